@@ -6,17 +6,9 @@ import type { Headers } from "../runtime/definition/frame.ts";
 const FILES = ["annotations.csv", "labels.csv", "labels.txt"];
 const FILE_COLUMNS = ["file", "filename", "image", "path"];
 /** Headers that annotations must not override. */
-const RESERVED = new Set([
-  "content-type",
-  "session",
-  "seq",
-  "width",
-  "height",
-  "file",
-  "query",
-  "keyframe",
-  "codec",
-]);
+const RESERVED = new Set(
+  ["content-type", "session", "seq", "width", "height", "file", "query", "keyframe", "codec"],
+);
 
 /**
  * The annotations of a folder, read again when their file changes.

@@ -1,5 +1,6 @@
 // Runs one camera: paces its source and publishes the frames to its partition.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { cameraOfPartition, type Headers } from "../runtime/definition/frame.ts";
 import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
@@ -269,14 +270,17 @@ export function frameHeaders(
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},
 ): Headers {
-  const headers: Record<string, string> = {
-    "content-type": image.contentType,
+  const { contentType, width, height } = image;
+  return {
+    ...image.headers,
+    "content-type": contentType,
     session,
     seq: String(seq),
+    ...given({
+      width: width?.toString(),
+      height: height?.toString(),
+      "camera-name": name,
+      "camera-place": place,
+    }),
   };
-  if (image.width !== undefined) headers.width = String(image.width);
-  if (image.height !== undefined) headers.height = String(image.height);
-  if (name !== undefined) headers["camera-name"] = name;
-  if (place !== undefined) headers["camera-place"] = place;
-  return { ...image.headers, ...headers };
 }

@@ -1,6 +1,7 @@
 // Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
 import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { given } from "../runtime/base/options.ts";
 import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
 
@@ -85,11 +86,7 @@ async function describeDevice(
 ): Promise<FoundCamera> {
   const name = scope(scopes, "name");
   const place = scope(scopes, "location");
-  const about = {
-    service,
-    ...(name === undefined ? {} : { name }),
-    ...(place === undefined ? {} : { place }),
-  };
+  const about = { service, ...given({ name, place }) };
   try {
     return { ...about, streams: await streamsOf(service, credentials, signal) };
   } catch (error) {

@@ -1,4 +1,5 @@
 // Paces images and assigns their capture times.
+import { pause } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
@@ -56,14 +57,7 @@ export async function* pace(
     const due = schedule.next(own);
     const wait = due - clock.monotonic();
     // Timers cannot measure shorter waits.
-    if (wait >= 1) {
-      try {
-        await clock.sleep(wait, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-    }
+    if (wait >= 1 && !await pause(wait, signal, clock)) return;
     yield { image, timestamp: times.at(due) };
   }
 }

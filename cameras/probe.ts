@@ -1,5 +1,6 @@
 // Measures a camera for a while: its stream, its clock and its login.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import { describeChallenges, parseChallenges } from "./net/login.ts";
 import { get } from "./net/http.ts";
@@ -82,11 +83,7 @@ export async function probeSource(
       timestamps.push(timestamp);
       arrivals.push(clock.monotonic());
       if (packet === undefined) bytes += value.length;
-      size = {
-        contentType,
-        ...(width === undefined ? {} : { width }),
-        ...(height === undefined ? {} : { height }),
-      };
+      size = { contentType, ...given({ width, height }) };
     }
   } finally {
     clearTimeout(timer);
@@ -109,12 +106,9 @@ export async function probeSource(
         ? { driftPpm: Math.round(((timestamps.at(-1)! - timestamps[0]!) / 1000 / span - 1) * 1e6) }
         : {}),
     }),
-    ...(between.length === 0
-      ? {}
-      : { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
-    ...(steps.length === 0
-      ? {}
-      : { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
+    ...(between.length > 0 && { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
+    ...(steps.length > 0 &&
+      { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
     timeJumps: times.timeJumps,
     reports,
   };
@@ -144,8 +138,7 @@ export async function offeredLogins(
     const { tlsCa, tlsInsecure } = settings;
     using response = await get(new URL(text), {
       signal: stop,
-      ...(tlsCa === undefined ? {} : { tlsCa }),
-      ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+      ...given({ tlsCa, tlsInsecure }),
     });
     const challenges = parseChallenges(response.header("www-authenticate"));
     return challenges.length === 0 ? undefined : describeChallenges(challenges);

@@ -1,5 +1,6 @@
 // The interface of a kind of source.
 import type { UriAccess } from "../runtime/base/access.ts";
+import { given } from "../runtime/base/options.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
@@ -68,8 +69,7 @@ export function sourceType(type: SourceType): SourceType {
 export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
   return {
     ...(codec === "copy" ? { codec } : {}),
-    ...(size === undefined ? {} : { size }),
-    ...(quality === undefined ? {} : { quality }),
+    ...given({ size, quality }),
   };
 }
 
@@ -82,10 +82,7 @@ export function networkSettings(settings: CameraSettings) {
   const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
   return {
     ...liveSettings(settings),
-    ...(stallMs === undefined ? {} : { stallMs }),
-    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs }),
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ stallMs, openTimeoutMs, tlsCa, tlsInsecure }),
   };
 }
 

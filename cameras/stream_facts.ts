@@ -1,4 +1,5 @@
 // Facts about a camera's stream, for progress and summary.
+import { given } from "../runtime/base/options.ts";
 import type { VideoPacket } from "./source.ts";
 
 /** Facts about a video stream; empty for images. */
@@ -33,12 +34,7 @@ export class StreamWatch {
 
   get facts(): StreamFacts {
     if (this.#codec === undefined) return {};
-    return {
-      codec: this.#codec,
-      ...(this.#betweenMs === undefined
-        ? {}
-        : { keyframeSeconds: Number((this.#betweenMs / 1000).toFixed(2)) }),
-      ...(this.#contentType === undefined ? {} : { contentType: this.#contentType }),
-    };
+    const keyframeSeconds = this.#betweenMs && Number((this.#betweenMs / 1000).toFixed(2));
+    return { codec: this.#codec, ...given({ keyframeSeconds, contentType: this.#contentType }) };
   }
 }

@@ -1,5 +1,6 @@
 // Runs all registered cameras in one process, isolated from each other.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import { SourceError } from "./source.ts";
@@ -133,8 +134,7 @@ class Supervised {
       number: this.#camera.number,
       state: this.#state,
       restarts: this.#restarts,
-      ...(this.#error === undefined ? {} : { error: this.#error }),
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...given({ error: this.#error, reason: this.#reason }),
     };
   }
 

@@ -1,4 +1,5 @@
 // The frame clock of sources that generate images.
+import { pause } from "../runtime/base/wait.ts";
 import type { SourceContext } from "./source.ts";
 
 /** Slower clocks report activity at this interval, milliseconds. */
@@ -30,12 +31,7 @@ export async function* ticks(
   while (!signal.aborted) {
     const wait = due - clock.monotonic();
     if (wait > 0) {
-      try {
-        await clock.sleep(Math.min(wait, ALIVE_EVERY_MS), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(Math.min(wait, ALIVE_EVERY_MS), signal, clock)) return;
       if (wait > ALIVE_EVERY_MS) {
         onActivity?.();
         continue;

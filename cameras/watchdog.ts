@@ -1,6 +1,6 @@
 // Detects stalled live sources, and abandons sources that hang.
 import type { Clock } from "../runtime/base/clock.ts";
-import { settled } from "../runtime/base/wait.ts";
+import { pause, settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source that sends nothing for this long has stalled, milliseconds. */
@@ -90,12 +90,7 @@ export class Watchdog {
       if (this.#consuming) this.#last = now;
       const left = this.#last + this.#stallMs - now;
       if (left <= 0) return this.#expired.abort();
-      try {
-        await this.#clock.sleep(left, this.#done.signal);
-      } catch (error) {
-        if (this.#done.signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(left, this.#done.signal, this.#clock)) return;
     }
   }
 }

@@ -1,5 +1,6 @@
 // Connections to cameras: plain, or TLS with a configurable certificate check.
 import { connect as connectTls } from "node:tls";
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 
@@ -81,9 +82,7 @@ async function connectDeno(
   return {
     chunks: read(socket, () => closed),
     ...(plain.remoteAddr.transport === "tcp" ? { address: plain.remoteAddr.hostname } : {}),
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
-    },
+    write: (bytes) => writeAll(socket, bytes),
     close() {
       if (closed) return;
       closed = true;

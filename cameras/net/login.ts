@@ -129,8 +129,7 @@ export function authorize(
 ): string {
   const { scheme, parameters } = challenge;
   if (scheme === "basic") {
-    const bytes = new TextEncoder().encode(`${user}:${password}`);
-    return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+    return `Basic ${new TextEncoder().encode(`${user}:${password}`).toBase64()}`;
   }
   const name = HASHES.get(algorithmOf(challenge))!;
   const hash = (text: string) => createHash(name).update(text).digest("hex");

@@ -1,5 +1,6 @@
 // RTSP beside FFmpeg: explains FFmpeg's failures, and relays streams that need a login or a
 // certificate check.
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
@@ -179,9 +180,7 @@ export class RtspRelay implements Disposable {
 
   async #answers(client: Deno.TcpConn): Promise<void> {
     const input = new ByteQueue(this.#upstream.chunks);
-    const write = async (bytes: Uint8Array) => {
-      for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
-    };
+    const write = (bytes: Uint8Array) => writeAll(client, bytes);
     let streaming = false;
     let lost = false;
     let reported = false;

@@ -1,6 +1,7 @@
 // RTSP cameras.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import {
   answerable,
@@ -39,10 +40,10 @@ export class RtspSource implements CameraSource {
   /** True to use the relay: FFmpeg needs a login, or its own connection broke. */
   #relayed: boolean;
 
-  constructor(given: string, options: RtspOptions = {}) {
-    this.description = maskUrl(given);
-    this.#udp = /^rtsp\+udp:/i.test(given);
-    const { url, peer, credentials } = readUrl(given.replace(/^rtsp\+udp:/i, "rtsp:"), options);
+  constructor(text: string, options: RtspOptions = {}) {
+    this.description = maskUrl(text);
+    this.#udp = /^rtsp\+udp:/i.test(text);
+    const { url, peer, credentials } = readUrl(text.replace(/^rtsp\+udp:/i, "rtsp:"), options);
     this.#url = url;
     this.#peer = peer;
     this.#credentials = credentials;
@@ -167,8 +168,7 @@ function readUrl(text: string, { tlsCa, tlsInsecure }: TlsSettings) {
     hostname: new URL(url).hostname,
     port: port || DEFAULT_PORTS[scheme],
     secure: scheme === "rtsps",
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ tlsCa, tlsInsecure }),
   };
   return { url: url.replace(/^http:/, `${scheme}:`), peer, credentials };
 }

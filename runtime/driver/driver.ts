@@ -1,14 +1,15 @@
-// The driver: owns membership, supervision and what is seen of the streaming queries. It never
-// touches a frame; executors do. Queries come and go while it runs.
+// The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
+// for executors alone. Queries come and go while it runs.
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { StopMode } from "../engine/execution.ts";
+import { pause } from "../base/wait.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
-import { tellIdle } from "./idle.ts";
+import { reportIdle } from "./idle.ts";
 import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
@@ -17,7 +18,6 @@ import type { ExecutorPermissions } from "./permissions.ts";
 import { specOf } from "./query_spec.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** What to run, and where. */
 export interface DriverOptions {
   readonly log: TopicLog;
   /** Whether the manager's `stop` closes the log too. */
@@ -27,32 +27,29 @@ export interface DriverOptions {
   readonly checkpointDir?: string;
   /** Topic of queries that the manager adds without one. */
   readonly topic?: string;
-  /** The queries that `start` begins. */
   readonly queries?: readonly QuerySpec[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
-  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  /** Permissions of workers, within those of this thread. Default: the same. */
   readonly executorPermissions?: ExecutorPermissions;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
-  /** A line for people. */
   readonly report: (message: string) => void;
-  /** Every latency sample, seconds, for who needs more than percentiles. */
+  /** Every latency sample, seconds. */
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
 /** What a take-over may need beyond the session timeout, milliseconds. */
 const TAKEOVER_MS = 3000;
-/** How often it is asked whether others are at their ends, milliseconds. */
+/** How often the ends of other runtimes are checked, milliseconds. */
 const POLL_MS = 250;
 
-/** Runs queries on the partitions of topics. */
 export class Driver {
   readonly streams: StreamingQueryManager;
   readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
-  /** The topic that each query's outputs go to, where it has one; follows what is added and removed. */
+  /** The output topic of each query that has one. */
   readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
@@ -61,7 +58,7 @@ export class Driver {
   readonly #stopping = new AbortController();
   readonly #queries = new Map<string, DriverQuery>();
   readonly #assigned = Promise.withResolvers<void>();
-  #telling: Promise<void> | undefined;
+  #reportingIdle: Promise<void> | undefined;
 
   /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
   constructor(options: DriverOptions) {
@@ -115,17 +112,13 @@ export class Driver {
     for (const spec of options.queries ?? []) this.#admit(spec);
   }
 
-  /**
-   * Loads the queries that it was given.
-   *
-   * @throws when one cannot be loaded.
-   */
+  /** @throws when a query cannot be loaded. */
   async load(): Promise<void> {
     await Promise.all([...this.#queries.values()].map((query) => this.#load(query)));
   }
 
   /**
-   * Begins the queries that it was given, once each of them is loaded and has its topic.
+   * Begins its queries, once each is loaded and has its topic.
    *
    * @throws when a query cannot be loaded, or its topic has no partition and none is waited for.
    */
@@ -137,12 +130,11 @@ export class Driver {
   }
 
   /**
-   * Begins one more query. Those that run continue untouched: executors load it beside them, and it has a
-   * group of its own.
+   * Begins one more query, with a group of its own, beside those that run.
    *
    * @returns its streaming queries, once they have taken their partitions over.
    * @throws {RangeError} when a query of its name has not ended.
-   * @throws as `start` does; the query is not there then.
+   * @throws as `start`; the query is not there then.
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
     const before = this.#of(spec.name);
@@ -152,7 +144,7 @@ export class Driver {
   }
 
   /**
-   * Ends the query of this name and begins it as the definition says now, on the same checkpoint. One
+   * Ends the query of this name and begins it by its new definition, on the same checkpoint. One
    * that cannot be loaded changes nothing.
    *
    * @throws {RangeError} when there is no query of this name.
@@ -172,9 +164,8 @@ export class Driver {
   }
 
   /**
-   * Finishes and commits the batches of a query that run, ends it and leaves its group.
-   *
-   * @returns the streaming queries that it had.
+   * Finishes and commits the batches of a query, ends it and leaves its group; returns the
+   * streaming queries that it had.
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     const query = this.#queries.get(name);
@@ -191,9 +182,7 @@ export class Driver {
   }
 
   /**
-   * Waits until every query has ended by itself (`available-now`, `once`) or failed for good.
-   *
-   * @returns true when none failed.
+   * Waits until every query has ended by itself or failed for good; returns whether none failed.
    */
   async awaitTermination(): Promise<boolean> {
     await this.#assigned.promise;
@@ -205,7 +194,7 @@ export class Driver {
       const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
       if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
-      await this.#clock.sleep(POLL_MS, this.#stopping.signal).catch(() => {});
+      await pause(POLL_MS, this.#stopping.signal, this.#clock);
     }
   }
 
@@ -257,7 +246,6 @@ export class Driver {
     });
   }
 
-  /** Gives a query its name here. */
   #admit(spec: QuerySpec, query = this.#query(spec)): DriverQuery {
     const name = JSON.stringify(spec.name);
     if (this.#stopping.signal.aborted) {
@@ -283,19 +271,18 @@ export class Driver {
   }
 
   #prepare(): void {
-    const inWorkers = [...this.#queries.values()].filter(({ spec }) =>
-      typeof spec.module === "string"
-    );
+    const queries = [...this.#queries.values()];
+    const inWorkers = queries.filter(({ spec }) => typeof spec.module === "string");
     this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {
     this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
-    // Their ids are known then, or why they have none.
+    // Then their ids are known, or why they have none.
     const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
     await Promise.all(handles.map((handle) => handle.settled()));
-    this.#telling ??= tellIdle(this.streams, this.#clock, this.#stopping.signal);
+    this.#reportingIdle ??= reportIdle(this.streams, this.#clock, this.#stopping.signal);
   }
 
   async #run(query: DriverQuery): Promise<readonly StreamingQuery[]> {

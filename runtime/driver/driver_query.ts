@@ -1,9 +1,8 @@
-// One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
-// go without touching it.
+// One query of a driver, on all partitions that it has here: loaded, at work, ended.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { ExecutorPool } from "./executor_pool.ts";
@@ -13,10 +12,10 @@ import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
 import { waitForPartitions } from "./topic_wait.ts";
 
-/** A module may wait or work as it is loaded, but not without end, milliseconds. */
+/** How long a module may take to load, milliseconds. */
 const LOAD_MS = 60_000;
 
-/** What queries of a driver have in common. */
+/** Parts shared by the queries of a driver. */
 export interface DriverParts {
   readonly log: TopicLog;
   readonly pool: Pick<ExecutorPool, "load" | "unload">;
@@ -37,7 +36,7 @@ export class DriverQuery {
   #count: number | undefined;
   #owner: PartitionOwner | undefined;
   #end: Promise<void> | undefined;
-  /** Where each partition ended then, of a query with an end that shares them. */
+  /** Ends of all partitions at the start, of a finite query that shares them. */
   #ends: readonly number[] = [];
 
   constructor(spec: QuerySpec, parts: DriverParts) {
@@ -45,23 +44,21 @@ export class DriverQuery {
     this.#parts = parts;
   }
 
-  /** What is known of it; undefined before it is loaded. */
   get loaded(): LoadedQuery | undefined {
     return this.#loaded;
   }
 
-  /** Lanes that it may have here; one as long as its topic is not known. */
+  /** Lanes that it may have here; 1 until its topic is known. */
   get lanes(): number {
     return this.#named?.length ?? this.#count ?? 1;
   }
 
-  /** Partitions named by hand; undefined where all are shared with the group. */
+  /** Partitions named in its options; undefined where all are shared with the group. */
   get #named(): readonly number[] | undefined {
     const { partitions = "all" } = this.spec;
     return partitions === "all" ? undefined : partitions;
   }
 
-  /** @throws what is wrong with it. */
   async load(): Promise<LoadedQuery> {
     return this.#loaded = await (this.#loading ??= this.#load());
   }
@@ -76,9 +73,9 @@ export class DriverQuery {
   }
 
   /**
-   * Waits for its partitions: those named by hand must exist; for `all` a missing topic is waited for.
+   * Waits for its partitions: named ones must exist; for `all` a missing topic is waited for.
    *
-   * @throws when it is missing and the query has an end.
+   * @throws when it is missing and the query is finite.
    */
   async find(): Promise<void> {
     const { log, clock, report } = this.#parts;
@@ -107,7 +104,7 @@ export class DriverQuery {
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
-    // Two cameras do not end at one offset: where such a query has to get to is not known.
+    // The end of two cameras is no single offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();
@@ -121,7 +118,7 @@ export class DriverQuery {
       clock,
       report,
       onAssigned: (partition, membership) => {
-        // Another lane reads this partition beside its own.
+        // A lane reads this partition beside its own.
         if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
         lanes.begin(spec, partition, membership, isLater(partition));
       },
@@ -132,7 +129,6 @@ export class DriverQuery {
     await this.#owner.start();
   }
 
-  /** Ends its lanes, leaves its group and forgets it. */
   end(mode: StopMode): Promise<void> {
     return this.#end ??= this.#endAll(mode);
   }
@@ -145,10 +141,10 @@ export class DriverQuery {
   }
 
   /**
-   * Whether it is behind on a partition that another member of its group has: one that dies leaves
-   * partitions behind, which come to the others when its session times out.
+   * Whether it is behind on a partition of another member of its group: partitions of one that dies
+   * come to the others when its session times out.
    *
-   * @param done whether this runtime has brought it to its end there
+   * @param done whether this runtime has finished the partition
    */
   async othersBehind(done: (query: string, partition: number) => boolean): Promise<boolean> {
     if (this.#ends.length === 0) return false;

@@ -1,4 +1,4 @@
-// The executors of a driver: who runs what, and what happens when one lane holds its thread.
+// Places lanes on executors, and moves them when a lane holds its thread.
 import type {
   ExecutorConfig,
   FromExecutor,
@@ -12,27 +12,25 @@ import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
-/** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
+/** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
 
 /**
- * What lanes lost their executor by: another lane holds or ended it (`other`), it died, or it kept too much
- * memory, and each of them may be the reason.
+ * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
+ * much memory, and each of them may be the reason.
  */
 export type StrandedBy = "other" | "death" | "memory";
 
-/** What a lane holds its thread by: a call, a large picture, or opening something, such as a model. */
+/** What holds a thread: a call, a large picture, or opening something, such as a model. */
 export type BlockedBy = "call" | "picture" | "opening";
 
-/** How a lane is placed. */
 export interface Placement {
-  /** It gets an executor of its own, where another can be started. */
+  /** On an executor of its own, if another can be started. */
   readonly alone?: boolean;
-  /** That executor works behind all others. */
+  /** That executor has low priority. */
   readonly yields?: boolean;
 }
 
-/** What the pool reports to. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
   onPicture(picture: Picture): void;
@@ -40,33 +38,31 @@ export interface PoolEvents {
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
   /** A lane holds its thread, or no longer does (undefined). */
   onBlocked(lane: number, by: BlockedBy | undefined): void;
-  /** A lane has held its thread so often that it works behind all others from now on. */
+  /** A lane has held its thread so often that it has low priority from now on. */
   onYields(lane: number): void;
   /**
-   * A lane has ended its executor, or had to be ended with it; in this turn, where that is known.
+   * A lane has ended its executor, or was ended with it; in this turn, if known.
    *
    * @param cut its thread was held, and may never end.
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
-  /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
+  /** Whether a lane may start elsewhere while its thread is held: no function of it waits there. */
   mayMove(lane: number): boolean;
-  /** Whether a lane has opened all that it needs. */
   runs(lane: number): boolean;
 }
 
-/** How a lane starts; its plan follows from its query. */
+/** The start of a lane; its plan follows from its query. */
 export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
-/** Places lanes on executors, and brings them elsewhere when one is held. */
 export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
   readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
+  /** Executors for one lane alone, which holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What held executors are held by, where that was reported. */
+  /** What holds an executor, if reported. */
   readonly #blocked = new Map<ExecutorLink, BlockedBy>();
-  /** Executors that work behind all others, for good. */
+  /** Executors of low priority. */
   readonly #yielding = new Set<ExecutorLink>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -79,11 +75,7 @@ export class ExecutorPool {
     }, options);
   }
 
-  /**
-   * Loads a query, here and in all executors to come.
-   *
-   * @throws what is wrong with it.
-   */
+  /** Loads a query, here and in all executors to come. */
   load(spec: QuerySpec): Promise<LoadedQuery> {
     return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
   }
@@ -93,7 +85,7 @@ export class ExecutorPool {
     this.#set.unload(spec);
   }
 
-  /** Starts executors for the lanes of all queries, ahead of them: they load at the same time. */
+  /** Starts executors for the lanes of all queries ahead, so that they load at the same time. */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     this.#set.prepare(lanesOf);
   }
@@ -111,7 +103,7 @@ export class ExecutorPool {
     const more = own || set.hasRoom(usable.length, spec);
     if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
-      // Not from within the call: who starts a lane must have noted it first.
+      // After the call, so that the lane is registered.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
       queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
       return;
@@ -135,19 +127,18 @@ export class ExecutorPool {
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
-    // What held the thread is gone with its lane; a thread that is held even so, or slow, cannot be used.
+    // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
+    // be used.
     if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
     this.#watch.forget(link);
   }
 
-  /** Whether the lane's executor answers. */
   responsive(lane: number): boolean {
     const link = this.#set.of(lane);
     return link !== undefined && !this.#watch.isHeld(link);
   }
 
-  /** Says what is wanted of which lanes. */
   watch(watched: Watched): void {
     this.#set.watch(watched);
   }
@@ -157,7 +148,7 @@ export class ExecutorPool {
     await this.#set.close();
   }
 
-  /** Ends an executor that nothing runs on any more. */
+  /** Ends an unused executor. */
   #dismiss(link: ExecutorLink, graceMs?: number): void {
     this.#watch.forget(link);
     this.#closedToOthers.delete(link);
@@ -178,14 +169,13 @@ export class ExecutorPool {
     if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
   }
 
-  /** From now on the executor works behind all others. */
   #yield(link: ExecutorLink): void {
     if (this.#yielding.has(link)) return;
     this.#yielding.add(link);
     link.yieldToOthers();
   }
 
-  /** Finds threads that do not turn, and brings the innocent lanes to others. */
+  /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
     for (const [link, finding] of this.#watch.look(this.#set.workers(), performance.now(), rss)) {
@@ -201,7 +191,7 @@ export class ExecutorPool {
           this.#turns(link, finding.turn.lane);
           break;
         case "cut":
-          // Deno ends a thread when its turn ends: it takes no processor from others until then.
+          // Deno ends a thread when its turn ends: until then it has low priority.
           link.yieldToOthers(true);
           this.#end(link, finding.why, finding.turn, true);
           break;
@@ -212,8 +202,8 @@ export class ExecutorPool {
   }
 
   /**
-   * A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. Where it opens
-   * something, lanes that do so too stay: elsewhere they would open the same again.
+   * A lane holds the thread: the others start elsewhere. While it opens something, lanes that do so
+   * too stay: elsewhere they would open the same again.
    *
    * @param long it has held the thread for so long that they go, too.
    */
@@ -224,7 +214,7 @@ export class ExecutorPool {
     const innocent = others.filter((lane) =>
       this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
     );
-    // These end by themselves, and trouble only those that could be elsewhere.
+    // These end by themselves, and delay only lanes that could move.
     if (by !== "call" && innocent.length === 0) return;
     if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
     this.#blocked.set(link, by);
@@ -235,7 +225,7 @@ export class ExecutorPool {
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
-      // Heard when the thread turns again; by then the lane is fenced.
+      // It takes effect when the thread turns again; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
@@ -245,7 +235,7 @@ export class ExecutorPool {
     if (often) this.#holdsMuch(link, culprit);
   }
 
-  /** The thread of an executor turns again; one whose lane has opened something is as good as before. */
+  /** The thread turns again; after opening something it is as good as before. */
   #turns(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
@@ -253,14 +243,16 @@ export class ExecutorPool {
     if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
-  /** A lane holds its thread often, or for long: it works behind all others. */
+  /** A lane holds its thread often or for long: it gets low priority. */
   #holdsMuch(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);
   }
 
-  /** The executor ends before it takes the process with it. Of several lanes each gets one of its own. */
+  /**
+   * The executor ends before the process runs out of memory. Each of several lanes gets its own.
+   */
   #grown(link: ExecutorLink, why: string): void {
     const lanes = [...link.lanes];
     if (lanes.length === 1) return this.#end(link, why, { lane: lanes[0]!, own: false });

@@ -1,4 +1,4 @@
-// The executors of a driver: started as they are needed, each with the queries loaded that it may run.
+// Starts executors as they are needed, loads queries in them, and ends them.
 import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
@@ -12,9 +12,9 @@ import { enoughHandles } from "./handles.ts";
 import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
-/** A spare is loaded when the first lanes are well under way: its start would take their processor. */
+/** A spare is loaded after the first lanes, whose processor it would take. */
 const SPARE_AFTER_MS = 2000;
-/** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
+/** This many lanes or fewer have an executor each, whatever the cores. */
 const FEW_LANES = 4;
 
 /** Default number of workers: one for each core, or one for each lane where there are few. */
@@ -22,7 +22,6 @@ export function executorsFor(lanes: number, cores = navigator.hardwareConcurrenc
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
-/** How executors start. */
 export interface SetOptions {
   /** Number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
   readonly size?: number | undefined;
@@ -32,14 +31,14 @@ export interface SetOptions {
   readonly startLink?: StartLink;
 }
 
-/** Executors that may do the same, each with the same queries loaded. */
+/** Executors with the same permissions and queries. */
 class Group {
   /** Undefined: what this thread may. */
   readonly permissions: WorkerPermissions | undefined;
   /** Numbers of the queries' plans. */
   readonly plans = new Map<QuerySpec, number>();
   readonly workers = new Set<ExecutorLink>();
-  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
+  /** Loaded and idle, for the lanes of a held executor. */
   spare: ExecutorLink | undefined;
   /** Lanes that its queries may have. */
   lanes = 0;
@@ -55,26 +54,24 @@ class Group {
 
 const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
-/** Starts executors, loads queries in them, and ends them. */
 export class ExecutorSet {
   readonly #config: ExecutorConfig;
   readonly #events: LinkEvents;
   readonly #startLink: StartLink;
   readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
-  /** Workers at most, but for one of each group; more are started only as more lanes come. */
+  /** Most workers, besides one of each group; grows with the lanes. */
   #size: number;
-  /** Of this thread: runs definitions that are values, since functions do not cross to workers. */
+  /** This thread: runs definitions that are values, since functions do not cross to workers. */
   #inline: ExecutorLink | undefined;
   readonly #inThisThread = new Group();
-  /** Of queries that need nothing beside what every executor gets: there others are asked what they need. */
+  /** For queries without special needs; others are inspected there. */
   readonly #plain: Group;
   readonly #groups = new Map<string, Group>();
   #planNumber = 0;
-  /** Queries that are being asked what they need. */
+  /** Queries being inspected. */
   #asked = 0;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
   #started = 0;
   #watched: Watched = new Map();
@@ -91,18 +88,17 @@ export class ExecutorSet {
     this.#plain = this.#groupFor(NOTHING);
   }
 
-  /** Workers that lanes may be placed on: all, or those that may run a query. */
+  /** All workers, or those that may run a query. */
   workers(spec?: QuerySpec): ExecutorLink[] {
     const groups = spec === undefined ? [...this.#groups.values()] : [this.#groupOf(spec)];
     return groups.flatMap(({ workers }) => [...workers]);
   }
 
-  /** Whether another worker may be started for a query although nothing is wrong with those that are `usable`. */
+  /** Whether another worker may be started for a query beside the `usable` ones. */
   hasRoom(usable: number, spec: QuerySpec): boolean {
     return usable < this.#most(this.#groupOf(spec));
   }
 
-  /** Number of a query's plan; 0 where it was never loaded. */
   planOf(spec: QuerySpec): number {
     return this.#groupOf(spec).plans.get(spec) ?? 0;
   }
@@ -111,7 +107,6 @@ export class ExecutorSet {
    * Loads a query, here and in all executors to come that may run it.
    *
    * @param turns whether an executor's thread turns.
-   * @throws what is wrong with it.
    */
   async load(spec: QuerySpec, turns: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
     const plan = ++this.#planNumber;
@@ -145,7 +140,7 @@ export class ExecutorSet {
     }
   }
 
-  /** Has the executors of a group load a query, at least one; answers when the first has. */
+  /** Loads a query in the executors of a group, at least one; resolves with the first. */
   async #loadIn(
     group: Group,
     plan: number,
@@ -155,12 +150,12 @@ export class ExecutorSet {
     const links = group.links.filter(turns);
     if (links.length === 0) links.push(this.#add(group));
     group.plans.set(spec, plan);
-    // All load it at the same time. What is wrong with it each of them would say.
+    // All load it at the same time, and would fail alike.
     const [first] = links.map((link) => link.load(plan, spec));
     return await first!;
   }
 
-  /** Forgets a query that no lane runs any more. */
+  /** Forgets an unused query. */
   unload(spec: QuerySpec): void {
     const group = this.#groupOf(spec);
     const plan = group.plans.get(spec);
@@ -172,8 +167,8 @@ export class ExecutorSet {
   }
 
   /**
-   * Starts executors for the lanes of all queries, ahead of them: they load at the same time. Those of a query
-   * wait for its plan only where that says what they may do.
+   * Starts executors for the lanes of all queries ahead, so that they load at the same time. Those
+   * of a query wait for its plan only if that determines their permissions.
    */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     const groups = [...this.#groups.values()];
@@ -197,7 +192,6 @@ export class ExecutorSet {
     return this.#fixedSize && this.#size === 0 || typeof module !== "string";
   }
 
-  /** The executor of this thread. */
   main(): ExecutorLink {
     return this.#inline ??= this.#begin(startInline, this.#inThisThread);
   }
@@ -212,7 +206,7 @@ export class ExecutorSet {
     return link;
   }
 
-  /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
+  /** Loads a spare where lanes share an executor: one may hold it. */
   spareSoon(): void {
     const without = () =>
       [...this.#groups.values()].filter(({ workers, spare }) =>
@@ -231,13 +225,12 @@ export class ExecutorSet {
     return this.#all().find(({ lanes }) => lanes.has(lane));
   }
 
-  /** Says what is wanted of which lanes. */
   watch(watched: Watched): void {
     this.#watched = watched;
     for (const link of this.#all()) link.watch(watched);
   }
 
-  /** Ends an executor that nothing runs on any more. */
+  /** Ends an unused executor. */
   dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
     for (const group of this.#groups.values()) {
       group.workers.delete(link);
@@ -267,7 +260,7 @@ export class ExecutorSet {
     return [...this.#groups.values()].find(({ plans }) => plans.has(spec)) ?? this.#plain;
   }
 
-  /** The executors that may do what plans with these needs need, and no more. */
+  /** The group with exactly the permissions for these needs. */
   #groupFor(needs: Needs): Group {
     const permissions = this.#permissions && permissionsFor(this.#permissions, needs);
     const key = JSON.stringify(permissions) ?? "";
@@ -276,13 +269,13 @@ export class ExecutorSet {
     return group;
   }
 
-  /** Workers that a group has at most, all at work: its part of all, by lanes. */
+  /** Most workers of a group: its share by lanes. */
   #most({ lanes }: Group): number {
     const all = [...this.#groups.values()].reduce((sum, group) => sum + group.lanes, 0);
     return Math.max(1, all === 0 ? this.#size : Math.round(this.#size * lanes / all));
   }
 
-  /** Ends the executors of a group that has no query any more. */
+  /** Ends the executors of a group without queries. */
   #endUnused(group: Group): void {
     if (this.#permissions === undefined || group.plans.size > 0) return;
     if (group === this.#plain && this.#asked > 0) return;
@@ -310,7 +303,7 @@ export class ExecutorSet {
     const name = `executor-${++this.#started}`;
     const link = startLink(name, this.#config, events, group.permissions);
     link.watch(this.#watched);
-    // A lane that is started there nevertheless reports what is wrong.
+    // A lane that is started there reports what is wrong.
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;

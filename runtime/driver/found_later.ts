@@ -1,5 +1,5 @@
-// Which partitions were created after a query had begun. They are read from their start, as Spark
-// does: what a camera published before it was noticed is not skipped.
+// Which partitions were created after a query had begun. As in Spark they are read from their
+// start.
 import { retry } from "../base/wait.ts";
 import type { QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";

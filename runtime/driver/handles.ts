@@ -1,10 +1,9 @@
-// Whether the process may open more files. Deno ends the whole process when a worker is started and there is no handle
-// left for its event loop: none may be started then.
+// Whether the process may open more files. Deno ends the process when a worker is started without a
+// handle for its event loop.
 
-/** More than a worker opens before it can say what is wrong: its event loop, its modules, its logs. */
+/** More than a worker opens before it can report an error. */
 const WORKER_HANDLES = 48;
 
-/** Whether there are handles for another worker. */
 export function enoughHandles(count = WORKER_HANDLES): boolean {
   const files: Deno.FsFile[] = [];
   try {

@@ -6,7 +6,7 @@ import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A run of a query on a partition; its next run is another one, with the same handle. */
 export interface Lane {
-  /** Another one for each start: what an earlier run still sends is not taken for this one's. */
+  /** Differs for each start, so that messages of an earlier run are ignored. */
   readonly number: number;
   readonly handle: StreamingQuery;
   readonly spec: QuerySpec;
@@ -21,14 +21,13 @@ export interface Lane {
   stopping: boolean;
   /** By the monotonic clock, milliseconds. */
   startedAt: number;
-  /** No run has begun, or listeners have heard of its end. */
-  told: boolean;
-  /** It ended or held an executor: it has one of its own, which works behind all others if it did so often. */
+  /** No run has begun, or its end was reported to listeners. */
+  reported: boolean;
+  /** It ended or held an executor: it has its own, of low priority if it did so often. */
   alone: boolean;
   yields: boolean;
 }
 
-/** A lane that has not run yet. */
 export function newLane(
   lane: Pick<
     Lane,
@@ -41,7 +40,7 @@ export function newLane(
     failures: new LaneFailures(),
     stopping: false,
     startedAt: 0,
-    told: true,
+    reported: true,
     alone: false,
     yields: false,
   };
@@ -50,12 +49,12 @@ export function newLane(
 /** No run has this number. */
 export const NO_RUN = 0;
 
-/** Sets which run of a lane may commit, for threads that are held too: they need not hear a message. */
+/** Sets which run of a lane may commit, for held threads too: they need no message. */
 export function letCommit({ shown }: Lane, run: number): void {
   Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }
 
-/** Whether a function of a sink of this lane is at work, which must not run twice at once. */
+/** Whether a function of a sink runs that must not run twice at once. */
 export function inFunction({ shown }: Lane): boolean {
   return Atomics.load(new BigInt64Array(shown), SHOWN.sink) !== 0n;
 }

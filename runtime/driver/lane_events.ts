@@ -1,11 +1,10 @@
-// What listeners hear of lanes.
+// Reports events of lanes to the listeners of a driver.
 import type { Clock } from "../base/clock.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import type { Lane } from "./lane.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import { queryError, type QueryErrorEvent } from "./query_error.ts";
 
-/** Tells the listeners of a driver. */
 export class LaneEvents {
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
@@ -20,10 +19,10 @@ export class LaneEvents {
     this.#streams.tell("onQueryStarted", { id, runId, name, timestamp });
   }
 
-  /** A run ended; listeners hear of each once, with its error where it failed. */
+  /** A run ended, with its error if it failed; reported once. */
   ended(lane: Lane, error?: PlainError): void {
-    if (lane.told) return;
-    lane.told = true;
+    if (lane.reported) return;
+    lane.reported = true;
     const { id, runId, exception } = lane.handle;
     this.#streams.tell("onQueryTerminated", {
       id,

@@ -1,4 +1,4 @@
-// The failures of one lane: what is tried again, after how long, and when it is enough.
+// The failures of one lane: what is retried, after how long, and when it ends.
 import {
   OperatorError,
   type OperatorErrorPolicy,
@@ -10,17 +10,17 @@ import type { Turn } from "../executor/pulse.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
 
-/** Threads that a lane may hold until they are cut. */
+/** Threads that a lane may lose by holding them. */
 const MOST_CUT = 3;
 
 /** A lane has ended its executor, or had to be ended with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
-  // It comes from no line of code that could be mended.
+  // It has no place in the code.
   override readonly stack = "";
 }
 
-/** The error of a lane that ended its executor: that of an operator, where it is known what it was given. */
+/** The error of a lane that ended its executor: its operator's, if the input is known. */
 export function executorError(
   place: OperatorPlace,
   query: LoadedQuery | undefined,
@@ -35,7 +35,7 @@ export function executorError(
   return plainError(
     new OperatorError({ operator, offset }, place, cause, {
       final: policy.kind === "stop",
-      // Each try that is cut costs a thread.
+      // Each cut costs a thread.
       ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
     }),
   );
@@ -46,59 +46,54 @@ export interface FailedRun {
   /** How long it ran, milliseconds. */
   readonly ranMs: number;
   readonly member: boolean;
-  /** The query, where it could be loaded. */
   readonly query: LoadedQuery | undefined;
-  /** Its executor ended with it, by itself or because its thread was held. */
+  /** Its executor ended with it, or was cut. */
   readonly executor?: "ended" | "cut" | undefined;
 }
 
-/** What follows: another start, or the end. */
+/** Another start, or the end. */
 export type Consequence =
   | { readonly delayMs: number; readonly aside: boolean }
   | { readonly delayMs: undefined; readonly why: string };
 
-/** The failures of one lane, whatever the run. */
 export class LaneFailures {
   readonly #inputs = new FailedInputs();
   /** Since it last recovered. */
   #failures = 0;
-  /** Failures by code that throws, but for operators on an input, since a batch was done. */
+  /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
-  /** Threads that were cut. */
   #cut = 0;
 
-  /** Inputs that the next run is not to give their operator. */
+  /** Inputs that the next run skips. */
   get aside(): readonly InputAside[] {
     return this.#inputs.aside;
   }
 
-  /** A batch is done. */
   progressed(): void {
     this.#inARow = 0;
   }
 
-  /** Its executor died for an unknown reason: milliseconds to wait. */
+  /** Its executor died for an unknown reason; returns milliseconds to wait. */
   stranded(): number {
     return strandedDelay(this.#failures++);
   }
 
-  /** Takes a run that failed. */
   failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
     const input = this.#inputs.note(error);
-    // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
+    // Executors are expensive: what ends one again and again waits longer each time.
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
       const why =
         `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
       return { delayMs: undefined, why };
     }
-    // What another system refuses has a code, and may heal; code that throws will throw again, and so
-    // does a function that Node says was given something wrong.
+    // Errors of other systems have a code, and may heal; code that throws will throw again, as will
+    // a Node function with wrong arguments.
     const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
-      // Another input than the last time: the query continued meanwhile.
+      // Another input than before: the query made progress.
       failures: cheap && input?.tries === 1 ? 0 : this.#failures,
       ranMs,
       finite: query?.finite === true,
@@ -113,7 +108,7 @@ export class LaneFailures {
     }
     const aside = input?.aside === true;
     this.#failures = aside && cheap ? 0 : next.failures;
-    // After a cut it is soon in the checkpoint, in case the held thread takes the process with it.
+    // After a cut it must soon be in the checkpoint: the held thread may end the process.
     return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
   }
 }

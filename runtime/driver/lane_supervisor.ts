@@ -1,8 +1,10 @@
-// The life of streaming queries: how they begin, end, start again after a failure, and move when
-// their executor dies or is held by another.
+// The life of streaming queries: how they begin, end, restart after a failure, and move from an
+// executor that died or is held.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
+import { pause } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,
@@ -24,29 +26,26 @@ import { StreamingQuery } from "./streaming_query.ts";
 
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
-/** What a lane does that holds its thread, for people. */
+/** What a lane does while it holds its thread, for people. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
   picture: "has a large picture",
   opening: "opens its operators and sinks",
 };
 
-/** What the supervisor works with, and its callbacks. */
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
-  /** Ends the waits before a next start. */
   readonly signal: AbortSignal;
-  /** What is known of a query once it has been loaded. */
+  /** A loaded query. */
   readonly loaded: (query: string) => LoadedQuery | undefined;
   readonly report: (message: string) => void;
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
-/** Supervises the lanes of a driver. */
 export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
@@ -70,7 +69,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
-    // What was counted while the partition was here before continues.
+    // Counts of an earlier time here continue.
     const before = this.#options.streams.lane(spec.name, partition);
     const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
     Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
@@ -91,7 +90,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     void lingering.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
-  /** The group moved on to another generation and left the partition here. */
+  /** The group has a new generation, and the partition is still here. */
   renew(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
     const lane = this.#find(spec, partition);
     if (lane === undefined || membership === undefined) return;
@@ -112,11 +111,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));
   }
 
-  /**
-   * Waits until no query is left.
-   *
-   * @returns whether there was one.
-   */
+  /** Waits until no query is left; returns whether there was one. */
   async allEnded(): Promise<boolean> {
     if (this.#lanes.size === 0) return false;
     while (this.#lanes.size > 0) await this.#laneEnded.promise;
@@ -185,7 +180,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#events.ended(lane);
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
-      // An executor that cannot even start must not be started again in a tight loop.
+      // Delayed, in case executors cannot even start.
       const delay = by === "death" ? lane.failures.stranded() : 0;
       if (by === "memory") lane.alone = true;
       void this.#restart(lane, delay);
@@ -236,7 +231,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const runId = crypto.randomUUID();
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
-    lane.told = false;
+    lane.reported = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { alone, yields, failures: { aside } } = lane;
@@ -246,15 +241,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       runId,
       shown: lane.shown,
       foundLater: lane.foundLater,
-      ...(aside.length > 0 ? { aside } : {}),
-      ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
+      ...given({ aside: aside.length > 0 ? aside : undefined, membership: lane.membership }),
     }, { alone, yields });
   }
 
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Nothing to wait for; should it come back, it is fenced.
+      // It is not waited for; if it comes back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -269,7 +263,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     timer.abort();
   }
 
-  /** The run does not end: its function may continue, and must not run beside another one. */
+  /** The run does not end: its function may continue, and must not run twice. */
   #linger(lane: Lane): void {
     this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
@@ -296,7 +290,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#laneEnded = Promise.withResolvers();
   }
 
-  /** A streaming query failed: it starts again after a while, or ends for good. */
+  /** A streaming query failed: it restarts after a while, or ends for good. */
   #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
     const next = lane.failures.failed({
@@ -329,14 +323,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
-    if (delay > 0) {
-      try {
-        await this.#options.clock.sleep(delay, this.#options.signal);
-      } catch {
-        // The driver stops: it ends the lane itself.
-        return;
-      }
-    }
+    const { clock, signal } = this.#options;
+    // A driver that stops ends the lane itself.
+    if (delay > 0 && !await pause(delay, signal, clock)) return;
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
   }
 

@@ -1,4 +1,4 @@
-// All streaming queries of a driver, and who listens to them.
+// All streaming queries of a driver, and their listeners.
 import { messageOf, placeOf, read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
@@ -9,7 +9,7 @@ import type { QueryStartOptions } from "./query_spec.ts";
 import { type StreamingQuery, within } from "./streaming_query.ts";
 
 /**
- * Hears what streaming queries do. All methods are optional, and may be asynchronous: what they throw,
+ * Observes streaming queries. All methods are optional, and may be asynchronous: what they throw,
  * or reject with, is reported with the listener's name.
  */
 export interface StreamingQueryListener {
@@ -25,9 +25,9 @@ export interface StreamingQueryListener {
   onQueryError?(event: QueryErrorEvent): unknown;
 }
 
-/** A call that takes this long holds up the driver, milliseconds. */
+/** A call of this length is reported, milliseconds. */
 const SLOW_MS = 250;
-/** Calls that one listener may leave unfinished; beyond that it misses events. */
+/** Most open calls of a listener; beyond that it misses events. */
 const MOST_OPEN = 256;
 
 const METHODS = [
@@ -38,7 +38,7 @@ const METHODS = [
   "onQueryError",
 ] as const satisfies readonly (keyof StreamingQueryListener)[];
 
-/** What one listener does to the plain data of an event, the others must not see. */
+/** Listeners must not see changes that others make to an event. */
 function freeze(data: unknown): void {
   if (typeof data !== "object" || data === null || Object.isFrozen(data)) return;
   if (!Array.isArray(data) && Object.getPrototypeOf(data) !== Object.prototype) return;
@@ -46,7 +46,6 @@ function freeze(data: unknown): void {
   Object.values(data).forEach(freeze);
 }
 
-/** A listener, and what to call it in messages. */
 class Listening {
   readonly #listener: StreamingQueryListener;
   readonly #name: string;
@@ -64,7 +63,6 @@ class Listening {
     this.#report = report;
   }
 
-  /** Calls a method. What it throws, and what its promise is rejected with, is reported. */
   call(method: keyof StreamingQueryListener, event: unknown): void {
     if (this.#open >= MOST_OPEN) {
       if (this.#missed++ === 0) {
@@ -99,9 +97,7 @@ class Listening {
   }
 }
 
-/** What only the driver may do. */
 export interface ManagerControl {
-  /** Ends all queries. */
   readonly stop: () => Promise<void>;
   readonly add: (
     definition: QueryDefinition | URL | string,
@@ -118,7 +114,6 @@ export class StreamingQueryManager {
   readonly #report: (message: string) => void;
   readonly #control: ManagerControl;
   #stopped: Promise<void> | undefined;
-  /** Queries that have ended, in this order. */
   #terminated: StreamingQuery[] = [];
   readonly #ends = new Notifier();
 

@@ -18,7 +18,6 @@ const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Values of `query_state`. */
 const STATES: Readonly<Record<LaneState, number>> = {
   starting: 0,
   running: 1,
@@ -27,7 +26,7 @@ const STATES: Readonly<Record<LaneState, number>> = {
   stopped: 4,
 };
 
-/** What lanes count in all, with its metric. */
+/** Totals of lanes, and their metrics. */
 const TOTALS = [
   ["frames", "frames_consumed_total", "Frames read from the log"],
   ["outputs", "frames_processed_total", "Outputs handed to the sinks"],
@@ -41,7 +40,6 @@ const TOTALS = [
   ["gaps", "gaps_total", "Missing frames, by the camera's sequence numbers"],
 ] as const satisfies readonly (readonly [keyof QueryTotals, string, string])[];
 
-/** The metrics of a driver's queries. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly restarts = this.#set.counter("query_restarts_total", "Restarts after a failure");
@@ -103,15 +101,14 @@ export class QueryMetrics {
     "Write-ahead log of the embedded log's database: long readers let it grow",
     [],
   );
-  /** What was counted at the last look, by lane. */
+  /** Totals at the last report, by lane. */
   readonly #last = new WeakMap<SharedArrayBuffer, Record<string, number>>();
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
-  /** Names of cameras that metrics are labelled with, by partition. */
+  /** Camera labels, by partition. */
   readonly #names = new Map<string, Set<string>>();
 
-  /** @param lag measures how far each query is behind. */
   constructor(streams: StreamingQueryManager, lag: LagMeter) {
     this.#streams = streams;
     this.#lagMeter = lag;
@@ -119,7 +116,7 @@ export class QueryMetrics {
       .set({ version: VERSION }, 1);
   }
 
-  /** The camera is called as people call it; the partition tells it whatever it is called. */
+  /** The camera by its display name; the partition identifies it. */
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
     const { cameraName, camera = cameraOfPartition(query.partition) } = query.lastProgress ?? {};
     return {
@@ -130,12 +127,12 @@ export class QueryMetrics {
     };
   }
 
-  /** Counts what keeps a query from reading on. */
+  /** Counts what prevents a query from reading. */
   problem(query: StreamingQuery, reason: string): void {
     this.#problems.inc({ ...this.labels(query), reason });
   }
 
-  /** A camera may call itself otherwise with each frame: after some names its partition's is enough. */
+  /** A camera may change its name with each frame: only some names become labels. */
   #nameOf({ topic, partition }: StreamingQuery, name: string): string {
     const place = `${topic}/${partition}`;
     let names = this.#names.get(place);
@@ -145,7 +142,6 @@ export class QueryMetrics {
     return names.has(shown) ? shown : cameraOfPartition(partition);
   }
 
-  /** Takes a progress report's measurements. */
   observe(query: StreamingQuery, measurements: Measurements): void {
     const labels = this.labels(query);
     for (const seconds of measurements.endToEnd) this.#endToEnd.observe(labels, seconds);
@@ -174,7 +170,7 @@ export class QueryMetrics {
     this.#last.set(cells, last);
   }
 
-  /** A metric of a query's own: a counter where values add up, else the value of the last report. */
+  /** A custom metric: a counter where values add up, else a gauge. */
   #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
     const help = "A metric that a query observes";
     const full = counts ? `${name}_total` : name;
@@ -187,13 +183,12 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  /** The page of `/metrics`. */
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
     await this.#lagMeter.measure(queries);
-    // Of queries that are gone, and of cameras that have another name now, nothing is left.
+    // Gauges of queries that are gone, and of former names, disappear.
     for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
       gauge.reset();
     }

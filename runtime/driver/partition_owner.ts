@@ -1,9 +1,8 @@
-// Which partitions a query has here: all of them shared with a group, or some named by hand.
+// The partitions of a query here: shared with a group, or named in its options.
 import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
 import { retry } from "../base/wait.ts";
 
-/** What the owner needs, and its callbacks. */
 export interface PartitionOwnerOptions {
   readonly log: TopicLog;
   readonly topic: string;
@@ -19,7 +18,6 @@ export interface PartitionOwnerOptions {
   readonly onRebalance: () => void;
 }
 
-/** Holds the partitions of one query. */
 export class PartitionOwner {
   readonly #options: PartitionOwnerOptions;
   #member: GroupMember | undefined;
@@ -29,7 +27,7 @@ export class PartitionOwner {
     this.#options = options;
   }
 
-  /** Resolves when the first partitions were assigned, or when the signal aborts before. */
+  /** Resolves with the first assignment, or when the signal aborts. */
   async start(): Promise<void> {
     const { partitions, log, group, topic, sessionTimeoutMs, signal, clock, report } =
       this.#options;
@@ -50,7 +48,7 @@ export class PartitionOwner {
         },
         onError: (error) => report(`Group ${group}: ${error.message}`),
       });
-      // Who was stopped meanwhile must not keep partitions from the others.
+      // After a stop meanwhile it must not keep partitions.
       if (signal.aborted) await member.leave();
       else this.#member = member;
     };

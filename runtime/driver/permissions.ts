@@ -1,12 +1,12 @@
-// What an executor may do: what every one needs, and what the plans that it runs say that they open.
+// Permissions of executors: what every one needs, and what its plans open.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
 import type { Needs } from "../definition/plan_access.ts";
 
-/** What executors may do, as the launcher worked it out. */
+/** Permissions of executors, from the launcher. */
 export interface ExecutorPermissions {
   readonly always: WorkerPermissions;
-  /** What of the rest an executor gets depends on its plans. */
+  /** Granted as the plans need it. */
   readonly ifNeeded: IfNeeded;
 }
 
@@ -35,8 +35,8 @@ export interface IfNeeded {
 }
 
 /**
- * The permissions of an executor whose plans need this, within what the launcher permitted. A sink that does
- * not say what it opens gets what `--allow-…` names, as every executor does.
+ * The permissions for plans with these needs, within the launcher's. A sink that does not declare
+ * what it opens gets what `--allow-…` names, as every executor does.
  */
 export function permissionsFor(
   { always, ifNeeded }: ExecutorPermissions,

@@ -1,12 +1,12 @@
-// What becomes of a streaming query that failed: it starts again after a while, or ends for good.
+// Whether, and when, a failed streaming query restarts.
 import type { PlainError } from "../executor/protocol.ts";
 
-/** Delays before a failed query starts again, milliseconds; they double each time. */
+/** Delays before restarts, milliseconds; they double each time. */
 const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
-/** Restarts of a query that has an end; one without an end is started again without limit. */
+/** Restarts of a finite query; others restart without limit. */
 const MOST_RETRIES = 8;
-/** A query that ran this long without failing has recovered, milliseconds. */
+/** A query that ran this long has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
 /** Failures that a restart cannot mend. */
 const FATAL = new Set([
@@ -21,10 +21,9 @@ const FATAL = new Set([
   "TOO_LARGE",
   "DELETED",
 ]);
-/** Another runtime took over: reported by the log, or by a sink that noticed it first. */
+/** Another runtime took over, as noticed by the log or a sink. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
-/** How a query came to fail. */
 export interface Failure {
   readonly error: PlainError;
   /** Failures before this one, since it last recovered. */
@@ -33,14 +32,11 @@ export interface Failure {
   readonly ranMs: number;
   /** The query has an end. */
   readonly finite: boolean;
-  /** A group gave it the partition, and may give it back. */
+  /** The partition came from a group, and may come again. */
   readonly member: boolean;
 }
 
-/**
- * The milliseconds to wait before the next start and the failures so far; undefined when there is
- * no next start.
- */
+/** Milliseconds until the next start and the failures so far; undefined when there is none. */
 export function nextStart(
   { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
 ): { readonly delayMs: number; readonly failures: number } | undefined {

@@ -1,35 +1,32 @@
-// Looks at the threads of executors: which is held, by whose code, for how long, and how much memory it
-// keeps. What follows from that is the pool's to do.
+// Watches threads of executors: which is held, by whose code, for how long, and its memory. The
+// pool reacts.
 import v8 from "node:v8";
 import type { Turn } from "../executor/pulse.ts";
 
-/** A thread that shows no life for this long is held, milliseconds. */
+/** A thread without a pulse for this long is held, milliseconds. */
 const BLOCKED_AFTER_MS = 400;
-/** A call that was given something may hold its thread for this long, milliseconds. */
+/** Limit of a call with an input, milliseconds. */
 const CUT_AFTER_MS = 10_000;
-/** One that opens something, such as a large model, or work that belongs to no lane, milliseconds. */
+/** Limit of opening something, such as a model, or of work without a lane, milliseconds. */
 const OPEN_CUT_AFTER_MS = 60_000;
-/** A thread that is held this often within this time, or once for this long, works behind the others from then on. */
+/** A thread held this often within this time, or once for this long, gets low priority. */
 const OFTEN = 3;
 const OFTEN_MS = 60_000;
 const LONG_MS = 2_000;
-/** The part of its heap that a thread may fill, in thousandths; it is ended after this many looks above it. */
+/** Thousandths of its heap that a thread may fill; it is ended after this many looks above it. */
 const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
-/** While a thread is held the process may grow by this part of what V8 gives a thread. */
+/** Growth of the process while a thread is held, as a share of a thread's heap limit. */
 const MOST_GROWTH = 0.4;
-/** How often threads are looked at, milliseconds. */
 export const LOOK_INTERVAL_MS = 50;
 
-/** What a thread shows. */
 export interface Pulse extends Turn {
   /** Changes as long as work continues. */
   readonly alive: number;
-  /** In thousandths of what V8 gives a thread. */
+  /** Thousandths of the heap limit. */
   readonly memory: number;
 }
 
-/** A thread that is looked at. */
 export interface WatchedThread {
   readonly name: string;
   readonly lanes: ReadonlySet<number>;
@@ -37,9 +34,9 @@ export interface WatchedThread {
 }
 
 /**
- * What is the matter with a thread:
- * - `held` (`often`: again and again), held for `long`, or going on again (`turns`);
- * - `cut`: it is to be given up, for what its lane does, or for what belongs to no lane;
+ * State of a thread:
+ * - `held` (`often`: again and again), held for `long`, or running again (`turns`);
+ * - `cut`: it is to be ended, for its lane's work or for work without a lane;
  * - `grown`: it keeps too much memory.
  */
 export type Finding =
@@ -55,7 +52,6 @@ interface Seen {
   /** Memory of the process at that time, bytes. */
   resident: number;
   held: Turn | undefined;
-  /** It has been held for long. */
   long: boolean;
   /** When calls began that held it. */
   holds: number[];
@@ -67,7 +63,6 @@ const FRESH = { held: undefined, long: false, holds: [], full: 0 };
 
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
-  /** What V8 gives a thread, bytes. */
   readonly #heap = v8.getHeapStatistics().heap_size_limit;
   #lookedAt: number;
 
@@ -76,7 +71,6 @@ export class ThreadWatch<T extends WatchedThread> {
     this.#lookedAt = now;
   }
 
-  /** Whether the thread is held. */
   isHeld(thread: T): boolean {
     return this.#seen.get(thread)?.held !== undefined;
   }
@@ -87,7 +81,7 @@ export class ThreadWatch<T extends WatchedThread> {
 
   /** @param resident memory of the process, bytes. */
   look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
-    // Where this thread does not get its turns, the others have an excuse.
+    // If this thread was late, others may have been too.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
     return [...threads].flatMap((thread) => {
@@ -130,7 +124,6 @@ export class ThreadWatch<T extends WatchedThread> {
     };
   }
 
-  /** The thread shows no life. */
   #stands(
     { name, lanes }: T,
     seen: Seen,
@@ -141,7 +134,7 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
-    // A call of a lane that moved away or was given up, which had waited for its turn.
+    // A waiting call of a lane that moved away or was given up.
     if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
       const why = `${name} was given up: a call of a query that has left it holds its thread`;
       return { kind: "cut", turn, why };

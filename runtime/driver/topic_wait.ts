@@ -1,4 +1,4 @@
-// Waiting for a topic that is not there yet, or has too few partitions.
+// Waits for a topic that is not there yet, or has too few partitions.
 import type { Clock } from "../base/clock.ts";
 import { LogError, type TopicLog } from "../log/log.ts";
 
@@ -8,22 +8,21 @@ const POLL_MS = 250;
 export interface TopicWait {
   readonly log: TopicLog;
   readonly topic: string;
-  /** The fewest partitions that will do. */
+  /** Partitions needed. */
   readonly partitions: number;
-  /** Asked when the topic is missing, or the log away: whether that is waited for at all. */
+  /** Whether a missing topic or log is waited for at all. */
   readonly patient: () => Promise<boolean>;
-  /** Told once, when the wait begins. */
+  /** Called once, when the wait begins. */
   readonly report: (message: string) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /**
- * Waits until a topic has this many partitions.
+ * Waits until a topic has enough partitions; returns how many it has.
  *
- * @returns how many it has.
- * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting; what the log throws
- * and does not heal by itself.
+ * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting; errors of the log that
+ * do not heal.
  * @throws the signal's reason when it aborts.
  */
 export async function waitForPartitions(

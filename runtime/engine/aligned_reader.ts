@@ -1,8 +1,8 @@
-// A lane that reads two partitions: its own, the left one, and another camera's beside it.
+// Reads two partitions as one lane: its own, the left one, and another camera's beside it.
 //
-// To the rest of the engine it is a reader of the left partition that gives each frame when it is
-// decided, with its partner. How far the right one is read follows from the left frames that were given,
-// so that offsets, plans and batches of the lane are those of the left partition alone.
+// The engine sees a reader of the left partition that gives each frame, with its partner, once it
+// is decided. How far the right one is read follows from the left frames that were given, so that
+// offsets, plans and batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";
@@ -35,7 +35,9 @@ export interface AlignedStart {
   readonly aligned: SavedAlignment | undefined;
   /** Left offset to read from. */
   readonly readFrom: number;
-  /** Left frames below this offset were decided in an earlier run: what they wait for comes. */
+  /**
+   * Left frames below this offset were decided in an earlier run: their partners are in the log.
+   */
   readonly decided: number;
 }
 
@@ -50,12 +52,8 @@ interface Parts {
   readonly pairing: Pairing;
 }
 
-/** Reads two partitions as one. */
 export class AlignedReader implements LaneReader {
   readonly #parts: Parts;
-  readonly #left: PartitionReader;
-  readonly #right: Intake;
-  readonly #pairing: Pairing;
   /** Where pairing was before the left frame at an offset or after it, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
   #held: number | undefined;
@@ -64,10 +62,7 @@ export class AlignedReader implements LaneReader {
   #read = 0;
 
   private constructor(parts: Parts) {
-    const { left, right, pairing, start } = this.#parts = parts;
-    this.#left = left;
-    this.#right = right;
-    this.#pairing = pairing;
+    const { pairing, start } = this.#parts = parts;
     this.#states = [{ from: start.readFrom, state: pairing.state }];
     this.#reported = pairing.state.at;
   }
@@ -105,16 +100,16 @@ export class AlignedReader implements LaneReader {
     const right = new Intake({ ...common, source, partition, ...(groups && { groups }) });
     if (keyframe < at) await right.readGroup(keyframe, at);
     const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
-    const { source: own } = left;
-    return new AlignedReader({
+    const parts = {
       options,
       start,
-      left: own,
+      left: left.source,
       right,
       rightGroups: groups,
       partition,
       pairing,
-    });
+    };
+    return new AlignedReader(parts);
   }
 
   /** Whether the checkpoint does not say yet where the right partition begins. */
@@ -123,7 +118,7 @@ export class AlignedReader implements LaneReader {
   }
 
   get position(): number {
-    return this.#pairing.next ?? this.#left.position;
+    return this.#parts.pairing.next ?? this.#parts.left.position;
   }
 
   get held(): number | undefined {
@@ -131,11 +126,11 @@ export class AlignedReader implements LaneReader {
   }
 
   get latest(): number {
-    return this.#left.latest;
+    return this.#parts.left.latest;
   }
 
   get status(): PartitionReader["status"] {
-    return this.#left.status;
+    return this.#parts.left.status;
   }
 
   /** Which frames are decided is known when they are read. */
@@ -147,9 +142,9 @@ export class AlignedReader implements LaneReader {
     this.#held = undefined;
     const frames: Frame[] = [];
     while (frames.length < max && this.position < (until ?? Infinity)) {
-      const decided = this.#pairing.take();
+      const decided = this.#parts.pairing.take();
       if (typeof decided === "string") {
-        const { buffered } = decided === "left" ? this.#left : this.#right;
+        const { buffered } = decided === "left" ? this.#parts.left : this.#parts.right;
         if (frames.length > 0 && buffered === 0) break;
         const bounded = until !== undefined && this.position >= this.#parts.start.decided;
         const more = decided === "left"
@@ -161,41 +156,43 @@ export class AlignedReader implements LaneReader {
       }
       const { frame, other } = decided;
       frames.push(other === undefined ? frame : pairOf(frame, other));
-      this.#states.push({ from: frame.offset + 1, state: this.#pairing.state });
+      this.#states.push({ from: frame.offset + 1, state: this.#parts.pairing.state });
     }
     return frames;
   }
 
-  /** @returns false when nothing is there, and it is not waited for. */
+  /** @returns false when there is nothing, and the read does not wait. */
   async #readLeft(
     max: number,
     signal: AbortSignal | undefined,
     until: number | undefined,
     bounded: boolean,
   ): Promise<boolean> {
-    // Without a frame that waits for the next one, what lies behind the end of the read is not needed.
-    if (this.#pairing.next !== undefined) until = bounded ? await this.#endOf("left") : undefined;
-    const { position } = this.#left;
+    // Without a frame that waits for the next one, nothing behind the end of the read is needed.
+    if (this.#parts.pairing.next !== undefined) {
+      until = bounded ? await this.#endOf("left") : undefined;
+    }
+    const { position } = this.#parts.left;
     if (until === position) return false;
     // A topic that was created again may be shorter: the reader says so.
-    const reading = this.#left.read(max, signal, until! < position ? undefined : until);
+    const reading = this.#parts.left.read(max, signal, until! < position ? undefined : until);
     const frames = await (until === undefined ? this.#wait("left", reading) : reading);
-    this.#pairing.push("left", frames);
+    this.#parts.pairing.push("left", frames);
     return frames.length > 0;
   }
 
   async #readRight(bounded: boolean): Promise<boolean> {
     try {
       const until = bounded ? await this.#endOf("right") : undefined;
-      if (until === this.#right.position) return false;
+      if (until === this.#parts.right.position) return false;
       const frames = until === undefined
-        ? (await this.#wait("right", this.#right.readBefore(CHUNK, Infinity)))?.frames ?? []
-        : await this.#right.readUntil(CHUNK, until);
-      this.#pairing.push("right", frames);
+        ? (await this.#wait("right", this.#parts.right.readBefore(CHUNK, Infinity)))?.frames ?? []
+        : await this.#parts.right.readUntil(CHUNK, until);
+      this.#parts.pairing.push("right", frames);
       this.#read += frames.length;
-      if (this.#right.takeRecreated() === undefined) return frames.length > 0 || !bounded;
-      const { left } = this.#pairing.state;
-      this.#pairing.beginRight({ at: this.#right.position, left, right: null });
+      if (this.#parts.right.takeRecreated() === undefined) return frames.length > 0 || !bounded;
+      const { left } = this.#parts.pairing.state;
+      this.#parts.pairing.beginRight({ at: this.#parts.right.position, left, right: null });
       return true;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
@@ -206,12 +203,12 @@ export class AlignedReader implements LaneReader {
 
   async #endOf(side: Side): Promise<number> {
     const { options: { log, topic, partition }, partition: other } = this.#parts;
-    const { position, latest } = side === "left" ? this.#left : this.#right;
+    const { position, latest } = side === "left" ? this.#parts.left : this.#parts.right;
     if (latest > position) return latest;
     return (await log.offsets(topic, side === "left" ? partition : other)).latest;
   }
 
-  /** Waits for frames, and tells that others wait for them. */
+  /** Waits for frames; reports when frames of the other side wait for them. */
   async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
     const { options: { clock, onProblem, onHeld }, partition } = this.#parts;
     const arrived = new AbortController();
@@ -220,8 +217,8 @@ export class AlignedReader implements LaneReader {
     after(HELD_MS, () =>
       onHeld?.({
         from: this.#states.at(-1)!.from,
-        left: side === "left" ? this.#left.position : Infinity,
-        right: side === "right" ? this.#right.position : Infinity,
+        left: side === "left" ? this.#parts.left.position : Infinity,
+        right: side === "right" ? this.#parts.right.position : Infinity,
       }));
     let silent = false;
     if (side === "right") {
@@ -244,14 +241,17 @@ export class AlignedReader implements LaneReader {
 
   seek(offset: number): void {
     if (offset < this.position) {
-      this.#pairing.beginLeft();
-      this.#states = [{ from: offset, state: this.#pairing.state }];
+      this.#parts.pairing.beginLeft();
+      this.#states = [{ from: offset, state: this.#parts.pairing.state }];
     }
-    this.#pairing.skip(offset);
-    if (this.#pairing.next === undefined) this.#left.seek(offset);
+    this.#parts.pairing.skip(offset);
+    if (this.#parts.pairing.next === undefined) this.#parts.left.seek(offset);
   }
 
-  /** Where a restart that reads from `offset` on begins in the right partition. Offsets only grow from call to call. */
+  /**
+   * Where a restart from `offset` begins in the right partition. Offsets only grow from call to
+   * call.
+   */
   savedAt(offset: number): SavedAlignment {
     const states = this.#states;
     while (states[1] !== undefined && states[1].from <= offset) states.shift();
@@ -261,7 +261,7 @@ export class AlignedReader implements LaneReader {
     return { partition, at, left, right, ...(keyframe === at ? {} : { keyframe }) };
   }
 
-  /** What was taken of the right partition since the last call, up to the left frame at `offset`. */
+  /** Progress in the right partition since the last call, up to the left frame at `offset`. */
   progress(offset: number): SourceProgress {
     const { options: { log, topic }, partition } = this.#parts;
     const at = (value: number) => ({ [topic]: { [String(partition)]: value } });
@@ -274,18 +274,18 @@ export class AlignedReader implements LaneReader {
       description: `${log.url}/${topic}/${partition}`,
       startOffset: at(start),
       endOffset: at(end),
-      latestOffset: at(Math.max(this.#right.latest, end)),
+      latestOffset: at(Math.max(this.#parts.right.latest, end)),
       numInputRows,
       metrics: {},
     };
   }
 
   close(): Promise<void> {
-    return this.#left.close();
+    return this.#parts.left.close();
   }
 }
 
-/** Where the other partition begins: with the first frame that could be a partner of the lane's first one. */
+/** The first frame of the other partition that could be a partner of the first left one. */
 async function startOf(
   { plan, log, reader, topic, partition }: ExecutionOptions,
   other: number,

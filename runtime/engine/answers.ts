@@ -1,10 +1,10 @@
-// What the task of an operator answers between its inputs, checked: code of users may answer anything.
+// Checks what an operator's task returns between inputs: code of users may return anything.
 import { shown } from "../base/options.ts";
 import type { OperatorTask } from "../definition/operator.ts";
 
 type Task = OperatorTask<unknown, unknown>;
 
-/** An answer that makes no sense, nor will after a restart. */
+/** A wrong answer, which a restart would not change. */
 class AnswerError extends TypeError {
   override readonly name = "AnswerError";
   readonly code = "OPERATOR_FAILED";
@@ -22,6 +22,12 @@ export function snapshotOf(task: Task): Uint8Array | undefined {
   const state = task.snapshot?.();
   if (state === undefined || state instanceof Uint8Array) return state;
   throw new AnswerError(`Cannot keep ${shown(state)} as state: expected bytes`);
+}
+
+/** The least of the given numbers; undefined when none is given. */
+export function least(numbers: readonly (number | undefined)[]): number | undefined {
+  const given = numbers.filter((number) => number !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
 }
 
 /** @throws {AnswerError} when it is no time. */

@@ -1,4 +1,5 @@
-// Constructing batches: which frames the next one takes, as trigger, limits and the end of the read say.
+// Constructs batches: the frames that the next one takes, by trigger, limits and the end of the
+// read.
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";
@@ -6,15 +7,14 @@ import type { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { ReadEnd } from "./read_end.ts";
 
-/** What may not wait for frames. */
+/** Work that does not wait for frames. */
 export interface Duties {
-  /** When one of them is due, epoch milliseconds; `Infinity` when none is. */
+  /** When the next one is due, epoch milliseconds; `Infinity` when none is. */
   readonly due: () => number;
   /** Whether a timer of the operators has come. */
   readonly timersDue: () => boolean;
 }
 
-/** Constructs the batches of one streaming query. */
 export class BatchBuilder {
   readonly max: number;
   readonly #min: number;
@@ -25,7 +25,7 @@ export class BatchBuilder {
   readonly #duties: Duties;
   /** Frames that wait for `minFramesPerTrigger`. */
   #frames: Frame[] = [];
-  /** When waiting frames are taken although there are too few. */
+  /** When waiting frames are taken even if there are too few. */
   #deadline = Infinity;
   /** When the last batch of an interval was taken. */
   #taken: number;
@@ -43,8 +43,8 @@ export class BatchBuilder {
   }
 
   /**
-   * The next batch of `asap`: as soon as there are enough frames, or a timer has come, which waits for
-   * none; undefined when there is something else to do.
+   * The next batch of `asap`: as soon as there are enough frames or a timer is due; undefined when
+   * there is other work.
    *
    * @param next where the batch starts.
    */
@@ -74,7 +74,7 @@ export class BatchBuilder {
       }
       if (this.#duties.timersDue()) return { frames: [], end: next };
       if (taken === undefined) return undefined;
-      // What was left out is committed too, with the frames that follow where there are some.
+      // Frames left out are committed too, with those that follow where there are some.
       const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
       if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
       if (this.#end.reached) return undefined;
@@ -82,9 +82,9 @@ export class BatchBuilder {
   }
 
   /**
-   * The batch of a tick: what is there, as much as a batch takes; undefined when that is too little.
+   * The batch of a tick: what is there, up to the limit; undefined when that is too little.
    *
-   * @param latest one past the last offset that is there.
+   * @param latest one past the last offset in the log.
    */
   async atTick(next: number, latest: number): Promise<Taken | undefined> {
     const { clock } = this.#options;

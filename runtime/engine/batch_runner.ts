@@ -1,5 +1,5 @@
-// Running a batch: frames through the operators, in order, and what comes out of them. What is no
-// image becomes a dead letter, alerts become records, live sinks see each output at once.
+// Runs batches: frames through the operators, in order. Frames that are no images become dead
+// letters, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
@@ -20,27 +20,28 @@ const TURN_MS = 10;
 /** Capture time between two stored outputs of an alert that continues, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
-/** Runs the batches of one streaming query. */
 export class BatchRunner {
-  /** What the pipeline tells. */
   readonly events: PipelineEvents;
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  /** Takes frames that cannot be processed; undefined while frames are read again, which were counted before. */
+  /**
+   * Takes frames that cannot be processed; undefined while frames are read again, which were
+   * counted before.
+   */
   #reject: ((frame: Frame, error: Error) => void) | undefined;
   #records: OutputRecord[] = [];
-  /** The alert that was remembered last. */
+  /** The alert that was recorded last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
   readonly #leftOut: LeftOutFrames;
-  /** The next frame is the first one of a topic that was created again. */
-  #madeAnew = false;
+  /** The next frame is the first of a topic that was created again. */
+  #recreated = false;
   readonly #shown: BigInt64Array;
-  /** Frames before this offset have been shown by an earlier run. */
+  /** Frames before this offset were shown by an earlier run. */
   #shownBefore: number;
 
   constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
@@ -64,17 +65,17 @@ export class BatchRunner {
     this.#numbers.restore(resume.last);
   }
 
-  /** The topic is another one: nothing that was seen belongs to what comes. */
-  beginAnew(): void {
+  /** The topic was created again: forgets what was seen. */
+  topicRecreated(): void {
     this.#lastFrame = undefined;
-    this.#madeAnew = true;
+    this.#recreated = true;
     this.#numbers.restore(undefined);
     this.#shownBefore = 0;
     Atomics.store(this.#shown, 0, 0n);
   }
 
-  /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
-  async again(
+  /** Gives operators frames again, and sinks that ask for it the outputs from `base` on. */
+  async replay(
     { pipeline, sinks, resume: { base } }: Opened,
     frames: readonly Frame[],
   ): Promise<void> {
@@ -90,13 +91,12 @@ export class BatchRunner {
     pipeline.observed();
   }
 
-  /** Whether a timer of the operators has come. */
   timersDue({ pipeline }: Opened): boolean {
     const due = pipeline.nextTimer();
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; with the last one what they have open ends. */
+  /** Runs the operators over a batch; `last` ends what they have open. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
@@ -119,7 +119,7 @@ export class BatchRunner {
     };
     this.#collect = (made, cause) => {
       const output = this.#numbers.number(made);
-      if (typeof output === "object" && output !== null) this.#remember(output as Output);
+      if (typeof output === "object" && output !== null) this.#record(output as Output);
       outputs.push(output);
       // A timer's output belongs to no frame, so it cannot be marked as shown.
       const shown = !byTimer && cause.offset < this.#shownBefore;
@@ -127,7 +127,7 @@ export class BatchRunner {
         reporter.outputRepeated();
         return;
       }
-      // What no frame has caused has no way from a camera to measure.
+      // A timer's output has no capture to measure from.
       const captured = byTimer
         ? clock.now()
         : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
@@ -154,7 +154,7 @@ export class BatchRunner {
       }
       const room = pipeline.push(frame);
       if (room !== undefined) await room;
-      // Operators that never wait would keep timers and other lanes from this thread.
+      // Operators that never wait must not keep timers and other lanes from this thread.
       if (now - turned > TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turned = clock.monotonic();
@@ -182,7 +182,7 @@ export class BatchRunner {
     };
   }
 
-  /** Stands in for the frame that timers' outputs count as caused by, before the first one. */
+  /** The cause of timers' outputs before the first frame. */
   #noFrame(offset: number): Frame {
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
@@ -196,8 +196,8 @@ export class BatchRunner {
     return true;
   }
 
-  /** What was found is remembered in the log, for those who look later or from elsewhere. */
-  #remember(output: Output): void {
+  /** Alerts and findings go to the log too, for walls that are opened later or elsewhere. */
+  #record(output: Output): void {
     const { alertRecord, findingsRecord } = this.#options;
     const { result, timestamp } = output;
     if (result === undefined) return;
@@ -223,11 +223,11 @@ export class BatchRunner {
     return waiting === undefined ? shown() : waiting.then(shown);
   }
 
-  /** The camera's own numbers tell how much a topic that is gone took along. */
+  /** Counts by the camera's sequence numbers what was lost with the previous topic. */
   #see(frame: Frame, reporter: ProgressReporter): void {
     const sequence = this.#sequence;
-    if (!this.#madeAnew) return sequence.see(frame);
-    this.#madeAnew = false;
+    if (!this.#recreated) return sequence.see(frame);
+    this.#recreated = false;
     const { topic, partition, report } = this.#options;
     const { gaps } = sequence;
     const known = sequence.knows(frame);

@@ -1,11 +1,11 @@
-// The checkpoint of one streaming query: what is saved with a commit, and what a restart makes of
-// it.
+// The checkpoint of one streaming query: what is saved with a commit, and where a restart begins.
 //
 // A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
 // and operators can only be brought back to the end of a batch. So the saved state is that of the
 // newest batch end which is early enough for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
+import { pause } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -25,17 +25,16 @@ import type { SeenSequences } from "./sequence.ts";
 interface SavedState {
   readonly base: number;
   readonly pipeline: string | null;
-  /** The operators need nothing from before the commit: all that is read again is for sinks. */
+  /** The operators need nothing from before the commit: frames are read again for sinks alone. */
   readonly sinksOnly?: true;
-  /** The cameras' own numbers: what comes next is a gap or is not. */
+  /** The cameras' sequence numbers. */
   readonly seen?: SeenSequences;
-  /** The keyframe on which the frame to read first hangs. */
+  /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
   /** Where the second partition of a lane of two cameras is. */
   readonly aligned?: SavedAlignment;
-  /** The output that came last, where the next one may be of the same frame or window. */
+  /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
-  /** The version and the definition that wrote it. */
   readonly writer: CheckpointWriter;
 }
 
@@ -48,7 +47,9 @@ export interface AfterBatch {
 
 /** Where a restart begins. */
 export interface ResumePoint {
-  /** Offset of the keyframe on which the frame at `readFrom` hangs; `readFrom` where there is none. */
+  /**
+   * Offset of the keyframe that the frame at `readFrom` depends on; `readFrom` where there is none.
+   */
   readonly keyframe: number;
   /** Offset to read from. */
   readonly readFrom: number;
@@ -56,21 +57,19 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
-  /** What is read again is for sinks alone: the query can do without. */
+  /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
-  /** Where the cameras' own counts were. */
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
   readonly aligned: SavedAlignment | undefined;
 }
 
-/** A restart asks the driver by which generation the partition is owned: due when no answer comes by then. */
+/** How long a commit waits for the newer generation of its group, milliseconds. */
 const RENEWED_WITHIN_MS = 60_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Saves and restores where a streaming query is. */
 export class Checkpointing {
   /** Reads the second partition of a lane of two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
@@ -82,10 +81,7 @@ export class Checkpointing {
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
-  /**
-   * @param start where a query without a checkpoint begins.
-   * @param steps names of the query's steps.
-   */
+  /** @param start where a query without a checkpoint begins. */
   constructor(
     committer: BatchCommitter,
     start: number,
@@ -134,17 +130,13 @@ export class Checkpointing {
     };
   }
 
-  /** Says durably which offsets a batch takes, before it runs. */
+  /** Records durably which offsets a batch takes, before it runs. */
   plan(batch: BatchRange, required: boolean): Promise<void> {
     return this.#committer.plan(batch, required);
   }
 
   /**
-   * Commits a batch.
-   *
-   * @param after where operators, cameras' counts and outputs were after the batch.
    * @param needed oldest offset whose outputs a sink must see again.
-   * @param options what the commit need not promise.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
@@ -197,33 +189,33 @@ export class Checkpointing {
     this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
 
-  /** The group moved on to another generation and the partition is still ours. */
+  /** The group has a new generation, and the partition is still ours. */
   renewed(): void {
     this.#renewals++;
     this.#renewed?.();
   }
 
-  /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation is announced for long. */
+  /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation comes in time. */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
     const renewed = new AbortController();
     this.#renewed = () => renewed.abort();
-    try {
-      await this.#clock.sleep(RENEWED_WITHIN_MS, AbortSignal.any([signal, renewed.signal]));
-    } catch (error) {
-      if (!renewed.signal.aborted) throw error;
-      return;
-    } finally {
-      this.#renewed = undefined;
-    }
+    const late = await pause(
+      RENEWED_WITHIN_MS,
+      AbortSignal.any([signal, renewed.signal]),
+      this.#clock,
+    );
+    this.#renewed = undefined;
+    if (!late && renewed.signal.aborted) return;
+    signal.throwIfAborted();
     throw new LogError(
       "STALE_MEMBERSHIP",
-      `${stale.message}; no newer generation was heard of for ${RENEWED_WITHIN_MS / 1000} s`,
+      `${stale.message}; no newer generation came in ${RENEWED_WITHIN_MS / 1000} s`,
       { cause: stale, retryable: true },
     );
   }
 }
 
-/** Outputs that are too large have their stand-ins: what does not fit by itself is the state. */
+/** Too large outputs are replaced by smaller ones: what does not fit by itself is the state. */
 function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: LogError): LogError {
   const { stages = [] } = pipeline === undefined ? {} : JSON.parse(decoder.decode(pipeline)) as {
     stages?: { name?: string; state?: string | null }[];

@@ -1,4 +1,4 @@
-// Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
+// Commits batches: sinks take a batch, then the checkpoint records it. One batch is committed at a
 // time, in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { QueryTotals } from "../definition/progress.ts";
@@ -10,8 +10,8 @@ import type { Rows } from "./reporter.ts";
 import { step } from "./steps.ts";
 
 /**
- * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
- * executor do it at the same moment, so that a log can take their commits together.
+ * How often a query with live views alone commits: nothing that it did can be doubled. All lanes of
+ * an executor commit at the same moment, so that a log can take their commits together.
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
@@ -21,32 +21,31 @@ export interface RunBatch extends AfterBatch {
   readonly outputs: readonly unknown[];
   /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
-  /** Metrics of operators' own. */
   readonly observed: readonly NamedMetrics[];
-  /** Counters of this run until its end. */
   readonly totals: QueryTotals;
   readonly rows: Rows;
 }
 
-/** How long it takes until a topic that cannot be made is tried again, milliseconds. */
+/** How long a topic that could not be created is left alone, milliseconds. */
 const RETRY_TOPIC_MS = 60_000;
 
-/** What a commit tells. */
+/** Callbacks of a commit. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
-  /** A commit failed: whatever waits for frames must hear of it. */
+  /** A commit failed: all waits for frames must end. */
   readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
-/** Commits the batches of one streaming query. */
 export class Commits {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
   readonly #drain: AbortSignal;
   readonly #events: CommitEvents;
-  /** Topics that are known to exist. */
   readonly #topics: Set<string>;
-  /** Those that cannot be made: when each is tried again, on the monotonic clock, and what was reported. */
+  /**
+   * Topics that cannot be created: when each is tried again, on the monotonic clock, and what was
+   * reported.
+   */
   readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
   #nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
@@ -68,7 +67,7 @@ export class Commits {
     this.#last = options.clock.monotonic();
   }
 
-  /** Id of the batch that follows those on their way to the checkpoint. */
+  /** Id of the next batch to run. */
   get nextBatchId(): number {
     return this.#nextBatchId;
   }
@@ -98,7 +97,6 @@ export class Commits {
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
-  /** Waits for the commit that runs. */
   async settled(): Promise<void> {
     await this.#running;
   }
@@ -146,9 +144,10 @@ export class Commits {
   }
 
   /**
-   * The topics of dead letters, alerts and findings are made with the first of them.
+   * Creates the topics of dead letters, alerts and findings with the first record of each.
    *
-   * @returns optional records without a topic: a user may not be allowed to make one, a name too long.
+   * @returns optional records without a topic: the user may not create one, or its name is too
+   * long.
    */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
     const { log, topic, report, clock } = this.#options;
@@ -180,7 +179,7 @@ export class Commits {
   }
 }
 
-/** The record; when the log takes its smaller stand-in instead, it is noted. */
+/** The record, which notes when the log takes its smaller replacement. */
 function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord {
   const { smaller } = record;
   if (smaller === undefined) return record;

@@ -1,4 +1,4 @@
-// What a query that is behind leaves out, as its overload policy says.
+// Leaves frames out where a query is behind, by its overload policy.
 import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";
@@ -6,7 +6,7 @@ import type { IntakeOptions } from "./intake_options.ts";
 /** Frames, and how far their reading went. */
 export interface Taken {
   readonly frames: readonly Frame[];
-  /** One past the last offset that was read, or left out: frames before it do not come any more. */
+  /** One past the last offset that was read or left out. */
   readonly end: number;
 }
 
@@ -15,9 +15,11 @@ const NEWEST_KEPT = 16;
 /** After this many offsets what was seen before counts half. */
 const RECENT = 1024;
 
-/** Leaves frames out, and counts them. */
 export class Excess {
-  /** Access units come: what is left out must be read anyway, since later ones depend on it. */
+  /**
+   * Access units come: they must be read even if they are left out, since later ones depend on
+   * them.
+   */
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
@@ -37,7 +39,7 @@ export class Excess {
     this.#source = options.source;
   }
 
-  /** What is to be processed of what was read. */
+  /** The frames to process. */
   leaveOut(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
     if (overload.kind === "wait") return taken;
@@ -50,7 +52,9 @@ export class Excess {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Read anyway: frames that later ones depend on, and offsets of which it is not known how many are frames. */
+    /**
+     * Offsets are passed only where each is known to be a frame, and no later frame depends on it.
+     */
     const passTo = (offset: number): Taken => {
       if (this.linked || density < 1 || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");
@@ -62,7 +66,7 @@ export class Excess {
       case "latest":
         if (total <= 1) return taken;
         if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
-        // What is not buffered may be no frame: the newest one that is known is kept.
+        // What is not buffered may be no frame: the newest known one is kept.
         return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;

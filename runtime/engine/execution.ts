@@ -22,9 +22,6 @@ import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
 import { type StopMode, StoppedError } from "./stop.ts";
 
-export type { StopMode } from "./stop.ts";
-
-/** One query on one partition, at work. */
 export class StreamingExecution {
   readonly #options: ExecutionOptions;
   readonly #clock: Clock;
@@ -41,7 +38,7 @@ export class StreamingExecution {
   #builder!: BatchBuilder;
   /** Start of the next batch. */
   #next = 0;
-  /** Another runtime continues where this one ends. */
+  /** Another runtime continues here. */
   #moves = false;
   /** A newer membership than that of the start. */
   #renewed: Membership | undefined;
@@ -65,7 +62,6 @@ export class StreamingExecution {
     };
   }
 
-  /** The batch that is under way, or failed. */
   get batch(): BatchRange | undefined {
     return this.#batch;
   }
@@ -94,9 +90,9 @@ export class StreamingExecution {
     if (mode === "abort") this.#abort.abort(reason);
   }
 
-  /** The group moved on to another generation and the partition is still ours. */
+  /** The group has a new generation, and the partition is still ours. */
   renew(membership: Membership): void {
-    // During a take-over there is no reporter yet: reported as soon as there is.
+    // During a take-over nothing is open yet: `run` renews then.
     this.#renewed = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
@@ -149,14 +145,14 @@ export class StreamingExecution {
     return this.totals;
   }
 
-  /** The operators begin again at `offset`: what they had open is given up. */
+  /** The operators begin again at `offset`, without what they had open. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
     await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);
   }
 
-  /** Continues in a topic that was created again, if it was: its offsets begin again. */
-  async #goOnAnew(opened: Opened): Promise<boolean> {
+  /** Continues in a topic that was created again, if it was. */
+  async #continueRecreated(opened: Opened): Promise<boolean> {
     const { intake } = opened;
     const start = intake.takeRecreated();
     if (start === undefined) return false;
@@ -164,13 +160,13 @@ export class StreamingExecution {
     await this.#commits.settled();
     await this.#beginAt(opened, start);
     this.#next = start;
-    this.#runner.beginAnew();
-    // Kept at once: a restart before the next batch would take the old offset for one of this topic.
+    this.#runner.topicRecreated();
+    // Saved at once: after a restart the old offset would count for the new topic.
     if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
     return true;
   }
 
-  /** Reads again what open windows and unfinished files need. */
+  /** Reads again the frames that open windows and unfinished files need. */
   async #rebuild(opened: Opened): Promise<void> {
     const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
@@ -183,13 +179,13 @@ export class StreamingExecution {
           `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files continue without`,
         );
         lacking = true;
-        // Operators that remember nothing make the same of each frame, wherever they begin.
+        // Stateless operators make the same of each frame, wherever they begin.
         const stateless = plan.operators.every(({ kind }) => kind === undefined);
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
-    }, (frames) => this.#runner.again(opened, frames));
-    if (await this.#goOnAnew(opened)) return;
+    }, (frames) => this.#runner.replay(opened, frames));
+    if (await this.#continueRecreated(opened)) return;
     if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
@@ -205,7 +201,7 @@ export class StreamingExecution {
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
-        // Timers that have come do not wait for frames of the next run.
+        // Timers that are due do not wait for frames of the next run.
         if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
@@ -214,7 +210,7 @@ export class StreamingExecution {
               Math.round(late)
             } ms after the next tick of the ${trigger.ms} ms interval`,
           ));
-        // The reader has heard of nothing yet: the log tells what is there.
+        // The reader knows nothing yet: the log is asked.
         let latest = (await log.offsets(topic, partition)).latest;
         while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
@@ -222,9 +218,9 @@ export class StreamingExecution {
           latest = Math.max(latest, opened.intake.latest);
           const taken = await this.#builder.atTick(this.#next, latest);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
-          // Live views' batches are committed together, but do not wait for a tick that is far away.
+          // Live views' batches are committed together, but not only at a distant tick.
           await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
-          await this.#goOnAnew(opened);
+          await this.#continueRecreated(opened);
           latest = 0;
         }
       } else {
@@ -232,7 +228,7 @@ export class StreamingExecution {
           const taken = await this.#builder.asSoonAsPossible(this.#next);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
           else await this.#commits.begin(false);
-          await this.#goOnAnew(opened);
+          await this.#continueRecreated(opened);
         }
       }
     } catch (error) {
@@ -248,7 +244,7 @@ export class StreamingExecution {
     await this.#commits.begin(true);
     await this.#commits.settled();
     this.#reports.send();
-    // What ends by itself must not look like a query that had nothing to find.
+    // A query that ends by itself must not look as if it had found nothing.
     const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
   }
@@ -263,10 +259,10 @@ export class StreamingExecution {
     }
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#commits.settled();
-    await this.#goOnAnew(opened);
+    await this.#continueRecreated(opened);
   }
 
-  /** Batches of everything below an offset. */
+  /** Runs batches of everything below an offset. */
   async #runUntil(opened: Opened, end: number): Promise<void> {
     const { log, topic, partition } = this.#options;
     if (await this.#checkRange(opened, end)) end = opened.intake.latest;
@@ -278,7 +274,7 @@ export class StreamingExecution {
       const more = this.#end.clip({ frames: read, end: opened.intake.position });
       if (read.length === 0) end = opened.intake.held ?? end;
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (await this.#goOnAnew(opened)) {
+      if (await this.#continueRecreated(opened)) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
@@ -289,8 +285,8 @@ export class StreamingExecution {
   }
 
   /**
-   * Nothing is read beyond the end of a partition, so that a topic which was created again, and is shorter,
-   * would go unnoticed.
+   * Notices a topic that was created again and is shorter: reads never go beyond the end of a
+   * partition.
    *
    * @returns whether it was, and the query continues in it.
    */
@@ -299,10 +295,9 @@ export class StreamingExecution {
     if (this.#next <= Math.max(latest, opened.intake.latest)) return false;
     const range = await log.offsets(topic, partition);
     if (this.#next > range.latest) opened.intake.lost(range);
-    return await this.#goOnAnew(opened);
+    return await this.#continueRecreated(opened);
   }
 
-  /** Runs a batch and commits it while the next one may already run. */
   async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
     this.#options.onTrigger?.(true);
     this.#commits.hold(await this.#runBatch(opened, frames, end));
@@ -332,7 +327,7 @@ export class StreamingExecution {
   }
 
   async #close(): Promise<void> {
-    // Whatever still waits for frames must release the source.
+    // All waits for frames end, so that the source can close.
     this.#drain.abort(new StoppedError());
     for (const close of this.#closers) {
       try {

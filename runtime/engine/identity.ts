@@ -1,7 +1,7 @@
-// Whose outputs are whose: findings take the number of the window that they were made of, and several
-// outputs of one frame or window are numbered, whatever the batches.
+// Identity of outputs: findings take the number of their window, and several outputs of one frame
+// or window are numbered, whatever the batches.
 
-/** What outputs have that are named: by hand-made operators perhaps only a part of it. */
+/** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
   readonly offset?: number;
   readonly firstOffset?: number;
@@ -17,7 +17,7 @@ function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
 }
 
-/** The outputs that an operator made of an input; findings on a window get its number. */
+/** Gives the outputs of a window its number. */
 export function numbered(outputs: readonly unknown[], input: unknown): readonly unknown[] {
   if (!isNamed(input) || input.number === undefined) return outputs;
   const { firstOffset, number } = input;
@@ -32,17 +32,15 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
 export class OutputNumbers {
   #last: LastOutput | undefined;
 
-  /** The output that came last; undefined before the first one. */
   get last(): LastOutput | undefined {
     return this.#last;
   }
 
-  /** Continues after the output that a checkpoint names. */
   restore(last: LastOutput | undefined): void {
     this.#last = last;
   }
 
-  /** The output, with its part where it is not the first of its frame or window. */
+  /** The output, with its part unless it is the first of its frame or window. */
   number(output: unknown): unknown {
     if (!isNamed(output)) return output;
     const first = output.firstOffset ?? output.offset;

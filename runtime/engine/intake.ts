@@ -1,5 +1,5 @@
-// What comes in: frames of one partition, read as the source options and the overload policy say.
-// Everything that is left out is counted.
+// Reads frames of one partition by the source options and the overload policy. Everything left out
+// is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange } from "../log/log.ts";
@@ -8,15 +8,14 @@ import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** Why a wait is over: one shared reason saves an exception with a stack for each wait. */
+/** One shared reason saves an exception with a stack for each wait. */
 const ARRIVED = new Error("Frames have arrived");
 
-/** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: LaneReader;
   readonly #excess: Excess;
-  /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
+  /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -30,7 +29,6 @@ export class Intake {
     this.#excess = new Excess(options);
   }
 
-  /** Offset that follows the last frame taken. */
   get position(): number {
     return this.#source.position;
   }
@@ -39,7 +37,6 @@ export class Intake {
     return this.#source.latest;
   }
 
-  /** See `LaneReader.held`. */
   get held(): number | undefined {
     return this.#source.held;
   }
@@ -51,21 +48,21 @@ export class Intake {
   }
 
   /**
-   * Whether the topic was deleted and created again, and that is allowed. Until `takeRecreated` reads return
-   * what they have, an empty list perhaps, and nothing of the new topic.
+   * Whether the topic was created again, and that is allowed. Until `takeRecreated` reads return
+   * what they have, perhaps nothing, and nothing of the new topic.
    */
   get recreated(): boolean {
     return this.#recreatedAt !== undefined;
   }
 
-  /** Continues in the new topic: the offset at which it begins; undefined when there is none. */
+  /** Continues in the new topic, at the returned offset; undefined when there is none. */
   takeRecreated(): number | undefined {
     const offset = this.#recreatedAt;
     this.#recreatedAt = undefined;
     return offset;
   }
 
-  /** Reads frames again that were processed before the last restart, as long as the topic holds them. */
+  /** Reads frames again that were processed before the restart, as far as the topic holds them. */
   async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
     this.#rereading = again;
     try {
@@ -79,7 +76,7 @@ export class Intake {
     }
   }
 
-  /** Frames below `until`, at least one unless there is none any more or the topic was created again. */
+  /** Frames below `until`; none only when there are no more, or the topic was created again. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
@@ -96,8 +93,8 @@ export class Intake {
   }
 
   /**
-   * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
-   * undefined when the topic was created again.
+   * Up to `max` frames below `until`, without those left out by the overload policy; undefined when
+   * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
@@ -117,8 +114,8 @@ export class Intake {
   }
 
   /**
-   * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
-   * epoch milliseconds) comes first, or the topic was created again.
+   * The next frames, perhaps all of them left out; undefined when `time` (epoch milliseconds) comes
+   * first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
@@ -161,7 +158,7 @@ export class Intake {
     const { clock } = this.#options;
     const timer = new AbortController();
     const arrived = new Promise<void>((resolve) => this.#wake = resolve);
-    // Without a time to wait for there is no timer to end.
+    // Without a time limit there is no timer to end.
     const timeUp = Number.isFinite(time)
       ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
       : undefined;
@@ -175,7 +172,7 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Looks at frames that were read: bad ones carry their fault, those without a keyframe are left out. */
+  /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
   #take(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;
@@ -202,7 +199,7 @@ export class Intake {
       this.#excess.linked = kind === "unit";
       return frame;
     } catch (error) {
-      // Any other is a fault of our own, which must cost no more than the frame.
+      // Any other error is ours, and must cost this frame alone.
       const fault = error instanceof BadFrameError
         ? error
         : new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
@@ -213,8 +210,8 @@ export class Intake {
   }
 
   /**
-   * Reads what the frame at `until` depends on, from its keyframe on. No operator sees it: it only has to
-   * be there when a picture is decoded. Where the log lacks it, the lane continues at the next keyframe.
+   * Reads what the frame at `until` depends on, from its keyframe on, for the decoder alone. Where
+   * the log lacks it, the lane continues at the next keyframe.
    */
   async readGroup(keyframe: number, until: number): Promise<void> {
     const { signal, groups, report, topic, partition } = this.#options;
@@ -227,7 +224,7 @@ export class Intake {
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
         const { earliest } = error.range!;
-        if (earliest <= this.#source.position) break; // Another topic: who reads on says so.
+        if (earliest <= this.#source.position) break; // Another topic: the next read reports it.
         groups?.interrupt();
         report(
           `The keyframe at offset ${keyframe} of ${topic} partition ${partition} is no longer in the log: ` +
@@ -239,14 +236,14 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Frames were deleted before they were read: an error, or a count. */
+  /** Frames were deleted before they were read. */
   #dataLoss(error: unknown): void {
     if (!(error instanceof LogError) || error.range === undefined) throw error;
     this.lost(error.range, error);
   }
 
   /**
-   * The log does not hold what comes next.
+   * The log lacks what comes next.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
    */
@@ -260,7 +257,7 @@ export class Intake {
       if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
         report(
-          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; what was open is given up`,
+          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; open windows are dropped`,
         );
         this.#source.seek(earliest);
         return;

@@ -1,4 +1,4 @@
-// What the intake of a streaming query needs, and its callbacks.
+// Options of the intake.
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
@@ -7,8 +7,8 @@ import type { DropReason } from "./reporter.ts";
 
 export interface LaneReader extends PartitionReader {
   /**
-   * Where the last read with an end stopped short of it: the frame at this offset waits for what is not in
-   * the log yet. Absent where no frame waits for others.
+   * Where the last bounded read stopped early: the frame at this offset waits for one that is not
+   * in the log yet. Absent where no frame waits for others.
    */
   readonly held?: number | undefined;
 }
@@ -23,20 +23,18 @@ export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly failOnDataLoss: boolean;
   readonly overload: OverloadPolicy;
   readonly clock: Clock;
-  /** Ends every wait. */
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
-  /** Frames that were left out, or lost. */
   readonly onDropped: (count: number, reason: DropReason) => void;
 }
 
 /** What is read again after a restart. */
 export interface Rereading {
-  /** Frames below this offset were processed before: none of them can be lost any more. */
+  /** Frames below this offset were processed before the restart. */
   readonly until: number;
   /**
-   * Called when the log does not hold all of them any more, with the first offset that it holds; true
-   * when the query does without.
+   * Called with the first offset that the log holds, when it lacks some; true when the query does
+   * without.
    */
   readonly onMissing: (earliest: number) => boolean;
 }

@@ -1,7 +1,6 @@
-// Metrics of operators' own, from batch to batch: what was committed since the last report.
+// Metrics of operators, added up between reports.
 import type { Observed } from "../definition/operator.ts";
 
-/** The metrics of one operator. */
 export interface NamedMetrics {
   readonly name: string;
   readonly metrics: readonly Observed[];
@@ -17,19 +16,13 @@ export interface ReportedMetric {
 
 const NAME = /^[A-Za-z_]\w{0,99}$/;
 const KINDS: ReadonlySet<unknown> = new Set(["count", "sum", "avg", "min", "max"]);
-/** Metrics of one lane. */
 const MOST_METRICS = 200;
 
-/** Adds metrics up. */
 export class ObservedMetrics {
   #metrics = new Map<string, Observed & { readonly name: string }>();
   readonly #names = new Set<string>();
 
-  /**
-   * Takes the metrics of a batch.
-   *
-   * @throws {RangeError} saying what cannot be a metric: it would fail where all queries are measured.
-   */
+  /** @throws {RangeError} saying what cannot be a metric: it would fail the metrics of all queries. */
   add(batch: readonly NamedMetrics[]): void {
     for (const { name, metrics } of batch) {
       for (const one of metrics) {
@@ -59,7 +52,6 @@ export class ObservedMetrics {
     }
   }
 
-  /** All since the last call. */
   take(): ReportedMetric[] {
     const all = [...this.#metrics.values()].map(({ name, metric, kind, total, count }) => ({
       name,
@@ -72,7 +64,6 @@ export class ObservedMetrics {
   }
 }
 
-/** Two parts of one metric, together. */
 function joined(a: Observed, b: Observed): Observed {
   const { metric, kind } = a;
   const total = kind === "min"
@@ -83,7 +74,6 @@ function joined(a: Observed, b: Observed): Observed {
   return { metric, kind, total, count: a.count + b.count };
 }
 
-/** Metrics as progress reports have them: by name, then by metric. */
 export function observedJson(
   metrics: readonly ReportedMetric[],
 ): Record<string, Record<string, number>> {

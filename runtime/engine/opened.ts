@@ -1,4 +1,4 @@
-// Taking a partition over: its checkpoint, and all that a streaming query works with from there on.
+// Takes a partition over: its checkpoint, and all parts of a streaming query.
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
@@ -14,7 +14,7 @@ import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { SinkSet } from "./sinks.ts";
 
-/** What a streaming query works with. */
+/** The open parts of a streaming query. */
 export interface Opened {
   readonly committer: BatchCommitter;
   readonly checkpointing: Checkpointing;
@@ -29,7 +29,7 @@ export interface Opened {
   readonly resume: ResumePoint;
 }
 
-/** What the streaming query itself has. */
+/** What the streaming query brings. */
 export interface Opener {
   readonly options: ExecutionOptions;
   readonly events: PipelineEvents;
@@ -38,7 +38,7 @@ export interface Opener {
   readonly drain: AbortSignal;
   /** Ends all work. */
   readonly abort: AbortSignal;
-  /** Takes what must be closed, also when the rest does not open; called in reverse order. */
+  /** Registers what must be closed, also if the rest fails to open; called in reverse order. */
   readonly onClose: (close: () => void | Promise<void>) => void;
 }
 
@@ -51,7 +51,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const committer = await openCommitter(options);
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ??
-    await beginning(opener, committer);
+    await beginning(options, committer);
   const checkpointing = new Checkpointing(
     committer,
     next,
@@ -82,7 +82,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     partition,
     query: plan.name,
     failOnDataLoss: plan.source.failOnDataLoss ?? true,
-    // What takes all there is and ends has nothing to keep up with.
+    // A query that takes all there is and ends cannot fall behind.
     overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
     clock,
     signal: opener.drain,
@@ -160,8 +160,8 @@ function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
   });
 }
 
-/** Where a query without a checkpoint begins: kept from now on, whether or not a batch comes. */
-async function beginning({ options }: Opener, committer: BatchCommitter): Promise<number> {
+/** Where a query without a checkpoint begins: recorded at once, whether or not a batch comes. */
+async function beginning(options: ExecutionOptions, committer: BatchCommitter): Promise<number> {
   const start = await startOffset(options);
   await committer.plan({ batchId: 0, start, end: start }, true);
   return start;
@@ -184,7 +184,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      // Where losses are allowed, reading counts what is no longer there, and continues.
+      // Where losses are allowed, reading counts what is gone, and continues.
       if (plan.source.failOnDataLoss === false) return point.offset;
       if (point.offset >= earliest && point.offset <= latest) return point.offset;
       throw new LogError(

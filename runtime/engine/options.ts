@@ -1,4 +1,4 @@
-// What a streaming query needs, and its callbacks.
+// Options and callbacks of a streaming query.
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
@@ -8,7 +8,7 @@ import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
 
-/** What code that is not the engine's own is called with. */
+/** Which call of user code runs. */
 export interface CalledWith {
   /** Number of the operator, from 1; 0 for a sink or a timer. */
   readonly step: number;
@@ -16,65 +16,64 @@ export interface CalledWith {
   readonly offset: number;
 }
 
-/** Runs a call of code that is not the engine's own; without `input` it opens something. */
+/** Runs a call of user code; without `input` it opens something. */
 export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
-/** What the pipeline tells the streaming query while it works. */
+/** Callbacks of the pipeline. */
 export interface PipelineEvents {
-  /** An output, with the frame whose arrival caused it, in order. */
+  /** An output, in order, with the frame that caused it. */
   onOutput(output: unknown, cause: Frame): void | Promise<void>;
-  /** A frame that cannot be processed. */
   onBadFrame(frame: Frame, error: BadFrameError): void;
   /**
    * An operator has failed on an input too often; without a frame it was a timer's.
    *
-   * @returns false when the same was put aside before: it does not count again.
+   * @returns false when the same was put aside before, which does not count again.
    */
   onPutAside(error: OperatorError, frame?: Frame): boolean;
-  /** Throws when the sinks cannot take an output: its operator has failed then. */
+  /** Throws when the sinks cannot take an output: a failure of its operator. */
   checkOutput?(output: unknown): void;
-  /** Runs each call of an operator. */
   readonly call: CallUser;
 }
 
-/** Takes pictures and findings for the wall: latest wins, and it never blocks. */
+/** Takes pictures and findings for the wall; latest wins, never blocks. */
 export interface PicturePort {
   show(output: Output): void;
 }
 
-/** Frames that wait for what is not in the log yet: those of a lane of two cameras for the slower one. */
+/** The left frames of a lane of two cameras that wait for the other camera. */
 export interface Held {
-  /** They begin here: those before it were given to the operators. */
+  /** Their first offset. */
   readonly from: number;
-  /** How far the partition was read from which a frame is needed, the lane's own or the other; `Infinity` for the one that is not waited for. */
+  /**
+   * How far the partition with the missing frame was read; `Infinity` for the one not waited for.
+   */
   readonly left: number;
   readonly right: number;
 }
 
 /** Callbacks of a streaming query. */
 export interface ExecutionEvents {
-  /** A line for people. */
   readonly report: (message: string) => void;
-  /** What keeps it from reading on, each time it is met; called without anything when it has passed. */
+  /** What prevents reading, each time it occurs; without an argument when it has passed. */
   readonly onProblem?: (problem?: ReadProblem) => void;
-  /** It has taken its partition over; frames from `next` on are still to come. */
+  /** It has taken its partition over; `next` is its first frame to process. */
   readonly onStarted?: (id: string, next: number) => void;
-  /** Nothing can be done with what both cameras of a lane have sent. */
+  /** Frames wait for the other camera of the lane. */
   readonly onHeld?: (held: Held) => void;
-  /** A batch begins, or no batch runs any more. */
+  /** A batch begins, or none runs. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
-  /** A batch is committed; what this run has counted until then. */
+  /** A batch is committed; what this run has counted so far. */
   readonly onTotals?: (totals: QueryTotals) => void;
-  /** Runs each call of an operator or a sink, so that it is known whose code has the thread. */
+  /** Runs each call of an operator or a sink, to know whose code runs. */
   readonly call?: CallUser;
-  /** A function of a sink, which must not run twice at once, begins or ends. */
+  /** A function of a sink that must not run twice at once begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
-  /** An operator has failed too often on an input, which was put aside. */
+  /** An input was put aside, since its operator has failed on it too often. */
   readonly onPutAside?: (error: OperatorError) => void;
 }
 
-/** Which frames of a lane depend on earlier ones: access units of video do, images do not. */
+/** Which frames of a lane depend on earlier ones: access units of video, not images. */
 export interface FrameGroups {
   /**
    * Takes the next frame, in offset order.
@@ -83,14 +82,12 @@ export interface FrameGroups {
    * @throws {BadFrameError} when its bytes are no access unit.
    */
   take(frame: Frame): "image" | "unit" | "no-keyframe";
-  /** Frames are missing here. */
   interrupt(): void;
-  /** The oldest offset to read so that all from `offset` on can be decoded. */
+  /** The oldest offset to read to decode all from `offset` on. */
   neededFor(offset: number): number;
   close(): Promise<void>;
 }
 
-/** What a streaming query needs. */
 export interface ExecutionOptions extends ExecutionEvents {
   readonly plan: QueryPlan;
   readonly log: TopicLog;
@@ -99,31 +96,32 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
-  /** The partition was created while the query ran: without a checkpoint it is read from the start. */
+  /**
+   * The partition was created while the query ran: without a checkpoint it is read from the start.
+   */
   readonly foundLater?: boolean;
   readonly runId: string;
-  /** Inputs that earlier runs have failed on too often. */
+  /** Inputs put aside by earlier runs. */
   readonly aside?: readonly InputAside[];
   /**
-   * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,
-   * so that what runs again after a restart is not shown, nor its latency measured, a second time.
+   * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
+   * that nothing is shown, nor its latency measured, a second time.
    */
   readonly shown?: BigInt64Array;
-  /** Whether the driver still means this run, and has not started another one in its place. */
+  /** Whether the driver has not started another run in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;
-  /** The way to the wall. */
   readonly pictures: PicturePort;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
-  /** What was repaired of an image while operators decoded it: names to count. */
+  /** The flaws that were repaired while an image was decoded. */
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
-  /** Puts the access units of a partition into their groups; without it every frame is an image. */
+  /** Groups the access units of a partition; without it every frame is an image. */
   readonly groups?: () => FrameGroups;
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
-  /** Makes the record by which an alert is remembered; without it none is. */
+  /** Makes the record of an alert; without it none is kept. */
   readonly alertRecord?: (output: Output) => OutputRecord;
-  /** Makes the record of what was found, if anything was; without it none is made. */
+  /** Makes the record of what was found, if anything; without it none is kept. */
   readonly findingsRecord?: (output: Output) => OutputRecord | undefined;
   /** Milliseconds between two progress reports. Default 1000. */
   readonly progressIntervalMs?: number;

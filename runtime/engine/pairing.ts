@@ -1,18 +1,18 @@
 // Which frames of two cameras belong together.
 //
-// The frames of both are thought of as one row: each camera's in offset order, of two that come next
-// the one with the earlier capture time first, of equal ones the left. Two neighbours in it, one of
-// each camera, are a pair when they were captured within the tolerance of each other and neither has a
-// nearer frame of the other camera on its other side (of two as near, the one before). So a frame is in
-// one pair at most, and what it is paired with depends on its neighbours alone: three numbers say
-// where to continue, and nothing depends on how frames come in batches.
+// The frames of both are one row: each camera's in offset order, of two that come next the one with
+// the earlier capture time first, of equal ones the left. Two neighbours in it, one of each camera,
+// are a pair when they were captured within the tolerance of each other and neither has a nearer
+// frame of the other camera on its other side (of two as near, the one before). So a frame is in
+// one pair at most, and its partner depends on its neighbours alone: three numbers say where to
+// continue, whatever the batches.
 //
-// A frame whose capture time is far ahead of those before it waits for the next one of its camera: if
-// that is not as far, the frame is astray and takes no part.
+// A frame whose capture time is far ahead waits for the next one of its camera: if that is not as
+// far, the frame is an outlier and takes no part.
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 
-/** Where pairing is, between two left frames. */
+/** The state between two left frames. */
 export interface PairingState {
   /** Offset of the right frame that comes next in the row. */
   readonly at: number;
@@ -22,7 +22,6 @@ export interface PairingState {
   readonly left: number | null;
 }
 
-/** The lane's own camera, or the one beside it. */
 export type Side = "left" | "right";
 
 /** A left frame that is decided: alone, or with a right one. */
@@ -31,13 +30,12 @@ export interface Decided {
   readonly other: Frame | undefined;
 }
 
-/** Pairs the frames of two partitions. */
 export class Pairing {
   readonly #toleranceMs: number;
   #left: Row;
   #right!: Row;
   #state!: PairingState;
-  /** The right frame that stands directly before the next left one. */
+  /** The right frame directly before the next left one. */
   #before: Frame | undefined;
 
   constructor(toleranceMs: number, state: PairingState) {
@@ -46,35 +44,32 @@ export class Pairing {
     this.beginRight(state);
   }
 
-  /** Where a pairing must begin to continue with the next left frame. */
+  /** Where to begin again to continue with the next left frame. */
   get state(): PairingState {
     return this.#state;
   }
 
-  /** Offset of the left frame that is decided next; undefined when it has not been read. */
+  /** Offset of the next left frame; undefined when it has not been read. */
   get next(): number | undefined {
     return this.#left.frames[0]?.offset;
   }
 
-  /** Forgets the left frames. */
   beginLeft(): void {
     this.#state = { ...this.#state, left: null };
     this.#left = new Row(null);
   }
 
-  /** Forgets the right frames, and continues elsewhere. */
+  /** Continues elsewhere in the right partition. */
   beginRight(state: PairingState): void {
     this.#state = state;
     this.#before = undefined;
     this.#right = new Row(state.right);
   }
 
-  /** Takes the next frames of a side, in offset order. */
   push(side: Side, frames: readonly Frame[]): void {
     (side === "left" ? this.#left : this.#right).frames.push(...frames);
   }
 
-  /** Left frames below an offset are given up. */
   skip(offset: number): void {
     const { frames } = this.#left;
     while (frames[0] !== undefined && frames[0].offset < offset) frames.shift();
@@ -84,7 +79,7 @@ export class Pairing {
   take(): Decided | Side {
     const frame = this.#left.next;
     if (frame === undefined) return "left";
-    // What is astray before it has no partner.
+    // Outliers before it have no partner.
     if (frame !== this.#left.frames[0]) {
       return { frame: this.#left.frames.shift()!, other: undefined };
     }
@@ -162,7 +157,7 @@ class Row {
     }
   }
 
-  /** Drops the next frame, and those astray before it. */
+  /** Drops the next frame, and the outliers before it. */
   shift(): void {
     const { next } = this;
     this.#last = next!.timestamp;

@@ -1,18 +1,17 @@
-// The operators of one streaming query, chained. Items leave in the order they came, however many
-// `process` calls an operator has under way.
+// The chained operators of one streaming query. Items leave in the order they came, however many
+// `process` calls are under way.
 import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
-import { restartOffsetOf, snapshotOf } from "./answers.ts";
+import { least, restartOffsetOf, snapshotOf } from "./answers.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
 import type { StepErrors } from "./put_aside.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
-/** What a restart needs to know about the operators. */
 export interface PipelineSnapshot {
   /** Oldest offset to read again; undefined when none. */
   readonly restart: number | undefined;
@@ -25,12 +24,11 @@ type StageState = StepState & StepErrors;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Chained operators at work on one partition. */
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
-  /** The buffer of the newest frame, which cannot be given to another thread. */
+  /** The buffer of the newest frame, which no operator can transfer. */
   #protected: ArrayBufferLike | undefined;
   #changes: readonly string[] = [];
 
@@ -43,8 +41,6 @@ export class Pipeline {
   }
 
   /**
-   * Opens the operators.
-   *
    * @param end committed end: a `state` operator is shown no frame below it.
    * @param saved what `snapshot` returned before the restart.
    * @param dropped names of steps whose state the query drops.
@@ -62,12 +58,12 @@ export class Pipeline {
     return pipeline;
   }
 
-  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
+  /** How the query differs from the one that wrote the checkpoint, for people. */
   get changes(): readonly string[] {
     return this.#changes;
   }
 
-  /** Gives up what the operators have open: they begin again with the frame at `offset`. */
+  /** The operators begin again with the frame at `offset`, without what they had open. */
   async beginAgain(offset: number): Promise<void> {
     await this.close();
     await this.#open(offset);
@@ -92,7 +88,7 @@ export class Pipeline {
         const open = () =>
           operator.open({
             ...options.context,
-            ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+            ...(typeof state === "string" ? { state: Uint8Array.fromBase64(state) } : {}),
           });
         tasks.push(await options.events.call(open));
       }
@@ -101,7 +97,6 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
-    // From the last one on: each knows the next.
     this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
@@ -110,7 +105,7 @@ export class Pipeline {
     }, []);
   }
 
-  /** Takes the next frame; resolves when there is room for another. */
+  /** Resolves when there is room for another frame. */
   push(frame: Frame): void | Promise<void> {
     this.#protect(frame);
     const first = this.#stages[0];
@@ -119,7 +114,7 @@ export class Pipeline {
       : first.push(frame, frame);
   }
 
-  /** What operators do to a frame must not reach what the engine does with it, or frames of the same buffer. */
+  /** Operators must not change frames, nor give their buffers to other threads. */
   #protect(frame: Frame): void {
     Object.freeze(frame);
     const { buffer } = frame.value ?? {};
@@ -128,11 +123,7 @@ export class Pipeline {
     markAsUntransferable(buffer);
   }
 
-  /**
-   * Resolves when everything that was pushed has left.
-   *
-   * @throws the first error of an operator.
-   */
+  /** Resolves when everything that was pushed has left. */
   async settle(): Promise<void> {
     for (const stage of this.#stages) await stage.settle();
   }
@@ -140,8 +131,7 @@ export class Pipeline {
   /** State after the batch that ends at `end`; call it only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
     const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
-    const needed = points.filter((offset) => offset !== undefined);
-    const restart = needed.length === 0 ? undefined : Math.min(...needed);
+    const restart = least(points);
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
       const state = stage.ask(snapshotOf);
@@ -150,7 +140,7 @@ export class Pipeline {
       return {
         ...stage.saved,
         restart: points[index] ?? null,
-        state: state === undefined ? null : toBase64(state),
+        state: state === undefined ? null : state.toBase64(),
         ...errors,
       };
     });
@@ -160,7 +150,6 @@ export class Pipeline {
     };
   }
 
-  /** What operators keep, by name. */
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap((stage) => {
       const size = stage.ask((task) => task.stateSize?.());
@@ -173,7 +162,6 @@ export class Pipeline {
     });
   }
 
-  /** The operators' own metrics since the last call. */
   observed(): NamedMetrics[] {
     return this.#stages.flatMap((stage) =>
       stage.observes === undefined
@@ -195,22 +183,12 @@ export class Pipeline {
 
   /** Capture time up to which all operators that know one are done. */
   watermark(): number | undefined {
-    let lowest: number | undefined;
-    for (const stage of this.#stages) {
-      const time = stage.ask((task) => task.watermark?.());
-      if (time !== undefined) lowest = Math.min(lowest ?? time, time);
-    }
-    return lowest;
+    return least(this.#stages.map((stage) => stage.ask((task) => task.watermark?.())));
   }
 
   /** The earliest time at which an operator wants to be called. */
   nextTimer(): number | undefined {
-    let earliest: number | undefined;
-    for (const stage of this.#stages) {
-      const time = stage.nextTimer();
-      if (time !== undefined) earliest = Math.min(earliest ?? time, time);
-    }
-    return earliest;
+    return least(this.#stages.map((stage) => stage.nextTimer()));
   }
 
   /** Runs timers that are due; their outputs count as caused by `cause`. */
@@ -227,7 +205,7 @@ export class Pipeline {
     return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
-  /** Whether an operator has something to say at the end. */
+  /** Whether an operator has outputs at the end. */
   get finishes(): boolean {
     return this.#stages.some(({ task }) => task.finish !== undefined);
   }
@@ -243,14 +221,4 @@ export class Pipeline {
   async close(): Promise<void> {
     for (const stage of this.#stages) await stage.close();
   }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -2,13 +2,12 @@
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
-/** An input that an operator failed on in earlier runs: it is not given it again. */
+/** An input put aside by an earlier run. */
 export interface InputAside extends FailedInput {
   readonly message: string;
   readonly stack?: string;
 }
 
-/** What a restart needs to know of a step's errors. */
 export interface StepErrors {
   /** Offsets of the inputs that were put aside. */
   readonly aside?: readonly number[];
@@ -16,13 +15,11 @@ export interface StepErrors {
   readonly inARow?: number;
 }
 
-/** What one operator was not given, or failed on. */
 export class PutAside {
   readonly #place: OperatorPlace;
   readonly #limit: number;
-  /** Inputs that earlier runs have put aside, by offset. */
   readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers that earlier runs have put aside: what they throw is only reported. */
+  /** Timers put aside by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
   /** Offsets of all inputs put aside, for the checkpoint. */
   readonly #offsets: Set<number>;
@@ -31,8 +28,8 @@ export class PutAside {
   #last: OperatorError | undefined;
 
   /**
-   * @param aside what the driver gives the run.
-   * @param errors what the checkpoint says.
+   * @param aside from the driver.
+   * @param errors from the checkpoint.
    */
   constructor(
     operator: string,
@@ -55,17 +52,16 @@ export class PutAside {
     this.#inARow = errors.inARow ?? 0;
   }
 
-  /** The error of an input that earlier runs have put aside. */
+  /** The error of an input put aside before. */
   skipped(offset: number): Error | undefined {
     return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
   }
 
-  /** Whether earlier runs have put a timer aside. */
   holdsTimer(time: number): boolean {
     return this.#timers.has(time);
   }
 
-  /** The operator has succeeded. Returns whether it had failed before. */
+  /** The operator has succeeded; returns whether it had failed before. */
   passed(): boolean {
     this.#succeeded = true;
     const failed = this.#inARow > 0;
@@ -78,11 +74,7 @@ export class PutAside {
     this.#offsets.add(offset);
   }
 
-  /**
-   * Counts an input.
-   *
-   * @throws {OperatorError} `OPERATOR_FAILED` when it is one too many in a row.
-   */
+  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one too many in a row. */
   count(failure: OperatorError): void {
     this.#inARow++;
     this.#last = failure;
@@ -96,7 +88,7 @@ export class PutAside {
     return this.#final(this.#last, "it has failed on every frame");
   }
 
-  /** What a restart from `restart` on needs to know; undefined when nothing. */
+  /** The errors that a restart from `restart` must know; undefined when there are none. */
   errors(restart: number): StepErrors | undefined {
     for (const offset of this.#offsets) if (offset < restart) this.#offsets.delete(offset);
     if (this.#offsets.size === 0 && this.#inARow === 0) return undefined;

@@ -3,7 +3,6 @@ import { endPoint } from "../definition/source_options.ts";
 import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";
 
-/** The end of a read; `Infinity` where there is none. */
 export class ReadEnd {
   /** Frames from this offset on are not read. */
   readonly offset: number;
@@ -16,7 +15,6 @@ export class ReadEnd {
     this.#timestamp = timestamp;
   }
 
-  /** Finds out where the read of one partition ends. */
   static async of({ plan, log, topic, partition }: ExecutionOptions): Promise<ReadEnd> {
     const { offset = Infinity, timestamp = Infinity } = endPoint(plan.source, topic, partition);
     return new ReadEnd(
@@ -25,7 +23,7 @@ export class ReadEnd {
     );
   }
 
-  /** Whether a frame was seen that is not read any more. */
+  /** Whether a frame beyond the end was seen. */
   get reached(): boolean {
     return this.#passed;
   }

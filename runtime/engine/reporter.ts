@@ -1,5 +1,6 @@
-// Adds up what happens in a streaming query and makes Spark's progress reports of it.
+// Counts what happens in a streaming query and makes progress reports in Spark's format.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { type Frame, laneName } from "../definition/frame.ts";
 import { cameraIdentity } from "../lanes.ts";
 import {
@@ -39,7 +40,6 @@ const LATENCY_SPAN_MS = 10_000;
 /** Measurements kept between two reports; more are thinned out. */
 const MEASUREMENTS = 2048;
 
-/** What does not change during a run. */
 export interface ReporterIdentity {
   readonly id: string;
   readonly runId: string;
@@ -75,14 +75,12 @@ export class Rows {
   }
 }
 
-/** Counters and clocks of one streaming query. */
 export class ProgressReporter {
   frames = 0;
   outputs = 0;
   deadLettered = 0;
-  /** Outputs of which the log took the smaller stand-in. */
+  /** Outputs that the log took in a smaller form. */
   replaced = 0;
-  /** Of the batches that are committed. */
   totals: QueryTotals = NO_TOTALS;
   late = 0;
   /** Metrics of operators' own. */
@@ -110,7 +108,6 @@ export class ProgressReporter {
   #startOffset: number | undefined;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
-  /** Names the camera: the newest frame's. */
   #record: Pick<Frame, "key" | "headers"> = { key: null, headers: {} };
 
   constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
@@ -128,7 +125,7 @@ export class ProgressReporter {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }
 
-  /** Totals with the batch that has just run; what is replaced is known when it is committed. */
+  /** Totals including the batch that has just run; replacements are known at its commit. */
   counted(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
@@ -145,7 +142,6 @@ export class ProgressReporter {
     };
   }
 
-  /** A frame was taken from the log. */
   frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
     this.#record = { key, headers };
     this.frames++;
@@ -154,7 +150,7 @@ export class ProgressReporter {
     this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
   }
 
-  /** What was wrong with a frame and was repaired when it was decoded. */
+  /** The flaws that were repaired when a frame was decoded. */
   repaired(flaws: Iterable<string>): void {
     let any = false;
     for (const flaw of flaws) {
@@ -177,7 +173,7 @@ export class ProgressReporter {
     }
   }
 
-  /** An output ran again that was measured before. */
+  /** An output that was measured before a restart. */
   outputRepeated(): void {
     this.outputs++;
     this.#running.outputs++;
@@ -188,7 +184,6 @@ export class ProgressReporter {
     if (list.length < MEASUREMENTS) list.push(ms / 1000);
   }
 
-  /** Time spent in a step of a batch. */
   took(step: Step, ms: number): void {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
   }
@@ -198,7 +193,6 @@ export class ProgressReporter {
     return this.#running = new Rows();
   }
 
-  /** A batch was committed. */
   committed(rows: Rows): void {
     this.#rows.add(rows);
   }
@@ -213,7 +207,6 @@ export class ProgressReporter {
     this.#behind.min = Math.min(this.#behind.min, behind);
   }
 
-  /** True when a batch ended since the last report. */
   get hasNews(): boolean {
     return this.#batches > 0;
   }
@@ -238,14 +231,12 @@ export class ProgressReporter {
     const seconds = (monotonic - this.#reportStart) / 1000;
     const busy = (this.#durations.triggerExecution ?? 0) / 1000;
     const rate = (count: number, time: number) =>
-      time > 0 && count > 0 ? { rate: Math.round(count / time * 100) / 100 } : undefined;
+      time > 0 && count > 0 ? Math.round(count / time * 100) / 100 : undefined;
     const { read, outputs, first, last, sum } = this.#rows;
-    const inputRate = rate(read, seconds);
-    const processedRate = rate(read, busy);
-    const rates = {
-      ...(inputRate ? { inputRowsPerSecond: inputRate.rate } : {}),
-      ...(processedRate ? { processedRowsPerSecond: processedRate.rate } : {}),
-    };
+    const rates = given({
+      inputRowsPerSecond: rate(read, seconds),
+      processedRowsPerSecond: rate(read, busy),
+    });
     const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
       this.#identity;
     const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });

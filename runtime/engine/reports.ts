@@ -1,4 +1,4 @@
-// When a streaming query tells how it goes: after a batch, at most this often, and once more when a
+// When a streaming query reports progress: after a batch, at most this often, and once more when a
 // pause begins.
 import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
@@ -6,7 +6,6 @@ import type { ExecutionOptions } from "./options.ts";
 
 const INTERVAL_MS = 1000;
 
-/** Sends the progress of one streaming query. */
 export class Reports {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
@@ -17,7 +16,7 @@ export class Reports {
 
   /**
    * @param drain ends the wait for a later report
-   * @param idle the range that a report names which no batch has caused
+   * @param idle the range of a report without a batch
    */
   constructor(
     opened: Opened,
@@ -59,7 +58,7 @@ export class Reports {
     onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
   }
 
-  /** The last batches before a pause are reported too, though no later batch does it for them. */
+  /** The last batches before a pause are reported too. */
   #sendLater(ms: number): void {
     if (this.#due) return;
     this.#due = true;

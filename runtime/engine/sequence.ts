@@ -1,18 +1,17 @@
-// Watches the cameras' own sequence numbers. Gaps, duplicates and reorderings are counted and
-// shown; frames pass as the log has them.
+// Watches the cameras' sequence numbers. Gaps, duplicates and reorderings are counted and shown;
+// frames pass as the log has them.
 import type { Frame } from "../definition/frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 
-/** Of these many a checkpoint tells. */
+/** Sessions in a checkpoint. */
 const SESSIONS_SAVED = 2;
-/** Names that are longer are not worth the room in a checkpoint. */
+/** Longer names are not kept in a checkpoint. */
 const LONGEST_NAME = 120;
 
-/** Cameras' runs and the last number seen of each, oldest first. */
+/** Sessions of cameras and the last number of each, oldest first. */
 export type SeenSequences = readonly (readonly [name: string, last: number])[];
 
-/** Counts what the sequence numbers of one partition say. */
 export class SequenceTracker {
   gaps = 0;
   duplicates = 0;
@@ -27,7 +26,6 @@ export class SequenceTracker {
     this.#onTwoCameras = onTwoCameras;
   }
 
-  /** Takes the next frame that was read. */
   see(frame: Frame): void {
     const { session, seq } = frame.headers;
     if (session === undefined || seq === undefined) return;
@@ -56,13 +54,12 @@ export class SequenceTracker {
     return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
   }
 
-  /** Continues where `seen` was. */
   restore(seen: SeenSequences): void {
     for (const [name, last] of seen) this.#remember(name, last);
     this.#current = seen.at(-1)?.[0];
   }
 
-  /** Whether frames of the same run of its camera were seen before this one. */
+  /** Whether frames of the same session were seen before. */
   knows({ key, headers: { session } }: Frame): boolean {
     return session !== undefined && this.#last.has(nameOf(key, session));
   }

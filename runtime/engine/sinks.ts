@@ -1,19 +1,19 @@
-// The sinks of one streaming query, at work on one partition: the one place where outputs are written.
+// The sinks of one streaming query at work on one partition: the one place where outputs are
+// written.
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CallUser, PicturePort } from "./options.ts";
+import { least } from "./answers.ts";
 import { step } from "./steps.ts";
 
-/** What the sinks work with, and their callbacks. */
 export interface SinkSetOptions {
   readonly context: SinkContext;
   readonly pictures: PicturePort;
   /** How long one write took, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
-  /** Runs each call of a sink. */
   readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
@@ -22,11 +22,10 @@ export interface SinkSetOptions {
 /** A sink failed on a batch, or could not be opened; `stack` is that of the cause. */
 export class SinkFailedError extends Error {
   override readonly name = "SinkFailedError";
-  /** URI of the sink. */
   readonly sink: string;
-  /** The user's own file and line, where the stack tells them. */
+  /** The user's own file and line, if the stack has them. */
   readonly place: Place | undefined;
-  /** Of the cause: another system's own code, and whether the same may succeed later. */
+  /** The code of the cause, and whether a retry may help. */
   readonly code: string | undefined;
   readonly retryable: boolean;
 
@@ -59,7 +58,6 @@ interface OpenSink {
   readonly task: SinkTask<unknown>;
 }
 
-/** The sinks of a query, opened. */
 export class SinkSet {
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
@@ -70,7 +68,6 @@ export class SinkSet {
     this.#options = options;
   }
 
-  /** Opens the sinks, one after the other. */
   static async open(
     sinks: readonly Sink<unknown>[],
     options: SinkSetOptions,
@@ -91,12 +88,12 @@ export class SinkSet {
     return set;
   }
 
-  /** Whether no output survives the moment it is shown in: such a query commits now and then only. */
+  /** Whether all sinks are live views: such a query commits once a second. */
   get live(): boolean {
     return this.#sinks.every(({ sink }) => sink.delivery === "live");
   }
 
-  /** Whether some of them show outputs as they appear. */
+  /** Whether some sinks are live views. */
   get showing(): boolean {
     return this.#sinks.some(({ sink }) => sink.delivery === "live");
   }
@@ -106,7 +103,7 @@ export class SinkSet {
     return this.#sinks.some(({ sink }) => sink.needsPlan === true);
   }
 
-  /** The call that has not ended, and how many have. */
+  /** The call that runs, and how many have ended. */
   get calls(): { readonly name: string | undefined; readonly ended: number } {
     const working = this.#working;
     const name = working === undefined
@@ -117,7 +114,10 @@ export class SinkSet {
     return { name, ended: this.#ended };
   }
 
-  /** Gives an output to the live sinks at once. It runs for each output: no promise where no sink makes one. */
+  /**
+   * Gives an output to the live sinks at once. It runs for each output: no promise unless a sink
+   * makes one.
+   */
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
     for (const { sink, task } of this.#sinks) {
@@ -133,11 +133,7 @@ export class SinkSet {
     return waiting;
   }
 
-  /**
-   * All others take the outputs of a batch, and make them durable.
-   *
-   * @returns the records that are committed with the checkpoint.
-   */
+  /** All others take a batch and make it durable; returns the records to commit with the checkpoint. */
   async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
     const records: OutputRecord[] = [];
     for (const { sink, task } of this.#sinks) {
@@ -158,9 +154,7 @@ export class SinkSet {
 
   /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
   restartOffset(): number | undefined {
-    const needed = this.#sinks.map(({ task }) => this.#show(() => task.restartOffset?.()))
-      .filter((offset) => offset !== undefined);
-    return needed.length === 0 ? undefined : Math.min(...needed);
+    return least(this.#sinks.map(({ task }) => this.#mark(() => task.restartOffset?.())));
   }
 
   async committed(batch: BatchRange): Promise<void> {
@@ -172,23 +166,23 @@ export class SinkSet {
 
   /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    for (const { task } of this.#sinks) await this.#show(() => task.refeed?.([output]));
+    for (const { task } of this.#sinks) await this.#mark(() => task.refeed?.([output]));
   }
 
   /**
-   * Closes all at once: each may take its time, and a query that is to stop has little.
+   * Closes all at once: a query that is to stop has little time.
    *
    * @throws the first error, when all are closed.
    */
   async close(): Promise<void> {
     const closed = await Promise.allSettled(
-      this.#sinks.map(async ({ task }) => await this.#show(() => task.close?.())),
+      this.#sinks.map(async ({ task }) => await this.#mark(() => task.close?.())),
     );
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
-  /** Shows whose code has the thread. */
-  #show<T>(work: () => T): T {
+  /** Marks that the thread runs code of a sink. */
+  #mark<T>(work: () => T): T {
     const { call = (work) => work() } = this.#options;
     return call(work, { step: 0, offset: -1 });
   }
@@ -219,7 +213,7 @@ export class SinkSet {
     };
     let waiting: void | Promise<void>;
     try {
-      waiting = this.#show(work);
+      waiting = this.#mark(work);
     } catch (error) {
       return failed(error);
     }

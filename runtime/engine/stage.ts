@@ -1,4 +1,4 @@
-// One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+// One operator of a pipeline: calls it, passes on its outputs, and handles its errors.
 import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
@@ -17,10 +17,9 @@ import { namedState, type StepState } from "./step_states.ts";
 
 /** Waits between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
-/** A round of timers calls one operator this often at most: frames must have their turn. */
+/** Timers of one operator in a round, so that frames have their turn. */
 const TIMERS_A_ROUND = 64;
 
-/** What all stages of a pipeline share. */
 export interface StageOptions {
   readonly context: Omit<OperatorContext, "state">;
   readonly events: PipelineEvents;
@@ -37,13 +36,10 @@ export interface Step {
   readonly task: OperatorTask<unknown, unknown>;
 }
 
-/** One operator of a pipeline, with the next one behind it. */
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
-  /** Name of its metrics. */
   readonly observes: string | undefined;
-  /** Names its state in a checkpoint. */
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #number: number;
   readonly #next: Stage | undefined;
@@ -53,7 +49,7 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
   readonly #aside: PutAside;
-  /** Timers that the operator keeps asking for. */
+  /** Timers that the operator sets again and again. */
   readonly #deadTimers = new Set<number>();
   #started = 0;
   #ended = 0;
@@ -86,7 +82,7 @@ export class Stage {
     this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
   }
 
-  /** What a restart from `restart` on needs to know of its errors; undefined when nothing. */
+  /** See `PutAside.errors`. */
   errors(restart: number): StepErrors | undefined {
     return this.#aside.errors(restart);
   }
@@ -125,7 +121,7 @@ export class Stage {
     );
   }
 
-  /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
+  /** Calls the operator, which returns an array of outputs or a promise of one. */
   #process(item: unknown, { offset }: Frame): readonly unknown[] | Promise<readonly unknown[]> {
     this.#started++;
     let outputs: unknown;
@@ -147,12 +143,12 @@ export class Stage {
       .then((settled) => this.#checked(settled, item));
   }
 
-  /** Calls that have not ended, and how many have: the one stands while the other does not grow. */
+  /** Calls that run and that have ended: one hangs when neither changes. */
   get calls(): { readonly open: number; readonly ended: number } {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 
-  /** @throws {TypeError} when these are no outputs that the next operator, or the sinks, can take. */
+  /** @throws {TypeError} when the next operator, or the sinks, cannot take them. */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
     if (!Array.isArray(outputs)) {
       throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
@@ -168,8 +164,8 @@ export class Stage {
   }
 
   /**
-   * The operator failed on an input: it is tried again, as the policy says, and put aside at last. What keeps
-   * something between inputs may be half changed: its query starts again from the checkpoint.
+   * The operator failed on an input: tries it again, as the policy says, and puts it aside at last.
+   * One with state may be half changed: its query starts again from the checkpoint.
    *
    * @returns the outputs of a later try; none when the input was put aside.
    */
@@ -203,11 +199,7 @@ export class Stage {
     return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
   }
 
-  /**
-   * Asks the task for something between its inputs.
-   *
-   * @throws {OperatorError} when it throws.
-   */
+  /** Asks the task for something between its inputs. */
   ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
     const { events, context } = this.#options;
     try {
@@ -234,8 +226,8 @@ export class Stage {
   async #several(item: unknown, cause: Frame): Promise<void> {
     const outputs = Promise.resolve().then(() => this.#process(item, cause));
     this.#underWay++;
-    // Every link handles its own error, so that none is ever unhandled; `settle` and the next
-    // `push` throw the first. Of an input that failed the next tries wait for their turn.
+    // Every link handles its own error, so that none is unhandled; `settle` and the next `push`
+    // throw the first. Retries wait for their turn.
     const work = outputs.then((settled) => () => {
       this.#passed();
       return settled;
@@ -273,13 +265,9 @@ export class Stage {
       : this.#options.events.onOutput(output, cause);
   }
 
-  /**
-   * The earliest time at which the operator wants to be called; undefined when it does not.
-   *
-   * @throws {OperatorError} when what it gives is no time.
-   */
+  /** The earliest time at which the operator wants to be called; undefined when it does not. */
   nextTimer(): number | undefined {
-    // Asked for each frame: most have none.
+    // Asked for each frame; most operators have none.
     if (this.task.nextTimer === undefined) return undefined;
     const time = this.ask(timerOf);
     return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
@@ -303,7 +291,6 @@ export class Stage {
     }
   }
 
-  /** Ends what the operator has open. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     if (this.task.finish === undefined) return;
     await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);

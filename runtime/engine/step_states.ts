@@ -1,9 +1,7 @@
-// Which state of a checkpoint belongs to which step of the query: the one of the same name, wherever
-// it stands now.
+// Matches the states of a checkpoint with the steps of the query, by name.
 import type { Operator } from "../definition/operator.ts";
 import { LogError } from "../log/log.ts";
 
-/** A step's part of a checkpoint. */
 export interface StepState {
   /** Absent in checkpoints of versions that kept states by position. */
   readonly name?: string;
@@ -28,11 +26,10 @@ export function stepNames(operators: readonly AnyOperator[]): string[] {
   });
 }
 
-/** What the steps of a query begin with. */
 export interface MatchedStates<S> {
   /** In the order of the operators. */
   readonly states: readonly (S | undefined)[];
-  /** What is different from the query that wrote the checkpoint, for people. */
+  /** How the query differs from the one that wrote the checkpoint, for people. */
   readonly changes: readonly string[];
 }
 
@@ -89,7 +86,7 @@ export function matchStates<S extends StepState>(
   return { states, changes };
 }
 
-/** A step's part of the next checkpoint: what tells it again. */
+/** The name of a step's state in the next checkpoint. */
 export function namedState(
   name: string,
   { kind, state }: AnyOperator,

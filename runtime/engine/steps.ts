@@ -1,4 +1,4 @@
-// The steps of a batch, by name, for those who watch: `node:diagnostics_channel` has them as `framelane.step`.
+// The steps of a batch, published on `framelane.step` of `node:diagnostics_channel`.
 import { channel } from "node:diagnostics_channel";
 
 /** Steps between reading a batch and being done with it, in the order in which they come. */
@@ -23,7 +23,7 @@ export const BATCH_STEPS = [
 
 const steps = channel("framelane.step");
 
-/** A streaming query of this thread has come to a step. */
+/** A streaming query of this thread has reached a step. */
 export function step(name: typeof BATCH_STEPS[number]): void {
   if (steps.hasSubscribers) steps.publish(name);
 }

@@ -1,4 +1,4 @@
-// The `console` sink: one line of text for each output.
+// The `console` sink: a line for people for each output.
 import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
 import {
   cameraOf,
@@ -10,21 +10,18 @@ import {
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
-/** Keys may have any length: shows as much as `--name` accepts. */
+/** Letters of a camera's name in a line. */
 const CAMERA_LETTERS = 100;
 
 /** Options of `consoleSink`. */
 export interface ConsoleOptions {
-  /**
-   * Lines per second and lane; further ones are counted and reported with the next line. Default
-   * 10.
-   */
+  /** Lines a second and lane; more are counted and reported with the next line. Default 10. */
   readonly linesPerSecond?: number;
 }
 
 /**
- * Prints outputs live to standard error, which keeps standard output free for results: camera,
- * offset, capture time, size, scores, objects, alert. Alerts are always printed.
+ * Prints outputs, live, on standard error, so that standard output stays for results: camera,
+ * offset, capture time, size, scores, objects, alert. Alerts are printed whatever the rate.
  *
  * @example
  * ```ts
@@ -46,46 +43,46 @@ export function consoleSink(options: ConsoleOptions = {}): Sink {
   };
 }
 
-/** Limits the lines with a token bucket that holds one second's worth. */
+/** A token bucket of one second's lines. */
 class ConsoleTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #rate: number;
   #allowance: number;
-  #filledAt: number;
-  #skipped = 0;
+  #filled: number;
+  #left = 0;
 
   constructor(context: SinkContext, rate: number) {
     this.#context = context;
     this.#rate = rate;
     this.#allowance = Math.max(1, rate);
-    this.#filledAt = context.clock.monotonic();
+    this.#filled = context.clock.monotonic();
   }
 
   write(outputs: readonly Output[]): void {
     for (const output of outputs) {
       const now = this.#context.clock.monotonic();
       const full = Math.max(1, this.#rate);
-      const fresh = (now - this.#filledAt) / 1000 * this.#rate;
+      const fresh = (now - this.#filled) / 1000 * this.#rate;
       this.#allowance = Math.min(full, this.#allowance + fresh);
-      this.#filledAt = now;
+      this.#filled = now;
       if (this.#allowance < 1 && output.result?.alert === undefined) {
-        this.#skipped++;
+        this.#left++;
         continue;
       }
       this.#allowance = Math.max(0, this.#allowance - 1);
-      const more = this.#skipped === 0 ? "" : ` (and ${this.#skipped} before it)`;
-      this.#skipped = 0;
+      const more = this.#left === 0 ? "" : ` (and ${this.#left} before it)`;
+      this.#left = 0;
       this.#context.report(lineOf(output) + more);
     }
   }
 
   close(): void {
-    if (this.#skipped > 0) this.#context.report(`… and ${this.#skipped} more`);
-    this.#skipped = 0;
+    if (this.#left > 0) this.#context.report(`… and ${this.#left} more`);
+    this.#left = 0;
   }
 }
 
-/** Formats an output as a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
+/** One output in a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
 export function lineOf(output: Output): string {
   const picture = isFinding(output) ? output.picture : output;
   const place = isFinding(output)

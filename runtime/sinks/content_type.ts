@@ -1,9 +1,8 @@
-// Content types of output pictures.
 import type { Frame } from "../definition/frame.ts";
 
 /**
- * The content type of a frame's value, from its first bytes if possible, since headers are optional
- * and operators change the encoding.
+ * Content type of a frame's value, by its first bytes where they tell: headers are optional, and
+ * operators change the encoding.
  */
 export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers">): string {
   if (value[0] === 0xff && value[1] === 0xd8) return "image/jpeg";
@@ -13,8 +12,8 @@ export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers
   return headers["content-type"] ?? "application/octet-stream";
 }
 
-/** The file extension for a content type, without the dot. */
-export function extensionOf(contentType: string): string {
+/** File extension of a content type, without the dot. */
+export function endingOf(contentType: string): string {
   const subtype = /^image\/([a-z0-9]{1,8})$/.exec(contentType)?.[1];
   if (subtype === undefined) return "bin";
   return subtype === "jpeg" ? "jpg" : subtype;

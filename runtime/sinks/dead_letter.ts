@@ -5,7 +5,7 @@ import { OperatorError } from "../definition/operator_error.ts";
 import { hasBytes } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 
-/** Header names of KIP-1034, and the reason code. */
+/** Header names of KIP-1034, and the countable reason. */
 const DEAD_LETTER_HEADERS = {
   exception: "__streams.errors.exception",
   stacktrace: "__streams.errors.stacktrace",
@@ -17,15 +17,15 @@ const DEAD_LETTER_HEADERS = {
   truncated: "truncated",
 } as const;
 
-/** The longest message and stack trace in a dead letter, in characters. */
+/** Longest message and stack trace that a dead letter carries, in characters. */
 const MAXIMUM_TEXT = 2000;
 
-/** Bytes for a header's lengths, and for the header that records the truncation. */
+/** Room for a header's lengths, and for the header that records the cut. */
 const HEADER_BYTES = 20;
 const CUT_BYTES = 128;
 
-// Steps that shrink an oversized dead letter, largest first. The first is as large as the frame
-// itself, which fits if the frame's own topic has the same limit.
+// Sizes of a dead letter that is too large for its topic, largest first. The first is as large as
+// the frame was.
 const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] = [
   { bytes: Infinity, ownHeaders: true },
   { bytes: 512 * 1024, ownHeaders: true },
@@ -38,14 +38,14 @@ export function deadLetterTopic(topic: string): string {
 }
 
 /**
- * The record of a frame that could not be processed: its original value, key, capture time and
- * headers, and the error. It goes to the same partition of `TOPIC.dead-letters`. If the error's
- * text makes it too large for its topic, its value is truncated, and the header `truncated` holds
- * the original size: the frame is still in its own topic.
+ * The record of a frame that could not be processed: its value, key, capture time and headers, and
+ * what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where it is too large its
+ * value is cut, and the header `truncated` says how many bytes it had: the frame is still in its
+ * own topic.
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
-  const errorHeaders = {
+  const told = {
     [names.exception]: nameOf(error),
     [names.stacktrace]: shortened(stackOf(error) ?? "", MAXIMUM_TEXT),
     [names.message]: shortened(messageOf(error), MAXIMUM_TEXT),
@@ -59,7 +59,7 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
       : "error",
   };
   const { key, timestamp, partition } = frame;
-  // An operator may have transferred its bytes: they are still in the frame's own topic.
+  // An operator may have transferred the bytes.
   const value = hasBytes(frame.value) ? frame.value : new Uint8Array();
   const whole: OutputRecord = {
     topic: deadLetterTopic(frame.topic),
@@ -67,42 +67,33 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
     key,
     value,
     timestamp,
-    headers: { ...frame.headers, ...errorHeaders },
+    headers: { ...frame.headers, ...told },
   };
   return {
     ...whole,
-    optional: `a dead letter (${errorHeaders[names.reason]})`,
-    smaller: () => truncate(whole, frame, errorHeaders, 0),
+    optional: `a dead letter (${told[names.reason]})`,
+    smaller: () => cut(whole, frame, told, 0),
   };
 }
 
-/** Truncates a dead letter to a step of `CUTS`. */
-function truncate(
-  whole: OutputRecord,
-  frame: Frame,
-  errorHeaders: Headers,
-  step: number,
-): OutputRecord {
+function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
   const { bytes, ownHeaders } = CUTS[step]!;
   const { value } = whole;
-  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(errorHeaders) - CUT_BYTES));
+  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(told) - CUT_BYTES));
   const next = step + 1;
   return {
     ...whole,
     value: value.subarray(0, left),
     headers: {
       ...(ownHeaders ? frame.headers : {}),
-      ...errorHeaders,
+      ...told,
       [DEAD_LETTER_HEADERS.truncated]: String(value.length),
     },
-    ...(next < CUTS.length ? { smaller: () => truncate(whole, frame, errorHeaders, next) } : {}),
+    ...(next < CUTS.length ? { smaller: () => cut(whole, frame, told, next) } : {}),
   };
 }
 
 function sizeOf(headers: Headers): number {
-  const encoder = new TextEncoder();
-  return Object.entries(headers).reduce(
-    (sum, [name, text]) => sum + HEADER_BYTES + encoder.encode(name + text).length,
-    0,
-  );
+  const entries = Object.entries(headers);
+  return HEADER_BYTES * entries.length + new TextEncoder().encode(entries.flat().join("")).length;
 }

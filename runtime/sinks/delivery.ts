@@ -1,21 +1,20 @@
-// Posts a body to a URL: signed, with retries.
+// Delivers a body to a web address: signed, with retries.
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
 export interface DeliveryOptions {
-  /** Without user name and password. */
   readonly url: URL;
-  /** Signs the bodies if set. */
+  /** Signs the bodies when there is one. */
   readonly secret?: string;
   readonly clock: Clock;
-  /** Retries after the first try. */
+  /** Tries after the first one. */
   readonly retries: number;
-  /** Delay before the second try; doubles with each try up to `maxDelayMs`. */
+  /** Delay before the second try; doubles from try to try up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
-  /** Time limit of a try. */
+  /** How long one try may take. */
   readonly timeoutMs: number;
-  /** Returns 0 to 1: half of each delay is fixed, the other half is scaled by it. */
+  /** From 0 to 1: half of each delay is fixed, the other half is scaled by it. */
   readonly jitter?: () => number;
 }
 
@@ -23,7 +22,7 @@ export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
 
-/** Statuses that allow a retry, besides all from 500. */
+/** Statuses to retry, besides all from 500 on. */
 const LATER = new Set([408, 425, 429]);
 
 export class Deliverer {
@@ -35,10 +34,10 @@ export class Deliverer {
   }
 
   /**
-   * Posts a body until it is accepted, rejected permanently, or the retries are used up.
+   * Posts a body until it is taken, refused for good, or the tries are used up.
    *
-   * @param id the same for the same body, so that the receiver can detect repetitions
-   * @throws the signal's reason if it aborts.
+   * @param id the same for the same body, so that a receiver notices repetitions.
+   * @throws the signal's reason when it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
     const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
@@ -74,7 +73,7 @@ export class Deliverer {
           ...await this.#signature(body),
         },
         body,
-        // Do not send the body to another address.
+        // Redirections could send it to another address.
         redirect: "manual",
         signal: AbortSignal.any([signal, limit.signal]),
       });
@@ -91,14 +90,14 @@ export class Deliverer {
       signal.throwIfAborted();
       if (limit.signal.aborted) return { reason: `no answer in ${timeoutMs} ms`, again: true };
       if (error instanceof Deno.errors.NotCapable) throw error;
-      // The message contains the address, which may hold a secret; its cause is enough.
+      // The message names the address, which may hold a secret.
       return { reason: reasonOf(error), again: true };
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Proves the sender and the time: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
+  /** Proof of who sends, and when: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
   async #signature(body: string): Promise<Record<string, string>> {
     const { secret, clock } = this.#options;
     if (secret === undefined) return {};

@@ -1,15 +1,16 @@
-// Opens sinks by their URIs on the command line.
+// Sinks by their names on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
-import { type AnySinkType, given } from "../definition/sink_type.ts";
+import { given } from "../base/options.ts";
+import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
-/** The forms that `--sink` accepts, for help and messages. */
+/** What `--sink` takes, for help and messages. */
 export function sinkForms(): string {
   return [...SINK_TYPES.map(formOf), "./FILE.ts:TARGET"].join(", ");
 }
 
-/** The permissions that each kind of sink needs, for the launcher. */
+/** What each kind of sink opens, for the launcher. */
 export function sinkAccess(): Record<string, UriAccess> {
   return Object.fromEntries(SINK_TYPES.map(({ name, opens, ports, mark, options }) => {
     const opening = Object.entries(options).flatMap(([option, { opens }]) =>
@@ -23,8 +24,8 @@ export function sinkAccess(): Record<string, UriAccess> {
 }
 
 /**
- * Opens the sink that a `--sink` names. Options follow as a query string: `console?rate=2`; after a
- * URL as its fragment: `webhook:https://host/path#only=alerts`.
+ * The sink of a `--sink`. Options follow as a query string: `console?rate=2`; behind an address as
+ * its fragment: `webhook:https://host/path#only=alerts`.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  *
@@ -46,11 +47,7 @@ export function openSink(uri: string): Sink {
   return openAs(type, uri, rest);
 }
 
-/**
- * As `openSink`, but also opens kinds of sinks that modules export.
- *
- * @throws {TypeError} if the module does not export one.
- */
+/** As `openSink`; a path of a module opens the kind of sink that it exports. */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleOf(uri, false);
   if (module === undefined) return openSink(uri);
@@ -65,11 +62,7 @@ export async function loadSink(uri: string): Promise<Sink> {
   return openAs(type, uri, rest);
 }
 
-/**
- * Checks a sink's URI as far as possible without loading its module.
- *
- * @throws {RangeError} saying what was given and what is accepted.
- */
+/** Checks what can be checked before a module is loaded. */
 export function checkSink(uri: string): void {
   if (moduleOf(uri, false) === undefined) openSink(uri);
 }
@@ -104,7 +97,7 @@ function openAs(type: AnySinkType, uri: string, rest: string): Sink {
   return type.openTexts(given.slice(1), texts);
 }
 
-/** A sink's URI without possible secrets: user information, option values, paths of URLs. */
+/** A sink's URI without possible secrets: user information, options, paths of web addresses. */
 export function maskedSink(uri: string): string {
   return uri.replace(/\/\/[^/]*@/, "//***@").replace(/(:\/\/[^/]*\/).+$/s, "$1…")
     .replace(/[?#].*$/s, (options) => `${options[0]}…`);

@@ -1,4 +1,4 @@
-// The `topic:NAME` sink: outputs as records of another topic of the same log.
+// The `topic:NAME` sink: outputs as records of another topic of the log.
 import {
   BadFrameError,
   firstOffsetOf,
@@ -6,6 +6,7 @@ import {
   isFinding,
   lastOffsetOf,
   type Output,
+  type Result,
 } from "../definition/frame.ts";
 import { TOPIC } from "../base/options.ts";
 import type { OutputRecord } from "../log/log.ts";
@@ -16,9 +17,7 @@ import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
 export interface TopicOptions {
-  /**
-   * Name of the topic: letters, digits, `.`, `_`, `-`; created with the source's partition count.
-   */
+  /** Name of the topic: letters, digits, `.`, `_`, `-`; made with the source's partition count. */
   readonly name: string;
 }
 
@@ -27,10 +26,10 @@ export interface TopicOptions {
  * records become visible together with the commit of their batch.
  *
  * A frame keeps its value, key, capture time and headers; `query`, `source-topic`,
- * `source-partition` and `source-offset` are added, `content-type` is always set, and findings go
- * into the header `result` as JSON. The finding for a window becomes a record with the `Result` as
- * its JSON value and the headers `source-first-offset` and `source-last-offset`. A frame that is
- * too large for the topic is dead-lettered instead.
+ * `source-partition` and `source-offset` are added, `content-type` is made sure of, and what
+ * operators found goes into the header `result` as JSON. A finding on a window becomes a record
+ * with the `Result` as its JSON value and the headers `source-first-offset` and `source-last-offset`.
+ * A frame that is larger than the topic takes goes to the dead letters instead.
  *
  * @example
  * ```ts
@@ -65,24 +64,8 @@ export function topic(options: TopicOptions): Sink {
 
 export function recordOf(output: Output, query: string, topic: string): OutputRecord {
   const { partition, key, timestamp } = output;
-  const source = {
-    "query": query,
-    "source-topic": output.topic,
-    "source-partition": String(partition),
-  };
   if (isFinding(output)) {
-    return {
-      topic,
-      partition,
-      key,
-      timestamp,
-      value: new TextEncoder().encode(JSON.stringify(completeResult(output, query))),
-      headers: {
-        ...source,
-        ...windowHeaders(output),
-        "content-type": "application/json",
-      },
-    };
+    return resultRecord(output, query, topic, key, completeResult(output, query));
   }
   const found: Headers = output.result === undefined
     ? {}
@@ -96,7 +79,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
     value,
     headers: {
       ...withoutOrigin(output.headers),
-      ...source,
+      ...sourceHeaders(output, query),
       "source-offset": String(output.offset),
       "content-type": contentTypeOf(output),
       ...found,
@@ -107,27 +90,44 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
         refusal.code === "TOO_LARGE"
           ? new BadFrameError(
             "too-large",
-            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it accepts no record this large`,
+            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it takes no record so large`,
           )
           : new BadFrameError("refused", refusal.message),
       ),
   };
 }
 
-/**
- * The headers that identify an output's window: `source-window-number` if several start with one
- * frame.
- */
-export function windowHeaders(output: Output): Headers {
+/** The record of a `Result` as JSON; `source-window-number` where several windows begin with one frame. */
+export function resultRecord(
+  output: Output,
+  query: string,
+  topic: string,
+  key: string | null,
+  result: Result,
+): OutputRecord {
+  const { partition, timestamp } = output;
   const number = isFinding(output) ? output.number ?? 0 : 0;
   return {
-    "source-first-offset": String(firstOffsetOf(output)),
-    "source-last-offset": String(lastOffsetOf(output)),
-    ...(number === 0 ? {} : { "source-window-number": String(number) }),
+    topic,
+    partition,
+    key,
+    timestamp,
+    value: new TextEncoder().encode(JSON.stringify(result)),
+    headers: {
+      ...sourceHeaders(output, query),
+      "source-first-offset": String(firstOffsetOf(output)),
+      "source-last-offset": String(lastOffsetOf(output)),
+      ...(number === 0 ? {} : { "source-window-number": String(number) }),
+      "content-type": "application/json",
+    },
   };
 }
 
-/** Removes an earlier query's headers about its source. */
+function sourceHeaders({ topic, partition }: Output, query: string): Headers {
+  return { "query": query, "source-topic": topic, "source-partition": String(partition) };
+}
+
+/** Headers of an earlier query about its source are dropped. */
 function withoutOrigin(headers: Headers): Headers {
   const {
     "source-offset": _offset,

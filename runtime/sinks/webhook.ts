@@ -1,4 +1,4 @@
-// The `webhook:URL` sink: posts findings and alerts to a URL.
+// The `webhook:URL` sink: findings and alerts to a web address.
 import { hostsOf } from "../base/access.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
@@ -7,6 +7,7 @@ import {
   checkOptions,
   FOLDER,
   FROM_ZERO,
+  given,
   oneOf,
   type OptionRows,
   TEXT,
@@ -14,39 +15,33 @@ import {
 } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { withFileErrors } from "./files/failure.ts";
+import { explained } from "./files/failure.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {
-  /**
-   * `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, which is not
-   * sent.
-   */
+  /** `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, and is not sent. */
   readonly url: string;
-  /** Signs each request. Overrides the one in the URL. */
+  /** Signs each request. Wins over the one in the URL. */
   readonly secret?: string;
   /** `findings` of windows and alerts (default), `alerts` alone, or `all` outputs. */
   readonly only?: "findings" | "alerts" | "all";
-  /** Retries after the first try; then the body is dead-lettered. Default 6. */
+  /** Tries after the first one; then the body goes to the dead letters. Default 6. */
   readonly retries?: number;
-  /** Delay before the second try, milliseconds; doubles with each try. Default 500. */
+  /** Delay before the second try, milliseconds; doubles from try to try. Default 500. */
   readonly minDelayMs?: number;
   /** Longest delay. Default 30 000. */
   readonly maxDelayMs?: number;
-  /** Time limit of a try. Default 10 000. */
+  /** How long one try may take. Default 10 000. */
   readonly timeoutMs?: number;
-  /** The most bodies waiting for delivery, before the partition waits … Default 1 000. */
+  /** Bodies that wait for delivery; with more than that the partition waits … Default 1 000. */
   readonly maxWaiting?: number;
-  /** … but no longer than this; then they are dead-lettered. Default 5 000. */
+  /** … but no longer than this; then they go to the dead letters. Default 5 000. */
   readonly maxBlockMs?: number;
-  /**
-   * How long a stopping query waits for deliveries; the rest is delivered at the next start.
-   * Default 3 000, since the process ends after 5 000.
-   */
+  /** How long a query that stops waits for deliveries; the rest is delivered at the next start. Default 3 000: after 5 000 the process ends. */
   readonly maxCloseMs?: number;
-  /** File of JSON lines for failed deliveries. Default `.framelane/webhook/dead-letters.jsonl`. */
+  /** Lines of JSON for what could not be delivered. Default `.framelane/webhook/dead-letters.jsonl`. */
   readonly deadLetters?: string;
-  /** Folder of pending deliveries. Default `.framelane/webhook`. */
+  /** Folder for what waits. Default `.framelane/webhook`. */
   readonly directory?: string;
 }
 
@@ -66,14 +61,14 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
 };
 
 /**
- * Posts a `Result` as JSON for each finding, at least once, in order for each partition. Pending
- * deliveries are durable, so that neither a slow receiver nor a crash loses an alert, and the
+ * Posts a `Result` as JSON for each finding, at least once, in order for each partition. What waits
+ * for delivery is durable, so that neither a slow receiver nor a crash costs an alert, and the
  * partition never waits longer than `maxBlockMs`.
  *
- * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a
- * secret, `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal
- * HMAC-SHA256 of `TIMESTAMP.BODY`. Statuses 408, 425, 429 and from 500, and failed connections, are
- * retried with increasing delays; any other status except 2xx is final. Redirects are not followed.
+ * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a secret,
+ * `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal HMAC-SHA256 of
+ * `TIMESTAMP.BODY`. Answers 408, 425, 429 and from 500 on, and connections that fail, are tried
+ * again with growing delays; all others but 2xx end the tries. Redirections are not followed.
  *
  * @example
  * ```ts
@@ -110,17 +105,10 @@ export function webhook(options: WebhookOptions): Sink {
     },
     check: checkOutput,
     open: (context) =>
-      withFileErrors(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
+      explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
         const { openWebhook } = await import("./files/webhook_task.ts");
         return openWebhook({
-          delivery: {
-            url,
-            ...(secret === undefined ? {} : { secret }),
-            retries,
-            minDelayMs,
-            maxDelayMs,
-            timeoutMs,
-          },
+          delivery: { url, retries, minDelayMs, maxDelayMs, timeoutMs, ...given({ secret }) },
           directory,
           only,
           shown,
@@ -133,15 +121,15 @@ export function webhook(options: WebhookOptions): Sink {
   };
 }
 
-/** Splits an address into its URL without user information, and the secret. */
-function addressOf(given: string): { url: URL; secret?: string } {
+/** The address without user information, and the secret in it. */
+function addressOf(text: string): { url: URL; secret?: string } {
   let url: URL;
   let secret: string;
   try {
-    url = new URL(given);
+    url = new URL(text);
     secret = decodeURIComponent(url.password || url.username);
   } catch (error) {
-    // Do not repeat the address, which may contain a secret.
+    // Not repeated in the message: it may hold a secret.
     throw new RangeError(
       "Cannot post to the given address: expected a URL such as https://host/path",
       { cause: (error as Error).name },

@@ -1,5 +1,5 @@
-// Appending: first the bytes into segment files, then the rows that make them visible, in one transaction for all calls
-// that wait at the same time.
+// Appends: first the bytes into segment files, then the rows that make them visible, in one
+// transaction for all calls that wait at the same time.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
@@ -10,13 +10,12 @@ import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
 
-/** What one transaction takes, so that the event loop is never blocked for long. */
+/** Limits of one transaction, so that the event loop is never blocked for long. */
 const groupBytes = 4 << 20;
 const groupCalls = 256;
-/** So often others may take our segments away before it is an error. */
+/** How often others may seal our segments before it is an error. */
 const attempts = 5;
 
-/** Records for one partition. */
 export interface Append {
   readonly topic: string;
   readonly partition: number;
@@ -29,31 +28,28 @@ interface Call extends Append {
   readonly reject: (error: unknown) => void;
 }
 
-/** What goes with records into their transaction. */
+/** Goes with records into their transaction. */
 export interface With {
-  /** Checks and changes; what it throws leaves the records out. */
+  /** Checks and changes; if it throws, the records are not appended. */
   readonly changes?: () => void;
-  /** The commit has reached the disk when it is done, and the records with it. */
+  /** The commit, and the records with it, are on the disk when it is done. */
   readonly durable?: boolean;
 }
 
-/** The parts of an open log that appending needs. */
 export interface AppenderParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly records: Records;
   readonly segments: SegmentWriter;
   readonly changes: ChangeWatcher;
-  /** The time of arrival. */
   readonly now: () => number;
   readonly place: EmbeddedUrl;
 }
 
-/** Appends for all producers and committers of an open log. */
 export class Appender {
   readonly #parts: AppenderParts;
   readonly #queue: Call[] = [];
-  /** Topics whose retention this log has set, if its URL says any, and those that have one of their own. */
+  /** Topics whose retention this log has set from its URL, and those with one of their own. */
   readonly #claimed = new Set<string>();
   #running: Promise<void> | undefined;
 
@@ -67,25 +63,23 @@ export class Appender {
     const bytes = encoded.reduce((sum, { size }) => sum + size, 0);
     return new Promise((resolve, reject) => {
       this.#queue.push({ topic, partition, records: encoded, bytes, resolve, reject });
-      // From the next microtask on, so that calls of the same turn go together.
+      // In the next microtask, so that calls of the same turn go together.
       this.#running ??= Promise.resolve().then(() => this.#run());
     });
   }
 
-  /** The topic has a retention of its own, whatever the log's URL says. */
+  /** The topic has a retention of its own, which wins over the URL. */
   limited(topic: string): void {
     this.#claimed.add(topic);
   }
 
-  /** Resolves when nothing waits to be appended. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   /**
-   * Appends to several partitions at once, together with other changes: all or nothing.
-   *
-   * @returns the first offset of each.
+   * Appends to several partitions at once, with other changes: all or nothing. Returns the first
+   * offset of each.
    */
   async commit(
     action: string,
@@ -97,7 +91,7 @@ export class Appender {
       action,
       () => appends.map(({ topic, partition }) => topics.id(topic, partition)),
     );
-    // What goes to the same partition lies together.
+    // Records of the same partition lie together.
     const grouped = new Map<number, EncodedRecord[]>();
     const starts = appends.map(({ records }, i) => {
       let group = grouped.get(ids[i]!);
@@ -162,7 +156,7 @@ export class Appender {
     }
   }
 
-  /** A topic that is missing concerns its calls alone. */
+  /** The calls whose topic exists; the others fail alone. */
   async #possible(action: string, calls: readonly Call[]): Promise<Call[]> {
     const { db, topics } = this.#parts;
     return await db.read(action, () =>
@@ -178,7 +172,9 @@ export class Appender {
       }));
   }
 
-  /** Within a transaction: what the URL says of retention holds for the topics that this log appends to. */
+  /**
+   * Within a transaction: the retention of the URL holds for the topics that this log appends to.
+   */
   #claim(appends: readonly Append[]): void {
     const { topics, place: { retention } } = this.#parts;
     if (Object.keys(retention).length === 0) return;
@@ -226,7 +222,7 @@ export class Appender {
   }
 }
 
-/** A producer: a view on the log's appender. */
+/** A view on the log's appender. */
 export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
@@ -248,7 +244,7 @@ export class EmbeddedProducer implements LogProducer {
     const appended = this.#appender.append(topic, partition, records);
     this.#pending.add(appended);
     const forget = () => this.#pending.delete(appended);
-    // With acks none the caller chose not to hear how it went.
+    // With acks none the caller does not hear how it went.
     appended.then(forget, forget);
     return this.#acknowledged ? await appended : -1;
   }

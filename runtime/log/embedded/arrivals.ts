@@ -1,11 +1,11 @@
-// The time of arrival, which retention uses. A wall clock that jumps must delete nothing.
+// The time of arrival, for retention. A wall clock that jumps must delete nothing.
 import type { Clock } from "../../base/clock.ts";
 
-/** What a clock may be off its own course without a word: adjustments, and the time that a process was stopped. */
+/** Deviations up to this are believed: adjustments, and the time that a process was stopped. */
 const toleranceMs = 2_000;
-/** A log that was left alone for no longer than this is believed to be as old as the wall clock says. */
+/** After a pause up to this the wall clock is believed. */
 const pauseMs = 12 * 3_600_000;
-/** How long a step must hold before it is believed. */
+/** How long a step must last before it is believed. */
 const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 
 /**
@@ -15,7 +15,6 @@ const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 export class ArrivalClock {
   readonly #clock: Clock;
   readonly #tell: (message: string) => void;
-  /** Wall time minus monotonic time, as believed. */
   #offset: number;
   #doubted: { readonly offset: number; readonly since: number } | undefined;
 

@@ -1,4 +1,4 @@
-// Which member of a group shall own which partition.
+// Which member of a group is to own which partition.
 
 /**
  * Shares `partitions` partitions among `members` evenly: no two members' numbers differ by more than one. Every
@@ -20,7 +20,7 @@ export function assignPartitions(
     const owner = before[partition] ?? null;
     if (owner !== null && held.has(owner)) held.set(owner, held.get(owner)! + 1);
   }
-  // Who has most keeps the larger shares: that moves least.
+  // Those with most keep the larger shares: that moves least.
   const order = members.toSorted((a, b) => held.get(b)! - held.get(a)!);
   const least = Math.floor(partitions / members.length);
   const larger = partitions % members.length;

@@ -1,4 +1,4 @@
-// A copy of a log that is in use: the database at one moment, then the segments that it knows.
+// Copies a log that is in use: the database at one moment, then the segments that it lists.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
@@ -10,17 +10,16 @@ import { modes } from "./private_files.ts";
 import { offsetBits } from "./schema.ts";
 import { Tails } from "./tails.ts";
 
-/** What a backup holds. */
 export interface BackupReport {
   readonly segments: number;
   readonly bytes: number;
-  /** Segments that retention removed while they were to be copied: they had expired. */
+  /** Segments that expired while they were to be copied. */
   readonly expired: number;
 }
 
 /**
- * Copies a log into a folder that is not there or empty. The database gets its name last: a copy that did not come to
- * its end is refused when it is opened.
+ * Copies a log into a new or empty folder. The database gets its name last: an unfinished copy is
+ * refused when it is opened.
  *
  * @throws {LogError} `INVALID` when the folder holds something or is the log's own, `DISK_FULL`.
  */
@@ -58,7 +57,6 @@ async function prepareFolder(from: string, to: string): Promise<void> {
       "INVALID",
       `Cannot back up into ${to}: ${why}; expected a new folder or an empty one`,
     );
-  // Before it is made.
   const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
   if (inside(resolve(to))) throw refuse("it is within the log's own folder");
   await Deno.mkdir(to, { recursive: true, mode: modes.folder });
@@ -102,7 +100,7 @@ async function copySegments(
       continue;
     }
     using opened = await Deno.open(target, { read: true, write: true });
-    // What its writer appended since is not in this copy of the database.
+    // What its writer has appended since is not in the copied database.
     if ((await opened.stat()).size > Number(size)) await opened.truncate(Number(size));
     await opened.sync();
     await Deno.chmod(target, modes.file);
@@ -112,7 +110,7 @@ async function copySegments(
   return { segments: copied, bytes, expired };
 }
 
-/** The tails of the log may be ahead of the copy's rows. */
+/** Tails of the log may be ahead of the copied rows. */
 function closeChunks(copy: DatabaseSync, from: string): void {
   const tails = new Tails(from, {
     get: (sql, ...values) => {

@@ -1,43 +1,55 @@
-// Notices what other connections and processes append: one poll for all partitions of an open log.
+// Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
+// its folder, and polling finds what is not reported.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import type { Topics } from "./topics.ts";
 
-/** Poll delay while appends come, and how long after the last one. */
+/** Poll delay while appends come, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay otherwise. */
 const idlePollMs = 10;
+/** Poll delay while all changes are reported. */
+const reportedPollMs = 50;
 
-/** What a listener learns of its partition; nothing when the log is gone: reading tells. */
+/** Gets the range of its partition; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and asks for the partitions that
- * changed only when one moved. Polls as long as there are listeners.
+ * Looks at SQLite's `data_version` and the partitions' tails, which costs microseconds, and at the partitions only when
+ * one moved: after each reported write, and 2 ms later, since a commit becomes visible a moment after its write. Where
+ * a poll finds a change that was not reported, polling is fast again until the next report. Runs while there are
+ * listeners.
  */
 export class ChangeWatcher {
+  readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** What the tails of these partitions were when we last looked. */
+  /** The tails at the last look. */
   readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
   #wrote = false;
   #change = 0;
   #lastChange = -Infinity;
+  #lastLook = -Infinity;
+  #watcher: Deno.FsWatcher | undefined;
+  /** A write was reported since the last poll. */
+  #reported = false;
+  /** No poll has found a change that was not reported. */
+  #reportsAll = false;
 
-  constructor(db: Database, topics: Topics) {
+  /** @param dir the log's folder. */
+  constructor(dir: string, db: Database, topics: Topics) {
+    this.#dir = dir;
     this.#db = db;
     this.#topics = topics;
   }
 
   /**
-   * Calls `listener` after each change of the partition with this id; it must return at once and not throw.
-   *
-   * @returns a function that ends it.
+   * Calls `listener`, which must not throw, after each change of the partition; returns a function
+   * that ends it.
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
@@ -46,6 +58,7 @@ export class ChangeWatcher {
       this.#seen.set(id, -1);
     }
     listeners.add(listener);
+    void this.#watch();
     this.#schedule();
     return () => {
       listeners.delete(listener);
@@ -72,25 +85,61 @@ export class ChangeWatcher {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#reported = this.#reportsAll = false;
+  }
+
+  async #watch(): Promise<void> {
+    // Elsewhere reports come later than polling finds the change.
+    if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
+    try {
+      const watcher = this.#watcher = Deno.watchFs(this.#dir, { recursive: false });
+      for await (const _ of watcher) if (watcher === this.#watcher) this.#written();
+    } catch {
+      // All watches of this user are taken, or the folder is gone: polling continues.
+    }
+  }
+
+  /** Something was written into the folder. */
+  #written(): void {
+    this.#reported = this.#reportsAll = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (performance.now() - this.#lastLook < busyPollMs) this.#schedule();
+    else this.#poll();
   }
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#listeners.size === 0) return;
     const busy = performance.now() - this.#lastChange < busyForMs;
+    const delay = this.#reportsAll && !this.#reported
+      ? reportedPollMs
+      : busy
+      ? busyPollMs
+      : idlePollMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      try {
-        this.#look();
-      } catch (error) {
-        // Locked, or worse: the readers meet it too and tell.
-        this.#lookAgain();
-        if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
-      }
-      this.#schedule();
-    }, busy ? busyPollMs : idlePollMs);
+      const reported = this.#reported;
+      this.#reported = false;
+      if (this.#poll() && !reported) this.#reportsAll = false;
+    }, delay);
   }
 
-  /** The listeners may not know of what was seen. */
+  /** Returns whether a partition has changed. */
+  #poll(): boolean {
+    let changed = false;
+    try {
+      changed = this.#look();
+    } catch (error) {
+      // Locked, or worse: the readers meet and report it too.
+      this.#lookAgain();
+      if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
+    }
+    this.#schedule();
+    return changed;
+  }
+
   #lookAgain(): void {
     this.#version = -1;
     this.#change = 0;
@@ -103,8 +152,9 @@ export class ChangeWatcher {
     }
   }
 
-  /** Tells the listeners of all partitions that changed since the last look. */
-  #look(): void {
+  /** Calls the listeners of changed partitions; returns whether there are any. */
+  #look(): boolean {
+    this.#lastLook = performance.now();
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
     if (version !== this.#version || this.#wrote) {
@@ -125,5 +175,6 @@ export class ChangeWatcher {
       const range = this.#topics.range(id);
       for (const listener of listeners) listener(range);
     }
+    return moved.length > 0;
   }
 }

@@ -1,22 +1,20 @@
-// Reading a whole log, to say what of it is as it was written.
+// Reads a whole log and counts damaged records.
 import type { TopicLog } from "../log.ts";
 
-/** What a partition holds. */
 export interface PartitionCheck {
   readonly topic: string;
   readonly partition: number;
   readonly records: number;
   readonly bytes: number;
-  /** How many records cannot be given back. */
+  /** Records that cannot be read. */
   readonly damaged: number;
-  /** The first of their offsets. */
   readonly offsets: readonly number[];
 }
 
-/** Most offsets of damaged records that are named. */
+/** Most offsets of damaged records to list. */
 const namedOffsets = 20;
 
-/** Reads all partitions of a log, one after the other. What expires meanwhile is passed over. */
+/** Checks all partitions, one after the other. Records that expire meanwhile are skipped. */
 export async function* checkPartitions(
   log: TopicLog,
   signal?: AbortSignal,

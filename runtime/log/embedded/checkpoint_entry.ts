@@ -12,21 +12,17 @@
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
-/** Version of the entries. */
 const checkpointVersion = 1;
 
-/** The largest state, bytes: it is written with each batch. */
+/** The largest state, bytes. */
 export const maxStateBytes = 1 << 20;
 
-/** Writes an entry. */
 export function encodeEntry(content: Readonly<Record<string, unknown>>): string {
   const json = JSON.stringify(content);
   return `v${checkpointVersion} ${sum(json)}\n${json}`;
 }
 
 /**
- * Reads an entry.
- *
  * @param name where it stands, for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`.
  * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
  */
@@ -52,7 +48,6 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
   throw corrupt(name, "it is no object");
 }
 
-/** The error for an entry that cannot be trusted. */
 export function corrupt(name: string, why: string, cause?: unknown): LogError {
   return new LogError(
     "CHECKPOINT_CORRUPT",
@@ -108,14 +103,12 @@ function bytesOf(base64: string, name: string): Uint8Array {
   }
 }
 
-/** A whole number of an entry. */
 export function whole(content: Record<string, unknown>, field: string, name: string): number {
   const value = content[field];
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
 }
 
-/** A text of an entry. */
 export function textOf(content: Record<string, unknown>, field: string, name: string): string {
   const value = content[field];
   if (typeof value === "string" && value !== "") return value;

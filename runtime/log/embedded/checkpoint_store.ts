@@ -1,12 +1,11 @@
-// Whose checkpoints: those of the log itself, or those that a folder stands for (`--checkpoint DIR`). All are kept in the
-// log's database, so that outputs and checkpoint are one transaction; the folder holds an identity, by which
-// they are found.
+// Sets of checkpoints: the log's own, or those of a folder (`--checkpoint DIR`). All are in the
+// log's database, so that outputs and checkpoint are one transaction; the folder holds the identity
+// by which they are found.
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
 import { corrupt } from "./checkpoint_entry.ts";
 import { storageError, storageFault } from "./errors.ts";
 
-/** A set of checkpoints. */
 export interface CheckpointStore {
   /** Empty: the log's own. */
   readonly id: string;
@@ -20,9 +19,10 @@ export function ownStore(path: string): CheckpointStore {
 }
 
 /**
- * The checkpoints that a folder stands for; a new folder gets an identity, and with it a first start.
+ * The checkpoints of a folder; a new folder gets an identity, and with it a first start.
  *
- * @throws {LogError} `INVALID` when they belong to another log, `CHECKPOINT_CORRUPT` when the identity is damaged.
+ * @throws {LogError} `INVALID` when they belong to another log, `CHECKPOINT_CORRUPT` when the
+ * identity is damaged.
  */
 export async function storeOf(dir: string, logId: string): Promise<CheckpointStore> {
   try {

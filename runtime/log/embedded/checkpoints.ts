@@ -1,7 +1,8 @@
-// Checkpoints in the database: who owns each, which batch takes which offsets, which are done.
+// Checkpoints in the database: the owner of each, the offsets of its batches, and which are
+// committed.
 //
-// An owner is known by its epoch: each of its transactions checks that it is still the newest one. The outputs of a batch
-// and `commits/N` are one transaction, so nothing has to be made good after a crash.
+// An owner is known by its epoch: each of its transactions checks that it is still the newest one.
+// The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
 import {
@@ -14,7 +15,7 @@ import {
 import type { Database } from "./database.ts";
 import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
-/** Whose checkpoint: a query on a partition, in a set of checkpoints. */
+/** A query on a partition, in a set of checkpoints. */
 export interface CheckpointKey {
   readonly store: string;
   readonly group: string;
@@ -23,17 +24,16 @@ export interface CheckpointKey {
   readonly partition: number;
 }
 
-/** A checkpoint's row. */
 export interface CheckpointRow {
   readonly id: number;
   readonly queryId: string;
   readonly epoch: number;
   readonly member: string | null;
-  /** The presence of the log by which its owner is open. */
+  /** The presence (see there) of its owner. */
   readonly process: string | null;
 }
 
-/** Past entries to keep at least, which is also how many are removed at a time. */
+/** Past entries to keep at least, and how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
 const columns = "id, query_id, epoch, member, process";
@@ -56,7 +56,7 @@ export class Checkpoints {
     return row === undefined ? undefined : toRow(row);
   }
 
-  /** The checkpoints of a store that the filter lets pass. */
+  /** The checkpoints of a store that match the filter. */
   list(
     store: string,
     { group, query, topic }: CheckpointFilter,
@@ -90,7 +90,7 @@ export class Checkpoints {
     return this.find(key)!;
   }
 
-  /** A checkpoint whose name is damaged, or its index, cannot be found: that must not look like a first start. */
+  /** A damaged name or index must not look like a first start. */
   #checkRows(key: CheckpointKey): void {
     const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
       "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
@@ -105,12 +105,11 @@ export class Checkpoints {
     }
   }
 
-  /** Within a transaction: the owner has let go, unless another has taken over. */
+  /** Within a transaction: the owner releases it, unless another has taken over. */
   release({ id, epoch }: CheckpointRow): void {
     this.#db.run("UPDATE checkpoints SET process = NULL WHERE id = ? AND epoch = ?", id, epoch);
   }
 
-  /** Whether this epoch is the newest one. */
   owns({ id, epoch }: CheckpointRow): boolean {
     return this.#db.get("SELECT 1 FROM checkpoints WHERE id = ? AND epoch = ?", id, epoch) !==
       undefined;

@@ -1,4 +1,3 @@
-// The checkpoint of one query on one partition, owned.
 import {
   type BatchCommitter,
   type BatchRange,
@@ -20,7 +19,6 @@ import { isPresent, type Presence } from "./presence.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
 import type { Topics } from "./topics.ts";
 
-/** The parts of an open log that checkpoints need. */
 export interface CheckpointParts {
   readonly dir: string;
   readonly db: Database;
@@ -31,7 +29,6 @@ export interface CheckpointParts {
   readonly store: CheckpointStore;
 }
 
-/** For messages. */
 export function checkpointName(
   { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
   store: CheckpointStore,
@@ -39,7 +36,7 @@ export function checkpointName(
   return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
 }
 
-/** An owned checkpoint. Make it with `open`. */
+/** The owned checkpoint of one query on one partition. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
   readonly queryId: string;
   readonly #parts: CheckpointParts;
@@ -70,11 +67,12 @@ export class EmbeddedCommitter implements BatchCommitter {
   }
 
   /**
-   * Takes the checkpoint over: checks the membership, makes output topics, fences the owner before, reads what it left.
+   * Takes the checkpoint over: checks the membership, makes output topics, fences the former owner,
+   * reads what it left.
    *
-   * @param onClose called when the committer is closed.
-   * @throws {LogError} `FENCED` when the membership does not own the partition; `OWNED`; `CHECKPOINT_GAP`,
-   * `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`.
+   * @throws {LogError} `FENCED` when the membership does not own the partition; `OWNED`;
+   * `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`,
+   * `PARTITION_MISSING`.
    */
   static async open(
     parts: CheckpointParts,
@@ -117,7 +115,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#name}`;
       checkPlan(action, batch, this.#committed?.batchId ?? -1, this.#planned);
       this.#planned = { ...batch };
-      // It need not be durable: it is written together with the commit.
+      // Otherwise it is written with the commit.
       if (!required) return;
       const { db, checkpoints } = this.#parts;
       await db.write(`plan a batch of ${this.#name}`, () => {
@@ -163,7 +161,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     });
   }
 
-  /** Nothing to do here: the epoch, not the generation, says who owns the checkpoint. */
+  /** The epoch, not the generation, says who owns the checkpoint. */
   renew(_membership: Membership): void {}
 
   async close(): Promise<void> {
@@ -195,14 +193,17 @@ export class EmbeddedCommitter implements BatchCommitter {
     return result;
   }
 
-  /** Within a transaction: the checkpoint is still ours, and goes to the disk with the offsets that it is about. */
+  /**
+   * Within a transaction: checks that the checkpoint is still ours, and settles its partition's
+   * offsets.
+   */
   #checkOwned(): void {
     const { db, topics, checkpoints } = this.#parts;
     if (!checkpoints.owns(this.#row)) throw this.#fenced();
     db.tails.settle(topics.id(this.#options.topic, this.#options.partition));
   }
 
-  /** The records as they fit; topics that only their stand-ins need are made. */
+  /** The records, or smaller ones that fit, whose topics are made. */
   async #fitting(records: readonly OutputRecord[]) {
     const { db, topics } = this.#parts;
     const fit = records.map(fitting);
@@ -232,7 +233,6 @@ function owned(name: string): LogError {
   return new LogError("OWNED", `Cannot take over ${name}: a runtime owns it; stop that one first`);
 }
 
-/** Within a transaction. */
 function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOptions): void {
   const { group, query, topic, partition, outputTopics = [], membership } = options;
   topics.id(topic, partition);
@@ -251,7 +251,7 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 }
 
 /**
- * The record, or what is to be written instead.
+ * The record, or a smaller one.
  *
  * @throws {LogError} `TOO_LARGE` when nothing smaller can be written.
  */

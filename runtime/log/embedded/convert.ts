@@ -1,4 +1,4 @@
-// A log of version 1, which kept frames in `log.db` and checkpoints in Deno KV, becomes one of today.
+// Converts a log of version 1, which kept frames in `log.db` and checkpoints in Deno KV.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
@@ -22,7 +22,6 @@ export interface ConvertReport {
   readonly checkpoints: number;
 }
 
-/** Where the old files are kept. */
 const oldFolder = "version-1";
 const batchRecords = 64;
 const files = ["log.db", "checkpoints.kv"];
@@ -55,7 +54,7 @@ export async function convertLog(
   }
 }
 
-/** Opens the old database and keeps everyone else out. */
+/** Opens the old database, locked against others. */
 function openOld(dir: string): DatabaseSync {
   const path = join(dir, "log.db");
   let db: DatabaseSync | undefined;

@@ -1,4 +1,4 @@
-// The database file of an embedded log: transactions, shared by all that wait at the same time.
+// The database of an embedded log: transactions, shared by all that wait at the same time.
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
@@ -18,13 +18,16 @@ export type Cell = string | number | null | Uint8Array;
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
- * Transactions that changed rows after which this connection copies the WAL into the database. SQLite's own way, after each commit as soon
- * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
+ * After this many transactions that changed rows this connection copies the WAL into the database.
+ * SQLite would do so after each commit once the WAL has a certain length and readers keep it from
+ * starting over.
  */
 const checkpointCommits = 1_000;
-/** How often the file is looked for where it was, and at most brought to the disk so that appends need no row. */
+/**
+ * How often the file is looked for, and at most brought to the disk so that appends need no row.
+ */
 const [lookMs, settleMs] = [250, 250];
-/** What one transaction takes at most, so that the event loop is never held up for long. */
+/** Units of one transaction, so that the event loop is never held up for long. */
 const sharedAtMost = 256;
 
 /** Changes that wait for their transaction. */
@@ -36,19 +39,15 @@ interface Unit {
   readonly reject: (error: unknown) => void;
 }
 
-/** An open database. All its methods but the waiting ones are synchronous and short. */
+/** All methods but the asynchronous ones are short. */
 export class Database {
-  /** The database file. */
   readonly path: string;
-  /** Identity of this log, a UUID. */
   readonly logId: string;
-  /** Its last user did not close it, or it is a copy. */
+  /** It was not closed properly, or it is a copy. */
   readonly unclean: boolean;
-  /** Counts the time that queries take. */
   readonly turns: Turns = new Turns();
-  /** Where the partitions end. */
   readonly tails: Tails;
-  /** Called when there is no room for frames or rows: makes some, and says whether trying again makes sense. */
+  /** Called on a full disk: frees space, and returns whether to try again. */
   onFull: ((what: "frames" | "rows") => boolean) | undefined;
   readonly #db: DatabaseSync;
   readonly #waiting: Waiting;
@@ -97,12 +96,10 @@ export class Database {
     return new Database(db, file, waiting);
   }
 
-  /** All rows of a query, as arrays. */
   all<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row[] {
     return this.#statement(sql).all(...values) as unknown as Row[];
   }
 
-  /** The first row of a query. */
   get<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row | undefined {
     return this.#statement(sql).get(...values) as unknown as Row | undefined;
   }
@@ -114,13 +111,13 @@ export class Database {
     return changes;
   }
 
-  /** A number that changes whenever another connection, of any process, has written. */
+  /** Changes whenever another connection, of any process, has written. */
   dataVersion(): number {
     this.checkPresent();
     return this.get<[number]>("PRAGMA data_version")![0];
   }
 
-  /** Runs queries; tries again while the database is locked. */
+  /** Runs queries; retries while the database is locked. */
   async read<T>(action: string, queries: () => T): Promise<T> {
     return await this.#guard(action, () => {
       this.checkPresent();
@@ -129,11 +126,12 @@ export class Database {
   }
 
   /**
-   * Runs `changes` in a transaction: all of them or none. Others that wait at the same time share it, and fail by
-   * themselves. Tries again while other writers hold the lock, so `changes` may be called several times.
+   * Runs `changes` in a transaction: all of them or none. Others that wait at the same time share
+   * it, and fail by themselves. Retries while other writers hold the lock, so `changes` may run
+   * several times.
    *
-   * A commit survives the death of the process. With `durable` it has reached the disk, and with it
-   * all commits before.
+   * A commit survives the death of the process. With `durable` it is on the disk, with all commits
+   * before it.
    */
   write<T>(
     action: string,
@@ -167,7 +165,6 @@ export class Database {
     }
   }
 
-  /** Brings all commits until now to the disk. */
   async sync(): Promise<void> {
     await this.tails.sync(() => this.#syncWal());
   }
@@ -185,20 +182,15 @@ export class Database {
   /** Copies the database as it is at one moment. */
   async copyTo(path: string): Promise<void> {
     this.checkPresent();
-    // All pages at once: what others write meanwhile would begin the copy again.
+    // All pages at once: a write of others would start the copy again.
     await backup(this.#db, path, { rate: 2 ** 31 - 1 });
   }
 
-  /** Length of the write-ahead log. */
   walBytes(): number {
     return sizeOf(`${this.path}-wal`);
   }
 
-  /**
-   * A file that was deleted takes everything that is written to it along.
-   *
-   * @throws {LogError} `DELETED`.
-   */
+  /** @throws {LogError} `DELETED` when the file was deleted, and with it all later writes. */
   checkPresent(): void {
     if (this.#deleted !== undefined) throw this.#deleted;
     const now = performance.now();
@@ -213,7 +205,7 @@ export class Database {
     throw this.#deleted;
   }
 
-  /** Closes the file, once nothing waits to be written. */
+  /** Closes the file after all waiting writes. */
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     await this.#settling;
@@ -226,17 +218,17 @@ export class Database {
     this.#db.close();
   }
 
-  /** A statement that changes no row; what it returns as changes are those of the one before. */
+  /** A statement that changes no row: `changes` would be those of the one before. */
   #control(sql: string): void {
     this.#statement(sql).run();
   }
 
-  /** Soon brings the rows to the disk that later appends to the same segments rest on. */
+  /** Starts to sync the rows that later appends to the same segments rest on. */
   #settle(): void {
     const now = performance.now();
     if (this.#settling !== undefined || now - this.#settled < settleMs) return;
     this.#settled = now;
-    const failed = () => {/* Syncing is tried again, and told, once a second. */};
+    const failed = () => {/* The keeper syncs again, and reports, once a second. */};
     this.#settling = this.sync().catch(failed).finally(() => this.#settling = undefined);
   }
 
@@ -295,7 +287,7 @@ export class Database {
     }
   }
 
-  /** What one unit of several does wrong costs itself alone. */
+  /** A failure of one unit of several costs itself alone. */
   #apply({ action, changes, resolve, reject }: Unit, several: boolean): () => void {
     if (several) this.#control("SAVEPOINT unit");
     const restore = this.tails.savepoint();
@@ -313,7 +305,9 @@ export class Database {
     }
   }
 
-  /** What fails here (a lock, a full disk) is made up for by the next checkpoint; commits are safe in the WAL. */
+  /**
+   * Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL.
+   */
   checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;

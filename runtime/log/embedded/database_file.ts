@@ -1,4 +1,4 @@
-// Opening the database file: whose it is, which version, whether it is whole.
+// Opens the database file: checks whose it is, its version, and whether it is intact.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";
@@ -9,10 +9,8 @@ import { preparePrivate } from "./private_files.ts";
 import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** The database of a backup under way. */
 export const unfinishedName = "log.db.unfinished";
 
-/** An open file. */
 export interface DatabaseFile {
   readonly db: DatabaseSync;
   readonly path: string;
@@ -60,7 +58,7 @@ export async function openDatabase(
   }
 }
 
-/** The device and the number of a file, which a copy does not share; undefined when there is none. */
+/** Device and inode of a file, which a copy does not share; undefined when there is none. */
 export function placeOf(path: string): string | undefined {
   try {
     const { dev, ino } = Deno.statSync(path);
@@ -86,7 +84,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
-    // Asked first: the process that makes the tables sets the rest in the same transaction.
+    // Asked first: the tables are made in the same transaction as the rest.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
     if (number("PRAGMA application_id") !== applicationId) {
       throw refuse("it is the database of another program; name another folder");
@@ -130,7 +128,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
     }
   }
   if (number("PRAGMA user_version") < schemaVersion) {
-    // An older Framelane does not look at the tails.
+    // An older Framelane does not know the tails.
     if (!alone) throw refuse("an older Framelane has it open; stop that one first");
     upgradeFile(db);
   }
@@ -156,7 +154,7 @@ function upgradeFile(db: DatabaseSync): void {
   }
 }
 
-/** The log's identity; a copy gets one of its own. */
+/** The log's identity; a copy gets its own. */
 function identify(
   db: DatabaseSync,
   place: string,

@@ -1,7 +1,7 @@
 // The disk that a log is on.
 import { statfsSync } from "node:fs";
 
-/** Bytes that are free there; undefined where this is not known (`--allow-sys=statfs`). */
+/** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(dir);
@@ -22,12 +22,11 @@ export function sizeOf(path: string): number {
   }
 }
 
-/** Throws all errors but that a file is not there. */
+/** Throws all errors but `NotFound`. */
 export function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-/** Brings a file or a folder to the disk. */
 export async function syncPath(path: string): Promise<void> {
   using file = await Deno.open(path);
   await file.sync();

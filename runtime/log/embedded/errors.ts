@@ -1,8 +1,8 @@
-// From what SQLite, Deno KV and the file system say to errors of the log.
+// Turns errors of SQLite, Deno KV and the file system into errors of the log.
 import { dirname } from "node:path";
 import { LogError, type LogErrorCode } from "../log.ts";
 
-/** A segment that this log wrote to was sealed or removed by another: the process was taken for dead. */
+/** Another log sealed or removed a segment of this one, whose process it took for dead. */
 export class SegmentLost<Segment = unknown> extends Error {
   override readonly name = "SegmentLost";
   readonly segment: Segment;
@@ -13,7 +13,7 @@ export class SegmentLost<Segment = unknown> extends Error {
   }
 }
 
-/** Texts by which SQLite's result codes reach us; neither driver hands on the codes themselves. */
+/** Texts of SQLite's result codes; neither driver passes on the codes. */
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
@@ -26,11 +26,7 @@ const texts = {
 
 export type StorageFault = keyof typeof texts | "denied" | "other";
 
-/**
- * Classifies an error that SQLite, Deno KV or the file system threw.
- *
- * @param path the file that it is about: SQLite does not say why it cannot open or read one.
- */
+/** @param path the file that it is about: SQLite does not say why it cannot open or read one. */
 export function storageFault(error: unknown, path?: string): StorageFault {
   const fault = faultOf(error);
   const vague = fault === "cannotOpen" || fault === "other";
@@ -38,8 +34,8 @@ export function storageFault(error: unknown, path?: string): StorageFault {
 }
 
 /**
- * Whether no file can be opened any more, of any kind. Never the database itself: closing it would take SQLite's
- * locks away.
+ * Whether no file can be opened any more. Never tries the database: closing it would drop SQLite's
+ * locks.
  */
 function outOfHandles(path: string): boolean {
   try {
@@ -61,7 +57,7 @@ function faultOf(error: unknown): StorageFault {
   return "other";
 }
 
-/** The log's error for each fault; the storage's own words where there is no text. */
+/** The log's error for each fault; the storage's own message where there is no text. */
 const advice: Readonly<
   Record<StorageFault, [code: LogErrorCode, text?: string, retryable?: boolean]>
 > = {

@@ -1,4 +1,3 @@
-// Reading the frames of a partition from its segments.
 import type { Frame } from "../../definition/frame.ts";
 import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
@@ -6,10 +5,9 @@ import type { ChunkRow, Records } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 import type { Topics } from "./topics.ts";
 
-/** Chunks that lie behind each other are read together, at most this many bytes. */
+/** Adjacent chunks are read together, up to this many bytes. */
 const readAhead = 1 << 20;
 
-/** The parts of an open log that reading needs. */
 export interface FrameParts {
   readonly dir: string;
   readonly db: Database;
@@ -17,35 +15,31 @@ export interface FrameParts {
   readonly records: Records;
 }
 
-/** How much to read at once. */
 export interface FrameLimits {
   readonly maxFrames: number;
-  /** Of all frames in sum. */
   readonly maxBytes: number;
-  /** One frame however large it is. */
+  /** At least one frame, however large. */
   readonly always: boolean;
 }
 
-/** A partition of a topic. */
 export interface PartitionId {
   readonly id: number;
   readonly topic: string;
   readonly partition: number;
 }
 
-/** Where to read from; of one record alone its size is known. */
+/** Where to read from; `size` of a single record. */
 interface Start {
   readonly offset: number;
   readonly at: number;
   readonly size?: number;
 }
 
-/** Reads one partition. */
 export class FrameReader {
   readonly #parts: FrameParts;
   readonly #partition: PartitionId;
   readonly #cursor: SegmentCursor;
-  /** Where the record lies that follows the last one read. */
+  /** The place of the record after the last one read. */
   #next: Start & { readonly segment: number } | undefined;
 
   constructor(parts: FrameParts, partition: PartitionId) {
@@ -55,9 +49,7 @@ export class FrameReader {
   }
 
   /**
-   * Reads from `offset` on.
-   *
-   * @returns the frames, and the offset to continue from, which may lie behind a hole.
+   * Returns the frames from `offset` on, and the offset to continue from, perhaps behind a hole.
    */
   read(
     offset: number,
@@ -70,7 +62,7 @@ export class FrameReader {
     let [next, bytes] = [offset, 0];
     for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
       next = Math.max(next, first);
-      // Records of a chunk that were read before are passed over.
+      // Records read before are skipped.
       const known = this.#next?.offset === next && this.#next.segment === segment && next > first;
       const one = frames.length === maxFrames - 1;
       const start = known ? this.#next! : this.#locate(chunks[i]!, next, one);
@@ -106,7 +98,10 @@ export class FrameReader {
     this.#cursor.close();
   }
 
-  /** Where to begin in a chunk: at the record with this offset, unless a head before it is damaged. */
+  /**
+   * Where to begin in a chunk: at the record with this offset, or at its start when a head is
+   * damaged.
+   */
   #locate(chunk: ChunkRow, offset: number, one: boolean): Start {
     const begin = { offset: chunk[0], at: chunk[3] };
     if (offset === begin.offset && !one) return begin;
@@ -117,7 +112,7 @@ export class FrameReader {
 
 const nothing = new Uint8Array(0);
 
-/** Where the bytes end that follow each other from the chunk at `i` on. */
+/** Where the adjacent bytes end from the chunk at `i` on. */
 function end(chunks: readonly ChunkRow[], i: number): number {
   let [, , segment, position, size] = chunks[i]!;
   for (const [, , other, start, length] of chunks.slice(i + 1)) {

@@ -1,6 +1,6 @@
-// Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
+// Membership in a group: heartbeats, silent members, handing partitions over.
 //
-// Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
+// Time is never stored, only counters: each member measures with its monotonic clock how long a
 // heartbeat has stood still. So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
@@ -8,18 +8,16 @@ import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
 import type { Topics } from "./topics.ts";
 
-/** How often a member looks at its group. */
 const tickMs = 50;
 const minSessionTimeoutMs = 300;
 
-/** The parts of an open log that groups need. */
 export interface GroupParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly clock: Clock;
 }
 
-/** A member. Make it with `join`. */
+/** A member; make it with `join`. */
 export class EmbeddedGroupMember implements GroupMember {
   readonly memberId: string = crypto.randomUUID();
   readonly #parts: GroupParts;
@@ -30,9 +28,8 @@ export class EmbeddedGroupMember implements GroupMember {
   readonly #observed = new Map<string, { beat: number; silentMs: number }>();
   #lastBeat = -Infinity;
   #lastTick: number;
-  /** The list that was announced last; undefined before the first. */
+  /** The last announced list; undefined before the first. */
   #announced: readonly number[] | undefined;
-  /** The announcement under way. */
   #announcing: { readonly partitions: readonly number[]; readonly since: number } | undefined;
   #expelled = false;
   #ticking: Promise<void> = Promise.resolve();
@@ -56,7 +53,6 @@ export class EmbeddedGroupMember implements GroupMember {
     this.#onLeft = onLeft;
   }
 
-  /** Joins; `onLeft` is called when the member has left. */
   static async join(
     parts: GroupParts,
     options: GroupOptions,
@@ -115,11 +111,11 @@ export class EmbeddedGroupMember implements GroupMember {
     }
   }
 
-  /** Looks at the group, changes what has to change, announces what is ours now. */
+  /** Looks at the group, updates it, announces our partitions. */
   async #tick(): Promise<void> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
-    // A member that was stopped itself must not take its own absence for the others' silence.
+    // A member that was stopped must not take its own absence for the others' silence.
     const elapsed = Math.min(now - this.#lastTick, this.#sessionMs / 3);
     this.#lastTick = now;
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
@@ -148,7 +144,6 @@ export class EmbeddedGroupMember implements GroupMember {
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
   }
 
-  /** The members whose heartbeat has stood still for longer than their session timeout. */
   #silent(view: GroupView, elapsed: number): { member: string; beat: number }[] {
     const silent: { member: string; beat: number }[] = [];
     for (const { member, beat, sessionMs } of view.members) {
@@ -168,8 +163,8 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   /**
-   * Partitions which we hold, another shall own, and which are no longer in the list that was announced.
-   * The new owner waits at most a session timeout for us; then checkpoints' epochs keep us out.
+   * Partitions that we hold, that another is to own, and that the last announced list lacks. The
+   * new owner waits for us for a session timeout at most; then epochs of checkpoints keep us out.
    */
   #released(view: GroupView, now: number): number[] {
     const told = this.#announcing;
@@ -183,7 +178,7 @@ export class EmbeddedGroupMember implements GroupMember {
       .map(({ partition }) => partition);
   }
 
-  /** Others took us for dead: nothing is ours any more; once that is announced, join again. */
+  /** Others took us for dead: announces that nothing is ours, then joins again. */
   async #rejoin(view: GroupView): Promise<void> {
     if (!this.#expelled) {
       this.#expelled = true;

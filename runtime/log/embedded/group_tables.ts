@@ -1,32 +1,29 @@
-// Groups in the database: members, and who shall own and who holds each partition.
+// Groups in the database: members, and the target and holder of each partition.
 import type { Membership } from "../log.ts";
 import { assignPartitions } from "./assignment.ts";
 import type { Database } from "./database.ts";
 import type { Topics } from "./topics.ts";
 
-/** A member as the others see it. */
 export interface MemberRow {
   readonly member: string;
-  /** Grows with each heartbeat. */
   readonly beat: number;
   readonly sessionMs: number;
 }
 
-/** A partition of a group. */
 export interface Claim {
   readonly partition: number;
-  /** Who shall own it. */
+  /** Who is to own it. */
   readonly target: string | null;
   /** Who owns it, or has not released it yet. */
   readonly holder: string | null;
 }
 
-/** A group as one look into the database shows it. */
+/** A group at one moment. */
 export interface GroupView {
   readonly generation: number;
   readonly members: readonly MemberRow[];
   readonly claims: readonly Claim[];
-  /** The topic's partitions; those that were added lately have no claim yet. */
+  /** Partitions of the topic; new ones have no claim yet. */
   readonly partitions: number;
 }
 
@@ -78,7 +75,6 @@ export class GroupTables {
     this.share();
   }
 
-  /** Within a transaction: a heartbeat. */
   beat(member: string): void {
     this.#db.run(
       "UPDATE members SET beat = beat + 1 WHERE grp = ? AND member = ?",
@@ -124,7 +120,7 @@ export class GroupTables {
     });
   }
 
-  /** Rows that no member has written (of a damaged file) must not keep a partition forever. */
+  /** Rows of a damaged file must not keep a partition without end. */
   #removeImpossible(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
@@ -138,7 +134,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member takes the free partitions that it shall own. */
+  /** Within a transaction: the member takes its free partitions. */
   take(member: string): void {
     const [id, generation] = this.#row()!;
     this.#db.run(
@@ -147,7 +143,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member releases what another shall own, `partitions` at most. */
+  /** Within a transaction: the member releases those of `partitions` that another is to own. */
   release(member: string, partitions: readonly number[]): void {
     const id = this.#id();
     for (const partition of partitions) {
@@ -168,7 +164,6 @@ export class GroupTables {
     ) !== undefined;
   }
 
-  /** True when a member of the group holds the partition. */
   holds(partition: number): boolean {
     const id = this.#row()?.[0];
     return id !== undefined && this.#db.get(

@@ -1,4 +1,4 @@
-// What an open log does by itself: syncing, retention, sealing, looking after dead writers, warning.
+// Maintains an open log: syncs, retention, sealing, dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";
@@ -9,23 +9,20 @@ import { recover } from "./recovery.ts";
 import { expire, expireNow, type RetentionParts } from "./retention.ts";
 import type { SegmentWriter } from "./segment_writer.ts";
 
-/** How often the log is looked after. */
 const tickMs = 1_000;
-/** How often others' segments and the disk are looked at, in ticks. */
+/** Segments of others and the disk are checked every this many ticks. */
 const rareTicks = 10;
-/** Kept on the disk so that there is room to remove things when it is full. */
+/** Reserved on the disk, so that removing works when it is full. */
 const reserveBytes = 2 << 20;
-/** A write-ahead log this long is worth a warning: one transaction reads for very long. */
+/** A write-ahead log of this length is reported: a transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
-/** The parts of an open log that it looks after. */
 export interface KeeperParts extends RetentionParts {
   readonly segments: SegmentWriter;
   readonly clock: Clock;
   readonly tell: (message: string) => void;
 }
 
-/** Looks after an open log until it is stopped. */
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #stop = new AbortController();
@@ -40,7 +37,7 @@ export class Keeper {
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
-  /** Does once what is due after an opening, then continues by itself. */
+  /** Does what is due after opening, then continues in the background. */
   async start(): Promise<void> {
     const { dir, db, segments } = this.#parts;
     this.#keepReserve();
@@ -54,7 +51,6 @@ export class Keeper {
     await this.#running;
   }
 
-  /** What the log's files take. */
   storage(): LogStorage {
     const walBytes = this.#parts.db.walBytes();
     const diskFreeBytes = freeBytes(this.#parts.dir);
@@ -70,7 +66,7 @@ export class Keeper {
         await this.#tick();
       } catch (error) {
         if (signal.aborted) return;
-        // Locked or full: the next tick tries again. Those who use the log meet it too.
+        // Locked or full: the next tick tries again. Users of the log meet it too.
         if (error instanceof LogError && error.retryable) continue;
         tell(error instanceof Error ? error.message : String(error));
         if (error instanceof LogError && error.code === "DELETED") return;
@@ -108,7 +104,7 @@ export class Keeper {
     this.#toldOfWal = long;
   }
 
-  /** On a full disk retention goes first. What frames may not use, rows may: the room that was kept for them. */
+  /** On a full disk retention runs first. Rows may use the reserve, frames may not. */
   #makeRoom(what: "frames" | "rows"): boolean {
     let released = what === "rows" && this.#release();
     const expire = () => {
@@ -123,19 +119,18 @@ export class Keeper {
       released = true;
       removed = expire();
     }
-    // What was released is not for frames.
+    // The reserve is not for frames.
     if (removed > 0 || what === "frames" && released) this.#keepReserve();
     return removed > 0 || released && what === "rows";
   }
 
-  /** Gives the reserve back; returns whether there was any. */
   #release(): boolean {
     if (sizeOf(this.#reserve) === 0) return false;
     Deno.truncateSync(this.#reserve, 0);
     return true;
   }
 
-  /** Written, as far as there is room: a file with holes keeps none. */
+  /** Written with zeros: a sparse file reserves nothing. */
   #keepReserve(): void {
     try {
       using file = Deno.openSync(this.#reserve, { create: true, write: true, mode: modes.file });

@@ -33,14 +33,13 @@ import { checkTopic } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
-/** How to open an embedded log. */
 export interface EmbeddedLogOptions {
   /** How long a call waits for locks of other processes. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Folder that the checkpoints are found by; the log's own when absent. */
+  /** Folder of the checkpoints; the log's own when absent. */
   readonly checkpointDir?: string;
   readonly clock?: Clock;
-  /** Called with what people should hear of: a clock that jumped, a copy, a long reader. Default: standard error. */
+  /** Called with warnings: a clock that jumped, a copy, a long reader. Default: standard error. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -67,7 +66,7 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  /** How to close what was opened through this log and is still open. */
+  /** Closers of what is still open. */
   readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
@@ -183,7 +182,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
-    // Looking makes neither a log nor a folder of checkpoints where there is none.
+    // Listing creates neither a log nor a folder of checkpoints.
     if (!await isFile(join(this.#place.dir, "log.db"))) return [];
     const dir = this.#checkpointDir;
     if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
@@ -195,13 +194,12 @@ export class EmbeddedLog implements TopicLog {
     );
   }
 
-  /** What its files take. */
   async storage(): Promise<LogStorage> {
     return (await this.#open()).keeper.storage();
   }
 
   /**
-   * How much of each partition of a topic is kept, once what is given has been stored with it.
+   * Returns the retention of a topic, after storing the given change.
    *
    * @throws {LogError} `TOPIC_MISSING`.
    */
@@ -217,12 +215,12 @@ export class EmbeddedLog implements TopicLog {
     return kept;
   }
 
-  /** Copies the log, as it is at this moment, into a new folder, while others use it. */
+  /** Copies the log at this moment into a new folder, while others use it. */
   async backup(to: string, signal?: AbortSignal): Promise<BackupReport> {
     return await backup(this.#place.dir, (await this.#open()).db, to, signal);
   }
 
-  /** What SQLite says of its file; undefined when it is whole. */
+  /** Damage that SQLite finds in its file; undefined when it is intact. */
   async damage(): Promise<string | undefined> {
     const { db } = await this.#open();
     const verdict = await db.read(
@@ -270,7 +268,7 @@ export class EmbeddedLog implements TopicLog {
     try {
       return await opening;
     } catch (error) {
-      // What was wrong may be repaired: the next call tries again.
+      // The next call tries again.
       if (this.#opening === opening) this.#opening = undefined;
       throw error;
     }
@@ -280,13 +278,12 @@ export class EmbeddedLog implements TopicLog {
     const dir = this.#checkpointDir;
     if (dir === undefined) return Promise.resolve(ownStore(db.path));
     const opening = this.#openingStore ??= storeOf(dir, db.logId);
-    // What was wrong may be repaired: the next call tries again.
+    // The next call tries again.
     opening.catch(() => this.#openingStore = undefined);
     return opening;
   }
 }
 
-/** Where people read it, apart from results. */
 function warn(message: string): void {
   // deno-lint-ignore no-console
   console.warn(message);

@@ -1,4 +1,4 @@
-// Opening and closing the parts of a log.
+// Opens and closes the parts of a log.
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../log.ts";
 import { Appender } from "./appender.ts";
@@ -15,7 +15,6 @@ import { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
-/** What an open log consists of. */
 export interface OpenLog {
   readonly dir: string;
   readonly db: Database;
@@ -30,11 +29,7 @@ export interface OpenLog {
   readonly clock: Clock;
 }
 
-/**
- * Opens the log in a folder, or makes one.
- *
- * @param tell is called with what people should hear of.
- */
+/** @param tell is called with warnings. */
 export async function openParts(
   place: EmbeddedUrl,
   waiting: Waiting,
@@ -54,7 +49,7 @@ export async function openParts(
     const segments = new SegmentWriter(dir, db, topics, now);
     const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell });
     await keeper.start();
-    const changes = new ChangeWatcher(db, topics);
+    const changes = new ChangeWatcher(dir, db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });
     const checkpoints = new Checkpoints(db);
     const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };
@@ -66,7 +61,6 @@ export async function openParts(
   }
 }
 
-/** Ends what is under way and closes the files. */
 export async function closeParts(
   { appender, changes, keeper, segments, db, presence }: OpenLog,
 ): Promise<void> {

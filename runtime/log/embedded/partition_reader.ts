@@ -1,22 +1,23 @@
-// One partition of the embedded log, read from an offset on.
 import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
 
-/** What one look into the database brings at most, so that the event loop is never blocked for long. */
+/**
+ * Most frames and bytes of one look into the database, so that the event loop is never blocked for
+ * long.
+ */
 const chunkFrames = 64;
 const chunkBytes = 4 << 20;
 /** Delay after the database was locked. */
 const retryMs = 5;
 
-/** The parts of an open log that reading needs. */
 export interface ReaderParts extends FrameParts {
   readonly changes: ChangeWatcher;
 }
 
-/** What to read, from where on, and how much of it to hold. */
+/** What to read, where to begin, and how much to buffer. */
 export interface PartitionPlace extends PartitionId {
   readonly offset: number;
   readonly range: OffsetRange;
@@ -32,7 +33,6 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** A partition reader with a buffer of its own. */
 export class EmbeddedPartitionReader implements PartitionReader {
   readonly #parts: ReaderParts;
   readonly #place: PartitionPlace;
@@ -147,12 +147,11 @@ export class EmbeddedPartitionReader implements PartitionReader {
     if (this.#closed) throw this.#closedError();
   }
 
-  /** Gives the waiting read what there is. */
   #serve(): void {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
       if (this.#position < until) {
-        // What comes after is read ahead later: those who want one frame do not pay for more.
+        // Reading ahead comes later: who wants one frame does not wait for more.
         if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position));
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
@@ -167,7 +166,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** Fills the buffer when it is at most half full and there is more to read. */
+  /** Fills the buffer when it is at most half full. */
   #refill(): void {
     const { maxFrames, maxBytes } = this.#place;
     if (
@@ -176,7 +175,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     ) this.#later();
   }
 
-  /** Serves or fills in a later turn of the event loop, one chunk a time. */
+  /** Serves or fills in a later turn of the event loop. */
   #later(): void {
     if (this.#filling) return;
     this.#filling = true;
@@ -191,7 +190,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       try {
         this.#fetch();
       } catch (error) {
-        // No read waits for these frames yet: the next one meets the same error.
+        // No read waits yet: the next one meets the same error.
         if (error instanceof LogError) return;
         throw error;
       }
@@ -200,7 +199,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 
   /**
-   * Reads one chunk into the buffer, as far as there is room, until that holds `most` frames.
+   * Reads one chunk into the buffer, which then holds `most` frames at most.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
    */

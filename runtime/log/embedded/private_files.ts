@@ -1,16 +1,15 @@
-// A log's files are readable by their owner alone: they hold cameras' pictures.
+// Makes a log's files readable by their owner alone: they hold pictures of cameras.
 import { join } from "node:path";
 
-/** Of all that a log makes. */
 export const modes = { file: 0o600, folder: 0o700 } as const;
 
-/** What belongs to a log's folder. */
+/** Names in a log's folder. */
 const ours =
   /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|tails|metadata|version-1|converting)$/;
 
 /**
- * Makes the folder, and closes it to others: also where it was there before, unless it holds what is not the log's.
- * An empty file is left for the database, so that SQLite does not choose its mode.
+ * Makes the folder private, an existing one too unless it holds other things. Makes an empty file
+ * for the database, so that SQLite does not choose its mode.
  */
 export async function preparePrivate(dir: string, database: string): Promise<void> {
   await Deno.mkdir(dir, { recursive: true, mode: modes.folder });
@@ -26,7 +25,7 @@ export async function preparePrivate(dir: string, database: string): Promise<voi
   }
 }
 
-/** Takes others' rights away; another user's files are left as they are. */
+/** Removes others' rights; files of other users stay as they are. */
 async function restrict(path: string, mode: number): Promise<void> {
   if (Deno.build.os === "windows") return;
   try {

@@ -1,4 +1,3 @@
-// Readers of the embedded log.
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
 import { checkOffset, EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
 

@@ -20,20 +20,16 @@ import { LogError, type LogRecord } from "../log.ts";
 /** The largest record, with key and headers. */
 export const maxRecordBytes = 64 << 20;
 
-/** What a record takes besides its key, headers and value. */
 export const headBytes = 28;
 
-/** A record, ready to be written. */
 export interface EncodedRecord {
   readonly timestamp: number;
   /** Head, key and headers. */
   readonly head: Uint8Array;
   readonly value: Uint8Array;
-  /** Of head and value. */
   readonly size: number;
 }
 
-/** In the place of a key's length. */
 const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
@@ -85,29 +81,27 @@ export function encodePadding(size: number): Uint8Array {
   return bytes;
 }
 
-/** Whether padding begins here, whose head is whole. */
+/** Whether padding with an intact head begins here. */
 export function isPadding(bytes: Uint8Array, at: number): boolean {
   return new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getUint32(16) === padMark;
 }
 
-/** Where a frame comes from. */
 export interface FramePlace {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
 }
 
-/** Where a record lies among the bytes of several. */
 export interface RecordPlace {
   readonly at: number;
   readonly size: number;
 }
 
 /**
- * Where the records lie that follow each other in `bytes`; undefined for one whose head is damaged or that is cut. Those
- * behind a damaged head are found by their own.
+ * The places of adjacent records in `bytes`; undefined for one whose head is damaged or cut. Those
+ * behind a damaged head are found by their own heads.
  *
- * @param size of all of them, as it was when they were written.
+ * @param size of all of them when they were written.
  */
 export function* recordPlaces(
   bytes: Uint8Array,
@@ -132,7 +126,7 @@ export function* recordPlaces(
   }
 }
 
-/** The first place from `from` on where records begin, `most` at most, that reach to the end. */
+/** The first place from `from` on where `most` records or fewer begin that reach to the end. */
 function nextRecord(
   bytes: Uint8Array,
   from: number,
@@ -162,12 +156,11 @@ export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   return whole ? size : undefined;
 }
 
-/** The timestamp of a record whose head is whole. */
 export function recordTime(bytes: Uint8Array, at: number): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
 }
 
-/** Reads a record. One that is not as it was written becomes a frame with a `fault`. */
+/** Decodes a record; a damaged one becomes a frame with a `fault`. */
 export function decodeRecord(
   bytes: Uint8Array,
   { at, size }: RecordPlace,
@@ -189,7 +182,7 @@ export function decodeRecord(
   return { ...place, timestamp, key, headers, value: body.slice(fieldBytes) };
 }
 
-/** The frame for a record that cannot be given back. */
+/** The frame of a damaged record. */
 export function badFrame(place: FramePlace, timestamp: number, what: string): Frame {
   const { topic, partition, offset } = place;
   const fault = new BadFrameError(

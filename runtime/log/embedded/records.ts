@@ -1,5 +1,5 @@
-// Records: which are where. Chunks of records that lie together are rows; their bytes are in segment files. The newest
-// chunk of a partition grows in its tail.
+// Places of records. Adjacent records form chunks, which are rows; their bytes are in segment
+// files. The newest chunk of a partition grows in its tail.
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";
@@ -9,15 +9,15 @@ import type { Placed } from "./segment_writer.ts";
 import type { Tail } from "./tails.ts";
 import type { Retention } from "./url.ts";
 
-/** What one chunk holds at most: retention and time are known this finely. */
+/** Limits of a chunk: retention and time are known this finely. */
 const [chunkRecords, chunkBytes] = [64, 1 << 20];
 
-/** A thousandth of the time that is kept, one to five seconds; less where less than 16 s are. */
+/** A thousandth of the retention time, one to five seconds; less where less than 16 s are kept. */
 function chunkMs(kept: number): number {
   return Math.min(kept / 16, 5_000, Math.max(kept / 1_000, 1_000));
 }
 
-/** Records that lie together, from offset `first` on. `time` is the newest timestamp. */
+/** Adjacent records from offset `first` on. `time` is the newest timestamp. */
 export type ChunkRow = [
   first: number,
   count: number,
@@ -36,7 +36,7 @@ export function openChunk({ latest, bytes, open }: Tail): ChunkRow[] {
   return [[first, latest - first, segment, position, bytes - total, time]];
 }
 
-/** The rows of records. The methods are synchronous: call them within `read` or `write`. */
+/** Synchronous: call the methods within `read` or `write`. */
 export class Records {
   readonly #db: Database;
 
@@ -66,16 +66,16 @@ export class Records {
         `Cannot append: the partition has used up its ${offsetLimit} offsets`,
       );
     }
-    // Who seals a segment takes it from its partition's row.
+    // Sealing takes a segment from its partition's row.
     if (tail.open?.segment !== segment.id) this.#claim(id, segment, tail.latest);
-    // A clock that is set back does not make younger records look older.
+    // A clock set back must not make newer records look older.
     const arrived = Math.max(tail.arrived, now);
     const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };
     let { latest, bytes } = tail;
     let open = tail.open && { ...tail.open };
     let at = position;
     const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
-    // What stands between two records belongs to the first.
+    // Padding belongs to the record before it.
     bytes += padding;
     if (!follows()) {
       bytes -= padding;
@@ -114,7 +114,7 @@ export class Records {
   /** The chunks from the one that holds `offset` on, `limit` at most. */
   from(id: number, offset: number, limit: number): ChunkRow[] {
     const tail = this.#db.tails.read(id);
-    // What was closed meanwhile is seen once.
+    // A chunk closed meanwhile is listed once.
     const end = tail.open?.first ?? offsetLimit - 1;
     const chunks = this.#db.all<ChunkRow>(
       `SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((

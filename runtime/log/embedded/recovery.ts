@@ -1,4 +1,4 @@
-// After a process that died: its segments are sealed, and what it had not committed is cut off.
+// Seals the segments of dead processes and cuts off what they had not committed.
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -44,7 +44,10 @@ async function seal(path: string, db: Database, id: number, partition: number): 
   }
 }
 
-/** Files without a row: of a writer that died before its first commit, or of a removal that did not come to its end. */
+/**
+ * Removes files without a row: of a writer that died before its first commit, or of an unfinished
+ * removal.
+ */
 async function removeUnknown(dir: string, db: Database): Promise<void> {
   const files: string[] = [];
   for (const folder of await names(join(dir, "segments"))) {
@@ -52,7 +55,7 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
       if (name.endsWith(".seg")) files.push(join("segments", folder, name));
     }
   }
-  // By their names: where upper and lower case are the same, one folder is that of several topics.
+  // By name: on a file system that ignores case one folder may belong to several topics.
   const known = async () => {
     const rows = await db.read(
       "list segments",

@@ -1,4 +1,4 @@
-// Retention: what has expired is hidden at once, and its segments are removed as soon as all that they hold is.
+// Retention: expired records are hidden at once; a segment is removed when all its records are.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -6,7 +6,6 @@ import type { Records } from "./records.ts";
 import { placeId } from "./schema.ts";
 import type { Topics } from "./topics.ts";
 
-/** The parts of an open log that retention needs. */
 export interface RetentionParts {
   readonly dir: string;
   readonly db: Database;
@@ -14,7 +13,6 @@ export interface RetentionParts {
   readonly records: Records;
 }
 
-/** Segments of which nothing is kept. */
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
@@ -34,7 +32,7 @@ export async function expire(parts: RetentionParts): Promise<void> {
   }
 }
 
-/** The same at once, where no append can be done before; returns how many segments were removed. */
+/** The same, synchronously; returns how many segments were removed. */
 export function expireNow(parts: RetentionParts): number {
   let removed = 0;
   for (;;) {

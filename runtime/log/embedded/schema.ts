@@ -12,10 +12,9 @@ export const schemaVersion = 4;
 /** A chunk's id is its partition's id and its first offset, so that one B-tree holds each partition in order. */
 export const offsetBits = 40;
 
-/** Largest offset of a partition plus one. */
 export const offsetLimit = 2 ** offsetBits;
 
-/** The id of a chunk or an entry: takes the id of a partition or checkpoint, and an offset or batch. */
+/** The id of a chunk or an entry, of the id of a partition or checkpoint and an offset or batch. */
 export const placeId = `((CAST(? AS INTEGER) << ${offsetBits}) | CAST(? AS INTEGER))`;
 
 /** The offset or batch in such an id. */

@@ -1,4 +1,4 @@
-// Reading segment files, a piece at a time.
+// Reads segment files, a piece at a time.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -8,7 +8,6 @@ import type { ChunkRow } from "./records.ts";
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
 
-/** A record of a chunk, as its head says. */
 export interface RecordHead {
   readonly offset: number;
   readonly at: number;
@@ -16,25 +15,23 @@ export interface RecordHead {
   readonly time: number;
 }
 
-/** The segment that one reader has open, and what it has read of it. */
 export class SegmentCursor {
   readonly #dir: string;
   readonly #db: Database;
   #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
   #buffer = new Uint8Array(64 << 10);
-  /** What the buffer holds. */
   #held = { segment: -1, position: 0, size: 0 };
 
-  /** @param dir the log's folder. */
   constructor(dir: string, db: Database) {
     this.#dir = dir;
     this.#db = db;
   }
 
   /**
-   * Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone.
+   * Bytes of a segment, valid until the next call; fewer when the file is shorter, undefined when
+   * it is gone.
    *
-   * @param ahead bytes that may be read at once, for the next calls.
+   * @param ahead bytes to read at once, for the next calls.
    */
   read(segment: number, position: number, size: number, ahead = size): Uint8Array | undefined {
     const from = position - this.#held.position;
@@ -65,7 +62,7 @@ export class SegmentCursor {
   #fill(segment: number, position: number, size: number): boolean {
     const file = this.#file(segment);
     if (file === undefined) return false;
-    // A large record must not hold its room forever.
+    // A large record must not keep its memory.
     const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
       this.#buffer = new Uint8Array(room);

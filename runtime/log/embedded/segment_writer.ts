@@ -14,21 +14,18 @@ import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
- * A segment is full at a sixteenth of what its partition keeps, or of what was free when it was made, within these bounds:
- * room is given back in such steps.
+ * Limits of a segment, whose size is a sixteenth of what its partition keeps or of the free disk:
+ * space is given back in such steps.
  */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 /** Search by time looks at all chunks of a segment. */
 const maxSegmentChunks = 4_096;
-/** Segments are numbered by when they were made, in milliseconds since 2024, until 2093; what is left is by chance. */
+/** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
-/** The operating system writes whole pages. */
 const pageBytes = 4_096;
-/** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
 
-/** A file that this log appends to. */
 export interface OpenSegment {
   readonly id: number;
   readonly partition: number;
@@ -36,43 +33,38 @@ export interface OpenSegment {
   readonly file: string;
   readonly handle: Deno.FsFile;
   readonly openedAt: number;
-  /** Free on the disk when it was made. */
   readonly room: number;
-  /** Where the next record goes. */
   position: number;
   /** Padding before `position`. */
   padding: number;
-  /** Where it ended a second ago. */
+  /** Its end at the last sync. */
   synced: number;
-  /** Begun in it, about. */
+  /** Chunks begun in it, about. */
   chunks: number;
   /** The records at its end. */
   run: Run;
   /** Its row is in the database. */
   known: boolean;
-  /** Commits on their way that mention it. */
+  /** Commits under way with records in it. */
   pending: number;
-  /** Bytes that were not synced yet. */
   dirty: boolean;
   /** The folder does not know the file durably yet. */
   fresh: boolean;
 }
 
-/** Where records were put. */
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
   readonly padding: number;
 }
 
-/** Writes records into segment files. */
 export class SegmentWriter {
   readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #now: () => number;
   readonly #active = new Map<number, OpenSegment>();
-  /** Full, or given up; to be sealed when their commits have ended. */
+  /** Full or given up; sealed after their commits. */
   readonly #full = new Set<OpenSegment>();
 
   /** @param now the time of arrival. */
@@ -83,12 +75,11 @@ export class SegmentWriter {
     this.#now = now;
   }
 
-  /** The segments that this log holds. */
   get ids(): Set<number> {
     return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
   }
 
-  /** Writes the records behind each other. The caller counts `pending` down when its commit has ended. */
+  /** Writes adjacent records. The caller counts `pending` down after its commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
@@ -109,8 +100,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Ends segments at the end of a page before they are synced once a second: a page that is not full is written again
-   * with what follows. What takes more than an eighth of what was written is not worth it.
+   * Pads segments to whole pages before the sync of each second: a page that is not full is written
+   * again with what follows. Padding of more than an eighth of what was written is not worth it.
    */
   pad(): void {
     for (const segment of this.#active.values()) {
@@ -124,7 +115,6 @@ export class SegmentWriter {
     }
   }
 
-  /** Brings what was written to the disk. */
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
     const syncs: Promise<void>[] = [];
     for (const segment of segments) {
@@ -156,7 +146,7 @@ export class SegmentWriter {
     for (const segment of ready) this.#end(segment);
   }
 
-  /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */
+  /** Synchronously seals what is full, and what holds expired records. */
   sealNow(): void {
     for (const segment of this.#active.values()) {
       const [first] =
@@ -179,7 +169,6 @@ export class SegmentWriter {
     this.#full.clear();
   }
 
-  /** What no commit on its way mentions. */
   #ready(): OpenSegment[] {
     return [...this.#full].filter(({ pending }) => pending === 0);
   }
@@ -188,7 +177,6 @@ export class SegmentWriter {
     for (const { id, partition } of segments) sealRow(this.#db, id, partition);
   }
 
-  /** Of a segment that is sealed. */
   #end(segment: OpenSegment): void {
     this.#full.delete(segment);
     segment.handle.close();
@@ -214,13 +202,13 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
-    // In the order of their making; two that are the same are found out by the first commit.
+    // In the order of creation; the first commit notices equal ids.
     const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
     const id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
     const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
     const path = join(this.#dir, file);
     Deno.mkdirSync(dirname(path), { recursive: true, mode: modes.folder });
-    // Others see it only once it is locked: a file that is not, and has no row, is removed.
+    // Visible to others only once it is locked: an unlocked file without a row is removed.
     const hidden = `${path}.new`;
     const handle = Deno.openSync(hidden, {
       createNew: true,
@@ -255,7 +243,7 @@ export class SegmentWriter {
   }
 }
 
-/** Within a transaction: notes where a segment ends. */
+/** Within a transaction: records the end of a segment. */
 export function sealRow(db: Database, id: number, partition: number): void {
   const tail = db.tails.read(partition);
   if (tail.open?.segment === id) {

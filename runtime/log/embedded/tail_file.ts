@@ -7,7 +7,7 @@ import { syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
-/** What is written of a tail; `run` is the first offset of the records that lie behind each other at its end. */
+/** The stored part of a tail; `run` is the first offset of the adjacent records at its end. */
 export type Slot = [
   segment: number,
   run: number,
@@ -18,10 +18,9 @@ export type Slot = [
 ];
 
 const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
-/** A slot that is written just now is whole when it is read again. */
+/** A slot is read again while it is being written. */
 const rereads = 1_000;
 
-/** The open file. All methods but `sync` are synchronous. */
 export class TailFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
@@ -29,7 +28,6 @@ export class TailFile {
   #dirty = false;
   #fresh = true;
 
-  /** @param dir the log's folder. */
   constructor(dir: string) {
     this.path = join(dir, "tails");
     const options = { create: true, read: true, write: true, mode: modes.file };
@@ -67,7 +65,10 @@ export class TailFile {
     this.#dirty = true;
   }
 
-  /** Makes room, so that `put` never meets a full disk; false when there is none. One process at a time may be here. */
+  /**
+   * Reserves space, so that `put` never meets a full disk; false when there is none. One process at
+   * a time may call it.
+   */
   reserve(id: number): boolean {
     const end = (id + 1) * slotBytes;
     if (end <= this.#size) return true;
@@ -84,7 +85,7 @@ export class TailFile {
     return true;
   }
 
-  /** Whose latest offset is not as in `seen`, which is brought up to date. */
+  /** Partitions whose latest offset differs from `seen`, which is updated. */
   changed(seen: Map<number, number>): number[] {
     if (seen.size === 0) return [];
     const ids = [...seen.keys()];
@@ -102,7 +103,6 @@ export class TailFile {
     });
   }
 
-  /** Brings what this log wrote to the disk. */
   async sync(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;

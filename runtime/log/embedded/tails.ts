@@ -7,39 +7,33 @@
 import { placeId } from "./schema.ts";
 import { TailFile } from "./tail_file.ts";
 
-/** The chunk of a partition that still grows. */
 export interface OpenChunk {
   readonly segment: number;
   /** Its first offset, where that lies in the segment, and the partition's bytes before it. */
   readonly first: number;
   readonly position: number;
   readonly total: number;
-  /** When its first record came. */
   readonly arrived: number;
   /** The newest timestamp. */
   time: number;
 }
 
-/** Where a partition ends. */
 export interface Tail {
   readonly latest: number;
-  /** All bytes ever appended. */
   readonly bytes: number;
-  /** When the last record came. */
   readonly arrived: number;
   readonly open?: OpenChunk | undefined;
 }
 
-/** Records that lie behind each other in a segment, as its writer knows them. */
+/** Adjacent records of a segment, as its writer knows them. */
 export interface Run {
   readonly first: number;
   /** The newest timestamp. */
   time: number;
-  /** The commit from which on the partition's row has the segment open; undefined before. */
+  /** The first commit with which the partition's row has the segment open; undefined before. */
   commit?: number;
 }
 
-/** What tails need of the database. */
 interface Rows {
   get<Row extends readonly (string | number | null)[]>(
     sql: string,
@@ -51,7 +45,7 @@ interface Rows {
 
 type TailRow = [latest: number, bytes: number, arrived: number, open: number | null, ...number[]];
 
-/** The tails of a log. The methods are synchronous: call them within `read` or `write`. */
+/** Synchronous: call the methods within `read` or `write`. */
 export class Tails {
   readonly file: TailFile;
   readonly #rows: Rows;
@@ -62,13 +56,12 @@ export class Tails {
   #version = -1;
   #change = 0;
 
-  /** @param dir the log's folder. */
   constructor(dir: string, rows: Rows) {
     this.file = new TailFile(dir);
     this.#rows = rows;
   }
 
-  /** Within a transaction: a number for it, larger than that of all before. */
+  /** Within a transaction: a number larger than all before. */
   nextChange(): number {
     const version = this.#rows.dataVersion();
     if (version !== this.#version) {
@@ -89,7 +82,7 @@ export class Tails {
     this.#staged.set(id, { tail, run });
   }
 
-  /** Within a transaction that counts on the partition's latest offset: a power failure takes both or none. */
+  /** Within a transaction that relies on the latest offset: a power failure takes both or none. */
   settle(id: number): void {
     if (this.#staged.has(id)) return;
     const { tail, ahead } = this.#merged(id);
@@ -111,7 +104,7 @@ export class Tails {
     this.#staged.clear();
   }
 
-  /** Returns a function that takes back what was staged since. */
+  /** Returns a function that discards what was staged since. */
   savepoint(): () => void {
     const staged = [...this.#staged];
     return () => {
@@ -120,7 +113,7 @@ export class Tails {
     };
   }
 
-  /** At the end of a transaction: writes what was staged, in place unless rows were changed. */
+  /** At the end of a transaction: writes what was staged, in place unless rows changed. */
   flush(changed: boolean): void {
     const staged = [...this.#staged];
     const inPlace = !changed &&
@@ -133,7 +126,7 @@ export class Tails {
     }
   }
 
-  /** After a transaction; returns whether a sync would let appends be written in place that are not now. */
+  /** After a transaction; returns whether a sync would allow more appends in place. */
   committed(): boolean {
     this.#commits++;
     const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
@@ -142,7 +135,7 @@ export class Tails {
     return !runs.every((run) => this.#isSynced(run));
   }
 
-  /** Brings all commits until now to the disk, those in rows with `syncRows`. */
+  /** Syncs all commits so far, those in rows with `syncRows`. */
   async sync(syncRows: () => Promise<void>): Promise<void> {
     const commits = this.#commits;
     await Promise.all([syncRows(), this.file.sync()]);

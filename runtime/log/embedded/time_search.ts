@@ -1,4 +1,5 @@
-// The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
+// Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one
+// chunk is searched.
 import type { FrameParts } from "./frame_reader.ts";
 import { recordPlaces, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
@@ -14,7 +15,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
   try {
     let found = latest;
     let after: [first: number, segment: number] = [-1, -1];
-    // Segments of several writers overlap: an earlier one may hold later offsets than the next.
+    // Segments of several writers overlap: an earlier one may hold later offsets.
     while (true) {
       const row = db.get<[number, number, number | null]>(
         `SELECT id, first, next FROM segments WHERE partition = ? AND (first, id) > (?, ?)
@@ -35,7 +36,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
       chunks.push(
         ...openChunk(tail).filter(([, , its, , , newest]) => its === segment && newest >= time),
       );
-      // The first chunk may begin, or end, before the offsets that are still shown.
+      // The first chunk may begin, or end, before the earliest offset.
       for (const chunk of chunks) {
         const offset = inChunk(cursor, chunk, time, earliest);
         if (offset !== undefined) {
@@ -49,7 +50,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
   }
 }
 
-/** The heads alone are read, unless one is damaged: then the rest of the chunk is looked through for the next. */
+/** Reads the heads alone; behind a damaged one it searches the rest of the chunk. */
 function inChunk(
   cursor: SegmentCursor,
   chunk: ChunkRow,

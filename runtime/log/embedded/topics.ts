@@ -1,4 +1,3 @@
-// Topics and their partitions in the database.
 import { TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -6,7 +5,6 @@ import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import type { Tail } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
-/** A partition, and how much of it is kept. */
 export interface PartitionRow {
   readonly id: number;
   readonly topic: string;
@@ -14,20 +12,21 @@ export interface PartitionRow {
   readonly retention: Retention;
 }
 
-/** What tells which records of a partition are kept, besides its tail. */
+/** What determines which records are kept, besides the tail. */
 type KeptRow = [id: number, floor: number, retentionBytes: number, retentionMs: number];
 const keptColumns = "p.id, floor, retention_bytes, retention_ms";
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
-/** Topics as tables of the database. The methods are synchronous: call them within `read` or `write`. */
+/**
+ * Topics and partitions in the database. Synchronous: call the methods within `read` or `write`.
+ */
 export class Topics {
   readonly #db: Database;
   readonly #now: () => number;
-  /** A partition never goes away, so its id is looked up once. */
+  /** Partitions never go away. */
   readonly #ids = new Map<string, number>();
   readonly #rows = new Map<number, PartitionRow>();
 
-  /** @param now the time that retention uses. */
   constructor(db: Database, now: () => number) {
     this.#db = db;
     this.#now = now;
@@ -42,8 +41,8 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: makes sure that the topic has at least this many partitions. A given retention is
-   * stored with it.
+   * Within a transaction: makes the topic and at least this many partitions; a given retention is
+   * stored.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
     const there = this.partitionCount(topic);
@@ -73,7 +72,7 @@ export class Topics {
     return partitions;
   }
 
-  /** How much of each partition of a topic is kept; undefined when there is no such topic. */
+  /** The retention of a topic; undefined when there is none. */
   retention(topic: string): Retention | undefined {
     const row = this.#db.get<[number, number]>(
       "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",
@@ -83,7 +82,7 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: stores how much of a topic is kept; what is not given stays as it is.
+   * Within a transaction: stores a retention; what is not given stays.
    *
    * @throws {LogError} `INVALID` unless they are whole numbers from 1.
    */
@@ -117,16 +116,12 @@ export class Topics {
     return row;
   }
 
-  /** Others may have changed the retention. */
+  /** Others may have changed retentions. */
   refresh(): void {
     this.#rows.clear();
   }
 
-  /**
-   * The id of a partition.
-   *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
-   */
+  /** @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`. */
   id(topic: string, partition: number): number {
     const name = `${partition}/${topic}`;
     const known = this.#ids.get(name);
@@ -142,7 +137,7 @@ export class Topics {
     return row[0];
   }
 
-  /** What is there; what has expired is not, whether it was removed already or not. */
+  /** The offsets that are not expired, whether removed already or not. */
   range(id: number): OffsetRange {
     const tail = this.#db.tails.read(id);
     const row = this.#db.get<KeptRow>(
@@ -153,7 +148,7 @@ export class Topics {
     return { earliest, latest: Math.max(earliest, tail.latest) };
   }
 
-  /** The partitions of which something has expired since the floor was last moved, and where it should be. */
+  /** Partitions with newly expired records, and their new floors. */
   expired(): { id: number; floor: number }[] {
     const rows = this.#db.all<KeptRow>(
       `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE latest > floor`,
@@ -200,8 +195,7 @@ function missing(topic: string, partition: number, count: number): LogError {
 }
 
 /**
- * Checks the name and partition count of a topic to create. What Kafka takes is taken, so that a
- * topic can move there.
+ * Checks a topic to create. What Kafka takes is taken, so that it can move there.
  *
  * @throws {LogError} `INVALID`.
  */

@@ -1,25 +1,23 @@
-// The URL of an embedded log.
 import { LogError } from "../log.ts";
 
-/** What `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…` says. */
+/** `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
 export interface EmbeddedUrl {
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
-  /** Retention, if given: it is stored with the topics that are made, and those appended to. */
+  /** Stored with topics that this log creates or appends to. */
   readonly retention: Partial<Retention>;
   readonly sync: Sync;
 }
 
 /**
- * When an append counts as done: `interval`: it survives the death of the process, and a power failure once a second
- * has passed; `always`: it is on the disk.
+ * When an append is done. `interval`: it survives the death of the process, and after a second a
+ * power failure; `always`: it is on the disk.
  */
 export type Sync = "interval" | "always";
 
 /** How much of each partition of a topic is kept. The oldest frames go as soon as one of the two is exceeded. */
 export interface Retention {
-  /** Bytes of a partition. */
   readonly bytes: number;
   /** Milliseconds since the append (not since the capture: a camera's clock may be wrong). */
   readonly ms: number;
@@ -31,11 +29,7 @@ export const defaultRetention: Retention = { bytes: 2 ** 30, ms: 24 * 3_600_000 
 const numbers = { "retention-bytes": "bytes", "retention-ms": "ms" } as const;
 const names = [...Object.keys(numbers), "sync"];
 
-/**
- * Reads the URL.
- *
- * @throws {LogError} `INVALID`, naming every fault.
- */
+/** @throws {LogError} `INVALID`, naming every fault. */
 export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   const match = /^embedded:([^?]*)(?:\?(.*))?$/s.exec(url);
   const faults: string[] = [];

@@ -1,20 +1,18 @@
-// Waiting for the locks of other processes.
+// Waits for locks of other processes.
 import type { Clock } from "../../base/clock.ts";
 import { storageFault } from "./errors.ts";
 
-/** SQLite waits this long for a lock inside of a call; beyond that the event loop gets its turn. */
+/** SQLite waits this long within a call; then the event loop gets a turn. */
 export const busyTimeoutMs = 3;
-/** From this length of the write-ahead log on a writer waits for the readers once, so that it starts over. */
+/** At this length of the write-ahead log a writer waits for the readers once, to start it over. */
 export const walLimitBytes = 32 << 20;
 
-/** How to wait for locks. */
 export interface Waiting {
   readonly clock: Clock;
-  /** How long at most. */
   readonly timeoutMs: number;
 }
 
-/** Calls `work` until it no longer meets a lock; gives the event loop its turn in between. */
+/** Retries `work` while it meets a lock, with turns of the event loop in between. */
 export async function whileBusy<T>(
   { clock, timeoutMs }: Waiting,
   work: () => T | Promise<T>,
@@ -27,7 +25,7 @@ export async function whileBusy<T>(
       if (storageFault(error) !== "busy") throw error;
       started ??= clock.monotonic();
       if (clock.monotonic() - started > timeoutMs) throw error;
-      // Apart from each other, so that the same writers do not meet again.
+      // Random, so that the same writers do not meet again.
       await clock.sleep(delay * (0.5 + Math.random()));
     }
   }

@@ -1,13 +1,12 @@
-// Keeps a paused former owner from touching files that have a new owner.
+// Keeps a paused former owner from changing files that have a new owner.
 //
-// Each owner claims a generation: a folder `g1`, `g2`, … below a root, created with `mkdir`, which
-// only one process can win. Whatever an owner makes visible under a lasting name is prepared inside
-// its generation and renamed from there. A successor first moves the older generations into its
-// own; from then on every rename by a former owner fails because its source no longer exists,
-// whenever it was prepared. What a former owner still writes through open descriptors goes to files
-// that the successor has replaced.
+// Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
+// only one can win. What an owner makes visible under a lasting name is prepared inside its
+// generation and renamed from there. A successor first moves the older generations into its own;
+// from then on every rename of a former owner fails, because its source is gone. What a former
+// owner still writes through open descriptors goes to files that the successor has replaced.
 //
-// Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
+// Obligation of the caller: claim first, and change nothing lasting before the checkpoint has
 // confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
 // a later owner also claims later.
 import { SinkError } from "./failure.ts";
@@ -16,7 +15,6 @@ const GENERATION = /^g(\d{1,15})$/;
 const PREVIOUS = /^previous-(\d{1,15})$/;
 
 export class Fence {
-  /** This generation's folder. */
   readonly directory: string;
   readonly generation: number;
   readonly #root: string;
@@ -41,19 +39,14 @@ export class Fence {
     }
   }
 
-  /** Generations below `root`, newest first. */
   static generations(root: string): number[] {
     return generationsOf(root, GENERATION);
   }
 
-  /**
-   * Moves all older generations into this one, so that their owners can no longer rename anything.
-   *
-   * @returns their folders now, newest first.
-   */
+  /** Moves all older generations into this one; returns their folders, newest first. */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
-    // An owner that crashed early, or was itself fenced, may not have adopted all older ones.
+    // One that died early, or was fenced itself, may have left some behind.
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }
@@ -73,31 +66,26 @@ export class Fence {
     }
   }
 
-  /** The folders that `adopt` moved here and `removePrevious` has not removed, newest first. */
+  /** What `adopt` moved here and `forget` has not removed, newest first. */
   get previous(): string[] {
     return generationsOf(this.directory, PREVIOUS)
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  async removePrevious(folders: readonly string[] = this.previous): Promise<void> {
+  async forget(folders: readonly string[] = this.previous): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
-  /** True if this is the newest owner. */
   get held(): boolean {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
 
-  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner. */
+  /** @throws {SinkError} `TAKEN_OVER` when another owner has come. */
   check(): void {
     if (!this.held) throw takenOver(this.directory);
   }
 
-  /**
-   * Runs work in this generation's folder, which a successor may move away at any moment.
-   *
-   * @throws {SinkError} `TAKEN_OVER` if something is missing and there is a newer owner.
-   */
+  /** @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come. */
   async guard<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -107,11 +95,7 @@ export class Fence {
     }
   }
 
-  /**
-   * Renames `name` of this generation to a lasting path, replacing any file there.
-   *
-   * @throws {SinkError} `TAKEN_OVER` if there is a newer owner.
-   */
+  /** Renames `name` of this generation to a lasting path, replacing what is there. */
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }

@@ -1,4 +1,4 @@
-// The task of the `images:DIR` sink for one partition. Loaded with the first such sink.
+// The task of `images:DIR`, loaded with the first such sink.
 import {
   BadFrameError,
   cameraOfPartition,
@@ -12,24 +12,21 @@ import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import { asImage } from "../../image/picture.ts";
 import type { BatchRange } from "../../log/log.ts";
-import { contentTypeOf, extensionOf } from "../content_type.ts";
-import { withFileErrors } from "./failure.ts";
+import { contentTypeOf, endingOf } from "../content_type.ts";
+import { explained } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { StagedLines } from "./staged_lines.ts";
 
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
-/** Digits of an offset in a file name. */
 const OFFSET_DIGITS = 12;
 
-/** Pictures written concurrently: enough to share the disk's syncs. */
+/** Parallel writes, which share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
-/** Opens the folder of a partition. */
 export async function openImages(
   { root, action, lockTimeoutMs }: {
     readonly root: string;
-    /** The action, for messages. */
     readonly action: string;
     readonly lockTimeoutMs: number;
   },
@@ -53,29 +50,22 @@ export async function openImages(
 class ImagesTask implements SinkTask {
   readonly #lines: StagedLines;
   readonly #camera: string;
-  readonly #query: string;
   readonly #action: string;
-  readonly #report: (message: string) => void;
+  readonly #context: SinkContext;
   #rows = "";
   #files: string[] = [];
   #lastName = "";
   #repeats = 0;
 
-  constructor(
-    lines: StagedLines,
-    camera: string,
-    action: string,
-    { query, report }: SinkContext,
-  ) {
+  constructor(lines: StagedLines, camera: string, action: string, context: SinkContext) {
     this.#lines = lines;
-    this.#report = report;
     this.#camera = camera;
-    this.#query = query;
     this.#action = action;
+    this.#context = context;
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
-    await withFileErrors(this.#action, async () => {
+    await explained(this.#action, async () => {
       const work: { name: string; value: Uint8Array }[] = [];
       for (const output of outputs) {
         const image = await this.#imageOf(isFinding(output) ? output.picture : output);
@@ -99,17 +89,17 @@ class ImagesTask implements SinkTask {
 
   async flush(batch: BatchRange): Promise<void> {
     if (this.#rows === "") return;
-    await withFileErrors(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
+    await explained(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
     this.#rows = "";
     this.#files = [];
   }
 
   async committed(): Promise<void> {
-    await withFileErrors(this.#action, () => this.#lines.publish());
+    await explained(this.#action, () => this.#lines.publish());
   }
 
   async close(): Promise<void> {
-    await withFileErrors(this.#action, () => this.#lines.close());
+    await explained(this.#action, () => this.#lines.close());
   }
 
   async #imageOf(picture: Frame | undefined): Promise<Frame | undefined> {
@@ -117,17 +107,17 @@ class ImagesTask implements SinkTask {
       return picture === undefined ? undefined : await asImage(picture);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
+      this.#context.report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
       return undefined;
     }
   }
 
   #nameOf(output: Output, picture: Frame): string {
     const name = outputName(output, OFFSET_DIGITS);
-    // The runtime numbers outputs; this is for programs that write outputs without it.
+    // For programs that write outputs without the runtime, which numbers them.
     this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
     this.#lastName = name;
-    return `${name}${numberSuffix(this.#repeats)}.${extensionOf(contentTypeOf(picture))}`;
+    return `${name}${numberSuffix(this.#repeats)}.${endingOf(contentTypeOf(picture))}`;
   }
 
   #rowOf(output: Output, name: string): string {
@@ -140,30 +130,30 @@ class ImagesTask implements SinkTask {
       String(offset),
       timeOf(output.timestamp),
       asText(label ?? ""),
-      output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
+      output.result === undefined
+        ? ""
+        : JSON.stringify(completeResult(output, this.#context.query)),
     ].map(field).join(",") + "\n";
   }
 }
 
-/** Epoch milliseconds as ISO 8601, or as a number if outside the range of dates. */
+/** ISO 8601; the number where it is beyond what a date can be. */
 function timeOf(timestamp: number): string {
   return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
 }
 
-/**
- * Prefixes a label that a spreadsheet would read as a formula with an apostrophe, which marks text.
- */
+/** A label that a spreadsheet would take for a formula begins with an apostrophe. */
 function asText(label: string): string {
   return /^'*[=+\-@\t\r]/.test(label) && !/^[+-]?[\d.]+$/.test(label) ? `'${label}` : label;
 }
 
-/** A CSV field: quoted if needed, on one line. */
+/** A field of a row: quoted where needed, on one line. */
 function field(text: string): string {
   const line = text.replaceAll(/[\r\n]+/g, " ");
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
-/** The offset in a row of this camera; undefined for other rows. */
+/** The offset in a row of this camera; undefined for rows of others. */
 function lastOffsetOfRow(row: string, camera: string): number | undefined {
   const [, name, , offset] = row.split(",", 4);
   return name === camera && offset !== undefined ? Number(offset) : undefined;

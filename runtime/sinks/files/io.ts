@@ -1,5 +1,5 @@
-// Complete reads and writes at a position, and durable files and folders.
 import { crc32 } from "node:zlib";
+import { writeAll } from "../../base/bytes.ts";
 import { exists } from "../../base/folders.ts";
 
 /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
@@ -25,20 +25,18 @@ export async function writeAt(
   bytes: Uint8Array,
 ): Promise<void> {
   await file.seek(position, Deno.SeekMode.Start);
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await writeAll(file, bytes);
 }
 
-/** Makes the entries of a folder survive a crash of the machine. */
+/** Makes names in a folder survive a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open folders, and makes names durable itself.
+  // Windows opens no folders; its names are durable.
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
 }
 
-/** Like `Deno.stat`, but undefined if nothing exists at `path`. */
-export async function statIfExists(path: string): Promise<Deno.FileInfo | undefined> {
+export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch (error) {
@@ -49,7 +47,7 @@ export async function statIfExists(path: string): Promise<Deno.FileInfo | undefi
 
 const CHUNK = 1 << 18;
 
-/** The lines of the first `size` bytes of a file, without line breaks. */
+/** The lines of the first `size` bytes of a file, without their line ends. */
 export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -66,7 +64,7 @@ export async function copyLines(
   source: Deno.FsFile,
   size: number,
   target: Deno.FsFile,
-  keep: (line: string, index: number) => boolean,
+  stays: (line: string, index: number) => boolean,
 ): Promise<void> {
   let index = 0;
   let position = 0;
@@ -78,34 +76,28 @@ export async function copyLines(
     kept = "";
   };
   for await (const line of readLines(source, size)) {
-    if (keep(line, index++)) kept += `${line}\n`;
+    if (stays(line, index++)) kept += `${line}\n`;
     if (kept.length >= CHUNK) await put();
   }
   await put();
 }
 
-/** Writes a new file that survives a crash of the machine. */
+/** Writes a new file whose bytes survive a crash of the machine. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   await writeAt(file, 0, bytes);
   await file.syncData();
 }
 
-/** Appends text to a file, durably. */
+/** Adds text to the end of a file, durably. */
 export async function appendDurably(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, { append: true, create: true });
-  const bytes = new TextEncoder().encode(text);
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await writeAll(file, new TextEncoder().encode(text));
   await file.syncData();
 }
 
-/**
- * Encodes a value as an entry of a file: its length, a checksum, and JSON.
- *
- * @param headerBytes where the JSON starts, from 8
- */
-export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
+/** An entry of a file: length, checksum, and JSON from `headerBytes` on, which is 8 or more. */
+function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   const body = new TextEncoder().encode(JSON.stringify(value));
   const bytes = new Uint8Array(headerBytes + body.length);
   const view = new DataView(bytes.buffer);
@@ -115,7 +107,22 @@ export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   return bytes;
 }
 
-/** Reads the complete entries of a file, up to a torn one; none if the file does not exist. */
+/** Writes values as entries at a position; returns where they end. */
+export async function writeEntries(
+  file: Deno.FsFile,
+  position: number,
+  values: readonly unknown[],
+  headerBytes: number,
+): Promise<number> {
+  for (const value of values) {
+    const bytes = encodeEntry(value, headerBytes);
+    await writeAt(file, position, bytes);
+    position += bytes.length;
+  }
+  return position;
+}
+
+/** The entries of a file, up to the first torn one; none where there is no file. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
   if (!await exists(path)) return [];
   using file = await Deno.open(path, { read: true });

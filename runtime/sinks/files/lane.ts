@@ -1,27 +1,25 @@
-// Lanes (one query on one partition) in the file system.
+// A lane: one query on one partition, as files see it.
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 
-/** The position of a lane. */
 export interface Position {
   readonly batch: number;
   /** One past the last source offset of that batch. */
   readonly end: number;
 }
 
-/** The name of a lane in states and folders. */
 export function laneKey({ query, topic, partition }: SinkContext): string {
   return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
 }
 
-/** True if the checkpoint contains a batch; an abandoned one has another end. */
+/** Whether the checkpoint knows a batch: one that was given up has another end. */
 export function isCommitted({ batch, end }: Position, context: SinkContext): boolean {
   const { committedBatch, committedEnd } = context;
   if (committedBatch === undefined) return end <= committedEnd;
   return batch < committedBatch || (batch === committedBatch && end === committedEnd);
 }
 
-/** Reserves a camera's folder for the first query that uses it. */
+/** A camera's folder belongs to the first query that uses it. */
 export async function reserve(
   root: string,
   camera: string,
@@ -34,7 +32,7 @@ export async function reserve(
   const own = `${path}.${crypto.randomUUID()}`;
   await Deno.writeTextFile(own, owner);
   try {
-    // A hard link appears with its content or not at all.
+    // A link appears with its content or not at all.
     await Deno.link(own, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
@@ -43,7 +41,7 @@ export async function reserve(
       throw new SinkError(
         "CONFLICT",
         `Cannot ${action}: its ${camera} belongs to query ${holder}, given ${owner}. ` +
-          "Expected a separate folder for each query, for example DIR/{query}",
+          "Expected a folder of its own for each query, for example DIR/{query}",
       );
     }
   } finally {

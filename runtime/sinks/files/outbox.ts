@@ -1,19 +1,17 @@
-// A lane's durable queue of deliveries. It survives crashes; what was delivered but not removed
-// before a crash is delivered again.
+// What a lane has yet to deliver to another system. It survives crashes, and what was delivered but
+// not struck out before one is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
-import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
+import { readEntries, syncDirectory, writeEntries } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
 const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
-/** How many former owners' folders are kept until a commit. */
 const MAXIMUM_LEFT = 8;
 /** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
-/** An item to deliver. */
 export interface Item {
   readonly number: number;
   readonly position: Position;
@@ -22,14 +20,11 @@ export interface Item {
 }
 
 interface Sent {
-  /** Items up to this number were delivered. */
+  /** Items up to this number are delivered. */
   readonly number: number;
 }
 
-/**
- * One owner's outbox of a lane. Calls of `add` must not overlap each other, nor those of
- * `removeOldest`.
- */
+/** One owner's outbox of a lane. Calls of `add` and `strike` must not overlap with themselves. */
 export class Outbox {
   readonly #fence: Fence;
   #file: Deno.FsFile;
@@ -48,7 +43,7 @@ export class Outbox {
     this.#sent = new Slots(sentFile, SENT_CAPACITY);
   }
 
-  /** Takes over a lane's outbox, with all its committed items. */
+  /** Takes a lane's outbox over, with its committed items. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
     return await fence.guard(() => Outbox.#takeOver(fence, context));
@@ -57,13 +52,13 @@ export class Outbox {
   static async #takeOver(fence: Fence, context: SinkContext): Promise<Outbox> {
     const left = await fence.adopt();
     const waiting = new Map<string, Omit<Item, "number">>();
-    const uncommitted = new Map<string, Item[]>();
+    const doubtful = new Map<string, Item[]>();
     for (const folder of left.toReversed()) {
       const items = await undelivered(folder);
       for (const { position, id, body } of items) {
         if (isCommitted(position, context)) waiting.set(id, { position, id, body });
       }
-      uncommitted.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
+      doubtful.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
     }
     const open = (name: string) =>
       Deno.open(`${fence.directory}/${name}`, { read: true, write: true, create: true });
@@ -80,10 +75,10 @@ export class Outbox {
       await box.#sent.read();
       box.#items = await box.add([...waiting.values()]);
       await syncDirectory(fence.directory);
-      // Remove what was copied from the old folders. A later owner may find the rest committed: see
-      // `release`.
-      for (const [folder, items] of uncommitted) await rewrite(folder, items);
-      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
+      // What was carried over is struck out at its source; what the checkpoint does not know may be
+      // known to a later owner: see `release`.
+      for (const [folder, items] of doubtful) await rewrite(folder, items);
+      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
       return box;
     } catch (error) {
       box.close();
@@ -91,12 +86,11 @@ export class Outbox {
     }
   }
 
-  /** The items to deliver, oldest first. */
   get items(): readonly Item[] {
     return this.#items;
   }
 
-  /** Adds items, which survive a crash of the machine. They are not listed before `release`. */
+  /** Stores items, which survive a crash of the machine. They are not listed before `release`. */
   async add(things: readonly Omit<Item, "number">[]): Promise<Item[]> {
     const items = things.map((thing) => ({ ...thing, number: this.#next++ }));
     await this.#exclusively(() => this.#append(items));
@@ -104,15 +98,14 @@ export class Outbox {
     return items;
   }
 
-  /** Releases items for delivery after their batch was committed. */
+  /** Their batch is committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
-    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.removePrevious());
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
     this.#confirmed = true;
   }
 
-  /** Removes the oldest item after its delivery. */
-  async removeOldest(): Promise<void> {
+  async strike(): Promise<void> {
     const item = this.#items.shift();
     if (item === undefined) return;
     await this.#exclusively(async () => {
@@ -127,15 +120,11 @@ export class Outbox {
   }
 
   async #append(items: readonly Item[]): Promise<void> {
-    for (const item of items) {
-      const bytes = encodeEntry(item, HEADER_BYTES);
-      await writeAt(this.#file, this.#size, bytes);
-      this.#size += bytes.length;
-    }
+    this.#size = await writeEntries(this.#file, this.#size, items, HEADER_BYTES);
     await this.#file.syncData();
   }
 
-  /** Rewrites the file with the undelivered items, released or not. */
+  /** Rewrites the file with what is left, released or not. */
   async #shrink(): Promise<void> {
     const { directory } = this.#fence;
     await rewrite(directory, await undelivered(directory));
@@ -151,7 +140,7 @@ export class Outbox {
   }
 }
 
-/** Replaces the outbox of a folder with these items alone. */
+/** Replaces the outbox of a folder by one with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
     using file = await Deno.open(`${folder}/outbox.new`, {
@@ -159,19 +148,13 @@ async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
       create: true,
       truncate: true,
     });
-    let position = 0;
-    for (const item of items) {
-      const bytes = encodeEntry(item, HEADER_BYTES);
-      await writeAt(file, position, bytes);
-      position += bytes.length;
-    }
+    await writeEntries(file, 0, items, HEADER_BYTES);
     await file.sync();
   }
   await Deno.rename(`${folder}/outbox.new`, `${folder}/outbox`);
   await syncDirectory(folder);
 }
 
-/** The items in a folder's outbox that were not delivered. */
 async function undelivered(folder: string): Promise<Item[]> {
   const items = await readEntries<Item>(`${folder}/outbox`, HEADER_BYTES);
   const sent = (await newestState<Sent>([folder], "sent", SENT_CAPACITY))?.state.number ?? 0;

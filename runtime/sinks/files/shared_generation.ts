@@ -1,34 +1,28 @@
 // Generations of a shared file, and how a new one replaces an old one.
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
-import { splitPath } from "../../base/folders.ts";
+import { exists, splitPath } from "../../base/folders.ts";
 import { readAt, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
 const META_CAPACITY = 1 << 20;
 
-/** The content of the file up to some length. */
 interface Extent {
   readonly size: number;
   readonly lanes: Readonly<Record<string, Position>>;
 }
 
-/** The state of a generation's file. */
 export interface Meta extends Extent {
-  /** The part that survives a crash of the machine. */
+  /** What of it survives a crash of the machine. */
   readonly durable: Extent;
   /** Checksum of the bytes from `durable.size` to `size`. */
   readonly tail: number;
-  /**
-   * True if the file existed before Framelane wrote to it: it may contain lines of lanes not
-   * listed.
-   */
+  /** The file was there before Framelane wrote to it: it may hold lines of lanes not listed. */
   readonly foreign: boolean;
 }
 
-/** The content of a new generation, if different from the previous one. */
+/** What a new generation holds, if not the same as the one before. */
 export interface Content {
   readonly lanes: Readonly<Record<string, Position>>;
   write(target: Deno.FsFile): Promise<void>;
@@ -36,13 +30,13 @@ export interface Content {
 
 export interface Generation {
   readonly number: number;
-  /** Holds the lock. */
+  /** Carries the lock. */
   readonly meta: Deno.FsFile;
   readonly data: Deno.FsFile;
   readonly slots: Slots<Meta>;
 }
 
-/** Opens a generation; undefined if it is incomplete or no longer exists. */
+/** Opens a generation; undefined when it is not complete yet, or gone. */
 export async function openGeneration(
   root: string,
   number: number,
@@ -62,12 +56,12 @@ export async function openGeneration(
 }
 
 /**
- * Creates the next generation, with the given content or else that of the newest complete one, and
- * gives its file the lasting name.
+ * Makes the next generation, with the given content or that of the newest complete one, and gives
+ * its file the lasting name.
  *
- * @param change.after the generation from which `content` was made; does nothing if there is a
- * newer one
- * @returns false if another process created one meanwhile: look again.
+ * @param change its `after` is the generation it was made from; nothing is done when another one
+ * came since.
+ * @returns false when another process made one meanwhile: look again.
  */
 export async function advance(
   path: string,
@@ -81,7 +75,7 @@ export async function advance(
     return false;
   }
   try {
-    // Adopting fences any process that is creating a generation now, before we read the older ones.
+    // Other processes that make a generation now are fenced first.
     const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);
@@ -90,7 +84,7 @@ export async function advance(
     await writeMeta(`${own}/meta.new`, meta);
     await fence.publish("meta.new", `${own}/meta`);
     await syncDirectory(own);
-    await fence.removePrevious();
+    await fence.forget();
     return true;
   } catch (error) {
     if (!fence.held) return false;
@@ -115,7 +109,7 @@ async function writeData(
     if (!(await Deno.stat(path)).isFile) {
       throw new SinkError(
         "INVALID",
-        `Cannot write ${path}: it is not a regular file. Expected the path of a file to create or extend`,
+        `Cannot write ${path}: it is no regular file. Expected the path of a file to make or extend`,
       );
     }
     await Deno.copyFile(path, target);
@@ -131,7 +125,7 @@ async function writeData(
   return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
 }
 
-/** Starts a new file with the header; ends an existing one with a line break. */
+/** A new file begins with the header; one that was there before ends with a whole line. */
 async function endLine(data: Deno.FsFile, header: Uint8Array): Promise<void> {
   const { size } = await data.stat();
   if (size === 0) return await writeAt(data, 0, header);

@@ -1,5 +1,5 @@
-// Writes a lane's batches to a shared file exactly once: staged durably before the commit,
-// published after it, and finished by the next owner after a crash in between.
+// Brings a lane's batches into a shared file, exactly once: staged durably before the commit,
+// published after it, finished by the next owner where the last one died in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { exists } from "../../base/folders.ts";
@@ -9,19 +9,16 @@ import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
 interface StagedLinesOptions extends SharedFileOptions {
-  /** Path of the shared file. */
   readonly path: string;
-  /** Folder in which entries' files become visible; absent if entries name no files. */
+  /** Folder in which entries' files become visible, if they name any. */
   readonly folder?: string;
-  /** The last source offset of a line of this lane; undefined for other lines. */
+  /** The last source offset of a line of this lane; undefined for lines of others. */
   readonly lastOffsetOf: (line: string) => number | undefined;
 }
 
-/**
- * How many former owners' folders are kept until a commit, which limits what a crash loop leaves.
- */
+/** Former owners' folders kept until a commit. */
 const MAXIMUM_LEFT = 8;
-/** The size of a stage at which its lines are made durable in the shared file. */
+/** Durable elsewhere at the latest when a stage is this large. */
 const MAXIMUM_STAGE = 1 << 18;
 
 export class StagedLines {
@@ -30,7 +27,7 @@ export class StagedLines {
   readonly #lane: string;
   readonly #shared: SharedFile;
   readonly #stage: Stage;
-  /** Stages of former owners, which this one may not touch before its own first commit. */
+  /** What former owners left, which this one may not change before a commit of its own. */
   #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
@@ -54,7 +51,7 @@ export class StagedLines {
     this.#rewind = rewind;
   }
 
-  /** Takes over the lane, and publishes batches that were committed but not published. */
+  /** Takes the lane over; batches committed but not published are published now. */
   static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
     const lane = laneKey(context);
     const shared = await SharedFile.open(options.path, options);
@@ -68,7 +65,7 @@ export class StagedLines {
       const { fence } = stage;
       await fence.guard(async () => {
         if (!rewind) await lines.#finishLeft();
-        await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
+        await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
       });
       return lines;
     } catch (error) {
@@ -78,13 +75,13 @@ export class StagedLines {
     }
   }
 
-  /** Writes a hidden file, to be named by the batch's entry. */
+  /** Writes a hidden file, which the batch's entry can name. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#stage;
     await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
   }
 
-  /** Makes a batch survive a crash of the machine, while still hidden. */
+  /** Makes a batch survive a crash of the machine, still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#stage;
     fence.check();
@@ -95,7 +92,6 @@ export class StagedLines {
     this.#pending = entry;
   }
 
-  /** Makes the staged batch visible. */
   async publish(): Promise<void> {
     if (!this.#confirmed) await this.#stage.fence.guard(() => this.#confirm());
     const entry = this.#pending;
@@ -123,9 +119,7 @@ export class StagedLines {
     await this.#stage.clear();
   }
 
-  /**
-   * Completes the takeover after this owner's first commit, which confirms that it owns the lane.
-   */
+  /** After the first commit of this owner: the lane is its own. */
   async #confirm(): Promise<void> {
     if (this.#rewind) {
       const { committedEnd, committedBatch, topic, partition } = this.#context;
@@ -135,19 +129,19 @@ export class StagedLines {
       const keep = (line: string) => (this.#options.lastOffsetOf(line) ?? -1) < end;
       await this.#shared.rewind(this.#lane, { batch, end }, keep, this.#stage.fence);
       this.#context.report(
-        `${this.#options.path} was ahead of the checkpoint for ${topic} partition ${partition}: ` +
+        `${this.#options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
           `went back to offset ${end}`,
       );
       this.#rewind = false;
       await this.#finishLeft();
     }
-    await this.#stage.fence.removePrevious();
+    await this.#stage.fence.forget();
     this.#left = [];
     this.#confirmed = true;
   }
 
-  // The last batch in the checkpoint, if a former owner staged it: all earlier ones are published.
-  // The newest entry counts; the same batch with another end was abandoned.
+  // The last batch of the checkpoint, if a former owner staged it: all before it are published. The
+  // newest one counts; the same batch with another end was given up.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#context;
     for (const { folder, entries } of this.#left) {
@@ -159,7 +153,7 @@ export class StagedLines {
     return undefined;
   }
 
-  /** Publishes what a former owner committed but did not publish. */
+  /** Publishes what was committed but not published before its owner died. */
   async #finishLeft(): Promise<void> {
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;

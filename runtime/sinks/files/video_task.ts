@@ -1,4 +1,4 @@
-// The task of the `video:DIR` sink for one partition. Loaded with the first such sink.
+// The task of `video:DIR`, loaded with the first such sink.
 import { loadPart } from "../../base/part.ts";
 import {
   BadFrameError,
@@ -14,22 +14,20 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import { withFileErrors } from "./failure.ts";
+import { explained } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
-/** Options of `video` with defaults; `root` is the folder. */
+/** Options of `video`, all given; `root` is the folder. */
 interface TaskOptions extends Required<H264Options> {
   readonly root: string;
   readonly format: "mp4" | "avi";
   readonly rollMs: number;
   readonly rollBytes: number;
   readonly groupMs: number;
-  /** The action, for messages. */
   readonly action: string;
 }
 
-/** Opens the files of a partition. */
 export async function openVideo(
   { root, action, format, rollMs, rollBytes, groupMs, preset, crf }: TaskOptions,
   context: SinkContext,
@@ -53,7 +51,6 @@ export async function openVideo(
   return new VideoTask(lane, recorder, encoding, context, action);
 }
 
-/** Loads the codecs, with the first video only. */
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
   if (format === "avi") {
     const { JpegEncoding } = await loadPart("video", () => import("../../video/jpeg_encoding.ts"));
@@ -75,11 +72,9 @@ class VideoTask implements SinkTask {
   readonly #encoding: Encoding;
   readonly #context: SinkContext;
   readonly #action: string;
-  /**
-   * True while the recorder is behind the files: it is fed the pictures of their last group again.
-   */
+  /** The recorder is behind the files: it gets the pictures of their last group again. */
   #rebuilding: boolean;
-  /** True while the recorder has pieces of an unflushed batch. */
+  /** What the recorder has made is of a batch that is not flushed yet. */
   #writing = false;
   #firstHeld: number | undefined;
 
@@ -100,7 +95,7 @@ class VideoTask implements SinkTask {
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await withFileErrors(this.#action, async () => {
+    await explained(this.#action, async () => {
       const shots = shotsOf(outputs);
       const { mark } = this.#lane.progress;
       if (this.#rebuilding && mark !== undefined) {
@@ -109,7 +104,7 @@ class VideoTask implements SinkTask {
           shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
         );
       }
-      // Committed, but not in a file, since its owner crashed in between.
+      // Committed, but not in a file: its owner died in between.
       const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
       if (missing.length > 0) await this.#add(missing);
     });
@@ -117,7 +112,7 @@ class VideoTask implements SinkTask {
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await withFileErrors(this.#action, () => this.#add(shotsOf(outputs)));
+    await explained(this.#action, () => this.#add(shotsOf(outputs)));
   }
 
   async flush(batch: BatchRange): Promise<void> {
@@ -126,7 +121,7 @@ class VideoTask implements SinkTask {
     const pieces = this.#recorder.take();
     if (pieces.length === 0) return;
     const { progress } = this.#recorder;
-    await withFileErrors(this.#action, () => this.#lane.write(pieces, progress, batch));
+    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
   }
 
   restartOffset(): number | undefined {
@@ -134,16 +129,16 @@ class VideoTask implements SinkTask {
   }
 
   async committed(batch: BatchRange): Promise<void> {
-    await withFileErrors(this.#action, () => this.#lane.confirm(batch));
+    await explained(this.#action, () => this.#lane.confirm(batch));
   }
 
   async close(): Promise<void> {
     try {
       this.#catchUp();
-      // An unfinished batch will be repeated.
+      // What is of an unfinished batch comes again.
       const pieces = this.#writing ? [] : this.#recorder.take();
       const { progress } = this.#recorder;
-      await withFileErrors(this.#action, () => this.#lane.close(pieces, progress));
+      await explained(this.#action, () => this.#lane.close(pieces, progress));
     } finally {
       this.#encoding[Symbol.dispose]();
     }
@@ -155,9 +150,9 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  // Ends the rebuilding. If the repeated pictures gave the same bytes as in the file, the encoder
-  // is where it was; otherwise (the log has lost some, or another version of x264 encodes) a new
-  // group of pictures starts.
+  // All repeated pictures have come. If they made the bytes in the file, the encoder is where it
+  // was; else (the log has lost some, or another version of x264 encodes) a new group of pictures
+  // begins.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;
@@ -169,7 +164,7 @@ class VideoTask implements SinkTask {
     if (!same) this.#recorder.restore(this.#lane.progress);
   }
 
-  /** Encodes pictures while decoding the next one. */
+  /** Encodes pictures; the next one is decoded meanwhile. */
   async #record(shots: readonly Shot[]): Promise<void> {
     let next = this.#prepare(shots[0]);
     try {
@@ -184,7 +179,7 @@ class VideoTask implements SinkTask {
         }
       }
     } finally {
-      // After a failure a picture may still be in preparation.
+      // After a failure one may be on its way still.
       const [left] = await Promise.allSettled([next]);
       if (left.status === "fulfilled") left.value?.release();
     }

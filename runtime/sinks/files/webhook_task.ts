@@ -1,4 +1,4 @@
-// The task of the `webhook:URL` sink for one partition. Loaded with the first such sink.
+// The task of `webhook:URL`, loaded with the first such sink.
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -6,7 +6,7 @@ import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import type { BatchRange } from "../../log/log.ts";
 import { Deliverer, type DeliveryOptions } from "../delivery.ts";
-import { withFileErrors } from "./failure.ts";
+import { explained } from "./failure.ts";
 import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
 import { type Item, Outbox } from "./outbox.ts";
@@ -21,13 +21,12 @@ interface TaskOptions {
   readonly maxCloseMs: number;
 }
 
-/** Options of `webhook` with defaults. */
+/** Options of `webhook`, all given. */
 export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
 }
 
-/** Opens the deliveries of a partition. */
 export async function openWebhook(
   { delivery, directory, ...options }: WebhookTaskOptions,
   context: SinkContext,
@@ -47,7 +46,7 @@ class WebhookTask implements SinkTask {
   readonly #signal: AbortSignal;
   #things: { id: string; body: string }[] = [];
   #added: Item[] = [];
-  /** Delivers until the outbox is empty; undefined if nothing waits. */
+  /** Delivers until the box is empty; undefined when nothing waits. */
   #sending: Promise<void> | undefined;
   readonly #delivered = new Notifier();
   #failure: { readonly error: unknown } | undefined;
@@ -71,11 +70,11 @@ class WebhookTask implements SinkTask {
     }
   }
 
-  /** The id of an output, which does not depend on the run or its batches. */
+  /** The same for the same output in any run, whatever its batches. */
   #idOf(output: Output): string {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
-    // Only programs that write outputs without the runtime repeat them.
+    // Repetitions come only from programs that write outputs without the runtime.
     const same = this.#things.filter((thing) => thing.id === id || thing.id.startsWith(`${id}#`));
     return same.length === 0 ? id : `${id}#${same.length + 1}`;
   }
@@ -89,10 +88,10 @@ class WebhookTask implements SinkTask {
     const position = { batch: batchId, end };
     const room = waited ? things.length : this.#options.maxWaiting - this.#box.items.length;
     const taken = things.slice(0, Math.max(0, room));
-    await this.#withFileErrors(async () => {
+    await this.#explained(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#deadLetter(thing, 0, `${this.#options.maxWaiting} deliveries are waiting`);
+        await this.#giveUp(thing, 0, `${this.#options.maxWaiting} others wait for delivery`);
       }
     });
   }
@@ -100,7 +99,7 @@ class WebhookTask implements SinkTask {
   async committed(): Promise<void> {
     const added = this.#added;
     this.#added = [];
-    await this.#withFileErrors(() => this.#box.release(added));
+    await this.#explained(() => this.#box.release(added));
     this.#send();
   }
 
@@ -114,9 +113,7 @@ class WebhookTask implements SinkTask {
       this.#stop.abort();
       await this.#sending;
       const { length } = this.#box.items;
-      if (length > 0) {
-        this.#context.report(`${length} deliveries to ${shown} wait for the next start`);
-      }
+      if (length > 0) this.#context.report(`${length} for ${shown} wait for the next start`);
     } finally {
       this.#box.close();
     }
@@ -128,7 +125,7 @@ class WebhookTask implements SinkTask {
     return only === "findings" && isFinding(output);
   }
 
-  /** Waits for room for more deliveries, up to a limit; false if there is still none. */
+  /** Waits for room for more deliveries, within a limit; false when there is still none. */
   async #room(count: number): Promise<boolean> {
     const { maxWaiting, maxBlockMs } = this.#options;
     const { clock } = this.#context;
@@ -158,14 +155,13 @@ class WebhookTask implements SinkTask {
     for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
       const outcome = await this.#deliverer.deliver(item.id, item.body, this.#signal);
       if (outcome.delivered) this.#failing = false;
-      else await this.#deadLetter(item, outcome.tries, outcome.reason);
-      await this.#withFileErrors(() => this.#box.removeOldest());
+      else await this.#giveUp(item, outcome.tries, outcome.reason);
+      await this.#explained(() => this.#box.strike());
       this.#delivered.notify();
     }
   }
 
-  /** Dead-letters a delivery. */
-  async #deadLetter(thing: { id: string; body: string }, tries: number, reason: string) {
+  async #giveUp(thing: { id: string; body: string }, tries: number, reason: string) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
     const line = JSON.stringify({
@@ -176,7 +172,7 @@ class WebhookTask implements SinkTask {
       reason,
       body: JSON.parse(thing.body),
     });
-    await withFileErrors(
+    await explained(
       `write dead letters to ${JSON.stringify(deadLetters)}`,
       async () => {
         await Deno.mkdir(splitPath(deadLetters).folder, { recursive: true });
@@ -187,12 +183,12 @@ class WebhookTask implements SinkTask {
     this.#failing = true;
   }
 
-  #withFileErrors<T>(work: () => Promise<T>): Promise<T> {
-    return withFileErrors(`store deliveries to ${this.#options.shown}`, work);
+  #explained<T>(work: () => Promise<T>): Promise<T> {
+    return explained(`keep what waits for ${this.#options.shown}`, work);
   }
 }
 
-/** A short name for an address that does not reveal it. */
+/** A short name of an address that does not reveal it. */
 async function digest(text: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(hash).toHex().slice(0, 12);

@@ -41,7 +41,7 @@ async function deliver(root: string): Promise<void> {
   try {
     for (const { batchId: batch, end } of BATCHES) {
       await box.release(await box.add([{ position: { batch, end }, id: `${batch}`, body: "" }]));
-      await box.removeOldest();
+      await box.strike();
     }
   } finally {
     box.close();
