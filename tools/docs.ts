@@ -142,7 +142,7 @@ td, th { padding: .25rem .6rem; border-bottom: 1px solid color-mix(in srgb, curr
 `;
 
 /** Finds broken links in the built pages. */
-export async function brokenLinks(folder: string, pages: readonly string[]): Promise<string[]> {
+export async function deadLinks(folder: string, pages: readonly string[]): Promise<string[]> {
   const broken: string[] = [];
   for (const page of pages.filter((file) => file.endsWith(".html"))) {
     const html = await Deno.readTextFile(join(folder, page));
@@ -177,7 +177,7 @@ if (import.meta.main) {
     ...Object.values(project.exports),
   ], { cwd: ROOT });
   if (made?.code !== 0) throw new Error(`Cannot build the reference: ${made?.output}`);
-  const broken = await brokenLinks(folder, pages);
+  const broken = await deadLinks(folder, pages);
   for (const fault of broken) writeLine(Deno.stderr, fault);
   writeLine(Deno.stdout, `${join(folder, "index.html")}: ${pages.length} files and the reference`);
   Deno.exit(broken.length === 0 ? 0 : 1);

@@ -4,14 +4,14 @@ import type { Fence } from "./fence.ts";
 const NAME = "alive";
 
 /** Locks the file that shows that this owner runs; close it at the end. */
-export async function live(fence: Fence): Promise<Deno.FsFile> {
+export async function markAlive(fence: Fence): Promise<Deno.FsFile> {
   const file = await Deno.open(`${fence.directory}/${NAME}`, { write: true, create: true });
   await file.tryLock(true);
   return file;
 }
 
 /** Whether every former owner is gone, so that none can write to its open files. */
-export async function allGone(folders: readonly string[]): Promise<boolean> {
+export async function allEnded(folders: readonly string[]): Promise<boolean> {
   for (const folder of folders) {
     try {
       using file = await Deno.open(`${folder}/${NAME}`, { write: true });

@@ -14,11 +14,11 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import { explained } from "./failure.ts";
+import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
-/** Options of `video`, all given; `root` is the folder. */
+/** Options of `video` with defaults; `root` is the folder. */
 interface TaskOptions extends Required<H264Options> {
   readonly root: string;
   readonly format: "mp4" | "avi";
@@ -74,7 +74,7 @@ class VideoTask implements SinkTask {
   readonly #action: string;
   /** The recorder is behind the files: it gets the pictures of their last group again. */
   #rebuilding: boolean;
-  /** What the recorder has made is of a batch that is not flushed yet. */
+  /** True while the recorder has pieces of an unflushed batch. */
   #writing = false;
   #firstHeld: number | undefined;
 
@@ -95,7 +95,7 @@ class VideoTask implements SinkTask {
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await explained(this.#action, async () => {
+    await withFileErrors(this.#action, async () => {
       const shots = shotsOf(outputs);
       const { mark } = this.#lane.progress;
       if (this.#rebuilding && mark !== undefined) {
@@ -104,7 +104,7 @@ class VideoTask implements SinkTask {
           shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
         );
       }
-      // Committed, but not in a file: its owner died in between.
+      // Committed, but not in a file, since its owner crashed in between.
       const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
       if (missing.length > 0) await this.#add(missing);
     });
@@ -112,7 +112,7 @@ class VideoTask implements SinkTask {
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await explained(this.#action, () => this.#add(shotsOf(outputs)));
+    await withFileErrors(this.#action, () => this.#add(shotsOf(outputs)));
   }
 
   async flush(batch: BatchRange): Promise<void> {
@@ -121,7 +121,7 @@ class VideoTask implements SinkTask {
     const pieces = this.#recorder.take();
     if (pieces.length === 0) return;
     const { progress } = this.#recorder;
-    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
+    await withFileErrors(this.#action, () => this.#lane.write(pieces, progress, batch));
   }
 
   restartOffset(): number | undefined {
@@ -129,16 +129,16 @@ class VideoTask implements SinkTask {
   }
 
   async committed(batch: BatchRange): Promise<void> {
-    await explained(this.#action, () => this.#lane.confirm(batch));
+    await withFileErrors(this.#action, () => this.#lane.confirm(batch));
   }
 
   async close(): Promise<void> {
     try {
       this.#catchUp();
-      // What is of an unfinished batch comes again.
+      // An unfinished batch will be repeated.
       const pieces = this.#writing ? [] : this.#recorder.take();
       const { progress } = this.#recorder;
-      await explained(this.#action, () => this.#lane.close(pieces, progress));
+      await withFileErrors(this.#action, () => this.#lane.close(pieces, progress));
     } finally {
       this.#encoding[Symbol.dispose]();
     }
@@ -164,7 +164,7 @@ class VideoTask implements SinkTask {
     if (!same) this.#recorder.restore(this.#lane.progress);
   }
 
-  /** Encodes pictures; the next one is decoded meanwhile. */
+  /** Encodes pictures while decoding the next one. */
   async #record(shots: readonly Shot[]): Promise<void> {
     let next = this.#prepare(shots[0]);
     try {
@@ -179,7 +179,7 @@ class VideoTask implements SinkTask {
         }
       }
     } finally {
-      // After a failure one may be on its way still.
+      // After a failure a picture may still be in preparation.
       const [left] = await Promise.allSettled([next]);
       if (left.status === "fulfilled") left.value?.release();
     }
