@@ -1,6 +1,6 @@
-// `deno task docs:cli` writes `cli/launch/table.json` too: what the launcher has to know of the option
-// tables, which take longer to load than a command may wait for. And `launch.js`: the launcher in one file,
-// since each module takes half a millisecond.
+// `deno task docs:cli` also writes `cli/launch/table.json`: what the launcher needs from the option
+// tables, which load too slowly for every command. And `launch.js`: the launcher in one file, since
+// each module takes half a millisecond.
 import { createHash } from "node:crypto";
 import { SOURCE_ACCESS } from "../cameras/open.ts";
 import type { Command } from "../cli/command.ts";
@@ -14,7 +14,7 @@ import { run } from "./run.ts";
 /**
  * The table of all commands, sinks and sources.
  *
- * @param queries files of the queries that come with Framelane.
+ * @param queries files of the bundled queries
  */
 export async function launchTable(
   all: readonly Command[],
@@ -33,7 +33,7 @@ export async function launchTable(
   };
 }
 
-/** What a query needs as it is without options; null where it must be given some. */
+/** What a query needs without options; null if it requires options. */
 async function needsOf(name: string): Promise<Needs | null> {
   const definition = await loadDefinition(
     name,
