@@ -126,11 +126,13 @@ export class CLibrary {
   /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
   makeFiles({ write }: Access): string[] {
     const { open, close } = this.#common;
-    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(({ path }) => {
-      const file = intOf(open(text(path), CREATE, 0o666));
-      if (file >= 0) close(file);
-      return file >= 0;
-    }).map(({ path }) => path);
+    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(
+      ({ path }) => {
+        const file = intOf(open(text(path), CREATE, 0o666));
+        if (file >= 0) close(file);
+        return file >= 0;
+      },
+    ).map(({ path }) => path);
   }
 
   removeFile(path: string): void {
