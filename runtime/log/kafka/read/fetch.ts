@@ -59,12 +59,12 @@ export async function fetchPartitions(
     rack,
   }, { ...options, extraMs: maxWaitMs });
   checked(FETCH, { errorCode: response.errorCode });
-  const found = new Map(
-    response.topics.flatMap(({ name, topicId, partitions }) =>
-      partitions.map((one) => [`${byId ? topicId : name}/${one.partition}`, one] as const)
-    ),
-  );
-  const fetched = partitions.map((one) => found.get(`${nameOf(one)}/${one.partition}`));
+  const found = new Map<string, Map<number, FetchedPartition>>();
+  for (const { name, topicId, partitions } of response.topics) {
+    const of = new Map(partitions.map((one) => [one.partition, one]));
+    found.set(byId ? topicId : name, of);
+  }
+  const fetched = partitions.map((one) => found.get(nameOf(one))?.get(one.partition));
   if (!fetched.some((one) => one !== undefined)) {
     throw new NetworkError("its answer to Fetch is about nothing that was asked for");
   }

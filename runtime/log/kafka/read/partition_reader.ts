@@ -184,18 +184,20 @@ export class BufferedPartition implements PartitionReader {
     const { topic, partition } = this;
     const { batches, aborted, highWatermark } = fetched;
     const from = this.#next;
-    const rest = new BatchDecoder(batches, { topic, partition, from, aborted });
-    const decoded = this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
-    if (decoded === undefined) return undefined;
-    if (decoded.next > highWatermark) {
-      return `offset ${decoded.next - 1}, and its end is ${highWatermark}`;
-    }
-    if (batches.length > 0 && decoded.next === from) {
-      return `nothing from offset ${from} on, which was asked for`;
+    // With many partitions most of a response is empty.
+    const rest = batches.length === 0
+      ? undefined
+      : new BatchDecoder(batches, { topic, partition, from, aborted });
+    const decoded = rest && this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
+    if (this.#error !== undefined) return undefined;
+    const end = decoded?.next ?? from;
+    if (end > highWatermark) return `offset ${end - 1}, and its end is ${highWatermark}`;
+    if (rest !== undefined && decoded !== undefined) {
+      if (end === from) return `nothing from offset ${from} on, which was asked for`;
+      this.#takeIn(decoded, rest);
     }
     this.failures = 0;
-    this.latest = Math.max(fetched.lastStableOffset, decoded.next);
-    this.#takeIn(decoded, rest);
+    this.latest = Math.max(fetched.lastStableOffset, end);
     this.#watchTransactions(fetched);
     return undefined;
   }
