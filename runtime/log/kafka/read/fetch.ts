@@ -14,6 +14,8 @@ export interface FetchPartition {
   readonly leaderEpoch: number;
   readonly fetchedEpoch: number;
   readonly maxBytes: number;
+  /** What only replicas say. */
+  readonly logStart: -1;
 }
 
 /** How much is asked for. */
@@ -41,11 +43,8 @@ export async function fetchPartitions(
   const api = partitions.some(({ topicId }) => topicId === NO_ID) ? FETCH_BY_NAME : FETCH;
   const byId = connection.versions.of(api) >= TOPIC_IDS;
   const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
-  const topics = [...Map.groupBy(partitions, nameOf)].map(([name, of]) => ({
-    name,
-    topicId: name,
-    partitions: of.map((one) => ({ ...one, logStart: -1 })),
-  }));
+  const topics = [...Map.groupBy(partitions, nameOf)]
+    .map(([name, of]) => ({ name, topicId: name, partitions: of }));
   const response = await connection.ask(api, {
     replicaId: NO_REPLICA,
     maxWaitMs,

@@ -29,6 +29,8 @@ const OPEN_TRANSACTION_MS = 5_000;
 export class BufferedPartition implements PartitionReader {
   readonly topic: string;
   readonly partition: number;
+  /** Names both. */
+  readonly key: string;
   /** Which topic of this name is read: it may be deleted and made again. */
   topicId: string;
   /** Who is asked; undefined while that is not known. */
@@ -84,6 +86,7 @@ export class BufferedPartition implements PartitionReader {
     this.#bounds = bounds;
     this.topic = of.topic;
     this.partition = of.partition;
+    this.key = `${of.topic}/${of.partition}`;
     this.leader = of.leader;
     this.topicId = of.leader.topicId;
     this.#position = this.#next = this.latest = of.offset;
