@@ -13,7 +13,6 @@ export interface Finding {
 interface Forbidden {
   readonly says: string;
   readonly pattern: RegExp;
-  /** Files where it is accepted. */
   readonly except?: RegExp;
 }
 
