@@ -1,7 +1,6 @@
 // Who may import whom. The rules are those of `docs/architecture.md`; the gate enforces them.
 import { join, relative, ROOT } from "./paths.ts";
 
-/** One import: a file of the project, and what it imports. */
 export interface Import {
   /** Path from the project's folder, e.g. `runtime/definition/query.ts`. */
   readonly from: string;

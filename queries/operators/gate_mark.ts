@@ -1,7 +1,6 @@
 // The mark that `gate` leaves on frames.
 import type { Frame, ResultData } from "../../runtime/mod.ts";
 
-/** What `gate` says of a frame. */
 export interface GateMark {
   /** False on a still frame, which is not looked at. */
   readonly run: boolean;
@@ -9,7 +8,6 @@ export interface GateMark {
   readonly skipped: number;
 }
 
-/** The mark as a result's data. */
 export function gateData({ run, skipped }: GateMark): ResultData {
   return { gate: { run, skipped } };
 }

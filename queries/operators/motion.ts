@@ -155,7 +155,6 @@ export function motionOf(
   return { energy: rounded(changed / data.length), objects };
 }
 
-/** A connected region of cells. */
 interface Region {
   /** In cells; right and bottom are the first that lie outside. */
   readonly left: number;

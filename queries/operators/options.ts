@@ -1,6 +1,5 @@
 // Checks of operators' options.
 
-/** Bounds of a number. */
 export interface Bounds {
   readonly min: number;
   readonly max: number;

@@ -8,12 +8,10 @@ import { resultRecord } from "./topic.ts";
 /** Retention of a partition of findings, bytes: an hour of 25 results of 600 bytes a second. */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
-/** The topic of alerts. */
 export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
-/** The topic of findings. */
 export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }

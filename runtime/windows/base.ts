@@ -170,7 +170,6 @@ export abstract class BaseWindower implements Windower {
     return false;
   }
 
-  /** The part of the state that describes the grid of windows. */
   protected abstract gridState(): Partial<WindowerState>;
   protected abstract take(frame: Frame, done: Window[]): void;
   protected abstract onGap(policy: GapPolicy, next: Frame, done: Window[], back: boolean): void;

@@ -54,7 +54,6 @@ export class BoxFilter {
     }
   }
 
-  /** Takes in where the box was seen. */
   update(box: Box): void {
     const { values } = this, seen = measured(box), height = values[HEIGHT * EACH]!;
     for (let i = 0; i < 4; i++) {

@@ -25,7 +25,6 @@ interface State {
   readonly progress: Progress;
   /** As it was before that batch; absent when nothing was. */
   readonly before?: { readonly position: Position; readonly progress: Progress };
-  /** Files that were begun in the batch. */
   readonly begun: readonly string[];
   /** Files that an owner was about to begin; nothing in them counts. */
   readonly intended?: readonly string[];

@@ -21,7 +21,6 @@ interface TaskOptions {
   readonly maxCloseMs: number;
 }
 
-/** Options of `webhook`, all given. */
 export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
