@@ -161,9 +161,7 @@ interface Region {
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
-  /** Cells that belong to it. */
   readonly cells: number;
-  /** Sum of the weights of its cells. */
   readonly weight: number;
 }
 

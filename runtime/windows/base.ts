@@ -31,7 +31,6 @@ export abstract class BaseWindower implements Windower {
   protected open: OpenWindow[] = [];
   protected lateFrames = 0;
   ahead = 0;
-  /** Milliseconds between the previous and the current frame. */
   protected step = 0;
   #last: number | null;
   #previous: Frame | undefined;
@@ -177,7 +176,6 @@ export abstract class BaseWindower implements Windower {
   protected abstract closeAll(done: Window[]): void;
 }
 
-/** True if sequence numbers are missing between two consecutive frames. */
 function missesBetween({ headers: before }: Frame, { headers: after }: Frame): boolean {
   if (before["session"] !== after["session"]) return false;
   if (before["seq"] === undefined || after["seq"] === undefined) return false;
