@@ -30,6 +30,7 @@ export function parseNumber(
   throw new Error(`expected ${expected}`);
 }
 
+/** Parses a frame rate, in frames per second. */
 export const parseFps = (text: string): number =>
   parseNumber(text, "frames per second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
 

@@ -49,6 +49,7 @@ export function overlap(a: string, b: string): boolean {
   return isWithin(a, b) || isWithin(b, a);
 }
 
+/** The folder of a path, and the name in it. */
 export function splitPath(path: string): { folder: string; name: string } {
   const trimmed = path.replace(/\/+$/, "");
   const slash = trimmed.lastIndexOf("/");
