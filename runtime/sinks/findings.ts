@@ -1,4 +1,4 @@
-// Records of what queries find, for walls that are opened later or on another machine.
+// Records of what queries find, for viewers that are opened later or run on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
