@@ -1,16 +1,16 @@
 // `deno task test:brokers [NAME…]`: runs the log contract on brokers of many versions and vendors,
 // and writes the table of docs/kafka.md.
-import { writeLine } from "../cli/output.ts";
-import { BROKER_VARIABLE } from "./broker.ts";
-import { ensure } from "./debian.ts";
-import { closingLine } from "./junit.ts";
-import { startKafka } from "./kafka/cluster.ts";
-import { startKfake } from "./kafka/kfake.ts";
-import { newestKafka } from "./kafka/kit.ts";
-import { join, ROOT } from "./paths.ts";
-import { run } from "./run.ts";
-import { runTests } from "./test.ts";
-import { checkUsage } from "./usage.ts";
+import { writeLine } from "../../../cli/output.ts";
+import { BROKER_VARIABLE } from "../../../tools/broker.ts";
+import { ensure } from "../../../tools/debian.ts";
+import { closingLine } from "../../../tools/junit.ts";
+import { startKafka } from "../../../tools/kafka/cluster.ts";
+import { startKfake } from "./kfake.ts";
+import { newestKafka } from "../../../tools/kafka/kit.ts";
+import { join, ROOT } from "../../../tools/paths.ts";
+import { run } from "../../../tools/run.ts";
+import { runTests } from "../../../tools/test.ts";
+import { checkUsage } from "../../../tools/usage.ts";
 
 const CONTRACT = "tests/runtime/log/kafka_log_kafka_test.ts";
 const TABLE = join(ROOT, "docs", "kafka.md");
