@@ -48,7 +48,6 @@ export class CameraSupervisor {
     this.#options = options;
   }
 
-  /** The state of each camera, by number. */
   get cameras(): SupervisedCamera[] {
     return [...this.#cameras.values()].map((camera) => camera.status)
       .sort((a, b) => a.number - b.number);
@@ -138,10 +137,7 @@ class Supervised {
     };
   }
 
-  /**
-   * Records a failure that the camera itself recovers from, such as an ended stream; undefined once
-   * it has.
-   */
+  /** Records a failure that the camera itself recovers from; undefined once it has. */
   failed(error: { readonly message: string; readonly reason: string } | undefined): void {
     if (this.#error === error?.message) return;
     this.#error = error?.message;

@@ -1,9 +1,7 @@
-// Whether everything public is documented: each export of a module, each method of it, and no public
-// thing that speaks of a type which is not.
+// Checks that all exports are documented, with their methods and the types that they use.
 import { ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** The parts of `deno doc --json` that are looked at. */
 interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
 }
@@ -18,7 +16,7 @@ interface SymbolDoc {
 }
 
 interface Documented {
-  readonly jsDoc?: { readonly doc?: string };
+  readonly jsDoc?: { readonly doc?: string; readonly tags?: readonly { readonly kind: string }[] };
   readonly accessibility?: string;
   readonly location?: { readonly filename: string; readonly line: number };
 }
@@ -26,7 +24,7 @@ interface Documented {
 function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
-    // A reference is described where it leads to.
+    // A reference is documented at its target.
     const declarations = symbol.declarations.filter(({ declarationKind, kind }) =>
       declarationKind === "export" && kind !== "reference"
     );
@@ -35,8 +33,8 @@ function undocumented({ nodes }: Documentation): string[] {
       faults.push(`${place(first)} ${symbol.name} has no description`);
     }
     for (const { def } of declarations) {
-      const methods = (def?.methods ?? []).filter(({ accessibility }) =>
-        accessibility !== "private"
+      const methods = (def?.methods ?? []).filter(({ accessibility, jsDoc }) =>
+        accessibility !== "private" && !jsDoc?.tags?.some(({ kind }) => kind === "internal")
       );
       for (const name of new Set(methods.map(({ name }) => name))) {
         const overloads = methods.filter((method) => method.name === name);
@@ -58,7 +56,7 @@ function place({ location }: Documented): string {
   return `${location.filename.replace(`file://${ROOT}/`, "")}:${location.line + 1}`;
 }
 
-/** The faults of some modules' public documentation: what one speaks of, another may explain. */
+/** The faults in the public documentation of some modules, which may refer to each other. */
 export async function documentationFaults(modules: readonly string[]): Promise<string[]> {
   const env = { NO_COLOR: "1" };
   const [json, lint] = await Promise.all([

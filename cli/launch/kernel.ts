@@ -1,7 +1,8 @@
-// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
-// which holds native code too, and starting a program in place of this one.
+// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock and
+// seccomp), which holds native code too, and starting a program in place of this one.
 import type { Access } from "./access.ts";
 import { isThere, parentOf } from "./paths.ts";
+import { CALLS, systemCallFilter } from "./seccomp.ts";
 
 const LIBRARIES = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -22,6 +23,7 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: INT },
   close: { parameters: ["i32"], result: INT },
   mkdir: { parameters: ["buffer", "u32"], result: INT },
+  unlink: { parameters: ["buffer"], result: INT },
   setenv: { parameters: ["buffer", "buffer", "i32"], result: INT },
   execv: { parameters: ["buffer", "buffer"], result: INT },
   // Says where a buffer lies: it moves nothing.
@@ -34,19 +36,20 @@ const LINUX = {
   createRuleset: { name: "syscall", parameters: ["i64", "buffer", "usize", "u32"], result: LONG },
   addRule: { name: "syscall", parameters: ["i64", "i32", "i32", "buffer", "u32"], result: LONG },
   restrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: LONG },
+  seccomp: { name: "syscall", parameters: ["i64", "u32", "u32", "buffer"], result: LONG },
 } as const;
 
 const CALL = { createRuleset: 444n, addRule: 445n, restrictSelf: 446n } as const;
 const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP_SET_MODE_FILTER = 1;
+/** Older kernels would slow down a program with a filter. */
+const SPEC_ALLOW = 4;
 const RULE = { path: 1, port: 2 } as const;
 const OPEN_PATH = 0o10000000 | 0o2000000;
 const CREATE = 0o100 | 0o2000000;
 
 /** Rights of linux/landlock.h, in bits. */
-const RIGHT = {
-  ...{ execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n },
-  ...{ removeFile: 32n, ioctl: 1n << 15n },
-} as const;
+const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
 const REFER = 1n << 13n;
 const TRUNCATE = 1n << 14n;
 const BIND = 1n;
@@ -120,17 +123,32 @@ export class CLibrary {
     this.#common.mkdir(text(path), mode);
   }
 
+  /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
+  makeFiles({ write }: Access): string[] {
+    const { open, close } = this.#common;
+    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(
+      ({ path }) => {
+        const file = intOf(open(text(path), CREATE, 0o666));
+        if (file >= 0) close(file);
+        return file >= 0;
+      },
+    ).map(({ path }) => path);
+  }
+
+  removeFile(path: string): void {
+    this.#common.unlink(text(path));
+  }
+
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
-   * @param program what may be executed.
-   * @returns files that it made, since a rule needs something that is there.
+   * @param executable what may be executed.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access: Access, read: readonly string[], program: string): readonly string[] {
-    const linux = this.#linux, made: string[] = [];
-    if (linux === undefined) return made;
+  confine(access: Access, read: readonly string[], executable: string): void {
+    const linux = this.#linux;
+    if (linux === undefined) return;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -144,16 +162,10 @@ export class CLibrary {
     const allow = (path: string, wanted: bigint) => this.#allow(ruleset, path, wanted & rights);
     const shown = [...SYSTEM, ...read, ...access.read, ...access.replaced];
     for (const path of access.everything ? ["/"] : shown) allow(path, READ);
-    for (const path of [program, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
+    for (const path of [executable, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      if (kind === "file" && !isThere(path)) {
-        this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
-        // A command that fails leaves nothing behind.
-        allow(parentOf(path), RIGHT.removeFile);
-        made.push(path);
-      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -164,7 +176,14 @@ export class CLibrary {
     if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
-    return made;
+    const filter = systemCallFilter();
+    const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
+    // Where a container forbids it, the container has a filter of its own.
+    linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
+  }
+
+  #placeOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+    return longOf(this.#common.memmove(buffer, buffer, 0n));
   }
 
   /** Starts a program in place of this one: the same process, the same terminal, the same signals. */
@@ -172,7 +191,7 @@ export class CLibrary {
     const words = [program, ...args].map(text);
     const pointers = new BigUint64Array(words.length + 1);
     const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
-    const start = longOf(this.#common.memmove(memory, memory, 0n));
+    const start = this.#placeOf(memory);
     let at = 0;
     for (const [i, word] of words.entries()) {
       memory.set(word, at);

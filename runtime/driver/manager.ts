@@ -271,27 +271,18 @@ export class StreamingQueryManager {
     return this.stop();
   }
 
-  /**
-   * A streaming query begins.
-   * @internal
-   */
+  /** @internal */
   begins(query: StreamingQuery): void {
     this.#queries.set(`${query.query}-${query.partition}`, query);
   }
 
-  /**
-   * A streaming query is not here any more.
-   * @internal
-   */
+  /** @internal */
   forget(query: StreamingQuery): void {
     if (this.lane(query.query, query.partition) !== query) return;
     this.#queries.delete(`${query.query}-${query.partition}`);
   }
 
-  /**
-   * Calls all listeners.
-   * @internal
-   */
+  /** @internal */
   tell<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
@@ -300,10 +291,7 @@ export class StreamingQueryManager {
     for (const listening of this.#listeners.values()) listening.call(method, event);
   }
 
-  /**
-   * A query has ended for good.
-   * @internal
-   */
+  /** @internal */
   terminated(query: StreamingQuery): void {
     this.#terminated.push(query);
     this.#ends.notify();

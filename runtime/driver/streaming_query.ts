@@ -50,10 +50,7 @@ export class StreamingQuery {
   #state: LaneState = "starting";
   /** What it is doing; undefined while it processes frames. */
   #message: string | undefined = "Starting";
-  /**
-   * What keeps it from reading on, for people.
-   * @internal
-   */
+  /** @internal */
   trouble: string | undefined;
   /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
@@ -188,19 +185,13 @@ export class StreamingQuery {
     return this.#control.explain();
   }
 
-  /**
-   * A run begins.
-   * @internal
-   */
+  /** @internal */
   starting(runId: string): void {
     this.#runId = runId;
     this.#message = this.restarts === 0 ? "Starting" : "Starting again";
   }
 
-  /**
-   * The run has taken its partition over.
-   * @internal
-   */
+  /** @internal */
   started(id: string, next?: number): void {
     this.#id = id;
     this.#position = next;
@@ -210,19 +201,13 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * What it has read waits for one of its two cameras.
-   * @internal
-   */
+  /** @internal */
   holds(held: Held): void {
     this.#held = held;
     this.#changed.notify();
   }
 
-  /**
-   * A batch is committed.
-   * @internal
-   */
+  /** @internal */
   progressed(progress: StreamingQueryProgress, now: number): void {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
     this.lastCommit = now;
@@ -230,18 +215,12 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * What it is doing, for people.
-   * @internal
-   */
+  /** @internal */
   setMessage(message: string | undefined): void {
     this.#message = message;
   }
 
-  /**
-   * A run has failed, and starts again or does not.
-   * @internal
-   */
+  /** @internal */
   failed(error: PlainError, restartInMs: number | undefined): void {
     this.#exception = new StreamingQueryException(this, error);
     if (!error.retryable) this.#failures++;
@@ -257,20 +236,14 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * It goes to another executor.
-   * @internal
-   */
+  /** @internal */
   moving(): void {
     this.#state = "restarting";
     this.restarts++;
     this.#changed.notify();
   }
 
-  /**
-   * It has ended.
-   * @internal
-   */
+  /** @internal */
   stopped(): void {
     this.#state = "stopped";
     this.#message = "Stopped";

@@ -71,15 +71,19 @@ export class LanePictures implements PicturePort {
   show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
-    // Any other unit would have all those before it decoded, and no one looks at its picture.
-    if (this.#demand !== "pictures" && !urgent && (unitIn(output)?.index ?? 0) > 0) {
+    const wait = this.#last + this.#interval - performance.now();
+    const unit = unitIn(output);
+    // No one looks at its picture. An early keyframe does not wait: its group would be decoded again, and then
+    // the one that the lane has come to.
+    if (
+      this.#demand !== "pictures" && !urgent && unit !== undefined && (unit.index > 0 || wait > 0)
+    ) {
       if (this.#demand === "results" && output.result !== undefined) {
         this.#sendWith(output, undefined);
       }
       return;
     }
     this.#waiting = output;
-    const wait = this.#last + this.#interval - performance.now();
     if (urgent || wait <= 0) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), wait);
   }

@@ -1,39 +1,34 @@
-// Records of what queries find, for walls that are opened later or on another machine.
+// Records of what queries find, for viewers that are opened later or run on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { resultRecord } from "./topic.ts";
 
-/** Retention of a partition of findings, bytes: an hour of 25 results of 600 bytes a second. */
+/** Retention of a findings partition, bytes: an hour of 25 results of 600 bytes per second. */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
-/** The topic of alerts. */
 export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
-/** The topic of findings. */
 export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }
 
-/**
- * The record of an output with an alert: its `Result` as JSON, keyed by the episode, in the same
- * partition of `TOPIC.alerts`.
- */
+/** The record of an alert in `TOPIC.alerts`: its `Result` as JSON, keyed by the episode. */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const result = completeResult(output, query);
   return resultRecord(output, query, alertTopic(output.topic), result.alert?.id ?? null, result);
 }
 
 /**
- * The record of an output in which something was found (objects, scores, zones, counts): its
- * `Result` as JSON, with the zones and lines that the query watches, without pictures, in the same
- * partition of `TOPIC.findings`. That keeps 64 MiB a partition and is made when it is needed; where
- * it cannot be made the query continues without.
+ * The record of an output with findings (objects, scores, zones, counts): its `Result` as JSON,
+ * with the zones and lines that the query watches, without pictures. It goes to the same partition
+ * of `TOPIC.findings`, which retains 64 MiB per partition and is created on demand; if it cannot be
+ * created, the query continues without it.
  *
- * @returns undefined where nothing was found.
+ * @returns undefined if nothing was found.
  */
 export function findingsRecord(
   output: Output,

@@ -1,5 +1,6 @@
 // Stream tests as lists of actions: add frames, advance the clock, crash, restart, check. When a
 // check fails, the message shows what the stream did.
+import { given } from "../base/options.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
@@ -34,9 +35,7 @@ export interface StreamCheck<T> {
 /** One line of a stream test. */
 export type StreamAction<T = Output> = StreamStep | StreamCheck<T>;
 
-/**
- * Appends frames. A number is short for a frame with this capture time, whose value is its offset.
- */
+/** Appends frames. A number is short for a frame with this capture time. */
 export function addFrames(...frames: (number | Partial<LogRecord>)[]): StreamStep {
   return addFramesTo(0, ...frames);
 }
@@ -50,9 +49,7 @@ export function addFramesTo(
   return { kind: "add", partition, records };
 }
 
-/**
- * Checks all outputs committed since the start, mapped by `view` (offsets of frames by default).
- */
+/** Checks all outputs committed so far, mapped by `view` (by default to frame offsets). */
 export function checkAnswer<T = Output>(
   expected: readonly unknown[],
   view: (output: T) => unknown = (output) => (output as { offset?: number }).offset,
@@ -62,7 +59,7 @@ export function checkAnswer<T = Output>(
 
 /** Starts or restarts the query. */
 export function startStream(overrides?: PlanOverrides): StreamStep {
-  return { kind: "start", ...(overrides !== undefined ? { overrides } : {}) };
+  return { kind: "start", ...given({ overrides }) };
 }
 
 /** Stops the query after the current batch; with `move` another runtime continues. */
@@ -168,7 +165,7 @@ export async function testStream<T = Output>(
             log,
             clock,
             onProgress: (one) => void progress.push(one),
-            ...(action.overrides !== undefined ? { overrides: action.overrides } : {}),
+            ...given({ overrides: action.overrides }),
           });
           running.ended.catch((error) => failure = error);
           await settle();

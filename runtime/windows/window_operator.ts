@@ -6,7 +6,6 @@ import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** An operator that groups frames into windows. */
 export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
   const checked = checkWindowOptions(options);
   const settings = Object.entries(options).map(([key, value]) => `${key}=${value}`).join(" ");
@@ -19,7 +18,6 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         : JSON.parse(decoder.decode(context.state)) as WindowerState;
       const windower = createWindower(checked, state);
       const { silenceMs } = checked;
-      /** When the last frame arrived, by the clock. */
       let lastFrameAt = context.clock.now();
       return {
         process(frame) {

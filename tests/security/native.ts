@@ -103,6 +103,7 @@ const attempts: Record<string, () => unknown> = {
     open(link, append);
   },
   "remove code": () => must(c.unlink(text(`${root}/deno.jsonc`))),
+  "remove a file outside": () => must(c.unlink(text(`${outside}.txt`))),
   "make a folder beside the code": () => must(c.mkdir(text(`${root}/new`), 0o755)),
   "truncate a file outside": () => must(c.truncate(text(outside), 2n)),
   "mount over code": () => {
@@ -121,6 +122,10 @@ const attempts: Record<string, () => unknown> = {
   },
   "connect to a port": () => must(c.connect(c.socket(2, 1, 0), address(port), 16)),
   "listen at a port": () => must(c.bind(c.socket(2, 1, 0), address(free), 16)),
+  "reach a service of the system": () => {
+    const place = new Uint8Array([1, 0, ...text(`${outside}.sock`)]);
+    must(c.connect(c.socket(1, 1, 0), place, place.length));
+  },
   "signal another program": () => must(c.kill(c.getppid(), 0)),
   "write code by sharp": () => image().png().toFile(`${root}/queries/x.png`),
   "write outside by sharp": () => image().png().toFile(`${outside}.png`),

@@ -4,7 +4,7 @@
 import { exists } from "../../runtime/base/folders.ts";
 import { ensure, type NeedName } from "../debian.ts";
 import { run } from "../run.ts";
-import { type NodeParts, runNode, storageTool } from "./node.ts";
+import { KitError, type NodeParts, runFormat, runNode } from "./node.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
@@ -20,11 +20,6 @@ const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
 const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
-
-/** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
-export class KitError extends Error {
-  override readonly name = "KitError";
-}
 
 /** How to prepare. */
 export interface KitOptions {
@@ -56,23 +51,6 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   say("Preparing Kafka for quick starts (once)");
   await train(cacheDir, await classpathOf(cacheDir));
   return (await readyParts(cacheDir, trained))!;
-}
-
-/** The newest version of Apache Kafka on Maven Central. */
-export async function newestKafka(say: (line: string) => void): Promise<string> {
-  await install("maven", say);
-  const dir = await Deno.makeTempDir();
-  try {
-    const newer = `[${KAFKA_VERSION},)`;
-    await copyJars(dir, newer, ["-DincludeArtifactIds=kafka_2.13", "-DexcludeTransitive=true"]);
-    for await (const { name } of Deno.readDir(dir)) {
-      const version = /^kafka_2\.13-(.+)\.jar$/.exec(name)?.[1];
-      if (version !== undefined) return version;
-    }
-    throw new KitError(`Cannot find a version of Apache Kafka in ${newer} on Maven Central`);
-  } finally {
-    await removeIfThere(dir);
-  }
 }
 
 /** What is there; undefined when something is missing. */
@@ -134,7 +112,8 @@ async function fetchJars(
   }
 }
 
-async function copyJars(to: string, version: string, flags: readonly string[] = []) {
+/** Copies the jars of a version of Apache Kafka, or of a range of versions, from Maven Central. */
+export async function copyJars(to: string, version: string, flags: readonly string[] = []) {
   const command = [
     ...["-B", "-f", POM, COPY, "-DincludeScope=runtime", ...flags],
     ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${to}`],
@@ -168,19 +147,9 @@ async function train(cacheDir: string, classpath: string): Promise<void> {
       }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
-    const formatted = await storageTool({ classpath }, dir, [
-      "format",
-      "--cluster-id",
-      "AAAAAAAAAAAAAAAAAAAAAA",
-      "--config",
-      join(dir, "server.properties"),
-    ]);
-    if (!formatted.success) throw new KitError(`Cannot format storage: ${formatted.output}`);
+    await runFormat({ classpath }, dir, "AAAAAAAAAAAAAAAAAAAAAA");
     const archive = join(dir, "classes.jsa");
-    const node = runNode({ classpath }, dir, [
-      "-Xmx512m",
-      `-XX:ArchiveClassesAtExit=${archive}`,
-    ]);
+    const node = runNode({ classpath }, dir, ["-Xmx512m", `-XX:ArchiveClassesAtExit=${archive}`]);
     const deadline = performance.now() + 60_000;
     while (await brokersSeenFrom(ports.client) === 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -107,8 +107,13 @@ export async function openSession(
   return {
     async run(feeds, fetches, read, kept = []) {
       const turn = used.last.then(async () => {
-        const { outputs, ms } = await runOnce(used, feeds, fetches, kept);
-        return read(outputs, ms);
+        const { outputs, copies, ms } = await runOnce(used, feeds, fetches, kept);
+        try {
+          return read(outputs, ms);
+        } finally {
+          // The binding copies also what it was given memory for; a few copies make V8 collect all garbage.
+          for (const { buffer } of copies) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+        }
       });
       used.last = turn.catch(() => {});
       return await turn;
@@ -125,7 +130,7 @@ async function runOnce(
   feeds: Readonly<Record<string, ModelTensor>>,
   fetches: readonly string[],
   kept: readonly string[],
-): Promise<{ readonly outputs: Map<string, ModelTensor>; readonly ms: number }> {
+) {
   const session = await used.session;
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]),
@@ -141,17 +146,19 @@ async function runOnce(
     return run();
   });
   const ms = performance.now() - start;
-  const outputs = fetches.map((name): [string, ModelTensor] => {
-    const tensor = memoryOf(name) ?? results[name]!;
-    const { type, dims, data, size } = tensor;
+  const outputs = new Map<string, ModelTensor>(), copies: Samples[] = [];
+  for (const name of fetches) {
+    const { type, dims, data, size } = memoryOf(name) ?? results[name]!;
+    outputs.set(name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) });
+    if (kept.includes(name)) continue;
+    copies.push(results[name]!.data as Samples);
     const large = type === "float32" && 4 * size >= LARGE_BYTES;
-    if (large && !kept.includes(name) && used.memory?.has(name) === false) {
+    if (large && used.memory?.has(name) === false) {
       const { Tensor } = loadOnnx();
       used.memory.set(name, new Tensor("float32", searchableFloats(size), dims));
     }
-    return [name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) }];
-  });
-  return { outputs: new Map(outputs), ms };
+  }
+  return { outputs, copies, ms };
 }
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
@@ -172,32 +179,22 @@ export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
   return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
 }
 
-/** A tensor of numbers, of any type. */
+const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> = {
+  float32: (numbers) => Float32Array.from(numbers),
+  float64: (numbers) => Float64Array.from(numbers),
+  float16: (numbers) => Uint16Array.from(numbers, float16Bits),
+  int8: (numbers) => Int8Array.from(numbers),
+  int16: (numbers) => Int16Array.from(numbers),
+  int32: (numbers) => Int32Array.from(numbers),
+  int64: (numbers) => BigInt64Array.from(numbers, (value) => BigInt(Math.round(value))),
+  uint8: (numbers) => Uint8Array.from(numbers),
+};
+
+/** A tensor of numbers, of any type; those that no input has are bytes. */
 export function tensorOf(
   dtype: string,
   shape: readonly number[],
   numbers: readonly number[],
 ): ModelTensor {
-  return { dtype, shape, data: samplesOf(dtype, numbers) };
-}
-
-function samplesOf(dtype: string, numbers: readonly number[]): Samples {
-  switch (dtype) {
-    case "float32":
-      return Float32Array.from(numbers);
-    case "float64":
-      return Float64Array.from(numbers);
-    case "float16":
-      return Uint16Array.from(numbers, float16Bits);
-    case "int8":
-      return Int8Array.from(numbers);
-    case "int16":
-      return Int16Array.from(numbers);
-    case "int32":
-      return Int32Array.from(numbers);
-    case "int64":
-      return BigInt64Array.from(numbers, (value) => BigInt(Math.round(value)));
-    default:
-      return Uint8Array.from(numbers);
-  }
+  return { dtype, shape, data: (ARRAYS[dtype] ?? ARRAYS["uint8"]!)(numbers) };
 }

@@ -25,7 +25,6 @@ export class Fence {
     this.directory = `${root}/g${generation}`;
   }
 
-  /** Claims the next generation below `root`, which is created as needed. */
   static async claim(root: string): Promise<Fence> {
     await Deno.mkdir(root, { recursive: true });
     for (;;) {
@@ -43,10 +42,14 @@ export class Fence {
     return generationsOf(root, GENERATION);
   }
 
-  /** Moves all older generations into this one; returns their folders, newest first. */
+  /**
+   * Moves all older generations into this one, so that their owners can no longer rename anything.
+   *
+   * @returns their folders now, newest first.
+   */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
-    // One that died early, or was fenced itself, may have left some behind.
+    // An owner that crashed early, or was itself fenced, may not have adopted all older ones.
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }
@@ -66,13 +69,13 @@ export class Fence {
     }
   }
 
-  /** What `adopt` moved here and `forget` has not removed, newest first. */
+  /** The folders that `adopt` moved here and `removePrevious` has not removed, newest first. */
   get previous(): string[] {
     return generationsOf(this.directory, PREVIOUS)
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  async forget(folders: readonly string[] = this.previous): Promise<void> {
+  async removePrevious(folders: readonly string[] = this.previous): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
@@ -80,7 +83,7 @@ export class Fence {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
 
-  /** @throws {SinkError} `TAKEN_OVER` when another owner has come. */
+  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner. */
   check(): void {
     if (!this.held) throw takenOver(this.directory);
   }
@@ -95,7 +98,11 @@ export class Fence {
     }
   }
 
-  /** Renames `name` of this generation to a lasting path, replacing what is there. */
+  /**
+   * Renames `name` of this generation to a lasting path, replacing any file there.
+   *
+   * @throws {SinkError} `TAKEN_OVER` if there is a newer owner.
+   */
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }

@@ -30,13 +30,13 @@ export async function writeAt(
 
 /** Makes names in a folder survive a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows opens no folders; its names are durable.
+  // Windows cannot open folders, and makes names durable itself.
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
 }
 
-export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
+export async function statIfExists(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch (error) {
@@ -47,7 +47,7 @@ export async function statOrUndefined(path: string): Promise<Deno.FileInfo | und
 
 const CHUNK = 1 << 18;
 
-/** The lines of the first `size` bytes of a file, without their line ends. */
+/** The lines of the first `size` bytes of a file, without line breaks. */
 export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -64,7 +64,7 @@ export async function copyLines(
   source: Deno.FsFile,
   size: number,
   target: Deno.FsFile,
-  stays: (line: string, index: number) => boolean,
+  keep: (line: string, index: number) => boolean,
 ): Promise<void> {
   let index = 0;
   let position = 0;
@@ -76,27 +76,27 @@ export async function copyLines(
     kept = "";
   };
   for await (const line of readLines(source, size)) {
-    if (stays(line, index++)) kept += `${line}\n`;
+    if (keep(line, index++)) kept += `${line}\n`;
     if (kept.length >= CHUNK) await put();
   }
   await put();
 }
 
-/** Writes a new file whose bytes survive a crash of the machine. */
+/** Writes a new file that survives a crash of the machine. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   await writeAt(file, 0, bytes);
   await file.syncData();
 }
 
-/** Adds text to the end of a file, durably. */
+/** Appends text to a file, durably. */
 export async function appendDurably(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, { append: true, create: true });
   await writeAll(file, new TextEncoder().encode(text));
   await file.syncData();
 }
 
-/** An entry of a file: length, checksum, and JSON from `headerBytes` on, which is 8 or more. */
+/** Encodes an entry of a file: length, checksum, and JSON from `headerBytes` (at least 8). */
 function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   const body = new TextEncoder().encode(JSON.stringify(value));
   const bytes = new Uint8Array(headerBytes + body.length);
@@ -122,7 +122,7 @@ export async function writeEntries(
   return position;
 }
 
-/** The entries of a file, up to the first torn one; none where there is no file. */
+/** The entries of a file, up to the first torn one; none if it does not exist. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
   if (!await exists(path)) return [];
   using file = await Deno.open(path, { read: true });

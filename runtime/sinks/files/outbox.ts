@@ -1,5 +1,5 @@
-// What a lane has yet to deliver to another system. It survives crashes, and what was delivered but
-// not struck out before one is delivered again.
+// A lane's durable queue of deliveries. It survives crashes; what was delivered but not removed
+// before a crash is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
 import { readEntries, syncDirectory, writeEntries } from "./io.ts";
@@ -9,7 +9,6 @@ import { newestState, Slots } from "./slots.ts";
 const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
 const MAXIMUM_LEFT = 8;
-/** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
 export interface Item {
@@ -20,11 +19,10 @@ export interface Item {
 }
 
 interface Sent {
-  /** Items up to this number are delivered. */
   readonly number: number;
 }
 
-/** One owner's outbox of a lane. Calls of `add` and `strike` must not overlap with themselves. */
+/** One owner's outbox of a lane. Calls of the same method must not overlap. */
 export class Outbox {
   readonly #fence: Fence;
   #file: Deno.FsFile;
@@ -43,7 +41,7 @@ export class Outbox {
     this.#sent = new Slots(sentFile, SENT_CAPACITY);
   }
 
-  /** Takes a lane's outbox over, with its committed items. */
+  /** Takes over a lane's outbox, with its committed items. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
     return await fence.guard(() => Outbox.#takeOver(fence, context));
@@ -52,13 +50,13 @@ export class Outbox {
   static async #takeOver(fence: Fence, context: SinkContext): Promise<Outbox> {
     const left = await fence.adopt();
     const waiting = new Map<string, Omit<Item, "number">>();
-    const doubtful = new Map<string, Item[]>();
+    const uncommitted = new Map<string, Item[]>();
     for (const folder of left.toReversed()) {
       const items = await undelivered(folder);
       for (const { position, id, body } of items) {
         if (isCommitted(position, context)) waiting.set(id, { position, id, body });
       }
-      doubtful.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
+      uncommitted.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
     }
     const open = (name: string) =>
       Deno.open(`${fence.directory}/${name}`, { read: true, write: true, create: true });
@@ -75,10 +73,10 @@ export class Outbox {
       await box.#sent.read();
       box.#items = await box.add([...waiting.values()]);
       await syncDirectory(fence.directory);
-      // What was carried over is struck out at its source; what the checkpoint does not know may be
-      // known to a later owner: see `release`.
-      for (const [folder, items] of doubtful) await rewrite(folder, items);
-      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      // Remove what was copied from the old folders. A later owner may find the rest committed: see
+      // `release`.
+      for (const [folder, items] of uncommitted) await rewrite(folder, items);
+      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       return box;
     } catch (error) {
       box.close();
@@ -98,14 +96,14 @@ export class Outbox {
     return items;
   }
 
-  /** Their batch is committed. */
+  /** Releases items for delivery after their batch was committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
-    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.removePrevious());
     this.#confirmed = true;
   }
 
-  async strike(): Promise<void> {
+  async removeOldest(): Promise<void> {
     const item = this.#items.shift();
     if (item === undefined) return;
     await this.#exclusively(async () => {
@@ -124,7 +122,7 @@ export class Outbox {
     await this.#file.syncData();
   }
 
-  /** Rewrites the file with what is left, released or not. */
+  /** Rewrites the file with the undelivered items, released or not. */
   async #shrink(): Promise<void> {
     const { directory } = this.#fence;
     await rewrite(directory, await undelivered(directory));
@@ -140,7 +138,6 @@ export class Outbox {
   }
 }
 
-/** Replaces the outbox of a folder by one with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
     using file = await Deno.open(`${folder}/outbox.new`, {

@@ -1,7 +1,7 @@
 // A small state in a file, updated in place, that survives any crash: two slots are written in
 // turn, each with a sequence number and a checksum, and the newest intact one counts.
 //
-// In place matters: a former owner that wakes up writes to the file that it had open, never to the
+// In place matters: a former owner that resumes writes to the file that it had open, never to the
 // one that replaced it.
 import { crc32 } from "node:zlib";
 import { exists } from "../../base/folders.ts";
@@ -16,13 +16,12 @@ export class Slots<T> {
   readonly #capacity: number;
   #sequence = 0;
 
-  /** @param capacity bytes of a slot: the largest state that fits. */
+  /** @param capacity bytes of a slot, which limit the state */
   constructor(file: Deno.FsFile, capacity: number) {
     this.#file = file;
     this.#capacity = capacity;
   }
 
-  /** The newest whole state, or undefined when there is none. */
   async read(): Promise<T | undefined> {
     let newest: { sequence: number; body: Uint8Array } | undefined;
     for (const slot of [0, 1]) {
@@ -43,7 +42,7 @@ export class Slots<T> {
       : JSON.parse(new TextDecoder().decode(newest.body)) as T;
   }
 
-  /** Replaces the state, after a `read`. Survives a crash of the process; `syncData` for more. */
+  /** Replaces the state, after a `read`. `syncData` the file to survive a machine crash. */
   async write(state: T): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(state));
     if (body.length > this.#capacity - HEADER_BYTES) {
@@ -68,7 +67,7 @@ function checksum(header: Uint8Array, body: Uint8Array): number {
   return crc32(body, crc32(header.subarray(0, 12)));
 }
 
-/** The newest whole state among files of a name in some folders, which are sorted, newest first. */
+/** The newest valid state in the files `name` of some folders, which are sorted, newest first. */
 export async function newestState<T>(
   folders: readonly string[],
   name: string,

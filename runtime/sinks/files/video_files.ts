@@ -1,12 +1,12 @@
-// The video files of one owner of a lane: grown piece by piece, cut back to what is committed,
-// finished. Calls must not overlap.
+// The video files of one owner of a lane: extended, cut back to the committed part, finished. Calls
+// must not overlap.
 import { crc32 } from "node:zlib";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
-import { readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
+import { readAt, statIfExists, syncDirectory, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 
@@ -25,42 +25,39 @@ export class VideoFiles {
     this.#container = container;
   }
 
-  /**
-   * How much of a state is really there: after a crash of the machine the last group may be
-   * damaged, and the file may have been removed.
-   */
+  /** How much of a state is on disk: a machine crash may damage the last group. */
   async verified(progress: Progress): Promise<Progress> {
     const { mark, files } = progress;
     if (mark === undefined) return progress;
     const path = `${this.#directory}/${mark.file}`;
     const { start, crc } = mark.group;
-    const there = await statOrUndefined(path);
-    if (there === undefined || there.size < start.length) return { files };
+    const existing = await statIfExists(path);
+    if (existing === undefined || existing.size < start.length) return { files };
     using file = await Deno.open(path, { read: true });
     const group = await readAt(file, start.length, mark.length - start.length);
     const whole = group.length === mark.length - start.length && crc32(group) === crc;
     return whole ? progress : beforeGroup(progress);
   }
 
-  /** Whether the file of a mark is finished or removed. */
+  /** True if the file of a mark is finished or was removed. */
   async finished(mark: Mark): Promise<boolean> {
     const path = `${this.#directory}/${mark.file}`;
     if (!await exists(path)) return true;
     using file = await Deno.open(path, { read: true });
     const { steps, length, track } = mark;
     const header = this.#container.header(track, { steps, length });
-    const there = await readAt(file, 0, header.length);
-    return there.some((byte, index) => byte !== header[index]);
+    const existing = await readAt(file, 0, header.length);
+    return existing.some((byte, index) => byte !== header[index]);
   }
 
   /**
-   * Continues with the file of a mark.
+   * Continues with the file of a mark, cut back to that mark.
    *
-   * @param copy leave the old file to a former owner that may still write to it.
+   * @param copy leaves the old file to a former owner that may still write to it
    */
   async resume(mark: Mark, copy: boolean): Promise<void> {
     const path = `${this.#directory}/${mark.file}`;
-    // Opened inside the generation alone: an owner that was fenced meanwhile finds nothing there.
+    // Open it inside the generation only, where an owner that was fenced meanwhile finds nothing.
     const own = `${this.#fence.directory}/video`;
     if (copy) await Deno.copyFile(path, own);
     else await Deno.link(path, own);
@@ -77,7 +74,6 @@ export class VideoFiles {
     this.#entries = mark.frames - mark.group.entries.length;
   }
 
-  /** Takes over the indexes of unfinished files. */
   async inherit(left: string): Promise<void> {
     for await (const { name } of Deno.readDir(left)) {
       if (!name.endsWith(INDEX)) continue;
@@ -85,23 +81,23 @@ export class VideoFiles {
     }
   }
 
-  /** Removes files that were begun in a batch which was never committed. */
+  /** Removes files that were started in a batch that was never committed. */
   async remove(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const aside = `${this.#fence.directory}/removed`;
+      const removed = `${this.#fence.directory}/removed`;
       if (!await exists(`${this.#directory}/${name}`)) continue;
-      await Deno.rename(`${this.#directory}/${name}`, aside);
-      await Deno.remove(aside);
+      await Deno.rename(`${this.#directory}/${name}`, removed);
+      await Deno.remove(removed);
     }
   }
 
-  /** Writes what a recorder made; returns files begun, and foreign ones put aside. */
+  /** Writes a recorder's pieces; returns the files started, and foreign ones that were renamed. */
   async apply(
     pieces: readonly Piece[],
     mark: Mark | undefined,
-  ): Promise<{ begun: string[]; aside: string[] }> {
+  ): Promise<{ begun: string[]; renamed: string[] }> {
     const begun: string[] = [];
-    const aside: string[] = [];
+    const renamed: string[] = [];
     let durable = false;
     for (const piece of pieces) {
       if (piece.kind === "append") {
@@ -116,7 +112,7 @@ export class VideoFiles {
       else if (piece.kind === "finish") await this.#finish(piece.mark, []);
       else {
         const other = await this.#begin(piece.file, piece.header);
-        if (other !== undefined) aside.push(other);
+        if (other !== undefined) renamed.push(other);
         begun.push(piece.file);
       }
     }
@@ -129,15 +125,14 @@ export class VideoFiles {
       await this.#video?.syncData();
       await this.#index?.syncData();
     }
-    return { begun, aside };
+    return { begun, renamed };
   }
 
   async finish(mark: Mark): Promise<void> {
     await this.#finish(mark, mark.group.entries);
   }
 
-  /** Removes indexes of files that are done. */
-  async forget(keep: readonly (string | undefined)[]): Promise<void> {
+  async removeIndexes(keep: readonly (string | undefined)[]): Promise<void> {
     for await (const { name } of Deno.readDir(this.#fence.directory)) {
       if (!name.endsWith(INDEX) || keep.includes(name.slice(0, -INDEX.length))) continue;
       await Deno.remove(`${this.#fence.directory}/${name}`);
@@ -156,7 +151,7 @@ export class VideoFiles {
     this.#video = await Deno.open(own, { read: true, write: true, create: true, truncate: true });
     await writeAt(this.#video, 0, header);
     await this.#video.sync();
-    const other = await this.#putAside(name);
+    const other = await this.#renameForeign(name);
     await this.#fence.publish("video.new", `${this.#directory}/${name}`);
     await syncDirectory(this.#directory);
     this.#length = header.length;
@@ -165,8 +160,8 @@ export class VideoFiles {
     return other;
   }
 
-  /** A file of that name from another recording is kept. */
-  async #putAside(name: string): Promise<string | undefined> {
+  /** Keeps an existing file of that name from another recording under a new name. */
+  async #renameForeign(name: string): Promise<string | undefined> {
     if (!await exists(`${this.#directory}/${name}`)) return undefined;
     for (let number = 1;; number++) {
       const old = `${name}.old${number === 1 ? "" : number}`;
@@ -194,7 +189,7 @@ export class VideoFiles {
     bytes.set(known);
     bytes.set(FrameIndex.encode(last), known.length);
     const index = new FrameIndex(bytes);
-    // Without its whole index (its folder was removed) a file stays as it is: it can be played.
+    // Without its complete index (its folder was removed) a file stays unfinished, but playable.
     if (index.length !== mark.frames || !index.isWhole) return;
     const video = this.#video!;
     const { track, length, point } = mark;

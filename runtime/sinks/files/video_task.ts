@@ -14,11 +14,10 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import { explained } from "./failure.ts";
+import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
-/** Options of `video`, all given; `root` is the folder. */
 interface TaskOptions extends Required<H264Options> {
   readonly root: string;
   readonly format: "mp4" | "avi";
@@ -48,7 +47,7 @@ export async function openVideo(
     nameOf: (files, offset) =>
       files === 0 && !rolled ? camera : `${camera}.${String(offset).padStart(12, "0")}`,
   }, lane.progress);
-  return new VideoTask(lane, recorder, encoding, context, action);
+  return new VideoTask({ lane, recorder, encoding, context, action });
 }
 
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
@@ -66,81 +65,75 @@ interface Shot {
   readonly offset: number;
 }
 
+interface Parts {
+  readonly lane: VideoLane;
+  readonly recorder: Recorder;
+  readonly encoding: Encoding;
+  readonly context: SinkContext;
+  readonly action: string;
+}
+
 class VideoTask implements SinkTask {
-  readonly #lane: VideoLane;
-  readonly #recorder: Recorder;
-  readonly #encoding: Encoding;
-  readonly #context: SinkContext;
-  readonly #action: string;
-  /** The recorder is behind the files: it gets the pictures of their last group again. */
+  readonly #parts: Parts;
+  /** True while the recorder is behind the files, and gets their last group again. */
   #rebuilding: boolean;
-  /** What the recorder has made is of a batch that is not flushed yet. */
   #writing = false;
   #firstHeld: number | undefined;
 
-  constructor(
-    lane: VideoLane,
-    recorder: Recorder,
-    encoding: Encoding,
-    context: SinkContext,
-    action: string,
-  ) {
-    this.#lane = lane;
-    this.#recorder = recorder;
-    this.#encoding = encoding;
-    this.#context = context;
-    this.#action = action;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { lane, recorder } = parts;
     this.#rebuilding = lane.progress.mark !== undefined;
     if (this.#rebuilding) recorder.restore(lane.beforeGroup);
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await explained(this.#action, async () => {
+    await withFileErrors(this.#parts.action, async () => {
       const shots = shotsOf(outputs);
-      const { mark } = this.#lane.progress;
+      const { mark } = this.#parts.lane.progress;
       if (this.#rebuilding && mark !== undefined) {
         const { offset: first } = mark.group;
         await this.#record(
           shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
         );
       }
-      // Committed, but not in a file: its owner died in between.
-      const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
+      // Committed, but not in a file, since its owner crashed in between.
+      const missing = shots.filter(({ offset }) => offset >= this.#parts.lane.missingFrom);
       if (missing.length > 0) await this.#add(missing);
     });
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await explained(this.#action, () => this.#add(shotsOf(outputs)));
+    await withFileErrors(this.#parts.action, () => this.#add(shotsOf(outputs)));
   }
 
   async flush(batch: BatchRange): Promise<void> {
     this.#catchUp();
     this.#writing = false;
-    const pieces = this.#recorder.take();
+    const pieces = this.#parts.recorder.take();
     if (pieces.length === 0) return;
-    const { progress } = this.#recorder;
-    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
+    const { progress } = this.#parts.recorder;
+    await withFileErrors(this.#parts.action, () => this.#parts.lane.write(pieces, progress, batch));
   }
 
   restartOffset(): number | undefined {
-    return this.#lane.progress.mark?.group.offset ?? this.#firstHeld;
+    return this.#parts.lane.progress.mark?.group.offset ?? this.#firstHeld;
   }
 
   async committed(batch: BatchRange): Promise<void> {
-    await explained(this.#action, () => this.#lane.confirm(batch));
+    await withFileErrors(this.#parts.action, () => this.#parts.lane.confirm(batch));
   }
 
   async close(): Promise<void> {
     try {
       this.#catchUp();
-      // What is of an unfinished batch comes again.
-      const pieces = this.#writing ? [] : this.#recorder.take();
-      const { progress } = this.#recorder;
-      await explained(this.#action, () => this.#lane.close(pieces, progress));
+      // An unfinished batch will be repeated.
+      const pieces = this.#writing ? [] : this.#parts.recorder.take();
+      const { progress } = this.#parts.recorder;
+      await withFileErrors(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
     } finally {
-      this.#encoding[Symbol.dispose]();
+      this.#parts.encoding[Symbol.dispose]();
     }
   }
 
@@ -150,21 +143,20 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  // All repeated pictures have come. If they made the bytes in the file, the encoder is where it
-  // was; else (the log has lost some, or another version of x264 encodes) a new group of pictures
-  // begins.
+  // Ends the rebuilding. If the repeated pictures gave the same bytes as in the file, the encoder
+  // is where it was; otherwise (the log has lost some, or another version of x264 encodes) a new
+  // group of pictures starts.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;
-    this.#recorder.take();
-    const now = this.#recorder.progress.mark;
-    const then = this.#lane.progress.mark;
+    this.#parts.recorder.take();
+    const now = this.#parts.recorder.progress.mark;
+    const then = this.#parts.lane.progress.mark;
     const same = now?.length === then?.length && now?.group.crc === then?.group.crc &&
       now?.frames === then?.frames;
-    if (!same) this.#recorder.restore(this.#lane.progress);
+    if (!same) this.#parts.recorder.restore(this.#parts.lane.progress);
   }
 
-  /** Encodes pictures; the next one is decoded meanwhile. */
   async #record(shots: readonly Shot[]): Promise<void> {
     let next = this.#prepare(shots[0]);
     try {
@@ -173,13 +165,13 @@ class VideoTask implements SinkTask {
         next = this.#prepare(shots[index + 1]);
         if (picture === undefined) continue;
         try {
-          await this.#recorder.add(picture, timestamp, offset);
+          await this.#parts.recorder.add(picture, timestamp, offset);
         } finally {
           picture.release();
         }
       }
     } finally {
-      // After a failure one may be on its way still.
+      // After a failure a picture may still be in preparation.
       const [left] = await Promise.allSettled([next]);
       if (left.status === "fulfilled") left.value?.release();
     }
@@ -188,10 +180,10 @@ class VideoTask implements SinkTask {
   async #prepare(shot: Shot | undefined): Promise<Prepared | undefined> {
     if (shot === undefined) return undefined;
     try {
-      return await this.#encoding.prepare(shot.image);
+      return await this.#parts.encoding.prepare(shot.image);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
+      this.#parts.context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
       return undefined;
     }
   }
