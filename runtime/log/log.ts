@@ -86,11 +86,12 @@ export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
 /** How a producer appends. */
 export interface ProducerOptions {
-  /** `all` waits for every in-sync replica, `leader` for one, `none` for no answer. Default `all`. */
+  /**
+   * `all` waits for every in-sync replica, and retries never double or reorder records (Kafka's idempotent
+   * producer); `leader` waits for one, `none` for no answer. Default `all`.
+   */
   readonly acks?: "all" | "leader" | "none";
   readonly compression?: Compression;
-  /** Retries never double or reorder records (Kafka's idempotent producer). True by default. */
-  readonly idempotent?: boolean;
 }
 
 /** Appends records. Callers batch: one call is one batch. */
