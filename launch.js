@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3767fc7abada465bd12812d54ab2fda8c0537ddf4f0e13e75968a18c79524c5d
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 8a4e4edfe3254bf54438e5666bdb737b232cdf0dbce731c00174fbd7bc847879
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -501,9 +501,9 @@ var CLibrary = class _CLibrary {
     const path = LIBRARIES.find(isThere);
     return path === void 0 ? void 0 : new _CLibrary(path);
   }
-  /** Sets a variable for the program that is started. */
-  setEnvironment(name, value) {
-    this.#common.setenv(text(name), text(value), 1);
+  /** Sets a variable for the program that is started; with `replace` 0 only where it is not set. */
+  setEnvironment(name, value, replace = 1) {
+    this.#common.setenv(text(name), text(value), replace);
   }
   /** Makes a folder and those above it. */
   makeFolder(path, mode) {
@@ -1503,7 +1503,7 @@ async function launch() {
   }
   if (executors !== void 0) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
-  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
   library.execute(program, args);
 }
 async function installPackages(root) {
