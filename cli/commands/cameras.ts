@@ -46,8 +46,13 @@ export const cameras = command({
     "Keeps a registry of cameras and runs them all; looks at one (probe), finds them (discover).",
   positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
   options: camerasOptions,
-  // Its sources stand in the registry, and may change while it runs.
-  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
+  needs: {
+    positionals: { probe: "source" },
+    native: ["jpeg", "sharp", "ffmpeg"],
+    hidesEnvironment: true,
+    // Cameras that are added while it runs, and devices that answer, may be anywhere.
+    wide: { run: ["read", "net"], discover: ["net"] },
+  },
   check: ({ positionals, options }) => argumentFaults(positionals, options),
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);

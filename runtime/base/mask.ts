@@ -5,7 +5,7 @@
 // {@linkcode learnSecrets} at the start, are replaced wherever they turn up, however they are quoted.
 // In doubt too much is hidden rather than too little.
 
-/** What stands in the place of a secret. */
+/** Replaces secrets. */
 const MASK = "***";
 
 /** Names whose values are secret, wherever `NAME=value` or `"NAME": "value"` is written. */

@@ -116,7 +116,7 @@ export function turnOf(cells: Int32Array): Turn {
 }
 
 /**
- * Writes down whose turn it is, at each turn, until the thread ends.
+ * Records the lane of each turn, until the thread ends.
  *
  * @param onError takes what a timer throws: it must not end the thread.
  */

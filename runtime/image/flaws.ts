@@ -22,7 +22,7 @@ export const FLAWS = {
   "segment": "corrupt",
   /** The file ends before its picture. */
   "cut": "corrupt",
-  /** Codes that are none, that are missing, or that continue where they should end. */
+  /** Codes that are invalid, missing, or continue where they should end. */
   "codes": "corrupt",
   /** The height stands behind the picture (DNL). */
   "height-missing": "corrupt",
