@@ -23,7 +23,6 @@ export const TOPIC: OptionRow = {
 
 export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };
 
-/** `true` or `false`. */
 export const FLAG: OptionRow = {
   accepted: "true or false",
   takes: (value) => typeof value === "boolean",
@@ -41,7 +40,6 @@ export function whole(from: number, to = Number.MAX_SAFE_INTEGER): OptionRow {
   };
 }
 
-/** A finite number above 0. */
 export const ABOVE_ZERO: OptionRow = {
   accepted: "a number above 0",
   takes: (value) => Number.isFinite(value) && Number(value) > 0,

@@ -142,7 +142,6 @@ export function settled<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
-/** Resolves when the signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return settled(new Promise<void>(() => {}), signal).catch(() => {});
 }

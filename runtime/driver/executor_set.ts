@@ -219,7 +219,6 @@ export class ExecutorSet {
     }, SPARE_AFTER_MS);
   }
 
-  /** The executor that runs a lane. */
   of(lane: number): ExecutorLink | undefined {
     return this.#all().find(({ lanes }) => lanes.has(lane));
   }

@@ -23,7 +23,6 @@ export class Excess {
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-  /** Frames that `sample` has looked at. */
   #sampled = 0;
   /** Where reading was; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;

@@ -143,7 +143,6 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   };
 }
 
-/** Topics that the sinks write to. */
 export function outputTopics({ plan }: ExecutionOptions): string[] {
   return plan.sinks.flatMap(({ topics }) => topics ?? []);
 }

@@ -9,7 +9,6 @@ export interface InputAside extends FailedInput {
 }
 
 export interface StepErrors {
-  /** Offsets of the inputs that were put aside. */
   readonly aside?: readonly number[];
   /** Inputs put aside since the last success. */
   readonly inARow?: number;

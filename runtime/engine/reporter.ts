@@ -25,7 +25,6 @@ export interface Measurements {
   readonly sinkWrites: Record<string, number[]>;
   /** Metrics of operators' own. */
   readonly observed?: readonly ReportedMetric[];
-  /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
 

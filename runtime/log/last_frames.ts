@@ -2,7 +2,6 @@
 // how many frames there are is known only by reading them.
 import type { TopicLog } from "./log.ts";
 
-/** Frames to read at a time. */
 const READ_AT_ONCE = 256;
 /** Up to this many offsets are read to count the frames between them. */
 const COUNTED = 64;

@@ -11,7 +11,6 @@ export interface MemberRow {
 
 export interface Claim {
   readonly partition: number;
-  /** Who is to own it. */
   readonly target: string | null;
   /** Who owns it, or has not released it yet. */
   readonly holder: string | null;
