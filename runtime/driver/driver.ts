@@ -1,5 +1,5 @@
-// The driver: owns membership, supervision and what is seen of the streaming queries. It never
-// touches a frame; executors do. Queries come and go while it runs.
+// The driver: owns group membership, supervision and the view of the streaming queries. Only executors touch
+// frames. Queries can be added and removed while it runs.
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
@@ -8,7 +8,7 @@ import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
-import { tellIdle } from "./idle.ts";
+import { notifyIdle } from "./idle.ts";
 import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
@@ -17,42 +17,39 @@ import type { ExecutorPermissions } from "./permissions.ts";
 import { specOf } from "./query_spec.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** What to run, and where. */
 export interface DriverOptions {
   readonly log: TopicLog;
-  /** Whether the manager's `stop` closes the log too. */
+  /** Whether the manager's `stop` also closes the log. */
   readonly ownsLog?: boolean;
-  /** The log's URL with its secrets, for the executors. */
+  /** The log's URL including its secrets, for the executors. */
   readonly logUrl: string;
   readonly checkpointDir?: string;
-  /** Topic of queries that the manager adds without one. */
+  /** Default topic of queries added through the manager. */
   readonly topic?: string;
-  /** The queries that `start` begins. */
+  /** The queries that `start` runs. */
   readonly queries?: readonly QuerySpec[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
-  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  /** Permissions of workers, at most this thread's. Default: the same. */
   readonly executorPermissions?: ExecutorPermissions;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
-  /** A line for people. */
   readonly report: (message: string) => void;
-  /** Every latency sample, seconds, for who needs more than percentiles. */
+  /** Receives every latency sample, in seconds. */
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
-/** What a take-over may need beyond the session timeout, milliseconds. */
+/** Time that a take-over may need beyond the session timeout, milliseconds. */
 const TAKEOVER_MS = 3000;
-/** How often it is asked whether others are at their ends, milliseconds. */
+/** How often to check whether other members have reached their ends, milliseconds. */
 const POLL_MS = 250;
 
-/** Runs queries on the partitions of topics. */
 export class Driver {
   readonly streams: StreamingQueryManager;
   readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
-  /** The topic that each query's outputs go to, where it has one; follows what is added and removed. */
+  /** The output topic of each query that has one; kept current as queries come and go. */
   readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
@@ -61,9 +58,9 @@ export class Driver {
   readonly #stopping = new AbortController();
   readonly #queries = new Map<string, DriverQuery>();
   readonly #assigned = Promise.withResolvers<void>();
-  #telling: Promise<void> | undefined;
+  #notifyingIdle: Promise<void> | undefined;
 
-  /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
+  /** @throws {RangeError} if two queries have the same name: they would share a checkpoint */
   constructor(options: DriverOptions) {
     this.#options = options;
     const { log, logUrl, checkpointDir, report, executors: size } = options;
@@ -75,7 +72,7 @@ export class Driver {
       },
       add: async (...given) => this.add(await specOf(...given, options)),
       replace: async (...given) => this.replace(await specOf(...given, options)),
-      remove: (name) => this.#find(name, "remove") && this.remove(name),
+      remove: (name) => this.#require(name, "remove") && this.remove(name),
     });
     const lag = new LagMeter(log, clock);
     this.metrics = new QueryMetrics(this.streams, lag);
@@ -116,18 +113,18 @@ export class Driver {
   }
 
   /**
-   * Loads the queries that it was given.
+   * Loads the given queries.
    *
-   * @throws when one cannot be loaded.
+   * @throws if one cannot be loaded
    */
   async load(): Promise<void> {
     await Promise.all([...this.#queries.values()].map((query) => this.#load(query)));
   }
 
   /**
-   * Begins the queries that it was given, once each of them is loaded and has its topic.
+   * Starts the given queries once each is loaded and has its topic.
    *
-   * @throws when a query cannot be loaded, or its topic has no partition and none is waited for.
+   * @throws if a query cannot be loaded, or its topic has no partitions and it does not wait for any
    */
   async start(): Promise<void> {
     const queries = [...this.#queries.values()];
@@ -137,28 +134,27 @@ export class Driver {
   }
 
   /**
-   * Begins one more query. Those that run continue untouched: executors load it beside them, and it has a
-   * group of its own.
+   * Adds a query. Running queries are not affected: executors load it beside them, and it has its own group.
    *
-   * @returns its streaming queries, once they have taken their partitions over.
-   * @throws {RangeError} when a query of its name has not ended.
-   * @throws as `start` does; the query is not there then.
+   * @returns its streaming queries, once they have taken over their partitions
+   * @throws {RangeError} if a query of this name still runs
+   * @throws like `start`, in which case the query is not added
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    const before = this.#of(spec.name);
+    const before = this.#handlesOf(spec.name);
     const ended = before.length > 0 && before.every(({ isActive }) => !isActive);
     if (ended) await this.remove(spec.name);
     return await this.#run(this.#admit(spec));
   }
 
   /**
-   * Ends the query of this name and begins it as the definition says now, on the same checkpoint. One
-   * that cannot be loaded changes nothing.
+   * Ends the query of this name and starts its new definition on the same checkpoint. A definition that
+   * cannot be loaded changes nothing.
    *
-   * @throws {RangeError} when there is no query of this name.
+   * @throws {RangeError} if there is no query of this name
    */
   async replace(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    this.#find(spec.name, "replace");
+    this.#require(spec.name, "replace");
     const next = this.#query(spec);
     try {
       await next.load();
@@ -172,14 +168,14 @@ export class Driver {
   }
 
   /**
-   * Finishes and commits the batches of a query that run, ends it and leaves its group.
+   * Commits the running batches of a query, ends it and leaves its group.
    *
-   * @returns the streaming queries that it had.
+   * @returns the query's streaming queries
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     const query = this.#queries.get(name);
     await query?.end("drain");
-    const handles = this.#of(name);
+    const handles = this.#handlesOf(name);
     if (query === undefined || this.#queries.get(name) !== query) return handles;
     this.#queries.delete(name);
     delete this.outputTopics[name];
@@ -193,7 +189,7 @@ export class Driver {
   /**
    * Waits until every query has ended by itself (`available-now`, `once`) or failed for good.
    *
-   * @returns true when none failed.
+   * @returns true if none failed
    */
   async awaitTermination(): Promise<boolean> {
     await this.#assigned.promise;
@@ -218,7 +214,7 @@ export class Driver {
     return false;
   }
 
-  /** Ends all queries: `drain` finishes and commits the batches that run. */
+  /** Ends all queries; `drain` first finishes and commits the running batches. */
   async stop(mode: StopMode = "drain"): Promise<void> {
     this.#stopping.abort(new Error("The driver is stopping"));
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
@@ -226,21 +222,23 @@ export class Driver {
     this.#assigned.resolve();
   }
 
-  /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */
+  /** Whether all queries end by themselves (`available-now`, `once`). Known after the start. */
   get finite(): boolean {
     return [...this.#queries.values()].every(({ loaded }) => loaded?.finite === true);
   }
 
-  #of(name: string): readonly StreamingQuery[] {
+  #handlesOf(name: string): readonly StreamingQuery[] {
     return this.streams.all.filter(({ query }) => query === name);
   }
 
-  #find(name: string, what: string): DriverQuery {
+  #require(name: string, what: string): DriverQuery {
     const query = this.#queries.get(name);
     if (query !== undefined) return query;
     const names = [...this.#queries.keys()].join(", ");
     throw new RangeError(
-      `Cannot ${what} query ${JSON.stringify(name)}: expected ${names || "none, as none runs"}`,
+      `Cannot ${what} query ${JSON.stringify(name)}: expected ${
+        names || "none, since no query runs"
+      }`,
     );
   }
 
@@ -257,15 +255,15 @@ export class Driver {
     });
   }
 
-  /** Gives a query its name here. */
+  /** Registers a query under its name. */
   #admit(spec: QuerySpec, query = this.#query(spec)): DriverQuery {
     const name = JSON.stringify(spec.name);
     if (this.#stopping.signal.aborted) {
-      throw new Error(`Cannot run query ${name}: all have stopped`);
+      throw new Error(`Cannot run query ${name}: the driver is stopping`);
     }
     if (this.#queries.has(spec.name)) {
       throw new RangeError(
-        `Cannot run two queries named ${name}: expected a name of its own for each`,
+        `Cannot run two queries named ${name}: expected different names`,
       );
     }
     this.#queries.set(spec.name, query);
@@ -292,10 +290,10 @@ export class Driver {
   async #begin(queries: readonly DriverQuery[]): Promise<void> {
     this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
-    // Their ids are known then, or why they have none.
-    const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
+    // By then their ids are known, or their failures.
+    const handles = queries.flatMap(({ spec }) => this.#handlesOf(spec.name));
     await Promise.all(handles.map((handle) => handle.settled()));
-    this.#telling ??= tellIdle(this.streams, this.#clock, this.#stopping.signal);
+    this.#notifyingIdle ??= notifyIdle(this.streams, this.#clock, this.#stopping.signal);
   }
 
   async #run(query: DriverQuery): Promise<readonly StreamingQuery[]> {
@@ -303,7 +301,7 @@ export class Driver {
     try {
       await Promise.all([this.#load(query), this.#findPartitions(query)]);
       await this.#begin([query]);
-      return this.#of(name);
+      return this.#handlesOf(name);
     } catch (error) {
       if (this.#queries.get(name) === query) await this.remove(name);
       throw error;

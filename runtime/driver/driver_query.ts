@@ -1,5 +1,4 @@
-// One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
-// go without touching it.
+// One query of a driver on all its local partitions, from loading to its end.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
@@ -13,10 +12,10 @@ import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
 import { waitForPartitions } from "./topic_wait.ts";
 
-/** A module may wait or work as it is loaded, but not without end, milliseconds. */
+/** A module may wait or compute while it loads, but not forever. Milliseconds. */
 const LOAD_MS = 60_000;
 
-/** What queries of a driver have in common. */
+/** What all queries of a driver share. */
 export interface DriverParts {
   readonly log: TopicLog;
   readonly pool: Pick<ExecutorPool, "load" | "unload">;
@@ -33,11 +32,11 @@ export class DriverQuery {
   readonly #ending = new AbortController();
   #loading: Promise<LoadedQuery> | undefined;
   #loaded: LoadedQuery | undefined;
-  /** Partitions of its topic when it began. */
+  /** Number of partitions of its topic when it began. */
   #count: number | undefined;
   #owner: PartitionOwner | undefined;
   #end: Promise<void> | undefined;
-  /** Where each partition ended then, of a query with an end that shares them. */
+  /** End offset of each partition at the start, of a finite query that shares its partitions with a group. */
   #ends: readonly number[] = [];
 
   constructor(spec: QuerySpec, parts: DriverParts) {
@@ -45,23 +44,23 @@ export class DriverQuery {
     this.#parts = parts;
   }
 
-  /** What is known of it; undefined before it is loaded. */
+  /** What is known of the query; undefined before it is loaded. */
   get loaded(): LoadedQuery | undefined {
     return this.#loaded;
   }
 
-  /** Lanes that it may have here; one as long as its topic is not known. */
+  /** The most lanes it may have here; 1 until its topic is known. */
   get lanes(): number {
     return this.#named?.length ?? this.#count ?? 1;
   }
 
-  /** Partitions named by hand; undefined where all are shared with the group. */
+  /** Explicitly named partitions; undefined if all are shared with the group. */
   get #named(): readonly number[] | undefined {
     const { partitions = "all" } = this.spec;
     return partitions === "all" ? undefined : partitions;
   }
 
-  /** @throws what is wrong with it. */
+  /** @throws if the query cannot be loaded */
   async load(): Promise<LoadedQuery> {
     return this.#loaded = await (this.#loading ??= this.#load());
   }
@@ -76,9 +75,9 @@ export class DriverQuery {
   }
 
   /**
-   * Waits for its partitions: those named by hand must exist; for `all` a missing topic is waited for.
+   * Waits for its partitions: named ones must exist; for `all`, waits for a missing topic.
    *
-   * @throws when it is missing and the query has an end.
+   * @throws if the topic is missing and the query is finite
    */
   async find(): Promise<void> {
     const { log, clock, report } = this.#parts;
@@ -101,13 +100,13 @@ export class DriverQuery {
     );
   }
 
-  /** Takes the partitions over; resolves when the first ones are here. */
+  /** Takes over the partitions; resolves once the first ones are assigned. */
   async begin(): Promise<void> {
     const { spec, spec: { topic, group, name } } = this;
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
-    // Two cameras do not end at one offset: where such a query has to get to is not known.
+    // Two cameras do not end at the same offset: there is no known end for such a query.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();
@@ -121,7 +120,7 @@ export class DriverQuery {
       clock,
       report,
       onAssigned: (partition, membership) => {
-        // Another lane reads this partition beside its own.
+        // A lane reads this partition beside its own.
         if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
         lanes.begin(spec, partition, membership, isLater(partition));
       },
@@ -132,7 +131,7 @@ export class DriverQuery {
     await this.#owner.start();
   }
 
-  /** Ends its lanes, leaves its group and forgets it. */
+  /** Ends its lanes, leaves its group and unloads it. */
   end(mode: StopMode): Promise<void> {
     return this.#end ??= this.#endAll(mode);
   }
@@ -145,10 +144,10 @@ export class DriverQuery {
   }
 
   /**
-   * Whether it is behind on a partition that another member of its group has: one that dies leaves
-   * partitions behind, which come to the others when its session times out.
+   * Whether another member of the group is behind on one of its partitions. If that member dies, its
+   * partitions move to the others once its session times out.
    *
-   * @param done whether this runtime has brought it to its end there
+   * @param done whether this runtime has processed a partition to its end
    */
   async othersBehind(done: (query: string, partition: number) => boolean): Promise<boolean> {
     if (this.#ends.length === 0) return false;

@@ -1,4 +1,4 @@
-// The driver's end of an executor: a worker, or the main thread itself.
+// The driver's connection to an executor: a worker or the main thread.
 import { ExecutorHost } from "../executor/host.ts";
 import {
   errorOf,
@@ -15,32 +15,32 @@ import type { WorkerPermissions } from "./permissions.ts";
 import type { Pulse } from "./thread_watch.ts";
 import { within } from "./streaming_query.ts";
 
-/** An executor as the driver sees it. */
 export interface ExecutorLink {
-  /** For people, e.g. `executor-1`. */
+  /** Display name, e.g. `executor-1`. */
   readonly name: string;
-  /** Rejects when the executor cannot run at all. */
+  /** Rejects if the executor cannot run at all. */
   readonly ready: Promise<void>;
-  /** Lanes that run here. */
+  /** Lanes placed here. */
   readonly lanes: Set<number>;
-  /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
+  /**
+   * Loads a query under a plan number, which `start` messages refer to. Rejects if it cannot be loaded here.
+   */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Says what is wanted of which lanes. */
+  /** Sends which lanes are viewed. */
   watch(watched: Watched): void;
-  /** From now on its thread works behind others, also while it is held; see `yieldToOthers`. */
+  /** Lowers the thread's priority for good, even while it is blocked; see `yieldToOthers`. */
   yieldToOthers(idle?: boolean): void;
-  /** What its thread shows; undefined where it is this one. */
+  /** What its thread reports; undefined for this thread. */
   pulse(): Pulse | undefined;
-  /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
+  /** Closes it gracefully, or terminates it if it does not respond within `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Callbacks of a link. */
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has ended, by whatever was done in this turn of its thread, where that is known. */
+  /** The worker has died, in this turn of its thread if known. */
   onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
@@ -57,14 +57,14 @@ class Answers {
   #failure: Error | undefined;
 
   constructor() {
-    this.ready.catch(() => {}); // Who waits for it hears of it.
+    this.ready.catch(() => {}); // Reported to whoever awaits `ready`.
   }
 
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** The answer to the request to load a plan. */
+  /** Registers a load request and returns its answer. */
   loaded(plan: number): Promise<LoadedQuery> {
     const answer = Promise.withResolvers<LoadedQuery>();
     this.#loads.set(plan, answer);
@@ -101,7 +101,7 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
-  // A port of its own: what code of users posts by itself is not taken for the executor's.
+  // A separate port, so that messages posted by user code are not taken for the executor's.
   const { port1: control, port2 } = new MessageChannel();
   const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
@@ -126,7 +126,7 @@ export function startWorker(
     pulse: () => ({
       ...turnOf(cells),
       memory: Atomics.load(cells, SHARED.memory),
-      // A call that does not end is what blocks: many short ones are only a busy thread.
+      // Only a call that does not end blocks; many short calls are just a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     yieldToOthers(idle = false) {
@@ -162,7 +162,7 @@ export function startWorker(
   return link;
 }
 
-/** Starts an executor in this thread. */
+/** Starts an executor in the main thread. */
 export function startInline(
   _name: string,
   config: ExecutorConfig,
@@ -193,7 +193,7 @@ export function startInline(
     watch: (watched) => host.watch(watched),
     yieldToOthers() {},
     pulse: () => undefined,
-    // A function of a sink may never end, and no thread can be ended with it.
+    // A sink's function may never end, and this thread cannot be terminated.
     close: async (graceMs) => void await within(graceMs, () => host.handle({ type: "close" })),
   };
   link.post({ type: "open", config });

@@ -1,4 +1,4 @@
-// The executors of a driver: who runs what, and what happens when one lane holds its thread.
+// The executors of a driver: places lanes, and moves them when one lane blocks its thread.
 import type {
   ExecutorConfig,
   FromExecutor,
@@ -12,61 +12,62 @@ import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
-/** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
+/** At most this many lanes that blocked or crashed an executor get one of their own. */
 const MOST_ALONE = 16;
 
 /**
- * What lanes lost their executor by: another lane holds or ended it (`other`), it died, or it kept too much
- * memory, and each of them may be the reason.
+ * Why lanes lost their executor: another lane blocked or crashed it (`other`), it died, or it used too much
+ * memory. In the last two cases any of its lanes may be the cause.
  */
 export type StrandedBy = "other" | "death" | "memory";
 
-/** What a lane holds its thread by: a call, a large picture, or opening something, such as a model. */
+/** What blocks the thread: a call, a large picture, or opening something such as a model. */
 export type BlockedBy = "call" | "picture" | "opening";
 
-/** How a lane is placed. */
+/** Where to place a lane. */
 export interface Placement {
-  /** It gets an executor of its own, where another can be started. */
+  /** Gets an executor of its own, if another can be started. */
   readonly alone?: boolean;
-  /** That executor works behind all others. */
+  /** That executor runs at low priority. */
   readonly yields?: boolean;
 }
 
-/** What the pool reports to. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
   onPicture(picture: Picture): void;
   /** These lanes lost their executor and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
-  /** A lane holds its thread, or no longer does (undefined). */
+  /** A lane blocks its thread, or no longer does (undefined). */
   onBlocked(lane: number, by: BlockedBy | undefined): void;
-  /** A lane has held its thread so often that it works behind all others from now on. */
+  /** A lane has blocked its thread so often that it now runs at low priority. */
   onYields(lane: number): void;
   /**
-   * A lane has ended its executor, or had to be ended with it; in this turn, where that is known.
+   * A lane crashed its executor or was terminated with it, in this turn if known.
    *
-   * @param cut its thread was held, and may never end.
+   * @param cut its thread was blocked and may never end
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
-  /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
+  /**
+   * Whether a lane may start elsewhere while its thread is blocked: no function of its sink is running there.
+   */
   mayMove(lane: number): boolean;
-  /** Whether a lane has opened all that it needs. */
+  /** Whether a lane has opened everything it needs. */
   runs(lane: number): boolean;
 }
 
-/** How a lane starts; its plan follows from its query. */
+/** How a lane starts, without the plan, which follows from its query. */
 export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
-/** Places lanes on executors, and brings them elsewhere when one is held. */
+/** Places lanes on executors and moves them when one is blocked. */
 export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
-  readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
+  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
+  /** Executors that take no more lanes: one lane blocks the thread, or has blocked one before. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What held executors are held by, where that was reported. */
+  /** What reportedly blocks each blocked executor. */
   readonly #blocked = new Map<ExecutorLink, BlockedBy>();
-  /** Executors that work behind all others, for good. */
+  /** Executors that run at low priority for good. */
   readonly #yielding = new Set<ExecutorLink>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -80,25 +81,25 @@ export class ExecutorPool {
   }
 
   /**
-   * Loads a query, here and in all executors to come.
+   * Loads a query here and in all future executors.
    *
-   * @throws what is wrong with it.
+   * @throws if it cannot be loaded
    */
   load(spec: QuerySpec): Promise<LoadedQuery> {
-    return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
+    return this.#set.load(spec, (link) => !this.#threads.isHeld(link));
   }
 
-  /** Forgets a query that no lane runs any more. */
+  /** Unloads a query without lanes. */
   unload(spec: QuerySpec): void {
     this.#set.unload(spec);
   }
 
-  /** Starts executors for the lanes of all queries, ahead of them: they load at the same time. */
+  /** Starts executors for the lanes of all queries in advance, so that they load in parallel. */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     this.#set.prepare(lanesOf);
   }
 
-  /** Starts a lane on the executor with the fewest. */
+  /** Starts a lane on the executor with the fewest lanes. */
   start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
     const set = this.#set;
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
@@ -111,7 +112,7 @@ export class ExecutorPool {
     const more = own || set.hasRoom(usable.length, spec);
     if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
-      // Not from within the call: who starts a lane must have noted it first.
+      // Deferred: the caller must register the lane first.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
       queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
       return;
@@ -124,30 +125,29 @@ export class ExecutorPool {
     set.spareSoon();
   }
 
-  /** Passes a message on to the executor that runs the lane. */
+  /** Forwards a message to the executor of the lane. */
   post(message: ToExecutor & { lane: number }): void {
     this.#set.of(message.lane)?.post(message);
   }
 
-  /** Forgets a lane that has ended, or that is given up. */
+  /** Forgets a lane that has ended or was abandoned. */
   ended(lane: number): void {
     const link = this.#set.of(lane);
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
-    // What held the thread is gone with its lane; a thread that is held even so, or slow, cannot be used.
-    if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
+    // The lane that blocked the thread is gone. A thread that is still blocked, or slowed down, is unusable.
+    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
-    this.#watch.forget(link);
+    this.#threads.forget(link);
   }
 
-  /** Whether the lane's executor answers. */
+  /** Whether the lane's executor responds. */
   responsive(lane: number): boolean {
     const link = this.#set.of(lane);
-    return link !== undefined && !this.#watch.isHeld(link);
+    return link !== undefined && !this.#threads.isHeld(link);
   }
 
-  /** Says what is wanted of which lanes. */
   watch(watched: Watched): void {
     this.#set.watch(watched);
   }
@@ -157,16 +157,16 @@ export class ExecutorPool {
     await this.#set.close();
   }
 
-  /** Ends an executor that nothing runs on any more. */
+  /** Closes an executor without lanes. */
   #dismiss(link: ExecutorLink, graceMs?: number): void {
-    this.#watch.forget(link);
+    this.#threads.forget(link);
     this.#closedToOthers.delete(link);
     this.#blocked.delete(link);
     this.#yielding.delete(link);
     this.#set.dismiss(link, graceMs);
   }
 
-  /** Ends an executor at once; its lanes start elsewhere. */
+  /** Terminates an executor at once and moves its lanes. */
   #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
     const guilty = turn !== undefined && link.lanes.delete(turn.lane);
     const others = [...link.lanes];
@@ -178,27 +178,26 @@ export class ExecutorPool {
     if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
   }
 
-  /** From now on the executor works behind all others. */
   #yield(link: ExecutorLink): void {
     if (this.#yielding.has(link)) return;
     this.#yielding.add(link);
     link.yieldToOthers();
   }
 
-  /** Finds threads that do not turn, and brings the innocent lanes to others. */
+  /** Finds blocked threads and moves the other lanes away. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
-    for (const [link, finding] of this.#watch.look(this.#set.workers(), performance.now(), rss)) {
+    for (const [link, finding] of this.#threads.look(this.#set.workers(), performance.now(), rss)) {
       switch (finding.kind) {
         case "held":
-          this.#held(link, finding.turn, finding.often);
+          this.#isolate(link, finding.turn, finding.often);
           break;
         case "long":
-          if (finding.turn.input === undefined) this.#held(link, finding.turn, false, true);
-          else this.#holdsMuch(link, finding.turn.lane);
+          if (finding.turn.input === undefined) this.#isolate(link, finding.turn, false, true);
+          else this.#lowerPriority(link, finding.turn.lane);
           break;
         case "turns":
-          this.#turns(link, finding.turn.lane);
+          this.#resumed(link, finding.turn.lane);
           break;
         case "cut":
           // Deno ends a thread when its turn ends: it takes no processor from others until then.
@@ -212,19 +211,19 @@ export class ExecutorPool {
   }
 
   /**
-   * A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. Where it opens
-   * something, lanes that do so too stay: elsewhere they would open the same again.
+   * A lane blocks the thread: the others move, and it keeps this executor alone. While it opens something,
+   * lanes that are opening too stay: elsewhere they would open the same again.
    *
-   * @param long it has held the thread for so long that they go, too.
+   * @param long blocked for so long that even those move
    */
-  #held(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
+  #isolate(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
     const { lane: culprit, own, input } = turn;
     const by = own ? "picture" : input === undefined ? "opening" : "call";
     const others = [...link.lanes].filter((lane) => lane !== culprit);
     const innocent = others.filter((lane) =>
       this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
     );
-    // These end by themselves, and trouble only those that could be elsewhere.
+    // These blocks end by themselves, and only matter to lanes that can move.
     if (by !== "call" && innocent.length === 0) return;
     if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
     this.#blocked.set(link, by);
@@ -235,32 +234,35 @@ export class ExecutorPool {
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
-      // Heard when the thread turns again; by then the lane is fenced.
+      // Read once the thread runs again; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
     if (innocent.length > 0) {
       this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
     }
-    if (often) this.#holdsMuch(link, culprit);
+    if (often) this.#lowerPriority(link, culprit);
   }
 
-  /** The thread of an executor turns again; one whose lane has opened something is as good as before. */
-  #turns(link: ExecutorLink, lane: number): void {
+  /** The thread of an executor runs again; after opening something it is as good as before. */
+  #resumed(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
     if (by === "opening") this.#closedToOthers.delete(link);
     if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
-  /** A lane holds its thread often, or for long: it works behind all others. */
-  #holdsMuch(link: ExecutorLink, lane: number): void {
+  /** A lane blocks its thread often or for long: lower its priority. */
+  #lowerPriority(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);
   }
 
-  /** The executor ends before it takes the process with it. Of several lanes each gets one of its own. */
+  /**
+   * Ends the executor before it exhausts the process's memory. If it has several lanes, each gets its own
+   * executor.
+   */
   #grown(link: ExecutorLink, why: string): void {
     const lanes = [...link.lanes];
     if (lanes.length === 1) return this.#end(link, why, { lane: lanes[0]!, own: false });

@@ -1,4 +1,4 @@
-// The executors of a driver: started as they are needed, each with the queries loaded that it may run.
+// The executors of a driver: started on demand, each with the queries loaded that it is permitted to run.
 import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
@@ -12,36 +12,36 @@ import { enoughHandles } from "./handles.ts";
 import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
-/** A spare is loaded when the first lanes are well under way: its start would take their processor. */
-const SPARE_AFTER_MS = 2000;
-/** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
+/** Start a spare only when the first lanes are well under way, so that it does not compete with them. */
+const SPARE_DELAY_MS = 2000;
+/**
+ * Up to this many lanes get an executor each, whatever the number of cores, so that none can block another.
+ */
 const FEW_LANES = 4;
 
-/** Default number of workers: one for each core, or one for each lane where there are few. */
+/** Default number of workers: one per core, or one per lane if there are few lanes. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
-/** How executors start. */
 export interface SetOptions {
-  /** Number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
+  /** Number of workers; 0 runs everything in this thread; undefined adapts to the lanes. */
   readonly size?: number | undefined;
-  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  /** Permissions of workers, at most this thread's. Default: the same. */
   readonly permissions?: ExecutorPermissions | undefined;
-  /** Starts a worker. */
   readonly startLink?: StartLink;
 }
 
-/** Executors that may do the same, each with the same queries loaded. */
+/** Executors with the same permissions and the same queries loaded. */
 class Group {
-  /** Undefined: what this thread may. */
+  /** Undefined: this thread's permissions. */
   readonly permissions: WorkerPermissions | undefined;
-  /** Numbers of the queries' plans. */
+  /** Plan number of each query. */
   readonly plans = new Map<QuerySpec, number>();
   readonly workers = new Set<ExecutorLink>();
-  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
+  /** Loaded and idle, so that lanes of a blocked executor need not wait for a start. */
   spare: ExecutorLink | undefined;
-  /** Lanes that its queries may have. */
+  /** The most lanes its queries may have. */
   lanes = 0;
 
   constructor(permissions?: WorkerPermissions) {
@@ -55,26 +55,30 @@ class Group {
 
 const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
-/** Starts executors, loads queries in them, and ends them. */
+/** Starts executors, loads queries in them, and closes them. */
 export class ExecutorSet {
   readonly #config: ExecutorConfig;
   readonly #events: LinkEvents;
   readonly #startLink: StartLink;
   readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
-  /** Workers at most, but for one of each group; more are started only as more lanes come. */
+  /** Maximum number of workers, except that each group has at least one; grows with the lanes. */
   #size: number;
-  /** Of this thread: runs definitions that are values, since functions do not cross to workers. */
+  /**
+   * The executor in this thread: runs definitions given as values, since functions cannot cross to workers.
+   */
   #inline: ExecutorLink | undefined;
   readonly #inThisThread = new Group();
-  /** Of queries that need nothing beside what every executor gets: there others are asked what they need. */
+  /**
+   * For queries that need no extra permissions; other queries are loaded here first to learn what they need.
+   */
   readonly #plain: Group;
   readonly #groups = new Map<string, Group>();
   #planNumber = 0;
-  /** Queries that are being asked what they need. */
+  /** Number of queries being loaded to learn what they need. */
   #asked = 0;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Ends under way. */
+  /** Executors that are closing. */
   readonly #leaving = new Set<Promise<void>>();
   #started = 0;
   #watched: Watched = new Map();
@@ -91,29 +95,29 @@ export class ExecutorSet {
     this.#plain = this.#groupFor(NOTHING);
   }
 
-  /** Workers that lanes may be placed on: all, or those that may run a query. */
+  /** Workers that lanes may be placed on: all, or those permitted to run a query. */
   workers(spec?: QuerySpec): ExecutorLink[] {
     const groups = spec === undefined ? [...this.#groups.values()] : [this.#groupOf(spec)];
     return groups.flatMap(({ workers }) => [...workers]);
   }
 
-  /** Whether another worker may be started for a query although nothing is wrong with those that are `usable`. */
+  /** Whether a query may get another worker in addition to its `usable` ones. */
   hasRoom(usable: number, spec: QuerySpec): boolean {
     return usable < this.#most(this.#groupOf(spec));
   }
 
-  /** Number of a query's plan; 0 where it was never loaded. */
+  /** Plan number of a query; 0 if it was never loaded. */
   planOf(spec: QuerySpec): number {
     return this.#groupOf(spec).plans.get(spec) ?? 0;
   }
 
   /**
-   * Loads a query, here and in all executors to come that may run it.
+   * Loads a query here and in all future executors that may run it.
    *
-   * @param turns whether an executor's thread turns.
-   * @throws what is wrong with it.
+   * @param responds whether an executor's thread responds
+   * @throws if it cannot be loaded
    */
-  async load(spec: QuerySpec, turns: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
+  async load(spec: QuerySpec, responds: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
     const plan = ++this.#planNumber;
     if (this.inThisThread(spec)) {
       const link = this.main();
@@ -122,22 +126,22 @@ export class ExecutorSet {
     }
     if (this.#permissions === undefined || spec.needs !== undefined) {
       const expected = this.#groupFor(spec.needs ?? NOTHING);
-      const loaded = await this.#loadIn(expected, plan, spec, turns);
+      const loaded = await this.#loadIn(expected, plan, spec, responds);
       if (this.#groupFor(loaded.access) === expected) return loaded;
-      this.unload(spec); // Its module is not the one that the needs were of.
+      this.unload(spec); // Its module has changed since its needs were determined.
     }
-    const link = this.#plain.links.find(turns) ?? this.#add(this.#plain);
+    const link = this.#plain.links.find(responds) ?? this.#add(this.#plain);
     this.#asked++;
     try {
       const asked = await link.load(plan, spec);
       const group = this.#groupFor(asked.access);
       if (group === this.#plain) {
         group.plans.set(spec, plan);
-        for (const one of group.links) if (one !== link && turns(one)) void one.load(plan, spec);
+        for (const one of group.links) if (one !== link && responds(one)) void one.load(plan, spec);
         return asked;
       }
       link.post({ type: "unload", plan });
-      void this.#loadIn(group, plan, spec, turns);
+      void this.#loadIn(group, plan, spec, responds);
       return asked;
     } finally {
       this.#asked--;
@@ -145,22 +149,22 @@ export class ExecutorSet {
     }
   }
 
-  /** Has the executors of a group load a query, at least one; answers when the first has. */
+  /** Loads a query in all executors of a group, at least one; resolves when the first has it. */
   async #loadIn(
     group: Group,
     plan: number,
     spec: QuerySpec,
-    turns: (link: ExecutorLink) => boolean,
+    responds: (link: ExecutorLink) => boolean,
   ): Promise<LoadedQuery> {
-    const links = group.links.filter(turns);
+    const links = group.links.filter(responds);
     if (links.length === 0) links.push(this.#add(group));
     group.plans.set(spec, plan);
-    // All load it at the same time. What is wrong with it each of them would say.
+    // All load it in parallel; any of them would report its faults.
     const [first] = links.map((link) => link.load(plan, spec));
     return await first!;
   }
 
-  /** Forgets a query that no lane runs any more. */
+  /** Unloads a query without lanes. */
   unload(spec: QuerySpec): void {
     const group = this.#groupOf(spec);
     const plan = group.plans.get(spec);
@@ -172,8 +176,8 @@ export class ExecutorSet {
   }
 
   /**
-   * Starts executors for the lanes of all queries, ahead of them: they load at the same time. Those of a query
-   * wait for its plan only where that says what they may do.
+   * Starts executors for the lanes of all queries in advance, so that they load in parallel. A query waits
+   * for its plan only if that determines its permissions.
    */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     const groups = [...this.#groups.values()];
@@ -197,12 +201,12 @@ export class ExecutorSet {
     return this.#fixedSize && this.#size === 0 || typeof module !== "string";
   }
 
-  /** The executor of this thread. */
+  /** The executor in this thread. */
   main(): ExecutorLink {
     return this.#inline ??= this.#begin(startInline, this.#inThisThread);
   }
 
-  /** The spare, or a new worker, for a query; undefined when none can be started now. */
+  /** The spare or a new worker for a query; undefined if none can be started now. */
   take(spec: QuerySpec): ExecutorLink | undefined {
     const group = this.#groupOf(spec);
     if (group.spare === undefined && !enoughHandles()) return undefined;
@@ -212,7 +216,7 @@ export class ExecutorSet {
     return link;
   }
 
-  /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
+  /** Schedules a spare if lanes share an executor: if one blocks it, the others must move. */
   spareSoon(): void {
     const without = () =>
       [...this.#groups.values()].filter(({ workers, spare }) =>
@@ -223,21 +227,19 @@ export class ExecutorSet {
       this.#spareTimer = undefined;
       if (!enoughHandles()) return this.spareSoon();
       for (const group of without()) group.spare = this.#begin(this.#startLink, group);
-    }, SPARE_AFTER_MS);
+    }, SPARE_DELAY_MS);
   }
 
-  /** The executor that runs a lane. */
   of(lane: number): ExecutorLink | undefined {
     return this.#all().find(({ lanes }) => lanes.has(lane));
   }
 
-  /** Says what is wanted of which lanes. */
   watch(watched: Watched): void {
     this.#watched = watched;
     for (const link of this.#all()) link.watch(watched);
   }
 
-  /** Ends an executor that nothing runs on any more. */
+  /** Closes an executor without lanes. */
   dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
     for (const group of this.#groups.values()) {
       group.workers.delete(link);
@@ -267,7 +269,7 @@ export class ExecutorSet {
     return [...this.#groups.values()].find(({ plans }) => plans.has(spec)) ?? this.#plain;
   }
 
-  /** The executors that may do what plans with these needs need, and no more. */
+  /** The group of executors with exactly the permissions that these needs require. */
   #groupFor(needs: Needs): Group {
     const permissions = this.#permissions && permissionsFor(this.#permissions, needs);
     const key = JSON.stringify(permissions) ?? "";
@@ -276,13 +278,13 @@ export class ExecutorSet {
     return group;
   }
 
-  /** Workers that a group has at most, all at work: its part of all, by lanes. */
+  /** Maximum number of workers in a group: its share of all, by lanes. */
   #most({ lanes }: Group): number {
     const all = [...this.#groups.values()].reduce((sum, group) => sum + group.lanes, 0);
     return Math.max(1, all === 0 ? this.#size : Math.round(this.#size * lanes / all));
   }
 
-  /** Ends the executors of a group that has no query any more. */
+  /** Closes the executors of a group without queries. */
   #endUnused(group: Group): void {
     if (this.#permissions === undefined || group.plans.size > 0) return;
     if (group === this.#plain && this.#asked > 0) return;
@@ -297,7 +299,7 @@ export class ExecutorSet {
     return link;
   }
 
-  /** Starts an executor, which loads the queries of its group. */
+  /** Starts an executor and loads the group's queries in it. */
   #begin(startLink: StartLink, group: Group): ExecutorLink {
     const { onMessage, onPicture, onDeath } = this.#events;
     const died: LinkEvents["onDeath"] = (link, error, turn) => {
@@ -310,7 +312,7 @@ export class ExecutorSet {
     const name = `executor-${++this.#started}`;
     const link = startLink(name, this.#config, events, group.permissions);
     link.watch(this.#watched);
-    // A lane that is started there nevertheless reports what is wrong.
+    // A lane started there anyway reports the fault.
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;

@@ -1,26 +1,26 @@
-// How often the runs of a lane have failed on the same input of an operator: after some tries it is put
-// aside. Operators that keep something between inputs are tried in this way, by a restart each.
+// Counts how often a lane's runs have failed on the same input of an operator; after some tries the input is
+// dead-lettered. Stateful operators are retried this way, by one restart per try.
 import type { InputAside } from "../engine/put_aside.ts";
 import type { PlainError } from "../executor/protocol.ts";
 
-/** Inputs remembered; older ones are in the checkpoint. */
+/** Inputs remembered; the checkpoint has the older ones. */
 const MOST = 100;
 
-/** The failed inputs of one lane. */
 export class FailedInputs {
   #key = "";
   #tries = 0;
   #aside: readonly InputAside[] = [];
 
-  /** Inputs that the next run is not to give their operator. */
+  /** Inputs that the next run must skip. */
   get aside(): readonly InputAside[] {
     return this.#aside;
   }
 
   /**
-   * Takes the error of a run.
+   * Records the error of a run.
    *
-   * @returns how often this input has failed, and whether it was put aside; undefined when no input has.
+   * @returns how often this input has failed, and whether it is now dead-lettered; undefined if the error has
+   * no input
    */
   note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
     if (failed === undefined) return undefined;
@@ -28,7 +28,7 @@ export class FailedInputs {
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
-    // What is put aside and still fails is left to the restarts.
+    // An input that is dead-lettered and still fails is left to the restarts.
     const known = this.#aside.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );

@@ -1,4 +1,4 @@
-// What the viewer sees of a driver's queries.
+// The viewer's access to a driver's queries.
 import type { Clock } from "../base/clock.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
@@ -18,7 +18,7 @@ export class DriverFeed implements LaneFeed {
   /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Takes what is looked at now. */
+  /** Receives the lanes that are viewed now. */
   readonly demand: (lanes: Watched) => void;
 
   constructor(
@@ -61,11 +61,11 @@ export class DriverFeed implements LaneFeed {
     return { progress: query?.recentProgress ?? [], plan: query?.explain() ?? "" };
   }
 
-  /** A picture came from an executor. */
+  /** Receives a picture from an executor. */
   show({ run, ...shown }: Picture): void {
     const { offset, timestamp, contentType, headers, result, bytes, video } = shown;
     const lane = laneId(shown);
-    // A run that was given up may still send one.
+    // An abandoned run may still send one.
     if (run < (this.#runs.get(lane) ?? 0)) return;
     this.#runs.set(lane, run);
     const before = this.#pictures.get(lane);
@@ -75,7 +75,7 @@ export class DriverFeed implements LaneFeed {
       offset,
       timestamp,
       contentType: bytes.length > 0 ? contentType : before?.contentType ?? contentType,
-      // A finding without a picture of its own is shown on the picture before it.
+      // A result without a picture of its own is shown on the previous picture.
       bytes: bytes.length > 0 ? bytes : before?.bytes ?? bytes,
       headers,
       ...(result !== undefined ? { result } : {}),
@@ -87,7 +87,7 @@ export class DriverFeed implements LaneFeed {
     for (const listener of this.#listeners) listener(picture);
   }
 
-  /** A lane is not here any more. */
+  /** Forgets a removed lane. */
   forget(query: StreamingQuery): void {
     this.#pictures.delete(laneId(query));
     this.#runs.delete(laneId(query));
@@ -133,7 +133,7 @@ export class DriverFeed implements LaneFeed {
   }
 }
 
-/** As the newest frame says, or else the newest picture's headers. */
+/** From the newest frame, or else from the newest picture's headers. */
 function identityOf(
   { lastProgress, partition }: StreamingQuery,
   headers: Headers,
@@ -147,7 +147,7 @@ function identityOf(
   };
 }
 
-/** Of a lane that is not looked at few pictures come: its commits show the frames between them. */
+/** Lanes without viewers send few pictures; their commits count the frames in between. */
 function lastFrame(
   picture: { readonly timestamp: number; readonly arrival: number } | undefined,
   newest: string | undefined,

@@ -1,14 +1,14 @@
-// Which partitions were created after a query had begun. They are read from their start, as Spark
-// does: what a camera published before it was noticed is not skipped.
+// Finds partitions created after a query first started. As in Spark, they are read from their start, so that
+// frames published before discovery are not skipped.
 import { retry } from "../base/wait.ts";
 import type { QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 
 /**
- * Looks before the query begins, and so before it has left a checkpoint.
+ * Call before the query starts, and so before it writes a checkpoint.
  *
- * @param count partitions that its topic has
- * @returns whether a partition was created after the query had begun, here or in an earlier run.
+ * @param count number of partitions of its topic
+ * @returns whether a partition was created after the query first started, in this or an earlier run
  */
 export async function foundLater(
   log: Pick<TopicLog, "checkpoints">,
@@ -16,7 +16,7 @@ export async function foundLater(
   count: number,
   signal: AbortSignal,
 ): Promise<(partition: number) => boolean> {
-  // Partitions that are named begin where the query says.
+  // Named partitions start where the query says.
   if (partitions !== "all") return () => false;
   const all = await retry(() => log.checkpoints({ group, query, topic }), { signal });
   const begun = all.some(({ committed }) => committed !== undefined);

@@ -1,10 +1,10 @@
-// Whether the process may open more files. Deno ends the whole process when a worker is started and there is no handle
-// left for its event loop: none may be started then.
+// Whether the process may open more files. Deno crashes the whole process if a worker starts and no file
+// handle is left for its event loop.
 
-/** More than a worker opens before it can say what is wrong: its event loop, its modules, its logs. */
+/** More than a worker opens before it can report an error: its event loop, its modules, its logs. */
 const WORKER_HANDLES = 48;
 
-/** Whether there are handles for another worker. */
+/** Whether enough handles are left for another worker. */
 export function enoughHandles(count = WORKER_HANDLES): boolean {
   const files: Deno.FsFile[] = [];
   try {

@@ -1,4 +1,4 @@
-// How far a query is behind the log, also while it is down and reports nothing.
+// How far a query is behind the log, even while it is down and reports nothing.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { lagOf } from "../definition/progress.ts";
@@ -6,9 +6,9 @@ import { framesBetween } from "../log/last_frames.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** A report older than this says nothing about now, milliseconds. */
+/** Reports older than this are stale, milliseconds. */
 export const STALE_MS = 3_000;
-/** The log is asked at most this often, and for at most this long, milliseconds. */
+/** Minimum interval between requests to the log, and the longest wait for its answer, milliseconds. */
 const MEASURE_MS = 1_000;
 const ANSWER_MS = 2_000;
 
@@ -20,11 +20,14 @@ interface Behind {
   readonly frames: number;
 }
 
-/** Measures lag: reported while a query works, from the log's end and its next offset while it does not. */
+/**
+ * Measures lag: reported by a running query; otherwise computed from the log's end and the query's next
+ * offset.
+ */
 export class LagMeter {
   readonly #log: Pick<TopicLog, "offsets" | "reader">;
   readonly #clock: Clock;
-  /** Frames behind each query that did not report when the log was last asked. */
+  /** Lag of each query that was not reporting when the log was last asked. */
   readonly #behind = new Map<StreamingQuery, Behind>();
   #measuring: Promise<void> | undefined;
   #measuredAt = -Infinity;
@@ -34,7 +37,7 @@ export class LagMeter {
     this.#clock = clock;
   }
 
-  /** Frames in the log that the query has not read; as of the last `measure` where it reports nothing. */
+  /** Frames in the log that the query has not read; as of the last `measure` if it does not report. */
   of(query: StreamingQuery): number {
     const source = query.lastProgress?.sources[0];
     const { topic, partition } = query;
@@ -46,7 +49,7 @@ export class LagMeter {
     return from === behind.from ? behind.frames : Math.max(0, behind.to - from);
   }
 
-  /** Asks the log about the queries that do not report. A log that is away changes nothing. */
+  /** Asks the log about queries that do not report. If the log is unreachable, nothing changes. */
   measure(queries: readonly StreamingQuery[]): Promise<void> {
     if (this.#clock.monotonic() - this.#measuredAt < MEASURE_MS) {
       return this.#measuring ?? Promise.resolve();
@@ -65,7 +68,7 @@ export class LagMeter {
         const ask = (signal: AbortSignal) => this.#ask(query, signal);
         await withDeadline("Measuring lag", ANSWER_MS, ask, { clock });
       } catch {
-        // The lag stays what it was; readiness and the lanes say that the log is away.
+        // Keep the old lag; readiness and the lanes report that the log is unreachable.
       }
     }));
   }
@@ -86,7 +89,7 @@ export class LagMeter {
   }
 }
 
-/** Where a query continues: before it knows, all that the log holds may be to be read. */
+/** Where a query continues; until that is known, assume everything in the log is unread. */
 function startOf({ position }: StreamingQuery, earliest: number): number {
   return Math.max(position ?? earliest, earliest);
 }

@@ -1,12 +1,12 @@
-// One query on one partition, while it is here.
+// One query on one partition, while it is assigned here.
 import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership } from "../log/log.ts";
 import { LaneFailures } from "./lane_failures.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** A run of a query on a partition; its next run is another one, with the same handle. */
+/** A run of a query on a partition. The next run is a new lane with the same handle. */
 export interface Lane {
-  /** Another one for each start: what an earlier run still sends is not taken for this one's. */
+  /** Unique for each start, so that messages of an earlier run are not taken for this one's. */
   readonly number: number;
   readonly handle: StreamingQuery;
   readonly spec: QuerySpec;
@@ -15,20 +15,19 @@ export interface Lane {
   membership: Membership | undefined;
   /** The partition was created while the query ran. */
   readonly foundLater: boolean;
-  /** Kept from run to run: see `SHOWN`. */
+  /** Kept across runs: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   readonly failures: LaneFailures;
   stopping: boolean;
-  /** By the monotonic clock, milliseconds. */
+  /** Monotonic milliseconds. */
   startedAt: number;
-  /** No run has begun, or listeners have heard of its end. */
-  told: boolean;
-  /** It ended or held an executor: it has one of its own, which works behind all others if it did so often. */
+  /** No run has begun, or listeners were notified of its end. */
+  notified: boolean;
+  /** It crashed or blocked an executor, so it gets its own; at low priority if it did so often (`yields`). */
   alone: boolean;
   yields: boolean;
 }
 
-/** A lane that has not run yet. */
 export function newLane(
   lane: Pick<
     Lane,
@@ -41,21 +40,23 @@ export function newLane(
     failures: new LaneFailures(),
     stopping: false,
     startedAt: 0,
-    told: true,
+    notified: true,
     alone: false,
     yields: false,
   };
 }
 
-/** No run has this number. */
+/** Not the number of any run. */
 export const NO_RUN = 0;
 
-/** Sets which run of a lane may commit, for threads that are held too: they need not hear a message. */
+/**
+ * Sets which run of a lane may commit. Shared memory also reaches blocked threads, which read no messages.
+ */
 export function letCommit({ shown }: Lane, run: number): void {
   Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }
 
-/** Whether a function of a sink of this lane is at work, which must not run twice at once. */
+/** Whether a function of this lane's sink is running, which must not run twice at once. */
 export function inFunction({ shown }: Lane): boolean {
   return Atomics.load(new BigInt64Array(shown), SHOWN.sink) !== 0n;
 }
@@ -65,7 +66,7 @@ export function titleOf({ spec, handle }: Lane): string {
   return `${spec.name} ${handle.name}`;
 }
 
-/** The query and its partition, whatever the run. */
+/** Identifies the query and its partition across runs. */
 export function keyOf({ spec, partition }: Lane): string {
   return `${spec.name}-${partition}`;
 }

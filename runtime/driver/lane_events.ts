@@ -1,11 +1,10 @@
-// What listeners hear of lanes.
+// Events of lanes for listeners.
 import type { Clock } from "../base/clock.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import type { Lane } from "./lane.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import { queryError, type QueryErrorEvent } from "./query_error.ts";
 
-/** Tells the listeners of a driver. */
 export class LaneEvents {
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
@@ -17,23 +16,23 @@ export class LaneEvents {
 
   started({ handle: { id, runId, name } }: Lane): void {
     const timestamp = new Date(this.#clock.now()).toISOString();
-    this.#streams.tell("onQueryStarted", { id, runId, name, timestamp });
+    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp });
   }
 
-  /** A run ended; listeners hear of each once, with its error where it failed. */
+  /** A run ended. Notifies once per run, with the error if it failed. */
   ended(lane: Lane, error?: PlainError): void {
-    if (lane.told) return;
-    lane.told = true;
+    if (lane.notified) return;
+    lane.notified = true;
     const { id, runId, exception } = lane.handle;
-    this.#streams.tell("onQueryTerminated", {
+    this.#streams.notify("onQueryTerminated", {
       id,
       runId,
       ...(error !== undefined && exception !== undefined ? { exception: exception.message } : {}),
     });
   }
 
-  /** A run failed, or an input was put aside. */
+  /** A run failed, or an input was dead-lettered. */
   failed({ handle }: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
-    this.#streams.tell("onQueryError", queryError(handle, error, action, this.#clock.now()));
+    this.#streams.notify("onQueryError", queryError(handle, error, action, this.#clock.now()));
   }
 }

@@ -1,4 +1,4 @@
-// The failures of one lane: what is tried again, after how long, and when it is enough.
+// The failures of one lane: what is retried, after what delay, and when to give up.
 import {
   OperatorError,
   type OperatorErrorPolicy,
@@ -10,17 +10,17 @@ import type { Turn } from "../executor/pulse.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
 
-/** Threads that a lane may hold until they are cut. */
+/** Threads of a lane that may be terminated before it fails for good. */
 const MOST_CUT = 3;
 
-/** A lane has ended its executor, or had to be ended with it. */
+/** A lane crashed its executor or was terminated with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
-  // It comes from no line of code that could be mended.
+  // No line of code is to blame.
   override readonly stack = "";
 }
 
-/** The error of a lane that ended its executor: that of an operator, where it is known what it was given. */
+/** The error of a lane that ended its executor: an operator's error, if its input is known. */
 export function executorError(
   place: OperatorPlace,
   query: LoadedQuery | undefined,
@@ -35,7 +35,7 @@ export function executorError(
   return plainError(
     new OperatorError({ operator, offset }, place, cause, {
       final: policy.kind === "stop",
-      // Each try that is cut costs a thread.
+      // Each terminated try costs a thread.
       ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
     }),
   );
@@ -43,62 +43,62 @@ export function executorError(
 
 export interface FailedRun {
   readonly error: PlainError;
-  /** How long it ran, milliseconds. */
+  /** Run time, milliseconds. */
   readonly ranMs: number;
   readonly member: boolean;
-  /** The query, where it could be loaded. */
+  /** The query, if it could be loaded. */
   readonly query: LoadedQuery | undefined;
-  /** Its executor ended with it, by itself or because its thread was held. */
+  /** Set if its executor ended with it: by itself, or because its thread was blocked. */
   readonly executor?: "ended" | "cut" | undefined;
 }
 
-/** What follows: another start, or the end. */
+/** The outcome: a restart or the end. */
 export type Consequence =
   | { readonly delayMs: number; readonly aside: boolean }
   | { readonly delayMs: undefined; readonly why: string };
 
-/** The failures of one lane, whatever the run. */
+/** The failures of one lane, across runs. */
 export class LaneFailures {
   readonly #inputs = new FailedInputs();
-  /** Since it last recovered. */
   #failures = 0;
-  /** Failures by code that throws, but for operators on an input, since a batch was done. */
+  /** Non-retryable failures without a failed input since the last completed batch. */
   #inARow = 0;
   /** Threads that were cut. */
   #cut = 0;
 
-  /** Inputs that the next run is not to give their operator. */
+  /** Inputs that the next run must skip. */
   get aside(): readonly InputAside[] {
     return this.#inputs.aside;
   }
 
-  /** A batch is done. */
+  /** Call after a completed batch. */
   progressed(): void {
     this.#inARow = 0;
   }
 
-  /** Its executor died for an unknown reason: milliseconds to wait. */
+  /** Its executor died for an unknown reason. Returns the delay in milliseconds. */
   stranded(): number {
     return strandedDelay(this.#failures++);
   }
 
-  /** Takes a run that failed. */
+  /** Decides what follows a failed run. */
   failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
     const input = this.#inputs.note(error);
-    // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
+    // Starting an executor is expensive: a lane that keeps ending one waits longer each time, whatever the
+    // input.
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
       const why =
-        `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
+        `${error.message}; a blocked thread ends only with its call, and ${MOST_CUT} are the limit`;
       return { delayMs: undefined, why };
     }
-    // What another system refuses has a code, and may heal; code that throws will throw again, and so
-    // does a function that Node says was given something wrong.
+    // Errors of other systems have a code and may heal. Code that throws will throw again, and so will a
+    // function that got an invalid argument from Node's point of view.
     const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
-      // Another input than the last time: the query continued meanwhile.
+      // A different input than last time: the query made progress in between.
       failures: cheap && input?.tries === 1 ? 0 : this.#failures,
       ranMs,
       finite: query?.finite === true,
@@ -113,12 +113,13 @@ export class LaneFailures {
     }
     const aside = input?.aside === true;
     this.#failures = aside && cheap ? 0 : next.failures;
-    // After a cut it is soon in the checkpoint, in case the held thread takes the process with it.
+    // After a termination, restart at once so that the checkpoint soon records the input, in case the blocked
+    // thread crashes the process.
     return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
   }
 }
 
-/** This many failures without a batch in between end the query. */
+/** The number of failures without a batch in between that ends the query. */
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;

@@ -1,5 +1,5 @@
-// The life of streaming queries: how they begin, end, start again after a failure, and move when
-// their executor dies or is held by another.
+// The life of streaming queries: how they start, end, restart after a failure, and move when their executor
+// dies or is blocked by another query.
 import type { Clock } from "../base/clock.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";
@@ -22,31 +22,29 @@ import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { StreamingQuery } from "./streaming_query.ts";
 
-/** How long a query has to finish its batch before it is aborted, milliseconds. */
+/** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
-/** What a lane does that holds its thread, for people. */
+/** Display texts for what a lane does while it blocks its thread. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
   picture: "has a large picture",
   opening: "opens its operators and sinks",
 };
 
-/** What the supervisor works with, and its callbacks. */
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
-  /** Ends the waits before a next start. */
+  /** Cancels the delays before restarts. */
   readonly signal: AbortSignal;
-  /** What is known of a query once it has been loaded. */
+  /** What is known of a query after loading. */
   readonly loaded: (query: string) => LoadedQuery | undefined;
   readonly report: (message: string) => void;
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
-/** Supervises the lanes of a driver. */
 export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
@@ -62,7 +60,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#events = new LaneEvents(options.streams, options.clock);
   }
 
-  /** A partition came: its query starts. */
+  /** A partition was assigned: starts its query. */
   begin(
     spec: QuerySpec,
     partition: number,
@@ -70,7 +68,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
-    // What was counted while the partition was here before continues.
+    // The counters of an earlier assignment continue.
     const before = this.#options.streams.lane(spec.name, partition);
     const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
     Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
@@ -91,7 +89,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     void lingering.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
-  /** The group moved on to another generation and left the partition here. */
+  /** The group moved on to a new generation and kept the partition here. */
   renew(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
     const lane = this.#find(spec, partition);
     if (lane === undefined || membership === undefined) return;
@@ -99,7 +97,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#pool.post({ type: "renew", lane: lane.number, membership });
   }
 
-  /** Ends one query: `drain` finishes and commits the batch that runs, `move` gives it away. */
+  /** Ends one query; `drain` finishes and commits the running batch, `move` hands it over. */
   async end(spec: QuerySpec, partition: number, mode: StopMode): Promise<void> {
     const lane = this.#find(spec, partition);
     if (lane === undefined) return;
@@ -113,9 +111,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   /**
-   * Waits until no query is left.
+   * Waits until no lane is left.
    *
-   * @returns whether there was one.
+   * @returns whether there was one
    */
   async allEnded(): Promise<boolean> {
     if (this.#lanes.size === 0) return false;
@@ -141,7 +139,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         handle.progressed(message.progress, this.#options.clock.now());
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
-        return this.#options.streams.tell("onQueryProgress", { progress: message.progress });
+        return this.#options.streams.notify("onQueryProgress", { progress: message.progress });
       case "held":
         return handle.holds(message.held);
       case "report":
@@ -163,7 +161,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         }
         return;
       case "put-aside":
-        this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
+        this.#options.report(`${titleOf(lane)} dead-letters an input: ${message.error.message}`);
         return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
         this.#pool.ended(lane.number);
@@ -185,7 +183,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#events.ended(lane);
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
-      // An executor that cannot even start must not be started again in a tight loop.
+      // An executor that cannot even start must not restart in a tight loop.
       const delay = by === "death" ? lane.failures.stranded() : 0;
       if (by === "memory") lane.alone = true;
       void this.#restart(lane, delay);
@@ -219,7 +217,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (lane === undefined) return;
     lane.yields = true;
     this.#options.report(
-      `${titleOf(lane)} keeps blocking its thread: it works behind all other queries from now on`,
+      `${
+        titleOf(lane)
+      } keeps blocking its thread: it now runs at lower priority than all other queries`,
     );
   }
 
@@ -236,7 +236,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const runId = crypto.randomUUID();
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
-    lane.told = false;
+    lane.notified = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { alone, yields, failures: { aside } } = lane;
@@ -254,7 +254,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Nothing to wait for; should it come back, it is fenced.
+      // Do not wait; if it comes back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -264,18 +264,18 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       this.#linger(lane);
       this.#laneGone(lane);
-    }, () => {}); // It has ended in time.
+    }, () => {}); // Ended in time.
     await lane.ended.promise;
     timer.abort();
   }
 
-  /** The run does not end: its function may continue, and must not run beside another one. */
+  /** The run does not end: its sink's function may still be running, and no second one may run beside it. */
   #linger(lane: Lane): void {
     this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
     this.#options.report(
-      `${titleOf(lane)} is given up after ${DRAIN_MS / 1000} s: ${what} still works. ` +
-        "Its batch is not committed: it comes again, when this one has ended",
+      `${titleOf(lane)} is abandoned after ${DRAIN_MS / 1000} s: ${what} is still running. ` +
+        "Its batch is not committed and runs again when this run has ended",
     );
   }
 
@@ -296,7 +296,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#laneEnded = Promise.withResolvers();
   }
 
-  /** A streaming query failed: it starts again after a while, or ends for good. */
+  /** A streaming query failed: restarts it after a delay, or ends it for good. */
   #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
     const next = lane.failures.failed({
@@ -319,7 +319,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
     ];
     this.#options.report(
-      `${titleOf(lane)} failed: ${error.message}; starting it again ${how.join(" ").trim()}`,
+      `${titleOf(lane)} failed: ${error.message}; restarting ${how.join(" ").trim()}`,
     );
     void this.#restart(lane, next.delayMs);
   }
@@ -333,7 +333,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       try {
         await this.#options.clock.sleep(delay, this.#options.signal);
       } catch {
-        // The driver stops: it ends the lane itself.
+        // The driver is stopping and ends the lane itself.
         return;
       }
     }

@@ -1,14 +1,14 @@
-// Runs that were given up and have not ended: a function of theirs may still be at work, and must not run
-// beside another one.
+// Abandoned runs that have not ended: a function of their sink may still be running, and no second one may
+// run beside it.
 
-/** The lingering runs of a driver, by the numbers of their lanes. */
+/** The lingering runs of a driver, by lane number. */
 export class Lingering {
   readonly #runs = new Map<
     number,
     { readonly key: string; readonly over: PromiseWithResolvers<void> }
   >();
 
-  /** @param key names the query and its partition. */
+  /** @param key identifies the query and its partition */
   add(number: number, key: string): void {
     this.#runs.set(number, { key, over: Promise.withResolvers() });
   }
@@ -17,13 +17,13 @@ export class Lingering {
     return this.#runs.has(number);
   }
 
-  /** A run has ended at last. Returns false when it was none of these. */
+  /** A run has ended at last. Returns false if it was not lingering. */
   ended(number: number): boolean {
     this.#runs.get(number)?.over.resolve();
     return this.#runs.delete(number);
   }
 
-  /** Resolves when no run of the key is left; undefined when there is none. */
+  /** Resolves when no run of the key is left; undefined if there is none. */
   over(key: string): Promise<unknown> | undefined {
     const runs = [...this.#runs.values()].filter((run) => run.key === key);
     return runs.length === 0 ? undefined : Promise.all(runs.map(({ over }) => over.promise));

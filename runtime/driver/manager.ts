@@ -1,4 +1,4 @@
-// All streaming queries of a driver, and who listens to them.
+// All streaming queries of a driver, and their listeners.
 import { messageOf, placeOf, read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
@@ -9,25 +9,25 @@ import type { QueryStartOptions } from "./query_spec.ts";
 import { type StreamingQuery, within } from "./streaming_query.ts";
 
 /**
- * Hears what streaming queries do. All methods are optional, and may be asynchronous: what they throw,
- * or reject with, is reported with the listener's name.
+ * Receives the events of streaming queries. All methods are optional and may be asynchronous; their errors
+ * are reported with the listener's name.
  */
 export interface StreamingQueryListener {
-  /** A run has taken its partition over. */
+  /** A run has taken over its partition. */
   onQueryStarted?(event: { id: string; runId: string; name: string; timestamp: string }): unknown;
-  /** A batch is committed. */
+  /** A batch was committed. */
   onQueryProgress?(event: { progress: StreamingQueryProgress }): unknown;
   /** No frame has come for a while. */
   onQueryIdle?(event: { id: string; runId: string; timestamp: string }): unknown;
-  /** A run has ended; `exception` is its error where it failed. A query that starts again has several runs. */
+  /** A run has ended; `exception` is its error if it failed. A query that restarts has several runs. */
   onQueryTerminated?(event: { id: string; runId: string; exception?: string }): unknown;
-  /** A run failed, or an operator failed on an input that was put aside. */
+  /** A run failed, or an operator failed on an input that was dead-lettered. */
   onQueryError?(event: QueryErrorEvent): unknown;
 }
 
-/** A call that takes this long holds up the driver, milliseconds. */
+/** Calls longer than this block the driver noticeably, milliseconds. */
 const SLOW_MS = 250;
-/** Calls that one listener may leave unfinished; beyond that it misses events. */
+/** Unfinished calls allowed per listener; beyond that it misses events. */
 const MOST_OPEN = 256;
 
 const METHODS = [
@@ -38,7 +38,7 @@ const METHODS = [
   "onQueryError",
 ] as const satisfies readonly (keyof StreamingQueryListener)[];
 
-/** What one listener does to the plain data of an event, the others must not see. */
+/** Freezes the plain data of an event, so that no listener can change it for the others. */
 function freeze(data: unknown): void {
   if (typeof data !== "object" || data === null || Object.isFrozen(data)) return;
   if (!Array.isArray(data) && Object.getPrototypeOf(data) !== Object.prototype) return;
@@ -46,7 +46,7 @@ function freeze(data: unknown): void {
   Object.values(data).forEach(freeze);
 }
 
-/** A listener, and what to call it in messages. */
+/** A listener and its display name. */
 class Listening {
   readonly #listener: StreamingQueryListener;
   readonly #name: string;
@@ -64,11 +64,11 @@ class Listening {
     this.#report = report;
   }
 
-  /** Calls a method. What it throws, and what its promise is rejected with, is reported. */
+  /** Calls a method; reports its exception or rejection. */
   call(method: keyof StreamingQueryListener, event: unknown): void {
     if (this.#open >= MOST_OPEN) {
       if (this.#missed++ === 0) {
-        this.#report(`${this.#name} misses events: ${MOST_OPEN} of its calls have not ended`);
+        this.#report(`${this.#name} misses events: ${MOST_OPEN} of its calls are unfinished`);
       }
       return;
     }
@@ -94,12 +94,12 @@ class Listening {
     this.#report(
       `${this.#name} held the main thread for ${
         Math.round(ms)
-      } ms in ${method}: the group's heartbeats wait meanwhile`,
+      } ms in ${method}: this delays the group's heartbeats`,
     );
   }
 }
 
-/** What only the driver may do. */
+/** Operations reserved for the driver. */
 export interface ManagerControl {
   /** Ends all queries. */
   readonly stop: () => Promise<void>;
@@ -111,14 +111,14 @@ export interface ManagerControl {
   readonly remove: (name: string) => Promise<readonly StreamingQuery[]>;
 }
 
-/** Spark's `spark.streams`. */
+/** All streaming queries, like Spark's `spark.streams`. */
 export class StreamingQueryManager {
   readonly #queries = new Map<string, StreamingQuery>();
   readonly #listeners = new Map<StreamingQueryListener, Listening>();
   readonly #report: (message: string) => void;
   readonly #control: ManagerControl;
   #stopped: Promise<void> | undefined;
-  /** Queries that have ended, in this order. */
+  /** Ended queries, in order. */
   #terminated: StreamingQuery[] = [];
   readonly #ends = new Notifier();
 
@@ -129,12 +129,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Starts one more query. Those that run continue untouched.
+   * Starts one more query. Running queries are not affected.
    *
-   * @param definition as `start` takes it; a definition that is a value runs in the main thread.
-   * @returns its streaming queries, one for each partition, once they have taken them over.
-   * @throws {RangeError} naming every option that cannot be used, or that a query of this name runs.
-   * @throws {LogError} when a finite query's topic does not exist.
+   * @param definition as in `start`; a definition given as a value runs in the main thread
+   * @returns its streaming queries, one per partition, once they have taken over their partitions
+   * @throws {RangeError} naming every invalid option, or if a query of this name runs
+   * @throws {LogError} if a finite query's topic does not exist
    *
    * @example
    * ```ts
@@ -158,12 +158,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Changes a query that runs: ends the one of this name once its batches are committed, and starts this
-   * one on its checkpoint ([upgrading](../../docs/upgrading.md) says what may change). A definition that
-   * cannot be loaded changes nothing. The code of a module is loaded once in a process: give its URL
-   * another query string (`?2`) to have it loaded again.
+   * Replaces a running query: ends the one of this name once its batches are committed, and starts the new
+   * definition on its checkpoint ([upgrading](../../docs/upgrading.md) says what may change). A definition
+   * that cannot be loaded changes nothing. A module is loaded once per process: to reload it, add a different
+   * query string to its URL (`?2`).
    *
-   * @throws {RangeError} when no query of this name runs here, and as `add`.
+   * @throws {RangeError} if no query of this name runs here, and like `add`
    */
   async replace(
     definition: QueryDefinition | URL | string,
@@ -173,12 +173,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Stops one query on all its partitions: finishes and commits the batches that run, and gives the
-   * partitions to others of its group. The checkpoint stays.
+   * Stops one query on all its partitions: commits the running batches and leaves the partitions to other
+   * members of its group. The checkpoint is kept.
    *
-   * @param name of the definition
-   * @returns the streaming queries that it had.
-   * @throws {RangeError} when no query of this name runs here.
+   * @param name name of the definition
+   * @returns the streaming queries it had
+   * @throws {RangeError} if no query of this name runs here
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     return await this.#control.remove(name);
@@ -209,9 +209,9 @@ export class StreamingQueryManager {
   /**
    * Waits until any query has ended since the start or the last `resetTerminated`.
    *
-   * @returns the query that ended first, or false when `timeoutMs` passed before.
-   * @throws {StreamingQueryException} when one of those that have ended failed.
-   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
+   * @returns the query that ended first, or false after `timeoutMs`
+   * @throws {StreamingQueryException} if one of the ended queries failed
+   * @throws {RangeError} if `timeoutMs` is not a number from 0 up
    */
   async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
     const ended = await within(timeoutMs, async (signal) => {
@@ -223,16 +223,16 @@ export class StreamingQueryManager {
     return this.#terminated[0]!;
   }
 
-  /** Forgets the queries that have ended: who waits for an end waits for the next one. */
+  /** Forgets ended queries: `awaitAnyTermination` waits for the next end. */
   resetTerminated(): void {
     for (const [lane, query] of this.#queries) if (!query.isActive) this.#queries.delete(lane);
     this.#terminated = [];
   }
 
   /**
-   * From now on this listener hears of all queries.
+   * Adds a listener to the events of all queries.
    *
-   * @throws {TypeError} when it is no object.
+   * @throws {TypeError} if it is not an object or one of its methods is not a function
    */
   addListener(listener: StreamingQueryListener): void {
     if (typeof listener !== "object" || listener === null) {
@@ -258,15 +258,15 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Waits until everything that is in the log now is processed by all queries.
+   * Waits until all queries have processed everything that is in the log now.
    *
-   * @throws {StreamingQueryException} when one of them fails first.
+   * @throws {StreamingQueryException} if one of them fails first
    */
   async processAllAvailable(): Promise<void> {
     await Promise.all(this.active.map((query) => query.processAllAvailable()));
   }
 
-  /** Finishes and commits the batches that run, ends all queries and frees what they hold. */
+  /** Finishes and commits the running batches, ends all queries and frees their resources. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#control.stop();
   }
@@ -277,7 +277,7 @@ export class StreamingQueryManager {
   }
 
   /**
-   * A streaming query begins.
+   * Adds the handle of a starting query.
    * @internal
    */
   begins(query: StreamingQuery): void {
@@ -285,7 +285,7 @@ export class StreamingQueryManager {
   }
 
   /**
-   * A streaming query is not here any more.
+   * Removes the handle of a query.
    * @internal
    */
   forget(query: StreamingQuery): void {
@@ -294,10 +294,10 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Calls all listeners.
+   * Notifies all listeners.
    * @internal
    */
-  tell<K extends keyof StreamingQueryListener>(
+  notify<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
   ): void {
@@ -306,7 +306,7 @@ export class StreamingQueryManager {
   }
 
   /**
-   * A query has ended for good.
+   * Records a query that has ended for good.
    * @internal
    */
   terminated(query: StreamingQuery): void {

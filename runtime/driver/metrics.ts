@@ -1,4 +1,4 @@
-// Prometheus metrics of the streaming queries. Base units; labels only topic, partition, camera,
+// Prometheus metrics of the streaming queries, in base units. Labels are only topic, partition, camera,
 // query, sink and reason.
 import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
@@ -12,7 +12,7 @@ import type { LagMeter } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** Most names of one partition's cameras, and characters of each. */
+/** Limits on camera names per partition, and on the characters of each. */
 const MOST_NAMES = 8;
 const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
@@ -27,7 +27,7 @@ const STATES: Readonly<Record<LaneState, number>> = {
   stopped: 4,
 };
 
-/** What lanes count in all, with its metric. */
+/** Totals counted by lanes, and their metrics. */
 const TOTALS = [
   ["frames", "frames_consumed_total", "Frames read from the log"],
   ["outputs", "frames_processed_total", "Outputs handed to the sinks"],
@@ -41,7 +41,6 @@ const TOTALS = [
   ["gaps", "gaps_total", "Missing frames, by the camera's sequence numbers"],
 ] as const satisfies readonly (readonly [keyof QueryTotals, string, string])[];
 
-/** The metrics of a driver's queries. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly restarts = this.#set.counter("query_restarts_total", "Restarts after a failure");
@@ -103,15 +102,14 @@ export class QueryMetrics {
     "Write-ahead log of the embedded log's database: long readers let it grow",
     [],
   );
-  /** What was counted at the last look, by lane. */
+  /** Counts at the last observation, by lane. */
   readonly #last = new WeakMap<SharedArrayBuffer, Record<string, number>>();
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
-  /** Names of cameras that metrics are labelled with, by partition. */
+  /** Camera names used as labels, by partition. */
   readonly #names = new Map<string, Set<string>>();
 
-  /** @param lag measures how far each query is behind. */
   constructor(streams: StreamingQueryManager, lag: LagMeter) {
     this.#streams = streams;
     this.#lagMeter = lag;
@@ -119,7 +117,7 @@ export class QueryMetrics {
       .set({ version: VERSION }, 1);
   }
 
-  /** The camera is called as people call it; the partition tells it whatever it is called. */
+  /** Labels with the camera's display name; the partition identifies the camera. */
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
     const { cameraName, camera = cameraOfPartition(query.partition) } = query.lastProgress ?? {};
     return {
@@ -130,12 +128,12 @@ export class QueryMetrics {
     };
   }
 
-  /** Counts what keeps a query from reading on. */
+  /** Counts a problem that keeps a query from reading. */
   problem(query: StreamingQuery, reason: string): void {
     this.#problems.inc({ ...this.labels(query), reason });
   }
 
-  /** A camera may call itself otherwise with each frame: after some names its partition's is enough. */
+  /** A camera may change its name with each frame: after a few names, use the partition's. */
   #nameOf({ topic, partition }: StreamingQuery, name: string): string {
     const place = `${topic}/${partition}`;
     let names = this.#names.get(place);
@@ -145,7 +143,7 @@ export class QueryMetrics {
     return names.has(shown) ? shown : cameraOfPartition(partition);
   }
 
-  /** Takes a progress report's measurements. */
+  /** Adds a progress report's measurements. */
   observe(query: StreamingQuery, measurements: Measurements): void {
     const labels = this.labels(query);
     for (const seconds of measurements.endToEnd) this.#endToEnd.observe(labels, seconds);
@@ -174,7 +172,7 @@ export class QueryMetrics {
     this.#last.set(cells, last);
   }
 
-  /** A metric of a query's own: a counter where values add up, else the value of the last report. */
+  /** Updates a user-defined metric: a counter if its values add up, otherwise a gauge. */
   #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
     const help = "A metric that a query observes";
     const full = counts ? `${name}_total` : name;
@@ -187,13 +185,13 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  /** The page of `/metrics`. */
+  /** The text of `/metrics`. */
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
     await this.#lagMeter.measure(queries);
-    // Of queries that are gone, and of cameras that have another name now, nothing is left.
+    // Drop the values of queries that are gone and of cameras that were renamed.
     for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
       gauge.reset();
     }

@@ -1,9 +1,8 @@
-// Which partitions a query has here: all of them shared with a group, or some named by hand.
+// The local partitions of a query: shared with a group, or named explicitly.
 import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
 import { retry } from "../base/wait.ts";
 
-/** What the owner needs, and its callbacks. */
 export interface PartitionOwnerOptions {
   readonly log: TopicLog;
   readonly topic: string;
@@ -19,7 +18,6 @@ export interface PartitionOwnerOptions {
   readonly onRebalance: () => void;
 }
 
-/** Holds the partitions of one query. */
 export class PartitionOwner {
   readonly #options: PartitionOwnerOptions;
   #member: GroupMember | undefined;
@@ -29,7 +27,7 @@ export class PartitionOwner {
     this.#options = options;
   }
 
-  /** Resolves when the first partitions were assigned, or when the signal aborts before. */
+  /** Resolves when the first partitions are assigned, or when the signal aborts. */
   async start(): Promise<void> {
     const { partitions, log, group, topic, sessionTimeoutMs, signal, clock, report } =
       this.#options;
@@ -45,12 +43,12 @@ export class PartitionOwner {
         topic,
         ...(sessionTimeoutMs !== undefined ? { sessionTimeoutMs } : {}),
         onAssignment: async (assignment) => {
-          await this.#take(assignment);
+          await this.#assign(assignment);
           first.resolve();
         },
         onError: (error) => report(`Group ${group}: ${error.message}`),
       });
-      // Who was stopped meanwhile must not keep partitions from the others.
+      // A query stopped meanwhile must not keep partitions from other members.
       if (signal.aborted) await member.leave();
       else this.#member = member;
     };
@@ -68,7 +66,7 @@ export class PartitionOwner {
     await this.#member?.leave();
   }
 
-  async #take({ partitions, membership }: Assignment): Promise<void> {
+  async #assign({ partitions, membership }: Assignment): Promise<void> {
     const { onAssigned, onKept, onRevoked, onRebalance, signal } = this.#options;
     if (signal.aborted) return;
     onRebalance();

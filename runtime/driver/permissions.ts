@@ -1,16 +1,16 @@
-// What an executor may do: what every one needs, and what the plans that it runs say that they open.
+// Permissions of executors: a common set, plus what their plans need.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
 import type { Needs } from "../definition/plan_access.ts";
 
-/** What executors may do, as the launcher worked it out. */
+/** Permissions of executors, as determined by the launcher. */
 export interface ExecutorPermissions {
   readonly always: WorkerPermissions;
-  /** What of the rest an executor gets depends on its plans. */
+  /** Granted only to executors whose plans need them. */
   readonly ifNeeded: IfNeeded;
 }
 
-/** Deno's permissions of a worker; `true` stands for all that this process has. */
+/** Deno permissions of a worker; `true` stands for everything this process may do. */
 export interface WorkerPermissions {
   readonly read: true | string[];
   readonly write: string[];
@@ -22,7 +22,6 @@ export interface WorkerPermissions {
   readonly import: false;
 }
 
-/** What plans may need. */
 export interface IfNeeded {
   /** Writable folders: the absolute path, and all forms in which it was permitted. */
   readonly write: readonly { readonly path: string; readonly forms: readonly string[] }[];
@@ -30,13 +29,13 @@ export interface IfNeeded {
   readonly net: readonly string[];
   /** Files of ONNX Runtime. */
   readonly onnx: readonly string[];
-  /** Variables that sinks which reach a host read. */
+  /** Environment variables read by sinks that reach a host. */
   readonly env: readonly string[];
 }
 
 /**
- * The permissions of an executor whose plans need this, within what the launcher permitted. A sink that does
- * not say what it opens gets what `--allow-…` names, as every executor does.
+ * The permissions of an executor whose plans need these, within what the launcher permitted. A sink that does
+ * not declare what it opens gets what `--allow-…` names, as every executor does.
  */
 export function permissionsFor(
   { always, ifNeeded }: ExecutorPermissions,

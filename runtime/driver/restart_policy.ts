@@ -1,14 +1,14 @@
-// What becomes of a streaming query that failed: it starts again after a while, or ends for good.
+// Decides whether and when a failed streaming query restarts.
 import type { PlainError } from "../executor/protocol.ts";
 
-/** Delays before a failed query starts again, milliseconds; they double each time. */
+/** Delays before a failed query restarts, milliseconds; they double each time. */
 const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
-/** Restarts of a query that has an end; one without an end is started again without limit. */
+/** Restarts of a finite query; others restart without limit. */
 const MOST_RETRIES = 8;
 /** A query that ran this long without failing has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
-/** Failures that a restart cannot mend. */
+/** Failures that a restart cannot fix. */
 const FATAL = new Set([
   "OFFSET_OUT_OF_RANGE",
   "CHECKPOINT_GAP",
@@ -21,25 +21,24 @@ const FATAL = new Set([
   "TOO_LARGE",
   "DELETED",
 ]);
-/** Another runtime took over: reported by the log, or by a sink that noticed it first. */
+/** Another runtime took over: reported by the log, or by a sink that noticed first. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
-/** How a query came to fail. */
 export interface Failure {
   readonly error: PlainError;
   /** Failures before this one, since it last recovered. */
   readonly failures: number;
-  /** How long it ran, milliseconds. */
+  /** Run time, milliseconds. */
   readonly ranMs: number;
-  /** The query has an end. */
+  /** Whether the query ends by itself. */
   readonly finite: boolean;
-  /** A group gave it the partition, and may give it back. */
+  /** The group assigned the partition, and may do so again. */
   readonly member: boolean;
 }
 
 /**
- * The milliseconds to wait before the next start and the failures so far; undefined when there is
- * no next start.
+ * The delay before the next start in milliseconds, and the failures so far; undefined if there is no next
+ * start.
  */
 export function nextStart(
   { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
@@ -53,7 +52,7 @@ export function nextStart(
   return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
 }
 
-/** Milliseconds before lanes of a dead executor start again, by the number of failures. */
+/** Delay before lanes of a dead executor restart, in milliseconds, by the number of failures. */
 export function strandedDelay(failures: number): number {
   return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
 }

@@ -1,4 +1,4 @@
-// Handles on streaming queries, with Spark's names.
+// Handles of streaming queries, with Spark's names.
 import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
@@ -16,15 +16,15 @@ import {
 
 const RECENT_PROGRESS = 100;
 
-/** What only the driver may do with a handle. */
+/** Operations reserved for the driver. */
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
   /** One past a partition's last offset. */
   readonly latestOffset: (partition: number) => Promise<number>;
-  /** The partition that the lane reads beside its own. */
+  /** The second partition that the lane reads (`align`). */
   readonly beside?: number | undefined;
-  /** What its runs share, in this process: see `SHOWN`. */
+  /** State shared by its runs in this process: see `SHOWN`. */
   readonly cells: SharedArrayBuffer;
 }
 
@@ -34,9 +34,9 @@ export class StreamingQuery {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** Starts after a failure, in this process. */
+  /** Restarts after failures, in this process. */
   restarts = 0;
-  /** The group gave the partition to another runtime before the query had ended here. */
+  /** The group assigned the partition to another runtime before the query ended here. */
   moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
@@ -51,14 +51,13 @@ export class StreamingQuery {
   /** What it is doing; undefined while it processes frames. */
   #message: string | undefined = "Starting";
   /**
-   * What keeps it from reading on, for people.
+   * Why it cannot read on, as a message.
    * @internal
    */
   trouble: string | undefined;
-  /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
   #held: Held | undefined;
-  /** Failures that a try of its own does not mend. */
+  /** Failures that are not retryable. */
   #failures = 0;
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
@@ -77,12 +76,12 @@ export class StreamingQuery {
     return laneName(this.partition);
   }
 
-  /** Kept with the checkpoint: survives restarts. Empty until the query has started. */
+  /** Stored with the checkpoint: survives restarts. Empty until the query has started. */
   get id(): string {
     return this.#id;
   }
 
-  /** One for each start. */
+  /** New for each start. */
   get runId(): string {
     return this.#runId;
   }
@@ -92,7 +91,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  /** Its state, in one word. */
+  /** Its state as one word. */
   get state(): LaneState {
     return this.#state;
   }
@@ -102,12 +101,12 @@ export class StreamingQuery {
     return this.#exception;
   }
 
-  /** Where its next batch begins; undefined until it has taken its partition over. */
+  /** Start offset of its next batch; undefined until it has taken over its partition. */
   get position(): number | undefined {
     return this.#position;
   }
 
-  /** Its state, in the words of Spark. */
+  /** Its state in Spark's terms. */
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
@@ -121,7 +120,7 @@ export class StreamingQuery {
     };
   }
 
-  /** The newest reports, oldest first, 100 at most. */
+  /** The newest progress reports, oldest first, at most 100. */
   get recentProgress(): readonly StreamingQueryProgress[] {
     return this.#recent;
   }
@@ -131,7 +130,7 @@ export class StreamingQuery {
     return this.#recent.at(-1);
   }
 
-  /** Counters over all runs in this process, of batches that are committed. */
+  /** Totals of the committed batches of all runs in this process. */
   get totals(): QueryTotals {
     return totalsIn(new BigInt64Array(this.cells));
   }
@@ -139,20 +138,20 @@ export class StreamingQuery {
   /**
    * Waits for the end of the query.
    *
-   * @returns true when it ended, false when `timeoutMs` passed first.
-   * @throws {StreamingQueryException} when it ended by a failure.
-   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
+   * @returns true if it ended, false after `timeoutMs`
+   * @throws {StreamingQueryException} if it failed
+   * @throws {RangeError} if `timeoutMs` is not a number from 0 up
    */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
     return await within(timeoutMs, () => this.#ended.promise);
   }
 
   /**
-   * Waits until everything that is in the log now is processed and committed, or left out by the
-   * overload policy. Frames that wait for the other camera (`align`) are not waited for.
+   * Waits until everything that is in the log now is committed, or dropped by the overload policy. Does not
+   * wait for frames that wait for the other camera (`align`).
    *
-   * @throws {StreamingQueryException} when the query fails first, even if it starts again. Errors that
-   * heal by themselves, as of a broker that is away, are waited out.
+   * @throws {StreamingQueryException} if the query fails first, even if it restarts. Retryable errors, such
+   * as an unreachable broker, are waited out.
    */
   async processAllAvailable(): Promise<void> {
     if (!this.isActive) return await this.#ended.promise;
@@ -173,17 +172,17 @@ export class StreamingQuery {
     return position >= latest || position >= from && left >= latest && right >= other;
   }
 
-  /** Waits until the query has taken its partition over, has failed or has ended. */
+  /** Waits until the query has taken over its partition, has failed or has ended. */
   async settled(): Promise<void> {
     while (this.#state === "starting") await this.#changed.wait();
   }
 
-  /** Finishes and commits the batch that runs, then ends the query. */
+  /** Finishes and commits the running batch, then ends the query. */
   async stop(): Promise<void> {
     await this.#control.stop();
   }
 
-  /** The plan of the query, for people. */
+  /** The plan of the query, as text. */
   explain(): string {
     return this.#control.explain();
   }
@@ -194,11 +193,11 @@ export class StreamingQuery {
    */
   starting(runId: string): void {
     this.#runId = runId;
-    this.#message = this.restarts === 0 ? "Starting" : "Starting again";
+    this.#message = this.restarts === 0 ? "Starting" : "Restarting";
   }
 
   /**
-   * The run has taken its partition over.
+   * The run has taken over its partition.
    * @internal
    */
   started(id: string, next?: number): void {
@@ -211,7 +210,7 @@ export class StreamingQuery {
   }
 
   /**
-   * What it has read waits for one of its two cameras.
+   * Frames it has read wait for the other camera.
    * @internal
    */
   holds(held: Held): void {
@@ -231,7 +230,7 @@ export class StreamingQuery {
   }
 
   /**
-   * What it is doing, for people.
+   * Sets the status message.
    * @internal
    */
   setMessage(message: string | undefined): void {
@@ -239,7 +238,7 @@ export class StreamingQuery {
   }
 
   /**
-   * A run has failed, and starts again or does not.
+   * A run has failed; undefined `restartInMs` means for good.
    * @internal
    */
   failed(error: PlainError, restartInMs: number | undefined): void {
@@ -258,7 +257,7 @@ export class StreamingQuery {
   }
 
   /**
-   * It goes to another executor.
+   * The query moves to another executor.
    * @internal
    */
   moving(): void {
@@ -268,7 +267,7 @@ export class StreamingQuery {
   }
 
   /**
-   * It has ended.
+   * The query has ended.
    * @internal
    */
   stopped(): void {
@@ -280,10 +279,10 @@ export class StreamingQuery {
 }
 
 /**
- * Whether a wait ends before a time passes; without one it is waited for however long it takes.
+ * Waits for `wait`, at most `timeoutMs` if given, and returns whether it finished.
  *
- * @param wait what is waited for; it gets a signal that ends it when the time is up.
- * @throws {RangeError} when the time is no number from 0 up.
+ * @param wait receives a signal that aborts at the timeout
+ * @throws {RangeError} if the timeout is not a number from 0 up
  */
 export async function within(
   timeoutMs: number | undefined,
@@ -302,7 +301,7 @@ export async function within(
   try {
     return await Promise.race([done, late]);
   } finally {
-    done.catch(() => {}); // It is over, or was thrown above.
+    done.catch(() => {}); // Too late, or thrown above.
     over.abort();
   }
 }

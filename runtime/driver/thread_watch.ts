@@ -1,35 +1,39 @@
-// Looks at the threads of executors: which is held, by whose code, for how long, and how much memory it
-// keeps. What follows from that is the pool's to do.
+// Watches executor threads: which is blocked, by whose code, for how long, and how much memory it keeps. The
+// pool decides what to do about it.
 import v8 from "node:v8";
 import type { Turn } from "../executor/pulse.ts";
 
-/** A thread that shows no life for this long is held, milliseconds. */
+/** A thread without progress for this long is blocked, milliseconds. */
 const BLOCKED_AFTER_MS = 400;
-/** A call that was given something may hold its thread for this long, milliseconds. */
+/** Longest block by a call that processes an input, milliseconds. */
 const CUT_AFTER_MS = 10_000;
-/** One that opens something, such as a large model, or work that belongs to no lane, milliseconds. */
+/**
+ * Longest block while opening something, such as a large model, or by work that belongs to no lane,
+ * milliseconds.
+ */
 const OPEN_CUT_AFTER_MS = 60_000;
-/** A thread that is held this often within this time, or once for this long, works behind the others from then on. */
+/** A thread blocked this often within this time, or once for this long, runs at low priority from then on. */
 const OFTEN = 3;
 const OFTEN_MS = 60_000;
 const LONG_MS = 2_000;
-/** The part of its heap that a thread may fill, in thousandths; it is ended after this many looks above it. */
+/**
+ * The share of its heap that a thread may fill, in thousandths; it is ended after this many checks above it.
+ */
 const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
-/** While a thread is held the process may grow by this part of what V8 gives a thread. */
+/** Share of a thread's V8 heap limit by which the process may grow while the thread is blocked. */
 const MOST_GROWTH = 0.4;
-/** How often threads are looked at, milliseconds. */
+/** Interval between checks, milliseconds. */
 export const LOOK_INTERVAL_MS = 50;
 
-/** What a thread shows. */
+/** What a thread reports. */
 export interface Pulse extends Turn {
-  /** Changes as long as work continues. */
+  /** Changes as long as the thread makes progress. */
   readonly alive: number;
-  /** In thousandths of what V8 gives a thread. */
+  /** In thousandths of the V8 heap limit. */
   readonly memory: number;
 }
 
-/** A thread that is looked at. */
 export interface WatchedThread {
   readonly name: string;
   readonly lanes: ReadonlySet<number>;
@@ -37,10 +41,10 @@ export interface WatchedThread {
 }
 
 /**
- * What is the matter with a thread:
- * - `held` (`often`: again and again), held for `long`, or going on again (`turns`);
- * - `cut`: it is to be given up, for what its lane does, or for what belongs to no lane;
- * - `grown`: it keeps too much memory.
+ * What is wrong with a thread:
+ * - `held`: blocked (`often`: repeatedly); `long`: blocked for long; `turns`: running again;
+ * - `cut`: to be terminated, for what its lane does or for work that belongs to no lane;
+ * - `grown`: keeps too much memory.
  */
 export type Finding =
   | { readonly kind: "held"; readonly turn: Turn; readonly often: boolean }
@@ -50,16 +54,16 @@ export type Finding =
 
 interface Seen {
   alive: number;
-  /** Since when `alive` has been what it is. */
+  /** When `alive` last changed. */
   since: number;
-  /** Memory of the process at that time, bytes. */
+  /** Resident memory of the process at that time, bytes. */
   resident: number;
   held: Turn | undefined;
-  /** It has been held for long. */
+  /** Already reported as blocked for long. */
   long: boolean;
-  /** When calls began that held it. */
+  /** Start times of calls that blocked it. */
   holds: number[];
-  /** Looks in a row at which it kept too much. */
+  /** Consecutive checks with too much memory. */
   full: number;
 }
 
@@ -67,16 +71,15 @@ const FRESH = { held: undefined, long: false, holds: [], full: 0 };
 
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
-  /** What V8 gives a thread, bytes. */
+  /** V8's heap limit per thread, bytes. */
   readonly #heap = v8.getHeapStatistics().heap_size_limit;
   #lookedAt: number;
 
-  /** @param now milliseconds of a clock that does not go back, here and below. */
+  /** @param now monotonic milliseconds, here and below */
   constructor(now: number) {
     this.#lookedAt = now;
   }
 
-  /** Whether the thread is held. */
   isHeld(thread: T): boolean {
     return this.#seen.get(thread)?.held !== undefined;
   }
@@ -85,19 +88,19 @@ export class ThreadWatch<T extends WatchedThread> {
     this.#seen.delete(thread);
   }
 
-  /** @param resident memory of the process, bytes. */
+  /** @param resident memory of the process, bytes */
   look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
-    // Where this thread does not get its turns, the others have an excuse.
+    // If this thread was starved, do not blame the others.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
     return [...threads].flatMap((thread) => {
       const pulse = thread.pulse();
-      const finding = pulse && this.#lookAt(thread, pulse, now, late, resident);
+      const finding = pulse && this.#check(thread, pulse, now, late, resident);
       return finding === undefined ? [] : [[thread, finding]];
     });
   }
 
-  #lookAt(
+  #check(
     thread: T,
     pulse: Pulse,
     now: number,
@@ -111,7 +114,7 @@ export class ThreadWatch<T extends WatchedThread> {
     }
     if (seen.alive === pulse.alive) {
       seen.since += late;
-      return this.#stands(thread, seen, pulse, now, resident);
+      return this.#withoutProgress(thread, seen, pulse, now, resident);
     }
     Object.assign(seen, { alive: pulse.alive, since: now, resident });
     const { held } = seen;
@@ -130,8 +133,8 @@ export class ThreadWatch<T extends WatchedThread> {
     };
   }
 
-  /** The thread shows no life. */
-  #stands(
+  /** Handles a thread without progress. */
+  #withoutProgress(
     { name, lanes }: T,
     seen: Seen,
     turn: Turn,
@@ -141,16 +144,14 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
-    // A call of a lane that moved away or was given up, which had waited for its turn.
+    // A call, queued earlier, of a lane that has moved away or was abandoned.
     if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
-      const why = `${name} was given up: a call of a query that has left it holds its thread`;
+      const why = `${name} was abandoned: a call of a query that has left it blocks its thread`;
       return { kind: "cut", turn, why };
     }
     const grown = resident - seen.resident;
     if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
-      const why = `${name} was given up: its thread was held, and took ${
-        megabytes(grown)
-      } meanwhile`;
+      const why = `${name} was abandoned: while blocked, its thread allocated ${megabytes(grown)}`;
       return { kind: "cut", turn, why };
     }
     if (known && seen.held === undefined) {
@@ -165,8 +166,10 @@ export class ThreadWatch<T extends WatchedThread> {
     }
     const most = known && turn.input !== undefined ? CUT_AFTER_MS : OPEN_CUT_AFTER_MS;
     if (lanes.size === 0 || turn.own || ms < most) return undefined;
-    const whose = known ? "its thread was held" : "work that belongs to no query held its thread";
-    return { kind: "cut", turn, why: `${name} was given up: ${whose} for ${most / 1000} s` };
+    const whose = known
+      ? "its thread was blocked"
+      : "work that belongs to no query blocked its thread";
+    return { kind: "cut", turn, why: `${name} was abandoned: ${whose} for ${most / 1000} s` };
   }
 }
 

@@ -1,4 +1,4 @@
-// Waiting for a topic that is not there yet, or has too few partitions.
+// Waits for a topic that does not exist yet, or has too few partitions.
 import type { Clock } from "../base/clock.ts";
 import { LogError, type TopicLog } from "../log/log.ts";
 
@@ -8,11 +8,11 @@ const POLL_MS = 250;
 export interface TopicWait {
   readonly log: TopicLog;
   readonly topic: string;
-  /** The fewest partitions that will do. */
+  /** Minimum number of partitions. */
   readonly partitions: number;
-  /** Asked when the topic is missing, or the log away: whether that is waited for at all. */
+  /** Whether to wait at all; called if the topic is missing or the log is unreachable. */
   readonly patient: () => Promise<boolean>;
-  /** Told once, when the wait begins. */
+  /** Called once, when the wait begins. */
   readonly report: (message: string) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -21,15 +21,15 @@ export interface TopicWait {
 /**
  * Waits until a topic has this many partitions.
  *
- * @returns how many it has.
- * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting; what the log throws
- * and does not heal by itself.
- * @throws the signal's reason when it aborts.
+ * @returns the number it has
+ * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` if it must not wait; non-retryable errors of the
+ * log
+ * @throws the signal's reason if it aborts
  */
 export async function waitForPartitions(
   { log, topic, partitions, patient, report, clock, signal }: TopicWait,
 ): Promise<number> {
-  for (let told = false;; told = true) {
+  for (let reported = false;; reported = true) {
     let count = 0;
     let away: LogError | undefined;
     try {
@@ -48,7 +48,7 @@ export async function waitForPartitions(
         `${missing}: start a camera first, or name another --topic`,
       );
     }
-    if (!told) {
+    if (!reported) {
       report(away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`);
     }
     await clock.sleep(POLL_MS, signal);

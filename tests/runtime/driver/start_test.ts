@@ -30,7 +30,7 @@ Deno.test("all options that cannot be used are named at once", async () => {
     for (const name of ["topic", "partitions", "trigger soon", "nowhere", "executors"]) {
       assert.match(error.message.replaceAll('"', ""), new RegExp(name));
     }
-    assert.match(error.message, /checkpointLocation: expected the name checkpoint/);
+    assert.match(error.message, /checkpointLocation: use the option checkpoint of start/);
     return true;
   });
   const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };
