@@ -1,8 +1,8 @@
-// A lane that reads two partitions: its own, the left one, and another camera's beside it.
+// A lane that reads two partitions: its own (left), and another camera's beside it (right).
 //
-// To the rest of the engine it is a reader of the left partition that gives each frame when it is
-// decided, with its partner. How far the right one is read follows from the left frames that were given,
-// so that offsets, plans and batches of the lane are those of the left partition alone.
+// // To the rest of the engine it is a reader of the left partition that returns each frame, with its
+// partner, once its pairing is decided. The position in the right partition follows from the left frames
+// returned, so offsets, plans and batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";
@@ -14,28 +14,27 @@ import type { IntakeOptions, LaneReader } from "./intake_options.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import { Pairing, type PairingState, type Side } from "./pairing.ts";
 
-/** Right frames that are read at once. */
+/** Right frames per read. */
 const CHUNK = 64;
 /** A wait of this length is reported, milliseconds. */
 const HELD_MS = 200;
-/** The right camera counts as silent when left frames have waited for it so long, milliseconds. */
+/** The right camera counts as silent when left frames have waited for it this long, milliseconds. */
 const SILENT_MS = 10_000;
 
-/** Where a lane is in the right partition, as a checkpoint keeps it. */
+/** The lane's position in the right partition, as saved in a checkpoint. */
 export interface SavedAlignment extends PairingState {
-  /** The right partition. */
   readonly partition: number;
-  /** Offset of the keyframe on which the right frame at `at` hangs. */
+  /** Offset of the keyframe that the right frame at `at` depends on. */
   readonly keyframe?: number;
 }
 
-/** From where a lane of two cameras reads. */
+/** Start positions of a lane with two cameras. */
 export interface AlignedStart {
-  /** What the checkpoint says. */
+  /** From the checkpoint. */
   readonly aligned: SavedAlignment | undefined;
   /** Left offset to read from. */
   readonly readFrom: number;
-  /** Left frames below this offset were decided in an earlier run: what they wait for comes. */
+  /** Left frames below this offset were decided in an earlier run, so their partners exist in the log. */
   readonly decided: number;
 }
 
@@ -45,21 +44,19 @@ interface Parts {
   readonly left: PartitionReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
-  /** The right partition. */
   readonly partition: number;
   readonly pairing: Pairing;
 }
 
-/** Reads two partitions as one. */
 export class AlignedReader implements LaneReader {
   readonly #parts: Parts;
   readonly #left: PartitionReader;
   readonly #right: Intake;
   readonly #pairing: Pairing;
-  /** Where pairing was before the left frame at an offset or after it, oldest first. */
+  /** Pairing states by the left offset from which they apply, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
   #held: number | undefined;
-  /** Of the right partition, at the last report. */
+  /** Position in the right partition at the last report. */
   #reported: number;
   #read = 0;
 
@@ -73,10 +70,10 @@ export class AlignedReader implements LaneReader {
   }
 
   /**
-   * Opens the right partition; undefined for a lane of one camera.
+   * Opens the right partition; undefined for a lane with one camera.
    *
-   * @param left how the lane's own partition is taken in.
-   * @throws {RangeError} when the query names no partition to align this one with.
+   * @param left intake options of the lane's own partition
+   * @throws {RangeError} if the query aligns this partition with no other
    */
   static async open(
     options: ExecutionOptions,
@@ -90,7 +87,7 @@ export class AlignedReader implements LaneReader {
     const partition = besideOf(alignment, options.partition);
     if (partition === undefined) {
       throw new RangeError(
-        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} names none beside it`,
+        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} aligns it with no other partition`,
       );
     }
     const { toleranceMs } = alignment;
@@ -117,7 +114,7 @@ export class AlignedReader implements LaneReader {
     });
   }
 
-  /** Whether the checkpoint does not say yet where the right partition begins. */
+  /** Whether the checkpoint does not contain the right partition's start yet. */
   get isNew(): boolean {
     return this.#parts.start.aligned?.partition !== this.#parts.partition;
   }
@@ -138,7 +135,7 @@ export class AlignedReader implements LaneReader {
     return this.#left.status;
   }
 
-  /** Which frames are decided is known when they are read. */
+  /** Always 0: a frame only counts once it is decided. */
   get buffered(): number {
     return 0;
   }
@@ -166,18 +163,18 @@ export class AlignedReader implements LaneReader {
     return frames;
   }
 
-  /** @returns false when nothing is there, and it is not waited for. */
+  /** @returns false if there are no frames and it must not wait */
   async #readLeft(
     max: number,
     signal: AbortSignal | undefined,
     until: number | undefined,
     bounded: boolean,
   ): Promise<boolean> {
-    // Without a frame that waits for the next one, what lies behind the end of the read is not needed.
+    // If no frame waits for its successor, frames past the end of the read are not needed.
     if (this.#pairing.next !== undefined) until = bounded ? await this.#endOf("left") : undefined;
     const { position } = this.#left;
     if (until === position) return false;
-    // A topic that was created again may be shorter: the reader says so.
+    // A recreated topic may be shorter: the reader detects that.
     const reading = this.#left.read(max, signal, until! < position ? undefined : until);
     const frames = await (until === undefined ? this.#wait("left", reading) : reading);
     this.#pairing.push("left", frames);
@@ -199,7 +196,7 @@ export class AlignedReader implements LaneReader {
       return true;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-      // Without a range: it is not the left partition's.
+      // Without a range, since it is not the left partition's.
       throw new LogError(error.code, error.message, { cause: error });
     }
   }
@@ -211,12 +208,12 @@ export class AlignedReader implements LaneReader {
     return (await log.offsets(topic, side === "left" ? partition : other)).latest;
   }
 
-  /** Waits for frames, and tells that others wait for them. */
+  /** Waits for frames and reports which frames wait for them. */
   async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
     const { options: { clock, onProblem, onHeld }, partition } = this.#parts;
     const arrived = new AbortController();
-    const after = (ms: number, tell: () => void) =>
-      void clock.sleep(ms, arrived.signal).then(tell, () => {});
+    const after = (ms: number, report: () => void) =>
+      void clock.sleep(ms, arrived.signal).then(report, () => {});
     after(HELD_MS, () =>
       onHeld?.({
         from: this.#states.at(-1)!.from,
@@ -230,7 +227,7 @@ export class AlignedReader implements LaneReader {
         const missing = `No frame of partition ${partition} has come for ${SILENT_MS / 1000} s`;
         onProblem?.({
           reason: "SILENT_CAMERA",
-          message: `${missing}: those of this one wait to be aligned`,
+          message: `${missing}: frames of this one wait to be aligned`,
         });
       });
     }
@@ -251,7 +248,9 @@ export class AlignedReader implements LaneReader {
     if (this.#pairing.next === undefined) this.#left.seek(offset);
   }
 
-  /** Where a restart that reads from `offset` on begins in the right partition. Offsets only grow from call to call. */
+  /**
+   * The right position for a restart that reads from `offset`. Offsets must not decrease from call to call.
+   */
   savedAt(offset: number): SavedAlignment {
     const states = this.#states;
     while (states[1] !== undefined && states[1].from <= offset) states.shift();
@@ -261,7 +260,7 @@ export class AlignedReader implements LaneReader {
     return { partition, at, left, right, ...(keyframe === at ? {} : { keyframe }) };
   }
 
-  /** What was taken of the right partition since the last call, up to the left frame at `offset`. */
+  /** Progress in the right partition since the last call, up to the left frame at `offset`. */
   progress(offset: number): SourceProgress {
     const { options: { log, topic }, partition } = this.#parts;
     const at = (value: number) => ({ [topic]: { [String(partition)]: value } });
@@ -285,7 +284,7 @@ export class AlignedReader implements LaneReader {
   }
 }
 
-/** Where the other partition begins: with the first frame that could be a partner of the lane's first one. */
+/** The right start offset: the first frame that could pair with the lane's first frame. */
 async function startOf(
   { plan, log, reader, topic, partition }: ExecutionOptions,
   other: number,

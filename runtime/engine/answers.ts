@@ -1,30 +1,30 @@
-// What the task of an operator answers between its inputs, checked: code of users may answer anything.
+// Validates what an operator's task returns between inputs: user code may return anything.
 import { shown } from "../base/options.ts";
 import type { OperatorTask } from "../definition/operator.ts";
 
 type Task = OperatorTask<unknown, unknown>;
 
-/** An answer that makes no sense, nor will after a restart. */
+/** An invalid answer, which a restart does not fix. */
 class AnswerError extends TypeError {
   override readonly name = "AnswerError";
   readonly code = "OPERATOR_FAILED";
 }
 
-/** @throws {AnswerError} when it is no offset. */
+/** @throws {AnswerError} if it is not a valid offset */
 export function restartOffsetOf(task: Task): number | undefined {
   const offset = task.restartOffset?.();
   if (offset === undefined || Number.isSafeInteger(offset) && offset >= 0) return offset;
   throw new AnswerError(`Cannot restart at ${shown(offset)}: expected an offset`);
 }
 
-/** @throws {AnswerError} when it is no state. */
+/** @throws {AnswerError} if it is not a byte array */
 export function snapshotOf(task: Task): Uint8Array | undefined {
   const state = task.snapshot?.();
   if (state === undefined || state instanceof Uint8Array) return state;
-  throw new AnswerError(`Cannot keep ${shown(state)} as state: expected bytes`);
+  throw new AnswerError(`Cannot save ${shown(state)} as state: expected bytes`);
 }
 
-/** @throws {AnswerError} when it is no time. */
+/** @throws {AnswerError} if it is not a valid time */
 export function timerOf(task: Task): number | undefined {
   const time = task.nextTimer?.();
   if (time === undefined || time === Infinity) return undefined;

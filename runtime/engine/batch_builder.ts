@@ -1,4 +1,4 @@
-// Constructing batches: which frames the next one takes, as trigger, limits and the end of the read say.
+// Constructs batches according to the trigger, the limits and the end of the read.
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";
@@ -6,15 +6,14 @@ import type { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { ReadEnd } from "./read_end.ts";
 
-/** What may not wait for frames. */
+/** Work that must not wait for frames. */
 export interface Duties {
-  /** When one of them is due, epoch milliseconds; `Infinity` when none is. */
+  /** When it is next due, epoch milliseconds; `Infinity` if never. */
   readonly due: () => number;
-  /** Whether a timer of the operators has come. */
+  /** Whether an operator's timer is due. */
   readonly timersDue: () => boolean;
 }
 
-/** Constructs the batches of one streaming query. */
 export class BatchBuilder {
   readonly max: number;
   readonly #min: number;
@@ -23,11 +22,11 @@ export class BatchBuilder {
   readonly #intake: Intake;
   readonly #end: ReadEnd;
   readonly #duties: Duties;
-  /** Frames that wait for `minFramesPerTrigger`. */
+  /** Frames waiting for `minFramesPerTrigger`. */
   #frames: Frame[] = [];
-  /** When waiting frames are taken although there are too few. */
+  /** When waiting frames are processed even if there are too few. */
   #deadline = Infinity;
-  /** When the last batch of an interval was taken. */
+  /** When the last interval batch was taken. */
   #taken: number;
 
   constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
@@ -43,10 +42,10 @@ export class BatchBuilder {
   }
 
   /**
-   * The next batch of `asap`: as soon as there are enough frames, or a timer has come, which waits for
-   * none; undefined when there is something else to do.
+   * The next `asap` batch: as soon as there are enough frames, or a timer is due, which waits for no frames;
+   * undefined if other work is due.
    *
-   * @param next where the batch starts.
+   * @param next start offset of the batch
    */
   async asSoonAsPossible(next: number): Promise<Taken | undefined> {
     const { clock } = this.#options;
@@ -74,7 +73,7 @@ export class BatchBuilder {
       }
       if (this.#duties.timersDue()) return { frames: [], end: next };
       if (taken === undefined) return undefined;
-      // What was left out is committed too, with the frames that follow where there are some.
+      // Dropped offsets are committed too, together with following frames if there are any.
       const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
       if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
       if (this.#end.reached) return undefined;
@@ -82,9 +81,9 @@ export class BatchBuilder {
   }
 
   /**
-   * The batch of a tick: what is there, as much as a batch takes; undefined when that is too little.
+   * The batch of a tick: available frames up to the maximum; undefined if there are too few.
    *
-   * @param latest one past the last offset that is there.
+   * @param latest one past the last available offset
    */
   async atTick(next: number, latest: number): Promise<Taken | undefined> {
     const { clock } = this.#options;

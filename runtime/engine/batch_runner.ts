@@ -1,5 +1,5 @@
-// Running a batch: frames through the operators, in order, and what comes out of them. What is no
-// image becomes a dead letter, alerts become records, live sinks see each output at once.
+// Runs batches: passes frames through the operators in order and collects the outputs. Invalid images become
+// dead letters, alerts become records, and live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
@@ -14,33 +14,31 @@ import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { step } from "./steps.ts";
 
-/** A batch lets the event loop turn at least this often, milliseconds. */
+/** A batch yields to the event loop at least this often, milliseconds. */
 const TURN_MS = 10;
 
-/** Capture time between two stored outputs of an alert that continues, milliseconds. */
+/** Minimum capture time between stored updates of an ongoing alert, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
-/** Runs the batches of one streaming query. */
 export class BatchRunner {
-  /** What the pipeline tells. */
   readonly events: PipelineEvents;
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
-  /** Where the pipeline's outputs go. */
+  /** Receives the pipeline's outputs. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  /** Takes frames that cannot be processed; undefined while frames are read again, which were counted before. */
+  /** Receives frames that cannot be processed; undefined while re-reading frames that were counted before. */
   #reject: ((frame: Frame, error: Error) => void) | undefined;
   #records: OutputRecord[] = [];
-  /** The alert that was remembered last. */
+  /** The last alert that was recorded. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
   readonly #leftOut: LeftOutFrames;
-  /** The next frame is the first one of a topic that was created again. */
-  #madeAnew = false;
+  /** The next frame is the first one of a recreated topic. */
+  #recreated = false;
   readonly #shown: BigInt64Array;
-  /** Frames before this offset have been shown by an earlier run. */
+  /** Frames before this offset were shown by an earlier run. */
   #shownBefore: number;
 
   constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
@@ -53,28 +51,28 @@ export class BatchRunner {
     this.events = {
       onOutput: (output, cause) => this.#collect(output, cause),
       onBadFrame: (frame, error) => this.#reject?.(frame, error),
-      onPutAside: (error, frame) => this.#putAside(error, frame),
+      onPutAside: (error, frame) => this.#deadLetter(error, frame),
       checkOutput: (output) => checkOutput(output, options),
       call: options.call ?? ((work) => work()),
     };
   }
 
-  /** Continues after what was committed. */
+  /** Continues after the last commit. */
   resume({ resume }: Opened): void {
     this.#numbers.restore(resume.last);
   }
 
-  /** The topic is another one: nothing that was seen belongs to what comes. */
-  beginAnew(): void {
+  /** Resets for a recreated topic. */
+  reset(): void {
     this.#lastFrame = undefined;
-    this.#madeAnew = true;
+    this.#recreated = true;
     this.#numbers.restore(undefined);
     this.#shownBefore = 0;
     Atomics.store(this.#shown, 0, 0n);
   }
 
-  /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
-  async again(
+  /** Replays frames to the operators, and outputs from `base` on to sinks that need them. */
+  async replay(
     { pipeline, sinks, resume: { base } }: Opened,
     frames: readonly Frame[],
   ): Promise<void> {
@@ -86,17 +84,16 @@ export class BatchRunner {
       if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
-    this.#leftOut.seenBefore(pipeline.leftOut());
+    this.#leftOut.rebase(pipeline.leftOut());
     pipeline.observed();
   }
 
-  /** Whether a timer of the operators has come. */
   timersDue({ pipeline }: Opened): boolean {
     const due = pipeline.nextTimer();
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; with the last one what they have open ends. */
+  /** Runs the operators over a batch; the last batch also closes what they have open. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
@@ -127,7 +124,7 @@ export class BatchRunner {
         reporter.outputRepeated();
         return;
       }
-      // What no frame has caused has no way from a camera to measure.
+      // Without a causing frame there is no camera latency to measure.
       const captured = byTimer
         ? clock.now()
         : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
@@ -146,7 +143,7 @@ export class BatchRunner {
       this.#lastFrame = frame;
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
-      this.#see(frame, reporter);
+      this.#count(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
         this.#reject?.(frame, frame.fault);
@@ -154,7 +151,7 @@ export class BatchRunner {
       }
       const room = pipeline.push(frame);
       if (room !== undefined) await room;
-      // Operators that never wait would keep timers and other lanes from this thread.
+      // Operators that never yield would starve timers and other lanes on this thread.
       if (now - turned > TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turned = clock.monotonic();
@@ -168,7 +165,7 @@ export class BatchRunner {
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    this.#leftOut.see(pipeline.leftOut(), reporter);
+    this.#leftOut.update(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,
@@ -182,21 +179,21 @@ export class BatchRunner {
     };
   }
 
-  /** Stands in for the frame that timers' outputs count as caused by, before the first one. */
+  /** Stands in as the cause of timers' outputs before the first frame. */
   #noFrame(offset: number): Frame {
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
   }
 
-  #putAside(error: OperatorError, frame?: Frame): boolean {
+  #deadLetter(error: OperatorError, frame?: Frame): boolean {
     if (this.#reject === undefined) return false;
     this.#options.onPutAside?.(error);
     if (frame !== undefined) this.#reject(frame, error);
     return true;
   }
 
-  /** What was found is remembered in the log, for those who look later or from elsewhere. */
+  /** Records results in the log for later and remote viewers. */
   #remember(output: Output): void {
     const { alertRecord, findingsRecord } = this.#options;
     const { result, timestamp } = output;
@@ -223,11 +220,11 @@ export class BatchRunner {
     return waiting === undefined ? shown() : waiting.then(shown);
   }
 
-  /** The camera's own numbers tell how much a topic that is gone took along. */
-  #see(frame: Frame, reporter: ProgressReporter): void {
+  /** Uses the camera's sequence numbers to count frames lost with the previous topic. */
+  #count(frame: Frame, reporter: ProgressReporter): void {
     const sequence = this.#sequence;
-    if (!this.#madeAnew) return sequence.see(frame);
-    this.#madeAnew = false;
+    if (!this.#recreated) return sequence.see(frame);
+    this.#recreated = false;
     const { topic, partition, report } = this.#options;
     const { gaps } = sequence;
     const known = sequence.knows(frame);
@@ -237,22 +234,22 @@ export class BatchRunner {
     reporter.drop(lost, "lost");
     report(
       known
-        ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
+        ? `Lost ${lost} frames of ${topic} partition ${partition} with the previous topic`
         : `Cannot count the frames of ${topic} partition ${partition} that were lost with the previous topic: no frame of this camera's run was seen in it`,
     );
   }
 }
 
-/** @throws when a sink cannot take an output, it belongs to another lane, or reading it throws. */
+/** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
 function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
   for (const { check } of plan.sinks) check?.(output);
   const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
   void [result?.alert, timestamp];
   if (partition !== own) {
     throw new TypeError(
-      `Cannot pass this output on: it is of partition ${
+      `Cannot emit this output: it belongs to partition ${
         String(partition)
-      }, expected ${own}, that of its input`,
+      }, expected ${own}, the partition of its input`,
     );
   }
 }

@@ -1,9 +1,8 @@
-// The checkpoint of one streaming query: what is saved with a commit, and what a restart makes of
-// it.
+// The checkpoint of one streaming query: what a commit saves and a restart restores.
 //
-// A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
-// and operators can only be brought back to the end of a batch. So the saved state is that of the
-// newest batch end which is early enough for every sink: the base.
+// // A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
+// can only be restored to the end of a batch. So the saved state is that of the newest batch end early enough
+// for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
 import {
@@ -25,54 +24,51 @@ import type { SeenSequences } from "./sequence.ts";
 interface SavedState {
   readonly base: number;
   readonly pipeline: string | null;
-  /** The operators need nothing from before the commit: all that is read again is for sinks. */
+  /** The operators need nothing from before the commit: all re-read frames are for sinks. */
   readonly sinksOnly?: true;
-  /** The cameras' own numbers: what comes next is a gap or is not. */
+  /** Last sequence number per camera, to detect gaps. */
   readonly seen?: SeenSequences;
-  /** The keyframe on which the frame to read first hangs. */
+  /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
-  /** Where the second partition of a lane of two cameras is. */
+  /** The position in the second partition of a lane with two cameras. */
   readonly aligned?: SavedAlignment;
-  /** The output that came last, where the next one may be of the same frame or window. */
+  /** The last output, if the next one may belong to the same frame or window. */
   readonly last?: LastOutput;
-  /** The version and the definition that wrote it. */
+  /** The version and definition that wrote the checkpoint. */
   readonly writer: CheckpointWriter;
 }
 
-/** Where a streaming query is after a batch. */
+/** State of a streaming query after a batch. */
 export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
 }
 
-/** Where a restart begins. */
 export interface ResumePoint {
-  /** Offset of the keyframe on which the frame at `readFrom` hangs; `readFrom` where there is none. */
+  /** Offset of the keyframe that the frame at `readFrom` depends on; `readFrom` if there is none. */
   readonly keyframe: number;
-  /** Offset to read from. */
   readonly readFrom: number;
-  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
+  /** Outputs caused by frames from this offset on are replayed to the sinks that need them. */
   readonly base: number;
-  /** The operators' state for `Pipeline.open`. */
+  /** The operators' state, for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
-  /** What is read again is for sinks alone: the query can do without. */
+  /** Re-read frames are only for sinks: the query can continue without them. */
   readonly sinksOnly: boolean;
-  /** Where the cameras' own counts were. */
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
   readonly aligned: SavedAlignment | undefined;
 }
 
-/** A restart asks the driver by which generation the partition is owned: due when no answer comes by then. */
+/** After a restart the driver announces the owning generation; give up if it does not within this time. */
 const RENEWED_WITHIN_MS = 60_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Saves and restores where a streaming query is. */
+/** Saves and restores the state of a streaming query. */
 export class Checkpointing {
-  /** Reads the second partition of a lane of two cameras. */
+  /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
@@ -83,8 +79,8 @@ export class Checkpointing {
   #renewals = 0;
 
   /**
-   * @param start where a query without a checkpoint begins.
-   * @param steps names of the query's steps.
+   * @param start start offset of a query without a checkpoint
+   * @param steps names of the query's steps
    */
   constructor(
     committer: BatchCommitter,
@@ -134,7 +130,7 @@ export class Checkpointing {
     };
   }
 
-  /** Says durably which offsets a batch takes, before it runs. */
+  /** Durably records the offsets of a batch before it runs. */
   plan(batch: BatchRange, required: boolean): Promise<void> {
     return this.#committer.plan(batch, required);
   }
@@ -142,10 +138,9 @@ export class Checkpointing {
   /**
    * Commits a batch.
    *
-   * @param after where operators, cameras' counts and outputs were after the batch.
-   * @param needed oldest offset whose outputs a sink must see again.
-   * @param options what the commit need not promise.
-   * @param signal ends the wait for the group's next generation.
+   * @param needed oldest offset whose outputs a sink must see again
+   * @param options guarantees that the commit may relax
+   * @param signal cancels the wait for the group's next generation
    */
   async commit(
     batch: BatchRange,
@@ -192,18 +187,18 @@ export class Checkpointing {
     }
   }
 
-  /** The operators begin again, at `offset`. */
+  /** Resets the operators' state to start at `offset`. */
   beginAt(offset: number): void {
     this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
 
-  /** The group moved on to another generation and the partition is still ours. */
+  /** The group has a new generation and the partition is still ours. */
   renewed(): void {
     this.#renewals++;
     this.#renewed?.();
   }
 
-  /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation is announced for long. */
+  /** @throws {LogError} `STALE_MEMBERSHIP` if no newer generation is announced in time */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
     const renewed = new AbortController();
     this.#renewed = () => renewed.abort();
@@ -217,13 +212,13 @@ export class Checkpointing {
     }
     throw new LogError(
       "STALE_MEMBERSHIP",
-      `${stale.message}; no newer generation was heard of for ${RENEWED_WITHIN_MS / 1000} s`,
+      `${stale.message}; no newer generation was announced within ${RENEWED_WITHIN_MS / 1000} s`,
       { cause: stale, retryable: true },
     );
   }
 }
 
-/** Outputs that are too large have their stand-ins: what does not fit by itself is the state. */
+/** Oversized outputs are replaced, so a commit that is still too large fails because of the state. */
 function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: LogError): LogError {
   const { stages = [] } = pipeline === undefined ? {} : JSON.parse(decoder.decode(pipeline)) as {
     stages?: { name?: string; state?: string | null }[];
@@ -235,7 +230,7 @@ function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: L
     `Cannot save the state of this query, ${bytes} bytes (${
       steps.join(", ")
     }): ${cause.message}. ` +
-      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it continues at its last checkpoint",
+      "Keep less state in these steps, for example by dropping old entries, and restart the query: it continues at its last checkpoint",
     { cause },
   );
 }

@@ -1,5 +1,5 @@
-// Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
-// time, in order; batches of live views wait and are committed together.
+// Commits batches: sinks write a batch, then the checkpoint records it. Batches are committed one at a time,
+// in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { QueryTotals } from "../definition/progress.ts";
 import type { AfterBatch } from "./checkpointing.ts";
@@ -10,43 +10,40 @@ import type { Rows } from "./reporter.ts";
 import { step } from "./steps.ts";
 
 /**
- * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
- * executor do it at the same moment, so that a log can take their commits together.
+ * Commit interval of a query with only live views, whose outputs cannot be duplicated. All lanes of an
+ * executor commit at the same moment, so that a log can group their commits.
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
-/** A batch that ran and is not committed yet. */
+/** A batch that has run but is not committed yet. */
 export interface RunBatch extends AfterBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
-  /** Dead letters and alerts: committed with the batch. */
+  /** Dead letters, alerts and results, committed with the batch. */
   readonly records: readonly OutputRecord[];
-  /** Metrics of operators' own. */
+  /** User-defined metrics of the operators. */
   readonly observed: readonly NamedMetrics[];
-  /** Counters of this run until its end. */
+  /** Counters of this run up to the end of the batch. */
   readonly totals: QueryTotals;
   readonly rows: Rows;
 }
 
-/** How long it takes until a topic that cannot be made is tried again, milliseconds. */
+/** Delay before retrying to create a topic, milliseconds. */
 const RETRY_TOPIC_MS = 60_000;
 
-/** What a commit tells. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
-  /** A commit failed: whatever waits for frames must hear of it. */
+  /** A commit failed: whatever waits for frames must be woken. */
   readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
-/** Commits the batches of one streaming query. */
 export class Commits {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
   readonly #drain: AbortSignal;
   readonly #events: CommitEvents;
-  /** Topics that are known to exist. */
   readonly #topics: Set<string>;
-  /** Those that cannot be made: when each is tried again, on the monotonic clock, and what was reported. */
+  /** Topics that could not be created: when to retry (monotonic), and what was reported. */
   readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
   #nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
@@ -68,12 +65,12 @@ export class Commits {
     this.#last = options.clock.monotonic();
   }
 
-  /** Id of the batch that follows those on their way to the checkpoint. */
+  /** Id of the batch after those being committed. */
   get nextBatchId(): number {
     return this.#nextBatchId;
   }
 
-  /** When a batch that waits should be committed, on the clock; undefined when none does. */
+  /** When a waiting batch should be committed, epoch milliseconds; undefined if none waits. */
   get due(): number | undefined {
     if (this.#held === undefined) return undefined;
     const { clock } = this.#options;
@@ -81,12 +78,12 @@ export class Commits {
     return clock.now() + LIVE_COMMIT_INTERVAL_MS - since;
   }
 
-  /** Takes a batch that ran; it follows all that were taken before. */
+  /** Adds a batch that has run, in order. */
   hold(batch: RunBatch): void {
     this.#held = this.#held === undefined ? batch : join(this.#held, batch);
   }
 
-  /** Begins to commit what waits, if it is time or `now`; the commit before must have ended. */
+  /** Starts to commit the waiting batch if it is due or `now` is set, once the previous commit has ended. */
   async begin(now: boolean): Promise<void> {
     const batch = this.#held;
     if (batch === undefined) return;
@@ -98,12 +95,12 @@ export class Commits {
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
-  /** Waits for the commit that runs. */
+  /** Waits for the running commit. */
   async settled(): Promise<void> {
     await this.#running;
   }
 
-  /** Sinks take the batch, then the checkpoint. */
+  /** Writes the batch to the sinks, then commits the checkpoint. */
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
@@ -146,9 +143,9 @@ export class Commits {
   }
 
   /**
-   * The topics of dead letters, alerts and findings are made with the first of them.
+   * Creates the topics of dead letters, alerts and results with their first record.
    *
-   * @returns optional records without a topic: a user may not be allowed to make one, a name too long.
+   * @returns optional records without a topic, e.g. for lack of permission or because the name is too long
    */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
     const { log, topic, report, clock } = this.#options;
@@ -180,7 +177,7 @@ export class Commits {
   }
 }
 
-/** The record; when the log takes its smaller stand-in instead, it is noted. */
+/** The record, noting in `replaced` if the log uses its smaller stand-in. */
 function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord {
   const { smaller } = record;
   if (smaller === undefined) return record;
@@ -197,7 +194,7 @@ function momentOf(monotonic: number): number {
   return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
 }
 
-/** Two batches of a query with live views, committed as one; the views have their outputs. */
+/** Joins two batches of a query with live views; the views already have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
   second.rows.add(first.rows);
   return {

@@ -1,29 +1,29 @@
-// What a query that is behind leaves out, as its overload policy says.
+// Drops frames of a query that is behind, according to its overload policy.
 import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";
 
-/** Frames, and how far their reading went. */
+/** Frames, and the end of the range they were read from. */
 export interface Taken {
   readonly frames: readonly Frame[];
-  /** One past the last offset that was read, or left out: frames before it do not come any more. */
+  /** One past the last offset read or dropped: frames before it do not come again. */
   readonly end: number;
 }
 
-/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
+/** Frames left for `latest` to read when it skips others: the last offsets may be holes. */
 const NEWEST_KEPT = 16;
-/** After this many offsets what was seen before counts half. */
+/** After this many offsets, earlier observations count half. */
 const RECENT = 1024;
 
-/** Leaves frames out, and counts them. */
+/** Drops frames and counts them. */
 export class Excess {
-  /** Access units come: what is left out must be read anyway, since later ones depend on it. */
+  /** The lane carries access units: dropped ones must be read anyway, since later ones depend on them. */
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-  /** Frames that `sample` has looked at. */
+  /** Frames examined by `sample`. */
   #sampled = 0;
-  /** Where reading was; offsets since then, and frames among them. Transactions and compaction leave holes. */
+  /** Reading position; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;
   #offsets = 0;
   #frames = 0;
@@ -37,7 +37,7 @@ export class Excess {
     this.#source = options.source;
   }
 
-  /** What is to be processed of what was read. */
+  /** Returns the frames to process and drops the rest. */
   leaveOut(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
     if (overload.kind === "wait") return taken;
@@ -50,7 +50,9 @@ export class Excess {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Read anyway: frames that later ones depend on, and offsets of which it is not known how many are frames. */
+    /**
+     * Skips to an offset, except where frames depend on each other or holes make the count of frames unknown.
+     */
     const passTo = (offset: number): Taken => {
       if (this.linked || density < 1 || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");
@@ -62,7 +64,7 @@ export class Excess {
       case "latest":
         if (total <= 1) return taken;
         if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
-        // What is not buffered may be no frame: the newest one that is known is kept.
+        // Unbuffered offsets may be holes: keep the newest known frame.
         return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
@@ -77,7 +79,7 @@ export class Excess {
     }
   }
 
-  /** Frames for each offset, as seen of late: 1 where there were no holes. */
+  /** Recent frames per offset: 1 without holes. */
   #density({ frames, end }: Taken): number {
     const start = this.#end ?? frames[0]?.offset ?? end;
     this.#end = end;

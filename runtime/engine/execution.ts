@@ -1,12 +1,12 @@
 // The life of a streaming query: one query on one partition.
 //
-// Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
-// `commit` makes its records and its end visible at once. Whatever happens between the two is done
-// again by the next owner, from the same offsets, with the same outputs.
+// // Two records make it exactly-once. Before a batch runs, `plan` records its offsets; afterwards, `commit`
+// makes its outputs and its end visible at once. Whatever happens in between is repeated by the next owner,
+// from the same offsets, with the same outputs.
 //
-//   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
+// //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
-// While one batch is being committed the next one is already processed; its outputs wait.
+// // While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
@@ -24,7 +24,7 @@ import { type StopMode, StoppedError } from "./stop.ts";
 
 export type { StopMode } from "./stop.ts";
 
-/** One query on one partition, at work. */
+/** One running query on one partition. */
 export class StreamingExecution {
   readonly #options: ExecutionOptions;
   readonly #clock: Clock;
@@ -43,7 +43,7 @@ export class StreamingExecution {
   #next = 0;
   /** Another runtime continues where this one ends. */
   #moves = false;
-  /** A newer membership than that of the start. */
+  /** A membership newer than the initial one. */
   #renewed: Membership | undefined;
 
   constructor(options: ExecutionOptions) {
@@ -51,7 +51,7 @@ export class StreamingExecution {
     this.#clock = options.clock;
     const sequence = new SequenceTracker(([first, second]) =>
       options.report(
-        `Two cameras publish to ${options.topic} partition ${options.partition}: ${first} and ${second} take turns`,
+        `Two cameras publish to ${options.topic} partition ${options.partition}: ${first} and ${second} alternate`,
       )
     );
     this.#runner = new BatchRunner(options, sequence, this.#abort.signal);
@@ -65,7 +65,7 @@ export class StreamingExecution {
     };
   }
 
-  /** The batch that is under way, or failed. */
+  /** The current batch, or the one that failed. */
   get batch(): BatchRange | undefined {
     return this.#batch;
   }
@@ -75,7 +75,7 @@ export class StreamingExecution {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
-  /** Calls of operators and sinks, by name. */
+  /** Open and ended calls of operators and sinks, by name. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     const opened = this.#opened;
     if (opened === undefined) return [];
@@ -86,7 +86,7 @@ export class StreamingExecution {
     ];
   }
 
-  /** Asks the query to end; `run` resolves when it has. */
+  /** Asks the query to end; `run` resolves once it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();
     this.#moves = mode === "move";
@@ -94,9 +94,9 @@ export class StreamingExecution {
     if (mode === "abort") this.#abort.abort(reason);
   }
 
-  /** The group moved on to another generation and the partition is still ours. */
+  /** The group has a new generation and the partition is still ours. */
   renew(membership: Membership): void {
-    // During a take-over there is no reporter yet: reported as soon as there is.
+    // A take-over in progress has no committer yet: `run` passes it on.
     this.#renewed = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
@@ -105,8 +105,8 @@ export class StreamingExecution {
   /**
    * Runs until the trigger ends the query or `stop` is called.
    *
-   * @throws {LogError} `FENCED` when another owner took over, `OFFSET_OUT_OF_RANGE` when frames were
-   * lost and `failOnDataLoss` is on; and any error of an operator, a sink or the log.
+   * @throws {LogError} `FENCED` if another owner took over, `OFFSET_OUT_OF_RANGE` if frames were lost and
+   * `failOnDataLoss` is on; also any error of an operator, a sink or the log
    */
   async run(): Promise<QueryTotals> {
     try {
@@ -149,14 +149,14 @@ export class StreamingExecution {
     return this.totals;
   }
 
-  /** The operators begin again at `offset`: what they had open is given up. */
+  /** Restarts the operators at `offset`, abandoning what they had open. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
     await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);
   }
 
-  /** Continues in a topic that was created again, if it was: its offsets begin again. */
-  async #goOnAnew(opened: Opened): Promise<boolean> {
+  /** Continues in a recreated topic, whose offsets start over. */
+  async #continueInRecreated(opened: Opened): Promise<boolean> {
     const { intake } = opened;
     const start = intake.takeRecreated();
     if (start === undefined) return false;
@@ -164,37 +164,37 @@ export class StreamingExecution {
     await this.#commits.settled();
     await this.#beginAt(opened, start);
     this.#next = start;
-    this.#runner.beginAnew();
-    // Kept at once: a restart before the next batch would take the old offset for one of this topic.
+    this.#runner.reset();
+    // Committed at once: a restart before the next batch would otherwise use the old topic's offset.
     if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
     return true;
   }
 
-  /** Reads again what open windows and unfinished files need. */
+  /** Re-reads what open windows and unfinished files need. */
   async #rebuild(opened: Opened): Promise<void> {
     const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
-    let lacking = false;
+    let missing = false;
     await intake.reread({
       until: this.#next,
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
         report(
-          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files continue without`,
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log starts at ${earliest}. Nothing is lost: unfinished files continue without these frames`,
         );
-        lacking = true;
-        // Operators that remember nothing make the same of each frame, wherever they begin.
+        missing = true;
+        // Stateless operators produce the same outputs wherever they start.
         const stateless = plan.operators.every(({ kind }) => kind === undefined);
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
-    }, (frames) => this.#runner.again(opened, frames));
-    if (await this.#goOnAnew(opened)) return;
-    if (lacking) await this.#beginAt(opened, this.#next);
+    }, (frames) => this.#runner.replay(opened, frames));
+    if (await this.#continueInRecreated(opened)) return;
+    if (missing) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
-  /** Batches until the trigger ends the query or it is stopped. */
+  /** Runs batches until the trigger ends the query or it is stopped. */
   async #runBatches(opened: Opened): Promise<void> {
     const { plan, log, topic, partition, report } = this.#options;
     const { trigger } = plan;
@@ -205,7 +205,7 @@ export class StreamingExecution {
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
-        // Timers that have come do not wait for frames of the next run.
+        // Due timers do not wait for frames of the next run.
         if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
@@ -214,7 +214,7 @@ export class StreamingExecution {
               Math.round(late)
             } ms after the next tick of the ${trigger.ms} ms interval`,
           ));
-        // The reader has heard of nothing yet: the log tells what is there.
+        // The reader does not know the end yet, so ask the log.
         let latest = (await log.offsets(topic, partition)).latest;
         while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
@@ -222,9 +222,9 @@ export class StreamingExecution {
           latest = Math.max(latest, opened.intake.latest);
           const taken = await this.#builder.atTick(this.#next, latest);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
-          // Live views' batches are committed together, but do not wait for a tick that is far away.
+          // Live views commit together, but must not wait for a distant tick.
           await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
-          await this.#goOnAnew(opened);
+          await this.#continueInRecreated(opened);
           latest = 0;
         }
       } else {
@@ -232,7 +232,7 @@ export class StreamingExecution {
           const taken = await this.#builder.asSoonAsPossible(this.#next);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
           else await this.#commits.begin(false);
-          await this.#goOnAnew(opened);
+          await this.#continueInRecreated(opened);
         }
       }
     } catch (error) {
@@ -248,12 +248,12 @@ export class StreamingExecution {
     await this.#commits.begin(true);
     await this.#commits.settled();
     this.#reports.send();
-    // What ends by itself must not look like a query that had nothing to find.
+    // A finite query that failed on everything must not look like one that found nothing.
     const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
   }
 
-  /** A batch that was planned before a crash runs again with exactly its offsets. */
+  /** Re-runs a batch planned before a crash with exactly its offsets. */
   async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
     const frames: Frame[] = [];
     while (opened.intake.position < planned.end) {
@@ -263,10 +263,10 @@ export class StreamingExecution {
     }
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#commits.settled();
-    await this.#goOnAnew(opened);
+    await this.#continueInRecreated(opened);
   }
 
-  /** Batches of everything below an offset. */
+  /** Runs batches of everything below an offset. */
   async #runUntil(opened: Opened, end: number): Promise<void> {
     const { log, topic, partition } = this.#options;
     if (await this.#checkRange(opened, end)) end = opened.intake.latest;
@@ -278,7 +278,7 @@ export class StreamingExecution {
       const more = this.#end.clip({ frames: read, end: opened.intake.position });
       if (read.length === 0) end = opened.intake.held ?? end;
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (await this.#goOnAnew(opened)) {
+      if (await this.#continueInRecreated(opened)) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
@@ -289,20 +289,19 @@ export class StreamingExecution {
   }
 
   /**
-   * Nothing is read beyond the end of a partition, so that a topic which was created again, and is shorter,
-   * would go unnoticed.
+   * Detects a recreated topic that is shorter than the read position: a reader past the end would not notice.
    *
-   * @returns whether it was, and the query continues in it.
+   * @returns whether the query now continues in a recreated topic
    */
   async #checkRange(opened: Opened, latest: number): Promise<boolean> {
     const { log, topic, partition } = this.#options;
     if (this.#next <= Math.max(latest, opened.intake.latest)) return false;
     const range = await log.offsets(topic, partition);
     if (this.#next > range.latest) opened.intake.lost(range);
-    return await this.#goOnAnew(opened);
+    return await this.#continueInRecreated(opened);
   }
 
-  /** Runs a batch and commits it while the next one may already run. */
+  /** Runs a batch, and commits it while the next one may already run. */
   async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
     this.#options.onTrigger?.(true);
     this.#commits.hold(await this.#runBatch(opened, frames, end));
@@ -332,7 +331,7 @@ export class StreamingExecution {
   }
 
   async #close(): Promise<void> {
-    // Whatever still waits for frames must release the source.
+    // Release the source from pending waits.
     this.#drain.abort(new StoppedError());
     for (const close of this.#closers) {
       try {

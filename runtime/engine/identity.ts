@@ -1,7 +1,7 @@
-// Whose outputs are whose: findings take the number of the window that they were made of, and several
-// outputs of one frame or window are numbered, whatever the batches.
+// Identifies outputs: results get the number of their window, and several outputs of one frame or window are
+// numbered independently of batches.
 
-/** What outputs have that are named: by hand-made operators perhaps only a part of it. */
+/** Fields that identify an output; user-defined operators may set only some. */
 interface Named {
   readonly offset?: number;
   readonly firstOffset?: number;
@@ -10,14 +10,14 @@ interface Named {
   readonly part?: number;
 }
 
-/** The output that came last, as a checkpoint keeps it: first and last offset, number, part. */
+/** The last output, as saved in a checkpoint: first and last offset, number, part. */
 export type LastOutput = readonly [first: number, last: number, number: number, part: number];
 
 function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
 }
 
-/** The outputs that an operator made of an input; findings on a window get its number. */
+/** The outputs of one input; results of a window get its number. */
 export function numbered(outputs: readonly unknown[], input: unknown): readonly unknown[] {
   if (!isNamed(input) || input.number === undefined) return outputs;
   const { firstOffset, number } = input;
@@ -28,21 +28,21 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
   );
 }
 
-/** Numbers the outputs that one frame or window has several of. */
+/** Numbers multiple outputs of one frame or window. */
 export class OutputNumbers {
   #last: LastOutput | undefined;
 
-  /** The output that came last; undefined before the first one. */
+  /** The last output; undefined before the first. */
   get last(): LastOutput | undefined {
     return this.#last;
   }
 
-  /** Continues after the output that a checkpoint names. */
+  /** Continues after the output saved in a checkpoint. */
   restore(last: LastOutput | undefined): void {
     this.#last = last;
   }
 
-  /** The output, with its part where it is not the first of its frame or window. */
+  /** The output, with a part number unless it is the first of its frame or window. */
   number(output: unknown): unknown {
     if (!isNamed(output)) return output;
     const first = output.firstOffset ?? output.offset;

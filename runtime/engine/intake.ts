@@ -1,22 +1,21 @@
-// What comes in: frames of one partition, read as the source options and the overload policy say.
-// Everything that is left out is counted.
+// Reads the frames of one partition according to the source options and the overload policy. Every dropped
+// frame is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
 import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
-/** Bytes that one read may bring, whatever its number of frames. */
+/** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** Why a wait is over: one shared reason saves an exception with a stack for each wait. */
+/** Shared abort reason: saves an exception with a stack trace per wait. */
 const ARRIVED = new Error("Frames have arrived");
 
-/** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: LaneReader;
   readonly #excess: Excess;
-  /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
+  /** Only one read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -30,7 +29,7 @@ export class Intake {
     this.#excess = new Excess(options);
   }
 
-  /** Offset that follows the last frame taken. */
+  /** Offset after the last frame returned. */
   get position(): number {
     return this.#source.position;
   }
@@ -51,26 +50,26 @@ export class Intake {
   }
 
   /**
-   * Whether the topic was deleted and created again, and that is allowed. Until `takeRecreated` reads return
-   * what they have, an empty list perhaps, and nothing of the new topic.
+   * Whether the topic was recreated, and that is allowed. Until `takeRecreated` is called, reads return the
+   * remaining frames, possibly none, and nothing of the new topic.
    */
   get recreated(): boolean {
     return this.#recreatedAt !== undefined;
   }
 
-  /** Continues in the new topic: the offset at which it begins; undefined when there is none. */
+  /** Continues in the recreated topic: returns its start offset, or undefined if there is none. */
   takeRecreated(): number | undefined {
     const offset = this.#recreatedAt;
     this.#recreatedAt = undefined;
     return offset;
   }
 
-  /** Reads frames again that were processed before the last restart, as long as the topic holds them. */
-  async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
-    this.#rereading = again;
+  /** Re-reads frames processed before the last restart, as far as the topic still holds them. */
+  async reread(rereading: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
+    this.#rereading = rereading;
     try {
-      while (this.position < again.until) {
-        const frames = await this.readUntil(64, again.until);
+      while (this.position < rereading.until) {
+        const frames = await this.readUntil(64, rereading.until);
         if (frames.length === 0) break;
         await take(frames);
       }
@@ -79,14 +78,14 @@ export class Intake {
     }
   }
 
-  /** Frames below `until`, at least one unless there is none any more or the topic was created again. */
+  /** Reads frames below `until`: at least one, unless none is left or the topic was recreated. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
         const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
         const within = frames.filter(({ offset }) => offset < until);
         if (within.length < frames.length) this.#source.seek(until);
-        const taken = this.#take(within);
+        const taken = this.#inspectAll(within);
         if (taken.length > 0 || within.length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
@@ -96,8 +95,8 @@ export class Intake {
   }
 
   /**
-   * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
-   * undefined when the topic was created again.
+   * Reads up to `max` frames below `until`, minus those dropped by the overload policy; undefined if the
+   * topic was recreated.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
@@ -117,8 +116,8 @@ export class Intake {
   }
 
   /**
-   * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
-   * epoch milliseconds) comes first, or the topic was created again.
+   * Reads the next frames, possibly only dropped ones; undefined if `time` (epoch milliseconds) comes first,
+   * or the topic was recreated.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
@@ -146,7 +145,7 @@ export class Intake {
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
+        this.#arrived = { frames: this.#inspectAll(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -161,7 +160,7 @@ export class Intake {
     const { clock } = this.#options;
     const timer = new AbortController();
     const arrived = new Promise<void>((resolve) => this.#wake = resolve);
-    // Without a time to wait for there is no timer to end.
+    // An infinite wait needs no timer.
     const timeUp = Number.isFinite(time)
       ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
       : undefined;
@@ -175,21 +174,21 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Looks at frames that were read: bad ones carry their fault, those without a keyframe are left out. */
-  #take(frames: readonly Frame[]): Frame[] {
+  /** Inspects frames: invalid ones carry their fault, those without a keyframe are dropped. */
+  #inspectAll(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;
     for (const frame of frames) {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
-      const looked = this.#look(frame);
-      if (looked !== undefined) taken.push(looked);
+      const inspected = this.#inspected(frame);
+      if (inspected !== undefined) taken.push(inspected);
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
     if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
     return taken;
   }
 
-  #look(frame: Frame): Frame | undefined {
+  #inspected(frame: Frame): Frame | undefined {
     const { inspect, groups } = this.#options;
     if (frame.fault !== undefined) {
       groups?.interrupt();
@@ -202,7 +201,7 @@ export class Intake {
       this.#excess.linked = kind === "unit";
       return frame;
     } catch (error) {
-      // Any other is a fault of our own, which must cost no more than the frame.
+      // Any other error is our own fault and must cost only this frame.
       const fault = error instanceof BadFrameError
         ? error
         : new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
@@ -213,8 +212,9 @@ export class Intake {
   }
 
   /**
-   * Reads what the frame at `until` depends on, from its keyframe on. No operator sees it: it only has to
-   * be there when a picture is decoded. Where the log lacks it, the lane continues at the next keyframe.
+   * Reads the frames that the one at `until` depends on, starting at its keyframe. Operators do not see them;
+   * they are only needed for decoding. If the log no longer has them, the lane continues at the next
+   * keyframe.
    */
   async readGroup(keyframe: number, until: number): Promise<void> {
     const { signal, groups, report, topic, partition } = this.#options;
@@ -223,11 +223,11 @@ export class Intake {
       try {
         const frames = await this.#source.read(this.#affordable(64), signal, until);
         if (frames.length === 0) break;
-        for (const frame of frames) if (frame.offset < until) this.#look(frame);
+        for (const frame of frames) if (frame.offset < until) this.#inspected(frame);
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
         const { earliest } = error.range!;
-        if (earliest <= this.#source.position) break; // Another topic: who reads on says so.
+        if (earliest <= this.#source.position) break; // A recreated topic: the next read detects it.
         groups?.interrupt();
         report(
           `The keyframe at offset ${keyframe} of ${topic} partition ${partition} is no longer in the log: ` +
@@ -239,16 +239,16 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Frames were deleted before they were read: an error, or a count. */
+  /** Handles frames that were deleted before they were read: throws or counts them. */
   #dataLoss(error: unknown): void {
     if (!(error instanceof LogError) || error.range === undefined) throw error;
     this.lost(error.range, error);
   }
 
   /**
-   * The log does not hold what comes next.
+   * Handles a position that the log no longer holds.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless data loss is allowed
    */
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
     const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
@@ -260,7 +260,7 @@ export class Intake {
       if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
         report(
-          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; what was open is given up`,
+          `Cannot reread ${topic} partition ${partition}: ${gone} are no longer in the log; open windows are abandoned`,
         );
         this.#source.seek(earliest);
         return;
@@ -276,13 +276,13 @@ export class Intake {
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
-          "To continue with what is there and count what is lost, run the query with --no-fail-on-data-loss",
+          "To continue with the remaining frames and count the lost ones, run the query with --no-fail-on-data-loss",
         { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
       );
     }
     if (earliest <= wanted) {
       report(
-        `${topic} partition ${partition} was created again: going on at ${earliest} instead of ${done}`,
+        `${topic} partition ${partition} was created again: continuing at ${earliest} instead of ${done}`,
       );
       this.#recreatedAt = earliest;
     } else {

@@ -1,4 +1,4 @@
-// What the intake of a streaming query needs, and its callbacks.
+// Options and callbacks of a streaming query's intake.
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
@@ -7,13 +7,12 @@ import type { DropReason } from "./reporter.ts";
 
 export interface LaneReader extends PartitionReader {
   /**
-   * Where the last read with an end stopped short of it: the frame at this offset waits for what is not in
-   * the log yet. Absent where no frame waits for others.
+   * Where the last bounded read stopped short: the frame at this offset waits for frames not yet in the log.
+   * Absent if no frame waits for others.
    */
   readonly held?: number | undefined;
 }
 
-/** What the intake needs, and its callbacks. */
 export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly source: LaneReader;
   readonly groups?: FrameGroups;
@@ -23,20 +22,20 @@ export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly failOnDataLoss: boolean;
   readonly overload: OverloadPolicy;
   readonly clock: Clock;
-  /** Ends every wait. */
+  /** Cancels every wait. */
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
-  /** Frames that were left out, or lost. */
+  /** Frames were dropped or lost. */
   readonly onDropped: (count: number, reason: DropReason) => void;
 }
 
-/** What is read again after a restart. */
+/** A range re-read after a restart. */
 export interface Rereading {
-  /** Frames below this offset were processed before: none of them can be lost any more. */
+  /** Frames below this offset were processed before and can no longer be lost. */
   readonly until: number;
   /**
-   * Called when the log does not hold all of them any more, with the first offset that it holds; true
-   * when the query does without.
+   * Called if the log no longer holds all of them, with its first offset; returns true if the query can do
+   * without.
    */
   readonly onMissing: (earliest: number) => boolean;
 }

@@ -1,7 +1,6 @@
-// Metrics of operators' own, from batch to batch: what was committed since the last report.
+// User-defined metrics committed since the last report.
 import type { Observed } from "../definition/operator.ts";
 
-/** The metrics of one operator. */
 export interface NamedMetrics {
   readonly name: string;
   readonly metrics: readonly Observed[];
@@ -11,24 +10,24 @@ export interface ReportedMetric {
   readonly name: string;
   readonly metric: string;
   readonly value: number;
-  /** The value adds up over reports: a counter. */
+  /** The value adds up over reports (a counter). */
   readonly counts: boolean;
 }
 
 const NAME = /^[A-Za-z_]\w{0,99}$/;
 const KINDS: ReadonlySet<unknown> = new Set(["count", "sum", "avg", "min", "max"]);
-/** Metrics of one lane. */
+/** Limit per lane. */
 const MOST_METRICS = 200;
 
-/** Adds metrics up. */
+/** Accumulates metrics. */
 export class ObservedMetrics {
   #metrics = new Map<string, Observed & { readonly name: string }>();
   readonly #names = new Set<string>();
 
   /**
-   * Takes the metrics of a batch.
+   * Adds the metrics of a batch.
    *
-   * @throws {RangeError} saying what cannot be a metric: it would fail where all queries are measured.
+   * @throws {RangeError} if a metric is invalid: it would break the metrics of all queries
    */
   add(batch: readonly NamedMetrics[]): void {
     for (const { name, metrics } of batch) {
@@ -55,11 +54,11 @@ export class ObservedMetrics {
     }
     this.#names.add(full);
     if (this.#names.size > MOST_METRICS) {
-      throw new RangeError(`Cannot observe ${full}: expected ${MOST_METRICS} metrics at most`);
+      throw new RangeError(`Cannot observe ${full}: expected at most ${MOST_METRICS} metrics`);
     }
   }
 
-  /** All since the last call. */
+  /** All metrics since the last call. */
   take(): ReportedMetric[] {
     const all = [...this.#metrics.values()].map(({ name, metric, kind, total, count }) => ({
       name,
@@ -72,7 +71,6 @@ export class ObservedMetrics {
   }
 }
 
-/** Two parts of one metric, together. */
 function joined(a: Observed, b: Observed): Observed {
   const { metric, kind } = a;
   const total = kind === "min"
@@ -83,7 +81,7 @@ function joined(a: Observed, b: Observed): Observed {
   return { metric, kind, total, count: a.count + b.count };
 }
 
-/** Metrics as progress reports have them: by name, then by metric. */
+/** Metrics in the form of progress reports: by name, then by metric. */
 export function observedJson(
   metrics: readonly ReportedMetric[],
 ): Record<string, Record<string, number>> {

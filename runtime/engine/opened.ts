@@ -1,4 +1,4 @@
-// Taking a partition over: its checkpoint, and all that a streaming query works with from there on.
+// Takes over a partition: its checkpoint, and everything a streaming query needs from there on.
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
@@ -14,13 +14,13 @@ import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { SinkSet } from "./sinks.ts";
 
-/** What a streaming query works with. */
+/** The open parts of a streaming query. */
 export interface Opened {
   readonly committer: BatchCommitter;
   readonly checkpointing: Checkpointing;
   readonly reporter: ProgressReporter;
   readonly intake: Intake;
-  /** Of a lane of two cameras. */
+  /** Set for a lane with two cameras. */
   readonly aligned: AlignedReader | undefined;
   readonly pipeline: Pipeline;
   readonly sinks: SinkSet;
@@ -29,20 +29,20 @@ export interface Opened {
   readonly resume: ResumePoint;
 }
 
-/** What the streaming query itself has. */
+/** What the streaming query provides for opening. */
 export interface Opener {
   readonly options: ExecutionOptions;
   readonly events: PipelineEvents;
   readonly sequence: SequenceTracker;
-  /** Ends every wait for frames. */
+  /** Cancels every wait for frames. */
   readonly drain: AbortSignal;
-  /** Ends all work. */
+  /** Cancels all work. */
   readonly abort: AbortSignal;
-  /** Takes what must be closed, also when the rest does not open; called in reverse order. */
+  /** Registers what must be closed, even if opening fails; called in reverse order. */
   readonly onClose: (close: () => void | Promise<void>) => void;
 }
 
-/** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
+/** Owns the checkpoint, finds the start offset, and opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
   const { plan, log, reader, topic, partition, clock, inspect } = options;
@@ -82,7 +82,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     partition,
     query: plan.name,
     failOnDataLoss: plan.source.failOnDataLoss ?? true,
-    // What takes all there is and ends has nothing to keep up with.
+    // A finite query has nothing to keep up with.
     overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
     clock,
     signal: opener.drain,
@@ -143,7 +143,6 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   };
 }
 
-/** Topics that the sinks write to. */
 export function outputTopics({ plan }: ExecutionOptions): string[] {
   return plan.sinks.flatMap(({ topics }) => topics ?? []);
 }
@@ -160,7 +159,7 @@ function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
   });
 }
 
-/** Where a query without a checkpoint begins: kept from now on, whether or not a batch comes. */
+/** The start of a query without a checkpoint; stored before the first batch. */
 async function beginning({ options }: Opener, committer: BatchCommitter): Promise<number> {
   const start = await startOffset(options);
   await committer.plan({ batchId: 0, start, end: start }, true);
@@ -184,7 +183,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      // Where losses are allowed, reading counts what is no longer there, and continues.
+      // If data loss is allowed, reading counts deleted frames and continues.
       if (plan.source.failOnDataLoss === false) return point.offset;
       if (point.offset >= earliest && point.offset <= latest) return point.offset;
       throw new LogError(

@@ -1,5 +1,5 @@
-// The operators of one streaming query, chained. Items leave in the order they came, however many
-// `process` calls an operator has under way.
+// The chained operators of one streaming query. Items leave in the order they came, however many `process`
+// calls of an operator are pending.
 import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
@@ -12,11 +12,11 @@ import type { StepErrors } from "./put_aside.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
-/** What a restart needs to know about the operators. */
+/** The operators' part of a checkpoint. */
 export interface PipelineSnapshot {
-  /** Oldest offset to read again; undefined when none. */
+  /** Oldest offset to re-read; undefined if none. */
   readonly restart: number | undefined;
-  /** State of all operators; undefined when none has any. */
+  /** State of all operators; undefined if none has any. */
   readonly state: Uint8Array | undefined;
 }
 
@@ -25,12 +25,11 @@ type StageState = StepState & StepErrors;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Chained operators at work on one partition. */
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
-  /** The buffer of the newest frame, which cannot be given to another thread. */
+  /** The buffer of the newest frame, which must not be transferred to another thread. */
   #protected: ArrayBufferLike | undefined;
   #changes: readonly string[] = [];
 
@@ -45,10 +44,10 @@ export class Pipeline {
   /**
    * Opens the operators.
    *
-   * @param end committed end: a `state` operator is shown no frame below it.
-   * @param saved what `snapshot` returned before the restart.
-   * @param dropped names of steps whose state the query drops.
-   * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
+   * @param end committed end: a `state` operator sees no frame below it
+   * @param saved what `snapshot` returned before the restart
+   * @param dropped names of steps whose state the query drops
+   * @throws {LogError} `CHECKPOINT_CHANGED` if it is the snapshot of another query
    */
   static async open(
     operators: readonly Operator<unknown, unknown>[],
@@ -62,12 +61,12 @@ export class Pipeline {
     return pipeline;
   }
 
-  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
+  /** Differences from the query that wrote the checkpoint, as text. */
   get changes(): readonly string[] {
     return this.#changes;
   }
 
-  /** Gives up what the operators have open: they begin again with the frame at `offset`. */
+  /** Abandons what the operators have open and reopens them for frames from `offset` on. */
   async beginAgain(offset: number): Promise<void> {
     await this.close();
     await this.#open(offset);
@@ -101,16 +100,16 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
-    // From the last one on: each knows the next.
-    this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
+    // Built from the last to the first: each stage knows the next one.
+    this.#stages = this.#operators.reduceRight<Stage[]>((later, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
-      return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
+      return [new Stage(step, later[0], from, state ?? {}, options), ...later];
     }, []);
   }
 
-  /** Takes the next frame; resolves when there is room for another. */
+  /** Processes the next frame; resolves when there is room for another. */
   push(frame: Frame): void | Promise<void> {
     this.#protect(frame);
     const first = this.#stages[0];
@@ -119,7 +118,7 @@ export class Pipeline {
       : first.push(frame, frame);
   }
 
-  /** What operators do to a frame must not reach what the engine does with it, or frames of the same buffer. */
+  /** Protects frames from operators: the engine and other frames share the buffer. */
   #protect(frame: Frame): void {
     Object.freeze(frame);
     const { buffer } = frame.value ?? {};
@@ -129,15 +128,15 @@ export class Pipeline {
   }
 
   /**
-   * Resolves when everything that was pushed has left.
+   * Resolves when every pushed item has left.
    *
-   * @throws the first error of an operator.
+   * @throws the first error of an operator
    */
   async settle(): Promise<void> {
     for (const stage of this.#stages) await stage.settle();
   }
 
-  /** State after the batch that ends at `end`; call it only after `settle`. */
+  /** State after the batch that ends at `end`; call only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
     const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
     const needed = points.filter((offset) => offset !== undefined);
@@ -160,7 +159,7 @@ export class Pipeline {
     };
   }
 
-  /** What operators keep, by name. */
+  /** Sizes of the operators' state, by name. */
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap((stage) => {
       const size = stage.ask((task) => task.stateSize?.());
@@ -173,7 +172,7 @@ export class Pipeline {
     });
   }
 
-  /** The operators' own metrics since the last call. */
+  /** The operators' user-defined metrics since the last call. */
   observed(): NamedMetrics[] {
     return this.#stages.flatMap((stage) =>
       stage.observes === undefined
@@ -182,7 +181,7 @@ export class Pipeline {
     );
   }
 
-  /** Frames of this run that no window has. */
+  /** Frames of this run that are in no window. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
     for (const stage of this.#stages) {
@@ -193,7 +192,7 @@ export class Pipeline {
     return sum;
   }
 
-  /** Capture time up to which all operators that know one are done. */
+  /** The lowest watermark of the operators that have one, as a capture time. */
   watermark(): number | undefined {
     let lowest: number | undefined;
     for (const stage of this.#stages) {
@@ -203,7 +202,7 @@ export class Pipeline {
     return lowest;
   }
 
-  /** The earliest time at which an operator wants to be called. */
+  /** The earliest timer of the operators. */
   nextTimer(): number | undefined {
     let earliest: number | undefined;
     for (const stage of this.#stages) {
@@ -213,7 +212,7 @@ export class Pipeline {
     return earliest;
   }
 
-  /** Runs timers that are due; their outputs count as caused by `cause`. */
+  /** Runs due timers; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (const stage of this.#stages) await stage.runTimers(now, cause);
   }
@@ -222,17 +221,17 @@ export class Pipeline {
     return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
   }
 
-  /** Operators with calls that have not ended. */
+  /** Open and ended calls, by operator. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
-  /** Whether an operator has something to say at the end. */
+  /** Whether an operator emits outputs at the end. */
   get finishes(): boolean {
     return this.#stages.some(({ task }) => task.finish !== undefined);
   }
 
-  /** Ends what operators have open; their outputs count as caused by `cause`. */
+  /** Finishes what operators have open; the outputs count as caused by `cause`. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
       await stage.finish(cause, finite);

@@ -1,38 +1,38 @@
-// The inputs that one operator has failed on too often, in this run and in earlier ones.
+// Inputs that one operator has failed on too often, in this run and in earlier ones.
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
-/** An input that an operator failed on in earlier runs: it is not given it again. */
+/** An input that an operator failed on in earlier runs and does not receive again. */
 export interface InputAside extends FailedInput {
   readonly message: string;
   readonly stack?: string;
 }
 
-/** What a restart needs to know of a step's errors. */
+/** A step's errors, as saved in a checkpoint. */
 export interface StepErrors {
-  /** Offsets of the inputs that were put aside. */
+  /** Offsets of dead-lettered inputs. */
   readonly aside?: readonly number[];
-  /** Inputs put aside since the last success. */
+  /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;
 }
 
-/** What one operator was not given, or failed on. */
+/** The dead-lettered inputs of one operator. */
 export class PutAside {
   readonly #place: OperatorPlace;
   readonly #limit: number;
-  /** Inputs that earlier runs have put aside, by offset. */
+  /** Inputs that earlier runs dead-lettered, by offset. */
   readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers that earlier runs have put aside: what they throw is only reported. */
+  /** Timers that earlier runs dead-lettered: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
-  /** Offsets of all inputs put aside, for the checkpoint. */
+  /** Offsets of all dead-lettered inputs, for the checkpoint. */
   readonly #offsets: Set<number>;
   #inARow: number;
   #succeeded = false;
   #last: OperatorError | undefined;
 
   /**
-   * @param aside what the driver gives the run.
-   * @param errors what the checkpoint says.
+   * @param aside inputs passed by the driver
+   * @param errors errors from the checkpoint
    */
   constructor(
     operator: string,
@@ -45,7 +45,7 @@ export class PutAside {
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = aside.filter((input) => input.operator === operator);
     this.#skipped = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
+      ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
         [offset, Object.assign(new Error(message), { stack })] as const
       ),
@@ -55,17 +55,17 @@ export class PutAside {
     this.#inARow = errors.inARow ?? 0;
   }
 
-  /** The error of an input that earlier runs have put aside. */
+  /** The error of an input that earlier runs dead-lettered. */
   skipped(offset: number): Error | undefined {
     return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
   }
 
-  /** Whether earlier runs have put a timer aside. */
+  /** Whether earlier runs dead-lettered a timer. */
   holdsTimer(time: number): boolean {
     return this.#timers.has(time);
   }
 
-  /** The operator has succeeded. Returns whether it had failed before. */
+  /** Records a success; returns whether the operator had failed before. */
   passed(): boolean {
     this.#succeeded = true;
     const failed = this.#inARow > 0;
@@ -73,15 +73,15 @@ export class PutAside {
     return failed;
   }
 
-  /** Remembers an input, so that frames read again after a restart go the same way. */
+  /** Remembers an input, so that frames re-read after a restart are treated the same. */
   remember(offset: number): void {
     this.#offsets.add(offset);
   }
 
   /**
-   * Counts an input.
+   * Counts a dead-lettered input.
    *
-   * @throws {OperatorError} `OPERATOR_FAILED` when it is one too many in a row.
+   * @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures
    */
   count(failure: OperatorError): void {
     this.#inARow++;
@@ -96,7 +96,7 @@ export class PutAside {
     return this.#final(this.#last, "it has failed on every frame");
   }
 
-  /** What a restart from `restart` on needs to know; undefined when nothing. */
+  /** The errors that a restart at `restart` needs; undefined if none. */
   errors(restart: number): StepErrors | undefined {
     for (const offset of this.#offsets) if (offset < restart) this.#offsets.delete(offset);
     if (this.#offsets.size === 0 && this.#inARow === 0) return undefined;

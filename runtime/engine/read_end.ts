@@ -1,13 +1,13 @@
-// Where a read ends: `endingOffsets`, `endingTimestamp`.
+// The end of a read: `endingOffsets`, `endingTimestamp`.
 import { endPoint } from "../definition/source_options.ts";
 import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";
 
-/** The end of a read; `Infinity` where there is none. */
+/** The end of a read; `Infinity` if there is none. */
 export class ReadEnd {
   /** Frames from this offset on are not read. */
   readonly offset: number;
-  /** The first frame captured at or after this time ends the read, epoch milliseconds. */
+  /** The first frame captured at or after this time (epoch milliseconds) ends the read. */
   readonly #timestamp: number;
   #passed = false;
 
@@ -16,7 +16,7 @@ export class ReadEnd {
     this.#timestamp = timestamp;
   }
 
-  /** Finds out where the read of one partition ends. */
+  /** Resolves the end of the read of one partition. */
   static async of({ plan, log, topic, partition }: ExecutionOptions): Promise<ReadEnd> {
     const { offset = Infinity, timestamp = Infinity } = endPoint(plan.source, topic, partition);
     return new ReadEnd(
@@ -25,12 +25,12 @@ export class ReadEnd {
     );
   }
 
-  /** Whether a frame was seen that is not read any more. */
+  /** Whether a frame past the end was seen. */
   get reached(): boolean {
     return this.#passed;
   }
 
-  /** Whether nothing is left to read from here on. */
+  /** Whether nothing is left to read from `next` on. */
   isBehind(next: number): boolean {
     return this.#passed || next >= this.offset;
   }

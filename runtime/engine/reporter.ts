@@ -1,4 +1,4 @@
-// Adds up what happens in a streaming query and makes Spark's progress reports of it.
+// Collects the counters of a streaming query and creates Spark's progress reports from them.
 import type { Clock } from "../base/clock.ts";
 import { type Frame, laneName } from "../definition/frame.ts";
 import { cameraIdentity } from "../lanes.ts";
@@ -14,32 +14,29 @@ import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.t
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
-/** Steps of a batch, as Spark names them. */
 export type Step = keyof DurationMs;
 
-/** Raw measurements since the last report, for histograms. Seconds. */
+/** Raw measurements since the last report, for histograms, in seconds. */
 export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
-  /** Metrics of operators' own. */
   readonly observed?: readonly ReportedMetric[];
-  /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
 
 /**
- * Why a frame was dropped: the query's overload policy, a log that deleted it before it was read, or a
- * video stream whose keyframe never came.
+ * Why a frame was dropped: by the overload policy, deleted by the log before it was read, or in a video
+ * stream without a keyframe.
  */
 export type DropReason = "overload" | "lost" | "no-keyframe";
 
-/** Latencies are those of this last period, milliseconds. */
+/** Period covered by latency percentiles, milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
-/** Measurements kept between two reports; more are thinned out. */
+/** Most measurements kept between two reports. */
 const MEASUREMENTS = 2048;
 
-/** What does not change during a run. */
+/** Constant during a run. */
 export interface ReporterIdentity {
   readonly id: string;
   readonly runId: string;
@@ -50,7 +47,7 @@ export interface ReporterIdentity {
   readonly sinkDescription: string;
 }
 
-/** The frames of a batch, and how many outputs came of them. */
+/** The frames of a batch, and the number of its outputs. */
 export class Rows {
   read = 0;
   outputs = 0;
@@ -75,17 +72,16 @@ export class Rows {
   }
 }
 
-/** Counters and clocks of one streaming query. */
 export class ProgressReporter {
   frames = 0;
   outputs = 0;
   deadLettered = 0;
-  /** Outputs of which the log took the smaller stand-in. */
+  /** Outputs for which the log used the smaller stand-in. */
   replaced = 0;
-  /** Of the batches that are committed. */
+  /** Totals of committed batches. */
   totals: QueryTotals = NO_TOTALS;
   late = 0;
-  /** Metrics of operators' own. */
+  /** User-defined metrics of the operators. */
   readonly observed = new ObservedMetrics();
   ahead = 0;
   readonly #identity: ReporterIdentity;
@@ -99,9 +95,9 @@ export class ProgressReporter {
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
-  /** Of the batch that runs: the one before may not be committed yet. */
+  /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
-  /** Of the batches committed since the last report. */
+  /** Batches committed since the last report. */
   #rows = new Rows();
   /** Since the last report, by flaw. */
   #repairs: Record<string, number> = {};
@@ -110,7 +106,7 @@ export class ProgressReporter {
   #startOffset: number | undefined;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
-  /** Names the camera: the newest frame's. */
+  /** Identifies the camera: from the newest frame. */
   #record: Pick<Frame, "key" | "headers"> = { key: null, headers: {} };
 
   constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
@@ -128,7 +124,7 @@ export class ProgressReporter {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }
 
-  /** Totals with the batch that has just run; what is replaced is known when it is committed. */
+  /** Totals including the batch that has just run; replacements are added at its commit. */
   counted(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
@@ -145,7 +141,6 @@ export class ProgressReporter {
     };
   }
 
-  /** A frame was taken from the log. */
   frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
     this.#record = { key, headers };
     this.frames++;
@@ -154,7 +149,7 @@ export class ProgressReporter {
     this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
   }
 
-  /** What was wrong with a frame and was repaired when it was decoded. */
+  /** Counts the flaws that were repaired while decoding a frame. */
   repaired(flaws: Iterable<string>): void {
     let any = false;
     for (const flaw of flaws) {
@@ -164,7 +159,7 @@ export class ProgressReporter {
     if (any) this.#repairedFrames++;
   }
 
-  /** An output reached its sinks. Milliseconds. */
+  /** An output reached its sinks. Times in milliseconds. */
   outputDone(processingMs: number, captured: number, now: number): void {
     this.outputs++;
     this.#running.outputs++;
@@ -177,7 +172,7 @@ export class ProgressReporter {
     }
   }
 
-  /** An output ran again that was measured before. */
+  /** An output was computed again that was measured before. */
   outputRepeated(): void {
     this.outputs++;
     this.#running.outputs++;
@@ -188,17 +183,16 @@ export class ProgressReporter {
     if (list.length < MEASUREMENTS) list.push(ms / 1000);
   }
 
-  /** Time spent in a step of a batch. */
+  /** Adds time spent in a step of a batch. */
   took(step: Step, ms: number): void {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
   }
 
-  /** The rows of a batch that begins to run. */
+  /** Starts the rows of a new batch. */
   begin(): Rows {
     return this.#running = new Rows();
   }
 
-  /** A batch was committed. */
   committed(rows: Rows): void {
     this.#rows.add(rows);
   }
@@ -213,15 +207,15 @@ export class ProgressReporter {
     this.#behind.min = Math.min(this.#behind.min, behind);
   }
 
-  /** True when a batch ended since the last report. */
+  /** Whether a batch has ended since the last report. */
   get hasNews(): boolean {
     return this.#batches > 0;
   }
 
   /**
-   * Makes a report of everything since the last one.
+   * Reports everything since the last report.
    *
-   * @param watermark capture time up to which the operators are done; the highest seen unless given.
+   * @param watermark capture time up to which the operators are done; by default the highest seen
    */
   report(
     batch: BatchRange,

@@ -1,12 +1,10 @@
-// When a streaming query tells how it goes: after a batch, at most this often, and once more when a
-// pause begins.
+// When a streaming query reports progress: after a batch, rate-limited, and once more when a pause begins.
 import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 
 const INTERVAL_MS = 1000;
 
-/** Sends the progress of one streaming query. */
 export class Reports {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
@@ -16,8 +14,8 @@ export class Reports {
   #due = false;
 
   /**
-   * @param drain ends the wait for a later report
-   * @param idle the range that a report names which no batch has caused
+   * @param drain cancels a delayed report
+   * @param idle the range for a report without a batch
    */
   constructor(
     opened: Opened,
@@ -32,7 +30,7 @@ export class Reports {
     this.#last = options.clock.monotonic();
   }
 
-  /** A batch was committed: reports it now, or with those that follow. */
+  /** A batch was committed: reports it now, or together with later ones. */
   batchDone(range: BatchRange): void {
     const { reporter, intake } = this.#opened;
     const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
@@ -59,7 +57,7 @@ export class Reports {
     onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
   }
 
-  /** The last batches before a pause are reported too, though no later batch does it for them. */
+  /** Reports the last batches before a pause, which no later batch would. */
   #sendLater(ms: number): void {
     if (this.#due) return;
     this.#due = true;
@@ -68,7 +66,7 @@ export class Reports {
         this.#due = false;
         this.send();
       },
-      // The query ends, and reports then.
+      // The query is ending and reports then.
       () => {},
     );
   }

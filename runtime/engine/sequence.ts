@@ -1,18 +1,17 @@
-// Watches the cameras' own sequence numbers. Gaps, duplicates and reorderings are counted and
-// shown; frames pass as the log has them.
+// Checks the cameras' sequence numbers. Gaps, duplicates and reorderings are counted and shown; frames still
+// pass in log order.
 import type { Frame } from "../definition/frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 
-/** Of these many a checkpoint tells. */
+/** Number of sessions saved in a checkpoint. */
 const SESSIONS_SAVED = 2;
-/** Names that are longer are not worth the room in a checkpoint. */
+/** Longer names are not saved. */
 const LONGEST_NAME = 120;
 
-/** Cameras' runs and the last number seen of each, oldest first. */
+/** Camera sessions and the last number seen of each, oldest first. */
 export type SeenSequences = readonly (readonly [name: string, last: number])[];
 
-/** Counts what the sequence numbers of one partition say. */
 export class SequenceTracker {
   gaps = 0;
   duplicates = 0;
@@ -22,12 +21,12 @@ export class SequenceTracker {
   #current: string | undefined;
   #reported = false;
 
-  /** @param onTwoCameras called once when two sessions take turns on the partition. */
+  /** @param onTwoCameras called once if two sessions alternate on the partition */
   constructor(onTwoCameras: (sessions: readonly [string, string]) => void) {
     this.#onTwoCameras = onTwoCameras;
   }
 
-  /** Takes the next frame that was read. */
+  /** Checks the next frame. */
   see(frame: Frame): void {
     const { session, seq } = frame.headers;
     if (session === undefined || seq === undefined) return;
@@ -36,7 +35,7 @@ export class SequenceTracker {
     const name = nameOf(frame.key, session);
     const last = this.#last.get(name);
     if (name !== this.#current) {
-      // A session that comes back after another one did not end: two cameras share the partition.
+      // A session that resumes after another one has not ended: two cameras share the partition.
       if (last !== undefined && this.#current !== undefined && !this.#reported) {
         this.#reported = true;
         this.#onTwoCameras([this.#current, name]);
@@ -51,23 +50,22 @@ export class SequenceTracker {
     else this.orderViolations++;
   }
 
-  /** For the checkpoint, so that a restart hides no gap. */
+  /** For the checkpoint, so that gaps are detected across restarts. */
   get seen(): SeenSequences {
     return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
   }
 
-  /** Continues where `seen` was. */
   restore(seen: SeenSequences): void {
     for (const [name, last] of seen) this.#remember(name, last);
     this.#current = seen.at(-1)?.[0];
   }
 
-  /** Whether frames of the same run of its camera were seen before this one. */
+  /** Whether frames of the same camera session were seen before. */
   knows({ key, headers: { session } }: Frame): boolean {
     return session !== undefined && this.#last.has(nameOf(key, session));
   }
 
-  /** Frames were left out on purpose: what comes next is no gap. */
+  /** Frames were dropped on purpose: the next number is no gap. */
   skip(): void {
     this.#last.clear();
   }

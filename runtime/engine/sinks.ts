@@ -1,4 +1,4 @@
-// The sinks of one streaming query, at work on one partition: the one place where outputs are written.
+// The open sinks of one streaming query on one partition: the only place that writes outputs.
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
@@ -7,13 +7,11 @@ import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CallUser, PicturePort } from "./options.ts";
 import { step } from "./steps.ts";
 
-/** What the sinks work with, and their callbacks. */
 export interface SinkSetOptions {
   readonly context: SinkContext;
   readonly pictures: PicturePort;
-  /** How long one write took, milliseconds. */
+  /** Duration of one write, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
-  /** Runs each call of a sink. */
   readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
@@ -22,11 +20,10 @@ export interface SinkSetOptions {
 /** A sink failed on a batch, or could not be opened; `stack` is that of the cause. */
 export class SinkFailedError extends Error {
   override readonly name = "SinkFailedError";
-  /** URI of the sink. */
   readonly sink: string;
-  /** The user's own file and line, where the stack tells them. */
+  /** Place in the user's source, if the stack contains one. */
   readonly place: Place | undefined;
-  /** Of the cause: another system's own code, and whether the same may succeed later. */
+  /** From the cause: the other system's error code, and whether a retry may succeed. */
   readonly code: string | undefined;
   readonly retryable: boolean;
 
@@ -38,7 +35,7 @@ export class SinkFailedError extends Error {
   ) {
     const place = placeOf(cause);
     const at = batch === undefined
-      ? "when it was opened"
+      ? "on opening"
       : `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1})`;
     super(
       `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ${at}: ` +
@@ -59,18 +56,16 @@ interface OpenSink {
   readonly task: SinkTask<unknown>;
 }
 
-/** The sinks of a query, opened. */
 export class SinkSet {
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
-  #working: { readonly sink: string; readonly batch: BatchRange } | undefined;
+  #running: { readonly sink: string; readonly batch: BatchRange } | undefined;
   #ended = 0;
 
   private constructor(options: SinkSetOptions) {
     this.#options = options;
   }
 
-  /** Opens the sinks, one after the other. */
   static async open(
     sinks: readonly Sink<unknown>[],
     options: SinkSetOptions,
@@ -91,12 +86,12 @@ export class SinkSet {
     return set;
   }
 
-  /** Whether no output survives the moment it is shown in: such a query commits now and then only. */
+  /** Whether all sinks are live views: such a query commits rarely. */
   get live(): boolean {
     return this.#sinks.every(({ sink }) => sink.delivery === "live");
   }
 
-  /** Whether some of them show outputs as they appear. */
+  /** Whether any sink shows outputs at once. */
   get showing(): boolean {
     return this.#sinks.some(({ sink }) => sink.delivery === "live");
   }
@@ -106,9 +101,9 @@ export class SinkSet {
     return this.#sinks.some(({ sink }) => sink.needsPlan === true);
   }
 
-  /** The call that has not ended, and how many have. */
+  /** The running call, and the number of ended ones. */
   get calls(): { readonly name: string | undefined; readonly ended: number } {
-    const working = this.#working;
+    const working = this.#running;
     const name = working === undefined
       ? undefined
       : `Sink ${working.sink} (batch ${working.batch.batchId}, offsets ${working.batch.start} to ${
@@ -117,7 +112,10 @@ export class SinkSet {
     return { name, ended: this.#ended };
   }
 
-  /** Gives an output to the live sinks at once. It runs for each output: no promise where no sink makes one. */
+  /**
+   * Passes an output to the live sinks at once. Runs for each output, so it creates no promise unless a sink
+   * does.
+   */
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
     for (const { sink, task } of this.#sinks) {
@@ -134,9 +132,9 @@ export class SinkSet {
   }
 
   /**
-   * All others take the outputs of a batch, and make them durable.
+   * Writes the outputs of a batch durably to all other sinks.
    *
-   * @returns the records that are committed with the checkpoint.
+   * @returns the records to commit with the checkpoint
    */
   async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
     const records: OutputRecord[] = [];
@@ -156,9 +154,9 @@ export class SinkSet {
     return records;
   }
 
-  /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
+  /** The oldest source offset whose outputs a sink would need again; undefined if none. */
   restartOffset(): number | undefined {
-    const needed = this.#sinks.map(({ task }) => this.#show(() => task.restartOffset?.()))
+    const needed = this.#sinks.map(({ task }) => this.#attributed(() => task.restartOffset?.()))
       .filter((offset) => offset !== undefined);
     return needed.length === 0 ? undefined : Math.min(...needed);
   }
@@ -170,30 +168,30 @@ export class SinkSet {
     }
   }
 
-  /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
+  /** Replays an output of a committed batch to sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    for (const { task } of this.#sinks) await this.#show(() => task.refeed?.([output]));
+    for (const { task } of this.#sinks) await this.#attributed(() => task.refeed?.([output]));
   }
 
   /**
-   * Closes all at once: each may take its time, and a query that is to stop has little.
+   * Closes all sinks in parallel, since a stopping query has little time.
    *
-   * @throws the first error, when all are closed.
+   * @throws the first error, once all are closed
    */
   async close(): Promise<void> {
     const closed = await Promise.allSettled(
-      this.#sinks.map(async ({ task }) => await this.#show(() => task.close?.())),
+      this.#sinks.map(async ({ task }) => await this.#attributed(() => task.close?.())),
     );
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
-  /** Shows whose code has the thread. */
-  #show<T>(work: () => T): T {
+  /** Records whose code has the thread. */
+  #attributed<T>(work: () => T): T {
     const { call = (work) => work() } = this.#options;
     return call(work, { step: 0, offset: -1 });
   }
 
-  /** @throws {SinkFailedError} unless the query is to stop. */
+  /** @throws {SinkFailedError} unless the query is being aborted */
   #call(
     sink: Sink<unknown>,
     batch: BatchRange,
@@ -203,9 +201,9 @@ export class SinkSet {
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
-    this.#working = { sink: sink.uri, batch };
+    this.#running = { sink: sink.uri, batch };
     const ended = () => {
-      this.#working = undefined;
+      this.#running = undefined;
       this.#ended++;
       if (exclusive) onFunction?.(false);
     };
@@ -219,7 +217,7 @@ export class SinkSet {
     };
     let waiting: void | Promise<void>;
     try {
-      waiting = this.#show(work);
+      waiting = this.#attributed(work);
     } catch (error) {
       return failed(error);
     }

@@ -1,4 +1,4 @@
-// One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+// One operator in a pipeline: calls it, passes on its outputs, and handles its errors.
 import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
@@ -15,12 +15,11 @@ import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
-/** Waits between the tries of one input, milliseconds. */
+/** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
-/** A round of timers calls one operator this often at most: frames must have their turn. */
+/** Most timer calls of one operator per round, so that frames get their turn. */
 const TIMERS_A_ROUND = 64;
 
-/** What all stages of a pipeline share. */
 export interface StageOptions {
   readonly context: Omit<OperatorContext, "state">;
   readonly events: PipelineEvents;
@@ -28,7 +27,7 @@ export interface StageOptions {
   readonly aside: readonly InputAside[];
 }
 
-/** An operator, the name of its step, and its work on the partition. */
+/** An operator, the name of its step, and its task on the partition. */
 export interface Step {
   /** From 1, in stream order. */
   readonly number: number;
@@ -37,13 +36,13 @@ export interface Step {
   readonly task: OperatorTask<unknown, unknown>;
 }
 
-/** One operator of a pipeline, with the next one behind it. */
+/** One operator of a pipeline, linked to the next one. */
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
-  /** Name of its metrics. */
+  /** Name of its user-defined metrics. */
   readonly observes: string | undefined;
-  /** Names its state in a checkpoint. */
+  /** Identifies its state in a checkpoint. */
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #number: number;
   readonly #next: Stage | undefined;
@@ -53,18 +52,18 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
   readonly #aside: PutAside;
-  /** Timers that the operator keeps asking for. */
+  /** Failed timers that the operator keeps requesting. */
   readonly #deadTimers = new Set<number>();
   #started = 0;
   #ended = 0;
-  #underWay = 0;
+  #pending = 0;
   #emitted: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
 
   /**
-   * @param from the stage is shown no frame below this offset.
-   * @param errors what the checkpoint says of them.
+   * @param from the operator sees no frame below this offset
+   * @param errors errors from the checkpoint
    */
   constructor(
     { number, operator, name, task }: Step,
@@ -86,7 +85,7 @@ export class Stage {
     this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
   }
 
-  /** What a restart from `restart` on needs to know of its errors; undefined when nothing. */
+  /** The errors that a restart at `restart` needs; undefined if none. */
   errors(restart: number): StepErrors | undefined {
     return this.#aside.errors(restart);
   }
@@ -100,7 +99,7 @@ export class Stage {
     if (cause.offset < this.#from) return;
     const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
-      return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
+      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
     return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
   }
@@ -125,7 +124,7 @@ export class Stage {
     );
   }
 
-  /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
+  /** Calls the operator, which returns an array of outputs or a promise of one. */
   #process(item: unknown, { offset }: Frame): readonly unknown[] | Promise<readonly unknown[]> {
     this.#started++;
     let outputs: unknown;
@@ -147,12 +146,12 @@ export class Stage {
       .then((settled) => this.#checked(settled, item));
   }
 
-  /** Calls that have not ended, and how many have: the one stands while the other does not grow. */
+  /** Open and ended calls: a call hangs if `open` > 0 and `ended` does not grow. */
   get calls(): { readonly open: number; readonly ended: number } {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 
-  /** @throws {TypeError} when these are no outputs that the next operator, or the sinks, can take. */
+  /** @throws {TypeError} if the outputs are invalid for the next operator or the sinks */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
     if (!Array.isArray(outputs)) {
       throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
@@ -168,10 +167,10 @@ export class Stage {
   }
 
   /**
-   * The operator failed on an input: it is tried again, as the policy says, and put aside at last. What keeps
-   * something between inputs may be half changed: its query starts again from the checkpoint.
+   * Handles a failed input: retries it according to the policy, and finally dead-letters it. A stateful
+   * operator may have half-changed state, so its query restarts from the checkpoint instead.
    *
-   * @returns the outputs of a later try; none when the input was put aside.
+   * @returns the outputs of a later try; none if the input was dead-lettered
    */
   async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
     const { context: { clock, signal }, events, policy } = this.#options;
@@ -185,7 +184,7 @@ export class Stage {
       const failure = this.#errorOf(error, this.#inputOf(cause));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
       if (tried >= policy.tries) {
-        this.#putAside(failure, cause);
+        this.#deadLetter(failure, cause);
         return [];
       }
       await clock.sleep(this.#backoff.next(), signal);
@@ -204,9 +203,9 @@ export class Stage {
   }
 
   /**
-   * Asks the task for something between its inputs.
+   * Asks the task a question between inputs.
    *
-   * @throws {OperatorError} when it throws.
+   * @throws {OperatorError} if it throws
    */
   ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
     const { events, context } = this.#options;
@@ -225,17 +224,17 @@ export class Stage {
     });
   }
 
-  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
-  #putAside(failure: OperatorError, cause: Frame): void {
+  /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
+  #deadLetter(failure: OperatorError, cause: Frame): void {
     this.#aside.remember(cause.offset);
     if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
   }
 
   async #several(item: unknown, cause: Frame): Promise<void> {
     const outputs = Promise.resolve().then(() => this.#process(item, cause));
-    this.#underWay++;
-    // Every link handles its own error, so that none is ever unhandled; `settle` and the next
-    // `push` throw the first. Of an input that failed the next tries wait for their turn.
+    this.#pending++;
+    // Every link handles its own error, so that none is unhandled; `settle` and the next `push` throw the
+    // first. Retries of a failed input wait for their turn.
     const work = outputs.then((settled) => () => {
       this.#passed();
       return settled;
@@ -248,11 +247,11 @@ export class Stage {
       } catch (error) {
         this.#failure ??= { error };
       } finally {
-        this.#underWay--;
+        this.#pending--;
         this.#room?.();
       }
     });
-    while (this.#underWay >= this.#limit) {
+    while (this.#pending >= this.#limit) {
       await new Promise<void>((resolve) => this.#room = resolve);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -274,27 +273,27 @@ export class Stage {
   }
 
   /**
-   * The earliest time at which the operator wants to be called; undefined when it does not.
+   * The earliest time at which the operator wants to be called; undefined if it does not.
    *
-   * @throws {OperatorError} when what it gives is no time.
+   * @throws {OperatorError} if it returns an invalid time
    */
   nextTimer(): number | undefined {
-    // Asked for each frame: most have none.
+    // Called for each frame; most operators have no timers.
     if (this.task.nextTimer === undefined) return undefined;
     const time = this.ask(timerOf);
     return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
 
-  /** Runs the timers that are due; their outputs count as caused by `cause`. */
+  /** Runs due timers; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
       const due = this.nextTimer();
       if (due === undefined || due > now) return;
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
-        // It would be called without end.
+        // It would be called endlessly.
         if (!this.#aside.holdsTimer(due)) {
-          const why = "Cannot set the timer that was called again: expected a later time";
+          const why = "Cannot set the same timer again after it was called: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
         }
         this.#deadTimers.add(due);
@@ -303,13 +302,12 @@ export class Stage {
     }
   }
 
-  /** Ends what the operator has open. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     if (this.task.finish === undefined) return;
     await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);
   }
 
-  /** A call that no frame has caused. */
+  /** A call without a causing frame. */
   async #call(
     work: () => readonly unknown[] | Promise<readonly unknown[]>,
     cause: Frame,

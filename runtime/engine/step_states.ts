@@ -1,24 +1,22 @@
-// Which state of a checkpoint belongs to which step of the query: the one of the same name, wherever
-// it stands now.
+// Matches checkpoint state to the steps of a query by name, independent of their positions.
 import type { Operator } from "../definition/operator.ts";
 import { LogError } from "../log/log.ts";
 
-/** A step's part of a checkpoint. */
 export interface StepState {
-  /** Absent in checkpoints of versions that kept states by position. */
+  /** Missing in checkpoints of versions that stored state by position. */
   readonly name?: string;
   readonly kind?: "window" | "state";
   /** Offset of the first frame the operator must see again; null: only new ones. */
   readonly restart: number | null;
   /** Base64. */
   readonly state: string | null;
-  /** The step dropped the state that the checkpoint held before. */
+  /** The step has already dropped the state that the checkpoint held before. */
   readonly dropped?: true;
 }
 
 type AnyOperator = Operator<unknown, unknown>;
 
-/** Names of the steps; of several without state that share one, the later ones are numbered. */
+/** Names of the steps; stateless steps with the same name are numbered from the second on. */
 export function stepNames(operators: readonly AnyOperator[]): string[] {
   const times = new Map<string, number>();
   return operators.map(({ name }) => {
@@ -28,19 +26,19 @@ export function stepNames(operators: readonly AnyOperator[]): string[] {
   });
 }
 
-/** What the steps of a query begin with. */
+/** The initial states of a query's steps. */
 export interface MatchedStates<S> {
   /** In the order of the operators. */
   readonly states: readonly (S | undefined)[];
-  /** What is different from the query that wrote the checkpoint, for people. */
+  /** Differences from the query that wrote the checkpoint, as text. */
   readonly changes: readonly string[];
 }
 
 /**
- * Gives each step its state.
+ * Assigns each step its saved state.
  *
- * @param dropped names of steps whose state the query drops.
- * @throws {LogError} `CHECKPOINT_CHANGED` when the checkpoint holds state that no step has a name for.
+ * @param dropped names of steps whose state the query drops
+ * @throws {LogError} `CHECKPOINT_CHANGED` if the checkpoint holds state that belongs to no step
  */
 export function matchStates<S extends StepState>(
   query: string,
@@ -56,9 +54,9 @@ export function matchStates<S extends StepState>(
     if (fits || !saved.some(holds)) return { states: fits ? saved : [], changes: [] };
     throw new LogError(
       "CHECKPOINT_CHANGED",
-      `Cannot resume query ${query}: an earlier version wrote its checkpoint, by the position of ${saved.length} steps, and the query has other ones now: ${
+      `Cannot resume query ${query}: an earlier version wrote its checkpoint by the positions of ${saved.length} steps, and the query now has other steps: ${
         operators.map(({ name }) => name).join(", ") || "none"
-      }. Run the query as it was once with this version, or reset the checkpoint`,
+      }. Run the original query once with this version, or reset the checkpoint`,
     );
   }
   const names = stepNames(operators);
@@ -83,13 +81,13 @@ export function matchStates<S extends StepState>(
     changes.push(
       one.kind === "state"
         ? `the state of step ${name} is dropped`
-        : `step ${name} is gone, and with it the windows that it had open`,
+        : `step ${name} is gone, and its open windows with it`,
     );
   }
   return { states, changes };
 }
 
-/** A step's part of the next checkpoint: what tells it again. */
+/** The identification of a step's state in the next checkpoint. */
 export function namedState(
   name: string,
   { kind, state }: AnyOperator,
