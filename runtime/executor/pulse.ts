@@ -1,23 +1,22 @@
-// How an executor shows that its thread turns, and which lane has it.
+// How an executor shows that its thread is alive, and which lane is running.
 //
-// Each lane runs in an asynchronous context of its own, and so do the calls of its operators and sinks.
-// What continues after an `await` does so in the context in which it began, and so do timers; a hook on
-// continuations writes down whose code has the turn, before it can hold the thread.
+// // Each lane runs in its own async context, and so does each call of its operators and sinks. Continuations
+// of an `await` and timers run in the context they were created in. A hook on continuations records whose
+// code runs before it can block the thread.
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
 import timers from "node:timers";
 import v8 from "node:v8";
 import type { CalledWith, CallUser } from "../engine/options.ts";
 
-/** How often a worker shows that its event loop turns, milliseconds. */
+/** Interval between heartbeats of a worker's event loop, milliseconds. */
 export const HEARTBEAT_MS = 50;
 
 /**
- * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
- * thread (0: none), turns of the event loop, calls of operators and sinks; what the call that has the thread
- * was given (`CalledWith`, its offset in two halves; step −1: nothing, it opens something); 1 while it is at
- * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`;
- * 1 when it is to work behind all others from its start.
+ * Cells shared with the driver: the lane whose operators or sinks are running (0: none); counts of event loop
+ * turns and of calls; the input of the running call (`CalledWith`, its offset in two halves; step −1: it
+ * opens something); 1 while Framelane's own code runs; memory of the thread's objects, in thousandths of its
+ * limit; its `threadId`; 1 if it must run at low priority from its start.
  */
 export const SHARED = {
   lane: 0,
@@ -35,11 +34,10 @@ export const SHARED = {
 
 const HALF = 2 ** 32;
 
-/** What a worker gets when it starts. */
+/** Data that a worker receives when it starts. */
 export interface WorkerData {
-  /** Messages to and from the driver. */
   readonly control: MessagePort;
-  /** Pictures to the driver; whether they have viewers, to the executor. */
+  /** Sends pictures to the driver, and viewers' demand to the executor. */
   readonly pictures: MessagePort;
   /** See `SHARED`. */
   readonly shared: SharedArrayBuffer;
@@ -47,36 +45,36 @@ export interface WorkerData {
 
 interface Context {
   readonly lane: number;
-  /** Code of an operator or a sink, and what it was given. */
+  /** The input of the operator or sink call. */
   readonly call: CalledWith | undefined;
 }
 
 /** A call that opens something. */
 const OPENS: CalledWith = { step: -1, offset: -1 };
 
-/** Whose code has the thread. */
+/** Whose code is running. */
 export interface Turn {
   /** 0: unknown. */
   readonly lane: number;
-  /** Absent: it opens something. */
+  /** Absent if it opens something. */
   readonly input?: CalledWith;
-  /** It is at work of ours. */
+  /** Framelane's own code is running. */
   readonly own: boolean;
 }
 
 const contexts = new AsyncLocalStorage<Context>();
 
-/** Runs `work` and all that follows from it as the lane's. */
+/** Runs `work` and everything asynchronous it starts as the lane's. */
 export function asLane<T>(lane: number, work: () => T): T {
   return contexts.run({ lane, call: undefined }, work);
 }
 
-/** The lane that this code runs for; 0 when for none. */
+/** The lane that the current code belongs to; 0 if none. */
 export function laneNow(): number {
   return contexts.getStore()?.lane ?? 0;
 }
 
-/** Runs calls of a lane's operators and sinks: whatever follows from one is theirs too. */
+/** Runs calls of a lane's operators and sinks; their asynchronous work belongs to the lane too. */
 export function callsOf(lane: number, cells: Int32Array): CallUser {
   return (work, call = OPENS) => {
     const context = { lane, call };
@@ -99,7 +97,7 @@ function showTurn(cells: Int32Array, context: Context | undefined): void {
   Atomics.store(cells, SHARED.lane, lane);
 }
 
-/** Whose code has the thread; to be trusted when it has had it for a while. */
+/** Whose code is running; reliable if it has been running for a while. */
 export function turnOf(cells: Int32Array): Turn {
   const step = Atomics.load(cells, SHARED.step);
   const low = Atomics.load(cells, SHARED.offset) >>> 0;
@@ -112,9 +110,9 @@ export function turnOf(cells: Int32Array): Turn {
 }
 
 /**
- * Writes down whose turn it is, at each turn, until the thread ends.
+ * Records whose code runs, at each turn, until the thread ends.
  *
- * @param onError takes what a timer throws: it must not end the thread.
+ * @param onError receives errors of timers, which must not end the thread
  */
 export function watchTurns(
   cells: Int32Array,
@@ -131,7 +129,7 @@ export function watchTurns(
         onError(laneNow(), error);
       }
     };
-  // Turns that no promise begins. ONNX Runtime loads and runs models in `setImmediate`.
+  // Turns that no promise starts. ONNX Runtime loads and runs models in `setImmediate`.
   const places: readonly [object, readonly string[]][] = [
     [globalThis, ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"]],
     [timers, ["setTimeout", "setInterval", "setImmediate"]],
@@ -142,18 +140,18 @@ export function watchTurns(
       const original: unknown = Reflect.get(place, name);
       if (typeof original !== "function") continue;
       const own = (work: unknown, ...rest: unknown[]) => original.call(place, noted(work), ...rest);
-      // Such as how `util.promisify` makes a promise of it.
+      // For example how `util.promisify` makes a promise of it.
       Object.defineProperties(own, Object.getOwnPropertyDescriptors(original));
       Reflect.set(place, name, own);
     }
   }
 }
 
-/** Shows that the event loop turns, and what its thread keeps. */
+/** Records a heartbeat and the thread's memory. */
 export function beat(cells: Int32Array): void {
   Atomics.add(cells, SHARED.heartbeats, 1);
   const { used_heap_size: objects, external_memory: buffers, heap_size_limit: most } = v8
     .getHeapStatistics();
-  // Buffers lie outside of V8's heap; pictures and what is read ahead are some of them.
+  // Buffers are outside V8's heap: pictures and prefetched frames, for example.
   Atomics.store(cells, SHARED.memory, Math.round(1000 * Math.max(objects, buffers / 2) / most));
 }

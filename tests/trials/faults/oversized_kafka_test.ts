@@ -49,7 +49,7 @@ Deno.test("a frame of more than 64 MiB in a topic that takes it is a dead letter
     // Refused as a picture: its output topic would not have taken it either.
     assert.match(
       letter!.headers["__streams.errors.message"]!,
-      /^Cannot take an image of 68157440 /,
+      /^Cannot accept an image of 68157440 /,
     );
     assert.equal(letter!.headers["truncated"], String(65 * MIB));
     assert.equal(letter!.headers["__streams.errors.offset"], String(LARGE));
