@@ -1,5 +1,5 @@
-// Appending: first the bytes into segment files, then the rows that make them visible, in one transaction for all calls
-// that wait at the same time.
+// Appends records: first the bytes to segment files, then the rows that make them visible, in one transaction
+// for all waiting calls.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
@@ -10,10 +10,10 @@ import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
 
-/** What one transaction takes, so that the event loop is never blocked for long. */
+/** Maximum per transaction, so that the event loop is never blocked for long. */
 const groupBytes = 4 << 20;
 const groupCalls = 256;
-/** So often others may take our segments away before it is an error. */
+/** How often others may take over our segments before it is an error. */
 const attempts = 5;
 
 /** Records for one partition. */
@@ -29,31 +29,29 @@ interface Call extends Append {
   readonly reject: (error: unknown) => void;
 }
 
-/** What goes with records into their transaction. */
+/** Additions to the transaction of an append. */
 export interface With {
-  /** Checks and changes; what it throws leaves the records out. */
+  /** Further checks and changes; if it throws, the records are not written either. */
   readonly changes?: () => void;
-  /** The commit has reached the disk when it is done, and the records with it. */
+  /** Resolve only once the commit and the records have reached the disk. */
   readonly durable?: boolean;
 }
 
-/** The parts of an open log that appending needs. */
 export interface AppenderParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly records: Records;
   readonly segments: SegmentWriter;
   readonly changes: ChangeWatcher;
-  /** The time of arrival. */
+  /** Arrival time. */
   readonly now: () => number;
   readonly place: EmbeddedUrl;
 }
 
-/** Appends for all producers and committers of an open log. */
 export class Appender {
   readonly #parts: AppenderParts;
   readonly #queue: Call[] = [];
-  /** Topics whose retention this log has set, if its URL says any, and those that have one of their own. */
+  /** Topics whose retention this log has already set from its URL, and those with their own retention. */
   readonly #claimed = new Set<string>();
   #running: Promise<void> | undefined;
 
@@ -67,25 +65,25 @@ export class Appender {
     const bytes = encoded.reduce((sum, { size }) => sum + size, 0);
     return new Promise((resolve, reject) => {
       this.#queue.push({ topic, partition, records: encoded, bytes, resolve, reject });
-      // From the next microtask on, so that calls of the same turn go together.
+      // In the next microtask, so that calls of the same turn share a transaction.
       this.#running ??= Promise.resolve().then(() => this.#run());
     });
   }
 
-  /** The topic has a retention of its own, whatever the log's URL says. */
+  /** The topic has its own retention, which overrides the log's URL. */
   limited(topic: string): void {
     this.#claimed.add(topic);
   }
 
-  /** Resolves when nothing waits to be appended. */
+  /** Resolves once nothing waits to be appended. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   /**
-   * Appends to several partitions at once, together with other changes: all or nothing.
+   * Appends to several partitions atomically, together with other changes.
    *
-   * @returns the first offset of each.
+   * @returns the first offset of each append
    */
   async commit(
     action: string,
@@ -97,7 +95,7 @@ export class Appender {
       action,
       () => appends.map(({ topic, partition }) => topics.id(topic, partition)),
     );
-    // What goes to the same partition lies together.
+    // Records of the same partition are stored together.
     const grouped = new Map<number, EncodedRecord[]>();
     const starts = appends.map(({ records }, i) => {
       let group = grouped.get(ids[i]!);
@@ -114,7 +112,7 @@ export class Appender {
         const firsts = await db.write(action, () => {
           changes?.();
           this.#claim(appends);
-          return this.#rows(grouped, placed);
+          return this.#insertRows(grouped, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
         for (const { topic } of appends) this.#claimed.add(topic);
@@ -132,12 +130,12 @@ export class Appender {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#parts.db.turns.ready();
-      await this.#appendGroup(this.#takeGroup());
+      await this.#appendGroup(this.#nextGroup());
     }
     this.#running = undefined;
   }
 
-  #takeGroup(): Call[] {
+  #nextGroup(): Call[] {
     let count = 0;
     let bytes = 0;
     for (const call of this.#queue) {
@@ -153,7 +151,7 @@ export class Appender {
     let calls = group;
     try {
       const action = `append to ${topic}/${partition}`;
-      calls = await this.#possible(action, calls);
+      calls = await this.#withTopics(action, calls);
       if (calls.length === 0) return;
       const offsets = await this.commit(action, calls);
       calls.forEach((call, i) => call.resolve(offsets[i]!));
@@ -162,8 +160,8 @@ export class Appender {
     }
   }
 
-  /** A topic that is missing concerns its calls alone. */
-  async #possible(action: string, calls: readonly Call[]): Promise<Call[]> {
+  /** Rejects calls for missing topics and returns the others. */
+  async #withTopics(action: string, calls: readonly Call[]): Promise<Call[]> {
     const { db, topics } = this.#parts;
     return await db.read(action, () =>
       calls.filter(({ topic, partition, reject }) => {
@@ -178,7 +176,7 @@ export class Appender {
       }));
   }
 
-  /** Within a transaction: what the URL says of retention holds for the topics that this log appends to. */
+  /** Within a transaction: applies the URL's retention to the topics that this log appends to. */
   #claim(appends: readonly Append[]): void {
     const { topics, place: { retention } } = this.#parts;
     if (Object.keys(retention).length === 0) return;
@@ -210,7 +208,7 @@ export class Appender {
   }
 
   /** Within a transaction. */
-  #rows(
+  #insertRows(
     grouped: ReadonlyMap<number, EncodedRecord[]>,
     placed: ReadonlyMap<number, Placed>,
   ): Map<number, number> {
@@ -226,7 +224,7 @@ export class Appender {
   }
 }
 
-/** A producer: a view on the log's appender. */
+/** A producer: a thin wrapper around the log's appender. */
 export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
@@ -248,7 +246,7 @@ export class EmbeddedProducer implements LogProducer {
     const appended = this.#appender.append(topic, partition, records);
     this.#pending.add(appended);
     const forget = () => this.#pending.delete(appended);
-    // With acks none the caller chose not to hear how it went.
+    // With acks `none` the caller does not wait for the outcome.
     appended.then(forget, forget);
     return this.#acknowledged ? await appended : -1;
   }

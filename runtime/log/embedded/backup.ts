@@ -1,4 +1,4 @@
-// A copy of a log that is in use: the database at one moment, then the segments that it knows.
+// Copies a log in use: the database at one point in time, then its segments.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
@@ -10,19 +10,19 @@ import { modes } from "./private_files.ts";
 import { offsetBits } from "./schema.ts";
 import { Tails } from "./tails.ts";
 
-/** What a backup holds. */
+/** Result of a backup. */
 export interface BackupReport {
   readonly segments: number;
   readonly bytes: number;
-  /** Segments that retention removed while they were to be copied: they had expired. */
+  /** Segments that expired and were removed by retention during the copy. */
   readonly expired: number;
 }
 
 /**
- * Copies a log into a folder that is not there or empty. The database gets its name last: a copy that did not come to
- * its end is refused when it is opened.
+ * Copies a log into a new or empty folder. The database is renamed last, so that an incomplete copy is
+ * refused when opened.
  *
- * @throws {LogError} `INVALID` when the folder holds something or is the log's own, `DISK_FULL`.
+ * @throws {LogError} `INVALID` if the folder is not empty or belongs to the log; `DISK_FULL`
  */
 export async function backup(
   from: string,
@@ -58,7 +58,7 @@ async function prepareFolder(from: string, to: string): Promise<void> {
       "INVALID",
       `Cannot back up into ${to}: ${why}; expected a new folder or an empty one`,
     );
-  // Before it is made.
+  // Checked before the folder is created.
   const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
   if (inside(resolve(to))) throw refuse("it is within the log's own folder");
   await Deno.mkdir(to, { recursive: true, mode: modes.folder });
@@ -73,7 +73,7 @@ async function copySegments(
 ): Promise<BackupReport> {
   copy.exec("PRAGMA journal_mode = WAL");
   closeChunks(copy, from);
-  // The copy has no owners of partitions and no writers of segments.
+  // The copy has no partition owners and no segment writers.
   copy.exec(`
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
     UPDATE segments SET (next, bytes, max_time) = (
@@ -102,7 +102,7 @@ async function copySegments(
       continue;
     }
     using opened = await Deno.open(target, { read: true, write: true });
-    // What its writer appended since is not in this copy of the database.
+    // Cut off records appended after the database was copied.
     if ((await opened.stat()).size > Number(size)) await opened.truncate(Number(size));
     await opened.sync();
     await Deno.chmod(target, modes.file);
@@ -112,7 +112,7 @@ async function copySegments(
   return { segments: copied, bytes, expired };
 }
 
-/** The tails of the log may be ahead of the copy's rows. */
+/** Closes open chunks, since the log's tails may be ahead of the copied rows. */
 function closeChunks(copy: DatabaseSync, from: string): void {
   const tails = new Tails(from, {
     get: (sql, ...values) => {

@@ -1,27 +1,27 @@
-// Notices what other connections and processes append: one poll for all partitions of an open log.
+// Detects appends by other connections and processes: one poll for all partitions of an open log.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import type { Topics } from "./topics.ts";
 
-/** Poll delay while appends come, and how long after the last one. */
+/** Poll delay while appends arrive, and for how long after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay otherwise. */
+/** Poll delay when idle. */
 const idlePollMs = 10;
 
-/** What a listener learns of its partition; nothing when the log is gone: reading tells. */
+/** Receives the new range of the partition, or undefined if the log is gone (reading reports it). */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and asks for the partitions that
- * changed only when one moved. Polls as long as there are listeners.
+ * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and queries changed
+ * partitions only if one of them moved. Runs as long as there are listeners.
  */
 export class ChangeWatcher {
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** What the tails of these partitions were when we last looked. */
+  /** Last seen tail of each partition. */
   readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
@@ -35,9 +35,9 @@ export class ChangeWatcher {
   }
 
   /**
-   * Calls `listener` after each change of the partition with this id; it must return at once and not throw.
+   * Calls `listener` after each change of the partition; it must return quickly and not throw.
    *
-   * @returns a function that ends it.
+   * @returns a function that removes the listener
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
@@ -57,14 +57,14 @@ export class ChangeWatcher {
     };
   }
 
-  /** This connection has written: `data_version` does not show that. */
+  /** Call after a write by this connection, which `data_version` does not show. */
   written(): void {
     this.#wrote = true;
     if (this.#listeners.size === 0) return;
     try {
-      this.#look();
+      this.#check();
     } catch (error) {
-      this.#lookAgain();
+      this.#resetSeen();
       if (storageFault(error) !== "busy") throw error;
     }
   }
@@ -80,18 +80,18 @@ export class ChangeWatcher {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       try {
-        this.#look();
+        this.#check();
       } catch (error) {
-        // Locked, or worse: the readers meet it too and tell.
-        this.#lookAgain();
+        // Locked, or worse: readers encounter and report it too.
+        this.#resetSeen();
         if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
       }
       this.#schedule();
     }, busy ? busyPollMs : idlePollMs);
   }
 
-  /** The listeners may not know of what was seen. */
-  #lookAgain(): void {
+  /** Forgets what was seen, so that listeners are notified again. */
+  #resetSeen(): void {
     this.#version = -1;
     this.#change = 0;
     for (const id of this.#seen.keys()) this.#seen.set(id, -1);
@@ -103,8 +103,8 @@ export class ChangeWatcher {
     }
   }
 
-  /** Tells the listeners of all partitions that changed since the last look. */
-  #look(): void {
+  /** Notifies the listeners of all partitions that changed since the last check. */
+  #check(): void {
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
     if (version !== this.#version || this.#wrote) {

@@ -1,22 +1,22 @@
-// Reading a whole log, to say what of it is as it was written.
+// Reads a whole log to verify it.
 import type { TopicLog } from "../log.ts";
 
-/** What a partition holds. */
+/** Verification result of a partition. */
 export interface PartitionCheck {
   readonly topic: string;
   readonly partition: number;
   readonly records: number;
   readonly bytes: number;
-  /** How many records cannot be given back. */
+  /** Number of unreadable records. */
   readonly damaged: number;
-  /** The first of their offsets. */
+  /** The first damaged offsets. */
   readonly offsets: readonly number[];
 }
 
-/** Most offsets of damaged records that are named. */
+/** Maximum number of damaged offsets listed. */
 const namedOffsets = 20;
 
-/** Reads all partitions of a log, one after the other. What expires meanwhile is passed over. */
+/** Reads all partitions of a log, one after the other, skipping records that expire meanwhile. */
 export async function* checkPartitions(
   log: TopicLog,
   signal?: AbortSignal,

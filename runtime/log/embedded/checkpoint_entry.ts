@@ -1,34 +1,33 @@
 /**
- * Entries of a checkpoint: `offsets/N` says which offsets batch N takes, `commits/N` that it is done. Each is text:
+ * Entries of a checkpoint: `offsets/N` holds the offsets of batch N, `commits/N` marks it as done. Each is
+ * text:
  *
  * ```
  * v1 89abcdef
  * {"batchId":7,…}
  * ```
- * the version of the format, the CRC-32 of the second line, the content as JSON. docs/checkpoint-format.md tells more.
+ * format version, CRC-32 of the second line, and the content as JSON. See docs/checkpoint-format.md.
  *
  * @module
  */
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
-/** Version of the entries. */
 const checkpointVersion = 1;
 
-/** The largest state, bytes: it is written with each batch. */
+/** Maximum size of a state in bytes, since it is written with each batch. */
 export const maxStateBytes = 1 << 20;
 
-/** Writes an entry. */
 export function encodeEntry(content: Readonly<Record<string, unknown>>): string {
   const json = JSON.stringify(content);
   return `v${checkpointVersion} ${sum(json)}\n${json}`;
 }
 
 /**
- * Reads an entry.
+ * Parses an entry.
  *
- * @param name where it stands, for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`.
- * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
+ * @param name its location for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`
+ * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
  */
 export function decodeEntry(entry: unknown, name: string): Record<string, unknown> {
   if (typeof entry !== "string") throw corrupt(name, "it is not text");
@@ -39,24 +38,24 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
     throw new LogError(
       "CHECKPOINT_NEWER",
       `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
-        `${checkpointVersion}; update Framelane, or start again with another --checkpoint or --group`,
+        `${checkpointVersion}; update Framelane, or start over with another --checkpoint or --group`,
     );
   }
-  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not fit");
+  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not match");
   try {
     const content: unknown = JSON.parse(json);
     if (typeof content === "object" && content !== null) return content as Record<string, unknown>;
   } catch (error) {
     throw corrupt(name, "it is not JSON", error);
   }
-  throw corrupt(name, "it is no object");
+  throw corrupt(name, "it is not an object");
 }
 
-/** The error for an entry that cannot be trusted. */
+/** The error for an invalid entry. */
 export function corrupt(name: string, why: string, cause?: unknown): LogError {
   return new LogError(
     "CHECKPOINT_CORRUPT",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
       "--checkpoint or --group",
     { cause },
   );
@@ -91,7 +90,9 @@ export function encodeCheckpoint({ batchId, end, restart, state }: Checkpoint): 
 export function decodeCheckpoint(entry: unknown, name: string): Checkpoint {
   const content = decodeEntry(entry, name);
   const { state } = content;
-  if (state !== undefined && typeof state !== "string") throw corrupt(name, "its state is no text");
+  if (state !== undefined && typeof state !== "string") {
+    throw corrupt(name, "its state is not text");
+  }
   return {
     batchId: whole(content, "batchId", name),
     end: whole(content, "end", name),
@@ -104,18 +105,16 @@ function bytesOf(base64: string, name: string): Uint8Array {
   try {
     return Uint8Array.fromBase64(base64);
   } catch (error) {
-    throw corrupt(name, "its state is no Base64", error);
+    throw corrupt(name, "its state is not Base64", error);
   }
 }
 
-/** A whole number of an entry. */
 export function whole(content: Record<string, unknown>, field: string, name: string): number {
   const value = content[field];
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
 }
 
-/** A text of an entry. */
 export function textOf(content: Record<string, unknown>, field: string, name: string): string {
   const value = content[field];
   if (typeof value === "string" && value !== "") return value;

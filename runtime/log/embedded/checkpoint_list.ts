@@ -1,22 +1,22 @@
-// Looking at checkpoints without taking them over.
+// Lists checkpoints without taking them over.
 import { byPlace, writtenBy } from "../checkpoint.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
 import type { CheckpointKey, CheckpointRow, Checkpoints } from "./checkpoints.ts";
 import { checkpointName } from "./committer.ts";
 
-/** Within a read: the checkpoints of a store that the filter lets pass. */
+/** Within a read: the checkpoints of a store that match the filter. */
 export function listCheckpoints(
   checkpoints: Checkpoints,
   store: CheckpointStore,
   filter: CheckpointFilter,
 ): CheckpointInfo[] {
-  return checkpoints.list(store.id, filter).map((row) => look(checkpoints, store, row)).sort(
+  return checkpoints.list(store.id, filter).map((row) => describe(checkpoints, store, row)).sort(
     byPlace,
   );
 }
 
-function look(
+function describe(
   checkpoints: Checkpoints,
   store: CheckpointStore,
   row: CheckpointRow & CheckpointKey,

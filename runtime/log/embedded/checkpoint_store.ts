@@ -1,28 +1,25 @@
-// Whose checkpoints: those of the log itself, or those that a folder stands for (`--checkpoint DIR`). All are kept in the
-// log's database, so that outputs and checkpoint are one transaction; the folder holds an identity, by which
-// they are found.
+// Sets of checkpoints: the log's own, or one per folder (`--checkpoint DIR`). All are stored in the log's
+// database, so that outputs and checkpoint share a transaction; the folder only holds the id of its set.
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
 import { corrupt } from "./checkpoint_entry.ts";
 import { storageError, storageFault } from "./errors.ts";
 
-/** A set of checkpoints. */
 export interface CheckpointStore {
-  /** Empty: the log's own. */
+  /** Empty for the log's own. */
   readonly id: string;
-  /** For messages. */
+  /** Display name. */
   readonly name: string;
 }
 
-/** The log's own checkpoints. */
 export function ownStore(path: string): CheckpointStore {
   return { id: "", name: path };
 }
 
 /**
- * The checkpoints that a folder stands for; a new folder gets an identity, and with it a first start.
+ * The checkpoints that a folder identifies; a new folder gets a new id, which means a first start.
  *
- * @throws {LogError} `INVALID` when they belong to another log, `CHECKPOINT_CORRUPT` when the identity is damaged.
+ * @throws {LogError} `INVALID` if they belong to another log, `CHECKPOINT_CORRUPT` if the identity is damaged
  */
 export async function storeOf(dir: string, logId: string): Promise<CheckpointStore> {
   try {
@@ -30,8 +27,8 @@ export async function storeOf(dir: string, logId: string): Promise<CheckpointSto
     if (log !== undefined && log !== logId) {
       throw new LogError(
         "INVALID",
-        `Cannot continue with the checkpoints of ${dir}: they are of log ${log}, this is log ${logId}; use another ` +
-          "--checkpoint or --group, or remove that folder to start again",
+        `Cannot continue with the checkpoints of ${dir}: they belong to log ${log}, this is log ${logId}; use another ` +
+          "--checkpoint or --group, or remove that folder to start over",
       );
     }
     return { id, name: dir };

@@ -1,7 +1,7 @@
-// Checkpoints in the database: who owns each, which batch takes which offsets, which are done.
+// Checkpoints in the database: the owner of each, the offsets of its batches, and which are done.
 //
-// An owner is known by its epoch: each of its transactions checks that it is still the newest one. The outputs of a batch
-// and `commits/N` are one transaction, so nothing has to be made good after a crash.
+// // An owner is identified by its epoch: each of its transactions checks that it is still the newest one. A
+// batch's outputs and `commits/N` share one transaction, so a crash requires no repair.
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
 import {
@@ -14,7 +14,7 @@ import {
 import type { Database } from "./database.ts";
 import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
-/** Whose checkpoint: a query on a partition, in a set of checkpoints. */
+/** Identifies a checkpoint: a query on a partition, in a set of checkpoints. */
 export interface CheckpointKey {
   readonly store: string;
   readonly group: string;
@@ -23,24 +23,23 @@ export interface CheckpointKey {
   readonly partition: number;
 }
 
-/** A checkpoint's row. */
 export interface CheckpointRow {
   readonly id: number;
   readonly queryId: string;
   readonly epoch: number;
   readonly member: string | null;
-  /** The presence of the log by which its owner is open. */
+  /** Presence id of the owner's open log. */
   readonly process: string | null;
 }
 
-/** Past entries to keep at least, which is also how many are removed at a time. */
+/** Minimum number of past entries to keep, and how many to remove at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
 const columns = "id, query_id, epoch, member, process";
 type Columns = [number, string, number, string | null, string | null];
 const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
 
-/** The tables of checkpoints. The methods are synchronous: call them within `read` or `write`. */
+/** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
   readonly #db: Database;
 
@@ -56,7 +55,7 @@ export class Checkpoints {
     return row === undefined ? undefined : toRow(row);
   }
 
-  /** The checkpoints of a store that the filter lets pass. */
+  /** The checkpoints of a store that match the filter. */
   list(
     store: string,
     { group, query, topic }: CheckpointFilter,
@@ -75,9 +74,9 @@ export class Checkpoints {
   }
 
   /**
-   * Within a transaction: a new owner; all earlier epochs are fenced.
+   * Within a transaction: sets a new owner, which fences all earlier epochs.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` when a first start would be one only because a row is damaged.
+   * @throws {LogError} `CHECKPOINT_CORRUPT` if it looks like a first start only because a row is damaged
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
     if (this.find(key) === undefined) this.#checkRows(key);
@@ -90,7 +89,7 @@ export class Checkpoints {
     return this.find(key)!;
   }
 
-  /** A checkpoint whose name is damaged, or its index, cannot be found: that must not look like a first start. */
+  /** A checkpoint with a damaged name or index cannot be found, which must not look like a first start. */
   #checkRows(key: CheckpointKey): void {
     const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
       "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
@@ -105,18 +104,17 @@ export class Checkpoints {
     }
   }
 
-  /** Within a transaction: the owner has let go, unless another has taken over. */
+  /** Within a transaction: clears the owner's process, unless another owner has taken over. */
   release({ id, epoch }: CheckpointRow): void {
     this.#db.run("UPDATE checkpoints SET process = NULL WHERE id = ? AND epoch = ?", id, epoch);
   }
 
-  /** Whether this epoch is the newest one. */
   owns({ id, epoch }: CheckpointRow): boolean {
     return this.#db.get("SELECT 1 FROM checkpoints WHERE id = ? AND epoch = ?", id, epoch) !==
       undefined;
   }
 
-  /** Within a transaction: `offsets/N`. */
+  /** Within a transaction: writes `offsets/N`. */
   plan({ id }: CheckpointRow, batch: BatchRange): void {
     this.#db.run(
       `INSERT INTO entries VALUES (${placeId}, ?, NULL) ON CONFLICT DO UPDATE SET offsets = excluded.offsets`,
@@ -124,7 +122,7 @@ export class Checkpoints {
     );
   }
 
-  /** Within a transaction: `offsets/N` and `commits/N`. */
+  /** Within a transaction: writes `offsets/N` and `commits/N`. */
   commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
     this.#db.run(
       `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
@@ -139,10 +137,10 @@ export class Checkpoints {
   }
 
   /**
-   * Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit.
+   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit.
    *
-   * @param name of the checkpoint, for messages.
-   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
+   * @param name of the checkpoint, for messages
+   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
    */
   read(id: number, name: string): { committed?: Checkpoint; planned?: BatchRange } {
     let before: number | undefined;
@@ -168,7 +166,7 @@ export class Checkpoints {
         const entry = `${kind}/${batchId} of ${name}`;
         const content = decode(entry);
         if (content.batchId === batchId) return content;
-        throw corrupt(entry, `it is of batch ${content.batchId}`);
+        throw corrupt(entry, `it belongs to batch ${content.batchId}`);
       };
       const batch = named("offsets", (entry) => decodeBatch(offsets, entry));
       if (commits === null) planned = batch;
@@ -198,7 +196,7 @@ function sumOf(name: ReturnType<typeof cells>): number {
 function gap(name: string, why: string): LogError {
   return new LogError(
     "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
       "--checkpoint or --group",
   );
 }

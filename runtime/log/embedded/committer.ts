@@ -1,4 +1,3 @@
-// The checkpoint of one query on one partition, owned.
 import {
   type BatchCommitter,
   type BatchRange,
@@ -20,7 +19,6 @@ import { isPresent, type Presence } from "./presence.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
 import type { Topics } from "./topics.ts";
 
-/** The parts of an open log that checkpoints need. */
 export interface CheckpointParts {
   readonly dir: string;
   readonly db: Database;
@@ -31,7 +29,7 @@ export interface CheckpointParts {
   readonly store: CheckpointStore;
 }
 
-/** For messages. */
+/** Name for messages. */
 export function checkpointName(
   { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
   store: CheckpointStore,
@@ -39,7 +37,7 @@ export function checkpointName(
   return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
 }
 
-/** An owned checkpoint. Make it with `open`. */
+/** An owned checkpoint. Create it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
   readonly queryId: string;
   readonly #parts: CheckpointParts;
@@ -70,11 +68,11 @@ export class EmbeddedCommitter implements BatchCommitter {
   }
 
   /**
-   * Takes the checkpoint over: checks the membership, makes output topics, fences the owner before, reads what it left.
+   * Takes over the checkpoint: checks the membership, creates output topics, fences the previous owner, and
+   * reads its entries.
    *
-   * @param onClose called when the committer is closed.
-   * @throws {LogError} `FENCED` when the membership does not own the partition; `OWNED`; `CHECKPOINT_GAP`,
-   * `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`.
+   * @throws {LogError} `FENCED` if the membership does not own the partition; `OWNED`; `CHECKPOINT_GAP`,
+   * `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`
    */
   static async open(
     parts: CheckpointParts,
@@ -117,7 +115,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#name}`;
       checkPlan(action, batch, this.#committed?.batchId ?? -1, this.#planned);
       this.#planned = { ...batch };
-      // It need not be durable: it is written together with the commit.
+      // Not written durably here: the commit writes it.
       if (!required) return;
       const { db, checkpoints } = this.#parts;
       await db.write(`plan a batch of ${this.#name}`, () => {
@@ -163,7 +161,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     });
   }
 
-  /** Nothing to do here: the epoch, not the generation, says who owns the checkpoint. */
+  /** Nothing to do: the epoch, not the generation, determines the owner. */
   renew(_membership: Membership): void {}
 
   async close(): Promise<void> {
@@ -180,7 +178,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     }
   }
 
-  /** One step after the other, in call order. */
+  /** Runs steps one at a time, in call order. */
   #exclusively<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#busy.then(() => {
       if (this.#closed) {
@@ -191,18 +189,18 @@ export class EmbeddedCommitter implements BatchCommitter {
       }
       return step();
     });
-    this.#busy = result.catch(() => {/* The step's caller gets it. */});
+    this.#busy = result.catch(() => {/* Reported to the step's caller. */});
     return result;
   }
 
-  /** Within a transaction: the checkpoint is still ours, and goes to the disk with the offsets that it is about. */
+  /** Within a transaction: checks ownership, and makes the source's offsets durable with the checkpoint. */
   #checkOwned(): void {
     const { db, topics, checkpoints } = this.#parts;
     if (!checkpoints.owns(this.#row)) throw this.#fenced();
     db.tails.settle(topics.id(this.#options.topic, this.#options.partition));
   }
 
-  /** The records as they fit; topics that only their stand-ins need are made. */
+  /** Replaces records that are too large, and creates topics that only replacements need. */
   async #fitting(records: readonly OutputRecord[]) {
     const { db, topics } = this.#parts;
     const fit = records.map(fitting);
@@ -223,13 +221,16 @@ export class EmbeddedCommitter implements BatchCommitter {
     const { query, topic, partition } = this.#options;
     return new LogError(
       "FENCED",
-      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken it over`,
+      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken over`,
     );
   }
 }
 
 function owned(name: string): LogError {
-  return new LogError("OWNED", `Cannot take over ${name}: a runtime owns it; stop that one first`);
+  return new LogError(
+    "OWNED",
+    `Cannot take over ${name}: a runtime owns it; stop that runtime first`,
+  );
 }
 
 /** Within a transaction. */
@@ -251,9 +252,9 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 }
 
 /**
- * The record, or what is to be written instead.
+ * The record, or its replacement if it is too large.
  *
- * @throws {LogError} `TOO_LARGE` when nothing smaller can be written.
+ * @throws {LogError} `TOO_LARGE` if there is no smaller replacement
  */
 function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedRecord } {
   try {

@@ -1,4 +1,4 @@
-// The database file of an embedded log: transactions, shared by all that wait at the same time.
+// The database file of an embedded log; waiting changes share transactions.
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
@@ -11,23 +11,23 @@ import { Tails } from "./tails.ts";
 import { Turns } from "./turns.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** A value of a row or of a parameter. */
+/** A value in a row or parameter. */
 export type Cell = string | number | null | Uint8Array;
 
-/** Deno has the method, its types do not. */
+/** Deno implements this method, but its types lack it. */
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
- * Transactions that changed rows after which this connection copies the WAL into the database. SQLite's own way, after each commit as soon
- * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
+ * Commits with changed rows after which this connection checkpoints the WAL. SQLite's auto-checkpoint, based
+ * on the WAL's size, would run at every commit while readers prevent a restart of the WAL.
  */
 const checkpointCommits = 1_000;
-/** How often the file is looked for where it was, and at most brought to the disk so that appends need no row. */
-const [lookMs, settleMs] = [250, 250];
-/** What one transaction takes at most, so that the event loop is never held up for long. */
+/** Intervals at which to check that the file still exists, and to sync so that appends need no row. */
+const [presenceCheckMs, settleMs] = [250, 250];
+/** Maximum changes per transaction, so that the event loop is never blocked for long. */
 const sharedAtMost = 256;
 
-/** Changes that wait for their transaction. */
+/** Changes waiting for their transaction. */
 interface Unit {
   readonly action: string;
   readonly changes: () => unknown;
@@ -36,19 +36,18 @@ interface Unit {
   readonly reject: (error: unknown) => void;
 }
 
-/** An open database. All its methods but the waiting ones are synchronous and short. */
+/** An open database. All methods except the asynchronous ones are short. */
 export class Database {
-  /** The database file. */
   readonly path: string;
-  /** Identity of this log, a UUID. */
+  /** UUID of this log. */
   readonly logId: string;
-  /** Its last user did not close it, or it is a copy. */
+  /** Its last user did not close it properly, or it is a copy. */
   readonly unclean: boolean;
-  /** Counts the time that queries take. */
+  /** Limits the time that queries take per event loop turn. */
   readonly turns: Turns = new Turns();
-  /** Where the partitions end. */
+  /** The ends of the partitions. */
   readonly tails: Tails;
-  /** Called when there is no room for frames or rows: makes some, and says whether trying again makes sense. */
+  /** Called when the disk is full: frees space for frames or rows, and returns whether to retry. */
   onFull: ((what: "frames" | "rows") => boolean) | undefined;
   readonly #db: DatabaseSync;
   readonly #waiting: Waiting;
@@ -57,11 +56,13 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
-  /** Rows that this connection has ever changed, and transactions that did since the last checkpoint. */
+  /**
+   * Rows ever changed by this connection, and transactions that changed rows since the last WAL checkpoint.
+   */
   #changed = 0;
   #commits = 0;
   #wal: Deno.FsFile | undefined;
-  #looked = -Infinity;
+  #presenceCheckedAt = -Infinity;
   #settled = -Infinity;
   #settling: Promise<void> | undefined;
   #deleted: LogError | undefined;
@@ -83,10 +84,10 @@ export class Database {
   }
 
   /**
-   * Opens `DIR/log.db`, and makes it when there is none.
+   * Opens `DIR/log.db`, creating it if absent.
    *
    * @throws {LogError} `INVALID` for a foreign, older or newer file or a folder without access, `DISK_FULL`,
-   * `INTERNAL` for a damaged one, `UNREACHABLE` when others lock it beyond the timeout.
+   * `INTERNAL` for a damaged file, `UNREACHABLE` if it stays locked beyond the timeout
    */
   static async open(
     dir: string,
@@ -102,25 +103,24 @@ export class Database {
     return this.#statement(sql).all(...values) as unknown as Row[];
   }
 
-  /** The first row of a query. */
   get<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row | undefined {
     return this.#statement(sql).get(...values) as unknown as Row | undefined;
   }
 
-  /** Runs a statement; returns how many rows it changed. */
+  /** Runs a statement; returns the number of changed rows. */
   run(sql: string, ...values: Cell[]): number {
     const changes = Number(this.#statement(sql).run(...values).changes);
     this.#changed += changes;
     return changes;
   }
 
-  /** A number that changes whenever another connection, of any process, has written. */
+  /** A number that changes with every write by another connection, in any process. */
   dataVersion(): number {
     this.checkPresent();
     return this.get<[number]>("PRAGMA data_version")![0];
   }
 
-  /** Runs queries; tries again while the database is locked. */
+  /** Runs queries; retries while the database is locked. */
   async read<T>(action: string, queries: () => T): Promise<T> {
     return await this.#guard(action, () => {
       this.checkPresent();
@@ -129,11 +129,11 @@ export class Database {
   }
 
   /**
-   * Runs `changes` in a transaction: all of them or none. Others that wait at the same time share it, and fail by
-   * themselves. Tries again while other writers hold the lock, so `changes` may be called several times.
+   * Runs `changes` atomically. Waiting calls share a transaction but fail individually. Retries while other
+   * writers hold the lock, so `changes` may run several times.
    *
-   * A commit survives the death of the process. With `durable` it has reached the disk, and with it
-   * all commits before.
+   * A commit survives the death of the process. With `durable`, it and all earlier commits have reached the
+   * disk.
    */
   write<T>(
     action: string,
@@ -147,27 +147,27 @@ export class Database {
     });
   }
 
-  /** A transaction of its own, at once. Throws while others hold the lock. */
+  /** Runs a separate transaction immediately. Throws while others hold the lock. */
   writeNow<T>(changes: () => T): T {
     this.checkPresent();
-    this.#control("BEGIN IMMEDIATE");
+    this.#execute("BEGIN IMMEDIATE");
     try {
       const before = this.#changed;
       const result = changes();
       this.tails.flush(this.#changed !== before);
       if (this.#changed !== before) this.#commits++;
-      this.#control("COMMIT");
+      this.#execute("COMMIT");
       if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
       this.tails.failed();
       // Some errors end the transaction by themselves.
-      if (this.#db.isTransaction) this.#control("ROLLBACK");
+      if (this.#db.isTransaction) this.#execute("ROLLBACK");
       throw error;
     }
   }
 
-  /** Brings all commits until now to the disk. */
+  /** Syncs all commits so far to disk. */
   async sync(): Promise<void> {
     await this.tails.sync(() => this.#syncWal());
   }
@@ -182,38 +182,38 @@ export class Database {
     }
   }
 
-  /** Copies the database as it is at one moment. */
+  /** Copies a consistent snapshot of the database. */
   async copyTo(path: string): Promise<void> {
     this.checkPresent();
-    // All pages at once: what others write meanwhile would begin the copy again.
+    // All pages in one step: a concurrent write would restart the copy.
     await backup(this.#db, path, { rate: 2 ** 31 - 1 });
   }
 
-  /** Length of the write-ahead log. */
+  /** Size of the write-ahead log. */
   walBytes(): number {
     return sizeOf(`${this.path}-wal`);
   }
 
   /**
-   * A file that was deleted takes everything that is written to it along.
+   * Detects a deleted file, whose writes would be lost.
    *
-   * @throws {LogError} `DELETED`.
+   * @throws {LogError} `DELETED`
    */
   checkPresent(): void {
     if (this.#deleted !== undefined) throw this.#deleted;
     const now = performance.now();
-    if (now - this.#looked < lookMs) return;
-    this.#looked = now;
+    if (now - this.#presenceCheckedAt < presenceCheckMs) return;
+    this.#presenceCheckedAt = now;
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
-      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
-        "lost; start again",
+      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; records appended since are ` +
+        "lost; restart",
     );
     throw this.#deleted;
   }
 
-  /** Closes the file, once nothing waits to be written. */
+  /** Closes the file once all queued changes are written. */
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     await this.#settling;
@@ -226,17 +226,17 @@ export class Database {
     this.#db.close();
   }
 
-  /** A statement that changes no row; what it returns as changes are those of the one before. */
-  #control(sql: string): void {
+  /** Runs a statement that changes no rows; SQLite then reports the previous statement's count. */
+  #execute(sql: string): void {
     this.#statement(sql).run();
   }
 
-  /** Soon brings the rows to the disk that later appends to the same segments rest on. */
+  /** Starts a sync, after which appends to the same segments need no row. */
   #settle(): void {
     const now = performance.now();
     if (this.#settling !== undefined || now - this.#settled < settleMs) return;
     this.#settled = now;
-    const failed = () => {/* Syncing is tried again, and told, once a second. */};
+    const failed = () => {/* Syncing is retried, and errors are reported, once a second. */};
     this.#settling = this.sync().catch(failed).finally(() => this.#settling = undefined);
   }
 
@@ -261,7 +261,7 @@ export class Database {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // At the end of this turn, so that all that comes in it shares a transaction.
+      // At the end of this turn, so that all changes queued in it share a transaction.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await this.turns.ready();
       await this.#commit(this.#queue.splice(0, sharedAtMost));
@@ -272,7 +272,7 @@ export class Database {
   async #commit(units: readonly Unit[]): Promise<void> {
     let done: (() => void)[];
     try {
-      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#together(units)));
+      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#applyAll(units)));
       if (units.some(({ durable }) => durable)) await this.sync();
     } catch (error) {
       for (const { action, reject } of units) reject(storageError(error, action, this.path));
@@ -284,7 +284,7 @@ export class Database {
     this.turns.spend(() => this.checkpoint());
   }
 
-  #together(units: readonly Unit[]): (() => void)[] {
+  #applyAll(units: readonly Unit[]): (() => void)[] {
     const several = units.length > 1;
     const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit, several)));
     try {
@@ -295,25 +295,28 @@ export class Database {
     }
   }
 
-  /** What one unit of several does wrong costs itself alone. */
+  /** Applies one unit; if there are several, its failure does not affect the others. */
   #apply({ action, changes, resolve, reject }: Unit, several: boolean): () => void {
-    if (several) this.#control("SAVEPOINT unit");
+    if (several) this.#execute("SAVEPOINT unit");
     const restore = this.tails.savepoint();
     try {
       const result = changes();
-      if (several) this.#control("RELEASE unit");
+      if (several) this.#execute("RELEASE unit");
       return () => resolve(result);
     } catch (error) {
       const alone = several && (error instanceof LogError || error instanceof SegmentLost);
       if (!alone || !this.#db.isTransaction) throw error;
       restore();
-      this.#control("ROLLBACK TO unit");
-      this.#control("RELEASE unit");
+      this.#execute("ROLLBACK TO unit");
+      this.#execute("RELEASE unit");
       return () => reject(storageError(error, action, this.path));
     }
   }
 
-  /** What fails here (a lock, a full disk) is made up for by the next checkpoint; commits are safe in the WAL. */
+  /**
+   * Checkpoints the WAL. A failure (lock, full disk) is left to the next checkpoint: commits are safe in the
+   * WAL.
+   */
   checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;

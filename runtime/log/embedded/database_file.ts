@@ -1,4 +1,4 @@
-// Opening the database file: whose it is, which version, whether it is whole.
+// Opens the database file and checks its identity, version and integrity.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";
@@ -9,10 +9,9 @@ import { preparePrivate } from "./private_files.ts";
 import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** The database of a backup under way. */
+/** The database of an unfinished backup. */
 export const unfinishedName = "log.db.unfinished";
 
-/** An open file. */
 export interface DatabaseFile {
   readonly db: DatabaseSync;
   readonly path: string;
@@ -44,8 +43,8 @@ export async function openDatabase(
     if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
-        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, so that it is not taken for ` +
-          "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
+        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, to distinguish it from ` +
+          "the original; deno task log check verifies it, deno task log backup makes complete copies",
       );
     }
     return { db, path, place, unclean, logId: identity.logId };
@@ -60,7 +59,7 @@ export async function openDatabase(
   }
 }
 
-/** The device and the number of a file, which a copy does not share; undefined when there is none. */
+/** Device and inode of a file, which a copy does not share; undefined if it does not exist. */
 export function placeOf(path: string): string | undefined {
   try {
     const { dev, ino } = Deno.statSync(path);
@@ -71,7 +70,7 @@ export function placeOf(path: string): string | undefined {
   }
 }
 
-/** Segments, or a backup's database that did not get its name. */
+/** Whether the folder holds segments, or an unfinished backup's database. */
 async function holdsRest(dir: string): Promise<boolean> {
   for await (const { name } of Deno.readDir(dir)) {
     if (name === unfinishedName) return true;
@@ -81,15 +80,15 @@ async function holdsRest(dir: string): Promise<boolean> {
   return false;
 }
 
-/** Checks what the file is; makes the tables in an empty one. */
+/** Checks what the file is; creates the tables in an empty one. */
 function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
-    // Asked first: the process that makes the tables sets the rest in the same transaction.
+    // Checked first: the process that creates the tables sets the rest in the same transaction.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
     if (number("PRAGMA application_id") !== applicationId) {
-      throw refuse("it is the database of another program; name another folder");
+      throw refuse("it is another program's database; name another folder");
     }
     const version = number("PRAGMA user_version");
     if (version < 2) {
@@ -110,8 +109,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
   if (!check()) {
     if (orphaned) {
       throw refuse(
-        "it is gone, but the frames' segments beside it are not, or it is a backup that did not end; restore a backup, " +
-          "or remove the folder to start again",
+        "it is missing while the frames' segments still exist, or it is an unfinished backup; restore a backup, " +
+          "or remove the folder to start over",
       );
     }
     db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
@@ -130,8 +129,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
     }
   }
   if (number("PRAGMA user_version") < schemaVersion) {
-    // An older Framelane does not look at the tails.
-    if (!alone) throw refuse("an older Framelane has it open; stop that one first");
+    // An older Framelane ignores the tails.
+    if (!alone) throw refuse("an older Framelane has it open; close that one first");
     upgradeFile(db);
   }
   db.exec(`
@@ -156,7 +155,7 @@ function upgradeFile(db: DatabaseSync): void {
   }
 }
 
-/** The log's identity; a copy gets one of its own. */
+/** The log's identity; a copy gets a new one. */
 function identify(
   db: DatabaseSync,
   place: string,
@@ -172,12 +171,12 @@ function identify(
   return { logId, before, copied: true };
 }
 
-/** @throws {LogError} `INTERNAL` when the database is damaged. */
+/** @throws {LogError} `INTERNAL` if the database is damaged */
 function checkWhole(db: DatabaseSync, path: string): void {
   const verdict = String(Object.values(db.prepare("PRAGMA quick_check(1)").get()!)[0]);
   if (verdict === "ok") return;
   throw new LogError(
     "INTERNAL",
-    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start again`,
+    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start over`,
   );
 }

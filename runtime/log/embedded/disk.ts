@@ -1,7 +1,7 @@
-// The disk that a log is on.
+// File system helpers.
 import { statfsSync } from "node:fs";
 
-/** Bytes that are free there; undefined where this is not known (`--allow-sys=statfs`). */
+/** Free bytes on the disk; undefined if unknown (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(dir);
@@ -12,7 +12,7 @@ export function freeBytes(dir: string): number | undefined {
   }
 }
 
-/** Size of a file; 0 when there is none. */
+/** Size of a file; 0 if it does not exist. */
 export function sizeOf(path: string): number {
   try {
     return Deno.statSync(path).size;
@@ -22,12 +22,12 @@ export function sizeOf(path: string): number {
   }
 }
 
-/** Throws all errors but that a file is not there. */
+/** Rethrows any error except `NotFound`. */
 export function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-/** Brings a file or a folder to the disk. */
+/** Syncs a file or folder to disk. */
 export async function syncPath(path: string): Promise<void> {
   using file = await Deno.open(path);
   await file.sync();

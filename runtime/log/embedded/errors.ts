@@ -1,8 +1,8 @@
-// From what SQLite, Deno KV and the file system say to errors of the log.
+// Converts errors of SQLite, Deno KV and the file system to errors of the log.
 import { dirname } from "node:path";
 import { LogError, type LogErrorCode } from "../log.ts";
 
-/** A segment that this log wrote to was sealed or removed by another: the process was taken for dead. */
+/** A segment of this log was sealed or removed by another process, which assumed this one was dead. */
 export class SegmentLost<Segment = unknown> extends Error {
   override readonly name = "SegmentLost";
   readonly segment: Segment;
@@ -13,7 +13,7 @@ export class SegmentLost<Segment = unknown> extends Error {
   }
 }
 
-/** Texts by which SQLite's result codes reach us; neither driver hands on the codes themselves. */
+/** Texts of SQLite's errors; neither driver passes on the result codes. */
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
@@ -27,9 +27,9 @@ const texts = {
 export type StorageFault = keyof typeof texts | "denied" | "other";
 
 /**
- * Classifies an error that SQLite, Deno KV or the file system threw.
+ * Classifies an error thrown by SQLite, Deno KV or the file system.
  *
- * @param path the file that it is about: SQLite does not say why it cannot open or read one.
+ * @param path the file concerned: SQLite does not say why it cannot open or read it
  */
 export function storageFault(error: unknown, path?: string): StorageFault {
   const fault = faultOf(error);
@@ -38,8 +38,8 @@ export function storageFault(error: unknown, path?: string): StorageFault {
 }
 
 /**
- * Whether no file can be opened any more, of any kind. Never the database itself: closing it would take SQLite's
- * locks away.
+ * Whether no more files can be opened at all. Does not open the database itself: closing it would drop
+ * SQLite's locks.
  */
 function outOfHandles(path: string): boolean {
   try {
@@ -61,14 +61,14 @@ function faultOf(error: unknown): StorageFault {
   return "other";
 }
 
-/** The log's error for each fault; the storage's own words where there is no text. */
+/** The log's error for each fault; without a text, the original message is used. */
 const advice: Readonly<
   Record<StorageFault, [code: LogErrorCode, text?: string, retryable?: boolean]>
 > = {
   busy: ["UNREACHABLE", "PATH is locked by another process", true],
   full: [
     "DISK_FULL",
-    "no space is left for PATH; free some, or keep less: deno task log retention TOPIC --bytes N",
+    "no space is left for PATH; free some, or reduce retention: deno task log retention TOPIC --bytes N",
     true,
   ],
   handles: [
@@ -79,7 +79,7 @@ const advice: Readonly<
   foreign: ["INVALID", "PATH is not a database of an embedded log; name another folder"],
   malformed: [
     "INTERNAL",
-    "PATH is damaged; restore a backup of it, or move its folder away and start again",
+    "PATH is damaged; restore a backup of it, or move its folder away and start over",
   ],
   readonly: ["INVALID", "PATH cannot be written; expected a folder that this user may write"],
   denied: [
@@ -92,10 +92,10 @@ const advice: Readonly<
 };
 
 /**
- * The log's error for a fault of its storage.
+ * The log's error for a storage fault.
  *
- * @param action what could not be done, e.g. `open the embedded log`.
- * @param path the file or folder it is about.
+ * @param action the action that failed, e.g. `open the embedded log`
+ * @param path the file or folder concerned
  */
 export function storageError(error: unknown, action: string, path: string): LogError {
   if (error instanceof LogError || error instanceof SegmentLost) return error as LogError;

@@ -1,4 +1,4 @@
-// Reading the frames of a partition from its segments.
+// Reads the frames of a partition from its segments.
 import type { Frame } from "../../definition/frame.ts";
 import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
@@ -6,10 +6,9 @@ import type { ChunkRow, Records } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 import type { Topics } from "./topics.ts";
 
-/** Chunks that lie behind each other are read together, at most this many bytes. */
+/** Adjacent chunks are read together, up to this many bytes. */
 const readAhead = 1 << 20;
 
-/** The parts of an open log that reading needs. */
 export interface FrameParts {
   readonly dir: string;
   readonly db: Database;
@@ -17,35 +16,33 @@ export interface FrameParts {
   readonly records: Records;
 }
 
-/** How much to read at once. */
+/** Limits of one read. */
 export interface FrameLimits {
   readonly maxFrames: number;
-  /** Of all frames in sum. */
+  /** Total of all frames. */
   readonly maxBytes: number;
-  /** One frame however large it is. */
+  /** Return at least one frame, whatever its size. */
   readonly always: boolean;
 }
 
-/** A partition of a topic. */
 export interface PartitionId {
   readonly id: number;
   readonly topic: string;
   readonly partition: number;
 }
 
-/** Where to read from; of one record alone its size is known. */
+/** Where to start reading; the size is known for a single record. */
 interface Start {
   readonly offset: number;
   readonly at: number;
   readonly size?: number;
 }
 
-/** Reads one partition. */
 export class FrameReader {
   readonly #parts: FrameParts;
   readonly #partition: PartitionId;
   readonly #cursor: SegmentCursor;
-  /** Where the record lies that follows the last one read. */
+  /** Location of the record after the last one read. */
   #next: Start & { readonly segment: number } | undefined;
 
   constructor(parts: FrameParts, partition: PartitionId) {
@@ -55,9 +52,9 @@ export class FrameReader {
   }
 
   /**
-   * Reads from `offset` on.
+   * Reads frames starting at `offset`.
    *
-   * @returns the frames, and the offset to continue from, which may lie behind a hole.
+   * @returns the frames, and the offset to continue from, which may lie after a hole
    */
   read(
     offset: number,
@@ -70,7 +67,7 @@ export class FrameReader {
     let [next, bytes] = [offset, 0];
     for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
       next = Math.max(next, first);
-      // Records of a chunk that were read before are passed over.
+      // Skip records of the chunk that were read before.
       const known = this.#next?.offset === next && this.#next.segment === segment && next > first;
       const one = frames.length === maxFrames - 1;
       const start = known ? this.#next! : this.#locate(chunks[i]!, next, one);
@@ -80,7 +77,7 @@ export class FrameReader {
       if (left > maxBytes - bytes && count === 1 && !(always && frames.length === 0)) break;
       const ahead = one ? left : Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
       const read = this.#cursor.read(segment, from, left, ahead);
-      // Retention was faster.
+      // Removed by retention in the meantime.
       if (read === undefined && topics.range(id).earliest > next) break;
       for (const found of recordPlaces(read ?? nothing, first + count - seen, left)) {
         const place = { topic, partition, offset: seen++ };
@@ -89,8 +86,8 @@ export class FrameReader {
         const length = found?.size ?? 0;
         if (bytes + length > maxBytes && !(always && frames.length === 0)) return { frames, next };
         if (found === undefined) {
-          const what = read === undefined ? "its segment file is gone: it" : "its head";
-          frames.push(badFrame(place, time, what));
+          const why = read === undefined ? "its segment file is gone" : "its head is damaged";
+          frames.push(badFrame(place, time, why));
         } else {
           frames.push(decodeRecord(read!, found, place));
           bytes += length;
@@ -106,7 +103,7 @@ export class FrameReader {
     this.#cursor.close();
   }
 
-  /** Where to begin in a chunk: at the record with this offset, unless a head before it is damaged. */
+  /** The start within a chunk: the record with this offset, unless an earlier head is damaged. */
   #locate(chunk: ChunkRow, offset: number, one: boolean): Start {
     const begin = { offset: chunk[0], at: chunk[3] };
     if (offset === begin.offset && !one) return begin;
@@ -117,7 +114,7 @@ export class FrameReader {
 
 const nothing = new Uint8Array(0);
 
-/** Where the bytes end that follow each other from the chunk at `i` on. */
+/** End of the contiguous bytes that start with the chunk at `i`. */
 function end(chunks: readonly ChunkRow[], i: number): number {
   let [, , segment, position, size] = chunks[i]!;
   for (const [, , other, start, length] of chunks.slice(i + 1)) {

@@ -1,25 +1,24 @@
-// Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
+// Group membership: heartbeats, detection of silent members, hand-over of partitions.
 //
-// Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
-// heartbeat has stood still. So a wall clock that jumps expels no member.
+// // Only counters are stored, never times: each member measures with its own monotonic clock how long
+// another member's heartbeat counter has not changed. So a jump of a wall clock expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
 import type { Topics } from "./topics.ts";
 
-/** How often a member looks at its group. */
+/** Interval at which a member checks its group. */
 const tickMs = 50;
 const minSessionTimeoutMs = 300;
 
-/** The parts of an open log that groups need. */
 export interface GroupParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly clock: Clock;
 }
 
-/** A member. Make it with `join`. */
+/** A group member. Create it with `join`. */
 export class EmbeddedGroupMember implements GroupMember {
   readonly memberId: string = crypto.randomUUID();
   readonly #parts: GroupParts;
@@ -30,9 +29,9 @@ export class EmbeddedGroupMember implements GroupMember {
   readonly #observed = new Map<string, { beat: number; silentMs: number }>();
   #lastBeat = -Infinity;
   #lastTick: number;
-  /** The list that was announced last; undefined before the first. */
+  /** The last announced partitions; undefined before the first announcement. */
   #announced: readonly number[] | undefined;
-  /** The announcement under way. */
+  /** The announcement in progress. */
   #announcing: { readonly partitions: readonly number[]; readonly since: number } | undefined;
   #expelled = false;
   #ticking: Promise<void> = Promise.resolve();
@@ -56,7 +55,7 @@ export class EmbeddedGroupMember implements GroupMember {
     this.#onLeft = onLeft;
   }
 
-  /** Joins; `onLeft` is called when the member has left. */
+  /** Joins the group; `onLeft` is called once the member has left. */
   static async join(
     parts: GroupParts,
     options: GroupOptions,
@@ -108,18 +107,18 @@ export class EmbeddedGroupMember implements GroupMember {
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error);
-        // There is no group any more.
+        // The group no longer exists.
         if (error instanceof LogError && error.code === "DELETED") return;
-        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving: the loop ends. */});
+        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving ends the loop. */});
       }
     }
   }
 
-  /** Looks at the group, changes what has to change, announces what is ours now. */
+  /** Checks the group, updates it if necessary, and announces this member's partitions. */
   async #tick(): Promise<void> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
-    // A member that was stopped itself must not take its own absence for the others' silence.
+    // A member that was itself stopped must not mistake its absence for the others' silence.
     const elapsed = Math.min(now - this.#lastTick, this.#sessionMs / 3);
     this.#lastTick = now;
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
@@ -127,14 +126,14 @@ export class EmbeddedGroupMember implements GroupMember {
       await this.#rejoin(view);
       return;
     }
-    const silent = this.#silent(view, elapsed);
+    const silent = this.#silentMembers(view, elapsed);
     const beat = now - this.#lastBeat >= this.#sessionMs / 3;
-    const takes = view.claims.some(({ target, holder }) =>
+    const canTake = view.claims.some(({ target, holder }) =>
       target === this.memberId && holder === null
     );
     const grown = view.claims.length < view.partitions;
-    const releases = this.#released(view, now);
-    if (silent.length > 0 || beat || takes || grown || releases.length > 0) {
+    const releases = this.#releasable(view, now);
+    if (silent.length > 0 || beat || canTake || grown || releases.length > 0) {
       view = await db.write(this.#action("update"), () => {
         if (beat) this.#tables.beat(this.memberId);
         for (const { member, beat } of silent) this.#tables.remove(member, beat);
@@ -148,8 +147,8 @@ export class EmbeddedGroupMember implements GroupMember {
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
   }
 
-  /** The members whose heartbeat has stood still for longer than their session timeout. */
-  #silent(view: GroupView, elapsed: number): { member: string; beat: number }[] {
+  /** Members whose heartbeat has not changed for longer than their session timeout. */
+  #silentMembers(view: GroupView, elapsed: number): { member: string; beat: number }[] {
     const silent: { member: string; beat: number }[] = [];
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
@@ -168,13 +167,17 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   /**
-   * Partitions which we hold, another shall own, and which are no longer in the list that was announced.
-   * The new owner waits at most a session timeout for us; then checkpoints' epochs keep us out.
+   * Partitions that this member holds, that are assigned to another, and whose revocation has been announced.
+   * The new owner waits at most one session timeout; after that, checkpoint epochs fence this member.
    */
-  #released(view: GroupView, now: number): number[] {
-    const told = this.#announcing;
-    const overdue = told !== undefined && now - told.since > this.#sessionMs;
-    const kept = overdue ? told.partitions : told === undefined ? this.#announced : undefined;
+  #releasable(view: GroupView, now: number): number[] {
+    const announcing = this.#announcing;
+    const overdue = announcing !== undefined && now - announcing.since > this.#sessionMs;
+    const kept = overdue
+      ? announcing.partitions
+      : announcing === undefined
+      ? this.#announced
+      : undefined;
     if (kept === undefined) return [];
     return view.claims
       .filter(({ target, holder, partition }) =>
@@ -183,7 +186,7 @@ export class EmbeddedGroupMember implements GroupMember {
       .map(({ partition }) => partition);
   }
 
-  /** Others took us for dead: nothing is ours any more; once that is announced, join again. */
+  /** Others considered this member dead: announces that it lost its partitions, then joins again. */
   async #rejoin(view: GroupView): Promise<void> {
     if (!this.#expelled) {
       this.#expelled = true;
@@ -191,7 +194,7 @@ export class EmbeddedGroupMember implements GroupMember {
         new LogError(
           "FENCED",
           `Cannot stay in group ${this.#options.group}: this member was silent for more than ` +
-            `${this.#sessionMs} ms and lost its partitions; it joins again`,
+            `${this.#sessionMs} ms and lost its partitions; it rejoins`,
         ),
       );
     }

@@ -1,36 +1,35 @@
-// Groups in the database: members, and who shall own and who holds each partition.
+// Groups in the database: members, and the assigned and actual owner of each partition.
 import type { Membership } from "../log.ts";
 import { assignPartitions } from "./assignment.ts";
 import type { Database } from "./database.ts";
 import type { Topics } from "./topics.ts";
 
-/** A member as the others see it. */
+/** A member as seen by the others. */
 export interface MemberRow {
   readonly member: string;
-  /** Grows with each heartbeat. */
+  /** Increases with each heartbeat. */
   readonly beat: number;
   readonly sessionMs: number;
 }
 
-/** A partition of a group. */
 export interface Claim {
   readonly partition: number;
-  /** Who shall own it. */
+  /** The assigned owner. */
   readonly target: string | null;
-  /** Who owns it, or has not released it yet. */
+  /** The current owner, until it releases the partition. */
   readonly holder: string | null;
 }
 
-/** A group as one look into the database shows it. */
+/** A consistent snapshot of a group. */
 export interface GroupView {
   readonly generation: number;
   readonly members: readonly MemberRow[];
   readonly claims: readonly Claim[];
-  /** The topic's partitions; those that were added lately have no claim yet. */
+  /** Number of partitions of the topic; recently added ones have no claim yet. */
   readonly partitions: number;
 }
 
-/** The rows of one group. The methods are synchronous: call them within `read` or `write`. */
+/** The rows of one group. Methods are synchronous: call them within `read` or `write`. */
 export class GroupTables {
   readonly #db: Database;
   readonly #topics: Topics;
@@ -63,7 +62,7 @@ export class GroupTables {
     };
   }
 
-  /** Within a transaction: adds the member; the partitions are assigned again. */
+  /** Within a transaction: adds the member and reassigns the partitions. */
   join(member: string, sessionMs: number): void {
     this.#db.run(
       "INSERT INTO groups (name, topic, generation) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
@@ -78,7 +77,7 @@ export class GroupTables {
     this.share();
   }
 
-  /** Within a transaction: a heartbeat. */
+  /** Within a transaction: records a heartbeat. */
   beat(member: string): void {
     this.#db.run(
       "UPDATE members SET beat = beat + 1 WHERE grp = ? AND member = ?",
@@ -88,9 +87,9 @@ export class GroupTables {
   }
 
   /**
-   * Within a transaction: removes a member, whose partitions are free at once, and assigns again.
+   * Within a transaction: removes a member, frees its partitions and reassigns them.
    *
-   * @param beat only if its heartbeat is still this one.
+   * @param beat only if its heartbeat is still this one
    */
   remove(member: string, beat?: number): boolean {
     const id = this.#id();
@@ -104,10 +103,10 @@ export class GroupTables {
     return true;
   }
 
-  /** Within a transaction: shares the partitions among the members; a new generation. */
+  /** Within a transaction: assigns the partitions to the members, in a new generation. */
   share(): void {
     const id = this.#id();
-    this.#removeImpossible(id);
+    this.#removeInvalid(id);
     const { members, claims, partitions } = this.view();
     const before: (string | null)[] = Array(partitions).fill(null);
     for (const { partition, target } of claims) before[partition] = target;
@@ -124,8 +123,8 @@ export class GroupTables {
     });
   }
 
-  /** Rows that no member has written (of a damaged file) must not keep a partition forever. */
-  #removeImpossible(id: number): void {
+  /** Removes rows that no member wrote (in a damaged file), which would block a partition forever. */
+  #removeInvalid(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
       id,
@@ -138,7 +137,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member takes the free partitions that it shall own. */
+  /** Within a transaction: the member takes free partitions assigned to it. */
   take(member: string): void {
     const [id, generation] = this.#row()!;
     this.#db.run(
@@ -147,7 +146,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member releases what another shall own, `partitions` at most. */
+  /** Within a transaction: the member releases those of `partitions` that are assigned to another. */
   release(member: string, partitions: readonly number[]): void {
     const id = this.#id();
     for (const partition of partitions) {
@@ -168,7 +167,7 @@ export class GroupTables {
     ) !== undefined;
   }
 
-  /** True when a member of the group holds the partition. */
+  /** Whether a member of the group holds the partition. */
   holds(partition: number): boolean {
     const id = this.#row()?.[0];
     return id !== undefined && this.#db.get(

@@ -1,4 +1,4 @@
-// What an open log does by itself: syncing, retention, sealing, looking after dead writers, warning.
+// Background work of an open log: syncing, retention, sealing, recovery after dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";
@@ -9,30 +9,28 @@ import { recover } from "./recovery.ts";
 import { expire, expireNow, type RetentionParts } from "./retention.ts";
 import type { SegmentWriter } from "./segment_writer.ts";
 
-/** How often the log is looked after. */
+/** Interval of the background work. */
 const tickMs = 1_000;
-/** How often others' segments and the disk are looked at, in ticks. */
+/** Interval of checks of others' segments and the disk, in ticks. */
 const rareTicks = 10;
-/** Kept on the disk so that there is room to remove things when it is full. */
+/** Reserved on disk, so that a full disk still leaves room to remove rows. */
 const reserveBytes = 2 << 20;
-/** A write-ahead log this long is worth a warning: one transaction reads for very long. */
+/** Size of the write-ahead log that triggers a warning: a transaction has been reading for very long. */
 const longWalBytes = 64 << 20;
 
-/** The parts of an open log that it looks after. */
 export interface KeeperParts extends RetentionParts {
   readonly segments: SegmentWriter;
   readonly clock: Clock;
   readonly tell: (message: string) => void;
 }
 
-/** Looks after an open log until it is stopped. */
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #stop = new AbortController();
   readonly #reserve: string;
   #running: Promise<void> = Promise.resolve();
   #ticks = 0;
-  #toldOfWal = false;
+  #warnedOfWal = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -40,7 +38,7 @@ export class Keeper {
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
-  /** Does once what is due after an opening, then continues by itself. */
+  /** Runs the work due after opening, then continues in the background. */
   async start(): Promise<void> {
     const { dir, db, segments } = this.#parts;
     this.#keepReserve();
@@ -54,7 +52,7 @@ export class Keeper {
     await this.#running;
   }
 
-  /** What the log's files take. */
+  /** Disk usage of the log. */
   storage(): LogStorage {
     const walBytes = this.#parts.db.walBytes();
     const diskFreeBytes = freeBytes(this.#parts.dir);
@@ -70,7 +68,7 @@ export class Keeper {
         await this.#tick();
       } catch (error) {
         if (signal.aborted) return;
-        // Locked or full: the next tick tries again. Those who use the log meet it too.
+        // Locked or full: retried at the next tick. Users of the log encounter it too.
         if (error instanceof LogError && error.retryable) continue;
         tell(error instanceof Error ? error.message : String(error));
         if (error instanceof LogError && error.code === "DELETED") return;
@@ -89,26 +87,26 @@ export class Keeper {
     if (++this.#ticks % rareTicks !== 0) return;
     await recover(dir, db, segments.ids);
     this.#keepReserve();
-    this.#lookAtWal();
+    this.#checkWal();
   }
 
-  #lookAtWal(): void {
+  #checkWal(): void {
     const { db, tell } = this.#parts;
     const bytes = db.walBytes();
     if (bytes > longWalBytes) db.checkpoint();
     const long = db.walBytes() > longWalBytes;
-    if (long && !this.#toldOfWal) {
+    if (long && !this.#warnedOfWal) {
       tell(
         `${db.path}-wal has grown to ${
           bytes >> 20
-        } MiB: another program has been reading ${db.path} for long ` +
-          "(a shell with an open transaction?) and keeps it from starting over; end it",
+        } MiB: another program has been reading ${db.path} for a long time ` +
+          "(a shell with an open transaction?) and prevents it from being restarted; end it",
       );
     }
-    this.#toldOfWal = long;
+    this.#warnedOfWal = long;
   }
 
-  /** On a full disk retention goes first. What frames may not use, rows may: the room that was kept for them. */
+  /** Frees space on a full disk: first by retention; rows, but not frames, may also use the reserve. */
   #makeRoom(what: "frames" | "rows"): boolean {
     let released = what === "rows" && this.#release();
     const expire = () => {
@@ -123,19 +121,19 @@ export class Keeper {
       released = true;
       removed = expire();
     }
-    // What was released is not for frames.
+    // The released reserve is not for frames.
     if (removed > 0 || what === "frames" && released) this.#keepReserve();
     return removed > 0 || released && what === "rows";
   }
 
-  /** Gives the reserve back; returns whether there was any. */
+  /** Releases the reserve; returns whether there was any. */
   #release(): boolean {
     if (sizeOf(this.#reserve) === 0) return false;
     Deno.truncateSync(this.#reserve, 0);
     return true;
   }
 
-  /** Written, as far as there is room: a file with holes keeps none. */
+  /** Fills the reserve with real data as far as there is space: a sparse file reserves nothing. */
   #keepReserve(): void {
     try {
       using file = Deno.openSync(this.#reserve, { create: true, write: true, mode: modes.file });

@@ -1,4 +1,4 @@
-// Opening and closing the parts of a log.
+// Opens and closes the parts of a log.
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../log.ts";
 import { Appender } from "./appender.ts";
@@ -15,7 +15,6 @@ import { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
-/** What an open log consists of. */
 export interface OpenLog {
   readonly dir: string;
   readonly db: Database;
@@ -31,9 +30,9 @@ export interface OpenLog {
 }
 
 /**
- * Opens the log in a folder, or makes one.
+ * Opens the log in a folder, creating it if absent.
  *
- * @param tell is called with what people should hear of.
+ * @param tell receives warnings
  */
 export async function openParts(
   place: EmbeddedUrl,
@@ -66,7 +65,7 @@ export async function openParts(
   }
 }
 
-/** Ends what is under way and closes the files. */
+/** Finishes pending work and closes the files. */
 export async function closeParts(
   { appender, changes, keeper, segments, db, presence }: OpenLog,
 ): Promise<void> {
@@ -76,7 +75,7 @@ export async function closeParts(
   try {
     await segments.seal(true);
   } catch (error) {
-    // Full, locked or deleted: the next log to open seals what this one leaves.
+    // Full, locked or deleted: the next process that opens the log seals the rest.
     if (!(error instanceof LogError)) throw error;
   } finally {
     segments.close();

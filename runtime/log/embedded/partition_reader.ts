@@ -1,22 +1,21 @@
-// One partition of the embedded log, read from an offset on.
+// Reads one partition of the embedded log.
 import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
 
-/** What one look into the database brings at most, so that the event loop is never blocked for long. */
+/** Maximum per database access, so that the event loop is never blocked for long. */
 const chunkFrames = 64;
 const chunkBytes = 4 << 20;
-/** Delay after the database was locked. */
+/** Delay before a retry while the database is locked. */
 const retryMs = 5;
 
-/** The parts of an open log that reading needs. */
 export interface ReaderParts extends FrameParts {
   readonly changes: ChangeWatcher;
 }
 
-/** What to read, from where on, and how much of it to hold. */
+/** The partition, the start offset, and buffer limits. */
 export interface PartitionPlace extends PartitionId {
   readonly offset: number;
   readonly range: OffsetRange;
@@ -24,7 +23,7 @@ export interface PartitionPlace extends PartitionId {
   readonly maxBytes: number;
 }
 
-/** A read that waits for the next append. */
+/** A read waiting for the next append. */
 interface Waiter {
   readonly max: number;
   readonly until: number;
@@ -32,7 +31,7 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** A partition reader with a buffer of its own. */
+/** A partition reader with its own buffer. */
 export class EmbeddedPartitionReader implements PartitionReader {
   readonly #parts: ReaderParts;
   readonly #place: PartitionPlace;
@@ -41,7 +40,6 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #frames: FrameReader;
   #range: OffsetRange;
   #position: number;
-  /** Offset of the next frame to buffer. */
   #next: number;
   #buffer: Frame[] = [];
   #bufferedBytes = 0;
@@ -147,12 +145,12 @@ export class EmbeddedPartitionReader implements PartitionReader {
     if (this.#closed) throw this.#closedError();
   }
 
-  /** Gives the waiting read what there is. */
+  /** Resolves the waiting read with available frames. */
   #serve(): void {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
       if (this.#position < until) {
-        // What comes after is read ahead later: those who want one frame do not pay for more.
+        // Only the requested frames; later ones are prefetched afterwards.
         if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position));
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
@@ -167,7 +165,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** Fills the buffer when it is at most half full and there is more to read. */
+  /** Prefetches if the buffer is at most half full and there is more to read. */
   #refill(): void {
     const { maxFrames, maxBytes } = this.#place;
     if (
@@ -176,7 +174,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     ) this.#later();
   }
 
-  /** Serves or fills in a later turn of the event loop, one chunk a time. */
+  /** Serves or prefetches in a later event loop turn, one chunk at a time. */
   #later(): void {
     if (this.#filling) return;
     this.#filling = true;
@@ -191,7 +189,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       try {
         this.#fetch();
       } catch (error) {
-        // No read waits for these frames yet: the next one meets the same error.
+        // No read waits for these frames yet: the next read gets the same error.
         if (error instanceof LogError) return;
         throw error;
       }
@@ -200,9 +198,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 
   /**
-   * Reads one chunk into the buffer, as far as there is room, until that holds `most` frames.
+   * Reads one chunk into the buffer, as far as it has room, up to `most` frames.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` if nothing is buffered and nothing can follow
    */
   #fetch(most = this.#place.maxFrames): void {
     const { id, maxFrames, maxBytes } = this.#place;
@@ -235,7 +233,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** The database was locked just now. */
+  /** Retries after the database was locked. */
   #retryLater(): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
@@ -247,7 +245,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #checkRange(): void {
     const { earliest, latest } = this.#range;
     if (this.#next >= earliest && this.#next <= latest) return;
-    const where = this.#next < earliest ? "is no longer there" : "is not there yet";
+    const where = this.#next < earliest ? "no longer exists" : "does not exist yet";
     throw new LogError(
       "OFFSET_OUT_OF_RANGE",
       `Cannot read ${this.#name} from offset ${this.#next}: it ${where}, the partition holds ` +
@@ -257,7 +255,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 }
 
-/** @throws {LogError} `INVALID` for what cannot be an offset. */
+/** @throws {LogError} `INVALID` if it is not an offset */
 export function checkOffset(offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new LogError(

@@ -1,10 +1,10 @@
-// Which processes have the log open: each holds the lock of a file of its own, which the operating system takes away
-// with the process.
+// Tracks which processes have the log open: each locks its own file, and the operating system releases the
+// lock with the process.
 import { join } from "node:path";
 import { ignoreMissing } from "./disk.ts";
 import { modes } from "./private_files.ts";
 
-/** An open log, as others see it. */
+/** Marks a log as open, for other processes. */
 export class Presence {
   readonly id: string;
   readonly #path: string;
@@ -16,13 +16,12 @@ export class Presence {
     this.#file = file;
   }
 
-  /** Shows that this log is open. */
   static async show(dir: string): Promise<Presence> {
     const folder = join(dir, "open");
     await Deno.mkdir(folder, { recursive: true, mode: modes.folder });
     const id = crypto.randomUUID();
     const path = join(folder, id);
-    // Others see it only once it is locked.
+    // Visible to others only once it is locked.
     const hidden = join(folder, `.${id}`);
     const file = await Deno.open(hidden, { createNew: true, write: true, mode: modes.file });
     file.lockSync(true);
@@ -30,7 +29,7 @@ export class Presence {
     return new Presence(id, path, file);
   }
 
-  /** Removes what processes left that died; returns whether any process has the log open. */
+  /** Removes the files of dead processes; returns whether any process has the log open. */
   static async any(dir: string): Promise<boolean> {
     let alive = false;
     try {
@@ -51,7 +50,7 @@ export class Presence {
   }
 }
 
-/** Whether the process that showed itself by this id still has the log open; a stopped one has. */
+/** Whether the process with this id still has the log open, even if it is stopped. */
 export async function isPresent(dir: string, id: string): Promise<boolean> {
   try {
     using file = await Deno.open(join(dir, "open", id), { write: true });

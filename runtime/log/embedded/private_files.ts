@@ -1,16 +1,16 @@
-// A log's files are readable by their owner alone: they hold cameras' pictures.
+// Log files are readable only by their owner, since they hold camera pictures.
 import { join } from "node:path";
 
-/** Of all that a log makes. */
+/** Permissions of all files and folders of a log. */
 export const modes = { file: 0o600, folder: 0o700 } as const;
 
-/** What belongs to a log's folder. */
+/** Names that belong to a log's folder. */
 const ours =
   /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|tails|metadata|version-1|converting)$/;
 
 /**
- * Makes the folder, and closes it to others: also where it was there before, unless it holds what is not the log's.
- * An empty file is left for the database, so that SQLite does not choose its mode.
+ * Creates the folder with private permissions. An existing folder is restricted too, unless it contains other
+ * files. Creates an empty database file, so that SQLite does not choose its mode.
  */
 export async function preparePrivate(dir: string, database: string): Promise<void> {
   await Deno.mkdir(dir, { recursive: true, mode: modes.folder });
@@ -26,7 +26,7 @@ export async function preparePrivate(dir: string, database: string): Promise<voi
   }
 }
 
-/** Takes others' rights away; another user's files are left as they are. */
+/** Removes other users' permissions; skips files of other users. */
 async function restrict(path: string, mode: number): Promise<void> {
   if (Deno.build.os === "windows") return;
   try {

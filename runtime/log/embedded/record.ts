@@ -10,30 +10,30 @@
 // | 4     | length of the value                                                  |
 // | …     | key, headers, value                                                  |
 //
-// Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
+// Numbers are big-endian. Offsets are not stored: the transaction that makes the record visible assigns them.
 //
-// Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
+// Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
-/** The largest record, with key and headers. */
+/** Maximum size of a record including key and headers. */
 export const maxRecordBytes = 64 << 20;
 
-/** What a record takes besides its key, headers and value. */
+/** Size of a record without key, headers and value. */
 export const headBytes = 28;
 
-/** A record, ready to be written. */
+/** An encoded record. */
 export interface EncodedRecord {
   readonly timestamp: number;
   /** Head, key and headers. */
   readonly head: Uint8Array;
   readonly value: Uint8Array;
-  /** Of head and value. */
+  /** Total size. */
   readonly size: number;
 }
 
-/** In the place of a key's length. */
+/** Marks padding, in place of the key length. */
 const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
@@ -42,9 +42,9 @@ const noHeaders: Headers = Object.freeze({});
 const noValue = new Uint8Array(0);
 
 /**
- * Checks and encodes a record.
+ * Validates and encodes a record.
  *
- * @throws {LogError} `TOO_LARGE`; `INVALID` when the timestamp is no number.
+ * @throws {LogError} `TOO_LARGE`; `INVALID` if the timestamp is not a number
  */
 export function encodeRecord({ timestamp, key, headers, value }: LogRecord): EncodedRecord {
   if (!Number.isFinite(timestamp) || Math.abs(timestamp) > Number.MAX_SAFE_INTEGER) {
@@ -85,29 +85,28 @@ export function encodePadding(size: number): Uint8Array {
   return bytes;
 }
 
-/** Whether padding begins here, whose head is whole. */
+/** Whether padding begins here; its head must be valid. */
 export function isPadding(bytes: Uint8Array, at: number): boolean {
   return new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getUint32(16) === padMark;
 }
 
-/** Where a frame comes from. */
 export interface FramePlace {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
 }
 
-/** Where a record lies among the bytes of several. */
+/** Position of a record in a buffer. */
 export interface RecordPlace {
   readonly at: number;
   readonly size: number;
 }
 
 /**
- * Where the records lie that follow each other in `bytes`; undefined for one whose head is damaged or that is cut. Those
- * behind a damaged head are found by their own.
+ * Locates consecutive records in `bytes`; undefined for each record that is truncated or has a damaged head.
+ * Records after a damaged head are found by searching for valid heads.
  *
- * @param size of all of them, as it was when they were written.
+ * @param size original size of all of them
  */
 export function* recordPlaces(
   bytes: Uint8Array,
@@ -132,7 +131,9 @@ export function* recordPlaces(
   }
 }
 
-/** The first place from `from` on where records begin, `most` at most, that reach to the end. */
+/**
+ * Finds the first position from `from` on where up to `most` records begin that extend exactly to the end.
+ */
 function nextRecord(
   bytes: Uint8Array,
   from: number,
@@ -151,7 +152,7 @@ function nextRecord(
   return undefined;
 }
 
-/** Size of the record or padding at `at`; undefined when its head is damaged or cut. */
+/** Size of the record or padding at `at`; undefined if its head is damaged or truncated. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
@@ -162,12 +163,12 @@ export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   return whole ? size : undefined;
 }
 
-/** The timestamp of a record whose head is whole. */
+/** The timestamp of a record with a valid head. */
 export function recordTime(bytes: Uint8Array, at: number): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
 }
 
-/** Reads a record. One that is not as it was written becomes a frame with a `fault`. */
+/** Decodes a record. A damaged one becomes a frame with a `fault`. */
 export function decodeRecord(
   bytes: Uint8Array,
   { at, size }: RecordPlace,
@@ -177,7 +178,7 @@ export function decodeRecord(
   const timestamp = recordTime(bytes, at);
   const body = bytes.subarray(at + headBytes, at + size);
   if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
-    return badFrame(place, timestamp, "its content");
+    return badFrame(place, timestamp, "its content is damaged");
   }
   const keyLength = view.getUint32(16);
   const keyBytes = Math.max(0, keyLength - 1);
@@ -189,12 +190,12 @@ export function decodeRecord(
   return { ...place, timestamp, key, headers, value: body.slice(fieldBytes) };
 }
 
-/** The frame for a record that cannot be given back. */
-export function badFrame(place: FramePlace, timestamp: number, what: string): Frame {
+/** The frame for an unreadable record. */
+export function badFrame(place: FramePlace, timestamp: number, why: string): Frame {
   const { topic, partition, offset } = place;
   const fault = new BadFrameError(
     "corrupt",
-    `Cannot read record ${offset} of ${topic}/${partition}: ${what} is not as it was written`,
+    `Cannot read record ${offset} of ${topic}/${partition}: ${why}`,
   );
   return { ...place, timestamp, key: null, headers: noHeaders, value: noValue, fault };
 }

@@ -1,4 +1,4 @@
-// Retention: what has expired is hidden at once, and its segments are removed as soon as all that they hold is.
+// Retention: hides expired records at once, and removes segments once all their records have expired.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -6,7 +6,6 @@ import type { Records } from "./records.ts";
 import { placeId } from "./schema.ts";
 import type { Topics } from "./topics.ts";
 
-/** The parts of an open log that retention needs. */
 export interface RetentionParts {
   readonly dir: string;
   readonly db: Database;
@@ -14,11 +13,10 @@ export interface RetentionParts {
   readonly records: Records;
 }
 
-/** Segments of which nothing is kept. */
+/** Segments whose records have all expired. */
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
-/** Moves the floors and removes segments. */
 export async function expire(parts: RetentionParts): Promise<void> {
   const { dir, db, topics } = parts;
   const due = await db.read(
@@ -34,7 +32,7 @@ export async function expire(parts: RetentionParts): Promise<void> {
   }
 }
 
-/** The same at once, where no append can be done before; returns how many segments were removed. */
+/** Does the same synchronously, before any further append; returns the number of removed segments. */
 export function expireNow(parts: RetentionParts): number {
   let removed = 0;
   for (;;) {
@@ -51,7 +49,7 @@ export function expireNow(parts: RetentionParts): number {
   }
 }
 
-/** Within a transaction: returns the files to remove when it is committed. */
+/** Within a transaction: returns the files to remove after its commit. */
 function expireRows({ db, topics, records }: RetentionParts): string[] {
   for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);

@@ -1,8 +1,8 @@
-// The segment files that this log appends to: one at a time for each partition, with no other writer.
+// The segment files that this log appends to: one at a time per partition, with a single writer.
 //
-// A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
-// ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
-// stopped in the middle of a write and comes back harms nothing.
+// // A file lock shows that its writer is alive: the operating system releases it when the process ends, but
+// not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
+// during a write and resumes does no harm.
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
@@ -14,16 +14,16 @@ import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
- * A segment is full at a sixteenth of what its partition keeps, or of what was free when it was made, within these bounds:
- * room is given back in such steps.
+ * A segment is full at a sixteenth of its partition's retention, or of the free space when it was created,
+ * within these bounds. Space is freed in such steps.
  */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
-/** Search by time looks at all chunks of a segment. */
+/** Search by time scans all chunks of a segment. */
 const maxSegmentChunks = 4_096;
-/** Segments are numbered by when they were made, in milliseconds since 2024, until 2093; what is left is by chance. */
+/** Segment ids are creation times in milliseconds since 2024 (until 2093) plus random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
-/** The operating system writes whole pages. */
+/** Page size of the operating system. */
 const pageBytes = 4_096;
 /** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
@@ -36,46 +36,45 @@ export interface OpenSegment {
   readonly file: string;
   readonly handle: Deno.FsFile;
   readonly openedAt: number;
-  /** Free on the disk when it was made. */
+  /** Free space on the disk when it was created. */
   readonly room: number;
-  /** Where the next record goes. */
+  /** Position of the next record. */
   position: number;
   /** Padding before `position`. */
   padding: number;
-  /** Where it ended a second ago. */
+  /** Its end at the previous sync. */
   synced: number;
-  /** Begun in it, about. */
+  /** Approximate number of chunks begun in it. */
   chunks: number;
-  /** The records at its end. */
+  /** The contiguous records at its end. */
   run: Run;
-  /** Its row is in the database. */
+  /** Its row exists in the database. */
   known: boolean;
-  /** Commits on their way that mention it. */
+  /** Pending commits that refer to it. */
   pending: number;
-  /** Bytes that were not synced yet. */
+  /** Has bytes that are not synced yet. */
   dirty: boolean;
-  /** The folder does not know the file durably yet. */
+  /** Its folder entry is not durable yet. */
   fresh: boolean;
 }
 
-/** Where records were put. */
+/** The location of written records. */
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
   readonly padding: number;
 }
 
-/** Writes records into segment files. */
 export class SegmentWriter {
   readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #now: () => number;
   readonly #active = new Map<number, OpenSegment>();
-  /** Full, or given up; to be sealed when their commits have ended. */
+  /** Full or abandoned segments, to be sealed once their commits have ended. */
   readonly #full = new Set<OpenSegment>();
 
-  /** @param now the time of arrival. */
+  /** @param now arrival time */
   constructor(dir: string, db: Database, topics: Topics, now: () => number) {
     this.#dir = dir;
     this.#db = db;
@@ -83,12 +82,12 @@ export class SegmentWriter {
     this.#now = now;
   }
 
-  /** The segments that this log holds. */
+  /** Ids of the segments this log writes. */
   get ids(): Set<number> {
     return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
   }
 
-  /** Writes the records behind each other. The caller counts `pending` down when its commit has ended. */
+  /** Writes the records contiguously. The caller decrements `pending` when its commit has ended. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
@@ -109,8 +108,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Ends segments at the end of a page before they are synced once a second: a page that is not full is written again
-   * with what follows. What takes more than an eighth of what was written is not worth it.
+   * Pads segments to a page boundary before the sync each second, since a partial page would be written again
+   * with later records. Skipped if padding exceeds an eighth of the written bytes.
    */
   pad(): void {
     for (const segment of this.#active.values()) {
@@ -124,7 +123,6 @@ export class SegmentWriter {
     }
   }
 
-  /** Brings what was written to the disk. */
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
     const syncs: Promise<void>[] = [];
     for (const segment of segments) {
@@ -136,19 +134,19 @@ export class SegmentWriter {
     return syncs.length > 0;
   }
 
-  /** Drops a segment that is no longer this log's. */
+  /** Drops a segment that no longer belongs to this log. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
     segment.handle.close();
   }
 
-  /** Seals full and aged segments, or all. */
+  /** Seals full and old segments, or all of them. */
   async seal(all = false): Promise<void> {
     for (const [id, segment] of this.#active) {
       const { ms } = this.#topics.row(id).retention;
       const age = this.#now() - segment.openedAt;
-      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
+      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#retire(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
@@ -156,13 +154,13 @@ export class SegmentWriter {
     for (const segment of ready) this.#end(segment);
   }
 
-  /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */
+  /** Synchronously, before any further append: seals full segments, and those with expired records. */
   sealNow(): void {
     for (const segment of this.#active.values()) {
       const [first] =
         this.#db.get<[number]>("SELECT first FROM segments WHERE id = ?", segment.id) ??
           [Infinity];
-      if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
+      if (first < this.#topics.range(segment.partition).earliest) this.#retire(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) this.#db.writeNow(() => this.#sealRows(ready));
@@ -172,14 +170,14 @@ export class SegmentWriter {
     }
   }
 
-  /** Closes the files; what is not sealed is found by the next log. */
+  /** Closes the files; the next process to open the log recovers unsealed ones. */
   close(): void {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
     this.#full.clear();
   }
 
-  /** What no commit on its way mentions. */
+  /** Full segments without pending commits. */
   #ready(): OpenSegment[] {
     return [...this.#full].filter(({ pending }) => pending === 0);
   }
@@ -188,25 +186,25 @@ export class SegmentWriter {
     for (const { id, partition } of segments) sealRow(this.#db, id, partition);
   }
 
-  /** Of a segment that is sealed. */
+  /** Closes a sealed segment. */
   #end(segment: OpenSegment): void {
     this.#full.delete(segment);
     segment.handle.close();
     if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }
 
-  #giveUp(segment: OpenSegment): void {
+  #retire(segment: OpenSegment): void {
     this.#active.delete(segment.partition);
     this.#full.add(segment);
   }
 
   #segment(row: PartitionRow): OpenSegment {
-    const there = this.#active.get(row.id);
-    if (there !== undefined) {
-      const most = Math.min(row.retention.bytes, there.room) / 16;
+    const active = this.#active.get(row.id);
+    if (active !== undefined) {
+      const most = Math.min(row.retention.bytes, active.room) / 16;
       const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
-      if (there.position < limit && there.chunks < maxSegmentChunks) return there;
-      this.#giveUp(there);
+      if (active.position < limit && active.chunks < maxSegmentChunks) return active;
+      this.#retire(active);
     }
     const segment = this.#create(row);
     this.#active.set(row.id, segment);
@@ -214,13 +212,13 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
-    // In the order of their making; two that are the same are found out by the first commit.
+    // In creation order; the first commit detects duplicates.
     const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
     const id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
     const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
     const path = join(this.#dir, file);
     Deno.mkdirSync(dirname(path), { recursive: true, mode: modes.folder });
-    // Others see it only once it is locked: a file that is not, and has no row, is removed.
+    // Visible to others only once it is locked: unlocked files without a row are removed.
     const hidden = `${path}.new`;
     const handle = Deno.openSync(hidden, {
       createNew: true,
@@ -255,7 +253,7 @@ export class SegmentWriter {
   }
 }
 
-/** Within a transaction: notes where a segment ends. */
+/** Within a transaction: records where a segment ends. */
 export function sealRow(db: Database, id: number, partition: number): void {
   const tail = db.tails.read(partition);
   if (tail.open?.segment === id) {
@@ -276,7 +274,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** The bytes of the records, small ones joined. */
+/** The bytes of the records, with small ones joined. */
 function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
   let [parts, bytes]: [Uint8Array[], number] = [[], 0];
   for (const { head, value, size } of records) {

@@ -1,5 +1,6 @@
-// The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
-// bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
+// The file `tails`: a slot per partition, written in place. A slot holds two copies of: CRC-32 of the rest;
+// segment, run, latest offset, bytes, arrival and newest timestamp as 64-bit numbers. A slot fits in a disk
+// sector, so it is never half written.
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
@@ -7,7 +8,7 @@ import { syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
-/** What is written of a tail; `run` is the first offset of the records that lie behind each other at its end. */
+/** The stored part of a tail; `run` is the first offset of the contiguous records at its end. */
 export type Slot = [
   segment: number,
   run: number,
@@ -18,10 +19,10 @@ export type Slot = [
 ];
 
 const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
-/** A slot that is written just now is whole when it is read again. */
+/** Retries for a slot that is being written concurrently. */
 const rereads = 1_000;
 
-/** The open file. All methods but `sync` are synchronous. */
+/** The open file. All methods except `sync` are synchronous. */
 export class TailFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
@@ -29,7 +30,6 @@ export class TailFile {
   #dirty = false;
   #fresh = true;
 
-  /** @param dir the log's folder. */
   constructor(dir: string) {
     this.path = join(dir, "tails");
     const options = { create: true, read: true, write: true, mode: modes.file };
@@ -37,9 +37,9 @@ export class TailFile {
   }
 
   /**
-   * The slot of a partition; undefined when it was never written.
+   * The slot of a partition; undefined if it was never written.
    *
-   * @throws {LogError} `INTERNAL` when it is damaged.
+   * @throws {LogError} `INTERNAL` if it is damaged
    */
   get(id: number): Slot | undefined {
     for (let tries = 0; tries < rereads; tries++) {
@@ -53,7 +53,7 @@ export class TailFile {
     }
     throw new LogError(
       "INTERNAL",
-      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
+      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start over`,
     );
   }
 
@@ -67,7 +67,10 @@ export class TailFile {
     this.#dirty = true;
   }
 
-  /** Makes room, so that `put` never meets a full disk; false when there is none. One process at a time may be here. */
+  /**
+   * Allocates space, so that `put` never fails on a full disk; false if there is none. Call from one process
+   * at a time.
+   */
   reserve(id: number): boolean {
     const end = (id + 1) * slotBytes;
     if (end <= this.#size) return true;
@@ -84,12 +87,12 @@ export class TailFile {
     return true;
   }
 
-  /** Whose latest offset is not as in `seen`, which is brought up to date. */
+  /** Partitions whose latest offset differs from `seen`, which is updated. */
   changed(seen: Map<number, number>): number[] {
     if (seen.size === 0) return [];
     const ids = [...seen.keys()];
     const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
-    // Together, unless they are far apart.
+    // In one read, unless they are far apart.
     const most = 16 * ids.length;
     const together = end - first > most ? undefined : this.#read(first, end - first);
     return ids.filter((id) => {
@@ -102,7 +105,7 @@ export class TailFile {
     });
   }
 
-  /** Brings what this log wrote to the disk. */
+  /** Syncs this log's writes to disk. */
   async sync(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
@@ -116,7 +119,7 @@ export class TailFile {
     this.#file.close();
   }
 
-  /** The bytes of slots; fewer where the file ends. */
+  /** The bytes of slots; fewer at the end of the file. */
   #read(id: number, count: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(count * slotBytes);
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);

@@ -1,45 +1,46 @@
-// The tail of each partition: its latest offset, and the chunk that still grows.
+// The tail of each partition: its latest offset, and its growing chunk.
 //
-// A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
-// instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
-// A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
-// chunks: then they are one, which reaches back as far as the slot's run of records.
+// // A tail is stored in its partition's row. An append that only extends the newest chunk is written to a
+// slot of the file `tails` instead, under the same lock: a row costs a page of the write-ahead log per
+// append, the file one page per sync. A slot is valid while the row has its segment open and is behind it.
+// After a power failure the row may be several chunks behind: they are then merged into one that begins with
+// the slot's run.
 import { placeId } from "./schema.ts";
 import { TailFile } from "./tail_file.ts";
 
-/** The chunk of a partition that still grows. */
+/** The growing chunk of a partition. */
 export interface OpenChunk {
   readonly segment: number;
-  /** Its first offset, where that lies in the segment, and the partition's bytes before it. */
+  /** Its first offset, its position in the segment, and the partition's bytes before it. */
   readonly first: number;
   readonly position: number;
   readonly total: number;
-  /** When its first record came. */
+  /** Arrival time of its first record. */
   readonly arrived: number;
-  /** The newest timestamp. */
+  /** Newest timestamp. */
   time: number;
 }
 
-/** Where a partition ends. */
+/** The end of a partition. */
 export interface Tail {
   readonly latest: number;
   /** All bytes ever appended. */
   readonly bytes: number;
-  /** When the last record came. */
+  /** Arrival time of the last record. */
   readonly arrived: number;
   readonly open?: OpenChunk | undefined;
 }
 
-/** Records that lie behind each other in a segment, as its writer knows them. */
+/** Contiguous records in a segment, as known to its writer. */
 export interface Run {
   readonly first: number;
-  /** The newest timestamp. */
+  /** Newest timestamp. */
   time: number;
-  /** The commit from which on the partition's row has the segment open; undefined before. */
+  /** The commit since which the partition's row has the segment open; undefined before. */
   commit?: number;
 }
 
-/** What tails need of the database. */
+/** The database access that tails need. */
 interface Rows {
   get<Row extends readonly (string | number | null)[]>(
     sql: string,
@@ -51,28 +52,27 @@ interface Rows {
 
 type TailRow = [latest: number, bytes: number, arrived: number, open: number | null, ...number[]];
 
-/** The tails of a log. The methods are synchronous: call them within `read` or `write`. */
+/** The tails of a log. Methods are synchronous: call them within `read` or `write`. */
 export class Tails {
   readonly file: TailFile;
   readonly #rows: Rows;
   readonly #staged = new Map<number, { readonly tail: Tail; readonly run: Run | undefined }>();
-  /** Commits of this log, and how many of them are on the disk. */
+  /** Commits of this log, and the number of them on disk. */
   #commits = 0;
   #synced = 0;
   #version = -1;
   #change = 0;
 
-  /** @param dir the log's folder. */
   constructor(dir: string, rows: Rows) {
     this.file = new TailFile(dir);
     this.#rows = rows;
   }
 
-  /** Within a transaction: a number for it, larger than that of all before. */
+  /** Within a transaction: a change number larger than all previous ones. */
   nextChange(): number {
     const version = this.#rows.dataVersion();
     if (version !== this.#version) {
-      // Others have written.
+      // Other connections have written.
       const [last] = this.#rows.get<[number | null]>("SELECT max(change) FROM partitions")!;
       this.#change = Math.max(this.#change, last ?? 0);
       this.#version = version;
@@ -84,19 +84,25 @@ export class Tails {
     return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
   }
 
-  /** Within a transaction: the new tail of a partition; with the run at its end it may stay out of the row. */
+  /**
+   * Within a transaction: sets the tail of a partition; with the run at its end it need not be written to the
+   * row.
+   */
   stage(id: number, tail: Tail, run?: Run): void {
     this.#staged.set(id, { tail, run });
   }
 
-  /** Within a transaction that counts on the partition's latest offset: a power failure takes both or none. */
+  /**
+   * Within a transaction that depends on the partition's latest offset: writes the tail to its row, so that a
+   * power failure keeps or loses both.
+   */
   settle(id: number): void {
     if (this.#staged.has(id)) return;
     const { tail, ahead } = this.#merged(id);
     if (ahead) this.stage(id, tail);
   }
 
-  /** Within a transaction: makes a row of the chunk that still grows. */
+  /** Within a transaction: writes the growing chunk as a row. */
   close(id: number, { latest, bytes, open }: Tail): void {
     if (open === undefined) return;
     this.#rows.run(
@@ -106,12 +112,12 @@ export class Tails {
     );
   }
 
-  /** After a transaction that failed. */
+  /** Call after a failed transaction. */
   failed(): void {
     this.#staged.clear();
   }
 
-  /** Returns a function that takes back what was staged since. */
+  /** Returns a function that reverts to the current staging. */
   savepoint(): () => void {
     const staged = [...this.#staged];
     return () => {
@@ -120,7 +126,7 @@ export class Tails {
     };
   }
 
-  /** At the end of a transaction: writes what was staged, in place unless rows were changed. */
+  /** At the end of a transaction: writes the staged tails, in place unless rows were changed. */
   flush(changed: boolean): void {
     const staged = [...this.#staged];
     const inPlace = !changed &&
@@ -133,7 +139,7 @@ export class Tails {
     }
   }
 
-  /** After a transaction; returns whether a sync would let appends be written in place that are not now. */
+  /** Call after a commit; returns whether a sync would allow more appends in place. */
   committed(): boolean {
     this.#commits++;
     const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
@@ -142,7 +148,7 @@ export class Tails {
     return !runs.every((run) => this.#isSynced(run));
   }
 
-  /** Brings all commits until now to the disk, those in rows with `syncRows`. */
+  /** Syncs all commits so far to disk; `syncRows` syncs those in rows. */
   async sync(syncRows: () => Promise<void>): Promise<void> {
     const commits = this.#commits;
     await Promise.all([syncRows(), this.file.sync()]);

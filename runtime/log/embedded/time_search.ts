@@ -1,4 +1,5 @@
-// The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
+// Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one chunk is
+// searched.
 import type { FrameParts } from "./frame_reader.ts";
 import { recordPlaces, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
@@ -7,7 +8,9 @@ import { SegmentCursor } from "./segment_cursor.ts";
 
 const nothing = new Uint8Array(0);
 
-/** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
+/**
+ * The first offset of a partition with a timestamp at or after `time`; the latest offset if there is none.
+ */
 export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
   const { earliest, latest } = topics.range(id);
   const cursor = new SegmentCursor(dir, db);
@@ -35,7 +38,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
       chunks.push(
         ...openChunk(tail).filter(([, , its, , , newest]) => its === segment && newest >= time),
       );
-      // The first chunk may begin, or end, before the offsets that are still shown.
+      // The first chunk may begin, or end, before the visible offsets.
       for (const chunk of chunks) {
         const offset = inChunk(cursor, chunk, time, earliest);
         if (offset !== undefined) {
@@ -49,7 +52,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
   }
 }
 
-/** The heads alone are read, unless one is damaged: then the rest of the chunk is looked through for the next. */
+/** Reads only the heads, unless one is damaged: then searches the rest of the chunk for the next record. */
 function inChunk(
   cursor: SegmentCursor,
   chunk: ChunkRow,
@@ -66,7 +69,7 @@ function inChunk(
   const rest = position + size - at;
   const bytes = cursor.read(segment, at, rest) ?? nothing;
   for (const place of recordPlaces(bytes, first + count - next, rest)) {
-    // One that cannot be read may be the one.
+    // An unreadable record may be the one.
     const fits = place === undefined || recordTime(bytes, place.at) >= time;
     if (fits && next >= earliest) return next;
     next++;

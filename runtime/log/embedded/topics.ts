@@ -1,4 +1,4 @@
-// Topics and their partitions in the database.
+// Topics and partitions in the database.
 import { TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -6,7 +6,7 @@ import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import type { Tail } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
-/** A partition, and how much of it is kept. */
+/** A partition and its retention. */
 export interface PartitionRow {
   readonly id: number;
   readonly topic: string;
@@ -14,20 +14,20 @@ export interface PartitionRow {
   readonly retention: Retention;
 }
 
-/** What tells which records of a partition are kept, besides its tail. */
+/** The columns that determine, with its tail, which records of a partition are kept. */
 type KeptRow = [id: number, floor: number, retentionBytes: number, retentionMs: number];
 const keptColumns = "p.id, floor, retention_bytes, retention_ms";
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
-/** Topics as tables of the database. The methods are synchronous: call them within `read` or `write`. */
+/** Topics as database tables. Methods are synchronous: call them within `read` or `write`. */
 export class Topics {
   readonly #db: Database;
   readonly #now: () => number;
-  /** A partition never goes away, so its id is looked up once. */
+  /** Ids of partitions, which are never removed. */
   readonly #ids = new Map<string, number>();
   readonly #rows = new Map<number, PartitionRow>();
 
-  /** @param now the time that retention uses. */
+  /** @param now current time for retention */
   constructor(db: Database, now: () => number) {
     this.#db = db;
     this.#now = now;
@@ -42,20 +42,20 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: makes sure that the topic has at least this many partitions. A given retention is
-   * stored with it.
+   * Within a transaction: ensures that the topic has at least this many partitions, and stores a given
+   * retention.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
-    const there = this.partitionCount(topic);
+    const existing = this.partitionCount(topic);
     this.#db.run(
       `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET partitions = max(partitions, excluded.partitions)`,
       ...[topic, partitions, defaultRetention.bytes, defaultRetention.ms],
     );
     this.setRetention(topic, retention);
-    if (there >= partitions) return there;
+    if (existing >= partitions) return existing;
     const [id] = this.#db.get<[number]>("SELECT id FROM topics WHERE name = ?", topic)!;
-    for (let partition = there; partition < partitions; partition++) {
+    for (let partition = existing; partition < partitions; partition++) {
       this.#db.run(
         `INSERT INTO partitions (topic, partition, floor, latest, bytes, arrived, change)
          VALUES (?, ?, 0, 0, 0, 0, 0)`,
@@ -73,7 +73,7 @@ export class Topics {
     return partitions;
   }
 
-  /** How much of each partition of a topic is kept; undefined when there is no such topic. */
+  /** The retention of a topic's partitions; undefined if the topic does not exist. */
   retention(topic: string): Retention | undefined {
     const row = this.#db.get<[number, number]>(
       "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",
@@ -83,9 +83,9 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: stores how much of a topic is kept; what is not given stays as it is.
+   * Within a transaction: stores the given parts of a topic's retention.
    *
-   * @throws {LogError} `INVALID` unless they are whole numbers from 1.
+   * @throws {LogError} `INVALID` unless they are positive whole numbers
    */
   setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
     if (bytes === undefined && ms === undefined) return;
@@ -104,7 +104,7 @@ export class Topics {
     this.#rows.clear();
   }
 
-  /** A partition by its id; its retention is as old as the last `refresh`. */
+  /** A partition by its id; its retention is current as of the last `refresh`. */
   row(id: number): PartitionRow {
     let row = this.#rows.get(id);
     if (row === undefined) {
@@ -117,7 +117,7 @@ export class Topics {
     return row;
   }
 
-  /** Others may have changed the retention. */
+  /** Rereads retention, which others may have changed. */
   refresh(): void {
     this.#rows.clear();
   }
@@ -125,7 +125,7 @@ export class Topics {
   /**
    * The id of a partition.
    *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
+   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
    */
   id(topic: string, partition: number): number {
     const name = `${partition}/${topic}`;
@@ -142,7 +142,7 @@ export class Topics {
     return row[0];
   }
 
-  /** What is there; what has expired is not, whether it was removed already or not. */
+  /** The range of retained offsets, without expired records that are not removed yet. */
   range(id: number): OffsetRange {
     const tail = this.#db.tails.read(id);
     const row = this.#db.get<KeptRow>(
@@ -153,7 +153,7 @@ export class Topics {
     return { earliest, latest: Math.max(earliest, tail.latest) };
   }
 
-  /** The partitions of which something has expired since the floor was last moved, and where it should be. */
+  /** Partitions with newly expired records, and their new floors. */
   expired(): { id: number; floor: number }[] {
     const rows = this.#db.all<KeptRow>(
       `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE latest > floor`,
@@ -172,7 +172,7 @@ export class Topics {
     );
     const young = this.#now() - keptMs;
     if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
-    // The newest chunk is kept however large it is.
+    // The newest chunk is always kept.
     const newest = open === undefined
       ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
       : `id >= ${placeId}`;
@@ -200,10 +200,9 @@ function missing(topic: string, partition: number, count: number): LogError {
 }
 
 /**
- * Checks the name and partition count of a topic to create. What Kafka takes is taken, so that a
- * topic can move there.
+ * Validates the name and partition count of a new topic, by Kafka's rules, so that it can be moved there.
  *
- * @throws {LogError} `INVALID`.
+ * @throws {LogError} `INVALID`
  */
 export function checkTopic(topic: string, partitions: number): void {
   if (!TOPIC.takes(topic)) {

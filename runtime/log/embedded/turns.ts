@@ -1,16 +1,16 @@
-// SQLite's calls are synchronous: this keeps them from holding up the event loop.
+// SQLite's calls are synchronous: this keeps them from blocking the event loop.
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** What SQLite may take of one turn of the event loop, milliseconds. */
+/** SQLite's time budget per event loop turn, milliseconds. */
 const budgetMs = 4;
 
-/** Counts the time that work takes in a turn, and puts work off to a later one. */
+/** Measures the time of work in a turn, and defers work to a later one. */
 export class Turns {
   readonly #tasks: (() => void)[] = [];
   #immediate: ReturnType<typeof setImmediate> | undefined;
   #spentMs = 0;
 
-  /** True when this turn's time is used up. */
+  /** Whether this turn's budget is used up. */
   get exhausted(): boolean {
     return this.#spentMs >= budgetMs;
   }
@@ -25,7 +25,7 @@ export class Turns {
     }
   }
 
-  /** Runs `work` and counts its time: in this turn when it has time left, otherwise in a later one. */
+  /** Runs `work` in this turn if it has time left, otherwise in a later one, and counts its time. */
   async run<T>(work: () => T): Promise<T> {
     while (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
     return this.spend(work);
@@ -37,12 +37,12 @@ export class Turns {
     this.#immediate ??= setImmediate(() => this.#turn());
   }
 
-  /** Resolves at once when this turn has time left, otherwise in a later one. */
+  /** Resolves at once if this turn has time left, otherwise in a later one. */
   async ready(): Promise<void> {
     if (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
   }
 
-  /** Runs at once what was put off. */
+  /** Runs deferred tasks at once. */
   stop(): void {
     clearImmediate(this.#immediate);
     this.#immediate = undefined;

@@ -1,27 +1,26 @@
-// The URL of an embedded log.
 import { LogError } from "../log.ts";
 
-/** What `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…` says. */
+/** The parts of `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
 export interface EmbeddedUrl {
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
-  /** Retention, if given: it is stored with the topics that are made, and those appended to. */
+  /** Retention, if given: stored with topics that are created or appended to. */
   readonly retention: Partial<Retention>;
   readonly sync: Sync;
 }
 
 /**
- * When an append counts as done: `interval`: it survives the death of the process, and a power failure once a second
- * has passed; `always`: it is on the disk.
+ * When an append completes: `interval`: it survives the death of the process, and a power failure after one
+ * second; `always`: it is on disk.
  */
 export type Sync = "interval" | "always";
 
-/** How much of each partition of a topic is kept. The oldest frames go as soon as one of the two is exceeded. */
+/** Limits of each partition of a topic. The oldest frames are removed as soon as one limit is exceeded. */
 export interface Retention {
-  /** Bytes of a partition. */
+  /** Bytes per partition. */
   readonly bytes: number;
-  /** Milliseconds since the append (not since the capture: a camera's clock may be wrong). */
+  /** Milliseconds since the append, not the capture, since a camera's clock may be wrong. */
   readonly ms: number;
 }
 
@@ -32,9 +31,9 @@ const numbers = { "retention-bytes": "bytes", "retention-ms": "ms" } as const;
 const names = [...Object.keys(numbers), "sync"];
 
 /**
- * Reads the URL.
+ * Parses the URL.
  *
- * @throws {LogError} `INVALID`, naming every fault.
+ * @throws {LogError} `INVALID`, naming every fault
  */
 export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   const match = /^embedded:([^?]*)(?:\?(.*))?$/s.exec(url);

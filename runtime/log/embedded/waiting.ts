@@ -1,20 +1,22 @@
-// Waiting for the locks of other processes.
+// Waits for locks of other processes.
 import type { Clock } from "../../base/clock.ts";
 import { storageFault } from "./errors.ts";
 
-/** SQLite waits this long for a lock inside of a call; beyond that the event loop gets its turn. */
+/** SQLite waits this long for a lock within a call; after that, the event loop gets a turn. Milliseconds. */
 export const busyTimeoutMs = 3;
-/** From this length of the write-ahead log on a writer waits for the readers once, so that it starts over. */
+/**
+ * Above this size of the write-ahead log, a writer waits once for readers to finish so that SQLite can
+ * restart it.
+ */
 export const walLimitBytes = 32 << 20;
 
-/** How to wait for locks. */
 export interface Waiting {
   readonly clock: Clock;
-  /** How long at most. */
+  /** Longest wait. */
   readonly timeoutMs: number;
 }
 
-/** Calls `work` until it no longer meets a lock; gives the event loop its turn in between. */
+/** Retries `work` while it meets a lock, yielding to the event loop in between. */
 export async function whileBusy<T>(
   { clock, timeoutMs }: Waiting,
   work: () => T | Promise<T>,
@@ -27,7 +29,7 @@ export async function whileBusy<T>(
       if (storageFault(error) !== "busy") throw error;
       started ??= clock.monotonic();
       if (clock.monotonic() - started > timeoutMs) throw error;
-      // Apart from each other, so that the same writers do not meet again.
+      // With jitter, so that the same writers do not collide again.
       await clock.sleep(delay * (0.5 + Math.random()));
     }
   }

@@ -141,7 +141,10 @@ Deno.test("frames that only a sink wants again may be gone: nothing is lost by t
   const running = startQuery(definition, { log: source });
   assert.deepEqual([(await running.ended).dropped, offsets(sink.outputs)], [0, upTo(18)]);
   assert.deepEqual(refed, [11, 12, 13]);
-  assert.match(running.reports.join(), /again from offset 8: the log holds 11 on. Nothing is lost/);
+  assert.match(
+    running.reports.join(),
+    /again from offset 8: the log starts at 11. Nothing is lost/,
+  );
 });
 
 Deno.test("frames that an open window wants again may not be gone, unless that is allowed", async () => {
