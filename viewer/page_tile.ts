@@ -1,26 +1,25 @@
-// One tile of a page, as its session sees it.
+// A tile of a page, in its session.
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
-/** A tile and what it was sent. */
+/** A tile and its sending state. */
 export interface Tile {
   readonly slot: number;
   readonly lane: string;
   width: number;
-  /** The page decodes access units for it. */
+  /** Whether the page decodes access units for it. */
   video: boolean;
-  /** Sends them, where the lane has them. */
+  /** Sends access units, if the lane has them. */
   units: UnitFeed | undefined;
-  /** Newer pictures may be there than the one sent last. */
+  /** There may be a newer picture than the last one sent. */
   behind: boolean;
-  /** Since when a picture is being scaled for it, of the clock's `monotonic`. */
+  /** Since when a picture is being scaled for it, in `clock.monotonic()`. */
   preparing: number | undefined;
   sentOffset: number;
-  /** Of the clock's `monotonic`. */
+  /** In `clock.monotonic()`. */
   sentAt: number;
 }
 
-/** A tile that was sent nothing yet. */
 export function newTile({ slot, lane, width, video = false }: TileRequest): Tile {
   return {
     slot,

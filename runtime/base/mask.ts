@@ -1,6 +1,6 @@
 // Removes secrets from text before it reaches a log, a metric, a page or an error.
 //
-// // Patterns find what looks like a secret: the password of any URL, tokens in query strings, `password=…`,
+// Patterns find what looks like a secret: the password of any URL, tokens in query strings, `password=…`,
 // authorization headers. In addition, secrets registered at start with {@linkcode learnSecrets} are replaced
 // wherever they appear, however they are quoted. When in doubt, hide too much.
 

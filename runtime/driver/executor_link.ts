@@ -57,7 +57,7 @@ class Answers {
   #failure: Error | undefined;
 
   constructor() {
-    this.ready.catch(() => {}); // Reported to whoever awaits `ready`.
+    this.ready.catch(() => {}); // Reported to the callers that await `ready`.
   }
 
   get ready(): Promise<void> {

@@ -1,6 +1,6 @@
 // A lane that reads two partitions: its own (left), and another camera's beside it (right).
 //
-// // To the rest of the engine it is a reader of the left partition that returns each frame, with its
+// To the rest of the engine it is a reader of the left partition that returns each frame, with its
 // partner, once its pairing is decided. The position in the right partition follows from the left frames
 // returned, so offsets, plans and batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";

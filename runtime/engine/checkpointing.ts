@@ -1,6 +1,6 @@
 // The checkpoint of one streaming query: what a commit saves and a restart restores.
 //
-// // A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
+// A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
 // can only be restored to the end of a batch. So the saved state is that of the newest batch end early enough
 // for every sink: the base.
 import { VERSION } from "../base/version.ts";

@@ -1,12 +1,12 @@
 // The life of a streaming query: one query on one partition.
 //
-// // Two records make it exactly-once. Before a batch runs, `plan` records its offsets; afterwards, `commit`
+// Two records make it exactly-once. Before a batch runs, `plan` records its offsets; afterwards, `commit`
 // makes its outputs and its end visible at once. Whatever happens in between is repeated by the next owner,
 // from the same offsets, with the same outputs.
 //
-// //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
+//   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
-// // While one batch is being committed, the next one is already processed; its outputs wait.
+// While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";

@@ -1,12 +1,12 @@
 // Pairs the frames of two cameras.
 //
-// // Both cameras' frames are merged into one row: each camera's in offset order, the earlier capture time
+// Both cameras' frames are merged into one row: each camera's in offset order, the earlier capture time
 // first, the left one first if equal. Two neighbours in the row, one from each camera, are a pair if they
 // were captured within the tolerance and neither has a nearer frame of the other camera on its other side (if
 // equally near, the earlier one wins). So a frame is in at most one pair, and its partner depends on its
 // neighbours alone: three numbers suffice to continue, independent of batches.
 //
-// // A frame whose capture time is far ahead of its predecessors waits for the next one of its camera: if
+// A frame whose capture time is far ahead of its predecessors waits for the next one of its camera: if
 // that is not as far ahead, the frame is an outlier and does not take part.
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";

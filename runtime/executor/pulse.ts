@@ -1,6 +1,6 @@
 // How an executor shows that its thread is alive, and which lane is running.
 //
-// // Each lane runs in its own async context, and so does each call of its operators and sinks. Continuations
+// Each lane runs in its own async context, and so does each call of its operators and sinks. Continuations
 // of an `await` and timers run in the context they were created in. A hook on continuations records whose
 // code runs before it can block the thread.
 import { AsyncLocalStorage } from "node:async_hooks";

@@ -1,6 +1,6 @@
 // Glyphs for labels: Roboto Medium, prerendered by `tools/font.py`.
 //
-// // Roboto: copyright 2015 Google Inc., Apache License 2.0.
+// Roboto: copyright 2015 Google Inc., Apache License 2.0.
 
 /** Pixels of a capital in the file, and of the space above and below it. */
 const CAPITAL = 21, ABOVE = 9, BELOW = 9;

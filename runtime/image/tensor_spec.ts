@@ -27,6 +27,7 @@ export type TensorData =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>;
 
+/** Allocates the samples of a tensor. */
 export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData {
   if (dtype === "float32") return new Float32Array(length);
   return dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
@@ -35,11 +36,13 @@ export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData
 const halves = new Float16Array(1);
 const halfBits = new Uint16Array(halves.buffer);
 
+/** The bits of the nearest float16. */
 export function float16Bits(value: number): number {
   halves[0] = value;
   return halfBits[0]!;
 }
 
+/** The value of a float16 given as bits. */
 export function fromFloat16Bits(bits: number): number {
   halfBits[0] = bits;
   return halves[0]!;

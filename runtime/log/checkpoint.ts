@@ -131,6 +131,7 @@ export interface BatchCommitter {
   ): Promise<void>;
   /** Sets a new generation of the same membership, after a rebalance that kept the partition. */
   renew(membership: Membership): void;
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 

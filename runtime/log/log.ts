@@ -1,6 +1,6 @@
 // The log holds topics: Apache Kafka, or the embedded log (local files).
 //
-// // The obligations of all implementations are stated here and checked by `tests/contracts/log_contract.ts`.
+// The obligations of all implementations are stated here and checked by `tests/contracts/log_contract.ts`.
 import type { Frame } from "../definition/frame.ts";
 import type {
   BatchCommitter,
@@ -44,6 +44,7 @@ export interface TopicLog {
   offsets(topic: string, partition: number): Promise<OffsetRange>;
   /** The first offset with a timestamp at or after `timestamp`; the latest offset if there is none. */
   offsetForTime(topic: string, partition: number, timestamp: number): Promise<number>;
+  /** Opens a producer. */
   producer(options?: ProducerOptions): Promise<LogProducer>;
   /** Opens a reader for any number of partitions; one per executor. */
   reader(options?: ReaderOptions): Promise<LogReader>;
@@ -82,6 +83,7 @@ export interface LogStorage {
 /** Compression of record batches; the embedded log ignores it. */
 export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
+/** Options of a producer. */
 export interface ProducerOptions {
   /** `all` waits for every in-sync replica, `leader` for one, `none` for no answer. Default `all`. */
   readonly acks?: "all" | "leader" | "none";
@@ -99,6 +101,7 @@ export interface LogProducer {
    * @throws {LogError} `UNREACHABLE` (retryable), `TOPIC_MISSING`, `PARTITION_MISSING`, `TOO_LARGE`
    */
   append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number>;
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 
@@ -133,6 +136,7 @@ export interface LogReader {
     offset: number,
     onProblem?: (problem?: ReadProblem) => void,
   ): Promise<PartitionReader>;
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 
@@ -162,12 +166,14 @@ export interface PartitionReader {
   readonly status: "reading" | "waiting-for-log";
   /** Drops buffered frames and continues at `offset`. */
   seek(offset: number): void;
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 
 /** Default session timeout: a member silent for this long loses its partitions, milliseconds. */
 export const SESSION_TIMEOUT_MS = 10_000;
 
+/** The group to join, and its callbacks. */
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;

@@ -27,6 +27,7 @@ export type LogErrorCode =
   | "INVALID"
   | "INTERNAL";
 
+/** An error of the log, with a code for programs. */
 export class LogError extends Error {
   override readonly name = "LogError";
   readonly code: LogErrorCode;

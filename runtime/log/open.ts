@@ -5,6 +5,7 @@ export const DEFAULT_LOG = "embedded:.framelane";
 /** The default topic of cameras. */
 export const DEFAULT_TOPIC = "VideoStreaming";
 
+/** Options of `openLog`. */
 export interface OpenLogOptions {
   /** How long a request may take before the log counts as unreachable, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;

@@ -1,6 +1,7 @@
 // Records, and identifiers of offsets and members.
 import type { Headers } from "../definition/frame.ts";
 
+/** A record to append. */
 export interface LogRecord {
   readonly key: string | null;
   readonly value: Uint8Array;
@@ -9,6 +10,7 @@ export interface LogRecord {
   readonly headers: Headers;
 }
 
+/** A record to append to a topic with a commit. */
 export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;

@@ -232,7 +232,7 @@ Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async 
     }
     const nobody = await fetch(`${viewer.url}api/clip.mp4?lane=greyscale-7&from=1&to=2`);
     assert.equal(nobody.status, 404);
-    assert.equal(await nobody.text(), '{"error":"There is no such lane"}');
+    assert.equal(await nobody.text(), '{"error":"No such lane"}');
     const cancelled = await clip("from=0&to=29");
     await cancelled.body!.cancel();
   });

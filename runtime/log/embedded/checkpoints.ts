@@ -1,6 +1,6 @@
 // Checkpoints in the database: the owner of each, the offsets of its batches, and which are done.
 //
-// // An owner is identified by its epoch: each of its transactions checks that it is still the newest one. A
+// An owner is identified by its epoch: each of its transactions checks that it is still the newest one. A
 // batch's outputs and `commits/N` share one transaction, so a crash requires no repair.
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";

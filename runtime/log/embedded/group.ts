@@ -1,6 +1,6 @@
 // Group membership: heartbeats, detection of silent members, hand-over of partitions.
 //
-// // Only counters are stored, never times: each member measures with its own monotonic clock how long
+// Only counters are stored, never times: each member measures with its own monotonic clock how long
 // another member's heartbeat counter has not changed. So a jump of a wall clock expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";

@@ -1,6 +1,6 @@
 // The segment files that this log appends to: one at a time per partition, with a single writer.
 //
-// // A file lock shows that its writer is alive: the operating system releases it when the process ends, but
+// A file lock shows that its writer is alive: the operating system releases it when the process ends, but
 // not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
 // during a write and resumes does no harm.
 import { dirname, join } from "node:path";

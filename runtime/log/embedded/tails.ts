@@ -1,6 +1,6 @@
 // The tail of each partition: its latest offset, and its growing chunk.
 //
-// // A tail is stored in its partition's row. An append that only extends the newest chunk is written to a
+// A tail is stored in its partition's row. An append that only extends the newest chunk is written to a
 // slot of the file `tails` instead, under the same lock: a row costs a page of the write-ahead log per
 // append, the file one page per sync. A slot is valid while the row has its segment open and is behind it.
 // After a power failure the row may be several chunks behind: they are then merged into one that begins with
