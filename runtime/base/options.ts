@@ -99,6 +99,12 @@ export function checkOptions<Options extends object>(
   if (faults.length > 0) throw new RangeError(`Cannot ${action}: ${faults.join("; ")}`);
 }
 
+/** The fields that are not undefined. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
 /** Options with defaults in place of missing or undefined values. */
 export function withDefaults<Options extends object>(
   defaults: Options,

@@ -117,10 +117,3 @@ export function number(given: string): number {
 
 /** Milliseconds of a duration such as `10m`. */
 export const duration = parseDuration;
-
-/** The fields that are not undefined. */
-export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}

@@ -1,7 +1,7 @@
 // The driver: owns group membership, supervision and the view of the streaming queries. Only executors touch
 // frames. Queries can be added and removed while it runs.
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { ExecutorPool } from "./executor_pool.ts";

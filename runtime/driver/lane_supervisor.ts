@@ -2,7 +2,7 @@
 // dies or is blocked by another query.
 import type { Clock } from "../base/clock.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,

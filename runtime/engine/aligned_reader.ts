@@ -1,8 +1,8 @@
-// A lane that reads two partitions: its own (left), and another camera's beside it (right).
+// Reads two partitions as one lane: its own, the left one, and another camera's beside it.
 //
-// To the rest of the engine it is a reader of the left partition that returns each frame, with its
-// partner, once its pairing is decided. The position in the right partition follows from the left frames
-// returned, so offsets, plans and batches of the lane are those of the left partition alone.
+// The engine sees a reader of the left partition that gives each frame, with its partner, once it
+// is decided. How far the right one is read follows from the left frames that were given, so that
+// offsets, plans and batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";
@@ -14,27 +14,30 @@ import type { IntakeOptions, LaneReader } from "./intake_options.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import { Pairing, type PairingState, type Side } from "./pairing.ts";
 
-/** Right frames per read. */
+/** Right frames that are read at once. */
 const CHUNK = 64;
 /** A wait of this length is reported, milliseconds. */
 const HELD_MS = 200;
-/** The right camera counts as silent when left frames have waited for it this long, milliseconds. */
+/** The right camera counts as silent when left frames have waited for it so long, milliseconds. */
 const SILENT_MS = 10_000;
 
-/** The lane's position in the right partition, as saved in a checkpoint. */
+/** Where a lane is in the right partition, as a checkpoint keeps it. */
 export interface SavedAlignment extends PairingState {
+  /** The right partition. */
   readonly partition: number;
-  /** Offset of the keyframe that the right frame at `at` depends on. */
+  /** Offset of the keyframe on which the right frame at `at` hangs. */
   readonly keyframe?: number;
 }
 
-/** Start positions of a lane with two cameras. */
+/** From where a lane of two cameras reads. */
 export interface AlignedStart {
-  /** From the checkpoint. */
+  /** What the checkpoint says. */
   readonly aligned: SavedAlignment | undefined;
   /** Left offset to read from. */
   readonly readFrom: number;
-  /** Left frames below this offset were decided in an earlier run, so their partners exist in the log. */
+  /**
+   * Left frames below this offset were decided in an earlier run: their partners are in the log.
+   */
   readonly decided: number;
 }
 
@@ -44,36 +47,31 @@ interface Parts {
   readonly left: PartitionReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
+  /** The right partition. */
   readonly partition: number;
   readonly pairing: Pairing;
 }
 
 export class AlignedReader implements LaneReader {
   readonly #parts: Parts;
-  readonly #left: PartitionReader;
-  readonly #right: Intake;
-  readonly #pairing: Pairing;
-  /** Pairing states by the left offset from which they apply, oldest first. */
+  /** Where pairing was before the left frame at an offset or after it, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
   #held: number | undefined;
-  /** Position in the right partition at the last report. */
+  /** Of the right partition, at the last report. */
   #reported: number;
   #read = 0;
 
   private constructor(parts: Parts) {
-    const { left, right, pairing, start } = this.#parts = parts;
-    this.#left = left;
-    this.#right = right;
-    this.#pairing = pairing;
+    const { pairing, start } = this.#parts = parts;
     this.#states = [{ from: start.readFrom, state: pairing.state }];
     this.#reported = pairing.state.at;
   }
 
   /**
-   * Opens the right partition; undefined for a lane with one camera.
+   * Opens the right partition; undefined for a lane of one camera.
    *
-   * @param left intake options of the lane's own partition
-   * @throws {RangeError} if the query aligns this partition with no other
+   * @param left how the lane's own partition is taken in.
+   * @throws {RangeError} when the query names no partition to align this one with.
    */
   static async open(
     options: ExecutionOptions,
@@ -87,7 +85,7 @@ export class AlignedReader implements LaneReader {
     const partition = besideOf(alignment, options.partition);
     if (partition === undefined) {
       throw new RangeError(
-        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} aligns it with no other partition`,
+        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} names none beside it`,
       );
     }
     const { toleranceMs } = alignment;
@@ -102,25 +100,25 @@ export class AlignedReader implements LaneReader {
     const right = new Intake({ ...common, source, partition, ...(groups && { groups }) });
     if (keyframe < at) await right.readGroup(keyframe, at);
     const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
-    const { source: own } = left;
-    return new AlignedReader({
+    const parts = {
       options,
       start,
-      left: own,
+      left: left.source,
       right,
       rightGroups: groups,
       partition,
       pairing,
-    });
+    };
+    return new AlignedReader(parts);
   }
 
-  /** Whether the checkpoint does not contain the right partition's start yet. */
+  /** Whether the checkpoint does not say yet where the right partition begins. */
   get isNew(): boolean {
     return this.#parts.start.aligned?.partition !== this.#parts.partition;
   }
 
   get position(): number {
-    return this.#pairing.next ?? this.#left.position;
+    return this.#parts.pairing.next ?? this.#parts.left.position;
   }
 
   get held(): number | undefined {
@@ -128,14 +126,14 @@ export class AlignedReader implements LaneReader {
   }
 
   get latest(): number {
-    return this.#left.latest;
+    return this.#parts.left.latest;
   }
 
   get status(): PartitionReader["status"] {
-    return this.#left.status;
+    return this.#parts.left.status;
   }
 
-  /** Always 0: a frame only counts once it is decided. */
+  /** Which frames are decided is known when they are read. */
   get buffered(): number {
     return 0;
   }
@@ -144,9 +142,9 @@ export class AlignedReader implements LaneReader {
     this.#held = undefined;
     const frames: Frame[] = [];
     while (frames.length < max && this.position < (until ?? Infinity)) {
-      const decided = this.#pairing.take();
+      const decided = this.#parts.pairing.take();
       if (typeof decided === "string") {
-        const { buffered } = decided === "left" ? this.#left : this.#right;
+        const { buffered } = decided === "left" ? this.#parts.left : this.#parts.right;
         if (frames.length > 0 && buffered === 0) break;
         const bounded = until !== undefined && this.position >= this.#parts.start.decided;
         const more = decided === "left"
@@ -158,67 +156,69 @@ export class AlignedReader implements LaneReader {
       }
       const { frame, other } = decided;
       frames.push(other === undefined ? frame : pairOf(frame, other));
-      this.#states.push({ from: frame.offset + 1, state: this.#pairing.state });
+      this.#states.push({ from: frame.offset + 1, state: this.#parts.pairing.state });
     }
     return frames;
   }
 
-  /** @returns false if there are no frames and it must not wait */
+  /** @returns false when there is nothing, and the read does not wait. */
   async #readLeft(
     max: number,
     signal: AbortSignal | undefined,
     until: number | undefined,
     bounded: boolean,
   ): Promise<boolean> {
-    // If no frame waits for its successor, frames past the end of the read are not needed.
-    if (this.#pairing.next !== undefined) until = bounded ? await this.#endOf("left") : undefined;
-    const { position } = this.#left;
+    // Without a frame that waits for the next one, nothing behind the end of the read is needed.
+    if (this.#parts.pairing.next !== undefined) {
+      until = bounded ? await this.#endOf("left") : undefined;
+    }
+    const { position } = this.#parts.left;
     if (until === position) return false;
-    // A recreated topic may be shorter: the reader detects that.
-    const reading = this.#left.read(max, signal, until! < position ? undefined : until);
+    // A topic that was created again may be shorter: the reader says so.
+    const reading = this.#parts.left.read(max, signal, until! < position ? undefined : until);
     const frames = await (until === undefined ? this.#wait("left", reading) : reading);
-    this.#pairing.push("left", frames);
+    this.#parts.pairing.push("left", frames);
     return frames.length > 0;
   }
 
   async #readRight(bounded: boolean): Promise<boolean> {
     try {
       const until = bounded ? await this.#endOf("right") : undefined;
-      if (until === this.#right.position) return false;
+      if (until === this.#parts.right.position) return false;
       const frames = until === undefined
-        ? (await this.#wait("right", this.#right.readBefore(CHUNK, Infinity)))?.frames ?? []
-        : await this.#right.readUntil(CHUNK, until);
-      this.#pairing.push("right", frames);
+        ? (await this.#wait("right", this.#parts.right.readBefore(CHUNK, Infinity)))?.frames ?? []
+        : await this.#parts.right.readUntil(CHUNK, until);
+      this.#parts.pairing.push("right", frames);
       this.#read += frames.length;
-      if (this.#right.takeRecreated() === undefined) return frames.length > 0 || !bounded;
-      const { left } = this.#pairing.state;
-      this.#pairing.beginRight({ at: this.#right.position, left, right: null });
+      if (this.#parts.right.takeRecreated() === undefined) return frames.length > 0 || !bounded;
+      const { left } = this.#parts.pairing.state;
+      this.#parts.pairing.beginRight({ at: this.#parts.right.position, left, right: null });
       return true;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-      // Without a range, since it is not the left partition's.
+      // Without a range: it is not the left partition's.
       throw new LogError(error.code, error.message, { cause: error });
     }
   }
 
   async #endOf(side: Side): Promise<number> {
     const { options: { log, topic, partition }, partition: other } = this.#parts;
-    const { position, latest } = side === "left" ? this.#left : this.#right;
+    const { position, latest } = side === "left" ? this.#parts.left : this.#parts.right;
     if (latest > position) return latest;
     return (await log.offsets(topic, side === "left" ? partition : other)).latest;
   }
 
-  /** Waits for frames and reports which frames wait for them. */
+  /** Waits for frames; reports when frames of the other side wait for them. */
   async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
     const { options: { clock, onProblem, onHeld }, partition } = this.#parts;
     const arrived = new AbortController();
-    const after = (ms: number, report: () => void) =>
-      void clock.sleep(ms, arrived.signal).then(report, () => {});
+    const after = (ms: number, tell: () => void) =>
+      void clock.sleep(ms, arrived.signal).then(tell, () => {});
     after(HELD_MS, () =>
       onHeld?.({
         from: this.#states.at(-1)!.from,
-        left: side === "left" ? this.#left.position : Infinity,
-        right: side === "right" ? this.#right.position : Infinity,
+        left: side === "left" ? this.#parts.left.position : Infinity,
+        right: side === "right" ? this.#parts.right.position : Infinity,
       }));
     let silent = false;
     if (side === "right") {
@@ -227,7 +227,7 @@ export class AlignedReader implements LaneReader {
         const missing = `No frame of partition ${partition} has come for ${SILENT_MS / 1000} s`;
         onProblem?.({
           reason: "SILENT_CAMERA",
-          message: `${missing}: frames of this one wait to be aligned`,
+          message: `${missing}: those of this one wait to be aligned`,
         });
       });
     }
@@ -241,15 +241,16 @@ export class AlignedReader implements LaneReader {
 
   seek(offset: number): void {
     if (offset < this.position) {
-      this.#pairing.beginLeft();
-      this.#states = [{ from: offset, state: this.#pairing.state }];
+      this.#parts.pairing.beginLeft();
+      this.#states = [{ from: offset, state: this.#parts.pairing.state }];
     }
-    this.#pairing.skip(offset);
-    if (this.#pairing.next === undefined) this.#left.seek(offset);
+    this.#parts.pairing.skip(offset);
+    if (this.#parts.pairing.next === undefined) this.#parts.left.seek(offset);
   }
 
   /**
-   * The right position for a restart that reads from `offset`. Offsets must not decrease from call to call.
+   * Where a restart from `offset` begins in the right partition. Offsets only grow from call to
+   * call.
    */
   savedAt(offset: number): SavedAlignment {
     const states = this.#states;
@@ -273,18 +274,18 @@ export class AlignedReader implements LaneReader {
       description: `${log.url}/${topic}/${partition}`,
       startOffset: at(start),
       endOffset: at(end),
-      latestOffset: at(Math.max(this.#right.latest, end)),
+      latestOffset: at(Math.max(this.#parts.right.latest, end)),
       numInputRows,
       metrics: {},
     };
   }
 
   close(): Promise<void> {
-    return this.#left.close();
+    return this.#parts.left.close();
   }
 }
 
-/** The right start offset: the first frame that could pair with the lane's first frame. */
+/** The first frame of the other partition that could be a partner of the first left one. */
 async function startOf(
   { plan, log, reader, topic, partition }: ExecutionOptions,
   other: number,

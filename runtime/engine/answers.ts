@@ -1,30 +1,36 @@
-// Validates what an operator's task returns between inputs: user code may return anything.
+// Checks what an operator's task returns between inputs: code of users may return anything.
 import { shown } from "../base/options.ts";
 import type { OperatorTask } from "../definition/operator.ts";
 
 type Task = OperatorTask<unknown, unknown>;
 
-/** An invalid answer, which a restart does not fix. */
+/** A wrong answer, which a restart would not change. */
 class AnswerError extends TypeError {
   override readonly name = "AnswerError";
   readonly code = "OPERATOR_FAILED";
 }
 
-/** @throws {AnswerError} if it is not a valid offset */
+/** @throws {AnswerError} when it is no offset. */
 export function restartOffsetOf(task: Task): number | undefined {
   const offset = task.restartOffset?.();
   if (offset === undefined || Number.isSafeInteger(offset) && offset >= 0) return offset;
   throw new AnswerError(`Cannot restart at ${shown(offset)}: expected an offset`);
 }
 
-/** @throws {AnswerError} if it is not a byte array */
+/** @throws {AnswerError} when it is no state. */
 export function snapshotOf(task: Task): Uint8Array | undefined {
   const state = task.snapshot?.();
   if (state === undefined || state instanceof Uint8Array) return state;
-  throw new AnswerError(`Cannot save ${shown(state)} as state: expected bytes`);
+  throw new AnswerError(`Cannot keep ${shown(state)} as state: expected bytes`);
 }
 
-/** @throws {AnswerError} if it is not a valid time */
+/** The least of the given numbers; undefined when none is given. */
+export function least(numbers: readonly (number | undefined)[]): number | undefined {
+  const given = numbers.filter((number) => number !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+}
+
+/** @throws {AnswerError} when it is no time. */
 export function timerOf(task: Task): number | undefined {
   const time = task.nextTimer?.();
   if (time === undefined || time === Infinity) return undefined;

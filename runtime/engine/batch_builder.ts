@@ -1,4 +1,5 @@
-// Constructs batches according to the trigger, the limits and the end of the read.
+// Constructs batches: the frames that the next one takes, by trigger, limits and the end of the
+// read.
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";
@@ -6,11 +7,11 @@ import type { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { ReadEnd } from "./read_end.ts";
 
-/** Work that must not wait for frames. */
+/** Work that does not wait for frames. */
 export interface Duties {
-  /** When it is next due, epoch milliseconds; `Infinity` if never. */
+  /** When the next one is due, epoch milliseconds; `Infinity` when none is. */
   readonly due: () => number;
-  /** Whether an operator's timer is due. */
+  /** Whether a timer of the operators has come. */
   readonly timersDue: () => boolean;
 }
 
@@ -22,11 +23,11 @@ export class BatchBuilder {
   readonly #intake: Intake;
   readonly #end: ReadEnd;
   readonly #duties: Duties;
-  /** Frames waiting for `minFramesPerTrigger`. */
+  /** Frames that wait for `minFramesPerTrigger`. */
   #frames: Frame[] = [];
-  /** When waiting frames are processed even if there are too few. */
+  /** When waiting frames are taken even if there are too few. */
   #deadline = Infinity;
-  /** When the last interval batch was taken. */
+  /** When the last batch of an interval was taken. */
   #taken: number;
 
   constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
@@ -42,10 +43,10 @@ export class BatchBuilder {
   }
 
   /**
-   * The next `asap` batch: as soon as there are enough frames, or a timer is due, which waits for no frames;
-   * undefined if other work is due.
+   * The next batch of `asap`: as soon as there are enough frames or a timer is due; undefined when
+   * there is other work.
    *
-   * @param next start offset of the batch
+   * @param next where the batch starts.
    */
   async asSoonAsPossible(next: number): Promise<Taken | undefined> {
     const { clock } = this.#options;
@@ -73,7 +74,7 @@ export class BatchBuilder {
       }
       if (this.#duties.timersDue()) return { frames: [], end: next };
       if (taken === undefined) return undefined;
-      // Dropped offsets are committed too, together with following frames if there are any.
+      // Frames left out are committed too, with those that follow where there are some.
       const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
       if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
       if (this.#end.reached) return undefined;
@@ -81,9 +82,9 @@ export class BatchBuilder {
   }
 
   /**
-   * The batch of a tick: available frames up to the maximum; undefined if there are too few.
+   * The batch of a tick: what is there, up to the limit; undefined when that is too little.
    *
-   * @param latest one past the last available offset
+   * @param latest one past the last offset in the log.
    */
   async atTick(next: number, latest: number): Promise<Taken | undefined> {
     const { clock } = this.#options;

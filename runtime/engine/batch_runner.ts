@@ -1,5 +1,5 @@
-// Runs batches: passes frames through the operators in order and collects the outputs. Invalid images become
-// dead letters, alerts become records, and live sinks see each output at once.
+// Runs batches: frames through the operators, in order. Frames that are no images become dead
+// letters, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
@@ -14,10 +14,10 @@ import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { step } from "./steps.ts";
 
-/** A batch yields to the event loop at least this often, milliseconds. */
+/** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;
 
-/** Minimum capture time between stored updates of an ongoing alert, milliseconds. */
+/** Capture time between two stored outputs of an alert that continues, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
 export class BatchRunner {
@@ -25,17 +25,20 @@ export class BatchRunner {
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
-  /** Receives the pipeline's outputs. */
+  /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  /** Receives frames that cannot be processed; undefined while re-reading frames that were counted before. */
+  /**
+   * Takes frames that cannot be processed; undefined while frames are read again, which were
+   * counted before.
+   */
   #reject: ((frame: Frame, error: Error) => void) | undefined;
   #records: OutputRecord[] = [];
-  /** The last alert that was recorded. */
+  /** The alert that was recorded last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
   readonly #leftOut: LeftOutFrames;
-  /** The next frame is the first one of a recreated topic. */
+  /** The next frame is the first of a topic that was created again. */
   #recreated = false;
   readonly #shown: BigInt64Array;
   /** Frames before this offset were shown by an earlier run. */
@@ -51,19 +54,19 @@ export class BatchRunner {
     this.events = {
       onOutput: (output, cause) => this.#collect(output, cause),
       onBadFrame: (frame, error) => this.#reject?.(frame, error),
-      onPutAside: (error, frame) => this.#deadLetter(error, frame),
+      onPutAside: (error, frame) => this.#putAside(error, frame),
       checkOutput: (output) => checkOutput(output, options),
       call: options.call ?? ((work) => work()),
     };
   }
 
-  /** Continues after the last commit. */
+  /** Continues after what was committed. */
   resume({ resume }: Opened): void {
     this.#numbers.restore(resume.last);
   }
 
-  /** Resets for a recreated topic. */
-  reset(): void {
+  /** The topic was created again: forgets what was seen. */
+  topicRecreated(): void {
     this.#lastFrame = undefined;
     this.#recreated = true;
     this.#numbers.restore(undefined);
@@ -71,7 +74,7 @@ export class BatchRunner {
     Atomics.store(this.#shown, 0, 0n);
   }
 
-  /** Replays frames to the operators, and outputs from `base` on to sinks that need them. */
+  /** Gives operators frames again, and sinks that ask for it the outputs from `base` on. */
   async replay(
     { pipeline, sinks, resume: { base } }: Opened,
     frames: readonly Frame[],
@@ -84,7 +87,7 @@ export class BatchRunner {
       if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
-    this.#leftOut.rebase(pipeline.leftOut());
+    this.#leftOut.seenBefore(pipeline.leftOut());
     pipeline.observed();
   }
 
@@ -93,7 +96,7 @@ export class BatchRunner {
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; the last batch also closes what they have open. */
+  /** Runs the operators over a batch; `last` ends what they have open. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
@@ -116,7 +119,7 @@ export class BatchRunner {
     };
     this.#collect = (made, cause) => {
       const output = this.#numbers.number(made);
-      if (typeof output === "object" && output !== null) this.#remember(output as Output);
+      if (typeof output === "object" && output !== null) this.#record(output as Output);
       outputs.push(output);
       // A timer's output belongs to no frame, so it cannot be marked as shown.
       const shown = !byTimer && cause.offset < this.#shownBefore;
@@ -124,7 +127,7 @@ export class BatchRunner {
         reporter.outputRepeated();
         return;
       }
-      // Without a causing frame there is no camera latency to measure.
+      // A timer's output has no capture to measure from.
       const captured = byTimer
         ? clock.now()
         : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
@@ -143,7 +146,7 @@ export class BatchRunner {
       this.#lastFrame = frame;
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
-      this.#count(frame, reporter);
+      this.#see(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
         this.#reject?.(frame, frame.fault);
@@ -151,7 +154,7 @@ export class BatchRunner {
       }
       const room = pipeline.push(frame);
       if (room !== undefined) await room;
-      // Operators that never yield would starve timers and other lanes on this thread.
+      // Operators that never wait must not keep timers and other lanes from this thread.
       if (now - turned > TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turned = clock.monotonic();
@@ -165,7 +168,7 @@ export class BatchRunner {
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    this.#leftOut.update(pipeline.leftOut(), reporter);
+    this.#leftOut.see(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,
@@ -179,22 +182,22 @@ export class BatchRunner {
     };
   }
 
-  /** Stands in as the cause of timers' outputs before the first frame. */
+  /** The cause of timers' outputs before the first frame. */
   #noFrame(offset: number): Frame {
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
   }
 
-  #deadLetter(error: OperatorError, frame?: Frame): boolean {
+  #putAside(error: OperatorError, frame?: Frame): boolean {
     if (this.#reject === undefined) return false;
     this.#options.onPutAside?.(error);
     if (frame !== undefined) this.#reject(frame, error);
     return true;
   }
 
-  /** Records results in the log for later and remote viewers. */
-  #remember(output: Output): void {
+  /** Alerts and findings go to the log too, for walls that are opened later or elsewhere. */
+  #record(output: Output): void {
     const { alertRecord, findingsRecord } = this.#options;
     const { result, timestamp } = output;
     if (result === undefined) return;
@@ -220,8 +223,8 @@ export class BatchRunner {
     return waiting === undefined ? shown() : waiting.then(shown);
   }
 
-  /** Uses the camera's sequence numbers to count frames lost with the previous topic. */
-  #count(frame: Frame, reporter: ProgressReporter): void {
+  /** Counts by the camera's sequence numbers what was lost with the previous topic. */
+  #see(frame: Frame, reporter: ProgressReporter): void {
     const sequence = this.#sequence;
     if (!this.#recreated) return sequence.see(frame);
     this.#recreated = false;
@@ -240,16 +243,16 @@ export class BatchRunner {
   }
 }
 
-/** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
+/** @throws when a sink cannot take an output, it belongs to another lane, or reading it throws. */
 function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
   for (const { check } of plan.sinks) check?.(output);
   const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
   void [result?.alert, timestamp];
   if (partition !== own) {
     throw new TypeError(
-      `Cannot emit this output: it belongs to partition ${
+      `Cannot pass this output on: it is of partition ${
         String(partition)
-      }, expected ${own}, the partition of its input`,
+      }, expected ${own}, that of its input`,
     );
   }
 }

@@ -1,8 +1,8 @@
-// The checkpoint of one streaming query: what a commit saves and a restart restores.
+// The checkpoint of one streaming query: what is saved with a commit, and where a restart begins.
 //
-// A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
-// can only be restored to the end of a batch. So the saved state is that of the newest batch end early enough
-// for every sink: the base.
+// A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
+// and operators can only be brought back to the end of a batch. So the saved state is that of the
+// newest batch end which is early enough for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
 import {
@@ -24,51 +24,53 @@ import type { SeenSequences } from "./sequence.ts";
 interface SavedState {
   readonly base: number;
   readonly pipeline: string | null;
-  /** The operators need nothing from before the commit: all re-read frames are for sinks. */
+  /** The operators need nothing from before the commit: frames are read again for sinks alone. */
   readonly sinksOnly?: true;
-  /** Last sequence number per camera, to detect gaps. */
+  /** The cameras' sequence numbers. */
   readonly seen?: SeenSequences;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
-  /** The position in the second partition of a lane with two cameras. */
+  /** Where the second partition of a lane of two cameras is. */
   readonly aligned?: SavedAlignment;
-  /** The last output, if the next one may belong to the same frame or window. */
+  /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
-  /** The version and definition that wrote the checkpoint. */
   readonly writer: CheckpointWriter;
 }
 
-/** State of a streaming query after a batch. */
+/** Where a streaming query is after a batch. */
 export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
 }
 
+/** Where a restart begins. */
 export interface ResumePoint {
-  /** Offset of the keyframe that the frame at `readFrom` depends on; `readFrom` if there is none. */
+  /**
+   * Offset of the keyframe that the frame at `readFrom` depends on; `readFrom` where there is none.
+   */
   readonly keyframe: number;
+  /** Offset to read from. */
   readonly readFrom: number;
-  /** Outputs caused by frames from this offset on are replayed to the sinks that need them. */
+  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
   readonly base: number;
-  /** The operators' state, for `Pipeline.open`. */
+  /** The operators' state for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
-  /** Re-read frames are only for sinks: the query can continue without them. */
+  /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
   readonly aligned: SavedAlignment | undefined;
 }
 
-/** After a restart the driver announces the owning generation; give up if it does not within this time. */
+/** How long a commit waits for the newer generation of its group, milliseconds. */
 const RENEWED_WITHIN_MS = 60_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Saves and restores the state of a streaming query. */
 export class Checkpointing {
-  /** Reads the second partition of a lane with two cameras. */
+  /** Reads the second partition of a lane of two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
@@ -78,10 +80,7 @@ export class Checkpointing {
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
-  /**
-   * @param start start offset of a query without a checkpoint
-   * @param steps names of the query's steps
-   */
+  /** @param start where a query without a checkpoint begins. */
   constructor(
     committer: BatchCommitter,
     start: number,
@@ -130,17 +129,14 @@ export class Checkpointing {
     };
   }
 
-  /** Durably records the offsets of a batch before it runs. */
+  /** Records durably which offsets a batch takes, before it runs. */
   plan(batch: BatchRange, required: boolean): Promise<void> {
     return this.#committer.plan(batch, required);
   }
 
   /**
-   * Commits a batch.
-   *
-   * @param needed oldest offset whose outputs a sink must see again
-   * @param options guarantees that the commit may relax
-   * @param signal cancels the wait for the group's next generation
+   * @param needed oldest offset whose outputs a sink must see again.
+   * @param signal ends the wait for the group's next generation.
    */
   async commit(
     batch: BatchRange,
@@ -187,18 +183,18 @@ export class Checkpointing {
     }
   }
 
-  /** Resets the operators' state to start at `offset`. */
+  /** The operators begin again, at `offset`. */
   beginAt(offset: number): void {
     this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
 
-  /** The group has a new generation and the partition is still ours. */
+  /** The group has a new generation, and the partition is still ours. */
   renewed(): void {
     this.#renewals++;
     this.#renewed?.();
   }
 
-  /** @throws {LogError} `STALE_MEMBERSHIP` if no newer generation is announced in time */
+  /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation comes in time. */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
     const renewed = new AbortController();
     this.#renewed = () => renewed.abort();
@@ -212,13 +208,13 @@ export class Checkpointing {
     }
     throw new LogError(
       "STALE_MEMBERSHIP",
-      `${stale.message}; no newer generation was announced within ${RENEWED_WITHIN_MS / 1000} s`,
+      `${stale.message}; no newer generation came in ${RENEWED_WITHIN_MS / 1000} s`,
       { cause: stale, retryable: true },
     );
   }
 }
 
-/** Oversized outputs are replaced, so a commit that is still too large fails because of the state. */
+/** Too large outputs are replaced by smaller ones: what does not fit by itself is the state. */
 function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: LogError): LogError {
   const { stages = [] } = pipeline === undefined ? {} : JSON.parse(decoder.decode(pipeline)) as {
     stages?: { name?: string; state?: string | null }[];
@@ -230,7 +226,7 @@ function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: L
     `Cannot save the state of this query, ${bytes} bytes (${
       steps.join(", ")
     }): ${cause.message}. ` +
-      "Keep less state in these steps, for example by dropping old entries, and restart the query: it continues at its last checkpoint",
+      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it continues at its last checkpoint",
     { cause },
   );
 }

@@ -1,5 +1,5 @@
-// Commits batches: sinks write a batch, then the checkpoint records it. Batches are committed one at a time,
-// in order; batches of live views wait and are committed together.
+// Commits batches: sinks take a batch, then the checkpoint records it. One batch is committed at a
+// time, in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { QueryTotals } from "../definition/progress.ts";
 import type { AfterBatch } from "./checkpointing.ts";
@@ -10,30 +10,29 @@ import type { Rows } from "./reporter.ts";
 import { step } from "./steps.ts";
 
 /**
- * Commit interval of a query with only live views, whose outputs cannot be duplicated. All lanes of an
- * executor commit at the same moment, so that a log can group their commits.
+ * How often a query with live views alone commits: nothing that it did can be doubled. All lanes of
+ * an executor commit at the same moment, so that a log can take their commits together.
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
-/** A batch that has run but is not committed yet. */
+/** A batch that ran and is not committed yet. */
 export interface RunBatch extends AfterBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
-  /** Dead letters, alerts and results, committed with the batch. */
+  /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
-  /** User-defined metrics of the operators. */
   readonly observed: readonly NamedMetrics[];
-  /** Counters of this run up to the end of the batch. */
   readonly totals: QueryTotals;
   readonly rows: Rows;
 }
 
-/** Delay before retrying to create a topic, milliseconds. */
+/** How long a topic that could not be created is left alone, milliseconds. */
 const RETRY_TOPIC_MS = 60_000;
 
+/** Callbacks of a commit. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
-  /** A commit failed: whatever waits for frames must be woken. */
+  /** A commit failed: all waits for frames must end. */
   readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
@@ -43,7 +42,10 @@ export class Commits {
   readonly #drain: AbortSignal;
   readonly #events: CommitEvents;
   readonly #topics: Set<string>;
-  /** Topics that could not be created: when to retry (monotonic), and what was reported. */
+  /**
+   * Topics that cannot be created: when each is tried again, on the monotonic clock, and what was
+   * reported.
+   */
   readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
   #nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
@@ -65,12 +67,12 @@ export class Commits {
     this.#last = options.clock.monotonic();
   }
 
-  /** Id of the batch after those being committed. */
+  /** Id of the next batch to run. */
   get nextBatchId(): number {
     return this.#nextBatchId;
   }
 
-  /** When a waiting batch should be committed, epoch milliseconds; undefined if none waits. */
+  /** When a batch that waits should be committed, on the clock; undefined when none does. */
   get due(): number | undefined {
     if (this.#held === undefined) return undefined;
     const { clock } = this.#options;
@@ -78,12 +80,12 @@ export class Commits {
     return clock.now() + LIVE_COMMIT_INTERVAL_MS - since;
   }
 
-  /** Adds a batch that has run, in order. */
+  /** Takes a batch that ran; it follows all that were taken before. */
   hold(batch: RunBatch): void {
     this.#held = this.#held === undefined ? batch : join(this.#held, batch);
   }
 
-  /** Starts to commit the waiting batch if it is due or `now` is set, once the previous commit has ended. */
+  /** Begins to commit what waits, if it is time or `now`; the commit before must have ended. */
   async begin(now: boolean): Promise<void> {
     const batch = this.#held;
     if (batch === undefined) return;
@@ -95,12 +97,11 @@ export class Commits {
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
-  /** Waits for the running commit. */
   async settled(): Promise<void> {
     await this.#running;
   }
 
-  /** Writes the batch to the sinks, then commits the checkpoint. */
+  /** Sinks take the batch, then the checkpoint. */
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
@@ -143,9 +144,10 @@ export class Commits {
   }
 
   /**
-   * Creates the topics of dead letters, alerts and results with their first record.
+   * Creates the topics of dead letters, alerts and findings with the first record of each.
    *
-   * @returns optional records without a topic, e.g. for lack of permission or because the name is too long
+   * @returns optional records without a topic: the user may not create one, or its name is too
+   * long.
    */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
     const { log, topic, report, clock } = this.#options;
@@ -177,7 +179,7 @@ export class Commits {
   }
 }
 
-/** The record, noting in `replaced` if the log uses its smaller stand-in. */
+/** The record, which notes when the log takes its smaller replacement. */
 function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord {
   const { smaller } = record;
   if (smaller === undefined) return record;
@@ -194,7 +196,7 @@ function momentOf(monotonic: number): number {
   return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
 }
 
-/** Joins two batches of a query with live views; the views already have their outputs. */
+/** Two batches of a query with live views, committed as one; the views have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
   second.rows.add(first.rows);
   return {

@@ -1,29 +1,31 @@
-// Drops frames of a query that is behind, according to its overload policy.
+// Leaves frames out where a query is behind, by its overload policy.
 import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";
 
-/** Frames, and the end of the range they were read from. */
+/** Frames, and how far their reading went. */
 export interface Taken {
   readonly frames: readonly Frame[];
-  /** One past the last offset read or dropped: frames before it do not come again. */
+  /** One past the last offset that was read or left out. */
   readonly end: number;
 }
 
-/** Frames left for `latest` to read when it skips others: the last offsets may be holes. */
+/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
 const NEWEST_KEPT = 16;
-/** After this many offsets, earlier observations count half. */
+/** After this many offsets what was seen before counts half. */
 const RECENT = 1024;
 
-/** Drops frames and counts them. */
 export class Excess {
-  /** The lane carries access units: dropped ones must be read anyway, since later ones depend on them. */
+  /**
+   * Access units come: they must be read even if they are left out, since later ones depend on
+   * them.
+   */
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-  /** Frames examined by `sample`. */
+  /** Frames that `sample` has looked at. */
   #sampled = 0;
-  /** Reading position; offsets since then, and frames among them. Transactions and compaction leave holes. */
+  /** Where reading was; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;
   #offsets = 0;
   #frames = 0;
@@ -37,7 +39,7 @@ export class Excess {
     this.#source = options.source;
   }
 
-  /** Returns the frames to process and drops the rest. */
+  /** The frames to process. */
   leaveOut(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
     if (overload.kind === "wait") return taken;
@@ -51,7 +53,7 @@ export class Excess {
       return { frames: kept, end };
     };
     /**
-     * Skips to an offset, except where frames depend on each other or holes make the count of frames unknown.
+     * Offsets are passed only where each is known to be a frame, and no later frame depends on it.
      */
     const passTo = (offset: number): Taken => {
       if (this.linked || density < 1 || offset <= end) return keep([]);
@@ -64,7 +66,7 @@ export class Excess {
       case "latest":
         if (total <= 1) return taken;
         if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
-        // Unbuffered offsets may be holes: keep the newest known frame.
+        // What is not buffered may be no frame: the newest known one is kept.
         return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
@@ -79,7 +81,7 @@ export class Excess {
     }
   }
 
-  /** Recent frames per offset: 1 without holes. */
+  /** Frames for each offset, as seen of late: 1 where there were no holes. */
   #density({ frames, end }: Taken): number {
     const start = this.#end ?? frames[0]?.offset ?? end;
     this.#end = end;

@@ -1,12 +1,12 @@
 // The life of a streaming query: one query on one partition.
 //
-// Two records make it exactly-once. Before a batch runs, `plan` records its offsets; afterwards, `commit`
-// makes its outputs and its end visible at once. Whatever happens in between is repeated by the next owner,
-// from the same offsets, with the same outputs.
+// Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
+// `commit` makes its records and its end visible at once. Whatever happens between the two is done
+// again by the next owner, from the same offsets, with the same outputs.
 //
 //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
-// While one batch is being committed, the next one is already processed; its outputs wait.
+// While one batch is being committed the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
@@ -22,9 +22,6 @@ import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
 import { type StopMode, StoppedError } from "./stop.ts";
 
-export type { StopMode } from "./stop.ts";
-
-/** One running query on one partition. */
 export class StreamingExecution {
   readonly #options: ExecutionOptions;
   readonly #clock: Clock;
@@ -41,9 +38,9 @@ export class StreamingExecution {
   #builder!: BatchBuilder;
   /** Start of the next batch. */
   #next = 0;
-  /** Another runtime continues where this one ends. */
+  /** Another runtime continues here. */
   #moves = false;
-  /** A membership newer than the initial one. */
+  /** A newer membership than that of the start. */
   #renewed: Membership | undefined;
 
   constructor(options: ExecutionOptions) {
@@ -65,7 +62,6 @@ export class StreamingExecution {
     };
   }
 
-  /** The current batch, or the one that failed. */
   get batch(): BatchRange | undefined {
     return this.#batch;
   }
@@ -75,7 +71,7 @@ export class StreamingExecution {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
-  /** Open and ended calls of operators and sinks, by name. */
+  /** Calls of operators and sinks, by name. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     const opened = this.#opened;
     if (opened === undefined) return [];
@@ -86,7 +82,7 @@ export class StreamingExecution {
     ];
   }
 
-  /** Asks the query to end; `run` resolves once it has. */
+  /** Asks the query to end; `run` resolves when it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();
     this.#moves = mode === "move";
@@ -94,9 +90,9 @@ export class StreamingExecution {
     if (mode === "abort") this.#abort.abort(reason);
   }
 
-  /** The group has a new generation and the partition is still ours. */
+  /** The group has a new generation, and the partition is still ours. */
   renew(membership: Membership): void {
-    // A take-over in progress has no committer yet: `run` passes it on.
+    // During a take-over nothing is open yet: `run` renews then.
     this.#renewed = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
@@ -105,8 +101,8 @@ export class StreamingExecution {
   /**
    * Runs until the trigger ends the query or `stop` is called.
    *
-   * @throws {LogError} `FENCED` if another owner took over, `OFFSET_OUT_OF_RANGE` if frames were lost and
-   * `failOnDataLoss` is on; also any error of an operator, a sink or the log
+   * @throws {LogError} `FENCED` when another owner took over, `OFFSET_OUT_OF_RANGE` when frames were
+   * lost and `failOnDataLoss` is on; and any error of an operator, a sink or the log.
    */
   async run(): Promise<QueryTotals> {
     try {
@@ -149,14 +145,14 @@ export class StreamingExecution {
     return this.totals;
   }
 
-  /** Restarts the operators at `offset`, abandoning what they had open. */
+  /** The operators begin again at `offset`, without what they had open. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
     await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);
   }
 
-  /** Continues in a recreated topic, whose offsets start over. */
-  async #continueInRecreated(opened: Opened): Promise<boolean> {
+  /** Continues in a topic that was created again, if it was. */
+  async #continueRecreated(opened: Opened): Promise<boolean> {
     const { intake } = opened;
     const start = intake.takeRecreated();
     if (start === undefined) return false;
@@ -164,37 +160,37 @@ export class StreamingExecution {
     await this.#commits.settled();
     await this.#beginAt(opened, start);
     this.#next = start;
-    this.#runner.reset();
-    // Committed at once: a restart before the next batch would otherwise use the old topic's offset.
+    this.#runner.topicRecreated();
+    // Saved at once: after a restart the old offset would count for the new topic.
     if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
     return true;
   }
 
-  /** Re-reads what open windows and unfinished files need. */
+  /** Reads again the frames that open windows and unfinished files need. */
   async #rebuild(opened: Opened): Promise<void> {
     const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
-    let missing = false;
+    let lacking = false;
     await intake.reread({
       until: this.#next,
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
         report(
-          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log starts at ${earliest}. Nothing is lost: unfinished files continue without these frames`,
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log starts at ${earliest}. Nothing is lost: unfinished files continue without`,
         );
-        missing = true;
-        // Stateless operators produce the same outputs wherever they start.
+        lacking = true;
+        // Stateless operators make the same of each frame, wherever they begin.
         const stateless = plan.operators.every(({ kind }) => kind === undefined);
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
     }, (frames) => this.#runner.replay(opened, frames));
-    if (await this.#continueInRecreated(opened)) return;
-    if (missing) await this.#beginAt(opened, this.#next);
+    if (await this.#continueRecreated(opened)) return;
+    if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
-  /** Runs batches until the trigger ends the query or it is stopped. */
+  /** Batches until the trigger ends the query or it is stopped. */
   async #runBatches(opened: Opened): Promise<void> {
     const { plan, log, topic, partition, report } = this.#options;
     const { trigger } = plan;
@@ -205,7 +201,7 @@ export class StreamingExecution {
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
-        // Due timers do not wait for frames of the next run.
+        // Timers that are due do not wait for frames of the next run.
         if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
@@ -214,7 +210,7 @@ export class StreamingExecution {
               Math.round(late)
             } ms after the next tick of the ${trigger.ms} ms interval`,
           ));
-        // The reader does not know the end yet, so ask the log.
+        // The reader knows nothing yet: the log is asked.
         let latest = (await log.offsets(topic, partition)).latest;
         while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
@@ -222,9 +218,9 @@ export class StreamingExecution {
           latest = Math.max(latest, opened.intake.latest);
           const taken = await this.#builder.atTick(this.#next, latest);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
-          // Live views commit together, but must not wait for a distant tick.
+          // Live views' batches are committed together, but not only at a distant tick.
           await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
-          await this.#continueInRecreated(opened);
+          await this.#continueRecreated(opened);
           latest = 0;
         }
       } else {
@@ -232,7 +228,7 @@ export class StreamingExecution {
           const taken = await this.#builder.asSoonAsPossible(this.#next);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
           else await this.#commits.begin(false);
-          await this.#continueInRecreated(opened);
+          await this.#continueRecreated(opened);
         }
       }
     } catch (error) {
@@ -248,12 +244,12 @@ export class StreamingExecution {
     await this.#commits.begin(true);
     await this.#commits.settled();
     this.#reports.send();
-    // A finite query that failed on everything must not look like one that found nothing.
+    // A query that ends by itself must not look as if it had found nothing.
     const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
   }
 
-  /** Re-runs a batch planned before a crash with exactly its offsets. */
+  /** A batch that was planned before a crash runs again with exactly its offsets. */
   async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
     const frames: Frame[] = [];
     while (opened.intake.position < planned.end) {
@@ -263,7 +259,7 @@ export class StreamingExecution {
     }
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#commits.settled();
-    await this.#continueInRecreated(opened);
+    await this.#continueRecreated(opened);
   }
 
   /** Runs batches of everything below an offset. */
@@ -278,7 +274,7 @@ export class StreamingExecution {
       const more = this.#end.clip({ frames: read, end: opened.intake.position });
       if (read.length === 0) end = opened.intake.held ?? end;
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (await this.#continueInRecreated(opened)) {
+      if (await this.#continueRecreated(opened)) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
@@ -289,19 +285,19 @@ export class StreamingExecution {
   }
 
   /**
-   * Detects a recreated topic that is shorter than the read position: a reader past the end would not notice.
+   * Notices a topic that was created again and is shorter: reads never go beyond the end of a
+   * partition.
    *
-   * @returns whether the query now continues in a recreated topic
+   * @returns whether it was, and the query continues in it.
    */
   async #checkRange(opened: Opened, latest: number): Promise<boolean> {
     const { log, topic, partition } = this.#options;
     if (this.#next <= Math.max(latest, opened.intake.latest)) return false;
     const range = await log.offsets(topic, partition);
     if (this.#next > range.latest) opened.intake.lost(range);
-    return await this.#continueInRecreated(opened);
+    return await this.#continueRecreated(opened);
   }
 
-  /** Runs a batch, and commits it while the next one may already run. */
   async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
     this.#options.onTrigger?.(true);
     this.#commits.hold(await this.#runBatch(opened, frames, end));
@@ -331,7 +327,7 @@ export class StreamingExecution {
   }
 
   async #close(): Promise<void> {
-    // Release the source from pending waits.
+    // All waits for frames end, so that the source can close.
     this.#drain.abort(new StoppedError());
     for (const close of this.#closers) {
       try {

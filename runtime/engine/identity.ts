@@ -1,7 +1,7 @@
-// Identifies outputs: results get the number of their window, and several outputs of one frame or window are
-// numbered independently of batches.
+// Identity of outputs: findings take the number of their window, and several outputs of one frame
+// or window are numbered, whatever the batches.
 
-/** Fields that identify an output; user-defined operators may set only some. */
+/** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
   readonly offset?: number;
   readonly firstOffset?: number;
@@ -10,14 +10,14 @@ interface Named {
   readonly part?: number;
 }
 
-/** The last output, as saved in a checkpoint: first and last offset, number, part. */
+/** The output that came last, as a checkpoint keeps it: first and last offset, number, part. */
 export type LastOutput = readonly [first: number, last: number, number: number, part: number];
 
 function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
 }
 
-/** The outputs of one input; results of a window get its number. */
+/** Gives the outputs of a window its number. */
 export function numbered(outputs: readonly unknown[], input: unknown): readonly unknown[] {
   if (!isNamed(input) || input.number === undefined) return outputs;
   const { firstOffset, number } = input;
@@ -28,21 +28,19 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
   );
 }
 
-/** Numbers multiple outputs of one frame or window. */
+/** Numbers the outputs that one frame or window has several of. */
 export class OutputNumbers {
   #last: LastOutput | undefined;
 
-  /** The last output; undefined before the first. */
   get last(): LastOutput | undefined {
     return this.#last;
   }
 
-  /** Continues after the output saved in a checkpoint. */
   restore(last: LastOutput | undefined): void {
     this.#last = last;
   }
 
-  /** The output, with a part number unless it is the first of its frame or window. */
+  /** The output, with its part unless it is the first of its frame or window. */
   number(output: unknown): unknown {
     if (!isNamed(output)) return output;
     const first = output.firstOffset ?? output.offset;

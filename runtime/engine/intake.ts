@@ -1,21 +1,21 @@
-// Reads the frames of one partition according to the source options and the overload policy. Every dropped
-// frame is counted.
+// Reads frames of one partition by the source options and the overload policy. Everything left out
+// is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
 import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
-/** Target size of one read, in bytes. */
+/** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** Shared abort reason: saves an exception with a stack trace per wait. */
+/** One shared reason saves an exception with a stack for each wait. */
 const ARRIVED = new Error("Frames have arrived");
 
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: LaneReader;
   readonly #excess: Excess;
-  /** Only one read is pending at a time; a wait that ends earlier leaves it for the next one. */
+  /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -29,7 +29,6 @@ export class Intake {
     this.#excess = new Excess(options);
   }
 
-  /** Offset after the last frame returned. */
   get position(): number {
     return this.#source.position;
   }
@@ -38,7 +37,6 @@ export class Intake {
     return this.#source.latest;
   }
 
-  /** See `LaneReader.held`. */
   get held(): number | undefined {
     return this.#source.held;
   }
@@ -50,26 +48,26 @@ export class Intake {
   }
 
   /**
-   * Whether the topic was recreated, and that is allowed. Until `takeRecreated` is called, reads return the
-   * remaining frames, possibly none, and nothing of the new topic.
+   * Whether the topic was created again, and that is allowed. Until `takeRecreated` reads return
+   * what they have, perhaps nothing, and nothing of the new topic.
    */
   get recreated(): boolean {
     return this.#recreatedAt !== undefined;
   }
 
-  /** Continues in the recreated topic: returns its start offset, or undefined if there is none. */
+  /** Continues in the new topic, at the returned offset; undefined when there is none. */
   takeRecreated(): number | undefined {
     const offset = this.#recreatedAt;
     this.#recreatedAt = undefined;
     return offset;
   }
 
-  /** Re-reads frames processed before the last restart, as far as the topic still holds them. */
-  async reread(rereading: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
-    this.#rereading = rereading;
+  /** Reads frames again that were processed before the restart, as far as the topic holds them. */
+  async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
+    this.#rereading = again;
     try {
-      while (this.position < rereading.until) {
-        const frames = await this.readUntil(64, rereading.until);
+      while (this.position < again.until) {
+        const frames = await this.readUntil(64, again.until);
         if (frames.length === 0) break;
         await take(frames);
       }
@@ -78,14 +76,14 @@ export class Intake {
     }
   }
 
-  /** Reads frames below `until`: at least one, unless none is left or the topic was recreated. */
+  /** Frames below `until`; none only when there are no more, or the topic was created again. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
         const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
         const within = frames.filter(({ offset }) => offset < until);
         if (within.length < frames.length) this.#source.seek(until);
-        const taken = this.#inspectAll(within);
+        const taken = this.#take(within);
         if (taken.length > 0 || within.length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
@@ -95,8 +93,8 @@ export class Intake {
   }
 
   /**
-   * Reads up to `max` frames below `until`, minus those dropped by the overload policy; undefined if the
-   * topic was recreated.
+   * Up to `max` frames below `until`, without those left out by the overload policy; undefined when
+   * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
@@ -116,8 +114,8 @@ export class Intake {
   }
 
   /**
-   * Reads the next frames, possibly only dropped ones; undefined if `time` (epoch milliseconds) comes first,
-   * or the topic was recreated.
+   * The next frames, perhaps all of them left out; undefined when `time` (epoch milliseconds) comes
+   * first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
@@ -145,7 +143,7 @@ export class Intake {
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#inspectAll(frames), end: this.#source.position };
+        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -160,7 +158,7 @@ export class Intake {
     const { clock } = this.#options;
     const timer = new AbortController();
     const arrived = new Promise<void>((resolve) => this.#wake = resolve);
-    // An infinite wait needs no timer.
+    // Without a time limit there is no timer to end.
     const timeUp = Number.isFinite(time)
       ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
       : undefined;
@@ -174,21 +172,21 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Inspects frames: invalid ones carry their fault, those without a keyframe are dropped. */
-  #inspectAll(frames: readonly Frame[]): Frame[] {
+  /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
+  #take(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;
     for (const frame of frames) {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
-      const inspected = this.#inspected(frame);
-      if (inspected !== undefined) taken.push(inspected);
+      const looked = this.#look(frame);
+      if (looked !== undefined) taken.push(looked);
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
     if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
     return taken;
   }
 
-  #inspected(frame: Frame): Frame | undefined {
+  #look(frame: Frame): Frame | undefined {
     const { inspect, groups } = this.#options;
     if (frame.fault !== undefined) {
       groups?.interrupt();
@@ -201,7 +199,7 @@ export class Intake {
       this.#excess.linked = kind === "unit";
       return frame;
     } catch (error) {
-      // Any other error is our own fault and must cost only this frame.
+      // Any other error is ours, and must cost this frame alone.
       const fault = error instanceof BadFrameError
         ? error
         : new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
@@ -212,9 +210,8 @@ export class Intake {
   }
 
   /**
-   * Reads the frames that the one at `until` depends on, starting at its keyframe. Operators do not see them;
-   * they are only needed for decoding. If the log no longer has them, the lane continues at the next
-   * keyframe.
+   * Reads what the frame at `until` depends on, from its keyframe on, for the decoder alone. Where
+   * the log lacks it, the lane continues at the next keyframe.
    */
   async readGroup(keyframe: number, until: number): Promise<void> {
     const { signal, groups, report, topic, partition } = this.#options;
@@ -223,11 +220,11 @@ export class Intake {
       try {
         const frames = await this.#source.read(this.#affordable(64), signal, until);
         if (frames.length === 0) break;
-        for (const frame of frames) if (frame.offset < until) this.#inspected(frame);
+        for (const frame of frames) if (frame.offset < until) this.#look(frame);
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
         const { earliest } = error.range!;
-        if (earliest <= this.#source.position) break; // A recreated topic: the next read detects it.
+        if (earliest <= this.#source.position) break; // Another topic: the next read reports it.
         groups?.interrupt();
         report(
           `The keyframe at offset ${keyframe} of ${topic} partition ${partition} is no longer in the log: ` +
@@ -239,16 +236,16 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Handles frames that were deleted before they were read: throws or counts them. */
+  /** Frames were deleted before they were read. */
   #dataLoss(error: unknown): void {
     if (!(error instanceof LogError) || error.range === undefined) throw error;
     this.lost(error.range, error);
   }
 
   /**
-   * Handles a position that the log no longer holds.
+   * The log lacks what comes next.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless data loss is allowed
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
    */
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
     const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
@@ -260,7 +257,7 @@ export class Intake {
       if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
         report(
-          `Cannot reread ${topic} partition ${partition}: ${gone} are no longer in the log; open windows are abandoned`,
+          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; open windows are dropped`,
         );
         this.#source.seek(earliest);
         return;
@@ -276,13 +273,13 @@ export class Intake {
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
-          "To continue with the remaining frames and count the lost ones, run the query with --no-fail-on-data-loss",
+          "To continue with what is there and count what is lost, run the query with --no-fail-on-data-loss",
         { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
       );
     }
     if (earliest <= wanted) {
       report(
-        `${topic} partition ${partition} was created again: continuing at ${earliest} instead of ${done}`,
+        `${topic} partition ${partition} was created again: going on at ${earliest} instead of ${done}`,
       );
       this.#recreatedAt = earliest;
     } else {

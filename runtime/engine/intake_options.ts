@@ -1,4 +1,4 @@
-// Options and callbacks of a streaming query's intake.
+// Options of the intake.
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
@@ -7,12 +7,13 @@ import type { DropReason } from "./reporter.ts";
 
 export interface LaneReader extends PartitionReader {
   /**
-   * Where the last bounded read stopped short: the frame at this offset waits for frames not yet in the log.
-   * Absent if no frame waits for others.
+   * Where the last bounded read stopped early: the frame at this offset waits for one that is not
+   * in the log yet. Absent where no frame waits for others.
    */
   readonly held?: number | undefined;
 }
 
+/** What the intake needs, and its callbacks. */
 export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly source: LaneReader;
   readonly groups?: FrameGroups;
@@ -22,19 +23,17 @@ export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly failOnDataLoss: boolean;
   readonly overload: OverloadPolicy;
   readonly clock: Clock;
-  /** Cancels every wait. */
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
-  /** Frames were dropped or lost. */
   readonly onDropped: (count: number, reason: DropReason) => void;
 }
 
-/** A range re-read after a restart. */
+/** What is read again after a restart. */
 export interface Rereading {
-  /** Frames below this offset were processed before and can no longer be lost. */
+  /** Frames below this offset were processed before the restart. */
   readonly until: number;
   /**
-   * Called if the log no longer holds all of them, with its first offset; returns true if the query can do
+   * Called with the first offset that the log holds, when it lacks some; true when the query does
    * without.
    */
   readonly onMissing: (earliest: number) => boolean;

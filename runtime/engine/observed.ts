@@ -1,4 +1,4 @@
-// User-defined metrics committed since the last report.
+// Metrics of operators, added up between reports.
 import type { Observed } from "../definition/operator.ts";
 
 export interface NamedMetrics {
@@ -10,25 +10,19 @@ export interface ReportedMetric {
   readonly name: string;
   readonly metric: string;
   readonly value: number;
-  /** The value adds up over reports (a counter). */
+  /** The value adds up over reports: a counter. */
   readonly counts: boolean;
 }
 
 const NAME = /^[A-Za-z_]\w{0,99}$/;
 const KINDS: ReadonlySet<unknown> = new Set(["count", "sum", "avg", "min", "max"]);
-/** Limit per lane. */
 const MOST_METRICS = 200;
 
-/** Accumulates metrics. */
 export class ObservedMetrics {
   #metrics = new Map<string, Observed & { readonly name: string }>();
   readonly #names = new Set<string>();
 
-  /**
-   * Adds the metrics of a batch.
-   *
-   * @throws {RangeError} if a metric is invalid: it would break the metrics of all queries
-   */
+  /** @throws {RangeError} saying what cannot be a metric: it would fail the metrics of all queries. */
   add(batch: readonly NamedMetrics[]): void {
     for (const { name, metrics } of batch) {
       for (const one of metrics) {
@@ -54,11 +48,10 @@ export class ObservedMetrics {
     }
     this.#names.add(full);
     if (this.#names.size > MOST_METRICS) {
-      throw new RangeError(`Cannot observe ${full}: expected at most ${MOST_METRICS} metrics`);
+      throw new RangeError(`Cannot observe ${full}: expected ${MOST_METRICS} metrics at most`);
     }
   }
 
-  /** All metrics since the last call. */
   take(): ReportedMetric[] {
     const all = [...this.#metrics.values()].map(({ name, metric, kind, total, count }) => ({
       name,
@@ -81,7 +74,6 @@ function joined(a: Observed, b: Observed): Observed {
   return { metric, kind, total, count: a.count + b.count };
 }
 
-/** Metrics in the form of progress reports: by name, then by metric. */
 export function observedJson(
   metrics: readonly ReportedMetric[],
 ): Record<string, Record<string, number>> {

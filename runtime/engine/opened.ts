@@ -1,4 +1,4 @@
-// Takes over a partition: its checkpoint, and everything a streaming query needs from there on.
+// Takes a partition over: its checkpoint, and all parts of a streaming query.
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
@@ -20,7 +20,7 @@ export interface Opened {
   readonly checkpointing: Checkpointing;
   readonly reporter: ProgressReporter;
   readonly intake: Intake;
-  /** Set for a lane with two cameras. */
+  /** Of a lane of two cameras. */
   readonly aligned: AlignedReader | undefined;
   readonly pipeline: Pipeline;
   readonly sinks: SinkSet;
@@ -29,20 +29,20 @@ export interface Opened {
   readonly resume: ResumePoint;
 }
 
-/** What the streaming query provides for opening. */
+/** What the streaming query brings. */
 export interface Opener {
   readonly options: ExecutionOptions;
   readonly events: PipelineEvents;
   readonly sequence: SequenceTracker;
-  /** Cancels every wait for frames. */
+  /** Ends every wait for frames. */
   readonly drain: AbortSignal;
-  /** Cancels all work. */
+  /** Ends all work. */
   readonly abort: AbortSignal;
-  /** Registers what must be closed, even if opening fails; called in reverse order. */
+  /** Registers what must be closed, also if the rest fails to open; called in reverse order. */
   readonly onClose: (close: () => void | Promise<void>) => void;
 }
 
-/** Owns the checkpoint, finds the start offset, and opens operators, sinks and the source. */
+/** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
   const { plan, log, reader, topic, partition, clock, inspect } = options;
@@ -51,7 +51,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const committer = await openCommitter(options);
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ??
-    await beginning(opener, committer);
+    await beginning(options, committer);
   const checkpointing = new Checkpointing(
     committer,
     next,
@@ -82,7 +82,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     partition,
     query: plan.name,
     failOnDataLoss: plan.source.failOnDataLoss ?? true,
-    // A finite query has nothing to keep up with.
+    // A query that takes all there is and ends cannot fall behind.
     overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
     clock,
     signal: opener.drain,
@@ -143,6 +143,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   };
 }
 
+/** Topics that the sinks write to. */
 export function outputTopics({ plan }: ExecutionOptions): string[] {
   return plan.sinks.flatMap(({ topics }) => topics ?? []);
 }
@@ -159,8 +160,8 @@ function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
   });
 }
 
-/** The start of a query without a checkpoint; stored before the first batch. */
-async function beginning({ options }: Opener, committer: BatchCommitter): Promise<number> {
+/** Where a query without a checkpoint begins: recorded at once, whether or not a batch comes. */
+async function beginning(options: ExecutionOptions, committer: BatchCommitter): Promise<number> {
   const start = await startOffset(options);
   await committer.plan({ batchId: 0, start, end: start }, true);
   return start;
@@ -183,7 +184,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      // If data loss is allowed, reading counts deleted frames and continues.
+      // Where losses are allowed, reading counts what is gone, and continues.
       if (plan.source.failOnDataLoss === false) return point.offset;
       if (point.offset >= earliest && point.offset <= latest) return point.offset;
       throw new LogError(

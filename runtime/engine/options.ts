@@ -8,83 +8,82 @@ import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
 
-/** Describes a call of user code. */
+/** Which call of user code runs. */
 export interface CalledWith {
   /** Number of the operator, from 1; 0 for a sink or a timer. */
   readonly step: number;
-  /** Offset of the frame being processed; −1 if there is none. */
+  /** Offset of the frame that is being processed; −1 where there is none. */
   readonly offset: number;
 }
 
 /** Runs a call of user code; without `input` it opens something. */
 export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
-/** Events of the pipeline. */
+/** Callbacks of the pipeline. */
 export interface PipelineEvents {
-  /** An output, in order, with the frame whose arrival caused it. */
+  /** An output, in order, with the frame that caused it. */
   onOutput(output: unknown, cause: Frame): void | Promise<void>;
-  /** A frame that cannot be processed. */
   onBadFrame(frame: Frame, error: BadFrameError): void;
   /**
-   * An operator has failed on an input too often; without a frame, on a timer.
+   * An operator has failed on an input too often; without a frame it was a timer's.
    *
-   * @returns false if the input was dead-lettered before and does not count again
+   * @returns false when the same was put aside before, which does not count again.
    */
   onPutAside(error: OperatorError, frame?: Frame): boolean;
-  /** Throws if the sinks reject an output, which counts as a failure of its operator. */
+  /** Throws when the sinks cannot take an output: a failure of its operator. */
   checkOutput?(output: unknown): void;
   readonly call: CallUser;
 }
 
-/** Receives pictures and results for the wall: latest wins, never blocks. */
+/** Takes pictures and findings for the wall; latest wins, never blocks. */
 export interface PicturePort {
   show(output: Output): void;
 }
 
-/** Frames of a lane with two cameras that wait for the slower camera. */
+/** The left frames of a lane of two cameras that wait for the other camera. */
 export interface Held {
-  /** First waiting frame; earlier ones were passed to the operators. */
+  /** Their first offset. */
   readonly from: number;
   /**
-   * Read positions of the lane's own and the other partition; `Infinity` for the one that is not waited for.
+   * How far the partition with the missing frame was read; `Infinity` for the one not waited for.
    */
   readonly left: number;
   readonly right: number;
 }
 
+/** Callbacks of a streaming query. */
 export interface ExecutionEvents {
   readonly report: (message: string) => void;
-  /** Called with each problem that blocks reading, and without one once it has passed. */
+  /** What prevents reading, each time it occurs; without an argument when it has passed. */
   readonly onProblem?: (problem?: ReadProblem) => void;
-  /** The partition was taken over; processing continues at `next`. */
+  /** It has taken its partition over; `next` is its first frame to process. */
   readonly onStarted?: (id: string, next: number) => void;
-  /** No frame of a lane with two cameras can be decided yet. */
+  /** Frames wait for the other camera of the lane. */
   readonly onHeld?: (held: Held) => void;
-  /** A batch begins, or no batch is running any more. */
+  /** A batch begins, or none runs. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
-  /** A batch was committed; the totals of this run. */
+  /** A batch is committed; what this run has counted so far. */
   readonly onTotals?: (totals: QueryTotals) => void;
-  /** Runs each call of an operator or a sink, to record whose code has the thread. */
+  /** Runs each call of an operator or a sink, to know whose code runs. */
   readonly call?: CallUser;
-  /** A sink function that must not run twice at once begins or ends. */
+  /** A function of a sink that must not run twice at once begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
-  /** An operator has failed too often on an input, which was dead-lettered. */
+  /** An input was put aside, since its operator has failed on it too often. */
   readonly onPutAside?: (error: OperatorError) => void;
 }
 
-/** Tracks dependencies between frames: access units of video depend on earlier ones, images do not. */
+/** Which frames of a lane depend on earlier ones: access units of video, not images. */
 export interface FrameGroups {
   /**
-   * Accepts the next frame, in offset order.
+   * Takes the next frame, in offset order.
    *
-   * @returns `no-keyframe` if it depends on a frame that never came
-   * @throws {BadFrameError} if it is not a valid access unit
+   * @returns `no-keyframe` when it depends on a frame that never came.
+   * @throws {BadFrameError} when its bytes are no access unit.
    */
   take(frame: Frame): "image" | "unit" | "no-keyframe";
-  /** Call where frames are missing. */
   interrupt(): void;
-  /** The oldest offset to read so that all frames from `offset` on can be decoded. */
+  /** The oldest offset to read to decode all from `offset` on. */
   neededFor(offset: number): number;
   close(): Promise<void>;
 }
@@ -97,31 +96,33 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
-  /** The partition was created while the query ran: without a checkpoint it is read from its start. */
+  /**
+   * The partition was created while the query ran: without a checkpoint it is read from the start.
+   */
   readonly foundLater?: boolean;
   readonly runId: string;
-  /** Inputs that earlier runs have failed on too often. */
+  /** Inputs put aside by earlier runs. */
   readonly aside?: readonly InputAside[];
   /**
-   * One cell: one past the offset of the last frame that live sinks have seen. It outlives a run, so that
-   * repeated frames are not shown or measured twice.
+   * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
+   * that nothing is shown, nor its latency measured, a second time.
    */
   readonly shown?: BigInt64Array;
-  /** False once the driver has started another run in place of this one. */
+  /** Whether the driver has not started another run in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;
   readonly pictures: PicturePort;
-  /** Checks an encoded image's header; throws `BadFrameError`. */
+  /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
-  /** Names of the repairs made to an image while operators decoded it, for counting. */
+  /** The flaws that were repaired while an image was decoded. */
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
-  /** Groups access units by keyframe; without it every frame is an image. */
+  /** Groups the access units of a partition; without it every frame is an image. */
   readonly groups?: () => FrameGroups;
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
-  /** Creates the record that stores an alert; without it none is stored. */
+  /** Makes the record of an alert; without it none is kept. */
   readonly alertRecord?: (output: Output) => OutputRecord;
-  /** Creates the record that stores results, if there are any; without it none is stored. */
+  /** Makes the record of what was found, if anything; without it none is kept. */
   readonly findingsRecord?: (output: Output) => OutputRecord | undefined;
-  /** Minimum interval between progress reports, milliseconds. Default 1000. */
+  /** Milliseconds between two progress reports. Default 1000. */
   readonly progressIntervalMs?: number;
 }

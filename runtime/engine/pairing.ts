@@ -1,30 +1,30 @@
-// Pairs the frames of two cameras.
+// Which frames of two cameras belong together.
 //
-// Both cameras' frames are merged into one row: each camera's in offset order, the earlier capture time
-// first, the left one first if equal. Two neighbours in the row, one from each camera, are a pair if they
-// were captured within the tolerance and neither has a nearer frame of the other camera on its other side (if
-// equally near, the earlier one wins). So a frame is in at most one pair, and its partner depends on its
-// neighbours alone: three numbers suffice to continue, independent of batches.
+// The frames of both are one row: each camera's in offset order, of two that come next the one with
+// the earlier capture time first, of equal ones the left. Two neighbours in it, one of each camera,
+// are a pair when they were captured within the tolerance of each other and neither has a nearer
+// frame of the other camera on its other side (of two as near, the one before). So a frame is in
+// one pair at most, and its partner depends on its neighbours alone: three numbers say where to
+// continue, whatever the batches.
 //
-// A frame whose capture time is far ahead of its predecessors waits for the next one of its camera: if
-// that is not as far ahead, the frame is an outlier and does not take part.
+// A frame whose capture time is far ahead waits for the next one of its camera: if that is not as
+// far, the frame is an outlier and takes no part.
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 
-/** Pairing state between two left frames. */
+/** The state between two left frames. */
 export interface PairingState {
-  /** Offset of the next right frame in the row. */
+  /** Offset of the right frame that comes next in the row. */
   readonly at: number;
-  /** Capture time of the previous right frame; null if there is none. */
+  /** Capture time of the right frame before it; null when there is none. */
   readonly right: number | null;
-  /** Capture time of the previous left frame; null if there is none. */
+  /** Capture time of the left frame before. */
   readonly left: number | null;
 }
 
-/** The lane's own camera (left), or the other one. */
 export type Side = "left" | "right";
 
-/** A left frame whose pairing is decided: alone, or with a right frame. */
+/** A left frame that is decided: alone, or with a right one. */
 export interface Decided {
   readonly frame: Frame;
   readonly other: Frame | undefined;
@@ -44,12 +44,12 @@ export class Pairing {
     this.beginRight(state);
   }
 
-  /** The state from which pairing continues with the next left frame. */
+  /** Where to begin again to continue with the next left frame. */
   get state(): PairingState {
     return this.#state;
   }
 
-  /** Offset of the next left frame to decide; undefined if it has not been read. */
+  /** Offset of the next left frame; undefined when it has not been read. */
   get next(): number | undefined {
     return this.#left.frames[0]?.offset;
   }
@@ -59,29 +59,27 @@ export class Pairing {
     this.#left = new Row(null);
   }
 
-  /** Forgets the right frames and continues from `state`. */
+  /** Continues elsewhere in the right partition. */
   beginRight(state: PairingState): void {
     this.#state = state;
     this.#before = undefined;
     this.#right = new Row(state.right);
   }
 
-  /** Adds the next frames of a side, in offset order. */
   push(side: Side, frames: readonly Frame[]): void {
     (side === "left" ? this.#left : this.#right).frames.push(...frames);
   }
 
-  /** Drops left frames below an offset. */
   skip(offset: number): void {
     const { frames } = this.#left;
     while (frames[0] !== undefined && frames[0].offset < offset) frames.shift();
   }
 
-  /** The next decided left frame, or the side that must be read further first. */
+  /** The next left frame, or the side of which more must be read first. */
   take(): Decided | Side {
     const frame = this.#left.next;
     if (frame === undefined) return "left";
-    // An outlier before it has no partner.
+    // Outliers before it have no partner.
     if (frame !== this.#left.frames[0]) {
       return { frame: this.#left.frames.shift()!, other: undefined };
     }
@@ -96,7 +94,7 @@ export class Pairing {
     return { frame, other };
   }
 
-  /** Passes the right frames before a left one; returns the first after them. */
+  /** Passes the right frames before a left one; returns the first after it. */
   #passTo(timestamp: number): Frame | undefined {
     const right = this.#right;
     for (let next = right.next; next !== undefined; next = right.next) {
@@ -132,12 +130,12 @@ class Row {
   readonly frames: Frame[] = [];
   #last: number | null;
 
-  /** @param last capture time of the last frame that took part */
+  /** @param last capture time of the last frame that took part. */
   constructor(last: number | null) {
     this.#last = last;
   }
 
-  /** The next frame that takes part; undefined if that is not known yet. */
+  /** The next frame that takes part; undefined when that is not known yet. */
   get next(): Frame | undefined {
     return this.#from(0, this.#last);
   }
@@ -159,7 +157,7 @@ class Row {
     }
   }
 
-  /** Drops the next frame and the outliers before it. */
+  /** Drops the next frame, and the outliers before it. */
   shift(): void {
     const { next } = this;
     this.#last = next!.timestamp;

@@ -1,22 +1,21 @@
-// The chained operators of one streaming query. Items leave in the order they came, however many `process`
-// calls of an operator are pending.
+// The chained operators of one streaming query. Items leave in the order they came, however many
+// `process` calls are under way.
 import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
-import { restartOffsetOf, snapshotOf } from "./answers.ts";
+import { least, restartOffsetOf, snapshotOf } from "./answers.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
 import type { StepErrors } from "./put_aside.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
-/** The operators' part of a checkpoint. */
 export interface PipelineSnapshot {
-  /** Oldest offset to re-read; undefined if none. */
+  /** Oldest offset to read again; undefined when none. */
   readonly restart: number | undefined;
-  /** State of all operators; undefined if none has any. */
+  /** State of all operators; undefined when none has any. */
   readonly state: Uint8Array | undefined;
 }
 
@@ -29,7 +28,7 @@ export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
-  /** The buffer of the newest frame, which must not be transferred to another thread. */
+  /** The buffer of the newest frame, which no operator can transfer. */
   #protected: ArrayBufferLike | undefined;
   #changes: readonly string[] = [];
 
@@ -42,12 +41,10 @@ export class Pipeline {
   }
 
   /**
-   * Opens the operators.
-   *
-   * @param end committed end: a `state` operator sees no frame below it
-   * @param saved what `snapshot` returned before the restart
-   * @param dropped names of steps whose state the query drops
-   * @throws {LogError} `CHECKPOINT_CHANGED` if it is the snapshot of another query
+   * @param end committed end: a `state` operator is shown no frame below it.
+   * @param saved what `snapshot` returned before the restart.
+   * @param dropped names of steps whose state the query drops.
+   * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
   static async open(
     operators: readonly Operator<unknown, unknown>[],
@@ -61,12 +58,12 @@ export class Pipeline {
     return pipeline;
   }
 
-  /** Differences from the query that wrote the checkpoint, as text. */
+  /** How the query differs from the one that wrote the checkpoint, for people. */
   get changes(): readonly string[] {
     return this.#changes;
   }
 
-  /** Abandons what the operators have open and reopens them for frames from `offset` on. */
+  /** The operators begin again with the frame at `offset`, without what they had open. */
   async beginAgain(offset: number): Promise<void> {
     await this.close();
     await this.#open(offset);
@@ -91,7 +88,7 @@ export class Pipeline {
         const open = () =>
           operator.open({
             ...options.context,
-            ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+            ...(typeof state === "string" ? { state: Uint8Array.fromBase64(state) } : {}),
           });
         tasks.push(await options.events.call(open));
       }
@@ -100,16 +97,15 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
-    // Built from the last to the first: each stage knows the next one.
-    this.#stages = this.#operators.reduceRight<Stage[]>((later, operator, index) => {
+    this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
-      return [new Stage(step, later[0], from, state ?? {}, options), ...later];
+      return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
     }, []);
   }
 
-  /** Processes the next frame; resolves when there is room for another. */
+  /** Resolves when there is room for another frame. */
   push(frame: Frame): void | Promise<void> {
     this.#protect(frame);
     const first = this.#stages[0];
@@ -118,7 +114,7 @@ export class Pipeline {
       : first.push(frame, frame);
   }
 
-  /** Protects frames from operators: the engine and other frames share the buffer. */
+  /** Operators must not change frames, nor give their buffers to other threads. */
   #protect(frame: Frame): void {
     Object.freeze(frame);
     const { buffer } = frame.value ?? {};
@@ -127,20 +123,15 @@ export class Pipeline {
     markAsUntransferable(buffer);
   }
 
-  /**
-   * Resolves when every pushed item has left.
-   *
-   * @throws the first error of an operator
-   */
+  /** Resolves when everything that was pushed has left. */
   async settle(): Promise<void> {
     for (const stage of this.#stages) await stage.settle();
   }
 
-  /** State after the batch that ends at `end`; call only after `settle`. */
+  /** State after the batch that ends at `end`; call it only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
     const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
-    const needed = points.filter((offset) => offset !== undefined);
-    const restart = needed.length === 0 ? undefined : Math.min(...needed);
+    const restart = least(points);
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
       const state = stage.ask(snapshotOf);
@@ -149,7 +140,7 @@ export class Pipeline {
       return {
         ...stage.saved,
         restart: points[index] ?? null,
-        state: state === undefined ? null : toBase64(state),
+        state: state === undefined ? null : state.toBase64(),
         ...errors,
       };
     });
@@ -159,7 +150,6 @@ export class Pipeline {
     };
   }
 
-  /** Sizes of the operators' state, by name. */
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap((stage) => {
       const size = stage.ask((task) => task.stateSize?.());
@@ -172,7 +162,6 @@ export class Pipeline {
     });
   }
 
-  /** The operators' user-defined metrics since the last call. */
   observed(): NamedMetrics[] {
     return this.#stages.flatMap((stage) =>
       stage.observes === undefined
@@ -181,7 +170,7 @@ export class Pipeline {
     );
   }
 
-  /** Frames of this run that are in no window. */
+  /** Frames of this run that no window has. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
     for (const stage of this.#stages) {
@@ -192,27 +181,17 @@ export class Pipeline {
     return sum;
   }
 
-  /** The lowest watermark of the operators that have one, as a capture time. */
+  /** Capture time up to which all operators that know one are done. */
   watermark(): number | undefined {
-    let lowest: number | undefined;
-    for (const stage of this.#stages) {
-      const time = stage.ask((task) => task.watermark?.());
-      if (time !== undefined) lowest = Math.min(lowest ?? time, time);
-    }
-    return lowest;
+    return least(this.#stages.map((stage) => stage.ask((task) => task.watermark?.())));
   }
 
-  /** The earliest timer of the operators. */
+  /** The earliest time at which an operator wants to be called. */
   nextTimer(): number | undefined {
-    let earliest: number | undefined;
-    for (const stage of this.#stages) {
-      const time = stage.nextTimer();
-      if (time !== undefined) earliest = Math.min(earliest ?? time, time);
-    }
-    return earliest;
+    return least(this.#stages.map((stage) => stage.nextTimer()));
   }
 
-  /** Runs due timers; their outputs count as caused by `cause`. */
+  /** Runs timers that are due; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (const stage of this.#stages) await stage.runTimers(now, cause);
   }
@@ -221,17 +200,17 @@ export class Pipeline {
     return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
   }
 
-  /** Open and ended calls, by operator. */
+  /** Operators with calls that have not ended. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
-  /** Whether an operator emits outputs at the end. */
+  /** Whether an operator has outputs at the end. */
   get finishes(): boolean {
     return this.#stages.some(({ task }) => task.finish !== undefined);
   }
 
-  /** Finishes what operators have open; the outputs count as caused by `cause`. */
+  /** Ends what operators have open; their outputs count as caused by `cause`. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
       await stage.finish(cause, finite);
@@ -242,14 +221,4 @@ export class Pipeline {
   async close(): Promise<void> {
     for (const stage of this.#stages) await stage.close();
   }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text);
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -1,38 +1,35 @@
-// Inputs that one operator has failed on too often, in this run and in earlier ones.
+// The inputs that one operator has failed on too often, in this run and in earlier ones.
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
-/** An input that an operator failed on in earlier runs and does not receive again. */
+/** An input put aside by an earlier run. */
 export interface InputAside extends FailedInput {
   readonly message: string;
   readonly stack?: string;
 }
 
-/** A step's errors, as saved in a checkpoint. */
 export interface StepErrors {
-  /** Offsets of dead-lettered inputs. */
+  /** Offsets of the inputs that were put aside. */
   readonly aside?: readonly number[];
-  /** Inputs dead-lettered since the last success. */
+  /** Inputs put aside since the last success. */
   readonly inARow?: number;
 }
 
-/** The dead-lettered inputs of one operator. */
 export class PutAside {
   readonly #place: OperatorPlace;
   readonly #limit: number;
-  /** Inputs that earlier runs dead-lettered, by offset. */
   readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers that earlier runs dead-lettered: their errors are only reported. */
+  /** Timers put aside by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
-  /** Offsets of all dead-lettered inputs, for the checkpoint. */
+  /** Offsets of all inputs put aside, for the checkpoint. */
   readonly #offsets: Set<number>;
   #inARow: number;
   #succeeded = false;
   #last: OperatorError | undefined;
 
   /**
-   * @param aside inputs passed by the driver
-   * @param errors errors from the checkpoint
+   * @param aside from the driver.
+   * @param errors from the checkpoint.
    */
   constructor(
     operator: string,
@@ -45,7 +42,7 @@ export class PutAside {
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = aside.filter((input) => input.operator === operator);
     this.#skipped = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
+      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
         [offset, Object.assign(new Error(message), { stack })] as const
       ),
@@ -55,17 +52,16 @@ export class PutAside {
     this.#inARow = errors.inARow ?? 0;
   }
 
-  /** The error of an input that earlier runs dead-lettered. */
+  /** The error of an input put aside before. */
   skipped(offset: number): Error | undefined {
     return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
   }
 
-  /** Whether earlier runs dead-lettered a timer. */
   holdsTimer(time: number): boolean {
     return this.#timers.has(time);
   }
 
-  /** Records a success; returns whether the operator had failed before. */
+  /** The operator has succeeded; returns whether it had failed before. */
   passed(): boolean {
     this.#succeeded = true;
     const failed = this.#inARow > 0;
@@ -73,16 +69,12 @@ export class PutAside {
     return failed;
   }
 
-  /** Remembers an input, so that frames re-read after a restart are treated the same. */
+  /** Remembers an input, so that frames read again after a restart go the same way. */
   remember(offset: number): void {
     this.#offsets.add(offset);
   }
 
-  /**
-   * Counts a dead-lettered input.
-   *
-   * @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures
-   */
+  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one too many in a row. */
   count(failure: OperatorError): void {
     this.#inARow++;
     this.#last = failure;
@@ -96,7 +88,7 @@ export class PutAside {
     return this.#final(this.#last, "it has failed on every frame");
   }
 
-  /** The errors that a restart at `restart` needs; undefined if none. */
+  /** The errors that a restart from `restart` must know; undefined when there are none. */
   errors(restart: number): StepErrors | undefined {
     for (const offset of this.#offsets) if (offset < restart) this.#offsets.delete(offset);
     if (this.#offsets.size === 0 && this.#inARow === 0) return undefined;

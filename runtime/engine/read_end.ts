@@ -1,13 +1,12 @@
-// The end of a read: `endingOffsets`, `endingTimestamp`.
+// Where a read ends: `endingOffsets`, `endingTimestamp`.
 import { endPoint } from "../definition/source_options.ts";
 import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";
 
-/** The end of a read; `Infinity` if there is none. */
 export class ReadEnd {
   /** Frames from this offset on are not read. */
   readonly offset: number;
-  /** The first frame captured at or after this time (epoch milliseconds) ends the read. */
+  /** The first frame captured at or after this time ends the read, epoch milliseconds. */
   readonly #timestamp: number;
   #passed = false;
 
@@ -16,7 +15,6 @@ export class ReadEnd {
     this.#timestamp = timestamp;
   }
 
-  /** Resolves the end of the read of one partition. */
   static async of({ plan, log, topic, partition }: ExecutionOptions): Promise<ReadEnd> {
     const { offset = Infinity, timestamp = Infinity } = endPoint(plan.source, topic, partition);
     return new ReadEnd(
@@ -25,12 +23,12 @@ export class ReadEnd {
     );
   }
 
-  /** Whether a frame past the end was seen. */
+  /** Whether a frame beyond the end was seen. */
   get reached(): boolean {
     return this.#passed;
   }
 
-  /** Whether nothing is left to read from `next` on. */
+  /** Whether nothing is left to read from here on. */
   isBehind(next: number): boolean {
     return this.#passed || next >= this.offset;
   }

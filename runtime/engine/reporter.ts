@@ -1,5 +1,6 @@
-// Collects the counters of a streaming query and creates Spark's progress reports from them.
+// Counts what happens in a streaming query and makes progress reports in Spark's format.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { type Frame, laneName } from "../definition/frame.ts";
 import { cameraIdentity } from "../lanes.ts";
 import {
@@ -14,29 +15,31 @@ import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.t
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
+/** Steps of a batch, as Spark names them. */
 export type Step = keyof DurationMs;
 
-/** Raw measurements since the last report, for histograms, in seconds. */
+/** Raw measurements since the last report, for histograms. Seconds. */
 export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
+  /** Metrics of operators' own. */
   readonly observed?: readonly ReportedMetric[];
+  /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
 
 /**
- * Why a frame was dropped: by the overload policy, deleted by the log before it was read, or in a video
- * stream without a keyframe.
+ * Why a frame was dropped: the query's overload policy, a log that deleted it before it was read, or a
+ * video stream whose keyframe never came.
  */
 export type DropReason = "overload" | "lost" | "no-keyframe";
 
-/** Period covered by latency percentiles, milliseconds. */
+/** Latencies are those of this last period, milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
-/** Most measurements kept between two reports. */
+/** Measurements kept between two reports; more are thinned out. */
 const MEASUREMENTS = 2048;
 
-/** Constant during a run. */
 export interface ReporterIdentity {
   readonly id: string;
   readonly runId: string;
@@ -47,7 +50,7 @@ export interface ReporterIdentity {
   readonly sinkDescription: string;
 }
 
-/** The frames of a batch, and the number of its outputs. */
+/** The frames of a batch, and how many outputs came of them. */
 export class Rows {
   read = 0;
   outputs = 0;
@@ -76,12 +79,11 @@ export class ProgressReporter {
   frames = 0;
   outputs = 0;
   deadLettered = 0;
-  /** Outputs for which the log used the smaller stand-in. */
+  /** Outputs that the log took in a smaller form. */
   replaced = 0;
-  /** Totals of committed batches. */
   totals: QueryTotals = NO_TOTALS;
   late = 0;
-  /** User-defined metrics of the operators. */
+  /** Metrics of operators' own. */
   readonly observed = new ObservedMetrics();
   ahead = 0;
   readonly #identity: ReporterIdentity;
@@ -95,9 +97,9 @@ export class ProgressReporter {
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
-  /** The running batch; the previous one may not be committed yet. */
+  /** Of the batch that runs: the one before may not be committed yet. */
   #running = new Rows();
-  /** Batches committed since the last report. */
+  /** Of the batches committed since the last report. */
   #rows = new Rows();
   /** Since the last report, by flaw. */
   #repairs: Record<string, number> = {};
@@ -106,7 +108,6 @@ export class ProgressReporter {
   #startOffset: number | undefined;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
-  /** Identifies the camera: from the newest frame. */
   #record: Pick<Frame, "key" | "headers"> = { key: null, headers: {} };
 
   constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
@@ -124,7 +125,7 @@ export class ProgressReporter {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }
 
-  /** Totals including the batch that has just run; replacements are added at its commit. */
+  /** Totals including the batch that has just run; replacements are known at its commit. */
   counted(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
@@ -149,7 +150,7 @@ export class ProgressReporter {
     this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
   }
 
-  /** Counts the flaws that were repaired while decoding a frame. */
+  /** The flaws that were repaired when a frame was decoded. */
   repaired(flaws: Iterable<string>): void {
     let any = false;
     for (const flaw of flaws) {
@@ -159,7 +160,7 @@ export class ProgressReporter {
     if (any) this.#repairedFrames++;
   }
 
-  /** An output reached its sinks. Times in milliseconds. */
+  /** An output reached its sinks. Milliseconds. */
   outputDone(processingMs: number, captured: number, now: number): void {
     this.outputs++;
     this.#running.outputs++;
@@ -172,7 +173,7 @@ export class ProgressReporter {
     }
   }
 
-  /** An output was computed again that was measured before. */
+  /** An output that was measured before a restart. */
   outputRepeated(): void {
     this.outputs++;
     this.#running.outputs++;
@@ -183,12 +184,11 @@ export class ProgressReporter {
     if (list.length < MEASUREMENTS) list.push(ms / 1000);
   }
 
-  /** Adds time spent in a step of a batch. */
   took(step: Step, ms: number): void {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
   }
 
-  /** Starts the rows of a new batch. */
+  /** The rows of a batch that begins to run. */
   begin(): Rows {
     return this.#running = new Rows();
   }
@@ -207,15 +207,14 @@ export class ProgressReporter {
     this.#behind.min = Math.min(this.#behind.min, behind);
   }
 
-  /** Whether a batch has ended since the last report. */
   get hasNews(): boolean {
     return this.#batches > 0;
   }
 
   /**
-   * Reports everything since the last report.
+   * Makes a report of everything since the last one.
    *
-   * @param watermark capture time up to which the operators are done; by default the highest seen
+   * @param watermark capture time up to which the operators are done; the highest seen unless given.
    */
   report(
     batch: BatchRange,
@@ -232,14 +231,12 @@ export class ProgressReporter {
     const seconds = (monotonic - this.#reportStart) / 1000;
     const busy = (this.#durations.triggerExecution ?? 0) / 1000;
     const rate = (count: number, time: number) =>
-      time > 0 && count > 0 ? { rate: Math.round(count / time * 100) / 100 } : undefined;
+      time > 0 && count > 0 ? Math.round(count / time * 100) / 100 : undefined;
     const { read, outputs, first, last, sum } = this.#rows;
-    const inputRate = rate(read, seconds);
-    const processedRate = rate(read, busy);
-    const rates = {
-      ...(inputRate ? { inputRowsPerSecond: inputRate.rate } : {}),
-      ...(processedRate ? { processedRowsPerSecond: processedRate.rate } : {}),
-    };
+    const rates = given({
+      inputRowsPerSecond: rate(read, seconds),
+      processedRowsPerSecond: rate(read, busy),
+    });
     const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
       this.#identity;
     const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });

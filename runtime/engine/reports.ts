@@ -1,4 +1,5 @@
-// When a streaming query reports progress: after a batch, rate-limited, and once more when a pause begins.
+// When a streaming query reports progress: after a batch, at most this often, and once more when a
+// pause begins.
 import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -14,8 +15,8 @@ export class Reports {
   #due = false;
 
   /**
-   * @param drain cancels a delayed report
-   * @param idle the range for a report without a batch
+   * @param drain ends the wait for a later report
+   * @param idle the range of a report without a batch
    */
   constructor(
     opened: Opened,
@@ -30,7 +31,7 @@ export class Reports {
     this.#last = options.clock.monotonic();
   }
 
-  /** A batch was committed: reports it now, or together with later ones. */
+  /** A batch was committed: reports it now, or with those that follow. */
   batchDone(range: BatchRange): void {
     const { reporter, intake } = this.#opened;
     const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
@@ -57,7 +58,7 @@ export class Reports {
     onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
   }
 
-  /** Reports the last batches before a pause, which no later batch would. */
+  /** The last batches before a pause are reported too. */
   #sendLater(ms: number): void {
     if (this.#due) return;
     this.#due = true;
@@ -66,7 +67,7 @@ export class Reports {
         this.#due = false;
         this.send();
       },
-      // The query is ending and reports then.
+      // The query ends, and reports then.
       () => {},
     );
   }

@@ -1,15 +1,15 @@
-// Checks the cameras' sequence numbers. Gaps, duplicates and reorderings are counted and shown; frames still
-// pass in log order.
+// Watches the cameras' sequence numbers. Gaps, duplicates and reorderings are counted and shown;
+// frames pass as the log has them.
 import type { Frame } from "../definition/frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 
-/** Number of sessions saved in a checkpoint. */
+/** Sessions in a checkpoint. */
 const SESSIONS_SAVED = 2;
-/** Longer names are not saved. */
+/** Longer names are not kept in a checkpoint. */
 const LONGEST_NAME = 120;
 
-/** Camera sessions and the last number seen of each, oldest first. */
+/** Sessions of cameras and the last number of each, oldest first. */
 export type SeenSequences = readonly (readonly [name: string, last: number])[];
 
 export class SequenceTracker {
@@ -21,12 +21,11 @@ export class SequenceTracker {
   #current: string | undefined;
   #reported = false;
 
-  /** @param onTwoCameras called once if two sessions alternate on the partition */
+  /** @param onTwoCameras called once when two sessions take turns on the partition. */
   constructor(onTwoCameras: (sessions: readonly [string, string]) => void) {
     this.#onTwoCameras = onTwoCameras;
   }
 
-  /** Checks the next frame. */
   see(frame: Frame): void {
     const { session, seq } = frame.headers;
     if (session === undefined || seq === undefined) return;
@@ -35,7 +34,7 @@ export class SequenceTracker {
     const name = nameOf(frame.key, session);
     const last = this.#last.get(name);
     if (name !== this.#current) {
-      // A session that resumes after another one has not ended: two cameras share the partition.
+      // A session that comes back after another one did not end: two cameras share the partition.
       if (last !== undefined && this.#current !== undefined && !this.#reported) {
         this.#reported = true;
         this.#onTwoCameras([this.#current, name]);
@@ -50,7 +49,7 @@ export class SequenceTracker {
     else this.orderViolations++;
   }
 
-  /** For the checkpoint, so that gaps are detected across restarts. */
+  /** For the checkpoint, so that a restart hides no gap. */
   get seen(): SeenSequences {
     return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
   }
@@ -60,12 +59,12 @@ export class SequenceTracker {
     this.#current = seen.at(-1)?.[0];
   }
 
-  /** Whether frames of the same camera session were seen before. */
+  /** Whether frames of the same session were seen before. */
   knows({ key, headers: { session } }: Frame): boolean {
     return session !== undefined && this.#last.has(nameOf(key, session));
   }
 
-  /** Frames were dropped on purpose: the next number is no gap. */
+  /** Frames were left out on purpose: what comes next is no gap. */
   skip(): void {
     this.#last.clear();
   }

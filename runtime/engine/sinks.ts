@@ -1,16 +1,18 @@
-// The open sinks of one streaming query on one partition: the only place that writes outputs.
+// The sinks of one streaming query at work on one partition: the one place where outputs are
+// written.
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CallUser, PicturePort } from "./options.ts";
+import { least } from "./answers.ts";
 import { step } from "./steps.ts";
 
 export interface SinkSetOptions {
   readonly context: SinkContext;
   readonly pictures: PicturePort;
-  /** Duration of one write, milliseconds. */
+  /** How long one write took, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
   readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
@@ -21,9 +23,9 @@ export interface SinkSetOptions {
 export class SinkFailedError extends Error {
   override readonly name = "SinkFailedError";
   readonly sink: string;
-  /** Place in the user's source, if the stack contains one. */
+  /** The user's own file and line, if the stack has them. */
   readonly place: Place | undefined;
-  /** From the cause: the other system's error code, and whether a retry may succeed. */
+  /** The code of the cause, and whether a retry may help. */
   readonly code: string | undefined;
   readonly retryable: boolean;
 
@@ -35,7 +37,7 @@ export class SinkFailedError extends Error {
   ) {
     const place = placeOf(cause);
     const at = batch === undefined
-      ? "on opening"
+      ? "when it was opened"
       : `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1})`;
     super(
       `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ${at}: ` +
@@ -59,7 +61,7 @@ interface OpenSink {
 export class SinkSet {
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
-  #running: { readonly sink: string; readonly batch: BatchRange } | undefined;
+  #working: { readonly sink: string; readonly batch: BatchRange } | undefined;
   #ended = 0;
 
   private constructor(options: SinkSetOptions) {
@@ -86,12 +88,12 @@ export class SinkSet {
     return set;
   }
 
-  /** Whether all sinks are live views: such a query commits rarely. */
+  /** Whether all sinks are live views: such a query commits once a second. */
   get live(): boolean {
     return this.#sinks.every(({ sink }) => sink.delivery === "live");
   }
 
-  /** Whether any sink shows outputs at once. */
+  /** Whether some sinks are live views. */
   get showing(): boolean {
     return this.#sinks.some(({ sink }) => sink.delivery === "live");
   }
@@ -101,9 +103,9 @@ export class SinkSet {
     return this.#sinks.some(({ sink }) => sink.needsPlan === true);
   }
 
-  /** The running call, and the number of ended ones. */
+  /** The call that runs, and how many have ended. */
   get calls(): { readonly name: string | undefined; readonly ended: number } {
-    const working = this.#running;
+    const working = this.#working;
     const name = working === undefined
       ? undefined
       : `Sink ${working.sink} (batch ${working.batch.batchId}, offsets ${working.batch.start} to ${
@@ -113,8 +115,8 @@ export class SinkSet {
   }
 
   /**
-   * Passes an output to the live sinks at once. Runs for each output, so it creates no promise unless a sink
-   * does.
+   * Gives an output to the live sinks at once. It runs for each output: no promise unless a sink
+   * makes one.
    */
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
@@ -131,11 +133,7 @@ export class SinkSet {
     return waiting;
   }
 
-  /**
-   * Writes the outputs of a batch durably to all other sinks.
-   *
-   * @returns the records to commit with the checkpoint
-   */
+  /** All others take a batch and make it durable; returns the records to commit with the checkpoint. */
   async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
     const records: OutputRecord[] = [];
     for (const { sink, task } of this.#sinks) {
@@ -154,11 +152,9 @@ export class SinkSet {
     return records;
   }
 
-  /** The oldest source offset whose outputs a sink would need again; undefined if none. */
+  /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
   restartOffset(): number | undefined {
-    const needed = this.#sinks.map(({ task }) => this.#attributed(() => task.restartOffset?.()))
-      .filter((offset) => offset !== undefined);
-    return needed.length === 0 ? undefined : Math.min(...needed);
+    return least(this.#sinks.map(({ task }) => this.#mark(() => task.restartOffset?.())));
   }
 
   async committed(batch: BatchRange): Promise<void> {
@@ -168,30 +164,30 @@ export class SinkSet {
     }
   }
 
-  /** Replays an output of a committed batch to sinks that rebuild their state from it. */
+  /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    for (const { task } of this.#sinks) await this.#attributed(() => task.refeed?.([output]));
+    for (const { task } of this.#sinks) await this.#mark(() => task.refeed?.([output]));
   }
 
   /**
-   * Closes all sinks in parallel, since a stopping query has little time.
+   * Closes all at once: a query that is to stop has little time.
    *
-   * @throws the first error, once all are closed
+   * @throws the first error, when all are closed.
    */
   async close(): Promise<void> {
     const closed = await Promise.allSettled(
-      this.#sinks.map(async ({ task }) => await this.#attributed(() => task.close?.())),
+      this.#sinks.map(async ({ task }) => await this.#mark(() => task.close?.())),
     );
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
-  /** Records whose code has the thread. */
-  #attributed<T>(work: () => T): T {
+  /** Marks that the thread runs code of a sink. */
+  #mark<T>(work: () => T): T {
     const { call = (work) => work() } = this.#options;
     return call(work, { step: 0, offset: -1 });
   }
 
-  /** @throws {SinkFailedError} unless the query is being aborted */
+  /** @throws {SinkFailedError} unless the query is to stop. */
   #call(
     sink: Sink<unknown>,
     batch: BatchRange,
@@ -201,9 +197,9 @@ export class SinkSet {
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
-    this.#running = { sink: sink.uri, batch };
+    this.#working = { sink: sink.uri, batch };
     const ended = () => {
-      this.#running = undefined;
+      this.#working = undefined;
       this.#ended++;
       if (exclusive) onFunction?.(false);
     };
@@ -217,7 +213,7 @@ export class SinkSet {
     };
     let waiting: void | Promise<void>;
     try {
-      waiting = this.#attributed(work);
+      waiting = this.#mark(work);
     } catch (error) {
       return failed(error);
     }

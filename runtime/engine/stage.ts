@@ -1,4 +1,4 @@
-// One operator in a pipeline: calls it, passes on its outputs, and handles its errors.
+// One operator of a pipeline: calls it, passes on its outputs, and handles its errors.
 import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
@@ -15,9 +15,9 @@ import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
-/** Delays between the tries of one input, milliseconds. */
+/** Waits between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
-/** Most timer calls of one operator per round, so that frames get their turn. */
+/** Timers of one operator in a round, so that frames have their turn. */
 const TIMERS_A_ROUND = 64;
 
 export interface StageOptions {
@@ -27,7 +27,7 @@ export interface StageOptions {
   readonly aside: readonly InputAside[];
 }
 
-/** An operator, the name of its step, and its task on the partition. */
+/** An operator, the name of its step, and its work on the partition. */
 export interface Step {
   /** From 1, in stream order. */
   readonly number: number;
@@ -36,13 +36,10 @@ export interface Step {
   readonly task: OperatorTask<unknown, unknown>;
 }
 
-/** One operator of a pipeline, linked to the next one. */
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
-  /** Name of its user-defined metrics. */
   readonly observes: string | undefined;
-  /** Identifies its state in a checkpoint. */
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #number: number;
   readonly #next: Stage | undefined;
@@ -52,18 +49,18 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
   readonly #aside: PutAside;
-  /** Failed timers that the operator keeps requesting. */
+  /** Timers that the operator sets again and again. */
   readonly #deadTimers = new Set<number>();
   #started = 0;
   #ended = 0;
-  #pending = 0;
+  #underWay = 0;
   #emitted: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
 
   /**
-   * @param from the operator sees no frame below this offset
-   * @param errors errors from the checkpoint
+   * @param from the stage is shown no frame below this offset.
+   * @param errors what the checkpoint says of them.
    */
   constructor(
     { number, operator, name, task }: Step,
@@ -85,7 +82,7 @@ export class Stage {
     this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
   }
 
-  /** The errors that a restart at `restart` needs; undefined if none. */
+  /** See `PutAside.errors`. */
   errors(restart: number): StepErrors | undefined {
     return this.#aside.errors(restart);
   }
@@ -99,7 +96,7 @@ export class Stage {
     if (cause.offset < this.#from) return;
     const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
-      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
+      return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
     return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
   }
@@ -146,12 +143,12 @@ export class Stage {
       .then((settled) => this.#checked(settled, item));
   }
 
-  /** Open and ended calls: a call hangs if `open` > 0 and `ended` does not grow. */
+  /** Calls that run and that have ended: one hangs when neither changes. */
   get calls(): { readonly open: number; readonly ended: number } {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 
-  /** @throws {TypeError} if the outputs are invalid for the next operator or the sinks */
+  /** @throws {TypeError} when the next operator, or the sinks, cannot take them. */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
     if (!Array.isArray(outputs)) {
       throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
@@ -167,10 +164,10 @@ export class Stage {
   }
 
   /**
-   * Handles a failed input: retries it according to the policy, and finally dead-letters it. A stateful
-   * operator may have half-changed state, so its query restarts from the checkpoint instead.
+   * The operator failed on an input: tries it again, as the policy says, and puts it aside at last.
+   * One with state may be half changed: its query starts again from the checkpoint.
    *
-   * @returns the outputs of a later try; none if the input was dead-lettered
+   * @returns the outputs of a later try; none when the input was put aside.
    */
   async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
     const { context: { clock, signal }, events, policy } = this.#options;
@@ -184,7 +181,7 @@ export class Stage {
       const failure = this.#errorOf(error, this.#inputOf(cause));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
       if (tried >= policy.tries) {
-        this.#deadLetter(failure, cause);
+        this.#putAside(failure, cause);
         return [];
       }
       await clock.sleep(this.#backoff.next(), signal);
@@ -202,11 +199,7 @@ export class Stage {
     return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
   }
 
-  /**
-   * Asks the task a question between inputs.
-   *
-   * @throws {OperatorError} if it throws
-   */
+  /** Asks the task for something between its inputs. */
   ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
     const { events, context } = this.#options;
     try {
@@ -224,17 +217,17 @@ export class Stage {
     });
   }
 
-  /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
-  #deadLetter(failure: OperatorError, cause: Frame): void {
+  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
+  #putAside(failure: OperatorError, cause: Frame): void {
     this.#aside.remember(cause.offset);
     if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
   }
 
   async #several(item: unknown, cause: Frame): Promise<void> {
     const outputs = Promise.resolve().then(() => this.#process(item, cause));
-    this.#pending++;
-    // Every link handles its own error, so that none is unhandled; `settle` and the next `push` throw the
-    // first. Retries of a failed input wait for their turn.
+    this.#underWay++;
+    // Every link handles its own error, so that none is unhandled; `settle` and the next `push`
+    // throw the first. Retries wait for their turn.
     const work = outputs.then((settled) => () => {
       this.#passed();
       return settled;
@@ -247,11 +240,11 @@ export class Stage {
       } catch (error) {
         this.#failure ??= { error };
       } finally {
-        this.#pending--;
+        this.#underWay--;
         this.#room?.();
       }
     });
-    while (this.#pending >= this.#limit) {
+    while (this.#underWay >= this.#limit) {
       await new Promise<void>((resolve) => this.#room = resolve);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -272,28 +265,24 @@ export class Stage {
       : this.#options.events.onOutput(output, cause);
   }
 
-  /**
-   * The earliest time at which the operator wants to be called; undefined if it does not.
-   *
-   * @throws {OperatorError} if it returns an invalid time
-   */
+  /** The earliest time at which the operator wants to be called; undefined when it does not. */
   nextTimer(): number | undefined {
-    // Called for each frame; most operators have no timers.
+    // Asked for each frame; most operators have none.
     if (this.task.nextTimer === undefined) return undefined;
     const time = this.ask(timerOf);
     return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
 
-  /** Runs due timers; their outputs count as caused by `cause`. */
+  /** Runs the timers that are due; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
       const due = this.nextTimer();
       if (due === undefined || due > now) return;
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
-        // It would be called endlessly.
+        // It would be called without end.
         if (!this.#aside.holdsTimer(due)) {
-          const why = "Cannot set the same timer again after it was called: expected a later time";
+          const why = "Cannot set the timer that was called again: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
         }
         this.#deadTimers.add(due);
@@ -307,7 +296,7 @@ export class Stage {
     await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);
   }
 
-  /** A call without a causing frame. */
+  /** A call that no frame has caused. */
   async #call(
     work: () => readonly unknown[] | Promise<readonly unknown[]>,
     cause: Frame,

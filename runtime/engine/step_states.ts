@@ -1,22 +1,22 @@
-// Matches checkpoint state to the steps of a query by name, independent of their positions.
+// Matches the states of a checkpoint with the steps of the query, by name.
 import type { Operator } from "../definition/operator.ts";
 import { LogError } from "../log/log.ts";
 
 export interface StepState {
-  /** Missing in checkpoints of versions that stored state by position. */
+  /** Absent in checkpoints of versions that kept states by position. */
   readonly name?: string;
   readonly kind?: "window" | "state";
   /** Offset of the first frame the operator must see again; null: only new ones. */
   readonly restart: number | null;
   /** Base64. */
   readonly state: string | null;
-  /** The step has already dropped the state that the checkpoint held before. */
+  /** The step dropped the state that the checkpoint held before. */
   readonly dropped?: true;
 }
 
 type AnyOperator = Operator<unknown, unknown>;
 
-/** Names of the steps; stateless steps with the same name are numbered from the second on. */
+/** Names of the steps; of several without state that share one, the later ones are numbered. */
 export function stepNames(operators: readonly AnyOperator[]): string[] {
   const times = new Map<string, number>();
   return operators.map(({ name }) => {
@@ -26,19 +26,18 @@ export function stepNames(operators: readonly AnyOperator[]): string[] {
   });
 }
 
-/** The initial states of a query's steps. */
 export interface MatchedStates<S> {
   /** In the order of the operators. */
   readonly states: readonly (S | undefined)[];
-  /** Differences from the query that wrote the checkpoint, as text. */
+  /** How the query differs from the one that wrote the checkpoint, for people. */
   readonly changes: readonly string[];
 }
 
 /**
- * Assigns each step its saved state.
+ * Gives each step its state.
  *
- * @param dropped names of steps whose state the query drops
- * @throws {LogError} `CHECKPOINT_CHANGED` if the checkpoint holds state that belongs to no step
+ * @param dropped names of steps whose state the query drops.
+ * @throws {LogError} `CHECKPOINT_CHANGED` when the checkpoint holds state that no step has a name for.
  */
 export function matchStates<S extends StepState>(
   query: string,
@@ -54,9 +53,9 @@ export function matchStates<S extends StepState>(
     if (fits || !saved.some(holds)) return { states: fits ? saved : [], changes: [] };
     throw new LogError(
       "CHECKPOINT_CHANGED",
-      `Cannot resume query ${query}: an earlier version wrote its checkpoint by the positions of ${saved.length} steps, and the query now has other steps: ${
+      `Cannot resume query ${query}: an earlier version wrote its checkpoint, by the position of ${saved.length} steps, and the query has other ones now: ${
         operators.map(({ name }) => name).join(", ") || "none"
-      }. Run the original query once with this version, or reset the checkpoint`,
+      }. Run the query as it was once with this version, or reset the checkpoint`,
     );
   }
   const names = stepNames(operators);
@@ -81,13 +80,13 @@ export function matchStates<S extends StepState>(
     changes.push(
       one.kind === "state"
         ? `the state of step ${name} is dropped`
-        : `step ${name} is gone, and its open windows with it`,
+        : `step ${name} is gone, and with it the windows that it had open`,
     );
   }
   return { states, changes };
 }
 
-/** The identification of a step's state in the next checkpoint. */
+/** The name of a step's state in the next checkpoint. */
 export function namedState(
   name: string,
   { kind, state }: AnyOperator,

@@ -9,7 +9,7 @@ import {
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { Held } from "../engine/options.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { Alignment } from "../definition/align.ts";

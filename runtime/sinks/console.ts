@@ -10,19 +10,18 @@ import {
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
-/** A key of any length names the camera: a line shows as much of it as `--name` takes. */
+/** Letters of a camera's name in a line. */
 const CAMERA_LETTERS = 100;
 
 /** Options of `consoleSink`. */
 export interface ConsoleOptions {
-  /** Lines a second and lane; further ones are counted and reported with the next line. Default 10. */
+  /** Lines a second and lane; more are counted and reported with the next line. Default 10. */
   readonly linesPerSecond?: number;
 }
 
 /**
- * Says what comes out, live, on standard error among the other lines for people, so that standard
- * output stays for results: camera, offset, capture time, size, scores, objects, alert. Alerts
- * are always printed, whatever the rate.
+ * Prints outputs, live, on standard error, so that standard output stays for results: camera,
+ * offset, capture time, size, scores, objects, alert. Alerts are printed whatever the rate.
  *
  * @example
  * ```ts
@@ -44,7 +43,7 @@ export function consoleSink(options: ConsoleOptions = {}): Sink {
   };
 }
 
-/** A bucket of one second's lines that fills steadily. */
+/** A token bucket of one second's lines. */
 class ConsoleTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #rate: number;

@@ -1,9 +1,8 @@
-// The type of an output's picture.
 import type { Frame } from "../definition/frame.ts";
 
 /**
- * Content type of a frame's value: by its first bytes where they tell, since headers are optional
- * and operators change the encoding.
+ * Content type of a frame's value, by its first bytes where they tell: headers are optional, and
+ * operators change the encoding.
  */
 export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers">): string {
   if (value[0] === 0xff && value[1] === 0xd8) return "image/jpeg";
@@ -13,7 +12,7 @@ export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers
   return headers["content-type"] ?? "application/octet-stream";
 }
 
-/** The ending of a file's name for a content type, without the dot. */
+/** File extension of a content type, without the dot. */
 export function endingOf(contentType: string): string {
   const subtype = /^image\/([a-z0-9]{1,8})$/.exec(contentType)?.[1];
   if (subtype === undefined) return "bin";

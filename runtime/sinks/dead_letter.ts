@@ -24,8 +24,8 @@ const MAXIMUM_TEXT = 2000;
 const HEADER_BYTES = 20;
 const CUT_BYTES = 128;
 
-// What is left of a dead letter that is too large for its topic, largest first. The first is as large as
-// the frame itself was, which fits where its own topic's limit holds.
+// Sizes of a dead letter that is too large for its topic, largest first. The first is as large as
+// the frame was.
 const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] = [
   { bytes: Infinity, ownHeaders: true },
   { bytes: 512 * 1024, ownHeaders: true },
@@ -38,10 +38,10 @@ export function deadLetterTopic(topic: string): string {
 }
 
 /**
- * The record of a frame that could not be processed: its value, key, capture time and headers as
- * they were, and what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where these
- * words make it too large for its topic, its value is cut, and the header `truncated` says how many bytes it
- * had: the frame is still in its own topic.
+ * The record of a frame that could not be processed: its value, key, capture time and headers, and
+ * what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where it is too large its
+ * value is cut, and the header `truncated` says how many bytes it had: the frame is still in its
+ * own topic.
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
@@ -59,7 +59,7 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
       : "error",
   };
   const { key, timestamp, partition } = frame;
-  // An operator may have given its bytes away: they are still in the frame's own topic.
+  // An operator may have transferred the bytes.
   const value = hasBytes(frame.value) ? frame.value : new Uint8Array();
   const whole: OutputRecord = {
     topic: deadLetterTopic(frame.topic),
@@ -76,7 +76,6 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   };
 }
 
-/** The dead letter with as much of the frame as a step of `CUTS` leaves. */
 function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
   const { bytes, ownHeaders } = CUTS[step]!;
   const { value } = whole;
@@ -95,9 +94,6 @@ function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): Ou
 }
 
 function sizeOf(headers: Headers): number {
-  const encoder = new TextEncoder();
-  return Object.entries(headers).reduce(
-    (sum, [name, text]) => sum + HEADER_BYTES + encoder.encode(name + text).length,
-    0,
-  );
+  const entries = Object.entries(headers);
+  return HEADER_BYTES * entries.length + new TextEncoder().encode(entries.flat().join("")).length;
 }

@@ -2,9 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
-/** Where and how bodies are delivered. */
 export interface DeliveryOptions {
-  /** Without user information. */
   readonly url: URL;
   /** Signs the bodies when there is one. */
   readonly secret?: string;
@@ -24,7 +22,7 @@ export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
 
-/** Answers that say "later", besides all from 500 on. */
+/** Statuses to retry, besides all from 500 on. */
 const LATER = new Set([408, 425, 429]);
 
 export class Deliverer {
@@ -38,7 +36,7 @@ export class Deliverer {
   /**
    * Posts a body until it is taken, refused for good, or the tries are used up.
    *
-   * @param id the same for the same body: a receiver knows repetitions by it.
+   * @param id the same for the same body, so that a receiver notices repetitions.
    * @throws the signal's reason when it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
@@ -75,7 +73,7 @@ export class Deliverer {
           ...await this.#signature(body),
         },
         body,
-        // Another address must not learn what was meant for this one.
+        // Redirections could send it to another address.
         redirect: "manual",
         signal: AbortSignal.any([signal, limit.signal]),
       });
@@ -92,7 +90,7 @@ export class Deliverer {
       signal.throwIfAborted();
       if (limit.signal.aborted) return { reason: `no answer in ${timeoutMs} ms`, again: true };
       if (error instanceof Deno.errors.NotCapable) throw error;
-      // The message names the address, which may hold a secret; its cause says enough.
+      // The message names the address, which may hold a secret.
       return { reason: reasonOf(error), again: true };
     } finally {
       clearTimeout(timer);

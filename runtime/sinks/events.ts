@@ -16,9 +16,9 @@ export interface EventsOptions {
 
 /**
  * Writes a `Result` as a line of JSON for each output, exactly once. All partitions write to the
- * one file, from as many workers and processes as there are; the lines of a partition are in
- * source order. Lines appear when their batch is committed. What the sink must remember lies in a hidden folder
- * beside the file; move the file away (log rotation) and a new one begins.
+ * one file, from any number of workers and processes; the lines of a partition are in source order,
+ * and appear when their batch is committed. The sink keeps its state in a hidden folder beside the
+ * file; move the file away (log rotation) and a new one begins.
  *
  * @example
  * ```ts
@@ -68,7 +68,6 @@ export function events(options: EventsOptions = {}): Sink {
   };
 }
 
-/** The last source offset of a line of this streaming query; undefined for lines of others. */
 function lastOffsetOfLine(line: string, context: SinkContext): number | undefined {
   let result: Result;
   try {

@@ -1,37 +1,37 @@
-// What queries find, as the log remembers it: for a wall that was opened later, or on another machine.
-import type { Output, Result } from "../definition/frame.ts";
+// Records of what queries find, for walls that are opened later or on another machine.
+import type { Output } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
-import { windowHeaders } from "./topic.ts";
+import { resultRecord } from "./topic.ts";
 
-/** What a partition of a topic of findings keeps, bytes: an hour of 25 results of 600 bytes a second. */
+/** Retention of a partition of findings, bytes: an hour of 25 results of 600 bytes a second. */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
-/** The topic for the alerts on a topic's frames. */
+/** The topic of alerts. */
 export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
-/** The topic for all that is found in a topic's frames. */
+/** The topic of findings. */
 export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }
 
 /**
- * The record of an output that carries an alert: its `Result` as JSON, under the id of the episode. It
- * goes to the same partition of `TOPIC.alerts`.
+ * The record of an output with an alert: its `Result` as JSON, keyed by the episode, in the same
+ * partition of `TOPIC.alerts`.
  */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const result = completeResult(output, query);
-  return recordOf(output, query, alertTopic(output.topic), result.alert?.id ?? null, result);
+  return resultRecord(output, query, alertTopic(output.topic), result.alert?.id ?? null, result);
 }
 
 /**
- * The record of an output in which something was found (objects, scores, zones, counts): its `Result` as
- * JSON, with the zones and lines that the query watches, without pictures. It goes to the same partition
- * of `TOPIC.findings`, which keeps 64 MiB of each and is made when it is needed; where it cannot be made
- * the query continues without.
+ * The record of an output in which something was found (objects, scores, zones, counts): its
+ * `Result` as JSON, with the zones and lines that the query watches, without pictures, in the same
+ * partition of `TOPIC.findings`. That keeps 64 MiB a partition and is made when it is needed; where
+ * it cannot be made the query continues without.
  *
  * @returns undefined where nothing was found.
  */
@@ -50,33 +50,9 @@ export function findingsRecord(
   const topic = findingsTopic(output.topic);
   const { frames: _frames, data: _data, ...short } = result;
   return {
-    ...recordOf(output, query, topic, output.key, result),
+    ...resultRecord(output, query, topic, output.key, result),
     optional: "what queries find",
     retentionBytes: FINDINGS_BYTES,
-    smaller: () => recordOf(output, query, topic, output.key, short),
-  };
-}
-
-function recordOf(
-  output: Output,
-  query: string,
-  topic: string,
-  key: string | null,
-  result: Result,
-): OutputRecord {
-  const { partition, timestamp } = output;
-  return {
-    topic,
-    partition,
-    key,
-    timestamp,
-    value: new TextEncoder().encode(JSON.stringify(result)),
-    headers: {
-      "query": query,
-      "source-topic": output.topic,
-      "source-partition": String(partition),
-      ...windowHeaders(output),
-      "content-type": "application/json",
-    },
+    smaller: () => resultRecord(output, query, topic, output.key, short),
   };
 }

@@ -1,4 +1,3 @@
-// Sinks made of plain functions.
 import type { Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";

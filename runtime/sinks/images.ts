@@ -8,7 +8,9 @@ import { explained } from "./files/failure.ts";
 export interface ImagesOptions {
   /** The folder, made as needed; `{query}` in it stands for the query's name. Default `images`. */
   readonly directory?: string;
-  /** How long another process may block `annotations.csv` before it counts as paused. Default 5 000. */
+  /**
+   * How long another process may block `annotations.csv` until it counts as paused. Default 5 000.
+   */
   readonly lockTimeoutMs?: number;
 }
 

@@ -1,7 +1,8 @@
 // Sinks by their names on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
-import { type AnySinkType, given } from "../definition/sink_type.ts";
+import { given } from "../base/options.ts";
+import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
 /** What `--sink` takes, for help and messages. */
@@ -23,8 +24,8 @@ export function sinkAccess(): Record<string, UriAccess> {
 }
 
 /**
- * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`; behind an
- * address as its fragment: `webhook:https://host/path#only=alerts`.
+ * The sink of a `--sink`. Options follow as a query string: `console?rate=2`; behind an address as
+ * its fragment: `webhook:https://host/path#only=alerts`.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  *
@@ -46,11 +47,7 @@ export function openSink(uri: string): Sink {
   return openAs(type, uri, rest);
 }
 
-/**
- * As `openSink`; a path of a module opens the kind of sink that it exports.
- *
- * @throws {TypeError} when the module exports none.
- */
+/** As `openSink`; a path of a module opens the kind of sink that it exports. */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleOf(uri, false);
   if (module === undefined) return openSink(uri);
@@ -65,11 +62,7 @@ export async function loadSink(uri: string): Promise<Sink> {
   return openAs(type, uri, rest);
 }
 
-/**
- * Checks what can be known of a sink's name before its module is loaded.
- *
- * @throws {RangeError} saying what was given and what is accepted.
- */
+/** Checks what can be checked before a module is loaded. */
 export function checkSink(uri: string): void {
   if (moduleOf(uri, false) === undefined) openSink(uri);
 }
@@ -104,7 +97,7 @@ function openAs(type: AnySinkType, uri: string, rest: string): Sink {
   return type.openTexts(given.slice(1), texts);
 }
 
-/** A sink's URI without what may be a secret: user information, values of options, paths of web addresses. */
+/** A sink's URI without possible secrets: user information, options, paths of web addresses. */
 export function maskedSink(uri: string): string {
   return uri.replace(/\/\/[^/]*@/, "//***@").replace(/(:\/\/[^/]*\/).+$/s, "$1…")
     .replace(/[?#].*$/s, (options) => `${options[0]}…`);

@@ -1,9 +1,9 @@
-// All kinds of sinks: one row each. Help, the reference, what a run may open, secrets and the constructor
-// come from here.
+// All kinds of sinks: one row each for help, the reference, permissions, secrets and the
+// constructor.
+import { given } from "../base/options.ts";
 import {
   type AnySinkType,
   duration,
-  given,
   number,
   sinkType,
   text,

@@ -1,4 +1,4 @@
-// The `topic:NAME` sink: outputs as records of a topic of the same log.
+// The `topic:NAME` sink: outputs as records of another topic of the log.
 import {
   BadFrameError,
   firstOffsetOf,
@@ -6,6 +6,7 @@ import {
   isFinding,
   lastOffsetOf,
   type Output,
+  type Result,
 } from "../definition/frame.ts";
 import { TOPIC } from "../base/options.ts";
 import type { OutputRecord } from "../log/log.ts";
@@ -63,24 +64,8 @@ export function topic(options: TopicOptions): Sink {
 
 export function recordOf(output: Output, query: string, topic: string): OutputRecord {
   const { partition, key, timestamp } = output;
-  const source = {
-    "query": query,
-    "source-topic": output.topic,
-    "source-partition": String(partition),
-  };
   if (isFinding(output)) {
-    return {
-      topic,
-      partition,
-      key,
-      timestamp,
-      value: new TextEncoder().encode(JSON.stringify(completeResult(output, query))),
-      headers: {
-        ...source,
-        ...windowHeaders(output),
-        "content-type": "application/json",
-      },
-    };
+    return resultRecord(output, query, topic, key, completeResult(output, query));
   }
   const found: Headers = output.result === undefined
     ? {}
@@ -94,7 +79,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
     value,
     headers: {
       ...withoutOrigin(output.headers),
-      ...source,
+      ...sourceHeaders(output, query),
       "source-offset": String(output.offset),
       "content-type": contentTypeOf(output),
       ...found,
@@ -112,17 +97,37 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
   };
 }
 
-/** Which window an output is of, as headers: `source-window-number` where several begin with one frame. */
-export function windowHeaders(output: Output): Headers {
+/** The record of a `Result` as JSON; `source-window-number` where several windows begin with one frame. */
+export function resultRecord(
+  output: Output,
+  query: string,
+  topic: string,
+  key: string | null,
+  result: Result,
+): OutputRecord {
+  const { partition, timestamp } = output;
   const number = isFinding(output) ? output.number ?? 0 : 0;
   return {
-    "source-first-offset": String(firstOffsetOf(output)),
-    "source-last-offset": String(lastOffsetOf(output)),
-    ...(number === 0 ? {} : { "source-window-number": String(number) }),
+    topic,
+    partition,
+    key,
+    timestamp,
+    value: new TextEncoder().encode(JSON.stringify(result)),
+    headers: {
+      ...sourceHeaders(output, query),
+      "source-first-offset": String(firstOffsetOf(output)),
+      "source-last-offset": String(lastOffsetOf(output)),
+      ...(number === 0 ? {} : { "source-window-number": String(number) }),
+      "content-type": "application/json",
+    },
   };
 }
 
-/** An earlier query's headers about its source must not be taken for ours. */
+function sourceHeaders({ topic, partition }: Output, query: string): Headers {
+  return { "query": query, "source-topic": topic, "source-partition": String(partition) };
+}
+
+/** Headers of an earlier query about its source are dropped. */
 function withoutOrigin(headers: Headers): Headers {
   const {
     "source-offset": _offset,

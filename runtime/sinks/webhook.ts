@@ -7,6 +7,7 @@ import {
   checkOptions,
   FOLDER,
   FROM_ZERO,
+  given,
   oneOf,
   type OptionRows,
   TEXT,
@@ -107,14 +108,7 @@ export function webhook(options: WebhookOptions): Sink {
       explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
         const { openWebhook } = await import("./files/webhook_task.ts");
         return openWebhook({
-          delivery: {
-            url,
-            ...(secret === undefined ? {} : { secret }),
-            retries,
-            minDelayMs,
-            maxDelayMs,
-            timeoutMs,
-          },
+          delivery: { url, retries, minDelayMs, maxDelayMs, timeoutMs, ...given({ secret }) },
           directory,
           only,
           shown,
@@ -127,15 +121,15 @@ export function webhook(options: WebhookOptions): Sink {
   };
 }
 
-/** The address without user information, and the secret that stood there. */
-function addressOf(given: string): { url: URL; secret?: string } {
+/** The address without user information, and the secret in it. */
+function addressOf(text: string): { url: URL; secret?: string } {
   let url: URL;
   let secret: string;
   try {
-    url = new URL(given);
+    url = new URL(text);
     secret = decodeURIComponent(url.password || url.username);
   } catch (error) {
-    // Not repeated in the message: whatever it is, it may hold a secret.
+    // Not repeated in the message: it may hold a secret.
     throw new RangeError(
       "Cannot post to the given address: expected a URL such as https://host/path",
       { cause: (error as Error).name },

@@ -2,7 +2,8 @@
 import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { type StopMode, StreamingExecution } from "../engine/execution.ts";
+import { StreamingExecution } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { BatchRange, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";

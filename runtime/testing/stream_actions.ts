@@ -1,6 +1,6 @@
 // Stream tests as lists of actions: add frames, advance the clock, crash, start again, check. When
 // a check fails, the message shows what the stream did.
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";

@@ -190,7 +190,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await Deno.remove(wall.file("log"), { recursive: true });
         };
         if (await whole("log's folder deleted", remove, /Retrying …$/)) {
-          await tells("the log is away", ({ ready }) => ready === "503 The log cannot be reached");
+          await tells("the log is away", ({ ready }) => ready === "503 The log is unreachable");
         }
       });
     } finally {

@@ -1,5 +1,5 @@
-// Appends records: first the bytes to segment files, then the rows that make them visible, in one transaction
-// for all waiting calls.
+// Appends: first the bytes into segment files, then the rows that make them visible, in one
+// transaction for all calls that wait at the same time.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
@@ -10,13 +10,12 @@ import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
 
-/** Maximum per transaction, so that the event loop is never blocked for long. */
+/** Limits of one transaction, so that the event loop is never blocked for long. */
 const groupBytes = 4 << 20;
 const groupCalls = 256;
-/** How often others may take over our segments before it is an error. */
+/** How often others may seal our segments before it is an error. */
 const attempts = 5;
 
-/** Records for one partition. */
 export interface Append {
   readonly topic: string;
   readonly partition: number;
@@ -29,11 +28,11 @@ interface Call extends Append {
   readonly reject: (error: unknown) => void;
 }
 
-/** Additions to the transaction of an append. */
+/** Goes with records into their transaction. */
 export interface With {
-  /** Further checks and changes; if it throws, the records are not written either. */
+  /** Checks and changes; if it throws, the records are not appended. */
   readonly changes?: () => void;
-  /** Resolve only once the commit and the records have reached the disk. */
+  /** The commit, and the records with it, are on the disk when it is done. */
   readonly durable?: boolean;
 }
 
@@ -43,7 +42,6 @@ export interface AppenderParts {
   readonly records: Records;
   readonly segments: SegmentWriter;
   readonly changes: ChangeWatcher;
-  /** Arrival time. */
   readonly now: () => number;
   readonly place: EmbeddedUrl;
 }
@@ -51,7 +49,7 @@ export interface AppenderParts {
 export class Appender {
   readonly #parts: AppenderParts;
   readonly #queue: Call[] = [];
-  /** Topics whose retention this log has already set from its URL, and those with their own retention. */
+  /** Topics whose retention this log has set from its URL, and those with one of their own. */
   readonly #claimed = new Set<string>();
   #running: Promise<void> | undefined;
 
@@ -65,25 +63,23 @@ export class Appender {
     const bytes = encoded.reduce((sum, { size }) => sum + size, 0);
     return new Promise((resolve, reject) => {
       this.#queue.push({ topic, partition, records: encoded, bytes, resolve, reject });
-      // In the next microtask, so that calls of the same turn share a transaction.
+      // In the next microtask, so that calls of the same turn go together.
       this.#running ??= Promise.resolve().then(() => this.#run());
     });
   }
 
-  /** The topic has its own retention, which overrides the log's URL. */
+  /** The topic has a retention of its own, which wins over the URL. */
   limited(topic: string): void {
     this.#claimed.add(topic);
   }
 
-  /** Resolves once nothing waits to be appended. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   /**
-   * Appends to several partitions atomically, together with other changes.
-   *
-   * @returns the first offset of each append
+   * Appends to several partitions at once, with other changes: all or nothing. Returns the first
+   * offset of each.
    */
   async commit(
     action: string,
@@ -95,7 +91,7 @@ export class Appender {
       action,
       () => appends.map(({ topic, partition }) => topics.id(topic, partition)),
     );
-    // Records of the same partition are stored together.
+    // Records of the same partition lie together.
     const grouped = new Map<number, EncodedRecord[]>();
     const starts = appends.map(({ records }, i) => {
       let group = grouped.get(ids[i]!);
@@ -112,7 +108,7 @@ export class Appender {
         const firsts = await db.write(action, () => {
           changes?.();
           this.#claim(appends);
-          return this.#insertRows(grouped, placed);
+          return this.#rows(grouped, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
         for (const { topic } of appends) this.#claimed.add(topic);
@@ -130,12 +126,12 @@ export class Appender {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#parts.db.turns.ready();
-      await this.#appendGroup(this.#nextGroup());
+      await this.#appendGroup(this.#takeGroup());
     }
     this.#running = undefined;
   }
 
-  #nextGroup(): Call[] {
+  #takeGroup(): Call[] {
     let count = 0;
     let bytes = 0;
     for (const call of this.#queue) {
@@ -151,7 +147,7 @@ export class Appender {
     let calls = group;
     try {
       const action = `append to ${topic}/${partition}`;
-      calls = await this.#withTopics(action, calls);
+      calls = await this.#possible(action, calls);
       if (calls.length === 0) return;
       const offsets = await this.commit(action, calls);
       calls.forEach((call, i) => call.resolve(offsets[i]!));
@@ -160,8 +156,8 @@ export class Appender {
     }
   }
 
-  /** Rejects calls for missing topics and returns the others. */
-  async #withTopics(action: string, calls: readonly Call[]): Promise<Call[]> {
+  /** The calls whose topic exists; the others fail alone. */
+  async #possible(action: string, calls: readonly Call[]): Promise<Call[]> {
     const { db, topics } = this.#parts;
     return await db.read(action, () =>
       calls.filter(({ topic, partition, reject }) => {
@@ -176,7 +172,9 @@ export class Appender {
       }));
   }
 
-  /** Within a transaction: applies the URL's retention to the topics that this log appends to. */
+  /**
+   * Within a transaction: the retention of the URL holds for the topics that this log appends to.
+   */
   #claim(appends: readonly Append[]): void {
     const { topics, place: { retention } } = this.#parts;
     if (Object.keys(retention).length === 0) return;
@@ -208,7 +206,7 @@ export class Appender {
   }
 
   /** Within a transaction. */
-  #insertRows(
+  #rows(
     grouped: ReadonlyMap<number, EncodedRecord[]>,
     placed: ReadonlyMap<number, Placed>,
   ): Map<number, number> {
@@ -224,7 +222,7 @@ export class Appender {
   }
 }
 
-/** A producer: a thin wrapper around the log's appender. */
+/** A view on the log's appender. */
 export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
@@ -246,7 +244,7 @@ export class EmbeddedProducer implements LogProducer {
     const appended = this.#appender.append(topic, partition, records);
     this.#pending.add(appended);
     const forget = () => this.#pending.delete(appended);
-    // With acks `none` the caller does not wait for the outcome.
+    // With acks none the caller does not hear how it went.
     appended.then(forget, forget);
     return this.#acknowledged ? await appended : -1;
   }

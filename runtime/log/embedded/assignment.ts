@@ -1,10 +1,13 @@
+// Which member of a group is to own which partition.
+
 /**
- * Distributes `partitions` partitions evenly among `members`: counts differ by at most one. Deterministic, so
- * that all processes agree. As many partitions as possible stay with their owners.
+ * Shares `partitions` partitions among `members` evenly: no two members' numbers differ by more than one. Every
+ * process that calls this with the same arguments gets the same answer. As many partitions as possible stay with
+ * the member that had them.
  *
- * @param members in joining order
- * @param before the previous owner of each partition; owners that are not members are ignored
- * @returns the owner of each partition; empty if there are no members
+ * @param members in the order in which they joined.
+ * @param before the owner of each partition until now; owners that are no members do not count.
+ * @returns the owner of each partition; empty when there is no member.
  */
 export function assignPartitions(
   partitions: number,
@@ -17,7 +20,7 @@ export function assignPartitions(
     const owner = before[partition] ?? null;
     if (owner !== null && held.has(owner)) held.set(owner, held.get(owner)! + 1);
   }
-  // Members with most partitions get the larger shares, which moves the fewest.
+  // Those with most keep the larger shares: that moves least.
   const order = members.toSorted((a, b) => held.get(b)! - held.get(a)!);
   const least = Math.floor(partitions / members.length);
   const larger = partitions % members.length;

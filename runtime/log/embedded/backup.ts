@@ -1,4 +1,4 @@
-// Copies a log in use: the database at one point in time, then its segments.
+// Copies a log that is in use: the database at one moment, then the segments that it lists.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
@@ -10,19 +10,18 @@ import { modes } from "./private_files.ts";
 import { offsetBits } from "./schema.ts";
 import { Tails } from "./tails.ts";
 
-/** Result of a backup. */
 export interface BackupReport {
   readonly segments: number;
   readonly bytes: number;
-  /** Segments that expired and were removed by retention during the copy. */
+  /** Segments that expired while they were to be copied. */
   readonly expired: number;
 }
 
 /**
- * Copies a log into a new or empty folder. The database is renamed last, so that an incomplete copy is
- * refused when opened.
+ * Copies a log into a new or empty folder. The database gets its name last: an unfinished copy is
+ * refused when it is opened.
  *
- * @throws {LogError} `INVALID` if the folder is not empty or belongs to the log; `DISK_FULL`
+ * @throws {LogError} `INVALID` when the folder holds something or is the log's own, `DISK_FULL`.
  */
 export async function backup(
   from: string,
@@ -58,7 +57,6 @@ async function prepareFolder(from: string, to: string): Promise<void> {
       "INVALID",
       `Cannot back up into ${to}: ${why}; expected a new folder or an empty one`,
     );
-  // Checked before the folder is created.
   const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
   if (inside(resolve(to))) throw refuse("it is within the log's own folder");
   await Deno.mkdir(to, { recursive: true, mode: modes.folder });
@@ -73,7 +71,7 @@ async function copySegments(
 ): Promise<BackupReport> {
   copy.exec("PRAGMA journal_mode = WAL");
   closeChunks(copy, from);
-  // The copy has no partition owners and no segment writers.
+  // The copy has no owners of partitions and no writers of segments.
   copy.exec(`
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
     UPDATE segments SET (next, bytes, max_time) = (
@@ -102,7 +100,7 @@ async function copySegments(
       continue;
     }
     using opened = await Deno.open(target, { read: true, write: true });
-    // Cut off records appended after the database was copied.
+    // What its writer has appended since is not in the copied database.
     if ((await opened.stat()).size > Number(size)) await opened.truncate(Number(size));
     await opened.sync();
     await Deno.chmod(target, modes.file);
@@ -112,7 +110,7 @@ async function copySegments(
   return { segments: copied, bytes, expired };
 }
 
-/** Closes open chunks, since the log's tails may be ahead of the copied rows. */
+/** Tails of the log may be ahead of the copied rows. */
 function closeChunks(copy: DatabaseSync, from: string): void {
   const tails = new Tails(from, {
     get: (sql, ...values) => {

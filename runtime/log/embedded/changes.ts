@@ -1,43 +1,55 @@
-// Detects appends by other connections and processes: one poll for all partitions of an open log.
+// Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
+// its folder, and polling finds what is not reported.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import type { Topics } from "./topics.ts";
 
-/** Poll delay while appends arrive, and for how long after the last one. */
+/** Poll delay while appends come, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay when idle. */
 const idlePollMs = 10;
+/** Poll delay while all changes are reported. */
+const reportedPollMs = 50;
 
-/** Receives the new range of the partition, or undefined if the log is gone (reading reports it). */
+/** Gets the range of its partition; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and queries changed
- * partitions only if one of them moved. Runs as long as there are listeners.
+ * Looks at SQLite's `data_version` and the partitions' tails, which costs microseconds, and at the partitions only when
+ * one moved: after each reported write, and 2 ms later, since a commit becomes visible a moment after its write. Where
+ * a poll finds a change that was not reported, polling is fast again until the next report. Runs while there are
+ * listeners.
  */
 export class ChangeWatcher {
+  readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** Last seen tail of each partition. */
+  /** The tails at the last look. */
   readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
   #wrote = false;
   #change = 0;
   #lastChange = -Infinity;
+  #lastLook = -Infinity;
+  #watcher: Deno.FsWatcher | undefined;
+  /** A write was reported since the last poll. */
+  #reported = false;
+  /** No poll has found a change that was not reported. */
+  #reportsAll = false;
 
-  constructor(db: Database, topics: Topics) {
+  /** @param dir the log's folder. */
+  constructor(dir: string, db: Database, topics: Topics) {
+    this.#dir = dir;
     this.#db = db;
     this.#topics = topics;
   }
 
   /**
-   * Calls `listener` after each change of the partition; it must return quickly and not throw.
-   *
-   * @returns a function that removes the listener
+   * Calls `listener`, which must not throw, after each change of the partition; returns a function
+   * that ends it.
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
@@ -46,6 +58,7 @@ export class ChangeWatcher {
       this.#seen.set(id, -1);
     }
     listeners.add(listener);
+    void this.#watch();
     this.#schedule();
     return () => {
       listeners.delete(listener);
@@ -57,14 +70,14 @@ export class ChangeWatcher {
     };
   }
 
-  /** Call after a write by this connection, which `data_version` does not show. */
+  /** This connection has written: `data_version` does not show that. */
   written(): void {
     this.#wrote = true;
     if (this.#listeners.size === 0) return;
     try {
-      this.#check();
+      this.#look();
     } catch (error) {
-      this.#resetSeen();
+      this.#lookAgain();
       if (storageFault(error) !== "busy") throw error;
     }
   }
@@ -72,26 +85,62 @@ export class ChangeWatcher {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#reported = this.#reportsAll = false;
+  }
+
+  async #watch(): Promise<void> {
+    // Elsewhere reports come later than polling finds the change.
+    if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
+    try {
+      const watcher = this.#watcher = Deno.watchFs(this.#dir, { recursive: false });
+      for await (const _ of watcher) if (watcher === this.#watcher) this.#written();
+    } catch {
+      // All watches of this user are taken, or the folder is gone: polling continues.
+    }
+  }
+
+  /** Something was written into the folder. */
+  #written(): void {
+    this.#reported = this.#reportsAll = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (performance.now() - this.#lastLook < busyPollMs) this.#schedule();
+    else this.#poll();
   }
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#listeners.size === 0) return;
     const busy = performance.now() - this.#lastChange < busyForMs;
+    const delay = this.#reportsAll && !this.#reported
+      ? reportedPollMs
+      : busy
+      ? busyPollMs
+      : idlePollMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      try {
-        this.#check();
-      } catch (error) {
-        // Locked, or worse: readers encounter and report it too.
-        this.#resetSeen();
-        if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
-      }
-      this.#schedule();
-    }, busy ? busyPollMs : idlePollMs);
+      const reported = this.#reported;
+      this.#reported = false;
+      if (this.#poll() && !reported) this.#reportsAll = false;
+    }, delay);
   }
 
-  /** Forgets what was seen, so that listeners are notified again. */
-  #resetSeen(): void {
+  /** Returns whether a partition has changed. */
+  #poll(): boolean {
+    let changed = false;
+    try {
+      changed = this.#look();
+    } catch (error) {
+      // Locked, or worse: the readers meet and report it too.
+      this.#lookAgain();
+      if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
+    }
+    this.#schedule();
+    return changed;
+  }
+
+  #lookAgain(): void {
     this.#version = -1;
     this.#change = 0;
     for (const id of this.#seen.keys()) this.#seen.set(id, -1);
@@ -103,8 +152,9 @@ export class ChangeWatcher {
     }
   }
 
-  /** Notifies the listeners of all partitions that changed since the last check. */
-  #check(): void {
+  /** Calls the listeners of changed partitions; returns whether there are any. */
+  #look(): boolean {
+    this.#lastLook = performance.now();
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
     if (version !== this.#version || this.#wrote) {
@@ -125,5 +175,6 @@ export class ChangeWatcher {
       const range = this.#topics.range(id);
       for (const listener of listeners) listener(range);
     }
+    return moved.length > 0;
   }
 }

@@ -1,22 +1,20 @@
-// Reads a whole log to verify it.
+// Reads a whole log and counts damaged records.
 import type { TopicLog } from "../log.ts";
 
-/** Verification result of a partition. */
 export interface PartitionCheck {
   readonly topic: string;
   readonly partition: number;
   readonly records: number;
   readonly bytes: number;
-  /** Number of unreadable records. */
+  /** Records that cannot be read. */
   readonly damaged: number;
-  /** The first damaged offsets. */
   readonly offsets: readonly number[];
 }
 
-/** Maximum number of damaged offsets listed. */
+/** Most offsets of damaged records to list. */
 const namedOffsets = 20;
 
-/** Reads all partitions of a log, one after the other, skipping records that expire meanwhile. */
+/** Checks all partitions, one after the other. Records that expire meanwhile are skipped. */
 export async function* checkPartitions(
   log: TopicLog,
   signal?: AbortSignal,

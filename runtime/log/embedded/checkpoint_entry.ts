@@ -1,12 +1,11 @@
 /**
- * Entries of a checkpoint: `offsets/N` holds the offsets of batch N, `commits/N` marks it as done. Each is
- * text:
+ * Entries of a checkpoint: `offsets/N` says which offsets batch N takes, `commits/N` that it is done. Each is text:
  *
  * ```
  * v1 89abcdef
  * {"batchId":7,…}
  * ```
- * format version, CRC-32 of the second line, and the content as JSON. See docs/checkpoint-format.md.
+ * the version of the format, the CRC-32 of the second line, the content as JSON. docs/checkpoint-format.md tells more.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
 const checkpointVersion = 1;
 
-/** Maximum size of a state in bytes, since it is written with each batch. */
+/** The largest state, bytes. */
 export const maxStateBytes = 1 << 20;
 
 export function encodeEntry(content: Readonly<Record<string, unknown>>): string {
@@ -24,10 +23,8 @@ export function encodeEntry(content: Readonly<Record<string, unknown>>): string 
 }
 
 /**
- * Parses an entry.
- *
- * @param name its location for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`
- * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
+ * @param name where it stands, for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`.
+ * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
  */
 export function decodeEntry(entry: unknown, name: string): Record<string, unknown> {
   if (typeof entry !== "string") throw corrupt(name, "it is not text");
@@ -38,24 +35,23 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
     throw new LogError(
       "CHECKPOINT_NEWER",
       `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
-        `${checkpointVersion}; update Framelane, or start over with another --checkpoint or --group`,
+        `${checkpointVersion}; update Framelane, or start again with another --checkpoint or --group`,
     );
   }
-  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not match");
+  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not fit");
   try {
     const content: unknown = JSON.parse(json);
     if (typeof content === "object" && content !== null) return content as Record<string, unknown>;
   } catch (error) {
     throw corrupt(name, "it is not JSON", error);
   }
-  throw corrupt(name, "it is not an object");
+  throw corrupt(name, "it is no object");
 }
 
-/** The error for an invalid entry. */
 export function corrupt(name: string, why: string, cause?: unknown): LogError {
   return new LogError(
     "CHECKPOINT_CORRUPT",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
       "--checkpoint or --group",
     { cause },
   );
@@ -90,9 +86,7 @@ export function encodeCheckpoint({ batchId, end, restart, state }: Checkpoint): 
 export function decodeCheckpoint(entry: unknown, name: string): Checkpoint {
   const content = decodeEntry(entry, name);
   const { state } = content;
-  if (state !== undefined && typeof state !== "string") {
-    throw corrupt(name, "its state is not text");
-  }
+  if (state !== undefined && typeof state !== "string") throw corrupt(name, "its state is no text");
   return {
     batchId: whole(content, "batchId", name),
     end: whole(content, "end", name),
@@ -105,7 +99,7 @@ function bytesOf(base64: string, name: string): Uint8Array {
   try {
     return Uint8Array.fromBase64(base64);
   } catch (error) {
-    throw corrupt(name, "its state is not Base64", error);
+    throw corrupt(name, "its state is no Base64", error);
   }
 }
 

@@ -1,25 +1,28 @@
-// Sets of checkpoints: the log's own, or one per folder (`--checkpoint DIR`). All are stored in the log's
-// database, so that outputs and checkpoint share a transaction; the folder only holds the id of its set.
+// Sets of checkpoints: the log's own, or those of a folder (`--checkpoint DIR`). All are in the
+// log's database, so that outputs and checkpoint are one transaction; the folder holds the identity
+// by which they are found.
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
 import { corrupt } from "./checkpoint_entry.ts";
 import { storageError, storageFault } from "./errors.ts";
 
 export interface CheckpointStore {
-  /** Empty for the log's own. */
+  /** Empty: the log's own. */
   readonly id: string;
-  /** Display name. */
+  /** For messages. */
   readonly name: string;
 }
 
+/** The log's own checkpoints. */
 export function ownStore(path: string): CheckpointStore {
   return { id: "", name: path };
 }
 
 /**
- * The checkpoints that a folder identifies; a new folder gets a new id, which means a first start.
+ * The checkpoints of a folder; a new folder gets an identity, and with it a first start.
  *
- * @throws {LogError} `INVALID` if they belong to another log, `CHECKPOINT_CORRUPT` if the identity is damaged
+ * @throws {LogError} `INVALID` when they belong to another log, `CHECKPOINT_CORRUPT` when the
+ * identity is damaged.
  */
 export async function storeOf(dir: string, logId: string): Promise<CheckpointStore> {
   try {
@@ -27,8 +30,8 @@ export async function storeOf(dir: string, logId: string): Promise<CheckpointSto
     if (log !== undefined && log !== logId) {
       throw new LogError(
         "INVALID",
-        `Cannot continue with the checkpoints of ${dir}: they belong to log ${log}, this is log ${logId}; use another ` +
-          "--checkpoint or --group, or remove that folder to start over",
+        `Cannot continue with the checkpoints of ${dir}: they are of log ${log}, this is log ${logId}; use another ` +
+          "--checkpoint or --group, or remove that folder to start again",
       );
     }
     return { id, name: dir };

@@ -1,7 +1,8 @@
-// Checkpoints in the database: the owner of each, the offsets of its batches, and which are done.
+// Checkpoints in the database: the owner of each, the offsets of its batches, and which are
+// committed.
 //
-// An owner is identified by its epoch: each of its transactions checks that it is still the newest one. A
-// batch's outputs and `commits/N` share one transaction, so a crash requires no repair.
+// An owner is known by its epoch: each of its transactions checks that it is still the newest one.
+// The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
 import {
@@ -14,7 +15,7 @@ import {
 import type { Database } from "./database.ts";
 import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
-/** Identifies a checkpoint: a query on a partition, in a set of checkpoints. */
+/** A query on a partition, in a set of checkpoints. */
 export interface CheckpointKey {
   readonly store: string;
   readonly group: string;
@@ -28,18 +29,18 @@ export interface CheckpointRow {
   readonly queryId: string;
   readonly epoch: number;
   readonly member: string | null;
-  /** Presence id of the owner's open log. */
+  /** The presence (see there) of its owner. */
   readonly process: string | null;
 }
 
-/** Minimum number of past entries to keep, and how many to remove at a time. */
+/** Past entries to keep at least, and how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
 const columns = "id, query_id, epoch, member, process";
 type Columns = [number, string, number, string | null, string | null];
 const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
 
-/** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
+/** The tables of checkpoints. The methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
   readonly #db: Database;
 
@@ -74,9 +75,9 @@ export class Checkpoints {
   }
 
   /**
-   * Within a transaction: sets a new owner, which fences all earlier epochs.
+   * Within a transaction: a new owner; all earlier epochs are fenced.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` if it looks like a first start only because a row is damaged
+   * @throws {LogError} `CHECKPOINT_CORRUPT` when a first start would be one only because a row is damaged.
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
     if (this.find(key) === undefined) this.#checkRows(key);
@@ -89,7 +90,7 @@ export class Checkpoints {
     return this.find(key)!;
   }
 
-  /** A checkpoint with a damaged name or index cannot be found, which must not look like a first start. */
+  /** A damaged name or index must not look like a first start. */
   #checkRows(key: CheckpointKey): void {
     const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
       "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
@@ -104,7 +105,7 @@ export class Checkpoints {
     }
   }
 
-  /** Within a transaction: clears the owner's process, unless another owner has taken over. */
+  /** Within a transaction: the owner releases it, unless another has taken over. */
   release({ id, epoch }: CheckpointRow): void {
     this.#db.run("UPDATE checkpoints SET process = NULL WHERE id = ? AND epoch = ?", id, epoch);
   }
@@ -114,7 +115,7 @@ export class Checkpoints {
       undefined;
   }
 
-  /** Within a transaction: writes `offsets/N`. */
+  /** Within a transaction: `offsets/N`. */
   plan({ id }: CheckpointRow, batch: BatchRange): void {
     this.#db.run(
       `INSERT INTO entries VALUES (${placeId}, ?, NULL) ON CONFLICT DO UPDATE SET offsets = excluded.offsets`,
@@ -122,7 +123,7 @@ export class Checkpoints {
     );
   }
 
-  /** Within a transaction: writes `offsets/N` and `commits/N`. */
+  /** Within a transaction: `offsets/N` and `commits/N`. */
   commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
     this.#db.run(
       `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
@@ -137,10 +138,10 @@ export class Checkpoints {
   }
 
   /**
-   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit.
+   * Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit.
    *
-   * @param name of the checkpoint, for messages
-   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
+   * @param name of the checkpoint, for messages.
+   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
    */
   read(id: number, name: string): { committed?: Checkpoint; planned?: BatchRange } {
     let before: number | undefined;
@@ -166,7 +167,7 @@ export class Checkpoints {
         const entry = `${kind}/${batchId} of ${name}`;
         const content = decode(entry);
         if (content.batchId === batchId) return content;
-        throw corrupt(entry, `it belongs to batch ${content.batchId}`);
+        throw corrupt(entry, `it is of batch ${content.batchId}`);
       };
       const batch = named("offsets", (entry) => decodeBatch(offsets, entry));
       if (commits === null) planned = batch;
@@ -196,7 +197,7 @@ function sumOf(name: ReturnType<typeof cells>): number {
 function gap(name: string, why: string): LogError {
   return new LogError(
     "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
       "--checkpoint or --group",
   );
 }

@@ -29,7 +29,6 @@ export interface CheckpointParts {
   readonly store: CheckpointStore;
 }
 
-/** Name for messages. */
 export function checkpointName(
   { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
   store: CheckpointStore,
@@ -37,7 +36,7 @@ export function checkpointName(
   return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
 }
 
-/** An owned checkpoint. Create it with `open`. */
+/** The owned checkpoint of one query on one partition. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
   readonly queryId: string;
   readonly #parts: CheckpointParts;
@@ -68,11 +67,12 @@ export class EmbeddedCommitter implements BatchCommitter {
   }
 
   /**
-   * Takes over the checkpoint: checks the membership, creates output topics, fences the previous owner, and
-   * reads its entries.
+   * Takes the checkpoint over: checks the membership, makes output topics, fences the former owner,
+   * reads what it left.
    *
-   * @throws {LogError} `FENCED` if the membership does not own the partition; `OWNED`; `CHECKPOINT_GAP`,
-   * `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`
+   * @throws {LogError} `FENCED` when the membership does not own the partition; `OWNED`;
+   * `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`,
+   * `PARTITION_MISSING`.
    */
   static async open(
     parts: CheckpointParts,
@@ -115,7 +115,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#name}`;
       checkPlan(action, batch, this.#committed?.batchId ?? -1, this.#planned);
       this.#planned = { ...batch };
-      // Not written durably here: the commit writes it.
+      // Otherwise it is written with the commit.
       if (!required) return;
       const { db, checkpoints } = this.#parts;
       await db.write(`plan a batch of ${this.#name}`, () => {
@@ -161,7 +161,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     });
   }
 
-  /** Nothing to do: the epoch, not the generation, determines the owner. */
+  /** The epoch, not the generation, says who owns the checkpoint. */
   renew(_membership: Membership): void {}
 
   async close(): Promise<void> {
@@ -178,7 +178,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     }
   }
 
-  /** Runs steps one at a time, in call order. */
+  /** One step after the other, in call order. */
   #exclusively<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#busy.then(() => {
       if (this.#closed) {
@@ -189,18 +189,21 @@ export class EmbeddedCommitter implements BatchCommitter {
       }
       return step();
     });
-    this.#busy = result.catch(() => {/* Reported to the step's caller. */});
+    this.#busy = result.catch(() => {/* The step's caller gets it. */});
     return result;
   }
 
-  /** Within a transaction: checks ownership, and makes the source's offsets durable with the checkpoint. */
+  /**
+   * Within a transaction: checks that the checkpoint is still ours, and settles its partition's
+   * offsets.
+   */
   #checkOwned(): void {
     const { db, topics, checkpoints } = this.#parts;
     if (!checkpoints.owns(this.#row)) throw this.#fenced();
     db.tails.settle(topics.id(this.#options.topic, this.#options.partition));
   }
 
-  /** Replaces records that are too large, and creates topics that only replacements need. */
+  /** The records, or smaller ones that fit, whose topics are made. */
   async #fitting(records: readonly OutputRecord[]) {
     const { db, topics } = this.#parts;
     const fit = records.map(fitting);
@@ -221,19 +224,15 @@ export class EmbeddedCommitter implements BatchCommitter {
     const { query, topic, partition } = this.#options;
     return new LogError(
       "FENCED",
-      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken over`,
+      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken it over`,
     );
   }
 }
 
 function owned(name: string): LogError {
-  return new LogError(
-    "OWNED",
-    `Cannot take over ${name}: a runtime owns it; stop that runtime first`,
-  );
+  return new LogError("OWNED", `Cannot take over ${name}: a runtime owns it; stop that one first`);
 }
 
-/** Within a transaction. */
 function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOptions): void {
   const { group, query, topic, partition, outputTopics = [], membership } = options;
   topics.id(topic, partition);
@@ -252,9 +251,9 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 }
 
 /**
- * The record, or its replacement if it is too large.
+ * The record, or a smaller one.
  *
- * @throws {LogError} `TOO_LARGE` if there is no smaller replacement
+ * @throws {LogError} `TOO_LARGE` when nothing smaller can be written.
  */
 function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedRecord } {
   try {

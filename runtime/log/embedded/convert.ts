@@ -1,5 +1,4 @@
-// Converts a log of version 1, which kept frames in `log.db` and checkpoints in Deno KV, to the current
-// version.
+// Converts a log of version 1, which kept frames in `log.db` and checkpoints in Deno KV.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
@@ -28,10 +27,10 @@ const batchRecords = 64;
 const files = ["log.db", "checkpoints.kv"];
 
 /**
- * Converts the log in a folder, which must not be in use. The old files are kept in `DIR/version-1`.
+ * Converts the log in a folder; it must not be in use. The old files stay, in `DIR/version-1`.
  *
- * @param checkpointDirs checkpoint folders used with it (`--checkpoint`)
- * @throws {LogError} `INVALID` if there is no log of version 1, `UNREACHABLE` while it is in use
+ * @param checkpointDirs folders of checkpoints that were used with it (`--checkpoint`).
+ * @throws {LogError} `INVALID` when there is no log of version 1, `UNREACHABLE` while it is in use.
  */
 export async function convertLog(
   dir: string,
@@ -55,7 +54,7 @@ export async function convertLog(
   }
 }
 
-/** Opens the old database exclusively. */
+/** Opens the old database, locked against others. */
 function openOld(dir: string): DatabaseSync {
   const path = join(dir, "log.db");
   let db: DatabaseSync | undefined;
@@ -68,11 +67,11 @@ function openOld(dir: string): DatabaseSync {
       throw new LogError(
         "INVALID",
         `Cannot convert ${path}: it is ${
-          version > 1 ? "already converted" : "not a log of version 1"
+          version > 1 ? "converted already" : "no log of version 1"
         }`,
       );
     }
-    // Merge the write-ahead log into the file, so that the file can be moved alone.
+    // The write-ahead log becomes part of the file, so that the file alone can be moved.
     db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
     return db;
   } catch (error) {
@@ -105,7 +104,7 @@ async function copyInto(
   }
 }
 
-/** Copies records with their offsets and arrival times. */
+/** Offsets and arrivals stay as they were. */
 async function copyRecords(made: string, db: Database, old: DatabaseSync): Promise<number> {
   let arrived = 0;
   const topics = new Topics(db, () => 0);
@@ -159,7 +158,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
   return count;
 }
 
-/** Copies the last commit of each checkpoint, and the batch planned after it. */
+/** The last commit of each checkpoint, and the batch that was planned after it. */
 async function copyCheckpoints(
   db: Database,
   old: DatabaseSync,
@@ -189,7 +188,7 @@ async function copyCheckpoints(
       return (await list.next()).value?.value;
     };
     const [offsets, commits] = [await last("offsets"), await last("commits")];
-    // Records and `commits/N` were separate steps: the database may be ahead.
+    // Records and `commits/N` were two steps: the database may be ahead.
     const row = old.prepare(
       "SELECT checkpoint FROM producers WHERE store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?",
     ).get(oldStore, group, query, topic, partition);

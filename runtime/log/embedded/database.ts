@@ -1,4 +1,4 @@
-// The database file of an embedded log; waiting changes share transactions.
+// The database of an embedded log: transactions, shared by all that wait at the same time.
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
@@ -11,23 +11,26 @@ import { Tails } from "./tails.ts";
 import { Turns } from "./turns.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** A value in a row or parameter. */
+/** A value of a row or of a parameter. */
 export type Cell = string | number | null | Uint8Array;
 
-/** Deno implements this method, but its types lack it. */
+/** Deno has the method, its types do not. */
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
- * Commits with changed rows after which this connection checkpoints the WAL. SQLite's auto-checkpoint, based
- * on the WAL's size, would run at every commit while readers prevent a restart of the WAL.
+ * After this many transactions that changed rows this connection copies the WAL into the database.
+ * SQLite would do so after each commit once the WAL has a certain length and readers keep it from
+ * starting over.
  */
 const checkpointCommits = 1_000;
-/** Intervals at which to check that the file still exists, and to sync so that appends need no row. */
-const [presenceCheckMs, settleMs] = [250, 250];
-/** Maximum changes per transaction, so that the event loop is never blocked for long. */
+/**
+ * How often the file is looked for, and at most brought to the disk so that appends need no row.
+ */
+const [lookMs, settleMs] = [250, 250];
+/** Units of one transaction, so that the event loop is never held up for long. */
 const sharedAtMost = 256;
 
-/** Changes waiting for their transaction. */
+/** Changes that wait for their transaction. */
 interface Unit {
   readonly action: string;
   readonly changes: () => unknown;
@@ -36,18 +39,15 @@ interface Unit {
   readonly reject: (error: unknown) => void;
 }
 
-/** An open database. All methods except the asynchronous ones are short. */
+/** All methods but the asynchronous ones are short. */
 export class Database {
   readonly path: string;
-  /** UUID of this log. */
   readonly logId: string;
-  /** Its last user did not close it properly, or it is a copy. */
+  /** It was not closed properly, or it is a copy. */
   readonly unclean: boolean;
-  /** Limits the time that queries take per event loop turn. */
   readonly turns: Turns = new Turns();
-  /** The ends of the partitions. */
   readonly tails: Tails;
-  /** Called when the disk is full: frees space for frames or rows, and returns whether to retry. */
+  /** Called on a full disk: frees space, and returns whether to try again. */
   onFull: ((what: "frames" | "rows") => boolean) | undefined;
   readonly #db: DatabaseSync;
   readonly #waiting: Waiting;
@@ -56,13 +56,11 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
-  /**
-   * Rows ever changed by this connection, and transactions that changed rows since the last WAL checkpoint.
-   */
+  /** Rows that this connection has ever changed, and transactions that did since the last checkpoint. */
   #changed = 0;
   #commits = 0;
   #wal: Deno.FsFile | undefined;
-  #presenceCheckedAt = -Infinity;
+  #looked = -Infinity;
   #settled = -Infinity;
   #settling: Promise<void> | undefined;
   #deleted: LogError | undefined;
@@ -84,10 +82,10 @@ export class Database {
   }
 
   /**
-   * Opens `DIR/log.db`, creating it if absent.
+   * Opens `DIR/log.db`, and makes it when there is none.
    *
    * @throws {LogError} `INVALID` for a foreign, older or newer file or a folder without access, `DISK_FULL`,
-   * `INTERNAL` for a damaged file, `UNREACHABLE` if it stays locked beyond the timeout
+   * `INTERNAL` for a damaged one, `UNREACHABLE` when others lock it beyond the timeout.
    */
   static async open(
     dir: string,
@@ -98,7 +96,6 @@ export class Database {
     return new Database(db, file, waiting);
   }
 
-  /** All rows of a query, as arrays. */
   all<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row[] {
     return this.#statement(sql).all(...values) as unknown as Row[];
   }
@@ -107,14 +104,14 @@ export class Database {
     return this.#statement(sql).get(...values) as unknown as Row | undefined;
   }
 
-  /** Runs a statement; returns the number of changed rows. */
+  /** Runs a statement; returns how many rows it changed. */
   run(sql: string, ...values: Cell[]): number {
     const changes = Number(this.#statement(sql).run(...values).changes);
     this.#changed += changes;
     return changes;
   }
 
-  /** A number that changes with every write by another connection, in any process. */
+  /** Changes whenever another connection, of any process, has written. */
   dataVersion(): number {
     this.checkPresent();
     return this.get<[number]>("PRAGMA data_version")![0];
@@ -129,11 +126,12 @@ export class Database {
   }
 
   /**
-   * Runs `changes` atomically. Waiting calls share a transaction but fail individually. Retries while other
-   * writers hold the lock, so `changes` may run several times.
+   * Runs `changes` in a transaction: all of them or none. Others that wait at the same time share
+   * it, and fail by themselves. Retries while other writers hold the lock, so `changes` may run
+   * several times.
    *
-   * A commit survives the death of the process. With `durable`, it and all earlier commits have reached the
-   * disk.
+   * A commit survives the death of the process. With `durable` it is on the disk, with all commits
+   * before it.
    */
   write<T>(
     action: string,
@@ -147,27 +145,26 @@ export class Database {
     });
   }
 
-  /** Runs a separate transaction immediately. Throws while others hold the lock. */
+  /** A transaction of its own, at once. Throws while others hold the lock. */
   writeNow<T>(changes: () => T): T {
     this.checkPresent();
-    this.#execute("BEGIN IMMEDIATE");
+    this.#control("BEGIN IMMEDIATE");
     try {
       const before = this.#changed;
       const result = changes();
       this.tails.flush(this.#changed !== before);
       if (this.#changed !== before) this.#commits++;
-      this.#execute("COMMIT");
+      this.#control("COMMIT");
       if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
       this.tails.failed();
       // Some errors end the transaction by themselves.
-      if (this.#db.isTransaction) this.#execute("ROLLBACK");
+      if (this.#db.isTransaction) this.#control("ROLLBACK");
       throw error;
     }
   }
 
-  /** Syncs all commits so far to disk. */
   async sync(): Promise<void> {
     await this.tails.sync(() => this.#syncWal());
   }
@@ -182,38 +179,33 @@ export class Database {
     }
   }
 
-  /** Copies a consistent snapshot of the database. */
+  /** Copies the database as it is at one moment. */
   async copyTo(path: string): Promise<void> {
     this.checkPresent();
-    // All pages in one step: a concurrent write would restart the copy.
+    // All pages at once: a write of others would start the copy again.
     await backup(this.#db, path, { rate: 2 ** 31 - 1 });
   }
 
-  /** Size of the write-ahead log. */
   walBytes(): number {
     return sizeOf(`${this.path}-wal`);
   }
 
-  /**
-   * Detects a deleted file, whose writes would be lost.
-   *
-   * @throws {LogError} `DELETED`
-   */
+  /** @throws {LogError} `DELETED` when the file was deleted, and with it all later writes. */
   checkPresent(): void {
     if (this.#deleted !== undefined) throw this.#deleted;
     const now = performance.now();
-    if (now - this.#presenceCheckedAt < presenceCheckMs) return;
-    this.#presenceCheckedAt = now;
+    if (now - this.#looked < lookMs) return;
+    this.#looked = now;
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
-      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; records appended since are ` +
-        "lost; restart",
+      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
+        "lost; start again",
     );
     throw this.#deleted;
   }
 
-  /** Closes the file once all queued changes are written. */
+  /** Closes the file after all waiting writes. */
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     await this.#settling;
@@ -226,17 +218,17 @@ export class Database {
     this.#db.close();
   }
 
-  /** Runs a statement that changes no rows; SQLite then reports the previous statement's count. */
-  #execute(sql: string): void {
+  /** A statement that changes no row: `changes` would be those of the one before. */
+  #control(sql: string): void {
     this.#statement(sql).run();
   }
 
-  /** Starts a sync, after which appends to the same segments need no row. */
+  /** Starts to sync the rows that later appends to the same segments rest on. */
   #settle(): void {
     const now = performance.now();
     if (this.#settling !== undefined || now - this.#settled < settleMs) return;
     this.#settled = now;
-    const failed = () => {/* Syncing is retried, and errors are reported, once a second. */};
+    const failed = () => {/* The keeper syncs again, and reports, once a second. */};
     this.#settling = this.sync().catch(failed).finally(() => this.#settling = undefined);
   }
 
@@ -261,7 +253,7 @@ export class Database {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // At the end of this turn, so that all changes queued in it share a transaction.
+      // At the end of this turn, so that all that comes in it shares a transaction.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await this.turns.ready();
       await this.#commit(this.#queue.splice(0, sharedAtMost));
@@ -272,7 +264,7 @@ export class Database {
   async #commit(units: readonly Unit[]): Promise<void> {
     let done: (() => void)[];
     try {
-      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#applyAll(units)));
+      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#together(units)));
       if (units.some(({ durable }) => durable)) await this.sync();
     } catch (error) {
       for (const { action, reject } of units) reject(storageError(error, action, this.path));
@@ -284,7 +276,7 @@ export class Database {
     this.turns.spend(() => this.checkpoint());
   }
 
-  #applyAll(units: readonly Unit[]): (() => void)[] {
+  #together(units: readonly Unit[]): (() => void)[] {
     const several = units.length > 1;
     const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit, several)));
     try {
@@ -295,27 +287,26 @@ export class Database {
     }
   }
 
-  /** Applies one unit; if there are several, its failure does not affect the others. */
+  /** A failure of one unit of several costs itself alone. */
   #apply({ action, changes, resolve, reject }: Unit, several: boolean): () => void {
-    if (several) this.#execute("SAVEPOINT unit");
+    if (several) this.#control("SAVEPOINT unit");
     const restore = this.tails.savepoint();
     try {
       const result = changes();
-      if (several) this.#execute("RELEASE unit");
+      if (several) this.#control("RELEASE unit");
       return () => resolve(result);
     } catch (error) {
       const alone = several && (error instanceof LogError || error instanceof SegmentLost);
       if (!alone || !this.#db.isTransaction) throw error;
       restore();
-      this.#execute("ROLLBACK TO unit");
-      this.#execute("RELEASE unit");
+      this.#control("ROLLBACK TO unit");
+      this.#control("RELEASE unit");
       return () => reject(storageError(error, action, this.path));
     }
   }
 
   /**
-   * Checkpoints the WAL. A failure (lock, full disk) is left to the next checkpoint: commits are safe in the
-   * WAL.
+   * Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL.
    */
   checkpoint(): void {
     try {

@@ -1,4 +1,4 @@
-// Opens the database file and checks its identity, version and integrity.
+// Opens the database file: checks whose it is, its version, and whether it is intact.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";
@@ -9,7 +9,6 @@ import { preparePrivate } from "./private_files.ts";
 import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** The database of an unfinished backup. */
 export const unfinishedName = "log.db.unfinished";
 
 export interface DatabaseFile {
@@ -43,8 +42,8 @@ export async function openDatabase(
     if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
-        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, to distinguish it from ` +
-          "the original; deno task log check verifies it, deno task log backup makes complete copies",
+        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, so that it is not taken for ` +
+          "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
       );
     }
     return { db, path, place, unclean, logId: identity.logId };
@@ -59,7 +58,7 @@ export async function openDatabase(
   }
 }
 
-/** Device and inode of a file, which a copy does not share; undefined if it does not exist. */
+/** Device and inode of a file, which a copy does not share; undefined when there is none. */
 export function placeOf(path: string): string | undefined {
   try {
     const { dev, ino } = Deno.statSync(path);
@@ -70,7 +69,7 @@ export function placeOf(path: string): string | undefined {
   }
 }
 
-/** Whether the folder holds segments, or an unfinished backup's database. */
+/** Segments, or a backup's database that did not get its name. */
 async function holdsRest(dir: string): Promise<boolean> {
   for await (const { name } of Deno.readDir(dir)) {
     if (name === unfinishedName) return true;
@@ -80,15 +79,15 @@ async function holdsRest(dir: string): Promise<boolean> {
   return false;
 }
 
-/** Checks what the file is; creates the tables in an empty one. */
+/** Checks what the file is; makes the tables in an empty one. */
 function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
-    // Checked first: the process that creates the tables sets the rest in the same transaction.
+    // Asked first: the tables are made in the same transaction as the rest.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
     if (number("PRAGMA application_id") !== applicationId) {
-      throw refuse("it is another program's database; name another folder");
+      throw refuse("it is the database of another program; name another folder");
     }
     const version = number("PRAGMA user_version");
     if (version < 2) {
@@ -109,8 +108,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
   if (!check()) {
     if (orphaned) {
       throw refuse(
-        "it is missing while the frames' segments still exist, or it is an unfinished backup; restore a backup, " +
-          "or remove the folder to start over",
+        "it is gone, but the frames' segments beside it are not, or it is a backup that did not end; restore a backup, " +
+          "or remove the folder to start again",
       );
     }
     db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
@@ -129,8 +128,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
     }
   }
   if (number("PRAGMA user_version") < schemaVersion) {
-    // An older Framelane ignores the tails.
-    if (!alone) throw refuse("an older Framelane has it open; close that one first");
+    // An older Framelane does not know the tails.
+    if (!alone) throw refuse("an older Framelane has it open; stop that one first");
     upgradeFile(db);
   }
   db.exec(`
@@ -155,7 +154,7 @@ function upgradeFile(db: DatabaseSync): void {
   }
 }
 
-/** The log's identity; a copy gets a new one. */
+/** The log's identity; a copy gets its own. */
 function identify(
   db: DatabaseSync,
   place: string,
@@ -171,12 +170,12 @@ function identify(
   return { logId, before, copied: true };
 }
 
-/** @throws {LogError} `INTERNAL` if the database is damaged */
+/** @throws {LogError} `INTERNAL` when the database is damaged. */
 function checkWhole(db: DatabaseSync, path: string): void {
   const verdict = String(Object.values(db.prepare("PRAGMA quick_check(1)").get()!)[0]);
   if (verdict === "ok") return;
   throw new LogError(
     "INTERNAL",
-    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start over`,
+    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start again`,
   );
 }

@@ -1,7 +1,7 @@
-// File system helpers.
+// The disk that a log is on.
 import { statfsSync } from "node:fs";
 
-/** Free bytes on the disk; undefined if unknown (`--allow-sys=statfs`). */
+/** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(dir);
@@ -12,7 +12,7 @@ export function freeBytes(dir: string): number | undefined {
   }
 }
 
-/** Size of a file; 0 if it does not exist. */
+/** Size of a file; 0 when there is none. */
 export function sizeOf(path: string): number {
   try {
     return Deno.statSync(path).size;
@@ -22,12 +22,11 @@ export function sizeOf(path: string): number {
   }
 }
 
-/** Rethrows any error except `NotFound`. */
+/** Throws all errors but `NotFound`. */
 export function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-/** Syncs a file or folder to disk. */
 export async function syncPath(path: string): Promise<void> {
   using file = await Deno.open(path);
   await file.sync();

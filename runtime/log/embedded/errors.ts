@@ -1,8 +1,8 @@
-// Converts errors of SQLite, Deno KV and the file system to errors of the log.
+// Turns errors of SQLite, Deno KV and the file system into errors of the log.
 import { dirname } from "node:path";
 import { LogError, type LogErrorCode } from "../log.ts";
 
-/** A segment of this log was sealed or removed by another process, which assumed this one was dead. */
+/** Another log sealed or removed a segment of this one, whose process it took for dead. */
 export class SegmentLost<Segment = unknown> extends Error {
   override readonly name = "SegmentLost";
   readonly segment: Segment;
@@ -13,7 +13,7 @@ export class SegmentLost<Segment = unknown> extends Error {
   }
 }
 
-/** Texts of SQLite's errors; neither driver passes on the result codes. */
+/** Texts of SQLite's result codes; neither driver passes on the codes. */
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
@@ -26,11 +26,7 @@ const texts = {
 
 export type StorageFault = keyof typeof texts | "denied" | "other";
 
-/**
- * Classifies an error thrown by SQLite, Deno KV or the file system.
- *
- * @param path the file concerned: SQLite does not say why it cannot open or read it
- */
+/** @param path the file that it is about: SQLite does not say why it cannot open or read one. */
 export function storageFault(error: unknown, path?: string): StorageFault {
   const fault = faultOf(error);
   const vague = fault === "cannotOpen" || fault === "other";
@@ -38,8 +34,8 @@ export function storageFault(error: unknown, path?: string): StorageFault {
 }
 
 /**
- * Whether no more files can be opened at all. Does not open the database itself: closing it would drop
- * SQLite's locks.
+ * Whether no file can be opened any more. Never tries the database: closing it would drop SQLite's
+ * locks.
  */
 function outOfHandles(path: string): boolean {
   try {
@@ -61,14 +57,14 @@ function faultOf(error: unknown): StorageFault {
   return "other";
 }
 
-/** The log's error for each fault; without a text, the original message is used. */
+/** The log's error for each fault; the storage's own message where there is no text. */
 const advice: Readonly<
   Record<StorageFault, [code: LogErrorCode, text?: string, retryable?: boolean]>
 > = {
   busy: ["UNREACHABLE", "PATH is locked by another process", true],
   full: [
     "DISK_FULL",
-    "no space is left for PATH; free some, or reduce retention: deno task log retention TOPIC --bytes N",
+    "no space is left for PATH; free some, or keep less: deno task log retention TOPIC --bytes N",
     true,
   ],
   handles: [
@@ -79,7 +75,7 @@ const advice: Readonly<
   foreign: ["INVALID", "PATH is not a database of an embedded log; name another folder"],
   malformed: [
     "INTERNAL",
-    "PATH is damaged; restore a backup of it, or move its folder away and start over",
+    "PATH is damaged; restore a backup of it, or move its folder away and start again",
   ],
   readonly: ["INVALID", "PATH cannot be written; expected a folder that this user may write"],
   denied: [
@@ -92,10 +88,10 @@ const advice: Readonly<
 };
 
 /**
- * The log's error for a storage fault.
+ * The log's error for a fault of its storage.
  *
- * @param action the action that failed, e.g. `open the embedded log`
- * @param path the file or folder concerned
+ * @param action what could not be done, e.g. `open the embedded log`.
+ * @param path the file or folder it is about.
  */
 export function storageError(error: unknown, action: string, path: string): LogError {
   if (error instanceof LogError || error instanceof SegmentLost) return error as LogError;

@@ -1,4 +1,3 @@
-// Reads the frames of a partition from its segments.
 import type { Frame } from "../../definition/frame.ts";
 import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
@@ -16,12 +15,10 @@ export interface FrameParts {
   readonly records: Records;
 }
 
-/** Limits of one read. */
 export interface FrameLimits {
   readonly maxFrames: number;
-  /** Total of all frames. */
   readonly maxBytes: number;
-  /** Return at least one frame, whatever its size. */
+  /** At least one frame, however large. */
   readonly always: boolean;
 }
 
@@ -31,7 +28,7 @@ export interface PartitionId {
   readonly partition: number;
 }
 
-/** Where to start reading; the size is known for a single record. */
+/** Where to read from; `size` of a single record. */
 interface Start {
   readonly offset: number;
   readonly at: number;
@@ -42,7 +39,7 @@ export class FrameReader {
   readonly #parts: FrameParts;
   readonly #partition: PartitionId;
   readonly #cursor: SegmentCursor;
-  /** Location of the record after the last one read. */
+  /** The place of the record after the last one read. */
   #next: Start & { readonly segment: number } | undefined;
 
   constructor(parts: FrameParts, partition: PartitionId) {
@@ -52,9 +49,7 @@ export class FrameReader {
   }
 
   /**
-   * Reads frames starting at `offset`.
-   *
-   * @returns the frames, and the offset to continue from, which may lie after a hole
+   * Returns the frames from `offset` on, and the offset to continue from, perhaps behind a hole.
    */
   read(
     offset: number,
@@ -67,7 +62,7 @@ export class FrameReader {
     let [next, bytes] = [offset, 0];
     for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
       next = Math.max(next, first);
-      // Skip records of the chunk that were read before.
+      // Records read before are skipped.
       const known = this.#next?.offset === next && this.#next.segment === segment && next > first;
       const one = frames.length === maxFrames - 1;
       const start = known ? this.#next! : this.#locate(chunks[i]!, next, one);
@@ -77,7 +72,7 @@ export class FrameReader {
       if (left > maxBytes - bytes && count === 1 && !(always && frames.length === 0)) break;
       const ahead = one ? left : Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
       const read = this.#cursor.read(segment, from, left, ahead);
-      // Removed by retention in the meantime.
+      // Retention was faster.
       if (read === undefined && topics.range(id).earliest > next) break;
       for (const found of recordPlaces(read ?? nothing, first + count - seen, left)) {
         const place = { topic, partition, offset: seen++ };
@@ -86,8 +81,8 @@ export class FrameReader {
         const length = found?.size ?? 0;
         if (bytes + length > maxBytes && !(always && frames.length === 0)) return { frames, next };
         if (found === undefined) {
-          const why = read === undefined ? "its segment file is gone" : "its head is damaged";
-          frames.push(badFrame(place, time, why));
+          const what = read === undefined ? "its segment file is gone: it" : "its head";
+          frames.push(badFrame(place, time, what));
         } else {
           frames.push(decodeRecord(read!, found, place));
           bytes += length;
@@ -103,7 +98,10 @@ export class FrameReader {
     this.#cursor.close();
   }
 
-  /** The start within a chunk: the record with this offset, unless an earlier head is damaged. */
+  /**
+   * Where to begin in a chunk: at the record with this offset, or at its start when a head is
+   * damaged.
+   */
   #locate(chunk: ChunkRow, offset: number, one: boolean): Start {
     const begin = { offset: chunk[0], at: chunk[3] };
     if (offset === begin.offset && !one) return begin;
@@ -114,7 +112,7 @@ export class FrameReader {
 
 const nothing = new Uint8Array(0);
 
-/** End of the contiguous bytes that start with the chunk at `i`. */
+/** Where the adjacent bytes end from the chunk at `i` on. */
 function end(chunks: readonly ChunkRow[], i: number): number {
   let [, , segment, position, size] = chunks[i]!;
   for (const [, , other, start, length] of chunks.slice(i + 1)) {

@@ -1,14 +1,13 @@
-// Group membership: heartbeats, detection of silent members, hand-over of partitions.
+// Membership in a group: heartbeats, silent members, handing partitions over.
 //
-// Only counters are stored, never times: each member measures with its own monotonic clock how long
-// another member's heartbeat counter has not changed. So a jump of a wall clock expels no member.
+// Time is never stored, only counters: each member measures with its monotonic clock how long a
+// heartbeat has stood still. So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
 import type { Topics } from "./topics.ts";
 
-/** Interval at which a member checks its group. */
 const tickMs = 50;
 const minSessionTimeoutMs = 300;
 
@@ -18,7 +17,7 @@ export interface GroupParts {
   readonly clock: Clock;
 }
 
-/** A group member. Create it with `join`. */
+/** A member; make it with `join`. */
 export class EmbeddedGroupMember implements GroupMember {
   readonly memberId: string = crypto.randomUUID();
   readonly #parts: GroupParts;
@@ -29,9 +28,8 @@ export class EmbeddedGroupMember implements GroupMember {
   readonly #observed = new Map<string, { beat: number; silentMs: number }>();
   #lastBeat = -Infinity;
   #lastTick: number;
-  /** The last announced partitions; undefined before the first announcement. */
+  /** The last announced list; undefined before the first. */
   #announced: readonly number[] | undefined;
-  /** The announcement in progress. */
   #announcing: { readonly partitions: readonly number[]; readonly since: number } | undefined;
   #expelled = false;
   #ticking: Promise<void> = Promise.resolve();
@@ -55,7 +53,6 @@ export class EmbeddedGroupMember implements GroupMember {
     this.#onLeft = onLeft;
   }
 
-  /** Joins the group; `onLeft` is called once the member has left. */
   static async join(
     parts: GroupParts,
     options: GroupOptions,
@@ -107,18 +104,18 @@ export class EmbeddedGroupMember implements GroupMember {
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error);
-        // The group no longer exists.
+        // There is no group any more.
         if (error instanceof LogError && error.code === "DELETED") return;
-        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving ends the loop. */});
+        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving: the loop ends. */});
       }
     }
   }
 
-  /** Checks the group, updates it if necessary, and announces this member's partitions. */
+  /** Looks at the group, updates it, announces our partitions. */
   async #tick(): Promise<void> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
-    // A member that was itself stopped must not mistake its absence for the others' silence.
+    // A member that was stopped must not take its own absence for the others' silence.
     const elapsed = Math.min(now - this.#lastTick, this.#sessionMs / 3);
     this.#lastTick = now;
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
@@ -126,14 +123,14 @@ export class EmbeddedGroupMember implements GroupMember {
       await this.#rejoin(view);
       return;
     }
-    const silent = this.#silentMembers(view, elapsed);
+    const silent = this.#silent(view, elapsed);
     const beat = now - this.#lastBeat >= this.#sessionMs / 3;
-    const canTake = view.claims.some(({ target, holder }) =>
+    const takes = view.claims.some(({ target, holder }) =>
       target === this.memberId && holder === null
     );
     const grown = view.claims.length < view.partitions;
-    const releases = this.#releasable(view, now);
-    if (silent.length > 0 || beat || canTake || grown || releases.length > 0) {
+    const releases = this.#released(view, now);
+    if (silent.length > 0 || beat || takes || grown || releases.length > 0) {
       view = await db.write(this.#action("update"), () => {
         if (beat) this.#tables.beat(this.memberId);
         for (const { member, beat } of silent) this.#tables.remove(member, beat);
@@ -147,8 +144,7 @@ export class EmbeddedGroupMember implements GroupMember {
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
   }
 
-  /** Members whose heartbeat has not changed for longer than their session timeout. */
-  #silentMembers(view: GroupView, elapsed: number): { member: string; beat: number }[] {
+  #silent(view: GroupView, elapsed: number): { member: string; beat: number }[] {
     const silent: { member: string; beat: number }[] = [];
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
@@ -167,17 +163,13 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   /**
-   * Partitions that this member holds, that are assigned to another, and whose revocation has been announced.
-   * The new owner waits at most one session timeout; after that, checkpoint epochs fence this member.
+   * Partitions that we hold, that another is to own, and that the last announced list lacks. The
+   * new owner waits for us for a session timeout at most; then epochs of checkpoints keep us out.
    */
-  #releasable(view: GroupView, now: number): number[] {
-    const announcing = this.#announcing;
-    const overdue = announcing !== undefined && now - announcing.since > this.#sessionMs;
-    const kept = overdue
-      ? announcing.partitions
-      : announcing === undefined
-      ? this.#announced
-      : undefined;
+  #released(view: GroupView, now: number): number[] {
+    const told = this.#announcing;
+    const overdue = told !== undefined && now - told.since > this.#sessionMs;
+    const kept = overdue ? told.partitions : told === undefined ? this.#announced : undefined;
     if (kept === undefined) return [];
     return view.claims
       .filter(({ target, holder, partition }) =>
@@ -186,7 +178,7 @@ export class EmbeddedGroupMember implements GroupMember {
       .map(({ partition }) => partition);
   }
 
-  /** Others considered this member dead: announces that it lost its partitions, then joins again. */
+  /** Others took us for dead: announces that nothing is ours, then joins again. */
   async #rejoin(view: GroupView): Promise<void> {
     if (!this.#expelled) {
       this.#expelled = true;
@@ -194,7 +186,7 @@ export class EmbeddedGroupMember implements GroupMember {
         new LogError(
           "FENCED",
           `Cannot stay in group ${this.#options.group}: this member was silent for more than ` +
-            `${this.#sessionMs} ms and lost its partitions; it rejoins`,
+            `${this.#sessionMs} ms and lost its partitions; it joins again`,
         ),
       );
     }

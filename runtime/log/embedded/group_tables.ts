@@ -1,35 +1,33 @@
-// Groups in the database: members, and the assigned and actual owner of each partition.
+// Groups in the database: members, and the target and holder of each partition.
 import type { Membership } from "../log.ts";
 import { assignPartitions } from "./assignment.ts";
 import type { Database } from "./database.ts";
 import type { Topics } from "./topics.ts";
 
-/** A member as seen by the others. */
 export interface MemberRow {
   readonly member: string;
-  /** Increases with each heartbeat. */
   readonly beat: number;
   readonly sessionMs: number;
 }
 
 export interface Claim {
   readonly partition: number;
-  /** The assigned owner. */
+  /** Who is to own it. */
   readonly target: string | null;
-  /** The current owner, until it releases the partition. */
+  /** Who owns it, or has not released it yet. */
   readonly holder: string | null;
 }
 
-/** A consistent snapshot of a group. */
+/** A group at one moment. */
 export interface GroupView {
   readonly generation: number;
   readonly members: readonly MemberRow[];
   readonly claims: readonly Claim[];
-  /** Number of partitions of the topic; recently added ones have no claim yet. */
+  /** Partitions of the topic; new ones have no claim yet. */
   readonly partitions: number;
 }
 
-/** The rows of one group. Methods are synchronous: call them within `read` or `write`. */
+/** The rows of one group. The methods are synchronous: call them within `read` or `write`. */
 export class GroupTables {
   readonly #db: Database;
   readonly #topics: Topics;
@@ -62,7 +60,7 @@ export class GroupTables {
     };
   }
 
-  /** Within a transaction: adds the member and reassigns the partitions. */
+  /** Within a transaction: adds the member; the partitions are assigned again. */
   join(member: string, sessionMs: number): void {
     this.#db.run(
       "INSERT INTO groups (name, topic, generation) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
@@ -77,7 +75,6 @@ export class GroupTables {
     this.share();
   }
 
-  /** Within a transaction: records a heartbeat. */
   beat(member: string): void {
     this.#db.run(
       "UPDATE members SET beat = beat + 1 WHERE grp = ? AND member = ?",
@@ -87,9 +84,9 @@ export class GroupTables {
   }
 
   /**
-   * Within a transaction: removes a member, frees its partitions and reassigns them.
+   * Within a transaction: removes a member, whose partitions are free at once, and assigns again.
    *
-   * @param beat only if its heartbeat is still this one
+   * @param beat only if its heartbeat is still this one.
    */
   remove(member: string, beat?: number): boolean {
     const id = this.#id();
@@ -103,10 +100,10 @@ export class GroupTables {
     return true;
   }
 
-  /** Within a transaction: assigns the partitions to the members, in a new generation. */
+  /** Within a transaction: shares the partitions among the members; a new generation. */
   share(): void {
     const id = this.#id();
-    this.#removeInvalid(id);
+    this.#removeImpossible(id);
     const { members, claims, partitions } = this.view();
     const before: (string | null)[] = Array(partitions).fill(null);
     for (const { partition, target } of claims) before[partition] = target;
@@ -123,8 +120,8 @@ export class GroupTables {
     });
   }
 
-  /** Removes rows that no member wrote (in a damaged file), which would block a partition forever. */
-  #removeInvalid(id: number): void {
+  /** Rows of a damaged file must not keep a partition without end. */
+  #removeImpossible(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
       id,
@@ -137,7 +134,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member takes free partitions assigned to it. */
+  /** Within a transaction: the member takes its free partitions. */
   take(member: string): void {
     const [id, generation] = this.#row()!;
     this.#db.run(
@@ -146,7 +143,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member releases those of `partitions` that are assigned to another. */
+  /** Within a transaction: the member releases those of `partitions` that another is to own. */
   release(member: string, partitions: readonly number[]): void {
     const id = this.#id();
     for (const partition of partitions) {
@@ -167,7 +164,6 @@ export class GroupTables {
     ) !== undefined;
   }
 
-  /** Whether a member of the group holds the partition. */
   holds(partition: number): boolean {
     const id = this.#row()?.[0];
     return id !== undefined && this.#db.get(

@@ -1,4 +1,4 @@
-// Background work of an open log: syncing, retention, sealing, recovery after dead writers, warnings.
+// Maintains an open log: syncs, retention, sealing, dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";
@@ -9,13 +9,12 @@ import { recover } from "./recovery.ts";
 import { expire, expireNow, type RetentionParts } from "./retention.ts";
 import type { SegmentWriter } from "./segment_writer.ts";
 
-/** Interval of the background work. */
 const tickMs = 1_000;
-/** Interval of checks of others' segments and the disk, in ticks. */
+/** Segments of others and the disk are checked every this many ticks. */
 const rareTicks = 10;
-/** Reserved on disk, so that a full disk still leaves room to remove rows. */
+/** Reserved on the disk, so that removing works when it is full. */
 const reserveBytes = 2 << 20;
-/** Size of the write-ahead log that triggers a warning: a transaction has been reading for very long. */
+/** A write-ahead log of this length is reported: a transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
 export interface KeeperParts extends RetentionParts {
@@ -30,7 +29,7 @@ export class Keeper {
   readonly #reserve: string;
   #running: Promise<void> = Promise.resolve();
   #ticks = 0;
-  #warnedOfWal = false;
+  #toldOfWal = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -38,7 +37,7 @@ export class Keeper {
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
-  /** Runs the work due after opening, then continues in the background. */
+  /** Does what is due after opening, then continues in the background. */
   async start(): Promise<void> {
     const { dir, db, segments } = this.#parts;
     this.#keepReserve();
@@ -52,7 +51,6 @@ export class Keeper {
     await this.#running;
   }
 
-  /** Disk usage of the log. */
   storage(): LogStorage {
     const walBytes = this.#parts.db.walBytes();
     const diskFreeBytes = freeBytes(this.#parts.dir);
@@ -68,7 +66,7 @@ export class Keeper {
         await this.#tick();
       } catch (error) {
         if (signal.aborted) return;
-        // Locked or full: retried at the next tick. Users of the log encounter it too.
+        // Locked or full: the next tick tries again. Users of the log meet it too.
         if (error instanceof LogError && error.retryable) continue;
         tell(error instanceof Error ? error.message : String(error));
         if (error instanceof LogError && error.code === "DELETED") return;
@@ -87,26 +85,26 @@ export class Keeper {
     if (++this.#ticks % rareTicks !== 0) return;
     await recover(dir, db, segments.ids);
     this.#keepReserve();
-    this.#checkWal();
+    this.#lookAtWal();
   }
 
-  #checkWal(): void {
+  #lookAtWal(): void {
     const { db, tell } = this.#parts;
     const bytes = db.walBytes();
     if (bytes > longWalBytes) db.checkpoint();
     const long = db.walBytes() > longWalBytes;
-    if (long && !this.#warnedOfWal) {
+    if (long && !this.#toldOfWal) {
       tell(
         `${db.path}-wal has grown to ${
           bytes >> 20
-        } MiB: another program has been reading ${db.path} for a long time ` +
-          "(a shell with an open transaction?) and prevents it from being restarted; end it",
+        } MiB: another program has been reading ${db.path} for long ` +
+          "(a shell with an open transaction?) and keeps it from starting over; end it",
       );
     }
-    this.#warnedOfWal = long;
+    this.#toldOfWal = long;
   }
 
-  /** Frees space on a full disk: first by retention; rows, but not frames, may also use the reserve. */
+  /** On a full disk retention runs first. Rows may use the reserve, frames may not. */
   #makeRoom(what: "frames" | "rows"): boolean {
     let released = what === "rows" && this.#release();
     const expire = () => {
@@ -121,19 +119,18 @@ export class Keeper {
       released = true;
       removed = expire();
     }
-    // The released reserve is not for frames.
+    // The reserve is not for frames.
     if (removed > 0 || what === "frames" && released) this.#keepReserve();
     return removed > 0 || released && what === "rows";
   }
 
-  /** Releases the reserve; returns whether there was any. */
   #release(): boolean {
     if (sizeOf(this.#reserve) === 0) return false;
     Deno.truncateSync(this.#reserve, 0);
     return true;
   }
 
-  /** Fills the reserve with real data as far as there is space: a sparse file reserves nothing. */
+  /** Written with zeros: a sparse file reserves nothing. */
   #keepReserve(): void {
     try {
       using file = Deno.openSync(this.#reserve, { create: true, write: true, mode: modes.file });

@@ -1,4 +1,4 @@
-// The embedded log: topics in a local folder, shared by any number of processes, without a server.
+// The embedded log: topics in a folder of this machine, shared by any number of processes, no server.
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { isFile } from "../../base/folders.ts";
@@ -34,17 +34,17 @@ import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
 export interface EmbeddedLogOptions {
-  /** How long a call waits for locks of other processes, milliseconds. Default 10 000. */
+  /** How long a call waits for locks of other processes. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Folder that identifies the checkpoints; default: the log's own. */
+  /** Folder of the checkpoints; the log's own when absent. */
   readonly checkpointDir?: string;
   readonly clock?: Clock;
-  /** Called with warnings: a clock jump, a copied log, a long reader. Default: standard error. */
+  /** Called with warnings: a clock that jumped, a copy, a long reader. Default: standard error. */
   readonly onWarning?: (message: string) => void;
 }
 
 /**
- * A log in a folder. The first call opens the files.
+ * A log in a folder. The files are opened by the first call.
  *
  * @example
  * ```ts
@@ -66,11 +66,11 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  /** Close functions of everything opened through this log that is still open. */
+  /** Closers of what is still open. */
   readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
-  /** @throws {LogError} `INVALID` if the URL is invalid */
+  /** @throws {LogError} `INVALID` when the URL is wrong. */
   constructor(
     url: string,
     { timeoutMs = 10_000, checkpointDir, clock = systemClock, onWarning = warn }:
@@ -102,9 +102,9 @@ export class EmbeddedLog implements TopicLog {
     const { db, topics, appender } = await this.#open();
     const { retention } = this.#place;
     if (bytes !== undefined) appender.limited(topic);
-    const existing = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
+    const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
     const own = bytes === undefined ? retention : {};
-    if (existing >= partitions && Object.keys(own).length === 0) return existing;
+    if (there >= partitions && Object.keys(own).length === 0) return there;
     return await db.write(`create topic ${topic}`, () => {
       const isNew = topics.partitionCount(topic) === 0;
       const limited = {
@@ -182,7 +182,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
-    // Listing must not create a log or a checkpoint folder.
+    // Listing creates neither a log nor a folder of checkpoints.
     if (!await isFile(join(this.#place.dir, "log.db"))) return [];
     const dir = this.#checkpointDir;
     if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
@@ -199,9 +199,9 @@ export class EmbeddedLog implements TopicLog {
   }
 
   /**
-   * Stores the given retention, and returns the topic's retention per partition.
+   * Returns the retention of a topic, after storing the given change.
    *
-   * @throws {LogError} `TOPIC_MISSING`
+   * @throws {LogError} `TOPIC_MISSING`.
    */
   async retention(topic: string, change: Partial<Retention> = {}): Promise<Retention> {
     const parts = await this.#open();
@@ -215,12 +215,12 @@ export class EmbeddedLog implements TopicLog {
     return kept;
   }
 
-  /** Copies a snapshot of the log into a new folder, while others use it. */
+  /** Copies the log at this moment into a new folder, while others use it. */
   async backup(to: string, signal?: AbortSignal): Promise<BackupReport> {
     return await backup(this.#place.dir, (await this.#open()).db, to, signal);
   }
 
-  /** SQLite's integrity errors; undefined if the database is intact. */
+  /** Damage that SQLite finds in its file; undefined when it is intact. */
   async damage(): Promise<string | undefined> {
     const { db } = await this.#open();
     const verdict = await db.read(
@@ -231,9 +231,9 @@ export class EmbeddedLog implements TopicLog {
   }
 
   /**
-   * Removes the records of a partition below an offset, ahead of retention.
+   * Removes the records of a partition below an offset, before retention would.
    *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
+   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
   async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
     const parts = await this.#open();
@@ -268,7 +268,7 @@ export class EmbeddedLog implements TopicLog {
     try {
       return await opening;
     } catch (error) {
-      // The cause may be fixed: the next call tries again.
+      // The next call tries again.
       if (this.#opening === opening) this.#opening = undefined;
       throw error;
     }
@@ -278,13 +278,12 @@ export class EmbeddedLog implements TopicLog {
     const dir = this.#checkpointDir;
     if (dir === undefined) return Promise.resolve(ownStore(db.path));
     const opening = this.#openingStore ??= storeOf(dir, db.logId);
-    // The cause may be fixed: the next call tries again.
+    // The next call tries again.
     opening.catch(() => this.#openingStore = undefined);
     return opening;
   }
 }
 
-/** Warnings go to standard error, separate from results. */
 function warn(message: string): void {
   // deno-lint-ignore no-console
   console.warn(message);

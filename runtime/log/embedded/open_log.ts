@@ -29,11 +29,7 @@ export interface OpenLog {
   readonly clock: Clock;
 }
 
-/**
- * Opens the log in a folder, creating it if absent.
- *
- * @param tell receives warnings
- */
+/** @param tell is called with warnings. */
 export async function openParts(
   place: EmbeddedUrl,
   waiting: Waiting,
@@ -53,7 +49,7 @@ export async function openParts(
     const segments = new SegmentWriter(dir, db, topics, now);
     const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell });
     await keeper.start();
-    const changes = new ChangeWatcher(db, topics);
+    const changes = new ChangeWatcher(dir, db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });
     const checkpoints = new Checkpoints(db);
     const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };
@@ -65,7 +61,6 @@ export async function openParts(
   }
 }
 
-/** Finishes pending work and closes the files. */
 export async function closeParts(
   { appender, changes, keeper, segments, db, presence }: OpenLog,
 ): Promise<void> {
@@ -75,7 +70,7 @@ export async function closeParts(
   try {
     await segments.seal(true);
   } catch (error) {
-    // Full, locked or deleted: the next process that opens the log seals the rest.
+    // Full, locked or deleted: the next log to open seals what this one leaves.
     if (!(error instanceof LogError)) throw error;
   } finally {
     segments.close();

@@ -1,21 +1,23 @@
-// Reads one partition of the embedded log.
 import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
 
-/** Maximum per database access, so that the event loop is never blocked for long. */
+/**
+ * Most frames and bytes of one look into the database, so that the event loop is never blocked for
+ * long.
+ */
 const chunkFrames = 64;
 const chunkBytes = 4 << 20;
-/** Delay before a retry while the database is locked. */
+/** Delay after the database was locked. */
 const retryMs = 5;
 
 export interface ReaderParts extends FrameParts {
   readonly changes: ChangeWatcher;
 }
 
-/** The partition, the start offset, and buffer limits. */
+/** What to read, where to begin, and how much to buffer. */
 export interface PartitionPlace extends PartitionId {
   readonly offset: number;
   readonly range: OffsetRange;
@@ -23,7 +25,7 @@ export interface PartitionPlace extends PartitionId {
   readonly maxBytes: number;
 }
 
-/** A read waiting for the next append. */
+/** A read that waits for the next append. */
 interface Waiter {
   readonly max: number;
   readonly until: number;
@@ -31,7 +33,6 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** A partition reader with its own buffer. */
 export class EmbeddedPartitionReader implements PartitionReader {
   readonly #parts: ReaderParts;
   readonly #place: PartitionPlace;
@@ -40,6 +41,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #frames: FrameReader;
   #range: OffsetRange;
   #position: number;
+  /** Offset of the next frame to buffer. */
   #next: number;
   #buffer: Frame[] = [];
   #bufferedBytes = 0;
@@ -145,12 +147,11 @@ export class EmbeddedPartitionReader implements PartitionReader {
     if (this.#closed) throw this.#closedError();
   }
 
-  /** Resolves the waiting read with available frames. */
   #serve(): void {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
       if (this.#position < until) {
-        // Only the requested frames; later ones are prefetched afterwards.
+        // Reading ahead comes later: who wants one frame does not wait for more.
         if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position));
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
@@ -165,7 +166,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** Prefetches if the buffer is at most half full and there is more to read. */
+  /** Fills the buffer when it is at most half full. */
   #refill(): void {
     const { maxFrames, maxBytes } = this.#place;
     if (
@@ -174,7 +175,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     ) this.#later();
   }
 
-  /** Serves or prefetches in a later event loop turn, one chunk at a time. */
+  /** Serves or fills in a later turn of the event loop. */
   #later(): void {
     if (this.#filling) return;
     this.#filling = true;
@@ -189,7 +190,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       try {
         this.#fetch();
       } catch (error) {
-        // No read waits for these frames yet: the next read gets the same error.
+        // No read waits yet: the next one meets the same error.
         if (error instanceof LogError) return;
         throw error;
       }
@@ -198,9 +199,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 
   /**
-   * Reads one chunk into the buffer, as far as it has room, up to `most` frames.
+   * Reads one chunk into the buffer, which then holds `most` frames at most.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` if nothing is buffered and nothing can follow
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
    */
   #fetch(most = this.#place.maxFrames): void {
     const { id, maxFrames, maxBytes } = this.#place;
@@ -233,7 +234,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** Retries after the database was locked. */
+  /** The database was locked just now. */
   #retryLater(): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
@@ -245,7 +246,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #checkRange(): void {
     const { earliest, latest } = this.#range;
     if (this.#next >= earliest && this.#next <= latest) return;
-    const where = this.#next < earliest ? "no longer exists" : "does not exist yet";
+    const where = this.#next < earliest ? "is no longer there" : "is not there yet";
     throw new LogError(
       "OFFSET_OUT_OF_RANGE",
       `Cannot read ${this.#name} from offset ${this.#next}: it ${where}, the partition holds ` +
@@ -255,7 +256,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 }
 
-/** @throws {LogError} `INVALID` if it is not an offset */
+/** @throws {LogError} `INVALID` for what cannot be an offset. */
 export function checkOffset(offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new LogError(

@@ -1,10 +1,9 @@
-// Tracks which processes have the log open: each locks its own file, and the operating system releases the
-// lock with the process.
+// Which processes have the log open: each locks a file of its own, and the operating system
+// releases the lock with the process.
 import { join } from "node:path";
 import { ignoreMissing } from "./disk.ts";
 import { modes } from "./private_files.ts";
 
-/** Marks a log as open, for other processes. */
 export class Presence {
   readonly id: string;
   readonly #path: string;
@@ -21,7 +20,7 @@ export class Presence {
     await Deno.mkdir(folder, { recursive: true, mode: modes.folder });
     const id = crypto.randomUUID();
     const path = join(folder, id);
-    // Visible to others only once it is locked.
+    // Others see it only once it is locked.
     const hidden = join(folder, `.${id}`);
     const file = await Deno.open(hidden, { createNew: true, write: true, mode: modes.file });
     file.lockSync(true);
@@ -29,7 +28,7 @@ export class Presence {
     return new Presence(id, path, file);
   }
 
-  /** Removes the files of dead processes; returns whether any process has the log open. */
+  /** Removes files of dead processes; returns whether any process has the log open. */
   static async any(dir: string): Promise<boolean> {
     let alive = false;
     try {
@@ -50,7 +49,7 @@ export class Presence {
   }
 }
 
-/** Whether the process with this id still has the log open, even if it is stopped. */
+/** Whether the process still has the log open; a stopped one has. */
 export async function isPresent(dir: string, id: string): Promise<boolean> {
   try {
     using file = await Deno.open(join(dir, "open", id), { write: true });

@@ -1,16 +1,15 @@
-// Log files are readable only by their owner, since they hold camera pictures.
+// Makes a log's files readable by their owner alone: they hold pictures of cameras.
 import { join } from "node:path";
 
-/** Permissions of all files and folders of a log. */
 export const modes = { file: 0o600, folder: 0o700 } as const;
 
-/** Names that belong to a log's folder. */
+/** Names in a log's folder. */
 const ours =
   /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|tails|metadata|version-1|converting)$/;
 
 /**
- * Creates the folder with private permissions. An existing folder is restricted too, unless it contains other
- * files. Creates an empty database file, so that SQLite does not choose its mode.
+ * Makes the folder private, an existing one too unless it holds other things. Makes an empty file
+ * for the database, so that SQLite does not choose its mode.
  */
 export async function preparePrivate(dir: string, database: string): Promise<void> {
   await Deno.mkdir(dir, { recursive: true, mode: modes.folder });
@@ -26,7 +25,7 @@ export async function preparePrivate(dir: string, database: string): Promise<voi
   }
 }
 
-/** Removes other users' permissions; skips files of other users. */
+/** Removes others' rights; files of other users stay as they are. */
 async function restrict(path: string, mode: number): Promise<void> {
   if (Deno.build.os === "windows") return;
   try {

@@ -10,30 +10,26 @@
 // | 4     | length of the value                                                  |
 // | …     | key, headers, value                                                  |
 //
-// Numbers are big-endian. Offsets are not stored: the transaction that makes the record visible assigns them.
+// Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
 //
-// Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
+// Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
-/** Maximum size of a record including key and headers. */
+/** The largest record, with key and headers. */
 export const maxRecordBytes = 64 << 20;
 
-/** Size of a record without key, headers and value. */
 export const headBytes = 28;
 
-/** An encoded record. */
 export interface EncodedRecord {
   readonly timestamp: number;
   /** Head, key and headers. */
   readonly head: Uint8Array;
   readonly value: Uint8Array;
-  /** Total size. */
   readonly size: number;
 }
 
-/** Marks padding, in place of the key length. */
 const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
@@ -42,9 +38,9 @@ const noHeaders: Headers = Object.freeze({});
 const noValue = new Uint8Array(0);
 
 /**
- * Validates and encodes a record.
+ * Checks and encodes a record.
  *
- * @throws {LogError} `TOO_LARGE`; `INVALID` if the timestamp is not a number
+ * @throws {LogError} `TOO_LARGE`; `INVALID` when the timestamp is no number.
  */
 export function encodeRecord({ timestamp, key, headers, value }: LogRecord): EncodedRecord {
   if (!Number.isFinite(timestamp) || Math.abs(timestamp) > Number.MAX_SAFE_INTEGER) {
@@ -85,7 +81,7 @@ export function encodePadding(size: number): Uint8Array {
   return bytes;
 }
 
-/** Whether padding begins here; its head must be valid. */
+/** Whether padding with an intact head begins here. */
 export function isPadding(bytes: Uint8Array, at: number): boolean {
   return new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getUint32(16) === padMark;
 }
@@ -96,17 +92,16 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** Position of a record in a buffer. */
 export interface RecordPlace {
   readonly at: number;
   readonly size: number;
 }
 
 /**
- * Locates consecutive records in `bytes`; undefined for each record that is truncated or has a damaged head.
- * Records after a damaged head are found by searching for valid heads.
+ * The places of adjacent records in `bytes`; undefined for one whose head is damaged or cut. Those
+ * behind a damaged head are found by their own heads.
  *
- * @param size original size of all of them
+ * @param size of all of them when they were written.
  */
 export function* recordPlaces(
   bytes: Uint8Array,
@@ -131,9 +126,7 @@ export function* recordPlaces(
   }
 }
 
-/**
- * Finds the first position from `from` on where up to `most` records begin that extend exactly to the end.
- */
+/** The first place from `from` on where `most` records or fewer begin that reach to the end. */
 function nextRecord(
   bytes: Uint8Array,
   from: number,
@@ -152,7 +145,7 @@ function nextRecord(
   return undefined;
 }
 
-/** Size of the record or padding at `at`; undefined if its head is damaged or truncated. */
+/** Size of the record or padding at `at`; undefined when its head is damaged or cut. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
@@ -163,12 +156,11 @@ export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   return whole ? size : undefined;
 }
 
-/** The timestamp of a record with a valid head. */
 export function recordTime(bytes: Uint8Array, at: number): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
 }
 
-/** Decodes a record. A damaged one becomes a frame with a `fault`. */
+/** Decodes a record; a damaged one becomes a frame with a `fault`. */
 export function decodeRecord(
   bytes: Uint8Array,
   { at, size }: RecordPlace,
@@ -178,7 +170,7 @@ export function decodeRecord(
   const timestamp = recordTime(bytes, at);
   const body = bytes.subarray(at + headBytes, at + size);
   if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
-    return badFrame(place, timestamp, "its content is damaged");
+    return badFrame(place, timestamp, "its content");
   }
   const keyLength = view.getUint32(16);
   const keyBytes = Math.max(0, keyLength - 1);
@@ -190,12 +182,12 @@ export function decodeRecord(
   return { ...place, timestamp, key, headers, value: body.slice(fieldBytes) };
 }
 
-/** The frame for an unreadable record. */
-export function badFrame(place: FramePlace, timestamp: number, why: string): Frame {
+/** The frame of a damaged record. */
+export function badFrame(place: FramePlace, timestamp: number, what: string): Frame {
   const { topic, partition, offset } = place;
   const fault = new BadFrameError(
     "corrupt",
-    `Cannot read record ${offset} of ${topic}/${partition}: ${why}`,
+    `Cannot read record ${offset} of ${topic}/${partition}: ${what} is not as it was written`,
   );
   return { ...place, timestamp, key: null, headers: noHeaders, value: noValue, fault };
 }

@@ -1,5 +1,5 @@
-// Locations of records. A row stands for a chunk of contiguous records, whose bytes are in a segment file.
-// The newest chunk of a partition grows in its tail.
+// Places of records. Adjacent records form chunks, which are rows; their bytes are in segment
+// files. The newest chunk of a partition grows in its tail.
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";
@@ -9,15 +9,15 @@ import type { Placed } from "./segment_writer.ts";
 import type { Tail } from "./tails.ts";
 import type { Retention } from "./url.ts";
 
-/** Chunk limits, which determine the granularity of retention and time search. */
+/** Limits of a chunk: retention and time are known this finely. */
 const [chunkRecords, chunkBytes] = [64, 1 << 20];
 
-/** A thousandth of the retention time, from one to five seconds; less for retention below 16 s. */
+/** A thousandth of the retention time, one to five seconds; less where less than 16 s are kept. */
 function chunkMs(kept: number): number {
   return Math.min(kept / 16, 5_000, Math.max(kept / 1_000, 1_000));
 }
 
-/** Contiguous records starting at offset `first`. `time` is the newest timestamp. */
+/** Adjacent records from offset `first` on. `time` is the newest timestamp. */
 export type ChunkRow = [
   first: number,
   count: number,
@@ -29,14 +29,14 @@ export type ChunkRow = [
 
 export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
-/** The growing chunk, if any. */
+/** The chunk that still grows, if any. */
 export function openChunk({ latest, bytes, open }: Tail): ChunkRow[] {
   if (open === undefined) return [];
   const { first, segment, position, total, time } = open;
   return [[first, latest - first, segment, position, bytes - total, time]];
 }
 
-/** The rows of records. Methods are synchronous: call them within `read` or `write`. */
+/** Synchronous: call the methods within `read` or `write`. */
 export class Records {
   readonly #db: Database;
 
@@ -47,10 +47,10 @@ export class Records {
   /**
    * Within a transaction: makes records visible that were placed in a segment.
    *
-   * @param kept retention of the partition
-   * @param now arrival time
-   * @returns the first record's offset
-   * @throws {SegmentLost} if the segment no longer belongs to this log
+   * @param kept how much of the partition is kept.
+   * @param now when they arrived.
+   * @returns the first record's offset.
+   * @throws {SegmentLost} when the segment is no longer this log's.
    */
   append(
     id: number,
@@ -66,16 +66,16 @@ export class Records {
         `Cannot append: the partition has used up its ${offsetLimit} offsets`,
       );
     }
-    // A process that seals a segment removes it from its partition's row.
+    // Sealing takes a segment from its partition's row.
     if (tail.open?.segment !== segment.id) this.#claim(id, segment, tail.latest);
-    // Never decreases, so that records do not look older after the clock is set back.
+    // A clock set back must not make newer records look older.
     const arrived = Math.max(tail.arrived, now);
     const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };
     let { latest, bytes } = tail;
     let open = tail.open && { ...tail.open };
     let at = position;
     const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
-    // Padding between two records belongs to the first.
+    // Padding belongs to the record before it.
     bytes += padding;
     if (!follows()) {
       bytes -= padding;
@@ -100,7 +100,7 @@ export class Records {
     return tail.latest;
   }
 
-  /** Within a transaction: hides records below an offset. */
+  /** Within a transaction: records below an offset are no longer shown. */
   hideBefore(id: number, offset: number): void {
     const { tails } = this.#db;
     const floor = Math.min(offset, tails.read(id).latest);
@@ -111,10 +111,10 @@ export class Records {
     );
   }
 
-  /** Up to `limit` chunks, starting with the one that holds `offset`. */
+  /** The chunks from the one that holds `offset` on, `limit` at most. */
   from(id: number, offset: number, limit: number): ChunkRow[] {
     const tail = this.#db.tails.read(id);
-    // Chunks closed meanwhile are not read twice.
+    // A chunk closed meanwhile is listed once.
     const end = tail.open?.first ?? offsetLimit - 1;
     const chunks = this.#db.all<ChunkRow>(
       `SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((
@@ -126,7 +126,7 @@ export class Records {
       .slice(0, limit);
   }
 
-  /** Within a transaction: ensures that the segment belongs to this log. */
+  /** Within a transaction: the segment is this log's, still or from now on. */
   #claim(id: number, segment: Placed["segment"], latest: number): void {
     const row = this.#db.get<[number | null, string]>(
       "SELECT next, file FROM segments WHERE id = ?",

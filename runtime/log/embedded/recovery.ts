@@ -1,13 +1,13 @@
-// Recovery after dead writers: seals their segments and cuts off uncommitted bytes.
+// Seals the segments of dead processes and cuts off what they had not committed.
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
 import { sealRow } from "./segment_writer.ts";
 
 /**
- * Seals the segments of dead writers and removes files without a row.
+ * Seals the segments of dead writers and removes files that no row knows.
  *
- * @param own segments that this log writes
+ * @param own segments that this log writes.
  */
 export async function recover(dir: string, db: Database, own: ReadonlySet<number>): Promise<void> {
   const open = await db.read(
@@ -23,7 +23,7 @@ export async function recover(dir: string, db: Database, own: ReadonlySet<number
   await removeUnknown(dir, db);
 }
 
-/** Seals a segment unless its writer is alive and holds the lock. */
+/** Seals a segment unless its writer is alive: then it holds the lock. */
 async function seal(path: string, db: Database, id: number, partition: number): Promise<void> {
   const end = () =>
     db.write("seal a segment", () => {
@@ -39,13 +39,13 @@ async function seal(path: string, db: Database, id: number, partition: number): 
     if (bytes !== undefined && (await file.stat()).size > bytes) await file.truncate(bytes);
   } catch (error) {
     ignoreMissing(error);
-    // Its frames read as damaged until they expire.
+    // Its frames are read as damaged, until they expire.
     await end();
   }
 }
 
 /**
- * Removes files without a row, left by a writer that died before its first commit or by an interrupted
+ * Removes files without a row: of a writer that died before its first commit, or of an unfinished
  * removal.
  */
 async function removeUnknown(dir: string, db: Database): Promise<void> {
@@ -55,7 +55,7 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
       if (name.endsWith(".seg")) files.push(join("segments", folder, name));
     }
   }
-  // Compare names only: on case-insensitive file systems, several topics may share a folder.
+  // By name: on a file system that ignores case one folder may belong to several topics.
   const known = async () => {
     const rows = await db.read(
       "list segments",
@@ -67,7 +67,7 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
   for (const file of files.filter((file) => !before.has(basename(file)))) {
     try {
       using handle = await Deno.open(join(dir, file), { write: true });
-      // Its writer may have committed since.
+      // Its writer may have been about to commit when we looked.
       if (!await handle.tryLock(true) || (await known()).has(basename(file))) continue;
       await Deno.remove(join(dir, file));
     } catch (error) {

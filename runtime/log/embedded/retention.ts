@@ -1,4 +1,4 @@
-// Retention: hides expired records at once, and removes segments once all their records have expired.
+// Retention: expired records are hidden at once; a segment is removed when all its records are.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -13,10 +13,10 @@ export interface RetentionParts {
   readonly records: Records;
 }
 
-/** Segments whose records have all expired. */
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
+/** Moves the floors and removes segments. */
 export async function expire(parts: RetentionParts): Promise<void> {
   const { dir, db, topics } = parts;
   const due = await db.read(
@@ -32,7 +32,7 @@ export async function expire(parts: RetentionParts): Promise<void> {
   }
 }
 
-/** Does the same synchronously, before any further append; returns the number of removed segments. */
+/** The same, synchronously; returns how many segments were removed. */
 export function expireNow(parts: RetentionParts): number {
   let removed = 0;
   for (;;) {
@@ -49,7 +49,7 @@ export function expireNow(parts: RetentionParts): number {
   }
 }
 
-/** Within a transaction: returns the files to remove after its commit. */
+/** Within a transaction: returns the files to remove when it is committed. */
 function expireRows({ db, topics, records }: RetentionParts): string[] {
   for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);

@@ -1,4 +1,4 @@
-// Reads segment files piecewise.
+// Reads segment files, a piece at a time.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -8,7 +8,6 @@ import type { ChunkRow } from "./records.ts";
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
 
-/** A record of a chunk, according to its head. */
 export interface RecordHead {
   readonly offset: number;
   readonly at: number;
@@ -16,13 +15,11 @@ export interface RecordHead {
   readonly time: number;
 }
 
-/** The open segment of one reader, and its buffer. */
 export class SegmentCursor {
   readonly #dir: string;
   readonly #db: Database;
   #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
   #buffer = new Uint8Array(64 << 10);
-  /** Contents of the buffer. */
   #held = { segment: -1, position: 0, size: 0 };
 
   constructor(dir: string, db: Database) {
@@ -31,10 +28,10 @@ export class SegmentCursor {
   }
 
   /**
-   * Bytes of a segment, valid until the next call; fewer if the file is shorter, undefined if it does not
-   * exist.
+   * Bytes of a segment, valid until the next call; fewer when the file is shorter, undefined when
+   * it is gone.
    *
-   * @param ahead bytes that may be prefetched for the next calls
+   * @param ahead bytes to read at once, for the next calls.
    */
   read(segment: number, position: number, size: number, ahead = size): Uint8Array | undefined {
     const from = position - this.#held.position;
@@ -45,7 +42,7 @@ export class SegmentCursor {
     return this.#buffer.subarray(from, from + size);
   }
 
-  /** The records of a chunk, read from their heads, up to the first damaged one. */
+  /** The records of a chunk by their heads, up to the first that is damaged. */
   *heads([first, count, segment, position]: ChunkRow): Generator<RecordHead> {
     for (let [offset, at] = [first, position]; offset < first + count;) {
       const head = this.read(segment, at, headBytes, headsAhead);
@@ -65,7 +62,7 @@ export class SegmentCursor {
   #fill(segment: number, position: number, size: number): boolean {
     const file = this.#file(segment);
     if (file === undefined) return false;
-    // Do not keep the buffer of a large record forever.
+    // A large record must not keep its memory.
     const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
       this.#buffer = new Uint8Array(room);

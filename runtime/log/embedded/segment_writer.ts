@@ -1,8 +1,8 @@
-// The segment files that this log appends to: one at a time per partition, with a single writer.
+// The segment files that this log appends to: one at a time for each partition, with no other writer.
 //
-// A file lock shows that its writer is alive: the operating system releases it when the process ends, but
-// not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
-// during a write and resumes does no harm.
+// A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
+// ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
+// stopped in the middle of a write and comes back harms nothing.
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
@@ -14,21 +14,18 @@ import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
- * A segment is full at a sixteenth of its partition's retention, or of the free space when it was created,
- * within these bounds. Space is freed in such steps.
+ * Limits of a segment, whose size is a sixteenth of what its partition keeps or of the free disk:
+ * space is given back in such steps.
  */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
-/** Search by time scans all chunks of a segment. */
+/** Search by time looks at all chunks of a segment. */
 const maxSegmentChunks = 4_096;
-/** Segment ids are creation times in milliseconds since 2024 (until 2093) plus random bits. */
+/** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
-/** Page size of the operating system. */
 const pageBytes = 4_096;
-/** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
 
-/** A file that this log appends to. */
 export interface OpenSegment {
   readonly id: number;
   readonly partition: number;
@@ -36,29 +33,25 @@ export interface OpenSegment {
   readonly file: string;
   readonly handle: Deno.FsFile;
   readonly openedAt: number;
-  /** Free space on the disk when it was created. */
   readonly room: number;
-  /** Position of the next record. */
   position: number;
   /** Padding before `position`. */
   padding: number;
-  /** Its end at the previous sync. */
+  /** Its end at the last sync. */
   synced: number;
-  /** Approximate number of chunks begun in it. */
+  /** Chunks begun in it, about. */
   chunks: number;
-  /** The contiguous records at its end. */
+  /** The records at its end. */
   run: Run;
-  /** Its row exists in the database. */
+  /** Its row is in the database. */
   known: boolean;
-  /** Pending commits that refer to it. */
+  /** Commits under way with records in it. */
   pending: number;
-  /** Has bytes that are not synced yet. */
   dirty: boolean;
-  /** Its folder entry is not durable yet. */
+  /** The folder does not know the file durably yet. */
   fresh: boolean;
 }
 
-/** The location of written records. */
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
@@ -71,10 +64,10 @@ export class SegmentWriter {
   readonly #topics: Topics;
   readonly #now: () => number;
   readonly #active = new Map<number, OpenSegment>();
-  /** Full or abandoned segments, to be sealed once their commits have ended. */
+  /** Full or given up; sealed after their commits. */
   readonly #full = new Set<OpenSegment>();
 
-  /** @param now arrival time */
+  /** @param now the time of arrival. */
   constructor(dir: string, db: Database, topics: Topics, now: () => number) {
     this.#dir = dir;
     this.#db = db;
@@ -82,12 +75,11 @@ export class SegmentWriter {
     this.#now = now;
   }
 
-  /** Ids of the segments this log writes. */
   get ids(): Set<number> {
     return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
   }
 
-  /** Writes the records contiguously. The caller decrements `pending` when its commit has ended. */
+  /** Writes adjacent records. The caller counts `pending` down after its commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
@@ -108,8 +100,8 @@ export class SegmentWriter {
   }
 
   /**
-   * Pads segments to a page boundary before the sync each second, since a partial page would be written again
-   * with later records. Skipped if padding exceeds an eighth of the written bytes.
+   * Pads segments to whole pages before the sync of each second: a page that is not full is written
+   * again with what follows. Padding of more than an eighth of what was written is not worth it.
    */
   pad(): void {
     for (const segment of this.#active.values()) {
@@ -134,19 +126,19 @@ export class SegmentWriter {
     return syncs.length > 0;
   }
 
-  /** Drops a segment that no longer belongs to this log. */
+  /** Drops a segment that is no longer this log's. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
     segment.handle.close();
   }
 
-  /** Seals full and old segments, or all of them. */
+  /** Seals full and aged segments, or all. */
   async seal(all = false): Promise<void> {
     for (const [id, segment] of this.#active) {
       const { ms } = this.#topics.row(id).retention;
       const age = this.#now() - segment.openedAt;
-      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#retire(segment);
+      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
@@ -154,13 +146,13 @@ export class SegmentWriter {
     for (const segment of ready) this.#end(segment);
   }
 
-  /** Synchronously, before any further append: seals full segments, and those with expired records. */
+  /** Synchronously seals what is full, and what holds expired records. */
   sealNow(): void {
     for (const segment of this.#active.values()) {
       const [first] =
         this.#db.get<[number]>("SELECT first FROM segments WHERE id = ?", segment.id) ??
           [Infinity];
-      if (first < this.#topics.range(segment.partition).earliest) this.#retire(segment);
+      if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) this.#db.writeNow(() => this.#sealRows(ready));
@@ -170,14 +162,13 @@ export class SegmentWriter {
     }
   }
 
-  /** Closes the files; the next process to open the log recovers unsealed ones. */
+  /** Closes the files; what is not sealed is found by the next log. */
   close(): void {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
     this.#full.clear();
   }
 
-  /** Full segments without pending commits. */
   #ready(): OpenSegment[] {
     return [...this.#full].filter(({ pending }) => pending === 0);
   }
@@ -186,25 +177,24 @@ export class SegmentWriter {
     for (const { id, partition } of segments) sealRow(this.#db, id, partition);
   }
 
-  /** Closes a sealed segment. */
   #end(segment: OpenSegment): void {
     this.#full.delete(segment);
     segment.handle.close();
     if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }
 
-  #retire(segment: OpenSegment): void {
+  #giveUp(segment: OpenSegment): void {
     this.#active.delete(segment.partition);
     this.#full.add(segment);
   }
 
   #segment(row: PartitionRow): OpenSegment {
-    const active = this.#active.get(row.id);
-    if (active !== undefined) {
-      const most = Math.min(row.retention.bytes, active.room) / 16;
+    const there = this.#active.get(row.id);
+    if (there !== undefined) {
+      const most = Math.min(row.retention.bytes, there.room) / 16;
       const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
-      if (active.position < limit && active.chunks < maxSegmentChunks) return active;
-      this.#retire(active);
+      if (there.position < limit && there.chunks < maxSegmentChunks) return there;
+      this.#giveUp(there);
     }
     const segment = this.#create(row);
     this.#active.set(row.id, segment);
@@ -212,13 +202,13 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
-    // In creation order; the first commit detects duplicates.
+    // In the order of creation; the first commit notices equal ids.
     const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
     const id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
     const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
     const path = join(this.#dir, file);
     Deno.mkdirSync(dirname(path), { recursive: true, mode: modes.folder });
-    // Visible to others only once it is locked: unlocked files without a row are removed.
+    // Visible to others only once it is locked: an unlocked file without a row is removed.
     const hidden = `${path}.new`;
     const handle = Deno.openSync(hidden, {
       createNew: true,
@@ -253,7 +243,7 @@ export class SegmentWriter {
   }
 }
 
-/** Within a transaction: records where a segment ends. */
+/** Within a transaction: records the end of a segment. */
 export function sealRow(db: Database, id: number, partition: number): void {
   const tail = db.tails.read(partition);
   if (tail.open?.segment === id) {
@@ -274,7 +264,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** The bytes of the records, with small ones joined. */
+/** The bytes of the records, small ones joined. */
 function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
   let [parts, bytes]: [Uint8Array[], number] = [[], 0];
   for (const { head, value, size } of records) {

@@ -1,6 +1,5 @@
-// The file `tails`: a slot per partition, written in place. A slot holds two copies of: CRC-32 of the rest;
-// segment, run, latest offset, bytes, arrival and newest timestamp as 64-bit numbers. A slot fits in a disk
-// sector, so it is never half written.
+// The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
+// bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
@@ -8,7 +7,7 @@ import { syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
-/** The stored part of a tail; `run` is the first offset of the contiguous records at its end. */
+/** The stored part of a tail; `run` is the first offset of the adjacent records at its end. */
 export type Slot = [
   segment: number,
   run: number,
@@ -19,10 +18,9 @@ export type Slot = [
 ];
 
 const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
-/** Retries for a slot that is being written concurrently. */
+/** A slot is read again while it is being written. */
 const rereads = 1_000;
 
-/** The open file. All methods except `sync` are synchronous. */
 export class TailFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
@@ -37,9 +35,9 @@ export class TailFile {
   }
 
   /**
-   * The slot of a partition; undefined if it was never written.
+   * The slot of a partition; undefined when it was never written.
    *
-   * @throws {LogError} `INTERNAL` if it is damaged
+   * @throws {LogError} `INTERNAL` when it is damaged.
    */
   get(id: number): Slot | undefined {
     for (let tries = 0; tries < rereads; tries++) {
@@ -53,7 +51,7 @@ export class TailFile {
     }
     throw new LogError(
       "INTERNAL",
-      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start over`,
+      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
     );
   }
 
@@ -68,8 +66,8 @@ export class TailFile {
   }
 
   /**
-   * Allocates space, so that `put` never fails on a full disk; false if there is none. Call from one process
-   * at a time.
+   * Reserves space, so that `put` never meets a full disk; false when there is none. One process at
+   * a time may call it.
    */
   reserve(id: number): boolean {
     const end = (id + 1) * slotBytes;
@@ -92,7 +90,7 @@ export class TailFile {
     if (seen.size === 0) return [];
     const ids = [...seen.keys()];
     const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
-    // In one read, unless they are far apart.
+    // Together, unless they are far apart.
     const most = 16 * ids.length;
     const together = end - first > most ? undefined : this.#read(first, end - first);
     return ids.filter((id) => {
@@ -105,7 +103,6 @@ export class TailFile {
     });
   }
 
-  /** Syncs this log's writes to disk. */
   async sync(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
@@ -119,7 +116,7 @@ export class TailFile {
     this.#file.close();
   }
 
-  /** The bytes of slots; fewer at the end of the file. */
+  /** The bytes of slots; fewer where the file ends. */
   #read(id: number, count: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(count * slotBytes);
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);

@@ -1,46 +1,39 @@
-// The tail of each partition: its latest offset, and its growing chunk.
+// The tail of each partition: its latest offset, and the chunk that still grows.
 //
-// A tail is stored in its partition's row. An append that only extends the newest chunk is written to a
-// slot of the file `tails` instead, under the same lock: a row costs a page of the write-ahead log per
-// append, the file one page per sync. A slot is valid while the row has its segment open and is behind it.
-// After a power failure the row may be several chunks behind: they are then merged into one that begins with
-// the slot's run.
+// A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
+// instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
+// A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
+// chunks: then they are one, which reaches back as far as the slot's run of records.
 import { placeId } from "./schema.ts";
 import { TailFile } from "./tail_file.ts";
 
-/** The growing chunk of a partition. */
 export interface OpenChunk {
   readonly segment: number;
-  /** Its first offset, its position in the segment, and the partition's bytes before it. */
+  /** Its first offset, where that lies in the segment, and the partition's bytes before it. */
   readonly first: number;
   readonly position: number;
   readonly total: number;
-  /** Arrival time of its first record. */
   readonly arrived: number;
-  /** Newest timestamp. */
+  /** The newest timestamp. */
   time: number;
 }
 
-/** The end of a partition. */
 export interface Tail {
   readonly latest: number;
-  /** All bytes ever appended. */
   readonly bytes: number;
-  /** Arrival time of the last record. */
   readonly arrived: number;
   readonly open?: OpenChunk | undefined;
 }
 
-/** Contiguous records in a segment, as known to its writer. */
+/** Adjacent records of a segment, as its writer knows them. */
 export interface Run {
   readonly first: number;
-  /** Newest timestamp. */
+  /** The newest timestamp. */
   time: number;
-  /** The commit since which the partition's row has the segment open; undefined before. */
+  /** The first commit with which the partition's row has the segment open; undefined before. */
   commit?: number;
 }
 
-/** The database access that tails need. */
 interface Rows {
   get<Row extends readonly (string | number | null)[]>(
     sql: string,
@@ -52,12 +45,12 @@ interface Rows {
 
 type TailRow = [latest: number, bytes: number, arrived: number, open: number | null, ...number[]];
 
-/** The tails of a log. Methods are synchronous: call them within `read` or `write`. */
+/** Synchronous: call the methods within `read` or `write`. */
 export class Tails {
   readonly file: TailFile;
   readonly #rows: Rows;
   readonly #staged = new Map<number, { readonly tail: Tail; readonly run: Run | undefined }>();
-  /** Commits of this log, and the number of them on disk. */
+  /** Commits of this log, and how many of them are on the disk. */
   #commits = 0;
   #synced = 0;
   #version = -1;
@@ -68,11 +61,11 @@ export class Tails {
     this.#rows = rows;
   }
 
-  /** Within a transaction: a change number larger than all previous ones. */
+  /** Within a transaction: a number larger than all before. */
   nextChange(): number {
     const version = this.#rows.dataVersion();
     if (version !== this.#version) {
-      // Other connections have written.
+      // Others have written.
       const [last] = this.#rows.get<[number | null]>("SELECT max(change) FROM partitions")!;
       this.#change = Math.max(this.#change, last ?? 0);
       this.#version = version;
@@ -84,25 +77,19 @@ export class Tails {
     return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
   }
 
-  /**
-   * Within a transaction: sets the tail of a partition; with the run at its end it need not be written to the
-   * row.
-   */
+  /** Within a transaction: the new tail of a partition; with the run at its end it may stay out of the row. */
   stage(id: number, tail: Tail, run?: Run): void {
     this.#staged.set(id, { tail, run });
   }
 
-  /**
-   * Within a transaction that depends on the partition's latest offset: writes the tail to its row, so that a
-   * power failure keeps or loses both.
-   */
+  /** Within a transaction that relies on the latest offset: a power failure takes both or none. */
   settle(id: number): void {
     if (this.#staged.has(id)) return;
     const { tail, ahead } = this.#merged(id);
     if (ahead) this.stage(id, tail);
   }
 
-  /** Within a transaction: writes the growing chunk as a row. */
+  /** Within a transaction: makes a row of the chunk that still grows. */
   close(id: number, { latest, bytes, open }: Tail): void {
     if (open === undefined) return;
     this.#rows.run(
@@ -112,12 +99,12 @@ export class Tails {
     );
   }
 
-  /** Call after a failed transaction. */
+  /** After a transaction that failed. */
   failed(): void {
     this.#staged.clear();
   }
 
-  /** Returns a function that reverts to the current staging. */
+  /** Returns a function that discards what was staged since. */
   savepoint(): () => void {
     const staged = [...this.#staged];
     return () => {
@@ -126,7 +113,7 @@ export class Tails {
     };
   }
 
-  /** At the end of a transaction: writes the staged tails, in place unless rows were changed. */
+  /** At the end of a transaction: writes what was staged, in place unless rows changed. */
   flush(changed: boolean): void {
     const staged = [...this.#staged];
     const inPlace = !changed &&
@@ -139,7 +126,7 @@ export class Tails {
     }
   }
 
-  /** Call after a commit; returns whether a sync would allow more appends in place. */
+  /** After a transaction; returns whether a sync would allow more appends in place. */
   committed(): boolean {
     this.#commits++;
     const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
@@ -148,7 +135,7 @@ export class Tails {
     return !runs.every((run) => this.#isSynced(run));
   }
 
-  /** Syncs all commits so far to disk; `syncRows` syncs those in rows. */
+  /** Syncs all commits so far, those in rows with `syncRows`. */
   async sync(syncRows: () => Promise<void>): Promise<void> {
     const commits = this.#commits;
     await Promise.all([syncRows(), this.file.sync()]);

@@ -1,5 +1,5 @@
-// Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one chunk is
-// searched.
+// Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one
+// chunk is searched.
 import type { FrameParts } from "./frame_reader.ts";
 import { recordPlaces, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
@@ -8,16 +8,14 @@ import { SegmentCursor } from "./segment_cursor.ts";
 
 const nothing = new Uint8Array(0);
 
-/**
- * The first offset of a partition with a timestamp at or after `time`; the latest offset if there is none.
- */
+/** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
 export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
   const { earliest, latest } = topics.range(id);
   const cursor = new SegmentCursor(dir, db);
   try {
     let found = latest;
     let after: [first: number, segment: number] = [-1, -1];
-    // Segments of several writers overlap: an earlier one may hold later offsets than the next.
+    // Segments of several writers overlap: an earlier one may hold later offsets.
     while (true) {
       const row = db.get<[number, number, number | null]>(
         `SELECT id, first, next FROM segments WHERE partition = ? AND (first, id) > (?, ?)
@@ -38,7 +36,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
       chunks.push(
         ...openChunk(tail).filter(([, , its, , , newest]) => its === segment && newest >= time),
       );
-      // The first chunk may begin, or end, before the visible offsets.
+      // The first chunk may begin, or end, before the earliest offset.
       for (const chunk of chunks) {
         const offset = inChunk(cursor, chunk, time, earliest);
         if (offset !== undefined) {
@@ -52,7 +50,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
   }
 }
 
-/** Reads only the heads, unless one is damaged: then searches the rest of the chunk for the next record. */
+/** Reads the heads alone; behind a damaged one it searches the rest of the chunk. */
 function inChunk(
   cursor: SegmentCursor,
   chunk: ChunkRow,
@@ -69,7 +67,7 @@ function inChunk(
   const rest = position + size - at;
   const bytes = cursor.read(segment, at, rest) ?? nothing;
   for (const place of recordPlaces(bytes, first + count - next, rest)) {
-    // An unreadable record may be the one.
+    // One that cannot be read may be the one.
     const fits = place === undefined || recordTime(bytes, place.at) >= time;
     if (fits && next >= earliest) return next;
     next++;

@@ -1,4 +1,3 @@
-// Topics and partitions in the database.
 import { TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -6,7 +5,6 @@ import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import type { Tail } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
-/** A partition and its retention. */
 export interface PartitionRow {
   readonly id: number;
   readonly topic: string;
@@ -14,20 +12,21 @@ export interface PartitionRow {
   readonly retention: Retention;
 }
 
-/** The columns that determine, with its tail, which records of a partition are kept. */
+/** What determines which records are kept, besides the tail. */
 type KeptRow = [id: number, floor: number, retentionBytes: number, retentionMs: number];
 const keptColumns = "p.id, floor, retention_bytes, retention_ms";
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
-/** Topics as database tables. Methods are synchronous: call them within `read` or `write`. */
+/**
+ * Topics and partitions in the database. Synchronous: call the methods within `read` or `write`.
+ */
 export class Topics {
   readonly #db: Database;
   readonly #now: () => number;
-  /** Ids of partitions, which are never removed. */
+  /** Partitions never go away. */
   readonly #ids = new Map<string, number>();
   readonly #rows = new Map<number, PartitionRow>();
 
-  /** @param now current time for retention */
   constructor(db: Database, now: () => number) {
     this.#db = db;
     this.#now = now;
@@ -42,20 +41,20 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: ensures that the topic has at least this many partitions, and stores a given
-   * retention.
+   * Within a transaction: makes the topic and at least this many partitions; a given retention is
+   * stored.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
-    const existing = this.partitionCount(topic);
+    const there = this.partitionCount(topic);
     this.#db.run(
       `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET partitions = max(partitions, excluded.partitions)`,
       ...[topic, partitions, defaultRetention.bytes, defaultRetention.ms],
     );
     this.setRetention(topic, retention);
-    if (existing >= partitions) return existing;
+    if (there >= partitions) return there;
     const [id] = this.#db.get<[number]>("SELECT id FROM topics WHERE name = ?", topic)!;
-    for (let partition = existing; partition < partitions; partition++) {
+    for (let partition = there; partition < partitions; partition++) {
       this.#db.run(
         `INSERT INTO partitions (topic, partition, floor, latest, bytes, arrived, change)
          VALUES (?, ?, 0, 0, 0, 0, 0)`,
@@ -73,7 +72,7 @@ export class Topics {
     return partitions;
   }
 
-  /** The retention of a topic's partitions; undefined if the topic does not exist. */
+  /** The retention of a topic; undefined when there is none. */
   retention(topic: string): Retention | undefined {
     const row = this.#db.get<[number, number]>(
       "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",
@@ -83,9 +82,9 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: stores the given parts of a topic's retention.
+   * Within a transaction: stores a retention; what is not given stays.
    *
-   * @throws {LogError} `INVALID` unless they are positive whole numbers
+   * @throws {LogError} `INVALID` unless they are whole numbers from 1.
    */
   setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
     if (bytes === undefined && ms === undefined) return;
@@ -104,7 +103,7 @@ export class Topics {
     this.#rows.clear();
   }
 
-  /** A partition by its id; its retention is current as of the last `refresh`. */
+  /** A partition by its id; its retention is as old as the last `refresh`. */
   row(id: number): PartitionRow {
     let row = this.#rows.get(id);
     if (row === undefined) {
@@ -117,16 +116,12 @@ export class Topics {
     return row;
   }
 
-  /** Rereads retention, which others may have changed. */
+  /** Others may have changed retentions. */
   refresh(): void {
     this.#rows.clear();
   }
 
-  /**
-   * The id of a partition.
-   *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
-   */
+  /** @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`. */
   id(topic: string, partition: number): number {
     const name = `${partition}/${topic}`;
     const known = this.#ids.get(name);
@@ -142,7 +137,7 @@ export class Topics {
     return row[0];
   }
 
-  /** The range of retained offsets, without expired records that are not removed yet. */
+  /** The offsets that are not expired, whether removed already or not. */
   range(id: number): OffsetRange {
     const tail = this.#db.tails.read(id);
     const row = this.#db.get<KeptRow>(
@@ -172,7 +167,7 @@ export class Topics {
     );
     const young = this.#now() - keptMs;
     if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
-    // The newest chunk is always kept.
+    // The newest chunk is kept however large it is.
     const newest = open === undefined
       ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
       : `id >= ${placeId}`;
@@ -200,9 +195,9 @@ function missing(topic: string, partition: number, count: number): LogError {
 }
 
 /**
- * Validates the name and partition count of a new topic, by Kafka's rules, so that it can be moved there.
+ * Checks a topic to create. What Kafka takes is taken, so that it can move there.
  *
- * @throws {LogError} `INVALID`
+ * @throws {LogError} `INVALID`.
  */
 export function checkTopic(topic: string, partitions: number): void {
   if (!TOPIC.takes(topic)) {

@@ -1,21 +1,19 @@
-// SQLite's calls are synchronous: this keeps them from blocking the event loop.
+// Keeps SQLite's synchronous calls from holding up the event loop.
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** SQLite's time budget per event loop turn, milliseconds. */
+/** Time for SQLite in one turn of the event loop, milliseconds. */
 const budgetMs = 4;
 
-/** Measures the time of work in a turn, and defers work to a later one. */
+/** Measures work of a turn, and defers more to a later one. */
 export class Turns {
   readonly #tasks: (() => void)[] = [];
   #immediate: ReturnType<typeof setImmediate> | undefined;
   #spentMs = 0;
 
-  /** Whether this turn's budget is used up. */
   get exhausted(): boolean {
     return this.#spentMs >= budgetMs;
   }
 
-  /** Runs `work` and counts its time. */
   spend<T>(work: () => T): T {
     const started = performance.now();
     try {
@@ -25,7 +23,7 @@ export class Turns {
     }
   }
 
-  /** Runs `work` in this turn if it has time left, otherwise in a later one, and counts its time. */
+  /** Runs `work` in this turn if it has time left, otherwise in a later one. */
   async run<T>(work: () => T): Promise<T> {
     while (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
     return this.spend(work);
@@ -37,12 +35,12 @@ export class Turns {
     this.#immediate ??= setImmediate(() => this.#turn());
   }
 
-  /** Resolves at once if this turn has time left, otherwise in a later one. */
+  /** Resolves in this turn if it has time left, otherwise in a later one. */
   async ready(): Promise<void> {
     if (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
   }
 
-  /** Runs deferred tasks at once. */
+  /** Runs deferred tasks now. */
   stop(): void {
     clearImmediate(this.#immediate);
     this.#immediate = undefined;

@@ -1,26 +1,25 @@
 import { LogError } from "../log.ts";
 
-/** The parts of `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
+/** `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
 export interface EmbeddedUrl {
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
-  /** Retention, if given: stored with topics that are created or appended to. */
+  /** Stored with topics that this log creates or appends to. */
   readonly retention: Partial<Retention>;
   readonly sync: Sync;
 }
 
 /**
- * When an append completes: `interval`: it survives the death of the process, and a power failure after one
- * second; `always`: it is on disk.
+ * When an append is done. `interval`: it survives the death of the process, and after a second a
+ * power failure; `always`: it is on the disk.
  */
 export type Sync = "interval" | "always";
 
-/** Limits of each partition of a topic. The oldest frames are removed as soon as one limit is exceeded. */
+/** How much of each partition of a topic is kept. The oldest frames go as soon as one of the two is exceeded. */
 export interface Retention {
-  /** Bytes per partition. */
   readonly bytes: number;
-  /** Milliseconds since the append, not the capture, since a camera's clock may be wrong. */
+  /** Milliseconds since the append (not since the capture: a camera's clock may be wrong). */
   readonly ms: number;
 }
 
@@ -30,11 +29,7 @@ export const defaultRetention: Retention = { bytes: 2 ** 30, ms: 24 * 3_600_000 
 const numbers = { "retention-bytes": "bytes", "retention-ms": "ms" } as const;
 const names = [...Object.keys(numbers), "sync"];
 
-/**
- * Parses the URL.
- *
- * @throws {LogError} `INVALID`, naming every fault
- */
+/** @throws {LogError} `INVALID`, naming every fault. */
 export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   const match = /^embedded:([^?]*)(?:\?(.*))?$/s.exec(url);
   const faults: string[] = [];

@@ -2,21 +2,17 @@
 import type { Clock } from "../../base/clock.ts";
 import { storageFault } from "./errors.ts";
 
-/** SQLite waits this long for a lock within a call; after that, the event loop gets a turn. Milliseconds. */
+/** SQLite waits this long within a call; then the event loop gets a turn. */
 export const busyTimeoutMs = 3;
-/**
- * Above this size of the write-ahead log, a writer waits once for readers to finish so that SQLite can
- * restart it.
- */
+/** At this length of the write-ahead log a writer waits for the readers once, to start it over. */
 export const walLimitBytes = 32 << 20;
 
 export interface Waiting {
   readonly clock: Clock;
-  /** Longest wait. */
   readonly timeoutMs: number;
 }
 
-/** Retries `work` while it meets a lock, yielding to the event loop in between. */
+/** Retries `work` while it meets a lock, with turns of the event loop in between. */
 export async function whileBusy<T>(
   { clock, timeoutMs }: Waiting,
   work: () => T | Promise<T>,
@@ -29,7 +25,7 @@ export async function whileBusy<T>(
       if (storageFault(error) !== "busy") throw error;
       started ??= clock.monotonic();
       if (clock.monotonic() - started > timeoutMs) throw error;
-      // With jitter, so that the same writers do not collide again.
+      // Random, so that the same writers do not meet again.
       await clock.sleep(delay * (0.5 + Math.random()));
     }
   }

@@ -1,6 +1,5 @@
-// What went wrong with a sink's files, in words for people.
+// Errors of a sink's files, for people.
 
-/** Why a sink failed, for programs. */
 type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
@@ -14,7 +13,7 @@ type SinkErrorCode =
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;
-  /** Room may be made soon: worth a try every few seconds, however long it takes. */
+  /** Space may be freed: worth a try every few seconds. */
   readonly retryable: boolean;
 
   constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
@@ -24,45 +23,46 @@ export class SinkError extends Error {
   }
 }
 
+/** Faults of the file system: an error code or text, or a class of Deno's, and what it means. */
+const FAULTS: readonly (readonly [
+  SinkErrorCode,
+  string,
+  RegExp,
+  ...(abstract new (...args: never[]) => Error)[],
+])[] = [
+  ["DISK_FULL", "the disk is full", /^ENOSPC|no space left|os error 28/i],
+  ["DISK_FULL", "the disk quota is used up", /^EDQUOT|quota exceeded/i],
+  [
+    "NO_HANDLES",
+    "out of file handles: too many open files; raise the limit (ulimit -n)",
+    /^E[MN]FILE|too many open files/i,
+  ],
+  ["NOT_WRITABLE", "the file system is read-only", /^EROFS|read-only file system/i],
+  ["NOT_WRITABLE", "no permission to write there", /^$/, Deno.errors.PermissionDenied],
+  [
+    "NOT_WRITABLE",
+    "a part of the path is a file, not a folder",
+    /^ENOTDIR/,
+    Deno.errors.NotADirectory,
+  ],
+  ["NOT_WRITABLE", "it is a folder, not a file", /^EISDIR/, Deno.errors.IsADirectory],
+];
+
 /**
- * Turns an error of the file system into one that says what was tried and why it failed.
+ * An error of the file system as one that says what was tried and why it failed.
  *
- * @param action what the sink was doing, e.g. `write images to "out"`.
+ * @param action of the sink, e.g. `write images to "out"`.
  */
 export function failure(action: string, error: unknown): SinkError {
   if (error instanceof SinkError) return error;
-  const code = (error as { code?: string }).code ?? "";
   const text = error instanceof Error ? error.message : String(error);
-  const because = (kind: SinkErrorCode, reason: string) =>
-    new SinkError(kind, `Cannot ${action}: ${reason}`, { cause: error });
-  if (code === "ENOSPC" || /no space left|os error 28/i.test(text)) {
-    return because("DISK_FULL", "the disk is full");
-  }
-  if (code === "EDQUOT" || /quota exceeded/i.test(text)) {
-    return because("DISK_FULL", "the disk quota is used up");
-  }
-  if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text)) {
-    return because(
-      "NO_HANDLES",
-      "out of file handles: too many open files; raise the limit (ulimit -n)",
-    );
-  }
-  if (code === "EROFS" || /read-only file system/i.test(text)) {
-    return because("NOT_WRITABLE", "the file system is read-only");
-  }
-  if (error instanceof Deno.errors.NotCapable) {
-    return because("NOT_WRITABLE", `Deno may not write there (${text})`);
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return because("NOT_WRITABLE", "no permission to write there");
-  }
-  if (error instanceof Deno.errors.NotADirectory || code === "ENOTDIR") {
-    return because("NOT_WRITABLE", "a part of the path is a file, not a folder");
-  }
-  if (error instanceof Deno.errors.IsADirectory || code === "EISDIR") {
-    return because("NOT_WRITABLE", "it is a folder, not a file");
-  }
-  return because("FAILED", text);
+  const full = `${(error as { code?: string }).code ?? ""} ${text}`;
+  const [code, reason] = error instanceof Deno.errors.NotCapable
+    ? ["NOT_WRITABLE", `Deno may not write there (${text})`] as const
+    : FAULTS.find(([, , pattern, type]) =>
+      pattern.test(full) || type !== undefined && error instanceof type
+    ) ?? ["FAILED", text] as const;
+  return new SinkError(code, `Cannot ${action}: ${reason}`, { cause: error });
 }
 
 export async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {

@@ -1,13 +1,12 @@
-// Keeps a paused former owner from touching files that have a new owner.
+// Keeps a paused former owner from changing files that have a new owner.
 //
 // Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
-// only one can win. Whatever an owner makes visible under a lasting name is prepared inside its
-// generation and renamed from there. A successor moves the older generations into its own before it
-// does anything else; from then on every rename of a former owner fails, because its source is gone,
-// however long ago it was prepared. What a former owner still writes through open descriptors goes to files that
-// the successor has replaced.
+// only one can win. What an owner makes visible under a lasting name is prepared inside its
+// generation and renamed from there. A successor first moves the older generations into its own;
+// from then on every rename of a former owner fails, because its source is gone. What a former
+// owner still writes through open descriptors goes to files that the successor has replaced.
 //
-// Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
+// Obligation of the caller: claim first, and change nothing lasting before the checkpoint has
 // confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
 // a later owner also claims later.
 import { SinkError } from "./failure.ts";
@@ -16,7 +15,6 @@ const GENERATION = /^g(\d{1,15})$/;
 const PREVIOUS = /^previous-(\d{1,15})$/;
 
 export class Fence {
-  /** Folder of this generation. */
   readonly directory: string;
   readonly generation: number;
   readonly #root: string;
@@ -41,19 +39,14 @@ export class Fence {
     }
   }
 
-  /** Generations below `root`, newest first. */
   static generations(root: string): number[] {
     return generationsOf(root, GENERATION);
   }
 
-  /**
-   * Moves all older generations into this one: their owners can rename nothing any more.
-   *
-   * @returns their folders now, newest first.
-   */
+  /** Moves all older generations into this one; returns their folders, newest first. */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
-    // One that died early, or was fenced itself, may not have been done with those before it.
+    // One that died early, or was fenced itself, may have left some behind.
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }
@@ -83,7 +76,6 @@ export class Fence {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
-  /** Whether no other owner has come after this one. */
   get held(): boolean {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
@@ -93,11 +85,7 @@ export class Fence {
     if (!this.held) throw takenOver(this.directory);
   }
 
-  /**
-   * Runs work in this generation's folder, which a successor may move away at any moment.
-   *
-   * @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come.
-   */
+  /** @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come. */
   async guard<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -107,11 +95,7 @@ export class Fence {
     }
   }
 
-  /**
-   * Renames `name` of this generation to a lasting path, replacing what is there.
-   *
-   * @throws {SinkError} `TAKEN_OVER` when another owner has come.
-   */
+  /** Renames `name` of this generation to a lasting path, replacing what is there. */
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }

@@ -1,4 +1,4 @@
-// The pictures of one partition: what `images:DIR` does once its query runs. Loaded with the first such sink.
+// The task of `images:DIR`, loaded with the first such sink.
 import {
   BadFrameError,
   cameraOfPartition,
@@ -19,17 +19,14 @@ import { StagedLines } from "./staged_lines.ts";
 
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
-/** Digits of an offset in the name of a file. */
 const OFFSET_DIGITS = 12;
 
-/** Pictures that are written at the same time: enough to share the disk's syncs. */
+/** Parallel writes, which share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
-/** Opens the folder of a partition. */
 export async function openImages(
   { root, action, lockTimeoutMs }: {
     readonly root: string;
-    /** What is being done, for messages. */
     readonly action: string;
     readonly lockTimeoutMs: number;
   },
@@ -53,25 +50,18 @@ export async function openImages(
 class ImagesTask implements SinkTask {
   readonly #lines: StagedLines;
   readonly #camera: string;
-  readonly #query: string;
   readonly #action: string;
-  readonly #report: (message: string) => void;
+  readonly #context: SinkContext;
   #rows = "";
   #files: string[] = [];
   #lastName = "";
   #repeats = 0;
 
-  constructor(
-    lines: StagedLines,
-    camera: string,
-    action: string,
-    { query, report }: SinkContext,
-  ) {
+  constructor(lines: StagedLines, camera: string, action: string, context: SinkContext) {
     this.#lines = lines;
-    this.#report = report;
     this.#camera = camera;
-    this.#query = query;
     this.#action = action;
+    this.#context = context;
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
@@ -117,14 +107,14 @@ class ImagesTask implements SinkTask {
       return picture === undefined ? undefined : await asImage(picture);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
+      this.#context.report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
       return undefined;
     }
   }
 
   #nameOf(output: Output, picture: Frame): string {
     const name = outputName(output, OFFSET_DIGITS);
-    // Numbered here where a program writes outputs without the runtime, which numbers them itself.
+    // For programs that write outputs without the runtime, which numbers them.
     this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
     this.#lastName = name;
     return `${name}${numberSuffix(this.#repeats)}.${endingOf(contentTypeOf(picture))}`;
@@ -140,17 +130,19 @@ class ImagesTask implements SinkTask {
       String(offset),
       timeOf(output.timestamp),
       asText(label ?? ""),
-      output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
+      output.result === undefined
+        ? ""
+        : JSON.stringify(completeResult(output, this.#context.query)),
     ].map(field).join(",") + "\n";
   }
 }
 
-/** Epoch milliseconds as ISO 8601; as the number where it is beyond what a date can be. */
+/** ISO 8601; the number where it is beyond what a date can be. */
 function timeOf(timestamp: number): string {
   return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
 }
 
-/** A label that a spreadsheet would take for a formula begins with an apostrophe, which says that it is text. */
+/** A label that a spreadsheet would take for a formula begins with an apostrophe. */
 function asText(label: string): string {
   return /^'*[=+\-@\t\r]/.test(label) && !/^[+-]?[\d.]+$/.test(label) ? `'${label}` : label;
 }

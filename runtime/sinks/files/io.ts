@@ -1,4 +1,3 @@
-// Whole reads and writes at a position, and folders made durable.
 import { crc32 } from "node:zlib";
 import { exists } from "../../base/folders.ts";
 
@@ -25,19 +24,21 @@ export async function writeAt(
   bytes: Uint8Array,
 ): Promise<void> {
   await file.seek(position, Deno.SeekMode.Start);
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await writeAll(file, bytes);
 }
 
-/** Makes the names in a folder survive a crash of the machine. */
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** Makes names in a folder survive a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows opens no folders, and keeps names durable by itself.
+  // Windows opens no folders; its names are durable.
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
 }
 
-/** What lies at `path`, or undefined when nothing does. */
 export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
@@ -94,18 +95,12 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
 /** Adds text to the end of a file, durably. */
 export async function appendDurably(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, { append: true, create: true });
-  const bytes = new TextEncoder().encode(text);
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await writeAll(file, new TextEncoder().encode(text));
   await file.syncData();
 }
 
-/**
- * A value as an entry of a file: its length, a checksum, and JSON.
- *
- * @param headerBytes where the JSON begins, from 8 on
- */
-export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
+/** An entry of a file: length, checksum, and JSON from `headerBytes` on, which is 8 or more. */
+function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   const body = new TextEncoder().encode(JSON.stringify(value));
   const bytes = new Uint8Array(headerBytes + body.length);
   const view = new DataView(bytes.buffer);
@@ -115,7 +110,22 @@ export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   return bytes;
 }
 
-/** The whole entries of a file, none where there is no file; a torn one ends them. */
+/** Writes values as entries at a position; returns where they end. */
+export async function writeEntries(
+  file: Deno.FsFile,
+  position: number,
+  values: readonly unknown[],
+  headerBytes: number,
+): Promise<number> {
+  for (const value of values) {
+    const bytes = encodeEntry(value, headerBytes);
+    await writeAt(file, position, bytes);
+    position += bytes.length;
+  }
+  return position;
+}
+
+/** The entries of a file, up to the first torn one; none where there is no file. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
   if (!await exists(path)) return [];
   using file = await Deno.open(path, { read: true });

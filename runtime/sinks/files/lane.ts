@@ -2,14 +2,12 @@
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 
-/** Where a lane stands. */
 export interface Position {
   readonly batch: number;
   /** One past the last source offset of that batch. */
   readonly end: number;
 }
 
-/** Name of a lane in files' states and folders. */
 export function laneKey({ query, topic, partition }: SinkContext): string {
   return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
 }
@@ -21,7 +19,7 @@ export function isCommitted({ batch, end }: Position, context: SinkContext): boo
   return batch < committedBatch || (batch === committedBatch && end === committedEnd);
 }
 
-/** A camera's folder belongs to the query that came first. */
+/** A camera's folder belongs to the first query that uses it. */
 export async function reserve(
   root: string,
   camera: string,

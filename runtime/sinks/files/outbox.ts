@@ -1,19 +1,17 @@
-// What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
-// delivered but not struck out before one is delivered again.
+// What a lane has yet to deliver to another system. It survives crashes, and what was delivered but
+// not struck out before one is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
-import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
+import { readEntries, syncDirectory, writeEntries } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
 const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
-/** How many former owners' folders are kept until a commit. */
 const MAXIMUM_LEFT = 8;
 /** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
-/** One thing to deliver. */
 export interface Item {
   readonly number: number;
   readonly position: Position;
@@ -45,7 +43,7 @@ export class Outbox {
     this.#sent = new Slots(sentFile, SENT_CAPACITY);
   }
 
-  /** Takes a lane's outbox over, with all in it that is committed. */
+  /** Takes a lane's outbox over, with its committed items. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
     return await fence.guard(() => Outbox.#takeOver(fence, context));
@@ -77,7 +75,7 @@ export class Outbox {
       await box.#sent.read();
       box.#items = await box.add([...waiting.values()]);
       await syncDirectory(fence.directory);
-      // What was carried over is struck out where it was; what the checkpoint does not know may be
+      // What was carried over is struck out at its source; what the checkpoint does not know may be
       // known to a later owner: see `release`.
       for (const [folder, items] of doubtful) await rewrite(folder, items);
       await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
@@ -88,12 +86,11 @@ export class Outbox {
     }
   }
 
-  /** What is to be delivered, oldest first. */
   get items(): readonly Item[] {
     return this.#items;
   }
 
-  /** Puts things in; they survive a crash of the machine. They are not listed before `release`. */
+  /** Stores items, which survive a crash of the machine. They are not listed before `release`. */
   async add(things: readonly Omit<Item, "number">[]): Promise<Item[]> {
     const items = things.map((thing) => ({ ...thing, number: this.#next++ }));
     await this.#exclusively(() => this.#append(items));
@@ -101,14 +98,13 @@ export class Outbox {
     return items;
   }
 
-  /** Their batch is committed: they are to be delivered. */
+  /** Their batch is committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
     if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
     this.#confirmed = true;
   }
 
-  /** The oldest item is delivered. */
   async strike(): Promise<void> {
     const item = this.#items.shift();
     if (item === undefined) return;
@@ -124,15 +120,11 @@ export class Outbox {
   }
 
   async #append(items: readonly Item[]): Promise<void> {
-    for (const item of items) {
-      const bytes = encodeEntry(item, HEADER_BYTES);
-      await writeAt(this.#file, this.#size, bytes);
-      this.#size += bytes.length;
-    }
+    this.#size = await writeEntries(this.#file, this.#size, items, HEADER_BYTES);
     await this.#file.syncData();
   }
 
-  /** Writes what is left into a new file, released or not. */
+  /** Rewrites the file with what is left, released or not. */
   async #shrink(): Promise<void> {
     const { directory } = this.#fence;
     await rewrite(directory, await undelivered(directory));
@@ -156,19 +148,13 @@ async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
       create: true,
       truncate: true,
     });
-    let position = 0;
-    for (const item of items) {
-      const bytes = encodeEntry(item, HEADER_BYTES);
-      await writeAt(file, position, bytes);
-      position += bytes.length;
-    }
+    await writeEntries(file, 0, items, HEADER_BYTES);
     await file.sync();
   }
   await Deno.rename(`${folder}/outbox.new`, `${folder}/outbox`);
   await syncDirectory(folder);
 }
 
-/** What a folder's owner has put in and not struck out. */
 async function undelivered(folder: string): Promise<Item[]> {
   const items = await readEntries<Item>(`${folder}/outbox`, HEADER_BYTES);
   const sent = (await newestState<Sent>([folder], "sent", SENT_CAPACITY))?.state.number ?? 0;

@@ -1,17 +1,17 @@
 // One file of lines that many lanes write, in several workers and processes: an `events` file, the
-// `annotations.csv` of an `images` folder. Lines come in after the commit of their batch, once,
-// whatever dies and whenever.
+// `annotations.csv` of an `images` folder. Lines are added after the commit of their batch, once,
+// whatever dies.
 //
 // Beside the file lies a hidden folder with generations (see `fence.ts`); each holds
-// - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
-//   was paused writes to what had been the file then;
+// - `data`: a hard link to the file. Writers open this, never the lasting name, so that a paused
+// one writes to what had been the file then;
 // - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
-//   held while lines are added. Bytes beyond that length are of a process that died: the next cuts
-//   them off.
+// held while lines are added. Bytes beyond that length are of a process that died: the next cuts
+// them off.
 //
 // A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
-// copy of the file replaces the old one. Who finds, after it has written, that its generation is no
-// longer the newest looks up in the newer one whether its batch got in, and else writes it again.
+// copy of the file replaces the old one. A writer that finds a newer generation after it has
+// written looks there whether its batch got in, and else writes it again.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
 import { SinkError } from "./failure.ts";
@@ -61,7 +61,7 @@ export class SharedFile {
   #queue: Request[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #draining = false;
-  /** The bytes that are not durable were compared with their checksum. */
+  /** The bytes that may not be durable were checked. */
   #verified = false;
 
   private constructor(path: string, key: string, options: SharedFileOptions) {
@@ -102,8 +102,8 @@ export class SharedFile {
   }
 
   /**
-   * Adds the lines of a committed batch, unless they are in the file already. Requests that meet are
-   * written together.
+   * Adds the lines of a committed batch, unless the file has them. Concurrent requests are written
+   * together.
    */
   publish(lane: string, position: Position, bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -112,7 +112,7 @@ export class SharedFile {
     });
   }
 
-  /** Makes what was published survive a crash of the machine. */
+  /** Makes published lines survive a crash of the machine. */
   async sync(): Promise<void> {
     await this.#exclusively(async (generation, meta) => {
       if (meta.durable.size !== meta.size) await makeDurable(generation, meta);
@@ -120,9 +120,9 @@ export class SharedFile {
   }
 
   /**
-   * A lane's checkpoint is older than the file: takes away the lane's lines that it does not know.
+   * A lane's checkpoint is older than the file: removes the lines that it does not know.
    *
-   * @param keep whether a line stays; called for every line after the header.
+   * @param keep called for every line after the header.
    * @param owner proof that the caller still owns the lane.
    */
   async rewind(
@@ -172,8 +172,8 @@ export class SharedFile {
     this.#draining = false;
   }
 
-  // Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
-  // made it (then it throws `Replaced`).
+  // Runs `work` while no other process writes; again when a newer generation came meanwhile, unless
+  // `work` made it (then it throws `Replaced`).
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       for (;;) {
@@ -207,7 +207,6 @@ export class SharedFile {
     return Fence.generations(this.#root)[0];
   }
 
-  /** Opens the newest generation and takes its lock. */
   async #lock(): Promise<Generation> {
     let waitedMs = 0;
     let pauseMs = 1;
@@ -245,7 +244,7 @@ export class SharedFile {
     this.#generation = undefined;
   }
 
-  /** Named step, under the lock: the file is as long as it should be, and still at its place. */
+  /** Under the lock: the file has the right length and place. */
   async #repaired(generation: Generation): Promise<Meta> {
     const { data, slots, number } = generation;
     const meta = await slots.read();
@@ -270,7 +269,7 @@ export class SharedFile {
     return checked;
   }
 
-  /** What of the file really is there: after a crash of the machine, or when it was cut. */
+  /** What the file really holds, after a crash of the machine or when it was cut. */
   async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
     const { durable, foreign } = meta;
     if (!this.#verified && meta.size > durable.size && size >= durable.size) {
@@ -284,7 +283,7 @@ export class SharedFile {
   }
 }
 
-/** The generation was replaced; `rest`: by what was wanted. */
+/** The generation was replaced; `rest`: as requested. */
 class Replaced extends Error {
   readonly rest: boolean;
 

@@ -1,21 +1,18 @@
-// Generations of a shared file: what they hold, and how a new one replaces an old one.
+// Generations of a shared file, and how a new one replaces an old one.
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
-import { splitPath } from "../../base/folders.ts";
+import { exists, splitPath } from "../../base/folders.ts";
 import { readAt, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
 const META_CAPACITY = 1 << 20;
 
-/** What lies in the file up to some length. */
 interface Extent {
   readonly size: number;
   readonly lanes: Readonly<Record<string, Position>>;
 }
 
-/** What is known of a generation's file. */
 export interface Meta extends Extent {
   /** What of it survives a crash of the machine. */
   readonly durable: Extent;
@@ -59,11 +56,11 @@ export async function openGeneration(
 }
 
 /**
- * Makes the next generation, with the given content or else with that of the newest complete one,
- * and gives its file the lasting name.
+ * Makes the next generation, with the given content or that of the newest complete one, and gives
+ * its file the lasting name.
  *
- * @param after with `content`: the generation from which it was made. When another one has come
- * since, nothing is done.
+ * @param change its `after` is the generation it was made from; nothing is done when another one
+ * came since.
  * @returns false when another process made one meanwhile: look again.
  */
 export async function advance(
@@ -78,7 +75,7 @@ export async function advance(
     return false;
   }
   try {
-    // A process that makes a generation at this moment is out of the race before we look around.
+    // Other processes that make a generation now are fenced first.
     const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);

@@ -1,5 +1,5 @@
-// A small state in a file that is updated in place and survives any crash: two slots are written in
-// turn, each with a sequence number and a checksum, and the newest whole one counts.
+// A small state in a file, updated in place, that survives any crash: two slots are written in
+// turn, each with a sequence number and a checksum, and the newest intact one counts.
 //
 // In place matters: a former owner that wakes up writes to the file that it had open, never to the
 // one that replaced it.
@@ -16,10 +16,7 @@ export class Slots<T> {
   readonly #capacity: number;
   #sequence = 0;
 
-  /**
-   * @param file open for reading and writing; the caller closes it.
-   * @param capacity bytes of a slot: the largest state that fits.
-   */
+  /** @param capacity bytes of a slot: the largest state that fits. */
   constructor(file: Deno.FsFile, capacity: number) {
     this.#file = file;
     this.#capacity = capacity;
@@ -46,7 +43,7 @@ export class Slots<T> {
       : JSON.parse(new TextDecoder().decode(newest.body)) as T;
   }
 
-  /** Replaces the state, after a `read`. Survives a crash of the process; `syncData` the file for more. */
+  /** Replaces the state, after a `read`. Survives a crash of the process; `syncData` for more. */
   async write(state: T): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(state));
     if (body.length > this.#capacity - HEADER_BYTES) {

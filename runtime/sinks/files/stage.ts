@@ -1,11 +1,11 @@
-// What a lane has written but not committed: durable before the commit, made visible after it, and
-// thrown away if the commit never came.
+// What a lane has written but not committed: durable before the commit, made visible after it,
+// discarded without it.
 //
-// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
-// checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
-// what was committed in the meantime it makes visible, the rest is gone with their generations.
+// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries
+// with checksums, and files that entries name (pictures). A new owner reads the stages of those
+// before it: what was committed meanwhile it makes visible, the rest goes with their generations.
 import { Fence } from "./fence.ts";
-import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
+import { readEntries, syncDirectory, writeEntries } from "./io.ts";
 import type { Position } from "./lane.ts";
 
 const HEADER_BYTES = 16;
@@ -20,7 +20,6 @@ export interface Entry {
   readonly files: readonly string[];
 }
 
-/** What a former owner has staged. */
 export interface Left {
   /** Holds the files of the entries, as far as they are not visible yet. */
   readonly folder: string;
@@ -38,11 +37,7 @@ export class Stage {
     this.#file = file;
   }
 
-  /**
-   * Takes over a lane.
-   *
-   * @returns the stage, and what owners before this one have staged, newest first.
-   */
+  /** Takes over a lane; returns what former owners have staged too, newest first. */
   static async open(root: string): Promise<{ stage: Stage; left: Left[] }> {
     const fence = await Fence.claim(root);
     return await fence.guard(async () => {
@@ -69,9 +64,7 @@ export class Stage {
 
   /** Adds an entry and makes it survive a crash of the machine. */
   async add(entry: Entry): Promise<void> {
-    const bytes = encodeEntry(entry, HEADER_BYTES);
-    await writeAt(this.#file, this.#size, bytes);
-    this.#size += bytes.length;
+    this.#size = await writeEntries(this.#file, this.#size, [entry], HEADER_BYTES);
     await this.#file.syncData();
   }
 

@@ -1,4 +1,4 @@
-// The way of a lane's batches into a shared file, exactly once: staged durably before the commit,
+// Brings a lane's batches into a shared file, exactly once: staged durably before the commit,
 // published after it, finished by the next owner where the last one died in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
@@ -9,15 +9,14 @@ import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
 interface StagedLinesOptions extends SharedFileOptions {
-  /** The shared file. */
   readonly path: string;
-  /** Folder in which entries' files become visible; none when entries name no files. */
+  /** Folder in which entries' files become visible, if they name any. */
   readonly folder?: string;
   /** The last source offset of a line of this lane; undefined for lines of others. */
   readonly lastOffsetOf: (line: string) => number | undefined;
 }
 
-/** How many former owners' folders are kept until a commit: what a crash loop may leave behind. */
+/** Former owners' folders kept until a commit. */
 const MAXIMUM_LEFT = 8;
 /** Durable elsewhere at the latest when a stage is this large. */
 const MAXIMUM_STAGE = 1 << 18;
@@ -28,7 +27,7 @@ export class StagedLines {
   readonly #lane: string;
   readonly #shared: SharedFile;
   readonly #stage: Stage;
-  /** What former owners left and this one may not touch before a commit of its own. */
+  /** What former owners left, which this one may not change before a commit of its own. */
   #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
@@ -52,7 +51,7 @@ export class StagedLines {
     this.#rewind = rewind;
   }
 
-  /** Takes the lane over; batches that were committed and not published yet are published now. */
+  /** Takes the lane over; batches committed but not published are published now. */
   static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
     const lane = laneKey(context);
     const shared = await SharedFile.open(options.path, options);
@@ -93,7 +92,6 @@ export class StagedLines {
     this.#pending = entry;
   }
 
-  /** Makes the staged batch visible. */
   async publish(): Promise<void> {
     if (!this.#confirmed) await this.#stage.fence.guard(() => this.#confirm());
     const entry = this.#pending;
@@ -121,7 +119,7 @@ export class StagedLines {
     await this.#stage.clear();
   }
 
-  /** Named step, after the first commit of this owner: the lane is its own. */
+  /** After the first commit of this owner: the lane is its own. */
   async #confirm(): Promise<void> {
     if (this.#rewind) {
       const { committedEnd, committedBatch, topic, partition } = this.#context;
@@ -142,8 +140,8 @@ export class StagedLines {
     this.#confirmed = true;
   }
 
-  // The batch that the checkpoint names last, if a former owner staged it: all before it are
-  // published. The newest one counts; the same batch with another end was given up.
+  // The last batch of the checkpoint, if a former owner staged it: all before it are published. The
+  // newest one counts; the same batch with another end was given up.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#context;
     for (const { folder, entries } of this.#left) {
@@ -155,7 +153,7 @@ export class StagedLines {
     return undefined;
   }
 
-  /** Named step: what was committed but not published before its owner died. */
+  /** Publishes what was committed but not published before its owner died. */
   async #finishLeft(): Promise<void> {
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;

@@ -1,4 +1,5 @@
-// The video files of a lane on disk: grown piece by piece, cut back to what is committed, finished.
+// The video files of one owner of a lane: grown piece by piece, cut back to what is committed,
+// finished. Calls must not overlap.
 import { crc32 } from "node:zlib";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
@@ -9,7 +10,6 @@ import { readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 
-/** Files of one owner of a lane. Calls must not overlap. */
 export class VideoFiles {
   readonly #directory: string;
   readonly #fence: Fence;
@@ -26,8 +26,8 @@ export class VideoFiles {
   }
 
   /**
-   * How much of what a state promises is really there: after a crash of the machine the last group
-   * may be damaged, and the file may have been removed.
+   * How much of a state is really there: after a crash of the machine the last group may be
+   * damaged, and the file may have been removed.
    */
   async verified(progress: Progress): Promise<Progress> {
     const { mark, files } = progress;
@@ -42,7 +42,7 @@ export class VideoFiles {
     return whole ? progress : beforeGroup(progress);
   }
 
-  /** Whether nothing is left to do for the file of a mark: it has been finished, or removed. */
+  /** Whether the file of a mark is finished or removed. */
   async finished(mark: Mark): Promise<boolean> {
     const path = `${this.#directory}/${mark.file}`;
     if (!await exists(path)) return true;
@@ -54,7 +54,7 @@ export class VideoFiles {
   }
 
   /**
-   * Continues with the file of a mark, as it was then.
+   * Continues with the file of a mark.
    *
    * @param copy leave the old file to a former owner that may still write to it.
    */
@@ -77,7 +77,7 @@ export class VideoFiles {
     this.#entries = mark.frames - mark.group.entries.length;
   }
 
-  /** Takes over what a former owner knew of files that were not finished. */
+  /** Takes over the indexes of unfinished files. */
   async inherit(left: string): Promise<void> {
     for await (const { name } of Deno.readDir(left)) {
       if (!name.endsWith(INDEX)) continue;
@@ -95,11 +95,7 @@ export class VideoFiles {
     }
   }
 
-  /**
-   * Does what a recorder asks for.
-   *
-   * @returns names of the files that were begun, and of foreign ones that were put aside.
-   */
+  /** Writes what a recorder made; returns files begun, and foreign ones put aside. */
   async apply(
     pieces: readonly Piece[],
     mark: Mark | undefined,
@@ -129,7 +125,7 @@ export class VideoFiles {
       await writeAt(this.#video!, 0, this.#container.header(track, { steps, length }));
     }
     if (durable) {
-      // What lies before the last group is never looked at again: see `verified`.
+      // Only the last group is checked later: see `verified`.
       await this.#video?.syncData();
       await this.#index?.syncData();
     }
@@ -140,7 +136,7 @@ export class VideoFiles {
     await this.#finish(mark, mark.group.entries);
   }
 
-  /** Forgets indexes of files that will not be touched again. */
+  /** Removes indexes of files that are done. */
   async forget(keep: readonly (string | undefined)[]): Promise<void> {
     for await (const { name } of Deno.readDir(this.#fence.directory)) {
       if (!name.endsWith(INDEX) || keep.includes(name.slice(0, -INDEX.length))) continue;
@@ -169,7 +165,7 @@ export class VideoFiles {
     return other;
   }
 
-  /** A file of that name which is not of this recording is another video: it stays. */
+  /** A file of that name from another recording is kept. */
   async #putAside(name: string): Promise<string | undefined> {
     if (!await exists(`${this.#directory}/${name}`)) return undefined;
     for (let number = 1;; number++) {

@@ -2,10 +2,10 @@
 // owner takes over.
 //
 // Pictures are written before their batch is committed, so that a file can be played up to the last
-// commit whatever happens. The state tells how far the files had come before the last batch and
-// after it; the next owner cuts back to what is committed. What the files should hold and do not (a
-// crash of the machine, or one between a commit and the writing that had to wait for it) is
-// computed again: see `SinkTask.refeed`.
+// commit. The state records how far the files had come before the last batch and after it; the next
+// owner cuts back to what is committed. What the files lack (after a crash of the machine, or one
+// between a commit and the writing that had to wait for it) is computed again: see
+// `SinkTask.refeed`.
 import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
@@ -18,7 +18,6 @@ import { newestState, Slots } from "./slots.ts";
 import { VideoFiles } from "./video_files.ts";
 
 const STATE_CAPACITY = 1 << 18;
-/** How many former owners' folders are kept until a commit. */
 const MAXIMUM_LEFT = 8;
 
 interface State {
@@ -42,16 +41,20 @@ interface Beginning {
   readonly undo: boolean;
 }
 
+interface Parts {
+  readonly fence: Fence;
+  readonly files: VideoFiles;
+  readonly alive: Deno.FsFile;
+  readonly stateFile: Deno.FsFile;
+  readonly state: Slots<State>;
+  /** Former owners may still write to their files. */
+  readonly copy: boolean;
+}
+
 /** One owner of a lane's recording. Calls must not overlap. */
 export class VideoLane {
   readonly #context: SinkContext;
-  readonly #fence: Fence;
-  readonly #files: VideoFiles;
-  readonly #alive: Deno.FsFile;
-  readonly #stateFile: Deno.FsFile;
-  readonly #state: Slots<State>;
-  /** Former owners may still write to their files. */
-  readonly #copy: boolean;
+  readonly #parts: Parts;
   #progress: Progress;
   #position: Position | undefined;
   #committed: Position;
@@ -67,25 +70,13 @@ export class VideoLane {
 
   private constructor(
     context: SinkContext,
-    parts: {
-      fence: Fence;
-      files: VideoFiles;
-      alive: Deno.FsFile;
-      stateFile: Deno.FsFile;
-      state: Slots<State>;
-      copy: boolean;
-    },
+    parts: Parts,
     beginning: Beginning,
     progress: Progress,
     missingFrom: number,
   ) {
     this.#context = context;
-    this.#fence = parts.fence;
-    this.#files = parts.files;
-    this.#alive = parts.alive;
-    this.#stateFile = parts.stateFile;
-    this.#state = parts.state;
-    this.#copy = parts.copy;
+    this.#parts = parts;
     this.#progress = progress;
     this.#position = beginning.position;
     this.#surplus = beginning.surplus;
@@ -160,7 +151,6 @@ export class VideoLane {
     }
   }
 
-  /** How far the files have come. */
   get progress(): Progress {
     return this.#progress;
   }
@@ -173,7 +163,7 @@ export class VideoLane {
   /** Writes what a recorder has made in a batch; waits for the batch's commit where it must. */
   async write(pieces: readonly Piece[], progress: Progress, batch: BatchRange): Promise<void> {
     if (this.#undo) {
-      this.#fence.check();
+      this.#parts.fence.check();
       this.#held = { pieces: [...this.#held?.pieces ?? [], ...pieces], progress };
       return;
     }
@@ -190,7 +180,7 @@ export class VideoLane {
       await this.#apply(pieces, progress, position);
     }
     this.#committed = position;
-    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
+    if (!this.#confirmed) await this.#parts.fence.guard(() => this.#parts.fence.forget());
     this.#confirmed = true;
   }
 
@@ -201,19 +191,19 @@ export class VideoLane {
    */
   async close(pieces: readonly Piece[], progress: Progress): Promise<void> {
     try {
-      if (this.#broken || this.#undo || !this.#fence.held) return;
+      if (this.#broken || this.#undo || !this.#parts.fence.held) return;
       if (pieces.length > 0) await this.#apply(pieces, progress, this.#committed);
       const { mark } = this.#progress;
       const position = this.#position;
       if (mark === undefined || position === undefined || !this.#isCommitted(position)) return;
       const changed = this.#begun || this.#surplus.length > 0;
-      if (!changed && await this.#files.finished(mark)) return;
+      if (!changed && await this.#parts.files.finished(mark)) return;
       await this.#begin();
-      await this.#files.finish(mark);
+      await this.#parts.files.finish(mark);
     } finally {
-      this.#files.close();
-      this.#stateFile.close();
-      this.#alive.close();
+      this.#parts.files.close();
+      this.#parts.stateFile.close();
+      this.#parts.alive.close();
     }
   }
 
@@ -228,20 +218,20 @@ export class VideoLane {
       await this.#begin();
       const now = { ...(this.#position && { position: this.#position }), progress: this.#progress };
       const intended = pieces.flatMap((piece) => piece.kind === "begin" ? [piece.file] : []);
-      if (intended.length > 0) await this.#state.write({ ...now, begun: [], intended });
-      const { begun, aside } = await this.#files.apply(pieces, progress.mark);
+      if (intended.length > 0) await this.#parts.state.write({ ...now, begun: [], intended });
+      const { begun, aside } = await this.#parts.files.apply(pieces, progress.mark);
       for (const name of aside) {
         this.#context.report(`A video of another recording was in the way: it is ${name} now`);
       }
       const before = this.#position && { position: this.#position, progress: this.#progress };
-      await this.#state.write({ position, progress, ...(before && { before }), begun });
-      this.#fence.check();
-      await this.#files.forget([this.#progress.mark?.file, progress.mark?.file]);
+      await this.#parts.state.write({ position, progress, ...(before && { before }), begun });
+      this.#parts.fence.check();
+      await this.#parts.files.forget([this.#progress.mark?.file, progress.mark?.file]);
       this.#progress = progress;
       this.#position = position;
     } catch (error) {
       this.#broken = true;
-      if (error instanceof Deno.errors.NotFound) this.#fence.check();
+      if (error instanceof Deno.errors.NotFound) this.#parts.fence.check();
       throw error;
     }
   }
@@ -249,9 +239,9 @@ export class VideoLane {
   async #begin(): Promise<void> {
     if (this.#begun) return;
     this.#begun = true;
-    await this.#files.remove(this.#surplus);
+    await this.#parts.files.remove(this.#surplus);
     const { mark } = this.#progress;
-    if (mark !== undefined) await this.#files.resume(mark, this.#copy);
+    if (mark !== undefined) await this.#parts.files.resume(mark, this.#parts.copy);
   }
 }
 

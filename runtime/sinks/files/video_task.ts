@@ -1,4 +1,4 @@
-// Video files of one partition: what `video:DIR` does once its query runs. Loaded with the first such sink.
+// The task of `video:DIR`, loaded with the first such sink.
 import { loadPart } from "../../base/part.ts";
 import {
   BadFrameError,
@@ -25,11 +25,9 @@ interface TaskOptions extends Required<H264Options> {
   readonly rollMs: number;
   readonly rollBytes: number;
   readonly groupMs: number;
-  /** What is being done, for messages. */
   readonly action: string;
 }
 
-/** Opens the files of a partition. */
 export async function openVideo(
   { root, action, format, rollMs, rollBytes, groupMs, preset, crf }: TaskOptions,
   context: SinkContext,
@@ -53,7 +51,6 @@ export async function openVideo(
   return new VideoTask(lane, recorder, encoding, context, action);
 }
 
-/** Loads codecs when the first video is written. */
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
   if (format === "avi") {
     const { JpegEncoding } = await loadPart("video", () => import("../../video/jpeg_encoding.ts"));
@@ -75,7 +72,7 @@ class VideoTask implements SinkTask {
   readonly #encoding: Encoding;
   readonly #context: SinkContext;
   readonly #action: string;
-  /** The recorder is behind the files: it sees the pictures of their last group again. */
+  /** The recorder is behind the files: it gets the pictures of their last group again. */
   #rebuilding: boolean;
   /** What the recorder has made is of a batch that is not flushed yet. */
   #writing = false;
@@ -153,9 +150,9 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  // All pictures that come again have come. If they made the same bytes as those in the file, the
-  // encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
-  // group of pictures begins.
+  // All repeated pictures have come. If they made the bytes in the file, the encoder is where it
+  // was; else (the log has lost some, or another version of x264 encodes) a new group of pictures
+  // begins.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;

@@ -1,4 +1,4 @@
-// Deliveries of one partition: what `webhook:URL` does once its query runs. Loaded with the first such sink.
+// The task of `webhook:URL`, loaded with the first such sink.
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -27,7 +27,6 @@ export interface WebhookTaskOptions extends TaskOptions {
   readonly directory: string;
 }
 
-/** Opens what waits for delivery. */
 export async function openWebhook(
   { delivery, directory, ...options }: WebhookTaskOptions,
   context: SinkContext,
@@ -75,7 +74,7 @@ class WebhookTask implements SinkTask {
   #idOf(output: Output): string {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
-    // The same again comes only from a program that writes outputs without the runtime.
+    // Repetitions come only from programs that write outputs without the runtime.
     const same = this.#things.filter((thing) => thing.id === id || thing.id.startsWith(`${id}#`));
     return same.length === 0 ? id : `${id}#${same.length + 1}`;
   }
@@ -162,7 +161,6 @@ class WebhookTask implements SinkTask {
     }
   }
 
-  /** Keeps what could not be delivered. */
   async #giveUp(thing: { id: string; body: string }, tries: number, reason: string) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
@@ -190,7 +188,7 @@ class WebhookTask implements SinkTask {
   }
 }
 
-/** A short name for an address, which tells nothing of it. */
+/** A short name of an address that does not reveal it. */
 async function digest(text: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(hash).toHex().slice(0, 12);

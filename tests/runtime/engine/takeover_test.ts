@@ -97,7 +97,7 @@ Deno.test("a generation that is not announced ends the run: its restart asks for
     running.ended,
     (error) =>
       error instanceof LogError && error.code === "STALE_MEMBERSHIP" && error.retryable &&
-      /no newer generation was announced within 60 s/.test(error.message),
+      /no newer generation came in 60 s/.test(error.message),
   );
 });
 

@@ -201,7 +201,7 @@ Deno.test("embedded log: one of version 3 is brought up to date, unless an older
       assert.equal(await append(log, "t", 0, records(1)), 5);
       older();
       const { message } = await rejectsWith("INVALID", () => withLog(url, (two) => two.topics()));
-      assert.match(message, /an older Framelane has it open; close that one first/);
+      assert.match(message, /an older Framelane has it open; stop that one first/);
     });
   });
 });
