@@ -1,5 +1,5 @@
-// `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
-// whether a manifest fits, and where models can run.
+// `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
+// a manifest, and lists presets and devices.
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -39,7 +39,7 @@ type ModelValues = Values<typeof modelOptions>;
 export const models = command({
   name: "models",
   summary:
-    "Inspects a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
+    "Inspects a model and drafts its manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
   options: modelOptions,
   needs: {
@@ -59,7 +59,7 @@ export const models = command({
     if (action !== "inspect" || out === undefined) return [];
     if (staysBelow(relative(dirname(out), rest[0]!))) return [];
     return [
-      `Cannot write ${out}: expected a place in a folder above ${
+      `Cannot write ${out}: expected a path in a folder above ${
         rest[0]
       }, where manifests find their models`,
     ];
@@ -92,15 +92,15 @@ async function inspect(
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
   if (force || await isEmpty(out)) {
     await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n");
-    say(`Wrote ${out}: a first manifest, in which you must look at`);
+    say(`Wrote ${out}: a draft manifest; please check`);
   } else {
-    say(`Did not write ${out}: it is there already (--force writes over it). A new one would need`);
+    say(`Did not write ${out}: it already exists (--force overwrites it). A new one would need`);
   }
   for (const note of notes) say(`  ${note}`);
   return 0;
 }
 
-/** Whether a file holds nothing: the launcher makes it, so that the kernel's fence can name it. */
+/** Whether a file is missing or empty: the launcher creates it, so that the kernel's rules can name it. */
 async function isEmpty(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).size === 0;
@@ -127,7 +127,7 @@ async function check(
   { json = false }: ModelValues,
   { print, say }: CommandContext,
 ): Promise<number> {
-  // Only this needs what runs models.
+  // Only `check` needs the code that runs models.
   const { remarksOf, tryModel } = await import("../../queries/operators/model/trial.ts");
   try {
     const trial = await tryModel(path);
@@ -142,9 +142,9 @@ async function check(
       `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
         `${input!.width}x${input!.height} ${input!.color}`,
     );
-    print(`One run on grey frames took ${ms.toFixed(1)} ms and gave`);
+    print(`One run on grey frames took ${ms.toFixed(1)} ms and returned`);
     for (const { name, dtype, shape } of outputs) print(`  ${name}  ${dtype}  ${shapeText(shape)}`);
-    print(`which is read as ${result}`);
+    print(`which decodes to ${result}`);
     for (const remark of remarks) say(remark, "warn");
     return 0;
   } catch (error) {
@@ -171,7 +171,7 @@ function counted(frames: number): string {
   return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
-/** What a person wants to know of a preset, from its manifest. */
+/** A preset, from its manifest. */
 interface Preset {
   readonly file: string;
   readonly name: string;
