@@ -1,5 +1,6 @@
-// One camera at work: its source, paced, into its partition.
+// Runs one camera: paces its source and publishes the frames to its partition.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { cameraOfPartition, type Headers } from "../runtime/definition/frame.ts";
 import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
@@ -18,22 +19,25 @@ export interface CameraOptions {
   readonly target?: PublishTarget | undefined;
   /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
-  /** Ends after this many frames of the source. */
+  /** Stops after this many frames. */
   readonly limit?: number | undefined;
   readonly clock: Clock;
-  /** Aborts when the camera must end; what it holds is still published. */
+  /** Stops the camera; frames already buffered are still published. */
   readonly signal: AbortSignal;
-  /** A line for people. */
+  /** Prints a message for the user. */
   readonly report: (message: string) => void;
-  /** Told whenever something was counted; must return at once. */
+  /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;
-  /** Called with each failure that the camera continues after, and with undefined when frames come again. */
+  /**
+   * Called with each failure that the camera recovers from, and with undefined once frames arrive
+   * again.
+   */
   readonly onFailure?: (error: SourceError | undefined) => void;
-  /** Capture times and what was wrong with them; of its own unless given. */
+  /** Capture times and their corrections; created if absent. */
   readonly times?: CaptureTimes;
-  /** Counts how late a recording is; one of its own unless given. */
+  /** Counts how late a recording is; created if absent. */
   readonly punctuality?: Punctuality;
-  /** Takes what is known of the stream; one of its own unless given. */
+  /** Collects facts about the stream; created if absent. */
   readonly stream?: StreamWatch;
 }
 
@@ -43,21 +47,21 @@ export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly session: string;
   readonly seconds: number;
   readonly stream: StreamFacts;
-  /** How often the source was opened again. */
+  /** How often the source was reopened. */
   readonly reopened: number;
 }
 
 const FLUSH_MS = 5_000;
-/** A log that took longer is away; a live camera does not wait for that. */
+/** A live camera waits no longer than this for the log. */
 const SETTLE_MS = 1_500;
 
 /**
  * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
- * the log holds what was taken. A live source that fails is opened again, with backoff, for as long
- * as it takes.
+ * the log has stored all its frames. A live source that fails is reopened with backoff, without
+ * limit.
  *
- * @throws {SourceError} when the source fails for good.
- * @throws {LogError} when the log refuses the camera for good.
+ * @throws {SourceError} if the source fails permanently.
+ * @throws {LogError} if the log rejects the camera permanently.
  */
 export async function runCamera(options: CameraOptions): Promise<CameraSummary> {
   const run = new CameraRun(options);
@@ -66,7 +70,7 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
     try {
       await run.untilEnd();
     } catch (error) {
-      // What came before the source failed is not lost with it.
+      // Publish the frames that arrived before the failure.
       if (error instanceof SourceError) await flush(options);
       throw error;
     }
@@ -77,19 +81,22 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
   return run.summary();
 }
 
-/** A log that is there makes the partition first, so that nothing is dropped while it does. */
+/**
+ * Lets a reachable log create the partition before the first frame, so that none is dropped
+ * meanwhile.
+ */
 async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
   await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
 }
 
-const GAVE_UP = new Error("The log did not take the last frames in time");
+const GAVE_UP = new Error("The log did not accept the last frames in time");
 
-/** An ordinary end waits for the log as long as it takes; after a stop it has only a while. */
+/** After a normal end, waits for the log without limit; after a stop, for FLUSH_MS. */
 async function flush(options: CameraOptions): Promise<void> {
   const { publisher, clock, signal, report } = options;
   const done = new AbortController();
   const giveUp = new AbortController();
-  const losingPatience = (async () => {
+  const timeout = (async () => {
     await aborted(AbortSignal.any([signal, done.signal]));
     if (await pause(FLUSH_MS, done.signal, clock)) giveUp.abort(GAVE_UP);
   })();
@@ -99,11 +106,13 @@ async function flush(options: CameraOptions): Promise<void> {
     if (error !== GAVE_UP) throw error;
     const { buffered } = publisher.stats;
     report(
-      `The log did not take the last ${buffered} frames within ${FLUSH_MS / 1000} s: they are lost`,
+      `The log did not accept the last ${buffered} frames within ${
+        FLUSH_MS / 1000
+      } s: they are lost`,
     );
   } finally {
     done.abort();
-    await losingPatience;
+    await timeout;
   }
 }
 
@@ -151,7 +160,7 @@ class CameraRun {
     const { source, signal, clock, settings, report } = this.#options;
     if (settings?.tlsInsecure) {
       report(
-        "WARNING: any certificate is taken (--tls-insecure): the camera may be another machine",
+        "WARNING: certificates are not checked (--tls-insecure): another machine may pose as the camera",
       );
     }
     while (!signal.aborted && !this.#limitReached()) {
@@ -164,14 +173,14 @@ class CameraRun {
         if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
         const delay = this.#backoff.next();
         this.#options.onFailure?.(error);
-        this.#tell(error.message, delay);
+        this.#reportRetry(error.message, delay);
         this.#reopened++;
         await pause(delay, signal, clock);
       }
     }
   }
 
-  /** Takes images until the source ends, the limit is reached or a live source falls silent. */
+  /** Publishes images until the source ends, the limit is reached or a live source stalls. */
   async #openOnce(): Promise<void> {
     const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
       this.#options;
@@ -221,8 +230,11 @@ class CameraRun {
     watchdog.check();
   }
 
-  /** The same message is reported ever more rarely, so that an unreachable camera fills no log. */
-  #tell(message: string, delay: number): void {
+  /**
+   * Reports a repeated message at exponentially growing intervals, so that an unreachable camera
+   * does not fill the log.
+   */
+  #reportRetry(message: string, delay: number): void {
     const repeated = message === this.#message ? this.#repeated + 1 : 1;
     [this.#message, this.#repeated] = [message, repeated];
     if (!Number.isInteger(Math.log2(repeated))) return;
@@ -232,7 +244,9 @@ class CameraRun {
     );
   }
 
-  /** A password that worked is not wrong: a server that starts may refuse it for a while. */
+  /**
+   * A password that worked once is not wrong: a server that is starting may reject it for a while.
+   */
   #mayRecover({ retryable, code }: SourceError): boolean {
     if (this.#options.source.kind !== "live") return false;
     return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);
@@ -244,7 +258,7 @@ class CameraRun {
   }
 }
 
-/** The headers of a frame; what people call the camera, and where it is, among them. */
+/** The headers of a frame, including the camera's display name and place. */
 export function frameHeaders(
   image: {
     readonly contentType: string;
@@ -256,14 +270,17 @@ export function frameHeaders(
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},
 ): Headers {
-  const headers: Record<string, string> = {
-    "content-type": image.contentType,
+  const { contentType, width, height } = image;
+  return {
+    ...image.headers,
+    "content-type": contentType,
     session,
     seq: String(seq),
+    ...given({
+      width: width?.toString(),
+      height: height?.toString(),
+      "camera-name": name,
+      "camera-place": place,
+    }),
   };
-  if (image.width !== undefined) headers.width = String(image.width);
-  if (image.height !== undefined) headers.height = String(image.height);
-  if (name !== undefined) headers["camera-name"] = name;
-  if (place !== undefined) headers["camera-place"] = place;
-  return { ...image.headers, ...headers };
 }

@@ -1,32 +1,33 @@
-// Capture times: durations of the monotonic clock, laid on the wall clock.
+// Capture times: readings of the monotonic clock, mapped to the wall clock.
 import type { Clock } from "../runtime/base/clock.ts";
 
-/** Irregular times that were corrected, counted since the start. */
+/** How many irregular times were corrected since the start. */
 export interface TimeFaults {
   /** Steps of this machine's wall clock. */
   readonly clockSteps: number;
-  /** Jumps of a stream's own time. */
+  /** Jumps in a stream's own timestamps. */
   readonly timeJumps: number;
 }
 
-/** Readings of the two clocks lie this far apart at most, unless the wall clock was set. */
+/** A larger change of the difference between the two clocks means that the wall clock was set. */
 const STEP_MS = 500;
-/** A stream's time that jumps by more than this began again, milliseconds. */
+/** A larger jump means that the stream's timestamps restarted, milliseconds. */
 export const DEFAULT_TIME_JUMP_MS = 10_000;
 
 /**
- * The epoch time of moments of the monotonic clock. When the wall clock is set, the difference
- * between both is taken again: times jump once, by as much, and are evenly spaced before and after.
+ * Converts readings of the monotonic clock to epoch time. When the wall clock is set, the
+ * difference between the clocks is measured again: times jump once, by the same amount, and are
+ * evenly spaced before and after.
  */
 export class CaptureTimes implements TimeFaults {
   readonly clock: Clock;
-  /** A step of a stream's time beyond this is a jump. */
+  /** A larger step in a stream's timestamps is a jump. */
   readonly timeJumpMs: number;
   readonly #report: (message: string) => void;
   #offset: number;
   #clockSteps = 0;
   #timeJumps = 0;
-  #told = 0;
+  #reported = 0;
 
   constructor(
     clock: Clock,
@@ -47,14 +48,14 @@ export class CaptureTimes implements TimeFaults {
     return this.#timeJumps;
   }
 
-  /** The present, epoch milliseconds. */
+  /** The current time, epoch milliseconds. */
   now(): number {
     return this.at(this.clock.monotonic());
   }
 
-  /** The epoch time of a moment of the monotonic clock. */
+  /** Converts a reading of the monotonic clock to epoch milliseconds. */
   at(monotonic: number): number {
-    // A thread that paused between the two readings looks like a step: the second look tells.
+    // A pause between the two readings also looks like a step, so measure twice.
     if (Math.abs(this.#difference() - this.#offset) > STEP_MS) {
       const step = this.#difference() - this.#offset;
       if (Math.abs(step) > STEP_MS) {
@@ -66,10 +67,10 @@ export class CaptureTimes implements TimeFaults {
     return monotonic + this.#offset;
   }
 
-  /** Counts a jump of a stream's own time, and reports ever more rarely. */
+  /** Counts a jump in a stream's timestamps, and reports at exponentially growing intervals. */
   jumped(ms: number): void {
-    if (++this.#timeJumps < 2 * this.#told) return;
-    this.#told = this.#timeJumps;
+    if (++this.#timeJumps < 2 * this.#reported) return;
+    this.#reported = this.#timeJumps;
     const what = Math.abs(ms) < 1 ? "stood still" : `jumped ${describe(ms)}`;
     this.#report(
       `The stream's time ${what} (${this.#timeJumps} times so far); frames keep their spacing`,

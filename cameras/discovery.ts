@@ -1,26 +1,26 @@
 // Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
 import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { given } from "../runtime/base/options.ts";
 import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
 
 export interface FoundCamera {
   /** Address of its device service. */
   readonly service: string;
-  /** What it calls itself, where it says so. */
+  /** The name that the camera reports. */
   readonly name?: string;
   readonly place?: string;
   /** Stream addresses, without passwords, best first as the camera lists them. */
   readonly streams: readonly string[];
-  /** Why there are no stream addresses. */
   readonly error?: string;
 }
 
 interface DiscoveryOptions {
-  /** Where the question goes: the multicast group of WS-Discovery, or one host. */
+  /** Where the probe is sent: the multicast group of WS-Discovery, or a single host. */
   readonly hostname: string;
   readonly port: number;
-  /** How long answers are waited for, milliseconds. */
+  /** How long to wait for answers, milliseconds. */
   readonly forMs: number;
   readonly credentials?: Credentials;
   readonly signal: AbortSignal;
@@ -31,15 +31,15 @@ const REQUEST_MS = 5_000;
 const DEVICE = "http://www.onvif.org/ver10/device/wsdl";
 const MEDIA = "http://www.onvif.org/ver10/media/wsdl";
 
-/** Asks the network, then every device that answered. */
+/** Probes the network, then queries every device that answered. */
 export async function discover(options: DiscoveryOptions): Promise<FoundCamera[]> {
   const services = await askNetwork(options);
   return await Promise.all(
-    [...services].map(([service, scopes]) => look(service, scopes, options)),
+    [...services].map(([service, scopes]) => describeDevice(service, scopes, options)),
   );
 }
 
-/** Device services by address, with what the devices say of themselves. */
+/** Device services by address, with the scopes that each device reports. */
 async function askNetwork(
   { hostname, port, forMs, signal }: DiscoveryOptions,
 ): Promise<Map<string, string>> {
@@ -60,7 +60,7 @@ async function askNetwork(
     socket.on("message", (message, { address }) => {
       const text = message.toString();
       for (const match of tags(text, "ProbeMatch")) {
-        // A device speaks for itself alone: other hosts are not asked on its word.
+        // Accept only the sender's own address: a device must not direct requests to other hosts.
         const own = (tag(match, "XAddrs") ?? "").split(/\s+/).find((url) =>
           URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) &&
           new URL(url).hostname === address
@@ -79,18 +79,14 @@ async function askNetwork(
   return found;
 }
 
-async function look(
+async function describeDevice(
   service: string,
   scopes: string,
   { credentials, signal }: DiscoveryOptions,
 ): Promise<FoundCamera> {
   const name = scope(scopes, "name");
   const place = scope(scopes, "location");
-  const about = {
-    service,
-    ...(name === undefined ? {} : { name }),
-    ...(place === undefined ? {} : { place }),
-  };
+  const about = { service, ...given({ name, place }) };
   try {
     return { ...about, streams: await streamsOf(service, credentials, signal) };
   } catch (error) {
@@ -111,7 +107,7 @@ export async function streamsOf(
     `<GetCapabilities xmlns="${DEVICE}"><Category>Media</Category></GetCapabilities>`,
   );
   const media = tags(capabilities, "Media").map((text) => tag(text, "XAddr"))[0];
-  if (media === undefined) throw new Error("It names no media service");
+  if (media === undefined) throw new Error("It reports no media service");
   if (new URL(media).hostname !== new URL(service).hostname) {
     throw new Error(`Its media service is on another host, ${new URL(media).hostname}`);
   }
@@ -132,7 +128,7 @@ export async function streamsOf(
   return streams;
 }
 
-/** Calls a SOAP service, with the digest of the password that ONVIF asks for. */
+/** Calls a SOAP service, with a password digest as ONVIF requires. */
 async function request(
   url: string,
   body: string,
@@ -158,12 +154,12 @@ async function request(
   const reason = tag(text, "Text") ?? `The server answers ${response.status}`;
   throw new Error(
     /NotAuthorized|not authorized/i.test(text) || response.status === 401
-      ? "It wants a user name and a password (--user, --password), or these are wrong"
+      ? "It requires a user name and a password (--user, --password), or these are wrong"
       : reason,
   );
 }
 
-/** WS-Security's UsernameToken: the password itself is not sent. */
+/** WS-Security's UsernameToken, which does not contain the password itself. */
 function security({ user, password }: Credentials): string {
   const nonce = randomBytes(16);
   const created = new Date().toISOString();
@@ -178,7 +174,7 @@ function security({ user, password }: Credentials): string {
     `</UsernameToken></Security>`;
 }
 
-/** The contents of all elements of a name, whatever their prefix. */
+/** The contents of all elements with a name, in any namespace. */
 function tags(xml: string, name: string): string[] {
   const pattern = new RegExp(
     `<(?:[\\w-]+:)?${name}(?:\\s[^>]*)?>([\\s\\S]*?)</(?:[\\w-]+:)?${name}>`,
@@ -206,7 +202,7 @@ function escaped(text: string): string {
   return text.replace(/[<>"'&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** `onvif://www.onvif.org/name/Front%20door` says `Front door`. */
+/** Reads `Front door` from `onvif://www.onvif.org/name/Front%20door`. */
 function scope(scopes: string, kind: string): string | undefined {
   const text = new RegExp(`onvif://www\\.onvif\\.org/${kind}/([^\\s/]+)`).exec(scopes)?.[1];
   if (text === undefined) return undefined;

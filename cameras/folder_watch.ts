@@ -1,22 +1,22 @@
-// Notices what changes in a folder.
+// Watches a folder for changes.
 import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 
-/** How often everything is looked at, whatever the system reports or misses. */
+/** How often all files are checked, since the system may miss changes. */
 const RESCAN_MS = 5_000;
-/** The same where the system reports nothing. */
+/** The same if the system does not report changes. */
 const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
-/** Watches a folder and all folders in it. */
+/** Watches a folder and its subfolders. */
 export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #watch: (folder: string) => Deno.FsWatcher;
-  /** Absent where the system cannot watch (any more): everything is looked at more often then. */
+  /** Absent if the system cannot watch the folder, or no longer can. */
   #watcher: Deno.FsWatcher | undefined;
   #isGone = false;
   readonly #changed = new Set<string>();
@@ -24,7 +24,7 @@ export class FolderWatch implements Disposable {
   #lastScan: number;
   readonly #wake = new Notifier();
 
-  /** @param watch makes the system's watcher; `Deno.watchFs` unless given */
+  /** @param watch creates the system's watcher; `Deno.watchFs` by default */
   constructor(
     folder: string,
     clock: Clock,
@@ -36,29 +36,29 @@ export class FolderWatch implements Disposable {
     this.#signal = signal;
     this.#lastScan = clock.monotonic();
     this.#watch = watch;
-    this.#begin();
+    this.#start();
   }
 
   /**
-   * Says whether the folder is there. One that comes back, as a disk that is plugged in again, is another
-   * one to the system.
+   * Sets whether the folder exists. A folder that returns, for example on a disk plugged in again,
+   * needs a new watcher.
    *
-   * @returns whether that changed.
+   * @returns whether this is a change.
    */
   setGone(gone: boolean): boolean {
     if (gone === this.#isGone) return false;
     this.#isGone = gone;
     if (gone) this[Symbol.dispose]();
-    else this.#begin();
+    else this.#start();
     return true;
   }
 
-  #begin(): void {
+  #start(): void {
     try {
       this.#watcher = this.#watch(this.#folder);
       void this.#listen(this.#watcher);
     } catch {
-      // Too many watches, or a file system without them: looking again and again finds the same.
+      // Too many watches, or a file system without them: the periodic scan finds the changes.
       this.#watcher = undefined;
     }
   }
@@ -66,14 +66,14 @@ export class FolderWatch implements Disposable {
   /**
    * Waits for changes.
    *
-   * @param impatient come back soon even without any
-   * @returns paths below the folder, or `all` when everything must be looked at
+   * @param soon return soon even without changes
+   * @returns paths below the folder, or `all` if every file must be checked
    */
-  async changes(impatient: boolean): Promise<readonly string[] | "all"> {
+  async changes(soon: boolean): Promise<readonly string[] | "all"> {
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
       const woken = this.#wake.wait();
       const rescan = this.#lastScan + this.#rescanMs - this.#clock.monotonic();
-      const wait = Math.max(0, impatient ? Math.min(RETRY_MS, rescan) : rescan);
+      const wait = Math.max(0, soon ? Math.min(RETRY_MS, rescan) : rescan);
       await waitAtMost(wait, woken, this.#clock, this.#signal);
     }
     const changed = [...this.#changed];
@@ -94,26 +94,26 @@ export class FolderWatch implements Disposable {
     try {
       for await (const event of watcher) this.#note(event);
     } catch {
-      // Looking again and again finds the same.
+      // The periodic scan finds the changes.
       this.#watcher = undefined;
-      this.#lookAtAll();
+      this.#rescan();
     }
   }
 
-  #lookAtAll(): void {
+  #rescan(): void {
     this.#all = true;
     this.#wake.notify();
   }
 
   #note({ kind, flag, paths }: Deno.FsEvent): void {
     if (kind === "remove" && paths.includes(this.#folder)) {
-      // What stands in its place is another folder.
+      // A new folder in its place needs a new watcher.
       this[Symbol.dispose]();
-      this.#begin();
-      return this.#lookAtAll();
+      this.#start();
+      return this.#rescan();
     }
     if (kind === "access" || kind === "remove") return;
-    // A folder that was moved here, or lost events: only a look at everything tells.
+    // A folder was moved here, or events were lost: only a full scan finds the changes.
     if (flag === "rescan" || !paths.every((path) => /\.[^./\\]+$/.test(path))) this.#all = true;
     for (const path of paths) {
       this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));

@@ -1,4 +1,4 @@
-// Frames that wait for the log, and what is dropped of them when there are too many.
+// Frames that wait for the log, and the policy for dropping them when the buffer is full.
 import type { LogRecord } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 
@@ -7,17 +7,17 @@ export type Overflow = "wait" | "drop-oldest" | "drop-newest";
 
 export interface PublisherFrame {
   readonly record: LogRecord;
-  /** Told the frame's offset once the log has it. */
+  /** Called with the frame's offset once the log has stored it. */
   readonly delivered?: ((offset: number) => void | Promise<void>) | undefined;
 }
 
 /**
- * Why frames were dropped. What depends on a dropped frame of video, up to the next keyframe, is dropped
- * and counted with it.
+ * Why frames were dropped. Video frames that depend on a dropped frame, up to the next keyframe,
+ * are dropped and counted with it.
  */
 export type DropReason = "overflow" | "too-large" | "stopped";
 
-/** What a record costs beside its value. */
+/** Bytes of a record in addition to its value. */
 const RECORD_OVERHEAD = 256;
 
 /** The waiting frames of one camera, in order. */
@@ -26,10 +26,10 @@ export class FrameBuffer {
   readonly #frames: PublisherFrame[] = [];
   readonly #most: number;
   readonly #batchBytes: number;
-  /** Why frames that come are dropped as long as they depend on one that was. */
-  #lost: DropReason | undefined;
+  /** Why new frames are dropped while they depend on a dropped one. */
+  #droppingFor: DropReason | undefined;
 
-  /** @param most frames that may wait */
+  /** @param most how many frames may wait */
   constructor(most: number, batchBytes: number) {
     this.#most = most;
     this.#batchBytes = batchBytes;
@@ -40,51 +40,50 @@ export class FrameBuffer {
   }
 
   /**
-   * Takes a frame, or drops and counts what the policy says.
+   * Adds a frame, or drops and counts frames as the policy says.
    *
-   * @returns false when there is no room and the policy is to wait.
+   * @returns false if the buffer is full and the policy is to wait.
    */
   offer(frame: PublisherFrame, overflow: Overflow): boolean {
-    if (this.#isLost(frame)) return true;
+    if (this.#dropDependent(frame)) return true;
     if (this.#frames.length >= this.#most) {
       if (overflow === "wait") return false;
       this.dropped.overflow++;
       if (overflow === "drop-newest") {
-        this.#lost = "overflow";
+        this.#droppingFor = "overflow";
         return true;
       }
       this.#frames.shift();
-      this.dropHanging("overflow");
-      if (this.#isLost(frame)) return true;
+      this.dropDependents("overflow");
+      if (this.#dropDependent(frame)) return true;
     }
     this.#frames.push(frame);
     return true;
   }
 
-  /** Drops what depends on the frame before the waiting ones, which was dropped. */
-  dropHanging(reason: DropReason): void {
-    const next = this.#frames.findIndex(({ record }) => !hangsOnOthers(record));
+  /** Drops the frames that depend on the dropped frame before the first waiting one. */
+  dropDependents(reason: DropReason): void {
+    const next = this.#frames.findIndex(({ record }) => !needsEarlierFrames(record));
     this.dropped[reason] += this.#frames.splice(0, next < 0 ? Infinity : next).length;
-    if (next < 0) this.#lost = reason;
+    if (next < 0) this.#droppingFor = reason;
   }
 
   clear(reason: DropReason): void {
     this.dropped[reason] += this.#frames.splice(0).length;
   }
 
-  /** Takes out the frames of the next batch. */
   nextBatch(): PublisherFrame[] {
     return this.#frames.splice(0, this.#batchLength());
   }
 
-  /** No frame that may come has room in the next batch: a frame that fills one alone does not wait. */
+  /** True if the next batch has no room for another frame. */
   get fillsABatch(): boolean {
     if (this.#batchLength() < this.#frames.length) return true;
     const bytes = this.#frames.reduce((sum, { record }) => sum + sizeOf(record), 0);
     return bytes + RECORD_OVERHEAD >= this.#batchBytes;
   }
 
-  /** How many of the waiting frames fit into one batch; at least one. */
+  /** How many waiting frames fit into one batch; at least one. */
   #batchLength(): number {
     let bytes = 0;
     let length = 0;
@@ -96,19 +95,19 @@ export class FrameBuffer {
     return length;
   }
 
-  /** Counts a frame that comes and depends on a dropped one. */
-  #isLost({ record }: PublisherFrame): boolean {
-    if (this.#lost !== undefined && hangsOnOthers(record)) {
-      this.dropped[this.#lost]++;
+  /** Drops and counts a frame that depends on a dropped one. */
+  #dropDependent({ record }: PublisherFrame): boolean {
+    if (this.#droppingFor !== undefined && needsEarlierFrames(record)) {
+      this.dropped[this.#droppingFor]++;
       return true;
     }
-    this.#lost = undefined;
+    this.#droppingFor = undefined;
     return false;
   }
 }
 
-/** An access unit that cannot be decoded without its keyframe and all units between. */
-export function hangsOnOthers({ headers }: LogRecord): boolean {
+/** True for an access unit that needs its keyframe and all units after it to be decoded. */
+export function needsEarlierFrames({ headers }: LogRecord): boolean {
   return headers["keyframe"] !== "1" && videoCodecOf(headers["content-type"]) !== undefined;
 }
 

@@ -1,4 +1,4 @@
-// Puts a camera together: its publisher, its place in the log, its run.
+// Launches a camera: creates its publisher and target, and runs it.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraOptions, type CameraSummary, runCamera } from "./camera.ts";
@@ -9,17 +9,17 @@ import type { SourceErrorCode } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { logTarget } from "./published.ts";
 
-/** What many cameras of one process share. */
+/** What all cameras of a process share. */
 export interface CameraHost {
   readonly log: TopicLog;
   readonly producer: LogProducer;
   readonly topic: string;
-  /** Holds what was published of folders. */
+  /** Remembers which images of folders were published. */
   readonly kv?: Deno.Kv | undefined;
   readonly bufferFrames?: number | undefined;
-  /** Absent: `drop-oldest` for live sources, `wait` for all others. */
+  /** By default `drop-oldest` for live sources, `wait` for all others. */
   readonly overflow?: Overflow | undefined;
-  /** Absent: 0, or 10 for a camera that waits for nothing: full batches are cheaper. */
+  /** By default 0, or 10 for `fps: "max"`, since full batches are cheaper. */
   readonly lingerMs?: number | undefined;
   readonly batchBytes?: number | undefined;
   readonly clock: Clock;
@@ -30,16 +30,16 @@ type LaunchOptions = Omit<
   "publisher" | "target" | "clock" | "times" | "punctuality" | "stream"
 >;
 
-/** Counts of a camera since its start, and what its stream is like. */
+/** A camera's counts since its start, and facts about its stream. */
 export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
-  /** How often the source failed and was opened again, by the kind of failure. */
+  /** How often the source failed and was reopened, by kind of failure. */
   readonly failures: Readonly<Partial<Record<SourceErrorCode, number>>>;
   readonly stream: StreamFacts;
 }
 
 export interface LaunchedCamera {
   readonly stats: CameraStats;
-  /** As `runCamera`. */
+  /** Settles as `runCamera` does. */
   readonly ended: Promise<CameraSummary>;
 }
 

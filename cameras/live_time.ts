@@ -1,19 +1,19 @@
-// Capture times of live streams: the stream's own spacing, laid on this machine's clock.
+// Capture times of live streams: the stream's own spacing on this machine's clock.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 
-/** A stream that stays this late had a pause; after a stall of the network it comes in a burst. */
+/** A stream that stays this late was paused; after a network stall, frames arrive in a burst. */
 const MOST_DELAY_MS = 1_000;
-/** Within this time a burst catches up. */
+/** A burst catches up within this time. */
 const CATCH_UP_MS = 2_000;
-/** How much of the difference is taken over a frame, for clocks that run at different speeds. */
+/** Share of the difference that each frame corrects, for clocks that run at different speeds. */
 const DRIFT_SHARE = 0.01;
 
 /**
- * Maps a stream's times to the epoch. The frame that came through fastest so far sets the
- * difference between both clocks, so that jitter of the network does not reach the timestamps; no
- * frame is dated later than it arrived.
+ * Maps a stream's times to the epoch. The frame with the lowest delay so far sets the difference
+ * between the clocks, so network jitter does not affect timestamps. No frame is dated later than it
+ * arrived.
  */
 export class LiveTime {
   readonly start: StreamStart;
@@ -30,17 +30,17 @@ export class LiveTime {
   }
 
   /**
-   * Notes that a frame has just arrived.
+   * Records that a frame has just arrived.
    *
-   * @param kept false for one that is left out
+   * @param kept false if the frame is skipped
    */
   arrived(streamMs: number, kept = true): void {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
-    // Frames that come together say nothing of how fast the clocks go.
+    // Frames in a burst do not show how fast the clocks run.
     const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
-    // By an eighth of a frame and more: it does not come to that by jitter alone for long.
+    // By an eighth of a frame interval or more: jitter alone does not cause that for long.
     this.start.arrived(late < (this.#streamMs - streamMs) / 8, kept);
     this.#arrived = now;
     this.#streamMs = streamMs;
@@ -52,25 +52,25 @@ export class LiveTime {
     } else if (this.#lateSince === undefined && !burst) this.#offset += late * DRIFT_SHARE;
   }
 
-  /** The capture time, epoch milliseconds, of a frame that arrived. */
+  /** The capture time of a frame that arrived, epoch milliseconds. */
   of(streamMs: number): number {
     this.#last = Math.max(this.#last, streamMs + this.#offset!);
     return this.#times.at(this.#last);
   }
 }
 
-/** A pause of this long ends a burst, milliseconds; so do frames that come as slowly as they were filmed. */
+/** A pause this long ends a burst, milliseconds; so do frames that arrive at their own rate. */
 const QUIET_MS = 100;
-/** Four seconds at 30 frames/s; servers keep one group of pictures. */
+/** Four seconds at 30 frames/s; servers buffer one group of pictures. */
 const MOST_HELD = 128;
 
 /**
- * What a server kept and sends at once when a stream begins: when its first frame was captured is known
- * when the burst is over.
+ * The burst of buffered frames that a server sends when a stream starts. When its first frame was
+ * captured is only known when the burst ends.
  */
 export class StreamStart {
   readonly #clock: Clock;
-  readonly #noted = new Notifier();
+  readonly #arrival = new Notifier();
   #count = 0;
   #kept = 0;
   #aheadAt = 0;
@@ -82,14 +82,14 @@ export class StreamStart {
     this.#clock = clock;
   }
 
-  /** Between the last two frames that were noted, milliseconds. */
+  /** Milliseconds between the last two arrivals. */
   get gapMs(): number {
     return this.#gapMs;
   }
 
   /**
-   * @param ahead it came sooner after the one before than it was filmed
-   * @param kept false for one that is not given to `hold`
+   * @param ahead true if it arrived sooner after the previous frame than it was captured
+   * @param kept false if the frame is not passed to `hold`
    */
   arrived(ahead: boolean, kept = true): void {
     if (this.#over) return;
@@ -100,10 +100,10 @@ export class StreamStart {
     this.#last = now;
     this.#count++;
     if (kept) this.#kept++;
-    this.#noted.notify();
+    this.#arrival.notify();
   }
 
-  /** The frames of the burst together when it is over, then each frame by itself as it comes. */
+  /** Yields the frames of the burst together when it ends, then each frame alone. */
   async *hold<T>(frames: AsyncIterable<T>): AsyncGenerator<readonly T[], void> {
     let held: T[] = [];
     let taken = 0;
@@ -111,11 +111,11 @@ export class StreamStart {
       for await (const frame of frames) {
         held.push(frame);
         taken++;
-        // They arrive ahead of their being taken.
+        // Frames arrive before they are requested.
         while (!this.#over && taken >= this.#kept) {
           const count = this.#count;
-          // Bytes come in the system's time.
-          await waitAtMost(QUIET_MS, this.#noted.wait(), systemClock);
+          // Bytes arrive in real time, so the injected clock does not apply.
+          await waitAtMost(QUIET_MS, this.#arrival.wait(), systemClock);
           if (count === this.#count) this.#over = true;
         }
         if (!this.#over && held.length < MOST_HELD) continue;
@@ -125,7 +125,7 @@ export class StreamStart {
         yield together;
       }
     } catch (error) {
-      // What came before the stream failed is not lost with it.
+      // Keep the frames that arrived before the failure.
       if (held.length > 0) yield held;
       throw error;
     }
@@ -133,12 +133,12 @@ export class StreamStart {
   }
 }
 
-/** Lets at most this many frames per second pass. */
+/** Limits a stream to a number of frames per second. */
 export class Decimator {
   readonly #interval: number;
   #due: number | undefined;
 
-  /** @param fps undefined lets all pass */
+  /** @param fps undefined for no limit */
   constructor(fps: number | undefined) {
     this.#interval = fps === undefined ? 0 : 1000 / fps;
   }
@@ -146,9 +146,9 @@ export class Decimator {
   /** @param timestamp of the next frame, milliseconds */
   accepts(timestamp: number): boolean {
     if (this.#interval === 0) return true;
-    // Half a millisecond of grace: frame times come rounded.
+    // Allow half a millisecond: frame times are rounded.
     if (this.#due !== undefined && timestamp < this.#due - 0.5) {
-      // A clock that went back starts again.
+      // Start again if the clock went back.
       if (this.#due - timestamp <= this.#interval) return false;
       this.#due = undefined;
     }

@@ -2,11 +2,11 @@
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
-/** A camera's counts, never falling while the process lives. */
+/** A camera's counts, which never decrease during a process. */
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
-  /** What people call it. */
+  /** Its display name. */
   readonly name?: string | undefined;
   readonly stats: CameraStats;
 }
@@ -20,7 +20,7 @@ const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => numb
   ["producer_batches_total", "Batches acknowledged by the log", (of) => of.batches],
   [
     "producer_retries_total",
-    "Attempts that the log refused or did not answer",
+    "Attempts that the log rejected or did not answer",
     (of) => of.retries,
   ],
   ["camera_late_frames_total", "Frames of recordings published late", (of) => of.late],

@@ -1,5 +1,5 @@
 /**
- * What a source of your own needs: see `sourceType`.
+ * Everything needed to write a custom source; see `sourceType`.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-// The table of sources, and making a source of what a person wrote.
+// The table of source kinds, and parsing a source from its text.
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
@@ -14,7 +14,7 @@ import { panRow } from "./sources/pan.ts";
 import { patternRow } from "./sources/pattern.ts";
 import { rtspRow } from "./sources/rtsp.ts";
 
-/** Files and folders need no scheme; `file:` may stand before them. */
+/** Files and folders; the scheme `file:` is optional. */
 const pathRow: SourceKindRow = {
   schemes: ["", "file"],
   form: "a video file, a folder of images",
@@ -34,22 +34,22 @@ const pathRow: SourceKindRow = {
   },
 };
 
-/** A new kind of source is one file and its row here. */
+/** To add a kind of source, write one file and add its row here. */
 const ROWS: readonly SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
 const MODULE_FORM = "./FILE.ts:TARGET";
 
-/** What a source may be, for help and messages. */
+/** The accepted sources, for help and messages. */
 export function acceptedSources(): string {
   return [...ROWS.map(({ form }) => form), MODULE_FORM].join(", ");
 }
 
-/** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
+/** What each kind of source opens, by scheme, for the launcher; "" is a path. */
 export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = Object.fromEntries(
   ROWS.flatMap(({ schemes, access }) => schemes.map((scheme) => [scheme, access] as const)),
 );
 
 /**
- * Checks what a source's text and settings alone tell. No file is looked at.
+ * Checks a source's text and settings, without looking at files.
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
@@ -65,12 +65,12 @@ export function checkSource(text: string, settings: CameraSettings = {}): void {
 }
 
 /**
- * Makes a source of what `acceptedSources` names. Nothing is opened; whether a path is a folder is
- * looked up, and a module is loaded.
+ * Makes a source from its text, in one of the forms of `acceptedSources`. Opens nothing, but checks
+ * whether a path is a folder, and loads a module.
  *
- * @param signal gives up waiting for a file system that does not answer
+ * @param signal stops waiting for a file system that does not answer
  * @throws {SourceError} `INVALID` saying what is accepted.
- * @throws the signal's reason when it aborts.
+ * @throws the signal's reason if it aborts.
  *
  * @example
  * ```ts
@@ -93,7 +93,7 @@ export async function makeSource(
   return source;
 }
 
-/** @throws {SourceError} `INVALID` where `--codec copy` cannot be obeyed, whatever the source sends. */
+/** @throws {SourceError} `INVALID` if `--codec copy` cannot work, whatever the source sends. */
 function refuseCopy(
   text: string,
   { video = false }: SourceType,
@@ -102,11 +102,11 @@ function refuseCopy(
 ): void {
   if (codec !== "copy") return;
   const faults = [
-    ...(video && source?.kind !== "collection" ? [] : ["it holds no H.264 or H.265"]),
-    ...(size === undefined ? [] : ["--size asks for other pictures"]),
-    ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
+    ...(video && source?.kind !== "collection" ? [] : ["it contains no H.264 or H.265"]),
+    ...(size === undefined ? [] : ["--size requires re-encoding"]),
+    ...(quality === undefined ? [] : ["--quality requires re-encoding"]),
     ...(source?.kind === "live" && typeof fps === "number"
-      ? ["--fps leaves out frames that others depend on"]
+      ? ["--fps drops frames that others depend on"]
       : []),
   ];
   if (faults.length === 0) return;
@@ -118,12 +118,12 @@ function refuseCopy(
   );
 }
 
-/** An address that lacks its protocol; what stands before an `@` is not shown. */
+/** An address without a protocol; text before an `@` is not shown, since it may hold a password. */
 const ADDRESS = /^(?:[^/]*@)?([\w.-]+:\d{1,5}(?:\/|$)|(?<=@))/;
-/** A file's name may hold a colon. */
+/** A file name may contain a colon. */
 const PATH_WITH_COLON = /^[^/?]*[^/?:](?:\.\w{2,5}$|\/)/;
 
-/** @throws {SourceError} `INVALID` where the text begins with what is neither a scheme nor a path. */
+/** @throws {SourceError} `INVALID` if the text starts with neither a scheme nor a path. */
 function rowOf(text: string): { readonly row: SourceKindRow; readonly rest: string } {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
   const row = ROWS.find(({ schemes }) => schemes.includes(scheme));
@@ -137,7 +137,7 @@ function rowOf(text: string): { readonly row: SourceKindRow; readonly rest: stri
   if (scheme === "" || PATH_WITH_COLON.test(text)) return { row: pathRow, rest: text };
   throw new SourceError(
     "INVALID",
-    `Cannot use a source that begins with "${scheme}:": expected ${acceptedSources()}`,
+    `Cannot use a source that starts with "${scheme}:": expected ${acceptedSources()}`,
   );
 }
 
@@ -153,7 +153,7 @@ function pathOf(text: string, rest: string): string {
   throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
 }
 
-/** Other faults are reported when it is opened. */
+/** Returns false on errors, which opening the source reports. */
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isDirectory;
@@ -162,7 +162,7 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** The kind of source that a module exports. */
+/** Loads the kind of source that a module exports. */
 async function loadType({ path }: ModuleUri): Promise<SourceType> {
   const fault = (why: string, cause?: unknown) =>
     new SourceError("INVALID", `Cannot use ${path} as a source: ${why}`, { cause });

@@ -1,7 +1,7 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { type Size, SourceError } from "./source.ts";
 
-/** Largest width or height of an image that a camera makes. */
+/** The largest width or height of an image that a camera encodes. */
 const MOST_PIXELS_A_SIDE = 8_192;
 
 /** Reads `640x480`. */
@@ -16,7 +16,11 @@ export function parseSize(text: string): Size {
   return { width, height };
 }
 
-/** Reads a number that fits, or says what is expected. */
+/**
+ * Reads a number that `fits` accepts.
+ *
+ * @throws {Error} saying what is expected.
+ */
 export function parseNumber(
   text: string,
   expected: string,
@@ -27,15 +31,15 @@ export function parseNumber(
   throw new Error(`expected ${expected}`);
 }
 
-/** Reads a number of frames a second. */
+/** Parses a frame rate, in frames per second. */
 export const parseFps = (text: string): number =>
-  parseNumber(text, "frames a second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
+  parseNumber(text, "frames per second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
 
-/** How each option of a source is read, by name. */
+/** Parsers for the options of a source, by name. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
 
 /**
- * Splits `REST?a=b&c=d` and reads the options. A `?` that no option follows belongs to the rest.
+ * Splits `REST?a=b&c=d` and parses the options.
  *
  * @throws {SourceError} `INVALID` naming all faults.
  */

@@ -1,34 +1,35 @@
-// When images go out, and which capture time they get.
+// Paces images and assigns their capture times.
+import { pause } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
 interface PacingOptions {
   readonly kind: SourceKind;
   /**
-   * Frames a second; `max` goes as fast as they are taken. Absent: the source's own frame times,
-   * or `max` where it has none. A live source limits itself.
+   * Frames per second; `max` for no pacing. By default the source's own frame times, or `max` if it
+   * has none. A live source limits itself.
    */
   readonly fps?: number | "max" | undefined;
   readonly times: CaptureTimes;
   readonly signal: AbortSignal;
-  /** Told how many milliseconds a recording falls behind its own times, whenever it does. */
+  /** Called with the delay in milliseconds whenever a recording falls behind its own times. */
   readonly onLate?: (ms: number) => void;
 }
 
-/** An image with the capture time that is published. */
+/** An image and the capture time to publish it with. */
 interface PacedImage {
   readonly image: SourceImage;
-  /** Capture time, epoch milliseconds. */
+  /** Epoch milliseconds. */
   readonly timestamp: number;
 }
 
-/** Lateness beyond this is no jitter: the recording had to wait, and continues from there. */
+/** Beyond this, lateness is not jitter: the recording stalled, and continues from there. */
 const MOST_LATENESS_MS = 250;
 
 /**
- * Gives each image when its time has come. Recordings play like a live camera: an image's capture
- * time is the time of its turn, exactly spaced as in the recording. At `max` a recording's capture
- * times keep that spacing from the start on, while the images go out at once. Ends quietly when the
+ * Yields each image when it is due. Recordings play like a live camera: an image's capture time is
+ * the moment when it is due, spaced exactly as in the recording. At `max` the capture times keep
+ * that spacing from the start, but the images are yielded at once. Ends without an error when the
  * signal aborts.
  */
 export async function* pace(
@@ -55,20 +56,13 @@ export async function* pace(
     const own = fps === undefined ? image.timestamp : index++ * 1000 / fps;
     const due = schedule.next(own);
     const wait = due - clock.monotonic();
-    // A timer's resolution: shorter waits take longer than they should.
-    if (wait >= 1) {
-      try {
-        await clock.sleep(wait, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-    }
+    // Timers cannot measure shorter waits.
+    if (wait >= 1 && !await pause(wait, signal, clock)) return;
     yield { image, timestamp: times.at(due) };
   }
 }
 
-/** Lays a recording's times on the clock. */
+/** Maps a recording's times to the clock. */
 class Schedule {
   readonly #times: CaptureTimes;
   readonly #onLate: ((ms: number) => void) | undefined;
@@ -80,13 +74,13 @@ class Schedule {
     this.#onLate = onLate;
   }
 
-  /** The epoch time of `own`, counted from the first image on, whatever the clock does. */
+  /** The epoch time of `own`, counted from the first image, independent of the clock. */
   spaced(own: number): number {
     this.#epoch ??= this.#times.now() - own;
     return this.#epoch + own;
   }
 
-  /** The moment of `own` on the monotonic clock: the present when the recording is late. */
+  /** The moment of `own` on the monotonic clock; the present if the recording is late. */
   next(own: number): number {
     const now = this.#times.clock.monotonic();
     this.#start ??= now - own;
@@ -100,17 +94,20 @@ class Schedule {
 }
 
 export interface Lateness {
-  /** Frames before which the recording had to stand still, since the machine or the log was busy. */
+  /** Frames before which the recording stalled, because the machine or the log was busy. */
   readonly late: number;
-  /** How far that has put the recording behind its own times altogether, milliseconds. */
+  /** The total delay of the recording behind its own times, milliseconds. */
   readonly behindMs: number;
 }
 
-/** Counts how often and how far a recording falls behind, and says so ever more rarely. */
+/**
+ * Counts how often and how far a recording falls behind, and reports at exponentially growing
+ * intervals.
+ */
 export class Punctuality implements Lateness {
   #late = 0;
   #behindMs = 0;
-  #toldMs = 0;
+  #reportedMs = 0;
 
   get late(): number {
     return this.#late;
@@ -120,17 +117,17 @@ export class Punctuality implements Lateness {
     return this.#behindMs;
   }
 
-  /** How much later than its turn a frame goes out, and all that follow. */
+  /** Counts the delay of a frame, and of all that follow, in milliseconds. */
   fallBehind(ms: number, report: (message: string) => void): void {
     this.#late++;
     this.#behindMs += ms;
-    // Each line is worth twice the one before: a machine that is too slow does not fill the terminal.
-    if (this.#behindMs < 2 * this.#toldMs) return;
-    this.#toldMs = this.#behindMs;
+    // Report when the delay has doubled, so that a slow machine does not fill the terminal.
+    if (this.#behindMs < 2 * this.#reportedMs) return;
+    this.#reportedMs = this.#behindMs;
     report(
       `Cannot keep the pace of the recording: it is ${
         (this.#behindMs / 1000).toFixed(1)
-      } s behind its own times; give it a lower --fps, a smaller --size or fewer neighbours`,
+      } s behind its own times; use a lower --fps, a smaller --size or fewer cameras`,
     );
   }
 }

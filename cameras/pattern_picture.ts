@@ -1,5 +1,5 @@
-// The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
-// sequence number and the time, and the sequence number once more as a strip that programs read.
+// Draws the test pattern: colour bars, a moving ball and bar, the camera's name, the sequence
+// number, the time, and the sequence number as a machine-readable strip.
 import { drawText, fillBox, textSize } from "../runtime/image/draw.ts";
 import type { RawImage } from "../runtime/image/raw.ts";
 
@@ -8,7 +8,7 @@ export interface PatternLook {
   readonly width: number;
   readonly height: number;
   readonly name: string;
-  /** Degrees on the colour circle. */
+  /** Degrees. */
   readonly hue: number;
   readonly motion: boolean;
 }
@@ -16,7 +16,7 @@ export interface PatternLook {
 type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
 type Rgb = readonly [number, number, number];
 
-/** Cells of the strip: 24 bits of sequence number, 8 of a check sum. */
+/** The strip's cells: 24 bits of sequence number, 8 of checksum. */
 const CELLS = 32;
 const SEQ_BITS = 24;
 const BARS: readonly Rgb[] = [
@@ -30,7 +30,7 @@ const BARS: readonly Rgb[] = [
   [30, 30, 34],
 ];
 
-/** Top and bottom of the colour bars, and top of the strip, in pixels. */
+/** Bottom of the colour bars and top of the strip, in pixels. */
 function bands(height: number) {
   return {
     barsBottom: Math.round(height * 0.12),
@@ -38,7 +38,7 @@ function bands(height: number) {
   };
 }
 
-/** What is the same in every frame, RGBA. */
+/** Draws what is the same in every frame, as RGBA. */
 export function prepareBackground(look: PatternLook): Uint8Array {
   const { width, height, hue } = look;
   const data = new Uint8Array(width * height * 4);
@@ -101,10 +101,10 @@ export function drawPattern(
   drawStrip(canvas, seq, stripTop);
 }
 
-/** The strip: a white cell is a one, the highest bit left. */
+/** Draws the strip: a white cell is a one, the highest bit is leftmost. */
 function drawStrip(canvas: Canvas, seq: number, top: number): void {
   const low = seq % 2 ** SEQ_BITS;
-  const bits = low * 256 + checkSum(low);
+  const bits = low * 256 + checksum(low);
   for (let cell = 0; cell < CELLS; cell++) {
     const one = Math.floor(bits / 2 ** (CELLS - 1 - cell)) % 2 === 1;
     const edge = (i: number) => Math.round(i * canvas.width / CELLS);
@@ -113,12 +113,12 @@ function drawStrip(canvas: Canvas, seq: number, top: number): void {
   }
 }
 
-/** Not 0 for 0, so that a black picture is no strip. */
-function checkSum(seq: number): number {
+/** Not 0 for 0, so that a black picture is not read as a strip. */
+function checksum(seq: number): number {
   return (0x5a ^ (seq & 255) ^ (seq >> 8 & 255) ^ (seq >> 16 & 255)) & 255;
 }
 
-/** 0 to 1 and back while `phase` grows by 1. */
+/** Goes from 0 to 1 and back while `phase` grows by 1. */
 function bounce(phase: number): number {
   const part = phase % 1;
   return part < 0.5 ? 2 * part : 2 - 2 * part;

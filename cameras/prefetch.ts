@@ -1,13 +1,13 @@
-// Work ahead of the reader, within bounds, in order.
+// Bounded, ordered prefetching.
 import { Notifier } from "../runtime/base/wait.ts";
 
 /**
- * Runs `produce` in the background and gives what its pushed promises resolve to, in the order of
- * pushing. At most `depth` of them are unfinished or unread: `push` waits for a free place.
+ * Runs `produce` in the background and yields the results of the promises that it pushes, in order.
+ * At most `depth` of them are pending or unread: `push` waits for a free slot.
  *
- * @param produce pushes promises; when it returns, the iteration ends after the last of them; when
- * it or one of them throws, the iteration throws. Its signal aborts when the reader stops early;
- * the iteration ends only after it returned.
+ * @param produce pushes promises. When it returns, the iteration ends after the last of them; if it
+ * or one of them throws, the iteration throws. Its signal aborts if the reader stops early; the
+ * iteration ends only after `produce` has returned.
  */
 export async function* prefetch<T>(
   depth: number,
@@ -20,7 +20,7 @@ export async function* prefetch<T>(
   let failure: { readonly error: unknown } | undefined;
 
   const push = async (item: Promise<T>) => {
-    // The reader sees the failure when its turn comes; until then there is no listener.
+    // The reader gets the failure in order; until then the rejection has no handler.
     item.catch(() => {});
     while (items.length >= depth && !stop.signal.aborted) await changed.wait();
     items.push(item);

@@ -1,5 +1,6 @@
-// Looks at a camera for a while: what it sends, how its clock goes, which login it wants.
+// Measures a camera for a while: its stream, its clock and its login.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import { describeChallenges, parseChallenges } from "./net/login.ts";
 import { get } from "./net/http.ts";
@@ -11,21 +12,21 @@ import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 export interface ProbeReport {
   readonly frames: number;
   readonly seconds: number;
-  /** `h264`, `mjpeg`, …; of pictures their content type. */
+  /** `h264`, `mjpeg`, …; for pictures their content type. */
   readonly codec?: string;
   readonly width?: number;
   readonly height?: number;
   readonly framesPerSecond?: number;
   readonly bitsPerSecond?: number;
-  /** Seconds between keyframes, at the median; absent where fewer than two came. */
+  /** Median of the seconds between keyframes; absent for fewer than two. */
   readonly keyframeSeconds?: number;
-  /** Steps between capture times, milliseconds. */
+  /** Differences between capture times, milliseconds. */
   readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
-  /** How many of the stream's times were corrected. */
+  /** How many jumps in the stream's timestamps were corrected. */
   readonly timeJumps: number;
-  /** The stream's clock against this machine's, in parts per million; by the frames' own times. */
+  /** Deviation of the stream's clock from this machine's, in parts per million. */
   readonly driftPpm?: number;
-  /** What the camera reported meanwhile. */
+  /** Messages of the camera. */
   readonly reports: readonly string[];
 }
 
@@ -33,14 +34,14 @@ interface ProbeOptions {
   readonly settings?: CameraSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** How long to look, milliseconds. */
+  /** How long to measure, milliseconds. */
   readonly forMs: number;
 }
 
 /**
- * Opens a source and looks at its frames for a while, or until it ends.
+ * Opens a source and measures its frames for a while, or until it ends.
  *
- * @throws {SourceError} when it cannot be opened.
+ * @throws {SourceError} if it cannot be opened.
  */
 export async function probeSource(
   source: CameraSource,
@@ -51,16 +52,16 @@ export async function probeSource(
   const reports: string[] = [];
   const report = (message: string) => void reports.push(message);
   const times = new CaptureTimes(clock, report, settings.timeJumpMs);
-  // A recording is read as fast as it can be: its own times say what it is like.
+  // A recording is read at full speed, so its own times are measured.
   const live = source.kind === "live";
-  const stamps: number[] = [];
+  const timestamps: number[] = [];
   const arrivals: number[] = [];
   const keyframes: number[] = [];
   let packet: VideoPacket | undefined;
   let bytes = 0;
   let size: { width?: number; height?: number; contentType?: string } = {};
-  const late = settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
-  let timer = setTimeout(() => over.abort(), late + forMs);
+  const timeout = settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
+  let timer = setTimeout(() => over.abort(), timeout + forMs);
   try {
     const images = source.open({
       camera: "CAMERA-1",
@@ -75,80 +76,74 @@ export async function probeSource(
       },
     });
     for await (const { timestamp, value, width, height, contentType } of images) {
-      if (stamps.length === 0) {
+      if (timestamps.length === 0) {
         clearTimeout(timer);
         timer = setTimeout(() => over.abort(), forMs);
       }
-      stamps.push(timestamp);
+      timestamps.push(timestamp);
       arrivals.push(clock.monotonic());
       if (packet === undefined) bytes += value.length;
-      size = {
-        contentType,
-        ...(width === undefined ? {} : { width }),
-        ...(height === undefined ? {} : { height }),
-      };
+      size = { contentType, ...given({ width, height }) };
     }
   } finally {
     clearTimeout(timer);
   }
-  const moments = live ? arrivals : stamps;
-  const span = ((moments.at(-1) ?? 0) - (moments[0] ?? 0)) / 1000;
+  const measured = live ? arrivals : timestamps;
+  const span = ((measured.at(-1) ?? 0) - (measured[0] ?? 0)) / 1000;
   const { contentType, ...pixels } = size;
   const codec = packet?.codec ?? contentType;
-  const steps = stepsOf(stamps).sort((a, b) => a - b);
+  const steps = stepsOf(timestamps).sort((a, b) => a - b);
   const between = stepsOf(keyframes).sort((a, b) => a - b);
   return {
-    frames: stamps.length,
+    frames: timestamps.length,
     seconds: Number(span.toFixed(1)),
     ...(codec === undefined ? {} : { codec }),
     ...pixels,
     ...(span < 0.1 ? {} : {
-      framesPerSecond: Number(((stamps.length - 1) / span).toFixed(1)),
+      framesPerSecond: Number(((timestamps.length - 1) / span).toFixed(1)),
       bitsPerSecond: Math.round(bytes * 8 / span),
       ...(live
-        ? { driftPpm: Math.round(((stamps.at(-1)! - stamps[0]!) / 1000 / span - 1) * 1e6) }
+        ? { driftPpm: Math.round(((timestamps.at(-1)! - timestamps[0]!) / 1000 / span - 1) * 1e6) }
         : {}),
     }),
-    ...(between.length === 0
-      ? {}
-      : { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
-    ...(steps.length === 0
-      ? {}
-      : { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
+    ...(between.length > 0 && { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
+    ...(steps.length > 0 &&
+      { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
     timeJumps: times.timeJumps,
     reports,
   };
 }
 
-function stepsOf(moments: readonly number[]): number[] {
-  return moments.slice(1).map((moment, i) => Math.round(moment - moments[i]!));
+function stepsOf(measured: readonly number[]): number[] {
+  return measured.slice(1).map((moment, i) => Math.round(moment - measured[i]!));
 }
 
 function median(sorted: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!;
 }
 
-/** The logins that a network camera offers, asked without one; undefined where it wants none. */
+/**
+ * Asks a network camera, without logging in, which logins it offers; undefined if it needs none.
+ */
 export async function offeredLogins(
   text: string,
   settings: CameraSettings,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const late = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
-  const stop = AbortSignal.any([signal, late]);
+  const timeout = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
+  const stop = AbortSignal.any([signal, timeout]);
   try {
     if (/^rtsp(?:s|\+udp)?:/i.test(text)) return await offeredByStream(text, settings, stop);
     if (!/^https?:/i.test(text)) return undefined;
     const { tlsCa, tlsInsecure } = settings;
     using response = await get(new URL(text), {
       signal: stop,
-      ...(tlsCa === undefined ? {} : { tlsCa }),
-      ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+      ...given({ tlsCa, tlsInsecure }),
     });
     const challenges = parseChallenges(response.header("www-authenticate"));
     return challenges.length === 0 ? undefined : describeChallenges(challenges);
   } catch (error) {
-    // Opening it says what is wrong.
+    // Opening the source reports the fault.
     if (error instanceof SourceError || stop.aborted) return undefined;
     throw error;
   }

@@ -1,18 +1,21 @@
-// The durable record of which images of a folder are in a partition already.
+// Remembers durably which images of a folder were published to a partition.
 import type { Clock } from "../runtime/base/clock.ts";
 import { retry } from "../runtime/base/wait.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { PublishTarget } from "./source.ts";
 
-/** Header of a frame from a folder: the image's path below it. */
+/** Header of a frame from a folder: the image's path within it. */
 export const FILE_HEADER = "file";
-/** Header of a frame from a folder: size and time of change of the image, which tell versions apart. */
+/**
+ * Header of a frame from a folder: the image's size and modification time, which identify its
+ * version.
+ */
 export const VERSION_HEADER = "file-version";
 
 /**
- * Remembers what was published, in Deno KV. The log is the truth: what a crash kept from being
- * written down is found in the log at the next start, and when the topic was created again since, the
- * record is forgotten.
+ * The published versions of a folder's images, in Deno KV. The log is authoritative: publications
+ * that a crash left unrecorded are read from the log at the next start, and if the topic was
+ * recreated, the record is cleared.
  */
 export class PublishedFiles {
   readonly #target: PublishTarget;
@@ -24,7 +27,7 @@ export class PublishedFiles {
     this.#folder = folder;
   }
 
-  /** Opens the record of one folder and one partition, and brings it up to date with the log. */
+  /** Opens the record of a folder and a partition, and updates it from the log. */
   static async open(
     target: PublishTarget,
     folder: string,
@@ -53,12 +56,12 @@ export class PublishedFiles {
     return files;
   }
 
-  /** True when this version of the image is in the log. */
+  /** True if the log contains this version of the image. */
   has(file: string, version: string): boolean {
     return this.#versions.get(file) === version;
   }
 
-  /** Writes down that the log holds an image. */
+  /** Records that the log contains an image. */
   async add(file: string, version: string, offset: number): Promise<void> {
     this.#versions.set(file, version);
     const change = this.#target.kv.atomic().set([...this.#prefix, file], version);
@@ -75,10 +78,10 @@ export class PublishedFiles {
   }
 }
 
-/** Records to look through at a time. */
+/** How many records to read at a time. */
 const READ_AT_ONCE = 256;
 
-/** A camera's partition, for a source that remembers what went there. */
+/** A camera's partition, for sources that remember what they published. */
 export function logTarget(
   { log, topic, partition, kv, clock, signal }: {
     readonly log: TopicLog;
@@ -110,7 +113,7 @@ export function logTarget(
       try {
         const records = await reader.open(topic, partition, position);
         while (position < latest) {
-          // Nothing but holes may be left: markers of transactions.
+          // Only transaction markers may be left.
           const more = await records.read(READ_AT_ONCE, signal, latest);
           if (more.length === 0) return;
           for (const { offset, headers } of more) {

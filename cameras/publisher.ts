@@ -1,11 +1,11 @@
-// Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
-// what had to be dropped meanwhile.
+// Publishes a camera's frames to its partition: batches them, waits for an unavailable log, and
+// counts dropped frames.
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
   type DropReason,
   FrameBuffer,
-  hangsOnOthers,
+  needsEarlierFrames,
   type Overflow,
   type PublisherFrame,
 } from "./frame_buffer.ts";
@@ -18,15 +18,15 @@ export interface PublisherOptions {
   readonly producer: LogProducer;
   readonly topic: string;
   readonly partition: number;
-  /** Frames that may wait for the log; 128 unless given. Those on their way do not count. */
+  /** How many frames may wait for the log, without those being sent; 128 by default. */
   readonly bufferFrames?: number | undefined;
   readonly overflow: Overflow;
-  /** How long a batch may wait for more frames, milliseconds; 0 unless given. */
+  /** How long a batch may wait for more frames, milliseconds; 0 by default. */
   readonly lingerMs?: number;
-  /** A batch is closed before it grows beyond this; 896 KiB unless given. */
+  /** The largest batch; 896 KiB by default. */
   readonly batchBytes?: number | undefined;
   readonly clock: Clock;
-  /** A line for people, when the log goes away and comes back. */
+  /** Prints a message for the user when the log becomes unavailable or returns. */
   readonly report: (message: string) => void;
 }
 
@@ -36,28 +36,29 @@ export interface PublisherStats {
   readonly bytes: number;
   readonly dropped: number;
   readonly droppedBy: Readonly<Record<DropReason, number>>;
-  /** Attempts that the log did not take. */
+  /** Attempts that the log did not accept. */
   readonly retries: number;
   readonly batches: number;
-  /** Frames that wait, and frames on their way. */
+  /** Frames waiting and frames being sent. */
   readonly buffered: number;
   /** Capture time of the newest published frame, epoch milliseconds. */
   readonly lastTimestamp?: number;
 }
 
-/** Kafka's brokers refuse batches above 1 MB by default. */
+/** Kafka brokers reject batches above 1 MB by default. */
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
 /** Four seconds at 30 frames/s. */
 export const DEFAULT_BUFFER_FRAMES = 128;
-/** How long a publisher that is closed waits for an attempt under way. */
+/** How long `close` waits for a pending attempt. */
 const CLOSE_MS = 500;
+
 /** Publishes the frames of one camera, in order, one batch at a time. */
 export class FramePublisher {
   readonly #options: PublisherOptions;
   readonly #waiting: FrameBuffer;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  #underWay = 0;
+  #sending = 0;
   #published = 0;
   #bytes = 0;
   #retries = 0;
@@ -88,7 +89,7 @@ export class FramePublisher {
     });
   }
 
-  /** Resolves when the partition is there, or never will be. */
+  /** Resolves when the partition exists, or cannot be created. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -101,16 +102,16 @@ export class FramePublisher {
       droppedBy: { ...this.#waiting.dropped },
       retries: this.#retries,
       batches: this.#batches,
-      buffered: this.#waiting.length + this.#underWay,
+      buffered: this.#waiting.length + this.#sending,
       ...(this.#lastTimestamp === undefined ? {} : { lastTimestamp: this.#lastTimestamp }),
     };
   }
 
   /**
-   * Takes a frame. With `wait` the promise resolves when there is room for it.
+   * Adds a frame to the buffer. With `wait` the promise resolves when there is room for it.
    *
-   * @throws what the log threw, when it will never take a frame of this camera.
-   * @throws the signal's reason when it aborts while waiting: the frame was not taken.
+   * @throws the log's error, if it will never accept a frame of this camera.
+   * @throws the signal's reason if it aborts while waiting: the frame was not added.
    */
   async publish(frame: PublisherFrame, signal?: AbortSignal): Promise<void> {
     this.#throwFailure();
@@ -120,20 +121,20 @@ export class FramePublisher {
   }
 
   /**
-   * Waits until everything that was taken is in the log.
+   * Waits until the log has stored all frames.
    *
    * @throws as `publish` does.
    */
   async flush(signal?: AbortSignal): Promise<void> {
     this.#closing = true;
     this.#changed.notify();
-    while (this.#waiting.length + this.#underWay > 0) await this.#change(signal);
+    while (this.#waiting.length + this.#sending > 0) await this.#change(signal);
     this.#throwFailure();
   }
 
   /**
-   * Ends now. Frames that the log did not confirm count as dropped, also those on their way: an
-   * attempt that hangs is left to itself after a moment.
+   * Stops now. Frames that the log did not confirm, even those being sent, count as dropped; an
+   * attempt that hangs is abandoned after a moment.
    */
   async close(): Promise<void> {
     this.#closing = true;
@@ -141,14 +142,14 @@ export class FramePublisher {
     this.#changed.notify();
     await waitAtMost(CLOSE_MS, this.#running, this.#options.clock);
     this.#closed = true;
-    this.#waiting.dropped.stopped += this.#underWay;
+    this.#waiting.dropped.stopped += this.#sending;
     this.#waiting.clear("stopped");
-    this.#underWay = 0;
+    this.#sending = 0;
   }
 
   async #run(): Promise<void> {
     const { topic, partition } = this.#options;
-    await this.#untilTaken(() => this.#createPartition());
+    await this.#untilAccepted(() => this.#createPartition());
     this.#ready.resolve();
     while (!this.#stop.signal.aborted) {
       if (this.#waiting.length === 0) {
@@ -158,49 +159,49 @@ export class FramePublisher {
       }
       await this.#linger();
       const batch = this.#waiting.nextBatch();
-      this.#underWay = batch.length;
+      this.#sending = batch.length;
       this.#changed.notify();
       const records = batch.map(({ record }) => record);
-      const first = await this.#untilTaken(() =>
+      const first = await this.#untilAccepted(() =>
         this.#options.producer.append(topic, partition, records)
       );
       if (first === "stopped") return;
       if (first === "too large") await this.#sendSingly(batch);
       else await this.#count(batch, first);
-      this.#underWay = 0;
+      this.#sending = 0;
       this.#changed.notify();
     }
   }
 
-  /** A batch that the log finds too large: its frames one by one, without those that it refuses. */
+  /** Sends the frames of an oversized batch one by one, dropping those that the log rejects. */
   async #sendSingly(batch: readonly PublisherFrame[]): Promise<void> {
     const { topic, partition, report } = this.#options;
     let lost = false;
     for (const frame of batch) {
-      if (lost && hangsOnOthers(frame.record)) {
+      if (lost && needsEarlierFrames(frame.record)) {
         this.#waiting.dropped["too-large"]++;
-        this.#underWay--;
+        this.#sending--;
         continue;
       }
       const offset = batch.length === 1
         ? "too large" as const
-        : await this.#untilTaken(() =>
+        : await this.#untilAccepted(() =>
           this.#options.producer.append(topic, partition, [frame.record])
         );
       if (offset === "stopped") return;
       lost = offset === "too large";
       if (offset === "too large") {
         this.#waiting.dropped["too-large"]++;
-        this.#underWay--;
+        this.#sending--;
         report(
           `A frame of ${frame.record.value.length} bytes is too large for the log and was dropped`,
         );
       } else {
         await this.#count([frame], offset);
-        this.#underWay--;
+        this.#sending--;
       }
     }
-    if (lost) this.#waiting.dropHanging("too-large");
+    if (lost) this.#waiting.dropDependents("too-large");
   }
 
   async #count(batch: readonly PublisherFrame[], first: number): Promise<void> {
@@ -214,7 +215,7 @@ export class FramePublisher {
     this.#batches++;
   }
 
-  /** Waits for company for the first frame, unless the batch is full or nothing more will come. */
+  /** Waits for more frames, unless the batch is full or no more will come. */
   async #linger(): Promise<void> {
     const { lingerMs, clock } = this.#options;
     if (lingerMs === 0) return;
@@ -235,8 +236,8 @@ export class FramePublisher {
     return log.createTopic(topic, partition + 1);
   }
 
-  /** Tries until the log takes it. A topic that was deleted meanwhile is made again. */
-  async #untilTaken(attempt: () => Promise<number>): Promise<number | "too large" | "stopped"> {
+  /** Retries until the log accepts it. Recreates a topic that was deleted. */
+  async #untilAccepted(attempt: () => Promise<number>): Promise<number | "too large" | "stopped"> {
     const { log, clock, report } = this.#options;
     const { signal } = this.#stop;
     const since = clock.monotonic();

@@ -1,4 +1,4 @@
-// The registry of cameras: which there are, and how each is played. Kept in Deno KV.
+// The registry of cameras and their settings, in Deno KV.
 import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
 import { type CameraSettings, settingFaults } from "./settings.ts";
@@ -7,20 +7,20 @@ import { SourceError } from "./source.ts";
 export interface RegisteredCamera extends CameraSettings {
   /** n of `CAMERA-n`. */
   readonly number: number;
-  /** May hold a password: never shown unmasked. */
+  /** May contain a password: mask it before showing it. */
   readonly source: string;
 }
 
 export type CameraState = "running" | "waiting" | "ended" | "stopped";
 
-/** How a camera is, as the process that runs it sees it. */
+/** A camera's state, as seen by the process that runs it. */
 export interface CameraStatus {
   readonly state: CameraState;
-  /** How often it was started again after a failure. */
+  /** How often it was restarted after a failure. */
   readonly restarts: number;
-  /** Its last failure, for people; absent while all is well. */
+  /** Its last failure, for the user; absent while it works. */
   readonly error?: string;
-  /** What kind of failure it was, for programs: a `SourceErrorCode`, or `OTHER`. */
+  /** The kind of failure, for programs: a `SourceErrorCode`, or `OTHER`. */
   readonly reason?: string;
 }
 
@@ -30,21 +30,21 @@ const STATUS_PREFIX = ["camera-status"];
 const LONGEST_SOURCE = 8_192;
 
 /**
- * Reads an entry of the registry, which another version or another program may have written.
+ * Validates an entry of the registry, which another version or program may have written.
  *
- * @throws {SourceError} `INVALID` with all faults, without the source: it may hold a password.
+ * @throws {SourceError} `INVALID` with all faults, without the source: it may contain a password.
  */
 export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
   const name = `the registry's entry ${JSON.stringify(key.map(String))}`;
   const fault = (text: string) => new SourceError("INVALID", `Cannot use ${name}: ${text}`);
-  if (typeof value !== "object" || value === null) throw fault("it is no object");
+  if (typeof value !== "object" || value === null) throw fault("it is not an object");
   const fields = value as Record<string, unknown>;
   const { number, source } = fields;
   const faults: string[] = [];
   const isNumber = typeof number === "number" && Number.isInteger(number) && number >= 1;
-  if (!isNumber || key.at(-1) !== number) faults.push("its number is not its key");
+  if (!isNumber || key.at(-1) !== number) faults.push("its number differs from its key");
   if (typeof source !== "string" || source === "" || source.length > LONGEST_SOURCE) {
-    faults.push("its source is no text");
+    faults.push("its source is not text");
   }
   faults.push(...settingFaults(fields));
   if (faults.length > 0) {
@@ -53,24 +53,24 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
   return value as RegisteredCamera;
 }
 
-/** Opens the file that holds the registry, readable by its owner alone: it keeps passwords. */
+/** Opens the registry's file, readable by its owner alone: it contains passwords. */
 export async function openState(path: string): Promise<Deno.Kv> {
   if (path !== ":memory:") {
     await makeFolder(dirname(path));
-    // Made first, so that it is private from the beginning.
+    // Create it first, so that it is private from the start.
     const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
     file.close();
   }
   return await Deno.openKv(path);
 }
 
-/** The registered cameras. Several processes may use one registry at once. */
+/** The registered cameras. Several processes may use one registry at the same time. */
 export class CameraRegistry {
   readonly #kv: Deno.Kv;
   readonly #report: (message: string) => void;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
-  /** @param report Called with each entry that cannot be used, once. */
+  /** @param report called once with each invalid entry */
   constructor(kv: Deno.Kv, report: (message: string) => void = () => {}) {
     this.#kv = kv;
     this.#report = report;
@@ -80,7 +80,7 @@ export class CameraRegistry {
     await this.#kv.set([...PREFIX, camera.number], camera);
   }
 
-  /** @returns false when there was no such camera. */
+  /** @returns false if there was no such camera. */
   async remove(number: number): Promise<boolean> {
     if (!await this.has(number)) return false;
     await this.#kv.delete([...PREFIX, number]);
@@ -88,31 +88,30 @@ export class CameraRegistry {
     return true;
   }
 
-  /** Writes down how a camera is, for others to see. */
   async setStatus(number: number, status: CameraStatus): Promise<void> {
     await this.#kv.set([...STATUS_PREFIX, number], { ...status, at: Date.now() });
   }
 
-  /** How the camera was when that last changed, as far as a process ran it. */
+  /** The camera's last recorded state; undefined if no process ran it. */
   async status(number: number): Promise<CameraStatus & { readonly at: number } | undefined> {
     const { value } = await this.#kv.get<CameraStatus & { at: number }>([...STATUS_PREFIX, number]);
     return value ?? undefined;
   }
 
-  /** Whether something is registered under that number, usable or not. */
+  /** Whether an entry with that number exists, valid or not. */
   async has(number: number): Promise<boolean> {
     return (await this.#kv.get([...PREFIX, number])).value !== null;
   }
 
-  /** @throws {SourceError} when the entry cannot be used. */
+  /** @throws {SourceError} if the entry is invalid. */
   async get(number: number): Promise<RegisteredCamera | undefined> {
     const { key, value } = await this.#kv.get([...PREFIX, number]);
     return value === null ? undefined : readEntry(key, value);
   }
 
   /**
-   * All cameras by number, each with a version that changes whenever it is registered again. An entry
-   * that cannot be used costs that camera alone.
+   * All cameras by number, each with a version that changes whenever it is registered again.
+   * Invalid entries are reported and skipped.
    */
   async list(): Promise<{ readonly camera: RegisteredCamera; readonly version: string }[]> {
     const cameras = [];
@@ -121,8 +120,8 @@ export class CameraRegistry {
         cameras.push({ camera: readEntry(key, value), version: versionstamp });
       } catch (error) {
         if (!(error instanceof SourceError)) throw error;
-        if (!this.#told.has(versionstamp)) this.#report(error.message);
-        this.#told.add(versionstamp);
+        if (!this.#reported.has(versionstamp)) this.#report(error.message);
+        this.#reported.add(versionstamp);
       }
     }
     return cameras;

@@ -1,4 +1,4 @@
-// Encoded images that must become others: another size, another quality, the right way up.
+// Resizes, re-encodes and rotates encoded images.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
@@ -13,10 +13,10 @@ interface EncodedImage {
 }
 
 /**
- * The image as it is, where it is upright and neither a size nor a quality is asked for; else a
- * JPEG made of it.
+ * Returns the image unchanged if it is upright and no size or quality was requested; otherwise a
+ * JPEG made from it.
  *
- * @throws {BadFrameError} when it is no image that Framelane accepts.
+ * @throws {BadFrameError} if Framelane does not accept the image.
  */
 export async function reshape(
   value: Uint8Array,
@@ -39,10 +39,10 @@ export async function reshape(
   };
   try {
     return await make(value).catch((error) => {
-      // libvips takes no flaw; what is repaired for queries is repaired here too.
-      const whole = type === "jpeg" ? repaired(value) : undefined;
-      if (whole === undefined) throw error;
-      return make(whole);
+      // libvips rejects damaged JPEGs; repair them as for queries.
+      const repairedValue = type === "jpeg" ? repaired(value) : undefined;
+      if (repairedValue === undefined) throw error;
+      return make(repairedValue);
     });
   } catch (error) {
     throw new BadFrameError("corrupt", `Cannot decode the image: ${(error as Error).message}`, {
@@ -51,7 +51,7 @@ export async function reshape(
   }
 }
 
-/** The orientation that EXIF data in a PNG or WebP ask for; 1 where there are none. */
+/** The orientation in the EXIF data of a PNG or WebP; 1 by default. */
 async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
   const head = new TextDecoder("latin1").decode(value.subarray(0, EXIF_WITHIN));
   if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;
@@ -66,5 +66,5 @@ async function orientationInside(value: Uint8Array, type: ImageType): Promise<nu
   }
 }
 
-/** A PNG's EXIF data stand before its pixels, behind its profile and texts. */
+/** A PNG's EXIF data stand before its pixels, after its colour profile and texts. */
 const EXIF_WITHIN = 256 * 1024;

@@ -1,5 +1,4 @@
-// A camera's settings: one row each, for the command line, the
-// registry, and every text about them.
+// A camera's settings: one row each, for the command line, the registry and messages.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { parseFps, parseNumber, parseSize } from "./options.ts";
@@ -7,46 +6,46 @@ import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 import { DEFAULT_STALL_MS } from "./watchdog.ts";
 
-/** The settings of a camera. They win over the options that stand in its source. */
+/** The settings of a camera. They override the options in its source. */
 export interface CameraSettings {
-  /** Frames a second; `max` leaves out all waiting. */
+  /** Frames per second; `max` for no pacing. */
   readonly fps?: number | "max";
-  /** Scaled to this size. */
+  /** Scales frames to this size. */
   readonly size?: Size;
   /** JPEG quality, 1 to 100. */
   readonly quality?: number;
-  /** What becomes of H.264 and H.265; `auto` unless given. */
+  /** How H.264 and H.265 are published; `auto` by default. */
   readonly codec?: CodecChoice;
-  /** Absent: neither asked for nor refused. */
+  /** Absent if neither `--loop` nor `--no-loop` was given. */
   readonly loop?: boolean;
-  /** What people call the camera. */
+  /** Display name. */
   readonly name?: string;
   /** Groups cameras. */
   readonly place?: string;
-  /** A live source from which nothing arrives for this long is opened again, milliseconds. */
+  /** Reopens a live source after this long without data, milliseconds. */
   readonly stallMs?: number;
-  /** Opening a network camera may take this long, milliseconds. */
+  /** Time limit for opening a network camera, milliseconds. */
   readonly openTimeoutMs?: number;
-  /** A step of a stream's own time beyond this is a jump, milliseconds. */
+  /** A larger step in a stream's timestamps is a jump, milliseconds. */
   readonly timeJumpMs?: number;
-  /** File of the certificates that are trusted, PEM. */
+  /** PEM file of the only certificates to trust. */
   readonly tlsCa?: string;
-  /** True: any certificate is taken. */
+  /** Accepts any certificate. */
   readonly tlsInsecure?: boolean;
 }
 
 /** How a setting is written, read and checked. */
 export interface SettingRow<T> {
-  /** Its option, without dashes. */
+  /** The option's name, without dashes. */
   readonly flag: string;
-  /** What its value looks like; absent for switches. */
+  /** Placeholder of the value in the help; absent for switches. */
   readonly value?: string;
   readonly help: string;
-  /** What its value lets the run touch. */
+  /** The permission that its value requires. */
   readonly opens?: AccessWord;
-  /** Throws an Error that says what is accepted. */
+  /** @throws {Error} saying what is accepted. */
   readonly parse?: (text: string) => T;
-  /** For people; undefined for what need not be shown. */
+  /** Describes the value; empty if it need not be shown. */
   readonly show: (value: T) => string;
 }
 
@@ -136,12 +135,12 @@ export const SETTINGS: Rows = {
 
 const SETTING_NAMES = Object.keys(SETTINGS) as (keyof CameraSettings)[];
 
-/** The settings among an object's fields, such as a registered camera's. */
+/** The settings among an object's fields, such as those of a registered camera. */
 export function settingsOf(from: CameraSettings): CameraSettings {
   return pick((name) => from[name]);
 }
 
-/** The settings among parsed options, which are named by their flags. */
+/** The settings among parsed options, which have the names of their flags. */
 export function settingsFromFlags(options: Readonly<Record<string, unknown>>): CameraSettings {
   return pick((name) => options[SETTINGS[name].flag]);
 }
@@ -152,14 +151,14 @@ function pick(of: (name: keyof CameraSettings) => unknown): CameraSettings {
   );
 }
 
-/** What is wrong with settings that another version or another program may have written. */
+/** Validates settings that another version or program may have written. */
 export function settingFaults(from: Readonly<Record<string, unknown>>): string[] {
   return SETTING_NAMES
     .filter((name) => from[name] !== undefined && !isValid(name, from[name]))
-    .map((name) => `its ${name} is not what --${SETTINGS[name].flag} takes`);
+    .map((name) => `its ${name} is not valid for --${SETTINGS[name].flag}`);
 }
 
-/** Whether a value is what its own text is read as. */
+/** Whether the value survives formatting and parsing. */
 function isValid(name: keyof CameraSettings, value: unknown): boolean {
   const row: Pick<SettingRow<unknown>, "value" | "parse"> = SETTINGS[name];
   const { value: form, parse = (text: string) => text } = row;
@@ -168,11 +167,11 @@ function isValid(name: keyof CameraSettings, value: unknown): boolean {
   try {
     return text !== "" && textOf(name, parse(text)) === text && typeof parse(text) === typeof value;
   } catch {
-    return false; // The parser refuses it.
+    return false; // The parser rejects it.
   }
 }
 
-/** A setting's value as a command line has it. */
+/** A setting's value as on the command line. */
 function textOf(name: keyof CameraSettings, value: unknown): string {
   if (typeof value === "object") {
     const { width, height } = Object(value) as Partial<Size>;

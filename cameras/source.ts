@@ -1,17 +1,19 @@
-// What a source of images looks like to a camera.
+// The interface between a camera and its source of images.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
 
-/** One encoded image as a source gives it. */
+/** One encoded image from a source. */
 export interface SourceImage {
-  /** The encoded image, or one access unit in Annex B form, on memory of its own: the source never writes to it again. */
+  /**
+   * The encoded image, or one access unit in Annex B form. The source does not reuse its memory.
+   */
   readonly value: Uint8Array;
   /** `image/jpeg`, `image/png`, `image/webp`, `video/h264` or `video/h265`. */
   readonly contentType: string;
   /**
-   * When it was captured, milliseconds: since the epoch from a `live` source, since the start of the
-   * recording from a `recorded` one. A `collection` has no times: 0.
+   * Capture time in milliseconds: since the epoch for a `live` source, since the start for a
+   * `recorded` one. A `collection` has no times: 0.
    */
   readonly timestamp: number;
   /** Pixels. */
@@ -19,33 +21,33 @@ export interface SourceImage {
   readonly height?: number;
   /** `label` and other annotations. */
   readonly headers?: Headers;
-  /** Told where the image went once the log holds it; a folder writes it down. */
+  /** Called with the image's offset once the log has stored it. */
   readonly delivered?: (offset: number) => void | Promise<void>;
 }
 
 /**
- * - `live`: images appear when they do; who is late loses some;
- * - `recorded`: images have times of their own and wait for the reader;
- * - `collection`: images without times, which wait.
+ * - `live`: images arrive in real time; a slow reader misses some;
+ * - `recorded`: images have their own times and wait for the reader;
+ * - `collection`: images without times, which wait for the reader.
  */
 export type SourceKind = "live" | "recorded" | "collection";
 
-/** Where a source runs. */
+/** The environment of a source. */
 export interface SourceContext {
   /** `CAMERA-n`. */
   readonly camera: string;
   readonly clock: Clock;
-  /** Capture times on that clock, and the count of what was wrong with times. */
+  /** Capture times on that clock, and the counts of corrections. */
   readonly times: CaptureTimes;
-  /** Aborts when the source must end: its images then end without an error. */
+  /** Stops the source: its iteration then ends without an error. */
   readonly signal: AbortSignal;
-  /** A line for people. */
+  /** Prints a message for the user. */
   readonly report: (message: string) => void;
-  /** Called when something arrived, an image or a piece of one: the source is not silent. */
+  /** Called when any data arrives, even part of an image. */
   readonly onActivity?: () => void;
   /** Called for each packet of a video stream. */
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** The camera's place in a log, for sources that remember what went there. */
+  /** The camera's partition, for sources that remember what they published. */
   readonly target?: PublishTarget | undefined;
 }
 
@@ -55,58 +57,58 @@ export interface VideoPacket {
   readonly codec: string;
   readonly keyframe: boolean;
   readonly bytes: number;
-  /** The stream's own time of it, milliseconds; absent where it has none. */
+  /** Timestamp in the stream, milliseconds; absent if it has none. */
   readonly streamMs?: number;
 }
 
-/** What the log holds of a camera, for sources that publish each image once. */
+/** A camera's partition in the log, for sources that publish each image once. */
 export interface PublishTarget {
-  /** Names the place durably: log, topic and partition, without secrets. */
+  /** Identifies the log, topic and partition permanently, without secrets. */
   readonly id: string;
-  /** Holds the durable record of what was published; open for as long as anything is under way. */
+  /** Stores what was published; stays open while frames are being published. */
   readonly kv: Deno.Kv;
-  /** One past the last record; waits for a log that is away. */
+  /** The offset after the last record; waits for an unavailable log. */
   latest(): Promise<number>;
-  /** The records from `offset` on, up to the last that is there now. */
+  /** The records from `offset` up to the current end. */
   since(offset: number): AsyncIterable<PublishedRecord>;
 }
 
-/** A record that is in the log. */
+/** A record in the log. */
 export interface PublishedRecord {
   readonly offset: number;
   readonly headers: Headers;
 }
 
-/** A source of images. A description: nothing is opened before `open`. */
+/** A source of images. Nothing is opened before `open`. */
 export interface CameraSource {
-  /** As given, without secrets. */
+  /** The source as written, without secrets. */
   readonly description: string;
   readonly kind: SourceKind;
   /**
-   * Opens the source again and gives its images in order. Ends when a recording ends or the signal
-   * aborts. Everything is closed again when the iteration ends, however it ends.
+   * Opens the source and yields its images in order. Ends when a recording ends or the signal
+   * aborts, and then closes everything. May be called again.
    *
-   * @throws {SourceError} when the source cannot be opened or fails on the way.
+   * @throws {SourceError} if the source cannot be opened or fails later.
    */
   open(context: SourceContext): AsyncIterable<SourceImage>;
-  /** How many images there will be, where that is known; for progress bars. */
+  /** The expected number of images, if known; for progress bars. */
   expectedImages?(): number | undefined;
 }
 
-/** What images should be like. */
+/** The requested form of images. */
 export interface ImageSettings {
-  /** Scaled to this size, whatever shape it had. Absent: as they are. */
+  /** Scales images to this size, ignoring their aspect ratio. Absent: unchanged. */
   readonly size?: Size;
-  /** JPEG quality, 1 to 100. Absent: encoded images pass as they are, others get 80. */
+  /** JPEG quality, 1 to 100. Absent: encoded images pass unchanged, others use 80. */
   readonly quality?: number;
-  /** What becomes of H.264 and H.265; JPEG unless given. */
+  /** How H.264 and H.265 are published; `jpeg` by default. */
   readonly codec?: CodecChoice;
 }
 
 /**
- * - `copy`: access units as they came, or an error with the reason;
- * - `jpeg`: JPEG of every frame;
- * - `auto`: as they came from a stream of a network camera, where that can be; else JPEG.
+ * - `copy`: publishes access units unchanged, or fails with the reason;
+ * - `jpeg`: converts every frame to JPEG;
+ * - `auto`: copies streams of network cameras if possible, otherwise converts to JPEG.
  */
 export type CodecChoice = "auto" | "copy" | "jpeg";
 
@@ -116,10 +118,10 @@ export interface Size {
   readonly height: number;
 }
 
-/** Quality of the JPEGs that a camera encodes itself. */
+/** Quality of the JPEGs that a camera encodes. */
 export const DEFAULT_QUALITY = 80;
 
-/** What went wrong with a source, for programs. */
+/** The kind of a source's failure, for programs. */
 export type SourceErrorCode =
   | "INVALID"
   | "MISSING"
@@ -130,11 +132,11 @@ export type SourceErrorCode =
   | "UNAUTHORIZED"
   | "ENDED";
 
-/** An error of a source. Its message holds no secrets. */
+/** An error of a source. Its message contains no secrets. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
   readonly code: SourceErrorCode;
-  /** Opening it again later may succeed. */
+  /** True if opening the source again later may succeed. */
   readonly retryable: boolean;
 
   constructor(

@@ -1,11 +1,13 @@
-// What the table of sources knows of each kind.
+// The interface of a kind of source.
 import type { UriAccess } from "../runtime/base/access.ts";
+import { given } from "../runtime/base/options.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
 /**
- * One kind of source. The product's own stand in `open.ts`; a module of yours whose default export is
- * one is named by its path and a colon: `--source ./my_source.ts:TARGET`.
+ * One kind of source. The built-in ones are listed in `open.ts`. To use your own, export it as the
+ * default of a module and name it by the module's path and a colon: `--source
+ * ./my_source.ts:TARGET`.
  *
  * @example
  * ```ts
@@ -27,16 +29,16 @@ import { type CameraSource, type ImageSettings, SourceError } from "./source.ts"
  * ```
  */
 export interface SourceType {
-  /** How it is written, for help and messages: `rtsp://…`. */
+  /** Its syntax, for help and messages: `rtsp://…`. */
   readonly form: string;
   readonly help: string;
-  /** It may send H.264 or H.265, which `--codec copy` publishes as they come. */
+  /** True if it may send H.264 or H.265, which `--codec copy` publishes unchanged. */
   readonly video?: boolean;
   /**
-   * Makes the source. Nothing is opened.
+   * Makes the source, without opening anything.
    *
-   * @param text as given
-   * @param rest what follows the scheme and its colon
+   * @param text the source as written
+   * @param rest the text after the scheme and its colon
    * @throws {SourceError} `INVALID` saying what is accepted.
    */
   readonly make: (
@@ -47,19 +49,19 @@ export interface SourceType {
 }
 
 export interface SourceKindRow extends SourceType {
-  /** The schemes that begin it, in small letters, without the colon. */
+  /** Its schemes, in lower case, without the colon. */
   readonly schemes: readonly string[];
-  /** What it opens: the launcher allows that and nothing else. */
+  /** What it opens: the launcher permits nothing else. */
   readonly access: UriAccess;
   /**
-   * Checks the text alone, where `make` looks at files. `make` does it unless given.
+   * Checks the text alone, if `make` looks at files; by default `make` does it.
    *
    * @throws {SourceError} as `make`.
    */
   readonly check?: (text: string, rest: string) => void;
 }
 
-/** The kind of source that a module exports. */
+/** Declares the kind of source that a module exports, for its type. */
 export function sourceType(type: SourceType): SourceType {
   return type;
 }
@@ -67,8 +69,7 @@ export function sourceType(type: SourceType): SourceType {
 export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
   return {
     ...(codec === "copy" ? { codec } : {}),
-    ...(size === undefined ? {} : { size }),
-    ...(quality === undefined ? {} : { quality }),
+    ...given({ size, quality }),
   };
 }
 
@@ -81,14 +82,11 @@ export function networkSettings(settings: CameraSettings) {
   const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
   return {
     ...liveSettings(settings),
-    ...(stallMs === undefined ? {} : { stallMs }),
-    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs }),
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ stallMs, openTimeoutMs, tlsCa, tlsInsecure }),
   };
 }
 
-/** @throws {SourceError} `INVALID` when the text is no URL with a host. */
+/** @throws {SourceError} `INVALID` if the text is not a URL with a host. */
 export function checkUrl(shown: string, text: string): void {
   const scheme = text.slice(0, text.indexOf(":")).toLowerCase();
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;

@@ -1,13 +1,14 @@
-// What a camera's stream is like, for progress and summary.
+// Facts about a camera's stream, for progress and summary.
+import { given } from "../runtime/base/options.ts";
 import type { VideoPacket } from "./source.ts";
 
-/** What is known of a video stream; nothing of images. */
+/** Facts about a video stream; empty for images. */
 export interface StreamFacts {
   /** FFmpeg's name: `h264`, `hevc`, `mjpeg`. */
   readonly codec?: string;
-  /** Between the last two keyframes, by the stream's own times. */
+  /** Seconds between the last two keyframes, by the stream's own times. */
   readonly keyframeSeconds?: number;
-  /** What the newest frame was published as: `image/jpeg`, `video/h264`. */
+  /** Content type of the newest published frame: `image/jpeg`, `video/h264`. */
   readonly contentType?: string;
 }
 
@@ -21,24 +22,19 @@ export class StreamWatch {
     this.#codec = codec;
     if (!keyframe || streamMs === undefined) return;
     const between = streamMs - (this.#keyframeMs ?? streamMs);
-    // At the end of a loop, and where a stream is opened again, time goes back.
+    // Time goes back when a recording loops or a stream is reopened.
     if (between > 0) this.#betweenMs = between;
     this.#keyframeMs = streamMs;
   };
 
-  /** Takes the content type of each frame that is published. */
+  /** Records the content type of a published frame. */
   published(contentType: string): void {
     this.#contentType = contentType;
   }
 
   get facts(): StreamFacts {
     if (this.#codec === undefined) return {};
-    return {
-      codec: this.#codec,
-      ...(this.#betweenMs === undefined
-        ? {}
-        : { keyframeSeconds: Number((this.#betweenMs / 1000).toFixed(2)) }),
-      ...(this.#contentType === undefined ? {} : { contentType: this.#contentType }),
-    };
+    const keyframeSeconds = this.#betweenMs && Number((this.#betweenMs / 1000).toFixed(2));
+    return { codec: this.#codec, ...given({ keyframeSeconds, contentType: this.#contentType }) };
   }
 }

@@ -1,5 +1,6 @@
-// All registered cameras in one process, each on its own: what happens to one is no other's concern.
+// Runs all registered cameras in one process, isolated from each other.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import { SourceError } from "./source.ts";
@@ -14,18 +15,18 @@ export interface SupervisorOptions {
   /**
    * Runs a camera until its source ends or the signal aborts.
    *
-   * @throws when the camera fails: it is started again later.
+   * @throws if the camera fails: it is restarted later.
    */
   readonly run: (camera: RegisteredCamera, signal: AbortSignal) => Promise<CameraSummary>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Told whenever a camera's state or its last failure changes. */
+  /** Called whenever a camera's state or last failure changes. */
   readonly onChange?: (camera: SupervisedCamera) => void;
-  /** A line for people about one camera, or about all. */
+  /** Prints a message for the user about one camera, or about all. */
   readonly report: (message: string, number?: number) => void;
-  /** How often the registry is looked at, milliseconds; 1 000 unless given. */
+  /** How often the registry is read, milliseconds; 1 000 by default. */
   readonly pollMs?: number;
-  /** Bounds of the waits between starts of a camera that fails. */
+  /** Limits of the delay before a failed camera restarts, milliseconds. */
   readonly minRestartMs?: number;
   readonly maxRestartMs?: number;
 }
@@ -33,48 +34,48 @@ export interface SupervisorOptions {
 const POLL_MS = 1_000;
 const MIN_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 30_000;
-/** A camera that ran for this long is well: its next failure is its first. */
-const WELL_AFTER_MS = 60_000;
+/** After running this long, the backoff of a camera is reset. */
+const STABLE_AFTER_MS = 60_000;
 
-/** Runs what the registry holds, and follows its changes. */
+/** Runs the registered cameras, and follows changes of the registry. */
 export class CameraSupervisor {
   readonly #options: SupervisorOptions;
   readonly #cameras = new Map<number, Supervised>();
-  /** Cameras that were removed and have not left their partitions yet. */
-  readonly #leaving = new Map<number, Promise<void>>();
+  /** Removed cameras that are still stopping. */
+  readonly #stopping = new Map<number, Promise<void>>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
   }
 
-  /** The cameras as they are now, by number. */
+  /** The state of each camera, by number. */
   get cameras(): SupervisedCamera[] {
     return [...this.#cameras.values()].map((camera) => camera.status)
       .sort((a, b) => a.number - b.number);
   }
 
-  /** Notes a failure that a running camera continues after; undefined: all is well again. */
+  /** Records a failure that a running camera recovers from; undefined once it has. */
   failed(number: number, error: { readonly message: string; readonly reason: string } | undefined) {
     this.#cameras.get(number)?.failed(error);
   }
 
-  /** Supervises until the signal aborts, then waits until every camera has ended. */
+  /** Supervises until the signal aborts, then waits for all cameras to end. */
   async run(): Promise<void> {
     const { registry, clock, signal, report, pollMs = POLL_MS } = this.#options;
-    let away = false;
+    let unreadable = false;
     while (!signal.aborted) {
       try {
         this.#follow(await registry.list());
-        away = false;
+        unreadable = false;
       } catch (error) {
-        if (!away) report(`Cannot read the registry: ${(error as Error).message}`);
-        away = true;
+        if (!unreadable) report(`Cannot read the registry: ${(error as Error).message}`);
+        unreadable = true;
       }
       await pause(pollMs, signal, clock);
     }
     await Promise.all([
       ...[...this.#cameras.values()].map((camera) => camera.stop()),
-      ...this.#leaving.values(),
+      ...this.#stopping.values(),
     ]);
   }
 
@@ -87,21 +88,21 @@ export class CameraSupervisor {
       if (numbers.has(number)) continue;
       this.#cameras.delete(number);
       report("removed", number);
-      const left = camera.stop().finally(() => this.#leaving.delete(number));
-      this.#leaving.set(number, left);
+      const stopped = camera.stop().finally(() => this.#stopping.delete(number));
+      this.#stopping.set(number, stopped);
     }
     for (const { camera, version } of registered) {
       const running = this.#cameras.get(camera.number);
       if (running?.version === version) continue;
       if (running !== undefined) report("changed", camera.number);
-      // The old one leaves the partition before the new one enters it.
-      const begin = running?.stop() ?? this.#leaving.get(camera.number) ?? Promise.resolve();
-      this.#cameras.set(camera.number, new Supervised(camera, version, begin, this.#options));
+      // The old camera leaves the partition before the new one starts.
+      const ready = running?.stop() ?? this.#stopping.get(camera.number) ?? Promise.resolve();
+      this.#cameras.set(camera.number, new Supervised(camera, version, ready, this.#options));
     }
   }
 }
 
-/** One camera, started again whenever it fails. */
+/** One camera, restarted whenever it fails. */
 class Supervised {
   readonly version: string;
   readonly #camera: RegisteredCamera;
@@ -117,7 +118,7 @@ class Supervised {
   constructor(
     camera: RegisteredCamera,
     version: string,
-    begin: Promise<void>,
+    ready: Promise<void>,
     options: SupervisorOptions,
   ) {
     const { minRestartMs = MIN_RESTART_MS, maxRestartMs = MAX_RESTART_MS } = options;
@@ -125,7 +126,7 @@ class Supervised {
     this.#camera = camera;
     this.#options = options;
     this.#backoff = new Backoff({ minDelayMs: minRestartMs, maxDelayMs: maxRestartMs });
-    this.#ended = begin.then(() => this.#run());
+    this.#ended = ready.then(() => this.#run());
   }
 
   get status(): SupervisedCamera {
@@ -133,12 +134,14 @@ class Supervised {
       number: this.#camera.number,
       state: this.#state,
       restarts: this.#restarts,
-      ...(this.#error === undefined ? {} : { error: this.#error }),
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...given({ error: this.#error, reason: this.#reason }),
     };
   }
 
-  /** A failure that the camera itself continues after, such as a stream that ended; none: all is well. */
+  /**
+   * Records a failure that the camera itself recovers from, such as an ended stream; undefined once
+   * it has.
+   */
   failed(error: { readonly message: string; readonly reason: string } | undefined): void {
     if (this.#error === error?.message) return;
     this.#error = error?.message;
@@ -161,7 +164,7 @@ class Supervised {
     const signal = AbortSignal.any([this.#options.signal, this.#stop.signal]);
     const { number } = this.#camera;
     while (!signal.aborted) {
-      const begun = clock.monotonic();
+      const startedAt = clock.monotonic();
       try {
         this.#enter("running");
         const { published } = await run(this.#camera, signal);
@@ -171,7 +174,7 @@ class Supervised {
         return;
       } catch (error) {
         if (signal.aborted) break;
-        if (clock.monotonic() - begun >= WELL_AFTER_MS) this.#backoff.reset();
+        if (clock.monotonic() - startedAt >= STABLE_AFTER_MS) this.#backoff.reset();
         const delay = this.#backoff.next();
         this.#restarts++;
         this.#error = error instanceof Error ? error.message : String(error);

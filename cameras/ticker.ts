@@ -1,12 +1,13 @@
-// The beat of sources that make their images themselves.
+// The frame clock of sources that generate images.
+import { pause } from "../runtime/base/wait.ts";
 import type { SourceContext } from "./source.ts";
 
-/** A beat slower than this says meanwhile that it is alive, milliseconds. */
+/** Slower clocks report activity at this interval, milliseconds. */
 const ALIVE_EVERY_MS = 5_000;
 
 /**
- * Times of frames at a steady rate, each given when it has come: epoch milliseconds. A reader that
- * asks too late gets the present time, and the beat continues from there. Ends when the signal aborts.
+ * Yields the times of frames at a steady rate, in epoch milliseconds, when each is due. A late
+ * reader gets the present time, and the clock continues from there. Ends when the signal aborts.
  *
  * @example
  * ```ts
@@ -30,12 +31,7 @@ export async function* ticks(
   while (!signal.aborted) {
     const wait = due - clock.monotonic();
     if (wait > 0) {
-      try {
-        await clock.sleep(Math.min(wait, ALIVE_EVERY_MS), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(Math.min(wait, ALIVE_EVERY_MS), signal, clock)) return;
       if (wait > ALIVE_EVERY_MS) {
         onActivity?.();
         continue;

@@ -1,16 +1,16 @@
-// Notices live sources that fell silent, and leaves sources that hang.
+// Detects stalled live sources, and abandons sources that hang.
 import type { Clock } from "../runtime/base/clock.ts";
-import { settled } from "../runtime/base/wait.ts";
+import { pause, settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
-/** A source from which nothing arrives for this long hangs, milliseconds. */
+/** A source that sends nothing for this long has stalled, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
-/** How long a source may take to close what it opened once its signal aborted. */
+/** How long a source may take to close after its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;
 
 /**
- * Ends a live source from which nothing arrives for too long. A source of any kind that does not end
- * when it should, since its disk, share or code hangs, is left behind.
+ * Ends a live source that sends nothing for too long. Abandons a source of any kind that does not
+ * end in time because its disk, share or code hangs.
  */
 export class Watchdog {
   readonly #expired = new AbortController();
@@ -19,7 +19,7 @@ export class Watchdog {
   readonly #stallMs: number;
   readonly #clock: Clock;
   #last: number;
-  #taken = false;
+  #consuming = false;
 
   constructor(source: CameraSource, clock: Clock, stallMs: number) {
     this.#source = source;
@@ -33,7 +33,7 @@ export class Watchdog {
     return this.#expired.signal;
   }
 
-  /** The images, until the source ends, or hangs for a while after the signal aborted. */
+  /** Yields the images until the source ends, or hangs after the signal aborted. */
   async *watch(
     images: AsyncIterable<SourceImage>,
     signal: AbortSignal,
@@ -48,10 +48,10 @@ export class Watchdog {
       for (;;) {
         const { value, done } = await settled(iterator.next(), left.signal);
         if (done) return;
-        // Who takes the images may be slow; that is not the source's silence.
-        this.#taken = true;
+        // A slow consumer does not count as silence of the source.
+        this.#consuming = true;
         yield value;
-        this.#taken = false;
+        this.#consuming = false;
         this.#last = this.#clock.monotonic();
       }
     } catch (error) {
@@ -66,12 +66,12 @@ export class Watchdog {
     }
   }
 
-  /** Something arrived, an image or a piece of one. */
+  /** Records that data arrived. */
   readonly alive = (): void => {
     this.#last = this.#clock.monotonic();
   };
 
-  /** @throws {SourceError} when the source was silent for too long. */
+  /** @throws {SourceError} if the source was silent for too long. */
   check(): void {
     if (!this.#expired.signal.aborted) return;
     throw new SourceError(
@@ -87,15 +87,10 @@ export class Watchdog {
   async #run(): Promise<void> {
     for (;;) {
       const now = this.#clock.monotonic();
-      if (this.#taken) this.#last = now;
+      if (this.#consuming) this.#last = now;
       const left = this.#last + this.#stallMs - now;
       if (left <= 0) return this.#expired.abort();
-      try {
-        await this.#clock.sleep(left, this.#done.signal);
-      } catch (error) {
-        if (this.#done.signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(left, this.#done.signal, this.#clock)) return;
     }
   }
 }

@@ -1,6 +1,6 @@
-// Bytes that arrive in chunks and leave in other pieces.
+// Buffers a stream of chunks, to be read in pieces of any length.
 
-/** Bytes of an input, as far as they came. */
+/** The bytes of an input that have arrived and were not read. */
 export class ByteQueue {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #buffer = new Uint8Array(64 * 1024);
@@ -11,7 +11,7 @@ export class ByteQueue {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** What is here; valid until the next call of anything else. */
+  /** The buffered bytes, valid until the next call of another method. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
@@ -40,7 +40,7 @@ export class ByteQueue {
     this.#start += Math.min(length, this.#end - this.#start);
   }
 
-  /** Takes the first bytes, on memory of their own. They must be here. */
+  /** Removes and copies the first bytes, which must be buffered. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.slice(this.#start, this.#start + length);
     this.#start += length;
@@ -48,9 +48,9 @@ export class ByteQueue {
   }
 
   /**
-   * Takes a line, without its end.
+   * Reads a line, without its line break.
    *
-   * @returns undefined when the input ends before, or no line ends within `most` bytes.
+   * @returns undefined if the input ends first, or no line ends within `most` bytes.
    */
   async line(most: number): Promise<string | undefined> {
     for (let from = 0;;) {
@@ -61,7 +61,7 @@ export class ByteQueue {
     }
   }
 
-  /** Ends the input: what is still to come is left. */
+  /** Closes the input without reading the rest. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

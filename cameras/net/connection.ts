@@ -1,13 +1,14 @@
-// Connections to cameras: plain, or with TLS that is checked as the options say.
+// Connections to cameras: plain, or TLS with a configurable certificate check.
 import { connect as connectTls } from "node:tls";
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 
-/** How a camera's certificate is checked; absent: against the well-known authorities. */
+/** How a camera's certificate is checked; by default against the well-known authorities. */
 export interface TlsSettings {
-  /** File of certificates in PEM form that are trusted, and no others. */
+  /** PEM file of the only certificates to trust. */
   readonly tlsCa?: string;
-  /** True: any certificate is taken. */
+  /** Accepts any certificate. */
   readonly tlsInsecure?: boolean;
 }
 
@@ -18,9 +19,9 @@ export interface Peer extends TlsSettings {
 }
 
 export interface Connection {
-  /** What arrives; ends when the other side closes it, throws when it breaks. */
+  /** Received data; ends when the peer closes the connection, throws if it breaks. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** The other side's address, of a plain connection. */
+  /** The peer's address; absent with TLS. */
   readonly address?: string;
   write(bytes: Uint8Array): Promise<void>;
   /** Never throws, may be called several times. */
@@ -28,16 +29,16 @@ export interface Connection {
 }
 
 /**
- * Connects. The signal closes the connection, also later.
+ * Connects. The signal also closes the connection later.
  *
- * @throws {SourceError} `UNREACHABLE` saying why not, `INVALID` when the certificates cannot be read.
- * @throws the signal's reason when it aborts.
+ * @throws {SourceError} `UNREACHABLE` with the cause, `INVALID` if the certificates cannot be read.
+ * @throws the signal's reason if it aborts.
  */
 export async function connect(peer: Peer, signal: AbortSignal): Promise<Connection> {
   signal.throwIfAborted();
   try {
     const connection = peer.secure && (peer.tlsCa !== undefined || peer.tlsInsecure)
-      ? await connectOwnTls(peer, signal)
+      ? await connectNodeTls(peer, signal)
       : await connectDeno(peer, signal);
     const close = () => connection.close();
     if (signal.aborted) close();
@@ -81,9 +82,7 @@ async function connectDeno(
   return {
     chunks: read(socket, () => closed),
     ...(plain.remoteAddr.transport === "tcp" ? { address: plain.remoteAddr.hostname } : {}),
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
-    },
+    write: (bytes) => writeAll(socket, bytes),
     close() {
       if (closed) return;
       closed = true;
@@ -107,8 +106,8 @@ async function* read(socket: Deno.Conn, isClosed: () => boolean): AsyncGenerator
   }
 }
 
-/** Deno takes no certificate that signed itself; Node's way does, when it is the one that is trusted. */
-async function connectOwnTls(
+/** Uses Node's TLS, which accepts a trusted self-signed certificate; Deno's does not. */
+async function connectNodeTls(
   { hostname, port, tlsCa, tlsInsecure = false }: Peer,
   signal: AbortSignal,
 ): Promise<Connection> {
@@ -151,7 +150,7 @@ async function readCertificates(file: string): Promise<string> {
   }
 }
 
-/** What went wrong, with the causes behind it, for people. */
+/** Describes an error and its causes for the user. */
 export function describeCause(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error && texts.length < 3; at = at.cause) {
@@ -159,7 +158,7 @@ export function describeCause(error: unknown): string {
   }
   const text = maskSecrets(texts.join(": ") || String(error))
     .replace(/ \(os error \d+\)$/, "")
-    .replace("Other(OtherError(CaUsedAsEndEntity))", "it signed itself")
+    .replace("Other(OtherError(CaUsedAsEndEntity))", "it is self-signed")
     .replace(/failed to lookup address information.*/i, "there is no such host");
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}${
     /certificate|self.signed/i.test(text)

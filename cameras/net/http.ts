@@ -1,29 +1,29 @@
-// GET over HTTP/1.1, as cameras speak it: their status lines, headers and lengths are taken as they
-// are where a stricter client gives up.
+// HTTP/1.1 GET for cameras, tolerant of status lines, headers and lengths that stricter clients
+// reject.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, describeCause, type TlsSettings } from "./connection.ts";
 
 export interface HttpResponse extends Disposable {
   readonly status: number;
-  /** All values of a header, by its name in small letters. */
+  /** All values of a header, by its lower-case name. */
   header(name: string): readonly string[];
   readonly body: AsyncIterable<Uint8Array>;
 }
 
 interface HttpOptions extends TlsSettings {
   readonly authorization?: string;
-  /** Closes the connection, also while the body is read. */
+  /** Closes the connection, even while the body is read. */
   readonly signal: AbortSignal;
 }
 
 const MOST_HEADER_BYTES = 64 * 1024;
 
 /**
- * Asks for a URL, without following redirects.
+ * Requests a URL, without following redirects.
  *
- * @throws {SourceError} `UNREACHABLE` saying why there is no answer.
- * @throws the signal's reason when it aborts.
+ * @throws {SourceError} `UNREACHABLE` with the cause.
+ * @throws the signal's reason if it aborts.
  */
 export async function get(url: URL, options: HttpOptions): Promise<HttpResponse> {
   const { authorization, signal, ...tls } = options;
@@ -45,7 +45,7 @@ export async function get(url: URL, options: HttpOptions): Promise<HttpResponse>
     return {
       status,
       header: (name) => headers.get(name) ?? [],
-      body: broken(bodyOf(input, headers), signal),
+      body: reportBreak(bodyOf(input, headers), signal),
       [Symbol.dispose]: () => connection.close(),
     };
   } catch (error) {
@@ -63,7 +63,7 @@ async function readHead(
     const first = await input.line(MOST_HEADER_BYTES);
     const status = Number(/^[A-Z]+(?:\/\d(?:\.\d)?)? (\d{3})(?: |$)/.exec(first ?? "")?.[1]);
     if (first === undefined || Number.isNaN(status)) {
-      throw new SourceError("UNREACHABLE", "it does not answer in HTTP");
+      throw new SourceError("UNREACHABLE", "it does not speak HTTP");
     }
     const headers = new Map<string, string[]>();
     for (let bytes = 0;;) {
@@ -78,7 +78,7 @@ async function readHead(
       const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
       headers.set(name, [...headers.get(name) ?? [], line.slice(colon + 1).trim()]);
     }
-    // 100 Continue and the like come before the answer.
+    // Skip interim responses such as 100 Continue.
     if (status >= 200) return { status, headers };
   }
 }
@@ -96,7 +96,7 @@ async function* bodyOf(
       await input.line(2);
     }
   }
-  // A stream has no length, whatever some cameras claim.
+  // A multipart stream has no length, although some cameras send one.
   const length = /^multipart\//i.test(headers.get("content-type")?.[0] ?? "")
     ? NaN
     : Number(headers.get("content-length")?.at(-1) ?? NaN);
@@ -112,8 +112,8 @@ async function* piece(input: ByteQueue, length: number): AsyncGenerator<Uint8Arr
   }
 }
 
-/** A body whose connection breaks says so; one that is stopped ends. */
-async function* broken(
+/** Turns a broken connection into a SourceError. */
+async function* reportBreak(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,4 @@
-// Answers a server's demand for a user name and a password, over HTTP and RTSP.
+// HTTP and RTSP authentication.
 import { createHash, randomBytes } from "node:crypto";
 
 export interface Credentials {
@@ -17,7 +17,7 @@ export function splitCredentials(url: string): { url: string; credentials?: Cred
   return { url: parsed.href, credentials };
 }
 
-/** A per cent sign that encodes nothing stands for itself: few people encode the one in a password. */
+/** Decodes a URL part, or returns it unchanged: people often leave a % in a password unencoded. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -27,24 +27,24 @@ function decoded(text: string): string {
   }
 }
 
-/** A way to log in that a server offers. */
+/** An authentication scheme that a server offers. */
 export interface Challenge {
-  /** In small letters: `digest`, `basic`. */
+  /** In lower case: `digest`, `basic`. */
   readonly scheme: string;
-  /** By name in small letters. */
+  /** By lower-case name. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Longer demands are no camera's. */
+/** No camera sends longer challenges. */
 const MOST_CHALLENGE_LENGTH = 8 * 1024;
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
-/** One that never ends takes the rest, so that no character is read twice. */
+/** An unterminated string extends to the end, so that each character is read once. */
 const QUOTED = /"((?:[^"\\]|\\[\s\S])*)(?:"|\\?$)/y;
 const LOOSE = /[^\s,]+/y;
 
 /**
- * Takes the challenges of `www-authenticate` headers apart: several headers, or several challenges in
- * one. Reads each character once; headers beyond 8 KiB are left out.
+ * Parses the challenges of `www-authenticate` headers, of which one may contain several. Reads each
+ * character once, and ignores headers above 8 KiB.
  */
 export function parseChallenges(headers: readonly string[]): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
@@ -72,7 +72,7 @@ export function parseChallenges(headers: readonly string[]): Challenge[] {
   return challenges;
 }
 
-/** Digest's algorithms, weakest first. */
+/** Digest algorithms, weakest first. */
 const HASHES: ReadonlyMap<string, string> = new Map([
   ["MD5", "md5"],
   ["SHA-256", "sha256"],
@@ -83,12 +83,12 @@ function algorithmOf({ parameters }: Challenge): string {
   return (parameters.get("algorithm") ?? "MD5").toUpperCase().replace(/-SESS$/, "");
 }
 
-/** It refuses a nonce for its age, not the password (RFC 7616). */
+/** True if the server rejects the nonce as too old, not the password (RFC 7616). */
 export function isStale({ scheme, parameters }: Challenge): boolean {
   return scheme === "digest" && parameters.get("stale")?.toLowerCase() === "true";
 }
 
-/** The challenges that can be answered, strongest first: Digest by its algorithm, then Basic. */
+/** The supported challenges, strongest first: Digest by algorithm, then Basic. */
 export function answerable(challenges: readonly Challenge[]): Challenge[] {
   const order = [...HASHES.keys()];
   const strength = (challenge: Challenge) =>
@@ -102,7 +102,7 @@ export function answerable(challenges: readonly Challenge[]): Challenge[] {
     .toSorted((a, b) => strength(b) - strength(a));
 }
 
-/** Challenges for people: `Digest (SHA-256), Basic`. */
+/** Lists challenges for the user: `Digest (SHA-256), Basic`. */
 export function describeChallenges(challenges: readonly Challenge[]): string {
   const names = challenges.map((challenge) => {
     const name = challenge.scheme.charAt(0).toUpperCase() + challenge.scheme.slice(1);
@@ -117,10 +117,10 @@ function acceptsAuth({ parameters }: Challenge): boolean {
 }
 
 /**
- * The `authorization` header that answers one of `answerable`.
+ * The `authorization` header that answers a challenge from `answerable`.
  *
- * @param method `GET`, or RTSP's
- * @param uri as it stands in the request's first line
+ * @param method `GET`, or an RTSP method
+ * @param uri as in the request line
  */
 export function authorize(
   challenge: Challenge,
@@ -129,8 +129,7 @@ export function authorize(
 ): string {
   const { scheme, parameters } = challenge;
   if (scheme === "basic") {
-    const bytes = new TextEncoder().encode(`${user}:${password}`);
-    return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+    return `Basic ${new TextEncoder().encode(`${user}:${password}`).toBase64()}`;
   }
   const name = HASHES.get(algorithmOf(challenge))!;
   const hash = (text: string) => createHash(name).update(text).digest("hex");

@@ -1,18 +1,18 @@
-// Pictures one after the other in a stream of bytes, recognised by their own bytes: whatever stands between
-// them (boundaries, headers, lengths, nothing) is at most a hint.
+// Splits a byte stream into pictures, recognised by their own bytes: boundaries, headers and
+// lengths between them are only hints.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 
-/** What stands between two pictures at most; a camera's headers take a few hundred bytes. */
+/** The most bytes between two pictures; a camera's headers take a few hundred. */
 const MOST_BETWEEN = 1024 * 1024;
-/** Where a part's length is looked for: this far before its picture. */
+/** How far before a picture the length of its part is searched for. */
 const HEADER_BYTES = 4 * 1024;
 
 /**
- * The pictures in a stream, each as soon as its last byte came. A picture without an end is taken as
- * far as its part's `content-length` or the next boundary says; what it is worth is for others to say.
+ * Yields each picture of a stream as soon as its last byte arrives. A picture without an end
+ * extends as far as its part's `content-length` or the next boundary says, and may be damaged.
  *
- * @throws {SourceError} when a picture is larger than `maxBytes`, or there is none for a long way.
+ * @throws {SourceError} if a picture is larger than `maxBytes`, or none is found within a megabyte.
  */
 export async function* pictures(
   chunks: AsyncIterable<Uint8Array>,
@@ -33,9 +33,9 @@ export async function* pictures(
 }
 
 /**
- * Leaves out what stands before a picture.
+ * Skips the bytes before a picture.
  *
- * @returns the length that its part promises, NaN where there is none; undefined at the end
+ * @returns the length that its part declares, NaN if none; undefined at the end
  */
 async function findPicture(input: ByteQueue): Promise<number | undefined> {
   let before = "";
@@ -64,7 +64,7 @@ async function findPicture(input: ByteQueue): Promise<number | undefined> {
 
 const LONGEST_SIGN = 12;
 
-/** Where a JPEG, PNG or WebP begins; −1 where none does. */
+/** Where a JPEG, PNG or WebP starts; −1 if none does. */
 function startOfPicture(bytes: Uint8Array): number {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -81,15 +81,15 @@ function text(bytes: Uint8Array, at: number, length: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
-/** How many bytes of the input are the picture that begins it; 0 when the input ends before. */
-async function measure(input: ByteQueue, promised: number, maxBytes: number): Promise<number> {
+/** The length of the picture at the start of the input; 0 if the input ends first. */
+async function measure(input: ByteQueue, declared: number, maxBytes: number): Promise<number> {
   const walk = startWalk(input.bytes);
   for (;;) {
     const { bytes } = input;
     const end = endOfPicture(bytes, walk);
     if (end <= bytes.length) return end;
-    // Only a picture whose end is missing gets past its part's length to a boundary.
-    const part = endOfPart(bytes, promised);
+    // Only a picture without an end reaches the boundary after its part.
+    const part = endOfPart(bytes, declared);
     if (part > 0) return part;
     const least = Number.isFinite(end) ? end : bytes.length;
     if (least > maxBytes) {
@@ -99,11 +99,11 @@ async function measure(input: ByteQueue, promised: number, maxBytes: number): Pr
         { retryable: true },
       );
     }
-    if (!await input.more()) return promised === bytes.length ? promised : 0;
+    if (!await input.more()) return declared === bytes.length ? declared : 0;
   }
 }
 
-/** Whether bytes hold a picture up to its end; what may follow it means nothing. */
+/** True if the bytes contain a picture including its end; more bytes may follow. */
 export function isWholePicture(bytes: Uint8Array): boolean {
   return startOfPicture(bytes.subarray(0, LONGEST_SIGN)) === 0 &&
     endOfPicture(bytes, startWalk(bytes)) <= bytes.length;
@@ -113,16 +113,16 @@ function startWalk(bytes: Uint8Array): Walk {
   return { at: bytes[0] === 0xff ? 2 : 8 };
 }
 
-/** One past the end of the picture; more than there is while it is not known. */
+/** The end of the picture; more than the buffered bytes while unknown. */
 function endOfPicture(bytes: Uint8Array, walk: Walk): number {
   if (bytes[0] === 0xff) return endOfJpeg(bytes, walk);
   return bytes[0] === 0x89 ? endOfPng(bytes, walk) : u32(bytes, 4, true) + 8;
 }
 
-/** How far a picture was looked through. */
+/** How far a picture was scanned. */
 interface Walk {
   at: number;
-  /** In the entropy-coded data of a JPEG. */
+  /** Inside the entropy-coded data of a JPEG. */
   scan?: boolean;
 }
 
@@ -131,7 +131,7 @@ function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
     const { at } = walk;
     const marker = bytes[at] === 0xff ? bytes[at + 1]! : undefined;
     if (marker === undefined || marker === 0 || (walk.scan && marker >= 0xd0 && marker <= 0xd7)) {
-      // Data of a scan, or stray bytes between segments.
+      // Entropy-coded data, or stray bytes between segments.
       const next = bytes.indexOf(0xff, marker === undefined ? at : at + 2);
       walk.at = next < 0 ? bytes.length : next;
       if (next < 0) return Infinity;
@@ -162,13 +162,13 @@ function endOfPng(bytes: Uint8Array, walk: Walk): number {
   return Infinity;
 }
 
-/** The promised length, where a boundary stands behind it; 0 where that is not so, or not yet known. */
-function endOfPart(bytes: Uint8Array, promised: number): number {
-  if (!(promised > 4) || bytes.length < promised + 4) return 0;
-  return /^(?:\r?\n)?--/.test(text(bytes, promised, 4)) ? promised : 0;
+/** The declared length if a boundary follows it; otherwise 0. */
+function endOfPart(bytes: Uint8Array, declared: number): number {
+  if (!(declared > 4) || bytes.length < declared + 4) return 0;
+  return /^(?:\r?\n)?--/.test(text(bytes, declared, 4)) ? declared : 0;
 }
 
-/** Where the picture ends that the next one at `next` cut off: at the boundary between them. */
+/** The end of a picture cut off by the next one at `next`: the boundary between them. */
 function beforeBoundary(bytes: Uint8Array, next: number): number {
   const from = Math.max(2, next - HEADER_BYTES);
   const between = new TextDecoder("latin1").decode(bytes.subarray(from, next));

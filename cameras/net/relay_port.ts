@@ -1,44 +1,44 @@
-// The port of this machine where FFmpeg finds all relays of the process, each by a random word in its address:
-// other programs on this machine could connect as well.
+// The local port where FFmpeg finds all relays of this process. Each relay has a secret path, since
+// other programs on this machine can connect too.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { ByteQueue } from "./bytes.ts";
 
-/** FFmpeg, connected. */
+/** A connection from FFmpeg. */
 export interface RelayClient {
   readonly connection: Deno.TcpConn;
-  /** What it has sent so far, and what follows. */
+  /** The bytes that FFmpeg sends. */
   readonly input: ByteQueue;
 }
 
-/** What comes first must be here within this time, milliseconds. */
+/** The first line must arrive within this time, milliseconds. */
 const GREETING_MS = 5_000;
 const MOST_GREETING = 16 * 1024;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
 let listener: Deno.TcpListener | undefined;
 
-/** A place at the port. */
+/** A path at the port. */
 export interface RelayPlace extends Disposable {
-  /** The address that leads to it, without a path. */
+  /** Its address, to which the stream's own path is appended. */
   readonly url: string;
-  /** The first client that asks for it. */
+  /** The first client that connects to it. */
   readonly client: Promise<RelayClient>;
 }
 
-/** Takes a place; the port is open as long as there is one. */
+/** Reserves a path; the port is open while at least one is reserved. */
 export function takeRelayPlace(): RelayPlace {
-  const word = crypto.randomUUID();
+  const secret = crypto.randomUUID();
   const { promise, resolve } = Promise.withResolvers<RelayClient>();
   if (listener === undefined) {
     listener = listen();
     void serve(listener);
   }
-  waiting.set(word, resolve);
+  waiting.set(secret, resolve);
   return {
-    url: `rtsp://127.0.0.1:${listener.addr.port}/${word}`,
+    url: `rtsp://127.0.0.1:${listener.addr.port}/${secret}`,
     client: promise,
     [Symbol.dispose]() {
-      waiting.delete(word);
+      waiting.delete(secret);
       if (waiting.size > 0) return;
       listener?.close();
       listener = undefined;
@@ -46,7 +46,7 @@ export function takeRelayPlace(): RelayPlace {
   };
 }
 
-/** Listens on a free one of the ports that the launcher allows. */
+/** Listens on a free port among those that the launcher permits. */
 function listen(): Deno.TcpListener {
   for (const port of RELAY_PORTS) {
     try {
@@ -62,25 +62,25 @@ async function serve(listener: Deno.TcpListener): Promise<void> {
   for await (const connection of listener) void greet(connection);
 }
 
-/** Hands a client to the relay that its first line names. */
+/** Passes a client to the relay that its first line names. */
 async function greet(connection: Deno.TcpConn): Promise<void> {
   const timer = setTimeout(() => connection.close(), GREETING_MS);
   const input = new ByteQueue(connection.readable.values({ preventCancel: true }));
   try {
     for (;;) {
       const text = new TextDecoder().decode(input.bytes);
-      const word = /^[A-Z_]+ rtsp:\/\/[^/\s]*\/([^/\s]*)/.exec(text)?.[1] ?? "";
-      const resolve = text.includes("\n") ? waiting.get(word) : undefined;
+      const secret = /^[A-Z_]+ rtsp:\/\/[^/\s]*\/([^/\s]*)/.exec(text)?.[1] ?? "";
+      const resolve = text.includes("\n") ? waiting.get(secret) : undefined;
       if (resolve !== undefined) {
         clearTimeout(timer);
-        // One client each: a second one is sent away.
-        waiting.set(word, ({ connection }) => connection.close());
+        // One client each: close any further connection.
+        waiting.set(secret, ({ connection }) => connection.close());
         return resolve({ connection, input });
       }
       if (text.includes("\n") || text.length > MOST_GREETING || !await input.more()) break;
     }
   } catch {
-    // It left, or was too slow.
+    // The client disconnected, or was too slow.
   }
   clearTimeout(timer);
   try {

@@ -1,4 +1,6 @@
-// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates.
+// RTSP beside FFmpeg: explains FFmpeg's failures, and relays streams that need a login or a
+// certificate check.
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
@@ -23,7 +25,7 @@ interface RtspAnswer {
 const MOST_LINE_BYTES = 16 * 1024;
 const MOST_LINES = 200;
 
-/** A message's first line and its headers, as they stand. */
+/** Reads a message's first line and its headers. */
 async function readHead(input: ByteQueue): Promise<string[] | undefined> {
   const lines: string[] = [];
   while (lines.length < MOST_LINES) {
@@ -49,9 +51,9 @@ function readAnswer(lines: readonly string[]): RtspAnswer {
 }
 
 /**
- * Asks what a stream is, without logging in.
+ * Sends DESCRIBE for a stream, without logging in.
  *
- * @throws {SourceError} `UNREACHABLE` saying why there is no answer.
+ * @throws {SourceError} `UNREACHABLE` with the cause.
  */
 export async function describeStream(
   peer: Peer,
@@ -71,9 +73,9 @@ export async function describeStream(
 }
 
 /**
- * A way to a camera on this machine: FFmpeg connects to it without a password and without TLS, the
- * relay logs in and checks the certificate. Video inside the connection passes as it is, without stray
- * bytes between packets, at which FFmpeg loses the stream. A server cannot send FFmpeg elsewhere from here.
+ * A local proxy for a camera: FFmpeg connects to it without a password and without TLS, and the
+ * relay logs in and checks the certificate. Interleaved packets pass unchanged; stray bytes between
+ * them, at which FFmpeg loses the stream, are removed. The server cannot redirect FFmpeg elsewhere.
  */
 export class RtspRelay implements Disposable {
   readonly #place: RelayPlace = takeRelayPlace();
@@ -83,7 +85,7 @@ export class RtspRelay implements Disposable {
   readonly #onStray: () => void;
   #client: Deno.TcpConn | undefined;
   #challenge: Challenge | undefined;
-  /** The request under way, for when it must be sent again with a login. */
+  /** The current request, kept to send it again with a login. */
   #request: { readonly lines: readonly string[]; tries: number } | undefined;
   #failure: unknown;
 
@@ -104,8 +106,8 @@ export class RtspRelay implements Disposable {
    * Connects to the camera.
    *
    * @param uri the stream's address, without credentials
-   * @param onStray told once when there are bytes that are neither a packet nor a message
-   * @throws {SourceError} saying why that cannot be.
+   * @param onStray called once if there are bytes that are neither a packet nor a message
+   * @throws {SourceError} with the cause.
    */
   static async open(
     peer: Peer,
@@ -123,13 +125,12 @@ export class RtspRelay implements Disposable {
     }
   }
 
-  /** Where FFmpeg finds the camera. */
   get url(): string {
     const { pathname, search } = new URL(this.#uri.replace(/^rtsps?:/, "http:"));
     return `${this.#place.url}${pathname}${search}`;
   }
 
-  /** What the server refused, or why the relay ended. */
+  /** What the server rejected, or why the relay ended. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -157,7 +158,7 @@ export class RtspRelay implements Disposable {
       if (lines === undefined) return;
       const length = Number(headersOf(lines, "content-length")[0] ?? 0);
       while (input.bytes.length < length) if (!await input.more()) return;
-      input.skip(length); // FFmpeg's requests of a reader have no body that matters
+      input.skip(length); // bodies of a reader's requests do not matter
       const authority = /^rtsps?:\/\/[^/]+/.exec(this.#uri)![0];
       this.#request = {
         lines: lines.map((line) => line.replace(this.#place.url, authority)),
@@ -179,19 +180,17 @@ export class RtspRelay implements Disposable {
 
   async #answers(client: Deno.TcpConn): Promise<void> {
     const input = new ByteQueue(this.#upstream.chunks);
-    const write = async (bytes: Uint8Array) => {
-      for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
-    };
+    const write = (bytes: Uint8Array) => writeAll(client, bytes);
     let streaming = false;
     let lost = false;
-    let told = false;
+    let reported = false;
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
       if (lost || (streaming && input.bytes[0] !== DOLLAR)) {
         const at = nextStart(input.bytes);
         const stray = at ?? Math.max(0, input.bytes.length - BEGINNING_BYTES + 1);
-        if (stray > 0 && !told) this.#onStray();
-        told ||= stray > 0;
+        if (stray > 0 && !reported) this.#onStray();
+        reported ||= stray > 0;
         input.skip(stray);
         lost = at === undefined;
         if (lost && !await input.more()) return;
@@ -207,7 +206,7 @@ export class RtspRelay implements Disposable {
       const length = Number(headersOf(lines, "content-length")[0] ?? 0);
       while (input.bytes.length < length) if (!await input.more()) return;
       const body = input.take(length);
-      if (await this.#isForUs(lines)) continue;
+      if (await this.#isHandled(lines)) continue;
       await write(new TextEncoder().encode(`${this.#answerLines(lines).join("\r\n")}\r\n\r\n`));
       await write(body);
       streaming ||= this.#request?.lines[0]?.startsWith("PLAY ") ?? false;
@@ -215,11 +214,12 @@ export class RtspRelay implements Disposable {
   }
 
   /**
-   * Sends the request again, with a login, where the answer asks for one.
+   * Handles answers that are not meant for FFmpeg: sends the request again, with a login, if the
+   * answer asks for one.
    *
-   * @throws {SourceError} when it asks for one that is not known, or sends FFmpeg to another place.
+   * @throws {SourceError} if it asks for an unsupported login, or redirects.
    */
-  async #isForUs(lines: readonly string[]): Promise<boolean> {
+  async #isHandled(lines: readonly string[]): Promise<boolean> {
     if (!lines[0]!.startsWith("RTSP/")) return false;
     const { status, reason, challenges } = readAnswer(lines);
     const request = this.#request;
@@ -227,7 +227,7 @@ export class RtspRelay implements Disposable {
       const to = maskUrl((headersOf(lines, "location")[0] ?? "").slice(0, 200));
       throw new SourceError(
         "UNREACHABLE",
-        `it redirects to ${to}, which is not followed; name that address as the source`,
+        `it redirects to ${to}, which is not followed; use that address as the source`,
       );
     }
     if (status > 401 && status !== 404 && request?.lines[0]?.startsWith("DESCRIBE ")) {
@@ -248,7 +248,7 @@ export class RtspRelay implements Disposable {
     return true;
   }
 
-  /** As FFmpeg gets them: beside the connection video comes from the camera, and not from the relay. */
+  /** Names the camera as the source of UDP video, which does not come from the relay. */
   #answerLines(lines: readonly string[]): readonly string[] {
     const { address } = this.#upstream;
     if (address === undefined) return lines;
@@ -272,11 +272,11 @@ export class RtspRelay implements Disposable {
 }
 
 const DOLLAR = 36;
-/** As many as tell a message: `GET_PARAMETER rtsp:`. */
+/** Enough bytes to recognise a message: `GET_PARAMETER rtsp:`. */
 const BEGINNING_BYTES = 20;
 const MESSAGE = /^(?:RTSP\/\d|[A-Z_]+ rtsp:)/;
 
-/** Where a message or a packet of RTP begins among stray bytes; undefined: not in these. */
+/** Where a message or an RTP packet starts among stray bytes; undefined if none does. */
 function nextStart(bytes: Uint8Array): number | undefined {
   for (let at = 0; at + BEGINNING_BYTES <= bytes.length; at++) {
     const beginning = bytes.subarray(at, at + BEGINNING_BYTES);
@@ -287,7 +287,7 @@ function nextStart(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Forwards the whole interleaved packets that are here, waiting for the first one. */
+/** Forwards the complete interleaved packets, waiting for the first one. */
 async function forward(
   input: ByteQueue,
   write: (bytes: Uint8Array) => Promise<void>,

@@ -1,17 +1,17 @@
-// A camera that is plugged into this machine.
+// Webcams and other cameras of this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { liveVideo, type StreamOptions } from "./live_video.ts";
 
 interface DeviceOptions extends StreamOptions {
-  /** Asks the camera itself for this size and rate, and for this encoding, e.g. `mjpeg`. */
+  /** The size, frame rate and encoding to request from the camera, e.g. `mjpeg`. */
   readonly captureSize?: string;
   readonly captureFps?: number;
   readonly format?: string;
 }
 
-/** FFmpeg's way to cameras, and what it calls camera n. */
+/** FFmpeg's input format for cameras, and its name for camera n. */
 const INPUTS: Partial<
   Record<typeof Deno.build.os, readonly [format: string, (n: string) => string]>
 > = {
@@ -20,8 +20,8 @@ const INPUTS: Partial<
   windows: ["dshow", (n) => `video=${n}`],
 };
 
-// A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
-// camera on macOS; on Windows the camera's name stands in the place of the number.
+// `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` also works) and the first camera
+// on macOS; on Windows, use the camera's name instead of a number.
 function open(
   device: string,
   { captureSize, captureFps, format, ...stream }: DeviceOptions,

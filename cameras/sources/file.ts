@@ -1,4 +1,4 @@
-// A video file as a camera: any file that FFmpeg reads, with the file's own frame times.
+// A video file as a camera, with the file's own frame times; any file that FFmpeg reads.
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
@@ -13,21 +13,23 @@ import type { VideoInput } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
 interface VideoFileOptions extends ImageSettings {
-  /** Begin again when it ends, without a gap. */
+  /** Starts again at the end, without a gap. */
   readonly loop?: boolean;
-  /** Work far ahead on all cores, for readers that take images as fast as they come. */
+  /** Works ahead on all cores, for readers without pacing. */
   readonly bulk?: boolean;
 }
 
-/** Beyond this, more threads gained nothing for a single file. */
+/** More threads gained nothing for a single file. */
 const MOST_THREADS = 4;
-/** Pictures on their way to the encoder: many small ones, so that the cores are busy while the log
- * takes a batch, few large ones, so that memory stays bounded. */
+/**
+ * Concurrent encodings: many for small pictures, to keep the cores busy while the log accepts a
+ * batch; few for large ones, to bound memory.
+ */
 const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
-/** One to show, one to come: a film that is played at its own pace needs only these. */
+/** The current frame and the next: enough for playing at the file's own pace. */
 const PACED_ENCODERS = 2;
-/** Beyond 1920×1080 a picture takes the thread for more than a millisecond. */
+/** Larger pictures block the thread for more than a millisecond. */
 const MOST_INLINE_PIXELS = 1920 * 1080;
 const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
@@ -44,7 +46,7 @@ export class VideoFileSource implements CameraSource {
     this.#options = options;
   }
 
-  /** Frames that the file's header promises, once it is open. */
+  /** The number of frames according to the file's header, once it is open. */
   expectedImages(): number | undefined {
     return this.#frames;
   }
@@ -64,11 +66,11 @@ export class VideoFileSource implements CameraSource {
       let input: VideoInput;
       try {
         input = await VideoInput.open({
-          // With the protocol written out a path cannot be taken for a URL.
+          // The explicit protocol keeps a path from being read as a URL.
           url: `file:${this.#path}`,
           name,
           protocols: ["file"],
-          // What was looked at is what is opened: nothing further in makes it another format.
+          // Open only the probed format: later bytes must not select another one.
           options: format === undefined ? {} : { format_whitelist: format },
           local: true,
         }, signal);
@@ -106,35 +108,35 @@ export class VideoFileSource implements CameraSource {
         await input.close();
       }
       if (images === 0) {
-        throw new SourceError("CORRUPT", `Cannot use ${name}: no frame of it could be decoded`);
+        throw new SourceError("CORRUPT", `Cannot use ${name}: none of its frames could be decoded`);
       }
       lapStart = end;
     } while (this.#options.loop && !signal.aborted);
   }
 }
 
-/** One that this thread scales at once, without holding up others. */
+/** Small enough to scale on this thread without delaying others. */
 function isSmall({ width, height }: Size): boolean {
   return width * height <= MOST_INLINE_PIXELS;
 }
 
 function encodersFor({ width, height }: Size): number {
-  const fitting = Math.floor(MOST_PICTURE_BYTES / (width * height * 4));
-  return Math.min(MOST_ENCODERS, Math.max(FEWEST_ENCODERS, fitting));
+  const fits = Math.floor(MOST_PICTURE_BYTES / (width * height * 4));
+  return Math.min(MOST_ENCODERS, Math.max(FEWEST_ENCODERS, fits));
 }
 
-/** They would make FFmpeg open whatever they name. */
+/** Playlist formats, which would make FFmpeg open the files they name. */
 const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
-/** FFmpeg itself looks no further, milliseconds of work for each file. */
+/** FFmpeg itself probes no further, which takes milliseconds for each file. */
 const PROBE_BYTES = 1024 * 1024;
-/** Enough for formats whose first bytes are their own. */
-const FIRST_BYTES = 4096;
-const MARKED = /^(?:mov|matroska|avi|flv|asf)\b/;
+/** Enough for formats with a signature. */
+const SIGNATURE_BYTES = 4096;
+const SIGNED = /^(?:mov|matroska|avi|flv|asf)\b/;
 
 /**
- * FFmpeg's name of a file's format; undefined for pipes and what FFmpeg does not know.
+ * FFmpeg's name of a file's format; undefined for pipes and unknown formats.
  *
- * @throws {SourceError} when it cannot be opened, or names other files.
+ * @throws {SourceError} if the file cannot be opened, or is a playlist.
  */
 async function formatOf(
   path: string,
@@ -147,9 +149,9 @@ async function formatOf(
     if (!isFile) return undefined;
     if (size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
     using file = await Deno.open(path);
-    for (const most of [FIRST_BYTES, PROBE_BYTES]) {
+    for (const most of [SIGNATURE_BYTES, PROBE_BYTES]) {
       format = formatIn(await beginningOf(file, Math.min(most, size)), path);
-      if (most >= size || MARKED.test(format ?? "")) break;
+      if (most >= size || SIGNED.test(format ?? "")) break;
     }
   } catch (error) {
     if (error instanceof SourceError) throw error;
@@ -161,14 +163,14 @@ async function formatOf(
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(
       "CORRUPT",
-      `Cannot open ${name}: it is no video that FFmpeg can read; for a module that makes frames, write a colon behind it`,
+      `Cannot open ${name}: FFmpeg cannot read it as video; for a module that makes frames, add a colon after it`,
     );
   }
   refuseLists(format, name);
   return format;
 }
 
-/** This many bytes, or fewer where the file is cut short meanwhile. */
+/** The first bytes of a file, fewer if it shrinks meanwhile. */
 async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
   await file.seek(0, Deno.SeekMode.Start);
   const bytes = Buffer.alloc(most);
@@ -186,6 +188,6 @@ function refuseLists(format: string | undefined, name: string): void {
   if (list === undefined) return;
   throw new SourceError(
     "UNSUPPORTED",
-    `Cannot use ${name}: it holds no video but names others (${list})`,
+    `Cannot use ${name}: it is a playlist (${list}), not a video`,
   );
 }

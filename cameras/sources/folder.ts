@@ -17,43 +17,46 @@ import {
 
 interface FolderOptions extends ImageSettings {
   /**
-   * - `watch`: the images that are there in natural order, then new ones as they appear;
-   *   each is published once, also across restarts;
-   * - `once`: the images that are there and were not published yet, then it ends;
-   * - `loop`: these over and over.
+   * - `watch`: the existing images in natural order, then new ones as they appear; each is
+   *   published once, even across restarts;
+   * - `once`: the existing images that were not published before, then it ends;
+   * - `loop`: the existing images, repeatedly.
    */
   readonly mode?: "watch" | "once" | "loop";
-  /** A file that does not look whole and did not change for this long is broken; 2 000 unless given. */
+  /**
+   * An incomplete file that has not changed for this long is broken, milliseconds; 2 000 by
+   * default.
+   */
   readonly settleMs?: number;
 }
 
-/** Names of images that are taken as they are: the bytes tell which kind they are. */
+/** Names of accepted images; their bytes tell the format. */
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
-/** Names of images that are left out, and reported. */
+/** Names of images that are skipped and reported. */
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
 /** `frame_2` before `frame_10`. */
 const NATURAL = new Intl.Collator("en", { numeric: true });
-/** Folders are looked into this deep. */
+/** How deep subfolders are searched. */
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
-/** An image file, as far as it was looked at. */
+/** An image file. */
 interface Candidate {
-  /** Path below the folder, with `/`. */
+  /** Path within the folder, with `/`. */
   readonly file: string;
-  /** Size and time of change. */
+  /** Size and modification time. */
   readonly version: string;
 }
 
-/** The images of a folder and the folders in it. */
+/** The images of a folder and its subfolders. */
 export class FolderSource implements CameraSource {
   readonly description: string;
   readonly kind = "collection";
   readonly #folder: string;
   readonly #options: FolderOptions;
-  /** Endings of files, and folders, that were reported as left out. */
-  readonly #told = new Set<string>();
+  /** File extensions and paths reported as skipped. */
+  readonly #reported = new Set<string>();
   #expected: number | undefined;
 
   constructor(path: string, options: FolderOptions = {}) {
@@ -82,14 +85,14 @@ export class FolderSource implements CameraSource {
       : undefined;
     do {
       await annotations.refresh();
-      let given = 0;
+      let count = 0;
       for (const file of files) {
         if (context.signal.aborted) return;
-        const candidate = await this.#look(file);
+        const candidate = await this.#stat(file);
         if (candidate === undefined) continue;
         const { version } = candidate;
         if (published?.has(file, version)) {
-          given++;
+          count++;
           continue;
         }
         const image = await this.#read(candidate, annotations, true);
@@ -97,12 +100,12 @@ export class FolderSource implements CameraSource {
           report(`${join(this.description, file)} was left out: ${image.message}`);
           continue;
         }
-        given++;
+        count++;
         yield published === undefined
           ? image
           : { ...image, delivered: (offset) => published.add(file, version, offset) };
       }
-      if (given === 0) {
+      if (count === 0) {
         throw new SourceError(
           "MISSING",
           `Cannot use folder ${this.description}: it holds no JPEG, PNG or WebP image`,
@@ -124,10 +127,10 @@ export class FolderSource implements CameraSource {
     }
     using watch = new FolderWatch(this.#folder, clock, signal);
     const published = await PublishedFiles.open(target, this.#folder, report);
-    /** Versions that were given out or found broken, by file. */
+    /** Versions that were yielded or found broken, by file. */
     const settled = new Map<string, string>();
-    /** Files that do not look whole, with the version and when it was first seen. */
-    const doubtful = new Map<string, { readonly version: string; readonly since: number }>();
+    /** Incomplete files, with their version and when it was first seen. */
+    const incomplete = new Map<string, { readonly version: string; readonly since: number }>();
     let files = await this.#list(report);
     const listAgain = async () => {
       try {
@@ -135,7 +138,7 @@ export class FolderSource implements CameraSource {
         if (watch.setGone(false)) report(`Folder ${this.description} is back`);
         return found;
       } catch (error) {
-        // Of the file system: a disk that was pulled, a share that is away.
+        // File system errors: an unplugged disk, an unavailable share.
         if (typeof (error as { code?: unknown }).code !== "string") throw error;
         const { message } = error as Error;
         if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
@@ -146,19 +149,19 @@ export class FolderSource implements CameraSource {
       await annotations.refresh();
       for (const file of files) {
         if (signal.aborted) return;
-        const candidate = await this.#look(file);
+        const candidate = await this.#stat(file);
         if (candidate === undefined) {
-          doubtful.delete(file);
+          incomplete.delete(file);
           continue;
         }
         const { version } = candidate;
         if (settled.get(file) === version || published.has(file, version)) continue;
-        const now = clock.monotonic(), doubt = doubtful.get(file);
-        const since = doubt?.version === version ? doubt.since : now;
-        const stays = now - since >= settleMs;
-        const image = await this.#read(candidate, annotations, stays);
+        const now = clock.monotonic(), earlier = incomplete.get(file);
+        const since = earlier?.version === version ? earlier.since : now;
+        const isStable = now - since >= settleMs;
+        const image = await this.#read(candidate, annotations, isStable);
         if (!(image instanceof BadFrameError)) {
-          doubtful.delete(file);
+          incomplete.delete(file);
           settled.set(file, version);
           yield {
             ...image,
@@ -169,16 +172,16 @@ export class FolderSource implements CameraSource {
           };
           continue;
         }
-        if (stays) {
-          doubtful.delete(file);
+        if (isStable) {
+          incomplete.delete(file);
           settled.set(file, version);
           report(`${join(this.description, file)} was left out: ${image.message}`);
-        } else doubtful.set(file, { version, since });
+        } else incomplete.set(file, { version, since });
       }
-      const changed = await watch.changes(doubtful.size > 0);
+      const changed = await watch.changes(incomplete.size > 0);
       files = changed === "all"
         ? await listAgain()
-        : [...new Set([...changed, ...doubtful.keys()])].filter((path) =>
+        : [...new Set([...changed, ...incomplete.keys()])].filter((path) =>
           this.#isImage(path, report)
         )
           .sort(NATURAL.compare);
@@ -197,20 +200,22 @@ export class FolderSource implements CameraSource {
     );
   }
 
-  /** All image files, in natural order of their paths. Symbolic links are followed. */
+  /** All image files, in natural order of their paths. Follows symbolic links. */
   async #list(report: (message: string) => void): Promise<string[]> {
     const files: string[] = [];
     const walk = async (below: string, inside: readonly string[]) => {
       try {
         const folder = await Deno.realPath(join(this.#folder, below));
-        // A link that leads back.
+        // A link to a folder that contains it.
         if (inside.includes(folder)) return;
-        if (inside.length >= MOST_LEVELS) throw new Error(`It lies ${MOST_LEVELS} folders deep`);
+        if (inside.length >= MOST_LEVELS) {
+          throw new Error(`It is nested ${MOST_LEVELS} folders deep`);
+        }
         for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
           if (entry.name.startsWith(".")) continue;
-          // What is no UTF-8 comes with this character in its place, and is not found by it.
-          if (entry.name.includes("\ufffd") && await this.#look(path) === undefined) {
+          // Names that are not UTF-8 contain this character instead, and cannot be opened.
+          if (entry.name.includes("\ufffd") && await this.#stat(path) === undefined) {
             leaveOut(path, new Error("Its name is not UTF-8"));
           }
           if (entry.isDirectory || (entry.isSymlink && await this.#isFolder(path))) {
@@ -218,14 +223,14 @@ export class FolderSource implements CameraSource {
           } else if (this.#isImage(path, report)) files.push(path);
         }
       } catch (error) {
-        // One that went meanwhile holds nothing; the folder itself is to be there.
+        // A subfolder may vanish meanwhile; the folder itself must exist.
         if (below === "") throw error;
         if (!(error instanceof Deno.errors.NotFound)) leaveOut(below, error as Error);
       }
     };
     const leaveOut = (path: string, { message }: Error) => {
-      if (this.#told.has(path)) return;
-      this.#told.add(path);
+      if (this.#reported.has(path)) return;
+      this.#reported.add(path);
       report(`${join(this.description, path)} was left out: ${message}`);
     };
     await walk("", []);
@@ -236,18 +241,18 @@ export class FolderSource implements CameraSource {
     try {
       return (await Deno.stat(join(this.#folder, path))).isDirectory;
     } catch {
-      // A link that leads nowhere, in a circle, or out of what may be read: reading it says so.
+      // A broken, circular or forbidden link: reading it reports the fault.
       return false;
     }
   }
 
-  /** Names that begin with a dot belong to files that are still being written. */
+  /** Names that start with a dot belong to files still being written. */
   #isImage(path: string, report: (message: string) => void): boolean {
     if (path.split("/").some((part) => part.startsWith("."))) return false;
     if (IMAGE_NAME.test(path)) return true;
     const kind = OTHER_IMAGE_NAME.exec(path)?.[0].toLowerCase();
-    if (kind !== undefined && !this.#told.has(kind)) {
-      this.#told.add(kind);
+    if (kind !== undefined && !this.#reported.has(kind)) {
+      this.#reported.add(kind);
       report(
         `Files that end in ${kind} are left out, such as ${
           join(this.description, path)
@@ -257,27 +262,28 @@ export class FolderSource implements CameraSource {
     return false;
   }
 
-  /** Undefined when it is gone, or no file. */
-  async #look(file: string): Promise<Candidate | undefined> {
+  /** Undefined if it no longer exists, or is not a file. */
+  async #stat(file: string): Promise<Candidate | undefined> {
     try {
       const { isFile, size, mtime } = await Deno.stat(join(this.#folder, file));
       return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}` } : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
-      // Reading it says why not; the folder's other images are not to suffer for it.
+      // Reading it reports the fault, which must not affect the folder's other images.
       return { file, version: "unreadable" };
     }
   }
 
   /**
-   * The image, or why it is none (yet).
+   * Reads an image, or returns why it is not usable (yet).
    *
-   * @param stays it does not change any more: where its end is missing, its codes decide, as in a query
+   * @param isStable true if the file no longer changes: a missing end is then tolerated if the
+   * image decodes, as in a query
    */
   async #read(
     { file, version }: Candidate,
     annotations: Annotations,
-    stays: boolean,
+    isStable: boolean,
   ): Promise<SourceImage | BadFrameError> {
     let bytes: Uint8Array;
     try {
@@ -286,13 +292,13 @@ export class FolderSource implements CameraSource {
       if (error instanceof Deno.errors.NotFound) return new BadFrameError("empty", "It is gone");
       return new BadFrameError("unreadable", (error as Error).message);
     }
-    // What was read must be the version that was looked at, or it would be published once as each.
-    if ((await this.#look(file))?.version !== version) {
+    // The file must not have changed, or it would be published twice.
+    if ((await this.#stat(file))?.version !== version) {
       return new BadFrameError("corrupt", "It changed while it was read");
     }
     try {
       const ends = bytes.length === 0 || isWholePicture(bytes);
-      if (!ends && !stays) throw new BadFrameError("corrupt", "It is being written");
+      if (!ends && !isStable) throw new BadFrameError("corrupt", "It is being written");
       const image = await reshape(bytes, this.#options);
       if (!ends) (await decodeImage(bytes, 1)).release();
       const headers = {

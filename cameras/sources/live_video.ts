@@ -1,4 +1,4 @@
-// What streams and devices have in common: video that comes when it does.
+// Live video, shared by streams and devices.
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
 import type { VideoInput, VideoInputOptions } from "../video/input.ts";
@@ -9,10 +9,10 @@ export interface StreamOptions extends ImageSettings {
   readonly fps?: number;
 }
 
-/** How long opening may take, milliseconds. */
+/** Default time limit for opening, milliseconds. */
 export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
 
-/** The images of a live input, dated on this machine's clock. */
+/** The images of a live input, with capture times on this machine's clock. */
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
   { fps, ...settings }: StreamOptions,
@@ -33,7 +33,7 @@ export async function* liveVideo(
     const decimator = new Decimator(fps);
     const images = videoImages(input, {
       settings,
-      // More than one thread would hold frames back.
+      // More threads would delay frames.
       threads: 1,
       encoders: 2,
       timestamp(streamMs) {
@@ -49,8 +49,8 @@ export async function* liveVideo(
         onPacket?.(packet);
       },
     });
-    for await (const together of time.start.hold(images)) {
-      for (const image of together) {
+    for await (const burst of time.start.hold(images)) {
+      for (const image of burst) {
         if (signal.aborted) return;
         yield { ...image, timestamp: time.of(image.timestamp) };
       }

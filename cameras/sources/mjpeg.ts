@@ -1,4 +1,4 @@
-// A network camera that speaks HTTP: pictures one after the other, or one picture a request.
+// HTTP cameras: an MJPEG stream, or one picture per request.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -30,26 +30,28 @@ import { ticks } from "../ticker.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
 
 export interface MjpegOptions extends ImageSettings, TlsSettings {
-  /** At most this many frames per second; 1 from a server that gives one picture a request. */
+  /** At most this many frames per second; 1 for snapshots. */
   readonly fps?: number;
-  /** Connecting and logging in may take this long, milliseconds; 15 000 unless given. */
+  /** Time limit for connecting and logging in, milliseconds; 15 000 by default. */
   readonly openTimeoutMs?: number;
 }
 
-/** Pictures that are scaled or encoded at once. */
+/** Concurrent encodings. */
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
-/** Pictures closer than this were kept and sent at once, milliseconds: no camera is that fast. */
+/**
+ * Pictures closer than this were buffered and sent at once, milliseconds: no camera is that fast.
+ */
 const TOGETHER_MS = 8;
 
-/** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
+/** An MJPEG stream or snapshots over HTTP; the bytes tell which. */
 class MjpegSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
   readonly #url: URL;
   readonly #credentials: Credentials | undefined;
   readonly #options: MjpegOptions;
-  /** It sent a picture once: a page in its place is that of a camera that starts. */
+  /** True after the first picture: a later answer without one means that the camera is starting. */
   #worked = false;
 
   constructor(url: string, options: MjpegOptions = {}) {
@@ -77,8 +79,8 @@ class MjpegSource implements CameraSource {
         if (!end.aborted) throw error;
       }
     });
-    for await (const together of start.hold(images)) {
-      for (const image of spaced(together, start.gapMs)) {
+    for await (const burst of start.hold(images)) {
+      for (const image of spaced(burst, start.gapMs)) {
         if (signal.aborted) return;
         if (!(image instanceof BadFrameError)) yield image;
         else if (++bad === 1) report(`${this.description} sends bad images: ${image.message}`);
@@ -95,7 +97,7 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** Encoded images with the times at which they were complete. */
+  /** Encoded images with the times when they were complete. */
   async *#bodies(
     context: SourceContext,
     end: AbortSignal,
@@ -110,7 +112,7 @@ class MjpegSource implements CameraSource {
       if (decimator.accepts(timestamp)) yield { body, timestamp };
     }
     if (count !== 1) return;
-    // A body of one picture is a snapshot.
+    // A single picture is a snapshot.
     let first = true;
     for await (const timestamp of ticks(fps ?? 1, { ...context, signal: end })) {
       if (first) first = false;
@@ -121,7 +123,7 @@ class MjpegSource implements CameraSource {
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
     const close = new AbortController();
     try {
-      using response = await this.#ask(AbortSignal.any([end, close.signal]), close);
+      using response = await this.#request(AbortSignal.any([end, close.signal]), close);
       const chunks = async function* () {
         for await (const chunk of response.body) {
           context.onActivity?.();
@@ -151,8 +153,8 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** A response that is fine; its status tells what is not. Redirects stay on the camera's host. */
-  async #ask(end: AbortSignal, close: AbortController): Promise<HttpResponse> {
+  /** Returns a successful response. Follows redirects on the camera's host only. */
+  async #request(end: AbortSignal, close: AbortController): Promise<HttpResponse> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
     const late = new SourceError(
       "UNREACHABLE",
@@ -178,7 +180,10 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** Where a redirect leads: elsewhere, a camera could send us to hosts behind our own door. */
+  /**
+   * Resolves a redirect, which must stay on the camera's host: otherwise a camera could direct
+   * requests into the local network.
+   */
   #target(from: URL, location: string): URL {
     const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
     if (
@@ -212,7 +217,7 @@ class MjpegSource implements CameraSource {
       for (let challenge; (challenge = attempts.shift()) !== undefined;) {
         response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
         if (response.status !== 401 && response.status !== 403) return response;
-        // The nonce was too old, not the password wrong: once with the new one.
+        // The nonce was too old, the password may be right: try once with the new nonce.
         const stale = parseChallenges(response.header("www-authenticate")).find(isStale);
         response[Symbol.dispose]();
         if (stale !== undefined && !renewed) attempts.unshift(stale);
@@ -222,7 +227,10 @@ class MjpegSource implements CameraSource {
     throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
   }
 
-  /** One attempt: a second one could lock the account. Few servers that offer SHA-512-256 know it. */
+  /**
+   * Normally one attempt, since more could lock the account. Two for SHA-512-256, which few servers
+   * that offer it support.
+   */
   #attempts(challenges: readonly Challenge[]): Challenge[] {
     const known = answerable(challenges);
     const rare = known[0]?.parameters.get("algorithm")?.toUpperCase().startsWith("SHA-512");
@@ -241,7 +249,7 @@ class MjpegSource implements CameraSource {
   }
 }
 
-/** Pictures that were complete at the same moment, one after the other up to that moment. */
+/** Spaces pictures that were complete at the same moment evenly before it. */
 function spaced(
   images: readonly (SourceImage | BadFrameError)[],
   gapMs: number,
@@ -258,7 +266,7 @@ function spaced(
 export const mjpegRow: SourceKindRow = {
   schemes: ["http", "https"],
   form: "http://… (MJPEG)",
-  help: "MJPEG, or one picture a request, over HTTP",
+  help: "MJPEG, or one picture per request, over HTTP",
   access: { target: "host" },
   make(text, _rest, settings) {
     checkUrl(maskUrl(text), text);

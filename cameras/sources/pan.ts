@@ -1,4 +1,4 @@
-// A camera that pans over a still picture.
+// A simulated camera that pans over a still picture.
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
@@ -16,18 +16,18 @@ import {
 import { ticks } from "../ticker.ts";
 
 interface PanOptions extends ImageSettings {
-  /** Frames a second; 15 unless given. */
+  /** Frames per second; 15 by default. */
   readonly fps?: number;
-  /** Share of the picture's shorter way that a frame shows, 0.1 to 1; 0.85 unless given. */
+  /** Share of the picture's shorter side that a frame shows, 0.1 to 1; 0.85 by default. */
   readonly zoom?: number;
-  /** Seconds for the way there and back; 12 unless given. */
+  /** Seconds for one pan there and back; 12 by default. */
   readonly period?: number;
 }
 
 const DEFAULT_FPS = 15;
 const DEFAULT_ZOOM = 0.85;
 const DEFAULT_PERIOD_S = 12;
-/** Frames are not larger than this unless asked for. */
+/** The largest default width. */
 const MOST_WIDTH = 960;
 
 async function* frames(
@@ -44,10 +44,10 @@ async function* frames(
     for await (const timestamp of ticks(fps, context)) {
       start ??= timestamp;
       const turns = (timestamp - start) / 1000 / period;
-      // Twice as fast up and down as to the sides: a lying eight.
+      // Vertical motion is twice as fast as horizontal: a figure eight on its side.
       const x = Math.round((picture.width - size.width) * swing(turns));
       const y = Math.round((picture.height - size.height) * swing(2 * turns + 0.25));
-      cut(picture, x, y, frame);
+      crop(picture, x, y, frame);
       const value = await encodeJpeg(frame, { quality });
       yield { value, contentType: "image/jpeg", timestamp, ...size };
     }
@@ -57,7 +57,7 @@ async function* frames(
   }
 }
 
-/** The picture, scaled so that a frame is a cut of it. */
+/** Loads the picture, scaled so that a frame is a crop of it. */
 async function load(
   path: string,
   { zoom = DEFAULT_ZOOM, size }: PanOptions,
@@ -75,19 +75,19 @@ async function load(
     });
   }
   const { width, height } = picture;
-  const wanted = size ?? defaultSize(width * zoom, height * zoom);
-  const scale = Math.max(wanted.width / width, wanted.height / height) / zoom;
-  if (Math.abs(scale - 1) < 0.01) return { picture, size: wanted };
+  const frameSize = size ?? defaultSize(width * zoom, height * zoom);
+  const scale = Math.max(frameSize.width / width, frameSize.height / height) / zoom;
+  if (Math.abs(scale - 1) < 0.01) return { picture, size: frameSize };
   const sharp = await loadSharp();
   const { data, info } = await sharp(picture.data, { raw: { width, height, channels: 4 } })
     .resize(
-      Math.max(wanted.width, Math.round(width * scale)),
-      Math.max(wanted.height, Math.round(height * scale)),
+      Math.max(frameSize.width, Math.round(width * scale)),
+      Math.max(frameSize.height, Math.round(height * scale)),
       { fit: "fill" },
     ).raw().toBuffer({ resolveWithObject: true });
   picture.release();
   const scaled = { data, width: info.width, height: info.height, channels: 4 as const };
-  return { picture: { ...scaled, release() {} }, size: wanted };
+  return { picture: { ...scaled, release() {} }, size: frameSize };
 }
 
 function defaultSize(width: number, height: number): Size {
@@ -97,12 +97,12 @@ function defaultSize(width: number, height: number): Size {
   return { width: even(width), height: even(height) };
 }
 
-/** 0 to 1 and back over one turn, softly. */
+/** Goes smoothly from 0 to 1 and back over one turn. */
 function swing(turns: number): number {
   return (1 - Math.cos(2 * Math.PI * turns)) / 2;
 }
 
-function cut(from: RawImage, left: number, top: number, to: RawImage): void {
+function crop(from: RawImage, left: number, top: number, to: RawImage): void {
   const row = to.width * 4;
   for (let y = 0; y < to.height; y++) {
     const start = ((top + y) * from.width + left) * 4;

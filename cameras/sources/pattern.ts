@@ -1,4 +1,4 @@
-// A generated test pattern: camera name, sequence number and time burnt in, and motion.
+// A generated test pattern: camera name, sequence number, time, and motion.
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
@@ -12,19 +12,19 @@ import {
 import { ticks } from "../ticker.ts";
 
 interface PatternOptions extends ImageSettings {
-  /** Frames a second; 15 unless given. */
+  /** Frames per second; 15 by default. */
   readonly fps?: number;
-  /** Hue of the background, degrees; another one for each camera unless given. */
+  /** Hue of the background, degrees; by default different for each camera. */
   readonly hue?: number;
-  /** Shown in place of the camera's name. */
+  /** Shown instead of the camera's name. */
   readonly name?: string;
-  /** False: nothing moves but the numbers. */
+  /** False: only the numbers change. */
   readonly motion?: boolean;
 }
 
 const DEFAULT_SIZE = { width: 640, height: 480 };
 const DEFAULT_FPS = 15;
-/** Turning by the golden angle keeps neighbours far apart on the colour circle. */
+/** Multiples of the golden angle keep neighbouring hues far apart. */
 const GOLDEN_ANGLE = 137.508;
 
 async function* frames(

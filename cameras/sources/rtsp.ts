@@ -1,6 +1,7 @@
-// A network camera that speaks RTSP.
+// RTSP cameras.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import {
   answerable,
@@ -15,35 +16,34 @@ import { DEFAULT_STALL_MS } from "../watchdog.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
 
 interface RtspOptions extends StreamOptions, TlsSettings {
-  /** Opening may take this long, milliseconds; 15 000 unless given. */
+  /** Time limit for opening, milliseconds; 15 000 by default. */
   readonly openTimeoutMs?: number;
-  /** The server must send something within this time, milliseconds; 20 000 unless given. */
+  /** Longest silence of the server, milliseconds; 20 000 by default. */
   readonly stallMs?: number;
 }
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 
 /**
- * An RTSP stream: `rtsp://` and `rtsps://` carry the video inside the one TCP connection,
- * `rtsp+udp://` beside it. FFmpeg speaks it; TLS and logins go through a relay of our own: FFmpeg, which
- * follows a server wherever that sends it, never has a password.
+ * An RTSP stream: `rtsp://` and `rtsps://` carry the video in the TCP connection, `rtsp+udp://`
+ * over UDP. FFmpeg reads it; TLS and logins go through a relay, so that FFmpeg, which follows any
+ * redirect, never has a password.
  */
 export class RtspSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
-  /** Without credentials. */
   readonly #url: string;
   readonly #udp: boolean;
   readonly #peer: Peer;
   readonly #credentials: Credentials | undefined;
   readonly #options: RtspOptions;
-  /** Through the relay: FFmpeg lacks the login, or lost its own connection. */
+  /** True to use the relay: FFmpeg needs a login, or its own connection broke. */
   #relayed: boolean;
 
-  constructor(given: string, options: RtspOptions = {}) {
-    this.description = maskUrl(given);
-    this.#udp = /^rtsp\+udp:/i.test(given);
-    const { url, peer, credentials } = readUrl(given.replace(/^rtsp\+udp:/i, "rtsp:"), options);
+  constructor(text: string, options: RtspOptions = {}) {
+    this.description = maskUrl(text);
+    this.#udp = /^rtsp\+udp:/i.test(text);
+    const { url, peer, credentials } = readUrl(text.replace(/^rtsp\+udp:/i, "rtsp:"), options);
     this.#url = url;
     this.#peer = peer;
     this.#credentials = credentials;
@@ -61,7 +61,7 @@ export class RtspSource implements CameraSource {
       }
     } catch (error) {
       if (began || !(error instanceof SourceError)) throw error;
-      throw await this.#explained(error, context.signal);
+      throw await this.#explain(error, context.signal);
     } finally {
       if (began || context.signal.aborted) this.#relayed = !this.#udp;
     }
@@ -69,13 +69,13 @@ export class RtspSource implements CameraSource {
 
   async *#watchRelayed(context: SourceContext): AsyncGenerator<SourceImage> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
-    const late = AbortSignal.timeout(openTimeoutMs);
+    const timeout = AbortSignal.timeout(openTimeoutMs);
     const close = new AbortController();
     const stop = () => close.abort(context.signal.reason);
     context.signal.addEventListener("abort", stop, { once: true });
     if (context.signal.aborted) stop();
-    const giveUp = () => close.abort(late.reason);
-    late.addEventListener("abort", giveUp, { once: true });
+    const giveUp = () => close.abort(timeout.reason);
+    timeout.addEventListener("abort", giveUp, { once: true });
     let refused: unknown;
     try {
       using relay = await RtspRelay.open(
@@ -83,9 +83,10 @@ export class RtspSource implements CameraSource {
         this.#url,
         this.#credentials,
         close.signal,
-        () => context.report(`${this.description} sends bytes between packets: they are left out`),
+        () =>
+          context.report(`${this.description} sends stray bytes between packets: they are ignored`),
       );
-      late.removeEventListener("abort", giveUp);
+      timeout.removeEventListener("abort", giveUp);
       try {
         yield* this.#watch(relay.url, context);
       } finally {
@@ -94,14 +95,14 @@ export class RtspSource implements CameraSource {
     } catch (reason) {
       const error = refused instanceof SourceError ? refused : reason;
       if (context.signal.aborted) return;
-      if (late.aborted && close.signal.aborted) {
+      if (timeout.aborted && close.signal.aborted) {
         throw this.#fault("UNREACHABLE", `no answer within ${openTimeoutMs / 1000} s`);
       }
       throw error instanceof SourceError && !error.message.includes(this.description)
         ? this.#fault(error.code, error.message, error)
         : error;
     } finally {
-      late.removeEventListener("abort", giveUp);
+      timeout.removeEventListener("abort", giveUp);
       context.signal.removeEventListener("abort", stop);
     }
   }
@@ -111,7 +112,7 @@ export class RtspSource implements CameraSource {
     const input: VideoInputOptions = {
       url,
       name: `stream ${this.description}`,
-      // FFmpeg follows a server to any protocol that it may use, and to any host.
+      // FFmpeg follows redirects to any host and any permitted protocol.
       protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
       format: "rtsp",
       options: {
@@ -126,16 +127,16 @@ export class RtspSource implements CameraSource {
     return liveVideo(input, this.#options, context);
   }
 
-  /** Why FFmpeg failed, as the server says it, where it does. */
-  async #explained(error: SourceError, signal: AbortSignal): Promise<SourceError> {
+  /** Explains FFmpeg's failure by the server's answer, if it has one. */
+  async #explain(error: SourceError, signal: AbortSignal): Promise<SourceError> {
     if (error.code === "UNREADABLE" || signal.aborted) return error;
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
     let answer;
     try {
-      const late = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
-      answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, late]));
+      const timeout = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
+      answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, timeout]));
     } catch {
-      // FFmpeg's failure says enough.
+      // FFmpeg's own error is enough.
       return error;
     }
     const { status, reason, challenges } = answer;
@@ -157,23 +158,22 @@ export class RtspSource implements CameraSource {
   }
 }
 
-/** Takes a stream's URL apart: without credentials, where to connect to, and the credentials. */
+/** Splits a stream's URL into the URL without credentials, the peer and the credentials. */
 function readUrl(text: string, { tlsCa, tlsInsecure }: TlsSettings) {
   const scheme = /^rtsps:/i.test(text) ? "rtsps" : "rtsp";
-  // As a URL of HTTP, so that hosts and ports are read the usual way.
+  // Parse it as an HTTP URL, which reads hosts and ports the usual way.
   const { url, credentials } = splitCredentials(text.replace(/^rtsps?:/i, "http:"));
   const port = Number(/^http:\/\/(?:\[[^\]]*\]|[^/:?#]*):(\d+)/.exec(url)?.[1] ?? NaN);
   const peer: Peer = {
     hostname: new URL(url).hostname,
     port: port || DEFAULT_PORTS[scheme],
     secure: scheme === "rtsps",
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ tlsCa, tlsInsecure }),
   };
   return { url: url.replace(/^http:/, `${scheme}:`), peer, credentials };
 }
 
-/** The logins that a stream's server offers; undefined where it wants none. */
+/** The logins that a stream's server offers; undefined if it needs none. */
 export async function offeredByStream(
   text: string,
   settings: TlsSettings,
@@ -195,7 +195,7 @@ export const rtspRow: SourceKindRow = {
     const { codec = "auto", fps } = settings;
     return new RtspSource(text, {
       ...networkSettings(settings),
-      // A thinner stream lacks frames that others depend on.
+      // At a lower frame rate, frames that others depend on are missing.
       codec: codec === "auto" && typeof fps === "number" ? "jpeg" : codec,
     });
   },

@@ -3,8 +3,10 @@ import { AVERROR_EOF, CodecContext, FFmpegError, Frame, type Packet, PosixError 
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
-/** Comes after each frame: an error object would be made, with its stack, only to be compared. */
-const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
+/**
+ * Returned after each frame. Compared as a number, since creating an error object would be slow.
+ */
+const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
 export class VideoDecoder implements Disposable {
   readonly #context = new CodecContext();
@@ -17,9 +19,9 @@ export class VideoDecoder implements Disposable {
   }
 
   /**
-   * @param options.threads number of frames decoded at once; a live stream is one frame later for each beyond
-   * the first. 0: one a core.
-   * @param options.inline hands packets over on this thread, which then waits for a decoding thread
+   * @param options.threads number of frames decoded at once; in a live stream, each thread after
+   * the first adds one frame of delay. 0: one per core.
+   * @param options.inline sends packets on this thread, which then waits for a decoding thread
    */
   static async open(
     input: VideoInput,
@@ -45,34 +47,34 @@ export class VideoDecoder implements Disposable {
     return decoder;
   }
 
-  /** Packets that could not be decoded. */
+  /** The number of packets that could not be decoded. */
   get damaged(): number {
     return this.#damaged;
   }
 
   /**
-   * Decodes a packet, off this thread by default; `null` says that there are no more.
+   * Decodes a packet, by default on another thread; `null` for the end.
    *
-   * @param take is called for each frame that is ready, in the order of showing. The frame is valid
-   * until the promise that it returns resolves.
+   * @param take called with each decoded frame, in presentation order. The frame is valid until the
+   * returned promise resolves.
    */
   async decode(
     packet: Packet | null,
     take: (frame: Frame) => Promise<void>,
   ): Promise<void> {
     for (;;) {
-      // The work is done here; receiving only hands over what is ready.
+      // Sending does the work; receiving only returns finished frames.
       const code = this.#inline
         ? this.#context.sendPacketSync(packet)
         : await this.#context.sendPacket(packet);
-      const full = code === MORE_IS_NEEDED;
+      const full = code === EAGAIN;
       if (code < 0 && !full && packet !== null) this.#damaged++;
       await this.#receive(take);
       if (!full) return;
     }
   }
 
-  /** Forgets what came before, also the end. */
+  /** Resets the decoder for the stream's next lap. */
   beginAgain(): void {
     this.#context.flushBuffers();
   }
@@ -81,7 +83,7 @@ export class VideoDecoder implements Disposable {
     for (;;) {
       const code = this.#context.receiveFrameSync(this.#frame);
       if (code < 0) {
-        if (code === MORE_IS_NEEDED || code === AVERROR_EOF) return;
+        if (code === EAGAIN || code === AVERROR_EOF) return;
         this.#damaged++;
         continue;
       }

@@ -1,4 +1,4 @@
-// FFmpeg's error codes in words for people.
+// Translates FFmpeg's error codes into SourceErrors.
 import {
   AVERROR_DECODER_NOT_FOUND,
   AVERROR_HTTP_FORBIDDEN,
@@ -10,23 +10,23 @@ import {
 } from "node-av";
 import { SourceError, type SourceErrorCode } from "../source.ts";
 
-/** What the codes mean for a source; POSIX codes are named below. */
+/** FFmpeg's own codes; POSIX codes follow below. */
 const MEANINGS: ReadonlyMap<number, readonly [SourceErrorCode, string]> = new Map([
   [AVERROR_HTTP_UNAUTHORIZED, ["UNAUTHORIZED", "the user name or the password is wrong"]],
   [AVERROR_HTTP_FORBIDDEN, ["UNAUTHORIZED", "access is forbidden"]],
-  [AVERROR_HTTP_NOT_FOUND, ["UNREACHABLE", "the server knows no such stream"]],
+  [AVERROR_HTTP_NOT_FOUND, ["UNREACHABLE", "the server has no such stream"]],
   [
     AVERROR_INVALIDDATA,
-    ["CORRUPT", "it is no video that FFmpeg can read, or it is damaged or cut off"],
+    ["CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off"],
   ],
   [AVERROR_PROTOCOL_NOT_FOUND, ["UNSUPPORTED", "it leads to a protocol that is not allowed"]],
   [AVERROR_DECODER_NOT_FOUND, ["UNSUPPORTED", "there is no decoder for it"]],
 ]);
 
 /**
- * Turns an FFmpeg error code into an error that says what was tried, with what, and why not.
+ * Turns an FFmpeg error code into an error that says what failed and why.
  *
- * @param local false for a stream from elsewhere, which may be well again later
+ * @param local false for a remote stream, which may recover later
  */
 export function describeAvError(
   action: string,
@@ -40,7 +40,7 @@ export function describeAvError(
 }
 
 function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
-  if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "what answers there sends no video"];
+  if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "the server does not send video"];
   if (FFmpegError.strerror(code) === "Protocol not supported") {
     return [
       "UNSUPPORTED",

@@ -1,4 +1,4 @@
-// The way from an open video stream to encoded images with times.
+// Turns an open video stream into encoded images with times.
 import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
@@ -15,33 +15,33 @@ import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
 interface VideoImagesOptions {
   readonly settings: ImageSettings;
-  /** Frames to decode at once, and images to encode at once. */
+  /** Concurrent decodings and encodings. */
   readonly threads: number;
   readonly encoders: number;
-  /** Hand packets over on this thread: saves a hop to another one and back a frame. */
+  /** Sends packets on this thread, which saves two thread switches per frame. */
   readonly inline?: boolean;
   /**
-   * The timestamp for an image, of the stream's time of it in milliseconds; undefined leaves the
-   * frame out before it costs anything more.
+   * Maps the stream's time in milliseconds to the image's timestamp; undefined skips the frame
+   * before it is encoded.
    */
   readonly timestamp: (streamMs: number) => number | undefined;
-  /** The limit of jumps, and their count. */
+  /** The limit and the counts of time jumps. */
   readonly times: CaptureTimes;
-  /** Frames come when they do: where their times say nothing, their arrival does. */
+  /** Live input: frames without usable times are dated by their arrival. */
   readonly live?: boolean;
-  /** Called for each packet that arrives. */
+  /** Called for each packet. */
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** Begin again at the end, where the container can go back. Times keep rising. */
+  /** Starts again at the end if the container can seek. Times keep rising. */
   readonly loop?: boolean;
-  /** Damaged packets are reported here, once. */
+  /** Reports damaged packets, once. */
   readonly report: (message: string) => void;
 }
 
 /**
- * The images of a stream, in order of showing, until it ends. MJPEG passes as it is where neither a
- * size nor a quality is asked for.
+ * The images of a stream, in presentation order, until it ends. MJPEG passes unchanged if no size
+ * or quality is requested.
  *
- * @throws {SourceError} when the input fails or ends before its time.
+ * @throws {SourceError} if the input fails or ends prematurely.
  */
 export function videoImages(
   input: VideoInput,
@@ -72,7 +72,7 @@ export function videoImages(
         await lane.close();
       }
     } catch (error) {
-      // A read that was interrupted because the reader stopped is no failure.
+      // An interrupted read is not a failure if the reader stopped.
       if (!stop.aborted) throw error;
     } finally {
       stop.removeEventListener("abort", interrupt);
@@ -97,27 +97,28 @@ async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenera
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
 
-// Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
-// interlaced pass as they are.
+// FFmpeg's `yadif` turns both fields of an interlaced frame into one frame; other frames pass
+// unchanged.
 const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
-/** Passes access units and what is JPEG already, or decodes and encodes. */
+/** Passes access units and JPEGs unchanged, or decodes and encodes. */
 class Lane {
   readonly #input: VideoInput;
   readonly #options: VideoImagesOptions;
   readonly #times: StreamTimes;
+  /** JPEGs pass unchanged. */
   readonly #passes: boolean;
-  /** Passes access units on as they came; undefined where JPEG is made of them. */
+  /** Copies access units; undefined if they are converted to JPEG. */
   #copier: UnitCopier | undefined;
-  /** JPEG is made from the next keyframe on. */
+  /** True while conversion to JPEG waits for a keyframe. */
   #awaitsKeyframe = false;
   #decoder: VideoDecoder | undefined;
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
   readonly #makers: PictureMaker[] = [];
-  /** Made at the first interlaced frame; from then on every frame goes through it. */
+  /** Created at the first interlaced frame; every later frame goes through it. */
   #deinterlacer: FrameFilter | undefined;
-  /** Timestamps of the frames that it holds. */
+  /** Timestamps of the frames inside the deinterlacer. */
   readonly #held: (number | undefined)[] = [];
   #damaged = 0;
   #unusable = 0;
@@ -142,7 +143,7 @@ class Lane {
     }
     if (this.#passes && this.#decoder === undefined) {
       const data = packet?.data ?? null;
-      // AVI holds the place of a frame that did not come with an empty packet.
+      // AVI marks a missing frame with an empty packet.
       if (packet === null || data === null || data.length === 0) return;
       if (isComplete(data) && !this.#isField(data)) {
         const image = this.#pass(packet, data);
@@ -163,13 +164,13 @@ class Lane {
     if (packet === null && !stop.aborted) await this.#deinterlace(null, push);
   }
 
-  /** @returns false when JPEG must be made of the stream from this packet on. */
+  /** @returns false if the stream must be converted to JPEG from this packet on. */
   async #copy(copier: UnitCopier, packet: Packet | null, push: Push): Promise<boolean> {
     if (packet === null) return true;
     const unit = await copier.take(packet);
     if (unit instanceof NotCopied) {
       this.#refuseCopy(unit);
-      this.#options.report(`JPEG is made of ${this.#input.name}: ${unit.why}`);
+      this.#options.report(`Converting ${this.#input.name} to JPEG: ${unit.why}`);
       this.#copier = undefined;
       this.#awaitsKeyframe = !unit.atKeyframe;
       return false;
@@ -184,18 +185,18 @@ class Lane {
     if (this.#options.settings.codec !== "copy") return;
     throw new SourceError(
       "UNSUPPORTED",
-      `Cannot publish ${this.#input.name} as it came (--codec copy): ${why}; expected H.264 or H.265 in the order of showing, or --codec jpeg`,
+      `Cannot publish ${this.#input.name} as it came (--codec copy): ${why}; expected H.264 or H.265 without B-frames, or --codec jpeg`,
     );
   }
 
-  /** Frames come out in order, one for each that went in, one later. */
+  /** Emits one frame for each that goes in, in order, one frame later. */
   async #deinterlace(frame: Frame | null, push: Push): Promise<void> {
     try {
       await this.#deinterlacer?.run(frame, [DEINTERLACE], async (whole) => {
         await this.#encode(whole, this.#held.shift(), push);
       });
     } catch (error) {
-      this.#leaveOut(error);
+      this.#skip(error);
       this.#held.length = 0;
       this.#deinterlacer?.[Symbol.dispose]();
       this.#deinterlacer = undefined;
@@ -206,7 +207,7 @@ class Lane {
     if (timestamp === undefined) return;
     const maker = await this.#maker();
     maker.take(frame);
-    const work = maker.encode().catch((error) => this.#leaveOut(error)).finally(() => {
+    const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
       this.#busy.delete(work);
       this.#idle.push(maker);
     });
@@ -216,26 +217,26 @@ class Lane {
     );
   }
 
-  /** A frame that cannot be converted costs that frame. */
-  #leaveOut(error: unknown): undefined {
+  /** Skips a frame that cannot be converted. */
+  #skip(error: unknown): undefined {
     if (!(error instanceof BadFrameError)) throw error;
     if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is left out`);
   }
 
-  /** True for one of the two half-height JPEGs that old capture cards make of a frame. */
+  /** True for one of the two half-height JPEGs into which old capture cards split a frame. */
   #isField(data: Uint8Array): boolean {
     const { width, height } = this.#input.stream.codecpar;
     try {
       const info = inspectImage(data);
       return info.width === width && info.height < height && info.height * 2 >= height;
     } catch (error) {
-      // Damaged: reported where it is left out.
+      // Damaged: reported when it is skipped.
       if (error instanceof BadFrameError) return false;
       throw error;
     }
   }
 
-  /** The packet's JPEG; undefined where it is damaged or not wanted. */
+  /** The packet's JPEG; undefined if it is damaged or not wanted. */
   #pass(packet: Packet, data: Uint8Array): SourceImage | undefined {
     const time = this.#times.of(packet.pts);
     try {
@@ -266,7 +267,7 @@ class Lane {
     }
   }
 
-  /** @returns false where the container cannot go back. */
+  /** @returns false if the container cannot seek. */
   async beginAgain(): Promise<boolean> {
     if (!await this.#input.rewind()) return false;
     this.#copier?.beginAgain();
@@ -301,7 +302,7 @@ class Lane {
   }
 }
 
-/** True for a JPEG with Huffman tables of its own: AVI files may leave the standard ones out. */
+/** True for a JPEG that contains Huffman tables: AVI files may omit the standard ones. */
 function isComplete(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
   for (let at = 2; at + 3 < bytes.length && bytes[at] === 0xff;) {

@@ -1,4 +1,4 @@
-// A video stream of a file, a network camera or a device, opened with FFmpeg: packets come out.
+// A video stream of a file, a network camera or a device, opened with FFmpeg; yields packets.
 import {
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
@@ -19,7 +19,7 @@ import { settled } from "../../runtime/base/wait.ts";
 import { SourceError } from "../source.ts";
 import { describeAvError } from "./errors.ts";
 
-// FFmpeg writes to standard error on its own, with URLs and their passwords.
+// FFmpeg would write URLs with passwords to standard error.
 Log.setLevel(AV_LOG_QUIET);
 
 export interface VideoInputOptions {
@@ -27,27 +27,27 @@ export interface VideoInputOptions {
   readonly url: string;
   /** For messages: `video file clip.mp4`, without secrets. */
   readonly name: string;
-  /** The only protocols that FFmpeg may use, whatever the input says. */
+  /** The only protocols that FFmpeg may use. */
   readonly protocols: readonly string[];
-  /** FFmpeg's name of the input format; found out when absent. */
+  /** FFmpeg's name of the input format; detected by default. */
   readonly format?: string;
-  /** Further options of FFmpeg's demuxer. */
+  /** More options of FFmpeg's demuxer. */
   readonly options?: Readonly<Record<string, string>>;
-  /** False for a stream from elsewhere, which may be well again later. */
+  /** False for a remote stream, which may recover later. */
   readonly local: boolean;
   /**
-   * False for inputs that name their codec before the first frame: frames are not read ahead to guess
-   * sizes and rates, which takes seconds where times are wrong. True unless given.
+   * False for inputs that name their codec before the first frame. Reading frames ahead to estimate
+   * sizes and rates takes seconds if the times are wrong. True by default.
    */
   readonly probe?: boolean;
-  /** How long opening may take; absent: as long as it takes. */
+  /** Time limit for opening; none by default. */
   readonly openTimeoutMs?: number;
 }
 
-/** How long a call of the system may continue after an interruption. */
+/** How long a system call may continue after an interruption. */
 const LEAVE_AFTER_MS = 500;
 
-/** Containers that know where each frame lies. */
+/** Containers with an index of their frames. */
 const INDEXED = ["mp4", "matroska", "avi"];
 
 export class VideoInput implements AsyncDisposable {
@@ -58,14 +58,14 @@ export class VideoInput implements AsyncDisposable {
   readonly decoder: Codec;
   /** FFmpeg's name of the codec: `h264`, `hevc`, `mjpeg`. */
   readonly codecName: string;
-  /** Milliseconds of one tick of the stream's timestamps. */
+  /** Milliseconds per tick of the stream's timestamps. */
   readonly tickMs: number;
-  /** Milliseconds between frames where the stream says so. */
+  /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
   readonly #context: FormatContext;
   readonly #local: boolean;
   readonly #packet = new Packet();
-  readonly #patience = new Patience();
+  readonly #grace = new GracePeriod();
   #reading: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -92,8 +92,8 @@ export class VideoInput implements AsyncDisposable {
   /**
    * Opens the best video stream.
    *
-   * @throws {SourceError} saying what is wrong with the input.
-   * @throws the signal's reason when it aborts.
+   * @throws {SourceError} with the fault of the input.
+   * @throws the signal's reason if it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
     const { name, format, openTimeoutMs } = options;
@@ -110,10 +110,10 @@ export class VideoInput implements AsyncDisposable {
     }
     const context = new FormatContext();
     context.allocContext();
-    const patience = new Patience();
+    const grace = new GracePeriod();
     const interrupt = () => {
       context.interrupt();
-      patience.begin();
+      grace.begin();
     };
     signal.addEventListener("abort", interrupt, { once: true });
     let late = false;
@@ -123,8 +123,8 @@ export class VideoInput implements AsyncDisposable {
     }, openTimeoutMs);
     try {
       return await settled(
-        this.#openContext(context, inputFormat, options, patience.signal),
-        patience.signal,
+        this.#openContext(context, inputFormat, options, grace.signal),
+        grace.signal,
       );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -137,23 +137,23 @@ export class VideoInput implements AsyncDisposable {
       throw error;
     } finally {
       clearTimeout(timer);
-      patience.end();
+      grace.end();
       signal.removeEventListener("abort", interrupt);
     }
   }
 
-  /** Opens the best video stream; closes everything again where that fails or comes too late. */
+  /** Opens the best video stream; closes everything if that fails or takes too long. */
   static async #openContext(
     context: FormatContext,
     inputFormat: InputFormat | null,
     options: VideoInputOptions,
-    left: AbortSignal,
+    abandoned: AbortSignal,
   ): Promise<VideoInput> {
     const { url, name, protocols, local, probe = true } = options;
     let opened = false;
     const check = (code: number) => {
       if (code < 0) throw describeAvError("open", name, code, local);
-      left.throwIfAborted();
+      abandoned.throwIfAborted();
     };
     try {
       using dictionary = Dictionary.fromObject({
@@ -167,7 +167,7 @@ export class VideoInput implements AsyncDisposable {
       if (asked !== opener) {
         throw new SourceError(
           "UNREACHABLE",
-          `Cannot open ${name}: it redirects to ${opener}, another host; name that one as the source`,
+          `Cannot open ${name}: it redirects to ${opener}, another host; use that address as the source`,
         );
       }
       if (probe) check(await context.findStreamInfo(null));
@@ -197,20 +197,20 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /**
-   * Reads the next packet of the video stream, off this thread: a file on a slow share may take its
-   * time as well.
+   * Reads the next packet of the video stream on another thread, since even a file may be on a slow
+   * share.
    *
    * @returns the packet, valid until the next call; undefined at the end of the input.
-   * @throws {SourceError} when the input fails.
+   * @throws {SourceError} if the input fails.
    */
   async read(): Promise<Packet | undefined> {
     for (;;) {
-      this.#patience.signal.throwIfAborted();
+      this.#grace.signal.throwIfAborted();
       this.#packet.unref();
       this.#reading = this.#context.readFrame(this.#packet).finally(() => {
         this.#reading = undefined;
       });
-      const code = await settled(this.#reading, this.#patience.signal);
+      const code = await settled(this.#reading, this.#grace.signal);
       if (code < 0) {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
@@ -222,7 +222,7 @@ export class VideoInput implements AsyncDisposable {
   /**
    * Goes back to the first packet.
    *
-   * @returns false for containers that find it by guessing.
+   * @returns false for containers without an index.
    */
   async rewind(): Promise<boolean> {
     if (!INDEXED.some((name) => this.format.split(",").includes(name))) return false;
@@ -231,22 +231,22 @@ export class VideoInput implements AsyncDisposable {
     return await this.#context.seekFrame(index, begin, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
-  /** Makes a `read` that waits end at once, and all later ones. */
+  /** Ends a pending `read` and all later ones at once. */
   interrupt(): void {
     this.#context.interrupt();
-    this.#patience.begin();
+    this.#grace.begin();
   }
 
-  /** Milliseconds of a timestamp of the stream; undefined where there is none. */
+  /** A timestamp of the stream in milliseconds; undefined if there is none. */
   milliseconds(timestamp: bigint): number | undefined {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** A read that hangs in the system is left behind; it closes the input when it returns. */
+  /** Closes the input. A read that hangs is abandoned, and closes the input when it returns. */
   async close(): Promise<void> {
     const ended = this.#reading?.catch(() => {}).then(() => this.#close()) ?? this.#close();
-    await settled(ended, this.#patience.signal).catch(() => {});
-    this.#patience.end();
+    await settled(ended, this.#grace.signal).catch(() => {});
+    this.#grace.end();
   }
 
   #close(): Promise<void> {
@@ -258,22 +258,22 @@ export class VideoInput implements AsyncDisposable {
   }
 }
 
-/** `host:port` of an address, as it stands. */
+/** `host:port` of an address, as written. */
 function hostIn(url: string): string {
   return /^[a-z][a-z+]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
 
-/** FFmpeg looks for an interruption between calls of the system, of which one may hang. */
-class Patience {
+/** FFmpeg checks for interruptions only between system calls, which may hang. */
+class GracePeriod {
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Aborts when a call that hangs is left to itself. */
+  /** Aborts when a hanging call is abandoned. */
   get signal(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** It was interrupted: it may continue for a moment. */
+  /** Starts the grace period after an interruption. */
   begin(): void {
     this.#timer ??= setTimeout(
       () => this.#over.abort(new Error("The system call hangs")),

@@ -1,8 +1,8 @@
-// FFmpeg, loaded when the first video is opened: patterns and folders do without.
+// Loads FFmpeg when the first video is opened: patterns and folders do not need it.
 import type { Buffer } from "node:buffer";
 import { loadPart } from "../../runtime/base/part.ts";
 
-/** @throws {Error} where it is not installed. */
+/** @throws {Error} if it is not installed. */
 export function loadVideo() {
   return loadPart("video", async () => {
     const [{ InputFormat }, { videoImages }, { VideoInput }] = await Promise.all([

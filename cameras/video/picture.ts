@@ -1,4 +1,4 @@
-// Decoded frames to JPEGs: turned upright, scaled, encoded.
+// Turns decoded frames upright, scales them and encodes them as JPEG.
 import { AV_PIX_FMT_RGB0, type AVPixelFormat, Frame } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
@@ -16,15 +16,15 @@ export interface Picture {
 }
 
 /**
- * Makes pictures of frames, one at a time, in memory that is used again for the next one. Sizes and
- * pixel formats may change from frame to frame.
+ * Turns frames into pictures, one at a time, reusing its memory. Sizes and pixel formats may change
+ * from frame to frame.
  */
 export class PictureMaker implements Disposable {
   readonly #scaler = new FrameScaler();
   readonly #source = new Frame();
   readonly #turning: readonly FilterStep[];
   readonly #settings: ImageSettings;
-  /** They turn the frame upright and make its colours those of BT.709. */
+  /** Turn the frame upright and convert its colours to BT.709. */
   #steps: readonly FilterStep[] = [];
   #target: ScaleTarget | undefined;
 
@@ -34,7 +34,7 @@ export class PictureMaker implements Disposable {
     this.#turning = turningSteps(rotation);
   }
 
-  /** Takes a frame over: its decoder may continue at once. */
+  /** Takes a reference to a frame: its decoder may continue at once. */
   take(frame: Frame): void {
     this.#source.unref();
     this.#source.ref(frame);
@@ -45,7 +45,7 @@ export class PictureMaker implements Disposable {
   /**
    * Encodes the frame that was taken.
    *
-   * @throws {BadFrameError} when this frame cannot be converted.
+   * @throws {BadFrameError} if the frame cannot be converted.
    */
   async encode(): Promise<Picture> {
     const { size, quality = DEFAULT_QUALITY } = this.#settings;

@@ -1,18 +1,18 @@
-// Which way up a video was filmed, and the filters that turn its frames upright.
+// Reads a video's rotation, and provides the filters that turn its frames upright.
 import { AV_PKT_DATA_DISPLAYMATRIX, type Stream } from "node-av";
 import type { FilterStep } from "../../runtime/video/filter.ts";
 
-/** How frames must be turned to be upright. */
+/** The rotation that turns frames upright. */
 export interface Rotation {
   /** Clockwise. */
   readonly degrees: 0 | 90 | 180 | 270;
-  /** Left and right are exchanged, before turning. */
+  /** Flipped horizontally before rotation. */
   readonly mirrored: boolean;
 }
 
 const UPRIGHT: Rotation = { degrees: 0, mirrored: false };
 
-/** What the metadata of a stream say about its rotation, to the nearest quarter. */
+/** The rotation in a stream's metadata, to the nearest quarter turn. */
 export function rotationOf(stream: Stream): Rotation {
   const matrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX);
   if (matrix === null || matrix.length < 36) return UPRIGHT;
@@ -33,7 +33,7 @@ const STEPS: Readonly<Record<Rotation["degrees"], readonly FilterStep[]>> = {
   270: [["transpose", "dir=cclock"]],
 };
 
-/** The filters that turn frames upright; none where they are. */
+/** The filters that turn frames upright; none if they already are. */
 export function turningSteps({ degrees, mirrored }: Rotation): readonly FilterStep[] {
   return mirrored ? [["hflip"], ...STEPS[degrees]] : STEPS[degrees];
 }

@@ -1,4 +1,4 @@
-// Access units on their way from a stream into records, as they came.
+// Copies access units from a stream into records, unchanged.
 import { Buffer } from "node:buffer";
 import {
   AV_CODEC_ID_H264,
@@ -17,13 +17,13 @@ import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
-/** An access unit that can be a record, but for its time. */
+/** An access unit ready for a record, except for its time. */
 type CopiedUnit = Omit<SourceImage, "timestamp">;
 
-/** Why a stream cannot be passed on as it came, for people. */
+/** Why a stream cannot be copied. */
 export class NotCopied {
   readonly why: string;
-  /** The packet that showed it is the first that can be decoded by itself. */
+  /** True if the packet that showed it is a keyframe. */
   readonly atKeyframe: boolean;
 
   constructor(why: string, atKeyframe = true) {
@@ -32,12 +32,15 @@ export class NotCopied {
   }
 }
 
-/** Packets without a keyframe after which a stream is taken to have none: ten seconds and more. */
+/**
+ * After this many packets without a keyframe a stream is assumed to have none: at least ten
+ * seconds.
+ */
 const MOST_WITHOUT_KEYFRAME = 300;
-/** Frames out of order lie closer than this; a step back beyond it is a jump of the stream's clock. */
+/** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
 const MOST_REORDER_MS = 1_000;
 
-/** Makes records of the packets of one stream. */
+/** Turns the packets of one stream into records. */
 export class UnitCopier {
   readonly #input: VideoInput;
   readonly #codec: VideoCodec;
@@ -45,9 +48,9 @@ export class UnitCopier {
   readonly #writer: AnnexBWriter;
   #facts: KeyframeFacts | undefined;
   #parameters = "";
-  /** Units up to the next keyframe depend on one that was not passed on. */
-  #waiting = true;
-  #without = 0;
+  /** True while units depend on one that was skipped. */
+  #awaitsKeyframe = true;
+  #sinceKeyframe = 0;
   #latestMs = -Infinity;
   #skipped = 0;
   #damaged = 0;
@@ -59,21 +62,21 @@ export class UnitCopier {
     this.#writer = new AnnexBWriter(codec, input.stream.codecpar.extradata ?? undefined);
   }
 
-  /** A copier of the stream's units, or why there is none. */
+  /** Creates a copier for a stream, or says why it cannot be copied. */
   static of(input: VideoInput, settings: ImageSettings): UnitCopier | NotCopied {
     const { codec: choice = "jpeg", size, quality } = settings;
     const { degrees, mirrored } = rotationOf(input.stream);
     const codec = CODECS.get(input.stream.codecpar.codecId);
-    if (choice === "jpeg") return new NotCopied("JPEG is asked for");
+    if (choice === "jpeg") return new NotCopied("JPEG was requested");
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
-    if (size !== undefined) return new NotCopied("--size asks for other pictures");
-    if (quality !== undefined) return new NotCopied("--quality asks for other pictures");
-    if (degrees !== 0 || mirrored) return new NotCopied("its pictures must be turned");
+    if (size !== undefined) return new NotCopied("--size requires re-encoding");
+    if (quality !== undefined) return new NotCopied("--quality requires re-encoding");
+    if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
     if (input.stream.codecpar.videoDelay > 0) return new NotCopied(OUT_OF_ORDER);
     return new UnitCopier(input, codec, choice);
   }
 
-  /** Packets before the first keyframe, and damaged ones. */
+  /** Packets before the first keyframe. */
   get skipped(): number {
     return this.#skipped;
   }
@@ -82,7 +85,7 @@ export class UnitCopier {
     return this.#damaged;
   }
 
-  /** Takes the next packet; undefined for one that depends on a keyframe that never came. */
+  /** Copies the next packet; undefined if it depends on a missing keyframe. */
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
     if (data === null || data.length === 0) return undefined;
@@ -94,16 +97,16 @@ export class UnitCopier {
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
       this.#damaged++;
-      this.#waiting = true;
+      this.#awaitsKeyframe = true;
       return undefined;
     }
     if (unit.keyframe) {
       const failed = await this.#begin(unit.bytes);
       if (failed !== undefined) return failed;
     }
-    if (this.#waiting) {
+    if (this.#awaitsKeyframe) {
       this.#skipped++;
-      return ++this.#without < MOST_WITHOUT_KEYFRAME ? undefined : new NotCopied(
+      return ++this.#sinceKeyframe < MOST_WITHOUT_KEYFRAME ? undefined : new NotCopied(
         `there is no keyframe among ${MOST_WITHOUT_KEYFRAME} frames`,
       );
     }
@@ -120,19 +123,19 @@ export class UnitCopier {
     };
   }
 
-  /** The stream begins again: with a keyframe. */
+  /** Starts the next lap, with a keyframe. */
   beginAgain(): void {
-    this.#waiting = true;
+    this.#awaitsKeyframe = true;
     this.#latestMs = -Infinity;
   }
 
-  /** Looks at a keyframe whose parameter sets are new. */
+  /** Probes a keyframe with new parameter sets. */
   async #begin(unit: Uint8Array): Promise<NotCopied | undefined> {
     if (this.#facts === undefined || this.#writer.parameters !== this.#parameters) {
       const facts = await probeKeyframe(this.#input.decoder, unit);
       if (facts === undefined) {
         this.#damaged++;
-        this.#waiting = true;
+        this.#awaitsKeyframe = true;
         return undefined;
       }
       if (facts.reordered > 0) return new NotCopied(OUT_OF_ORDER);
@@ -140,8 +143,8 @@ export class UnitCopier {
       this.#facts = facts;
       this.#parameters = this.#writer.parameters;
     }
-    this.#waiting = false;
-    this.#without = 0;
+    this.#awaitsKeyframe = false;
+    this.#sinceKeyframe = 0;
     return undefined;
   }
 
@@ -154,24 +157,24 @@ export class UnitCopier {
   }
 }
 
-const OUT_OF_ORDER = "its frames are not in the order of showing (B-frames)";
+const OUT_OF_ORDER = "its frames are not in presentation order (B-frames)";
 
 const CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
   [AV_CODEC_ID_HEVC, "h265"],
 ]);
 
-/** A stream from one keyframe on. */
+/** Properties of a stream from a keyframe on. */
 interface KeyframeFacts {
-  /** Pixels that are shown. */
+  /** Displayed pixels. */
   readonly width: number;
   readonly height: number;
-  /** How many frames may come before one that is shown earlier: 0 where the order is that of showing. */
+  /** How many frames may precede one that is shown earlier: 0 without reordering. */
   readonly reordered: number;
   readonly interlaced: boolean;
 }
 
-/** Decodes a keyframe with nothing before it; undefined where no picture comes out. */
+/** Decodes a keyframe alone; undefined if that yields no picture. */
 async function probeKeyframe(
   codec: Codec,
   unit: Uint8Array,

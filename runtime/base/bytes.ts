@@ -1,4 +1,4 @@
-/** Concatenates the parts; returns a single part without a copy. */
+/** Parts one after the other; a single part is given back as it is. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
@@ -8,4 +8,12 @@ export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
     position += part.length;
   }
   return whole;
+}
+
+/** Writes all bytes, however few a call takes. */
+export async function writeAll(
+  to: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
 }

@@ -1,39 +1,39 @@
-// Two cameras in one query: pairs of frames of two partitions, by capture time.
+// Pairs the frames of two cameras (partitions) by capture time.
 import type { Frame } from "./frame.ts";
 
 /**
- * A frame of the query's own camera with the frame of the other camera that was captured nearest to it.
- * It is a frame itself: whatever takes frames takes it, and sees the picture of the query's own camera.
+ * A frame of the query's own camera, paired with the frame of the other camera captured nearest to
+ * it. A pair is itself a frame: operators on frames accept it, and see the own camera's picture.
  */
 export interface Pair extends Frame {
-  /** The frame of the other camera, with a partition and an offset of its own. */
+  /** The frame of the other camera, with its own partition and offset. */
   readonly other: Frame;
 }
 
 /**
- * The partition of the other camera: one for all lanes, or one for each lane by its partition. On
- * partitions that have none, and on the one that is beside all, nothing runs.
+ * The partition of the other camera: one for all lanes, or one per lane, by the lane's partition.
+ * Lanes without one do not run, nor does the partition that all others read.
  */
 export type OtherPartition = number | Readonly<Record<number, number>>;
 
 /** How frames are aligned. */
 export interface AlignOptions {
-  /** How far apart two frames of a pair may be captured, milliseconds. */
+  /** The longest time between the captures of a pair, milliseconds. */
   readonly toleranceMs: number;
 }
 
-/** What a plan says of two cameras; plain data. */
+/** The alignment of two cameras in a plan; plain data. */
 export interface Alignment extends AlignOptions {
   readonly other: OtherPartition;
 }
 
-/** The partition that a lane reads beside its own; undefined where none is. */
+/** The second partition that a lane reads; undefined if none. */
 export function besideOf({ other }: Alignment, partition: number): number | undefined {
   if (typeof other !== "number") return other[partition];
   return other === partition ? undefined : other;
 }
 
-/** A pair; result and headers say where its other frame is. */
+/** Makes a pair; its result and headers name the other frame. */
 export function pairOf(frame: Frame, other: Frame): Pair {
   const { partition, offset, timestamp } = other;
   return {

@@ -1,15 +1,15 @@
-// A frame: one record of the topic. One encoded image of one camera, with its capture time.
+// A frame is one record of the topic: one encoded image of one camera, with its capture time.
 //
-// This module imports nothing: everything else may depend on it.
+// This module has no imports, so that everything else may depend on it.
 
 /** Headers of a record: names and values as UTF-8 text. */
 export type Headers = Readonly<Record<string, string>>;
 
 /**
- * One encoded image as it stands in a partition of the log.
+ * One encoded image in a partition of the log.
  *
- * `partition` and `offset` are the frame's identity: within a partition offsets only grow, and
- * every operator and sink sees frames in offset order.
+ * `partition` and `offset` identify the frame: offsets only grow within a partition, and every
+ * operator and sink sees frames in offset order.
  */
 export interface Frame {
   /** The topic that the frame was read from. */
@@ -20,20 +20,22 @@ export interface Frame {
   readonly offset: number;
   /** Capture time, epoch milliseconds. */
   readonly timestamp: number;
-  /** The record's key, `CAMERA-n` for Framelane's cameras; foreign producers may leave it out. */
+  /** The record's key, `CAMERA-n` for Framelane's cameras; other producers may omit it. */
   readonly key: string | null;
   /** `content-type`, `session`, `seq`, `width`, `height`, `label`, …: all optional. */
   readonly headers: Headers;
-  /** The encoded image. May be a view on a larger buffer: copy it before you keep it for long. */
+  /** The encoded image. May be a view of a larger buffer: copy it if you keep it. */
   readonly value: Uint8Array;
-  /** What operators found on this frame; absent until one of them says something. */
+  /** What operators found in this frame; absent if nothing. */
   readonly result?: Result;
   /**
-   * Which of the outputs made of this frame or window it is, from 0, which is left out. Set by the
-   * runtime on what goes to sinks.
+   * Index among the outputs of the same frame or window; absent for 0. Set by the runtime for
+   * sinks.
    */
   readonly part?: number;
-  /** Why the log could not give the record back: no operator sees it, it goes to the dead letters. */
+  /**
+   * Why the log could not read the record. Operators do not see such a frame; it is dead-lettered.
+   */
   readonly fault?: BadFrameError;
 }
 
@@ -48,18 +50,18 @@ export interface Window {
   readonly firstOffset: number;
   readonly lastOffset: number;
   /**
-   * Which of the windows that begin with this frame it is, from 0, which is left out. Several do
-   * where frames are held (`fps`) and where windows by time overlap.
+   * Index among the windows that start with the same frame; absent for 0. Several windows may start
+   * with one frame if frames are held (`fps`) or windows overlap in time.
    */
   readonly number?: number;
   /** Capture time of the first frame, epoch milliseconds. */
   readonly firstTimestamp: number;
   readonly lastTimestamp: number;
-  /** How many gaps (missing frames or pauses beyond `maxGapMs`) lie inside the window. */
+  /** The number of gaps inside the window: missing frames, or pauses beyond `maxGapMs`. */
   readonly gaps: number;
 }
 
-/** What JSON can hold. */
+/** A JSON value. */
 export type Json =
   | string
   | number
@@ -68,24 +70,24 @@ export type Json =
   | readonly Json[]
   | { readonly [name: string]: Json | undefined };
 
-/** What operators add for themselves, by name; it reaches every sink as it is. */
+/** Custom data of operators, by name; it reaches every sink unchanged. */
 export type ResultData = Readonly<Record<string, Json>>;
 
-/** One object that was seen in a frame. */
+/** An object detected in a frame. */
 export interface DetectedObject {
   readonly label: string;
   /** 0 to 1. */
   readonly score: number;
   /** Left, top, right, bottom in pixels of the source frame. */
   readonly box: readonly [number, number, number, number];
-  /** The same whole number on each frame that shows this object, within a session of its camera. */
+  /** Integer that identifies the object across frames, within one session of its camera. */
   readonly track?: number;
-  /** x and y in pixels of the source frame, and a score from 0 to 1, in the order of the model. */
+  /** x and y in pixels of the source frame, and a score from 0 to 1, in the model's order. */
   readonly keypoints?: readonly (readonly [x: number, y: number, score: number])[];
   readonly data?: ResultData;
 }
 
-/** How often a line was crossed from its left hand to its right (`in`) and back (`out`). */
+/** How often a line was crossed from left to right (`in`) and back (`out`). */
 export interface LineCount {
   readonly in: number;
   readonly out: number;
@@ -109,13 +111,13 @@ export interface Alert {
   readonly peak: number;
 }
 
-/** What a query found: the value of a JSON output record and a line of an `events` file. */
+/** What a query found: the value of a JSON output record, and a line of an `events` file. */
 export interface Result {
   readonly query?: string;
   readonly topic?: string;
   readonly partition?: number;
   readonly camera?: string;
-  /** What people call the camera, and where it is. */
+  /** The camera's display name and location. */
   readonly cameraName?: string;
   readonly place?: string;
   readonly window?: {
@@ -133,17 +135,17 @@ export interface Result {
   readonly inferMs?: number;
   readonly scores?: Readonly<Record<string, number>>;
   readonly frames?: readonly FrameResult[];
-  /** How many objects are in each zone, by the zones' names. */
+  /** The number of objects in each zone, by zone name. */
   readonly zones?: Readonly<Record<string, number>>;
-  /** Crossings so far of each line, by the lines' names. */
+  /** Crossings of each line so far, by line name. */
   readonly counts?: Readonly<Record<string, LineCount>>;
   readonly alert?: Alert;
   readonly data?: ResultData;
 }
 
 /**
- * The finding on a window: a result, and if the operator drew one, a picture to show with it.
- * Its identity is the window's: first offset and number.
+ * What a query found in a window: a result, and optionally a picture to show with it. Identified
+ * like the window, by first offset and number.
  */
 export interface Finding {
   readonly topic: string;
@@ -151,18 +153,18 @@ export interface Finding {
   readonly key: string | null;
   readonly firstOffset: number;
   readonly lastOffset: number;
-  /** `Window.number`; the runtime sets it where an operator does not. */
+  /** `Window.number`; set by the runtime if the operator does not. */
   readonly number?: number;
   /** See `Frame.part`. */
   readonly part?: number;
   /** Capture time of the last frame, epoch milliseconds. */
   readonly timestamp: number;
   readonly result: Result;
-  /** The window's last frame, drawn on or as it was. */
+  /** The window's last frame, possibly annotated. */
   readonly picture?: Frame;
 }
 
-/** What flows into sinks: a processed frame, or the finding on a window. */
+/** What sinks receive: a processed frame, or the finding for a window. */
 export type Output = Frame | Finding;
 
 /** True for a finding, false for a frame. */
@@ -170,26 +172,26 @@ export function isFinding(output: Output): output is Finding {
   return "firstOffset" in output;
 }
 
-/** First source offset that went into an output. */
+/** The first source offset of an output. */
 export function firstOffsetOf(output: Output): number {
   return isFinding(output) ? output.firstOffset : output.offset;
 }
 
-/** Last source offset that went into an output. */
+/** The last source offset of an output. */
 export function lastOffsetOf(output: Output): number {
   return isFinding(output) ? output.lastOffset : output.offset;
 }
 
-/** What a window's number adds to the name of something made of it: nothing, `.2`, `.3`, … */
+/** The suffix of a window's number in names: empty, `.2`, `.3`, … */
 export function numberSuffix(number = 0): string {
   return number === 0 ? "" : `.${number + 1}`;
 }
 
 /**
- * The name of an output within its partition: `OFFSET` or `FIRST-LAST`, then the number of the window
- * and of the output where there are several. The same in any run, whatever its batches.
+ * The name of an output within its partition: `OFFSET` or `FIRST-LAST`, followed by the numbers of
+ * the window and the output if there are several. It does not depend on the run or its batches.
  *
- * @param digits offsets are filled up with zeros to this length.
+ * @param digits offsets are padded with zeros to this length
  *
  * @example
  * ```ts
@@ -215,7 +217,7 @@ export function cameraOfPartition(partition: number): string {
   return `CAMERA-${partition + 1}`;
 }
 
-/** The camera that a record names in its key, or else the one that owns its partition. */
+/** The camera in a record's key, otherwise the one that owns its partition. */
 export function cameraOf(record: { key: string | null; partition: number }): string {
   return record.key !== null && record.key !== ""
     ? record.key.toWellFormed()
@@ -228,12 +230,12 @@ export function laneName(partition: number): string {
 }
 
 /**
- * A frame that cannot be processed (corrupt, empty, too large, of an unknown type). Thrown by an
- * operator it costs this one frame, which goes to the dead letters; the query continues.
+ * A frame that cannot be processed (corrupt, empty, too large, of an unknown type). If an operator
+ * throws it, this one frame is dead-lettered and the query continues.
  */
 export class BadFrameError extends Error {
   override readonly name = "BadFrameError";
-  /** Short and countable, e.g. `corrupt`, `empty`, `too-large`, `unsupported-type`. */
+  /** A short code for counting, e.g. `corrupt`, `empty`, `too-large`, `unsupported-type`. */
   readonly reason: string;
 
   constructor(reason: string, message: string, options?: ErrorOptions) {

@@ -1,45 +1,45 @@
-// What processing looks like to the engine. Operators are descriptions; `open` makes the task that
-// works on one partition.
+// The interface between operators and the engine. An operator is a description; `open` creates the
+// task that processes one partition.
 import type { Clock } from "../base/clock.ts";
 import type { Alignment } from "./align.ts";
 import type { Places } from "./places.ts";
 
-/** A native library, by its package's name, that not every query needs. */
+/** A native library that only some queries need, by package name. */
 export type NativeLibrary = "onnxruntime-node";
 
-/** Where an operator's task runs. */
+/** The environment of an operator's task. */
 export interface OperatorContext {
   /** Name of the query, e.g. `greyscale`. */
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
   readonly clock: Clock;
-  /** Aborts when the task must stop at once. */
+  /** Aborts when the task must stop immediately. */
   readonly signal: AbortSignal;
-  /** What `snapshot()` returned before the restart; absent on a first start. */
+  /** The last `snapshot()` before a restart; absent on a first start. */
   readonly state?: Uint8Array;
 }
 
-/** A metric of an operator's own, over some items. */
+/** A custom metric of an operator, over some items. */
 export interface Observed {
   readonly metric: string;
   readonly kind: "count" | "sum" | "avg" | "min" | "max";
-  /** The sum of the items' values; with `min` and `max` the least or greatest of them. */
+  /** The sum of the items' values; for `min` and `max` the smallest or largest. */
   readonly total: number;
   /** How many items had a value. */
   readonly count: number;
 }
 
-/** Frames that no window has. */
+/** Counts of frames that joined no window. */
 export interface LeftOut {
-  /** Frames that came when their windows were closed. */
+  /** Frames that arrived after their windows had closed. */
   readonly late: number;
-  /** Frames whose capture time was too far ahead to be believed. */
+  /** Frames whose capture time was implausibly far ahead. */
   readonly ahead: number;
 }
 
 /**
- * One step of a query: takes `In`, gives `Out`.
+ * One step of a query: turns `In` into `Out`.
  *
  * @example
  * ```ts
@@ -53,80 +53,80 @@ export interface LeftOut {
  * ```
  */
 export interface Operator<In, Out> {
-  /** For people, and of an operator with `kind` the name under which a checkpoint keeps its state. */
+  /** Display name; for an operator with `kind` also the name of its state in the checkpoint. */
   readonly name: string;
-  /** For people: what may change while the state stays what it is. */
+  /** Display text of the settings, which may change while the state remains valid. */
   readonly settings?: string;
-  /** Zones and lines that it watches, for people who look at its pictures. */
+  /** Zones and lines that it watches, to be drawn on its pictures. */
   readonly places?: Places;
-  /** Files and folders that it reads, such as a model's: what a run has to be allowed. */
+  /** Files and folders that it reads, such as a model: permissions that the run needs. */
   readonly reads?: readonly string[];
-  /** Native libraries that it loads beside the codecs of frames: what a run has to be allowed. */
+  /** Native libraries that it loads besides the image codecs: permissions that the run needs. */
   readonly loads?: readonly NativeLibrary[];
-  /** What people should know of it, reported once when its query is loaded. */
+  /** Remarks for the user, reported once when its query is loaded. */
   readonly remarks?: readonly string[];
   /**
-   * How many `process` calls of one partition may be under way at once; their outputs are emitted
-   * in input order whatever order they finish in. 1 unless the operator says otherwise. An
-   * operator that keeps state between calls leaves it at 1.
+   * How many `process` calls of one partition may run at once; outputs are emitted in input order
+   * in any case. 1 by default, and for operators that keep state between calls.
    */
   readonly concurrency?: number;
   /**
-   * How a restart brings the operator back. `window`: by reading again from `restartOffset`, with
-   * `snapshot` as the state before that frame. `state`: from `snapshot` alone; it is not shown
-   * frames again. Absent: it keeps nothing between inputs.
+   * How a restart restores the operator. `window`: by rereading from `restartOffset`, with
+   * `snapshot` as the state before that frame. `state`: from `snapshot` alone, without rereading.
+   * Absent: it keeps nothing between inputs.
    */
   readonly kind?: "window" | "state";
-  /** Name under which its metrics stand in progress reports (`observedMetrics`). */
+  /** Name of its metrics in progress reports (`observedMetrics`). */
   readonly observes?: string;
-  /** `drop` drops the state that a checkpoint holds under this name, once. */
+  /** `drop` discards the state stored under this name, once. */
   readonly state?: "drop";
-  /** The lane reads a second partition beside its own, and gives it pairs. Only of a query's first step. */
+  /** Makes the lane read a second partition and pass pairs. Only for a query's first step. */
   readonly aligns?: Alignment;
-  /** Called once for each partition before its first input, and again after a restart. */
+  /** Called once per partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
 }
 
-/** An operator at work on one partition. */
+/** An operator processing one partition. */
 export interface OperatorTask<In, Out> {
   /**
-   * Takes the next input, in offset order, and returns what it emits: none, one or several outputs.
+   * Processes the next input, in offset order, and returns any number of outputs.
    *
-   * @throws {BadFrameError} costs this input only: it goes to the dead letters.
-   * @throws any other error: the query does what its `onOperatorError` says. By default an operator
-   * without `kind` is called again with the same input; one with `kind` is opened again from the checkpoint.
+   * @throws {BadFrameError} dead-letters this input only.
+   * @throws any other error is handled by the query's `onOperatorError`. By default an operator
+   * without `kind` is called again with the same input; one with `kind` is reopened from the
+   * checkpoint.
    */
   process(input: In): readonly Out[] | Promise<readonly Out[]>;
   /**
-   * The oldest source offset that must be read again to bring a new task where this one is now;
-   * undefined when it needs nothing but what comes next. Called between batches.
+   * The oldest source offset that a new task must reread to reach the current state; undefined if
+   * none. Called between batches.
    */
   restartOffset?(): number | undefined;
   /**
-   * State that the log cannot give back, a few kilobytes at most. Called between batches. Of a
-   * `window` operator: its state just before the frame at `restartOffset`.
+   * State that cannot be recomputed from the log, a few kilobytes at most. Called between batches.
+   * For a `window` operator: its state just before the frame at `restartOffset`.
    */
   snapshot?(): Uint8Array | undefined;
-  /** What it keeps, for progress reports: items, and bytes as far as they are known. */
+  /** Size of its state for progress reports: items, and bytes as far as known. */
   stateSize?(): { readonly items: number; readonly bytes: number };
-  /** Frames of this run that no window has, although they were good: too late, or too far ahead. */
+  /** Valid frames of this run that joined no window: too late, or too far ahead. */
   leftOut?(): LeftOut;
-  /** The metrics of what passed since the last call. */
+  /** The metrics since the last call. */
   observed?(): readonly Observed[];
-  /** Capture time up to which everything is done: what comes with an earlier one is late. */
+  /** Capture time up to which processing is complete: earlier frames are late. */
   watermark?(): number | undefined;
   /**
-   * A timer: the time (epoch milliseconds, of the context's clock) at which `onTimer` wants to be
-   * called although no input came, or undefined.
+   * When `onTimer` is to be called even without input (epoch milliseconds, by the context's clock);
+   * undefined for never.
    */
   nextTimer?(): number | undefined;
-  /** Called when the time of `nextTimer` has come. */
+  /** Called at the time of `nextTimer`. */
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
   /**
-   * Called once when the query ends for good: its trigger has taken all there is (`finite`), or it was
-   * stopped. Not when it fails, nor when the partition moves to another runtime, which continues from here.
+   * Called once when the query ends permanently: its trigger has processed all data (`finite`), or
+   * it was stopped. Not called when it fails, or when the partition moves to another runtime.
    */
   finish?(finite?: boolean): readonly Out[] | Promise<readonly Out[]>;
-  /** Called once, after the last input, whether the query stops or fails. Frees what the task holds. */
+  /** Called once, after the last input, whether the query stops or fails. Releases resources. */
   close?(): void | Promise<void>;
 }

@@ -1,28 +1,28 @@
-// Errors of operators: what they say, and what a query does about them.
+// Errors of operators, and a query's policy for them.
 import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 
 /**
- * What a query does when an operator throws anything but a `BadFrameError`.
+ * What a query does when an operator throws any error except `BadFrameError`.
  *
- * - `dead-letter`: the operator is called `tries` times with the same input; then the frame goes to the
- *   dead letters with the reason `operator-error`, and the query continues. When an operator has failed on
- *   `maxInARow` inputs in a row, the query ends as failed.
- * - `restart`: the query starts again at the same frame until the operator succeeds.
- * - `stop`: the query ends as failed at the first error.
+ * - `dead-letter`: the operator is called `tries` times with the same input; then the frame is
+ *   dead-lettered with the reason `operator-error`, and the query continues. When an operator has
+ *   failed on `maxInARow` inputs in a row, the query fails.
+ * - `restart`: the query restarts at the same frame until the operator succeeds.
+ * - `stop`: the query fails at the first error.
  *
- * A sink that throws, or an operator that cannot be opened, has no frame to put aside: the query starts again
- * after a while, and with `dead-letter` ends as failed when that has failed `maxInARow` times without a batch in
- * between. Errors with a `code`, of their own or of their cause, come from another system, such as a full disk,
- * and so do failed fetches: these are tried until it heals.
+ * If a sink throws, or an operator cannot be opened, there is no frame to dead-letter: the query
+ * restarts after a delay, and with `dead-letter` fails after `maxInARow` such failures without a
+ * batch in between. Errors with a `code`, their own or their cause's, come from another system,
+ * such as a full disk, and so do failed fetches: these are retried until the system recovers.
  */
 export type OperatorErrorPolicy =
   | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }
   | { readonly kind: "restart" }
   | { readonly kind: "stop" };
 
-/** A policy by its name, or with numbers of its own. */
+/** A policy by name, or with its own numbers. */
 export type OperatorErrorOption =
   | OperatorErrorPolicy["kind"]
   | { readonly kind: "dead-letter"; readonly tries?: number; readonly maxInARow?: number }
@@ -52,38 +52,38 @@ export function checkOperatorErrors(option: OperatorErrorOption): OperatorErrorP
     : { kind };
 }
 
-/** The input that an operator failed on: what is put aside when it fails again and again. */
+/** The input on which an operator failed, which is dead-lettered after repeated failures. */
 export interface FailedInput {
   /** Name of the operator. */
   readonly operator: string;
-  /** Offset of the frame that was being processed; of a timer, of the last frame before it. */
+  /** Offset of the frame; for a timer, of the last frame before it. */
   readonly offset: number;
-  /** The time of the timer that was being handled, epoch milliseconds. */
+  /** Time of the timer, epoch milliseconds. */
   readonly timer?: number;
 }
 
-/** An operator that failed on no input: when it was opened, or asked for its state. */
+/** An operator that failed without an input: on opening, or on saving its state. */
 export type OperatorAlone = Pick<FailedInput, "operator">;
 
-/** Where an operator works. */
+/** The query and partition of an operator. */
 export interface OperatorPlace {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
 }
 
-/** An operator failed; `cause` is what it threw, `stack` is that of the cause. */
+/** An operator failed; `cause` is its error, `stack` is the cause's. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
   readonly operator: string;
-  /** Undefined when it failed on none. */
+  /** Undefined if it failed without an input. */
   readonly input: FailedInput | undefined;
-  /** The user's own file and line, where the stack tells them. */
+  /** The user's file and line, if the stack shows them. */
   readonly place: Place | undefined;
-  /** `OPERATOR_FAILED` when a restart does not help; without an input that of the cause. */
+  /** `OPERATOR_FAILED` if a restart does not help; without an input, the cause's code. */
   readonly code: string | undefined;
   readonly retryable: boolean;
-  /** How often the input is tried; undefined when it is never put aside. */
+  /** How often the input is tried; undefined if it is never dead-lettered. */
   readonly tries: number | undefined;
 
   constructor(

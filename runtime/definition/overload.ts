@@ -1,15 +1,15 @@
-// What a query does when frames come faster than it processes them.
+// A query's policy when frames arrive faster than it processes them.
 import { optionFaults, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
 
 /**
- * - `wait`: nothing is left out, the backlog stays in the log;
- * - `drop-oldest`: when more than `maxLagFrames` wait, the oldest beyond that are left out;
- * - `latest`: when more than one frame waits, all but the newest one are left out;
- * - `sample`: when more than `maxLagFrames` wait, one of `every` frames is processed.
+ * - `wait`: drops nothing; the backlog stays in the log;
+ * - `drop-oldest`: when more than `maxLagFrames` wait, drops the oldest ones beyond that;
+ * - `latest`: when more than one frame waits, drops all but the newest;
+ * - `sample`: when more than `maxLagFrames` wait, processes one of `every` frames.
  *
- * How many wait is known by offsets: in a topic that was written in transactions their markers count too.
- * What is left out is counted (`dropped`) and committed. With the triggers `available-now` and `once` it
- * is always `wait`: they ask for all there is.
+ * The backlog is measured in offsets: in a topic written with transactions, their markers count
+ * too. Dropped frames are counted (`dropped`) and committed. With the triggers `available-now` and
+ * `once` the policy is always `wait`, since they process all data.
  */
 export type OverloadPolicy =
   | { readonly kind: "wait" }

@@ -1,17 +1,17 @@
-// Zones and lines: what is watched in a camera's picture.
+// Zones and lines in a camera's picture.
 import type { Result } from "./frame.ts";
 
-/** Across and down, as fractions of the picture from its left and its top. */
+/** x and y as fractions of the picture, from its top left corner. */
 export type Point = readonly [number, number];
 
-/** A part of the picture. */
+/** A watched area of the picture. */
 export interface Zone {
   readonly name: string;
-  /** Its corners, three or more. */
+  /** Three corners or more. */
   readonly polygon: readonly Point[];
-  /** Only objects with these labels count; all where it is absent. */
+  /** The labels of objects that count; all by default. */
   readonly labels?: readonly string[];
-  /** An object that is in it for this long loiters. */
+  /** After this long in the zone, an object loiters. */
   readonly loiterMs?: number;
 }
 
@@ -23,11 +23,11 @@ export interface Line {
   readonly labels?: readonly string[];
 }
 
-/** What is watched in a picture. */
+/** The watched zones and lines of a picture. */
 export interface Places {
   readonly zones: readonly Zone[];
   readonly lines: readonly Line[];
 }
 
-/** A result with the places that its query watches, as people are shown it. */
+/** A result with the zones and lines that its query watches, for display. */
 export type Findings = Result & { readonly places?: Places };

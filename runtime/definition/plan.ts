@@ -1,4 +1,4 @@
-// What a definition comes to: all that the runtime needs to know of a query.
+// The plan of a query: everything that the runtime needs to know.
 import { read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import type { Alignment } from "./align.ts";
@@ -9,31 +9,31 @@ import type { Sink } from "./sink.ts";
 import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
 import { isFiniteTrigger, type Trigger } from "./trigger.ts";
 
-/** What the runtime makes of a definition, once for each partition. */
+/** The plan from which the runtime starts a query on each partition. */
 export interface QueryPlan {
   readonly name: string;
   readonly source: ReadStreamOptions;
-  /** The operators in stream order; the first takes frames. */
+  /** The operators in stream order; the first accepts frames. */
   readonly operators: readonly Operator<unknown, unknown>[];
   readonly sinks: readonly Sink<unknown>[];
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
-  /** Names of steps whose state in a checkpoint is dropped. */
+  /** Names of steps whose stored state is discarded. */
   readonly droppedState?: readonly string[];
 }
 
-/** Sinks and settings that take the place of a definition's own. */
+/** Sinks and settings that replace those of a definition. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
-  /** Sinks beside those. */
+  /** Additional sinks. */
   readonly moreSinks?: readonly Sink<unknown>[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
   readonly source?: ReadStreamOptions;
 }
 
-/** Whether a query ends by itself: its trigger takes what there is, or its read has an end. */
+/** True if the query ends by itself, through its trigger or an end of its read. */
 export function endsByItself({ trigger, source }: QueryPlan): boolean {
   return isFiniteTrigger(trigger) || hasEnd(source);
 }
@@ -50,7 +50,7 @@ export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPl
   };
 }
 
-/** @throws {RangeError} when there is no sink, or one that is none. */
+/** @throws {RangeError} if there are no sinks, or an invalid one. */
 export function checkSinks({ name, sinks }: QueryPlan): void {
   if (sinks.length === 0) {
     throw new RangeError(
@@ -67,17 +67,20 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   }
 }
 
-/** What a plan says of two cameras; undefined where each lane has one. */
+/** The alignment of two cameras; undefined if each lane has one camera. */
 export function alignmentOf({ operators }: Pick<QueryPlan, "operators">): Alignment | undefined {
   return operators[0]?.aligns;
 }
 
-/** Replayed frames do not pass an operator whose state came from the checkpoint. */
+/**
+ * Checks that the steps work together. Window operators must not follow a stateful operator, which
+ * does not process reread frames again.
+ */
 export function checkSteps(plan: QueryPlan): void {
   if (alignmentOf(plan) !== undefined && (hasEnd(plan.source) || plan.overload.kind !== "wait")) {
     throw new RangeError(
-      `Cannot run query ${plan.name}: align takes the overload policy wait alone, and no ending offsets or time; ` +
-        "with the trigger available-now it takes all pairs that are there and ends",
+      `Cannot run query ${plan.name}: align accepts only the overload policy wait, and no ending offsets or time; ` +
+        "with the trigger available-now it processes all available pairs and ends",
     );
   }
   let stateful: string | undefined;
@@ -88,9 +91,7 @@ export function checkSteps(plan: QueryPlan): void {
       throw new RangeError(
         `Cannot run query ${plan.name}: two steps with ${
           kind === undefined ? "metrics" : "state"
-        } are named ${
-          JSON.stringify(name)
-        }; give one another name, with .process(operator, { name: "…" })`,
+        } are named ${JSON.stringify(name)}; rename one, with .process(operator, { name: "…" })`,
       );
     }
     names.add(name);

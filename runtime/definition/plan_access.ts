@@ -1,24 +1,24 @@
-// What a query's plan needs to touch.
+// The permissions that a query's plan needs.
 import type { NativeLibrary } from "./operator.ts";
 import type { QueryPlan } from "./plan.ts";
 
-/** Files, hosts and libraries, as they would be given to Deno's permissions; paths as the plan has them. */
+/** Files, hosts and libraries in the form of Deno's permissions; paths as in the plan. */
 export interface PlanAccess {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly net: readonly string[];
-  /** Native libraries beside the codecs of frames, which every query may need. */
+  /** Native libraries besides the image codecs, which every query may need. */
   readonly libraries: readonly NativeLibrary[];
-  /** A sink does not say what it opens: it may be more than this. */
+  /** True if a sink does not declare what it opens, so that more may be needed. */
   readonly open: boolean;
 }
 
-/** What an executor of the query needs beside what every executor gets. */
+/** The additional permissions of the query's executor. */
 export type Needs = Pick<PlanAccess, "write" | "net" | "libraries">;
 
 /**
- * What the sinks and operators of a query read, write, reach and load, beside the log. They say it themselves:
- * operators with `reads` and `loads`, sinks with `opens`.
+ * What the sinks and operators of a query read, write, connect to and load, besides the log.
+ * Operators declare it with `reads` and `loads`, sinks with `opens`.
  *
  * @example
  * ```ts

@@ -1,7 +1,9 @@
-// What a streaming query reports. Spark's fields in Spark's order, so that a reader of Spark's
-// progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
+// Progress reports of streaming queries: Spark's fields in Spark's order, so that a reader of
+// Spark's progress works. Fields after `observedMetrics` are additions.
 
-/** Offsets by topic and partition, as Spark writes them: `{"VideoStreaming":{"0":17}}`, last + 1. */
+/**
+ * Offsets by topic and partition in Spark's form: `{"VideoStreaming":{"0":17}}`, one past the last.
+ */
 export type OffsetJson = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Durations of the steps of a batch, milliseconds. */
@@ -33,7 +35,7 @@ export interface SourceProgress {
   readonly numInputRows: number;
   readonly inputRowsPerSecond?: number;
   readonly processedRowsPerSecond?: number;
-  /** Counts as text, as in Spark. */
+  /** Counts as strings, as in Spark. */
   readonly metrics: Readonly<Record<string, string>>;
 }
 
@@ -49,9 +51,9 @@ export interface StateOperatorProgress {
   readonly operatorName: string;
   readonly numRowsTotal: number;
   readonly memoryUsedBytes: number;
-  /** Frames of this run that came when their windows were closed. */
+  /** Frames of this run that arrived after their windows had closed. */
   readonly numRowsDroppedByWatermark?: number;
-  /** `numRowsTooFarAhead`: frames whose capture time was too far ahead to be believed. */
+  /** `numRowsTooFarAhead`: frames whose capture time was implausibly far ahead. */
   readonly customMetrics?: Readonly<Record<string, number>>;
 }
 
@@ -77,9 +79,9 @@ export interface StreamingQueryProgress {
   readonly stateOperators: readonly StateOperatorProgress[];
   readonly sources: readonly SourceProgress[];
   readonly sink: SinkProgress;
-  /** `repaired`: for each flaw of images how many frames had it and were repaired. */
+  /** Custom metrics, and in `repaired` the number of repaired frames per kind of flaw. */
   readonly observedMetrics: Readonly<Record<string, unknown>>;
-  /** Of the frames of the last seconds. */
+  /** Latencies of the last seconds. */
   readonly latencies?: {
     readonly processingLatencyMs: LatencyPercentiles;
     readonly sourceQueuingLatencyMs: LatencyPercentiles;
@@ -89,40 +91,40 @@ export interface StreamingQueryProgress {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** The key of its frames, or else `CAMERA-n`. */
+  /** The key of its frames, otherwise `CAMERA-n`. */
   readonly camera: string;
-  /** What people call the camera, and where it is: as the newest frame says. */
+  /** The camera's display name and location, from the newest frame. */
   readonly cameraName?: string;
   readonly place?: string;
-  /** Totals since this run began. */
+  /** Totals since the start of this run. */
   readonly totals: QueryTotals;
 }
 
-/** Counters of a streaming query since its run began. */
+/** Counters of a streaming query since the start of its run. */
 export interface QueryTotals {
   /** Frames read from the log. */
   readonly frames: number;
   /** Outputs handed to the sinks. */
   readonly outputs: number;
-  /** Frames that the overload policy left out, or that the log lost before they were read. */
+  /** Frames dropped by the overload policy, or lost by the log before they were read. */
   readonly dropped: number;
   /** Frames that could not be processed. */
   readonly deadLettered: number;
-  /** Sequence numbers that never came. */
+  /** Missing sequence numbers. */
   readonly gaps: number;
-  /** Sequence numbers that came twice. */
+  /** Repeated sequence numbers. */
   readonly duplicates: number;
-  /** Sequence numbers that came late. */
+  /** Sequence numbers out of order. */
   readonly orderViolations: number;
-  /** Frames that came too late for their windows; they reached no window. */
+  /** Frames too late for any window. */
   readonly late?: number;
-  /** Frames whose capture time was too far ahead to be believed; they reached no window. */
+  /** Frames whose capture time was implausibly far ahead; they joined no window. */
   readonly ahead?: number;
-  /** Frames whose image was damaged and whose picture was whole: repaired when they were decoded. */
+  /** Frames whose damaged image was repaired while decoding. */
   readonly repaired?: number;
 }
 
-/** Totals of a run in which nothing has happened. */
+/** Totals of a new run. */
 export const NO_TOTALS: QueryTotals = {
   frames: 0,
   outputs: 0,
@@ -140,7 +142,7 @@ export interface StreamingQueryStatus {
   readonly isTriggerActive: boolean;
 }
 
-/** Frames of a partition that are in the log and were not taken by the end of the batch. */
+/** The number of frames in the log that were not processed by the end of the batch. */
 export function lagOf(source: SourceProgress, topic: string, partition: number): number {
   const at = (offsets: OffsetJson) => offsets[topic]?.[String(partition)] ?? 0;
   return Math.max(0, at(source.latestOffset) - at(source.endOffset));

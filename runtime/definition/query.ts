@@ -1,5 +1,5 @@
-// Query definitions: stream → window → processing → sinks. A definition is a description; the
-// runtime makes one streaming query of it for each partition.
+// Query definitions: stream → window → processing → sinks. The runtime starts one streaming query
+// per partition from a definition.
 import { oneOf, optionFaults, shown, TEXT } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Output, Window } from "./frame.ts";
@@ -17,19 +17,19 @@ import { checkQueryName, checkReadOptions, type ReadStreamOptions } from "./sour
 import { checkTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
 import type { WindowOptions } from "../windows/window_options.ts";
 
-/** How a step is known. */
+/** The name and state of a step. */
 export interface StepOptions {
-  /** Name under which a checkpoint keeps the step's state; the operator's own unless given. */
+  /** Name of the step's state in the checkpoint; the operator's name by default. */
   readonly name?: string;
-  /** `drop` drops the state that a checkpoint holds under this name, once. */
+  /** `drop` discards the state stored under this name, once. */
   readonly state?: "drop";
 }
 
 /**
- * Begins a query.
+ * Starts the definition of a query.
  *
- * @param name letters, digits, `-` and `_`: it names the checkpoint, so keep it.
- * @throws {RangeError} when the name is of another form.
+ * @param name letters, digits, `-` and `_`; keep it, since it names the checkpoint
+ * @throws {RangeError} if the name has another form.
  * @example
  * ```ts
  * import { consoleSink, query } from "../mod.ts";
@@ -44,7 +44,7 @@ export function query(name: string): QueryBuilder {
   return new QueryBuilder(checkQueryName(name));
 }
 
-/** A query with a name and nothing else. */
+/** A named query without a stream. */
 export class QueryBuilder {
   readonly #name: string;
 
@@ -55,7 +55,7 @@ export class QueryBuilder {
   /**
    * Reads the topic's frames, each partition in offset order.
    *
-   * @throws {RangeError} naming every fault of the options, or that `queryName` is no name.
+   * @throws {RangeError} naming every invalid option, including `queryName`.
    */
   readStream(options: ReadStreamOptions = {}): FrameStream {
     const source = checkReadOptions(options);
@@ -63,7 +63,7 @@ export class QueryBuilder {
   }
 }
 
-/** A stream of `T`, within one partition in order. */
+/** A stream of `T`, in order within each partition. */
 export class Stream<T> {
   protected readonly queryName: string;
   protected readonly source: ReadStreamOptions;
@@ -80,16 +80,16 @@ export class Stream<T> {
   }
 
   /**
-   * Applies an operator. One that takes something else than `T` does not compile.
+   * Applies an operator. An operator on another type does not compile.
    *
-   * @throws {RangeError} when the step's options are not what is accepted.
+   * @throws {RangeError} if the step's options are invalid.
    */
   process<Out>(operator: Operator<T, Out>, step: StepOptions = {}): Stream<Out> {
     const named = erase(withStep(operator, step));
     return new Stream<Out>(this.queryName, this.source, [...this.operators, named]);
   }
 
-  /** Replaces each item by what `transform` makes of it. */
+  /** Replaces each item by the result of `transform`. */
   map<Out>(transform: (item: T) => Out | Promise<Out>): Stream<Out> {
     return this.process(mapOperator(transform));
   }
@@ -100,10 +100,10 @@ export class Stream<T> {
   }
 
   /**
-   * Keeps metrics of what passes, from one progress report to the next: they stand in
-   * `observedMetrics` under this name, and on `/metrics` as `framelane_observed_NAME_METRIC`.
+   * Computes metrics of the items between two progress reports, available in `observedMetrics`
+   * under this name and on `/metrics` as `framelane_observed_NAME_METRIC`.
    *
-   * @throws {RangeError} naming every name or metric that is none.
+   * @throws {RangeError} naming every invalid name or metric.
    * @example
    * ```ts
    * import { display, query } from "../mod.ts";
@@ -118,8 +118,8 @@ export class Stream<T> {
   }
 
   /**
-   * Processes with a state of its own in each partition, and timers. The state is part of the
-   * checkpoint, by the processor's name: a few kilobytes of JSON at most.
+   * Processes with state and timers in each partition. The checkpoint stores the state under the
+   * processor's name: a few kilobytes of JSON at most.
    */
   transformWithState<State, Out>(
     processor: StateProcessor<State, T, Out>,
@@ -129,9 +129,9 @@ export class Stream<T> {
   }
 
   /**
-   * Ends the query in one or several sinks, each of which gets every output.
+   * Ends the query in one or more sinks, each of which receives every output.
    *
-   * @throws {RangeError} when there is none, or one that is no sink.
+   * @throws {RangeError} if there are no sinks, or an invalid one.
    */
   writeStream(
     ...sinks: T extends Output ? Sink<T>[] | Sink<Output>[] : Sink<T>[]
@@ -156,11 +156,11 @@ export class FrameStream extends Stream<Frame> {
   }
 
   /**
-   * Pairs each frame with the nearest one of another partition, by capture time. Pairs come in order, a
-   * frame is in one at most, and frames without a partner go no further.
+   * Pairs each frame with the nearest one of another partition, by capture time. Pairs are emitted
+   * in order, a frame is in at most one pair, and frames without a partner are skipped.
    *
-   * @param other the other camera's partition, for all lanes or for each by its own partition.
-   * @throws {RangeError} naming what is wrong with them.
+   * @param other the other camera's partition, for all lanes or per lane by its own partition
+   * @throws {RangeError} naming every invalid argument.
    * @example
    * ```ts
    * import { events, query } from "../mod.ts";
@@ -176,7 +176,7 @@ export class FrameStream extends Stream<Frame> {
   }
 }
 
-/** A whole query, ready to be run on any number of partitions. */
+/** A complete query, which can run on any number of partitions. */
 export class QueryDefinition {
   readonly plan: QueryPlan;
 
@@ -187,27 +187,27 @@ export class QueryDefinition {
   }
 
   /**
-   * When batches are taken: `asap`, `interval:500ms`, `available-now`, `once`.
+   * Sets when batches start: `asap`, `interval:500ms`, `available-now`, `once`.
    *
-   * @throws {RangeError} when it is none of these.
+   * @throws {RangeError} for any other trigger.
    */
   trigger(trigger: Trigger | TriggerSpec): QueryDefinition {
     return new QueryDefinition({ ...this.plan, trigger: checkTrigger(trigger) });
   }
 
   /**
-   * What happens when frames come faster than they are processed.
+   * Sets what happens when frames arrive faster than they are processed.
    *
-   * @throws {RangeError} when the policy is not one of these.
+   * @throws {RangeError} if the policy is invalid.
    */
   overload(policy: OverloadPolicy | OverloadPolicy["kind"]): QueryDefinition {
     return new QueryDefinition({ ...this.plan, overload: checkOverload(policy) });
   }
 
   /**
-   * What happens when an operator throws: `dead-letter` (default), `restart` or `stop`.
+   * Sets what happens when an operator throws: `dead-letter` (default), `restart` or `stop`.
    *
-   * @throws {RangeError} when the policy is not one of these.
+   * @throws {RangeError} if the policy is invalid.
    * @example
    * ```ts
    * import { consoleSink, query } from "../mod.ts";
@@ -221,10 +221,10 @@ export class QueryDefinition {
   }
 
   /**
-   * Drops the state that a checkpoint holds of steps which the query no longer has; without it
-   * such a checkpoint is refused.
+   * Discards the stored state of steps that the query no longer has. Otherwise such a checkpoint is
+   * rejected.
    *
-   * @throws {RangeError} when one is no text.
+   * @throws {RangeError} if a name is not text.
    */
   dropState(...names: string[]): QueryDefinition {
     if (!names.every(TEXT.takes)) {
@@ -234,7 +234,7 @@ export class QueryDefinition {
     return new QueryDefinition({ ...this.plan, droppedState });
   }
 
-  /** The plan for people, one line a step. */
+  /** Describes the plan, one line per step. */
   explain(): string {
     const { name, source, operators, sinks, trigger, overload, onOperatorError } = this.plan;
     const settings = Object.entries(source).map(([key, value]) =>
@@ -260,7 +260,7 @@ function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown>
   return operator as unknown as Operator<unknown, unknown>;
 }
 
-/** The operator under another name, or one that drops its state. */
+/** Renames the operator, or makes it discard its state. */
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
   const faults = optionFaults(step, { name: TEXT, state: oneOf("drop") });
   if (typeof operator?.open !== "function" || !TEXT.takes(operator.name)) {

@@ -1,46 +1,46 @@
-// What the command line gives to queries that take it.
+// Options that queries accept from the command line.
 import { isA, messageOf } from "../base/errors.ts";
 import type { QueryDefinition } from "./query.ts";
 
-/** Options of a query, each absent unless given. */
+/** Options of a query. */
 export interface QueryOptions {
   /** Path of a model's manifest. */
   readonly model?: string;
-  /** Path of a file with zones and lines. */
+  /** Path of a file of zones and lines. */
   readonly zones?: string;
   /** Where models run: `cpu`, `cuda`, `coreml`, `webgpu`. */
   readonly device?: string;
 }
 
-/** All of them. */
+/** The names of all options. */
 export const QUERY_OPTIONS = ["model", "zones", "device"] as const;
 
-/** What kind of value a parameter takes. */
+/** The type of a parameter. */
 export type ParameterKind = "string" | "number" | "boolean";
 /** A value of a parameter. */
 export type ParameterValue = string | number | boolean;
 /** The parameters that a query declares, by name. */
 export type ParameterKinds = Readonly<Record<string, ParameterKind>>;
-/** What a query's function is given of its parameters, each absent unless given. */
+/** The parameter values that a query's function receives; absent if not set. */
 export type ParameterValues<P extends ParameterKinds> = {
   readonly [K in keyof P]?: P[K] extends "number" ? number
     : P[K] extends "boolean" ? boolean
     : string;
 };
-/** Options and parameters as they are given, by name. */
+/** Option and parameter values as written, by name. */
 export type GivenOptions = Readonly<Record<string, ParameterValue>>;
 
 /** What the module of a query exports. */
 export interface QueryModule {
-  /** The definition, or a function that makes it of the options. */
+  /** The definition, or a function that makes it from the options. */
   readonly default?: unknown;
-  /** The options that the function takes; all unless given. */
+  /** The options that the function accepts; all by default. */
   readonly takes?: readonly (keyof QueryOptions)[];
-  /** Further parameters that the function takes. */
+  /** More parameters that the function accepts. */
   readonly parameters?: ParameterKinds;
 }
 
-/** The options and parameters that a query takes, by name. */
+/** The names of the options and parameters that a query accepts. */
 export function takenOptions(
   { default: made, takes, parameters = {} }: QueryModule,
 ): readonly string[] {
@@ -48,7 +48,7 @@ export function takenOptions(
   return [...new Set([...options, ...Object.keys(parameters)])];
 }
 
-/** A query cannot be made of the options that were given: wrong use, also where an executor finds it. */
+/** A query cannot be made from the given options: a usage error, even if an executor detects it. */
 export class QueryOptionsError extends Error {
   override readonly name = "QueryOptionsError";
 }
@@ -57,9 +57,8 @@ export class QueryOptionsError extends Error {
  * Makes the definition of a query.
  *
  * @param name of the query, for messages
- * @throws {RangeError} naming each option that the query does not take, or each value that a
- * parameter does not take.
- * @throws {QueryOptionsError} when the query's own function refuses them.
+ * @throws {RangeError} naming each unknown option or invalid parameter value.
+ * @throws {QueryOptionsError} if the query's own function rejects them.
  */
 async function makeDefinition(
   name: string,
@@ -92,7 +91,7 @@ async function makeDefinition(
   }
 }
 
-/** A value of its kind, also where it comes as text; undefined where it is none. */
+/** Converts a value, possibly text, to its type; undefined if that is impossible. */
 function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | undefined {
   if (kind === "string") return String(given);
   const type: string = typeof given;
@@ -103,11 +102,11 @@ function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | u
 }
 
 /**
- * Makes the definition of a query of its module.
+ * Loads the definition of a query from its module.
  *
  * @param name of the query, for messages
  * @param module its URL, or the module itself
- * @throws {TypeError} when the module's default export is no definition.
+ * @throws {TypeError} if the module's default export is not a definition.
  */
 export async function loadDefinition(
   name: string,
@@ -116,7 +115,7 @@ export async function loadDefinition(
 ): Promise<QueryDefinition> {
   const loaded = typeof module === "string" ? await imported(module) : module;
   const definition = await makeDefinition(name, loaded, options);
-  // By its shape: a program may have another copy of this package.
+  // Check the shape, not the class: a program may have another copy of this package.
   if (typeof definition === "object" && definition !== null && "plan" in definition) {
     return definition as QueryDefinition;
   }
@@ -126,7 +125,7 @@ export async function loadDefinition(
   );
 }
 
-/** What a module throws that is no error names neither itself nor the module. */
+/** Names the module in errors that are not `Error` objects. */
 async function imported(module: string): Promise<QueryModule> {
   try {
     return await import(module);
@@ -136,7 +135,7 @@ async function imported(module: string): Promise<QueryModule> {
   }
 }
 
-/** Why options are refused. */
+/** Explains which options are not accepted. */
 export function refusal(
   who: string,
   refused: readonly string[],
@@ -145,6 +144,6 @@ export function refusal(
   const flag = (option: string) =>
     (QUERY_OPTIONS as readonly string[]).includes(option) ? `--${option}` : `--set ${option}=…`;
   const flags = (options: readonly string[]) => options.map(flag).join(", ");
-  const accepted = taken.length === 0 ? "it has no options of its own" : `expected ${flags(taken)}`;
-  return `${who} does not take ${flags(refused)}: ${accepted}`;
+  const accepted = taken.length === 0 ? "it has no options" : `expected ${flags(taken)}`;
+  return `${who} does not accept ${flags(refused)}: ${accepted}`;
 }

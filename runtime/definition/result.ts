@@ -1,13 +1,13 @@
-// The result of an output, complete: who found it, where, and on which frames.
+// Validates and completes the results of outputs.
 import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
- * Checks that an output is one that the sinks know: a frame or a finding on a window. Types say so too;
- * a plain function of a user's may do without.
+ * Checks that an output is a frame or a finding, since plain JavaScript functions are not
+ * type-checked.
  *
- * @throws {TypeError} saying which field is at fault.
+ * @throws {TypeError} naming the invalid field.
  */
 export function checkOutput(output: Output): void {
   if (typeof output !== "object" || output === null) {
@@ -27,25 +27,25 @@ export function checkOutput(output: Output): void {
   const frame = isFinding(output) ? output.picture : output;
   if (frame === undefined) return;
   const { value, headers } = frame;
-  if (!hasBytes(value)) fault("value", "bytes of its own", value);
+  if (!hasBytes(value)) fault("value", "an unshared Uint8Array", value);
   if (typeof headers !== "object" || headers === null) fault("headers", "an object", headers);
   for (const [name, text] of Object.entries(headers)) {
     if (typeof text !== "string") fault(`header ${name}`, "text", text);
   }
 }
 
-/** Whether this is an array of bytes that can be stored: neither shared with other threads nor given away. */
+/** True for a byte array that can be stored: neither shared with other threads nor detached. */
 export function hasBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer &&
     !value.buffer.detached;
 }
 
 /**
- * The result of an output as it goes into a record, a line or a request: all that operators found and
- * added, with the fields that only the sink's place in the query tells. A frame without findings has a
- * result too: that it was processed.
+ * The result of an output as written to a record, a line or a request: what operators found and
+ * added, plus query, camera and window. A frame without findings also has a result, which shows
+ * that it was processed.
  *
- * @throws {TypeError} when an operator added something that JSON cannot hold, such as a function.
+ * @throws {TypeError} if an operator added something that is not JSON, such as a function.
  *
  * @example
  * ```ts
@@ -78,17 +78,18 @@ function pictureOf(output: Output): Frame | undefined {
 }
 
 /**
- * A result of nothing but what JSON can hold: maps become objects, sets and typed arrays become lists,
- * dates ISO 8601, big integers numbers, or text where they are too large for that. Numbers that are
- * none become null.
+ * Converts a result to JSON values: maps become objects, sets and typed arrays become lists, dates
+ * ISO 8601, big integers numbers, or text if too large; NaN and infinities become null.
  *
- * @throws {TypeError} naming the field that has another kind of value.
+ * @throws {TypeError} naming the field with any other kind of value.
  */
 export function plainResult(result: Result): Result {
   return isPlain(result) ? result : plain(result, "result") as Result;
 }
 
-/** Whether JSON holds the value as it is, as nearly all results are: looking is quicker than making it so. */
+/**
+ * True if the value is JSON already, as for nearly all results: checking is faster than converting.
+ */
 function isPlain(value: unknown): boolean {
   if (typeof value !== "object") {
     return typeof value === "number"
@@ -126,7 +127,7 @@ function plain(value: unknown, path: string): unknown {
       );
     default:
       throw new TypeError(
-        `Cannot put ${path} into a result: expected what JSON can hold, given a ${typeof value}`,
+        `Cannot put ${path} into a result: expected a JSON value, given a ${typeof value}`,
       );
   }
 }
@@ -143,7 +144,7 @@ function windowOf(output: Output): NonNullable<Result["window"]> {
       gaps: 0,
     };
   }
-  // Operators on windows name theirs; this is for hand-made ones that do not.
+  // Window operators set the window; this is for custom ones that do not.
   const { firstOffset, lastOffset, timestamp } = output;
   return {
     firstOffset,

@@ -1,4 +1,4 @@
-// Kinds of sinks, as the command line names them: one row says all that there is to know of a kind.
+// Kinds of sinks for the command line: one row describes a kind completely.
 import type { AccessWord, UriAccess } from "../base/access.ts";
 import type { Output } from "./frame.ts";
 import type { Sink } from "./sink.ts";
@@ -6,23 +6,23 @@ import { parseDuration } from "./trigger.ts";
 
 /** An option of a kind of sink. */
 export interface SinkOption<T = unknown> {
-  /** What the value looks like, for help: `N`, `mp4|avi`. */
+  /** Placeholder of the value in the help: `N`, `mp4|avi`. */
   readonly value: string;
   readonly help: string;
   /** @throws {Error} saying what was given and what is accepted. */
   readonly parse: (text: string) => T;
-  /** What the value opens: see `AccessWord`. */
+  /** The permission that the value requires; see `AccessWord`. */
   readonly opens?: AccessWord;
 }
 
-/** The values of options: those that were given. */
+/** The values of the options that were set. */
 export type SinkValues<O> = {
   readonly [K in keyof O]?: O[K] extends SinkOption<infer T> ? T : never;
 };
 
 /**
- * One kind of sink. The product's own stand in `sinks/table.ts`; a module of yours whose default export is
- * one is named by its path: `--sink ./postgres.ts:TABLE?batch=100`.
+ * One kind of sink. The built-in ones are listed in `sinks/table.ts`. To use your own, export it as
+ * the default of a module and name it by the module's path: `--sink ./postgres.ts:TABLE?batch=100`.
  *
  * @example
  * ```ts
@@ -43,20 +43,20 @@ export type SinkValues<O> = {
  */
 export interface SinkType<O extends Readonly<Record<string, SinkOption>> = Record<never, never>> {
   readonly name: string;
-  /** What must follow the colon, e.g. `DIR`; absent when nothing may. */
+  /** Placeholder of the text after the colon, e.g. `DIR`; absent if none is accepted. */
   readonly target?: string;
   readonly help: string;
   readonly options?: O;
-  /** What options follow: `?`, or `#` where the target may hold a `?` itself. */
+  /** The character before the options: `?` by default, or `#` if the target may contain `?`. */
   readonly mark?: "#";
-  /** What the target opens: a folder, a file, or a host of the network. */
+  /** What the target opens: a folder, a file or a network host. */
   readonly opens?: NonNullable<UriAccess["target"]>;
-  /** Ports that it reaches besides that of its address. */
+  /** Ports that it connects to, besides that of its address. */
   readonly ports?: readonly number[];
-  /** Environment variable of a secret, which need not stand in a command line. */
+  /** Environment variable for a secret, to keep it out of command lines. */
   readonly secret?: string;
   /**
-   * Makes the sink of what stands in its URI.
+   * Makes the sink from its parsed URI.
    *
    * @throws {RangeError} saying what was given and what is accepted.
    */
@@ -69,14 +69,14 @@ export interface SinkType<O extends Readonly<Record<string, SinkOption>> = Recor
   ): Sink<Output>;
 }
 
-/** A kind of sink whose options are whatever they are. */
+/** A kind of sink with any options. */
 export interface AnySinkType extends Omit<SinkType, "options" | "open"> {
   readonly options: Readonly<Record<string, SinkOption>>;
-  /** Opens it with the texts of its options. */
+  /** Makes the sink from the unparsed texts of its options. */
   openTexts(target: string, texts: ReadonlyMap<string, string>): Sink<Output>;
 }
 
-/** A row of the table: checks nothing by itself, and types `options` from their own rows. */
+/** Declares a kind of sink, and infers the types of `options`. */
 export function sinkType<
   const O extends Readonly<Record<string, SinkOption>> = Record<never, never>,
 >(
@@ -100,13 +100,13 @@ function secretOf(variable: string | undefined): string | undefined {
   return state === "granted" ? Deno.env.get(variable) || undefined : undefined;
 }
 
-/** The text as it is: the sink checks it. */
+/** Accepts any text: the sink validates it. */
 export const text = (given: string): string => given;
 
-/** A word that the sink checks. */
+/** Accepts a keyword: the sink validates it. */
 export const word = <W extends string>(given: string): W => given as W;
 
-/** @throws {RangeError} when it is none. */
+/** @throws {RangeError} if it is not a number. */
 export function number(given: string): number {
   const value = Number(given);
   if (given.trim() === "" || !Number.isFinite(value)) {

@@ -1,4 +1,4 @@
-// Options of the source: where a query starts and how much a batch takes.
+// Options of the source: where a query starts, where it ends, and the size of its batches.
 import {
   FLAG,
   optionFaults,
@@ -21,39 +21,42 @@ export type StartingOffsets =
   | `-${number} minutes`
   | `-${number} seconds`;
 
-/** Options of `readStream`, with Spark's meaning where Spark has them. */
+/** Options of `readStream`, as in Spark if Spark has them. */
 export interface ReadStreamOptions {
   /**
    * `earliest`, `latest` (default), offsets by topic and partition as JSON (−2 is earliest, −1
-   * latest; a partition that is not named starts at latest), relative to the end (`-100 frames`, `-10 minutes`),
-   * or a capture time in ISO 8601.
-   * Ignored on resume.
+   * latest; other partitions start at latest), relative to the end (`-100 frames`, `-10 minutes`),
+   * or a capture time in ISO 8601. Ignored on resume.
    */
   readonly startingOffsets?: StartingOffsets;
-  /** Capture time to start at, epoch milliseconds or ISO 8601. Wins over `startingOffsets`. */
+  /** Capture time to start at, epoch milliseconds or ISO 8601. Overrides `startingOffsets`. */
   readonly startingTimestamp?: number | string;
   /**
-   * Where the read ends: `latest` (as it is at the start), or offsets by topic and partition as JSON (−1
-   * latest; a partition that is not named ends at latest); the frame at that offset is not read. The
-   * query ends there, whatever its trigger. Without it a read has no end.
+   * Where the read ends: `latest` (as of the start), or offsets by topic and partition as JSON (−1
+   * is latest; other partitions end at latest). The frame at that offset is not read. The query
+   * then ends, with any trigger. By default there is no end.
    */
   readonly endingOffsets?: "latest" | OffsetJson;
-  /** The first frame captured at or after this time ends the read: epoch milliseconds or ISO 8601. */
+  /**
+   * Ends the read at the first frame captured at or after this time: epoch milliseconds or ISO
+   * 8601.
+   */
   readonly endingTimestamp?: number | string;
-  /** Most frames that a batch takes. Default 64. */
+  /** Most frames in a batch. Default 64. */
   readonly maxFramesPerTrigger?: number;
-  /** A batch waits until there are this many frames … Default 1. */
+  /** A batch waits for this many frames … Default 1. */
   readonly minFramesPerTrigger?: number;
   /** … but no longer than this, a duration such as `500ms` or `15m` (default). */
   readonly maxTriggerDelay?: string;
   /**
-   * What happens when frames were deleted from the log before the query read them: true (default)
-   * stops the query with an error that names them, false continues with the oldest frame that is there and counts the lost ones.
+   * If frames were deleted from the log before the query read them: true (default) stops the query
+   * with an error that names them, false continues with the oldest remaining frame and counts the
+   * lost ones.
    */
   readonly failOnDataLoss?: boolean;
-  /** Directory of the checkpoints on the embedded log. */
+  /** Directory of the checkpoints for the embedded log. */
   readonly checkpointLocation?: string;
-  /** Another name than the definition's. */
+  /** Overrides the definition's name. */
   readonly queryName?: string;
 }
 
@@ -73,7 +76,7 @@ const ROWS: OptionRows<ReadStreamOptions> = {
 /**
  * Checks the name of a query.
  *
- * @throws {RangeError} when it is of another form.
+ * @throws {RangeError} if it has another form.
  */
 export function checkQueryName(name: string): string {
   if (typeof name === "string" && /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
@@ -99,7 +102,7 @@ export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions 
   return options;
 }
 
-/** Where to start, understood. */
+/** Where to start, parsed. */
 export type StartPoint =
   | { readonly kind: "earliest" | "latest" }
   | { readonly kind: "offset"; readonly offset: number }
@@ -108,7 +111,7 @@ export type StartPoint =
   | { readonly kind: "timestamp"; readonly timestamp: number };
 
 /**
- * Understands `startingOffsets`, also as the command line gives it (JSON as text).
+ * Parses `startingOffsets`, from the API or from the command line (JSON as text).
  *
  * @throws {RangeError} saying what was given and what is accepted.
  */
@@ -157,7 +160,7 @@ export function parseStartingOffsets(
   };
 }
 
-/** Offsets by topic and partition, also as JSON text; undefined where they are none. */
+/** Parses offsets by topic and partition, possibly as JSON text; undefined if invalid. */
 function offsetsOf(given: unknown, least: number): OffsetJson | undefined {
   if (typeof given === "string") {
     try {
@@ -179,9 +182,9 @@ function offsetsOf(given: unknown, least: number): OffsetJson | undefined {
 }
 
 /**
- * Understands a capture time: epoch milliseconds or ISO 8601.
+ * Parses a capture time: epoch milliseconds or ISO 8601.
  *
- * @throws {RangeError} when it is neither.
+ * @throws {RangeError} if it is neither.
  */
 function parseTimestamp(name: string, given: number | string): number {
   const number = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : NaN;
@@ -209,13 +212,13 @@ export function startPoint(
   return parseStartingOffsets(options.startingOffsets ?? "latest")(topic, partition);
 }
 
-/** Where the read of a partition ends; nothing where it has no end. */
+/** Where the read of a partition ends; empty if it has no end. */
 export interface EndPoint {
   readonly offset?: number | "latest";
   readonly timestamp?: number;
 }
 
-/** Understands `endingOffsets`; a partition that is not named ends at latest. */
+/** Parses `endingOffsets`; other partitions end at latest. */
 function parseEndingOffsets(
   given: ReadStreamOptions["endingOffsets"] | string,
 ): (topic: string, partition: number) => number | "latest" {
@@ -249,7 +252,7 @@ export function endPoint(
   };
 }
 
-/** Whether reads have an end. */
+/** True if the read has an end. */
 export function hasEnd({ endingOffsets, endingTimestamp }: ReadStreamOptions): boolean {
   return endingOffsets !== undefined || endingTimestamp !== undefined;
 }

@@ -1,11 +1,11 @@
-// When a streaming query takes its next batch.
+// Triggers: when a streaming query starts its next batch.
 import type { Clock } from "../base/clock.ts";
 
 /**
- * - `asap`: as soon as there is a frame, with as many as wait (one when idle, large under backlog);
+ * - `asap`: as soon as a frame is available (batches of one when idle, large ones under backlog);
  * - `interval`: at ticks aligned to the epoch;
- * - `available-now`: all there is at the start, in batches, then the query ends;
- * - `once`: as `available-now`; a batch that took the whole backlog would need memory for all of it.
+ * - `available-now`: processes all data available at the start, in batches, then ends the query;
+ * - `once`: as `available-now`, since a single batch would need memory for the whole backlog.
  */
 export type Trigger =
   | { readonly kind: "asap" }
@@ -13,7 +13,7 @@ export type Trigger =
   | { readonly kind: "available-now" }
   | { readonly kind: "once" };
 
-/** A trigger as the command line writes it. */
+/** A trigger as on the command line. */
 export type TriggerSpec = "asap" | "available-now" | "once" | `interval:${string}`;
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -72,26 +72,26 @@ export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
   );
 }
 
-/** Whether a query with this trigger ends by itself. */
+/** True if a query with this trigger ends by itself. */
 export function isFiniteTrigger({ kind }: Trigger): boolean {
   return kind === "available-now" || kind === "once";
 }
 
-/** Waits for ticks of an interval, aligned to the epoch so that restarts keep the rhythm. */
+/** Waits for ticks of an interval, aligned to the epoch so that restarts keep the schedule. */
 export class TickTimer {
   readonly #clock: Clock;
   readonly #ms: number;
   readonly #onBehind: (lateMs: number) => void;
   #next: number | undefined;
 
-  /** @param onBehind called when a batch took longer than the interval. */
+  /** @param onBehind called when a batch took longer than the interval */
   constructor(clock: Clock, ms: number, onBehind: (lateMs: number) => void) {
     this.#clock = clock;
     this.#ms = ms;
     this.#onBehind = onBehind;
   }
 
-  /** Resolves at the next tick; at once the first time. */
+  /** Resolves at the next tick; the first time immediately. */
   async wait(signal: AbortSignal): Promise<void> {
     const now = this.#clock.now();
     if (this.#next !== undefined) {

@@ -1,6 +1,7 @@
-// The driver: owns group membership, supervision and the view of the streaming queries. Only executors touch
-// frames. Queries can be added and removed while it runs.
+// The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
+// for executors alone. Queries come and go while it runs.
 import { type Clock, systemClock } from "../base/clock.ts";
+import { pause } from "../base/wait.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
@@ -8,7 +9,7 @@ import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
-import { notifyIdle } from "./idle.ts";
+import { reportIdle } from "./idle.ts";
 import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
@@ -26,30 +27,29 @@ export interface DriverOptions {
   readonly checkpointDir?: string;
   /** Default topic of queries added through the manager. */
   readonly topic?: string;
-  /** The queries that `start` runs. */
   readonly queries?: readonly QuerySpec[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
-  /** Permissions of workers, at most this thread's. Default: the same. */
+  /** Permissions of workers, within those of this thread. Default: the same. */
   readonly executorPermissions?: ExecutorPermissions;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
   readonly report: (message: string) => void;
-  /** Receives every latency sample, in seconds. */
+  /** Every latency sample, seconds. */
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
 /** Time that a take-over may need beyond the session timeout, milliseconds. */
 const TAKEOVER_MS = 3000;
-/** How often to check whether other members have reached their ends, milliseconds. */
+/** How often the ends of other runtimes are checked, milliseconds. */
 const POLL_MS = 250;
 
 export class Driver {
   readonly streams: StreamingQueryManager;
   readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
-  /** The output topic of each query that has one; kept current as queries come and go. */
+  /** The output topic of each query that has one. */
   readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
@@ -58,7 +58,7 @@ export class Driver {
   readonly #stopping = new AbortController();
   readonly #queries = new Map<string, DriverQuery>();
   readonly #assigned = Promise.withResolvers<void>();
-  #notifyingIdle: Promise<void> | undefined;
+  #reportingIdle: Promise<void> | undefined;
 
   /** @throws {RangeError} if two queries have the same name: they would share a checkpoint */
   constructor(options: DriverOptions) {
@@ -112,17 +112,13 @@ export class Driver {
     for (const spec of options.queries ?? []) this.#admit(spec);
   }
 
-  /**
-   * Loads the given queries.
-   *
-   * @throws if one cannot be loaded
-   */
+  /** @throws when a query cannot be loaded. */
   async load(): Promise<void> {
     await Promise.all([...this.#queries.values()].map((query) => this.#load(query)));
   }
 
   /**
-   * Starts the given queries once each is loaded and has its topic.
+   * Begins its queries, once each is loaded and has its topic.
    *
    * @throws if a query cannot be loaded, or its topic has no partitions and it does not wait for any
    */
@@ -134,11 +130,11 @@ export class Driver {
   }
 
   /**
-   * Adds a query. Running queries are not affected: executors load it beside them, and it has its own group.
+   * Begins one more query, with a group of its own, beside those that run.
    *
-   * @returns its streaming queries, once they have taken over their partitions
-   * @throws {RangeError} if a query of this name still runs
-   * @throws like `start`, in which case the query is not added
+   * @returns its streaming queries, once they have taken their partitions over.
+   * @throws {RangeError} when a query of its name has not ended.
+   * @throws as `start`; the query is not there then.
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
     const before = this.#handlesOf(spec.name);
@@ -148,8 +144,8 @@ export class Driver {
   }
 
   /**
-   * Ends the query of this name and starts its new definition on the same checkpoint. A definition that
-   * cannot be loaded changes nothing.
+   * Ends the query of this name and begins it by its new definition, on the same checkpoint. One
+   * that cannot be loaded changes nothing.
    *
    * @throws {RangeError} if there is no query of this name
    */
@@ -168,9 +164,8 @@ export class Driver {
   }
 
   /**
-   * Commits the running batches of a query, ends it and leaves its group.
-   *
-   * @returns the query's streaming queries
+   * Finishes and commits the batches of a query, ends it and leaves its group; returns the
+   * streaming queries that it had.
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     const query = this.#queries.get(name);
@@ -187,9 +182,7 @@ export class Driver {
   }
 
   /**
-   * Waits until every query has ended by itself (`available-now`, `once`) or failed for good.
-   *
-   * @returns true if none failed
+   * Waits until every query has ended by itself or failed for good; returns whether none failed.
    */
   async awaitTermination(): Promise<boolean> {
     await this.#assigned.promise;
@@ -201,7 +194,7 @@ export class Driver {
       const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
       if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
-      await this.#clock.sleep(POLL_MS, this.#stopping.signal).catch(() => {});
+      await pause(POLL_MS, this.#stopping.signal, this.#clock);
     }
   }
 
@@ -255,7 +248,6 @@ export class Driver {
     });
   }
 
-  /** Registers a query under its name. */
   #admit(spec: QuerySpec, query = this.#query(spec)): DriverQuery {
     const name = JSON.stringify(spec.name);
     if (this.#stopping.signal.aborted) {
@@ -281,19 +273,18 @@ export class Driver {
   }
 
   #prepare(): void {
-    const inWorkers = [...this.#queries.values()].filter(({ spec }) =>
-      typeof spec.module === "string"
-    );
+    const queries = [...this.#queries.values()];
+    const inWorkers = queries.filter(({ spec }) => typeof spec.module === "string");
     this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {
     this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
-    // By then their ids are known, or their failures.
-    const handles = queries.flatMap(({ spec }) => this.#handlesOf(spec.name));
+    // Then their ids are known, or why they have none.
+    const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
     await Promise.all(handles.map((handle) => handle.settled()));
-    this.#notifyingIdle ??= notifyIdle(this.streams, this.#clock, this.#stopping.signal);
+    this.#reportingIdle ??= reportIdle(this.streams, this.#clock, this.#stopping.signal);
   }
 
   async #run(query: DriverQuery): Promise<readonly StreamingQuery[]> {

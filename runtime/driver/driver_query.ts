@@ -1,4 +1,4 @@
-// One query of a driver on all its local partitions, from loading to its end.
+// One query of a driver, on all partitions that it has here: loaded, at work, ended.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
@@ -12,10 +12,10 @@ import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
 import { waitForPartitions } from "./topic_wait.ts";
 
-/** A module may wait or compute while it loads, but not forever. Milliseconds. */
+/** How long a module may take to load, milliseconds. */
 const LOAD_MS = 60_000;
 
-/** What all queries of a driver share. */
+/** Parts shared by the queries of a driver. */
 export interface DriverParts {
   readonly log: TopicLog;
   readonly pool: Pick<ExecutorPool, "load" | "unload">;
@@ -36,7 +36,7 @@ export class DriverQuery {
   #count: number | undefined;
   #owner: PartitionOwner | undefined;
   #end: Promise<void> | undefined;
-  /** End offset of each partition at the start, of a finite query that shares its partitions with a group. */
+  /** Ends of all partitions at the start, of a finite query that shares them. */
   #ends: readonly number[] = [];
 
   constructor(spec: QuerySpec, parts: DriverParts) {
@@ -44,23 +44,21 @@ export class DriverQuery {
     this.#parts = parts;
   }
 
-  /** What is known of the query; undefined before it is loaded. */
   get loaded(): LoadedQuery | undefined {
     return this.#loaded;
   }
 
-  /** The most lanes it may have here; 1 until its topic is known. */
+  /** Lanes that it may have here; 1 until its topic is known. */
   get lanes(): number {
     return this.#named?.length ?? this.#count ?? 1;
   }
 
-  /** Explicitly named partitions; undefined if all are shared with the group. */
+  /** Partitions named in its options; undefined where all are shared with the group. */
   get #named(): readonly number[] | undefined {
     const { partitions = "all" } = this.spec;
     return partitions === "all" ? undefined : partitions;
   }
 
-  /** @throws if the query cannot be loaded */
   async load(): Promise<LoadedQuery> {
     return this.#loaded = await (this.#loading ??= this.#load());
   }
@@ -75,9 +73,9 @@ export class DriverQuery {
   }
 
   /**
-   * Waits for its partitions: named ones must exist; for `all`, waits for a missing topic.
+   * Waits for its partitions: named ones must exist; for `all` a missing topic is waited for.
    *
-   * @throws if the topic is missing and the query is finite
+   * @throws when it is missing and the query is finite.
    */
   async find(): Promise<void> {
     const { log, clock, report } = this.#parts;
@@ -106,7 +104,7 @@ export class DriverQuery {
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
-    // Two cameras do not end at the same offset: there is no known end for such a query.
+    // The end of two cameras is no single offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();
@@ -131,7 +129,6 @@ export class DriverQuery {
     await this.#owner.start();
   }
 
-  /** Ends its lanes, leaves its group and unloads it. */
   end(mode: StopMode): Promise<void> {
     return this.#end ??= this.#endAll(mode);
   }
@@ -144,10 +141,10 @@ export class DriverQuery {
   }
 
   /**
-   * Whether another member of the group is behind on one of its partitions. If that member dies, its
-   * partitions move to the others once its session times out.
+   * Whether it is behind on a partition of another member of its group: partitions of one that dies
+   * come to the others when its session times out.
    *
-   * @param done whether this runtime has processed a partition to its end
+   * @param done whether this runtime has finished the partition
    */
   async othersBehind(done: (query: string, partition: number) => boolean): Promise<boolean> {
     if (this.#ends.length === 0) return false;

@@ -1,4 +1,4 @@
-// The driver's connection to an executor: a worker or the main thread.
+// The driver's end of an executor: a worker, or the main thread.
 import { ExecutorHost } from "../executor/host.ts";
 import {
   errorOf,
@@ -20,27 +20,26 @@ export interface ExecutorLink {
   readonly name: string;
   /** Rejects if the executor cannot run at all. */
   readonly ready: Promise<void>;
-  /** Lanes placed here. */
   readonly lanes: Set<number>;
   /**
-   * Loads a query under a plan number, which `start` messages refer to. Rejects if it cannot be loaded here.
+   * Loads a query, whose lanes start by the plan's number. Rejects when it cannot be loaded here.
    */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Sends which lanes are viewed. */
+  /** Requests pictures of lanes. */
   watch(watched: Watched): void;
-  /** Lowers the thread's priority for good, even while it is blocked; see `yieldToOthers`. */
+  /** Lowers the priority of its thread, also while it is held; see `yieldToOthers`. */
   yieldToOthers(idle?: boolean): void;
-  /** What its thread reports; undefined for this thread. */
+  /** The pulse of its thread; undefined where it is this one. */
   pulse(): Pulse | undefined;
-  /** Closes it gracefully, or terminates it if it does not respond within `graceMs`. */
+  /** Closes it, and ends its thread if that takes longer than `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
 
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has died, in this turn of its thread if known. */
+  /** The worker has ended, in this turn of its thread, if that is known. */
   onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
@@ -57,14 +56,13 @@ class Answers {
   #failure: Error | undefined;
 
   constructor() {
-    this.ready.catch(() => {}); // Reported to the callers that await `ready`.
+    this.ready.catch(() => {}); // Those who wait for it handle it.
   }
 
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** Registers a load request and returns its answer. */
   loaded(plan: number): Promise<LoadedQuery> {
     const answer = Promise.withResolvers<LoadedQuery>();
     this.#loads.set(plan, answer);
@@ -101,7 +99,7 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
-  // A separate port, so that messages posted by user code are not taken for the executor's.
+  // A port of its own, which code of users cannot post to.
   const { port1: control, port2 } = new MessageChannel();
   const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
@@ -126,7 +124,7 @@ export function startWorker(
     pulse: () => ({
       ...turnOf(cells),
       memory: Atomics.load(cells, SHARED.memory),
-      // Only a call that does not end blocks; many short calls are just a busy thread.
+      // A call that does not end blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     yieldToOthers(idle = false) {
@@ -162,7 +160,6 @@ export function startWorker(
   return link;
 }
 
-/** Starts an executor in the main thread. */
 export function startInline(
   _name: string,
   config: ExecutorConfig,

@@ -1,4 +1,4 @@
-// The executors of a driver: places lanes, and moves them when one lane blocks its thread.
+// Places lanes on executors, and moves them when a lane holds its thread.
 import type {
   ExecutorConfig,
   FromExecutor,
@@ -12,23 +12,22 @@ import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
-/** At most this many lanes that blocked or crashed an executor get one of their own. */
+/** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
 
 /**
- * Why lanes lost their executor: another lane blocked or crashed it (`other`), it died, or it used too much
- * memory. In the last two cases any of its lanes may be the cause.
+ * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
+ * much memory, and each of them may be the reason.
  */
 export type StrandedBy = "other" | "death" | "memory";
 
-/** What blocks the thread: a call, a large picture, or opening something such as a model. */
+/** What holds a thread: a call, a large picture, or opening something, such as a model. */
 export type BlockedBy = "call" | "picture" | "opening";
 
-/** Where to place a lane. */
 export interface Placement {
-  /** Gets an executor of its own, if another can be started. */
+  /** On an executor of its own, if another can be started. */
   readonly alone?: boolean;
-  /** That executor runs at low priority. */
+  /** That executor has low priority. */
   readonly yields?: boolean;
 }
 
@@ -39,35 +38,31 @@ export interface PoolEvents {
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
   /** A lane blocks its thread, or no longer does (undefined). */
   onBlocked(lane: number, by: BlockedBy | undefined): void;
-  /** A lane has blocked its thread so often that it now runs at low priority. */
+  /** A lane has held its thread so often that it has low priority from now on. */
   onYields(lane: number): void;
   /**
-   * A lane crashed its executor or was terminated with it, in this turn if known.
+   * A lane has ended its executor, or was ended with it; in this turn, if known.
    *
    * @param cut its thread was blocked and may never end
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
-  /**
-   * Whether a lane may start elsewhere while its thread is blocked: no function of its sink is running there.
-   */
+  /** Whether a lane may start elsewhere while its thread is held: no function of it waits there. */
   mayMove(lane: number): boolean;
-  /** Whether a lane has opened everything it needs. */
   runs(lane: number): boolean;
 }
 
-/** How a lane starts, without the plan, which follows from its query. */
+/** The start of a lane; its plan follows from its query. */
 export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
-/** Places lanes on executors and moves them when one is blocked. */
 export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
-  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors that take no more lanes: one lane blocks the thread, or has blocked one before. */
+  readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
+  /** Executors for one lane alone, which holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What reportedly blocks each blocked executor. */
+  /** What holds an executor, if reported. */
   readonly #blocked = new Map<ExecutorLink, BlockedBy>();
-  /** Executors that run at low priority for good. */
+  /** Executors of low priority. */
   readonly #yielding = new Set<ExecutorLink>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -80,11 +75,7 @@ export class ExecutorPool {
     }, options);
   }
 
-  /**
-   * Loads a query here and in all future executors.
-   *
-   * @throws if it cannot be loaded
-   */
+  /** Loads a query, here and in all executors to come. */
   load(spec: QuerySpec): Promise<LoadedQuery> {
     return this.#set.load(spec, (link) => !this.#threads.isHeld(link));
   }
@@ -94,7 +85,7 @@ export class ExecutorPool {
     this.#set.unload(spec);
   }
 
-  /** Starts executors for the lanes of all queries in advance, so that they load in parallel. */
+  /** Starts executors for the lanes of all queries ahead, so that they load at the same time. */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     this.#set.prepare(lanesOf);
   }
@@ -112,7 +103,7 @@ export class ExecutorPool {
     const more = own || set.hasRoom(usable.length, spec);
     if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
-      // Deferred: the caller must register the lane first.
+      // After the call, so that the lane is registered.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
       queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
       return;
@@ -136,13 +127,13 @@ export class ExecutorPool {
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
-    // The lane that blocked the thread is gone. A thread that is still blocked, or slowed down, is unusable.
-    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
+    // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
+    // be used.
+    if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
     this.#threads.forget(link);
   }
 
-  /** Whether the lane's executor responds. */
   responsive(lane: number): boolean {
     const link = this.#set.of(lane);
     return link !== undefined && !this.#threads.isHeld(link);
@@ -157,7 +148,7 @@ export class ExecutorPool {
     await this.#set.close();
   }
 
-  /** Closes an executor without lanes. */
+  /** Ends an unused executor. */
   #dismiss(link: ExecutorLink, graceMs?: number): void {
     this.#threads.forget(link);
     this.#closedToOthers.delete(link);
@@ -184,7 +175,7 @@ export class ExecutorPool {
     link.yieldToOthers();
   }
 
-  /** Finds blocked threads and moves the other lanes away. */
+  /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
     for (const [link, finding] of this.#threads.look(this.#set.workers(), performance.now(), rss)) {
@@ -200,7 +191,7 @@ export class ExecutorPool {
           this.#resumed(link, finding.turn.lane);
           break;
         case "cut":
-          // Deno ends a thread when its turn ends: it takes no processor from others until then.
+          // Deno ends a thread when its turn ends: until then it has low priority.
           link.yieldToOthers(true);
           this.#end(link, finding.why, finding.turn, true);
           break;
@@ -211,8 +202,8 @@ export class ExecutorPool {
   }
 
   /**
-   * A lane blocks the thread: the others move, and it keeps this executor alone. While it opens something,
-   * lanes that are opening too stay: elsewhere they would open the same again.
+   * A lane holds the thread: the others start elsewhere. While it opens something, lanes that do so
+   * too stay: elsewhere they would open the same again.
    *
    * @param long blocked for so long that even those move
    */
@@ -223,7 +214,7 @@ export class ExecutorPool {
     const innocent = others.filter((lane) =>
       this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
     );
-    // These blocks end by themselves, and only matter to lanes that can move.
+    // These end by themselves, and delay only lanes that could move.
     if (by !== "call" && innocent.length === 0) return;
     if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
     this.#blocked.set(link, by);
@@ -234,7 +225,7 @@ export class ExecutorPool {
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
-      // Read once the thread runs again; by then the lane is fenced.
+      // It takes effect when the thread turns again; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
@@ -244,24 +235,23 @@ export class ExecutorPool {
     if (often) this.#lowerPriority(link, culprit);
   }
 
-  /** The thread of an executor runs again; after opening something it is as good as before. */
-  #resumed(link: ExecutorLink, lane: number): void {
+  /** The thread turns again; after opening something it is as good as before. */
+  #turns(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
     if (by === "opening") this.#closedToOthers.delete(link);
     if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
-  /** A lane blocks its thread often or for long: lower its priority. */
-  #lowerPriority(link: ExecutorLink, lane: number): void {
+  /** A lane holds its thread often or for long: it gets low priority. */
+  #holdsMuch(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);
   }
 
   /**
-   * Ends the executor before it exhausts the process's memory. If it has several lanes, each gets its own
-   * executor.
+   * The executor ends before the process runs out of memory. Each of several lanes gets its own.
    */
   #grown(link: ExecutorLink, why: string): void {
     const lanes = [...link.lanes];

@@ -1,4 +1,4 @@
-// The executors of a driver: started on demand, each with the queries loaded that it is permitted to run.
+// Starts executors as they are needed, loads queries in them, and ends them.
 import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
@@ -12,11 +12,9 @@ import { enoughHandles } from "./handles.ts";
 import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
-/** Start a spare only when the first lanes are well under way, so that it does not compete with them. */
-const SPARE_DELAY_MS = 2000;
-/**
- * Up to this many lanes get an executor each, whatever the number of cores, so that none can block another.
- */
+/** A spare is loaded after the first lanes, whose processor it would take. */
+const SPARE_AFTER_MS = 2000;
+/** This many lanes or fewer have an executor each, whatever the cores. */
 const FEW_LANES = 4;
 
 /** Default number of workers: one per core, or one per lane if there are few lanes. */
@@ -32,14 +30,14 @@ export interface SetOptions {
   readonly startLink?: StartLink;
 }
 
-/** Executors with the same permissions and the same queries loaded. */
+/** Executors with the same permissions and queries. */
 class Group {
   /** Undefined: this thread's permissions. */
   readonly permissions: WorkerPermissions | undefined;
   /** Plan number of each query. */
   readonly plans = new Map<QuerySpec, number>();
   readonly workers = new Set<ExecutorLink>();
-  /** Loaded and idle, so that lanes of a blocked executor need not wait for a start. */
+  /** Loaded and idle, for the lanes of a held executor. */
   spare: ExecutorLink | undefined;
   /** The most lanes its queries may have. */
   lanes = 0;
@@ -55,30 +53,24 @@ class Group {
 
 const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
-/** Starts executors, loads queries in them, and closes them. */
 export class ExecutorSet {
   readonly #config: ExecutorConfig;
   readonly #events: LinkEvents;
   readonly #startLink: StartLink;
   readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
-  /** Maximum number of workers, except that each group has at least one; grows with the lanes. */
+  /** Most workers, besides one of each group; grows with the lanes. */
   #size: number;
-  /**
-   * The executor in this thread: runs definitions given as values, since functions cannot cross to workers.
-   */
+  /** This thread: runs definitions that are values, since functions do not cross to workers. */
   #inline: ExecutorLink | undefined;
   readonly #inThisThread = new Group();
-  /**
-   * For queries that need no extra permissions; other queries are loaded here first to learn what they need.
-   */
+  /** For queries without special needs; others are inspected there. */
   readonly #plain: Group;
   readonly #groups = new Map<string, Group>();
   #planNumber = 0;
-  /** Number of queries being loaded to learn what they need. */
+  /** Queries being inspected. */
   #asked = 0;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Executors that are closing. */
   readonly #leaving = new Set<Promise<void>>();
   #started = 0;
   #watched: Watched = new Map();
@@ -95,18 +87,17 @@ export class ExecutorSet {
     this.#plain = this.#groupFor(NOTHING);
   }
 
-  /** Workers that lanes may be placed on: all, or those permitted to run a query. */
+  /** All workers, or those that may run a query. */
   workers(spec?: QuerySpec): ExecutorLink[] {
     const groups = spec === undefined ? [...this.#groups.values()] : [this.#groupOf(spec)];
     return groups.flatMap(({ workers }) => [...workers]);
   }
 
-  /** Whether a query may get another worker in addition to its `usable` ones. */
+  /** Whether another worker may be started for a query beside the `usable` ones. */
   hasRoom(usable: number, spec: QuerySpec): boolean {
     return usable < this.#most(this.#groupOf(spec));
   }
 
-  /** Plan number of a query; 0 if it was never loaded. */
   planOf(spec: QuerySpec): number {
     return this.#groupOf(spec).plans.get(spec) ?? 0;
   }
@@ -114,8 +105,7 @@ export class ExecutorSet {
   /**
    * Loads a query here and in all future executors that may run it.
    *
-   * @param responds whether an executor's thread responds
-   * @throws if it cannot be loaded
+   * @param turns whether an executor's thread turns.
    */
   async load(spec: QuerySpec, responds: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
     const plan = ++this.#planNumber;
@@ -149,7 +139,7 @@ export class ExecutorSet {
     }
   }
 
-  /** Loads a query in all executors of a group, at least one; resolves when the first has it. */
+  /** Loads a query in the executors of a group, at least one; resolves with the first. */
   async #loadIn(
     group: Group,
     plan: number,
@@ -159,12 +149,12 @@ export class ExecutorSet {
     const links = group.links.filter(responds);
     if (links.length === 0) links.push(this.#add(group));
     group.plans.set(spec, plan);
-    // All load it in parallel; any of them would report its faults.
+    // All load it at the same time, and would fail alike.
     const [first] = links.map((link) => link.load(plan, spec));
     return await first!;
   }
 
-  /** Unloads a query without lanes. */
+  /** Forgets an unused query. */
   unload(spec: QuerySpec): void {
     const group = this.#groupOf(spec);
     const plan = group.plans.get(spec);
@@ -176,8 +166,8 @@ export class ExecutorSet {
   }
 
   /**
-   * Starts executors for the lanes of all queries in advance, so that they load in parallel. A query waits
-   * for its plan only if that determines its permissions.
+   * Starts executors for the lanes of all queries ahead, so that they load at the same time. Those
+   * of a query wait for its plan only if that determines their permissions.
    */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     const groups = [...this.#groups.values()];
@@ -201,7 +191,6 @@ export class ExecutorSet {
     return this.#fixedSize && this.#size === 0 || typeof module !== "string";
   }
 
-  /** The executor in this thread. */
   main(): ExecutorLink {
     return this.#inline ??= this.#begin(startInline, this.#inThisThread);
   }
@@ -216,7 +205,7 @@ export class ExecutorSet {
     return link;
   }
 
-  /** Schedules a spare if lanes share an executor: if one blocks it, the others must move. */
+  /** Loads a spare where lanes share an executor: one may hold it. */
   spareSoon(): void {
     const without = () =>
       [...this.#groups.values()].filter(({ workers, spare }) =>
@@ -239,7 +228,7 @@ export class ExecutorSet {
     for (const link of this.#all()) link.watch(watched);
   }
 
-  /** Closes an executor without lanes. */
+  /** Ends an unused executor. */
   dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
     for (const group of this.#groups.values()) {
       group.workers.delete(link);
@@ -269,7 +258,7 @@ export class ExecutorSet {
     return [...this.#groups.values()].find(({ plans }) => plans.has(spec)) ?? this.#plain;
   }
 
-  /** The group of executors with exactly the permissions that these needs require. */
+  /** The group with exactly the permissions for these needs. */
   #groupFor(needs: Needs): Group {
     const permissions = this.#permissions && permissionsFor(this.#permissions, needs);
     const key = JSON.stringify(permissions) ?? "";
@@ -278,13 +267,13 @@ export class ExecutorSet {
     return group;
   }
 
-  /** Maximum number of workers in a group: its share of all, by lanes. */
+  /** Most workers of a group: its share by lanes. */
   #most({ lanes }: Group): number {
     const all = [...this.#groups.values()].reduce((sum, group) => sum + group.lanes, 0);
     return Math.max(1, all === 0 ? this.#size : Math.round(this.#size * lanes / all));
   }
 
-  /** Closes the executors of a group without queries. */
+  /** Ends the executors of a group without queries. */
   #endUnused(group: Group): void {
     if (this.#permissions === undefined || group.plans.size > 0) return;
     if (group === this.#plain && this.#asked > 0) return;
@@ -312,7 +301,7 @@ export class ExecutorSet {
     const name = `executor-${++this.#started}`;
     const link = startLink(name, this.#config, events, group.permissions);
     link.watch(this.#watched);
-    // A lane started there anyway reports the fault.
+    // A lane that is started there reports what is wrong.
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;

@@ -1,5 +1,5 @@
-// Counts how often a lane's runs have failed on the same input of an operator; after some tries the input is
-// dead-lettered. Stateful operators are retried this way, by one restart per try.
+// Counts how often runs of a lane failed on the same input of an operator: after some tries it is
+// put aside. Stateful operators are tried in this way, by a restart each.
 import type { InputAside } from "../engine/put_aside.ts";
 import type { PlainError } from "../executor/protocol.ts";
 
@@ -11,16 +11,14 @@ export class FailedInputs {
   #tries = 0;
   #aside: readonly InputAside[] = [];
 
-  /** Inputs that the next run must skip. */
+  /** Inputs that the next run skips. */
   get aside(): readonly InputAside[] {
     return this.#aside;
   }
 
   /**
-   * Records the error of a run.
-   *
-   * @returns how often this input has failed, and whether it is now dead-lettered; undefined if the error has
-   * no input
+   * Takes the error of a run; returns how often its input has failed, and whether it was put aside;
+   * undefined without an input.
    */
   note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
     if (failed === undefined) return undefined;
@@ -28,7 +26,7 @@ export class FailedInputs {
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
-    // An input that is dead-lettered and still fails is left to the restarts.
+    // An input put aside that still fails is left to the restarts.
     const known = this.#aside.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );

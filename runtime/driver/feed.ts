@@ -1,5 +1,6 @@
 // The viewer's access to a driver's queries.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
 import type { Headers } from "../definition/frame.ts";
@@ -15,10 +16,9 @@ export class DriverFeed implements LaneFeed {
   readonly #lag: LagMeter;
   readonly #placesOf: (query: string) => Places | undefined;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
-  /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Receives the lanes that are viewed now. */
+  /** Takes what is watched now. */
   readonly demand: (lanes: Watched) => void;
 
   constructor(
@@ -65,7 +65,7 @@ export class DriverFeed implements LaneFeed {
   show({ run, ...shown }: Picture): void {
     const { offset, timestamp, contentType, headers, result, bytes, video } = shown;
     const lane = laneId(shown);
-    // An abandoned run may still send one.
+    // A former run may still send one.
     if (run < (this.#runs.get(lane) ?? 0)) return;
     this.#runs.set(lane, run);
     const before = this.#pictures.get(lane);
@@ -75,11 +75,10 @@ export class DriverFeed implements LaneFeed {
       offset,
       timestamp,
       contentType: bytes.length > 0 ? contentType : before?.contentType ?? contentType,
-      // A result without a picture of its own is shown on the previous picture.
+      // A finding without a picture is shown on the one before it.
       bytes: bytes.length > 0 ? bytes : before?.bytes ?? bytes,
       headers,
-      ...(result !== undefined ? { result } : {}),
-      ...(shownAs !== undefined ? { video: shownAs } : {}),
+      ...given({ result, video: shownAs }),
       arrival: this.#clock.now(),
     };
     if (picture.bytes.length === 0) return;
@@ -105,7 +104,6 @@ export class DriverFeed implements LaneFeed {
     const fps = fresh ? progress?.inputRowsPerSecond ?? 0 : 0;
     const latency = progress?.latencies?.e2eLatencyMs;
     const newest = progress?.eventTime.max;
-    const places = this.#placesOf(query.query);
     return {
       id: laneId(query),
       query: query.query,
@@ -114,40 +112,39 @@ export class DriverFeed implements LaneFeed {
       partition,
       ...identityOf(query, picture?.headers ?? {}),
       state: query.state,
-      ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
-        ? { exception: query.exception.message }
-        : {}),
-      ...(query.trouble === undefined ? {} : { trouble: query.trouble }),
+      ...given({
+        exception: ["failed", "restarting"].includes(query.state)
+          ? query.exception?.message
+          : undefined,
+        trouble: query.trouble,
+        latencyP50Ms: latency?.P50,
+        latencyP99Ms: latency?.P99,
+        lastCommit: query.lastCommit,
+        places: this.#placesOf(query.query),
+      }),
       framesPerSecondIn: fps,
       framesPerSecondOut: Math.round(fps * outRatio * 100) / 100,
       lagFrames: this.#lag.of(query),
-      ...(latency !== undefined ? { latencyP50Ms: latency.P50, latencyP99Ms: latency.P99 } : {}),
       dropped: totals.dropped,
       deadLettered: totals.deadLettered,
       gaps: totals.gaps,
       restarts: query.restarts,
       ...lastFrame(picture, newest, query.lastCommit),
-      ...(query.lastCommit !== undefined ? { lastCommit: query.lastCommit } : {}),
-      ...(places === undefined ? {} : { places }),
     };
   }
 }
 
-/** From the newest frame, or else from the newest picture's headers. */
+/** From the newest frame, or else the newest picture. */
 function identityOf(
   { lastProgress, partition }: StreamingQuery,
   headers: Headers,
 ): ReturnType<typeof cameraIdentity> {
   if (lastProgress === undefined) return cameraIdentity({ key: null, partition, headers });
   const { camera, cameraName, place } = lastProgress;
-  return {
-    camera,
-    ...(cameraName === undefined ? {} : { cameraName }),
-    ...(place === undefined ? {} : { place }),
-  };
+  return { camera, ...given({ cameraName, place }) };
 }
 
-/** Lanes without viewers send few pictures; their commits count the frames in between. */
+/** A lane that is not watched sends few pictures: its commits show the frames between them. */
 function lastFrame(
   picture: { readonly timestamp: number; readonly arrival: number } | undefined,
   newest: string | undefined,

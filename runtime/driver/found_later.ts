@@ -1,5 +1,5 @@
-// Finds partitions created after a query first started. As in Spark, they are read from their start, so that
-// frames published before discovery are not skipped.
+// Which partitions were created after a query had begun. As in Spark they are read from their
+// start.
 import { retry } from "../base/wait.ts";
 import type { QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";

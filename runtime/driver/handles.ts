@@ -1,10 +1,9 @@
-// Whether the process may open more files. Deno crashes the whole process if a worker starts and no file
-// handle is left for its event loop.
+// Whether the process may open more files. Deno ends the process when a worker is started without a
+// handle for its event loop.
 
-/** More than a worker opens before it can report an error: its event loop, its modules, its logs. */
+/** More than a worker opens before it can report an error. */
 const WORKER_HANDLES = 48;
 
-/** Whether enough handles are left for another worker. */
 export function enoughHandles(count = WORKER_HANDLES): boolean {
   const files: Deno.FsFile[] = [];
   try {

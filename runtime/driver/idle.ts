@@ -1,20 +1,21 @@
-// Notifies listeners of idle streaming queries.
+// Reports idle streaming queries to listeners.
 import type { Clock } from "../base/clock.ts";
+import { pause } from "../base/wait.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /**
- * A query without a batch for this long is idle; it is reported again after each such period. Milliseconds.
+ * A query without a batch for this long is idle, and reported after each such period, milliseconds.
  */
 const IDLE_MS = 10_000;
 
-/** Calls `onQueryIdle` for each query every 10 s in which it had no batch, until the signal aborts. */
-export async function notifyIdle(
+/** Calls `onQueryIdle` for each idle query, until the signal aborts. */
+export async function reportIdle(
   streams: StreamingQueryManager,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  /** When each query was last reported or first seen. */
+  /** When each query was last reported, or first seen. */
   const reported = new Map<StreamingQuery, number>();
   for (;;) {
     const now = clock.now();
@@ -35,10 +36,6 @@ export async function notifyIdle(
         streams.notify("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
       }
     }
-    try {
-      await clock.sleep(Math.max(1, next - now), signal);
-    } catch {
-      return; // The driver is stopping.
-    }
+    if (!await pause(Math.max(1, next - now), signal, clock)) return;
   }
 }

@@ -6,13 +6,12 @@ import { framesBetween } from "../log/last_frames.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** Reports older than this are stale, milliseconds. */
+/** A report older than this is outdated, milliseconds. */
 export const STALE_MS = 3_000;
 /** Minimum interval between requests to the log, and the longest wait for its answer, milliseconds. */
 const MEASURE_MS = 1_000;
 const ANSWER_MS = 2_000;
 
-/** Frames between two offsets of a partition. */
 interface Behind {
   readonly earliest: number;
   readonly from: number;
@@ -20,14 +19,11 @@ interface Behind {
   readonly frames: number;
 }
 
-/**
- * Measures lag: reported by a running query; otherwise computed from the log's end and the query's next
- * offset.
- */
+/** Lag as reported while a query works; else from the end of the log and its next offset. */
 export class LagMeter {
   readonly #log: Pick<TopicLog, "offsets" | "reader">;
   readonly #clock: Clock;
-  /** Lag of each query that was not reporting when the log was last asked. */
+  /** Of each query that did not report when the log was last asked. */
   readonly #behind = new Map<StreamingQuery, Behind>();
   #measuring: Promise<void> | undefined;
   #measuredAt = -Infinity;
@@ -49,7 +45,7 @@ export class LagMeter {
     return from === behind.from ? behind.frames : Math.max(0, behind.to - from);
   }
 
-  /** Asks the log about queries that do not report. If the log is unreachable, nothing changes. */
+  /** Asks the log about queries that do not report. An unreachable log changes nothing. */
   measure(queries: readonly StreamingQuery[]): Promise<void> {
     if (this.#clock.monotonic() - this.#measuredAt < MEASURE_MS) {
       return this.#measuring ?? Promise.resolve();
@@ -89,7 +85,7 @@ export class LagMeter {
   }
 }
 
-/** Where a query continues; until that is known, assume everything in the log is unread. */
+/** Where a query continues; at the start of the log until that is known. */
 function startOf({ position }: StreamingQuery, earliest: number): number {
   return Math.max(position ?? earliest, earliest);
 }

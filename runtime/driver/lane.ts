@@ -6,7 +6,7 @@ import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A run of a query on a partition. The next run is a new lane with the same handle. */
 export interface Lane {
-  /** Unique for each start, so that messages of an earlier run are not taken for this one's. */
+  /** Differs for each start, so that messages of an earlier run are ignored. */
   readonly number: number;
   readonly handle: StreamingQuery;
   readonly spec: QuerySpec;
@@ -21,9 +21,9 @@ export interface Lane {
   stopping: boolean;
   /** Monotonic milliseconds. */
   startedAt: number;
-  /** No run has begun, or listeners were notified of its end. */
-  notified: boolean;
-  /** It crashed or blocked an executor, so it gets its own; at low priority if it did so often (`yields`). */
+  /** No run has begun, or its end was reported to listeners. */
+  reported: boolean;
+  /** It ended or held an executor: it has its own, of low priority if it did so often. */
   alone: boolean;
   yields: boolean;
 }
@@ -40,7 +40,7 @@ export function newLane(
     failures: new LaneFailures(),
     stopping: false,
     startedAt: 0,
-    notified: true,
+    reported: true,
     alone: false,
     yields: false,
   };
@@ -49,14 +49,12 @@ export function newLane(
 /** Not the number of any run. */
 export const NO_RUN = 0;
 
-/**
- * Sets which run of a lane may commit. Shared memory also reaches blocked threads, which read no messages.
- */
+/** Sets which run of a lane may commit, for held threads too: they need no message. */
 export function letCommit({ shown }: Lane, run: number): void {
   Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }
 
-/** Whether a function of this lane's sink is running, which must not run twice at once. */
+/** Whether a function of a sink runs that must not run twice at once. */
 export function inFunction({ shown }: Lane): boolean {
   return Atomics.load(new BigInt64Array(shown), SHOWN.sink) !== 0n;
 }

@@ -1,4 +1,4 @@
-// Events of lanes for listeners.
+// Reports events of lanes to the listeners of a driver.
 import type { Clock } from "../base/clock.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import type { Lane } from "./lane.ts";
@@ -19,10 +19,10 @@ export class LaneEvents {
     this.#streams.notify("onQueryStarted", { id, runId, name, timestamp });
   }
 
-  /** A run ended. Notifies once per run, with the error if it failed. */
+  /** A run ended, with its error if it failed; reported once. */
   ended(lane: Lane, error?: PlainError): void {
-    if (lane.notified) return;
-    lane.notified = true;
+    if (lane.reported) return;
+    lane.reported = true;
     const { id, runId, exception } = lane.handle;
     this.#streams.notify("onQueryTerminated", {
       id,

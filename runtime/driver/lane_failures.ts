@@ -1,4 +1,4 @@
-// The failures of one lane: what is retried, after what delay, and when to give up.
+// The failures of one lane: what is retried, after how long, and when it ends.
 import {
   OperatorError,
   type OperatorErrorPolicy,
@@ -10,17 +10,17 @@ import type { Turn } from "../executor/pulse.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
 
-/** Threads of a lane that may be terminated before it fails for good. */
+/** Threads that a lane may lose by holding them. */
 const MOST_CUT = 3;
 
 /** A lane crashed its executor or was terminated with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
-  // No line of code is to blame.
+  // It has no place in the code.
   override readonly stack = "";
 }
 
-/** The error of a lane that ended its executor: an operator's error, if its input is known. */
+/** The error of a lane that ended its executor: its operator's, if the input is known. */
 export function executorError(
   place: OperatorPlace,
   query: LoadedQuery | undefined,
@@ -35,7 +35,7 @@ export function executorError(
   return plainError(
     new OperatorError({ operator, offset }, place, cause, {
       final: policy.kind === "stop",
-      // Each terminated try costs a thread.
+      // Each cut costs a thread.
       ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
     }),
   );
@@ -46,59 +46,53 @@ export interface FailedRun {
   /** Run time, milliseconds. */
   readonly ranMs: number;
   readonly member: boolean;
-  /** The query, if it could be loaded. */
   readonly query: LoadedQuery | undefined;
-  /** Set if its executor ended with it: by itself, or because its thread was blocked. */
+  /** Its executor ended with it, or was cut. */
   readonly executor?: "ended" | "cut" | undefined;
 }
 
-/** The outcome: a restart or the end. */
+/** Another start, or the end. */
 export type Consequence =
   | { readonly delayMs: number; readonly aside: boolean }
   | { readonly delayMs: undefined; readonly why: string };
 
-/** The failures of one lane, across runs. */
 export class LaneFailures {
   readonly #inputs = new FailedInputs();
   #failures = 0;
-  /** Non-retryable failures without a failed input since the last completed batch. */
+  /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
-  /** Threads that were cut. */
   #cut = 0;
 
-  /** Inputs that the next run must skip. */
+  /** Inputs that the next run skips. */
   get aside(): readonly InputAside[] {
     return this.#inputs.aside;
   }
 
-  /** Call after a completed batch. */
   progressed(): void {
     this.#inARow = 0;
   }
 
-  /** Its executor died for an unknown reason. Returns the delay in milliseconds. */
+  /** Its executor died for an unknown reason; returns milliseconds to wait. */
   stranded(): number {
     return strandedDelay(this.#failures++);
   }
 
-  /** Decides what follows a failed run. */
   failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
     const input = this.#inputs.note(error);
-    // Starting an executor is expensive: a lane that keeps ending one waits longer each time, whatever the
-    // input.
+    // Executors are expensive: what ends one again and again waits longer each time.
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
       const why =
         `${error.message}; a blocked thread ends only with its call, and ${MOST_CUT} are the limit`;
       return { delayMs: undefined, why };
     }
-    // Errors of other systems have a code and may heal. Code that throws will throw again, and so will a
-    // function that got an invalid argument from Node's point of view.
+    // Errors of other systems have a code, and may heal; code that throws will throw again, as will
+    // a Node function with wrong arguments.
     const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
-      // A different input than last time: the query made progress in between.
+      // Another input than before: the query made progress.
       failures: cheap && input?.tries === 1 ? 0 : this.#failures,
       ranMs,
       finite: query?.finite === true,
@@ -113,8 +107,7 @@ export class LaneFailures {
     }
     const aside = input?.aside === true;
     this.#failures = aside && cheap ? 0 : next.failures;
-    // After a termination, restart at once so that the checkpoint soon records the input, in case the blocked
-    // thread crashes the process.
+    // After a cut it must soon be in the checkpoint: the held thread may end the process.
     return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
   }
 }

@@ -1,6 +1,8 @@
-// The life of streaming queries: how they start, end, restart after a failure, and move when their executor
-// dies or is blocked by another query.
+// The life of streaming queries: how they begin, end, restart after a failure, and move from an
+// executor that died or is held.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
+import { pause } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
@@ -24,7 +26,7 @@ import { StreamingQuery } from "./streaming_query.ts";
 
 /** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
-/** Display texts for what a lane does while it blocks its thread. */
+/** What a lane does while it holds its thread, for people. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
   picture: "has a large picture",
@@ -37,9 +39,8 @@ export interface LaneSupervisorOptions {
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
-  /** Cancels the delays before restarts. */
   readonly signal: AbortSignal;
-  /** What is known of a query after loading. */
+  /** A loaded query. */
   readonly loaded: (query: string) => LoadedQuery | undefined;
   readonly report: (message: string) => void;
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
@@ -68,7 +69,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
-    // The counters of an earlier assignment continue.
+    // Counts of an earlier time here continue.
     const before = this.#options.streams.lane(spec.name, partition);
     const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
     Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
@@ -89,7 +90,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     void lingering.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
-  /** The group moved on to a new generation and kept the partition here. */
+  /** The group has a new generation, and the partition is still here. */
   renew(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
     const lane = this.#find(spec, partition);
     if (lane === undefined || membership === undefined) return;
@@ -110,11 +111,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));
   }
 
-  /**
-   * Waits until no lane is left.
-   *
-   * @returns whether there was one
-   */
+  /** Waits until no query is left; returns whether there was one. */
   async allEnded(): Promise<boolean> {
     if (this.#lanes.size === 0) return false;
     while (this.#lanes.size > 0) await this.#laneEnded.promise;
@@ -183,7 +180,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#events.ended(lane);
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
-      // An executor that cannot even start must not restart in a tight loop.
+      // Delayed, in case executors cannot even start.
       const delay = by === "death" ? lane.failures.stranded() : 0;
       if (by === "memory") lane.alone = true;
       void this.#restart(lane, delay);
@@ -236,7 +233,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const runId = crypto.randomUUID();
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
-    lane.notified = false;
+    lane.reported = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { alone, yields, failures: { aside } } = lane;
@@ -246,15 +243,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       runId,
       shown: lane.shown,
       foundLater: lane.foundLater,
-      ...(aside.length > 0 ? { aside } : {}),
-      ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
+      ...given({ aside: aside.length > 0 ? aside : undefined, membership: lane.membership }),
     }, { alone, yields });
   }
 
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Do not wait; if it comes back, it is fenced.
+      // It is not waited for; if it comes back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -269,7 +265,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     timer.abort();
   }
 
-  /** The run does not end: its sink's function may still be running, and no second one may run beside it. */
+  /** The run does not end: its function may continue, and must not run twice. */
   #linger(lane: Lane): void {
     this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
@@ -296,7 +292,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#laneEnded = Promise.withResolvers();
   }
 
-  /** A streaming query failed: restarts it after a delay, or ends it for good. */
+  /** A streaming query failed: it restarts after a while, or ends for good. */
   #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
     const next = lane.failures.failed({
@@ -329,14 +325,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
-    if (delay > 0) {
-      try {
-        await this.#options.clock.sleep(delay, this.#options.signal);
-      } catch {
-        // The driver is stopping and ends the lane itself.
-        return;
-      }
-    }
+    const { clock, signal } = this.#options;
+    // A driver that stops ends the lane itself.
+    if (delay > 0 && !await pause(delay, signal, clock)) return;
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
   }
 

@@ -1,7 +1,6 @@
-// Abandoned runs that have not ended: a function of their sink may still be running, and no second one may
-// run beside it.
+// Runs that were given up and have not ended: a function of theirs may still run, and must not run
+// twice.
 
-/** The lingering runs of a driver, by lane number. */
 export class Lingering {
   readonly #runs = new Map<
     number,
@@ -17,7 +16,7 @@ export class Lingering {
     return this.#runs.has(number);
   }
 
-  /** A run has ended at last. Returns false if it was not lingering. */
+  /** A run has ended; returns whether it was one of these. */
   ended(number: number): boolean {
     this.#runs.get(number)?.over.resolve();
     return this.#runs.delete(number);

@@ -9,8 +9,8 @@ import type { QueryStartOptions } from "./query_spec.ts";
 import { type StreamingQuery, within } from "./streaming_query.ts";
 
 /**
- * Receives the events of streaming queries. All methods are optional and may be asynchronous; their errors
- * are reported with the listener's name.
+ * Observes streaming queries. All methods are optional, and may be asynchronous: what they throw,
+ * or reject with, is reported with the listener's name.
  */
 export interface StreamingQueryListener {
   /** A run has taken over its partition. */
@@ -25,9 +25,9 @@ export interface StreamingQueryListener {
   onQueryError?(event: QueryErrorEvent): unknown;
 }
 
-/** Calls longer than this block the driver noticeably, milliseconds. */
+/** A call of this length is reported, milliseconds. */
 const SLOW_MS = 250;
-/** Unfinished calls allowed per listener; beyond that it misses events. */
+/** Most open calls of a listener; beyond that it misses events. */
 const MOST_OPEN = 256;
 
 const METHODS = [
@@ -38,7 +38,7 @@ const METHODS = [
   "onQueryError",
 ] as const satisfies readonly (keyof StreamingQueryListener)[];
 
-/** Freezes the plain data of an event, so that no listener can change it for the others. */
+/** Listeners must not see changes that others make to an event. */
 function freeze(data: unknown): void {
   if (typeof data !== "object" || data === null || Object.isFrozen(data)) return;
   if (!Array.isArray(data) && Object.getPrototypeOf(data) !== Object.prototype) return;
@@ -46,7 +46,6 @@ function freeze(data: unknown): void {
   Object.values(data).forEach(freeze);
 }
 
-/** A listener and its display name. */
 class Listening {
   readonly #listener: StreamingQueryListener;
   readonly #name: string;
@@ -64,7 +63,6 @@ class Listening {
     this.#report = report;
   }
 
-  /** Calls a method; reports its exception or rejection. */
   call(method: keyof StreamingQueryListener, event: unknown): void {
     if (this.#open >= MOST_OPEN) {
       if (this.#missed++ === 0) {
@@ -99,9 +97,7 @@ class Listening {
   }
 }
 
-/** Operations reserved for the driver. */
 export interface ManagerControl {
-  /** Ends all queries. */
   readonly stop: () => Promise<void>;
   readonly add: (
     definition: QueryDefinition | URL | string,
@@ -118,7 +114,6 @@ export class StreamingQueryManager {
   readonly #report: (message: string) => void;
   readonly #control: ManagerControl;
   #stopped: Promise<void> | undefined;
-  /** Ended queries, in order. */
   #terminated: StreamingQuery[] = [];
   readonly #ends = new Notifier();
 

@@ -18,7 +18,6 @@ const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** Values of `query_state`. */
 const STATES: Readonly<Record<LaneState, number>> = {
   starting: 0,
   running: 1,
@@ -27,7 +26,7 @@ const STATES: Readonly<Record<LaneState, number>> = {
   stopped: 4,
 };
 
-/** Totals counted by lanes, and their metrics. */
+/** Totals of lanes, and their metrics. */
 const TOTALS = [
   ["frames", "frames_consumed_total", "Frames read from the log"],
   ["outputs", "frames_processed_total", "Outputs handed to the sinks"],
@@ -102,12 +101,12 @@ export class QueryMetrics {
     "Write-ahead log of the embedded log's database: long readers let it grow",
     [],
   );
-  /** Counts at the last observation, by lane. */
+  /** Totals at the last report, by lane. */
   readonly #last = new WeakMap<SharedArrayBuffer, Record<string, number>>();
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
-  /** Camera names used as labels, by partition. */
+  /** Camera labels, by partition. */
   readonly #names = new Map<string, Set<string>>();
 
   constructor(streams: StreamingQueryManager, lag: LagMeter) {
@@ -117,7 +116,7 @@ export class QueryMetrics {
       .set({ version: VERSION }, 1);
   }
 
-  /** Labels with the camera's display name; the partition identifies the camera. */
+  /** The camera by its display name; the partition identifies it. */
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
     const { cameraName, camera = cameraOfPartition(query.partition) } = query.lastProgress ?? {};
     return {
@@ -128,12 +127,12 @@ export class QueryMetrics {
     };
   }
 
-  /** Counts a problem that keeps a query from reading. */
+  /** Counts what prevents a query from reading. */
   problem(query: StreamingQuery, reason: string): void {
     this.#problems.inc({ ...this.labels(query), reason });
   }
 
-  /** A camera may change its name with each frame: after a few names, use the partition's. */
+  /** A camera may change its name with each frame: only some names become labels. */
   #nameOf({ topic, partition }: StreamingQuery, name: string): string {
     const place = `${topic}/${partition}`;
     let names = this.#names.get(place);
@@ -143,7 +142,6 @@ export class QueryMetrics {
     return names.has(shown) ? shown : cameraOfPartition(partition);
   }
 
-  /** Adds a progress report's measurements. */
   observe(query: StreamingQuery, measurements: Measurements): void {
     const labels = this.labels(query);
     for (const seconds of measurements.endToEnd) this.#endToEnd.observe(labels, seconds);
@@ -172,7 +170,7 @@ export class QueryMetrics {
     this.#last.set(cells, last);
   }
 
-  /** Updates a user-defined metric: a counter if its values add up, otherwise a gauge. */
+  /** A custom metric: a counter where values add up, else a gauge. */
   #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
     const help = "A metric that a query observes";
     const full = counts ? `${name}_total` : name;
@@ -185,13 +183,12 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  /** The text of `/metrics`. */
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
     await this.#lagMeter.measure(queries);
-    // Drop the values of queries that are gone and of cameras that were renamed.
+    // Gauges of queries that are gone, and of former names, disappear.
     for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
       gauge.reset();
     }

@@ -1,4 +1,4 @@
-// The local partitions of a query: shared with a group, or named explicitly.
+// The partitions of a query here: shared with a group, or named in its options.
 import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
 import { retry } from "../base/wait.ts";
@@ -27,7 +27,7 @@ export class PartitionOwner {
     this.#options = options;
   }
 
-  /** Resolves when the first partitions are assigned, or when the signal aborts. */
+  /** Resolves with the first assignment, or when the signal aborts. */
   async start(): Promise<void> {
     const { partitions, log, group, topic, sessionTimeoutMs, signal, clock, report } =
       this.#options;
@@ -48,7 +48,7 @@ export class PartitionOwner {
         },
         onError: (error) => report(`Group ${group}: ${error.message}`),
       });
-      // A query stopped meanwhile must not keep partitions from other members.
+      // After a stop meanwhile it must not keep partitions.
       if (signal.aborted) await member.leave();
       else this.#member = member;
     };

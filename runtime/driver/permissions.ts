@@ -1,12 +1,12 @@
-// Permissions of executors: a common set, plus what their plans need.
+// Permissions of executors: what every one needs, and what its plans open.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
 import type { Needs } from "../definition/plan_access.ts";
 
-/** Permissions of executors, as determined by the launcher. */
+/** Permissions of executors, from the launcher. */
 export interface ExecutorPermissions {
   readonly always: WorkerPermissions;
-  /** Granted only to executors whose plans need them. */
+  /** Granted as the plans need it. */
   readonly ifNeeded: IfNeeded;
 }
 
@@ -34,8 +34,8 @@ export interface IfNeeded {
 }
 
 /**
- * The permissions of an executor whose plans need these, within what the launcher permitted. A sink that does
- * not declare what it opens gets what `--allow-…` names, as every executor does.
+ * The permissions for plans with these needs, within the launcher's. A sink that does not declare
+ * what it opens gets what `--allow-…` names, as every executor does.
  */
 export function permissionsFor(
   { always, ifNeeded }: ExecutorPermissions,

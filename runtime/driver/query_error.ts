@@ -1,4 +1,5 @@
-// Errors of streaming queries, as reported to listeners and by `--json`.
+// Errors of streaming queries, as listeners and `--json` get them.
+import { given } from "../base/options.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
@@ -16,8 +17,8 @@ export interface QueryErrorEvent {
   /** ISO 8601. */
   readonly timestamp: string;
   /**
-   * The runtime's reaction: `dead-letter` sends the frame to the dead-letter sink, `restart` restarts the
-   * query, `stop` leaves it failed.
+   * The reaction: `dead-letter` puts the frame aside, `restart` restarts the query, `stop` leaves
+   * it failed.
    */
   readonly action: "dead-letter" | "restart" | "stop";
   /** Name of the error's class. */
@@ -57,11 +58,9 @@ export function queryError(
     action,
     error,
     message,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-    ...(operator === undefined ? {} : { operator }),
+    ...given({ stack, code, operator }),
     ...input,
-    ...(sink === undefined ? {} : { sink }),
+    ...given({ sink }),
     ...place,
   };
 }

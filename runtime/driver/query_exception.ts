@@ -1,4 +1,4 @@
-// The failure of a streaming query, as shown by its handle.
+// The failure of a streaming query, on its handle.
 import type { OffsetJson } from "../definition/progress.ts";
 import { errorOf, type PlainError } from "../executor/protocol.ts";
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, read } from "../base/errors.ts";
 import {
+  given,
   optionFaults,
   type OptionRow,
   type OptionRows,
@@ -78,10 +79,9 @@ const QUERY_ROWS: StartRows<QueryStartOptions> = {
 };
 
 /**
- * Validates the options of a query, plus those with rows in `more`.
+ * Checks the options of a query, with additional rows; returns those of the source.
  *
- * @returns the options of the source
- * @throws {RangeError} naming every invalid option
+ * @throws {RangeError} naming every option that cannot be used.
  */
 export function checkStartOptions(
   options: QueryStartOptions,
@@ -138,13 +138,11 @@ export async function specOf(
     group: groups.get(name)!,
     sinks,
     source,
-    ...(partitions === undefined ? {} : { partitions }),
-    ...(trigger === undefined ? {} : { trigger }),
-    ...(options.parameters === undefined ? {} : { options: options.parameters }),
+    ...given({ partitions, trigger, options: options.parameters }),
   };
 }
 
-/** Whether the query is given as a value, whose functions cannot cross to workers. */
+/** Whether a query is a definition, whose functions do not cross to workers. */
 export function isValue(definition: GivenQuery): definition is QueryDefinition {
   return typeof definition !== "string" && !(definition instanceof URL);
 }

@@ -1,12 +1,12 @@
-// Decides whether and when a failed streaming query restarts.
+// Whether, and when, a failed streaming query restarts.
 import type { PlainError } from "../executor/protocol.ts";
 
-/** Delays before a failed query restarts, milliseconds; they double each time. */
+/** Delays before restarts, milliseconds; they double each time. */
 const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
 /** Restarts of a finite query; others restart without limit. */
 const MOST_RETRIES = 8;
-/** A query that ran this long without failing has recovered, milliseconds. */
+/** A query that ran this long has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
 /** Failures that a restart cannot fix. */
 const FATAL = new Set([
@@ -21,7 +21,7 @@ const FATAL = new Set([
   "TOO_LARGE",
   "DELETED",
 ]);
-/** Another runtime took over: reported by the log, or by a sink that noticed first. */
+/** Another runtime took over, as noticed by the log or a sink. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
 export interface Failure {
@@ -32,14 +32,11 @@ export interface Failure {
   readonly ranMs: number;
   /** Whether the query ends by itself. */
   readonly finite: boolean;
-  /** The group assigned the partition, and may do so again. */
+  /** The partition came from a group, and may come again. */
   readonly member: boolean;
 }
 
-/**
- * The delay before the next start in milliseconds, and the failures so far; undefined if there is no next
- * start.
- */
+/** Milliseconds until the next start and the failures so far; undefined when there is none. */
 export function nextStart(
   { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
 ): { readonly delayMs: number; readonly failures: number } | undefined {

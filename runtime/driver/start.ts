@@ -1,6 +1,6 @@
 // Runs a query from a program.
 import { messageOf } from "../base/errors.ts";
-import { FROM_ZERO, FUNCTION, TEXT, whole } from "../base/options.ts";
+import { FROM_ZERO, FUNCTION, given, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import { DEFAULT_LOG, openLog } from "../log/open.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -75,11 +75,11 @@ export async function start(
   checkStartOptions(options, RUNTIME_ROWS, { workers: !isValue(definition) });
   const { log: logUrl = DEFAULT_LOG, checkpoint: checkpointDir, report = toError } = options;
   const { executors, sessionTimeoutMs, progressIntervalMs, signal } = options;
-  const given = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
-  const spec = await specOf(definition, Object.fromEntries(given), { logUrl, checkpointDir });
+  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
+  const spec = await specOf(definition, Object.fromEntries(own), { logUrl, checkpointDir });
   signal?.throwIfAborted();
-  const log = await openLog(logUrl, checkpointDir === undefined ? {} : { checkpointDir });
-  // Loaded dynamically, so that a query's module does not load the driver.
+  const log = await openLog(logUrl, given({ checkpointDir }));
+  // Loaded here, so that a module of a query neither loads nor reads what runs queries.
   const driverModule = new URL("./driver.ts", import.meta.url).href;
   const { Driver }: typeof import("./driver.ts") = await import(driverModule);
   const driver = new Driver({
@@ -89,10 +89,7 @@ export async function start(
     topic: spec.topic,
     report,
     queries: [spec],
-    ...(checkpointDir !== undefined ? { checkpointDir } : {}),
-    ...(executors !== undefined ? { executors } : {}),
-    ...(sessionTimeoutMs !== undefined ? { sessionTimeoutMs } : {}),
-    ...(progressIntervalMs !== undefined ? { progressIntervalMs } : {}),
+    ...given({ checkpointDir, executors, sessionTimeoutMs, progressIntervalMs }),
   });
   const { streams } = driver;
   const stop = () => void streams.stop().catch((error) => report(messageOf(error)));

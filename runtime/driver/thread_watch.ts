@@ -1,36 +1,29 @@
-// Watches executor threads: which is blocked, by whose code, for how long, and how much memory it keeps. The
-// pool decides what to do about it.
+// Watches threads of executors: which is held, by whose code, for how long, and its memory. The
+// pool reacts.
 import v8 from "node:v8";
 import type { Turn } from "../executor/pulse.ts";
 
-/** A thread without progress for this long is blocked, milliseconds. */
+/** A thread without a pulse for this long is held, milliseconds. */
 const BLOCKED_AFTER_MS = 400;
-/** Longest block by a call that processes an input, milliseconds. */
+/** Limit of a call with an input, milliseconds. */
 const CUT_AFTER_MS = 10_000;
-/**
- * Longest block while opening something, such as a large model, or by work that belongs to no lane,
- * milliseconds.
- */
+/** Limit of opening something, such as a model, or of work without a lane, milliseconds. */
 const OPEN_CUT_AFTER_MS = 60_000;
-/** A thread blocked this often within this time, or once for this long, runs at low priority from then on. */
+/** A thread held this often within this time, or once for this long, gets low priority. */
 const OFTEN = 3;
 const OFTEN_MS = 60_000;
 const LONG_MS = 2_000;
-/**
- * The share of its heap that a thread may fill, in thousandths; it is ended after this many checks above it.
- */
+/** Thousandths of its heap that a thread may fill; it is ended after this many looks above it. */
 const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
-/** Share of a thread's V8 heap limit by which the process may grow while the thread is blocked. */
+/** Growth of the process while a thread is held, as a share of a thread's heap limit. */
 const MOST_GROWTH = 0.4;
-/** Interval between checks, milliseconds. */
 export const LOOK_INTERVAL_MS = 50;
 
-/** What a thread reports. */
 export interface Pulse extends Turn {
   /** Changes as long as the thread makes progress. */
   readonly alive: number;
-  /** In thousandths of the V8 heap limit. */
+  /** Thousandths of the heap limit. */
   readonly memory: number;
 }
 
@@ -41,10 +34,10 @@ export interface WatchedThread {
 }
 
 /**
- * What is wrong with a thread:
- * - `held`: blocked (`often`: repeatedly); `long`: blocked for long; `turns`: running again;
- * - `cut`: to be terminated, for what its lane does or for work that belongs to no lane;
- * - `grown`: keeps too much memory.
+ * State of a thread:
+ * - `held` (`often`: again and again), held for `long`, or running again (`turns`);
+ * - `cut`: it is to be ended, for its lane's work or for work without a lane;
+ * - `grown`: it keeps too much memory.
  */
 export type Finding =
   | { readonly kind: "held"; readonly turn: Turn; readonly often: boolean }
@@ -59,7 +52,6 @@ interface Seen {
   /** Resident memory of the process at that time, bytes. */
   resident: number;
   held: Turn | undefined;
-  /** Already reported as blocked for long. */
   long: boolean;
   /** Start times of calls that blocked it. */
   holds: number[];
@@ -71,7 +63,6 @@ const FRESH = { held: undefined, long: false, holds: [], full: 0 };
 
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
-  /** V8's heap limit per thread, bytes. */
   readonly #heap = v8.getHeapStatistics().heap_size_limit;
   #lookedAt: number;
 
@@ -90,7 +81,7 @@ export class ThreadWatch<T extends WatchedThread> {
 
   /** @param resident memory of the process, bytes */
   look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
-    // If this thread was starved, do not blame the others.
+    // If this thread was late, others may have been too.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
     return [...threads].flatMap((thread) => {
@@ -133,8 +124,7 @@ export class ThreadWatch<T extends WatchedThread> {
     };
   }
 
-  /** Handles a thread without progress. */
-  #withoutProgress(
+  #stands(
     { name, lanes }: T,
     seen: Seen,
     turn: Turn,
@@ -144,7 +134,7 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
-    // A call, queued earlier, of a lane that has moved away or was abandoned.
+    // A waiting call of a lane that moved away or was given up.
     if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
       const why = `${name} was abandoned: a call of a query that has left it blocks its thread`;
       return { kind: "cut", turn, why };

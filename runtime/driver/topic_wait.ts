@@ -1,4 +1,4 @@
-// Waits for a topic that does not exist yet, or has too few partitions.
+// Waits for a topic that is not there yet, or has too few partitions.
 import type { Clock } from "../base/clock.ts";
 import { LogError, type TopicLog } from "../log/log.ts";
 
@@ -8,9 +8,9 @@ const POLL_MS = 250;
 export interface TopicWait {
   readonly log: TopicLog;
   readonly topic: string;
-  /** Minimum number of partitions. */
+  /** Partitions needed. */
   readonly partitions: number;
-  /** Whether to wait at all; called if the topic is missing or the log is unreachable. */
+  /** Whether a missing topic or log is waited for at all. */
   readonly patient: () => Promise<boolean>;
   /** Called once, when the wait begins. */
   readonly report: (message: string) => void;
@@ -19,12 +19,11 @@ export interface TopicWait {
 }
 
 /**
- * Waits until a topic has this many partitions.
+ * Waits until a topic has enough partitions; returns how many it has.
  *
- * @returns the number it has
- * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` if it must not wait; non-retryable errors of the
- * log
- * @throws the signal's reason if it aborts
+ * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting; errors of the log that
+ * do not heal.
+ * @throws the signal's reason when it aborts.
  */
 export async function waitForPartitions(
   { log, topic, partitions, patient, report, clock, signal }: TopicWait,

@@ -5,6 +5,7 @@
 // newest batch end which is early enough for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
+import { pause } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -198,14 +199,14 @@ export class Checkpointing {
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
     const renewed = new AbortController();
     this.#renewed = () => renewed.abort();
-    try {
-      await this.#clock.sleep(RENEWED_WITHIN_MS, AbortSignal.any([signal, renewed.signal]));
-    } catch (error) {
-      if (!renewed.signal.aborted) throw error;
-      return;
-    } finally {
-      this.#renewed = undefined;
-    }
+    const late = await pause(
+      RENEWED_WITHIN_MS,
+      AbortSignal.any([signal, renewed.signal]),
+      this.#clock,
+    );
+    this.#renewed = undefined;
+    if (!late && renewed.signal.aborted) return;
+    signal.throwIfAborted();
     throw new LogError(
       "STALE_MEMBERSHIP",
       `${stale.message}; no newer generation came in ${RENEWED_WITHIN_MS / 1000} s`,

@@ -1,10 +1,10 @@
-// The operator behind `.align`: the lane's reader makes pairs, it lets them pass.
+// The operator of `.align`: the lane's reader makes the pairs, which this validates.
 import { FROM_ZERO, optionFaults, shown } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "../definition/align.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 
-/** @throws {RangeError} naming every fault: what was given, what is accepted. */
+/** @throws {RangeError} naming every fault: given, accepted. */
 export function alignOperator(other: OtherPartition, options: AlignOptions): Operator<Frame, Pair> {
   const faults = optionFaults(options, { toleranceMs: FROM_ZERO }, ["toleranceMs"]);
   if (!isOther(other)) {
@@ -38,13 +38,13 @@ function isPair(frame: Frame): frame is Pair {
   return "other" in frame;
 }
 
-/** @throws {BadFrameError} when the other frame cannot be processed: it costs the pair. */
+/** @throws {BadFrameError} if the other frame cannot be processed; it dead-letters the pair. */
 function checked(pair: Pair): Pair {
   const { other: { fault, partition, offset } } = pair;
   if (fault === undefined) return pair;
   throw new BadFrameError(
     fault.reason,
-    `Cannot use the frame beside it, partition ${partition} offset ${offset}: ${fault.message}`,
+    `Cannot use the other frame of the pair, partition ${partition} offset ${offset}: ${fault.message}`,
     { cause: fault },
   );
 }

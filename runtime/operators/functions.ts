@@ -1,4 +1,4 @@
-// Operators made of plain functions.
+// Operators from plain functions.
 import type { Operator } from "../definition/operator.ts";
 
 /** An operator that replaces each item. */
@@ -17,7 +17,7 @@ export function mapOperator<In, Out>(
   };
 }
 
-/** An operator that keeps some items. */
+/** An operator that filters items. */
 export function filterOperator<T>(
   predicate: (item: T) => boolean | Promise<boolean>,
 ): Operator<T, T> {

@@ -1,23 +1,23 @@
-// State that a checkpoint can hold: what JSON gives back as it was.
+// Checks that a state can be stored as JSON.
 
-/** State that would not survive a restart. */
+/** A state that would not survive a restart. */
 class StateError extends TypeError {
   override readonly name = "StateError";
-  /** Starting the query again does not help. */
+  /** Restarting the query does not help. */
   readonly code = "INVALID";
 }
 
 /**
- * Checks that JSON gives a state back as it is.
+ * Checks that JSON preserves a state.
  *
- * @param step name of the operator whose state it is.
- * @throws {StateError} naming the first part that is something else, by its path.
+ * @param step name of the state's operator
+ * @throws {StateError} with the path of the first part that JSON does not preserve.
  */
 export function checkJsonState(step: string, state: unknown): void {
   const fault = faultOf(state, "state", new Set());
   if (fault === undefined) return;
   throw new StateError(
-    `Cannot keep the state of ${step}: ${fault}; expected what JSON gives back as it was: null, booleans, finite numbers, text, lists and plain objects`,
+    `Cannot keep the state of ${step}: ${fault}; expected values that JSON preserves: null, booleans, finite numbers, text, lists and plain objects`,
   );
 }
 
@@ -47,7 +47,7 @@ function faultOf(value: unknown, path: string, around: Set<object>): string | un
     ? value.entries()
     : Object.entries(value);
   for (const [key, part] of entries) {
-    // A field that is undefined is left out, and reads as undefined afterwards.
+    // JSON omits undefined fields, which then read as undefined.
     if (part === undefined && !list) continue;
     const fault = faultOf(part, list ? `${path}[${key}]` : `${path}.${key}`, around);
     if (fault !== undefined) return fault;

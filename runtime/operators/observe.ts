@@ -1,7 +1,7 @@
-// Metrics of a user's own, from the items that pass.
+// Custom metrics of the items in a stream.
 import type { Observed, Operator } from "../definition/operator.ts";
 
-/** How one metric is made of the items between two progress reports. */
+/** How a metric is computed from the items between two progress reports. */
 export type Observation<T> =
   | "count"
   | { readonly sum: (item: T) => number }
@@ -23,9 +23,9 @@ interface Metric<T> {
 }
 
 /**
- * An operator that passes everything on and keeps metrics of it.
+ * An operator that passes all items and computes metrics of them.
  *
- * @throws {RangeError} naming every name or metric that is none.
+ * @throws {RangeError} naming every invalid name or metric.
  */
 export function observeOperator<T>(
   name: string,
@@ -52,13 +52,13 @@ export function observeOperator<T>(
         process(item) {
           for (const [metric, { kind, value }] of metrics) {
             const number = value(item);
-            // What has no value for this item is no part of it.
+            // Skip items without a value for this metric.
             if (!Number.isFinite(number)) continue;
             const { total, count } = found.get(metric) ?? { total: START[kind], count: 0 };
             found.set(metric, {
               metric,
               kind,
-              total: joined(kind, total, number),
+              total: combine(kind, total, number),
               count: count + 1,
             });
           }
@@ -83,7 +83,7 @@ function metricOf<T>(observation: Observation<T>): Metric<T> | undefined {
   return { kind: known, value: value as (item: T) => number };
 }
 
-function joined(kind: Kind, a: number, b: number): number {
+function combine(kind: Kind, a: number, b: number): number {
   if (kind === "min") return Math.min(a, b);
   return kind === "max" ? Math.max(a, b) : a + b;
 }

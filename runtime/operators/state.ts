@@ -1,39 +1,40 @@
-// The stateful operator: a state per partition, and timers.
+// The stateful operator: state and timers per partition.
 import type { Operator } from "../definition/operator.ts";
 import { checkJsonState } from "./json_state.ts";
 
 /**
- * By which clock timers go: the machine's, or the capture times of what passes (Spark's `TimeMode`). With
- * `event` a backfill of old footage does what a live run does: a timer comes before the first input that
- * was captured at or after its time, and waits as long as none does.
+ * The clock of timers: the machine's, or the capture times of the items (Spark's `TimeMode`). With
+ * `event`, reprocessing old footage behaves like a live run: a timer fires before the first input
+ * captured at or after its time.
  */
 export type TimeMode = "processing" | "event";
 
 /** Timers of a stateful processor; part of the state. */
 export interface Timers {
   /**
-   * Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after.
+   * Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or shortly after.
    *
-   * @throws {RangeError} when it is no time, or, in `handleExpiredTimer`, none after that of the call.
+   * @throws {RangeError} if it is not a valid time or, within `handleExpiredTimer`, not after that
+   * call's time.
    */
   register(time: number): void;
-  /** Takes a registered time back; nothing happens when there is none. */
+  /** Removes a registered time, if it exists. */
   delete(time: number): void;
   /** Registered times, earliest first. */
   list(): readonly number[];
 }
 
-/** User code with a state of its own in each partition. */
+/** User code with state in each partition. */
 export interface StateProcessor<State, In, Out> {
-  /** Names the state in the checkpoint: keep it, wherever the step stands in the query. */
+  /** Names the state in the checkpoint: keep it when the step moves within the query. */
   readonly name: string;
-  /** By which clock timers go; `processing` unless given. */
+  /** The clock of timers; `processing` by default. */
   readonly timeMode?: TimeMode;
-  /** The state before the first input. It must be what JSON gives back as it was. */
+  /** The initial state, which JSON must preserve. */
   init(): State;
-  /** Takes the next input in order; may change `state` in place. */
+  /** Processes the next input in order; may change `state` in place. */
   handleInput(state: State, input: In, timers: Timers): readonly Out[] | Promise<readonly Out[]>;
-  /** Called when a registered time has come, in order with the inputs. */
+  /** Called at a registered time, in order with the inputs. */
   handleExpiredTimer?(
     state: State,
     time: number,
@@ -44,7 +45,7 @@ export interface StateProcessor<State, In, Out> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** An operator with state, made of a processor. */
+/** Makes a stateful operator from a processor. */
 export function stateOperator<State, In, Out>(
   processor: StateProcessor<State, In, Out>,
 ): Operator<In, Out> {
@@ -75,7 +76,7 @@ export function stateOperator<State, In, Out>(
         : JSON.parse(decoder.decode(context.state)) as { state: State; timers: number[] };
       const state = restored?.state ?? processor.init();
       let times = restored?.timers ?? [];
-      // A handler that sets its own time again would be called without end.
+      // Prevents a handler from registering its own time, which would loop.
       let handling = -Infinity;
       const timers: Timers = {
         register(time) {
@@ -96,8 +97,8 @@ export function stateOperator<State, In, Out>(
         },
         list: () => [...times],
       };
-      const byEvents = timeMode === "event";
-      /** Takes the earliest timer that has come off the list, and calls its handler. */
+      const usesEventTime = timeMode === "event";
+      /** Removes the earliest expired timer, and calls its handler. */
       const expire = (now: number) => {
         const time = times[0];
         if (time === undefined || time > now) return undefined;
@@ -108,13 +109,13 @@ export function stateOperator<State, In, Out>(
       return {
         process(input) {
           handling = -Infinity;
-          const time = byEvents ? captureTimeOf(input) : undefined;
+          const time = usesEventTime ? captureTimeOf(input) : undefined;
           if (time === undefined || times[0] === undefined || times[0] > time) {
             return processor.handleInput(state, input, timers);
           }
           return (async () => {
             const outputs: Out[] = [];
-            // One that is registered meanwhile comes with the next input.
+            // Timers registered meanwhile fire with the next input.
             for (const due of times.filter((one) => one <= time)) {
               outputs.push(...await expire(due) ?? []);
             }
@@ -122,7 +123,7 @@ export function stateOperator<State, In, Out>(
             return [...outputs, ...await processor.handleInput(state, input, timers)];
           })();
         },
-        nextTimer: () => byEvents ? undefined : times[0],
+        nextTimer: () => usesEventTime ? undefined : times[0],
         onTimer: (now) => expire(now) ?? [],
         snapshot() {
           checkJsonState(processor.name, state);
@@ -134,7 +135,7 @@ export function stateOperator<State, In, Out>(
   };
 }
 
-/** Capture time of an item: of a window that of its last frame. */
+/** The capture time of an item; for a window, of its last frame. */
 function captureTimeOf(item: unknown): number | undefined {
   if (typeof item !== "object" || item === null) return undefined;
   const { timestamp, lastTimestamp = timestamp } = item as {

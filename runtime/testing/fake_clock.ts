@@ -1,4 +1,4 @@
-// A clock that tests move.
+// A clock controlled by tests.
 import type { Clock } from "../base/clock.ts";
 
 interface Sleeper {
@@ -37,7 +37,7 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
-  /** How many wait for the time to pass. */
+  /** The number of pending sleeps. */
   get sleeping(): number {
     return this.#sleepers.length;
   }
@@ -62,7 +62,7 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Moves the time on, waking sleepers in order, and lets what they do happen. */
+  /** Advances the time, waking sleepers in order, and lets their follow-up work run. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -78,7 +78,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything that can run without time passing run. */
+/** Lets everything run that does not need time to pass. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
 }

@@ -1,5 +1,5 @@
-// A log in memory: as strict as the real ones about order, checkpoints and fencing, and able to
-// fail where a test wants it.
+// An in-memory log: as strict as the real ones about order, checkpoints and fencing, with
+// injectable failures.
 import { byPlace, writtenBy } from "../log/checkpoint.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
@@ -34,13 +34,13 @@ interface StoredCheckpoint {
   planned: BatchRange | undefined;
 }
 
-/** Where a `MemoryLog` can be made to fail. */
+/** Where failures can be injected into a `MemoryLog`. */
 export type FailurePoint = "read" | "plan" | "before-commit" | "after-commit";
 
-/** A log in memory. */
+/** An in-memory log. */
 export class MemoryLog implements TopicLog {
   readonly url = "memory:";
-  /** Called at each failure point; throw to fail there. */
+  /** Called at each failure point; throw to inject a failure. */
   fail: (point: FailurePoint, query?: string) => void = () => {};
   readonly #topics = new Map<string, Partition[]>();
   readonly #checkpoints = new Map<string, StoredCheckpoint>();
@@ -78,7 +78,7 @@ export class MemoryLog implements TopicLog {
     return found < 0 ? records.length : found;
   }
 
-  /** Appends at once; returns the first offset. */
+  /** Appends immediately; returns the first offset. */
   append(topic: string, partition: number, records: readonly LogRecord[]): number {
     const { records: stored } = this.#partition(topic, partition);
     const first = stored.length;
@@ -87,7 +87,7 @@ export class MemoryLog implements TopicLog {
     return first;
   }
 
-  /** Everything in a partition, as frames. */
+  /** All records of a partition, as frames. */
   frames(topic: string, partition: number): Frame[] {
     return (this.#topics.get(topic)?.[partition]?.records ?? [])
       .map((record, offset) => ({ topic, partition, offset, ...record }));
@@ -98,7 +98,7 @@ export class MemoryLog implements TopicLog {
     this.#partition(topic, partition).earliest = offset;
   }
 
-  /** Deletes a topic and makes it again, empty, as a broker does that comes back without its disk. */
+  /** Recreates a topic, empty, like a broker that returns without its disk. */
   makeAnew(topic: string): void {
     for (const partition of this.#topics.get(topic) ?? []) {
       partition.records.length = partition.earliest = 0;

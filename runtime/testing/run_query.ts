@@ -1,4 +1,4 @@
-// Runs a query's partitions in the test itself, on a log in memory.
+// Runs a query within a test, usually on an in-memory log.
 import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -13,7 +13,7 @@ import type { QueryDefinition } from "../definition/query.ts";
 import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import type { Sink } from "../definition/sink.ts";
 
-/** What a test wants run. */
+/** Options for running a query in a test. */
 export interface RunQueryOptions {
   readonly log: TopicLog;
   readonly topic?: string;
@@ -21,31 +21,34 @@ export interface RunQueryOptions {
   readonly group?: string;
   readonly clock?: Clock;
   readonly overrides?: PlanOverrides;
-  /** Looks at each frame's bytes first; accepts everything unless given. */
+  /** Validates each frame's bytes; accepts everything by default. */
   readonly inspect?: (value: Uint8Array) => void;
-  /** What keeps the query from reading on; without a problem it reads again. */
+  /**
+   * Called with the problem that keeps the query from reading, and without one when reading
+   * resumes.
+   */
   readonly onProblem?: (problem?: ReadProblem) => void;
   readonly onProgress?: (progress: StreamingQueryProgress) => void;
-  /** By which the partition is owned. */
+  /** The group membership that owns the partition. */
   readonly membership?: Membership;
   readonly progressIntervalMs?: number;
-  /** Up to where live sinks have had their outputs: one cell that outlives a run. */
+  /** How far live sinks have received outputs: one cell that outlives a run. */
   readonly shown?: BigInt64Array;
-  /** Inputs that earlier runs have failed on too often. */
+  /** Inputs that earlier runs dead-lettered after repeated failures. */
   readonly aside?: readonly InputAside[];
-  /** Whether the run is still the current one. Default: always true. */
+  /** Returns whether the run still owns the partition. Default: always true. */
   readonly owns?: () => boolean;
 }
 
-/** A query that runs in a test. */
+/** A query running in a test. */
 export interface RunningQuery {
   /** Resolves with the totals when the query ends; rejects with its error. */
   readonly ended: Promise<QueryTotals>;
   readonly published: Output[];
   readonly reports: string[];
-  /** Ends it: `drain` unless given. */
+  /** Stops it; `drain` by default. */
   stop(mode?: StopMode): void;
-  /** The group moved on to another generation. */
+  /** Tells it that the group has a new generation. */
   renew(membership: Membership): void;
 }
 
@@ -120,7 +123,7 @@ function deadLetter(frame: Frame, error: Error): OutputRecord {
   };
 }
 
-/** A sink that keeps what it gets, and whether it was committed. */
+/** A sink that collects committed outputs and batches. */
 export function collect<T = Output>(): Sink<T> & {
   readonly outputs: T[];
   readonly batches: BatchRange[];

@@ -1,5 +1,5 @@
-// Stream tests as lists of actions: add frames, advance the clock, crash, start again, check. When
-// a check fails, the message shows what the stream did.
+// Stream tests as lists of actions: add frames, advance the clock, crash, restart, check. When a
+// check fails, the message shows what the stream did.
 import type { StopMode } from "../engine/stop.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
@@ -10,7 +10,7 @@ import { FakeClock, settle } from "./fake_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
 import { collect, type RunningQuery, startQuery } from "./run_query.ts";
 
-/** Something that happens in a stream test. Made by the functions below. */
+/** A step of a stream test, made by the functions below. */
 export type StreamStep =
   | {
     readonly kind: "add";
@@ -24,7 +24,7 @@ export type StreamStep =
   | { readonly kind: "expire"; readonly offset: number }
   | { readonly kind: "expect-failure"; readonly pattern: RegExp };
 
-/** A check of what was committed. */
+/** A check of the committed outputs. */
 export interface StreamCheck<T> {
   readonly kind: "check";
   readonly expected: readonly unknown[];
@@ -34,12 +34,14 @@ export interface StreamCheck<T> {
 /** One line of a stream test. */
 export type StreamAction<T = Output> = StreamStep | StreamCheck<T>;
 
-/** Appends frames. A number stands for a frame whose capture time it is, and whose value is its offset. */
+/**
+ * Appends frames. A number is short for a frame with this capture time, whose value is its offset.
+ */
 export function addFrames(...frames: (number | Partial<LogRecord>)[]): StreamStep {
   return addFramesTo(0, ...frames);
 }
 
-/** Appends frames of another camera, beside the one that the query runs on: for `align`. */
+/** Appends frames of another camera than the query's own, for `align`. */
 export function addFramesTo(
   partition: number,
   ...frames: (number | Partial<LogRecord>)[]
@@ -48,7 +50,9 @@ export function addFramesTo(
   return { kind: "add", partition, records };
 }
 
-/** All outputs that were committed since the beginning, seen through `view` (offsets of frames unless given). */
+/**
+ * Checks all outputs committed since the start, mapped by `view` (offsets of frames by default).
+ */
 export function checkAnswer<T = Output>(
   expected: readonly unknown[],
   view: (output: T) => unknown = (output) => (output as { offset?: number }).offset,
@@ -56,22 +60,22 @@ export function checkAnswer<T = Output>(
   return { kind: "check", expected, view };
 }
 
-/** Starts the query, again or for the first time. */
+/** Starts or restarts the query. */
 export function startStream(overrides?: PlanOverrides): StreamStep {
   return { kind: "start", ...(overrides !== undefined ? { overrides } : {}) };
 }
 
-/** Ends the query after the batch that runs; with `move` another runtime continues. */
+/** Stops the query after the current batch; with `move` another runtime continues. */
 export function stopStream(mode: StopMode = "drain"): StreamStep {
   return { kind: "stop", mode };
 }
 
-/** Fails the next commit, as a process that is killed just before it. */
+/** Fails the next commit, like a process killed just before it. */
 export function crash(): StreamStep {
   return { kind: "crash" };
 }
 
-/** Moves the clock. */
+/** Advances the clock. */
 export function advanceClock(ms: number): StreamStep {
   return { kind: "advance", ms };
 }
@@ -81,7 +85,7 @@ export function expireFrames(offset: number): StreamStep {
   return { kind: "expire", offset };
 }
 
-/** The query must have failed with a message like this. */
+/** Checks that the query failed with a message like this. */
 export function expectFailure(pattern: RegExp): StreamStep {
   return { kind: "expect-failure", pattern };
 }
@@ -89,9 +93,10 @@ export function expectFailure(pattern: RegExp): StreamStep {
 class Crash extends Error {}
 
 /**
- * Runs the actions on one partition of a log in memory.
+ * Runs the actions on one partition of an in-memory log.
  *
- * @throws {Error} when a check fails: with expected and actual outputs, offsets, progress and reports.
+ * @throws {Error} if a check fails: with expected and actual outputs, offsets, progress and
+ * reports.
  * @example
  * ```ts
  * import { query } from "../mod.ts";
@@ -209,21 +214,21 @@ export async function testStream<T = Output>(
   }
 }
 
-/** In a script: the process is killed before what came since the last commit is committed. */
+/** In a script: kills the process before uncommitted frames are committed. */
 export const ABORT: unique symbol = Symbol("ABORT");
-/** In a script: everything before is committed before more is added. */
+/** In a script: waits until all previous frames are committed. */
 export const PAUSE: unique symbol = Symbol("PAUSE");
-/** In a script: the query ends when everything before is committed. */
+/** In a script: stops the query once all previous frames are committed. */
 export const EOF: unique symbol = Symbol("EOF");
 
-/** What a scripted source gives: frames, and things that happen between them. */
+/** A scripted source: frames, and events between them. */
 export type Script =
   readonly (number | Partial<LogRecord> | typeof ABORT | typeof PAUSE | typeof EOF)[];
 
 /**
- * Runs a query over a script; after ABORT it starts again.
+ * Runs a query over a script; after ABORT it restarts.
  *
- * @returns what was committed, in order.
+ * @returns the committed outputs, in order.
  * @example
  * ```ts
  * import { query, type Frame } from "../mod.ts";
@@ -244,7 +249,7 @@ export async function runScript<T = Frame>(
   const actions: StreamAction<T>[] = [startStream()];
   for (const step of script) {
     if (step === ABORT) {
-      // The crash meets the first commit after it was ordered.
+      // The crash hits the first commit after this action.
       const last = actions.pop();
       actions.push(crash());
       if (last !== undefined) actions.push(last);

@@ -1,22 +1,22 @@
-// What windows by count and by time have in common: gaps, identity, the point to start again from.
+// The common part of count and time windows: gaps, numbering and restart points.
 import type { Frame, Window } from "../definition/frame.ts";
 import { NO_SAMPLES, Sampler } from "./sampler.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import { type RestartPoint, type Windower, type WindowerState, windowOf } from "./windower.ts";
 
-/** A window that is not complete yet. */
+/** An incomplete window. */
 export interface OpenWindow {
   /** Sample number or epoch time at which it starts. */
   readonly start: number;
-  /** Its number among the windows that begin with the same frame. */
+  /** Its index among the windows that start with the same frame. */
   readonly number: number;
   readonly frames: Frame[];
   broken: boolean;
-  /** Pauses beyond `maxGapMs` and jumps of the camera's sequence numbers inside. */
+  /** Pauses beyond `maxGapMs`, and gaps in the camera's sequence numbers. */
   gaps: number;
 }
 
-/** Where no frame has been seen. */
+/** The state before the first frame. */
 export const FRESH: WindowerState = {
   ...NO_SAMPLES,
   samples: 0,
@@ -25,18 +25,18 @@ export const FRESH: WindowerState = {
   highest: null,
 };
 
-/** A windower but for where windows begin and end. */
+/** A windower, except for where windows start and end. */
 export abstract class BaseWindower implements Windower {
   protected readonly sampler: Sampler;
   protected open: OpenWindow[] = [];
   protected lateFrames = 0;
   ahead = 0;
-  /** Milliseconds from the frame before to the one that is taken. */
+  /** Milliseconds between the previous and the current frame. */
   protected step = 0;
   #last: number | null;
   #previous: Frame | undefined;
-  /** A frame far ahead of those before it, which the next one confirms or refutes. */
-  #doubtful: Frame | undefined;
+  /** A frame far ahead of the previous ones, until the next one confirms or refutes its time. */
+  #unconfirmed: Frame | undefined;
   #first: { readonly offset: number; windows: number } | undefined;
   /** State before each frame that an open window may still need, by offset, oldest first. */
   readonly #before = new Map<number, WindowerState>();
@@ -73,20 +73,20 @@ export abstract class BaseWindower implements Windower {
 
   push(frame: Frame): Window[] {
     const done: Window[] = [];
-    const doubtful = this.#doubtful;
-    if (doubtful !== undefined) {
-      this.#doubtful = undefined;
-      if (frame.timestamp >= doubtful.timestamp - this.options.maxStepMs!) {
-        this.#take(doubtful, done);
+    const unconfirmed = this.#unconfirmed;
+    if (unconfirmed !== undefined) {
+      this.#unconfirmed = undefined;
+      if (frame.timestamp >= unconfirmed.timestamp - this.options.maxStepMs!) {
+        this.#take(unconfirmed, done);
       } else {
         this.ahead++;
-        this.#before.delete(doubtful.offset);
+        this.#before.delete(unconfirmed.offset);
       }
     }
     this.#before.set(frame.offset, this.state());
-    if (this.isFarAhead(frame)) this.#doubtful = frame;
+    if (this.isFarAhead(frame)) this.#unconfirmed = frame;
     else this.#take(frame, done);
-    this.#forget();
+    this.#forgetStates();
     return done;
   }
 
@@ -94,7 +94,7 @@ export abstract class BaseWindower implements Windower {
     const done: Window[] = [];
     this.closeAll(done);
     this.#previous = undefined;
-    this.#forget();
+    this.#forgetStates();
     return done;
   }
 
@@ -114,7 +114,7 @@ export abstract class BaseWindower implements Windower {
   wants(frame: Frame): boolean {
     const step = this.#stepTo(frame);
     const { gap, fps, durationMs } = this.options;
-    // With `drop` the grid continues, but for ticks and for time that goes back.
+    // With `drop` the grid continues, except with `fps` or when time goes back.
     const restarts = gap !== "drop" || fps !== undefined || (durationMs !== undefined && step < 0);
     return (restarts && this.#isAfterPause(frame)) || this.sampler.wants(frame, step);
   }
@@ -131,17 +131,17 @@ export abstract class BaseWindower implements Windower {
 
   restartPoint(): RestartPoint | undefined {
     const needed = this.open.map(({ frames }) => frames[0]!.offset);
-    // A held frame may start the next window although no window has it yet.
+    // A held frame may start the next window although no window contains it yet.
     if (this.sampler.held !== undefined && this.options.fps !== undefined) {
       needed.push(this.sampler.held.offset);
     }
-    if (this.#doubtful !== undefined) needed.push(this.#doubtful.offset);
+    if (this.#unconfirmed !== undefined) needed.push(this.#unconfirmed.offset);
     if (needed.length === 0) return undefined;
     const offset = Math.min(...needed);
     return { offset, state: this.#before.get(offset)! };
   }
 
-  #forget(): void {
+  #forgetStates(): void {
     const keepFrom = this.restartPoint()?.offset ?? Infinity;
     for (const offset of this.#before.keys()) {
       if (offset >= keepFrom) break;
@@ -149,7 +149,7 @@ export abstract class BaseWindower implements Windower {
     }
   }
 
-  /** A window that begins with this frame; it must be filled at once. */
+  /** Creates a window that starts with this frame; the caller must add the frame at once. */
   protected begin(start: number, first: Frame): OpenWindow {
     if (this.#first?.offset !== first.offset) this.#first = { offset: first.offset, windows: 0 };
     return { start, number: this.#first.windows++, frames: [], broken: false, gaps: 0 };
@@ -165,20 +165,20 @@ export abstract class BaseWindower implements Windower {
     return windowOf(frames, gaps, number);
   }
 
-  /** True for a frame that waits until the next one confirms its capture time. */
+  /** True for a frame whose capture time the next one must confirm. */
   protected isFarAhead(_frame: Frame): boolean {
     return false;
   }
 
-  /** The part of the state that says how the grid of windows lies. */
+  /** The part of the state that describes the grid of windows. */
   protected abstract gridState(): Partial<WindowerState>;
   protected abstract take(frame: Frame, done: Window[]): void;
   protected abstract onGap(policy: GapPolicy, next: Frame, done: Window[], back: boolean): void;
-  /** Ends all open windows; those that are whole, or count as whole, are done. */
+  /** Ends all open windows, and emits those that are complete or count as complete. */
   protected abstract closeAll(done: Window[]): void;
 }
 
-/** True when sequence numbers of the camera are missing between two frames that follow each other. */
+/** True if sequence numbers are missing between two consecutive frames. */
 function missesBetween({ headers: before }: Frame, { headers: after }: Frame): boolean {
   if (before["session"] !== after["session"]) return false;
   if (before["seq"] === undefined || after["seq"] === undefined) return false;

@@ -4,7 +4,9 @@ import { BaseWindower, FRESH } from "./base.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import type { WindowerState } from "./windower.ts";
 
-/** Windows of a number of frames; window j holds the samples j·hop … j·hop + frames − 1. */
+/**
+ * Windows of a fixed number of frames; window j contains the samples j·hop … j·hop + frames − 1.
+ */
 export class CountWindower extends BaseWindower {
   readonly #frames = this.options.frames!;
   readonly #hop = this.options.hop ?? this.options.frames!;
@@ -37,8 +39,8 @@ export class CountWindower extends BaseWindower {
     if (policy === "drop" && this.options.fps === undefined) {
       for (const window of this.open) window.broken = true;
     } else if (policy === "drop") {
-      // The pause counts as ticks without frames, so that later windows start where they would
-      // have without it.
+      // Count the pause as ticks without frames, so that later windows start where they would
+      // without it.
       const phase = (this.#samples + this.sampler.missed(next.timestamp)) % this.#hop;
       this.restartGrid();
       this.#samples = phase;

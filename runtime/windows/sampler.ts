@@ -1,25 +1,25 @@
-// Which frames of a stream count: every one, every n-th, or one for each tick of a frame rate.
+// Selects the frames of a stream: every one, every n-th, or one per tick of a frame rate.
 import type { Frame } from "../definition/frame.ts";
 import type { WindowOptions } from "./window_options.ts";
 import type { WindowerState } from "./windower.ts";
 
-/** A frame that counts, at the capture time for which it stands. */
+/** A selected frame, with the capture time that it represents. */
 export interface Sample {
-  /** Undefined where the frame that is held came before the one at which reading began again. */
+  /** Undefined if the held frame precedes the one at which reading restarted. */
   readonly frame: Frame | undefined;
-  /** Epoch milliseconds: the frame's own, or that of the tick for which it is held. */
+  /** Epoch milliseconds: the frame's own time, or that of the tick for which it is held. */
   readonly time: number;
 }
 
 /** The part of a windower's state that belongs to its sampler. */
 export type SamplerState = Pick<WindowerState, "seen" | "origin" | "tick">;
 
-/** Where no frame has been seen. */
+/** The state before the first frame. */
 export const NO_SAMPLES: SamplerState = { seen: 0, origin: null, tick: -1 };
 
 /**
- * Takes samples. With `fps`, tick k lies at `origin + k·1000/fps`; it takes the frame nearest to it, as the time
- * since the frame before tells, and where none comes the newest frame before it is held.
+ * Takes samples. With `fps`, tick k is at `origin + k·1000/fps`; it takes the frame nearest to it,
+ * estimated from the time since the previous frame, or else holds the newest frame before it.
  */
 export class Sampler {
   readonly #fps: number | undefined;
@@ -28,7 +28,7 @@ export class Sampler {
   #origin: number | null;
   #tick: number;
   #held: Frame | undefined;
-  /** Frames that came when a later tick was taken. */
+  /** Frames that arrived after a later tick was taken. */
   late = 0;
 
   constructor({ fps, every = 1 }: WindowOptions, { seen, origin, tick }: SamplerState) {
@@ -39,7 +39,7 @@ export class Sampler {
     this.#tick = tick;
   }
 
-  /** The frame that fills ticks at which none comes. */
+  /** The frame that fills ticks without a frame of their own. */
   get held(): Frame | undefined {
     return this.#held;
   }
@@ -48,7 +48,7 @@ export class Sampler {
     return { seen: this.#seen, origin: this.#origin, tick: this.#tick };
   }
 
-  /** Ticks without a frame that a pause leaves behind. */
+  /** The number of ticks without a frame in a pause. */
   missed(time: number): number {
     return this.#fps === undefined || this.#origin === null
       ? 0
@@ -56,9 +56,9 @@ export class Sampler {
   }
 
   /**
-   * Whether `take` of this frame would return it.
+   * True if `take` would return this frame.
    *
-   * @param step milliseconds since the frame before
+   * @param step milliseconds since the previous frame
    */
   wants({ timestamp }: Frame, step: number): boolean {
     if (this.#fps === undefined) return this.#seen % this.#every === 0;
@@ -66,9 +66,9 @@ export class Sampler {
   }
 
   /**
-   * The samples that a frame brings: held ones for the ticks before it, then itself if it counts.
+   * The samples that a frame yields: held ones for the ticks before it, then itself if selected.
    *
-   * @param step milliseconds since the frame before
+   * @param step milliseconds since the previous frame
    */
   take(frame: Frame, step: number): Sample[] {
     const { timestamp } = frame;
@@ -85,12 +85,12 @@ export class Sampler {
       this.#tick = tick;
       samples.push(own);
     }
-    // A late frame shows what was before the one that is held.
+    // A late frame must not replace a newer held one.
     if (this.#held === undefined || timestamp >= this.#held.timestamp) this.#held = frame;
     return samples;
   }
 
-  /** Forgets what was: the next frame begins a new series of ticks. */
+  /** Resets the sampler: the next frame starts a new series of ticks. */
   restart(): void {
     this.#seen = 0;
     this.#origin = null;
@@ -98,10 +98,12 @@ export class Sampler {
     this.#held = undefined;
   }
 
-  /** The tick that a frame fills, unless another did: within half a step of it there is no nearer one. */
+  /**
+   * The tick that a frame fills, unless another frame did: within half a step no frame is nearer.
+   */
   #tickOf(time: number, step: number, fps: number): number {
     const ticks = step * fps / 1000;
-    // Near the model's own rate there is little to choose from: any frame within half a tick will do.
+    // Near the model's own rate there is little choice: accept any frame within half a tick.
     const reach = ticks > 0 && ticks < 0.75 ? ticks / 2 : 0.5;
     return Math.floor(this.#ticksAt(time, fps) + reach);
   }

@@ -1,4 +1,5 @@
-// Session windows: from the first frame on which something holds until it has not held for a while.
+// Session windows: from the first frame for which a condition holds until it has not held for a
+// while.
 import {
   ABOVE_ZERO,
   FROM_ZERO,
@@ -11,17 +12,17 @@ import { windowOf } from "./windower.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 
-/** When a session is under way. */
+/** When a session starts and ends. */
 export interface SessionOptions {
-  /** What has to hold: motion, an object, a score. Asked once for each frame, in order. */
+  /** The condition: motion, an object, a score. Called once for each frame, in order. */
   readonly while: (frame: Frame) => boolean;
-  /** A session continues for this long after it last held, capture time in milliseconds. */
+  /** How long a session continues after the condition last held, capture time in milliseconds. */
   readonly afterMs: number;
-  /** Longest session, capture time in milliseconds; what holds on begins another one. Default 60 000. */
+  /** Longest session, capture time in milliseconds; then another one starts. Default 60 000. */
   readonly maxMs?: number;
   /**
-   * Closes a session when no frame has come for this long, milliseconds by the clock, and at the end of a
-   * query that takes all there is. Off by default.
+   * Closes a session after this long without a frame, milliseconds by the clock, and at the end of
+   * a query with a finite trigger. Off by default.
    */
   readonly silenceMs?: number;
   /** Name of the step, in plans and in the checkpoint. Default `session`. */
@@ -37,11 +38,11 @@ const ROWS: OptionRows<SessionOptions> = {
 };
 
 /**
- * Cuts frames into sessions: windows from the first frame for which `while` holds to the last one within
- * `afterMs` after it last held. A session is done with the first frame beyond its end; its frames are
- * read again after a restart, so keep `maxMs` to what memory holds.
+ * Groups frames into sessions: windows from the first frame for which `while` holds to the last one
+ * within `afterMs` after it last held. A session is emitted at the first frame after its end. Its
+ * frames are kept in memory and reread after a restart, which limits `maxMs`.
  *
- * @throws {RangeError} naming every option that is wrong.
+ * @throws {RangeError} naming every invalid option.
  * @example
  * ```ts
  * import { query, sessionWindow, type Window } from "../mod.ts";
@@ -65,10 +66,10 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
     kind: "window",
     settings: `afterMs=${afterMs} maxMs=${maxMs}`,
     open({ clock }) {
-      let heard = clock.now();
+      let lastFrameAt = clock.now();
       let frames: Frame[] = [];
-      /** Capture time at which it held last. */
-      let held = 0;
+      /** Capture time when the condition last held. */
+      let activeAt = 0;
       const close = (): Window[] => {
         const done = frames;
         frames = [];
@@ -76,24 +77,24 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
       };
       return {
         process(frame) {
-          heard = clock.now();
+          lastFrameAt = clock.now();
           const first = frames[0];
           const { timestamp } = frame;
-          // A clock that goes back ends a session too: what comes is no part of it.
+          // A clock that goes back also ends a session.
           const over = first !== undefined &&
-            (timestamp - held > afterMs || timestamp - first.timestamp >= maxMs ||
+            (timestamp - activeAt > afterMs || timestamp - first.timestamp >= maxMs ||
               timestamp < first.timestamp);
           const done = over ? close() : [];
-          const holdsNow: unknown = holds(frame);
-          if (holdsNow instanceof Promise) {
+          const isActive: unknown = holds(frame);
+          if (isActive instanceof Promise) {
             throw new TypeError(`Cannot wait for while of ${name}: expected true or false at once`);
           }
-          if (holdsNow) held = timestamp;
-          if (holdsNow || frames.length > 0) frames.push(frame);
+          if (isActive) activeAt = timestamp;
+          if (isActive || frames.length > 0) frames.push(frame);
           return done;
         },
         ...(silenceMs === undefined ? {} : {
-          nextTimer: () => frames.length === 0 ? undefined : heard + silenceMs,
+          nextTimer: () => frames.length === 0 ? undefined : lastFrameAt + silenceMs,
           onTimer: close,
           finish: (finite) => finite === true ? close() : [],
         }),

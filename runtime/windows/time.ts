@@ -13,7 +13,7 @@ export class TimeWindower extends BaseWindower {
   /** Windows that start before this time are closed. */
   #closed: number | null;
   #highest: number | null;
-  /** Windows that began before the frame at which reading began again: they are done. */
+  /** Windows that started before the frame at which reading restarted: they are already emitted. */
   #begun: readonly number[];
 
   constructor(options: WindowOptions, state: WindowerState = FRESH) {
@@ -44,13 +44,13 @@ export class TimeWindower extends BaseWindower {
     for (const { frame: sample, time } of this.sampler.take(frame, this.step)) {
       this.#advance(time, done);
       if (sample !== undefined) this.#join({ frame: sample, time });
-      // The frame that was held lies before the one at which reading began again: so did these windows.
+      // The held frame precedes the one at which reading restarted, and so do these windows.
       else this.#begun = [...this.#begun, ...this.#startsAround(time)];
     }
     this.#advance(frame.timestamp, done);
   }
 
-  /** Closes the windows that are over at a capture time. */
+  /** Closes the windows that end by a capture time. */
   #advance(time: number, done: Window[]): void {
     this.#highest = Math.max(this.#highest ?? time, time);
     while (this.open[0] !== undefined && this.#isOver(this.open[0].start)) {
@@ -69,10 +69,10 @@ export class TimeWindower extends BaseWindower {
     this.#closed = Math.max(this.#closed ?? -Infinity, start + this.#hop);
   }
 
-  /** Puts a sample into the windows that lie around its time, all of which may be over. */
+  /** Adds a sample to the windows around its time; all of them may be over. */
   #join({ frame, time }: Sample & { frame: Frame }): void {
     const newest = this.#newestAt(time);
-    // Between windows that do not touch there is nothing to be late for.
+    // Between windows with a gap in between there is no window to be late for.
     if (newest > time - this.#duration && this.#isOver(newest)) this.lateFrames++;
     for (const start of this.#startsAround(time)) this.#windowAt(start, frame).frames.push(frame);
   }
@@ -81,7 +81,7 @@ export class TimeWindower extends BaseWindower {
     return Math.floor(time / this.#hop) * this.#hop;
   }
 
-  /** Where the windows around a time start that a sample may join, oldest first. */
+  /** Starts of the windows around a time that a sample may join, oldest first. */
   #startsAround(time: number): number[] {
     const starts: number[] = [];
     let start = this.#newestAt(time);
@@ -103,7 +103,7 @@ export class TimeWindower extends BaseWindower {
 
   protected override onGap(policy: GapPolicy, _next: Frame, _done: Window[], back: boolean): void {
     if (policy === "reset" || back) return this.restartGrid();
-    // What the gap is in is closed; the grid of window starts continues.
+    // Close the windows that contain the gap; the grid of window starts continues.
     for (const { start } of this.open) this.#close(start);
     for (const start of this.#begun) this.#close(start);
     this.#begun = [];

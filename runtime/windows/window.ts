@@ -1,9 +1,9 @@
-// Windows: ordered lists of frames of one partition, cut from the stream by count or by capture
-// time, resampled if a model wants another frame rate.
+// Windows: ordered lists of frames of one partition, by count or by capture time, resampled if a
+// model needs another frame rate.
 //
-// The windows are a function of the frames and the options alone. How the frames came in batches,
-// where the process restarted and which executor ran it changes nothing: a restart goes back to
-// `restartPoint()`, whose small state says how the grid lay just before that frame.
+// Windows depend on the frames and the options alone, not on batches, restarts or executors: a
+// restart goes back to `restartPoint()`, whose small state describes the grid just before that
+// frame.
 import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 import { CountWindower } from "./count.ts";
 import { TimeWindower } from "./time.ts";

@@ -1,4 +1,3 @@
-// The window operator.
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 import { createWindower, type WindowerState } from "./window.ts";
@@ -7,7 +6,7 @@ import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** An operator that cuts frames into windows. */
+/** An operator that groups frames into windows. */
 export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
   const checked = checkWindowOptions(options);
   const settings = Object.entries(options).map(([key, value]) => `${key}=${value}`).join(" ");
@@ -20,11 +19,11 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         : JSON.parse(decoder.decode(context.state)) as WindowerState;
       const windower = createWindower(checked, state);
       const { silenceMs } = checked;
-      /** When the last frame came, by the clock. */
-      let heard = context.clock.now();
+      /** When the last frame arrived, by the clock. */
+      let lastFrameAt = context.clock.now();
       return {
         process(frame) {
-          heard = context.clock.now();
+          lastFrameAt = context.clock.now();
           return windower.push(frame);
         },
         stateSize: () => ({ items: windower.held, bytes: windower.heldBytes }),
@@ -34,7 +33,7 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         snapshot: () =>
           encoder.encode(JSON.stringify(windower.restartPoint()?.state ?? windower.state())),
         ...(silenceMs === undefined ? {} : {
-          nextTimer: () => windower.hasOpen ? heard + silenceMs : undefined,
+          nextTimer: () => windower.hasOpen ? lastFrameAt + silenceMs : undefined,
           onTimer: () => windower.flush(),
           finish: (finite) => finite === true ? windower.flush() : [],
         }),

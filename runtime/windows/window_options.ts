@@ -1,4 +1,4 @@
-// How windows are cut, and what of that makes sense.
+// The options of windows, and their validation.
 import {
   ABOVE_ZERO,
   FROM_ZERO,
@@ -8,61 +8,65 @@ import {
   whole,
 } from "../base/options.ts";
 
-/** What happens to open windows where the stream has a gap. */
+/** What happens to open windows at a gap in the stream. */
 export type GapPolicy = "reset" | "drop" | "pad";
 
-/** How windows are cut. */
+/** The options of windows. */
 export interface WindowOptions {
   /** Frames in a window (after resampling). Either this or `durationMs`. */
   readonly frames?: number;
-  /** A window starts every `hop` frames; `frames` unless given. Only with `frames`. */
+  /** A window starts every `hop` frames; `frames` by default. Only with `frames`. */
   readonly hop?: number;
   /** Length of a window in capture time, milliseconds. Either this or `frames`. */
   readonly durationMs?: number;
-  /** A window starts every `hopMs`, aligned to the epoch; `durationMs` unless given. */
+  /** A window starts every `hopMs`, aligned to the epoch; `durationMs` by default. */
   readonly hopMs?: number;
   /**
-   * Resamples to this many frames per second of capture time: each tick takes the frame nearest
-   * to it; where the camera is slower, the frame before is held.
+   * Resamples to this many frames per second of capture time: each tick takes the frame nearest to
+   * it, or holds the previous one if the camera is slower.
    */
   readonly fps?: number;
-  /** Takes every n-th frame. Not together with `fps`. */
+  /** Takes every n-th frame. Not with `fps`. */
   readonly every?: number;
   /**
-   * Capture times further apart than this, forward or backward, are a gap. Without it there are no
-   * gaps, but for `fps`, where the default is one second or four ticks, whichever is longer.
+   * Capture times further apart than this, forward or backward, are a gap. By default there are no
+   * gaps, except with `fps`: one second or four ticks, whichever is longer.
    */
   readonly maxGapMs?: number;
   /**
-   * - `reset` (default): open windows are thrown away, the first frame after the gap starts afresh;
-   * - `drop`: windows with the gap inside are thrown away, the grid of window starts continues;
-   * - `pad`: open windows are completed by repeating their last frame, then as `reset`.
+   * - `reset` (default): discards open windows, and starts again at the first frame after the gap;
+   * - `drop`: discards windows that contain the gap, and continues the grid of window starts;
+   * - `pad`: completes open windows by repeating their last frame, then as `reset`.
    */
   readonly gap?: GapPolicy;
   /**
-   * How late a frame may be and still join its time window, milliseconds. Only with `durationMs`, and
-   * not with `fps`: a tick is taken once.
+   * How late a frame may join its time window, milliseconds. Only with `durationMs`, and without
+   * `fps`, since a tick is taken once.
    */
   readonly latenessMs?: number;
   /**
-   * Longest step of capture time, milliseconds, that one frame alone can make a time window end by.
-   * One further ahead waits for the next frame: if that is as far, time did move on; else it joins no
-   * window and is counted. Only with `durationMs`; default 60,000 or two windows, whichever is longer.
+   * Longest step of capture time, milliseconds, by which a single frame can end a time window. A
+   * frame further ahead waits for the next one: if that is also as far ahead, time did move on;
+   * otherwise the frame joins no window and is counted. Only with `durationMs`; default 60,000 or
+   * two windows, whichever is longer.
    */
   readonly maxStepMs?: number;
   /**
-   * Closes open windows when no frame has come for this long, milliseconds by the clock, and at the end
-   * of a query that takes all there is. Off by default. With `frames` it needs `gap: "pad"`.
+   * Closes open windows after this long without a frame, milliseconds by the clock, and at the end
+   * of a query with a finite trigger. Off by default. With `frames` it needs `gap: "pad"`.
    */
   readonly silenceMs?: number;
 }
 
-/** The longest step that is believed at once, unless given, milliseconds. */
+/** The default for `maxStepMs`, milliseconds. */
 export const MAX_STEP_MS = 60_000;
 
-/** Windows that one frame may be in, and ticks that one gap may hold: more hold the thread. */
+/**
+ * The most windows that may contain one frame, and the most ticks in a gap: more would block the
+ * thread.
+ */
 const MOST = 10_000;
-/** Frames a second that no camera has. */
+/** More frames per second than any camera has. */
 const MOST_FPS = 1_000;
 
 const ROWS: OptionRows<WindowOptions> = {
@@ -107,7 +111,7 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
     faults.push("maxStepMs: goes with durationMs");
   }
   if (options.frames !== undefined && options.silenceMs !== undefined && options.gap !== "pad") {
-    faults.push('silenceMs: with frames it needs gap "pad", which fills windows up');
+    faults.push('silenceMs: with frames it needs gap "pad", which completes windows');
   }
   if (options.latenessMs !== undefined) {
     if (options.fps !== undefined) {
@@ -117,7 +121,7 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
   }
   if (options.gap === "pad" && options.durationMs !== undefined) {
     faults.push(
-      "gap: pad goes with frames; a window by time has no number of frames to fill up to",
+      "gap: pad goes with frames; a time window has no fixed number of frames",
     );
   }
   const { frames, hop, durationMs, hopMs, fps } = options;

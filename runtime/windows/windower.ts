@@ -1,19 +1,19 @@
-// What cuts windows: frames in, windows out, and where to start again.
+// The interface of windowers: frames in, windows out, and restart points.
 import type { Frame, Window } from "../definition/frame.ts";
 
-/** A point to start again from: the frame to read first, and the windower's state before it. */
+/** A restart point: the frame to read first, and the windower's state before it. */
 export interface RestartPoint {
   readonly offset: number;
   readonly state: WindowerState;
 }
 
-/** The windower's state between two frames when no window is open. Plain numbers. */
+/** The windower's state between two frames without open windows. Plain numbers. */
 export interface WindowerState {
-  /** Samples since the grid began. */
+  /** Samples since the start of the grid. */
   readonly samples: number;
-  /** Frames since the grid began, for `every`. */
+  /** Frames since the start of the grid, for `every`. */
   readonly seen: number;
-  /** Capture time where the grid began. */
+  /** Capture time at the start of the grid. */
   readonly origin: number | null;
   /** Last tick taken, for `fps`. */
   readonly tick: number;
@@ -23,40 +23,43 @@ export interface WindowerState {
   readonly closed: number | null;
   /** Highest capture time seen, for time windows. */
   readonly highest: number | null;
-  /** Time windows that have begun and hold frames from before; none when absent. */
+  /** Time windows that contain frames before this state; absent if none. */
   readonly begun?: readonly number[];
 }
 
-/** Cuts one partition's frames into windows. */
+/** Groups one partition's frames into windows. */
 export interface Windower {
-  /** Takes the next frame in offset order; returns the windows that it completes. */
+  /** Adds the next frame in offset order, and returns the windows that it completes. */
   push(frame: Frame): Window[];
   /**
-   * True when `push` of this frame would take it as a sample. One that is not wanted may still be held
-   * for ticks at which no frame comes.
+   * True if `push` would take this frame as a sample. Other frames may still be held for ticks
+   * without a frame.
    */
   wants(frame: Frame): boolean;
-  /** Closes the open windows as if their time were over; what comes next begins new ones. */
+  /** Closes the open windows early; the next frame starts new ones. */
   flush(): Window[];
-  /** Where a new windower must start to be where this one is; undefined when no window is open. */
+  /** Where a new windower must start to reach the current state; undefined if no window is open. */
   restartPoint(): RestartPoint | undefined;
-  /** State after the last frame, for a start without open windows. */
+  /** State after the last frame, to restart without open windows. */
   state(): WindowerState;
-  /** Whether a window is open. */
+  /** True if a window is open. */
   readonly hasOpen: boolean;
-  /** Frames that open windows hold. */
+  /** The number of frames in open windows. */
   readonly held: number;
-  /** Bytes of their images. */
+  /** The bytes of their images. */
   readonly heldBytes: number;
-  /** Frames that came too late for any window. */
+  /** Frames too late for any window. */
   readonly late: number;
-  /** Frames whose capture time was too far ahead to be believed, and that no window has. */
+  /** Frames whose capture time was implausibly far ahead; they joined no window. */
   readonly ahead: number;
-  /** Windows that end at or before this capture time are closed; undefined where time closes none. */
+  /** Windows that end at or before this capture time are closed; undefined for count windows. */
   readonly watermark: number | undefined;
 }
 
-/** The window of some frames, one at least; `number` tells apart those that begin with the same frame. */
+/**
+ * Makes a window of at least one frame; `number` distinguishes windows that start with the same
+ * frame.
+ */
 export function windowOf(frames: readonly Frame[], gaps = 0, number = 0): Window {
   const first = frames[0]!;
   const last = frames.at(-1)!;

@@ -104,5 +104,5 @@ Deno.test("a broker that is not there is waited for; Ctrl-C ends the waiting, an
   assert.equal(summary.published, 0);
   assert.ok(summary.dropped > 10, `${summary.dropped} dropped`);
   assert.match(error, /waiting for it/);
-  assert.match(error, /did not take the last \d+ frames within 5 s: they are lost/);
+  assert.match(error, /did not accept the last \d+ frames within 5 s: they are lost/);
 });

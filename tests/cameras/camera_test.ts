@@ -203,5 +203,5 @@ Deno.test("stopping publishes what is buffered, or gives up after a while and sa
     clock: hurriedClock,
   });
   assert.deepEqual(summary.droppedBy, { overflow: 0, "too-large": 0, stopped: 5 });
-  assert.match(reports.at(-1)!, /did not take the last 5 frames within 5 s: they are lost/);
+  assert.match(reports.at(-1)!, /did not accept the last 5 frames within 5 s: they are lost/);
 });

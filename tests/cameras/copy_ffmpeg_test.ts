@@ -90,15 +90,15 @@ Deno.test("What cannot be copied is refused with the reason; auto and jpeg make 
       const [first] = await take(makeSource(path), 1);
       assert.equal(first!.contentType, "image/jpeg");
     };
-    await refused("b.mp4", { bFrames: 2 }, /not in the order of showing \(B-frames\)/);
+    await refused("b.mp4", { bFrames: 2 }, /not in presentation order \(B-frames\)/);
     await refused("m.avi", { codec: "mjpeg" }, /its codec is mjpeg/);
-    await refused("r.mp4", { rotation: 90 }, /must be turned/);
+    await refused("r.mp4", { rotation: 90 }, /must be rotated/);
   });
   for (
     const [source, settings, why] of [
-      ["pattern:", {}, /it holds no H.264 or H.265/],
+      ["pattern:", {}, /it contains no H.264 or H.265/],
       ["a.mp4", { quality: 5, size: { width: 64, height: 64 } }, /--size .*; --quality/],
-      ["rtsp://h/", { fps: 5 }, /--fps leaves out frames/],
+      ["rtsp://h/", { fps: 5 }, /--fps drops frames/],
     ] as const
   ) {
     assert.throws(() => checkSource(source, { codec: "copy", ...settings }), why);

@@ -94,7 +94,7 @@ Deno.test("discovery: a device is found by its answer, its streams by a login", 
     }]);
     const [wrong] = await ask("wrong");
     assert.deepEqual(wrong!.streams, []);
-    assert.match(wrong!.error!, /wants a user name and a password .* or these are wrong/);
+    assert.match(wrong!.error!, /requires a user name and a password .* or these are wrong/);
   });
 });
 

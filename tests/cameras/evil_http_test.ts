@@ -83,9 +83,9 @@ Deno.test("evil HTTP: what holds pictures gives them", async () => {
 
 const forever = () => new Promise<void>(() => {});
 const BAD: Readonly<Record<string, readonly [RegExp, (write: Write) => Promise<void>]>> = {
-  "nothing": [/does not answer in HTTP/, () => Promise.resolve()],
-  "another protocol": [/does not answer in HTTP/, (write) => write("SSH-2.0-x\r\n")],
-  "a picture without any head": [/does not answer in HTTP/, (write) => write(picture)],
+  "nothing": [/does not speak HTTP/, () => Promise.resolve()],
+  "another protocol": [/does not speak HTTP/, (write) => write("SSH-2.0-x\r\n")],
+  "a picture without any head": [/does not speak HTTP/, (write) => write(picture)],
   "headers without an end": [/headers exceed 65536 bytes/, async (write) => {
     await write(OK);
     for (;;) await write(`X-Filler: ${"x".repeat(1000)}\r\n`);

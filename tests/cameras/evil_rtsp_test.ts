@@ -85,11 +85,11 @@ Deno.test("evil RTSP: what holds video gives it", async () => {
 const silent = () => Promise.resolve(false);
 
 const BAD: Readonly<Record<string, readonly [RegExp, Omit<RtspScript, "units">]>> = {
-  "200 to everything, without a description": [/sends no video/, {
+  "200 to everything, without a description": [/does not send video/, {
     answer: (_, cseq) => status("200 OK")(cseq),
   }],
   "a description without tracks": [
-    /sends no video|holds no video/,
+    /does not send video|holds no video/,
     only("DESCRIBE", (cseq) => describeAnswer(cseq, sdp(""))),
   ],
   "sound alone": [
@@ -111,7 +111,7 @@ const BAD: Readonly<Record<string, readonly [RegExp, Omit<RtspScript, "units">]>
       (cseq) => `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nContent-Length: 99999\r\n\r\nv=0\r\n`,
     ),
   ],
-  "not found": [/knows no such stream/, only("DESCRIBE", status("404 Not Found"))],
+  "not found": [/has no such stream/, only("DESCRIBE", status("404 Not Found"))],
   "unavailable": [/answers 503 Busy/, only("DESCRIBE", status("503 Busy"))],
   "a redirect to a file": [
     /Cannot open/,
@@ -257,7 +257,7 @@ Deno.test("RTSP: a server sends FFmpeg to no other host, and a password never go
       await withScriptedRtsp(script, async (url) => {
         await assert.rejects(
           take(makeSource(url.replace("//", "//user:canary@")), 1),
-          refused(/: it redirects to rtsp:.*\/live, which is not followed; name that address/),
+          refused(/: it redirects to rtsp:.*\/live, which is not followed; use that address/),
         );
         assert.equal(asked, 0);
       });

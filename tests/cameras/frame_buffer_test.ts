@@ -32,7 +32,7 @@ Deno.test("Where no keyframe waits, what comes is dropped until one does", () =>
 Deno.test("What hangs on a unit that the log refused goes with it", () => {
   const buffer = new FrameBuffer(10, BATCH_BYTES);
   for (const n of [1, 2]) buffer.offer(unit(n), "wait");
-  buffer.dropHanging("too-large");
+  buffer.dropDependents("too-large");
   for (const n of [3, 4, 5]) buffer.offer(unit(n), "wait");
   assert.deepEqual(taken(buffer), [4, 5]);
   assert.equal(buffer.dropped["too-large"], 3);

@@ -22,8 +22,8 @@ Deno.test("a source's text is checked without a look at any file", () => {
   }
   assert.throws(() => checkSource(""), invalid(/empty source: expected a video file/));
   assert.throws(() => checkSource("-"), invalid(/standard input .* named pipe/));
-  assert.throws(() => checkSource("patern:?fps=3"), invalid(/begins with "patern:".*pattern:/));
-  assert.throws(() => checkSource("htp://h/a.mp4"), invalid(/begins with "htp:"/));
+  assert.throws(() => checkSource("patern:?fps=3"), invalid(/starts with "patern:".*pattern:/));
+  assert.throws(() => checkSource("htp://h/a.mp4"), invalid(/starts with "htp:"/));
   for (const text of ["10.0.0.4:554/live", "cam:8080", "anna:s3cret@cam/live", "anna@cam:80/x"]) {
     assert.throws(
       () => checkSource(text),
@@ -56,7 +56,7 @@ Deno.test("a module of a user's own is a source like ours; a recording may end i
     const { records } = await runToMemory(`${path}:7`, { settings: { fps: 100 }, limit: 3 });
     assert.deepEqual(records.map(({ value }) => value[0]), [7, 8, 9]);
     checkSource(`${path}:7`);
-    await assert.rejects(take(makeSource(path)), /write a colon behind it/);
+    await assert.rejects(take(makeSource(path)), /add a colon after it/);
     await assert.rejects(makeSource(`${path}:7`, { codec: "copy" }), invalid(/no H.264 or H.265/));
     await Deno.writeTextFile(join(folder, "none.ts"), "export default 7;");
     await assert.rejects(makeSource(join(folder, "none.ts:")), invalid(/expected its default/));

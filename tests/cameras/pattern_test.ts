@@ -44,11 +44,11 @@ Deno.test("pattern: and pan: refuse what they do not know, all of it at once", (
   faulty(
     "pattern:?size=1x1&fps=0&color=red",
     /expected WIDTHxHEIGHT/,
-    /expected frames a second/,
+    /expected frames per second/,
     /unknown option "color": expected size, fps, hue, name, motion/,
   );
   faulty("pan:?fps=5", /names no picture/);
-  faulty("ftp://host/clip.mp4", /begins with "ftp:": expected a video file/);
+  faulty("ftp://host/clip.mp4", /starts with "ftp:": expected a video file/);
   faulty("", /empty source/);
 });
 

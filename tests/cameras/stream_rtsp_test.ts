@@ -61,10 +61,13 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
       assert.equal(contentType, "image/jpeg");
       break;
     }
-    assert.match(reports.join(), /^JPEG is made of stream .*: its frames are not in the order/);
+    assert.match(
+      reports.join(),
+      /^Converting stream .* to JPEG: its frames are not in presentation order/,
+    );
     await assert.rejects(
       take(makeSource(url, { codec: "copy" }), 1),
-      /order of showing \(B-frames/,
+      /presentation order \(B-frames/,
     );
   } finally {
     await server.kill();
@@ -126,7 +129,7 @@ Deno.test("RTSP: passwords are used, wrong ones told at once, none shown", async
     await assert.rejects(
       take(makeSource(`rtsp://anna.b:${PASSWORD}@127.0.0.1:${server.port}/other`), 1),
       (error) =>
-        error instanceof SourceError && /knows no such stream/.test(error.message) &&
+        error instanceof SourceError && /has no such stream/.test(error.message) &&
         error.retryable,
     );
   } finally {
@@ -210,7 +213,7 @@ Deno.test("RTSP: no server, a mute server, one of another kind", async () => {
   );
   await assert.rejects(
     take(makeSource(`rtsp://127.0.0.1:${web.addr.port}/clip`), 1),
-    unreachable(/sends no video|server/),
+    unreachable(/does not send video|server/),
   );
   await web.shutdown();
 });

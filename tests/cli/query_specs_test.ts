@@ -76,10 +76,10 @@ Deno.test("--set gives a query the parameters that it declares, and refuses othe
   };
   assert.match(
     await refused("objects", "--set", "lable=car") ?? "",
-    /does not take --set lable=…: expected --model, --device, --set label=…, --set enter=…/,
+    /does not accept --set lable=…: expected --model, --device, --set label=…, --set enter=…/,
   );
   assert.match(await refused("objects", "--set", "enter=much") ?? "", /"much": expected a number/);
-  assert.match(await refused("motion", "--set", "enter=1") ?? "", /no options of its own/);
+  assert.match(await refused("motion", "--set", "enter=1") ?? "", /it has no options/);
   assert.match(await refused("objects", "--set", "enter") ?? "", /expected NAME=VALUE/);
 });
 
@@ -116,5 +116,5 @@ Deno.test("a fault names its value once, what is empty is no value, and all are 
   );
   assert.match(several[0]!, /^Cannot use --sink topic:T: it is the source topic$/);
   assert.match(several[1]!, /parameter enter is "much"/);
-  assert.match(several[2]!, /does not take --set lable/);
+  assert.match(several[2]!, /does not accept --set lable/);
 });

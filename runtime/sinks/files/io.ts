@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { writeAll } from "../../base/bytes.ts";
 import { exists } from "../../base/folders.ts";
 
 /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
@@ -25,10 +26,6 @@ export async function writeAt(
 ): Promise<void> {
   await file.seek(position, Deno.SeekMode.Start);
   await writeAll(file, bytes);
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 /** Makes names in a folder survive a crash of the machine. */

@@ -1,7 +1,7 @@
 /** Handles and manager as a program uses them: everything returns or throws. */
 import assert from "node:assert/strict";
 import { Driver } from "../../../runtime/driver/driver.ts";
-import { notifyIdle } from "../../../runtime/driver/idle.ts";
+import { reportIdle } from "../../../runtime/driver/idle.ts";
 import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
 import type { StreamingQueryException } from "../../../runtime/driver/query_exception.ts";
 import { SHOWN } from "../../../runtime/executor/protocol.ts";
@@ -182,7 +182,7 @@ Deno.test("the first idle event comes ten seconds after the last batch", async (
   const stop = new AbortController();
   const told: number[] = [];
   manager.addListener({ onQueryIdle: ({ timestamp }) => void told.push(Date.parse(timestamp)) });
-  const telling = notifyIdle(manager, clock, stop.signal);
+  const telling = reportIdle(manager, clock, stop.signal);
   await clock.advance(4_000);
   query!.progressed(
     { sources: [], totals: query!.totals } as unknown as StreamingQueryProgress,

@@ -304,11 +304,11 @@ Deno.test("What cannot be aligned is refused, with what is accepted", async () =
   );
   assert.throws(
     () => stereo(20, { endingOffsets: "latest" }).writeStream(collect<Pair>()),
-    /align takes .* no ending offsets.*available-now/,
+    /align accepts .* no ending offsets.*available-now/,
   );
   assert.throws(
     () => stereo().writeStream(collect<Pair>()).overload("latest"),
-    /align takes the overload policy wait alone/,
+    /align accepts only the overload policy wait/,
   );
   await testStream<Pair>((sink) => stream.align({ 3: 1 }, { toleranceMs: 1 }).writeStream(sink), [
     startStream(),
