@@ -330,7 +330,10 @@ export class Session {
     this.#socket.send(this.#hub.stateMessage(this.#visitor));
     const { version } = this.#alerts;
     if (version === this.#alertsSent) return;
-    this.#sendMessage({ type: "alerts", alerts: this.#alerts.since(this.#alertsSent, this.#visitor) });
+    this.#sendMessage({
+      type: "alerts",
+      alerts: this.#alerts.since(this.#alertsSent, this.#visitor),
+    });
     this.#alertsSent = version;
   }
 

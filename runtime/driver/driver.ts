@@ -282,7 +282,7 @@ export class Driver {
     this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
     // Then their ids are known, or why they have none.
-    const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
+    const handles = queries.flatMap(({ spec }) => this.#handlesOf(spec.name));
     await Promise.all(handles.map((handle) => handle.settled()));
     this.#reportingIdle ??= reportIdle(this.streams, this.#clock, this.#stopping.signal);
   }

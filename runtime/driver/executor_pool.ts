@@ -57,7 +57,7 @@ export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
-  readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
+  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors for one lane alone, which holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
   /** What holds an executor, if reported. */
@@ -129,7 +129,7 @@ export class ExecutorPool {
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
     // be used.
-    if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
+    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
     this.#threads.forget(link);
   }
@@ -236,7 +236,7 @@ export class ExecutorPool {
   }
 
   /** The thread turns again; after opening something it is as good as before. */
-  #turns(link: ExecutorLink, lane: number): void {
+  #resumed(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
     if (by === "opening") this.#closedToOthers.delete(link);
@@ -244,7 +244,7 @@ export class ExecutorPool {
   }
 
   /** A lane holds its thread often or for long: it gets low priority. */
-  #holdsMuch(link: ExecutorLink, lane: number): void {
+  #lowerPriority(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);

@@ -13,7 +13,7 @@ import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded after the first lanes, whose processor it would take. */
-const SPARE_AFTER_MS = 2000;
+const SPARE_DELAY_MS = 2000;
 /** This many lanes or fewer have an executor each, whatever the cores. */
 const FEW_LANES = 4;
 

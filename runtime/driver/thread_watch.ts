@@ -124,7 +124,7 @@ export class ThreadWatch<T extends WatchedThread> {
     };
   }
 
-  #stands(
+  #withoutProgress(
     { name, lanes }: T,
     seen: Seen,
     turn: Turn,
