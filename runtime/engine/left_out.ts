@@ -23,15 +23,15 @@ export class LeftOutFrames {
     this.#options = options;
   }
 
-  /** Frames that were read again were counted when they came first. */
-  seenBefore(counts: LeftOut): void {
+  /** Sets the base: re-read frames were counted before. */
+  rebase(counts: LeftOut): void {
     this.#seen = counts;
   }
 
-  /** Takes the operators' counts after a batch, and adds what is new. */
-  see(counts: LeftOut, totals: { late: number; ahead: number }): void {
+  /** Adds what is new in the operators' counts after a batch. */
+  update(counts: LeftOut, totals: { late: number; ahead: number }): void {
     for (const kind of ["late", "ahead"] as const) {
-      // Operators that were opened again count from 0.
+      // Reopened operators count from 0.
       const before = Math.min(this.#seen[kind], counts[kind]);
       this.#unreported[kind] += counts[kind] - before;
       totals[kind] += counts[kind] - before;

@@ -1,4 +1,4 @@
-// The inputs that one operator has failed on too often, in this run and in earlier ones.
+// Inputs that one operator has failed on too often, in this run and in earlier ones.
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
@@ -9,9 +9,9 @@ export interface InputAside extends FailedInput {
 }
 
 export interface StepErrors {
-  /** Offsets of the inputs that were put aside. */
+  /** Offsets of dead-lettered inputs. */
   readonly aside?: readonly number[];
-  /** Inputs put aside since the last success. */
+  /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;
 }
 
@@ -21,7 +21,7 @@ export class PutAside {
   readonly #skipped: ReadonlyMap<number, Error>;
   /** Timers put aside by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
-  /** Offsets of all inputs put aside, for the checkpoint. */
+  /** Offsets of all dead-lettered inputs, for the checkpoint. */
   readonly #offsets: Set<number>;
   #inARow: number;
   #succeeded = false;
@@ -42,7 +42,7 @@ export class PutAside {
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = aside.filter((input) => input.operator === operator);
     this.#skipped = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
+      ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
         [offset, Object.assign(new Error(message), { stack })] as const
       ),
@@ -69,7 +69,7 @@ export class PutAside {
     return failed;
   }
 
-  /** Remembers an input, so that frames read again after a restart go the same way. */
+  /** Remembers an input, so that frames re-read after a restart are treated the same. */
   remember(offset: number): void {
     this.#offsets.add(offset);
   }

@@ -1,13 +1,12 @@
 // Which member of a group is to own which partition.
 
 /**
- * Shares `partitions` partitions among `members` evenly: no two members' numbers differ by more than one. Every
- * process that calls this with the same arguments gets the same answer. As many partitions as possible stay with
- * the member that had them.
+ * Distributes `partitions` partitions evenly among `members`: counts differ by at most one. Deterministic, so
+ * that all processes agree. As many partitions as possible stay with their owners.
  *
- * @param members in the order in which they joined.
- * @param before the owner of each partition until now; owners that are no members do not count.
- * @returns the owner of each partition; empty when there is no member.
+ * @param members in joining order
+ * @param before the previous owner of each partition; owners that are not members are ignored
+ * @returns the owner of each partition; empty if there are no members
  */
 export function assignPartitions(
   partitions: number,

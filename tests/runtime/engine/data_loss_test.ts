@@ -79,7 +79,7 @@ Deno.test("a topic created again is gone on with where that is allowed, its loss
   const totals = await running.ended;
   assert.deepEqual(sink.outputs, [[0, 1, 2, 3], [4, 5, 6, 7], [17, 18, 19, 20], [21, 22, 23, 24]]);
   assert.deepEqual([totals.dropped, totals.gaps, totals.frames], [7, 0, 18]);
-  assert.match(running.reports.join(), /created again: going on at 0 instead of 10/);
+  assert.match(running.reports.join(), /created again: continuing at 0 instead of 10/);
   assert.match(running.reports.join(), /Lost 7 frames/);
 });
 
