@@ -49,9 +49,14 @@ if (library === undefined) {
 } else {
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
-  if (row.native !== undefined) library.confine(access, [...reads, cache], program);
+  if (row.native !== undefined) {
+    const made = library.confine(access, [...reads, cache], program);
+    library.setEnvironment("FRAMELANE_LAUNCH_MADE", JSON.stringify(made));
+  }
   if (executors !== undefined) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   // ONNX Runtime reports its use to its makers by default.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
+  // Models walk through tens of megabytes: on large pages they take 5 % less time. Only glibc reads it.
+  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
 }

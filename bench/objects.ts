@@ -6,7 +6,7 @@ import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { drain } from "./pipeline.ts";
 import { LaneMeter } from "./support/lane_meter.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
-import { type PeerRun, type Rate, rateOf, Rates } from "./support/rates.ts";
+import { meanOf, type PeerRun, type Rate, rateOf, Rates } from "./support/rates.ts";
 import { machine } from "./support/report.ts";
 
 const MODEL = fileURLToPath(new URL("../models/centernet/centernet.onnx", import.meta.url));
@@ -39,9 +39,7 @@ export async function measureObjects(
     await drain(target, topic, module, lanes, (progress) => meter.reported(progress));
     return meter.rate();
   };
-  const contenders: Record<string, () => Promise<Rate>> = {
-    [ALONE]: () => script("-", folder),
-  };
+  const contenders: Record<string, () => Promise<Rate>> = {};
   for (const target of logs) {
     contenders[`framelane, ${target.name}`] = () => framelane(target);
     if (target.name !== "kafka") continue;
@@ -51,12 +49,13 @@ export async function measureObjects(
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
     for (let round = 0; round <= rounds; round++) {
-      // Each begins as often as the others; the first round warms caches up.
-      const names = Object.keys(contenders);
-      for (let i = 0; i < names.length; i++) {
-        const name = names[(i + round) % names.length]!;
-        rates.add(name, await contenders[name]!());
+      // The first round warms caches up. A busy machine changes: the model alone runs before and after each.
+      const alone = [await script("-", folder)];
+      for (const [name, run] of Object.entries(contenders)) {
+        rates.add(name, await run());
+        alone.push(await script("-", folder));
       }
+      rates.add(ALONE, meanOf(alone));
       if (round === 0) rates.clear();
       else print(`  round ${round}: ${rates.last()}`);
     }

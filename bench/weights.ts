@@ -17,18 +17,22 @@ interface Candidate {
   readonly name: string;
   /** Where its post-processing comes from. */
   readonly about: string;
+  readonly weights: "real" | "random";
   readonly file: string;
   readonly input: Readonly<Record<string, unknown>>;
   /** Adds to the drafted reader; one with a `kind` replaces it. */
   readonly output: Readonly<Record<string, unknown>>;
 }
 
-/** Objects of a picture: score, class, left, top, right, bottom, and the points of a body. Or scores. */
+/**
+ * Objects of a picture: score, class, left, top, right, bottom, and the points of a body. Or scores by
+ * their labels, or the numbers of a vector by their indices.
+ */
 type Found = readonly (readonly number[])[] | Readonly<Record<string, number>>;
 
 const PADDLE = { color: "BGR", mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
-const REAL: readonly Omit<Candidate, "file">[] = [
+const REAL: readonly Omit<Candidate, "file" | "weights">[] = [
   {
     name: "nudenet",
     about: "YOLOv8n of 320 pixels, nudenet 3.4.2 (MIT)",
@@ -70,22 +74,27 @@ export async function bench(args: readonly string[]): Promise<void> {
   const wrong: string[] = [];
   print("| model | weights | reader | findings | boxes within | scores within |");
   print("| --- | --- | --- | ---: | ---: | ---: |");
-  const compare = async (one: Candidate, weights: string, theirs: readonly Found[]) => {
-    const { path, reader, labels } = await manifestOf(one, folder);
-    const row = `| ${one.about} | ${weights} | \`${reader}\` |`;
-    try {
-      const { findings, pixels, score } = difference(await found(path, pictures), theirs, labels);
-      print(`${row} ${findings} | ${pixels.toFixed(2)} px | ${score.toExponential(1)} |`);
-      if (pixels > MOST.pixels || score > MOST.score) wrong.push(one.name);
-    } catch (error) {
-      print(`${row} ${(error as Error).message} | | |`);
-      wrong.push(one.name);
-    }
-  };
   try {
     for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
-    if (only !== "random") await compareReal(paths, compare);
-    if (only !== "real") await compareRandom(`${folder}`, paths, compare);
+    const peers = [await realWeights(paths), await architectures(folder, paths)].flat();
+    for (const { name, load } of peers.filter(({ name }) => name.startsWith(only))) {
+      try {
+        const one = await load();
+        const { path, reader, labels, tensor } = await manifestOf(one, folder);
+        const ours = await found(path, pictures);
+        const { findings, pixels, score } = difference(ours, one.found, tensor, labels);
+        const boxes = pixels === undefined ? "" : `${pixels.toFixed(2)} px`;
+        print(
+          `| ${one.about} | ${one.weights} | \`${reader}\` | ${findings} | ${boxes} | ${
+            score.toExponential(1)
+          } |`,
+        );
+        if ((pixels ?? 0) > MOST.pixels || !(score <= MOST.score)) wrong.push(name);
+      } catch (error) {
+        print(`| ${name} | | ${(error as Error).message.trim().split("\n").at(-1)} | | | |`);
+        wrong.push(name);
+      }
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -96,31 +105,32 @@ export async function bench(args: readonly string[]): Promise<void> {
   }
 }
 
-type Compare = (one: Candidate, weights: string, theirs: readonly Found[]) => Promise<void>;
-
-async function compareReal(paths: readonly string[], compare: Compare): Promise<void> {
-  const peer = await pythonPeer("weights.py", "weights.txt", { complete: true });
-  const files = await peer<Record<string, string>>("files");
-  for (const one of REAL) {
-    const theirs = await peer<Found[]>("find", one.name, ...paths);
-    await compare({ ...one, file: files[one.name]! }, "real", theirs);
-  }
+/** A model, loaded when it is its turn, with what its authors' code finds in each picture. */
+interface Peer {
+  readonly name: string;
+  readonly load: () => Promise<Candidate & { readonly found: readonly Found[] }>;
 }
 
-async function compareRandom(
-  folder: string,
-  paths: readonly string[],
-  compare: Compare,
-): Promise<void> {
+async function realWeights(paths: readonly string[]): Promise<Peer[]> {
+  const peer = await pythonPeer("weights.py", "weights.txt", { complete: true });
+  const files = await peer<Record<string, string>>("files");
+  return REAL.map((one) => ({
+    name: one.name,
+    load: async () => {
+      const found = await peer<Found[]>("find", one.name, ...paths);
+      return { ...one, weights: "real", file: files[one.name]!, found };
+    },
+  }));
+}
+
+async function architectures(folder: string, paths: readonly string[]): Promise<Peer[]> {
   const options = { complete: true, torch: true };
   const peer = await pythonPeer("architectures.py", "architectures.txt", options);
-  const models = await peer<Candidate[]>("export", folder, ...paths);
-  const all = await peer<{ name: string; found: Found[] }[]>("find", folder, ...paths);
-  for (const model of models) {
-    const theirs = all.find(({ name }) => name === model.name)!.found;
-    const file = `${folder}/${model.name}.onnx`;
-    await compare({ ...model, about: `${model.name}, ${model.about}`, file }, "random", theirs);
-  }
+  const names = await peer<string[]>("names");
+  return names.map((name) => ({
+    name,
+    load: () => peer("run", name, folder, ...paths),
+  }));
 }
 
 /** Writes the manifest as `models inspect` does, and what the file does not say. */
@@ -143,7 +153,8 @@ async function manifestOf({ name, file, input, output }: Candidate, folder: stri
     readonly format?: string;
     readonly labels?: readonly string[];
   };
-  return { path, reader: format === undefined ? kind : `${kind} ${format}`, labels };
+  const named = format === undefined ? kind : `${kind} ${format}`;
+  return { path, reader: named, labels, tensor: String(reader["name"]) };
 }
 
 /** Faces for the one model, letters for the others. */
@@ -180,21 +191,31 @@ function isRows(found: Found): found is readonly (readonly number[])[] {
   return Array.isArray(found);
 }
 
+/** The numbers of an embedding, by index. */
+function vectorIn(value: unknown): Record<string, number> | undefined {
+  if (typeof value !== "string") return undefined;
+  return Object.fromEntries(new Float32Array(Uint8Array.fromBase64(value).buffer).entries());
+}
+
 /** @throws when the one finds what the other does not. */
 function difference(
   ours: readonly Result[],
   theirs: readonly Found[],
+  tensor: string,
   labels: readonly string[] = [],
 ) {
-  let findings = 0, pixels = 0, score = 0;
+  let findings = 0, score = 0;
+  let pixels: number | undefined;
   for (const [i, rows] of theirs.entries()) {
     if (!isRows(rows)) {
+      const own = vectorIn(ours[i]!.data?.[tensor]) ?? ours[i]!.scores ?? {};
       for (const [label, value] of Object.entries(rows)) {
         findings++;
-        score = Math.max(score, Math.abs((ours[i]!.scores?.[label] ?? NaN) - value));
+        score = Math.max(score, Math.abs((own[label] ?? NaN) - value));
       }
       continue;
     }
+    pixels ??= 0;
     const own = (ours[i]!.frames?.[0]?.objects ?? []).map(({ label, score, box, keypoints }) => [
       score,
       labels.indexOf(label),

@@ -18,7 +18,7 @@ interface SymbolDoc {
 }
 
 interface Documented {
-  readonly jsDoc?: { readonly doc?: string };
+  readonly jsDoc?: { readonly doc?: string; readonly tags?: readonly { readonly kind: string }[] };
   readonly accessibility?: string;
   readonly location?: { readonly filename: string; readonly line: number };
 }
@@ -35,8 +35,8 @@ function undocumented({ nodes }: Documentation): string[] {
       faults.push(`${place(first)} ${symbol.name} has no description`);
     }
     for (const { def } of declarations) {
-      const methods = (def?.methods ?? []).filter(({ accessibility }) =>
-        accessibility !== "private"
+      const methods = (def?.methods ?? []).filter(({ accessibility, jsDoc }) =>
+        accessibility !== "private" && !jsDoc?.tags?.some(({ kind }) => kind === "internal")
       );
       for (const name of new Set(methods.map(({ name }) => name))) {
         const overloads = methods.filter((method) => method.name === name);

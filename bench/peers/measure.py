@@ -21,10 +21,11 @@ def greyscale(jpeg: bytes) -> bytes:
 
 
 class Meter:
-    """Counts frames; the steady time begins with the first frame that is done."""
+    """Counts frames; the steady time begins with the first frame that is done, or a later one."""
 
-    def __init__(self):
+    def __init__(self, warm_up=0):
         self.frames = 0
+        self.warm_up = warm_up
         self.first = None
         self.last = None
         self.processor = None
@@ -33,7 +34,7 @@ class Meter:
     def done(self, frames=1, captured_ms=None):
         now = time.time()
         self.frames += frames
-        if self.first is None:
+        if self.first is None and self.frames > self.warm_up:
             self.first = (now, self.frames)
             self.processor = time.process_time()
         self.last = now

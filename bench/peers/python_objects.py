@@ -11,6 +11,8 @@ broker, topic, partitions, frames, model = (
     sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 )
 SIDE, THRESHOLD = 384, 0.3
+#: Frames before the clock starts, as of the lanes that this is compared with.
+WARM_UP = 20
 
 
 def detector():
@@ -63,7 +65,7 @@ def work(partition, results, ready):
     })
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
     ready.release()
-    meter = Meter()
+    meter = Meter(WARM_UP)
     while meter.frames < frames // partitions:
         for message in consumer.consume(16, 1.0):
             if message.error():
@@ -82,7 +84,7 @@ def alone(partition, results, ready):
     session = detector()
     picture, _ = tensor(next(pathlib.Path(topic).glob("*.jpg")).read_bytes())
     ready.release()
-    meter = Meter()
+    meter = Meter(WARM_UP)
     while meter.frames < frames // partitions:
         session.run(["keypoints", "wh"], {"image": picture})
         meter.done()

@@ -5,6 +5,8 @@ import { cpuSeconds } from "./process_stats.ts";
 import type { Rate } from "./rates.ts";
 
 const NAME = "lane";
+/** Outputs of a lane before its clock starts: code is compiled and memory grows meanwhile. */
+const WARM_UP = 20;
 
 /** What a lane reports: times in epoch milliseconds, seconds of processor of the whole process. */
 interface Marks {
@@ -22,8 +24,10 @@ export function metered(): Operator<Output, Output> {
     observes: NAME,
     open() {
       let marks: Marks | undefined;
+      let seen = 0;
       return {
         process(output) {
+          if (seen++ < WARM_UP) return [output];
           const last = performance.timeOrigin + performance.now(), processorLast = cpuSeconds();
           const { outputs, first, processorFirst } = marks ??
             { outputs: 0, first: last, processorFirst: processorLast };

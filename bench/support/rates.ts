@@ -20,6 +20,12 @@ export function rateOf({ steadyFrames, steadySeconds, steadyProcessor }: PeerRun
   return { rate: steadyFrames / steadySeconds, ms: steadyProcessor * 1000 / steadyFrames };
 }
 
+/** The mean of several runs. */
+export function meanOf(runs: readonly Rate[]): Rate {
+  const mean = (pick: keyof Rate) => runs.reduce((sum, run) => sum + run[pick], 0) / runs.length;
+  return { rate: mean("rate"), ms: mean("ms") };
+}
+
 /** Collects the rates of each round. */
 export class Rates {
   readonly #all = new Map<string, Rate[]>();

@@ -11,8 +11,9 @@ import {
   Packet,
 } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
-import type { VideoCodec } from "../../runtime/video/access_unit.ts";
+import type { AccessUnit, VideoCodec } from "../../runtime/video/access_unit.ts";
 import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
+import { isField } from "../../runtime/video/sequence.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
@@ -72,7 +73,9 @@ export class UnitCopier {
     if (size !== undefined) return new NotCopied("--size requires re-encoding");
     if (quality !== undefined) return new NotCopied("--quality requires re-encoding");
     if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
-    if (input.stream.codecpar.videoDelay > 0) return new NotCopied(OUT_OF_ORDER);
+    if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
+      return new NotCopied(MAYBE_OUT_OF_ORDER);
+    }
     return new UnitCopier(input, codec, choice);
   }
 
@@ -110,7 +113,7 @@ export class UnitCopier {
         `there is no keyframe among ${MOST_WITHOUT_KEYFRAME} frames`,
       );
     }
-    if (this.#stepsBack(packet) && unit.bidirectional) return new NotCopied(OUT_OF_ORDER, false);
+    if (this.#isOutOfOrder(packet, unit)) return new NotCopied(OUT_OF_ORDER, false);
     const { width, height } = this.#facts!;
     return {
       value: unit.bytes,
@@ -134,12 +137,16 @@ export class UnitCopier {
     if (this.#facts === undefined || this.#writer.parameters !== this.#parameters) {
       const facts = await probeKeyframe(this.#input.decoder, unit);
       if (facts === undefined) {
+        if (this.#codec === "h264" && isField(unit)) {
+          return new NotCopied("its packets hold single fields, not whole frames");
+        }
         this.#damaged++;
         this.#awaitsKeyframe = true;
         return undefined;
       }
-      if (facts.reordered > 0) return new NotCopied(OUT_OF_ORDER);
-      if (facts.interlaced && this.#choice === "auto") return new NotCopied("it is interlaced");
+      const auto = this.#choice === "auto";
+      if (facts.mayReorder && auto) return new NotCopied(MAYBE_OUT_OF_ORDER);
+      if (facts.interlaced && auto) return new NotCopied("it is interlaced");
       this.#facts = facts;
       this.#parameters = this.#writer.parameters;
     }
@@ -148,16 +155,21 @@ export class UnitCopier {
     return undefined;
   }
 
-  #stepsBack({ pts }: Packet): boolean {
+  /** Whether the unit is shown before one that came before it. */
+  #isOutOfOrder({ pts }: Packet, { bidirectional }: AccessUnit): boolean {
+    const { mayReorder } = this.#facts!;
     const ms = this.#input.milliseconds(pts);
-    if (ms === undefined) return false;
+    // Streams without times, such as raw ones.
+    if (ms === undefined) return mayReorder && (bidirectional || this.#codec === "h265");
     const back = this.#latestMs - ms;
     this.#latestMs = back > MOST_REORDER_MS ? ms : Math.max(ms, this.#latestMs);
-    return back > 0 && back <= MOST_REORDER_MS;
+    return back > 0 && back <= MOST_REORDER_MS && (mayReorder || bidirectional);
   }
 }
 
 const OUT_OF_ORDER = "its frames are not in presentation order (B-frames)";
+const MAYBE_OUT_OF_ORDER =
+  "its frames may not be in presentation order (B-frames); if they are, use --codec copy";
 
 const CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
@@ -169,8 +181,8 @@ interface KeyframeFacts {
   /** Displayed pixels. */
   readonly width: number;
   readonly height: number;
-  /** How many frames may precede one that is shown earlier: 0 without reordering. */
-  readonly reordered: number;
+  /** The parameter sets allow a frame to precede one that is shown earlier. */
+  readonly mayReorder: boolean;
   readonly interlaced: boolean;
 }
 
@@ -195,7 +207,7 @@ async function probeKeyframe(
     if (context.receiveFrameSync(frame) < 0) return undefined;
     const { width, height } = frame;
     const interlaced = frame.hasFlags(AV_FRAME_FLAG_INTERLACED);
-    return { width, height, reordered: context.hasBFrames, interlaced };
+    return { width, height, mayReorder: context.hasBFrames > 0, interlaced };
   } finally {
     frame.free();
     packet.free();

@@ -12,12 +12,17 @@ import {
   shapeText,
   staysBelow,
 } from "../../queries/operators/model/files.ts";
+import type { Trial } from "../../queries/operators/model/trial.ts";
+import type { TrialReply } from "../../queries/operators/model/trial_worker.ts";
+import { DeadlineError, withDeadline } from "../../runtime/base/wait.ts";
 import { commonOptions } from "../common_options.ts";
+import { isEmpty } from "../output_files.ts";
 import {
   actionFaults,
   command,
   type CommandContext,
   type Options,
+  parsers,
   type Values,
 } from "../command.ts";
 
@@ -31,6 +36,12 @@ const modelOptions = {
     opens: "file",
   },
   force: { switch: true, help: "Overwrite an existing manifest" },
+  timeout: {
+    value: "SECONDS",
+    help: "How long check waits for the model",
+    default: 60,
+    parse: parsers.positive,
+  },
   json: { switch: true, help: "Print one JSON object" },
   ...commonOptions,
 } as const satisfies Options;
@@ -100,16 +111,6 @@ async function inspect(
   return 0;
 }
 
-/** Whether a file is missing or empty: the launcher creates it, so that the kernel's rules can name it. */
-async function isEmpty(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).size === 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
 function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile): string[] {
   const value = ({ name, dtype, shape }: OnnxValue) => `  ${name}  ${dtype}  ${shapeText(shape)}`;
   return [
@@ -124,13 +125,13 @@ function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile)
 
 async function check(
   path: string,
-  { json = false }: ModelValues,
-  { print, say }: CommandContext,
+  { json = false, timeout }: ModelValues,
+  { print, say, signal }: CommandContext,
 ): Promise<number> {
   // Only `check` needs the code that runs models.
-  const { remarksOf, tryModel } = await import("../../queries/operators/model/trial.ts");
+  const { remarksOf } = await import("../../queries/operators/model/trial.ts");
   try {
-    const trial = await tryModel(path);
+    const trial = await tryApart(path, timeout, signal);
     const { manifest, file: { sha256 }, outputs, result, ms } = trial;
     const { name, frames, hop, inputs: [input] } = manifest;
     const remarks = remarksOf(trial);
@@ -148,10 +149,38 @@ async function check(
     for (const remark of remarks) say(remark, "warn");
     return 0;
   } catch (error) {
-    if (!(error instanceof ManifestError)) throw error;
-    if (json) print(JSON.stringify({ ok: false, faults: error.faults }));
+    if (!(error instanceof ManifestError || error instanceof DeadlineError)) throw error;
+    const faults = error instanceof ManifestError ? error.faults : [error.message];
+    if (json) print(JSON.stringify({ ok: false, faults }));
     else say(error.message);
     return 1;
+  }
+}
+
+/** Tries a model on a thread of its own, since nothing else can stop a run. */
+async function tryApart(path: string, seconds: number, signal: AbortSignal): Promise<Trial> {
+  const module = new URL("../../queries/operators/model/trial_worker.ts", import.meta.url);
+  const worker = new Worker(module, { type: "module", name: "model" });
+  try {
+    const what = `Loading the model of ${path} and running it once`;
+    const reply = await withDeadline(
+      what,
+      1000 * seconds,
+      () =>
+        new Promise<TrialReply>((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = (event) => {
+            event.preventDefault();
+            reject(new Error(`Cannot try ${path}: ${event.message}`));
+          };
+          worker.postMessage(path);
+        }),
+      { signal },
+    );
+    if ("faults" in reply) throw new ManifestError(path, reply.faults);
+    return reply.trial;
+  } finally {
+    worker.terminate();
   }
 }
 

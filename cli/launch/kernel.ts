@@ -43,7 +43,10 @@ const OPEN_PATH = 0o10000000 | 0o2000000;
 const CREATE = 0o100 | 0o2000000;
 
 /** Rights of linux/landlock.h, in bits. */
-const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
+const RIGHT = {
+  ...{ execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n },
+  ...{ removeFile: 32n, ioctl: 1n << 15n },
+} as const;
 const REFER = 1n << 13n;
 const TRUNCATE = 1n << 14n;
 const BIND = 1n;
@@ -122,11 +125,12 @@ export class CLibrary {
    *
    * @param read folders that the program itself reads beside what `access` names.
    * @param program what may be executed.
+   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access: Access, read: readonly string[], program: string): void {
-    const linux = this.#linux;
-    if (linux === undefined) return;
+  confine(access: Access, read: readonly string[], program: string): readonly string[] {
+    const linux = this.#linux, made: string[] = [];
+    if (linux === undefined) return made;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -144,8 +148,12 @@ export class CLibrary {
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      // A rule needs something that is there.
-      if (kind === "file") this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
+      if (kind === "file" && !isThere(path)) {
+        this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
+        // A command that fails leaves nothing behind.
+        allow(parentOf(path), RIGHT.removeFile);
+        made.push(path);
+      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -156,6 +164,7 @@ export class CLibrary {
     if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
+    return made;
   }
 
   /** Starts a program in place of this one: the same process, the same terminal, the same signals. */

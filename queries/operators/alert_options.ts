@@ -33,16 +33,8 @@ export type FullAlertOptions = Required<Omit<AlertOptions, "when">> & Pick<Alert
 export function withDefaults(options: AlertOptions): FullAlertOptions {
   const { label, enter = 0.6, of = [1, 1], smoothing = 0, cooldownMs = 0 } = options;
   const { exit = Math.min(0.4, enter), silenceMs = 30_000, when } = options;
-  return {
-    ...(when === undefined ? {} : { when }),
-    label,
-    enter,
-    exit,
-    of,
-    smoothing,
-    cooldownMs,
-    silenceMs,
-  };
+  const full = { label, enter, exit, of, smoothing, cooldownMs, silenceMs };
+  return when === undefined ? full : { ...full, when };
 }
 
 const isNumber = (value: unknown, min: number, max = Number.MAX_VALUE) =>

@@ -98,6 +98,8 @@ interface State {
   quietUntil: number | null;
 }
 
+const FRESH = { smoothed: null, episode: null, quietUntil: null } as const;
+
 class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   readonly #options: FullAlertOptions;
   readonly #context: OperatorContext;
@@ -107,13 +109,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     this.#options = options;
     this.#context = context;
     this.#state = context.state === undefined
-      ? {
-        condition: { since: {}, counts: {} },
-        smoothed: null,
-        hits: [],
-        episode: null,
-        quietUntil: null,
-      }
+      ? { ...FRESH, condition: { since: {}, counts: {} }, hits: [] }
       : JSON.parse(new TextDecoder().decode(context.state)) as State;
   }
 

@@ -144,8 +144,8 @@ function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
     );
   }
   const own = {
-    ...(threshold === undefined ? {} : { threshold }),
-    ...(maxObjects === undefined ? {} : { maxObjects }),
+    ...(threshold !== undefined && { threshold }),
+    ...(maxObjects !== undefined && { maxObjects }),
   };
   return {
     ...model,

@@ -1,5 +1,4 @@
 // Masks of segmentation as pictures.
-import { Buffer } from "node:buffer";
 import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
 import { imageHeaders } from "../../runtime/image/mod.ts";
 import { shownFrame } from "./picture.ts";
@@ -50,7 +49,7 @@ function maskIn({ result }: Output, name: string): string | undefined {
 }
 
 function pngFrame(frame: Frame, mask: string): Frame {
-  const value = new Uint8Array(Buffer.from(mask, "base64"));
+  const value = Uint8Array.fromBase64(mask);
   // Width and height stand in the header of a PNG.
   const view = new DataView(value.buffer, 16);
   const size = { width: String(view.getUint32(0)), height: String(view.getUint32(4)) };

@@ -11,6 +11,7 @@ export { drawn, type DrawnOptions } from "./drawn.ts";
 export { gate, type GateOptions } from "./gate.ts";
 export { greyscale, type GreyscaleOptions } from "./greyscale.ts";
 export { type Device, DEVICES } from "./model/device_names.ts";
+export { masks } from "./masks.ts";
 export { model, type ModelOptions } from "./model/model.ts";
 export { motion, type MotionOptions } from "./motion.ts";
 export { passthrough } from "./passthrough.ts";

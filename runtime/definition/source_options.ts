@@ -242,13 +242,11 @@ export function endPoint(
   topic: string,
   partition: number,
 ): EndPoint {
+  const offset = endingOffsets && parseEndingOffsets(endingOffsets)(topic, partition);
   return {
-    ...(endingOffsets === undefined
-      ? {}
-      : { offset: parseEndingOffsets(endingOffsets)(topic, partition) }),
-    ...(endingTimestamp === undefined
-      ? {}
-      : { timestamp: parseTimestamp("endingTimestamp", endingTimestamp) }),
+    ...(offset !== undefined && { offset }),
+    ...(endingTimestamp !== undefined &&
+      { timestamp: parseTimestamp("endingTimestamp", endingTimestamp) }),
   };
 }
 

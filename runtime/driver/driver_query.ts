@@ -1,12 +1,11 @@
 // One query of a driver, on all partitions that it has here: loaded, at work, ended.
 import type { Clock } from "../base/clock.ts";
-import { withDeadline } from "../base/wait.ts";
+import { retry, withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { ExecutorPool } from "./executor_pool.ts";
-import { foundLater } from "./found_later.ts";
 import type { LaneSupervisor } from "./lane_supervisor.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
@@ -167,4 +166,24 @@ export class DriverQuery {
     );
     this.#ends = ends.map(({ latest }) => latest);
   }
+}
+
+/**
+ * Looks before the query begins, and so before it has left a checkpoint.
+ *
+ * @param count partitions that its topic has
+ * @returns whether a partition was created after the query had begun, here or in an earlier run.
+ */
+export async function foundLater(
+  log: Pick<TopicLog, "checkpoints">,
+  { name: query, group, topic, partitions = "all" }: QuerySpec,
+  count: number,
+  signal: AbortSignal,
+): Promise<(partition: number) => boolean> {
+  // Partitions that are named begin where the query says.
+  if (partitions !== "all") return () => false;
+  const all = await retry(() => log.checkpoints({ group, query, topic }), { signal });
+  const begun = all.some(({ committed }) => committed !== undefined);
+  const known = new Set(all.map(({ partition }) => partition));
+  return (partition) => partition >= count || begun && !known.has(partition);
 }

@@ -8,7 +8,6 @@ import {
   type StartLink,
   startWorker,
 } from "./executor_link.ts";
-import { enoughHandles } from "./handles.ts";
 import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
@@ -305,5 +304,21 @@ export class ExecutorSet {
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;
+  }
+}
+
+/** More than a worker opens before it can report an error. */
+const WORKER_HANDLES = 48;
+
+/** Whether a worker may be started: Deno ends the process when there is no handle for its event loop. */
+function enoughHandles(): boolean {
+  const files: Deno.FsFile[] = [];
+  try {
+    while (files.length < WORKER_HANDLES) files.push(Deno.openSync(new URL(import.meta.url)));
+    return true;
+  } catch (error) {
+    return !/too many open files/i.test(String(error));
+  } finally {
+    for (const file of files) file.close();
   }
 }

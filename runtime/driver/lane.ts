@@ -68,3 +68,31 @@ export function titleOf({ spec, handle }: Lane): string {
 export function keyOf({ spec, partition }: Lane): string {
   return `${spec.name}-${partition}`;
 }
+
+export class Lingering {
+  readonly #runs = new Map<
+    number,
+    { readonly key: string; readonly over: PromiseWithResolvers<void> }
+  >();
+
+  /** @param key names the query and its partition. */
+  add(number: number, key: string): void {
+    this.#runs.set(number, { key, over: Promise.withResolvers() });
+  }
+
+  has(number: number): boolean {
+    return this.#runs.has(number);
+  }
+
+  /** A run has ended; returns whether it was one of these. */
+  ended(number: number): boolean {
+    this.#runs.get(number)?.over.resolve();
+    return this.#runs.delete(number);
+  }
+
+  /** Resolves when no run of the key is left; undefined when there is none. */
+  over(key: string): Promise<unknown> | undefined {
+    const runs = [...this.#runs.values()].filter((run) => run.key === key);
+    return runs.length === 0 ? undefined : Promise.all(runs.map(({ over }) => over.promise));
+  }
+}

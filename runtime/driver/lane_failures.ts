@@ -7,8 +7,6 @@ import {
 import type { InputAside } from "../engine/put_aside.ts";
 import { type LoadedQuery, type PlainError, plainError } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import { FailedInputs } from "./failed_inputs.ts";
-import { nextStart, strandedDelay } from "./restart_policy.ts";
 
 /** Threads that a lane may lose by holding them. */
 const MOST_CUT = 3;
@@ -116,4 +114,93 @@ export class LaneFailures {
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;
+}
+
+/** Inputs remembered; older ones are in the checkpoint. */
+const MOST = 100;
+
+export class FailedInputs {
+  #key = "";
+  #tries = 0;
+  #aside: readonly InputAside[] = [];
+
+  /** Inputs that the next run skips. */
+  get aside(): readonly InputAside[] {
+    return this.#aside;
+  }
+
+  /**
+   * Takes the error of a run; returns how often its input has failed, and whether it was put aside;
+   * undefined without an input.
+   */
+  note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
+    if (failed === undefined) return undefined;
+    const { tries: limit = Infinity, why, ...input } = failed;
+    const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
+    this.#tries = key === this.#key ? this.#tries + 1 : 1;
+    this.#key = key;
+    // An input put aside that still fails is left to the restarts.
+    const known = this.#aside.some(({ operator, offset, timer }) =>
+      operator === input.operator && offset === input.offset && timer === input.timer
+    );
+    const aside = this.#tries >= limit && !known;
+    if (aside) {
+      const one = { ...input, message: why, ...(stack === undefined ? {} : { stack }) };
+      this.#aside = [...this.#aside, one].slice(-MOST);
+    }
+    return { tries: this.#tries, aside };
+  }
+}
+
+/** Delays before restarts, milliseconds; they double each time. */
+const RETRYABLE = { first: 100, most: 5000 };
+const FAILURE = { first: 1000, most: 30_000 };
+/** Restarts of a finite query; others restart without limit. */
+const MOST_RETRIES = 8;
+/** A query that ran this long has recovered, milliseconds. */
+const RECOVERED_AFTER_MS = 60_000;
+/** Failures that a restart cannot mend. */
+const FATAL = new Set([
+  "OFFSET_OUT_OF_RANGE",
+  "CHECKPOINT_GAP",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_NEWER",
+  "CHECKPOINT_CHANGED",
+  "AUTHENTICATION_FAILED",
+  "INVALID",
+  "OPERATOR_FAILED",
+  "TOO_LARGE",
+  "DELETED",
+]);
+/** Another runtime took over, as noticed by the log or a sink. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
+
+export interface Failure {
+  readonly error: PlainError;
+  /** Failures before this one, since it last recovered. */
+  readonly failures: number;
+  /** How long it ran, milliseconds. */
+  readonly ranMs: number;
+  /** The query has an end. */
+  readonly finite: boolean;
+  /** The partition came from a group, and may come again. */
+  readonly member: boolean;
+}
+
+/** Milliseconds until the next start and the failures so far; undefined when there is none. */
+export function nextStart(
+  { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
+): { readonly delayMs: number; readonly failures: number } | undefined {
+  const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
+  const fenced = code !== undefined && FENCING.has(code);
+  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
+    finite && (before >= MOST_RETRIES || !retryable && !fenced && failed === undefined);
+  if (fatal) return undefined;
+  const pace = retryable ? RETRYABLE : FAILURE;
+  return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
+}
+
+/** Milliseconds before lanes of a dead executor start again, by the number of failures. */
+function strandedDelay(failures: number): number {
+  return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
 }

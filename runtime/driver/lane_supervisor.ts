@@ -16,10 +16,18 @@ import {
 import type { Turn } from "../executor/pulse.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { BlockedBy, ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
-import { inFunction, keyOf, type Lane, letCommit, newLane, NO_RUN, titleOf } from "./lane.ts";
+import {
+  inFunction,
+  keyOf,
+  type Lane,
+  letCommit,
+  Lingering,
+  newLane,
+  NO_RUN,
+  titleOf,
+} from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun } from "./lane_failures.ts";
-import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { StreamingQuery } from "./streaming_query.ts";

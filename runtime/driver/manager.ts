@@ -271,27 +271,18 @@ export class StreamingQueryManager {
     return this.stop();
   }
 
-  /**
-   * Adds the handle of a starting query.
-   * @internal
-   */
+  /** @internal */
   begins(query: StreamingQuery): void {
     this.#queries.set(`${query.query}-${query.partition}`, query);
   }
 
-  /**
-   * Removes the handle of a query.
-   * @internal
-   */
+  /** @internal */
   forget(query: StreamingQuery): void {
     if (this.lane(query.query, query.partition) !== query) return;
     this.#queries.delete(`${query.query}-${query.partition}`);
   }
 
-  /**
-   * Notifies all listeners.
-   * @internal
-   */
+  /** @internal */
   notify<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
@@ -300,10 +291,7 @@ export class StreamingQueryManager {
     for (const listening of this.#listeners.values()) listening.call(method, event);
   }
 
-  /**
-   * Records a query that has ended for good.
-   * @internal
-   */
+  /** @internal */
   terminated(query: StreamingQuery): void {
     this.#terminated.push(query);
     this.#ends.notify();

@@ -50,10 +50,7 @@ export class StreamingQuery {
   #state: LaneState = "starting";
   /** What it is doing; undefined while it processes frames. */
   #message: string | undefined = "Starting";
-  /**
-   * Why it cannot read on, as a message.
-   * @internal
-   */
+  /** @internal */
   trouble: string | undefined;
   #position: number | undefined;
   #held: Held | undefined;
@@ -187,19 +184,13 @@ export class StreamingQuery {
     return this.#control.explain();
   }
 
-  /**
-   * A run begins.
-   * @internal
-   */
+  /** @internal */
   starting(runId: string): void {
     this.#runId = runId;
     this.#message = this.restarts === 0 ? "Starting" : "Restarting";
   }
 
-  /**
-   * The run has taken over its partition.
-   * @internal
-   */
+  /** @internal */
   started(id: string, next?: number): void {
     this.#id = id;
     this.#position = next;
@@ -209,19 +200,13 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * Frames it has read wait for the other camera.
-   * @internal
-   */
+  /** @internal */
   holds(held: Held): void {
     this.#held = held;
     this.#changed.notify();
   }
 
-  /**
-   * A batch is committed.
-   * @internal
-   */
+  /** @internal */
   progressed(progress: StreamingQueryProgress, now: number): void {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
     this.lastCommit = now;
@@ -229,18 +214,12 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * Sets the status message.
-   * @internal
-   */
+  /** @internal */
   setMessage(message: string | undefined): void {
     this.#message = message;
   }
 
-  /**
-   * A run has failed; undefined `restartInMs` means for good.
-   * @internal
-   */
+  /** @internal */
   failed(error: PlainError, restartInMs: number | undefined): void {
     this.#exception = new StreamingQueryException(this, error);
     if (!error.retryable) this.#failures++;
@@ -256,20 +235,14 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /**
-   * The query moves to another executor.
-   * @internal
-   */
+  /** @internal */
   moving(): void {
     this.#state = "restarting";
     this.restarts++;
     this.#changed.notify();
   }
 
-  /**
-   * The query has ended.
-   * @internal
-   */
+  /** @internal */
   stopped(): void {
     this.#state = "stopped";
     this.#message = "Stopped";

@@ -70,15 +70,19 @@ export class LanePictures implements PicturePort {
   show(output: Output): void {
     // The next picture must not replace an alert that was not shown yet.
     const urgent = output.result?.alert !== undefined;
-    // Decoding any other unit would require all units before it, for a picture without viewers.
-    if (this.#demand !== "pictures" && !urgent && (unitIn(output)?.index ?? 0) > 0) {
+    const wait = this.#last + this.#interval - performance.now();
+    const unit = unitIn(output);
+    // Its picture has no viewers. Do not wait for an early keyframe: its group would be decoded again, and then
+    // the lane's current one.
+    if (
+      this.#demand !== "pictures" && !urgent && unit !== undefined && (unit.index > 0 || wait > 0)
+    ) {
       if (this.#demand === "results" && output.result !== undefined) {
         this.#sendWith(output, undefined);
       }
       return;
     }
     this.#waiting = output;
-    const wait = this.#last + this.#interval - performance.now();
     if (urgent || wait <= 0) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), wait);
   }

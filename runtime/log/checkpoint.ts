@@ -145,8 +145,25 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** The last commit and the planned batch, as listings show them. */
+export function listed(
+  { committed, planned }: { readonly committed?: Checkpoint; readonly planned?: BatchRange },
+): Pick<CheckpointInfo, "committed" | "planned"> {
+  const { state, ...rest } = committed ?? {};
+  return {
+    ...(committed && {
+      committed: {
+        ...rest as Omit<Checkpoint, "state">,
+        stateBytes: state?.length ?? 0,
+        ...writtenBy(state),
+      },
+    }),
+    ...(planned && { planned }),
+  };
+}
+
 /** The writer named in a state, for its listing; empty if there is none. */
-export function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
+function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
   if (state === undefined) return {};
   try {
     const { writer } = JSON.parse(new TextDecoder().decode(state)) as { writer?: unknown };

@@ -1,6 +1,7 @@
 // An in-memory log: as strict as the real ones about order, checkpoints and fencing, with
 // injectable failures.
-import { byPlace, writtenBy } from "../log/checkpoint.ts";
+import { given } from "../base/options.ts";
+import { byPlace, listed } from "../log/checkpoint.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
   type Assignment,
@@ -208,23 +209,9 @@ export class MemoryLog implements TopicLog {
     const found = [...this.#checkpoints].map(([key, stored]): CheckpointInfo => {
       const [group, query, topic, partition] = JSON.parse(key) as [string, string, string, number];
       const { queryId, epoch, committed, planned } = stored;
-      const { state, ...rest } = committed ?? {};
-      return {
-        group,
-        query,
-        topic,
-        partition,
-        queryId,
-        ...(committed === undefined ? {} : {
-          committed: {
-            ...rest as typeof committed,
-            stateBytes: state?.length ?? 0,
-            ...writtenBy(state),
-          },
-        }),
-        ...(planned === undefined ? {} : { planned }),
-        owner: { epoch },
-      };
+      const place = { group, query, topic, partition };
+      const both = given({ committed, planned });
+      return { ...place, queryId, ...listed(both), owner: { epoch } };
     }).filter((info) =>
       (group ?? info.group) === info.group && (query ?? info.query) === info.query &&
       (topic ?? info.topic) === info.topic

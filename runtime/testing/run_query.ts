@@ -2,6 +2,7 @@
 import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { StopMode } from "../engine/stop.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
@@ -55,6 +56,7 @@ export interface RunningQuery {
 /** Starts a query on one partition. */
 export function startQuery(definition: QueryDefinition, options: RunQueryOptions): RunningQuery {
   const { log, topic = "VideoStreaming", partition = 0, group = "test" } = options;
+  const { onProgress, onProblem, shown, aside, owns, membership } = options;
   const published: Output[] = [];
   const reports: string[] = [];
   const stopped = { execution: undefined as StreamingExecution | undefined };
@@ -78,15 +80,8 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
-        ...(options.onProgress !== undefined
-          ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
-          : {}),
-        ...(options.onProblem !== undefined ? { onProblem: options.onProblem } : {}),
-        ...(options.shown !== undefined ? { shown: options.shown } : {}),
-        ...(options.aside !== undefined ? { aside: options.aside } : {}),
+        ...given({ onProgress, onProblem, shown, aside, owns, membership }),
         onPutAside: ({ message }) => void reports.push(`Put aside: ${message}`),
-        ...(options.owns !== undefined ? { owns: options.owns } : {}),
-        ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });
       return await execution.run();

@@ -1,5 +1,6 @@
 // Stream tests as lists of actions: add frames, advance the clock, crash, restart, check. When a
 // check fails, the message shows what the stream did.
+import { given } from "../base/options.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
@@ -62,7 +63,7 @@ export function checkAnswer<T = Output>(
 
 /** Starts or restarts the query. */
 export function startStream(overrides?: PlanOverrides): StreamStep {
-  return { kind: "start", ...(overrides !== undefined ? { overrides } : {}) };
+  return { kind: "start", ...given({ overrides }) };
 }
 
 /** Stops the query after the current batch; with `move` another runtime continues. */
@@ -168,7 +169,7 @@ export async function testStream<T = Output>(
             log,
             clock,
             onProgress: (one) => void progress.push(one),
-            ...(action.overrides !== undefined ? { overrides: action.overrides } : {}),
+            ...given({ overrides: action.overrides }),
           });
           running.ended.catch((error) => failure = error);
           await settle();

@@ -100,12 +100,10 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
   const seen = new Set<number>();
   let name: string | undefined;
   let recovers = false;
-  for (let begin = afterStartCode(bytes, 0); begin < bytes.length;) {
-    const type = types.type(bytes[begin]!);
-    // No NAL unit begins with two zeros.
-    if (types.slice(type) && (bytes[begin] !== 0 || (bytes[begin + 1] ?? 0) !== 0)) {
+  for (const { type, nal, isSlice } of headUnits(codec, bytes)) {
+    if (isSlice) {
       const complete = types.parameterSets.every((set) => seen.has(set));
-      const slice = codec === "h264" ? sliceType(bytes.subarray(begin)) : undefined;
+      const slice = codec === "h264" ? sliceType(nal) : undefined;
       const entry = types.randomAccess(type) || (recovers && slice === INTRA_SLICE);
       return {
         keyframe: complete && entry,
@@ -115,13 +113,9 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
         ...(name === undefined ? {} : { codec: name }),
       };
     }
-    const next = afterStartCode(bytes, begin);
-    const unit = withoutZeros(bytes, begin, next);
-    begin = next;
-    if (unit.length === 0) continue;
     seen.add(type);
-    if (type === types.sps) name = types.codec(unit);
-    if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(unit);
+    if (type === types.sps) name = types.codec(nal);
+    if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
   throw new BadFrameError(
     "corrupt",
@@ -129,6 +123,30 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
       codec === "h264" ? "H.264" : "H.265"
     } behind a start code`,
   );
+}
+
+/** A NAL unit at the head of an access unit. */
+interface HeadUnit {
+  readonly type: number;
+  readonly nal: Uint8Array;
+  readonly isSlice: boolean;
+}
+
+/** The NAL units before the first coded slice, then all bytes from that slice on, which are not searched. */
+export function* headUnits(codec: VideoCodec, unit: Uint8Array): Generator<HeadUnit> {
+  const types = NAL_TYPES[codec];
+  for (let begin = afterStartCode(unit, 0); begin < unit.length;) {
+    const type = types.type(unit[begin]!);
+    // No NAL unit begins with two zeros.
+    if (types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0)) {
+      yield { type, nal: unit.subarray(begin), isSlice: true };
+      return;
+    }
+    const next = afterStartCode(unit, begin);
+    const nal = withoutZeros(unit, begin, next);
+    if (nal.length > 0) yield { type, nal, isSlice: false };
+    begin = next;
+  }
 }
 
 /** The NAL units of a byte stream, without start codes and trailing zeros. */

@@ -2,6 +2,7 @@
 // each keyframe's slices. The way back is in `unit_copy.ts`.
 import {
   type AccessUnit,
+  headUnits,
   inspectAccessUnit,
   joinedUnits,
   NAL_TYPES,
@@ -61,12 +62,8 @@ export class AnnexBWriter {
       ? new Uint8Array(unit)
       : joinedUnits([...lengthUnits(unit, this.#lengthSize)], "start-code");
     const info = inspectAccessUnit(this.#codec, bytes);
-    const { parameterSets, type, slice } = NAL_TYPES[this.#codec];
-    const before = [];
-    for (const nal of nalUnits(bytes)) {
-      if (slice(type(nal[0]!))) break;
-      before.push(nal);
-    }
+    const { parameterSets, type } = NAL_TYPES[this.#codec];
+    const before = [...headUnits(this.#codec, bytes)].slice(0, -1).map(({ nal }) => nal);
     this.#remember(before);
     if (!info.entry || info.keyframe) return { ...info, bytes };
     const present = new Set(before.map((nal) => type(nal[0]!)));

@@ -1,6 +1,6 @@
 // Sequence parameter sets: the form of the samples, and in which order pictures are shown (ITU-T H.264,
 // 7.3.2.1 and annex E; H.265, 7.3.2.2 and 7.3.3).
-import { joinedUnits, NAL_TYPES, nalUnits, type VideoCodec } from "./access_unit.ts";
+import { headUnits, joinedUnits, NAL_TYPES, type VideoCodec } from "./access_unit.ts";
 import { BitReader, BitWriter, unescaped } from "./bits.ts";
 
 /** Chroma format, and bits of luma and colours beyond 8. */
@@ -28,18 +28,13 @@ export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
  * some out, until later ones have come. Units without parameter sets stay as they are.
  */
 export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
-  const { type, sps, slice } = NAL_TYPES[codec];
+  const { sps } = NAL_TYPES[codec];
   const units: Uint8Array[] = [];
   let changed = false;
-  for (const nal of nalUnits(unit)) {
-    const kind = type(nal[0]!);
-    if (slice(kind)) {
-      if (!changed) return unit;
-      units.push(unit.subarray(nal.byteOffset - unit.byteOffset));
-      break;
-    }
-    changed ||= kind === sps;
-    units.push(kind !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
+  for (const { type, nal, isSlice } of headUnits(codec, unit)) {
+    if (isSlice && !changed) return unit;
+    changed ||= type === sps;
+    units.push(type !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
   }
   return joinedUnits(units, "start-code");
 }
@@ -62,15 +57,30 @@ function chromaOf(bits: BitReader): number {
   return chroma;
 }
 
-function avcAtOnce(sps: Uint8Array): Uint8Array {
-  const payload = unescaped(sps.subarray(1));
-  const bits = new BitReader(payload);
+/** Whether the first slice of an H.264 keyframe is of one field: a frame has two. */
+export function isField(keyframe: Uint8Array): boolean {
+  let sets = { numberBits: 0, fields: false };
+  for (const { type, nal, isSlice } of headUnits("h264", keyframe)) {
+    if (type === NAL_TYPES.h264.sps) {
+      sets = skipToSize(new BitReader(unescaped(nal.subarray(1))), nal[1]!);
+    }
+    if (!isSlice) continue;
+    const bits = new BitReader(unescaped(nal.subarray(1, 32)));
+    bits.skipNumbers(3);
+    bits.skip(sets.numberBits);
+    return sets.fields && bits.bit() === 1;
+  }
+  return false;
+}
+
+/** Reads a sequence parameter set of H.264 up to its size; returns what the headers of slices depend on. */
+function skipToSize(bits: BitReader, profile: number): { numberBits: number; fields: boolean } {
   const { chroma } = avcForm(bits);
-  if (namesForm(sps[1]!)) {
+  if (namesForm(profile)) {
     bits.bit();
     if (bits.bit() === 1) skipScaling(bits, chroma === 3 ? 12 : 8);
   }
-  bits.skipNumbers(1);
+  const numberBits = bits.exponentialGolomb() + 4;
   const orderType = bits.exponentialGolomb();
   if (orderType === 0) bits.skipNumbers(1);
   if (orderType === 1) {
@@ -81,7 +91,15 @@ function avcAtOnce(sps: Uint8Array): Uint8Array {
   bits.skipNumbers(1);
   bits.bit();
   bits.skipNumbers(2);
-  if (bits.bit() === 0) bits.bit();
+  const fields = bits.bit() === 0;
+  if (fields) bits.bit();
+  return { numberBits, fields };
+}
+
+function avcAtOnce(sps: Uint8Array): Uint8Array {
+  const payload = unescaped(sps.subarray(1));
+  const bits = new BitReader(payload);
+  skipToSize(bits, sps[1]!);
   bits.bit();
   if (bits.bit() === 1) bits.skipNumbers(4);
   const to = new BitWriter().copy(payload, 0, bits.position);

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError, type SourceImage } from "../../cameras/source.ts";
 import { inspectAccessUnit, nalUnits } from "../../runtime/video/access_unit.ts";
+import { accessUnits } from "../support/access_units.ts";
 import { withFolder } from "../support/folder.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
+import { pictureSet, sequenceSet, slice } from "../support/h264_writer.ts";
 import { makeVideo } from "../support/videos.ts";
 import { context, runToMemory, take } from "./kit.ts";
 
@@ -23,7 +25,7 @@ async function pictures(path: string, format: readonly string[] = []): Promise<s
 }
 
 /** Writes units one behind the other: a raw stream. */
-async function write(path: string, units: readonly SourceImage[]): Promise<void> {
+async function write(path: string, units: readonly Pick<SourceImage, "value">[]): Promise<void> {
   await Deno.writeFile(path, new Blob(units.map(({ value }) => value as BlobPart)).stream());
 }
 
@@ -103,6 +105,50 @@ Deno.test("What cannot be copied is refused with the reason; auto and jpeg make 
   ) {
     assert.throws(() => checkSource(source, { codec: "copy", ...settings }), why);
   }
+});
+
+Deno.test("Streams whose parameter sets allow another order of showing are copied where no frame is out of order", async () => {
+  await withFolder(async (folder) => {
+    for (const codec of ["h264", "h265"] as const) {
+      const units = await accessUnits({
+        ...{ codec, frames: 12, gop: 4 },
+        parameters: "bframes=2:b-adapt=0:rc-lookahead=4:open-gop=0",
+        types: (index) => index % 4 === 0 ? "I" : "P",
+      });
+      const raw = join(folder, codec), film = join(folder, `${codec}.mp4`);
+      await write(raw, units.map((value) => ({ value })));
+      await remux(raw, film, "-f", "mp4");
+      const copied = await copy(film);
+      assert.equal(copied.length, 12);
+      const [expected, again] = [await pictures(raw), join(folder, "again")];
+      await write(again, copied);
+      assert.deepEqual(await pictures(again, ["-f", codec === "h264" ? codec : "hevc"]), expected);
+      const [first] = await take(makeSource(film), 1);
+      assert.equal(first!.contentType, "image/jpeg");
+    }
+  });
+});
+
+Deno.test("A stream whose packets hold single fields is refused with the reason", async () => {
+  const sequence = { columns: 2, rows: 4, fields: true };
+  const fields = Array.from({ length: 24 }, (_, order) =>
+    slice(sequence, {
+      type: order === 0 ? "I" : "P",
+      keyframe: order === 0,
+      number: order >> 1,
+      order,
+      field: order % 2 === 0 ? "top" : "bottom",
+      luma: 4 * order,
+    }));
+  await withFolder(async (folder) => {
+    const path = join(folder, "fields.h264");
+    const sets = [sequenceSet(sequence), pictureSet()];
+    await write(path, [...sets, ...fields].map((value) => ({ value })));
+    await assert.rejects(
+      copy(path),
+      /\(--codec copy\): its packets hold single fields, not whole frames/,
+    );
+  });
 });
 
 Deno.test("A stream that begins in the middle of a group, and changes its resolution", async () => {

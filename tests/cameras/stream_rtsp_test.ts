@@ -63,10 +63,10 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
     }
     assert.match(
       reports.join(),
-      /^Converting stream .* to JPEG: its frames are not in presentation order/,
+      /^Converting stream .* to JPEG: its frames may not be in presentation order/,
     );
     await assert.rejects(
-      take(makeSource(url, { codec: "copy" }), 1),
+      take(makeSource(url, { codec: "copy" }), 100),
       /presentation order \(B-frames/,
     );
   } finally {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { greyscale } from "../../queries/operators/greyscale.ts";
-import { FailedInputs } from "../../runtime/driver/failed_inputs.ts";
+import { FailedInputs } from "../../runtime/driver/lane_failures.ts";
 import { plainError } from "../../runtime/executor/protocol.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";

@@ -69,6 +69,7 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
   }
   notes.push("color, resize, scale, mean and std: the file does not say what it was trained with");
   if (head !== undefined) notes.push(`outputs: they look like ${head.description}`);
+  if (head?.asks !== undefined) notes.push(head.asks);
   const pictures = guessed.map((input) => ({ ...input, ...head?.input }));
   const frames = Math.max(1, ...pictures.map((input) => Number(input["frames"] ?? 1)));
   const readers = head === undefined

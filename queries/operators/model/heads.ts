@@ -1,5 +1,6 @@
 // The usual heads of models, known by the names and shapes of their outputs.
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
+import { cellCount } from "./readers/cells.ts";
 
 /** A head that is known. */
 export interface Head {
@@ -11,6 +12,8 @@ export interface Head {
   readonly input?: Readonly<Record<string, unknown>>;
   /** How many labels it has, where the shape tells. */
   readonly classes?: number;
+  /** What the reader needs and the file does not say. */
+  readonly asks?: string;
 }
 
 /** Pixels of a model's input. */
@@ -20,6 +23,12 @@ interface Side {
 }
 
 const ULTRALYTICS = { resize: "letterbox", pad: 114 };
+const NANODET = {
+  color: "BGR",
+  scale: 1,
+  mean: [103.53, 116.28, 123.675],
+  std: [57.375, 57.12, 58.395],
+};
 const YOLOX = {
   color: "BGR",
   resize: "letterbox",
@@ -52,7 +61,7 @@ export function recognizeHead(
   outputs: readonly OnnxValue[],
   side: Side,
 ): Head | undefined {
-  return severalTensors(file, outputs) ?? heatMap(outputs, side) ??
+  return severalTensors(file, outputs) ?? heatMap(outputs, side) ?? grids(outputs, side) ??
     (outputs.length > 0 ? oneTensor(file, outputs[0]!, outputs.length, side) : undefined);
 }
 
@@ -137,6 +146,54 @@ function heatMap(outputs: readonly OnnxValue[], { height }: Side): Head | undefi
   };
 }
 
+/** Tensors for each grid of cells, the finest first. */
+function grids(outputs: readonly OnnxValue[], { width, height }: Side): Head | undefined {
+  const levels: OnnxValue[][] = [];
+  for (let level = 0; level < 4; level++) {
+    const cells = cellCount(width, height, level + 1) - cellCount(width, height, level);
+    const own = outputs.filter(({ shape = [] }) => {
+      const [down, across] = shape.length === 5 ? shape.slice(2) : shape.slice(-2);
+      return shape.length === 3 ? shape[1] === cells : shape.length > 3 &&
+        Number(down) * Number(across) === cells;
+    });
+    if (own.length > 0) levels.push(own);
+  }
+  if (levels.length < 3 || levels.flat().length !== outputs.length) return undefined;
+  const [first = [], ...others] = levels;
+  const each = first.length, [{ name, shape = [] }] = first as [OnnxValue];
+  if (others.some((level) => level.length !== each)) return undefined;
+  const objects = { name, kind: "objects" };
+  if (each === 1 && shape.length > 3) {
+    const columns = Number(shape.length === 5 ? shape[4] : Number(shape[1]) / 3);
+    if (!Number.isInteger(columns) || columns < 6) return undefined;
+    return {
+      description: "a YOLOv5 or v7 whose boxes are not decoded",
+      output: { ...objects, format: "yolov5", levels: levels.flat().map(({ name }) => name) },
+      input: ULTRALYTICS,
+      classes: columns - 5,
+      asks:
+        "anchors: the file does not hold them. Write for each level the widths and heights that " +
+        'the model was trained with; YOLOv5\'s own are "anchors": [[10, 13, 16, 30, 33, 23], ' +
+        "[30, 61, 62, 45, 59, 119], [116, 90, 156, 198, 373, 326]]",
+    };
+  }
+  if (each !== 2) return undefined;
+  // The numbers of the sides are four times the bins.
+  const isSides = ({ name }: OnnxValue) => /dis|reg|box/i.test(name);
+  const pairs = levels.map((level) => level.toSorted((a, b) => +isSides(a) - +isSides(b)));
+  return {
+    description: "a NanoDet",
+    output: {
+      ...objects,
+      name: pairs[0]![0]!.name,
+      format: "nanodet",
+      levels: pairs.map((pair) => pair.map(({ name }) => name)),
+    },
+    input: NANODET,
+    classes: Number(pairs[0]![0]!.shape![shape.length === 3 ? 2 : 1]),
+  };
+}
+
 function oneTensor(
   file: OnnxFile,
   { name, dtype, shape = [] }: OnnxValue,
@@ -178,6 +235,14 @@ function oneTensor(
   }
   if (shape.length !== 3 || second === undefined || third === undefined) return undefined;
   if (third === 6 && (second === 300 || typeof second === "string")) {
+    if (/detr/i.test(file.metadata["head"] ?? "")) {
+      const columns = ["x", "y", "width", "height", "score", "class"];
+      return {
+        description: "an RT-DETR of ultralytics",
+        output: { ...objects, format: "rows", columns, units: "fractions" },
+        input: { resize: "fill" },
+      };
+    }
     return {
       description: "a YOLOv10 or other YOLO without NMS",
       output: { ...objects, format: "yolov10" },
@@ -191,10 +256,7 @@ function oneTensor(
       input: { resize: "fill" },
     };
   }
-  const cells = [8, 16, 32].reduce(
-    (sum, stride) => sum + Math.floor(width / stride) * Math.floor(height / stride),
-    0,
-  );
+  const cells = cellCount(width, height, 3);
   const isCells = (size: Dimension) => size === cells || typeof size === "string";
   if (typeof second === "number" && second >= 5 && isCells(third)) {
     if (file.metadata["task"] === "pose") return pose(name, second, file);
@@ -213,6 +275,15 @@ function oneTensor(
       output: { ...objects, format: "yolov5" },
       input: ULTRALYTICS,
       classes: third - 5,
+    };
+  }
+  const isFirst = second === cells && file.inputs[0]?.name === "data";
+  if (third > 32 && (isFirst || second === cellCount(width, height, 4))) {
+    return {
+      description: isFirst ? "a NanoDet" : "a NanoDet-Plus",
+      output: { ...objects, format: "nanodet" },
+      input: NANODET,
+      classes: third - 32,
     };
   }
   if (second === cells) {

@@ -21,6 +21,7 @@ export const OBJECT_FORMATS = [
   "yolov8",
   "yolov10",
   "yolox",
+  "nanodet",
   "ssd",
   "detr",
   "centernet",
@@ -69,6 +70,10 @@ export interface ObjectsOutput {
   readonly scores?: string;
   readonly classes?: string;
   readonly offsets?: string;
+  /** Names of the tensors of each grid of cells, the finest first, where they come by themselves. */
+  readonly levels?: readonly (readonly string[])[];
+  /** YOLOv5 before its boxes are decoded: width and height of each anchor in pixels, for each grid. */
+  readonly anchors?: readonly (readonly number[])[];
   readonly columns?: readonly Column[];
   readonly units: Units;
   /** Number of the first label's class. */
@@ -142,7 +147,7 @@ const FIELDS = {
   window: SCORES,
   frame: SCORES,
   scores: SCORES,
-  objects: [...FOUND, "activation", ...HEADS, "firstClass", "decoded"],
+  objects: [...FOUND, "activation", ...HEADS, "levels", "anchors", "firstClass", "decoded"],
   keypoints: [...FOUND, "points"],
   map: ["activation", "labels", "threshold", "mask"],
   vector: ["normalize"],
@@ -150,9 +155,11 @@ const FIELDS = {
 type Kind = keyof typeof FIELDS;
 const KINDS = Object.keys(FIELDS) as readonly Kind[];
 
-/** Formats whose boxes come without duplicates. */
-const UNIQUE: readonly ObjectFormat[] = ["yolov10", "detr", "centernet", "rows"];
-/** A common threshold of overlap, where a format needs one. */
+/** Overlap from which boxes are duplicates, as the authors have it; 1 where there are none. */
+const IOUS: Readonly<Partial<Record<ObjectFormat, number>>> = {
+  ...{ yolov10: 1, detr: 1, centernet: 1, rows: 1 },
+  nanodet: 0.6,
+};
 const IOU = 0.45;
 
 const SHARE = { min: 0, max: 1 };
@@ -232,14 +239,48 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   return {
     kind: "objects",
     format,
-    ...readFound(fields, UNIQUE.includes(format) ? 1 : IOU),
+    ...readFound(fields, IOUS[format] ?? IOU),
     activation: fields.word("activation", ACTIVATIONS, isDetr ? "sigmoid" : "none"),
     ...fields.texts(...HEADS),
+    ...readGrids(fields, format),
     ...(columns === undefined ? {} : { columns }),
     units: fields.word("units", UNITS, units),
     firstClass: fields.number("firstClass", { min: 0, max: 1000, whole: true, absent: 0 }),
     decoded: fields.flag("decoded"),
   };
+}
+
+/** The tensors of a head that comes grid by grid, and its anchors. */
+function readGrids(
+  fields: Fields,
+  format: ObjectFormat,
+): Pick<ObjectsOutput, "levels" | "anchors"> {
+  const { levels: given, anchors } = fields.given;
+  const levels = given === undefined ? {} : {
+    levels: fields.list(
+      "levels",
+      (place, names) => [names].flat().map((name) => fields.text(place, name)),
+    ),
+  };
+  if (format !== "yolov5" || (given ?? anchors) === undefined) return levels;
+  const count = levels.levels?.length;
+  if (areAnchors(anchors) && anchors.length === (count ?? anchors.length)) {
+    return { ...levels, anchors };
+  }
+  const accepted =
+    `for each of ${count ?? 3} levels the widths and heights in pixels that the model ` +
+    "was trained with, as in [[10, 13, 16, 30, 33, 23], …]";
+  fields.add("anchors", accepted);
+  return levels;
+}
+
+/** Pairs of pixels, as many on each level. */
+function areAnchors(json: unknown): json is number[][] {
+  return Array.isArray(json) &&
+    json.every((row) =>
+      Array.isArray(row) && row.length > 0 && row.length % 2 === 0 &&
+      row.length === json[0].length && row.every((size) => size > 0)
+    );
 }
 
 function readKeypoints(fields: Fields): Omit<KeypointsOutput, "name" | "labels"> {

@@ -1,6 +1,5 @@
 // Follows objects from frame to frame, as ByteTrack does: first the sure detections find their tracks,
 // then the unsure ones those that are left.
-import { Buffer } from "node:buffer";
 import { assign } from "./assignment.ts";
 import { type Box, BoxFilter, overlap } from "./kalman.ts";
 
@@ -61,9 +60,7 @@ export class Tracker {
     this.#next = state?.next ?? 1;
     this.#tracks = (state?.tracks ?? []).map((track) => ({
       ...track,
-      filter: new BoxFilter(
-        new Float32Array(new Uint8Array(Buffer.from(track.filter, "base64")).buffer),
-      ),
+      filter: new BoxFilter(new Float32Array(Uint8Array.fromBase64(track.filter).buffer)),
     }));
   }
 
@@ -82,10 +79,10 @@ export class Tracker {
     return {
       frame: this.#frame,
       next: this.#next,
-      tracks: this.#tracks.map((track) => {
-        const { buffer } = track.filter.values;
-        return { ...track, filter: Buffer.from(buffer as ArrayBuffer).toString("base64") };
-      }),
+      tracks: this.#tracks.map((track) => ({
+        ...track,
+        filter: new Uint8Array(track.filter.values.slice().buffer).toBase64(),
+      })),
     };
   }
 

@@ -1,5 +1,5 @@
 // Lists checkpoints without taking them over.
-import { byPlace, writtenBy } from "../checkpoint.ts";
+import { byPlace, listed } from "../checkpoint.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
 import type { CheckpointKey, CheckpointRow, Checkpoints } from "./checkpoints.ts";
@@ -24,19 +24,10 @@ function describe(
   const { group, query, topic, partition, queryId, epoch, member } = row;
   const place = { group, query, topic, partition };
   try {
-    const { committed, planned } = checkpoints.read(row.id, checkpointName(row, store));
-    const { state, ...rest } = committed ?? {};
     return {
       ...place,
       queryId,
-      ...(committed === undefined ? {} : {
-        committed: {
-          ...rest as typeof committed,
-          stateBytes: state?.length ?? 0,
-          ...writtenBy(state),
-        },
-      }),
-      ...(planned === undefined ? {} : { planned }),
+      ...listed(checkpoints.read(row.id, checkpointName(row, store))),
       owner: { epoch, ...(member === null ? {} : { member }) },
     };
   } catch (error) {

@@ -134,23 +134,19 @@ export class EmbeddedLog implements TopicLog {
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
     const { appender } = await this.#open();
-    const producer: EmbeddedProducer = new EmbeddedProducer(
-      appender,
-      options,
-      () => this.#closers.delete(producer),
-    );
-    this.#closers.set(producer, () => producer.close());
-    return producer;
+    return this.#keep((onClose) => new EmbeddedProducer(appender, options, onClose));
   }
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    const reader: EmbeddedReader = new EmbeddedReader(
-      await this.#open(),
-      options,
-      () => this.#closers.delete(reader),
-    );
-    this.#closers.set(reader, () => reader.close());
-    return reader;
+    const parts = await this.#open();
+    return this.#keep((onClose) => new EmbeddedReader(parts, options, onClose));
+  }
+
+  /** Has what was made closed with the log, unless it is before. */
+  #keep<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
+    const made: T = make(() => this.#closers.delete(made));
+    this.#closers.set(made, () => made.close());
+    return made;
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {

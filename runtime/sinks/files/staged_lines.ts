@@ -21,32 +21,24 @@ const MAXIMUM_LEFT = 8;
 /** Durable elsewhere at the latest when a stage is this large. */
 const MAXIMUM_STAGE = 1 << 18;
 
+interface Parts {
+  readonly options: StagedLinesOptions;
+  readonly context: SinkContext;
+  readonly lane: string;
+  readonly shared: SharedFile;
+  readonly stage: Stage;
+}
+
 export class StagedLines {
-  readonly #options: StagedLinesOptions;
-  readonly #context: SinkContext;
-  readonly #lane: string;
-  readonly #shared: SharedFile;
-  readonly #stage: Stage;
+  readonly #parts: Parts;
   /** What former owners left, which this one may not change before a commit of its own. */
   #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
   #pending: Entry | undefined;
 
-  private constructor(
-    options: StagedLinesOptions,
-    context: SinkContext,
-    lane: string,
-    shared: SharedFile,
-    stage: Stage,
-    left: readonly Left[],
-    rewind: boolean,
-  ) {
-    this.#options = options;
-    this.#context = context;
-    this.#lane = lane;
-    this.#shared = shared;
-    this.#stage = stage;
+  private constructor(parts: Parts, left: readonly Left[], rewind: boolean) {
+    this.#parts = parts;
     this.#left = left;
     this.#rewind = rewind;
   }
@@ -61,7 +53,7 @@ export class StagedLines {
       stage = opened.stage;
       const { position, foreign } = await shared.position(lane);
       const rewind = position === undefined ? foreign : !isCommitted(position, context);
-      const lines = new StagedLines(options, context, lane, shared, stage, opened.left, rewind);
+      const lines = new StagedLines({ options, context, lane, shared, stage }, opened.left, rewind);
       const { fence } = stage;
       await fence.guard(async () => {
         if (!rewind) await lines.#finishLeft();
@@ -77,65 +69,70 @@ export class StagedLines {
 
   /** Writes a hidden file, which the batch's entry can name. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
-    const { fence } = this.#stage;
+    const { fence } = this.#parts.stage;
     await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
   }
 
   /** Makes a batch survive a crash of the machine, still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
-    const { fence } = this.#stage;
+    const { fence } = this.#parts.stage;
     fence.check();
     if (files.length > 0) await fence.guard(() => syncDirectory(fence.directory));
     const position = { batch: batch.batchId, end: batch.end };
     const entry = { position, start: batch.start, lines, files };
-    await this.#stage.add(entry);
+    await this.#parts.stage.add(entry);
     this.#pending = entry;
   }
 
   async publish(): Promise<void> {
-    if (!this.#confirmed) await this.#stage.fence.guard(() => this.#confirm());
+    if (!this.#confirmed) await this.#parts.stage.fence.guard(() => this.#confirm());
     const entry = this.#pending;
     if (entry === undefined) return;
     for (const name of entry.files) {
-      await this.#stage.fence.publish(name, `${this.#options.folder}/${name}`);
+      await this.#parts.stage.fence.publish(name, `${this.#parts.options.folder}/${name}`);
     }
-    if (entry.files.length > 0) await syncDirectory(this.#options.folder!);
-    await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
+    if (entry.files.length > 0) await syncDirectory(this.#parts.options.folder!);
+    await this.#parts.shared.publish(this.#parts.lane, entry.position, encode(entry.lines));
     this.#pending = undefined;
-    if (this.#stage.size >= MAXIMUM_STAGE) await this.#settle();
+    if (this.#parts.stage.size >= MAXIMUM_STAGE) await this.#settle();
   }
 
   async close(): Promise<void> {
     try {
       if (this.#confirmed && this.#pending === undefined) await this.#settle();
     } finally {
-      this.#stage.close();
-      await this.#shared.close();
+      this.#parts.stage.close();
+      await this.#parts.shared.close();
     }
   }
 
   async #settle(): Promise<void> {
-    await this.#shared.sync();
-    await this.#stage.clear();
+    await this.#parts.shared.sync();
+    await this.#parts.stage.clear();
   }
 
   /** After the first commit of this owner: the lane is its own. */
   async #confirm(): Promise<void> {
     if (this.#rewind) {
-      const { committedEnd, committedBatch, topic, partition } = this.#context;
+      const { committedEnd, committedBatch, topic, partition } = this.#parts.context;
       const unfinished = this.#unfinished()?.entry;
       const end = Math.min(unfinished?.start ?? committedEnd, committedEnd);
       const batch = (unfinished?.position.batch ?? (committedBatch ?? -1) + 1) - 1;
-      const keep = (line: string) => (this.#options.lastOffsetOf(line) ?? -1) < end;
-      await this.#shared.rewind(this.#lane, { batch, end }, keep, this.#stage.fence);
-      this.#context.report(
-        `${this.#options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
+      const keep = (line: string) => (this.#parts.options.lastOffsetOf(line) ?? -1) < end;
+      await this.#parts.shared.rewind(
+        this.#parts.lane,
+        { batch, end },
+        keep,
+        this.#parts.stage.fence,
+      );
+      this.#parts.context.report(
+        `${this.#parts.options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
           `went back to offset ${end}`,
       );
       this.#rewind = false;
       await this.#finishLeft();
     }
-    await this.#stage.fence.forget();
+    await this.#parts.stage.fence.forget();
     this.#left = [];
     this.#confirmed = true;
   }
@@ -143,7 +140,7 @@ export class StagedLines {
   // The last batch of the checkpoint, if a former owner staged it: all before it are published. The
   // newest one counts; the same batch with another end was given up.
   #unfinished(): { folder: string; entry: Entry } | undefined {
-    const { committedBatch, committedEnd } = this.#context;
+    const { committedBatch, committedEnd } = this.#parts.context;
     for (const { folder, entries } of this.#left) {
       const entry = entries.findLast(({ position: { batch, end } }) =>
         end === committedEnd && batch === (committedBatch ?? batch)
@@ -160,11 +157,11 @@ export class StagedLines {
     const { folder, entry } = unfinished;
     for (const name of entry.files) {
       if (!await exists(`${folder}/${name}`)) continue;
-      await Deno.rename(`${folder}/${name}`, `${this.#options.folder}/${name}`);
+      await Deno.rename(`${folder}/${name}`, `${this.#parts.options.folder}/${name}`);
     }
-    if (entry.files.length > 0) await syncDirectory(this.#options.folder!);
-    await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
-    await this.#shared.sync();
+    if (entry.files.length > 0) await syncDirectory(this.#parts.options.folder!);
+    await this.#parts.shared.publish(this.#parts.lane, entry.position, encode(entry.lines));
+    await this.#parts.shared.sync();
   }
 }
 

@@ -10,7 +10,6 @@ import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { allGone, live } from "./alive.ts";
 import { Fence } from "./fence.ts";
 import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
@@ -258,4 +257,25 @@ function beginningOf(state: State | undefined, context: SinkContext): Beginning 
   if (isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
   // The checkpoint is older than the files: another history, which begins files of its own.
   return { progress: { files: 0 }, surplus: [], undo: true };
+}
+
+/** Locks the file that shows that this owner runs; close it at the end. */
+async function live(fence: Fence): Promise<Deno.FsFile> {
+  const file = await Deno.open(`${fence.directory}/alive`, { write: true, create: true });
+  await file.tryLock(true);
+  return file;
+}
+
+/** Whether every former owner is gone, so that none can write to its open files. */
+async function allGone(folders: readonly string[]): Promise<boolean> {
+  for (const folder of folders) {
+    try {
+      using file = await Deno.open(`${folder}/alive`, { write: true });
+      if (!await file.tryLock(true)) return false;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // It was fenced before it locked its file: it can open nothing any more.
+    }
+  }
+  return true;
 }

@@ -48,7 +48,7 @@ export async function openVideo(
     nameOf: (files, offset) =>
       files === 0 && !rolled ? camera : `${camera}.${String(offset).padStart(12, "0")}`,
   }, lane.progress);
-  return new VideoTask(lane, recorder, encoding, context, action);
+  return new VideoTask({ lane, recorder, encoding, context, action });
 }
 
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
@@ -66,38 +66,33 @@ interface Shot {
   readonly offset: number;
 }
 
+interface Parts {
+  readonly lane: VideoLane;
+  readonly recorder: Recorder;
+  readonly encoding: Encoding;
+  readonly context: SinkContext;
+  readonly action: string;
+}
+
 class VideoTask implements SinkTask {
-  readonly #lane: VideoLane;
-  readonly #recorder: Recorder;
-  readonly #encoding: Encoding;
-  readonly #context: SinkContext;
-  readonly #action: string;
+  readonly #parts: Parts;
   /** The recorder is behind the files: it gets the pictures of their last group again. */
   #rebuilding: boolean;
   /** What the recorder has made is of a batch that is not flushed yet. */
   #writing = false;
   #firstHeld: number | undefined;
 
-  constructor(
-    lane: VideoLane,
-    recorder: Recorder,
-    encoding: Encoding,
-    context: SinkContext,
-    action: string,
-  ) {
-    this.#lane = lane;
-    this.#recorder = recorder;
-    this.#encoding = encoding;
-    this.#context = context;
-    this.#action = action;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { lane, recorder } = parts;
     this.#rebuilding = lane.progress.mark !== undefined;
     if (this.#rebuilding) recorder.restore(lane.beforeGroup);
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await explained(this.#action, async () => {
+    await explained(this.#parts.action, async () => {
       const shots = shotsOf(outputs);
-      const { mark } = this.#lane.progress;
+      const { mark } = this.#parts.lane.progress;
       if (this.#rebuilding && mark !== undefined) {
         const { offset: first } = mark.group;
         await this.#record(
@@ -105,42 +100,42 @@ class VideoTask implements SinkTask {
         );
       }
       // Committed, but not in a file: its owner died in between.
-      const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
+      const missing = shots.filter(({ offset }) => offset >= this.#parts.lane.missingFrom);
       if (missing.length > 0) await this.#add(missing);
     });
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await explained(this.#action, () => this.#add(shotsOf(outputs)));
+    await explained(this.#parts.action, () => this.#add(shotsOf(outputs)));
   }
 
   async flush(batch: BatchRange): Promise<void> {
     this.#catchUp();
     this.#writing = false;
-    const pieces = this.#recorder.take();
+    const pieces = this.#parts.recorder.take();
     if (pieces.length === 0) return;
-    const { progress } = this.#recorder;
-    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
+    const { progress } = this.#parts.recorder;
+    await explained(this.#parts.action, () => this.#parts.lane.write(pieces, progress, batch));
   }
 
   restartOffset(): number | undefined {
-    return this.#lane.progress.mark?.group.offset ?? this.#firstHeld;
+    return this.#parts.lane.progress.mark?.group.offset ?? this.#firstHeld;
   }
 
   async committed(batch: BatchRange): Promise<void> {
-    await explained(this.#action, () => this.#lane.confirm(batch));
+    await explained(this.#parts.action, () => this.#parts.lane.confirm(batch));
   }
 
   async close(): Promise<void> {
     try {
       this.#catchUp();
       // What is of an unfinished batch comes again.
-      const pieces = this.#writing ? [] : this.#recorder.take();
-      const { progress } = this.#recorder;
-      await explained(this.#action, () => this.#lane.close(pieces, progress));
+      const pieces = this.#writing ? [] : this.#parts.recorder.take();
+      const { progress } = this.#parts.recorder;
+      await explained(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
     } finally {
-      this.#encoding[Symbol.dispose]();
+      this.#parts.encoding[Symbol.dispose]();
     }
   }
 
@@ -156,12 +151,12 @@ class VideoTask implements SinkTask {
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;
-    this.#recorder.take();
-    const now = this.#recorder.progress.mark;
-    const then = this.#lane.progress.mark;
+    this.#parts.recorder.take();
+    const now = this.#parts.recorder.progress.mark;
+    const then = this.#parts.lane.progress.mark;
     const same = now?.length === then?.length && now?.group.crc === then?.group.crc &&
       now?.frames === then?.frames;
-    if (!same) this.#recorder.restore(this.#lane.progress);
+    if (!same) this.#parts.recorder.restore(this.#parts.lane.progress);
   }
 
   /** Encodes pictures; the next one is decoded meanwhile. */
@@ -173,7 +168,7 @@ class VideoTask implements SinkTask {
         next = this.#prepare(shots[index + 1]);
         if (picture === undefined) continue;
         try {
-          await this.#recorder.add(picture, timestamp, offset);
+          await this.#parts.recorder.add(picture, timestamp, offset);
         } finally {
           picture.release();
         }
@@ -188,10 +183,10 @@ class VideoTask implements SinkTask {
   async #prepare(shot: Shot | undefined): Promise<Prepared | undefined> {
     if (shot === undefined) return undefined;
     try {
-      return await this.#encoding.prepare(shot.image);
+      return await this.#parts.encoding.prepare(shot.image);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
+      this.#parts.context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
       return undefined;
     }
   }

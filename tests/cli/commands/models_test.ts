@@ -5,7 +5,7 @@ import { orderModel } from "../../queries/operators/model/order_kit.ts";
 
 async function call(...args: string[]) {
   const printed: string[] = [], said: string[] = [];
-  const options: Record<string, unknown> = {};
+  const options: Record<string, unknown> = { timeout: 60 };
   const positionals: string[] = [];
   for (const arg of args) {
     const [, name, value] = /^--(\w+)(?:=(.*))?$/.exec(arg) ?? [];
@@ -22,6 +22,18 @@ async function call(...args: string[]) {
   return { code, printed, said };
 }
 
+const root = new URL("../../../", import.meta.url).pathname;
+
+/** The command as people run it, with the launcher. */
+async function launched(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command("deno", {
+    args: ["run", "-q", "-A", `${root}launch.ts`, "models", ...args],
+    cwd: root,
+  }).output();
+  const lines = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim().split("\n");
+  return { code, printed: lines(stdout), said: lines(stderr).filter((line) => line !== "") };
+}
+
 Deno.test("models inspect prints a model, and writes a manifest that check takes", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -32,7 +44,7 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
     assert.ok(first.printed.includes("  frames  float32  [1, 3, 8, 1, 16]"), first.printed.join());
     assert.ok(first.printed.includes("  seen  float32  [1, 8]"));
     assert.match(first.said[0]!, /^Wrote .*model.json: a draft manifest/);
-    const checked = await call("check", join(folder, "model.json"));
+    const checked = await launched("check", join(folder, "model.json"));
     assert.equal(checked.code, 0);
     assert.match(
       checked.printed[0]!,
@@ -42,10 +54,10 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
     const path = join(folder, "model.json");
     const { sha256, ...rest } = JSON.parse(await Deno.readTextFile(path));
     await Deno.writeTextFile(path, JSON.stringify(rest));
-    const { code, said: [remark] } = await call("check", path);
+    const { code, said: [remark] } = await launched("check", path);
     assert.equal(code, 0);
     assert.match(remark!, new RegExp(`names no hash.*add "sha256": "${sha256}"$`));
-    assert.deepEqual(JSON.parse((await call("check", path, "--json")).printed[0]!).remarks, [
+    assert.deepEqual(JSON.parse((await launched("check", path, "--json")).printed[0]!).remarks, [
       remark,
     ]);
     const again = await call("inspect", file);
@@ -66,7 +78,7 @@ Deno.test("models inspect writes a manifest above the model, and nowhere else", 
     await Deno.copyFile(orderModel("state").replace(/json$/, "onnx"), file);
     const out = join(folder, "mine.json");
     assert.equal((await call("inspect", file, `--out=${out}`)).code, 0);
-    assert.equal((await call("check", out)).code, 0);
+    assert.equal((await launched("check", out)).code, 0);
     const elsewhere = await call("inspect", file, `--out=${join(folder, "other", "mine.json")}`);
     assert.equal(elsewhere.code, 2);
     assert.match(
@@ -83,10 +95,43 @@ Deno.test("models check tells all faults of a manifest", async () => {
   try {
     const path = join(folder, "mine.json");
     await Deno.writeTextFile(path, '{"name": 1}');
-    const bad = await call("check", path, "--json");
+    const bad = await launched("check", path, "--json");
     assert.equal(bad.code, 1);
     assert.equal(JSON.parse(bad.printed[0]!).ok, false);
     assert.ok(JSON.parse(bad.printed[0]!).faults.length >= 3);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("models inspect that refuses a model leaves no manifest behind", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = join(folder, "cut.onnx");
+    const whole = await Deno.readFile(orderModel("state").replace(/json$/, "onnx"));
+    await Deno.writeFile(file, whole.subarray(0, 100));
+    const { code, said } = await launched("inspect", file);
+    assert.equal(code, 1, said.join());
+    assert.match(said.join(), /Cannot read .*cut.onnx as an ONNX model/);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["cut.onnx"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("models check gives up on a model that never ends", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const endless = new URL("../../queries/operators/model/shapes/endless.onnx", import.meta.url);
+    const file = join(folder, "endless.onnx");
+    await Deno.copyFile(endless, file);
+    assert.equal((await call("inspect", file)).code, 0);
+    const { code, said } = await launched("check", join(folder, "model.json"), "--timeout=1");
+    assert.equal(code, 1, said.join());
+    assert.match(
+      said.join(),
+      /^Loading the model of .* and running it once took longer than 1000 ms/,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

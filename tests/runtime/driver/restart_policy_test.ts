@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { nextStart } from "../../../runtime/driver/restart_policy.ts";
-import type { Failure } from "../../../runtime/driver/restart_policy.ts";
+import { type Failure, nextStart } from "../../../runtime/driver/lane_failures.ts";
 
 const failure = (
   over: Omit<Partial<Failure>, "error"> & { code?: string; retryable?: boolean } = {},

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
-import { foundLater } from "../../../runtime/driver/found_later.ts";
+import { foundLater } from "../../../runtime/driver/driver_query.ts";
 import {
   addFrames,
   checkAnswer,

@@ -1,63 +1,11 @@
 // How detectors lay out their boxes: one function for each format, from numbers to candidates.
 import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts";
+import { nanodet, yolov5, yolox } from "./cells.ts";
 import { addPeaks } from "./centernet.ts";
 import type { Decode } from "./head_tensors.ts";
-import { sigmoid, type Values } from "./numbers.ts";
+import { sigmoid } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
-
-/** Dimensions that a frame's part of the main tensor has. */
-export const RANKS: Readonly<Record<ObjectFormat, number>> = {
-  yolov5: 2,
-  yolov8: 2,
-  yolov10: 2,
-  yolox: 2,
-  ssd: 2,
-  detr: 2,
-  centernet: 3,
-  rows: 2,
-};
-
-/** Rows of numbers that lie one after the other, or as columns. */
-export interface Table {
-  readonly data: Values["data"];
-  readonly rows: number;
-  readonly columns: number;
-  /** From one row to the next, and from one number of a row to the next. */
-  readonly rowStep: number;
-  readonly step: number;
-}
-
-/**
- * A tensor of two dimensions as rows.
- *
- * @param columns how many numbers a row has, where the labels tell; else the smaller dimension
- */
-export function tableOf(name: string, { data, shape }: Values, columns?: number): Table {
-  const [first, second] = shape;
-  if (first === undefined || second === undefined || shape.length !== 2) {
-    throw unreadable(name, shape, "rows of numbers, two dimensions for each frame");
-  }
-  const across = columns === undefined ? first < second : second !== columns && first === columns;
-  return across
-    ? { data, rows: second, columns: first, rowStep: 1, step: second }
-    : { data, rows: first, columns: second, rowStep: second, step: 1 };
-}
-
-/** The class with the highest score, for each row. */
-function bestClasses({ data, rows, rowStep, step }: Table, first: number, classes: number) {
-  const best = new Float32Array(rows).fill(-Infinity), kinds = new Int32Array(rows).fill(-1);
-  // Class by class: the numbers of a class mostly lie side by side.
-  for (let c = 0; c < classes; c++) {
-    for (let row = 0, at = (first + c) * step; row < rows; row++, at += rowStep) {
-      const score = data[at]!;
-      if (score > best[row]!) {
-        best[row] = score;
-        kinds[row] = c;
-      }
-    }
-  }
-  return { best, kinds };
-}
+import { bestClasses, knownColumns, type Table, tableOf } from "./table.ts";
 
 /** Middle, width and height, then the scores of the classes. */
 const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
@@ -77,66 +25,6 @@ const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
     const w = data[at + 2 * step]! * unitX / 2, h = data[at + 3 * step]! * unitY / 2;
     found.add(x - w, y - h, x + w, y + h, best[row]!, kinds[row]!, row);
   }
-};
-
-/** More columns than the labels need (masks, points) follow behind them. */
-function knownColumns({ shape }: Values, least: number | undefined): number | undefined {
-  return least !== undefined && shape.includes(least) ? least : undefined;
-}
-
-/** Middle, width and height, whether there is anything, then the scores of the classes. */
-const yolov5: Decode = ({ name, labels, threshold }, { main, unitX, unitY }, found) => {
-  const table = tableOf(name, main, knownColumns(main, labels && 5 + labels.length));
-  const { data, rows, columns, rowStep, step } = table;
-  const classes = labels?.length ?? columns - 5;
-  if (classes < 1 || columns < 5 + classes) {
-    throw unreadable(name, main.shape, `rows of 5 numbers and ${labels?.length ?? 1} scores`);
-  }
-  for (let row = 0; row < rows; row++) {
-    const at = row * rowStep, there = data[at + 4 * step]!;
-    if (!(there >= threshold)) continue;
-    let kind = -1, best = -Infinity;
-    for (let c = 0, score = at + 5 * step; c < classes; c++, score += step) {
-      if (data[score]! > best) best = data[score]!, kind = c;
-    }
-    if (!(there * best >= threshold)) continue;
-    const x = data[at]! * unitX, y = data[at + step]! * unitY;
-    const w = data[at + 2 * step]! * unitX / 2, h = data[at + 3 * step]! * unitY / 2;
-    found.add(x - w, y - h, x + w, y + h, there * best, kind, row);
-  }
-};
-
-const STRIDES = [8, 16, 32, 64];
-
-/** As YOLOv5, but the middle counts in cells from its own, and sizes are logarithms of cells. */
-const yolox: Decode = (output, head, found) => {
-  if (output.decoded) return yolov5(output, head, found);
-  const { name, labels } = output;
-  const { main, width, height } = head;
-  const { data, rows, columns, rowStep, step } = tableOf(
-    name,
-    main,
-    knownColumns(main, labels && 5 + labels.length),
-  );
-  const decoded = new Float32Array(rows * columns);
-  let row = 0;
-  for (const stride of STRIDES) {
-    if (row === rows) break;
-    const across = Math.floor(width / stride), down = Math.floor(height / stride);
-    if (row + across * down > rows) break;
-    for (let cell = 0; cell < across * down; cell++, row++) {
-      const from = row * rowStep, to = row * columns;
-      decoded[to] = (data[from]! + cell % across) * stride;
-      decoded[to + 1] = (data[from + step]! + Math.floor(cell / across)) * stride;
-      decoded[to + 2] = Math.exp(data[from + 2 * step]!) * stride;
-      decoded[to + 3] = Math.exp(data[from + 3 * step]!) * stride;
-      for (let c = 4; c < columns; c++) decoded[to + c] = data[from + c * step]!;
-    }
-  }
-  if (row !== rows) {
-    throw unreadable(name, main.shape, `the cells of strides 8, 16, 32 in ${width}x${height}`);
-  }
-  yolov5(output, { ...head, main: { data: decoded, shape: [rows, columns] } }, found);
 };
 
 const CORNERS: readonly Column[] = ["left", "top", "right", "bottom"];
@@ -263,6 +151,7 @@ export const DECODERS: Readonly<Record<ObjectFormat, Decode>> = {
   yolov5,
   yolov8,
   yolox,
+  nanodet,
   yolov10: (output, head, found) => rows({ ...output, columns: END_TO_END }, head, found),
   ssd: heads,
   detr: heads,

@@ -4,9 +4,10 @@ import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
 import type { KeypointsOutput, ObjectsOutput } from "../manifest_output.ts";
 import { Candidates, tenths } from "./candidates.ts";
-import { DECODERS, tableOf } from "./formats.ts";
+import { DECODERS } from "./formats.ts";
 import { partOf, type Values, valuesOf } from "./numbers.ts";
 import { type OutputReader, type ReadContext, unreadable } from "./reader.ts";
+import { tableOf } from "./table.ts";
 
 type Point = readonly [x: number, y: number, score: number];
 

@@ -1,7 +1,8 @@
 // Outputs of detectors to objects.
 import type { ObjectsOutput } from "../manifest_output.ts";
 import { Candidates } from "./candidates.ts";
-import { DECODERS, RANKS } from "./formats.ts";
+import { stacked } from "./cells.ts";
+import { DECODERS } from "./formats.ts";
 import type { HeadTensors } from "./head_tensors.ts";
 import { partOf, type Values, valuesOf } from "./numbers.ts";
 import type { OutputReader, ReadContext } from "./reader.ts";
@@ -14,8 +15,8 @@ export function objectsReader(output: ObjectsOutput, constants: readonly unknown
     (constants.includes("frameSize") || constants.includes("frameShape")));
   const scores = output.scores ?? output.name;
   const decode = DECODERS[format];
-  const fetches = [scores, output.boxes, output.classes, output.offsets]
-    .filter((name) => name !== undefined);
+  const fetches = output.levels?.flat() ??
+    [scores, output.boxes, output.classes, output.offsets].filter((name) => name !== undefined);
   return {
     fetches: [...new Set(fetches)],
     read(outputs, context) {
@@ -43,13 +44,16 @@ function headOf(
   { frames, input, placements }: ReadContext,
   inFrame: boolean,
 ): HeadTensors {
-  const rank = RANKS[output.format];
+  const rank = output.format === "centernet" ? 3 : 2;
   const part = (name: string | undefined, own: number) =>
     name === undefined ? undefined : partOf(values.get(name)!, frame, frames, own);
   const { sourceWidth, sourceHeight } = placements[frame]!;
   const isFraction = output.units === "fractions";
+  const ofLevel = (name: string) => part(name, values.get(name)!.shape.length - 1)!;
   // Rows that name their frame are not divided.
-  const main = output.columns?.includes("batch")
+  const main = output.levels !== undefined
+    ? stacked(output, output.levels.map((names) => names.map(ofLevel)))
+    : output.columns?.includes("batch")
     ? partOf(values.get(scores)!, 0, 1, rank)
     : part(scores, output.classes === undefined ? rank : 1)!;
   return {

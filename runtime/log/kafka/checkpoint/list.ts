@@ -1,5 +1,6 @@
 // Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
-import { byPlace, writtenBy } from "../../checkpoint.ts";
+import { given } from "../../../base/options.ts";
+import { byPlace, listed } from "../../checkpoint.ts";
 import { settled } from "../../../base/wait.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -62,23 +63,9 @@ function infoOf(
   try {
     const stored = decodeMetadata(offset, metadata, `${topic} partition ${partition} in ${group}`);
     if (stored === undefined || checkpointGroup(group, stored.query) !== group) return undefined;
-    const { state, ...committed } = checkpointOf(stored) ?? {};
-    return {
-      ...place,
-      query: stored.query,
-      queryId: stored.queryId,
-      ...("batchId" in committed
-        ? {
-          committed: {
-            ...committed as Required<typeof committed>,
-            // A larger one lies in a topic of its own: how large is not known from here.
-            stateBytes: state?.length ?? 0,
-            ...writtenBy(state),
-          },
-        }
-        : {}),
-      ...(stored.planned === undefined ? {} : { planned: stored.planned }),
-    };
+    // A state in a topic of its own counts as empty: its size is not known from here.
+    const both = given({ committed: checkpointOf(stored), planned: stored.planned });
+    return { ...place, query: stored.query, queryId: stored.queryId, ...listed(both) };
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     return { ...place, query: queryNamedBy(group), fault: error.message };

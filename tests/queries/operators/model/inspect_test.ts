@@ -40,6 +40,36 @@ const KNOWN: readonly [string, OnnxFile, Record<string, unknown>][] = [
     labels: 80,
   }],
   ["YOLOv5", file({ output: [1, 25200, 85] }), { format: "yolov5", labels: 80 }],
+  [
+    "YOLOv5 in three tensors",
+    file({ a: [1, 3, 80, 80, 85], b: [1, 3, 40, 40, 85], c: [1, 3, 20, 20, 85] }),
+    { format: "yolov5", levels: ["a", "b", "c"], labels: 80 },
+  ],
+  [
+    "YOLOv5 in three tensors of planes",
+    file({ c: [1, 21, 20, 20], b: [1, 21, 40, 40], a: [1, 21, 80, 80] }),
+    { format: "yolov5", levels: ["a", "b", "c"], labels: 2 },
+  ],
+  ["NanoDet-Plus", file({ output: [1, 3598, 112] }, { image: [1, 3, 416, 416] }), {
+    format: "nanodet",
+    labels: 80,
+  }],
+  [
+    "NanoDet in six tensors",
+    file({
+      dis8: [1, 1600, 44],
+      cls8: [1, 1600, 6],
+      cls16: [1, 400, 6],
+      cls32: [1, 100, 6],
+      dis16: [1, 400, 44],
+      dis32: [1, 100, 44],
+    }, { image: [1, 3, 320, 320] }),
+    {
+      format: "nanodet",
+      levels: [["cls8", "dis8"], ["cls16", "dis16"], ["cls32", "dis32"]],
+      labels: 6,
+    },
+  ],
   ["YOLOX", file({ output: [1, 8400, 85] }), { format: "yolox", labels: 80 }],
   ["YOLOv10", file({ output0: [1, 300, 6] }), { format: "yolov10" }],
   ["rows after NMS", file({ output: ["n", 7] }), { format: "rows" }],
@@ -92,6 +122,11 @@ const KNOWN: readonly [string, OnnxFile, Record<string, unknown>][] = [
     { format: "yolov8", units: "fractions", iou: 1, labels: 1 },
   ],
   [
+    "RT-DETR of newer ultralytics",
+    file({ output0: [1, 300, 6] }, { metadata: { head: "RTDETRDecoder" } }),
+    { format: "rows", units: "fractions" },
+  ],
+  [
     "PaddleDetection",
     file({ out: ["n", 6] }, { more: { im_shape: [1, 2], scale_factor: [1, 2] } }),
     { format: "rows", units: "frame" },
@@ -108,7 +143,15 @@ for (const [name, onnx, wanted] of KNOWN) {
       assert.deepEqual((found as Record<string, unknown>)[field], value, field);
     }
     assert.ok(notes.some((note) => note.startsWith("outputs: they look like")), notes.join());
-    parseManifest(manifest, "model.json");
+    const asked = notes.filter((note) => note.startsWith("anchors: the file does not hold them"));
+    if (asked.length === 0) parseManifest(manifest, "model.json");
+    else {
+      const accepted = /anchors: expected for each of 3 levels the widths and heights in pixels/;
+      assert.throws(() => parseManifest(manifest, "model.json"), accepted);
+      const anchors = new Array(3).fill([10, 13, 16, 30, 33, 23]);
+      const outputs = [{ ...output, anchors }];
+      parseManifest({ ...manifest, outputs }, "model.json");
+    }
   });
 }
 

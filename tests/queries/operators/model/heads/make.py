@@ -255,6 +255,63 @@ def rows():
           "units": "pixels"}, boxes, scores, kinds)
 
 
+def grids(strides):
+    """Where the cells of all grids are, and their strides."""
+    parts = []
+    for s in strides:
+        ys, xs = np.mgrid[: -(-H // s), : -(-W // s)]
+        parts.append(np.stack([xs, ys, np.full(xs.shape, s)], -1).reshape(-1, 3))
+    return parts
+
+
+def nanodet(name, strides, bins, middle, split):
+    """Distances are the means of distributions; every class of a cell is an object of its own."""
+    parts = grids(strides)
+    cells = np.concatenate(parts).astype(np.float64)
+    n = len(cells)
+    scores = probabilities(n)
+    scores[:4] = [0.9, 0.5, 0.1]
+    logits = RNG.normal(0, 2, (n, 4, bins)).astype(np.float32)
+    e = np.exp(logits.astype(np.float64))
+    far = (e * np.arange(bins)).sum(-1) / e.sum(-1) * cells[:, 2:]
+    at = (cells[:, :2] + middle) * cells[:, 2:]
+    boxes = np.clip(np.concatenate([at - far[:, :2], at + far[:, 2:]], 1), 0, [W, H, W, H])
+    rows, kinds = np.nonzero(scores >= 0.25)
+    best = scores[rows, kinds]
+    kept = nms(boxes[rows], best, kinds, 0.6)
+    sides = logits.reshape(n, -1)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    if split:
+        tensors = {f"{key}{s}": part[None] for key, whole in (("cls", scores), ("dis", sides))
+                   for s, part in zip(strides, np.split(whole, ends))}
+        more = {"name": "cls8", "levels": [[f"cls{s}", f"dis{s}"] for s in strides]}
+    else:
+        tensors, more = {"out": np.concatenate([scores, sides], 1)[None]}, {"name": "out"}
+    case(name, tensors, {"format": "nanodet", **more}, boxes[rows][kept], best[kept], kinds[kept])
+
+
+def anchored(name, planes):
+    """YOLOv5 before its boxes are decoded: logits for each anchor of each cell."""
+    anchors = [[5, 6, 8, 14, 15, 11], [15, 30, 31, 22, 30, 45], [58, 45, 78, 60, 90, 60]]
+    tensors, boxes, scores = {}, [], []
+    for part, sizes, stride in zip(grids((8, 16, 32)), anchors, (8, 16, 32)):
+        h, w = H // stride, W // stride
+        raw = RNG.normal(-1.5, 1.5, (3, h, w, 5 + CLASSES)).astype(np.float32)
+        tensors[f"grid{stride}"] = (raw.transpose(0, 3, 1, 2).reshape(-1, h, w) if planes else raw)[None]
+        p = 1 / (1 + np.exp(-raw.astype(np.float64).reshape(3, h * w, -1)))
+        xy = (2 * p[..., :2] - 0.5 + part[:, :2]) * stride
+        wh = (2 * p[..., 2:4]) ** 2 * np.array(sizes).reshape(3, 1, 2)
+        boxes.append(np.concatenate([xy, wh], -1).reshape(-1, 4))
+        scores.append((p[..., 4:5] * p[..., 5:]).reshape(-1, CLASSES))
+    boxes, scores = corners(np.concatenate(boxes)), np.concatenate(scores)
+    best, kinds = scores.max(1), scores.argmax(1)
+    keep = best >= 0.25
+    boxes, best, kinds = boxes[keep], best[keep], kinds[keep]
+    kept = nms(boxes, best, kinds, 0.45)
+    levels = {"name": "grid8", "levels": list(tensors), "anchors": anchors}
+    case(name, tensors, {"format": "yolov5", **levels}, boxes[kept], best[kept], kinds[kept])
+
+
 yolov8("yolov8")
 yolov8("yolov8 of float16", np.float16)
 yolov8("yolov8, rows first", transposed=True)
@@ -266,6 +323,10 @@ ssd()
 detr()
 centernet()
 rows()
+nanodet("nanodet-plus", (8, 16, 32, 64), 8, 0, split=False)
+nanodet("nanodet, tensors of each grid", (8, 16, 32), 11, 0.5, split=True)
+anchored("yolov5 before its boxes are decoded", planes=False)
+anchored("yolov5 before its boxes are decoded, in planes", planes=True)
 frame = {"width": FRAME_W, "height": FRAME_H, "inputWidth": W, "inputHeight": H}
 (HERE / "heads_reference.json").write_text(json.dumps({"frame": frame, "cases": CASES}) + "\n")
 print(len(CASES), "cases", (HERE / "heads_reference.json").stat().st_size, "bytes")

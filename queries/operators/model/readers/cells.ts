@@ -1,0 +1,212 @@
+// Heads that speak of cells: grids of strides 8, 16, 32 and, in some, 64 pixels.
+import type { ObjectsOutput } from "../manifest_output.ts";
+import type { Candidates } from "./candidates.ts";
+import type { Decode, HeadTensors } from "./head_tensors.ts";
+import { type Numbers, sigmoid, type Values } from "./numbers.ts";
+import { unreadable } from "./reader.ts";
+import { knownColumns, type Table, tableOf } from "./table.ts";
+
+/** A cell of a grid, counted from the left and the top. */
+interface Cell {
+  readonly x: number;
+  readonly y: number;
+  /** Pixels of its side. */
+  readonly stride: number;
+  /** Which grid, the finest first. */
+  readonly level: number;
+  /** Which of its anchors. */
+  readonly turn: number;
+}
+
+const STRIDES = [8, 16, 32, 64];
+
+/** Cells of the grids of the first strides. */
+export function cellCount(width: number, height: number, grids: number): number {
+  return STRIDES.slice(0, grids).reduce(
+    (sum, stride) => sum + Math.ceil(width / stride) * Math.ceil(height / stride),
+    0,
+  );
+}
+
+/** What tells the cell of a row: rows are of one grid after the other, in each of one anchor after the other. */
+function cellsOf(
+  name: string,
+  { main, width, height }: HeadTensors,
+  rows: number,
+  anchors = 1,
+): (row: number) => Cell {
+  const grids = STRIDES.map((stride, level) => ({
+    stride,
+    level,
+    across: Math.ceil(width / stride),
+    plane: cellCount(width, height, level + 1) - cellCount(width, height, level),
+    first: anchors * cellCount(width, height, level),
+  }));
+  if (!STRIDES.some((_, i) => anchors * cellCount(width, height, i + 1) === rows)) {
+    throw unreadable(name, main.shape, `the cells of strides 8, 16, 32 in ${width}x${height}`);
+  }
+  return (row) => {
+    const { stride, level, across, plane, first } = grids.findLast((grid) => grid.first <= row)!;
+    const cell = (row - first) % plane;
+    const turn = Math.floor((row - first) / plane);
+    return { x: cell % across, y: Math.floor(cell / across), stride, level, turn };
+  };
+}
+
+/**
+ * One tensor of a head that comes grid by grid: the rows of one after the other. Of each grid the
+ * columns of its tensors stand side by side, which are [rows, columns], [anchors, height, width, columns]
+ * or [anchors × columns, height, width].
+ */
+export function stacked(
+  { name, anchors: sizes }: ObjectsOutput,
+  levels: readonly (readonly Values[])[],
+): Values {
+  const anchors = (sizes?.[0]?.length ?? 2) / 2;
+  const widthOf = ({ shape }: Values) => shape.length === 3 ? shape[0]! / anchors : shape.at(-1)!;
+  const columns = levels[0]!.reduce((sum, part) => sum + widthOf(part), 0);
+  const size = levels.flat().reduce((sum, { data }) => sum + data.length, 0);
+  if (!Number.isInteger(columns) || !Number.isInteger(size / columns)) {
+    throw unreadable(name, levels[0]![0]!.shape, `the numbers of ${anchors} anchors in each cell`);
+  }
+  const all = new Float32Array(size);
+  let to = 0;
+  for (const level of levels) {
+    let column = 0, rows = 0;
+    for (const part of level) {
+      const { data, shape } = part, width = widthOf(part), plane = shape[1]! * shape.at(-1)!;
+      const isPlanes = shape.length === 3, step = isPlanes ? plane : 1;
+      rows = data.length / width;
+      for (let row = 0; row < rows; row++) {
+        const from = isPlanes ? Math.floor(row / plane) * width * plane + row % plane : row * width;
+        for (let c = 0; c < width; c++) {
+          all[to + row * columns + column + c] = data[from + c * step]!;
+        }
+      }
+      column += width;
+    }
+    to += rows * columns;
+  }
+  return { data: all, shape: [size / columns, columns] };
+}
+
+/** Reads the box of a row, in pixels of the input: its middle, width and height. */
+type BoxOf = (at: number, row: number) => readonly [x: number, y: number, w: number, h: number];
+
+/** Rows of a box, whether there is anything, then the scores of the classes. */
+function addSure(
+  { name, labels, threshold }: ObjectsOutput,
+  { main }: HeadTensors,
+  found: Candidates,
+  boxesOf: (table: Table) => BoxOf,
+  activate = (score: number) => score,
+): void {
+  const table = tableOf(name, main, knownColumns(main, labels && 5 + labels.length));
+  const { data, rows, columns, rowStep, step } = table;
+  const classes = labels?.length ?? columns - 5;
+  if (classes < 1 || columns < 5 + classes) {
+    throw unreadable(name, main.shape, `rows of 5 numbers and ${labels?.length ?? 1} scores`);
+  }
+  const boxOf = boxesOf(table);
+  for (let row = 0; row < rows; row++) {
+    const at = row * rowStep, there = activate(data[at + 4 * step]!);
+    if (!(there >= threshold)) continue;
+    let kind = -1, best = -Infinity;
+    for (let c = 0, score = at + 5 * step; c < classes; c++, score += step) {
+      if (data[score]! > best) best = data[score]!, kind = c;
+    }
+    const sure = there * activate(best);
+    if (!(sure >= threshold)) continue;
+    const [x, y, w, h] = boxOf(at, row);
+    found.add(x - w / 2, y - h / 2, x + w / 2, y + h / 2, sure, kind, row);
+  }
+}
+
+/** Middle, width and height, whether there is anything, then the scores of the classes. */
+export const yolov5: Decode = (output, head, found) => {
+  if (output.anchors !== undefined) return anchored(output, head, found);
+  const { unitX, unitY } = head;
+  addSure(output, head, found, ({ data, step }) => (at) => [
+    data[at]! * unitX,
+    data[at + step]! * unitY,
+    data[at + 2 * step]! * unitX,
+    data[at + 3 * step]! * unitY,
+  ]);
+};
+
+/** The same as logits: middles count from a cell, sizes are shares of an anchor's. */
+const anchored: Decode = (output, head, found) => {
+  const { name, anchors = [] } = output;
+  addSure(output, head, found, ({ data, rows, step }) => {
+    const cellOf = cellsOf(name, head, rows, anchors[0]!.length / 2);
+    return (at, row) => {
+      const { x, y, stride, level, turn } = cellOf(row);
+      const part = (i: number) => 2 * sigmoid(data[at + i * step]!);
+      const sizeOf = (i: number) => part(2 + i) ** 2 * anchors[level]![2 * turn + i]!;
+      const [left, top] = [(part(0) - 0.5 + x) * stride, (part(1) - 0.5 + y) * stride];
+      return [left, top, sizeOf(0), sizeOf(1)];
+    };
+  }, sigmoid);
+};
+
+/** As YOLOv5, but the middle counts in cells from its own, and sizes are logarithms of cells. */
+export const yolox: Decode = (output, head, found) => {
+  if (output.decoded) return yolov5(output, head, found);
+  addSure(output, head, found, ({ data, rows, step }) => {
+    const cellOf = cellsOf(output.name, head, rows);
+    return (at, row) => {
+      const { x, y, stride } = cellOf(row);
+      const size = (i: number) => Math.exp(data[at + i * step]!) * stride;
+      return [(data[at]! + x) * stride, (data[at + step]! + y) * stride, size(2), size(3)];
+    };
+  });
+};
+
+/** Bins of NanoDet-Plus for each side of a box, and of most others. */
+const BINS = 8;
+
+/**
+ * Scores of the classes, then for each side of the box how likely each distance from the cell is, in
+ * strides: the mean counts. NanoDet-Plus, which has a stride of 64, measures from the corner of a cell,
+ * the first NanoDet from its middle.
+ */
+export const nanodet: Decode = (output, head, found) => {
+  const { name, labels, threshold, activation } = output;
+  const { main, width, height } = head;
+  const { data, rows, columns } = tableOf(name, main, main.shape.at(-1));
+  const classes = labels?.length ?? columns - 4 * BINS;
+  const bins = (columns - classes) / 4;
+  if (classes < 1 || bins < 2 || !Number.isInteger(bins)) {
+    const accepted = `rows of ${
+      labels?.length ?? 1
+    } scores and 4 times as many numbers for each side`;
+    throw unreadable(name, main.shape, accepted);
+  }
+  const cellOf = cellsOf(name, head, rows);
+  const middle = rows > cellCount(width, height, 3) ? 0 : 0.5;
+  for (let row = 0; row < rows; row++) {
+    for (let kind = 0; kind < classes; kind++) {
+      const at = row * columns + kind;
+      const score = activation === "sigmoid" ? sigmoid(data[at]!) : data[at]!;
+      if (!(score >= threshold)) continue;
+      const { x, y, stride } = cellOf(row);
+      const far = (side: number) =>
+        meanOf(data, row * columns + classes + side * bins, bins) * stride;
+      const left = (x + middle) * stride, top = (y + middle) * stride;
+      const sides = [left - far(0), top - far(1), left + far(2), top + far(3)] as const;
+      const inside = (i: number) => Math.min(i % 2 === 0 ? width : height, Math.max(0, sides[i]!));
+      found.add(inside(0), inside(1), inside(2), inside(3), score, kind, row);
+    }
+  }
+};
+
+/** The mean of a distribution over 0, 1, 2, … that comes as logits. */
+function meanOf(data: Numbers, first: number, bins: number): number {
+  let sum = 0, mean = 0;
+  for (let i = 0; i < bins; i++) {
+    const share = Math.exp(data[first + i]! - data[first]!);
+    sum += share;
+    mean += i * share;
+  }
+  return mean / sum;
+}

@@ -1,0 +1,50 @@
+// A tensor of two dimensions as rows of numbers.
+import type { Values } from "./numbers.ts";
+import { unreadable } from "./reader.ts";
+
+/** Rows of numbers that lie one after the other, or as columns. */
+export interface Table {
+  readonly data: Values["data"];
+  readonly rows: number;
+  readonly columns: number;
+  /** From one row to the next, and from one number of a row to the next. */
+  readonly rowStep: number;
+  readonly step: number;
+}
+
+/**
+ * A tensor of two dimensions as rows.
+ *
+ * @param columns how many numbers a row has, where the labels tell; else the smaller dimension
+ */
+export function tableOf(name: string, { data, shape }: Values, columns?: number): Table {
+  const [first, second] = shape;
+  if (first === undefined || second === undefined || shape.length !== 2) {
+    throw unreadable(name, shape, "rows of numbers, two dimensions for each frame");
+  }
+  const across = columns === undefined ? first < second : second !== columns && first === columns;
+  return across
+    ? { data, rows: second, columns: first, rowStep: 1, step: second }
+    : { data, rows: first, columns: second, rowStep: second, step: 1 };
+}
+
+/** The class with the highest score, for each row. */
+export function bestClasses({ data, rows, rowStep, step }: Table, first: number, classes: number) {
+  const best = new Float32Array(rows).fill(-Infinity), kinds = new Int32Array(rows).fill(-1);
+  // Class by class: the numbers of a class mostly lie side by side.
+  for (let c = 0; c < classes; c++) {
+    for (let row = 0, at = (first + c) * step; row < rows; row++, at += rowStep) {
+      const score = data[at]!;
+      if (score > best[row]!) {
+        best[row] = score;
+        kinds[row] = c;
+      }
+    }
+  }
+  return { best, kinds };
+}
+
+/** More columns than the labels need (masks, points) follow behind them. */
+export function knownColumns({ shape }: Values, least: number | undefined): number | undefined {
+  return least !== undefined && shape.includes(least) ? least : undefined;
+}
