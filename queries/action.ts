@@ -1,5 +1,5 @@
-// Runs any model on windows of frames and shows what it says: `--model models/…/model.json`. What it
-// finds is what that model was trained for; there is none here without one.
+// Runs any model on windows of frames and shows its findings: `--model models/…/model.json`. What
+// it detects depends on the model, which is required.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
 import { deviceOf, model, readManifest } from "./operators/model/mod.ts";
@@ -12,6 +12,6 @@ export default function action({ model: path, device = "cpu" }: QueryOptions): Q
   }
   const { alert } = readManifest(path);
   const found = query("action").readStream().process(model(path, { device: deviceOf(device) }));
-  const watched = alert === undefined ? found : found.process(alerts(alert));
-  return watched.writeStream(display(), events()).overload("drop-oldest");
+  const alerting = alert === undefined ? found : found.process(alerts(alert));
+  return alerting.writeStream(display(), events()).overload("drop-oldest");
 }

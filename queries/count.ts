@@ -1,5 +1,5 @@
-// Follows people and things and counts them: in the zones and over the lines of `--zones FILE`. Every
-// frame counts, so the numbers are the same in any run. `--model` takes any detector.
+// Tracks people and objects and counts them, in the zones and over the lines of `--zones FILE`. No
+// frame is dropped, so the numbers are the same in any run. `--model` accepts any detector.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { detectorOf } from "./operators/detector.ts";
 import { track } from "./operators/track/mod.ts";
@@ -8,11 +8,11 @@ import { zones } from "./operators/zones/mod.ts";
 export const takes = ["model", "zones", "device"] as const;
 
 export default function count(options: QueryOptions = {}): QueryDefinition {
-  const followed = query("count")
+  const tracked = query("count")
     .readStream()
-    // What the detector is unsure of keeps a track alive.
+    // Uncertain detections keep a track alive.
     .process(detectorOf("count", options, { threshold: 0.1 }))
     .process(track({ keepOthers: false }));
-  const counted = options.zones === undefined ? followed : followed.process(zones(options.zones));
+  const counted = options.zones === undefined ? tracked : tracked.process(zones(options.zones));
   return counted.writeStream(display(), events());
 }

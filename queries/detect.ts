@@ -1,5 +1,5 @@
-// Runs a detector on every frame and keeps what it finds: `--model` takes any whose outputs are objects
-// or points.
+// Runs a detector on every frame and stores its findings. `--model` accepts any model whose outputs
+// are objects or keypoints.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { detectorOf } from "./operators/detector.ts";
 

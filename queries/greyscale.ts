@@ -1,4 +1,4 @@
-// Shows every frame without its colours.
+// Shows every frame in greyscale.
 import { display, query } from "../runtime/mod.ts";
 import { greyscale } from "./operators/greyscale.ts";
 

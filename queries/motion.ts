@@ -1,4 +1,4 @@
-// Shows how much of the picture moves, and draws where.
+// Shows how much of the picture moves, and where.
 import { display, query } from "../runtime/mod.ts";
 import { motion } from "./operators/motion.ts";
 

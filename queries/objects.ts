@@ -1,5 +1,5 @@
-// Shows what is in every frame: boxes and labels; an alert while a person is in view. `--model` takes any
-// detector; `--set label=car` alerts to something else.
+// Shows the objects in every frame, with boxes and labels, and alerts while a person is in view.
+// `--model` accepts any detector; `--set label=car` alerts on another label.
 import {
   display,
   type ParameterValues,

@@ -1,4 +1,4 @@
-// Shows every frame as it came.
+// Shows every frame unchanged.
 import { display, query } from "../runtime/mod.ts";
 import { passthrough } from "./operators/passthrough.ts";
 

@@ -1,4 +1,4 @@
-// Shows whether a lens is covered, a camera turned or its feed frozen.
+// Shows whether a lens is covered, a camera was turned, or its feed is frozen.
 import { display, query } from "../runtime/mod.ts";
 import { tamper } from "./operators/tamper.ts";
 

@@ -3,9 +3,9 @@ import { fromFileUrl } from "./paths.ts";
 import { run } from "./run.ts";
 
 export interface TestBroker {
-  /** `host:port`, several separated by commas. */
+  /** `host:port`, or several separated by commas. */
   readonly address: string;
-  /** One line: which broker it is, and how it was started. */
+  /** One line that says which broker it is and how it was started. */
   readonly way: string;
   stop(): Promise<void>;
 }
@@ -13,10 +13,10 @@ export interface TestBroker {
 export const BROKER_VARIABLE = "FRAMELANE_TEST_KAFKA";
 
 /**
- * Gives the tests a broker: the one named in the environment, else one of Docker Compose where a
- * Docker engine answers, else one started from Kafka's own jars.
+ * Provides the tests with a broker: the one named in the environment, else one from Docker Compose
+ * if a Docker engine responds, else one started from Kafka's own jars.
  *
- * @throws {Error} when it cannot be started.
+ * @throws {Error} if it cannot be started.
  */
 export async function startTestBroker(say: (line: string) => void): Promise<TestBroker> {
   const given = Deno.env.get(BROKER_VARIABLE);
@@ -27,11 +27,11 @@ export async function startTestBroker(say: (line: string) => void): Promise<Test
       async stop() {},
     };
   }
-  return await engineAnswers() ? await startWithCompose() : await startFromJars(say);
+  return await hasDockerEngine() ? await startWithCompose() : await startFromJars(say);
 }
 
-/** Whether there is a Docker engine, and Compose with it: a client alone starts nothing. */
-async function engineAnswers(): Promise<boolean> {
+/** True if a Docker engine with Compose is available: a client alone cannot start anything. */
+async function hasDockerEngine(): Promise<boolean> {
   const engine = await run("docker", ["info", "--format", "{{.ServerVersion}}"]);
   if (engine?.code !== 0) return false;
   return (await run("docker", ["compose", "version"]))?.code === 0;
@@ -43,7 +43,7 @@ async function startWithCompose(): Promise<TestBroker> {
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   const project = ["compose", "-f", file, "-p", `framelane-test-${Deno.pid}`];
-  // Compose wants every variable of the file, also those of services that are not started.
+  // Compose requires every variable of the file, even those of services that do not start.
   const env = { FRAMELANE_KAFKA_PORT: String(port), FRAMELANE_TOKEN: crypto.randomUUID() };
   const down = () => run("docker", [...project, "down", "--volumes"], { env });
   const up = await run("docker", [...project, "up", "--detach", "--wait", "kafka"], { env });
@@ -64,13 +64,13 @@ async function startFromJars(say: (line: string) => void): Promise<TestBroker> {
     say,
     extraProperties: {
       "auto.create.topics.enable": false,
-      // Looked for every ten seconds otherwise, which a test would have to wait for.
+      // The default is ten seconds, for which a test would have to wait.
       "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
     },
   });
   return {
     address: kafka.bootstrap,
-    way: `Kafka: its own jars, as no Docker engine answers, at ${kafka.bootstrap}`,
+    way: `Kafka: its own jars, since no Docker engine responds, at ${kafka.bootstrap}`,
     stop: () => kafka.stop(),
   };
 }

@@ -1,5 +1,5 @@
-// `deno task test:brokers [NAME…]`: runs the contract of the log on brokers of many versions and makers, and
-// writes the table of docs/kafka.md.
+// `deno task test:brokers [NAME…]`: runs the log contract on brokers of many versions and vendors,
+// and writes the table of docs/kafka.md.
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE } from "./broker.ts";
 import { ensure } from "./debian.ts";
@@ -23,7 +23,7 @@ interface Broker {
 
 interface Candidate {
   readonly name: string;
-  /** What it does not have, and Framelane says so. */
+  /** A missing feature that Framelane reports. */
   readonly without?: string;
   readonly start: () => Promise<Broker>;
 }
@@ -66,7 +66,7 @@ async function candidates(): Promise<Candidate[]> {
   ];
 }
 
-/** Puts rows into the table of a page, beside those that it has, in the order of `names`. */
+/** Merges rows into the table of a page, in the order of `names`. */
 export function withRows(
   page: string,
   rows: ReadonlyMap<string, string>,
@@ -89,7 +89,7 @@ export function withRows(
 if (import.meta.main) {
   checkUsage(
     "deno task test:brokers [NAME…]",
-    "Runs the contract of the log on all brokers, or those whose name contains a NAME: Apache Kafka from " +
+    "Runs the log contract on all brokers, or those whose name contains a NAME: Apache Kafka from " +
       "Maven Central and franz-go's kfake, built by Go. Writes the table of docs/kafka.md.",
     [],
   );

@@ -1,10 +1,10 @@
-// The programs that tests and a local Kafka use beside Deno, and how Debian gets them.
+// The programs that tests and a local Kafka need besides Deno, and their Debian packages.
 import { run } from "./run.ts";
 
 export interface Need {
   readonly purpose: string;
   readonly packages: readonly string[];
-  /** A command that succeeds when it is there. */
+  /** A command that succeeds if it is installed. */
   readonly probe: readonly [program: string, ...args: string[]];
 }
 
@@ -63,9 +63,9 @@ export function installCommand(names: readonly NeedName[]): string {
 }
 
 /**
- * Installs what is missing, where it may.
+ * Installs what is missing, if permitted.
  *
- * @throws {Error} what to install, when this is no Debian, or the user is not root.
+ * @throws {Error} saying what to install, if this is not Debian or the user is not root.
  */
 export async function ensure(
   names: readonly NeedName[],
@@ -77,7 +77,7 @@ export async function ensure(
   const debian = await run("apt-get", ["--version"]) !== undefined;
   if (!debian || !root) {
     throw new Error(
-      `Cannot go on without ${list}: ` +
+      `Cannot continue without ${list}: ` +
         (debian ? `install as root: ${installCommand(absent)}` : "install them, then try again"),
     );
   }

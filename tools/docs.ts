@@ -1,4 +1,5 @@
-// `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
+// `deno task docs`: builds a site from the pages of the repository and the reference of every
+// export, in `dist/docs`.
 import { Marked } from "marked";
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
@@ -7,7 +8,7 @@ import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 import { repositoryFiles } from "./words.ts";
 
-/** The site's pages in the order of its menu; other pages follow the last group. */
+/** The site's menu; other pages follow the last group. */
 const MENU: readonly (readonly [group: string, pages: readonly string[]])[] = [
   ["Start", ["README.md", "docs/quick-start.md", "docs/limits.md", "docs/library.md"]],
   [
@@ -24,14 +25,14 @@ function page(name: string): string {
   return `docs/${name}.md`;
 }
 
-/** Where a page of the repository lies in the site. */
+/** The place of a repository page in the site. */
 function placeOf(file: string): string {
   return file === "README.md"
     ? "index.html"
     : file.replace(/^docs\//, "").replace(/\.md$/, ".html");
 }
 
-/** Makes the pages; what they show or link to in the repository is copied. Returns all files written. */
+/** Builds the pages, and copies the files that they show or link to. Returns all written files. */
 export async function buildPages(folder: string): Promise<string[]> {
   const files = await repositoryFiles();
   const pages = files.filter((file) => /^(docs\/.*|[A-Z]+)\.md$/.test(file));
@@ -59,16 +60,16 @@ export async function buildPages(folder: string): Promise<string[]> {
       const found = files.includes(to) ? to : `${to}/README.md`;
       if (!files.includes(found)) return undefined;
       if (!pages.includes(found)) linked.push(found);
-      const away = relative(dirname(place), placeOf(found)) || ".";
-      return anchor === undefined ? away : `${away}#${anchor}`;
+      const relativePath = relative(dirname(place), placeOf(found)) || ".";
+      return anchor === undefined ? relativePath : `${relativePath}#${anchor}`;
     });
     for (const asset of linked) await write(placeOf(asset), await Deno.readFile(join(ROOT, asset)));
-    await write(place, whole(place, titles.get(file)!, html, titles));
+    await write(place, pageHtml(place, titles.get(file)!, html, titles));
   }
   return [...written].sort();
 }
 
-/** A page's own HTML; a link whose target `resolve` does not know becomes plain text. */
+/** A page's content as HTML; links that `resolve` cannot resolve become plain text. */
 function bodyOf(markdown: string, resolve: (target: string) => string | undefined): string {
   const marked = new Marked({
     gfm: true,
@@ -90,12 +91,12 @@ function bodyOf(markdown: string, resolve: (target: string) => string | undefine
   return marked.parse(markdown, { async: false });
 }
 
-/** The anchor of a heading, as code hosts make it. */
+/** The anchor of a heading, as code hosts generate it. */
 export function anchorOf(heading: string): string {
   return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
-function whole(
+function pageHtml(
   place: string,
   title: string,
   body: string,
@@ -140,28 +141,30 @@ td, th { padding: .25rem .6rem; border-bottom: 1px solid color-mix(in srgb, curr
 @media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; } }
 `;
 
-/** Links of built pages that lead nowhere, each with its page. */
+/** Finds broken links in the built pages. */
 export async function deadLinks(folder: string, pages: readonly string[]): Promise<string[]> {
-  const dead: string[] = [];
+  const broken: string[] = [];
   for (const page of pages.filter((file) => file.endsWith(".html"))) {
     const html = await Deno.readTextFile(join(folder, page));
     for (const [, target] of html.matchAll(/(?:href|src)="([^"]+)"/g)) {
       if (/^[a-z]+:/i.test(target!)) continue;
       const [path = "", anchor] = target!.split("#");
       const file = join(folder, path === "" ? page : join(dirname(page), decodeURIComponent(path)));
-      const there = await Deno.readTextFile(file).catch(() => undefined);
-      const held = anchor === undefined || !file.endsWith(".html") ||
-        there?.includes(`id="${anchor}"`);
-      if (there === undefined || !held) dead.push(`${page} links to ${target}, which is not there`);
+      const content = await Deno.readTextFile(file).catch(() => undefined);
+      const hasAnchor = anchor === undefined || !file.endsWith(".html") ||
+        content?.includes(`id="${anchor}"`);
+      if (content === undefined || !hasAnchor) {
+        broken.push(`${page} links to ${target}, which does not exist`);
+      }
     }
   }
-  return dead;
+  return broken;
 }
 
 if (import.meta.main) {
   checkUsage(
     "deno task docs",
-    "Builds the site of all pages and of the reference in dist/docs.",
+    "Builds the site of all pages and the reference in dist/docs.",
     [],
   );
   const folder = join(ROOT, "dist/docs");
@@ -173,9 +176,9 @@ if (import.meta.main) {
     ...["doc", "--html", "--name=Framelane", `--output=${join(folder, "api")}`],
     ...Object.values(project.exports),
   ], { cwd: ROOT });
-  if (made?.code !== 0) throw new Error(`Cannot make the reference: ${made?.output}`);
-  const dead = await deadLinks(folder, pages);
-  for (const fault of dead) writeLine(Deno.stderr, fault);
+  if (made?.code !== 0) throw new Error(`Cannot build the reference: ${made?.output}`);
+  const broken = await deadLinks(folder, pages);
+  for (const fault of broken) writeLine(Deno.stderr, fault);
   writeLine(Deno.stdout, `${join(folder, "index.html")}: ${pages.length} files and the reference`);
-  Deno.exit(dead.length === 0 ? 0 : 1);
+  Deno.exit(broken.length === 0 ? 0 : 1);
 }

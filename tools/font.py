@@ -1,15 +1,15 @@
-"""Makes runtime/image/font.bin: the letters that `drawText` writes, as grey pictures.
+"""Makes runtime/image/font.bin: the letters for `drawText`, as grey pictures.
 
 usage: font.py FONT.ttf font.bin     needs Pillow
 
-The font is Roboto Medium (Apache License 2.0), of Debian's package fonts-roboto-unhinted.
+The font is Roboto Medium (Apache License 2.0), from Debian's package fonts-roboto-unhinted.
 """
 import sys
 import zlib
 
 from PIL import Image, ImageDraw, ImageFont
 
-#: Pixels of a capital, and of the room above and below it for accents and what hangs down.
+#: Height of a capital, and the space above and below it for accents and descenders, in pixels.
 CAPITAL, ABOVE, BELOW = 21, 9, 9
 #: ASCII, Latin-1 and Latin Extended-A, Greek, Cyrillic, and signs.
 RANGES = [(0x20, 0x7E), (0xA0, 0x17F), (0x384, 0x3CE), (0x400, 0x45F), (0x2013, 0x2014), (0x2018, 0x201E),

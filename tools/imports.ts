@@ -1,7 +1,7 @@
-// Who may import whom. The rules are those of `docs/architecture.md`; the gate enforces them.
+// Checks which files may import which, by the rules of `docs/architecture.md`.
 import { join, relative, ROOT } from "./paths.ts";
 
-/** One import: a file of the project, and what it imports. */
+/** An import: a file of the project, and what it imports. */
 export interface Import {
   /** Path from the project's folder, e.g. `runtime/definition/query.ts`. */
   readonly from: string;
@@ -9,9 +9,9 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Gone after compilation. */
+  /** Removed by compilation. */
   readonly typeOnly?: boolean;
-  /** Loaded when it is called for. */
+  /** A dynamic import. */
   readonly lazy?: boolean;
 }
 
@@ -21,9 +21,9 @@ interface Violation extends Import {
 
 interface Rule {
   readonly says: string;
-  /** Files the rule is about. */
+  /** Files that the rule applies to. */
   readonly of: RegExp;
-  /** What those may import of the project. */
+  /** What those may import from the project. */
   readonly may?: RegExp;
   /** What those may not import, packages included. */
   readonly not?: RegExp;
@@ -34,7 +34,7 @@ const INTERFACES = String
 const CONCRETE = String
   .raw`runtime/(log/(kafka|embedded)|sinks/(?!mod\.ts|open\.ts)|operators|image|windows/window_operator)`;
 
-/** The rules. A file is held to every rule whose `of` matches. */
+/** The rules. Every rule whose `of` matches applies to a file. */
 const RULES: readonly Rule[] = [
   { says: "Nothing imports main.ts", of: /^/, not: /^main\.ts$/ },
   {
@@ -120,7 +120,7 @@ interface Resolved {
   readonly span: { readonly start: { readonly line: number } };
 }
 
-/** All imports of some files, types too, as Deno resolves them. */
+/** All imports of some files, including types, as Deno resolves them. */
 export async function importsOf(files: readonly string[], root = ROOT): Promise<Import[]> {
   const folder = await Deno.makeTempDir({ prefix: "framelane-imports-" });
   try {
@@ -160,15 +160,14 @@ function pathOf(specifier: string, root: string): string | undefined {
   return path.startsWith("..") || path.startsWith("node_modules/") ? undefined : path;
 }
 
-/** `npm:@scope/name@1.2.3/sub` is `npm:@scope/name`, as a file of it in `node_modules` is. */
+/** Maps `npm:@scope/name@1.2.3/sub`, or a file in `node_modules`, to `npm:@scope/name`. */
 function packageOf(specifier: string): string | undefined {
   const name = /^(?:npm:\/?|file:.*\/node_modules\/)((?:@[^/@]+\/)?[^/@]+)/.exec(specifier)?.[1];
   return name === undefined ? undefined : `npm:${name}`;
 }
 
 /**
- * Circles of imports, of types and lazy ones too: files that cannot be understood one after the
- * other.
+ * Finds circular imports, including types and dynamic imports.
  *
  * @returns each circle as the path around it.
  */

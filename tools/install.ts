@@ -1,12 +1,12 @@
-// Installs the packages that `deno.lock` names, where they are not there yet: before the first command of a
-// clone, and again once the lock has changed. Tasks of developers load it first, the launcher starts it.
+// Installs the packages of `deno.lock` if they are missing: before the first command of a clone,
+// and after the lock has changed. Developers' tasks preload it, the launcher runs it.
 import { writeLine } from "../cli/output.ts";
 import { COMMANDS, INSTALLED, packagesAreMissing } from "../cli/launch/packages.ts";
 import { join, ROOT } from "./paths.ts";
 
 if (packagesAreMissing(ROOT)) {
   writeLine(Deno.stderr, "Installing packages, once for each deno.lock ...");
-  // Of several that start at once Deno lets one install; the others wait and find all there.
+  // If several start at once, Deno lets one install while the others wait.
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["install", "--quiet", "--frozen"],
     cwd: ROOT,
@@ -17,15 +17,15 @@ if (packagesAreMissing(ROOT)) {
   if (!success) {
     writeLine(
       Deno.stderr,
-      "Cannot install packages: see above; it needs the npm registry once, and a folder that may be written",
+      "Cannot install packages: see above; this needs the npm registry and a writable folder",
     );
     Deno.exit(1);
   }
-  // Where nothing was left to do Deno has not touched it.
+  // Deno does not touch it if everything was installed.
   await Deno.utime(join(ROOT, INSTALLED), new Date(), new Date());
 }
 
-// Also after a `deno install` by hand: nothing here uses them, and each `deno task` reads them whole.
+// Also after a manual `deno install`: nothing here uses them, and each `deno task` reads them all.
 await Deno.remove(join(ROOT, COMMANDS), { recursive: true }).catch((error) => {
   if (error instanceof Deno.errors.NotFound) return;
   writeLine(

@@ -1,12 +1,12 @@
-// The package as users install it: in a folder of its own, with a home of its own, from the registry.
+// Installs the package as users do: in a separate folder, with a separate home, from the registry.
 import { delimiter } from "node:path";
 import { dirname, join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** Where npm keeps what it fetched between runs; nothing else is shared with the user's own home. */
+/** npm's cache between runs; nothing else is shared with the user's own home. */
 const NPM_CACHE = join(ROOT, ".cache/npm");
 
-/** An empty folder that knows nothing of the repository, and the environment of its commands. */
+/** An empty folder independent of the repository, and the environment of its commands. */
 export class Installation implements AsyncDisposable {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export class Installation implements AsyncDisposable {
     this.env = {
       HOME: home,
       DENO_DIR: join(home, "deno"),
-      // The Deno that runs this one.
+      // Use the Deno that runs this program.
       PATH: `${dirname(Deno.execPath())}${delimiter}${Deno.env.get("PATH")}`,
       NO_COLOR: "1",
       npm_config_cache: NPM_CACHE,
@@ -35,14 +35,14 @@ export class Installation implements AsyncDisposable {
     return installation;
   }
 
-  /** Runs a program to its end and gives all that it printed. */
+  /** Runs a program to its end and returns everything that it printed. */
   async run(program: string, args: readonly string[]): Promise<string> {
     const ended = await run(program, args, { cwd: this.folder, env: this.env });
     if (ended?.code === 0) return ended.output;
     throw new Error(`${program} ${args.join(" ")} failed: ${ended?.output ?? "not found"}`);
   }
 
-  /** Megabytes (10⁶ bytes) that are installed. */
+  /** The installed size in megabytes (10⁶ bytes). */
   async megabytes(): Promise<number> {
     const printed = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
     return Number.parseInt(printed) / 1e6;

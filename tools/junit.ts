@@ -1,17 +1,17 @@
-// Reads what `deno test` reports as JUnit XML.
+// Reads the JUnit XML reports of `deno test`.
 
-/** How many tests ended in which way. Steps of a test are part of it and not counted apart. */
+/** The number of tests by result. Steps of a test are not counted separately. */
 export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
   readonly ignored: number;
-  /** File and name of each test that failed or was left out. */
+  /** File and name of each test that failed or was skipped. */
   readonly broken: readonly string[];
 }
 
 export const NO_TESTS: TestCounts = { passed: 0, failed: 0, ignored: 0, broken: [] };
 
-/** The counts of two runs together. */
+/** Adds the counts of two runs. */
 export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
   return {
     passed: a.passed + b.passed,
@@ -56,7 +56,7 @@ function unescape(text: string): string {
   return text.replace(/&(lt|gt|amp|quot|apos);/g, (entity) => ENTITIES[entity]!);
 }
 
-/** A step is named by its test, " > " and its own name, in escaped form. */
+/** The name of a step consists of its test, " > " and its own name, in escaped form. */
 function isStep(name: string, names: ReadonlySet<string>): boolean {
   const separator = " &gt; ";
   for (let at = name.indexOf(separator); at >= 0; at = name.indexOf(separator, at + 1)) {

@@ -1,10 +1,10 @@
-// `deno task kernels`: compiles the kernels, AssemblyScript, to the modules that are committed beside
-// them. The gate compiles them too and compares: the same sources give the same bytes.
+// `deno task kernels`: compiles the AssemblyScript kernels to the committed modules next to them.
+// The gate compiles them too and compares: the build is reproducible.
 import asc from "assemblyscript/asc";
 import { join, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";
 
-/** What is compiled, each to a module beside its source. */
+/** The sources, and the modules to compile them to. */
 const MODULES = [
   {
     source: "runtime/image/kernels/module.as.ts",
@@ -20,7 +20,7 @@ const MODULES = [
 const OPTIONS = [
   ...["-O3", "--converge", "--noAssert", "--runtime", "stub"],
   ...["--enable", "simd", "--uncheckedBehavior", "always"],
-  // Functions that take vectors are called by other kernels alone.
+  // Only other kernels call functions with vector parameters.
   ...["--disableWarning", "112"],
 ];
 
@@ -41,14 +41,14 @@ async function compile({ source, options }: typeof MODULES[number]): Promise<Uin
   return module;
 }
 
-/** What is wrong with the committed modules. */
+/** Checks the committed modules against their sources. */
 export async function kernelFaults(): Promise<string[]> {
   const faults: string[] = [];
   for (const each of MODULES) {
     const built = await compile(each);
     const committed = await Deno.readFile(join(ROOT, each.module));
     if (built.length !== committed.length || built.some((byte, i) => byte !== committed[i])) {
-      faults.push(`${each.module} is not what its sources compile to: run deno task kernels`);
+      faults.push(`${each.module} differs from its compiled sources: run deno task kernels`);
     }
   }
   return faults;

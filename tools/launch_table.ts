@@ -1,5 +1,5 @@
-// `deno task docs:cli` writes `cli/launch/table.json` too: what the launcher has to know of the option
-// tables, which take longer to load than a command may wait for.
+// `deno task docs:cli` also writes `cli/launch/table.json`: what the launcher needs from the option
+// tables, which load too slowly for every command.
 import { SOURCE_ACCESS } from "../cameras/open.ts";
 import type { Command } from "../cli/command.ts";
 import type { LaunchRow, LaunchTable } from "../cli/launch/access.ts";
@@ -10,7 +10,7 @@ import { sinkAccess } from "../runtime/sinks/open.ts";
 /**
  * The table of all commands, sinks and sources.
  *
- * @param queries files of the queries that come with Framelane.
+ * @param queries files of the bundled queries
  */
 export async function launchTable(
   all: readonly Command[],
@@ -29,7 +29,7 @@ export async function launchTable(
   };
 }
 
-/** What a query needs as it is without options; null where it must be given some. */
+/** What a query needs without options; null if it requires options. */
 async function needsOf(name: string): Promise<Needs | null> {
   const definition = await loadDefinition(
     name,

@@ -1,6 +1,6 @@
-// What the dependencies may look like: exact versions, from npm alone.
+// Checks the dependencies: exact versions, from npm alone.
 
-/** The parts of `deno.lock` that are looked at. */
+/** The relevant parts of `deno.lock`. */
 export interface Lock {
   readonly version: string;
   readonly specifiers: Readonly<Record<string, string>>;
@@ -12,7 +12,7 @@ export interface Lock {
 
 const EXACT = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
 
-/** What is wrong with the imports of a `deno.json`. */
+/** Checks the imports of a `deno.json`. */
 export function importFaults(imports: Readonly<Record<string, string>>): string[] {
   return Object.entries(imports).flatMap(([name, target]) => {
     const version = /^npm:(?:@[^/@]+\/)?[^/@]+@(.*)$/.exec(target)?.[1];
@@ -24,27 +24,27 @@ export function importFaults(imports: Readonly<Record<string, string>>): string[
   });
 }
 
-/** What is wrong with a `deno.lock`, given the imports it locks. */
+/** Checks a `deno.lock` against the imports that it locks. */
 export function lockFaults(lock: Lock, imports: Readonly<Record<string, string>>): string[] {
   const faults: string[] = [];
   if (lock.jsr !== undefined || lock.remote !== undefined) {
-    faults.push("The lock holds packages from elsewhere than npm");
+    faults.push("The lock contains packages from outside npm");
   }
   for (const [specifier, version] of Object.entries(lock.specifiers)) {
     if (!specifier.startsWith("npm:")) {
-      faults.push(`The lock holds ${specifier}: expected npm alone`);
+      faults.push(`The lock contains ${specifier}: expected only npm packages`);
     }
     if (!EXACT.test(version.split("_")[0]!)) {
-      faults.push(`The lock gives ${specifier} the version ${version}: expected an exact one`);
+      faults.push(`The lock has version ${version} of ${specifier}: expected an exact one`);
     }
   }
   for (const target of Object.values(imports)) {
     if (lock.specifiers[target] === undefined) {
-      faults.push(`The lock knows nothing of ${target}: run deno install`);
+      faults.push(`The lock does not contain ${target}: run deno install`);
     }
   }
   for (const [name, { integrity }] of Object.entries(lock.npm ?? {})) {
-    if (!integrity?.startsWith("sha512-")) faults.push(`The lock holds no SHA-512 of ${name}`);
+    if (!integrity?.startsWith("sha512-")) faults.push(`The lock contains no SHA-512 of ${name}`);
   }
   return faults;
 }

@@ -1,6 +1,6 @@
-// `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
-// time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
-// With `--no-tests` the tests are left out; `--fix` fixes what it can.
+// `deno task ok`: the complete gate. Runs all static checks, two at a time, then the tests. Ends
+// with the line `N passed, N failed`, in which a failed check counts. `--no-tests` skips the tests;
+// `--fix` fixes what it can.
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
@@ -17,7 +17,7 @@ import { findAllWords, repositoryFiles } from "./words.ts";
 
 interface Outcome {
   readonly state: "ok" | "failed" | "left out";
-  /** What it found, or why it was left out. */
+  /** Its findings, or why it was skipped. */
   readonly says: string;
 }
 
@@ -97,8 +97,8 @@ async function checkPublicDocs(): Promise<Outcome> {
   return ofFindings(await documentationFaults(Object.values(project.exports)));
 }
 
-/** An example may leave what it makes unused, which the sources may not. */
-const EXAMPLES_MAY = /^TS(6133|6192|6196) /m;
+/** Unused variables, which are accepted in examples but not in the sources. */
+const UNUSED_ERROR = /^TS(6133|6192|6196) /m;
 
 async function checkExamples(): Promise<Outcome> {
   const files = (await repositoryFiles()).filter((file) =>
@@ -111,21 +111,21 @@ async function checkExamples(): Promise<Outcome> {
   });
   if (ended?.code === 0) return { state: "ok", says: "" };
   const errors = (ended?.output ?? "").split(/^(?=TS\d+ \[ERROR\])/m)
-    .filter((error) => /^TS\d+ \[ERROR\]/.test(error) && !EXAMPLES_MAY.test(error));
-  // Nothing that looks like a type error, yet it failed: report all of it.
-  if (errors.length === 0 && !EXAMPLES_MAY.test(ended?.output ?? "")) {
+    .filter((error) => /^TS\d+ \[ERROR\]/.test(error) && !UNUSED_ERROR.test(error));
+  // It failed without a recognised type error: report everything.
+  if (errors.length === 0 && !UNUSED_ERROR.test(ended?.output ?? "")) {
     errors.push(ended?.output ?? "");
   }
   return ofFindings(errors.map((error) => error.trim()));
 }
 
-/** Known weaknesses of the dependencies, where the service that knows them can be reached. */
+/** Known vulnerabilities of the dependencies, if the advisory service can be reached. */
 async function audit(): Promise<Outcome> {
   const ended = await run(deno, ["audit", "--level=high"], { cwd: ROOT });
   if (ended?.code === 0) return { state: "ok", says: "" };
-  const away =
+  const unreachable =
     /error sending request|invalid peer certificate|dns error|timed out|status (4|5)\d\d/i;
-  return away.test(ended?.output ?? "")
+  return unreachable.test(ended?.output ?? "")
     ? { state: "left out", says: "the advisory service cannot be reached" }
     : { state: "failed", says: ended?.output.trim() ?? "" };
 }
@@ -151,13 +151,13 @@ const checks: readonly Check[] = [
   { name: "audit", check: audit },
 ];
 
-async function timed({ name, check }: Check): Promise<Row> {
-  const begun = performance.now();
+async function measure({ name, check }: Check): Promise<Row> {
+  const start = performance.now();
   const outcome = await check().catch((error: unknown): Outcome => ({
     state: "failed",
     says: error instanceof Error ? error.message : String(error),
   }));
-  return { name, ...outcome, seconds: (performance.now() - begun) / 1000 };
+  return { name, ...outcome, seconds: (performance.now() - start) / 1000 };
 }
 
 function table(rows: readonly Row[]): string {
@@ -169,15 +169,15 @@ function table(rows: readonly Row[]): string {
   ).join("\n");
 }
 
-const rows = await inParallel(checks, AT_ONCE, timed);
+const rows = await inParallel(checks, AT_ONCE, measure);
 const broken = rows.filter(({ state }) => state === "failed");
 for (const { name, says } of broken) print(`\n${name}:\n${says}`);
 
-const begun = performance.now();
+const start = performance.now();
 let counts = NO_TESTS;
 if (!Deno.args.includes("--no-tests")) {
   counts = await runTests({ filters: [], typesChecked: true });
-  const seconds = (performance.now() - begun) / 1000;
+  const seconds = (performance.now() - start) / 1000;
   rows.push({ name: "tests", state: counts.failed === 0 ? "ok" : "failed", says: "", seconds });
   for (const test of counts.broken) print(`Failed: ${test}`);
 }

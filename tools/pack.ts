@@ -1,5 +1,6 @@
-// Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs as JavaScript, the types of what is
-// exported, the versions of `deno.json`, and a `framelane` command. Deno strips no types below `node_modules`.
+// Builds Framelane's npm package, `dist/framelane-VERSION.tgz`: compiled JavaScript, the types of
+// the exports, the versions of `deno.json`, and a `framelane` command. Deno does not strip types
+// below `node_modules`.
 import { matchesGlob } from "node:path";
 import project from "../deno.json" with { type: "json" };
 import { writeLine } from "../cli/output.ts";
@@ -8,25 +9,25 @@ import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
-/** What `framelane install` brings, for video, models, and image formats other than JPEG. */
+/** What `framelane install` adds, for video, models, and image formats other than JPEG. */
 const PARTS = ["node-av", "onnxruntime-node", "sharp"];
-/** The viewer reads these as they are, for browsers; the last one runs here too. */
+/** The viewer serves these sources to browsers; the last one also runs in Deno. */
 const PAGE = /^viewer\/(page\/.*|protocol)\.ts$/;
 
 async function output(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
   const ended = await run(program, args, { cwd });
   if (ended?.code === 0) return ended.stdout;
   throw new Error(
-    `Cannot make the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
+    `Cannot build the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
   );
 }
 
-/** Relative imports and worker URLs, as they are called once compiled. */
+/** Replaces `.ts` by `.js` in relative imports and worker URLs. */
 export function compiledImports(code: string): string {
   return code.replace(/(["'`])(\.\.?\/[^"'`\s]*)\.ts\1/g, "$1$2.js$1");
 }
 
-/** The package's `package.json`; `packages` are those that the shipped code imports. */
+/** The package's `package.json`; `packages` are the imports of the shipped code. */
 export function packageJson(packages: ReadonlySet<string>): Record<string, unknown> {
   const versions = Object.entries(project.imports).flatMap(([name, target]) =>
     packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)] as const] : []
@@ -57,15 +58,15 @@ export function packageJson(packages: ReadonlySet<string>): Record<string, unkno
 }
 
 /**
- * The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name.
+ * The package's `deno.json`: how the launcher starts, and the import map for queries elsewhere.
  *
- * @param ending of what is imported: code, or types.
+ * @param extension of the imports: code, or types
  */
-function denoJson(ending: ".js" | ".d.ts"): Record<string, unknown> {
+function denoJson(extension: ".js" | ".d.ts"): Record<string, unknown> {
   const { version, unstable, permissions: { launch } } = project;
   const imports = Object.entries(project.exports).map(([name, file]) => [
     project.name + name.slice(1),
-    file.replace(/\.ts$/, ending),
+    file.replace(/\.ts$/, extension),
   ]);
   return {
     ...{ version, unstable, permissions: { launch }, nodeModulesDir: "manual" },
@@ -73,17 +74,23 @@ function denoJson(ending: ".js" | ".d.ts"): Record<string, unknown> {
   };
 }
 
-/** What Node and Bun load: it has all names, so that they come as far as the sentence. */
-async function needsDeno(): Promise<string> {
+/**
+ * The module that Node and Bun load: it exports all names, so that they get as far as the error
+ * message.
+ */
+async function needsDenoModule(): Promise<string> {
   const names = new Set<string>();
   for (const file of Object.values(project.exports)) {
     for (const name of Object.keys(await import(`../${file.slice(2)}`))) names.add(name);
   }
-  const sentence = "Framelane runs on Deno: start your program with deno run, or use npx framelane";
-  return `throw new Error(${JSON.stringify(sentence)});\nexport let ${[...names].join(", ")};\n`;
+  const message = "Framelane runs on Deno: start your program with deno run, or use npx framelane";
+  return `throw new Error(${JSON.stringify(message)});\nexport let ${[...names].join(", ")};\n`;
 }
 
-/** Files that `deno.json` publishes, but for those that git ignores; all where there is no git, as in an image. */
+/**
+ * Files that `deno.json` publishes, except those that git ignores; all if there is no git, as in a
+ * container image.
+ */
 async function shippedFiles(): Promise<string[]> {
   const { include, exclude } = project.publish;
   const git = await run("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include], {
@@ -108,10 +115,10 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
   const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
   const place = join(stage, "package");
   try {
-    // Deno makes the declarations of what is exported; its package lacks the command, and more.
-    const typed = join(stage, "typed.tgz");
-    await output(Deno.execPath(), ["pack", "--quiet", "--allow-dirty", "--output", typed]);
-    await output("tar", ["-xzf", typed, "-C", stage, "--wildcards", "*.d.ts"]);
+    // Take the declarations of the exports from Deno's package, which lacks the command, and more.
+    const declarations = join(stage, "declarations.tgz");
+    await output(Deno.execPath(), ["pack", "--quiet", "--allow-dirty", "--output", declarations]);
+    await output("tar", ["-xzf", declarations, "-C", stage, "--wildcards", "*.d.ts"]);
     for (const file of others) {
       await Deno.mkdir(join(place, dirname(file)), { recursive: true });
       await Deno.copyFile(join(ROOT, file), join(place, file));
@@ -133,13 +140,13 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
     const files = {
       package: packageJson(packages),
       deno: denoJson(".js"),
-      // Deno finds no types beside code in a package that no import map names.
+      // Deno does not find types next to code in a package without an import map.
       types: denoJson(".d.ts"),
     };
     for (const [name, value] of Object.entries(files)) {
       await Deno.writeTextFile(join(place, `${name}.json`), JSON.stringify(value, null, 2) + "\n");
     }
-    await Deno.writeTextFile(join(place, "needs_deno.js"), await needsDeno());
+    await Deno.writeTextFile(join(place, "needs_deno.js"), await needsDenoModule());
     await Deno.mkdir(folder, { recursive: true });
     const tarball = join(folder, `framelane-${project.version}.tgz`);
     await output("tar", ["-czf", tarball, "-C", stage, "package"]);

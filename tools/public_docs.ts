@@ -1,9 +1,8 @@
-// Whether everything public is documented: each export of a module, each method of it, and no public
-// thing that speaks of a type which is not.
+// Checks that all exports are documented, with their methods and the types that they use.
 import { ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** The parts of `deno doc --json` that are looked at. */
+/** The relevant parts of `deno doc --json`. */
 interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
 }
@@ -26,7 +25,7 @@ interface Documented {
 function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
-    // A reference is described where it leads to.
+    // A reference is documented at its target.
     const declarations = symbol.declarations.filter(({ declarationKind, kind }) =>
       declarationKind === "export" && kind !== "reference"
     );
@@ -58,7 +57,7 @@ function place({ location }: Documented): string {
   return `${location.filename.replace(`file://${ROOT}/`, "")}:${location.line + 1}`;
 }
 
-/** The faults of some modules' public documentation: what one speaks of, another may explain. */
+/** The faults in the public documentation of some modules, which may refer to each other. */
 export async function documentationFaults(modules: readonly string[]): Promise<string[]> {
   const env = { NO_COLOR: "1" };
   const [json, lint] = await Promise.all([

@@ -1,4 +1,4 @@
-// Starting other programs.
+// Runs other programs.
 
 interface Ended {
   readonly code: number;
@@ -8,9 +8,9 @@ interface Ended {
 }
 
 /**
- * Runs a program to its end and keeps what it says.
+ * Runs a program to its end and returns its output.
  *
- * @returns undefined when there is no such program.
+ * @returns undefined if the program does not exist.
  */
 export async function run(
   program: string,
@@ -33,10 +33,10 @@ export async function run(
   }
 }
 
-/** How many programs of the gate run side by side. */
+/** How many programs the gate runs in parallel. */
 export const AT_ONCE = Math.min(2, navigator.hardwareConcurrency);
 
-/** Does `work` for each item, a few at a time. The results come in the order of the items. */
+/** Runs `work` for each item, a few at a time. Results are in the order of the items. */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   atOnce: number,

@@ -1,8 +1,8 @@
-// Whether files stay short, and whether the documentation names what exists.
+// Checks that files are short, and that the documentation names what exists.
 import project from "../deno.json" with { type: "json" };
 import { join, ROOT } from "./paths.ts";
 
-/** Above this a file has a second subject. */
+/** A longer file has a second subject. */
 const MAX_LINES = 350;
 
 export interface Page {
@@ -16,15 +16,15 @@ export function longFiles(pages: readonly Page[]): string[] {
     .map(({ file, lines }) => `${file} has ${lines} lines: expected at most ${MAX_LINES}`);
 }
 
-/** Paths below one of these folders must exist wherever a page names them. */
+/** Paths below these folders must exist if a page names them. */
 const FOLDERS = /^(runtime|cameras|queries|viewer|cli|tools|tests|bench|docs|clips|deploy)\//;
 
-/** A span with one of these stands for many names, or for a file of the reader's own. */
+/** Marks a span as a pattern, or as a file of the reader's own. */
 const PLACEHOLDER = /\b[A-Z]{4,}\b|…|\*|\bmine\b/;
 
 /**
- * The code spans of a page that name nothing: a path that is not there, an unknown task, and with
- * `names` any word that no source holds.
+ * Finds code spans that name nothing: a missing path, an unknown task, and with `names` any word
+ * that no source contains.
  */
 export function missingNames(
   { file, text }: Page,
@@ -49,7 +49,7 @@ export function missingNames(
   return [...prose.matchAll(/`([^`]+)`/g)]
     .filter(([, span]) => !isKnown(span!.replaceAll(/\s+/g, " ").trim()))
     .map(({ 1: span, index }) =>
-      `${file}:${prose.slice(0, index).split("\n").length} names \`${span}\`, which is not there`
+      `${file}:${prose.slice(0, index).split("\n").length} names \`${span}\`, which does not exist`
     );
 }
 

@@ -1,9 +1,9 @@
-// Which test files there are, what they need, and which a filter chooses.
+// Lists test files, their requirements, and those that match a filter.
 import type { NeedName } from "./debian.ts";
 import { join, relative, resolve } from "./paths.ts";
 
-/** The end of a file's name says what it needs beyond Deno. */
-const NEEDS_BY_ENDING: readonly (readonly [ending: string, needs: readonly NeedName[]])[] = [
+/** The suffix of a file name determines what it needs beyond Deno. */
+const NEEDS_BY_SUFFIX: readonly (readonly [suffix: string, needs: readonly NeedName[]])[] = [
   ["_kafka_test.ts", ["java", "maven", "kcat"]],
   ["_browser_test.ts", ["chromium"]],
   ["_rtsp_test.ts", ["rtsp", "ffmpeg"]],
@@ -11,28 +11,28 @@ const NEEDS_BY_ENDING: readonly (readonly [ending: string, needs: readonly NeedN
   ["_network_test.ts", ["network", "java", "maven"]],
 ];
 
-/** Tests that need nothing but Deno. */
+/** True for tests that need nothing but Deno. */
 export function isUnit(file: string): boolean {
   return needsOf([file]).length === 0;
 }
 
-/** Whether a file asks for the shared broker. */
+/** True if a file needs the shared broker. */
 export function needsBroker(file: string): boolean {
   return file.endsWith("_kafka_test.ts");
 }
 
-/** Everything that some files need. */
+/** Everything that the files need. */
 export function needsOf(files: readonly string[]): NeedName[] {
   const all = files.flatMap((file) =>
-    NEEDS_BY_ENDING.filter(([ending]) => file.endsWith(ending)).flatMap(([, needs]) => needs)
+    NEEDS_BY_SUFFIX.filter(([suffix]) => file.endsWith(suffix)).flatMap(([, needs]) => needs)
   );
   return [...new Set(all)];
 }
 
-/** Trials that take long have tasks of their own. */
+/** Long trials have their own tasks. */
 const TRIALS = "trials";
 
-/** All test files below a folder but those of the long trials, sorted. */
+/** All test files below a folder except the long trials, sorted. */
 export async function testFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
@@ -43,10 +43,7 @@ export async function testFiles(folder: string): Promise<string[]> {
   return files.sort();
 }
 
-/**
- * Those files that a filter names: by a folder, by a file, or by a part of the path.
- * Without filters all.
- */
+/** The files that match a filter: a folder, a file, or a part of the path. Without filters all. */
 export function chosen(
   files: readonly string[],
   filters: readonly string[],
@@ -62,8 +59,8 @@ export function chosen(
 }
 
 /**
- * Deals files out to as few parts of at most `atMost` as will do. Neighbours go to different parts: a
- * folder's tests take about as long as each other.
+ * Distributes files over the fewest parts of at most `atMost`. Neighbours go to different parts,
+ * since the tests of a folder take about equally long.
  */
 export function spread(files: readonly string[], atMost: number): string[][] {
   const count = Math.ceil(files.length / atMost);

@@ -9,15 +9,15 @@ import { AT_ONCE, inParallel, run } from "./run.ts";
 import { chosen, isUnit, needsBroker, needsOf, spread, testFiles } from "./suite.ts";
 import { checkUsage } from "./usage.ts";
 
-// What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
-// for a file below /proc that Deno shows only to programs with all permissions: to it that file is not there.
+// Permissions of the tests: every kind, by name; the product itself has far fewer. Playwright reads
+// a file below /proc that Deno only permits with all permissions, so it is hidden.
 const PERMISSIONS = [
   ...["read", "write", "net", "env", "sys", "ffi", "run"].map((kind) => `--allow-${kind}`),
   "--ignore-read=/proc/sys/fs/binfmt_misc/WSLInterop,/run/WSL",
 ];
 
-// Files that one process of `deno test` takes. Several processes run at once, since tests mostly wait; and
-// a dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
+// Files per process of `deno test`. Several processes run at once, since tests mostly wait; and a
+// dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
 const FILES_AT_ONCE = 36;
 const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
@@ -25,12 +25,12 @@ const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 export interface TestRun {
   readonly filters: readonly string[];
-  /** Only tests that need nothing but Deno. */
+  /** Run only tests that need nothing but Deno. */
   readonly unit?: boolean;
   /** More flags for `deno test`. */
   readonly flags?: readonly string[];
   readonly folder?: string;
-  /** The types of all files have been checked. */
+  /** True if the types of all files were checked already. */
   readonly typesChecked?: boolean;
 }
 
@@ -52,10 +52,12 @@ export function parseArguments(argv: readonly string[]): TestRun {
   };
 }
 
-/** One failure that is no test's. */
+/** A failure outside of a test. */
 const FAILED: TestCounts = { ...NO_TESTS, failed: 1 };
 
-/** Runs the tests. A run that could not start, crashed, or held no test counts as one failure. */
+/**
+ * Runs the tests. A run that could not start, crashed, or contained no test counts as one failure.
+ */
 export async function runTests({
   filters,
   unit = false,
@@ -107,10 +109,10 @@ export async function runTests({
   }
 }
 
-/** How one process of `deno test` ended. */
+/** The result of one process of `deno test`. */
 interface Ended {
   readonly counts: TestCounts;
-  /** What it printed, unless that went to the terminal. */
+  /** Its output, unless that went to the terminal. */
   readonly output: string;
   readonly signal: boolean;
 }
@@ -145,12 +147,12 @@ async function denoTest(
       stdout: output,
       stderr: output,
     }).spawn();
-    const release = passOn(child);
+    const release = forwardSignals(child);
     const printed = output === "piped" ? collect(child) : Promise.resolve("");
     const { code, signal } = await child.status;
     release();
     return {
-      counts: settle(countTests(await readIfThere(report)), code),
+      counts: settle(countTests(await readIfExists(report)), code),
       output: await printed,
       signal: signal !== null,
     };
@@ -159,7 +161,7 @@ async function denoTest(
   }
 }
 
-/** What a program prints on both its outputs, in the order in which it comes. */
+/** Collects the standard output and standard error of a program, interleaved. */
 async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   let text = "";
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
@@ -169,8 +171,8 @@ async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   return text;
 }
 
-/** Stops the tests with the run, and waits for them to end. */
-function passOn(child: Deno.ChildProcess): () => void {
+/** Forwards signals to the tests. */
+function forwardSignals(child: Deno.ChildProcess): () => void {
   let running = true;
   child.status.then(() => running = false);
   const stop = () => {
@@ -184,9 +186,9 @@ function passOn(child: Deno.ChildProcess): () => void {
   };
 }
 
-/** Makes the counts agree with how `deno test` ended. */
+/** Corrects the counts by the exit code of `deno test`. */
 export function settle(counts: TestCounts, code: number): TestCounts {
-  // A test that is skipped proves nothing, so it may not pass for one that does.
+  // A skipped test proves nothing, so it counts as failed.
   const failed = counts.failed + counts.ignored;
   if (failed === 0 && (code !== 0 || counts.passed === 0)) {
     return { ...counts, failed: 1, broken: [`deno test ended with ${code}, outside of a test`] };
@@ -194,7 +196,7 @@ export function settle(counts: TestCounts, code: number): TestCounts {
   return { ...counts, failed };
 }
 
-async function readIfThere(file: string): Promise<string> {
+async function readIfExists(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {
@@ -207,7 +209,7 @@ if (import.meta.main) {
   checkUsage(
     "deno task test [FILTER…] [-- FLAGS OF deno test]",
     "Runs all tests, or those whose path contains a FILTER, with a real Kafka where they need it. " +
-      "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery, test:soak and " +
+      "test:unit skips those that need anything but Deno; test:faults, test:fences, test:recovery, test:soak and " +
       "test:wall run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
     ["--unit", "--folder"],
   );

@@ -1,14 +1,14 @@
-// What every developer task does with `--help`, and with options that it does not know.
+// Handles `--help` and unknown options of developer tasks.
 import { wrapped } from "../cli/command.ts";
 import { writeLine } from "../cli/output.ts";
 import { terminalColumns } from "../cli/progress_bar.ts";
 
 /**
- * Ends the program with the usage, exit code 0, where help is asked for; with exit code 2 where an option is
- * none of `known`. What follows `--` is not looked at.
+ * Prints the usage and exits with 0 for `--help`, or with 2 for an option that is not in `known`.
+ * Ignores arguments after `--`.
  *
  * @param usage the command line
- * @param about what it does
+ * @param about what the task does
  */
 export function checkUsage(
   usage: string,

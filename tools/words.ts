@@ -1,5 +1,5 @@
-// Words that have no place in the repository: promises of later work, places of one machine,
-// wide-open permissions, registries that are not reachable everywhere, English that is none.
+// Words that must not appear in the repository: deferred work, paths of one machine, broad
+// permissions, unreachable registries, odd English.
 import { isFile } from "../runtime/base/folders.ts";
 import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
@@ -13,11 +13,11 @@ export interface Finding {
 interface Forbidden {
   readonly says: string;
   readonly pattern: RegExp;
-  /** Files where it may stand. */
+  /** Files where it is accepted. */
   readonly except?: RegExp;
 }
 
-// Written in pieces, so that this file passes its own check.
+// Split, so that this file passes its own check.
 const FORBIDDEN: readonly Forbidden[] = [
   {
     says: "work left for later",
@@ -52,7 +52,7 @@ const FORBIDDEN: readonly Forbidden[] = [
   },
   { says: "a swallowed error", pattern: /catch\s*(\(\w+\)\s*)?\{\s*\}/, except: /\.md$/ },
   {
-    says: "a test that is left out, or that leaves others out",
+    says: "a test that is skipped, or that skips others",
     pattern: new RegExp(
       `Deno\\.test\\.(ignore|only)\\(|\\b(ignore|only): ${"tr"}ue|sanitize(Ops|Resources|Exit): ${"fal"}se`,
     ),
@@ -60,7 +60,7 @@ const FORBIDDEN: readonly Forbidden[] = [
   },
 ];
 
-/** Turns of phrase that no engineer would use, each with what to write instead. */
+/** Phrases that no engineer would use, and what to write instead. */
 const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "whoever": "name who it is: the caller, the owner, a reader",
   "nobody": "no reader, no owner, without …",
@@ -83,10 +83,10 @@ const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "be had": "exists, can be fetched",
   "sees? to it": "makes sure",
   "what it is at": "its state, what it is doing",
-  "ere|whither|hither|thither|yonder|wherefore|whence": "a word of today",
+  "ere|whither|hither|thither|yonder|wherefore|whence": "a modern word",
 };
 
-// Names of tests and what they print are read by developers alone.
+// Only developers read the names and output of tests.
 const ENGLISH = Object.entries(ODD_ENGLISH).map(([words, instead]): Forbidden => ({
   says: `odd English; write instead: ${instead}`,
   pattern: new RegExp(`\\b(${words})\\b`, "i"),
@@ -104,7 +104,7 @@ export function findWords(file: string, text: string): Finding[] {
 const TEXT =
   /\.(ts|tsx|js|mjs|json|jsonc|md|yaml|yml|toml|sh|py|html|css|svg|xml|txt)$|(^|\/)(run|Dockerfile|LICENSE)$/;
 
-/** All files of the repository, also those that are not committed yet. */
+/** All files of the repository, including uncommitted ones. */
 export async function repositoryFiles(root = ROOT): Promise<string[]> {
   const listed = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
     cwd: root,

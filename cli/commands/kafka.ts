@@ -1,7 +1,8 @@
 // `deno task kafka`: runs a real Apache Kafka in the foreground.
 import { aborted } from "../../runtime/base/wait.ts";
 import { startKafka } from "../../tools/kafka/cluster.ts";
-import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
+import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
+import { KitError } from "../../tools/kafka/node.ts";
 import { command, noArguments, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 

@@ -1,32 +1,32 @@
-// When scores become an alert.
+// Options of alerts.
 
 import { checkCondition, type Condition } from "./condition.ts";
 import type { Fields } from "./model/faults.ts";
 
-/** When scores become an alert, and when it ends. */
+/** When an alert starts and ends. */
 export interface AlertOptions {
   /** The score to watch; with `when` the name of the alert. */
   readonly label: string;
-  /** What the alert is about instead of a score: while it holds the score is 1, else 0. */
+  /** A condition to watch instead of a score: the score is 1 while it holds, otherwise 0. */
   readonly when?: Condition;
-  /** A smoothed score from which a window counts; 0.6 unless given. */
+  /** Smoothed score from which a window counts; 0.6 by default. */
   readonly enter?: number;
-  /** A smoothed score below which the alert ends; 0.4, or `enter` where that is less, unless given. */
+  /** Smoothed score below which the alert ends; 0.4 by default, or `enter` if lower. */
   readonly exit?: number;
-  /** `[k, n]`: it starts when k of the last n windows count; `[1, 1]` unless given. */
+  /** `[k, n]`: the alert starts when k of the last n windows count; `[1, 1]` by default. */
   readonly of?: readonly [number, number];
-  /** How much of the smoothed score before is kept, from 0 (none) to below 1; 0 unless given. */
+  /** Weight of the previous smoothed score, from 0 (none) to below 1; 0 by default. */
   readonly smoothing?: number;
-  /** No new alert starts for this long after one has ended, milliseconds; 0 unless given. */
+  /** How long after an alert no new one starts, milliseconds; 0 by default. */
   readonly cooldownMs?: number;
   /**
-   * An alert ends when nothing has come for this long: neither by the clock nor in capture time. 30 000
-   * unless given.
+   * An alert ends after this long without outputs, by the clock or in capture time, milliseconds;
+   * 30 000 by default.
    */
   readonly silenceMs?: number;
 }
 
-/** The same with all defaults. */
+/** The options with all defaults. */
 export type FullAlertOptions = Required<Omit<AlertOptions, "when">> & Pick<AlertOptions, "when">;
 
 /** Fills in the defaults. */
@@ -40,7 +40,7 @@ export function withDefaults(options: AlertOptions): FullAlertOptions {
 const isNumber = (value: unknown, min: number, max = Number.MAX_VALUE) =>
   typeof value === "number" && value >= min && value <= max;
 
-/** What is accepted of each option besides `label` and `when`. */
+/** The accepted values of each option, besides `label` and `when`. */
 const ACCEPTED: Readonly<Record<string, readonly [string, (value: unknown) => boolean]>> = {
   enter: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
   exit: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
@@ -53,10 +53,10 @@ const ACCEPTED: Readonly<Record<string, readonly [string, (value: unknown) => bo
   silenceMs: ["milliseconds above 0", (value) => isNumber(value, Number.MIN_VALUE)],
 };
 
-/** The options that a manifest may have. */
+/** The options that a manifest may contain. */
 export const ALERT_FIELDS: readonly string[] = ["label", ...Object.keys(ACCEPTED)];
 
-/** Notes all faults of alert options. */
+/** Records all faults of alert options. */
 export function checkAlertOptions(fields: Fields): void {
   const { given } = fields;
   if (given["when"] !== undefined) checkCondition(fields, "when");

@@ -1,4 +1,4 @@
-// From scores to alerts: one episode where there was a stream of numbers.
+// Turns a stream of scores into alerts.
 import {
   type Alert,
   type Finding,
@@ -27,21 +27,24 @@ import { rounded } from "./rounded.ts";
 export type { AlertOptions } from "./alert_options.ts";
 
 /**
- * Watches one score, or a condition, and marks the outputs of an episode: `start` on the first, `update` on those
- * between, `end` on the last. All carry the same id and the highest smoothed score so far.
+ * Watches one score, or a condition, and marks the outputs of an episode: `start` on the first,
+ * `update` in between, `end` on the last. All have the same id, and the highest smoothed score so
+ * far.
  *
- * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls below
- * `exit`; within `cooldownMs` after its end none starts. Times are capture times. An output that does
- * not have the score counts as 0, so that a label that is only named when it is seen ends too. A score that
- * is no number changes nothing. Where a window has scores of its frames alone, the highest of them counts.
+ * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls
+ * below `exit`; no new one starts for `cooldownMs` after that. Times are capture times. An output
+ * without the score counts as 0, so that episodes of labels that are only listed when detected also
+ * end. A score that is not a number changes nothing. If only the frames of a window have scores,
+ * the highest counts.
  *
- * An episode also ends when its camera falls silent for `silenceMs`, and when the query is stopped: then
- * with a finding of its own, on the last frames there were.
+ * An episode also ends when its camera is silent for `silenceMs` or the query stops, with a
+ * separate finding for the last frames.
  *
- * The id is made of the query, the partition, the label and the frame or window at which the episode
- * starts, so a re-run gives the same ids. The state, a few numbers, is part of the checkpoint.
+ * The id consists of the query, the partition, the label and the frame or window at which the
+ * episode starts, so a rerun gives the same ids. The state, a few numbers, is part of the
+ * checkpoint.
  *
- * @throws {RangeError} naming every option that is wrong.
+ * @throws {RangeError} naming every invalid option.
  *
  * @example
  * ```ts
@@ -70,7 +73,7 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T |
   };
 }
 
-/** The output that was seen last, without its picture. */
+/** The last output, without its picture. */
 interface Last {
   readonly topic: string;
   readonly partition: number;
@@ -82,17 +85,17 @@ interface Last {
   /** Capture time. */
   readonly timestamp: number;
   readonly window: Result["window"] | null;
-  /** When it came, by the clock. */
+  /** When it arrived, by the clock. */
   readonly heard: number;
 }
 
-/** What an alert operator remembers. */
+/** The state of an alert operator, part of the checkpoint. */
 interface State {
   condition: ConditionState;
   smoothed: number | null;
-  /** Of the last n scores, which reached `enter`; the oldest first. */
+  /** Which of the last n scores reached `enter`, oldest first. */
   hits: boolean[];
-  /** The episode under way. */
+  /** The current episode. */
   episode: { id: string; peak: number; last: Last } | null;
   /** Capture time before which no episode starts. */
   quietUntil: number | null;
@@ -120,14 +123,16 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const ended = silent ? this.#endOf(episode) : [];
     const alert = this.#next(output);
     if (this.#state.episode !== null) this.#state.episode.last = this.#lastOf(output);
-    const told = this.#isInvalid(output)
+    const reported = this.#isInvalid(output)
       ? withResult(output, { data: { invalidScores: [this.#options.label] } })
       : output;
-    const marked = alert === undefined ? told : { ...told, result: { ...told.result, alert } };
+    const marked = alert === undefined
+      ? reported
+      : { ...reported, result: { ...reported.result, alert } };
     return [...ended, marked];
   }
 
-  /** A score that is no number says nothing, and must not pass unnoticed. */
+  /** True for a score that is not a number, which must be reported. */
   #isInvalid({ result }: T): boolean {
     const { label } = this.#options;
     const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
@@ -183,7 +188,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     return { id, state: "start", label, peak: rounded(smoothed) };
   }
 
-  /** Ends an episode on what was seen last: nothing more comes. What was before does not count after. */
+  /** Ends an episode at the last output, and resets the scores. */
   #endOf({ id, peak, last }: NonNullable<State["episode"]>): readonly Finding[] {
     const { label, cooldownMs } = this.#options;
     const { window, heard: _, ...where } = last;

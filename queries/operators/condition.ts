@@ -1,34 +1,34 @@
-// Conditions on what was found: what an alert can be about besides a score.
+// Conditions on findings, which alerts can watch instead of a score.
 import type { Output, Result } from "../../runtime/mod.ts";
 import type { Fields } from "./model/faults.ts";
 
-/** A condition that is true or false of each output. */
+/** A condition on an output. */
 export type Condition =
   & (
-    /** A score is at least so high. */
+    /** A score is at least this high. */
     | { readonly score: string; readonly atLeast: number }
-    /** This many objects are in view, with this label or of any. */
+    /** At least this many objects are in view, with this label or any. */
     | { readonly objects: string | "*"; readonly atLeast?: number }
     /** No object with this label is in view. */
     | { readonly absent: string }
-    /** This many objects are in a zone. */
+    /** At least this many objects are in a zone. */
     | { readonly zone: string; readonly atLeast?: number }
     /** An object has been in a zone for this long. */
     | { readonly zone: string; readonly dwellMs: number }
-    /** A line is crossed on this very frame. */
+    /** A line is crossed in this frame. */
     | { readonly line: string; readonly direction?: "in" | "out" }
-    /** A line has been crossed this many times. */
+    /** A line has been crossed at least this many times. */
     | { readonly count: string; readonly direction: "in" | "out"; readonly atLeast: number }
     | { readonly all: readonly Condition[] }
     | { readonly any: readonly Condition[] }
     | { readonly not: Condition }
   )
   & {
-    /** It counts only when it has held for this long, milliseconds of capture time. */
+    /** How long the condition must hold before it counts, milliseconds of capture time. */
     readonly forMs?: number;
   };
 
-/** What conditions remember: since when parts have held, and counts of the output before. */
+/** The state of conditions: since when parts have held, and the previous output's counts. */
 export interface ConditionState {
   since: Record<string, number>;
   counts: Record<string, { in: number; out: number }>;
@@ -37,7 +37,7 @@ export interface ConditionState {
 /**
  * A score of a result: of the window, or the highest of its frames.
  *
- * @returns undefined where the result has no such value, or it is no number.
+ * @returns undefined if there is none, or it is not a number.
  */
 export function scoreOf({ scores, frames = [] }: Result, label: string): number | undefined {
   let best: number | undefined;
@@ -48,14 +48,14 @@ export function scoreOf({ scores, frames = [] }: Result, label: string): number 
   return best;
 }
 
-/** Whether a condition holds for an output; remembers in `state` what it needs for the next. */
+/** True if a condition holds for an output; updates `state` for the next one. */
 export function holds(condition: Condition, output: Output, state: ConditionState): boolean {
   const result = output.result ?? {};
-  const held = evaluate(condition, output, result, state, "");
+  const isTrue = evaluate(condition, output, result, state, "");
   for (const [name, { in: inward, out }] of Object.entries(result.counts ?? {})) {
     state.counts[name] = { in: inward, out };
   }
-  return held;
+  return isTrue;
 }
 
 function evaluate(
@@ -68,8 +68,8 @@ function evaluate(
   const now = output.timestamp;
   const inner = (part: Condition, name: string) =>
     evaluate(part, output, result, state, `${path}.${name}`);
-  // Every part is evaluated, whatever the others say: each remembers since when it holds.
-  const held = "all" in condition
+  // Evaluate every part, since each records since when it holds.
+  const isTrue = "all" in condition
     ? condition.all.map((part, i) => inner(part, String(i))).every(Boolean)
     : "any" in condition
     ? condition.any.map((part, i) => inner(part, String(i))).some(Boolean)
@@ -77,8 +77,8 @@ function evaluate(
     ? !inner(condition.not, "not")
     : simple(condition, result, state);
   const { forMs } = condition;
-  if (forMs === undefined) return held;
-  if (!held) {
+  if (forMs === undefined) return isTrue;
+  if (!isTrue) {
     delete state.since[path];
     return false;
   }
@@ -117,7 +117,7 @@ function inView({ frames = [] }: Result, label: string): number {
   return Math.max(0, ...counts);
 }
 
-/** How long each object has been in a zone, milliseconds, as `zones` says. */
+/** How long each object has been in a zone, milliseconds, according to `zones`. */
 function dwellsIn({ data }: Result, zone: string): number[] {
   const dwell = data?.["dwellMs"];
   if (typeof dwell !== "object" || dwell === null || !(zone in dwell)) return [];
@@ -127,7 +127,7 @@ function dwellsIn({ data }: Result, zone: string): number[] {
     : [];
 }
 
-/** Fields of each kind of condition besides its own; those that it needs, and those that it may have. */
+/** The required and optional fields of each kind of condition, besides its own. */
 const KINDS: Readonly<Record<string, { readonly needs?: string[]; readonly may?: string[] }>> = {
   score: { needs: ["atLeast"] },
   objects: { may: ["atLeast"] },
@@ -140,7 +140,7 @@ const KINDS: Readonly<Record<string, { readonly needs?: string[]; readonly may?:
   not: {},
 };
 
-/** Notes all faults of a condition in a field. */
+/** Records all faults of a condition in a field. */
 export function checkCondition(
   fields: Fields,
   name: string,

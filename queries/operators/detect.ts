@@ -1,4 +1,4 @@
-// Models on single frames: what is in each of them, and where.
+// Runs models on single frames.
 import { dirname } from "node:path";
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
 import { isStill } from "./gate_mark.ts";
@@ -10,34 +10,35 @@ import type { Device } from "./model/device_names.ts";
 import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 
-/** How to look at frames. */
+/** Options of `detect`. */
 export interface DetectOptions {
-  /** Score from which something counts as an object; the manifest's unless given. */
+  /** Score from which a detection counts; the manifest's by default. */
   readonly threshold?: number;
-  /** Only objects with these labels; all unless given. */
+  /** The labels of objects to keep; all by default. */
   readonly labels?: readonly string[];
-  /** Most objects in a frame, the highest scores first; the manifest's unless given. */
+  /** Most objects in a frame, highest scores first; the manifest's by default. */
   readonly maxObjects?: number;
-  /** Threads for one run of the model; 1 unless given. */
+  /** Threads for one run of the model; 1 by default. */
   readonly threads?: number;
-  /** Where it runs; `cpu` unless given. */
+  /** Where the model runs; `cpu` by default. */
   readonly device?: Device;
 }
 
-/** The detector that ships: 80 kinds of everyday objects. */
+/** The bundled detector: 80 kinds of everyday objects. */
 export const SHIPPED_DETECTOR: URL = new URL("../../models/centernet/model.json", import.meta.url);
 
 /**
- * Runs a model on each frame by itself. The result has all that the manifest's outputs are read as:
- * objects with their boxes in pixels of the frame (and for each label the highest score), scores, areas,
- * vectors. Frames keep their bytes: what was found is drawn by those who show it.
+ * Runs a model on each frame separately. The result contains everything that the manifest's outputs
+ * describe: objects with boxes in pixels of the frame (and the highest score per label), scores,
+ * areas, vectors. Frames keep their bytes; viewers draw the findings.
  *
- * A frame that {@linkcode gate} has marked as still is not looked at: what was found last is in it.
+ * The model does not run on frames that {@linkcode gate} has marked as still: they repeat the last
+ * findings.
  *
- * @param manifest path or URL of a `model.json`; the detector that ships unless given
- * @throws {ManifestError} when the model's manifest or file cannot be used.
- * @throws {RangeError} when the model takes more than one frame or has a state: that is for `model`; or
- * naming every option that is out of its bounds.
+ * @param manifest path or URL of a `model.json`; the bundled detector by default
+ * @throws {ManifestError} if the model's manifest or file is unusable.
+ * @throws {RangeError} if the model takes several frames or has state (use `model` instead), or
+ * naming every option that is out of range.
  *
  * @example
  * ```ts
@@ -59,7 +60,7 @@ export function detect(
   });
   providersOf(device);
   const model = adjusted(checkModel(manifest), options);
-  if (!looksAtFrames(model.manifest)) {
+  if (!runsOnFrames(model.manifest)) {
     throw new RangeError(
       `Cannot run model ${model.manifest.name} on single frames: it takes windows of ` +
         `${model.manifest.frames} frames${
@@ -73,12 +74,12 @@ export function detect(
     reads: [dirname(model.manifest.file)],
     loads: ["onnxruntime-node"],
     remarks: remarksOf(model),
-    // While the model works on one frame the next is decoded.
+    // Decode the next frame while the model processes one.
     concurrency: 2,
     async open() {
       const inference = await Inference.open(model, { threads, device });
       const decoder = new FrameDecoder(model.manifest.inputs, true);
-      const look = async (frame: Frame) => {
+      const infer = async (frame: Frame) => {
         const decoded = await decoder.decode(frame);
         try {
           const { scores, frames: [found = {}], data, ms } = await inference.run(
@@ -91,16 +92,16 @@ export function detect(
           decoded.forEach((tensor) => tensor.release());
         }
       };
-      let last: ReturnType<typeof look> | undefined;
+      let last: ReturnType<typeof infer> | undefined;
       return {
         async process(frame) {
           const still = isStill(frame) && last !== undefined;
           if (!still) {
-            const looked = look(frame);
-            last = looked;
-            // The frame that it belongs to reports the error; the next is looked at, still or not.
-            looked.catch(() => {
-              if (last === looked) last = undefined;
+            const pending = infer(frame);
+            last = pending;
+            // Its own frame reports the error; run the model on the next one, still or not.
+            pending.catch(() => {
+              if (last === pending) last = undefined;
             });
           }
           const { objects, scores, data, about } = await last!;
@@ -121,8 +122,8 @@ export function detect(
   };
 }
 
-/** True of a model that needs one frame and nothing of those before. */
-export function looksAtFrames({ frames, state }: ModelManifest): boolean {
+/** True for a model that takes single frames and has no state. */
+export function runsOnFrames({ frames, state }: ModelManifest): boolean {
   return frames === 1 && state.length === 0;
 }
 
@@ -140,7 +141,7 @@ function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
   const unknown = known.length === 0 ? [] : labels.filter((label) => !known.includes(label));
   if (unknown.length > 0) {
     throw new RangeError(
-      `Cannot look for ${unknown.join(", ")}: the model knows ${known.join(", ")}`,
+      `Cannot detect ${unknown.join(", ")}: the model knows ${known.join(", ")}`,
     );
   }
   const own = {

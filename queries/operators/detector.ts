@@ -1,18 +1,18 @@
-// The detector of a query that takes one.
+// The detector of a query with the option `--model`.
 import type { Frame, Operator, Output, QueryOptions } from "../../runtime/mod.ts";
-import { detect, type DetectOptions, looksAtFrames, SHIPPED_DETECTOR } from "./detect.ts";
+import { detect, type DetectOptions, runsOnFrames, SHIPPED_DETECTOR } from "./detect.ts";
 import { deviceOf } from "./model/device_names.ts";
 import { readManifest } from "./model/manifest.ts";
 import { model } from "./model/model.ts";
 
 /**
- * The detector that the options name, or the one that ships: on single frames, or on windows where the
- * model takes several frames at once.
+ * Opens the detector named by the options, or the bundled one: on single frames, or on windows if
+ * the model takes several frames.
  *
- * @param query whose options they are, for messages
- * @param more what the query itself wants of a detector on single frames
- * @throws {RangeError} when none of the model's outputs are objects or points.
- * @throws {ManifestError} when the manifest cannot be used.
+ * @param query name of the query, for messages
+ * @param more the query's own settings for a detector on single frames
+ * @throws {RangeError} if none of the model's outputs are objects or keypoints.
+ * @throws {ManifestError} if the manifest is unusable.
  */
 export function detectorOf(
   query: string,
@@ -26,8 +26,8 @@ export function detectorOf(
   if (!kinds.includes("objects") && !kinds.includes("keypoints")) {
     throw new RangeError(
       `Query ${query} cannot use model ${manifest.name}: its outputs are ${kinds.join(", ")}, ` +
-        "expected objects or keypoints; query action takes scores",
+        "expected objects or keypoints; query action accepts scores",
     );
   }
-  return looksAtFrames(manifest) ? detect(path, { ...more, device }) : model(path, { device });
+  return runsOnFrames(manifest) ? detect(path, { ...more, device }) : model(path, { device });
 }

@@ -1,4 +1,4 @@
-// Findings drawn on their pictures, for those who want them there for good.
+// Draws findings into pictures.
 import {
   BadFrameError,
   type DetectedObject,
@@ -18,11 +18,11 @@ import {
 } from "../../runtime/image/mod.ts";
 import { drawnOn, shownFrame } from "./picture.ts";
 
-/** How to draw. */
+/** Options of `drawn`. */
 export interface DrawnOptions {
-  /** Most scores to name, the highest first; 3 unless given. */
+  /** Most scores to show, highest first; 3 by default. */
   readonly scores?: number;
-  /** JPEG quality; 80 unless given. */
+  /** JPEG quality; 80 by default. */
   readonly quality?: number;
 }
 
@@ -30,9 +30,9 @@ const CALM: Color = [0, 0, 0];
 const ALERT: Color = [200, 0, 0];
 
 /**
- * Draws what was found on the pictures themselves: boxes with labels and tracks, points, the highest
- * scores, zones, lines, the alert. The wall draws all of this by itself, over the picture, and can leave
- * it out; pictures without findings keep their bytes.
+ * Draws findings into the pictures: boxes with labels and tracks, keypoints, the highest scores,
+ * zones, lines, the alert. The viewer does not need this: it draws findings over the picture, where
+ * they can be hidden. Pictures without findings keep their bytes.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T,
           const copy = await drawnOn(picture, (image) => draw(image, objects, lines), quality);
           return [isFinding(output) ? { ...output, picture: copy } : { ...output, ...copy }];
         } catch (error) {
-          // The finding counts, not its picture; a frame that cannot be decoded is a bad frame.
+          // Keep a finding without its picture; but a frame that cannot be decoded is a bad frame.
           if (!(error instanceof BadFrameError) || !isFinding(output)) throw error;
           const { picture: _, ...rest } = output;
           return [rest as unknown as T];
@@ -124,7 +124,7 @@ function draw(image: RawImage, objects: readonly DetectedObject[], lines: readon
   }
 }
 
-/** A colour for each name, the same everywhere. */
+/** A fixed colour for each name. */
 function colorOf(name: string): Color {
   let hash = 7;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)!) % 360;

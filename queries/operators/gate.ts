@@ -1,4 +1,4 @@
-// A gate before a model: it lets through what moves.
+// A motion gate before a model.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 import { gateData } from "./gate_mark.ts";
 import { motionOf, type MotionOptions, withMotionDefaults } from "./motion.ts";
@@ -7,36 +7,36 @@ import { checkNumbers } from "./options.ts";
 import { smallLuma } from "./luma.ts";
 import { withResult } from "./picture.ts";
 
-/** When frames are looked at. */
+/** Options of `gate`. */
 export interface GateOptions extends MotionOptions {
-  /** Interval at which still frames are looked at, milliseconds of capture time; 10,000 unless given. */
+  /** How often still frames are analysed, milliseconds of capture time; 10,000 by default. */
   readonly everyMs?: number;
-  /** Frames are looked at for this long after something has moved; 1,000 unless given. */
+  /** How long frames are analysed after the last motion, milliseconds; 1,000 by default. */
   readonly holdMs?: number;
 }
 
 /** Before any capture time. */
 const LONG_AGO = -1e15;
 
-/** What the gate remembers: of the frames up to `seen`. */
+/** The state of the gate after the frame `seen`, part of the checkpoint. */
 interface State {
-  /** The last frame that was looked at. */
+  /** The last frame to be analysed. */
   readonly ran: number;
   readonly ranAt: number;
-  /** Capture time when something moved last. */
+  /** Capture time of the last motion. */
   readonly movedAt: number;
   readonly skipped: number;
   readonly seen: number;
 }
 
 /**
- * Marks the frames in which nothing moves, so that `detect` after it does not look at them but says again
- * what it found last. `data.gate` of the result says whether the frame was looked at, and how many were not
- * so far. Every frame goes through, in order.
+ * Marks frames without motion, so that a following `detect` repeats its last findings instead of
+ * running the model. `data.gate` of the result shows whether the frame is to be analysed, and how
+ * many were skipped so far. Every frame passes, in order.
  *
- * After a restart the same frames are looked at as without one.
+ * A restart does not change which frames are analysed.
  *
- * @throws {RangeError} naming every option that is out of its bounds.
+ * @throws {RangeError} naming every option that is out of range.
  *
  * @example
  * ```ts
@@ -81,7 +81,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
           const isFirst = history.pictures.length === 0;
           const moves = isFirst || motionOf(luma, history, motion).objects.length > 0;
           if (due) history.add(frame, luma);
-          // What was seen before the restart is decided already.
+          // Frames before the restart were already decided.
           if (saved !== undefined && offset <= saved.seen) {
             return [withResult(frame, { data: gateData({ ...saved, run: offset === saved.ran }) })];
           }

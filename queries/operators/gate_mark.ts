@@ -1,11 +1,11 @@
-// The mark that `gate` leaves on frames.
+// The mark that `gate` adds to frames.
 import type { Frame, ResultData } from "../../runtime/mod.ts";
 
-/** What `gate` says of a frame. */
+/** The decision of `gate` on a frame. */
 export interface GateMark {
-  /** False on a still frame, which is not looked at. */
+  /** False for a still frame, which is not analysed. */
   readonly run: boolean;
-  /** Frames so far that were not looked at. */
+  /** How many frames were skipped so far. */
   readonly skipped: number;
 }
 
@@ -14,7 +14,7 @@ export function gateData({ run, skipped }: GateMark): ResultData {
   return { gate: { run, skipped } };
 }
 
-/** True of a frame that need not be looked at. */
+/** True for a frame that need not be analysed. */
 export function isStill({ result }: Frame): boolean {
   const mark = result?.data?.["gate"];
   return typeof mark === "object" && mark !== null && "run" in mark && mark.run === false;

@@ -1,22 +1,22 @@
-// Frames without colour.
+// Converts frames to greyscale.
 import { type Frame, type Operator, pictureOf } from "../../runtime/mod.ts";
 import { checkQuality, greyJpegOf } from "../../runtime/image/mod.ts";
 import { withPicture } from "./picture.ts";
 
-/** How to make frames grey. */
+/** Options of `greyscale`. */
 export interface GreyscaleOptions {
   /**
-   * JPEG quality, 1 to 100, to encode the luma again with. Unless given, the luma of a colour JPEG is
-   * kept as it is, without loss and in less time; other images are encoded with 80.
+   * JPEG quality, 1 to 100, for re-encoding the luma. By default the luma of a colour JPEG is
+   * copied, without loss and in less time; other images use 80.
    */
   readonly quality?: number;
 }
 
 /**
- * Turns each frame into a grey JPEG of the same size: its luma, as stored. A JPEG that is grey
- * already is decoded, so that damage is found, and passes as it is. An EXIF orientation is kept.
+ * Turns each frame into a grey JPEG of the same size, from its luma as stored. A JPEG that is
+ * already grey is decoded, to detect damage, and passes unchanged. Keeps the EXIF orientation.
  *
- * @throws {RangeError} when the quality is not a whole number from 1 to 100.
+ * @throws {RangeError} if the quality is not a whole number from 1 to 100.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ export function greyscale({ quality }: GreyscaleOptions = {}): Operator<Frame, F
   if (quality !== undefined) checkQuality(quality);
   return {
     name: quality === undefined ? "greyscale" : `greyscale(quality=${quality})`,
-    // A codec works outside this thread, so a lone partition keeps two cores busy with three.
+    // Codecs run on other threads; three frames at once keep two cores busy.
     concurrency: 3,
     open: () => ({
       async process(frame) {

@@ -1,29 +1,27 @@
-// The last pictures of a camera: the only state of the operators that compare frames with what was
-// before.
+// The last pictures of a camera: the state of operators that compare frames with earlier ones.
 import type { Frame } from "../../runtime/mod.ts";
 import { sameShape, type SmallLuma } from "./luma.ts";
 
-/** A remembered picture. */
+/** A stored picture. */
 export interface Remembered {
   readonly offset: number;
   readonly timestamp: number;
   readonly luma: SmallLuma;
 }
 
-/** What a history remembers. */
+/** Options of a history. */
 export interface HistoryOptions {
-  /** Most pictures. */
+  /** The most pictures to keep. */
   readonly pictures: number;
-  /** Least capture time between two of them, milliseconds. */
+  /** Shortest capture time between two pictures, milliseconds. */
   readonly intervalMs: number;
-  /** A longer pause between two frames, or a step back in time, empties it. */
+  /** A longer pause between two frames, or a step back in time, clears it. */
   readonly maxGapMs: number;
 }
 
 /**
- * Remembers a bounded number of pictures, chosen by capture time. What it holds after a frame
- * depends on nothing older than the oldest picture that it holds: another history that is shown the
- * frames from there on holds the same. That makes a restart exact.
+ * Keeps a bounded number of pictures, chosen by capture time. Its content after a frame depends
+ * only on the frames from its oldest picture on, which makes a restart from there exact.
  */
 export class History {
   readonly #options: HistoryOptions;
@@ -35,26 +33,26 @@ export class History {
     this.#options = options;
   }
 
-  /** Oldest first. */
+  /** The pictures, oldest first. */
   get pictures(): readonly Remembered[] {
     return this.#pictures;
   }
 
-  /** Sample by sample the sum over all pictures, exact. */
+  /** The exact sums of all pictures, sample by sample. */
   get sums(): Uint32Array {
     return this.#sums;
   }
 
-  /** The oldest source offset that this history came from. */
+  /** The oldest source offset in this history. */
   get oldestOffset(): number | undefined {
     return this.#pictures[0]?.offset;
   }
 
   /**
-   * Takes notice of the next frame. Forgets everything where it does not continue from the one before.
+   * Checks the next frame, and clears the history if the frame does not continue it.
    *
-   * @returns true when enough time has passed since the last picture to `add` this one; room has been
-   * made for it then, so that what it is compared with lasts as long as it does.
+   * @returns true if enough time has passed since the last picture to `add` this one; the oldest
+   * one is then already removed, so that comparisons use the pictures that stay.
    */
   isDue(frame: Frame, luma: SmallLuma): boolean {
     const { timestamp, headers: { session } } = frame;
@@ -76,7 +74,7 @@ export class History {
     return true;
   }
 
-  /** Remembers a frame that is due. */
+  /** Adds a frame that is due. */
   add(frame: Frame, luma: SmallLuma): void {
     const { data } = luma;
     if (this.#pictures.length === 0) this.#sums = new Uint32Array(data.length);

@@ -1,23 +1,23 @@
-// Small grey pictures to compare frames by.
+// Small grey pictures for comparing frames.
 import { type Frame, type Picture, pictureOf } from "../../runtime/mod.ts";
 import { type Denominator, shrink } from "../../runtime/image/mod.ts";
 
-/** A picture at a fraction of its size, its luma. */
+/** The luma of a picture at reduced size. */
 export interface SmallLuma {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Pixels of the source along the side of a sample. */
+  /** Source pixels along the side of a sample. */
   readonly factor: number;
-  /** Pixels of the source. */
+  /** Size of the source, pixels. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
 }
 
 /**
- * Decodes a frame to about this many samples, whatever its size.
+ * Decodes a frame to about this many samples.
  *
- * @throws {BadFrameError} when the frame cannot be decoded.
+ * @throws {BadFrameError} if the frame cannot be decoded.
  */
 export async function smallLuma(frame: Frame, samples: number): Promise<SmallLuma> {
   const picture = await pictureOf(frame);
@@ -50,7 +50,7 @@ async function reduceLuma(picture: Picture, samples: number): Promise<SmallLuma>
   }
 }
 
-/** True when two small pictures stand for the same size of frame. */
+/** True if two pictures were reduced from the same size. */
 export function sameShape(a: SmallLuma, b: SmallLuma): boolean {
   return a.sourceWidth === b.sourceWidth && a.sourceHeight === b.sourceHeight;
 }

@@ -1,12 +1,13 @@
-// Masks of segmentation as pictures.
+// Shows segmentation masks as pictures.
 import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
 import { imageHeaders } from "../../runtime/image/mod.ts";
 import { shownFrame } from "./picture.ts";
 
 /**
- * Shows the mask of a model's output in place of the picture, so that a sink of pictures writes it as a
- * PNG: a sample for each spot of the model's map, the number of its class. The manifest's output must have
- * `"kind": "map"` and `"mask": true`. Results stay as they are; outputs without a mask keep their picture.
+ * Replaces the picture with the mask of a model's output as a PNG, for example for the `images`
+ * sink: one sample per cell of the model's map, the number of its class. The manifest's output must
+ * have `"kind": "map"` and `"mask": true`. Results do not change; outputs without a mask keep their
+ * picture.
  *
  * @param name of the model's output
  *
@@ -50,7 +51,7 @@ function maskIn({ result }: Output, name: string): string | undefined {
 
 function pngFrame(frame: Frame, mask: string): Frame {
   const value = Uint8Array.fromBase64(mask);
-  // Width and height stand in the header of a PNG.
+  // The header of a PNG contains its width and height.
   const view = new DataView(value.buffer, 16);
   const size = { width: String(view.getUint32(0)), height: String(view.getUint32(4)) };
   return { ...frame, value, headers: { ...imageHeaders(frame.headers, "image/png"), ...size } };

@@ -1,5 +1,5 @@
 /**
- * The processing that queries are built from.
+ * The operators that queries are built from.
  *
  * @module
  */

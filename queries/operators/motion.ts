@@ -1,4 +1,4 @@
-// Motion: how much of the picture moves, and where.
+// Motion detection: how much of the picture moves, and where.
 import { type DetectedObject, type Frame, type Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
@@ -6,39 +6,39 @@ import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
-/** How to look for motion. */
+/** Options of `motion`. */
 export interface MotionOptions {
-  /** Luma steps, of 255, by which a spot must differ; 20 unless given. */
+  /** Luma difference, of 255, from which a sample has changed; 20 by default. */
   readonly threshold?: number;
-  /** Pictures that make the background; 15 unless given. */
+  /** Pictures in the background model; 15 by default. */
   readonly backgroundPictures?: number;
-  /** Capture time between two of them, milliseconds; 200 unless given. */
+  /** Capture time between two of them, milliseconds; 200 by default. */
   readonly backgroundIntervalMs?: number;
-  /** Regions smaller than this share of the picture are left out; 0.001 unless given. */
+  /** Smallest region to report, as a share of the picture; 0.001 by default. */
   readonly minRegion?: number;
-  /** Most regions to report, the largest first; 16 unless given. */
+  /** Most regions to report, largest first; 16 by default. */
   readonly maxRegions?: number;
-  /** A longer pause begins a new background, milliseconds; 10,000 unless given. */
+  /** A longer pause resets the background, milliseconds; 10,000 by default. */
   readonly maxGapMs?: number;
 }
 
-/** About 160 by 120: fine enough for a person at a distance, small enough to cost nothing. */
+/** About 160 by 120: fine enough for a distant person, small enough to be cheap. */
 const SAMPLES = 19_200;
-/** Samples along the side of a block, the grain of a region. */
+/** Samples along the side of a block, the unit of regions. */
 const BLOCK = 4;
-/** Changed samples that make a block part of a region. */
+/** Changed samples from which a block belongs to a region. */
 const BLOCK_CHANGED = 4;
 
 /**
- * Compares each frame with the last pictures: a spot has changed where it differs from most of them,
- * so that what passed leaves no trace behind. The result has the score `motion` (the share of the
- * picture that has changed, 0 to 1) and the regions that moved as objects `motion`, whose
- * score is the share of their blocks' spots that have changed. Frames keep their bytes.
+ * Compares each frame with the last pictures: a sample has changed if it differs from most of them,
+ * so that moving objects leave no trace. The result contains the score `motion` (the changed share
+ * of the picture, 0 to 1) and the moving regions as objects `motion`, whose score is the changed
+ * share of their blocks' samples. Frames keep their bytes.
  *
- * The state is the last pictures and nothing else, so a restart, which reads them again, continues
- * with the same results.
+ * The state consists of the last pictures alone, so a restart, which rereads them, continues with
+ * the same results.
  *
- * @throws {RangeError} naming every option that is out of its bounds.
+ * @throws {RangeError} naming every option that is out of range.
  *
  * @example
  * ```ts
@@ -77,13 +77,13 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
   };
 }
 
-/** The same with all defaults, and the samples of the pictures that are compared. */
+/** The options with all defaults, and the number of samples to compare. */
 export type FullMotionOptions = Required<MotionOptions> & { readonly samples: number };
 
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError} naming every option that is out of its bounds.
+ * @throws {RangeError} naming every option that is out of range.
  */
 export function withMotionDefaults(options: MotionOptions): FullMotionOptions {
   const full = {
@@ -105,13 +105,13 @@ export function withMotionDefaults(options: MotionOptions): FullMotionOptions {
   return { ...full, samples: SAMPLES };
 }
 
-/** What moves. */
+/** The motion in a picture. */
 export interface Motion {
   readonly energy: number;
   readonly objects: readonly DetectedObject[];
 }
 
-/** What has changed in a picture against those before. */
+/** Compares a picture with the earlier ones. */
 export function motionOf(
   luma: SmallLuma,
   { pictures }: History,

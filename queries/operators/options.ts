@@ -1,17 +1,17 @@
-// Checks of operators' options.
+// Validation of operators' options.
 
-/** Bounds of a number. */
+/** The range of a number. */
 export interface Bounds {
   readonly min: number;
   readonly max: number;
-  /** True where only whole numbers are accepted. */
+  /** True if only whole numbers are accepted. */
   readonly whole?: boolean;
 }
 
 /**
- * Checks numbers against their bounds.
+ * Checks that numbers are in range.
  *
- * @param what whose options they are
+ * @param what the operator that the options belong to
  * @throws {RangeError} naming every fault: option, given, accepted.
  */
 export function checkNumbers(

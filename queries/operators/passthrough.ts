@@ -1,7 +1,6 @@
-// Frames as they are.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 
-/** Hands every frame on as it came, whatever is in it. */
+/** Passes every frame unchanged. */
 export function passthrough(): Operator<Frame, Frame> {
   return { name: "passthrough", open: () => ({ process: (frame) => [frame] }) };
 }

@@ -1,4 +1,4 @@
-// Frames with another picture or more findings than they came with.
+// Replaces pictures of frames, and adds findings to results.
 import {
   encodeJpeg,
   type Frame,
@@ -12,12 +12,12 @@ import {
 } from "../../runtime/mod.ts";
 import { imageHeaders, upright } from "../../runtime/image/mod.ts";
 
-/** The frame that an output shows: itself, or the one of a finding. */
+/** The frame that an output shows: itself, or the picture of a finding. */
 export function shownFrame(output: Output): Frame | undefined {
   return isFinding(output) ? output.picture : output;
 }
 
-/** The frame with a picture of the same size in place of its own. */
+/** Replaces the picture of a frame with one of the same size. */
 export function withPicture(
   frame: Frame,
   jpeg: Uint8Array,
@@ -28,14 +28,14 @@ export function withPicture(
 }
 
 /**
- * An output with findings added to those that it has: what has a name (scores, zones, counts, data)
- * replaces what had the same name, objects are appended.
+ * Adds findings to an output: named values (scores, zones, counts, data) replace those of the same
+ * name, objects are appended.
  */
 export function withResult<T extends Output>(output: T, added: Result): T {
   return { ...output, result: mergeResults(output.result ?? {}, added) };
 }
 
-/** Two results of the same output as one; see {@linkcode withResult}. */
+/** Merges two results of the same output; see {@linkcode withResult}. */
 export function mergeResults(before: Result, added: Result): Result {
   const frames = mergeFrames(before.frames, added.frames);
   return {
@@ -82,7 +82,7 @@ function mergeFrames(
   return [...merged.values()].sort((a, b) => a.offset - b.offset);
 }
 
-/** The frame with something drawn on its picture; its header `drawn` says so. */
+/** Draws on the picture of a frame, and sets its header `drawn`. */
 export async function drawnOn(
   frame: Frame,
   draw: (image: RawImage) => void,

@@ -1,4 +1,4 @@
-// Tampering: a covered lens, a turned camera, a frozen or replaced feed.
+// Tamper detection: a covered lens, a turned camera, a frozen or replaced feed.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
@@ -6,15 +6,18 @@ import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
-/** How to look for tampering. */
+/** Options of `tamper`. */
 export interface TamperOptions {
-  /** Capture time between two looks, milliseconds; 500 unless given. */
+  /** Capture time between two checks, milliseconds; 500 by default. */
   readonly intervalMs?: number;
-  /** Looks that make the reference, their mean; 32 unless given. */
+  /** How many checked pictures are averaged as the reference; 32 by default. */
   readonly referencePictures?: number;
-  /** Identical pictures for this long are a frozen feed for sure, milliseconds; 5,000 unless given. */
+  /**
+   * After this long with identical pictures, a feed is certainly frozen, milliseconds; 5,000 by
+   * default.
+   */
   readonly frozenMs?: number;
-  /** A longer pause begins a new reference, milliseconds; 10,000 unless given. */
+  /** A longer pause resets the reference, milliseconds; 10,000 by default. */
   readonly maxGapMs?: number;
 }
 
@@ -25,30 +28,30 @@ interface Tampering {
   readonly frozen: number;
 }
 
-/** About 80 by 60: the noise of single pixels is gone, the layout of the scene is not. */
+/** About 80 by 60: averages out pixel noise, but keeps the layout of the scene. */
 const SAMPLES = 4_800;
-/** Luma steps between neighbours below which a spot counts as flat. */
+/** Luma difference to its neighbours below which a sample counts as flat. */
 const FLAT = 6;
-/** Shares of flat spots from which a lens begins to look covered, and where it certainly is. */
-const FLAT_BEGIN = 0.93;
+/** Shares of flat samples from which a lens is possibly and certainly covered. */
+const FLAT_POSSIBLE = 0.93;
 const FLAT_SURE = 0.995;
-/** Likenesses to the reference below which a camera begins to look turned, and certainly is. */
-const LIKE_BEGIN = 0.75;
-const LIKE_SURE = 0.25;
-/** Looks before there is a reference to compare with. */
+/** Correlations with the reference below which a camera was possibly and certainly turned. */
+const CORRELATION_POSSIBLE = 0.75;
+const CORRELATION_SURE = 0.25;
+/** Fewest checked pictures for a reference. */
 const MIN_REFERENCE = 4;
 const NONE: Tampering = { covered: 0, turned: 0, frozen: 0 };
 
 /**
- * Gives each frame the scores `covered` (hardly any detail left), `turned` (the scene is not the one
- * of the last pictures: the camera was turned or its feed replaced) and `frozen` (pictures are
- * identical to the last bit, which no sensor delivers). `turned` falls again as the new scene
- * becomes the reference: an alert on it marks the moment.
+ * Adds to each frame the scores `covered` (hardly any detail left), `turned` (the scene differs
+ * from the last pictures: the camera was turned or its feed replaced) and `frozen` (pictures are
+ * bit-identical, which no sensor delivers). `turned` falls again as the new scene becomes the
+ * reference: an alert on it marks the moment.
  *
- * The state is the last looks and nothing else, so a restart, which reads their frames again, continues
- * with the same results. Frames between two looks carry the scores of the last.
+ * The state consists of the last checked pictures alone, so a restart, which rereads them,
+ * continues with the same results. Frames between two checks repeat the last scores.
  *
- * @throws {RangeError} naming every option that is out of its bounds.
+ * @throws {RangeError} naming every option that is out of range.
  *
  * @example
  * ```ts
@@ -81,7 +84,7 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
         async process(frame) {
           const luma = await smallLuma(frame, SAMPLES);
           if (history.isDue(frame, luma)) {
-            scores = look(luma, frame.timestamp, history, frozenMs);
+            scores = check(luma, frame.timestamp, history, frozenMs);
             history.add(frame, luma);
           }
           return [withResult(frame, { scores: { ...scores } })];
@@ -92,12 +95,12 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
   };
 }
 
-function look(luma: SmallLuma, now: number, history: History, frozenMs: number): Tampering {
-  const covered = ramp(flatness(luma), FLAT_BEGIN, FLAT_SURE);
+function check(luma: SmallLuma, now: number, history: History, frozenMs: number): Tampering {
+  const covered = ramp(flatness(luma), FLAT_POSSIBLE, FLAT_SURE);
   const { pictures, sums } = history;
   const turned = pictures.length < MIN_REFERENCE
     ? 0
-    : (1 - covered) * ramp(likeness(luma.data, sums), LIKE_BEGIN, LIKE_SURE);
+    : (1 - covered) * ramp(correlation(luma.data, sums), CORRELATION_POSSIBLE, CORRELATION_SURE);
   let since = now;
   for (let i = pictures.length - 1; i >= 0; i--) {
     if (!sameSamples(pictures[i]!.luma.data, luma.data)) break;
@@ -110,7 +113,7 @@ function look(luma: SmallLuma, now: number, history: History, frozenMs: number):
   };
 }
 
-/** Share of spots that hardly differ from their right and lower neighbours. */
+/** The share of samples that hardly differ from their right and lower neighbours. */
 function flatness({ data, width, height }: SmallLuma): number {
   let flat = 0, spots = 0;
   for (let y = 0; y + 1 < height; y++) {
@@ -125,8 +128,8 @@ function flatness({ data, width, height }: SmallLuma): number {
   return spots === 0 ? 0 : flat / spots;
 }
 
-/** Correlation, −1 to 1: blind to brightness and contrast. 1 where one of the two is flat. */
-function likeness(a: Uint8Array, b: Uint32Array): number {
+/** Correlation, −1 to 1, independent of brightness and contrast. 1 if one of the two is flat. */
+function correlation(a: Uint8Array, b: Uint32Array): number {
   let sumA = 0, sumB = 0;
   for (let i = 0; i < a.length; i++) {
     sumA += a[i]!;
@@ -148,7 +151,7 @@ function sameSamples(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** 0 up to `begin`, 1 from `sure` on, a straight line between them. */
+/** 0 up to `begin`, 1 from `sure`, linear in between. */
 function ramp(value: number, begin: number, sure: number): number {
   return Math.min(1, Math.max(0, (value - begin) / (sure - begin)));
 }

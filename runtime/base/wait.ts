@@ -94,6 +94,9 @@ export class DeadlineError extends Error {
   readonly retryable = true;
 }
 
+/** Why a timer ends early: one shared reason saves an exception with a stack for each. */
+const DONE = new Error("The action was faster");
+
 /**
  * Runs `action` for at most `ms` milliseconds. The signal passed to it aborts at the deadline and with the
  * caller's signal; the action must stop then, since its result is no longer used.
@@ -118,7 +121,7 @@ export async function withDeadline<T>(
   try {
     return await settled(action(end.signal), end.signal);
   } finally {
-    timer.abort();
+    timer.abort(DONE);
     signal?.removeEventListener("abort", stop);
   }
 }

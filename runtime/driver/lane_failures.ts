@@ -152,11 +152,12 @@ export class FailedInputs {
   }
 }
 
-/** Delays before restarts, milliseconds; they double each time. */
-const RETRYABLE = { first: 100, most: 5000 };
-const FAILURE = { first: 1000, most: 30_000 };
-/** Restarts of a finite query; others restart without limit. */
-const MOST_RETRIES = 8;
+/**
+ * Delays before restarts, milliseconds; they double each time. A finite query restarts this many times,
+ * others without limit. A log that is back must not wait for its queries.
+ */
+const RETRYABLE = { first: 100, most: 1000, times: 20 };
+const FAILURE = { first: 1000, most: 30_000, times: 8 };
 /** A query that ran this long has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
 /** Failures that a restart cannot mend. */
@@ -193,10 +194,10 @@ export function nextStart(
 ): { readonly delayMs: number; readonly failures: number } | undefined {
   const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
   const fenced = code !== undefined && FENCING.has(code);
-  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
-    finite && (before >= MOST_RETRIES || !retryable && !fenced && failed === undefined);
-  if (fatal) return undefined;
   const pace = retryable ? RETRYABLE : FAILURE;
+  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
+    finite && (before >= pace.times || !retryable && !fenced && failed === undefined);
+  if (fatal) return undefined;
   return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
 }
 

@@ -226,18 +226,11 @@ export function errorOf({ name, message, stack, code }: PlainError): Error {
 
 function details(error: unknown): Pick<PlainError, "failed" | "operator" | "sink" | "place"> {
   const place = placeOf(error);
-  return {
-    ...(isA(error, OperatorError) ? { operator: error.operator } : {}),
-    ...(isA(error, OperatorError) && error.input !== undefined
-      ? {
-        failed: {
-          ...error.input,
-          why: messageOf(error.cause),
-          ...(error.tries === undefined ? {} : { tries: error.tries }),
-        },
-      }
-      : {}),
-    ...(isA(error, SinkFailedError) ? { sink: error.sink } : {}),
-    ...(place === undefined ? {} : { place }),
-  };
+  const at = place === undefined ? {} : { place };
+  if (isA(error, SinkFailedError)) return { ...at, sink: error.sink };
+  if (!isA(error, OperatorError)) return at;
+  const { operator, input, tries, cause } = error;
+  if (input === undefined) return { ...at, operator };
+  const why = messageOf(cause);
+  return { ...at, operator, failed: { ...input, why, ...(tries === undefined ? {} : { tries }) } };
 }

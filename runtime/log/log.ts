@@ -85,11 +85,12 @@ export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
 /** Options of a producer. */
 export interface ProducerOptions {
-  /** `all` waits for every in-sync replica, `leader` for one, `none` for no answer. Default `all`. */
+  /**
+   * `all` waits for every in-sync replica, and retries never double or reorder records (Kafka's idempotent
+   * producer); `leader` waits for one, `none` for no answer. Default `all`.
+   */
   readonly acks?: "all" | "leader" | "none";
   readonly compression?: Compression;
-  /** Retries never duplicate or reorder records (Kafka's idempotent producer). Default true. */
-  readonly idempotent?: boolean;
 }
 
 /** Appends records. Callers batch: one call is one batch. */

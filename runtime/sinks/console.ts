@@ -1,4 +1,4 @@
-// The `console` sink: a line for people for each output.
+// The `console` sink: one line of text for each output.
 import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
 import {
   cameraOf,
@@ -48,41 +48,41 @@ class ConsoleTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #rate: number;
   #allowance: number;
-  #filled: number;
-  #left = 0;
+  #filledAt: number;
+  #skipped = 0;
 
   constructor(context: SinkContext, rate: number) {
     this.#context = context;
     this.#rate = rate;
     this.#allowance = Math.max(1, rate);
-    this.#filled = context.clock.monotonic();
+    this.#filledAt = context.clock.monotonic();
   }
 
   write(outputs: readonly Output[]): void {
     for (const output of outputs) {
       const now = this.#context.clock.monotonic();
       const full = Math.max(1, this.#rate);
-      const fresh = (now - this.#filled) / 1000 * this.#rate;
+      const fresh = (now - this.#filledAt) / 1000 * this.#rate;
       this.#allowance = Math.min(full, this.#allowance + fresh);
-      this.#filled = now;
+      this.#filledAt = now;
       if (this.#allowance < 1 && output.result?.alert === undefined) {
-        this.#left++;
+        this.#skipped++;
         continue;
       }
       this.#allowance = Math.max(0, this.#allowance - 1);
-      const more = this.#left === 0 ? "" : ` (and ${this.#left} before it)`;
-      this.#left = 0;
+      const more = this.#skipped === 0 ? "" : ` (and ${this.#skipped} before it)`;
+      this.#skipped = 0;
       this.#context.report(lineOf(output) + more);
     }
   }
 
   close(): void {
-    if (this.#left > 0) this.#context.report(`… and ${this.#left} more`);
-    this.#left = 0;
+    if (this.#skipped > 0) this.#context.report(`… and ${this.#skipped} more`);
+    this.#skipped = 0;
   }
 }
 
-/** One output in a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
+/** Formats an output as a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
 export function lineOf(output: Output): string {
   const picture = isFinding(output) ? output.picture : output;
   const place = isFinding(output)

@@ -13,7 +13,7 @@ export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers
 }
 
 /** File extension of a content type, without the dot. */
-export function endingOf(contentType: string): string {
+export function extensionOf(contentType: string): string {
   const subtype = /^image\/([a-z0-9]{1,8})$/.exec(contentType)?.[1];
   if (subtype === undefined) return "bin";
   return subtype === "jpeg" ? "jpg" : subtype;

@@ -5,7 +5,7 @@ import { OperatorError } from "../definition/operator_error.ts";
 import { hasBytes } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 
-/** Header names of KIP-1034, and the countable reason. */
+/** Header names of KIP-1034, and the reason code. */
 const DEAD_LETTER_HEADERS = {
   exception: "__streams.errors.exception",
   stacktrace: "__streams.errors.stacktrace",
@@ -17,10 +17,10 @@ const DEAD_LETTER_HEADERS = {
   truncated: "truncated",
 } as const;
 
-/** Longest message and stack trace that a dead letter carries, in characters. */
+/** The longest message and stack trace in a dead letter, in characters. */
 const MAXIMUM_TEXT = 2000;
 
-/** Room for a header's lengths, and for the header that records the cut. */
+/** Bytes for a header's lengths, and for the header that records the truncation. */
 const HEADER_BYTES = 20;
 const CUT_BYTES = 128;
 
@@ -38,14 +38,14 @@ export function deadLetterTopic(topic: string): string {
 }
 
 /**
- * The record of a frame that could not be processed: its value, key, capture time and headers, and
- * what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where it is too large its
- * value is cut, and the header `truncated` says how many bytes it had: the frame is still in its
- * own topic.
+ * The record of a frame that could not be processed: its original value, key, capture time and
+ * headers, and the error. It goes to the same partition of `TOPIC.dead-letters`. If the error's
+ * text makes it too large for its topic, its value is truncated, and the header `truncated` holds
+ * the original size: the frame is still in its own topic.
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
-  const told = {
+  const errorHeaders = {
     [names.exception]: nameOf(error),
     [names.stacktrace]: shortened(stackOf(error) ?? "", MAXIMUM_TEXT),
     [names.message]: shortened(messageOf(error), MAXIMUM_TEXT),
@@ -67,29 +67,34 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
     key,
     value,
     timestamp,
-    headers: { ...frame.headers, ...told },
+    headers: { ...frame.headers, ...errorHeaders },
   };
   return {
     ...whole,
-    optional: `a dead letter (${told[names.reason]})`,
-    smaller: () => cut(whole, frame, told, 0),
+    optional: `a dead letter (${errorHeaders[names.reason]})`,
+    smaller: () => truncate(whole, frame, errorHeaders, 0),
   };
 }
 
-function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
+function truncate(
+  whole: OutputRecord,
+  frame: Frame,
+  errorHeaders: Headers,
+  step: number,
+): OutputRecord {
   const { bytes, ownHeaders } = CUTS[step]!;
   const { value } = whole;
-  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(told) - CUT_BYTES));
+  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(errorHeaders) - CUT_BYTES));
   const next = step + 1;
   return {
     ...whole,
     value: value.subarray(0, left),
     headers: {
       ...(ownHeaders ? frame.headers : {}),
-      ...told,
+      ...errorHeaders,
       [DEAD_LETTER_HEADERS.truncated]: String(value.length),
     },
-    ...(next < CUTS.length ? { smaller: () => cut(whole, frame, told, next) } : {}),
+    ...(next < CUTS.length ? { smaller: () => truncate(whole, frame, errorHeaders, next) } : {}),
   };
 }
 

@@ -1,20 +1,20 @@
-// Delivers a body to a web address: signed, with retries.
+// Posts a body to a URL: signed, with retries.
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
 export interface DeliveryOptions {
   readonly url: URL;
-  /** Signs the bodies when there is one. */
+  /** Signs the bodies if set. */
   readonly secret?: string;
   readonly clock: Clock;
-  /** Tries after the first one. */
+  /** Retries after the first try. */
   readonly retries: number;
-  /** Delay before the second try; doubles from try to try up to `maxDelayMs`. */
+  /** Delay before the second try; doubles with each try up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long one try may take. */
+  /** Time limit of a try. */
   readonly timeoutMs: number;
-  /** From 0 to 1: half of each delay is fixed, the other half is scaled by it. */
+  /** Returns 0 to 1: half of each delay is fixed, the other half is scaled by it. */
   readonly jitter?: () => number;
 }
 
@@ -34,10 +34,10 @@ export class Deliverer {
   }
 
   /**
-   * Posts a body until it is taken, refused for good, or the tries are used up.
+   * Posts a body until it is accepted, rejected permanently, or the retries are used up.
    *
-   * @param id the same for the same body, so that a receiver notices repetitions.
-   * @throws the signal's reason when it aborts.
+   * @param id the same for the same body, so that the receiver can detect repetitions
+   * @throws the signal's reason if it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
     const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
@@ -97,7 +97,7 @@ export class Deliverer {
     }
   }
 
-  /** Proof of who sends, and when: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
+  /** Proves the sender and the time: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
   async #signature(body: string): Promise<Record<string, string>> {
     const { secret, clock } = this.#options;
     if (secret === undefined) return {};

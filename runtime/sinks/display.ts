@@ -1,10 +1,10 @@
-// The `display` sink: pictures and findings on the wall.
+// The `display` sink: pictures and findings in the viewer.
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 
 /**
- * Shows outputs in the browser, live: each as soon as it is there, the newest one wins, and after a
- * crash nothing is shown again for completeness' sake.
+ * Shows outputs in the browser live: each as soon as it is available. Only the newest counts, and
+ * nothing is repeated after a crash.
  *
  * @example
  * ```ts

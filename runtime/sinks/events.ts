@@ -2,15 +2,15 @@
 import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
 import { splitPath } from "../base/folders.ts";
 import type { Result } from "../definition/frame.ts";
-import { explained } from "./files/failure.ts";
+import { withFileErrors } from "./files/failure.ts";
 import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {
-  /** The file; folders on the way to it are made. Default `.framelane/events.jsonl`. */
+  /** The file; its folders are created. Default `.framelane/events.jsonl`. */
   readonly file?: string;
-  /** How long another process may block the file before it counts as paused. Default 5 000. */
+  /** How long another process may lock the file before it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
 }
 
@@ -41,7 +41,7 @@ export function events(options: EventsOptions = {}): Sink {
     opens: { writes: [splitPath(file).folder] },
     check: checkOutput,
     open: (context) =>
-      explained(action, async () => {
+      withFileErrors(action, async () => {
         const { StagedLines } = await import("./files/staged_lines.ts");
         const { folder, name } = splitPath(file);
         const lines = await StagedLines.open({
@@ -58,11 +58,11 @@ export function events(options: EventsOptions = {}): Sink {
             }
           },
           async flush(batch) {
-            if (text !== "") await explained(action, () => lines.stage(batch, text, []));
+            if (text !== "") await withFileErrors(action, () => lines.stage(batch, text, []));
             text = "";
           },
-          committed: () => explained(action, () => lines.publish()),
-          close: () => explained(action, () => lines.close()),
+          committed: () => withFileErrors(action, () => lines.publish()),
+          close: () => withFileErrors(action, () => lines.close()),
         };
       }),
   };

@@ -28,12 +28,12 @@ export function alertRecord(output: Output, query: string): OutputRecord {
 }
 
 /**
- * The record of an output in which something was found (objects, scores, zones, counts): its
- * `Result` as JSON, with the zones and lines that the query watches, without pictures, in the same
- * partition of `TOPIC.findings`. That keeps 64 MiB a partition and is made when it is needed; where
- * it cannot be made the query continues without.
+ * The record of an output with findings (objects, scores, zones, counts): its `Result` as JSON,
+ * with the zones and lines that the query watches, without pictures. It goes to the same partition
+ * of `TOPIC.findings`, which retains 64 MiB per partition and is created on demand; if it cannot be
+ * created, the query continues without it.
  *
- * @returns undefined where nothing was found.
+ * @returns undefined if nothing was found.
  */
 export function findingsRecord(
   output: Output,

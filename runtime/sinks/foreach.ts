@@ -3,8 +3,8 @@ import type { BatchRange } from "../log/log.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /**
- * Gives each batch to a function. After a crash the same batch comes again with the same id and the
- * same outputs, so that a function which remembers the last `batchId` of a partition can be exact.
+ * Passes each batch to a function. After a crash the same batch is repeated with the same id and
+ * outputs, so that a function can be exact by remembering the last `batchId` of each partition.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export function foreachBatch<T = Output>(
   };
 }
 
-/** Gives each output to a function, in order; an output may come again after a crash. */
+/** Passes each output to a function, in order; outputs may be repeated after a crash. */
 export function foreach<T = Output>(
   write: (output: T, context: SinkContext) => void | Promise<void>,
 ): Sink<T> {

@@ -1,27 +1,28 @@
-// The `images:DIR` sink: pictures as files, with a table of what is on them.
+// The `images:DIR` sink: pictures as files, with a table of annotations.
 import { ABOVE_ZERO, checkOptions, FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { explained } from "./files/failure.ts";
+import { withFileErrors } from "./files/failure.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
-  /** The folder, made as needed; `{query}` in it stands for the query's name. Default `images`. */
+  /** The folder, created if necessary; `{query}` stands for the query's name. Default `images`. */
   readonly directory?: string;
   /**
-   * How long another process may block `annotations.csv` until it counts as paused. Default 5 000.
+   * How long another process may lock `annotations.csv` before it counts as paused. Default 5 000.
    */
   readonly lockTimeoutMs?: number;
 }
 
 /**
- * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`, then
- * `FIRST-LAST.2.jpg` where several begin with this frame; the ending says the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
- * (ISO 8601), label (with an apostrophe before what a spreadsheet would take for a formula), result (JSON). Both appear when their batch is committed, exactly once. Bytes
- * are the output's own, never encoded again; of an access unit its picture as a JPEG.
+ * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (for a window `FIRST-LAST.jpg`, then
+ * `FIRST-LAST.2.jpg` if several start with this frame; the extension depends on the type) and a row
+ * to `DIR/annotations.csv`: file, camera, partition, offset, capture time (ISO 8601), label (with
+ * an apostrophe before text that a spreadsheet would read as a formula), result (JSON). Both appear
+ * when their batch is committed, exactly once. Images are not re-encoded; an access unit is written
+ * as a JPEG.
  *
- * A folder belongs to one query for each camera; two queries need two folders, or
- * `images:DIR/{query}`.
+ * Each camera's folder belongs to one query; two queries need two folders, or `images:DIR/{query}`.
  *
  * @example
  * ```ts
@@ -42,7 +43,7 @@ export function images(options: ImagesOptions = {}): Sink {
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write images to ${JSON.stringify(root)}`;
-      return explained(action, async () => {
+      return withFileErrors(action, async () => {
         const { openImages } = await import("./files/images_task.ts");
         return openImages({ root, action, lockTimeoutMs }, context);
       });

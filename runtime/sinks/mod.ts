@@ -1,5 +1,5 @@
 /**
- * The sinks, and what the author of one needs.
+ * The sinks, and the types needed to write one.
  *
  * @module
  */

@@ -1,16 +1,16 @@
-// Sinks by their names on the command line.
+// Opens sinks by their URIs on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
 import { given } from "../base/options.ts";
 import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
-/** What `--sink` takes, for help and messages. */
+/** The forms that `--sink` accepts, for help and messages. */
 export function sinkForms(): string {
   return [...SINK_TYPES.map(formOf), "./FILE.ts:TARGET"].join(", ");
 }
 
-/** What each kind of sink opens, for the launcher. */
+/** The permissions that each kind of sink needs, for the launcher. */
 export function sinkAccess(): Record<string, UriAccess> {
   return Object.fromEntries(SINK_TYPES.map(({ name, opens, ports, mark, options }) => {
     const opening = Object.entries(options).flatMap(([option, { opens }]) =>
@@ -47,7 +47,11 @@ export function openSink(uri: string): Sink {
   return openAs(type, uri, rest);
 }
 
-/** As `openSink`; a path of a module opens the kind of sink that it exports. */
+/**
+ * As `openSink`, but also opens kinds of sinks that modules export.
+ *
+ * @throws {TypeError} if the module does not export one.
+ */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleOf(uri, false);
   if (module === undefined) return openSink(uri);

@@ -17,13 +17,13 @@ import { topic } from "./topic.ts";
 import { video, type VideoOptions } from "./video.ts";
 import { webhook, type WebhookOptions } from "./webhook.ts";
 
-/** In the order in which help lists them. */
+/** In the order of the help. */
 export const SINK_TYPES: readonly AnySinkType[] = [
   sinkType({ name: "display", help: "the wall in the browser", open: () => display() }),
   sinkType({
     name: "console",
     help: "a line for each output",
-    options: { rate: { value: "N", help: "lines a second", parse: number } },
+    options: { rate: { value: "N", help: "lines per second", parse: number } },
     open: ({ options: { rate } }) => consoleSink(given({ linesPerSecond: rate })),
   }),
   sinkType({
@@ -44,13 +44,13 @@ export const SINK_TYPES: readonly AnySinkType[] = [
         help: "kind of file",
         parse: word<NonNullable<VideoOptions["format"]>>,
       },
-      roll: { value: "10m|500MB", help: "when a new file begins", parse: roll },
+      roll: { value: "10m|500MB", help: "when to start a new file", parse: roll },
       preset: {
         value: "NAME",
         help: "speed of the encoder",
         parse: word<NonNullable<VideoOptions["preset"]>>,
       },
-      crf: { value: "N", help: "quality, less is better", parse: number },
+      crf: { value: "N", help: "quality, lower is better", parse: number },
       group: { value: "1s", help: "time between keyframes", parse: duration },
     },
     open: ({ target, options: { format, roll, preset, crf, group } }) =>
@@ -79,11 +79,11 @@ export const SINK_TYPES: readonly AnySinkType[] = [
     options: {
       only: {
         value: "findings|alerts|all",
-        help: "what is posted",
+        help: "what to post",
         parse: word<NonNullable<WebhookOptions["only"]>>,
       },
-      retries: { value: "N", help: "tries after the first one", parse: number },
-      timeout: { value: "10s", help: "how long one try may take", parse: duration },
+      retries: { value: "N", help: "retries after the first try", parse: number },
+      timeout: { value: "10s", help: "time limit of a try", parse: duration },
       "dead-letters": {
         value: "FILE",
         help: "keeps what could not be delivered",
@@ -101,7 +101,7 @@ export const SINK_TYPES: readonly AnySinkType[] = [
 
 const UNITS: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9 };
 
-/** A size such as `500MB`, or else a duration such as `10m`. */
+/** Parses a size such as `500MB`, or a duration such as `10m`. */
 function roll(text: string): Pick<VideoOptions, "rollMs" | "rollBytes"> {
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?)(kB|MB|GB)$/.exec(text) ?? [];
   if (number !== undefined) return { rollBytes: Number(number) * UNITS[unit]! };

@@ -1,4 +1,4 @@
-// The `topic:NAME` sink: outputs as records of another topic of the log.
+// The `topic:NAME` sink: outputs as records of another topic of the same log.
 import {
   BadFrameError,
   firstOffsetOf,
@@ -17,7 +17,9 @@ import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
 export interface TopicOptions {
-  /** Name of the topic: letters, digits, `.`, `_`, `-`; made with the source's partition count. */
+  /**
+   * Name of the topic: letters, digits, `.`, `_`, `-`; created with the source's partition count.
+   */
   readonly name: string;
 }
 
@@ -26,10 +28,10 @@ export interface TopicOptions {
  * records become visible together with the commit of their batch.
  *
  * A frame keeps its value, key, capture time and headers; `query`, `source-topic`,
- * `source-partition` and `source-offset` are added, `content-type` is made sure of, and what
- * operators found goes into the header `result` as JSON. A finding on a window becomes a record
- * with the `Result` as its JSON value and the headers `source-first-offset` and `source-last-offset`.
- * A frame that is larger than the topic takes goes to the dead letters instead.
+ * `source-partition` and `source-offset` are added, `content-type` is always set, and findings go
+ * into the header `result` as JSON. The finding for a window becomes a record with the `Result` as
+ * its JSON value and the headers `source-first-offset` and `source-last-offset`. A frame that is
+ * too large for the topic is dead-lettered instead.
  *
  * @example
  * ```ts
@@ -90,7 +92,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
         refusal.code === "TOO_LARGE"
           ? new BadFrameError(
             "too-large",
-            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it takes no record so large`,
+            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it accepts no record this large`,
           )
           : new BadFrameError("refused", refusal.message),
       ),

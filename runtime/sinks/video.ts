@@ -3,31 +3,31 @@ import { ABOVE_ZERO, checkOptions, FOLDER, oneOf } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { checkH264Options, type H264Options } from "../video/h264_options.ts";
-import { explained } from "./files/failure.ts";
+import { withFileErrors } from "./files/failure.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {
-  /** The folder, made as needed; `{query}` in it stands for the query's name. Default `video`. */
+  /** The folder, created if necessary; `{query}` stands for the query's name. Default `video`. */
   readonly directory?: string;
-  /** `mp4` (H.264, default) or `avi` (Motion JPEG: JPEGs pass as they are). */
+  /** `mp4` (H.264, default) or `avi` (Motion JPEG: JPEGs are not re-encoded). */
   readonly format?: "mp4" | "avi";
   /** Starts a new file after this many milliseconds of capture time. Default: one file. */
   readonly rollMs?: number;
   /** Starts a new file after this many bytes. Default: one file. */
   readonly rollBytes?: number;
-  /** A seek point at least this often, and as much work to do again after a crash. Default 2 000. */
+  /** Longest time between seek points, which is also repeated after a crash. Default 2 000. */
   readonly groupMs?: number;
 }
 
 /**
- * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, carry their
- * first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A file can be
- * played at any moment, also after a crash, up to the last commit at least; when the query stops it gets an index like
- * any other video, and keeps growing at the next start.
+ * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, are named
+ * by their first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A
+ * file can be played at any time, even after a crash, up to at least the last commit. It gets a
+ * regular index when the query stops, and is extended at the next start.
  *
- * After a crash the sink has the current group of pictures read again, so the bytes are those of a
- * run without a crash. Pictures that cannot be decoded are left out and reported. Of an odd width or height
- * H.264 loses the last column or row. A folder belongs to one query for each camera.
+ * After a crash the sink rereads the current group of pictures, so that the bytes are those of a
+ * run without a crash. Pictures that cannot be decoded are skipped and reported. H.264 drops the
+ * last column or row of an odd width or height. Each camera's files belong to one query.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export function video(options: VideoOptions = {}): Sink {
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write video to ${JSON.stringify(root)}`;
-      return explained(action, async () => {
+      return withFileErrors(action, async () => {
         const { openVideo } = await import("./files/video_task.ts");
         return openVideo(
           { root, action, format, rollMs, rollBytes, groupMs, preset, crf },

@@ -1,4 +1,4 @@
-// The `webhook:URL` sink: findings and alerts to a web address.
+// The `webhook:URL` sink: posts findings and alerts to a URL.
 import { hostsOf } from "../base/access.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
@@ -15,33 +15,39 @@ import {
 } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { explained } from "./files/failure.ts";
+import { withFileErrors } from "./files/failure.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {
-  /** `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, and is not sent. */
+  /**
+   * `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, which is not
+   * sent.
+   */
   readonly url: string;
-  /** Signs each request. Wins over the one in the URL. */
+  /** Signs each request. Overrides the one in the URL. */
   readonly secret?: string;
   /** `findings` of windows and alerts (default), `alerts` alone, or `all` outputs. */
   readonly only?: "findings" | "alerts" | "all";
-  /** Tries after the first one; then the body goes to the dead letters. Default 6. */
+  /** Retries after the first try; then the body is dead-lettered. Default 6. */
   readonly retries?: number;
-  /** Delay before the second try, milliseconds; doubles from try to try. Default 500. */
+  /** Delay before the second try, milliseconds; doubles with each try. Default 500. */
   readonly minDelayMs?: number;
   /** Longest delay. Default 30 000. */
   readonly maxDelayMs?: number;
-  /** How long one try may take. Default 10 000. */
+  /** Time limit of a try. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Bodies that wait for delivery; with more than that the partition waits … Default 1 000. */
+  /** The most bodies waiting for delivery, before the partition waits … Default 1 000. */
   readonly maxWaiting?: number;
-  /** … but no longer than this; then they go to the dead letters. Default 5 000. */
+  /** … but no longer than this; then they are dead-lettered. Default 5 000. */
   readonly maxBlockMs?: number;
-  /** How long a query that stops waits for deliveries; the rest is delivered at the next start. Default 3 000: after 5 000 the process ends. */
+  /**
+   * How long a stopping query waits for deliveries; the rest is delivered at the next start.
+   * Default 3 000, since the process ends after 5 000.
+   */
   readonly maxCloseMs?: number;
-  /** Lines of JSON for what could not be delivered. Default `.framelane/webhook/dead-letters.jsonl`. */
+  /** File of JSON lines for failed deliveries. Default `.framelane/webhook/dead-letters.jsonl`. */
   readonly deadLetters?: string;
-  /** Folder for what waits. Default `.framelane/webhook`. */
+  /** Folder of pending deliveries. Default `.framelane/webhook`. */
   readonly directory?: string;
 }
 
@@ -61,14 +67,14 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
 };
 
 /**
- * Posts a `Result` as JSON for each finding, at least once, in order for each partition. What waits
- * for delivery is durable, so that neither a slow receiver nor a crash costs an alert, and the
+ * Posts a `Result` as JSON for each finding, at least once, in order for each partition. Pending
+ * deliveries are durable, so that neither a slow receiver nor a crash loses an alert, and the
  * partition never waits longer than `maxBlockMs`.
  *
- * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a secret,
- * `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal HMAC-SHA256 of
- * `TIMESTAMP.BODY`. Answers 408, 425, 429 and from 500 on, and connections that fail, are tried
- * again with growing delays; all others but 2xx end the tries. Redirections are not followed.
+ * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a
+ * secret, `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal
+ * HMAC-SHA256 of `TIMESTAMP.BODY`. Statuses 408, 425, 429 and from 500, and failed connections, are
+ * retried with increasing delays; any other status except 2xx is final. Redirects are not followed.
  *
  * @example
  * ```ts
@@ -105,7 +111,7 @@ export function webhook(options: WebhookOptions): Sink {
     },
     check: checkOutput,
     open: (context) =>
-      explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
+      withFileErrors(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
         const { openWebhook } = await import("./files/webhook_task.ts");
         return openWebhook({
           delivery: { url, retries, minDelayMs, maxDelayMs, timeoutMs, ...given({ secret }) },
@@ -121,7 +127,7 @@ export function webhook(options: WebhookOptions): Sink {
   };
 }
 
-/** The address without user information, and the secret in it. */
+/** Splits an address into its URL without user information, and the secret. */
 function addressOf(text: string): { url: URL; secret?: string } {
   let url: URL;
   let secret: string;

@@ -207,7 +207,7 @@ export function registerTopics(obligation: Obligation): void {
     const topic = unique("acks");
     await log.createTopic(topic, 1);
     const reader = await (await log.reader()).open(topic, 0, 0);
-    const producer = await log.producer({ acks: "none", idempotent: false });
+    const producer = await log.producer({ acks: "none" });
     assert.equal(await producer.append(topic, 0, records(1)), -1);
     assert.equal(text((await take(reader, 1))[0]!.value), "v0");
   });

@@ -294,7 +294,7 @@ Deno.test("the Kafka starter may ask who it is when Java is to be installed, and
   const denied = await run(denoArguments("kafka", args, "--allow-sys"), { env });
   assert.match(denied.said, /Requires sys access to "uid"/);
   const allowed = await run(denoArguments("kafka", args), { env });
-  assert.match(allowed.said, /Cannot go on without java \(17 or newer/);
+  assert.match(allowed.said, /Cannot continue without java \(17 or newer/);
   await Deno.mkdir(".cache", { recursive: true });
   const noMaven = launchOf("kafka", args).flags.map((flag) =>
     flag.replace(",mvn,/usr/bin/mvn", "")

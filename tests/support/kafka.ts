@@ -84,8 +84,8 @@ export async function appendBatches(
   });
   try {
     for (const bytes of batches) {
-      const batch = { topic, partition, bytes };
-      await produce(connection, batch, { acks: -1, timeoutMs: requestTimeoutMs });
+      const batch = { topic, partition, bytes, acks: -1, timeoutMs: requestTimeoutMs };
+      await produce(connection, batch);
     }
   } finally {
     await connection.close();

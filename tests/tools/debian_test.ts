@@ -19,7 +19,7 @@ Deno.test("A user who may not install sees what to install, and nothing is run",
     const said: string[] = [];
     await assert.rejects(
       ensure(names, { say: (line) => said.push(line), root: true }),
-      /Cannot go on without java \(17 or newer, .*\), maven .*: install them/,
+      /Cannot continue without java \(17 or newer, .*\), maven .*: install them/,
     );
     assert.deepEqual(said, []);
   } finally {

@@ -18,7 +18,7 @@ Deno.test("Paths, tasks and names that a page mentions must exist", () => {
     [],
   );
   assert.deepEqual(names("x\n`runtime/engine/feed.ts`"), [
-    "docs/a.md:2 names `runtime/engine/feed.ts`, which is not there",
+    "docs/a.md:2 names `runtime/engine/feed.ts`, which does not exist",
   ]);
   assert.equal(names("`Outtake`, `deno task nothing`").length, 2);
   assert.equal(names("`Outtake`", false).length, 0);

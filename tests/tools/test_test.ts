@@ -105,6 +105,6 @@ Deno.test("Tests whose needs cannot be met fail, and say what to install", async
   await withTests({ "a_kafka_test.ts": PASSES }, async (folder) => {
     const { code, lines, err } = await testTask([`--folder=${folder}`], { PATH: "/nonexistent" });
     assert.deepEqual([code, lines.at(-1)], [1, "0 passed, 1 failed"]);
-    assert.match(err, /Cannot go on without java/);
+    assert.match(err, /Cannot continue without java/);
   });
 });

@@ -14,8 +14,8 @@ Deno.test("Forbidden texts are found with their line", () => {
     [`https://registry.npmjs${".org"}/x`, "the address of a package registry"],
     ["try { x(); } catch " + "{}", "a swallowed error"],
     ["try { x(); } catch (error) " + "{ }", "a swallowed error"],
-    [`Deno.test.${"only"}("x", f)`, "a test that is left out, or that leaves others out"],
-    [`{ sanitizeOps: ${"fal" + "se"} }`, "a test that is left out, or that leaves others out"],
+    [`Deno.test.${"only"}("x", f)`, "a test that is skipped, or that skips others"],
+    [`{ sanitizeOps: ${"fal" + "se"} }`, "a test that is skipped, or that skips others"],
   ];
   for (const [text, says] of cases) {
     assert.deepEqual(findWords("a.ts", `\n${text}`), [{ file: "a.ts", line: 2, says }], text);

@@ -1,12 +1,12 @@
-// Labelled clips.
+// Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */
   readonly path: string;
-  /** True when it shows what the model looks for. */
+  /** True if it shows what the model detects. */
   readonly positive: boolean;
-  /** When that begins and ends, milliseconds from the start; the whole clip unless given. */
+  /** When that starts and ends, milliseconds from the start; the whole clip by default. */
   readonly fromMs?: number;
   readonly toMs?: number;
 }
@@ -14,7 +14,7 @@ export interface LabelledClip {
 const VIDEOS = [".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"];
 const IMAGES = [".jpg", ".jpeg", ".png", ".webp"];
 
-/** Clips that cannot be used, with all faults. */
+/** Invalid clips, with all faults. */
 export class ClipsError extends Error {
   override readonly name = "ClipsError";
   readonly faults: readonly string[];
@@ -26,10 +26,11 @@ export class ClipsError extends Error {
 }
 
 /**
- * Finds labelled clips: in a folder, whose subfolders are labels and hold videos or folders of images;
- * or in a JSON list of `{"file": …, "label": …, "fromMs": …, "toMs": …}`, whose files are relative to it.
+ * Finds labelled clips: in a folder, whose subfolders are labels and contain videos or folders of
+ * images; or in a JSON list of `{"file": …, "label": …, "fromMs": …, "toMs": …}`, whose files are
+ * relative to it.
  *
- * @param label what the model looks for: clips with this label are positive, all others negative
+ * @param label what the model detects: clips with this label are positive, all others negative
  * @throws {ClipsError} naming all faults.
  */
 export function findClips(path: string, label: string): LabelledClip[] {
@@ -49,8 +50,8 @@ function inFolder(path: string, label: string): LabelledClip[] {
     if (!isDirectory) continue;
     for (const clip of entriesOf(join(path, name))) {
       const isClip = clip.isDirectory
-        ? entriesOf(join(path, name, clip.name)).some((file) => hasEnding(file.name, IMAGES))
-        : hasEnding(clip.name, VIDEOS);
+        ? entriesOf(join(path, name, clip.name)).some((file) => hasExtension(file.name, IMAGES))
+        : hasExtension(clip.name, VIDEOS);
       if (!isClip) continue;
       const positive = name.toLowerCase() === label.toLowerCase();
       clips.push({ path: join(path, name, clip.name), positive });
@@ -63,8 +64,8 @@ function entriesOf(path: string): Deno.DirEntry[] {
   return [...Deno.readDirSync(path)].sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-function hasEnding(name: string, endings: readonly string[]): boolean {
-  return endings.includes(extname(name).toLowerCase());
+function hasExtension(name: string, extensions: readonly string[]): boolean {
+  return extensions.includes(extname(name).toLowerCase());
 }
 
 function inList(path: string, label: string): LabelledClip[] {

@@ -1,33 +1,33 @@
-// How good a model is at raising alerts.
+// Measures how well a model raises alerts.
 import type { AlertOptions } from "../../queries/operators/alert_options.ts";
 import { alerts } from "../../queries/operators/alerts.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { Finding } from "../../runtime/mod.ts";
 import type { ScoredClip, ScorePoint } from "./score.ts";
 
-/** What alerts with certain options do on a set of clips. */
+/** The results of alerts with certain options on a set of clips. */
 export interface Evaluation {
   readonly clips: number;
   readonly positives: number;
-  /** Positive clips with an alert in time, and without. */
+  /** Positive clips with an alert in time, and without one. */
   readonly truePositives: number;
   readonly falseNegatives: number;
   /** Negative clips without an alert, and with one. */
   readonly trueNegatives: number;
   readonly falsePositives: number;
-  /** Share of clips with the right answer. */
+  /** Share of clips classified correctly. */
   readonly accuracy: number;
-  /** Area under the curve of hits over false alarms, by the clips' highest smoothed score. */
+  /** Area under the ROC curve, by the clips' highest smoothed score. */
   readonly rocAuc: number;
-  /** From the beginning of what is looked for to the alert, milliseconds; of the hits. */
+  /** From the start of the event to the alert, milliseconds; hits only. */
   readonly delayMs: { readonly p50: number | null; readonly p95: number | null };
-  /** Alerts where there was nothing, and for how long there was nothing. */
+  /** Alerts outside events, and the duration without events. */
   readonly falseAlerts: number;
   readonly quietHours: number;
   readonly falseAlertsPerCameraHour: number;
 }
 
-/** A point of the curve of hits over false alarms. */
+/** A point of the ROC curve. */
 export interface RocPoint {
   readonly threshold: number;
   readonly hitRate: number;
@@ -35,23 +35,23 @@ export interface RocPoint {
 }
 
 interface ClipAlerts {
-  /** When the first alert inside the event started, milliseconds after its beginning. */
+  /** When the first alert inside the event started, milliseconds after the event's start. */
   readonly delayMs: number | undefined;
-  /** Alerts that started outside it. */
+  /** Alerts that started outside the event. */
   readonly falseAlerts: number;
-  /** Time outside it, milliseconds. */
+  /** Time outside the event, milliseconds. */
   readonly quietMs: number;
 }
 
 export function evaluate(clips: readonly ScoredClip[], options: AlertOptions): Evaluation {
   const positives = clips.filter(({ positive }) => positive);
   const negatives = clips.filter(({ positive }) => !positive);
-  const told = new Map(clips.map((clip) => [clip, alertsOf(clip, options)]));
-  const hits = positives.filter((clip) => told.get(clip)!.delayMs !== undefined);
-  const alarms = negatives.filter((clip) => told.get(clip)!.falseAlerts > 0);
-  const delays = hits.map((clip) => told.get(clip)!.delayMs!).sort((a, b) => a - b);
-  const falseAlerts = sum([...told.values()].map((one) => one.falseAlerts));
-  const quietHours = sum([...told.values()].map((one) => one.quietMs)) / 3_600_000;
+  const byClip = new Map(clips.map((clip) => [clip, alertsOf(clip, options)]));
+  const hits = positives.filter((clip) => byClip.get(clip)!.delayMs !== undefined);
+  const alarms = negatives.filter((clip) => byClip.get(clip)!.falseAlerts > 0);
+  const delays = hits.map((clip) => byClip.get(clip)!.delayMs!).sort((a, b) => a - b);
+  const falseAlerts = sum([...byClip.values()].map((one) => one.falseAlerts));
+  const quietHours = sum([...byClip.values()].map((one) => one.quietMs)) / 3_600_000;
   const right = hits.length + negatives.length - alarms.length;
   return {
     clips: clips.length,
@@ -73,7 +73,7 @@ function alertsOf(clip: ScoredClip, options: AlertOptions): ClipAlerts {
   const begin = clip.positive ? clip.fromMs ?? 0 : Infinity;
   const end = clip.positive ? clip.toMs ?? Infinity : -Infinity;
   const starts = startsOf(clip.points, options);
-  // The windows that still show the event end after it.
+  // Windows that still show the event end after it.
   const inside = starts.filter((time) => time >= begin && time <= end + slackOf(clip.points));
   const eventMs = clip.positive
     ? Math.min(end, clip.durationMs) - Math.min(begin, clip.durationMs)
@@ -85,19 +85,19 @@ function alertsOf(clip: ScoredClip, options: AlertOptions): ClipAlerts {
   };
 }
 
-/** The time until the first score is there: a window. */
+/** The time until the first score: one window. */
 function slackOf(points: readonly ScorePoint[]): number {
   return points[0]?.timestamp ?? 0;
 }
 
 /** When the alerts of a series of scores start. */
 export function startsOf(points: readonly ScorePoint[], options: AlertOptions): number[] {
-  return [...follow(points, options)].flatMap(({ timestamp, result }) =>
+  return [...runAlerts(points, options)].flatMap(({ timestamp, result }) =>
     result.alert?.state === "start" ? [timestamp] : []
   );
 }
 
-function* follow(points: readonly ScorePoint[], options: AlertOptions): Generator<Finding> {
+function* runAlerts(points: readonly ScorePoint[], options: AlertOptions): Generator<Finding> {
   const task = alerts<Finding>(options).open({
     query: "evaluate",
     topic: "clips",
@@ -105,7 +105,7 @@ function* follow(points: readonly ScorePoint[], options: AlertOptions): Generato
     clock: systemClock,
     signal: new AbortController().signal,
   });
-  if (task instanceof Promise) throw new Error("Expected alerts to begin at once");
+  if (task instanceof Promise) throw new Error("Expected alerts to open synchronously");
   for (const [i, { timestamp, score }] of points.entries()) {
     const outputs = task.process({
       topic: "clips",
@@ -116,12 +116,12 @@ function* follow(points: readonly ScorePoint[], options: AlertOptions): Generato
       timestamp,
       result: { scores: { [options.label]: score } },
     });
-    if (outputs instanceof Promise) throw new Error("Expected alerts to answer at once");
+    if (outputs instanceof Promise) throw new Error("Expected alerts to process synchronously");
     yield* outputs;
   }
 }
 
-/** The highest smoothed score of a clip: the threshold up to which it raises an alert. */
+/** The highest smoothed score of a clip: the highest threshold at which it raises an alert. */
 function highest({ points }: ScoredClip, { smoothing = 0 }: AlertOptions): number {
   let smoothed: number | undefined, most = 0;
   for (const { score } of points) {
@@ -132,7 +132,7 @@ function highest({ points }: ScoredClip, { smoothing = 0 }: AlertOptions): numbe
 }
 
 /**
- * The chance that a positive clip scores higher than a negative one; a tie counts half.
+ * The probability that a positive clip scores higher than a negative one; a tie counts half.
  *
  * @param scored score and whether it is positive
  */
@@ -146,12 +146,12 @@ export function rocAuc(scored: readonly (readonly [number, boolean])[]): number 
   return won / (positives.length * negatives.length);
 }
 
-/** Hits and false alarms of clips at every threshold that makes a difference. */
+/** Hits and false alarms of clips at every relevant threshold. */
 export function rocCurve(clips: readonly ScoredClip[], options: AlertOptions): RocPoint[] {
   const scored = clips.map((clip) => [highest(clip, options), clip.positive] as const);
   const thresholds = [...new Set(scored.map(([score]) => score))].sort((a, b) => b - a);
-  const share = (threshold: number, wanted: boolean) => {
-    const own = scored.filter(([, positive]) => positive === wanted);
+  const share = (threshold: number, isPositive: boolean) => {
+    const own = scored.filter(([, positive]) => positive === isPositive);
     return own.filter(([score]) => score >= threshold).length / own.length;
   };
   return [Infinity, ...thresholds].map((threshold) => ({
@@ -161,13 +161,13 @@ export function rocCurve(clips: readonly ScoredClip[], options: AlertOptions): R
   }));
 }
 
-/** What each of some thresholds costs and brings. */
+/** Evaluates several thresholds. */
 export function sweep(
   clips: readonly ScoredClip[],
   options: AlertOptions,
   thresholds: readonly number[],
 ): (Evaluation & { readonly threshold: number })[] {
-  // The distance from entering to leaving an episode stays as it is, as far as there is room.
+  // Keep the distance from enter to exit, as far as possible.
   const { enter = 0.6, exit = Math.min(0.4, enter) } = options;
   return thresholds.map((threshold) => ({
     threshold,
@@ -179,7 +179,7 @@ export function sweep(
   }));
 }
 
-/** Nearest rank; null where there is nothing. */
+/** Nearest rank; null if there are no values. */
 function percentile(sorted: readonly number[], share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }

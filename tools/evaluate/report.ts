@@ -1,7 +1,7 @@
-// An evaluation for people.
+// Formats an evaluation.
 import type { Evaluation, RocPoint } from "./metrics.ts";
 
-/** What was evaluated, and what came of it. */
+/** An evaluation and its subject. */
 export interface Report {
   readonly model: { readonly name: string; readonly sha256: string };
   readonly label: string;
@@ -49,13 +49,13 @@ function seconds(ms: number | null): string {
   return ms === null ? "none" : `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** The report as a picture: hits over false alarms, and false alerts per hour over the threshold. */
+/** Plots the report: the ROC curve, and false alerts per hour by threshold. */
 export function plot({ model, label, evaluation, sweep, roc, enter }: Report): string {
   const left = { x: 60, y: 60, size: 300 };
   const right = { x: 440, y: 60, size: 300 };
   const at = (frame: typeof left, x: number, y: number) =>
     `${(frame.x + x * frame.size).toFixed(1)},${(frame.y + (1 - y) * frame.size).toFixed(1)}`;
-  // Each step goes right, then up: what lies between two thresholds is not known.
+  // Each step goes right, then up: values between two thresholds are unknown.
   const curve = roc.map(({ falseAlarmRate, hitRate }) => at(left, falseAlarmRate, hitRate));
   const most = Math.max(1, ...sweep.map((one) => one.falseAlertsPerCameraHour));
   const alarms = sweep.map((one) => at(right, one.threshold, one.falseAlertsPerCameraHour / most));
@@ -84,7 +84,7 @@ export function plot({ model, label, evaluation, sweep, roc, enter }: Report): s
     text(590, 385, "threshold", middle) + text(440, 376, "0", middle) +
     text(740, 376, "1", middle) + text(428, 66, "1", middle) +
     text(752, 66, most.toFixed(most < 10 ? 1 : 0)) +
-    text(590, 54, "found clips (blue, left), false alerts an hour (red, right)", middle) +
+    text(590, 54, "found clips (blue, left), false alerts per hour (red, right)", middle) +
     `</svg>\n`;
 }
 

@@ -1,4 +1,4 @@
-// What a model says of a clip.
+// Scores clips with a model.
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { scoreOf } from "../../queries/operators/condition.ts";
@@ -14,12 +14,15 @@ import {
 import type { LabelledClip } from "./clips.ts";
 
 export interface ScorePoint {
-  /** Capture time of the window's last frame: when the score is there. Milliseconds from the start. */
+  /**
+   * Capture time of the window's last frame, which determines when the score is available.
+   * Milliseconds from the start.
+   */
   readonly timestamp: number;
   readonly score: number;
 }
 
-/** A clip with the scores of the model. */
+/** A clip with the model's scores. */
 export interface ScoredClip extends LabelledClip {
   readonly points: readonly ScorePoint[];
   readonly frames: number;
@@ -31,8 +34,8 @@ export interface ScoredClip extends LabelledClip {
 /**
  * Runs a model over a clip, frame by frame as a query would.
  *
- * @param label whose score counts; where a window has per-frame scores only, the highest of them
- * @param fps of folders of images, which have no times of their own
+ * @param label whose score counts; for windows with per-frame scores only, the highest of them
+ * @param fps frame rate of image folders, which have no times
  */
 export async function scoreClip(
   clip: LabelledClip,

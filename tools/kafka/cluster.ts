@@ -1,8 +1,8 @@
 // A local Apache Kafka cluster without Docker: one node or several, each both broker and controller
 // (KRaft), or brokers of a ZooKeeper, each a process of this machine that can be stopped, killed, paused and
 // restarted.
-import { kafkaKit, KitError, type KitOptions, removeIfThere } from "./kit.ts";
-import { type NodeParts, type NodeProcess, runNode } from "./node.ts";
+import { kafkaKit, type KitOptions, removeIfThere } from "./kit.ts";
+import { KitError, type NodeParts, type NodeProcess, runNode } from "./node.ts";
 import { join, resolve } from "node:path";
 import { brokersSeenFrom, freePort, portInUse } from "./probe.ts";
 import {
@@ -41,28 +41,6 @@ export interface KafkaOptions extends KitOptions {
   readonly timeoutMs?: number;
 }
 
-export interface KafkaNode {
-  readonly id: number;
-  /** Where its clients connect: `127.0.0.1:port`. */
-  readonly address: string;
-  /** Of the process that runs now, or ran last. */
-  readonly pid: number;
-  /** Kafka's own log. */
-  readonly logFile: string;
-  /** Resolves with the exit code when the process that runs now has ended. */
-  readonly ended: Promise<number>;
-  /** Starts it again, on the same ports and data, and waits until it answers. */
-  start(): Promise<void>;
-  /** Shuts it down in good order. */
-  stop(): Promise<void>;
-  /** Ends it at once, as a crash would. */
-  kill(): Promise<void>;
-  /** Holds the process (SIGSTOP): connections stay, nothing answers. */
-  pause(): void;
-  resume(): void;
-  restart(): Promise<void>;
-}
-
 /** A cluster that was started. The methods without a node concern all of them. */
 export interface KafkaCluster {
   /** Addresses of all nodes, separated by commas, as a Kafka client wants them. */
@@ -74,7 +52,6 @@ export interface KafkaCluster {
   kill(): Promise<void>;
   pause(): void;
   resume(): void;
-  restart(): Promise<void>;
 }
 
 /**
@@ -123,7 +100,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const nodes = await Promise.all(ports.map(async (of, index) => {
     const id = index + 1;
     const dir = join(root, `node-${id}`);
-    const node = new Node(parts, { id, ports: of, dir, flags, timeoutMs });
+    const node = new KafkaNode(parts, { id, ports: of, dir, flags, timeoutMs });
     await Deno.mkdir(dir, { recursive: true });
     const configuration = {
       ...{ id, ports: of, quorum, dataDir: join(dir, "data"), security },
@@ -140,11 +117,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     if (zooKeeper === undefined) await formatStorage(parts, dir, { clusterId, id, security });
     return node;
   }));
-  const all = (action: (node: Node) => Promise<void>) => Promise.all(nodes.map(action));
-  const start = async () => {
-    await all((node) => node.start());
-    await allSeen(nodes, timeoutMs);
-  };
+  const all = (action: (node: KafkaNode) => Promise<void>) => Promise.all(nodes.map(action));
   const clean = async () => {
     await zooKeeper?.kill();
     if (temporary) await removeIfThere(root);
@@ -165,13 +138,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     },
     pause: () => nodes.forEach((node) => node.pause()),
     resume: () => nodes.forEach((node) => node.resume()),
-    restart: async () => {
-      await all((node) => node.stop());
-      await start();
-    },
   };
   try {
-    await start();
+    await all((node) => node.start());
+    await allSeen(nodes, timeoutMs);
   } catch (error) {
     await cluster.kill();
     throw error;
@@ -184,7 +154,7 @@ function rackOf(rack: string | undefined): Record<string, string> {
 }
 
 /** Waits until every node knows all others: a topic with as many replicas can be made from then on. */
-async function allSeen(nodes: readonly Node[], timeoutMs: number): Promise<void> {
+async function allSeen(nodes: readonly KafkaNode[], timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (const node of nodes) {
     while (await node.brokersSeen() < nodes.length) {
@@ -196,9 +166,12 @@ async function allSeen(nodes: readonly Node[], timeoutMs: number): Promise<void>
   }
 }
 
-class Node implements KafkaNode {
+/** One node, which can be stopped, killed, held and started again. */
+export class KafkaNode {
   readonly id: number;
+  /** Where its clients connect: `127.0.0.1:port`. */
   readonly address: string;
+  /** Kafka's own log. */
   readonly logFile: string;
   readonly #parts: NodeParts;
   readonly #dir: string;
@@ -227,14 +200,17 @@ class Node implements KafkaNode {
     this.#probePort = of.ports.internal || of.ports.client;
   }
 
+  /** Of the process that runs now, or ran last. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
 
+  /** Resolves with the exit code when the process that runs now has ended. */
   get ended(): Promise<number> {
     return this.#process?.ended ?? Promise.resolve(0);
   }
 
+  /** Starts it, on the same ports and data as before, and waits until it answers. */
   async start(): Promise<void> {
     const process = runNode(this.#parts, this.#dir, this.#flags);
     this.#process = process;
@@ -275,12 +251,14 @@ class Node implements KafkaNode {
     return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;
   }
 
+  /** Shuts it down in good order. */
   async stop(): Promise<void> {
     this.#process?.kill("SIGCONT");
     this.#process?.kill("SIGTERM");
     await this.#gone();
   }
 
+  /** Ends it at once, as a crash would. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
     await this.#gone();
@@ -291,16 +269,12 @@ class Node implements KafkaNode {
     await this.#process?.output;
   }
 
+  /** Holds the process (SIGSTOP): connections stay, nothing answers. */
   pause(): void {
     this.#process?.kill("SIGSTOP");
   }
 
   resume(): void {
     this.#process?.kill("SIGCONT");
-  }
-
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
   }
 }

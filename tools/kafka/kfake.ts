@@ -1,6 +1,6 @@
 // A Kafka that is not Apache's: franz-go's kfake, in memory, built by Go.
 import { run } from "../run.ts";
-import { KitError } from "./kit.ts";
+import { KitError } from "./node.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";

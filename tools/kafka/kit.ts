@@ -4,7 +4,7 @@
 import { exists } from "../../runtime/base/folders.ts";
 import { ensure, type NeedName } from "../debian.ts";
 import { run } from "../run.ts";
-import { type NodeParts, runNode, storageTool } from "./node.ts";
+import { KitError, type NodeParts, runFormat, runNode } from "./node.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
@@ -20,11 +20,6 @@ const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
 const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
-
-/** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
-export class KitError extends Error {
-  override readonly name = "KitError";
-}
 
 /** How to prepare. */
 export interface KitOptions {
@@ -168,19 +163,9 @@ async function train(cacheDir: string, classpath: string): Promise<void> {
       }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
-    const formatted = await storageTool({ classpath }, dir, [
-      "format",
-      "--cluster-id",
-      "AAAAAAAAAAAAAAAAAAAAAA",
-      "--config",
-      join(dir, "server.properties"),
-    ]);
-    if (!formatted.success) throw new KitError(`Cannot format storage: ${formatted.output}`);
+    await runFormat({ classpath }, dir, "AAAAAAAAAAAAAAAAAAAAAA");
     const archive = join(dir, "classes.jsa");
-    const node = runNode({ classpath }, dir, [
-      "-Xmx512m",
-      `-XX:ArchiveClassesAtExit=${archive}`,
-    ]);
+    const node = runNode({ classpath }, dir, ["-Xmx512m", `-XX:ArchiveClassesAtExit=${archive}`]);
     const deadline = performance.now() + 60_000;
     while (await brokersSeenFrom(ports.client) === 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,6 +1,11 @@
 // One Kafka process.
 import { join } from "node:path";
 
+/** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
+export class KitError extends Error {
+  override readonly name = "KitError";
+}
+
 /** What a node is run from. */
 export interface NodeParts {
   readonly classpath: string;
@@ -63,21 +68,29 @@ export function runNode(
   };
 }
 
-/** Runs Kafka's storage tool to its end. */
-export async function storageTool(
-  parts: NodeParts,
+/**
+ * Formats the storage of the node that `dir` describes, with Kafka's own tool.
+ *
+ * @throws {Error} with what the tool says.
+ */
+export async function runFormat(
+  { classpath }: NodeParts,
   dir: string,
-  args: readonly string[],
-): Promise<{ success: boolean; output: string }> {
+  clusterId: string,
+  flags: readonly string[] = [],
+): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command("java", {
-    args: ["-XX:TieredStopAtLevel=1", ...jvm({ classpath: parts.classpath }, dir)].concat(
-      "kafka.tools.StorageTool",
-      args,
-    ),
+    args: [
+      ...["-XX:TieredStopAtLevel=1", ...jvm({ classpath }, dir), "kafka.tools.StorageTool"],
+      ...["format", "--cluster-id", clusterId, "--config", join(dir, "server.properties")],
+      ...flags,
+    ],
     stdin: "null",
   }).output();
+  if (success) return;
   const text = new TextDecoder();
-  return { success, output: (text.decode(stdout) + text.decode(stderr)).trim() };
+  const output = (text.decode(stdout) + text.decode(stderr)).trim();
+  throw new KitError(`Cannot format Kafka's storage for ${dir}: ${output}`);
 }
 
 /** The last 4 kB or so of a stream. */

@@ -1,6 +1,6 @@
 // Data directories of Kafka's nodes: the id of their cluster, and what a node finds at its first start.
-import { KitError } from "./kit.ts";
-import { type NodeParts, storageTool } from "./node.ts";
+
+import { type NodeParts, runFormat } from "./node.ts";
 import { join } from "node:path";
 import { type ListenerSecurity, render } from "./properties.ts";
 
@@ -56,15 +56,7 @@ export async function formatStorage(
       mechanism,
     ) => ["--add-scram", `${mechanism}=[name=${name},password=${password}]`])
   );
-  const { success, output } = await storageTool(parts, dir, [
-    "format",
-    "--cluster-id",
-    of.clusterId,
-    "--config",
-    join(dir, "server.properties"),
-    ...credentials,
-  ]);
-  if (!success) throw new KitError(`Cannot format Kafka's storage in ${data}: ${output}`);
+  await runFormat(parts, dir, of.clusterId, credentials);
 }
 
 /** 16 random bytes as Kafka writes its ids; none of them begins like a command line flag. */

@@ -107,8 +107,13 @@ export async function openSession(
   return {
     async run(feeds, fetches, read, kept = []) {
       const turn = used.last.then(async () => {
-        const { outputs, ms } = await runOnce(used, feeds, fetches, kept);
-        return read(outputs, ms);
+        const { outputs, copies, ms } = await runOnce(used, feeds, fetches, kept);
+        try {
+          return read(outputs, ms);
+        } finally {
+          // The binding copies also what it was given memory for; a few copies make V8 collect all garbage.
+          for (const { buffer } of copies) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+        }
       });
       used.last = turn.catch(() => {});
       return await turn;
@@ -125,7 +130,7 @@ async function runOnce(
   feeds: Readonly<Record<string, ModelTensor>>,
   fetches: readonly string[],
   kept: readonly string[],
-): Promise<{ readonly outputs: Map<string, ModelTensor>; readonly ms: number }> {
+) {
   const session = await used.session;
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]),
@@ -141,21 +146,19 @@ async function runOnce(
     return run();
   });
   const ms = performance.now() - start;
-  const outputs = fetches.map((name): [string, ModelTensor] => {
-    const own = memoryOf(name), copy = results[name]!;
-    // The binding copies what it was given memory for too: a few copies make V8 collect all garbage.
-    if (own !== undefined && copy !== own) {
-      (copy.data as Float32Array<ArrayBuffer>).buffer.transfer(0);
-    }
-    const { type, dims, data, size } = own ?? copy;
+  const outputs = new Map<string, ModelTensor>(), copies: Samples[] = [];
+  for (const name of fetches) {
+    const { type, dims, data, size } = memoryOf(name) ?? results[name]!;
+    outputs.set(name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) });
+    if (kept.includes(name)) continue;
+    copies.push(results[name]!.data as Samples);
     const large = type === "float32" && 4 * size >= LARGE_BYTES;
-    if (large && !kept.includes(name) && used.memory?.has(name) === false) {
+    if (large && used.memory?.has(name) === false) {
       const { Tensor } = loadOnnx();
       used.memory.set(name, new Tensor("float32", searchableFloats(size), dims));
     }
-    return [name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) }];
-  });
-  return { outputs: new Map(outputs), ms };
+  }
+  return { outputs, copies, ms };
 }
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {

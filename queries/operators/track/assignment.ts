@@ -1,10 +1,10 @@
-// Who belongs to whom, at the least cost.
+// Minimum-cost assignment.
 
 /**
- * Pairs rows with columns so that the sum of the costs is the least possible. Pairs that cost more than
- * `limit` are not made.
+ * Pairs rows with columns at the lowest total cost. Pairs that cost more than `limit` are not
+ * formed.
  *
- * Shortest augmenting paths with potentials, as Jonker and Volgenant published them.
+ * Uses shortest augmenting paths with potentials (Jonker and Volgenant).
  *
  * @param costs row by row
  * @returns for each row its column, or −1.
@@ -17,7 +17,7 @@ export function assign(
 ): Int32Array {
   const result = new Int32Array(rows).fill(-1);
   if (rows === 0 || columns === 0) return result;
-  // What is too dear costs the same everywhere: it must not bend the other pairs.
+  // Costs above the limit are all equal, so that they do not affect the other pairs.
   const cost = (row: number, column: number) => {
     const own = costs[row * columns + column]!;
     return own <= limit ? own : limit + 1e-4;
@@ -34,7 +34,7 @@ export function assign(
   return result;
 }
 
-/** For each of many the one of few that it is paired with, or −1; every one of few is paired. */
+/** For each of `many` its partner among `few`, or −1; each of `few` gets a partner. */
 function solve(few: number, many: number, cost: (a: number, b: number) => number): Int32Array {
   const rowPrice = new Float64Array(few), columnPrice = new Float64Array(many);
   const owners = new Int32Array(many).fill(-1);

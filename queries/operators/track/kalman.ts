@@ -1,29 +1,29 @@
-// Where a box will be next: a Kalman filter of constant velocity.
+// A Kalman filter with constant velocity that predicts a box.
 //
-// Middle, shape (width by height) and height of a box are four filters that do not know of each other:
-// noise is independent, so their covariances never mix.
+// Centre, shape (width by height) and height of a box are four independent filters: their noise is
+// independent, so their covariances do not mix.
 
 /** Left, top, right, bottom. */
 export type Box = readonly [number, number, number, number];
 
-/** What a filter keeps of each of the four values: value, speed, and three covariances. */
+/** Values per filter: value, velocity, and three covariances. */
 const EACH = 5;
 const SHAPE = 2, HEIGHT = 3;
 
-/** Parts of the height that a position and a speed are unsure by. */
+/** Standard deviations of position and velocity, relative to the height. */
 const POSITION = 1 / 20, SPEED = 1 / 160;
 const SHAPE_NOISE = { start: 1e-2, position: 1e-2, speed: 1e-5, measured: 1e-1 };
 
-/** The filter of one box. Numbers are float32, so that they are the same after a restart. */
+/** The filter of one box. Values are float32, so that they do not change in a restart. */
 export class BoxFilter {
   readonly values: Float32Array;
 
-  /** @param values those of a filter before */
+  /** @param values the values of a previous filter */
   constructor(values: Float32Array) {
     this.values = values;
   }
 
-  /** The filter of a box that was seen for the first time. */
+  /** Creates the filter of a new box. */
   static of(box: Box): BoxFilter {
     const values = new Float32Array(4 * EACH), seen = measured(box), height = seen[HEIGHT]!;
     for (let i = 0; i < 4; i++) {
@@ -35,9 +35,9 @@ export class BoxFilter {
   }
 
   /**
-   * Moves on by one frame.
+   * Predicts the next frame.
    *
-   * @param growing false keeps the height as it is: of a box that is not seen
+   * @param growing false to keep the height, for a box that is not visible
    */
   predict(growing: boolean): void {
     const { values } = this, height = values[HEIGHT * EACH]!;
@@ -54,7 +54,7 @@ export class BoxFilter {
     }
   }
 
-  /** Takes in where the box was seen. */
+  /** Corrects the prediction with a measured box. */
   update(box: Box): void {
     const { values } = this, seen = measured(box), height = values[HEIGHT * EACH]!;
     for (let i = 0; i < 4; i++) {
@@ -71,7 +71,7 @@ export class BoxFilter {
     }
   }
 
-  /** Where the box is thought to be. */
+  /** The estimated box. */
   get box(): Box {
     const { values } = this;
     const x = values[0]!, y = values[EACH]!, height = values[HEIGHT * EACH]!;
@@ -80,13 +80,13 @@ export class BoxFilter {
   }
 }
 
-/** Middle across and down, shape, height. */
+/** Centre x and y, shape, height. */
 function measured([left, top, right, bottom]: Box): readonly number[] {
   const height = Math.max(1e-3, bottom - top);
   return [(left + right) / 2, (top + bottom) / 2, (right - left) / height, height];
 }
 
-/** Overlap of two boxes: their intersection by their union. */
+/** Intersection over union of two boxes. */
 export function overlap(a: Box, b: Box): number {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);

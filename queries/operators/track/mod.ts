@@ -1,4 +1,4 @@
-// Following: the same number for the same object, from frame to frame.
+// Object tracking: the same number for the same object, from frame to frame.
 import {
   type DetectedObject,
   type FrameResult,
@@ -11,22 +11,22 @@ import { checkNumbers } from "../options.ts";
 import { shownFrame } from "../picture.ts";
 import { Tracker, type TrackerState } from "./tracker.ts";
 
-/** How to follow. */
+/** Options of `track`. */
 export interface TrackOptions {
-  /** Score from which a detection counts as sure; 0.25 unless given. */
+  /** Score from which a detection is certain; 0.25 by default. */
   readonly sure?: number;
-  /** Score from which a detection begins a track; `sure` and 0.1 more unless given. */
+  /** Score from which a detection starts a track; `sure` plus 0.1 by default. */
   readonly begin?: number;
-  /** How long an object may be out of sight, milliseconds of capture time; 1,000 unless given. */
+  /** How long an object may be out of sight, milliseconds of capture time; 1,000 by default. */
   readonly lostMs?: number;
-  /** Whether objects stay in the result that belong to no track; true unless given. */
+  /** Keeps objects without a track in the result; true by default. */
   readonly keepOthers?: boolean;
 }
 
-/** What the operator remembers. */
+/** The state of the operator, part of the checkpoint. */
 interface State {
   readonly tracker: TrackerState;
-  /** The camera's session; null where it names none. */
+  /** The camera's session; null if it has none. */
   readonly session: string | null;
   readonly lastOffset: number;
   /** The tracks of the last frame's objects, in their order. */
@@ -34,14 +34,14 @@ interface State {
 }
 
 /**
- * Follows the objects of the results and gives each its `track`: a whole number that stays the same while
- * the object is seen, and for `lostMs` out of sight. Only objects of the same label are taken for the same.
- * A new session of the camera begins new tracks; numbers are not used twice.
+ * Tracks the objects of the results and adds to each its `track`: an integer that stays the same
+ * while the object is visible, and for `lostMs` after that. A track only contains objects of the
+ * same label. A new session of the camera starts new tracks; numbers are not reused.
  *
- * A detection below `sure` keeps a track alive but begins none, so let the detector report from 0.1 up.
- * The state is in the checkpoint: numbers continue after any restart.
+ * A detection below `sure` keeps a track alive but does not start one, so let the detector report
+ * from 0.1. The state is part of the checkpoint: numbers continue after any restart.
  *
- * @throws {RangeError} naming every option that is out of its bounds.
+ * @throws {RangeError} naming every option that is out of range.
  *
  * @example
  * ```ts
@@ -75,19 +75,19 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
       const tracker = new Tracker({ sure, begin, lostMs }, saved?.tracker);
       let { session, lastOffset, last }: State = saved ??
         { tracker: tracker.state(), session: null, lastOffset: -1, last: [] };
-      const follow = (frame: FrameResult, still: boolean): FrameResult => {
+      const trackFrame = (frame: FrameResult, still: boolean): FrameResult => {
         const { objects, offset, timestamp } = frame;
-        // Overlapping windows show a frame again.
+        // Overlapping windows repeat frames.
         if (objects === undefined || offset <= lastOffset) return frame;
         lastOffset = offset;
         if (!still || last.length !== objects.length) {
           last = tracker.next(objects, timestamp).map((id) => id ?? null);
         }
-        const followed = objects.flatMap((object, i): DetectedObject[] => {
+        const tracked = objects.flatMap((object, i): DetectedObject[] => {
           const id = last[i] ?? null;
           return id !== null ? [{ ...object, track: id }] : keepOthers ? [object] : [];
         });
-        return { ...frame, objects: followed };
+        return { ...frame, objects: tracked };
       };
       return {
         process(output) {
@@ -100,7 +100,7 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
             session = own;
           }
           const still = !isFinding(output) && isStill(output);
-          const frames = result.frames.map((frame) => follow(frame, still));
+          const frames = result.frames.map((frame) => trackFrame(frame, still));
           return [{ ...output, result: { ...result, frames } }];
         },
         snapshot() {

@@ -1,20 +1,18 @@
-// Follows objects from frame to frame, as ByteTrack does: first the sure detections find their tracks,
-// then the unsure ones those that are left.
+// Tracks objects from frame to frame like ByteTrack: first matches certain detections to tracks,
+// then uncertain ones to the remaining tracks.
 import { assign } from "./assignment.ts";
 import { type Box, BoxFilter, overlap } from "./kalman.ts";
 
-/** What is followed. */
 export interface Detection {
   readonly label: string;
   readonly score: number;
   readonly box: Box;
 }
 
-/** How to follow. */
 export interface TrackerOptions {
-  /** Detections above this score are sure. */
+  /** Detections above this score are certain. */
   readonly sure: number;
-  /** Least score of a detection that begins a track. */
+  /** Lowest score of a detection that starts a track. */
   readonly begin: number;
   /** How long an object may be out of sight, milliseconds of capture time. */
   readonly lostMs: number;
@@ -22,9 +20,9 @@ export interface TrackerOptions {
 
 /** Detections below this score are noise. */
 const NOISE = 0.1;
-/** Most that a pair may cost: one minus overlap, by the score where it is sure. */
+/** Highest cost of a pair: one minus overlap, multiplied by the score for certain detections. */
 const COST = { sure: 0.8, unsure: 0.5, fresh: 0.7 };
-/** Two tracks that overlap by more than one minus this are one. */
+/** Two tracks with a larger overlap than one minus this are the same. */
 const SAME = 0.15;
 
 interface Track {
@@ -33,10 +31,10 @@ interface Track {
   readonly label: string;
   state: "fresh" | "seen" | "lost";
   readonly filter: BoxFilter;
-  /** Frames: the one it began in, and the last that it was seen in. */
+  /** The first and the last frame in which it was seen. */
   readonly began: number;
   last: number;
-  /** Capture time when it was last seen. */
+  /** Capture time of the last frame. */
   lastTime: number;
 }
 
@@ -47,7 +45,7 @@ export interface TrackerState {
   readonly tracks: readonly (Omit<Track, "filter"> & { readonly filter: string })[];
 }
 
-/** Follows the objects of one camera. */
+/** Tracks the objects of one camera. */
 export class Tracker {
   readonly #options: TrackerOptions;
   #frame: number;
@@ -64,13 +62,13 @@ export class Tracker {
     }));
   }
 
-  /** Forgets everything but which numbers were given. */
+  /** Clears all tracks, but does not reuse their numbers. */
   reset(): void {
     this.#tracks = [];
     this.#frame = 0;
   }
 
-  /** How many tracks it holds. */
+  /** The number of tracks. */
   get size(): number {
     return this.#tracks.length;
   }
@@ -87,9 +85,9 @@ export class Tracker {
   }
 
   /**
-   * Takes the detections of the next frame.
+   * Processes the detections of the next frame.
    *
-   * @param time of the frame, capture time in milliseconds
+   * @param time capture time of the frame, milliseconds
    * @returns for each detection the number of its track, or undefined.
    */
   next(detections: readonly Detection[], time: number): (number | undefined)[] {
@@ -130,7 +128,7 @@ export class Tracker {
     for (const at of third.detections) {
       const { label, score, box } = detections[at]!;
       if (score < begin) continue;
-      // What is there in the first frame needs no second one to be believed.
+      // Objects in the first frame need no confirmation.
       const isFirst = this.#frame === 1;
       const track: Track = {
         id: isFirst ? this.#next++ : 0,
@@ -155,7 +153,7 @@ export class Tracker {
     });
   }
 
-  /** Of a track that is seen and one that is lost, in the same place, the younger goes. */
+  /** Drops the younger of a visible and a lost track in the same place. */
   #dropDoubles(): void {
     const dropped = new Set<Track>();
     for (const seen of this.#tracks) {
@@ -172,7 +170,7 @@ export class Tracker {
 
 interface Matched {
   readonly pairs: readonly (readonly [Track, number])[];
-  /** Tracks and detections that are left. */
+  /** Unmatched tracks and detections. */
   readonly tracks: readonly Track[];
   readonly detections: readonly number[];
 }

@@ -1,9 +1,8 @@
-// The file of zones and lines.
 import { fileURLToPath } from "node:url";
 import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
 import { Fields, unread } from "../model/faults.ts";
 
-/** A file of zones that cannot be used, with all its faults. */
+/** An invalid file of zones, with all its faults. */
 export class ZonesError extends Error {
   override readonly name = "ZonesError";
   readonly faults: readonly string[];
@@ -31,7 +30,7 @@ export function readZones(file: string | URL): Places {
 }
 
 /**
- * Checks zones and lines.
+ * Validates zones and lines.
  *
  * @param path for messages
  * @throws {ZonesError} naming all faults.
@@ -86,6 +85,6 @@ function readPoint(fields: Fields, name: string, json: unknown = fields.given[na
   if (Array.isArray(json) && json.length === 2 && json.every(isShare)) {
     return [json[0] as number, json[1] as number];
   }
-  fields.add(name, "[across, down], fractions of the picture from 0 to 1", json);
+  fields.add(name, "[x, y], fractions of the picture from 0 to 1", json);
   return [0, 0];
 }

@@ -1,7 +1,7 @@
-// Points, polygons and lines.
+// Geometry of points, polygons and lines.
 import type { Point } from "../../../runtime/mod.ts";
 
-/** True of a point inside a polygon, by the even-odd rule. */
+/** True for a point inside a polygon, by the even-odd rule. */
 export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
   let inside = false;
   for (let i = 0, before = polygon.length - 1; i < polygon.length; before = i++) {
@@ -11,14 +11,17 @@ export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
   return inside;
 }
 
-/** How far a point lies to the right hand of who goes from one point to another; less than 0: left. */
+/** Distance of a point to the right of the line from one point to another; negative on the left. */
 export function distanceRight(point: Point, from: Point, to: Point): number {
   const dx = to[0] - from[0], dy = to[1] - from[1];
   return (dx * (point[1] - from[1]) - dy * (point[0] - from[0])) / Math.hypot(dx, dy);
 }
 
-/** True when the way from `a` to `b`, which lie on different sides, meets the line between its ends. */
-export function meets(a: Point, b: Point, from: Point, to: Point): boolean {
+/**
+ * True if the path from `a` to `b`, which are on different sides, crosses the line between its
+ * ends.
+ */
+export function crosses(a: Point, b: Point, from: Point, to: Point): boolean {
   const before = distanceRight(a, from, to), after = distanceRight(b, from, to);
   if (before === after) return false;
   const share = before / (before - after);

@@ -1,4 +1,4 @@
-// Zones and lines: who is where, for how long, who came in and who went out.
+// Zones and lines: counts objects in zones, their stay, and crossings of lines.
 import {
   type Frame,
   type Operator,
@@ -19,14 +19,15 @@ interface State {
 }
 
 /**
- * Watches zones and lines. The result has in `zones` how many objects are in each zone, in `counts` how
- * often each line was crossed so far (`in` from the left hand of from → to, `out` back; each object once in
- * each direction), and in `data` how long each track has been in a zone (`dwellMs`) and which loiter.
+ * Watches zones and lines. The result contains in `zones` the number of objects in each zone, in
+ * `counts` how often each line was crossed so far (`in` from the left of from → to, `out` back;
+ * each object once in each direction), and in `data` how long each track has been in a zone
+ * (`dwellMs`) and which tracks loiter.
  *
- * An object is where it stands: at the middle of the lower side of its box. Lines and times need tracks,
- * so put it after `track()`. The state is in the checkpoint: counts continue after any restart.
+ * An object's position is the middle of the lower side of its box. Lines and times need tracks, so
+ * put it after `track()`. The state is part of the checkpoint: counts continue after any restart.
  *
- * @param places path or URL of a JSON file, or what such a file holds
+ * @param places path or URL of a JSON file, or its content
  * @throws {ZonesError} naming all faults of the file.
  *
  * @example
@@ -98,7 +99,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
   };
 }
 
-/** Pixels of a frame, as its headers say, or else its picture. */
+/** The size of a frame, from its headers or else its picture. */
 async function sizeOf(frame: Frame): Promise<{ readonly width: number; readonly height: number }> {
   const width = Number(frame.headers["width"]), height = Number(frame.headers["height"]);
   if (width > 0 && height > 0) return { width, height };

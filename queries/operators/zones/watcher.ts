@@ -1,46 +1,49 @@
-// Who is in which zone, for how long, and who has crossed which line.
+// Tracks which objects are in which zones, for how long, and which lines they cross.
 import type { DetectedObject, Line, LineCount, Places, Point } from "../../../runtime/mod.ts";
-import { distanceRight, isInside, meets } from "./geometry.ts";
+import { crosses, distanceRight, isInside } from "./geometry.ts";
 
-/** What is remembered of a track beside a line. */
+/** A track near a line. */
 interface Beside {
-  /** Where it was last seen clearly on a side, pixels. */
+  /** Its last position clearly on one side, pixels. */
   readonly at: Point;
-  /** True on the right hand. */
+  /** True on the right side. */
   readonly right: boolean;
   readonly counted: { readonly in: boolean; readonly out: boolean };
-  /** Capture time when it was last seen. */
+  /** Capture time of its last frame. */
   readonly last: number;
 }
 
-/** A stay of a track in a zone: capture times. */
+/** A track's stay in a zone, in capture times. */
 interface Stay {
   readonly since: number;
   readonly last: number;
 }
 
-/** Plain data, by names of zones and lines, then by tracks. */
+/** Plain data by zone or line, then by track. */
 export interface WatcherState {
   readonly stays: Readonly<Record<string, Readonly<Record<string, Stay>>>>;
   readonly beside: Readonly<Record<string, Readonly<Record<string, Beside>>>>;
   readonly counts: Readonly<Record<string, LineCount>>;
 }
 
-/** What is seen in one frame. */
+/** The findings in one frame. */
 export interface Seen {
   readonly zones: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, LineCount>>;
-  /** Of the zones that tracks are in: how long each has been there, milliseconds. */
+  /** How long each track has been in its zones, milliseconds. */
   readonly dwellMs: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Tracks that loiter, by zone. */
   readonly loitering: Readonly<Record<string, readonly number[]>>;
 }
 
-/** A track that is not seen for this long has left its zone. */
+/** A track that is out of sight for this long has left its zone. */
 const GRACE_MS = 1000;
-/** After this long nothing is remembered of a track beside a line. */
+/** A track near a line is forgotten after this long. */
 const FORGET_MS = 60_000;
-/** An object must be this part of its height beyond a line to be on the other side: boxes tremble. */
+/**
+ * An object must be this share of its height beyond a line to count as on the other side, since
+ * boxes jitter.
+ */
 const MARGIN = 0.05;
 
 /** Watches the zones and lines of one camera. */
@@ -69,13 +72,13 @@ export class Watcher {
     };
   }
 
-  /** Forgets who is where: the camera has begun again. Counts continue. */
+  /** Clears all positions for a new session of the camera. Counts continue. */
   reset(): void {
     for (const map of [...this.#stays.values(), ...this.#beside.values()]) map.clear();
   }
 
   /**
-   * Takes the objects of the next frame.
+   * Processes the objects of the next frame.
    *
    * @param width of the frame, pixels
    * @param time capture time, milliseconds
@@ -130,7 +133,7 @@ export class Watcher {
       }
       const right = distance > 0;
       let counted = known?.counted ?? { in: false, out: false };
-      if (known !== undefined && known.right !== right && meets(known.at, at, a, b)) {
+      if (known !== undefined && known.right !== right && crosses(known.at, at, a, b)) {
         const way = right ? "in" : "out";
         // Each object counts once in each direction.
         if (!counted[way]) {
@@ -144,7 +147,7 @@ export class Watcher {
   }
 }
 
-/** Where an object stands: the middle of its lower side. */
+/** The position of an object: the middle of its lower side. */
 function footOf([left, , right, bottom]: DetectedObject["box"]): Point {
   return [(left + right) / 2, bottom];
 }

@@ -65,7 +65,7 @@ export function failure(action: string, error: unknown): SinkError {
   return new SinkError(code, `Cannot ${action}: ${reason}`, { cause: error });
 }
 
-export async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {
+export async function withFileErrors<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -43,7 +43,11 @@ export class Fence {
     return generationsOf(root, GENERATION);
   }
 
-  /** Moves all older generations into this one; returns their folders, newest first. */
+  /**
+   * Moves all older generations into this one, so that their owners can no longer rename anything.
+   *
+   * @returns their folders now, newest first.
+   */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
     // One that died early, or was fenced itself, may have left some behind.
@@ -66,13 +70,13 @@ export class Fence {
     }
   }
 
-  /** What `adopt` moved here and `forget` has not removed, newest first. */
+  /** The folders that `adopt` moved here and `removePrevious` has not removed, newest first. */
   get previous(): string[] {
     return generationsOf(this.directory, PREVIOUS)
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  async forget(folders: readonly string[] = this.previous): Promise<void> {
+  async removePrevious(folders: readonly string[] = this.previous): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
@@ -80,7 +84,7 @@ export class Fence {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
 
-  /** @throws {SinkError} `TAKEN_OVER` when another owner has come. */
+  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner. */
   check(): void {
     if (!this.held) throw takenOver(this.directory);
   }
@@ -95,7 +99,11 @@ export class Fence {
     }
   }
 
-  /** Renames `name` of this generation to a lasting path, replacing what is there. */
+  /**
+   * Renames `name` of this generation to a lasting path, replacing any file there.
+   *
+   * @throws {SinkError} `TAKEN_OVER` if there is a newer owner.
+   */
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }

@@ -12,8 +12,8 @@ import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import { asImage } from "../../image/picture.ts";
 import type { BatchRange } from "../../log/log.ts";
-import { contentTypeOf, endingOf } from "../content_type.ts";
-import { explained } from "./failure.ts";
+import { contentTypeOf, extensionOf } from "../content_type.ts";
+import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { StagedLines } from "./staged_lines.ts";
 
@@ -65,7 +65,7 @@ class ImagesTask implements SinkTask {
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
-    await explained(this.#action, async () => {
+    await withFileErrors(this.#action, async () => {
       const work: { name: string; value: Uint8Array }[] = [];
       for (const output of outputs) {
         const image = await this.#imageOf(isFinding(output) ? output.picture : output);
@@ -89,17 +89,17 @@ class ImagesTask implements SinkTask {
 
   async flush(batch: BatchRange): Promise<void> {
     if (this.#rows === "") return;
-    await explained(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
+    await withFileErrors(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
     this.#rows = "";
     this.#files = [];
   }
 
   async committed(): Promise<void> {
-    await explained(this.#action, () => this.#lines.publish());
+    await withFileErrors(this.#action, () => this.#lines.publish());
   }
 
   async close(): Promise<void> {
-    await explained(this.#action, () => this.#lines.close());
+    await withFileErrors(this.#action, () => this.#lines.close());
   }
 
   async #imageOf(picture: Frame | undefined): Promise<Frame | undefined> {
@@ -117,7 +117,7 @@ class ImagesTask implements SinkTask {
     // For programs that write outputs without the runtime, which numbers them.
     this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
     this.#lastName = name;
-    return `${name}${numberSuffix(this.#repeats)}.${endingOf(contentTypeOf(picture))}`;
+    return `${name}${numberSuffix(this.#repeats)}.${extensionOf(contentTypeOf(picture))}`;
   }
 
   #rowOf(output: Output, name: string): string {
@@ -142,18 +142,20 @@ function timeOf(timestamp: number): string {
   return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
 }
 
-/** A label that a spreadsheet would take for a formula begins with an apostrophe. */
+/**
+ * Prefixes a label that a spreadsheet would read as a formula with an apostrophe, which marks text.
+ */
 function asText(label: string): string {
   return /^'*[=+\-@\t\r]/.test(label) && !/^[+-]?[\d.]+$/.test(label) ? `'${label}` : label;
 }
 
-/** A field of a row: quoted where needed, on one line. */
+/** A CSV field: quoted if needed, on one line. */
 function field(text: string): string {
   const line = text.replaceAll(/[\r\n]+/g, " ");
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
-/** The offset in a row of this camera; undefined for rows of others. */
+/** The offset in a row of this camera; undefined for other rows. */
 function lastOffsetOfRow(row: string, camera: string): number | undefined {
   const [, name, , offset] = row.split(",", 4);
   return name === camera && offset !== undefined ? Number(offset) : undefined;

@@ -36,7 +36,7 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
+export async function statIfExists(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch (error) {
@@ -47,7 +47,7 @@ export async function statOrUndefined(path: string): Promise<Deno.FileInfo | und
 
 const CHUNK = 1 << 18;
 
-/** The lines of the first `size` bytes of a file, without their line ends. */
+/** The lines of the first `size` bytes of a file, without line breaks. */
 export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -64,7 +64,7 @@ export async function copyLines(
   source: Deno.FsFile,
   size: number,
   target: Deno.FsFile,
-  stays: (line: string, index: number) => boolean,
+  keep: (line: string, index: number) => boolean,
 ): Promise<void> {
   let index = 0;
   let position = 0;
@@ -76,20 +76,20 @@ export async function copyLines(
     kept = "";
   };
   for await (const line of readLines(source, size)) {
-    if (stays(line, index++)) kept += `${line}\n`;
+    if (keep(line, index++)) kept += `${line}\n`;
     if (kept.length >= CHUNK) await put();
   }
   await put();
 }
 
-/** Writes a new file whose bytes survive a crash of the machine. */
+/** Writes a new file that survives a crash of the machine. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   await writeAt(file, 0, bytes);
   await file.syncData();
 }
 
-/** Adds text to the end of a file, durably. */
+/** Appends text to a file, durably. */
 export async function appendDurably(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, { append: true, create: true });
   await writeAll(file, new TextEncoder().encode(text));

@@ -1,4 +1,4 @@
-// A lane: one query on one partition, as files see it.
+// Lanes (one query on one partition) in the file system.
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 
@@ -12,7 +12,7 @@ export function laneKey({ query, topic, partition }: SinkContext): string {
   return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
 }
 
-/** Whether the checkpoint knows a batch: one that was given up has another end. */
+/** True if the checkpoint contains a batch; an abandoned one has another end. */
 export function isCommitted({ batch, end }: Position, context: SinkContext): boolean {
   const { committedBatch, committedEnd } = context;
   if (committedBatch === undefined) return end <= committedEnd;
@@ -32,7 +32,7 @@ export async function reserve(
   const own = `${path}.${crypto.randomUUID()}`;
   await Deno.writeTextFile(own, owner);
   try {
-    // A link appears with its content or not at all.
+    // A hard link appears with its content or not at all.
     await Deno.link(own, path);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
@@ -41,7 +41,7 @@ export async function reserve(
       throw new SinkError(
         "CONFLICT",
         `Cannot ${action}: its ${camera} belongs to query ${holder}, given ${owner}. ` +
-          "Expected a folder of its own for each query, for example DIR/{query}",
+          "Expected a separate folder for each query, for example DIR/{query}",
       );
     }
   } finally {

@@ -20,11 +20,14 @@ export interface Item {
 }
 
 interface Sent {
-  /** Items up to this number are delivered. */
+  /** Items up to this number were delivered. */
   readonly number: number;
 }
 
-/** One owner's outbox of a lane. Calls of `add` and `strike` must not overlap with themselves. */
+/**
+ * One owner's outbox of a lane. Calls of `add` must not overlap each other, nor those of
+ * `removeOldest`.
+ */
 export class Outbox {
   readonly #fence: Fence;
   #file: Deno.FsFile;
@@ -52,13 +55,13 @@ export class Outbox {
   static async #takeOver(fence: Fence, context: SinkContext): Promise<Outbox> {
     const left = await fence.adopt();
     const waiting = new Map<string, Omit<Item, "number">>();
-    const doubtful = new Map<string, Item[]>();
+    const uncommitted = new Map<string, Item[]>();
     for (const folder of left.toReversed()) {
       const items = await undelivered(folder);
       for (const { position, id, body } of items) {
         if (isCommitted(position, context)) waiting.set(id, { position, id, body });
       }
-      doubtful.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
+      uncommitted.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
     }
     const open = (name: string) =>
       Deno.open(`${fence.directory}/${name}`, { read: true, write: true, create: true });
@@ -77,8 +80,8 @@ export class Outbox {
       await syncDirectory(fence.directory);
       // What was carried over is struck out at its source; what the checkpoint does not know may be
       // known to a later owner: see `release`.
-      for (const [folder, items] of doubtful) await rewrite(folder, items);
-      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      for (const [folder, items] of uncommitted) await rewrite(folder, items);
+      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       return box;
     } catch (error) {
       box.close();
@@ -101,11 +104,11 @@ export class Outbox {
   /** Their batch is committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
-    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.removePrevious());
     this.#confirmed = true;
   }
 
-  async strike(): Promise<void> {
+  async removeOldest(): Promise<void> {
     const item = this.#items.shift();
     if (item === undefined) return;
     await this.#exclusively(async () => {
@@ -140,7 +143,7 @@ export class Outbox {
   }
 }
 
-/** Replaces the outbox of a folder by one with these items alone. */
+/** Replaces the outbox of a folder with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
     using file = await Deno.open(`${folder}/outbox.new`, {

@@ -1,23 +1,24 @@
-// One file of lines that many lanes write, in several workers and processes: an `events` file, the
-// `annotations.csv` of an `images` folder. Lines are added after the commit of their batch, once,
-// whatever dies.
+// A file of lines shared by many lanes in several workers and processes: an `events` file, or the
+// `annotations.csv` of an `images` folder. Lines are added after the commit of their batch, exactly
+// once, despite crashes at any time.
 //
-// Beside the file lies a hidden folder with generations (see `fence.ts`); each holds
-// - `data`: a hard link to the file. Writers open this, never the lasting name, so that a paused
-// one writes to what had been the file then;
-// - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
-// held while lines are added. Bytes beyond that length are of a process that died: the next cuts
-// them off.
+// Next to the file is a hidden folder with generations (see `fence.ts`); each contains
+// - `data`: a hard link to the file. Writers open this, never the lasting name, so that a writer
+//   that was paused writes to the old file;
+// - `meta`: the valid length of the file, and each lane's last batch in it. Its lock is held while
+//   lines are added. Bytes after that length belong to a crashed process; the next writer cuts them
+//   off.
 //
-// A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
-// copy of the file replaces the old one. A writer that finds a newer generation after it has
-// written looks there whether its batch got in, and else writes it again.
+// A writer that holds the lock for too long (it was paused) is abandoned: a new generation with a
+// copy of the file replaces the old one. A writer that finds, after writing, that its generation is
+// no longer the newest checks whether the newer one contains its batch, and otherwise writes it
+// again.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { splitPath } from "../../base/folders.ts";
-import { copyLines, readAt, readLines, statOrUndefined, writeAt } from "./io.ts";
+import { copyLines, readAt, readLines, statIfExists, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,
@@ -27,7 +28,7 @@ import {
   openGeneration,
 } from "./shared_generation.ts";
 
-/** Bytes that may not be durable in the file yet (their stages are). */
+/** Bytes that may not be durable in the file yet (but are in their stages). */
 const MAXIMUM_TAIL = 1 << 20;
 
 interface Request {
@@ -39,9 +40,9 @@ interface Request {
 }
 
 export interface SharedFileOptions {
-  /** Hidden folder beside the file, on the same file system. */
+  /** Hidden folder next to the file, on the same file system. */
   readonly root: string;
-  /** First line of a new file, with its line end. */
+  /** First line of a new file, with its line break. */
   readonly header?: string;
   /** How long another writer may hold the lock before it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
@@ -73,7 +74,7 @@ export class SharedFile {
     this.#lockTimeoutMs = lockTimeoutMs;
   }
 
-  /** Opens or creates the file; close it as often as you opened it. */
+  /** Opens or creates the file; close it once per `open`. */
   static async open(path: string, options: SharedFileOptions): Promise<SharedFile> {
     const { folder, name } = splitPath(path);
     await Deno.mkdir(folder, { recursive: true });
@@ -93,7 +94,7 @@ export class SharedFile {
     }
   }
 
-  /** Where a lane stands; `foreign` when the file may hold uncounted lines of the lane. */
+  /** The position of a lane; `foreign` if the file may contain uncounted lines of the lane. */
   async position(lane: string): Promise<{ position?: Position; foreign: boolean }> {
     return await this.#exclusively((_, meta) => {
       const position = meta.lanes[lane];
@@ -102,8 +103,8 @@ export class SharedFile {
   }
 
   /**
-   * Adds the lines of a committed batch, unless the file has them. Concurrent requests are written
-   * together.
+   * Adds the lines of a committed batch, unless the file already contains them. Concurrent requests
+   * are written together.
    */
   publish(lane: string, position: Position, bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -120,10 +121,10 @@ export class SharedFile {
   }
 
   /**
-   * A lane's checkpoint is older than the file: removes the lines that it does not know.
+   * Removes the lines of a lane that are newer than its checkpoint.
    *
-   * @param keep called for every line after the header.
-   * @param owner proof that the caller still owns the lane.
+   * @param keep whether to keep a line; called for every line after the header
+   * @param owner proof that the caller still owns the lane
    */
   async rewind(
     lane: string,
@@ -132,20 +133,20 @@ export class SharedFile {
     owner: Fence,
   ): Promise<void> {
     const headerLines = this.#header.length === 0 ? 0 : 1;
-    const stays = (line: string, index: number) => index < headerLines || keep(line);
+    const keeps = (line: string, index: number) => index < headerLines || keep(line);
     await this.#exclusively(async ({ number, data, slots }, meta) => {
       owner.check();
       const lanes = { ...meta.lanes, [lane]: position };
       let index = 0;
       let clean = true;
       for await (const line of readLines(data, meta.size)) {
-        clean &&= stays(line, index++);
+        clean &&= keeps(line, index++);
         if (!clean) break;
       }
       if (clean) return await slots.write({ ...meta, lanes });
       await this.#replace(number, {
         lanes,
-        write: (target) => copyLines(data, meta.size, target, stays),
+        write: (target) => copyLines(data, meta.size, target, keeps),
       });
     });
   }
@@ -172,19 +173,19 @@ export class SharedFile {
     this.#draining = false;
   }
 
-  // Runs `work` while no other process writes; again when a newer generation came meanwhile, unless
-  // `work` made it (then it throws `Replaced`).
+  // Runs `work` under the lock; again if a newer generation appeared meanwhile, unless `work` made
+  // it (then it throws `Replaced`).
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       for (;;) {
         const generation = await this.#lock();
         try {
-          const meta = await this.#repaired(generation);
+          const meta = await this.#repair(generation);
           const value = await work(generation, meta);
           if (this.#newest() === generation.number) return value;
         } catch (error) {
           if (error instanceof Replaced) {
-            if (error.rest) return undefined as T;
+            if (error.isDone) return undefined as T;
             continue;
           }
           throw error;
@@ -197,10 +198,10 @@ export class SharedFile {
     return result;
   }
 
-  /** Replaces the generation by one with another content. Never returns. */
-  async #replace(after: number, content: Content, rest = true): Promise<never> {
+  /** Replaces the generation with one of other content. Always throws `Replaced`. */
+  async #replace(after: number, content: Content, isDone = true): Promise<never> {
     const done = await advance(this.path, this.#root, this.#header, { after, content });
-    throw new Replaced(done && rest);
+    throw new Replaced(done && isDone);
   }
 
   #newest(): number | undefined {
@@ -245,20 +246,20 @@ export class SharedFile {
   }
 
   /** Under the lock: the file has the right length and place. */
-  async #repaired(generation: Generation): Promise<Meta> {
+  async #repair(generation: Generation): Promise<Meta> {
     const { data, slots, number } = generation;
     const meta = await slots.read();
     if (meta === undefined) {
       throw new SinkError(
         "FAILED",
         `Cannot write ${this.path}: ${this.#root}/g${number}/meta is damaged. ` +
-          "Move the file and that folder away to begin a new one",
+          "Move the file and that folder away to start a new one",
       );
     }
     const { size, ino } = await data.stat();
-    const there = await statOrUndefined(this.path);
-    if (there === undefined || (ino !== null && there.ino !== ino)) {
-      // Moved away, as by log rotation: a new file, the same positions.
+    const existing = await statIfExists(this.path);
+    if (existing === undefined || (ino !== null && existing.ino !== ino)) {
+      // Moved away, as by log rotation: start a new file with the same positions.
       const write = (target: Deno.FsFile) => writeAt(target, 0, this.#header);
       await this.#replace(number, { lanes: meta.lanes, write }, false);
     }
@@ -283,13 +284,13 @@ export class SharedFile {
   }
 }
 
-/** The generation was replaced; `rest`: as requested. */
+/** The generation was replaced; `isDone`: as requested. */
 class Replaced extends Error {
-  readonly rest: boolean;
+  readonly isDone: boolean;
 
-  constructor(rest: boolean) {
+  constructor(isDone: boolean) {
     super("Replaced");
-    this.rest = rest;
+    this.isDone = isDone;
   }
 }
 
@@ -302,8 +303,8 @@ async function append(
   const lanes = { ...meta.lanes };
   const parts: Uint8Array[] = [];
   for (const { lane, position, bytes } of requests) {
-    const there = lanes[lane];
-    if (there !== undefined && there.batch >= position.batch) continue;
+    const existing = lanes[lane];
+    if (existing !== undefined && existing.batch >= position.batch) continue;
     lanes[lane] = position;
     parts.push(bytes);
   }
@@ -312,7 +313,7 @@ async function append(
   try {
     await writeAt(data, meta.size, bytes);
   } catch (error) {
-    // A full disk may have taken a part: nothing half visible.
+    // A full disk may have accepted a part: leave nothing half visible.
     await data.truncate(meta.size);
     throw error;
   }

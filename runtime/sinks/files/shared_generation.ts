@@ -14,15 +14,18 @@ interface Extent {
 }
 
 export interface Meta extends Extent {
-  /** What of it survives a crash of the machine. */
+  /** The part that survives a crash of the machine. */
   readonly durable: Extent;
   /** Checksum of the bytes from `durable.size` to `size`. */
   readonly tail: number;
-  /** The file was there before Framelane wrote to it: it may hold lines of lanes not listed. */
+  /**
+   * True if the file existed before Framelane wrote to it: it may contain lines of lanes not
+   * listed.
+   */
   readonly foreign: boolean;
 }
 
-/** What a new generation holds, if not the same as the one before. */
+/** The content of a new generation, if different from the previous one. */
 export interface Content {
   readonly lanes: Readonly<Record<string, Position>>;
   write(target: Deno.FsFile): Promise<void>;
@@ -30,13 +33,13 @@ export interface Content {
 
 export interface Generation {
   readonly number: number;
-  /** Carries the lock. */
+  /** Holds the lock. */
   readonly meta: Deno.FsFile;
   readonly data: Deno.FsFile;
   readonly slots: Slots<Meta>;
 }
 
-/** Opens a generation; undefined when it is not complete yet, or gone. */
+/** Opens a generation; undefined if it is incomplete or no longer exists. */
 export async function openGeneration(
   root: string,
   number: number,
@@ -56,12 +59,12 @@ export async function openGeneration(
 }
 
 /**
- * Makes the next generation, with the given content or that of the newest complete one, and gives
- * its file the lasting name.
+ * Creates the next generation, with the given content or else that of the newest complete one, and
+ * gives its file the lasting name.
  *
- * @param change its `after` is the generation it was made from; nothing is done when another one
- * came since.
- * @returns false when another process made one meanwhile: look again.
+ * @param change.after the generation from which `content` was made; does nothing if there is a
+ * newer one
+ * @returns false if another process created one meanwhile: look again.
  */
 export async function advance(
   path: string,
@@ -84,7 +87,7 @@ export async function advance(
     await writeMeta(`${own}/meta.new`, meta);
     await fence.publish("meta.new", `${own}/meta`);
     await syncDirectory(own);
-    await fence.forget();
+    await fence.removePrevious();
     return true;
   } catch (error) {
     if (!fence.held) return false;
@@ -109,7 +112,7 @@ async function writeData(
     if (!(await Deno.stat(path)).isFile) {
       throw new SinkError(
         "INVALID",
-        `Cannot write ${path}: it is no regular file. Expected the path of a file to make or extend`,
+        `Cannot write ${path}: it is not a regular file. Expected the path of a file to create or extend`,
       );
     }
     await Deno.copyFile(path, target);
@@ -125,7 +128,7 @@ async function writeData(
   return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
 }
 
-/** A new file begins with the header; one that was there before ends with a whole line. */
+/** Starts a new file with the header; ends an existing one with a line break. */
 async function endLine(data: Deno.FsFile, header: Uint8Array): Promise<void> {
   const { size } = await data.stat();
   if (size === 0) return await writeAt(data, 0, header);

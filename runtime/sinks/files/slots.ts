@@ -22,7 +22,7 @@ export class Slots<T> {
     this.#capacity = capacity;
   }
 
-  /** The newest whole state, or undefined when there is none. */
+  /** The newest valid state; undefined if none. */
   async read(): Promise<T | undefined> {
     let newest: { sequence: number; body: Uint8Array } | undefined;
     for (const slot of [0, 1]) {
@@ -43,7 +43,10 @@ export class Slots<T> {
       : JSON.parse(new TextDecoder().decode(newest.body)) as T;
   }
 
-  /** Replaces the state, after a `read`. Survives a crash of the process; `syncData` for more. */
+  /**
+   * Replaces the state, after a `read`. Survives a crash of the process; `syncData` the file to
+   * survive one of the machine.
+   */
   async write(state: T): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(state));
     if (body.length > this.#capacity - HEADER_BYTES) {
@@ -68,7 +71,7 @@ function checksum(header: Uint8Array, body: Uint8Array): number {
   return crc32(body, crc32(header.subarray(0, 12)));
 }
 
-/** The newest whole state among files of a name in some folders, which are sorted, newest first. */
+/** The newest valid state in the files `name` of some folders, which are sorted, newest first. */
 export async function newestState<T>(
   folders: readonly string[],
   name: string,

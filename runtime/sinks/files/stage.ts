@@ -1,9 +1,10 @@
-// What a lane has written but not committed: durable before the commit, made visible after it,
-// discarded without it.
+// What a lane has written but not committed: durable before the commit, made visible after it, and
+// discarded if the commit never happens.
 //
-// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries
-// with checksums, and files that entries name (pictures). A new owner reads the stages of those
-// before it: what was committed meanwhile it makes visible, the rest goes with their generations.
+// A lane's folder contains generations (see `fence.ts`); each has a file `stage`, a list of entries
+// with checksums, and files that entries name (pictures). A new owner reads the stages of its
+// predecessors and makes visible what was committed in the meantime; the rest disappears with their
+// generations.
 import { Fence } from "./fence.ts";
 import { readEntries, syncDirectory, writeEntries } from "./io.ts";
 import type { Position } from "./lane.ts";
@@ -16,17 +17,17 @@ export interface Entry {
   readonly start: number;
   /** Lines for the shared file. */
   readonly lines: string;
-  /** Names of files in the lane's generation that become visible under the same names. */
+  /** Names of files in the lane's generation to make visible under the same names. */
   readonly files: readonly string[];
 }
 
 export interface Left {
-  /** Holds the files of the entries, as far as they are not visible yet. */
+  /** Contains the files of the entries that are not visible yet. */
   readonly folder: string;
   readonly entries: readonly Entry[];
 }
 
-/** The stage of a lane, owned. Calls must not overlap. */
+/** The owner's stage of a lane. Calls must not overlap. */
 export class Stage {
   readonly fence: Fence;
   readonly #file: Deno.FsFile;
@@ -57,7 +58,7 @@ export class Stage {
     });
   }
 
-  /** Bytes of entries that may not be durable elsewhere. */
+  /** Bytes of entries that may not yet be durable elsewhere. */
   get size(): number {
     return this.#size;
   }
@@ -68,7 +69,7 @@ export class Stage {
     await this.#file.syncData();
   }
 
-  /** Forgets all entries: they are durable where they belong. */
+  /** Clears the entries once they are durable elsewhere. */
   async clear(): Promise<void> {
     if (this.#size === 0) return;
     await this.#file.truncate(0);

@@ -10,15 +10,15 @@ import { type Entry, type Left, Stage } from "./stage.ts";
 
 interface StagedLinesOptions extends SharedFileOptions {
   readonly path: string;
-  /** Folder in which entries' files become visible, if they name any. */
+  /** Folder in which entries' files become visible; absent if entries name no files. */
   readonly folder?: string;
-  /** The last source offset of a line of this lane; undefined for lines of others. */
+  /** The last source offset of a line of this lane; undefined for other lines. */
   readonly lastOffsetOf: (line: string) => number | undefined;
 }
 
 /** Former owners' folders kept until a commit. */
 const MAXIMUM_LEFT = 8;
-/** Durable elsewhere at the latest when a stage is this large. */
+/** The size of a stage at which its lines are made durable in the shared file. */
 const MAXIMUM_STAGE = 1 << 18;
 
 interface Parts {
@@ -57,7 +57,7 @@ export class StagedLines {
       const { fence } = stage;
       await fence.guard(async () => {
         if (!rewind) await lines.#finishLeft();
-        await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+        await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       });
       return lines;
     } catch (error) {
@@ -67,13 +67,13 @@ export class StagedLines {
     }
   }
 
-  /** Writes a hidden file, which the batch's entry can name. */
+  /** Writes a hidden file, to be named by the batch's entry. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#parts.stage;
     await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
   }
 
-  /** Makes a batch survive a crash of the machine, still hidden. */
+  /** Makes a batch survive a crash of the machine, while still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#parts.stage;
     fence.check();
@@ -126,13 +126,13 @@ export class StagedLines {
         this.#parts.stage.fence,
       );
       this.#parts.context.report(
-        `${this.#parts.options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
+        `${this.#parts.options.path} was ahead of the checkpoint for ${topic} partition ${partition}: ` +
           `went back to offset ${end}`,
       );
       this.#rewind = false;
       await this.#finishLeft();
     }
-    await this.#parts.stage.fence.forget();
+    await this.#parts.stage.fence.removePrevious();
     this.#left = [];
     this.#confirmed = true;
   }

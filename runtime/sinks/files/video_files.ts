@@ -6,7 +6,7 @@ import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_inde
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
-import { readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
+import { readAt, statIfExists, syncDirectory, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 
@@ -34,8 +34,8 @@ export class VideoFiles {
     if (mark === undefined) return progress;
     const path = `${this.#directory}/${mark.file}`;
     const { start, crc } = mark.group;
-    const there = await statOrUndefined(path);
-    if (there === undefined || there.size < start.length) return { files };
+    const existing = await statIfExists(path);
+    if (existing === undefined || existing.size < start.length) return { files };
     using file = await Deno.open(path, { read: true });
     const group = await readAt(file, start.length, mark.length - start.length);
     const whole = group.length === mark.length - start.length && crc32(group) === crc;
@@ -49,18 +49,18 @@ export class VideoFiles {
     using file = await Deno.open(path, { read: true });
     const { steps, length, track } = mark;
     const header = this.#container.header(track, { steps, length });
-    const there = await readAt(file, 0, header.length);
-    return there.some((byte, index) => byte !== header[index]);
+    const existing = await readAt(file, 0, header.length);
+    return existing.some((byte, index) => byte !== header[index]);
   }
 
   /**
-   * Continues with the file of a mark.
+   * Continues with the file of a mark, cut back to that mark.
    *
-   * @param copy leave the old file to a former owner that may still write to it.
+   * @param copy leaves the old file to a former owner that may still write to it
    */
   async resume(mark: Mark, copy: boolean): Promise<void> {
     const path = `${this.#directory}/${mark.file}`;
-    // Opened inside the generation alone: an owner that was fenced meanwhile finds nothing there.
+    // Open it inside the generation only, where an owner that was fenced meanwhile finds nothing.
     const own = `${this.#fence.directory}/video`;
     if (copy) await Deno.copyFile(path, own);
     else await Deno.link(path, own);
@@ -85,13 +85,13 @@ export class VideoFiles {
     }
   }
 
-  /** Removes files that were begun in a batch which was never committed. */
+  /** Removes files that were started in a batch that was never committed. */
   async remove(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const aside = `${this.#fence.directory}/removed`;
+      const removed = `${this.#fence.directory}/removed`;
       if (!await exists(`${this.#directory}/${name}`)) continue;
-      await Deno.rename(`${this.#directory}/${name}`, aside);
-      await Deno.remove(aside);
+      await Deno.rename(`${this.#directory}/${name}`, removed);
+      await Deno.remove(removed);
     }
   }
 
@@ -99,9 +99,9 @@ export class VideoFiles {
   async apply(
     pieces: readonly Piece[],
     mark: Mark | undefined,
-  ): Promise<{ begun: string[]; aside: string[] }> {
+  ): Promise<{ begun: string[]; renamed: string[] }> {
     const begun: string[] = [];
-    const aside: string[] = [];
+    const renamed: string[] = [];
     let durable = false;
     for (const piece of pieces) {
       if (piece.kind === "append") {
@@ -116,7 +116,7 @@ export class VideoFiles {
       else if (piece.kind === "finish") await this.#finish(piece.mark, []);
       else {
         const other = await this.#begin(piece.file, piece.header);
-        if (other !== undefined) aside.push(other);
+        if (other !== undefined) renamed.push(other);
         begun.push(piece.file);
       }
     }
@@ -129,7 +129,7 @@ export class VideoFiles {
       await this.#video?.syncData();
       await this.#index?.syncData();
     }
-    return { begun, aside };
+    return { begun, renamed };
   }
 
   async finish(mark: Mark): Promise<void> {
@@ -137,7 +137,7 @@ export class VideoFiles {
   }
 
   /** Removes indexes of files that are done. */
-  async forget(keep: readonly (string | undefined)[]): Promise<void> {
+  async removeIndexes(keep: readonly (string | undefined)[]): Promise<void> {
     for await (const { name } of Deno.readDir(this.#fence.directory)) {
       if (!name.endsWith(INDEX) || keep.includes(name.slice(0, -INDEX.length))) continue;
       await Deno.remove(`${this.#fence.directory}/${name}`);
@@ -156,7 +156,7 @@ export class VideoFiles {
     this.#video = await Deno.open(own, { read: true, write: true, create: true, truncate: true });
     await writeAt(this.#video, 0, header);
     await this.#video.sync();
-    const other = await this.#putAside(name);
+    const other = await this.#renameForeign(name);
     await this.#fence.publish("video.new", `${this.#directory}/${name}`);
     await syncDirectory(this.#directory);
     this.#length = header.length;
@@ -166,7 +166,7 @@ export class VideoFiles {
   }
 
   /** A file of that name from another recording is kept. */
-  async #putAside(name: string): Promise<string | undefined> {
+  async #renameForeign(name: string): Promise<string | undefined> {
     if (!await exists(`${this.#directory}/${name}`)) return undefined;
     for (let number = 1;; number++) {
       const old = `${name}.old${number === 1 ? "" : number}`;
@@ -194,7 +194,7 @@ export class VideoFiles {
     bytes.set(known);
     bytes.set(FrameIndex.encode(last), known.length);
     const index = new FrameIndex(bytes);
-    // Without its whole index (its folder was removed) a file stays as it is: it can be played.
+    // Without its complete index (its folder was removed) a file stays unfinished, but playable.
     if (index.length !== mark.frames || !index.isWhole) return;
     const video = this.#video!;
     const { track, length, point } = mark;

@@ -1,10 +1,10 @@
-// A lane's recording across owners: which files hold what, as of which batch, and how the next
+// A lane's recording across owners: the content of the files after each batch, and how the next
 // owner takes over.
 //
-// Pictures are written before their batch is committed, so that a file can be played up to the last
-// commit. The state records how far the files had come before the last batch and after it; the next
-// owner cuts back to what is committed. What the files lack (after a crash of the machine, or one
-// between a commit and the writing that had to wait for it) is computed again: see
+// Pictures are written before their batch is committed, so that a file can always be played up to
+// the last commit. The state records how far the files had come before and after the last batch;
+// the next owner cuts back to the committed part. Committed pictures missing from the files (after
+// a crash of the machine, or one between a commit and a deferred write) are computed again: see
 // `SinkTask.refeed`.
 import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
@@ -20,14 +20,14 @@ const STATE_CAPACITY = 1 << 18;
 const MAXIMUM_LEFT = 8;
 
 interface State {
-  /** Absent when no batch has been written yet. */
+  /** Absent before the first batch. */
   readonly position?: Position;
   readonly progress: Progress;
-  /** As it was before that batch; absent when nothing was. */
+  /** The state before that batch; absent if there was none. */
   readonly before?: { readonly position: Position; readonly progress: Progress };
-  /** Files that were begun in the batch. */
+  /** Files started in the batch. */
   readonly begun: readonly string[];
-  /** Files that an owner was about to begin; nothing in them counts. */
+  /** Files that an owner was about to start; their content does not count. */
   readonly intended?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ interface Beginning {
   readonly position?: Position;
   /** Files of a batch that was never committed. */
   readonly surplus: readonly string[];
-  /** Something must be undone, which an owner may only do after a commit of its own. */
+  /** True if something must be undone, which an owner may only do after its own first commit. */
   readonly undo: boolean;
 }
 
@@ -46,7 +46,7 @@ interface Parts {
   readonly alive: Deno.FsFile;
   readonly stateFile: Deno.FsFile;
   readonly state: Slots<State>;
-  /** Former owners may still write to their files. */
+  /** True if former owners may still write to their files. */
   readonly copy: boolean;
 }
 
@@ -59,12 +59,12 @@ export class VideoLane {
   #committed: Position;
   #surplus: readonly string[];
   #undo: boolean;
-  #begun = false;
+  #started = false;
   #confirmed = false;
-  /** A write failed: what the files hold is unknown until the next owner looks. */
+  /** True after a failed write: the next owner must check the files. */
   #broken = false;
   #held: { pieces: Piece[]; progress: Progress } | undefined;
-  /** The first source offset that is in no file. */
+  /** The first source offset missing from the files. */
   readonly missingFrom: number;
 
   private constructor(
@@ -84,7 +84,7 @@ export class VideoLane {
     this.missingFrom = missingFrom;
   }
 
-  /** Takes the lane over. Files stay as they are for now. */
+  /** Takes over the lane. Files do not change yet. */
   static async open(
     directory: string,
     container: Container,
@@ -95,9 +95,9 @@ export class VideoLane {
     const left = await fence.adopt();
     const opened: Deno.FsFile[] = [];
     try {
-      const alive = await live(fence);
+      const alive = await markAlive(fence);
       opened.push(alive);
-      const copy = !await allGone(left);
+      const copy = !await allEnded(left);
       const files = new VideoFiles(directory, fence, container);
       const stateFile = await Deno.open(`${fence.directory}/state`, {
         read: true,
@@ -108,13 +108,13 @@ export class VideoLane {
       const state = new Slots<State>(stateFile, STATE_CAPACITY);
       const old = await newestState<State>(left, "state", STATE_CAPACITY);
       if (old !== undefined) {
-        // This generation must be able to stand alone: older ones are removed.
+        // This generation must be complete in itself, since older ones are removed.
         await files.inherit(old.folder);
         await state.write(old.state);
         await stateFile.sync();
         await syncDirectory(fence.directory);
       }
-      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       const beginning = beginningOf(old?.state, context);
       const progress = await files.verified(beginning.progress);
       const damaged = progress !== beginning.progress;
@@ -128,8 +128,8 @@ export class VideoLane {
         : 0;
       if (damaged) {
         context.report(
-          `${directory}/${beginning.progress.mark!.file} is damaged or gone: ` +
-            `going on from offset ${missingFrom}`,
+          `${directory}/${beginning.progress.mark!.file} is damaged or missing: ` +
+            `continuing from offset ${missingFrom}`,
         );
       }
       const parts = { fence, files, alive, stateFile, state, copy };
@@ -154,12 +154,12 @@ export class VideoLane {
     return this.#progress;
   }
 
-  /** How far they had come when their last group of pictures began. */
+  /** The progress at the start of the last group of pictures. */
   get beforeGroup(): Progress {
     return beforeGroup(this.#progress);
   }
 
-  /** Writes what a recorder has made in a batch; waits for the batch's commit where it must. */
+  /** Writes a recorder's pieces of a batch; waits for the batch's commit if necessary. */
   async write(pieces: readonly Piece[], progress: Progress, batch: BatchRange): Promise<void> {
     if (this.#undo) {
       this.#parts.fence.check();
@@ -169,7 +169,7 @@ export class VideoLane {
     await this.#apply(pieces, progress, { batch: batch.batchId, end: batch.end });
   }
 
-  /** A batch was committed: this owner is the owner. */
+  /** Confirms that a batch was committed, and therefore that this owner is the current one. */
   async confirm(batch: BatchRange): Promise<void> {
     const position = { batch: batch.batchId, end: batch.end };
     if (this.#undo) {
@@ -179,14 +179,14 @@ export class VideoLane {
       await this.#apply(pieces, progress, position);
     }
     this.#committed = position;
-    if (!this.#confirmed) await this.#parts.fence.guard(() => this.#parts.fence.forget());
+    if (!this.#confirmed) await this.#parts.fence.guard(() => this.#parts.fence.removePrevious());
     this.#confirmed = true;
   }
 
   /**
-   * Stops. Unless something is in doubt, the file at work is finished.
+   * Stops, and finishes the current file unless its state is uncertain.
    *
-   * @param pieces what was computed again of committed batches and is not written yet.
+   * @param pieces recomputed pieces of committed batches that are not written yet
    */
   async close(pieces: readonly Piece[], progress: Progress): Promise<void> {
     try {
@@ -195,9 +195,9 @@ export class VideoLane {
       const { mark } = this.#progress;
       const position = this.#position;
       if (mark === undefined || position === undefined || !this.#isCommitted(position)) return;
-      const changed = this.#begun || this.#surplus.length > 0;
+      const changed = this.#started || this.#surplus.length > 0;
       if (!changed && await this.#parts.files.finished(mark)) return;
-      await this.#begin();
+      await this.#start();
       await this.#parts.files.finish(mark);
     } finally {
       this.#parts.files.close();
@@ -214,18 +214,20 @@ export class VideoLane {
 
   async #apply(pieces: readonly Piece[], progress: Progress, position: Position): Promise<void> {
     try {
-      await this.#begin();
+      await this.#start();
       const now = { ...(this.#position && { position: this.#position }), progress: this.#progress };
       const intended = pieces.flatMap((piece) => piece.kind === "begin" ? [piece.file] : []);
       if (intended.length > 0) await this.#parts.state.write({ ...now, begun: [], intended });
-      const { begun, aside } = await this.#parts.files.apply(pieces, progress.mark);
-      for (const name of aside) {
-        this.#context.report(`A video of another recording was in the way: it is ${name} now`);
+      const { begun, renamed } = await this.#parts.files.apply(pieces, progress.mark);
+      for (const name of renamed) {
+        this.#context.report(
+          `A video of another recording had the same name: it was renamed to ${name}`,
+        );
       }
       const before = this.#position && { position: this.#position, progress: this.#progress };
       await this.#parts.state.write({ position, progress, ...(before && { before }), begun });
       this.#parts.fence.check();
-      await this.#parts.files.forget([this.#progress.mark?.file, progress.mark?.file]);
+      await this.#parts.files.removeIndexes([this.#progress.mark?.file, progress.mark?.file]);
       this.#progress = progress;
       this.#position = position;
     } catch (error) {
@@ -235,9 +237,9 @@ export class VideoLane {
     }
   }
 
-  async #begin(): Promise<void> {
-    if (this.#begun) return;
-    this.#begun = true;
+  async #start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
     await this.#parts.files.remove(this.#surplus);
     const { mark } = this.#progress;
     if (mark !== undefined) await this.#parts.files.resume(mark, this.#parts.copy);
@@ -250,24 +252,24 @@ function beginningOf(state: State | undefined, context: SinkContext): Beginning 
   const begun = [...known, ...intended];
   if (position === undefined) return { progress, surplus: intended, undo: false };
   if (isCommitted(position, context)) return { position, progress, surplus: intended, undo: false };
-  // A batch that was committed otherwise was given up for sure; of one that the checkpoint does not
-  // know an owner may be right that came later than this one looked.
+  // A batch that was committed with another end was certainly abandoned; one that the checkpoint
+  // does not contain may have been committed by an owner that this one does not know of.
   const undo = position.batch > (context.committedBatch ?? -1);
   if (before === undefined) return { progress: { files: 0 }, surplus: begun, undo };
   if (isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
-  // The checkpoint is older than the files: another history, which begins files of its own.
+  // The checkpoint is older than the files: this is another history, which starts its own files.
   return { progress: { files: 0 }, surplus: [], undo: true };
 }
 
 /** Locks the file that shows that this owner runs; close it at the end. */
-async function live(fence: Fence): Promise<Deno.FsFile> {
+async function markAlive(fence: Fence): Promise<Deno.FsFile> {
   const file = await Deno.open(`${fence.directory}/alive`, { write: true, create: true });
   await file.tryLock(true);
   return file;
 }
 
 /** Whether every former owner is gone, so that none can write to its open files. */
-async function allGone(folders: readonly string[]): Promise<boolean> {
+async function allEnded(folders: readonly string[]): Promise<boolean> {
   for (const folder of folders) {
     try {
       using file = await Deno.open(`${folder}/alive`, { write: true });

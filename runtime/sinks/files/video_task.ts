@@ -14,11 +14,11 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import { explained } from "./failure.ts";
+import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
-/** Options of `video`, all given; `root` is the folder. */
+/** Options of `video` with defaults; `root` is the folder. */
 interface TaskOptions extends Required<H264Options> {
   readonly root: string;
   readonly format: "mp4" | "avi";
@@ -78,7 +78,7 @@ class VideoTask implements SinkTask {
   readonly #parts: Parts;
   /** The recorder is behind the files: it gets the pictures of their last group again. */
   #rebuilding: boolean;
-  /** What the recorder has made is of a batch that is not flushed yet. */
+  /** True while the recorder has pieces of an unflushed batch. */
   #writing = false;
   #firstHeld: number | undefined;
 
@@ -90,7 +90,7 @@ class VideoTask implements SinkTask {
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await explained(this.#parts.action, async () => {
+    await withFileErrors(this.#parts.action, async () => {
       const shots = shotsOf(outputs);
       const { mark } = this.#parts.lane.progress;
       if (this.#rebuilding && mark !== undefined) {
@@ -107,7 +107,7 @@ class VideoTask implements SinkTask {
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await explained(this.#parts.action, () => this.#add(shotsOf(outputs)));
+    await withFileErrors(this.#parts.action, () => this.#add(shotsOf(outputs)));
   }
 
   async flush(batch: BatchRange): Promise<void> {
@@ -116,7 +116,7 @@ class VideoTask implements SinkTask {
     const pieces = this.#parts.recorder.take();
     if (pieces.length === 0) return;
     const { progress } = this.#parts.recorder;
-    await explained(this.#parts.action, () => this.#parts.lane.write(pieces, progress, batch));
+    await withFileErrors(this.#parts.action, () => this.#parts.lane.write(pieces, progress, batch));
   }
 
   restartOffset(): number | undefined {
@@ -124,7 +124,7 @@ class VideoTask implements SinkTask {
   }
 
   async committed(batch: BatchRange): Promise<void> {
-    await explained(this.#parts.action, () => this.#parts.lane.confirm(batch));
+    await withFileErrors(this.#parts.action, () => this.#parts.lane.confirm(batch));
   }
 
   async close(): Promise<void> {
@@ -133,7 +133,7 @@ class VideoTask implements SinkTask {
       // What is of an unfinished batch comes again.
       const pieces = this.#writing ? [] : this.#parts.recorder.take();
       const { progress } = this.#parts.recorder;
-      await explained(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
+      await withFileErrors(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
     } finally {
       this.#parts.encoding[Symbol.dispose]();
     }
@@ -159,7 +159,7 @@ class VideoTask implements SinkTask {
     if (!same) this.#parts.recorder.restore(this.#parts.lane.progress);
   }
 
-  /** Encodes pictures; the next one is decoded meanwhile. */
+  /** Encodes pictures while decoding the next one. */
   async #record(shots: readonly Shot[]): Promise<void> {
     let next = this.#prepare(shots[0]);
     try {
@@ -174,7 +174,7 @@ class VideoTask implements SinkTask {
         }
       }
     } finally {
-      // After a failure one may be on its way still.
+      // After a failure a picture may still be in preparation.
       const [left] = await Promise.allSettled([next]);
       if (left.status === "fulfilled") left.value?.release();
     }

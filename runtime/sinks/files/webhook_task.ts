@@ -6,7 +6,7 @@ import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import type { BatchRange } from "../../log/log.ts";
 import { Deliverer, type DeliveryOptions } from "../delivery.ts";
-import { explained } from "./failure.ts";
+import { withFileErrors } from "./failure.ts";
 import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
 import { type Item, Outbox } from "./outbox.ts";
@@ -21,7 +21,7 @@ interface TaskOptions {
   readonly maxCloseMs: number;
 }
 
-/** Options of `webhook`, all given. */
+/** Options of `webhook` with defaults. */
 export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
@@ -46,7 +46,7 @@ class WebhookTask implements SinkTask {
   readonly #signal: AbortSignal;
   #things: { id: string; body: string }[] = [];
   #added: Item[] = [];
-  /** Delivers until the box is empty; undefined when nothing waits. */
+  /** Delivers until the outbox is empty; undefined if nothing waits. */
   #sending: Promise<void> | undefined;
   readonly #delivered = new Notifier();
   #failure: { readonly error: unknown } | undefined;
@@ -70,7 +70,7 @@ class WebhookTask implements SinkTask {
     }
   }
 
-  /** The same for the same output in any run, whatever its batches. */
+  /** The id of an output, which does not depend on the run or its batches. */
   #idOf(output: Output): string {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
@@ -88,10 +88,10 @@ class WebhookTask implements SinkTask {
     const position = { batch: batchId, end };
     const room = waited ? things.length : this.#options.maxWaiting - this.#box.items.length;
     const taken = things.slice(0, Math.max(0, room));
-    await this.#explained(async () => {
+    await this.#withFileErrors(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#giveUp(thing, 0, `${this.#options.maxWaiting} others wait for delivery`);
+        await this.#deadLetter(thing, 0, `${this.#options.maxWaiting} deliveries are waiting`);
       }
     });
   }
@@ -99,7 +99,7 @@ class WebhookTask implements SinkTask {
   async committed(): Promise<void> {
     const added = this.#added;
     this.#added = [];
-    await this.#explained(() => this.#box.release(added));
+    await this.#withFileErrors(() => this.#box.release(added));
     this.#send();
   }
 
@@ -113,7 +113,9 @@ class WebhookTask implements SinkTask {
       this.#stop.abort();
       await this.#sending;
       const { length } = this.#box.items;
-      if (length > 0) this.#context.report(`${length} for ${shown} wait for the next start`);
+      if (length > 0) {
+        this.#context.report(`${length} deliveries to ${shown} wait for the next start`);
+      }
     } finally {
       this.#box.close();
     }
@@ -125,7 +127,7 @@ class WebhookTask implements SinkTask {
     return only === "findings" && isFinding(output);
   }
 
-  /** Waits for room for more deliveries, within a limit; false when there is still none. */
+  /** Waits for room for more deliveries, up to a limit; false if there is still none. */
   async #room(count: number): Promise<boolean> {
     const { maxWaiting, maxBlockMs } = this.#options;
     const { clock } = this.#context;
@@ -155,13 +157,13 @@ class WebhookTask implements SinkTask {
     for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
       const outcome = await this.#deliverer.deliver(item.id, item.body, this.#signal);
       if (outcome.delivered) this.#failing = false;
-      else await this.#giveUp(item, outcome.tries, outcome.reason);
-      await this.#explained(() => this.#box.strike());
+      else await this.#deadLetter(item, outcome.tries, outcome.reason);
+      await this.#withFileErrors(() => this.#box.removeOldest());
       this.#delivered.notify();
     }
   }
 
-  async #giveUp(thing: { id: string; body: string }, tries: number, reason: string) {
+  async #deadLetter(thing: { id: string; body: string }, tries: number, reason: string) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
     const line = JSON.stringify({
@@ -172,7 +174,7 @@ class WebhookTask implements SinkTask {
       reason,
       body: JSON.parse(thing.body),
     });
-    await explained(
+    await withFileErrors(
       `write dead letters to ${JSON.stringify(deadLetters)}`,
       async () => {
         await Deno.mkdir(splitPath(deadLetters).folder, { recursive: true });
@@ -183,8 +185,8 @@ class WebhookTask implements SinkTask {
     this.#failing = true;
   }
 
-  #explained<T>(work: () => Promise<T>): Promise<T> {
-    return explained(`keep what waits for ${this.#options.shown}`, work);
+  #withFileErrors<T>(work: () => Promise<T>): Promise<T> {
+    return withFileErrors(`store deliveries to ${this.#options.shown}`, work);
   }
 }
 

@@ -148,7 +148,7 @@ Deno.test("events: something that is no file is refused", async () => {
   try {
     await assert.rejects(
       async () => await events({ file: directory }).open(sinkContext()),
-      /Cannot write .*: it is no regular file/,
+      /Cannot write .*: it is not a regular file/,
     );
     assert.throws(() => events({ file: "" }), RangeError);
     assert.throws(() => events({ file: "out/" }), RangeError);

@@ -42,7 +42,7 @@ Deno.test("fence: only one of many gets a generation, and a successor stops all 
     // A successor finds what an earlier one had adopted and not forgotten.
     const next = await Fence.claim(root);
     assert.equal((await next.adopt()).length, 4);
-    await next.forget();
+    await next.removePrevious();
     assert.deepEqual(next.previous, []);
   });
 });
@@ -134,7 +134,7 @@ Deno.test("shared file: a damaged description is an error that says what to do",
     await Deno.writeTextFile(`${options.root}/g1/meta`, "nonsense");
     await assert.rejects(
       () => SharedFile.open(`${directory}/lines`, options),
-      /g1\/meta is damaged. Move the file and that folder away to begin a new one/,
+      /g1\/meta is damaged. Move the file and that folder away to start a new one/,
     );
   });
 });
@@ -149,7 +149,7 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
       (_, index) => ({ position: at(0), id: `${index}`, body }),
     );
     await box.release(await box.add(items));
-    for (let i = 0; i < 25; i++) await box.strike();
+    for (let i = 0; i < 25; i++) await box.removeOldest();
     box.close();
     assert.ok((await Deno.stat(`${root}/g1/outbox`)).size < 1_700_000);
     const next = await Outbox.open(root, sinkContext({ committedBatch: 0, committedEnd: 1 }));

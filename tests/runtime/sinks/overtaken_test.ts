@@ -41,7 +41,7 @@ async function deliver(root: string): Promise<void> {
   try {
     for (const { batchId: batch, end } of BATCHES) {
       await box.release(await box.add([{ position: { batch, end }, id: `${batch}`, body: "" }]));
-      await box.strike();
+      await box.removeOldest();
     }
   } finally {
     box.close();

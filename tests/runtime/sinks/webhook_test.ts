@@ -186,8 +186,14 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
     for (let batch = 0; batch < 3; batch++) await post(task, batch, [finding(0, batch)]);
     await task.close!();
     assert.ok(performance.now() - before < 2000);
-    assert.match(await Deno.readTextFile(`${directory}/dead-letters.jsonl`), /2 others wait/);
-    assert.match(said.join("\n"), /2 for http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/);
+    assert.match(
+      await Deno.readTextFile(`${directory}/dead-letters.jsonl`),
+      /2 deliveries are waiting/,
+    );
+    assert.match(
+      said.join("\n"),
+      /2 deliveries to http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/,
+    );
     released.resolve();
     const next = await open(options, { committedBatch: 2, committedEnd: 30 });
     await next.close!();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Admin } from "@platformatic/kafka";
 import { kafka as command } from "../../../cli/commands/kafka.ts";
 import { startKafka } from "../../../tools/kafka/cluster.ts";
-import { KitError } from "../../../tools/kafka/kit.ts";
+import { KitError } from "../../../tools/kafka/node.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
 import { smallBroker } from "../../support/kafka.ts";
 import { until } from "../../support/until.ts";

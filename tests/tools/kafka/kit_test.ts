@@ -19,7 +19,7 @@ Deno.test("without Java, and without a way to install it, it says what to instal
     }).output();
     assert.match(
       new TextDecoder().decode(stdout),
-      /^KitError: Cannot go on without java \(17 or newer, for a local Apache Kafka\): install /,
+      /^KitError: Cannot continue without java \(17 or newer, for a local Apache Kafka\): install /,
     );
   } finally {
     await Deno.remove(cacheDir, { recursive: true });

@@ -1,18 +1,13 @@
 // What is to be appended to one partition, in order.
-import { type Compression, LogError, type LogRecord } from "../../log.ts";
+import { LogError, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";
 import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protocol/transactions.ts";
 import { encodeBatch, sizeBound } from "../records/encoder.ts";
 import { produce } from "./produce.ts";
 
-/** How a partition is appended to. */
-export interface QueueOptions {
-  readonly acks: number;
-  readonly compression: Compression;
-  readonly idempotent: boolean;
-}
-
+/** Values of `acks` in the protocol. */
+const ACKS = { all: -1, leader: 1, none: 0 } as const;
 /** Of transactions, of which there are none. */
 const UNUSED_TIMEOUT_MS = 60_000;
 /** Calls are put together in one batch up to this size; a larger call goes alone. */
@@ -44,7 +39,7 @@ export class PartitionQueue {
   readonly #cluster: Cluster;
   readonly #topic: string;
   readonly #partition: number;
-  readonly #options: QueueOptions;
+  readonly #options: Required<ProducerOptions>;
   readonly #waiting: Call[] = [];
   #running: Promise<void> | undefined;
   #identity: ProducerIdentity | undefined;
@@ -57,11 +52,11 @@ export class PartitionQueue {
   /** Calls of such a batch that turned out to be stored and were not repeated yet. */
   #settled: { readonly records: readonly LogRecord[]; readonly offset: number }[] = [];
 
-  constructor(cluster: Cluster, topic: string, partition: number, options: QueueOptions) {
+  constructor(cluster: Cluster, topic: string, partition: number, options: ProducerOptions) {
     this.#cluster = cluster;
     this.#topic = topic;
     this.#partition = partition;
-    this.#options = options;
+    this.#options = { acks: "all", compression: "none", ...options };
   }
 
   append(records: readonly LogRecord[]): Promise<number> {
@@ -120,7 +115,7 @@ export class PartitionQueue {
 
   /** Gets a producer id if one is needed. */
   async #identified(): Promise<ProducerIdentity | undefined> {
-    if (!this.#options.idempotent || this.#identity !== undefined) return this.#identity;
+    if (this.#options.acks !== "all" || this.#identity !== undefined) return this.#identity;
     const body = { transactionalId: null, timeoutMs: UNUSED_TIMEOUT_MS, ...NO_IDENTITY };
     const { producerId, epoch } = await this.#cluster.attempt(
       this.#action,
@@ -194,7 +189,7 @@ export class PartitionQueue {
       ...(identity === undefined ? {} : { identity }),
     });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
-    return await produce(connection, { ...place, bytes }, { acks, timeoutMs, signal });
+    return await produce(connection, { ...place, bytes, acks: ACKS[acks], timeoutMs }, { signal });
   }
 
   #confirm(batch: Batch, base: number): void {

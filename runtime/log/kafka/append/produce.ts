@@ -3,15 +3,11 @@ import type { Connection, RequestOptions } from "../net/connection.ts";
 import { brokerErrors, NetworkError } from "../protocol/errors.ts";
 import { PRODUCE } from "../protocol/records.ts";
 
-/** A record batch for one partition. */
-export interface PartitionBatch {
+/** A record batch, and how it is appended. */
+interface Batch {
   readonly topic: string;
   readonly partition: number;
   readonly bytes: Uint8Array;
-}
-
-/** How a batch is appended. */
-export interface ProduceOptions extends RequestOptions {
   readonly transactionalId?: string;
   readonly acks: number;
   /** How long the broker waits for replicas. */
@@ -27,11 +23,10 @@ export interface ProduceOptions extends RequestOptions {
  */
 export async function produce(
   connection: Connection,
-  { topic, partition, bytes }: PartitionBatch,
-  { transactionalId, acks, timeoutMs, ...options }: ProduceOptions,
+  { topic, partition, bytes, transactionalId, acks, timeoutMs }: Batch,
+  options: RequestOptions = {},
 ): Promise<number> {
-  const partitions = [{ partition, batches: bytes }];
-  const topics = [{ name: topic, partitions }];
+  const topics = [{ name: topic, partitions: [{ partition, batches: bytes }] }];
   const request = { transactionalId: transactionalId ?? null, acks, timeoutMs, topics };
   if (acks === 0) {
     await connection.send(PRODUCE, request, options);

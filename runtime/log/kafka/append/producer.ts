@@ -4,48 +4,16 @@ import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from
 import type { Cluster } from "../net/cluster.ts";
 import { PartitionQueue } from "./partition_queue.ts";
 
-/** Values of `acks` in the protocol. */
-const ACKS = { all: -1, leader: 1, none: 0 } as const;
-
 /** `LogProducer` on Kafka. */
 export class KafkaProducer implements LogProducer {
   readonly #cluster: Cluster;
-  readonly #options: {
-    readonly acks: number;
-    readonly compression: NonNullable<ProducerOptions["compression"]>;
-    readonly idempotent: boolean;
-  };
+  readonly #options: ProducerOptions;
   readonly #queues = new Map<string, PartitionQueue>();
   #closed = false;
 
-  constructor(
-    cluster: Cluster,
-    options: ProducerOptions,
-  ) {
-    const { acks = "all", compression = "none" } = options;
-    const idempotent = options.idempotent ?? acks === "all";
-    if (!(acks in ACKS)) {
-      throw new LogError(
-        "INVALID",
-        `Cannot use acks ${JSON.stringify(acks)}: expected ${Object.keys(ACKS).join(", ")}`,
-      );
-    }
-    if (idempotent && acks !== "all") {
-      throw new LogError(
-        "INVALID",
-        `Cannot use acks ${JSON.stringify(acks)} for an idempotent producer: expected all`,
-      );
-    }
-    if (!["none", "gzip", "snappy", "lz4", "zstd"].includes(compression)) {
-      throw new LogError(
-        "INVALID",
-        `Cannot use compression ${
-          JSON.stringify(compression)
-        }: expected none, gzip, snappy, lz4, zstd`,
-      );
-    }
+  constructor(cluster: Cluster, options: ProducerOptions) {
     this.#cluster = cluster;
-    this.#options = { acks: ACKS[acks], compression, idempotent };
+    this.#options = options;
     cluster.opened.add(this);
   }
 

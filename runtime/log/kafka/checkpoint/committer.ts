@@ -16,17 +16,28 @@ import {
   saysFirst,
 } from "../../log.ts";
 import { checkCommit, checkPlan } from "../../checkpoint_plan.ts";
+import type { OffsetCommits } from "../group/offset_commits.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { ensureTopic } from "../read/topics.ts";
+import type { Epochs } from "../read/epochs.ts";
+import { countPartitions, ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
+import { checkUnowned } from "./owner.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { type CommitterContext, takeOver } from "./take_over.ts";
-import type { OffsetCommit, Transactions } from "./transaction.ts";
-import { isFencing, isForgotten } from "./transactional_id.ts";
+import { type OffsetCommit, Transactions } from "./transaction.ts";
+import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
 
 /** Kafka forgets the offsets of a group without members after a week: they are written again before. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
+/** Connections that the committers of a log share: a broker answers the requests of each one in turn. */
+const LANES = 4;
+
+/** What the committers of a log have in common. */
+interface CommitterContext {
+  readonly cluster: Cluster;
+  readonly epochs: Epochs;
+  readonly offsetCommits: OffsetCommits;
+}
 
 /** `BatchCommitter` on Kafka. */
 export class KafkaCommitter implements BatchCommitter {
@@ -73,12 +84,24 @@ export class KafkaCommitter implements BatchCommitter {
     context.cluster.opened.add(this);
   }
 
-  /** Takes over the checkpoint. */
+  /**
+   * Takes over the checkpoint.
+   *
+   * @throws {LogError} `OWNED` when the options ask for a checkpoint that no runtime owns and one does; what
+   * the broker refuses.
+   */
   static async open(
     context: CommitterContext,
     options: CommitterOptions,
   ): Promise<KafkaCommitter> {
-    const { transactions, stored } = await takeOver(context, options);
+    const { cluster, epochs } = context;
+    const action = `Cannot open the checkpoint of ${placeOf(options)}`;
+    if (options.unowned === true) await checkUnowned(cluster, action, options);
+    const lane = `commit-${options.partition % LANES}`;
+    const transactions = new Transactions(cluster, transactionalId(options), lane);
+    // The former owner is fenced before its last words are read.
+    await Promise.all([createOutputs(cluster, action, options), transactions.begin(action)]);
+    const stored = await readStored(cluster, epochs, action, options);
     return new KafkaCommitter(context, options, transactions, stored);
   }
 
@@ -307,4 +330,18 @@ export class KafkaCommitter implements BatchCommitter {
     if (this.#broken === undefined) await this.#transactions.settle();
     this.#cluster.opened.delete(this);
   }
+}
+
+async function createOutputs(
+  cluster: Cluster,
+  action: string,
+  { topic, partition, outputTopics = [] }: CommitterOptions,
+): Promise<void> {
+  if (outputTopics.length === 0) return;
+  const count = await countPartitions(cluster, topic);
+  if (count <= partition) {
+    // Says which of both is missing.
+    await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
+  }
+  await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));
 }

@@ -91,5 +91,5 @@ async function committedOffset(
       offsetsIn(response).find((found) =>
         found.topic === topic && found.partition === partition && found.offset >= 0
       );
-  }, { firstDelayMs: 1 });
+  }, 1);
 }

@@ -186,7 +186,7 @@ export class Transactions {
   }
 
   #attempt<T>(action: string, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#cluster.attempt(action, request, { firstDelayMs: FIRST_DELAY_MS });
+    return this.#cluster.attempt(action, request, FIRST_DELAY_MS);
   }
 
   /** A request to the coordinator of the id. */
@@ -317,12 +317,10 @@ export class Transactions {
     });
     return await this.#attempt(action, async (signal) => {
       const connection = await this.#cluster.toLeader(topic, partition, this.#lane, signal);
-      return await produce(connection, { topic, partition, bytes }, {
-        transactionalId: this.#id,
-        acks: ALL_REPLICAS,
+      return await produce(connection, {
+        ...{ topic, partition, bytes, acks: ALL_REPLICAS, transactionalId: this.#id },
         timeoutMs: this.#cluster.replicationTimeoutMs,
-        signal,
-      });
+      }, { signal });
     });
   }
 

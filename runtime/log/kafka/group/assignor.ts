@@ -2,18 +2,12 @@
 // possible. A partition that has to move first has no new owner; its old one releases it and joins again,
 // and then it is free.
 
-/** A member as the leader of the group sees it. */
-export interface MemberClaim {
-  readonly memberId: string;
-  readonly topics: readonly string[];
-  /** What it holds and has not released, by topic. */
-  readonly owned: ReadonlyMap<string, readonly number[]>;
-  /** The generation in which it got that. */
-  readonly generation: number;
-}
+import type { Places, Subscription } from "./consumer_protocol.ts";
 
-/** Partitions by topic. */
-export type Share = ReadonlyMap<string, readonly number[]>;
+/** A member as the leader of the group sees it. */
+export interface MemberClaim extends Subscription {
+  readonly memberId: string;
+}
 
 /**
  * Each member's share.
@@ -23,7 +17,7 @@ export type Share = ReadonlyMap<string, readonly number[]>;
 export function assign(
   members: readonly MemberClaim[],
   counts: ReadonlyMap<string, number>,
-): ReadonlyMap<string, Share> {
+): ReadonlyMap<string, Places> {
   const shares = new Map(
     members.map(({ memberId }) => [memberId, new Map<string, readonly number[]>()]),
   );

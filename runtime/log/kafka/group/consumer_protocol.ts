@@ -11,8 +11,9 @@ export type Places = ReadonlyMap<string, readonly number[]>;
 /** What a member wants and has. */
 export interface Subscription {
   readonly topics: readonly string[];
+  /** What it holds and has not released. */
   readonly owned: Places;
-  /** Of the generation in which it had them; −1 when it does not say. */
+  /** The generation in which it got that; −1 when it does not say. */
   readonly generation: number;
 }
 

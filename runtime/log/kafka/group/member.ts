@@ -13,8 +13,6 @@ import { GroupRequests, groupStepOf, type Joined, memberIdIn } from "./requests.
 const HEARTBEAT_MS = 500;
 /** How soon the leader hears of new partitions. */
 const GROWTH_CHECK_MS = 1_000;
-/** Queries that are being stopped may take this long. */
-const REBALANCE_MS = 30_000;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 let members = 0;
@@ -55,10 +53,7 @@ export class KafkaMember implements GroupMember {
     this.#cluster = cluster;
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;
-    const { group, topic } = options;
-    const rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
-    const place = { group, topic, sessionTimeoutMs, rebalanceTimeoutMs };
-    this.#requests = new GroupRequests(cluster, place, this.#lane);
+    this.#requests = new GroupRequests(cluster, options, this.#lane);
   }
 
   /** Resolves when the group's coordinator knows the member. */
@@ -128,8 +123,8 @@ export class KafkaMember implements GroupMember {
   }
 
   #join(signal: AbortSignal): Promise<Joined> {
-    const [memberId, generation, owned] = [this.#memberId, this.#generation, this.#owned];
-    return this.#requests.join({ memberId, generation, owned }, signal);
+    const member = { memberId: this.#memberId, generation: this.#generation };
+    return this.#requests.join(member, this.#owned, signal);
   }
 
   async #run(): Promise<void> {

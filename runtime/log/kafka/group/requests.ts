@@ -2,6 +2,7 @@
 // consumers, so that Kafka's tools show who has which partitions.
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
+import { type GroupOptions, SESSION_TIMEOUT_MS } from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
@@ -23,26 +24,17 @@ const PROTOCOL = "framelane";
 /** A join may wait for other members: meanwhile it is checked whether the group has still this coordinator. */
 const COORDINATOR_CHECK_MS = 2_000;
 
-/** A member of a group: who it is, and what it has. */
-export interface MemberState {
+/** How long the others wait for a member that is letting go of its partitions. */
+const REBALANCE_MS = 30_000;
+
+/** A member in a generation of the group. */
+interface Member {
   readonly memberId: string;
   readonly generation: number;
-  readonly owned: readonly number[];
-}
-
-/** The group, and how long it waits for a member. */
-export interface GroupPlace {
-  readonly group: string;
-  readonly topic: string;
-  readonly sessionTimeoutMs: number;
-  /** How long the others wait for one that is letting go of its partitions. */
-  readonly rebalanceTimeoutMs: number;
 }
 
 /** A generation of the group, joined. */
-export interface Joined {
-  readonly memberId: string;
-  readonly generation: number;
+export interface Joined extends Member {
   /** Present when this member has to share out the partitions. */
   readonly claims?: readonly MemberClaim[];
 }
@@ -50,12 +42,18 @@ export interface Joined {
 /** Sends what is needed over the connections of a lane. */
 export class GroupRequests {
   readonly #cluster: Cluster;
-  readonly #place: GroupPlace;
+  readonly #place: Required<Pick<GroupOptions, "group" | "topic" | "sessionTimeoutMs">>;
+  readonly #rebalanceTimeoutMs: number;
   readonly #lane: string;
 
-  constructor(cluster: Cluster, place: GroupPlace, lane: string) {
+  constructor(
+    cluster: Cluster,
+    { group, topic, sessionTimeoutMs = SESSION_TIMEOUT_MS }: GroupOptions,
+    lane: string,
+  ) {
     this.#cluster = cluster;
-    this.#place = place;
+    this.#place = { group, topic, sessionTimeoutMs };
+    this.#rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
     this.#lane = lane;
   }
 
@@ -102,8 +100,13 @@ export class GroupRequests {
   }
 
   /** Joins; returns when all members have, or have run out of time. */
-  async join({ memberId, generation, owned }: MemberState, signal: AbortSignal): Promise<Joined> {
-    const { group, topic, sessionTimeoutMs, rebalanceTimeoutMs } = this.#place;
+  async join(
+    { memberId, generation }: Member,
+    owned: readonly number[],
+    signal: AbortSignal,
+  ): Promise<Joined> {
+    const { group, topic, sessionTimeoutMs } = this.#place;
+    const rebalanceTimeoutMs = this.#rebalanceTimeoutMs;
     const metadata = encodeSubscription({
       topics: [topic],
       owned: new Map([[topic, owned]]),
@@ -137,7 +140,7 @@ export class GroupRequests {
     counts: ReadonlyMap<string, number> | undefined,
     signal: AbortSignal,
   ): Promise<number[]> {
-    const { group, topic, rebalanceTimeoutMs } = this.#place;
+    const { group, topic } = this.#place;
     const shares = counts === undefined ? [] : [...assign(claims, counts)];
     const assignments = shares.map(([memberId, share]) => ({
       memberId,
@@ -151,7 +154,7 @@ export class GroupRequests {
           instanceId: null,
           protocolType: PROTOCOL_TYPE,
           protocolName: PROTOCOL,
-        }, { signal, extraMs: rebalanceTimeoutMs }),
+        }, { signal, extraMs: this.#rebalanceTimeoutMs }),
     );
     try {
       return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);

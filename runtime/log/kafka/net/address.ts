@@ -129,13 +129,7 @@ function parseToken(
   }
   return {
     mechanism: "OAUTHBEARER",
-    token: async () => {
-      try {
-        return (await readFile(path)).trim();
-      } catch (error) {
-        throw invalid(`Cannot read token ${JSON.stringify(path)}: ${(error as Error).message}`);
-      }
-    },
+    token: async () => (await readNamed("token", path, readFile)).trim(),
   };
 }
 
@@ -186,16 +180,23 @@ async function parseTls(
   if (parameters.has("cert") !== parameters.has("key")) {
     throw invalid("Cannot use a client certificate: expected both cert and key");
   }
-  const texts = await Promise.all(files.map(async (name) => {
-    const path = parameters.get(name)!;
-    try {
-      return [name, await readFile(path)];
-    } catch (error) {
-      throw invalid(`Cannot read ${name} ${JSON.stringify(path)}: ${(error as Error).message}`);
-    }
-  }));
+  const texts = await Promise.all(
+    files.map(async (name) => [name, await readNamed(name, parameters.get(name)!, readFile)]),
+  );
   const serverName = parameters.get("servername");
   return { ...Object.fromEntries(texts), ...(serverName === null ? {} : { serverName }) };
+}
+
+async function readNamed(
+  name: string,
+  path: string,
+  readFile: (path: string) => Promise<string>,
+): Promise<string> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw invalid(`Cannot read ${name} ${JSON.stringify(path)}: ${(error as Error).message}`);
+  }
 }
 
 function invalid(message: string): LogError {

@@ -13,7 +13,7 @@ import {
 } from "../protocol/topics.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Brokers } from "./brokers.ts";
-import { attempt, type AttemptOptions } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 
@@ -87,19 +87,17 @@ export class Cluster {
   }
 
   /** Runs requests until they succeed: see `attempt`. */
-  async attempt<T>(
+  attempt<T>(
     action: string,
     request: (signal: AbortSignal) => Promise<T>,
-    options: Partial<Pick<AttemptOptions, "signal" | "timeoutMs" | "firstDelayMs">> = {},
+    firstDelayMs?: number,
   ): Promise<T> {
-    return await attempt(action, request, {
-      timeoutMs: this.timeoutMs,
-      ...options,
-      closing: this.closing,
-      brokers: this.where,
-      onMoved: () => this.forgetPlaces(),
-      isAlone: () => this.#brokers.members.size < 2,
-    });
+    return attempt(this, action, request, firstDelayMs);
+  }
+
+  /** There is no other broker to turn to. */
+  get isAlone(): boolean {
+    return this.#brokers.members.size < 2;
   }
 
   /** @throws {LogError} `CLOSED` */

@@ -150,11 +150,11 @@ export class Connection {
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
-    const as = this.#versions.encoding(api);
+    const call = this.#versions.call(api);
     const response = await this.request(
-      { name: api.name, key: api.key, ...as },
-      (to) => api.request.write(to, body, as),
-      (from) => api.response.read(from, as),
+      call,
+      (to) => api.request.write(to, body, call),
+      (from) => api.response.read(from, call),
       options,
     );
     const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
@@ -215,9 +215,8 @@ export class Connection {
     { signal }: RequestOptions = {},
   ): Promise<void> {
     this.#throwIfUnusable(signal);
-    const as = this.#versions.encoding(api);
-    const call = { name: api.name, key: api.key, ...as };
-    await this.#write(encodeRequest(call, this.#next(), (to) => api.request.write(to, body, as)));
+    const call = this.#versions.call(api);
+    await this.#write(encodeRequest(call, this.#next(), (to) => api.request.write(to, body, call)));
     if (this.#ended !== undefined) throw this.#ended;
   }
 

@@ -6,6 +6,7 @@ import { LogError } from "../../log.ts";
 import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
+import { sentence } from "./failures.ts";
 import { logIn } from "./login.ts";
 import { SUSPICION_MS } from "./pending.ts";
 import { tlsProblem } from "./tls_problem.ts";
@@ -147,5 +148,5 @@ function networkReason(error: unknown): string {
     return "connection refused";
   }
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "unknown host";
-  return String(message ?? error).replace(/[.\s]+$/, "");
+  return sentence(String(message ?? error));
 }

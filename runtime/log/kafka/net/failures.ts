@@ -99,6 +99,7 @@ export function toLogError(error: unknown, action: string, brokers: string): Log
   return new LogError(one.kind.code, text, { cause: error });
 }
 
-function sentence(text: string): string {
+/** The text without a full stop, as a part of a sentence. */
+export function sentence(text: string): string {
   return text.replace(/[.\s]+$/, "");
 }

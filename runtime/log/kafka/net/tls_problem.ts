@@ -1,6 +1,7 @@
 // Why a TLS handshake failed, for people. The handshake of `node:tls` says no more of a certificate
 // than that it was refused; one by Deno itself says what is wrong with it.
 import type { Broker, Tls } from "./address.ts";
+import { sentence } from "./failures.ts";
 
 const REASONS: readonly (readonly [sign: RegExp, reason: string])[] = [
   [/expired/i, "it has expired"],
@@ -68,8 +69,4 @@ async function refusal(
     late.removeEventListener("abort", stop);
     if (!late.aborted) encrypted?.close();
   }
-}
-
-function sentence(text: string): string {
-  return text.replace(/[.\s]+$/, "");
 }

@@ -17,18 +17,13 @@ export interface Transport {
   close(): void;
 }
 
-/** A broker at one of the addresses of its name. */
-export interface TlsPlace extends Broker {
-  readonly address: string;
-}
-
 /**
- * Connects and shakes hands.
+ * Connects to a broker, at one of the addresses of its name, and shakes hands.
  *
  * @throws errors of the system or of TLS, or the signal's reason.
  */
 export function dialTls(
-  { host, port, address }: TlsPlace,
+  { host, port, address }: Broker & { readonly address: string },
   tls: Tls,
   signal: AbortSignal,
 ): Promise<Transport> {

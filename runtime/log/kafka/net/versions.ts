@@ -47,10 +47,11 @@ export class Versions {
     }
   }
 
-  /** How a request is encoded. */
-  encoding(request: Spoken): { readonly version: number; readonly flexible: boolean } {
+  /** A request in the version that is spoken. */
+  call(request: Spoken): Call {
+    const { name, key, flexible } = request;
     const version = this.of(request);
-    return { version, flexible: version >= request.flexible };
+    return { name, key, version, flexible: version >= flexible };
   }
 }
 
@@ -66,21 +67,17 @@ interface Requester {
 /** Asks a broker. */
 export async function askVersions(connection: Requester, broker: string): Promise<Versions> {
   const ask = (version: number) => {
-    const as = { version, flexible: version >= API_VERSIONS.flexible };
+    const { name, key, request, response } = API_VERSIONS;
+    const flexible = version >= API_VERSIONS.flexible;
+    const call = { name, key, version, flexible, flexibleResponse: false };
     const body = { clientSoftwareName: CLIENT_ID, clientSoftwareVersion: "0" };
     return connection.request(
-      {
-        name: API_VERSIONS.name,
-        key: API_VERSIONS.key,
-        version,
-        flexible: as.flexible,
-        flexibleResponse: false,
-      },
-      (to) => API_VERSIONS.request.write(to, body, as),
+      call,
+      (to) => request.write(to, body, call),
       (from) =>
         // A broker that does not know the version answers in the form of version 0.
         errorOf(API_VERSIONS, from.peekInt16()) === undefined
-          ? API_VERSIONS.response.read(from, as)
+          ? response.read(from, call)
           : { errorCode: from.int16(), apiKeys: [], throttleTimeMs: 0 },
     );
   };

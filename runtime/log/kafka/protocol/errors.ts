@@ -42,10 +42,10 @@ export interface ErrorKind {
   /** What callers of the log see. */
   readonly code: LogErrorCode;
   /** Where to look, if the name alone does not say it. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
-type Row = readonly [name: string, outcome: Outcome, code?: LogErrorCode, hint?: string];
+type Row = readonly [name: string, outcome: Outcome, code?: LogErrorCode];
 
 const ROWS: Readonly<Record<number, Row>> = {
   [-1]: ["UNKNOWN_SERVER_ERROR", "retry"],
@@ -58,14 +58,9 @@ const ROWS: Readonly<Record<number, Row>> = {
   7: ["REQUEST_TIMED_OUT", "retry"],
   8: ["BROKER_NOT_AVAILABLE", "find-leader"],
   9: ["REPLICA_NOT_AVAILABLE", "find-leader"],
-  10: ["MESSAGE_TOO_LARGE", "put-aside", "TOO_LARGE", "max.message.bytes of the topic limits it"],
+  10: ["MESSAGE_TOO_LARGE", "put-aside", "TOO_LARGE"],
   11: ["STALE_CONTROLLER_EPOCH", "find-controller"],
-  12: [
-    "OFFSET_METADATA_TOO_LARGE",
-    "fatal",
-    "TOO_LARGE",
-    "the broker's offset.metadata.max.bytes limits it",
-  ],
+  12: ["OFFSET_METADATA_TOO_LARGE", "fatal", "TOO_LARGE"],
   13: ["NETWORK_EXCEPTION", "retry"],
   14: ["COORDINATOR_LOAD_IN_PROGRESS", "retry"],
   15: ["COORDINATOR_NOT_AVAILABLE", "find-coordinator"],
@@ -76,31 +71,16 @@ const ROWS: Readonly<Record<number, Row>> = {
   20: ["NOT_ENOUGH_REPLICAS_AFTER_APPEND", "retry"],
   21: ["INVALID_REQUIRED_ACKS", "fatal", "INVALID"],
   22: ["ILLEGAL_GENERATION", "rejoin", "STALE_MEMBERSHIP"],
-  23: [
-    "INCONSISTENT_GROUP_PROTOCOL",
-    "fatal",
-    "INVALID",
-    "other consumers use this group: choose another name",
-  ],
+  23: ["INCONSISTENT_GROUP_PROTOCOL", "fatal", "INVALID"],
   24: ["INVALID_GROUP_ID", "fatal", "INVALID"],
   25: ["UNKNOWN_MEMBER_ID", "join-as-new", "FENCED"],
-  26: [
-    "INVALID_SESSION_TIMEOUT",
-    "fatal",
-    "INVALID",
-    "the broker's group.min.session.timeout.ms and group.max.session.timeout.ms limit it",
-  ],
+  26: ["INVALID_SESSION_TIMEOUT", "fatal", "INVALID"],
   27: ["REBALANCE_IN_PROGRESS", "rejoin", "STALE_MEMBERSHIP"],
   28: ["INVALID_COMMIT_OFFSET_SIZE", "fatal", "TOO_LARGE"],
   29: ["TOPIC_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   30: ["GROUP_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   31: ["CLUSTER_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
-  32: [
-    "INVALID_TIMESTAMP",
-    "put-aside",
-    "REFUSED",
-    "the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms limit it",
-  ],
+  32: ["INVALID_TIMESTAMP", "put-aside", "REFUSED"],
   33: ["UNSUPPORTED_SASL_MECHANISM", "fatal", "AUTHENTICATION_FAILED"],
   34: ["ILLEGAL_SASL_STATE", "fatal", "AUTHENTICATION_FAILED"],
   35: ["UNSUPPORTED_VERSION", "fatal", "UNSUPPORTED"],
@@ -149,12 +129,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   78: ["OFFSET_NOT_AVAILABLE", "retry"],
   79: ["MEMBER_ID_REQUIRED", "join-with-id"],
   80: ["PREFERRED_LEADER_NOT_AVAILABLE", "find-leader"],
-  81: [
-    "GROUP_MAX_SIZE_REACHED",
-    "fatal",
-    "INVALID",
-    "the broker's group.max.size limits the members of a group",
-  ],
+  81: ["GROUP_MAX_SIZE_REACHED", "fatal", "INVALID"],
   82: ["FENCED_INSTANCE_ID", "join-as-new", "FENCED"],
   83: ["ELIGIBLE_LEADERS_NOT_AVAILABLE", "find-leader"],
   84: ["ELECTION_NOT_NEEDED", "done"],
@@ -203,6 +178,18 @@ const ROWS: Readonly<Record<number, Row>> = {
   127: ["VOTER_NOT_FOUND", "fatal"],
 };
 
+/** Where to look, for errors whose names do not say it. */
+const HINTS: Readonly<Record<string, string>> = {
+  MESSAGE_TOO_LARGE: "max.message.bytes of the topic limits it",
+  OFFSET_METADATA_TOO_LARGE: "the broker's offset.metadata.max.bytes limits it",
+  INCONSISTENT_GROUP_PROTOCOL: "other consumers use this group: choose another name",
+  INVALID_SESSION_TIMEOUT:
+    "the broker's group.min.session.timeout.ms and group.max.session.timeout.ms limit it",
+  INVALID_TIMESTAMP:
+    "the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms limit it",
+  GROUP_MAX_SIZE_REACHED: "the broker's group.max.size limits the members of a group",
+};
+
 /** Outcomes after which `Cluster.attempt` sends the request again. */
 export const REPEATED: ReadonlySet<Outcome> = new Set<Outcome>([
   "retry",
@@ -213,11 +200,11 @@ export const REPEATED: ReadonlySet<Outcome> = new Set<Outcome>([
 ]);
 
 const KINDS: ReadonlyMap<number, ErrorKind> = new Map(
-  Object.entries(ROWS).map(([number, [name, outcome, code, hint]]) => [Number(number), {
+  Object.entries(ROWS).map(([number, [name, outcome, code]]) => [Number(number), {
     name,
     outcome,
     code: code ?? (REPEATED.has(outcome) ? "UNREACHABLE" : "INTERNAL"),
-    ...(hint === undefined ? {} : { hint }),
+    hint: HINTS[name],
   }]),
 );
 

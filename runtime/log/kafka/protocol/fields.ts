@@ -29,49 +29,39 @@ export interface Field<T> {
 /** The type of a field's value. */
 export type Value<F> = F extends Field<infer T> ? T : never;
 
-export const int8: Field<number> = {
-  write: (to, value) => to.int8(value),
-  read: (from) => from.int8(),
-};
-export const int16: Field<number> = {
-  write: (to, value) => to.int16(value),
-  read: (from) => from.int16(),
-};
-export const int32: Field<number> = {
-  write: (to, value) => to.int32(value),
-  read: (from) => from.int32(),
-};
+/** A value that is written and read in one way whatever the version. */
+function plain<T>(
+  write: (to: RequestWriter, value: T, compact: boolean) => unknown,
+  read: (from: ResponseReader, compact: boolean) => T,
+): Field<T> {
+  return {
+    write: (to, value, { flexible }) => void write(to, value, flexible),
+    read: (from, { flexible }) => read(from, flexible),
+  };
+}
+
+export const int8 = plain((to, value: number) => to.int8(value), (from) => from.int8());
+export const int16 = plain((to, value: number) => to.int16(value), (from) => from.int16());
+export const int32 = plain((to, value: number) => to.int32(value), (from) => from.int32());
 /** A safe integer. */
-export const int64: Field<number> = {
-  write: (to, value) => to.int64(value),
-  read: (from) => from.int64(),
-};
+export const int64 = plain((to, value: number) => to.int64(value), (from) => from.int64());
 /** All 64 bits. */
-export const bigint64: Field<bigint> = {
-  write: (to, value) => to.int64(value),
-  read: (from) => from.bigint64(),
-};
-export const boolean: Field<boolean> = {
-  write: (to, value) => to.boolean(value),
-  read: (from) => from.boolean(),
-};
-export const string: Field<string> = {
-  write: (to, value, { flexible }) => to.string(value, flexible),
-  read: (from, { flexible }) => from.string(flexible),
-};
-export const nullableString: Field<string | null> = {
-  write: (to, value, { flexible }) => to.string(value, flexible),
-  read: (from, { flexible }) => from.nullableString(flexible),
-};
-export const bytes: Field<Uint8Array> = {
-  write: (to, value, { flexible }) => to.bytes(value, flexible),
-  read: (from, { flexible }) => from.bytes(flexible),
-};
+export const bigint64 = plain((to, value: bigint) => to.int64(value), (from) => from.bigint64());
+export const boolean = plain((to, value: boolean) => to.boolean(value), (from) => from.boolean());
+export const string = plain(
+  (to, value: string, compact) => to.string(value, compact),
+  (from, compact) => from.string(compact),
+);
+export const nullableString = plain(
+  (to, value: string | null, compact) => to.string(value, compact),
+  (from, compact) => from.nullableString(compact),
+);
+export const bytes = plain(
+  (to, value: Uint8Array, compact) => to.bytes(value, compact),
+  (from, compact): Uint8Array => from.bytes(compact),
+);
 /** 32 hexadecimal digits. */
-export const uuid: Field<string> = {
-  write: (to, value) => to.uuid(value),
-  read: (from) => from.uuid(),
-};
+export const uuid = plain((to, value: string) => to.uuid(value), (from) => from.uuid());
 
 /** Several values; null is another thing than none. */
 export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
@@ -138,6 +128,14 @@ export const hasTag0: Field<boolean> = {
     return there;
   },
 };
+
+/** Errors by topic and partition, as several responses have them. */
+export const partitionErrors = array(struct({
+  name: string,
+  partitions: array(struct({ partition: int32, errorCode: int16 })),
+}));
+/** A response that says no more than whether it was done. */
+export const outcome = struct({ throttleTimeMs: int32, errorCode: int16 });
 
 /** A field that is there from a version on; older ones read `absent`. */
 export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {

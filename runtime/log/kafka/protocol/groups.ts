@@ -5,11 +5,14 @@ import {
   between,
   boolean,
   bytes,
+  type Field,
   int16,
   int32,
   int64,
   nullableArray,
   nullableString,
+  outcome,
+  partitionErrors,
   since,
   string,
   struct,
@@ -35,6 +38,17 @@ export interface OffsetToCommit {
 }
 
 const instanceId = nullableString;
+
+/** Offsets to commit, by topic and partition. */
+export function offsetsToCommit(leaderEpoch: Field<number>) {
+  const partition = struct({
+    partition: int32,
+    offset: int64,
+    leaderEpoch,
+    metadata: nullableString,
+  });
+  return array(struct({ name: string, partitions: array(partition) }));
+}
 
 export const JOIN_GROUP = api("JoinGroup", 11, [2, 7], 6, {
   request: struct({
@@ -88,7 +102,7 @@ export const HEARTBEAT = api("Heartbeat", 12, [1, 4], 4, {
     memberId: string,
     instanceId: since(3, instanceId, null),
   }),
-  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+  response: outcome,
 });
 
 export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 4], 4, {
@@ -147,23 +161,9 @@ export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
     memberId: string,
     instanceId: since(7, instanceId, null),
     retentionTimeMs: between(2, 4, int64, -1),
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({
-        partition: int32,
-        offset: int64,
-        leaderEpoch: since(6, int32, -1),
-        metadata: nullableString,
-      })),
-    })),
+    topics: offsetsToCommit(since(6, int32, -1)),
   }),
-  response: struct({
-    throttleTimeMs: since(3, int32, 0),
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({ partition: int32, errorCode: int16 })),
-    })),
-  }),
+  response: struct({ throttleTimeMs: since(3, int32, 0), topics: partitionErrors }),
 });
 
 /** Without topics: all offsets of the group. */

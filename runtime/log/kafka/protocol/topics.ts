@@ -72,6 +72,11 @@ export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 3], 3, {
   }),
 });
 
+const topicErrors = struct({
+  throttleTimeMs: int32,
+  topics: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
+});
+
 export const CREATE_TOPICS = api("CreateTopics", 19, [2, 4], 5, {
   request: struct({
     topics: array(struct({
@@ -84,10 +89,7 @@ export const CREATE_TOPICS = api("CreateTopics", 19, [2, 4], 5, {
     timeoutMs: int32,
     validateOnly: boolean,
   }),
-  response: struct({
-    throttleTimeMs: int32,
-    topics: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
-  }),
+  response: topicErrors,
 });
 /** The version from which on the brokers choose the replication factor themselves. */
 export const DEFAULT_REPLICATION_SINCE = 4;
@@ -102,10 +104,7 @@ export const CREATE_PARTITIONS = api("CreatePartitions", 37, [0, 3], 2, {
     timeoutMs: int32,
     validateOnly: boolean,
   }),
-  response: struct({
-    throttleTimeMs: int32,
-    topics: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
-  }),
+  response: topicErrors,
 });
 
 export const LIST_OFFSETS = api("ListOffsets", 2, [2, 7], 6, {

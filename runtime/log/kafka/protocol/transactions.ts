@@ -8,10 +8,13 @@ import {
   int32,
   int64,
   nullableString,
+  outcome,
+  partitionErrors,
   since,
   string,
   struct,
 } from "./fields.ts";
+import { offsetsToCommit } from "./groups.ts";
 
 /** Who appends. */
 export interface ProducerIdentity {
@@ -56,19 +59,13 @@ export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
     ...owner,
     topics: array(struct({ name: string, partitions: array(int32) })),
   }),
-  response: struct({
-    throttleTimeMs: int32,
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({ partition: int32, errorCode: int16 })),
-    })),
-  }),
+  response: struct({ throttleTimeMs: int32, topics: partitionErrors }),
 });
 
 /** Announces a group whose offsets the transaction will commit. */
 export const ADD_OFFSETS_TO_TXN = api("AddOffsetsToTxn", 25, [0, 3], 3, {
   request: struct({ ...owner, group: string }),
-  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+  response: outcome,
 });
 
 /** Commits offsets when the transaction does: generation −1 and no member id without a member. */
@@ -81,28 +78,14 @@ export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
     generation: int32,
     memberId: string,
     instanceId: nullableString,
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({
-        partition: int32,
-        offset: int64,
-        leaderEpoch: int32,
-        metadata: nullableString,
-      })),
-    })),
+    topics: offsetsToCommit(int32),
   }),
-  response: struct({
-    throttleTimeMs: int32,
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({ partition: int32, errorCode: int16 })),
-    })),
-  }),
+  response: struct({ throttleTimeMs: int32, topics: partitionErrors }),
 });
 
 export const END_TXN = api("EndTxn", 26, [0, 3], 3, {
   request: struct({ ...owner, committed: boolean }),
-  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+  response: outcome,
 });
 
 /** How things stand with transactional ids: `state` is `Ongoing`, `PrepareCommit`, `CompleteCommit`, … */

@@ -28,8 +28,8 @@ const LAST_LANE_WAIT_MS = 25;
 const PACED_FROM = 16;
 const PACE_MS = 0.5;
 const MAX_PACE_MS = 20;
-/** Of one partition, of one response. */
-const PARTITION_BYTES = 2 * 1024 * 1024;
+/** Of one partition, of one response. The batch that it ends in is sent in part, and thrown away. */
+const PARTITION_BYTES = 4 * 1024 * 1024;
 const RESPONSE_BYTES = 8 * 1024 * 1024;
 
 /** What happens with what was fetched. */

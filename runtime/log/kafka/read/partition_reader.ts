@@ -1,6 +1,7 @@
 // One partition as it is being read: what is buffered, where it continues, and its readers.
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
+import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
 import type { FetchedPartition } from "../protocol/records.ts";
@@ -63,7 +64,7 @@ export class BufferedPartition implements PartitionReader {
   #heldSince: number | undefined;
   /** What came last did not fit in: asking again does not help before something was taken out. */
   #blocked = false;
-  #waiting = new Set<() => void>();
+  readonly #changes = new Notifier();
 
   constructor(
     owner: PartitionOwner,
@@ -144,7 +145,7 @@ export class BufferedPartition implements PartitionReader {
         return [];
       }
       if (this.#error !== undefined) throw this.#error;
-      await this.#change(signal);
+      await this.#changes.wait(signal);
     }
   }
 
@@ -174,52 +175,54 @@ export class BufferedPartition implements PartitionReader {
     return frames;
   }
 
-  #change(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal?.addEventListener("abort", done, { once: true });
-    });
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done();
-  }
-
   /**
-   * Takes in what was fetched from offset `next` on.
+   * Takes in what was fetched from offset `next` on; what there is no room for is decoded later.
    *
-   * @param decoded what was decoded of it; what there was no room for is decoded later.
+   * @returns what is wrong with the response, as the end of a sentence: nothing of it is taken in then.
    */
-  fill(decoded: Decoded, fetched: FetchedPartition, whole: boolean): void {
-    this.latest = Math.max(fetched.lastStableOffset, decoded.next);
-    this.#takeIn(decoded);
-    this.#watchTransactions(fetched);
-    if (!whole || this.#next < decoded.next) {
-      const { topic, partition } = this;
-      const { batches, aborted } = fetched;
-      this.#rest = new BatchDecoder(batches, { topic, partition, from: this.#next, aborted });
+  fill(fetched: FetchedPartition): string | undefined {
+    const { topic, partition } = this;
+    const { batches, aborted, highWatermark } = fetched;
+    const from = this.#next;
+    const rest = new BatchDecoder(batches, { topic, partition, from, aborted });
+    const decoded = this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
+    if (decoded === undefined) return undefined;
+    if (decoded.next > highWatermark) {
+      return `offset ${decoded.next - 1}, and its end is ${highWatermark}`;
     }
+    if (batches.length > 0 && decoded.next === from) {
+      return `nothing from offset ${from} on, which was asked for`;
+    }
+    this.failures = 0;
+    this.latest = Math.max(fetched.lastStableOffset, decoded.next);
+    this.#takeIn(decoded, rest);
+    this.#watchTransactions(fetched);
+    return undefined;
   }
 
   /** Decodes what the last fetch brought and there was no room for. */
   #decodeOn(): void {
-    while (this.#rest !== undefined) {
-      const { room } = this;
-      if (room === undefined) return;
-      const { topic, partition } = this;
-      try {
-        const decoded = this.#rest.take(room);
-        // What did not fit in after all is fetched again.
-        if (!this.#takeIn(decoded) || this.#rest.done) this.#rest = undefined;
-      } catch (error) {
-        this.#rest = undefined;
-        this.fail(decodeError(topic, partition, this.#next, error));
-      }
+    for (let rest, room; (rest = this.#rest) !== undefined && (room = this.room) !== undefined;) {
+      const decoded = this.#decode(rest, room);
+      this.#rest = undefined;
+      if (decoded !== undefined) this.#takeIn(decoded, rest);
+    }
+  }
+
+  #decode(rest: BatchDecoder, limit: Bounds): Decoded | undefined {
+    try {
+      return rest.take(limit);
+    } catch (error) {
+      const action =
+        `Cannot read ${this.topic} partition ${this.partition} at offset ${this.#next}`;
+      this.fail(
+        error instanceof LogError ? error : new LogError(
+          "INTERNAL",
+          `${action}: ${(error as Error).message}`,
+          { cause: error },
+        ),
+      );
+      return undefined;
     }
   }
 
@@ -241,8 +244,8 @@ export class BufferedPartition implements PartitionReader {
     });
   }
 
-  /** @returns whether there was room for all of it. */
-  #takeIn(decoded: Decoded): boolean {
+  /** Keeps what there is room for; a frame that does not fit in after all is fetched again. */
+  #takeIn(decoded: Decoded, rest: BatchDecoder): void {
     for (const seen of decoded.epochs) {
       if (seen.epoch < 0) continue;
       this.fetchedEpoch = seen.epoch;
@@ -263,15 +266,15 @@ export class BufferedPartition implements PartitionReader {
     }
     if (next !== this.#next) {
       this.#next = next;
-      this.#wake();
+      this.#changes.notify();
     }
-    return next === decoded.next;
+    this.#rest = next === decoded.next && !rest.done ? rest : undefined;
   }
 
   /** Nothing more can be read from here, until a seek. */
   fail(error: LogError): void {
     this.#error = error;
-    this.#wake();
+    this.#changes.notify();
   }
 
   seek(offset: number): void {
@@ -287,7 +290,7 @@ export class BufferedPartition implements PartitionReader {
     this.#blocked = false;
     this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
-    this.#wake();
+    this.#changes.notify();
     if (!this.#closed) this.#owner.changed(this);
   }
 
@@ -298,23 +301,9 @@ export class BufferedPartition implements PartitionReader {
       this.#frames = [];
       this.#rest = undefined;
       this.#taken = this.#bytes = 0;
-      this.#wake();
+      this.#changes.notify();
       this.#owner.closed(this);
     }
     return Promise.resolve();
   }
-}
-
-/** The error of a partition whose records cannot be decoded. */
-export function decodeError(
-  topic: string,
-  partition: number,
-  offset: number,
-  error: unknown,
-): LogError {
-  return error instanceof LogError ? error : new LogError(
-    "INTERNAL",
-    `Cannot read ${topic} partition ${partition} at offset ${offset}: ${(error as Error).message}`,
-    { cause: error },
-  );
 }

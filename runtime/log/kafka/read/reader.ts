@@ -13,10 +13,9 @@ import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
 import { errorNames, NetworkError, ResponseError } from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/records.ts";
-import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
-import { type Bounds, BufferedPartition, decodeError } from "./partition_reader.ts";
+import { type Bounds, BufferedPartition } from "./partition_reader.ts";
 import { offsetRange } from "./topics.ts";
 
 /** Not yet there, or not any more: decided by how long. */
@@ -149,7 +148,7 @@ export class KafkaReader implements LogReader {
 
   #fetched(partitions: readonly BufferedPartition[], fetched: FetchedPartition): void {
     const [first] = partitions as [BufferedPartition];
-    const { topic, partition, next: from, replica } = first;
+    const { topic, partition, replica } = first;
     const error = errorOf(FETCH, fetched.errorCode, `${topic}/${partition}`);
     const range = fetched.diverged || error?.outcome === "look-up-offsets";
     if (range && replica === undefined) {
@@ -167,32 +166,12 @@ export class KafkaReader implements LogReader {
         this.#failed(partitions, new NetworkError(`it sends readers on to broker ${near}`));
       }
     } else {
-      const rooms = partitions.map((one) => one.room ?? { frames: 1, bytes: 1 });
-      const limit = {
-        frames: Math.max(...rooms.map(({ frames }) => frames)),
-        bytes: Math.max(...rooms.map(({ bytes }) => bytes)),
-      };
-      const { batches, aborted } = fetched;
-      const decoder = new BatchDecoder(batches, { topic, partition, from, aborted });
-      try {
-        const decoded = decoder.take(limit);
-        const lie = decoded.next > fetched.highWatermark
-          ? `offset ${decoded.next - 1}, and its end is ${fetched.highWatermark}`
-          : batches.length > 0 && decoded.next === from
-          ? `nothing from offset ${from} on, which was asked for`
-          : undefined;
-        if (lie !== undefined) {
-          return this.#failed(partitions, new NetworkError(`its answer to Fetch holds ${lie}`));
-        }
-        for (const [index, one] of partitions.entries()) {
-          one.status = "reading";
-          one.failures = 0;
-          // Queries share no memory: one may do with its frames what it likes.
-          if (index === 0) one.fill(decoded, fetched, decoder.done);
-          else one.fill(copied(decoded), { ...fetched, batches: batches.slice() }, decoder.done);
-        }
-      } catch (error) {
-        for (const one of partitions) one.fail(decodeError(topic, partition, from, error));
+      for (const one of partitions) {
+        // Queries share no memory: one may do with its frames what it likes.
+        const own = one === first ? fetched : { ...fetched, batches: fetched.batches.slice() };
+        const lie = one.fill(own);
+        if (lie === undefined) one.status = "reading";
+        else this.#failed([one], new NetworkError(`its answer to Fetch holds ${lie}`));
       }
     }
   }
@@ -331,14 +310,4 @@ function outOfRange(
     }`,
     { range },
   );
-}
-
-/** The same frames on memory of their own. */
-function copied(decoded: Decoded): Decoded {
-  const frames = decoded.frames.map((frame) => ({
-    ...frame,
-    headers: { ...frame.headers },
-    value: frame.value.slice(),
-  }));
-  return { ...decoded, frames };
 }

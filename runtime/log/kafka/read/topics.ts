@@ -80,7 +80,7 @@ export async function ensureTopic(
       if (count >= partitions) return count;
       const controller = await cluster.controller(signal);
       // Another client may be doing the same: what counts is what there is afterwards.
-      if (count === 0) await create(controller, topic, partitions, configuration, signal);
+      if (count === 0) await create(controller, signal);
       else {
         await unless(
           ["INVALID_PARTITIONS"],
@@ -95,13 +95,7 @@ export async function ensureTopic(
     }
   });
 
-  async function create(
-    controller: Connection,
-    name: string,
-    partitions: number,
-    configuration: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function create(controller: Connection, signal: AbortSignal): Promise<void> {
     const defaults = controller.versions.of(CREATE_TOPICS) >= DEFAULT_REPLICATION_SINCE;
     const replicationFactor = defaults ? -1 : Math.min(3, (await cluster.brokers(signal)).length);
     for (const [i, wish] of WISHES.entries()) {
@@ -111,7 +105,7 @@ export async function ensureTopic(
         await unless(
           ["TOPIC_ALREADY_EXISTS"],
           controller.call(CREATE_TOPICS, {
-            topics: [{ name, partitions, replicationFactor, assignments: [], configs }],
+            topics: [{ name: topic, partitions, replicationFactor, assignments: [], configs }],
             timeoutMs: cluster.replicationTimeoutMs,
             validateOnly: false,
           }, { signal }),

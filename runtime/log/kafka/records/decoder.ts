@@ -65,6 +65,19 @@ interface Batch extends BatchHead {
   fault: BadFrameError | undefined;
 }
 
+/** A batch of which nothing is known. */
+const UNKNOWN = {
+  epoch: -1,
+  count: 0,
+  compression: 0,
+  records: NO_VALUE,
+  firstTimestamp: 0,
+  appendTime: undefined,
+  cursor: undefined,
+  passed: 0,
+  fault: undefined,
+};
+
 /** The whole batches of a response, read bit by bit. */
 export class BatchDecoder {
   readonly #bytes: Uint8Array;
@@ -190,6 +203,7 @@ export class BatchDecoder {
       if (control) this.#open.delete(producerId);
       if (last < this.#next) continue;
       return {
+        ...UNKNOWN,
         base,
         last,
         epoch: view.getInt32(at + 12),
@@ -200,27 +214,12 @@ export class BatchDecoder {
         appendTime: (attributes & LOG_APPEND_TIME) === 0
           ? undefined
           : Number(view.getBigInt64(at + 35)),
-        cursor: undefined,
-        passed: 0,
-        fault: undefined,
       };
     }
   }
 
   #broken(base: number, last: number, why: string): Batch {
-    return {
-      base,
-      last,
-      epoch: -1,
-      count: 0,
-      compression: 0,
-      records: NO_VALUE,
-      firstTimestamp: 0,
-      appendTime: undefined,
-      cursor: undefined,
-      passed: 0,
-      fault: new BadFrameError("corrupt", `Cannot read a record batch: ${why}`),
-    };
+    return { ...UNKNOWN, base, last, fault: faultOf(new RangeError(why)) };
   }
 
   /** @returns how much was unpacked. */

@@ -127,8 +127,8 @@ Deno.test("a broker that wants quiet for weeks is asked again after a minute", a
     ...{ connectTimeoutMs: 2_000, requestTimeoutMs: 2_000, signal: new AbortController().signal },
     onEnd() {},
   });
-  await produce(connection, { topic: "t", partition: 0, bytes: batch() }, {
-    ...{ acks: -1, timeoutMs: 1 },
+  await produce(connection, {
+    ...{ topic: "t", partition: 0, bytes: batch(), acks: -1, timeoutMs: 1 },
   });
   assert.ok(connection.throttledMs > 0 && connection.throttledMs <= 60_000);
   await connection.close();
