@@ -130,7 +130,7 @@ export class Driver {
   }
 
   /**
-   * Begins one more query, with a group of its own, beside those that run.
+   * Starts one more query with its own group, next to the running ones.
    *
    * @returns its streaming queries, once they have taken their partitions over.
    * @throws {RangeError} when a query of its name has not ended.

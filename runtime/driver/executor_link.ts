@@ -99,7 +99,7 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
-  // A port of its own, which code of users cannot post to.
+  // A separate port, which user code cannot post to.
   const { port1: control, port2 } = new MessageChannel();
   const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {

@@ -1,4 +1,4 @@
-// Places lanes on executors, and moves them when a lane holds its thread.
+// Places lanes on executors, and moves them when a lane blocks its thread.
 import type {
   ExecutorConfig,
   FromExecutor,
@@ -21,11 +21,11 @@ const MOST_ALONE = 16;
  */
 export type StrandedBy = "other" | "death" | "memory";
 
-/** What holds a thread: a call, a large picture, or opening something, such as a model. */
+/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
 export type BlockedBy = "call" | "picture" | "opening";
 
 export interface Placement {
-  /** On an executor of its own, if another can be started. */
+  /** On a dedicated executor, if another can be started. */
   readonly alone?: boolean;
   /** That executor has low priority. */
   readonly yields?: boolean;
@@ -58,9 +58,9 @@ export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
   readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors for one lane alone, which holds the thread, or has held one. */
+  /** Executors dedicated to one lane that blocks its thread or has blocked one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What holds an executor, if reported. */
+  /** What blocks an executor, if reported. */
   readonly #blocked = new Map<ExecutorLink, BlockedBy>();
   /** Executors of low priority. */
   readonly #yielding = new Set<ExecutorLink>();
@@ -202,8 +202,8 @@ export class ExecutorPool {
   }
 
   /**
-   * A lane holds the thread: the others start elsewhere. While it opens something, lanes that do so
-   * too stay: elsewhere they would open the same again.
+   * Moves the other lanes off a blocked thread. While the lane opens something, lanes that do so too stay,
+   * since elsewhere they would start over.
    *
    * @param long blocked for so long that even those move
    */
@@ -225,7 +225,7 @@ export class ExecutorPool {
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
-      // It takes effect when the thread turns again; by then the lane is fenced.
+      // It takes effect once the thread responds; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
@@ -235,7 +235,7 @@ export class ExecutorPool {
     if (often) this.#lowerPriority(link, culprit);
   }
 
-  /** The thread turns again; after opening something it is as good as before. */
+  /** The thread responds again; if it was opening something, it returns to normal use. */
   #resumed(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
@@ -243,7 +243,7 @@ export class ExecutorPool {
     if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
-  /** A lane holds its thread often or for long: it gets low priority. */
+  /** Lowers the priority of a lane that blocks its thread often or for long. */
   #lowerPriority(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);

@@ -13,7 +13,7 @@ import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded after the first lanes, whose processor it would take. */
 const SPARE_DELAY_MS = 2000;
-/** This many lanes or fewer have an executor each, whatever the cores. */
+/** This many lanes or fewer have an executor each, regardless of cores. */
 const FEW_LANES = 4;
 
 /** Default number of workers: one per core, or one per lane if there are few lanes. */

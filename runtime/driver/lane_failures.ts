@@ -130,7 +130,7 @@ export class FailedInputs {
   }
 
   /**
-   * Takes the error of a run; returns how often its input has failed, and whether it was put aside;
+   * Records the error of a run; returns how often its input has failed, and whether it was dead-lettered;
    * undefined without an input.
    */
   note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
@@ -139,7 +139,7 @@ export class FailedInputs {
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
-    // An input put aside that still fails is left to the restarts.
+    // A dead-lettered input that still fails is left to the restarts.
     const known = this.#aside.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );

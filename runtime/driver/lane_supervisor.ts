@@ -34,7 +34,7 @@ import { StreamingQuery } from "./streaming_query.ts";
 
 /** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
-/** What a lane does while it holds its thread, for people. */
+/** Describes what a lane does while it blocks its thread, for messages. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
   picture: "has a large picture",

@@ -27,7 +27,7 @@ export interface StartOptions extends QueryStartOptions {
   readonly sessionTimeoutMs?: number;
   /** Minimum interval between progress reports, milliseconds; 0 reports each batch. Default 1000. */
   readonly progressIntervalMs?: number;
-  /** Receives messages for people: warnings, restarts, the `console` sink. Default: standard error. */
+  /** Receives human-readable messages: warnings, restarts, the `console` sink. Default: standard error. */
   readonly report?: (message: string) => void;
   /** Cancels the wait for a topic that does not exist yet, and stops all queries. */
   readonly signal?: AbortSignal;

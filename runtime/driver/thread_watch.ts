@@ -134,7 +134,7 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
-    // A waiting call of a lane that moved away or was given up.
+    // A waiting call of a lane that moved or was abandoned.
     if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
       const why = `${name} was abandoned: a call of a query that has left it blocks its thread`;
       return { kind: "cut", turn, why };

@@ -1,8 +1,8 @@
-// Reads two partitions as one lane: its own, the left one, and another camera's beside it.
+// Reads two partitions as one lane: its own (left) and another camera's (right).
 //
-// The engine sees a reader of the left partition that gives each frame, with its partner, once it
-// is decided. How far the right one is read follows from the left frames that were given, so that
-// offsets, plans and batches of the lane are those of the left partition alone.
+// The engine sees a reader of the left partition that returns each frame with its partner once the pair is
+// decided. The returned left frames determine how far the right partition is read, so that offsets, plans and
+// batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";

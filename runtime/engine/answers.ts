@@ -24,7 +24,7 @@ export function snapshotOf(task: Task): Uint8Array | undefined {
   throw new AnswerError(`Cannot save ${shown(state)} as state: expected bytes`);
 }
 
-/** The least of the given numbers; undefined when none is given. */
+/** The minimum; undefined if there are no numbers. */
 export function least(numbers: readonly (number | undefined)[]): number | undefined {
   const given = numbers.filter((number) => number !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);

@@ -9,7 +9,7 @@ import type { ReadEnd } from "./read_end.ts";
 
 /** Work that does not wait for frames. */
 export interface Duties {
-  /** When the next one is due, epoch milliseconds; `Infinity` when none is. */
+  /** When the next one is due, epoch milliseconds; `Infinity` if none is. */
   readonly due: () => number;
   /** Whether an operator's timer is due. */
   readonly timersDue: () => boolean;

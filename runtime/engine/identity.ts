@@ -1,5 +1,5 @@
-// Identity of outputs: findings take the number of their window, and several outputs of one frame
-// or window are numbered, whatever the batches.
+// Identity of outputs: findings get the number of their window, and multiple outputs of one frame or window
+// are numbered, independent of batches.
 
 /** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {

@@ -1,4 +1,4 @@
-// Counts and reports good frames that no window has.
+// Counts and reports good frames in no window.
 import type { LeftOut } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -44,7 +44,7 @@ export class LeftOutFrames {
       ...(late > 0 ? [`${late} came too late for their windows`] : []),
       ...(ahead > 0 ? [`${ahead} had capture times too far ahead of their neighbours'`] : []),
     ];
-    report(`Frames of ${topic} partition ${partition} that no window has: ${parts.join(", ")}`);
+    report(`Frames of ${topic} partition ${partition} in no window: ${parts.join(", ")}`);
     this.#reported = clock.monotonic();
     this.#unreported = { late: 0, ahead: 0 };
   }

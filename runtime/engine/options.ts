@@ -27,7 +27,7 @@ export interface PipelineEvents {
   /**
    * An operator has failed on an input too often; without a frame, on a timer.
    *
-   * @returns false when the same was put aside before, which does not count again.
+   * @returns false if it was dead-lettered before, which does not count again
    */
   onPutAside(error: OperatorError, frame?: Frame): boolean;
   /** Throws when the sinks cannot take an output: a failure of its operator. */
@@ -68,7 +68,7 @@ export interface ExecutionEvents {
   readonly call?: CallUser;
   /** A function of a sink that must not run twice at once begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
-  /** An input was put aside, since its operator has failed on it too often. */
+  /** An input was dead-lettered, since its operator has failed on it too often. */
   readonly onPutAside?: (error: OperatorError) => void;
 }
 
@@ -100,7 +100,7 @@ export interface ExecutionOptions extends ExecutionEvents {
    */
   readonly foundLater?: boolean;
   readonly runId: string;
-  /** Inputs put aside by earlier runs. */
+  /** Inputs dead-lettered by earlier runs. */
   readonly aside?: readonly InputAside[];
   /**
    * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so

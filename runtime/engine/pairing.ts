@@ -1,11 +1,10 @@
 // Pairs the frames of two cameras.
 //
-// The frames of both are one row: each camera's in offset order, of two that come next the one with
-// the earlier capture time first, of equal ones the left. Two neighbours in it, one of each camera,
-// are a pair when they were captured within the tolerance of each other and neither has a nearer
-// frame of the other camera on its other side (of two as near, the one before). So a frame is in
-// one pair at most, and its partner depends on its neighbours alone: three numbers say where to
-// continue, whatever the batches.
+// The frames of both are merged into one row: each camera's in offset order, the earlier capture time first,
+// the left frame first if they are equal. Two neighbours from different cameras are a pair if their capture
+// times are within the tolerance and neither has a nearer frame of the other camera on its other side (the
+// earlier one wins a tie). So a frame is in at most one pair, and its partner depends only on its neighbours:
+// three numbers suffice to resume, independent of batches.
 //
 // A frame whose capture time is far ahead waits for the next one of its camera: if that is not as
 // far, the frame is an outlier and takes no part.

@@ -58,7 +58,7 @@ export class Pipeline {
     return pipeline;
   }
 
-  /** How the query differs from the one that wrote the checkpoint, for people. */
+  /** How the query differs from the one that wrote the checkpoint, in words. */
   get changes(): readonly string[] {
     return this.#changes;
   }

@@ -2,7 +2,7 @@
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
-/** An input put aside by an earlier run. */
+/** An input dead-lettered by an earlier run. */
 export interface InputAside extends FailedInput {
   readonly message: string;
   readonly stack?: string;
@@ -19,7 +19,7 @@ export class PutAside {
   readonly #place: OperatorPlace;
   readonly #limit: number;
   readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers put aside by earlier runs: their errors are only reported. */
+  /** Timers dead-lettered by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
   /** Offsets of all dead-lettered inputs, for the checkpoint. */
   readonly #offsets: Set<number>;
@@ -52,7 +52,7 @@ export class PutAside {
     this.#inARow = errors.inARow ?? 0;
   }
 
-  /** The error of an input put aside before. */
+  /** The error of an input dead-lettered before. */
   skipped(offset: number): Error | undefined {
     return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
   }

@@ -29,7 +29,7 @@ export function stepNames(operators: readonly AnyOperator[]): string[] {
 export interface MatchedStates<S> {
   /** In the order of the operators. */
   readonly states: readonly (S | undefined)[];
-  /** How the query differs from the one that wrote the checkpoint, for people. */
+  /** How the query differs from the one that wrote the checkpoint, in words. */
   readonly changes: readonly string[];
 }
 

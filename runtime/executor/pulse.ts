@@ -1,8 +1,8 @@
 // How an executor shows that its thread is alive, and which lane is running.
 //
-// Each lane runs in an asynchronous context of its own. Promises and timers that a call of an operator or
-// a sink makes are remembered as that call's: hooks write down whose code has the thread before it can
-// hold it. An asynchronous context for each call would do the same, and cost 20 µs of processor a frame.
+// Each lane runs in its own async context. Promises and timers created by a call of an operator or a sink are
+// attributed to that call: hooks record whose code runs before it can block the thread. An async context per
+// call would do the same at 20 µs of processor time per frame.
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
 import timers from "node:timers";
@@ -43,7 +43,7 @@ export interface WorkerData {
   readonly shared: SharedArrayBuffer;
 }
 
-/** A call of an operator or a sink, and what it was given. */
+/** A call of an operator or a sink, and its input. */
 interface Call extends CalledWith {
   readonly lane: number;
 }
@@ -64,7 +64,7 @@ export interface Turn {
 const lanes = new AsyncLocalStorage<number>();
 /** The calls that have made promises: what continues after one of these is the call's too. */
 const makers = new WeakMap<object, Call>();
-/** The call whose code has the thread. */
+/** The call whose code is running. */
 let running: Call | undefined;
 
 /** Runs `work` and everything asynchronous it starts as the lane's. */

@@ -68,7 +68,7 @@ export class Appender {
     });
   }
 
-  /** The topic has a retention of its own, which wins over the URL. */
+  /** The topic has its own retention, which overrides the URL. */
   limited(topic: string): void {
     this.#claimed.add(topic);
   }

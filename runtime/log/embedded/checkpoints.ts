@@ -29,7 +29,7 @@ export interface CheckpointRow {
   readonly queryId: string;
   readonly epoch: number;
   readonly member: string | null;
-  /** The presence (see there) of its owner. */
+  /** Its owner's `Presence`. */
   readonly process: string | null;
 }
 

@@ -1,4 +1,4 @@
-// Which processes have the log open: each locks a file of its own, and the operating system
+// Which processes have the log open: each locks its own file, and the operating system
 // releases the lock with the process.
 import { join } from "node:path";
 import { ignoreMissing } from "./disk.ts";

@@ -1,4 +1,4 @@
-/** Frames that no window has, and windows that close without a frame. */
+/** Frames in no window, and windows that close without a frame. */
 import assert from "node:assert/strict";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
