@@ -2,51 +2,33 @@
 // On Linux the kernel holds native code to the same files (Landlock). It loads little, since every
 // command waits for it; what is wrong with the options is left for the command to say.
 import { EXECUTORS } from "./cli/launch/arguments.ts";
+import { startChild } from "./cli/launch/child.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
+import { packagesNeedWork } from "./cli/launch/packages.ts";
 import { isThere, realPath } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
-import { startChild } from "./cli/launch/child.ts";
-import { packagesNeedWork } from "./cli/launch/packages.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 
-const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
-/** In the npm package it is JavaScript, which is not compiled. */
-const compiled = import.meta.filename!.endsWith(".js");
-if (!compiled && packagesNeedWork(root)) {
-  const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
-  const { success } = await new Deno.Command("deno", {
-    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
-    stderr: "inherit",
-  }).output();
-  if (!success) Deno.exit(1);
-}
-const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
-  base: Deno.cwd().replaceAll("\\", "/"),
-  root,
-  environment: (name) => Deno.env.get(name),
-});
-const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
-const args = ["run", ...flags, ...entry, ...Deno.args];
-const program = realPath(Deno.execPath());
-const config = `${root}/${compiled ? "types" : "deno"}.json`;
-if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
-const library = CLibrary.open();
-if (
-  !compiled && row.native !== undefined && !isThere(`${cache}/gen/file${root}/main.ts.js`)
-) {
-  // Within its fence the command cannot keep what Deno compiles: without this each start would compile again.
-  const entries = ["main.ts", "runtime/executor/worker.ts", "runtime/driver/driver.ts"].concat(
-    ["runtime/log/embedded/log.ts", "runtime/log/kafka/log.ts"],
-    ...["queries", "cli/commands"].map((folder) =>
-      [...Deno.readDirSync(`${root}/${folder}`)].filter(({ isFile }) => isFile)
-        .map(({ name }) => `${folder}/${name}`)
-    ),
-  ).map((name) => `${root}/${name}`);
-  await new Deno.Command("deno", { args: ["cache", "--quiet", "--frozen", ...entries] }).output();
-}
-if (library === undefined) {
-  await startChild("deno", args, faults);
-} else {
+async function launch(): Promise<void> {
+  const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
+  // In the npm package all is JavaScript, which is not compiled.
+  const compiled = !isThere(`${root}/main.ts`);
+  if (!compiled && packagesNeedWork(root)) await installPackages(root);
+  const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
+    base: Deno.cwd().replaceAll("\\", "/"),
+    root,
+    environment: (name) => Deno.env.get(name),
+  });
+  const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
+  const args = ["run", ...flags, ...entry, ...Deno.args];
+  const program = realPath(Deno.execPath());
+  const config = `${root}/${compiled ? "types" : "deno"}.json`;
+  if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
+  if (!compiled && row.native !== undefined && !isThere(`${cache}/gen/file${root}/main.ts.js`)) {
+    await compile(root);
+  }
+  const library = CLibrary.open();
+  if (library === undefined) return await startChild("deno", args, faults);
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) {
@@ -60,3 +42,28 @@ if (library === undefined) {
   library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
 }
+
+async function installPackages(root: string): Promise<void> {
+  const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
+  const { success } = await new Deno.Command("deno", {
+    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
+    stderr: "inherit",
+  }).output();
+  if (!success) Deno.exit(1);
+}
+
+/** Within its fence a command cannot keep what Deno compiles: without this each start would compile again. */
+async function compile(root: string): Promise<void> {
+  const modules = ["main.ts", "runtime/executor/worker.ts", "runtime/driver/driver.ts"].concat(
+    ["runtime/log/embedded/log.ts", "runtime/log/kafka/log.ts"],
+    ...["queries", "cli/commands"].map((folder) =>
+      [...Deno.readDirSync(`${root}/${folder}`)].filter(({ isFile }) => isFile)
+        .map(({ name }) => `${folder}/${name}`)
+    ),
+  ).map((name) => `${root}/${name}`);
+  await new Deno.Command("deno", { args: ["cache", "--quiet", "--frozen", ...modules] }).output();
+}
+
+// Not called from here: at its first error V8 parses the callers again, and this module with all its parts
+// would take 2 ms.
+await Promise.resolve().then(launch);

@@ -1,6 +1,7 @@
 // What the launcher adds to the start of a command: `deno task queries --help` as it is, and the same
 // command started at once with the flags that the launcher works out, in turns.
 import { fileURLToPath } from "node:url";
+import project from "../deno.json" with { type: "json" };
 import { planLaunch } from "../cli/launch/plan.ts";
 import { optionsOf } from "./support/options.ts";
 import { report, table } from "./support/report.ts";
@@ -34,7 +35,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   for (const command of COMMANDS) {
     const environment = (name: string) => Deno.env.get(name);
     const { flags } = planLaunch(command, { base: root, root, environment });
-    const launched = ["--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", ...command];
+    const launched = [...project.tasks.queries.split(" ").slice(3, -1), ...command];
     const direct = [...flags, "main.ts", ...command];
     const [with_, without]: [number[], number[]] = [[], []];
     // The first round fills the caches of the system.

@@ -27,7 +27,6 @@ export class Annotations {
     this.#folder = folder;
   }
 
-  /** Reads the annotation file if it exists and has changed. */
   async refresh(): Promise<void> {
     for (const name of FILES) {
       const path = join(this.#folder, name);

@@ -28,10 +28,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;
-  /**
-   * Called with each failure that the camera recovers from, and with undefined once frames arrive
-   * again.
-   */
+  /** Called with each recoverable failure, and with undefined when frames arrive again. */
   readonly onFailure?: (error: SourceError | undefined) => void;
   /** Capture times and their corrections; created if absent. */
   readonly times?: CaptureTimes;
@@ -81,10 +78,7 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
   return run.summary();
 }
 
-/**
- * Lets a reachable log create the partition before the first frame, so that none is dropped
- * meanwhile.
- */
+/** Lets a reachable log create the partition before the first frame, so that none is dropped. */
 async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
   await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
 }
@@ -230,10 +224,7 @@ class CameraRun {
     watchdog.check();
   }
 
-  /**
-   * Reports a repeated message at exponentially growing intervals, so that an unreachable camera
-   * does not fill the log.
-   */
+  /** Reports a repeated message ever less often, so that it does not fill the log. */
   #reportRetry(message: string, delay: number): void {
     const repeated = message === this.#message ? this.#repeated + 1 : 1;
     [this.#message, this.#repeated] = [message, repeated];
@@ -244,9 +235,7 @@ class CameraRun {
     );
   }
 
-  /**
-   * A password that worked once is not wrong: a server that is starting may reject it for a while.
-   */
+  /** A password that worked before is right: a starting server may reject it for a while. */
   #mayRecover({ retryable, code }: SourceError): boolean {
     if (this.#options.source.kind !== "live") return false;
     return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);

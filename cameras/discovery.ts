@@ -20,7 +20,6 @@ interface DiscoveryOptions {
   /** Where the probe is sent: the multicast group of WS-Discovery, or a single host. */
   readonly hostname: string;
   readonly port: number;
-  /** How long to wait for answers, milliseconds. */
   readonly forMs: number;
   readonly credentials?: Credentials;
   readonly signal: AbortSignal;
@@ -128,7 +127,6 @@ export async function streamsOf(
   return streams;
 }
 
-/** Calls a SOAP service, with a password digest as ONVIF requires. */
 async function request(
   url: string,
   body: string,

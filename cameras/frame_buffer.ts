@@ -11,10 +11,7 @@ export interface PublisherFrame {
   readonly delivered?: ((offset: number) => void | Promise<void>) | undefined;
 }
 
-/**
- * Why frames were dropped. Video frames that depend on a dropped frame, up to the next keyframe,
- * are dropped and counted with it.
- */
+/** Why frames were dropped, with those that depend on them up to the next keyframe. */
 export type DropReason = "overflow" | "too-large" | "stopped";
 
 /** Bytes of a record in addition to its value. */

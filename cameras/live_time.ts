@@ -52,7 +52,6 @@ export class LiveTime {
     } else if (this.#lateSince === undefined && !burst) this.#offset += late * DRIFT_SHARE;
   }
 
-  /** The capture time of a frame that arrived, epoch milliseconds. */
   of(streamMs: number): number {
     this.#last = Math.max(this.#last, streamMs + this.#offset!);
     return this.#times.at(this.#last);
@@ -64,10 +63,7 @@ const QUIET_MS = 100;
 /** Four seconds at 30 frames/s; servers buffer one group of pictures. */
 const MOST_HELD = 128;
 
-/**
- * The burst of buffered frames that a server sends when a stream starts. When its first frame was
- * captured is only known when the burst ends.
- */
+/** The burst of buffered frames at the start of a stream, dated once it ends. */
 export class StreamStart {
   readonly #clock: Clock;
   readonly #arrival = new Notifier();
@@ -143,7 +139,6 @@ export class Decimator {
     this.#interval = fps === undefined ? 0 : 1000 / fps;
   }
 
-  /** @param timestamp of the next frame, milliseconds */
   accepts(timestamp: number): boolean {
     if (this.#interval === 0) return true;
     // Allow half a millisecond: frame times are rounded.

@@ -13,7 +13,6 @@ export interface MeasuredCamera {
 
 const LABELS = ["topic", "partition", "camera"] as const;
 
-/** Counters of a camera: name, help, value. */
 const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => number])[] = [
   ["frames_published_total", "Frames acknowledged by the log", (of) => of.published],
   ["published_bytes_total", "Bytes of the published images", (of) => of.bytes],

@@ -14,7 +14,6 @@ import { panRow } from "./sources/pan.ts";
 import { patternRow } from "./sources/pattern.ts";
 import { rtspRow } from "./sources/rtsp.ts";
 
-/** Files and folders; the scheme `file:` is optional. */
 const pathRow: SourceKindRow = {
   schemes: ["", "file"],
   form: "a video file, a folder of images",
@@ -120,7 +119,6 @@ function refuseCopy(
 
 /** An address without a protocol; text before an `@` is not shown, since it may hold a password. */
 const ADDRESS = /^(?:[^/]*@)?([\w.-]+:\d{1,5}(?:\/|$)|(?<=@))/;
-/** A file name may contain a colon. */
 const PATH_WITH_COLON = /^[^/?]*[^/?:](?:\.\w{2,5}$|\/)/;
 
 /** @throws {SourceError} `INVALID` if the text starts with neither a scheme nor a path. */
@@ -162,7 +160,6 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** Loads the kind of source that a module exports. */
 async function loadType({ path }: ModuleUri): Promise<SourceType> {
   const fault = (why: string, cause?: unknown) =>
     new SourceError("INVALID", `Cannot use ${path} as a source: ${why}`, { cause });

@@ -1,7 +1,6 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { type Size, SourceError } from "./source.ts";
 
-/** The largest width or height of an image that a camera encodes. */
 const MOST_PIXELS_A_SIDE = 8_192;
 
 /** Reads `640x480`. */

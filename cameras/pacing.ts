@@ -5,10 +5,7 @@ import type { SourceImage, SourceKind } from "./source.ts";
 
 interface PacingOptions {
   readonly kind: SourceKind;
-  /**
-   * Frames per second; `max` for no pacing. By default the source's own frame times, or `max` if it
-   * has none. A live source limits itself.
-   */
+  /** Frames per second or `max`; by default the source's own times. Ignored for live sources. */
   readonly fps?: number | "max" | undefined;
   readonly times: CaptureTimes;
   readonly signal: AbortSignal;
@@ -16,10 +13,8 @@ interface PacingOptions {
   readonly onLate?: (ms: number) => void;
 }
 
-/** An image and the capture time to publish it with. */
 interface PacedImage {
   readonly image: SourceImage;
-  /** Epoch milliseconds. */
   readonly timestamp: number;
 }
 
@@ -62,7 +57,6 @@ export async function* pace(
   }
 }
 
-/** Maps a recording's times to the clock. */
 class Schedule {
   readonly #times: CaptureTimes;
   readonly #onLate: ((ms: number) => void) | undefined;
@@ -100,10 +94,7 @@ export interface Lateness {
   readonly behindMs: number;
 }
 
-/**
- * Counts how often and how far a recording falls behind, and reports at exponentially growing
- * intervals.
- */
+/** Counts how often and how far a recording falls behind, and reports each doubling. */
 export class Punctuality implements Lateness {
   #late = 0;
   #behindMs = 0;

@@ -30,7 +30,6 @@ const BARS: readonly Rgb[] = [
   [30, 30, 34],
 ];
 
-/** Bottom of the colour bars and top of the strip, in pixels. */
 function bands(height: number) {
   return {
     barsBottom: Math.round(height * 0.12),
@@ -118,7 +117,6 @@ function checksum(seq: number): number {
   return (0x5a ^ (seq & 255) ^ (seq >> 8 & 255) ^ (seq >> 16 & 255)) & 255;
 }
 
-/** Goes from 0 to 1 and back while `phase` grows by 1. */
 function bounce(phase: number): number {
   const part = phase % 1;
   return part < 0.5 ? 2 * part : 2 - 2 * part;

@@ -26,7 +26,6 @@ export interface ProbeReport {
   readonly timeJumps: number;
   /** Deviation of the stream's clock from this machine's, in parts per million. */
   readonly driftPpm?: number;
-  /** Messages of the camera. */
   readonly reports: readonly string[];
 }
 
@@ -34,7 +33,6 @@ interface ProbeOptions {
   readonly settings?: CameraSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** How long to measure, milliseconds. */
   readonly forMs: number;
 }
 
@@ -122,9 +120,7 @@ function median(sorted: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!;
 }
 
-/**
- * Asks a network camera, without logging in, which logins it offers; undefined if it needs none.
- */
+/** Asks a network camera which logins it offers; undefined if it needs none. */
 export async function offeredLogins(
   text: string,
   settings: CameraSettings,

@@ -6,10 +6,7 @@ import type { PublishTarget } from "./source.ts";
 
 /** Header of a frame from a folder: the image's path within it. */
 export const FILE_HEADER = "file";
-/**
- * Header of a frame from a folder: the image's size and modification time, which identify its
- * version.
- */
+/** Header of a frame from a folder: size and modification time, which identify the version. */
 export const VERSION_HEADER = "file-version";
 
 /**
@@ -27,7 +24,6 @@ export class PublishedFiles {
     this.#folder = folder;
   }
 
-  /** Opens the record of a folder and a partition, and updates it from the log. */
   static async open(
     target: PublishTarget,
     folder: string,
@@ -56,12 +52,10 @@ export class PublishedFiles {
     return files;
   }
 
-  /** True if the log contains this version of the image. */
   has(file: string, version: string): boolean {
     return this.#versions.get(file) === version;
   }
 
-  /** Records that the log contains an image. */
   async add(file: string, version: string, offset: number): Promise<void> {
     this.#versions.set(file, version);
     const change = this.#target.kv.atomic().set([...this.#prefix, file], version);
@@ -78,7 +72,6 @@ export class PublishedFiles {
   }
 }
 
-/** How many records to read at a time. */
 const READ_AT_ONCE = 256;
 
 /** A camera's partition, for sources that remember what they published. */

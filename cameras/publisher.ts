@@ -49,7 +49,6 @@ export interface PublisherStats {
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
 /** Four seconds at 30 frames/s. */
 export const DEFAULT_BUFFER_FRAMES = 128;
-/** How long `close` waits for a pending attempt. */
 const CLOSE_MS = 500;
 
 /** Publishes the frames of one camera, in order, one batch at a time. */
@@ -132,10 +131,7 @@ export class FramePublisher {
     this.#throwFailure();
   }
 
-  /**
-   * Stops now. Frames that the log did not confirm, even those being sent, count as dropped; an
-   * attempt that hangs is abandoned after a moment.
-   */
+  /** Stops now. Unconfirmed frames count as dropped; a hanging attempt is abandoned. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#stop.abort();

@@ -98,7 +98,6 @@ export class CameraRegistry {
     return value ?? undefined;
   }
 
-  /** Whether an entry with that number exists, valid or not. */
   async has(number: number): Promise<boolean> {
     return (await this.#kv.get([...PREFIX, number])).value !== null;
   }
@@ -109,10 +108,7 @@ export class CameraRegistry {
     return value === null ? undefined : readEntry(key, value);
   }
 
-  /**
-   * All cameras by number, each with a version that changes whenever it is registered again.
-   * Invalid entries are reported and skipped.
-   */
+  /** All valid cameras by number, each with a version that changes with every `add`. */
   async list(): Promise<{ readonly camera: RegisteredCamera; readonly version: string }[]> {
     const cameras = [];
     for await (const { key, value, versionstamp } of this.#kv.list({ prefix: PREFIX })) {

@@ -51,7 +51,6 @@ export async function reshape(
   }
 }
 
-/** The orientation in the EXIF data of a PNG or WebP; 1 by default. */
 async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
   const head = new TextDecoder("latin1").decode(value.subarray(0, EXIF_WITHIN));
   if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;

@@ -158,7 +158,6 @@ export function settingFaults(from: Readonly<Record<string, unknown>>): string[]
     .map((name) => `its ${name} is not valid for --${SETTINGS[name].flag}`);
 }
 
-/** Whether the value survives formatting and parsing. */
 function isValid(name: keyof CameraSettings, value: unknown): boolean {
   const row: Pick<SettingRow<unknown>, "value" | "parse"> = SETTINGS[name];
   const { value: form, parse = (text: string) => text } = row;
@@ -171,7 +170,6 @@ function isValid(name: keyof CameraSettings, value: unknown): boolean {
   }
 }
 
-/** A setting's value as on the command line. */
 function textOf(name: keyof CameraSettings, value: unknown): string {
   if (typeof value === "object") {
     const { width, height } = Object(value) as Partial<Size>;

@@ -5,16 +5,11 @@ import type { Headers } from "../runtime/definition/frame.ts";
 
 /** One encoded image from a source. */
 export interface SourceImage {
-  /**
-   * The encoded image, or one access unit in Annex B form. The source does not reuse its memory.
-   */
+  /** The encoded image, or one access unit in Annex B form, in memory that is not reused. */
   readonly value: Uint8Array;
   /** `image/jpeg`, `image/png`, `image/webp`, `video/h264` or `video/h265`. */
   readonly contentType: string;
-  /**
-   * Capture time in milliseconds: since the epoch for a `live` source, since the start for a
-   * `recorded` one. A `collection` has no times: 0.
-   */
+  /** Milliseconds since the epoch (`live`) or the start (`recorded`); 0 for a `collection`. */
   readonly timestamp: number;
   /** Pixels. */
   readonly width?: number;

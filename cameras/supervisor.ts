@@ -138,10 +138,7 @@ class Supervised {
     };
   }
 
-  /**
-   * Records a failure that the camera itself recovers from, such as an ended stream; undefined once
-   * it has.
-   */
+  /** Records a failure that the camera itself recovers from; undefined once it has. */
   failed(error: { readonly message: string; readonly reason: string } | undefined): void {
     if (this.#error === error?.message) return;
     this.#error = error?.message;

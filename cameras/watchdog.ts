@@ -8,10 +8,7 @@ export const DEFAULT_STALL_MS = 20_000;
 /** How long a source may take to close after its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;
 
-/**
- * Ends a live source that sends nothing for too long. Abandons a source of any kind that does not
- * end in time because its disk, share or code hangs.
- */
+/** Ends silent live sources, and abandons any source that hangs instead of ending. */
 export class Watchdog {
   readonly #expired = new AbortController();
   readonly #done = new AbortController();
@@ -66,7 +63,6 @@ export class Watchdog {
     }
   }
 
-  /** Records that data arrived. */
   readonly alive = (): void => {
     this.#last = this.#clock.monotonic();
   };

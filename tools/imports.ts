@@ -21,7 +21,6 @@ interface Violation extends Import {
 
 interface Rule {
   readonly says: string;
-  /** Files that the rule applies to. */
   readonly of: RegExp;
   /** What those may import from the project. */
   readonly may?: RegExp;
@@ -34,7 +33,6 @@ const INTERFACES = String
 const CONCRETE = String
   .raw`runtime/(log/(kafka|embedded)|sinks/(?!mod\.ts|open\.ts)|operators|image|windows/window_operator)`;
 
-/** The rules. Every rule whose `of` matches applies to a file. */
 const RULES: readonly Rule[] = [
   { says: "Nothing imports main.ts", of: /^/, not: /^main\.ts$/ },
   {

@@ -35,14 +35,12 @@ export class Installation implements AsyncDisposable {
     return installation;
   }
 
-  /** Runs a program to its end and returns everything that it printed. */
   async run(program: string, args: readonly string[]): Promise<string> {
     const ended = await run(program, args, { cwd: this.folder, env: this.env });
     if (ended?.code === 0) return ended.output;
     throw new Error(`${program} ${args.join(" ")} failed: ${ended?.output ?? "not found"}`);
   }
 
-  /** The installed size in megabytes (10⁶ bytes). */
   async megabytes(): Promise<number> {
     const printed = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
     return Number.parseInt(printed) / 1e6;

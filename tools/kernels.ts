@@ -4,7 +4,6 @@ import asc from "assemblyscript/asc";
 import { join, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";
 
-/** The sources, and the modules to compile them to. */
 const MODULES = [
   {
     source: "runtime/image/kernels/module.as.ts",

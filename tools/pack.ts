@@ -74,10 +74,7 @@ function denoJson(extension: ".js" | ".d.ts"): Record<string, unknown> {
   };
 }
 
-/**
- * The module that Node and Bun load: it exports all names, so that they get as far as the error
- * message.
- */
+/** The module for Node and Bun: it exports all names, to get as far as its error message. */
 async function needsDenoModule(): Promise<string> {
   const names = new Set<string>();
   for (const file of Object.values(project.exports)) {
@@ -87,10 +84,7 @@ async function needsDenoModule(): Promise<string> {
   return `throw new Error(${JSON.stringify(message)});\nexport let ${[...names].join(", ")};\n`;
 }
 
-/**
- * Files that `deno.json` publishes, except those that git ignores; all if there is no git, as in a
- * container image.
- */
+/** Files that `deno.json` publishes, without those that git, if present, ignores. */
 async function shippedFiles(): Promise<string[]> {
   const { include, exclude } = project.publish;
   const git = await run("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include], {

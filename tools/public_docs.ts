@@ -2,7 +2,6 @@
 import { ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** The relevant parts of `deno doc --json`. */
 interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
 }

@@ -22,15 +22,11 @@ const FOLDERS = /^(runtime|cameras|queries|viewer|cli|tools|tests|bench|docs|cli
 /** Marks a span as a pattern, or as a file of the reader's own. */
 const PLACEHOLDER = /\b[A-Z]{4,}\b|…|\*|\bmine\b/;
 
-/**
- * Finds code spans that name nothing: a missing path, an unknown task, and with `names` any word
- * that no source contains.
- */
+/** Finds code spans that name no path, no task and, with `names`, no word of a source. */
 export function missingNames(
   { file, text }: Page,
   { files, sources, names }: {
     readonly files: readonly string[];
-    /** The text of all sources. */
     readonly sources: string;
     readonly names: boolean;
   },

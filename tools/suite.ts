@@ -29,7 +29,6 @@ export function needsOf(files: readonly string[]): NeedName[] {
   return [...new Set(all)];
 }
 
-/** Long trials have their own tasks. */
 const TRIALS = "trials";
 
 /** All test files below a folder except the long trials, sorted. */
@@ -58,10 +57,7 @@ export function chosen(
   );
 }
 
-/**
- * Distributes files over the fewest parts of at most `atMost`. Neighbours go to different parts,
- * since the tests of a folder take about equally long.
- */
+/** Distributes files over parts of at most `atMost`, similar neighbours to different parts. */
 export function spread(files: readonly string[], atMost: number): string[][] {
   const count = Math.ceil(files.length / atMost);
   return Array.from({ length: count }, (_, part) => files.filter((_, i) => i % count === part));

@@ -55,9 +55,7 @@ export function parseArguments(argv: readonly string[]): TestRun {
 /** A failure outside of a test. */
 const FAILED: TestCounts = { ...NO_TESTS, failed: 1 };
 
-/**
- * Runs the tests. A run that could not start, crashed, or contained no test counts as one failure.
- */
+/** Runs the tests. A run that could not start, crashed, or had no test is one failure. */
 export async function runTests({
   filters,
   unit = false,
@@ -109,10 +107,8 @@ export async function runTests({
   }
 }
 
-/** The result of one process of `deno test`. */
 interface Ended {
   readonly counts: TestCounts;
-  /** Its output, unless that went to the terminal. */
   readonly output: string;
   readonly signal: boolean;
 }
@@ -171,7 +167,6 @@ async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   return text;
 }
 
-/** Forwards signals to the tests. */
 function forwardSignals(child: Deno.ChildProcess): () => void {
   let running = true;
   child.status.then(() => running = false);

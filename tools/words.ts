@@ -13,7 +13,6 @@ export interface Finding {
 interface Forbidden {
   readonly says: string;
   readonly pattern: RegExp;
-  /** Files where it is accepted. */
   readonly except?: RegExp;
 }
 
@@ -83,6 +82,16 @@ const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "be had": "exists, can be fetched",
   "sees? to it": "makes sure",
   "what it is at": "its state, what it is doing",
+  "left behind": "abandoned, remaining",
+  "let go": "released, dropped",
+  "so large": "this large",
+  "whatever (it|they) (is|are)": "any …",
+  "as (it|they) stands?": "unchanged, as written",
+  "in the place of": "instead of",
+  "out of (its|their) bounds": "out of range",
+  "that (is|are) none": "that is invalid, that is not a …",
+  "knows? nothing of": "does not know",
+  "(takes?|is taken) up again": "resumes",
   "ere|whither|hither|thither|yonder|wherefore|whence": "a modern word",
 };
 

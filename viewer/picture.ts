@@ -15,7 +15,7 @@ export interface PictureInfo {
 
 const UNKNOWN: PictureInfo = { contentType: "application/octet-stream", width: 0, height: 0 };
 
-/** Reads the picture's header. An invalid or too large picture has size 0. */
+/** Reads the picture's header. An invalid picture, or one too large to show, has no size. */
 export function pictureInfo(bytes: Uint8Array): PictureInfo {
   try {
     const { type, contentType, width, height, components, orientation = 1 } = inspectImage(

@@ -61,7 +61,6 @@ export class ByteQueue {
     }
   }
 
-  /** Closes the input without reading the rest. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

@@ -13,7 +13,6 @@ export interface HttpResponse extends Disposable {
 
 interface HttpOptions extends TlsSettings {
   readonly authorization?: string;
-  /** Closes the connection, even while the body is read. */
   readonly signal: AbortSignal;
 }
 
@@ -112,7 +111,6 @@ async function* piece(input: ByteQueue, length: number): AsyncGenerator<Uint8Arr
   }
 }
 
-/** Turns a broken connection into a SourceError. */
 async function* reportBreak(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,

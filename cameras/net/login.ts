@@ -42,10 +42,7 @@ const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const QUOTED = /"((?:[^"\\]|\\[\s\S])*)(?:"|\\?$)/y;
 const LOOSE = /[^\s,]+/y;
 
-/**
- * Parses the challenges of `www-authenticate` headers, of which one may contain several. Reads each
- * character once, and ignores headers above 8 KiB.
- */
+/** Parses all challenges of `www-authenticate` headers; ignores headers above 8 KiB. */
 export function parseChallenges(headers: readonly string[]): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   for (const text of headers.filter(({ length }) => length <= MOST_CHALLENGE_LENGTH)) {
@@ -72,7 +69,6 @@ export function parseChallenges(headers: readonly string[]): Challenge[] {
   return challenges;
 }
 
-/** Digest algorithms, weakest first. */
 const HASHES: ReadonlyMap<string, string> = new Map([
   ["MD5", "md5"],
   ["SHA-256", "sha256"],

@@ -64,7 +64,6 @@ async function findPicture(input: ByteQueue): Promise<number | undefined> {
 
 const LONGEST_SIGN = 12;
 
-/** Where a JPEG, PNG or WebP starts; −1 if none does. */
 function startOfPicture(bytes: Uint8Array): number {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -119,7 +118,6 @@ function endOfPicture(bytes: Uint8Array, walk: Walk): number {
   return bytes[0] === 0x89 ? endOfPng(bytes, walk) : u32(bytes, 4, true) + 8;
 }
 
-/** How far a picture was scanned. */
 interface Walk {
   at: number;
   /** Inside the entropy-coded data of a JPEG. */

@@ -10,7 +10,6 @@ export interface RelayClient {
   readonly input: ByteQueue;
 }
 
-/** The first line must arrive within this time, milliseconds. */
 const GREETING_MS = 5_000;
 const MOST_GREETING = 16 * 1024;
 
@@ -62,7 +61,6 @@ async function serve(listener: Deno.TcpListener): Promise<void> {
   for await (const connection of listener) void greet(connection);
 }
 
-/** Passes a client to the relay that its first line names. */
 async function greet(connection: Deno.TcpConn): Promise<void> {
   const timer = setTimeout(() => connection.close(), GREETING_MS);
   const input = new ByteQueue(connection.readable.values({ preventCancel: true }));

@@ -17,7 +17,6 @@ import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.
 
 interface RtspAnswer {
   readonly status: number;
-  /** `Not Found`. */
   readonly reason: string;
   readonly challenges: readonly Challenge[];
 }
@@ -25,7 +24,6 @@ interface RtspAnswer {
 const MOST_LINE_BYTES = 16 * 1024;
 const MOST_LINES = 200;
 
-/** Reads a message's first line and its headers. */
 async function readHead(input: ByteQueue): Promise<string[] | undefined> {
   const lines: string[] = [];
   while (lines.length < MOST_LINES) {

@@ -13,7 +13,6 @@ import type { VideoInput } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
 interface VideoFileOptions extends ImageSettings {
-  /** Starts again at the end, without a gap. */
   readonly loop?: boolean;
   /** Works ahead on all cores, for readers without pacing. */
   readonly bulk?: boolean;
@@ -21,10 +20,7 @@ interface VideoFileOptions extends ImageSettings {
 
 /** More threads gained nothing for a single file. */
 const MOST_THREADS = 4;
-/**
- * Concurrent encodings: many for small pictures, to keep the cores busy while the log accepts a
- * batch; few for large ones, to bound memory.
- */
+/** Concurrent encodings: many small pictures keep the cores busy, few large ones bound memory. */
 const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
 /** The current frame and the next: enough for playing at the file's own pace. */
@@ -46,7 +42,6 @@ export class VideoFileSource implements CameraSource {
     this.#options = options;
   }
 
-  /** The number of frames according to the file's header, once it is open. */
   expectedImages(): number | undefined {
     return this.#frames;
   }
@@ -170,7 +165,6 @@ async function formatOf(
   return format;
 }
 
-/** The first bytes of a file, fewer if it shrinks meanwhile. */
 async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
   await file.seek(0, Deno.SeekMode.Start);
   const bytes = Buffer.alloc(most);

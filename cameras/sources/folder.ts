@@ -23,25 +23,17 @@ interface FolderOptions extends ImageSettings {
    * - `loop`: the existing images, repeatedly.
    */
   readonly mode?: "watch" | "once" | "loop";
-  /**
-   * An incomplete file that has not changed for this long is broken, milliseconds; 2 000 by
-   * default.
-   */
+  /** After this long unchanged, an incomplete file is broken, milliseconds; 2 000 by default. */
   readonly settleMs?: number;
 }
 
-/** Names of accepted images; their bytes tell the format. */
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
-/** Names of images that are skipped and reported. */
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
-/** `frame_2` before `frame_10`. */
 const NATURAL = new Intl.Collator("en", { numeric: true });
-/** How deep subfolders are searched. */
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
-/** An image file. */
 interface Candidate {
   /** Path within the folder, with `/`. */
   readonly file: string;

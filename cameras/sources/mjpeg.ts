@@ -36,12 +36,9 @@ export interface MjpegOptions extends ImageSettings, TlsSettings {
   readonly openTimeoutMs?: number;
 }
 
-/** Concurrent encodings. */
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
-/**
- * Pictures closer than this were buffered and sent at once, milliseconds: no camera is that fast.
- */
+/** Pictures closer than this were buffered, milliseconds: no camera is that fast. */
 const TOGETHER_MS = 8;
 
 /** An MJPEG stream or snapshots over HTTP; the bytes tell which. */
@@ -180,10 +177,7 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /**
-   * Resolves a redirect, which must stay on the camera's host: otherwise a camera could direct
-   * requests into the local network.
-   */
+  /** Rejects redirects to other hosts, which could lead into the local network. */
   #target(from: URL, location: string): URL {
     const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
     if (
@@ -227,10 +221,7 @@ class MjpegSource implements CameraSource {
     throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
   }
 
-  /**
-   * Normally one attempt, since more could lock the account. Two for SHA-512-256, which few servers
-   * that offer it support.
-   */
+  /** One attempt, since more could lock the account; two for the rarely supported SHA-512-256. */
   #attempts(challenges: readonly Challenge[]): Challenge[] {
     const known = answerable(challenges);
     const rare = known[0]?.parameters.get("algorithm")?.toUpperCase().startsWith("SHA-512");

@@ -3,9 +3,7 @@ import { AVERROR_EOF, CodecContext, FFmpegError, Frame, type Packet, PosixError 
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
-/**
- * Returned after each frame. Compared as a number, since creating an error object would be slow.
- */
+/** Returned after each frame; compared as a number, since error objects are slow. */
 const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
 export class VideoDecoder implements Disposable {

@@ -20,10 +20,7 @@ interface VideoImagesOptions {
   readonly encoders: number;
   /** Sends packets on this thread, which saves two thread switches per frame. */
   readonly inline?: boolean;
-  /**
-   * Maps the stream's time in milliseconds to the image's timestamp; undefined skips the frame
-   * before it is encoded.
-   */
+  /** Maps stream milliseconds to the image's timestamp; undefined skips the frame. */
   readonly timestamp: (streamMs: number) => number | undefined;
   /** The limit and the counts of time jumps. */
   readonly times: CaptureTimes;

@@ -35,10 +35,7 @@ export interface VideoInputOptions {
   readonly options?: Readonly<Record<string, string>>;
   /** False for a remote stream, which may recover later. */
   readonly local: boolean;
-  /**
-   * False for inputs that name their codec before the first frame. Reading frames ahead to estimate
-   * sizes and rates takes seconds if the times are wrong. True by default.
-   */
+  /** False if the codec is known before the first frame, which saves seconds. True by default. */
   readonly probe?: boolean;
   /** Time limit for opening; none by default. */
   readonly openTimeoutMs?: number;
@@ -58,7 +55,6 @@ export class VideoInput implements AsyncDisposable {
   readonly decoder: Codec;
   /** FFmpeg's name of the codec: `h264`, `hevc`, `mjpeg`. */
   readonly codecName: string;
-  /** Milliseconds per tick of the stream's timestamps. */
   readonly tickMs: number;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
@@ -258,7 +254,6 @@ export class VideoInput implements AsyncDisposable {
   }
 }
 
-/** `host:port` of an address, as written. */
 function hostIn(url: string): string {
   return /^[a-z][a-z+]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
@@ -268,12 +263,10 @@ class GracePeriod {
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Aborts when a hanging call is abandoned. */
   get signal(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Starts the grace period after an interruption. */
   begin(): void {
     this.#timer ??= setTimeout(
       () => this.#over.abort(new Error("The system call hangs")),

@@ -15,10 +15,7 @@ export interface Picture {
   readonly height: number;
 }
 
-/**
- * Turns frames into pictures, one at a time, reusing its memory. Sizes and pixel formats may change
- * from frame to frame.
- */
+/** Turns frames of any size and pixel format into pictures, one at a time, reusing its memory. */
 export class PictureMaker implements Disposable {
   readonly #scaler = new FrameScaler();
   readonly #source = new Frame();

@@ -9,12 +9,8 @@ type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 const MOST_FRAMES_BACK = 3;
 const MOST_STEP_BACK_MS = 1_000;
 
-/**
- * Times since the first frame of a stream, never backwards. A step beyond the limit starts a new
- * epoch, which continues at the previous frame.
- */
+/** Rising times since the first frame; a larger step continues at the previous frame. */
 export class StreamTimes {
-  /** Packets of this lap. */
   packets = 0;
   images = 0;
   readonly #input: StreamClock;
@@ -32,7 +28,6 @@ export class StreamTimes {
     this.#live = live;
   }
 
-  /** Milliseconds since the stream's first frame. */
   of(timestamp: bigint): number {
     this.images++;
     const ms = this.#input.milliseconds(timestamp);
@@ -50,9 +45,7 @@ export class StreamTimes {
     return this.#last = Math.max(ms - this.#first, last ?? 0);
   }
 
-  /**
-   * FFmpeg omits the first timestamp of an RTSP stream, and counts the next from it or from itself.
-   */
+  /** FFmpeg omits an RTSP stream's first timestamp, and counts the next from it or from itself. */
   #firstFor(ms: number, expected: number): number {
     const last = this.#dated ? undefined : this.#last;
     this.#dated = true;
@@ -60,9 +53,7 @@ export class StreamTimes {
     return ms > last && ms < MOST_STEP_BACK_MS ? 0 : ms - last - this.#input.frameMs;
   }
 
-  /**
-   * The expected interval between two frames; for live streams, the time between their arrivals.
-   */
+  /** The expected time between two frames; for live streams, between their arrivals. */
   #interval(arrived: number): number {
     const { frameMs } = this.#input;
     return this.#live ? Math.max(arrived - this.#arrived, frameMs / 4) : frameMs;
@@ -82,10 +73,7 @@ export class StreamTimes {
     this.#first = undefined;
   }
 
-  /**
-   * Throws if the file ends before the length in its header. MP4 indexes every frame; elsewhere the
-   * length is approximate.
-   */
+  /** Throws if the file is cut off. Only MP4 indexes every frame; elsewhere it is a guess. */
   checkEnd(input: VideoInput): void {
     const { stream, frameMs, name, format } = input;
     const duration = input.milliseconds(stream.duration) ?? 0;

@@ -18,7 +18,6 @@ import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
-/** An access unit ready for a record, except for its time. */
 type CopiedUnit = Omit<SourceImage, "timestamp">;
 
 /** Why a stream cannot be copied. */
@@ -33,10 +32,7 @@ export class NotCopied {
   }
 }
 
-/**
- * After this many packets without a keyframe a stream is assumed to have none: at least ten
- * seconds.
- */
+/** A stream without a keyframe in this many packets, ten seconds or more, has none. */
 const MOST_WITHOUT_KEYFRAME = 300;
 /** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
 const MOST_REORDER_MS = 1_000;
@@ -79,7 +75,6 @@ export class UnitCopier {
     return new UnitCopier(input, codec, choice);
   }
 
-  /** Packets before the first keyframe. */
   get skipped(): number {
     return this.#skipped;
   }
@@ -132,7 +127,6 @@ export class UnitCopier {
     this.#latestMs = -Infinity;
   }
 
-  /** Probes a keyframe with new parameter sets. */
   async #begin(unit: Uint8Array): Promise<NotCopied | undefined> {
     if (this.#facts === undefined || this.#writer.parameters !== this.#parameters) {
       const facts = await probeKeyframe(this.#input.decoder, unit);
@@ -178,7 +172,6 @@ const CODECS: ReadonlyMap<number, VideoCodec> = new Map([
 
 /** Properties of a stream from a keyframe on. */
 interface KeyframeFacts {
-  /** Displayed pixels. */
   readonly width: number;
   readonly height: number;
   /** The parameter sets allow a frame to precede one that is shown earlier. */

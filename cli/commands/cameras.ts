@@ -47,8 +47,13 @@ export const cameras = command({
     "Manages a registry of cameras and runs them all; inspects a camera (probe), finds cameras (discover).",
   positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
   options: camerasOptions,
-  // Its sources are in the registry, and may change while it runs.
-  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
+  needs: {
+    positionals: { probe: "source" },
+    native: ["jpeg", "sharp", "ffmpeg"],
+    hidesEnvironment: true,
+    // Cameras that are added while it runs, and devices that answer, may be anywhere.
+    wide: { run: ["read", "net"], discover: ["net"] },
+  },
   check: ({ positionals, options }) => argumentFaults(positionals, options),
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);

@@ -31,8 +31,8 @@ export interface LaunchRow {
   readonly authors?: readonly string[];
   /** The file, unless one is named, that says what `queries` and `camera` say with options. */
   readonly file?: string;
-  /** What cannot be known at the start, and is open unless an `--allow-…` names less. */
-  readonly wide?: readonly ("read" | "net")[];
+  /** By the first positional: what cannot be known at the start, and is open unless an `--allow-…` names less. */
+  readonly wide?: Readonly<Record<string, readonly ("read" | "net")[]>>;
   /** Reaches this machine alone, at any port. */
   readonly local?: boolean;
   /** The port that the viewer takes when none is named. */
@@ -148,13 +148,14 @@ export class AccessPlan {
       Object.keys(row.options).some((name) =>
         row.options[name]!.opens === word && valuesOf(name).length > 0
       );
-    if (row.wide?.includes("net") && !listed("hosts")) this.access.net = undefined;
-    if (row.wide?.includes("read") && !listed("paths-read")) this.access.everything = true;
     for (const [name, { opens }] of Object.entries(row.options)) {
       if (opens === undefined || this.#without.includes(opens)) continue;
       for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
     }
     const [action = "", ...rest] = positionals;
+    const wide = new Map(Object.entries(row.wide ?? {})).get(action) ?? [];
+    if (wide.includes("net") && !listed("hosts")) this.access.net = undefined;
+    if (wide.includes("read") && !listed("paths-read")) this.access.everything = true;
     const words = row.positionals;
     const [word, values] = typeof words === "object"
       ? [Object.hasOwn(words, action) ? words[action] : undefined, rest]

@@ -28,7 +28,7 @@ const PARTS = { "node-av": "video", "onnxruntime-node": "models", sharp: "images
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const shell = process.platform === "win32";
 const launcher = [
-  ...["run", "-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch"],
+  ...["run", "-q", "--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch"],
   ...[`--config=${root}deno.json`, `${root}launch.js`, ...process.argv.slice(2)],
 ];
 

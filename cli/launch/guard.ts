@@ -5,7 +5,16 @@ import { parentOf, realPath } from "./paths.ts";
 
 /** Names in Framelane's folder that are code, dependencies, or what code is made from. */
 export const CODE: readonly string[] = [
-  ...["main.ts", "launch.ts", "deno.json", "deno.lock", "package.json", "cli", "cameras"],
+  ...[
+    "main.ts",
+    "launch.ts",
+    "launch.js",
+    "deno.json",
+    "deno.lock",
+    "package.json",
+    "cli",
+    "cameras",
+  ],
   ...["runtime", "queries", "viewer", "models", "clips", "tools", "tests", "bench", "docs"],
   ...["node_modules", ".git", ".ci", "deploy", "Dockerfile", "compose.yaml"],
 ];

@@ -1,7 +1,8 @@
-// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
-// which holds native code too, and starting a program in place of this one.
+// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock and
+// seccomp), which holds native code too, and starting a program in place of this one.
 import type { Access } from "./access.ts";
 import { isThere, parentOf } from "./paths.ts";
+import { CALLS, systemCallFilter } from "./seccomp.ts";
 
 const LIBRARIES = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -34,10 +35,14 @@ const LINUX = {
   createRuleset: { name: "syscall", parameters: ["i64", "buffer", "usize", "u32"], result: LONG },
   addRule: { name: "syscall", parameters: ["i64", "i32", "i32", "buffer", "u32"], result: LONG },
   restrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: LONG },
+  seccomp: { name: "syscall", parameters: ["i64", "u32", "u32", "buffer"], result: LONG },
 } as const;
 
 const CALL = { createRuleset: 444n, addRule: 445n, restrictSelf: 446n } as const;
 const PR_SET_NO_NEW_PRIVS = 38;
+const SECCOMP_SET_MODE_FILTER = 1;
+/** Older kernels would slow down a program with a filter. */
+const SPEC_ALLOW = 4;
 const RULE = { path: 1, port: 2 } as const;
 const OPEN_PATH = 0o10000000 | 0o2000000;
 const CREATE = 0o100 | 0o2000000;
@@ -124,11 +129,11 @@ export class CLibrary {
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
-   * @param program what may be executed.
+   * @param executable what may be executed.
    * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access: Access, read: readonly string[], program: string): readonly string[] {
+  confine(access: Access, read: readonly string[], executable: string): readonly string[] {
     const linux = this.#linux, made: string[] = [];
     if (linux === undefined) return made;
     const rights = this.#rights();
@@ -144,7 +149,7 @@ export class CLibrary {
     const allow = (path: string, wanted: bigint) => this.#allow(ruleset, path, wanted & rights);
     const shown = [...SYSTEM, ...read, ...access.read, ...access.replaced];
     for (const path of access.everything ? ["/"] : shown) allow(path, READ);
-    for (const path of [program, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
+    for (const path of [executable, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
@@ -164,7 +169,15 @@ export class CLibrary {
     if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
+    const filter = systemCallFilter();
+    const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
+    // Where a container forbids it, the container has a filter of its own.
+    linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
     return made;
+  }
+
+  #placeOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+    return longOf(this.#common.memmove(buffer, buffer, 0n));
   }
 
   /** Starts a program in place of this one: the same process, the same terminal, the same signals. */
@@ -172,7 +185,7 @@ export class CLibrary {
     const words = [program, ...args].map(text);
     const pointers = new BigUint64Array(words.length + 1);
     const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
-    const start = longOf(this.#common.memmove(memory, memory, 0n));
+    const start = this.#placeOf(memory);
     let at = 0;
     for (const [i, word] of words.entries()) {
       memory.set(word, at);

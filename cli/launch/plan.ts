@@ -5,8 +5,7 @@ import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } fr
 import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
-import { absolute, parentOf, realPath } from "./paths.ts";
-import table from "./table.json" with { type: "json" };
+import { absolute, isThere, parentOf, realPath } from "./paths.ts";
 
 /** Where a run starts. */
 export interface Surroundings {
@@ -44,9 +43,9 @@ const C_LIBRARY = ["/etc/alpine-release", "/usr/bin/ldd"];
 /** Works out what a command line may touch. An unknown command, and help, may touch nothing. */
 export function planLaunch(argv: readonly string[], surroundings: Surroundings): Launch {
   const { base, root, environment } = surroundings;
-  const { commands } = table as LaunchTable;
   const [name = "", ...rest] = argv;
-  const known = Object.hasOwn(commands, name) ? commands[name]! : NOTHING;
+  const table = tableOf(root);
+  const known = Object.hasOwn(table.commands, name) ? table.commands[name]! : NOTHING;
   // Help is a part of the command, whose libraries load with it; it reads and writes nothing.
   const { native, hidesEnvironment } = known;
   const help = asksForHelp(rest);
@@ -62,8 +61,8 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     inFile = fileOptions(file, root);
   }
   const accessWithout = (words: readonly AccessWord[]) => {
-    const plan = new AccessPlan(table as LaunchTable, base, words);
-    if (inFile.length > 0) plan.of(fileRow(table as LaunchTable), inFile, () => undefined);
+    const plan = new AccessPlan(table, base, words);
+    if (inFile.length > 0) plan.of(fileRow(table), inFile, () => undefined);
     return plan.of(row, rest, environment);
   };
   const access = accessWithout([]);
@@ -99,22 +98,19 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   };
 }
 
+/** Not imported: as a part of `launch.js` it would change that with every option. */
+function tableOf(root: string): LaunchTable {
+  return JSON.parse(Deno.readTextFileSync(`${root}/cli/launch/table.json`)) as LaunchTable;
+}
+
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
 function fileOptions(file: string, root: string): string[] {
+  const read = [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",");
+  const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
       ...["run", "--quiet", "--no-prompt", "--node-modules-dir=manual", "--cached-only"],
-      ...[
-        `--allow-read=${
-          [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",")
-        }`,
-      ],
-      ...[
-        "--allow-env=FRAMELANE_*",
-        "--ignore-env",
-        new URL("../up/opens.ts", import.meta.url).href,
-        file,
-      ],
+      ...[`--allow-read=${read}`, "--allow-env=FRAMELANE_*", "--ignore-env", program, file],
     ],
     stderr: "inherit",
   }).outputSync();

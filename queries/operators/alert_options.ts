@@ -19,10 +19,7 @@ export interface AlertOptions {
   readonly smoothing?: number;
   /** How long after an alert no new one starts, milliseconds; 0 by default. */
   readonly cooldownMs?: number;
-  /**
-   * An alert ends after this long without outputs, by the clock or in capture time, milliseconds;
-   * 30 000 by default.
-   */
+  /** An alert ends after this long without outputs, by clock or capture time; 30 000 by default. */
   readonly silenceMs?: number;
 }
 

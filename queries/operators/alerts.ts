@@ -73,16 +73,13 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T |
   };
 }
 
-/** The last output, without its picture. */
 interface Last {
   readonly topic: string;
   readonly partition: number;
   readonly key: string | null;
   readonly firstOffset: number;
   readonly lastOffset: number;
-  /** `Finding.number`. */
   readonly number?: number;
-  /** Capture time. */
   readonly timestamp: number;
   readonly window: Result["window"] | null;
   /** When it arrived, by the clock. */
@@ -95,7 +92,6 @@ interface State {
   smoothed: number | null;
   /** Which of the last n scores reached `enter`, oldest first. */
   hits: boolean[];
-  /** The current episode. */
   episode: { id: string; peak: number; last: Last } | null;
   /** Capture time before which no episode starts. */
   quietUntil: number | null;

@@ -127,7 +127,6 @@ export function runsOnFrames({ frames, state }: ModelManifest): boolean {
   return frames === 1 && state.length === 0;
 }
 
-/** The highest score of each label. */
 function bestOf(objects: readonly DetectedObject[] = []): Record<string, number> {
   const scores: Record<string, number> = {};
   for (const { label, score } of objects) scores[label] = Math.max(scores[label] ?? 0, score);

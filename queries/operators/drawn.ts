@@ -124,7 +124,6 @@ function draw(image: RawImage, objects: readonly DetectedObject[], lines: readon
   }
 }
 
-/** A fixed colour for each name. */
 function colorOf(name: string): Color {
   let hash = 7;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)!) % 360;

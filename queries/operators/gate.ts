@@ -15,15 +15,12 @@ export interface GateOptions extends MotionOptions {
   readonly holdMs?: number;
 }
 
-/** Before any capture time. */
 const LONG_AGO = -1e15;
 
 /** The state of the gate after the frame `seen`, part of the checkpoint. */
 interface State {
-  /** The last frame to be analysed. */
   readonly ran: number;
   readonly ranAt: number;
-  /** Capture time of the last motion. */
   readonly movedAt: number;
   readonly skipped: number;
   readonly seen: number;

@@ -5,10 +5,7 @@ import { withPicture } from "./picture.ts";
 
 /** Options of `greyscale`. */
 export interface GreyscaleOptions {
-  /**
-   * JPEG quality, 1 to 100, for re-encoding the luma. By default the luma of a colour JPEG is
-   * copied, without loss and in less time; other images use 80.
-   */
+  /** JPEG quality, 1 to 100. By default the luma of JPEGs is copied, others use 80. */
   readonly quality?: number;
 }
 

@@ -19,10 +19,7 @@ export interface HistoryOptions {
   readonly maxGapMs: number;
 }
 
-/**
- * Keeps a bounded number of pictures, chosen by capture time. Its content after a frame depends
- * only on the frames from its oldest picture on, which makes a restart from there exact.
- */
+/** Keeps the last pictures by capture time. A restart from the oldest one is exact. */
 export class History {
   readonly #options: HistoryOptions;
   #pictures: Remembered[] = [];
@@ -33,7 +30,6 @@ export class History {
     this.#options = options;
   }
 
-  /** The pictures, oldest first. */
   get pictures(): readonly Remembered[] {
     return this.#pictures;
   }
@@ -43,7 +39,6 @@ export class History {
     return this.#sums;
   }
 
-  /** The oldest source offset in this history. */
   get oldestOffset(): number | undefined {
     return this.#pictures[0]?.offset;
   }
@@ -74,7 +69,6 @@ export class History {
     return true;
   }
 
-  /** Adds a frame that is due. */
   add(frame: Frame, luma: SmallLuma): void {
     const { data } = luma;
     if (this.#pictures.length === 0) this.#sums = new Uint32Array(data.length);

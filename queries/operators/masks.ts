@@ -40,7 +40,6 @@ export function masks<T extends Output>(name: string): Operator<T, T> {
   };
 }
 
-/** The mask of the last frame, base64. */
 function maskIn({ result }: Output, name: string): string | undefined {
   const all = result?.data?.["masks"];
   if (typeof all !== "object" || all === null || !(name in all)) return undefined;

@@ -155,16 +155,13 @@ export function motionOf(
   return { energy: rounded(changed / data.length), objects };
 }
 
-/** A connected region of cells. */
 interface Region {
   /** In cells; right and bottom are the first that lie outside. */
   readonly left: number;
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
-  /** Cells that belong to it. */
   readonly cells: number;
-  /** Sum of the weights of its cells. */
   readonly weight: number;
 }
 

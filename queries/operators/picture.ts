@@ -27,10 +27,7 @@ export function withPicture(
   return { ...frame, value: jpeg, headers: { ...imageHeaders(frame.headers), ...size } };
 }
 
-/**
- * Adds findings to an output: named values (scores, zones, counts, data) replace those of the same
- * name, objects are appended.
- */
+/** Adds findings to an output: named values replace those of the same name, objects append. */
 export function withResult<T extends Output>(output: T, added: Result): T {
   return { ...output, result: mergeResults(output.result ?? {}, added) };
 }

@@ -12,16 +12,12 @@ export interface TamperOptions {
   readonly intervalMs?: number;
   /** How many checked pictures are averaged as the reference; 32 by default. */
   readonly referencePictures?: number;
-  /**
-   * After this long with identical pictures, a feed is certainly frozen, milliseconds; 5,000 by
-   * default.
-   */
+  /** A feed is certainly frozen after this long unchanged, milliseconds; 5,000 by default. */
   readonly frozenMs?: number;
   /** A longer pause resets the reference, milliseconds; 10,000 by default. */
   readonly maxGapMs?: number;
 }
 
-/** Scores from 0 to 1. */
 interface Tampering {
   readonly covered: number;
   readonly turned: number;
@@ -38,7 +34,6 @@ const FLAT_SURE = 0.995;
 /** Correlations with the reference below which a camera was possibly and certainly turned. */
 const CORRELATION_POSSIBLE = 0.75;
 const CORRELATION_SURE = 0.25;
-/** Fewest checked pictures for a reference. */
 const MIN_REFERENCE = 4;
 const NONE: Tampering = { covered: 0, turned: 0, frozen: 0 };
 

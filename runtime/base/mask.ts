@@ -4,6 +4,7 @@
 // authorization headers. In addition, secrets registered at start with {@linkcode learnSecrets} are replaced
 // wherever they appear, however they are quoted. When in doubt, hide too much.
 
+/** Replaces secrets. */
 const MASK = "***";
 
 /** Names whose values are secret wherever `NAME=value` or `"NAME": "value"` appears. */

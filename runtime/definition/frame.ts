@@ -28,14 +28,9 @@ export interface Frame {
   readonly value: Uint8Array;
   /** What operators found in this frame; absent if nothing. */
   readonly result?: Result;
-  /**
-   * Index among the outputs of the same frame or window; absent for 0. Set by the runtime for
-   * sinks.
-   */
+  /** Index among the outputs of one frame or window; absent for 0. Set by the runtime. */
   readonly part?: number;
-  /**
-   * Why the log could not read the record. Operators do not see such a frame; it is dead-lettered.
-   */
+  /** Why the log could not read the record, which is dead-lettered before operators see it. */
   readonly fault?: BadFrameError;
 }
 
@@ -143,10 +138,7 @@ export interface Result {
   readonly data?: ResultData;
 }
 
-/**
- * What a query found in a window: a result, and optionally a picture to show with it. Identified
- * like the window, by first offset and number.
- */
+/** The result for a window, possibly with a picture. Identified by first offset and number. */
 export interface Finding {
   readonly topic: string;
   readonly partition: number;

@@ -97,10 +97,7 @@ export interface OperatorTask<In, Out> {
    * checkpoint.
    */
   process(input: In): readonly Out[] | Promise<readonly Out[]>;
-  /**
-   * The oldest source offset that a new task must reread to reach the current state; undefined if
-   * none. Called between batches.
-   */
+  /** The oldest source offset to reread after a restart, if any. Called between batches. */
   restartOffset?(): number | undefined;
   /**
    * State that cannot be recomputed from the log, a few kilobytes at most. Called between batches.
@@ -115,10 +112,7 @@ export interface OperatorTask<In, Out> {
   observed?(): readonly Observed[];
   /** Capture time up to which processing is complete: earlier frames are late. */
   watermark?(): number | undefined;
-  /**
-   * When `onTimer` is to be called even without input (epoch milliseconds, by the context's clock);
-   * undefined for never.
-   */
+  /** When to call `onTimer`, epoch milliseconds by the context's clock; undefined for never. */
   nextTimer?(): number | undefined;
   /** Called at the time of `nextTimer`. */
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;

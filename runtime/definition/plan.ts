@@ -72,10 +72,7 @@ export function alignmentOf({ operators }: Pick<QueryPlan, "operators">): Alignm
   return operators[0]?.aligns;
 }
 
-/**
- * Checks that the steps work together. Window operators must not follow a stateful operator, which
- * does not process reread frames again.
- */
+/** Checks that the steps work together: a stateful operator does not process reread frames. */
 export function checkSteps(plan: QueryPlan): void {
   if (alignmentOf(plan) !== undefined && (hasEnd(plan.source) || plan.overload.kind !== "wait")) {
     throw new RangeError(

@@ -1,9 +1,7 @@
 // Progress reports of streaming queries: Spark's fields in Spark's order, so that a reader of
 // Spark's progress works. Fields after `observedMetrics` are additions.
 
-/**
- * Offsets by topic and partition in Spark's form: `{"VideoStreaming":{"0":17}}`, one past the last.
- */
+/** Offsets by topic and partition as in Spark: `{"VideoStreaming":{"0":17}}`, exclusive. */
 export type OffsetJson = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Durations of the steps of a batch, milliseconds. */

@@ -117,10 +117,7 @@ export class Stream<T> {
     return this.process(observeOperator(name, observations));
   }
 
-  /**
-   * Processes with state and timers in each partition. The checkpoint stores the state under the
-   * processor's name: a few kilobytes of JSON at most.
-   */
+  /** Processes with state, a few kilobytes of JSON in the checkpoint, and timers. */
   transformWithState<State, Out>(
     processor: StateProcessor<State, T, Out>,
     step: StepOptions = {},
@@ -260,7 +257,6 @@ function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown>
   return operator as unknown as Operator<unknown, unknown>;
 }
 
-/** Renames the operator, or makes it discard its state. */
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
   const faults = optionFaults(step, { name: TEXT, state: oneOf("drop") });
   if (typeof operator?.open !== "function" || !TEXT.takes(operator.name)) {

@@ -87,9 +87,7 @@ export function plainResult(result: Result): Result {
   return isPlain(result) ? result : plain(result, "result") as Result;
 }
 
-/**
- * True if the value is JSON already, as for nearly all results: checking is faster than converting.
- */
+/** True if the value is JSON already, as usual: checking is faster than converting. */
 function isPlain(value: unknown): boolean {
   if (typeof value !== "object") {
     return typeof value === "number"

@@ -43,19 +43,14 @@ export interface Sink<T = Output> {
   readonly needsPlan?: boolean;
   /** True if its outputs are shown in the viewer (`display`). */
   readonly shows?: boolean;
-  /**
-   * True if it calls code that must not run twice at once, even if the query restarts elsewhere.
-   */
+  /** True if it calls code that must not run twice at once, even after a restart elsewhere. */
   readonly exclusive?: boolean;
   /**
    * Permissions that it needs: folders that it writes to, in which `{query}` stands for the query's
    * name, and hosts that it connects to (`host:port`). Absent: unknown.
    */
   readonly opens?: { readonly writes?: readonly string[]; readonly reaches?: readonly string[] };
-  /**
-   * Throws if the sink cannot accept an output, which counts as a failure of the operator that
-   * emitted it.
-   */
+  /** Throws if it cannot accept an output, as a failure of the operator that emitted it. */
   check?(output: T): void;
   /** Creates the task of one partition, at each start of its query. */
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
@@ -71,10 +66,7 @@ export interface Sink<T = Output> {
  * process that resumes) must not damage the newer owner's files.
  */
 export interface SinkTask<T = Output> {
-  /**
-   * `live` sinks receive outputs as they appear, others once per batch. If asynchronous, the engine
-   * and the partition wait.
-   */
+  /** Called per output for `live` sinks, per batch for others. The partition waits for it. */
   write?(outputs: readonly T[], batch: BatchRange): void | Promise<void>;
   /** Records for topics of the source's log, committed atomically with the checkpoint. */
   records?(outputs: readonly T[], batch: BatchRange): readonly OutputRecord[];

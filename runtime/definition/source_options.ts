@@ -37,10 +37,7 @@ export interface ReadStreamOptions {
    * then ends, with any trigger. By default there is no end.
    */
   readonly endingOffsets?: "latest" | OffsetJson;
-  /**
-   * Ends the read at the first frame captured at or after this time: epoch milliseconds or ISO
-   * 8601.
-   */
+  /** Ends the read at the first frame from this time: epoch milliseconds or ISO 8601. */
   readonly endingTimestamp?: number | string;
   /** Most frames in a batch. Default 64. */
   readonly maxFramesPerTrigger?: number;
@@ -218,7 +215,6 @@ export interface EndPoint {
   readonly timestamp?: number;
 }
 
-/** Parses `endingOffsets`; other partitions end at latest. */
 function parseEndingOffsets(
   given: ReadStreamOptions["endingOffsets"] | string,
 ): (topic: string, partition: number) => number | "latest" {

@@ -134,7 +134,7 @@ export class ExecutorHost {
     if (this.#unhandled.size > 100) this.#unhandled.clear();
     this.#unhandled.set(message, now);
     if (this.#lanes.has(lane)) return this.#send({ type: "report", lane, message });
-    // Its run has ended, but its name is still known.
+    // Its run has ended, but its late errors are still reported.
     const title = this.#titles.get(lane);
     const text = title === undefined ? message : `${title}: ${message}`;
     this.#send({ type: "report", lane: 0, message: text });

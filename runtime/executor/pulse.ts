@@ -114,7 +114,7 @@ export function turnOf(cells: Int32Array): Turn {
 }
 
 /**
- * Records whose code runs, at each turn, until the thread ends.
+ * Records the lane of each turn, until the thread ends.
  *
  * @param onError receives errors of timers, which must not end the thread
  */

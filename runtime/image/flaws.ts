@@ -21,7 +21,7 @@ export const FLAWS = {
   "segment": "corrupt",
   /** The file ends before its picture does. */
   "cut": "corrupt",
-  /** Invalid or missing codes, or codes that continue where they should end. */
+  /** Codes that are invalid, missing, or continue where they should end. */
   "codes": "corrupt",
   /** The height comes after the picture (DNL). */
   "height-missing": "corrupt",

@@ -1,6 +1,5 @@
 // Checks that a state can be stored as JSON.
 
-/** A state that would not survive a restart. */
 class StateError extends TypeError {
   override readonly name = "StateError";
   /** Restarting the query does not help. */

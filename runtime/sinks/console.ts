@@ -10,7 +10,6 @@ import {
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
-/** Letters of a camera's name in a line. */
 const CAMERA_LETTERS = 100;
 
 /** Options of `consoleSink`. */
@@ -21,7 +20,7 @@ export interface ConsoleOptions {
 
 /**
  * Prints outputs, live, on standard error, so that standard output stays for results: camera,
- * offset, capture time, size, scores, objects, alert. Alerts are printed whatever the rate.
+ * offset, capture time, size, scores, objects, alert. Alerts are always printed.
  *
  * @example
  * ```ts

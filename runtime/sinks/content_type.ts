@@ -1,9 +1,6 @@
 import type { Frame } from "../definition/frame.ts";
 
-/**
- * Content type of a frame's value, by its first bytes where they tell: headers are optional, and
- * operators change the encoding.
- */
+/** The content type of a frame's value, from its first bytes or else its header. */
 export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers">): string {
   if (value[0] === 0xff && value[1] === 0xd8) return "image/jpeg";
   if (value[0] === 0x89 && value[1] === 0x50) return "image/png";

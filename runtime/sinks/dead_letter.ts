@@ -17,7 +17,6 @@ const DEAD_LETTER_HEADERS = {
   truncated: "truncated",
 } as const;
 
-/** The longest message and stack trace in a dead letter, in characters. */
 const MAXIMUM_TEXT = 2000;
 
 /** Bytes for a header's lengths, and for the header that records the truncation. */

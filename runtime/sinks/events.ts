@@ -17,7 +17,7 @@ export interface EventsOptions {
 /**
  * Writes a `Result` as a line of JSON for each output, exactly once. All partitions write to the
  * one file, from any number of workers and processes; the lines of a partition are in source order,
- * and appear when their batch is committed. The sink keeps its state in a hidden folder beside the
+ * and appear when their batch is committed. The sink keeps its state in a hidden folder next to the
  * file; move the file away (log rotation) and a new one begins.
  *
  * @example

@@ -5,7 +5,7 @@ import { completeResult } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { resultRecord } from "./topic.ts";
 
-/** Retention of a partition of findings, bytes: an hour of 25 results of 600 bytes a second. */
+/** Retention of a findings partition, bytes: an hour of 25 results of 600 bytes per second. */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
 /** The topic of alerts. */
@@ -18,10 +18,7 @@ export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }
 
-/**
- * The record of an output with an alert: its `Result` as JSON, keyed by the episode, in the same
- * partition of `TOPIC.alerts`.
- */
+/** The record of an alert in `TOPIC.alerts`: its `Result` as JSON, keyed by the episode. */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const result = completeResult(output, query);
   return resultRecord(output, query, alertTopic(output.topic), result.alert?.id ?? null, result);

@@ -8,9 +8,7 @@ import { withFileErrors } from "./files/failure.ts";
 export interface ImagesOptions {
   /** The folder, created if necessary; `{query}` stands for the query's name. Default `images`. */
   readonly directory?: string;
-  /**
-   * How long another process may lock `annotations.csv` before it counts as paused. Default 5 000.
-   */
+  /** Lock timeout of `annotations.csv`, after which its holder counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
 }
 

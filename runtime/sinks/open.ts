@@ -24,7 +24,7 @@ export function sinkAccess(): Record<string, UriAccess> {
 }
 
 /**
- * The sink of a `--sink`. Options follow as a query string: `console?rate=2`; behind an address as
+ * Opens the sink of a `--sink`. Options follow as a query string: `console?rate=2`; after a URL as
  * its fragment: `webhook:https://host/path#only=alerts`.
  *
  * @throws {RangeError} saying what was given and what is accepted.

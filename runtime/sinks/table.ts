@@ -101,7 +101,6 @@ export const SINK_TYPES: readonly AnySinkType[] = [
 
 const UNITS: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9 };
 
-/** Parses a size such as `500MB`, or a duration such as `10m`. */
 function roll(text: string): Pick<VideoOptions, "rollMs" | "rollBytes"> {
   const [, number, unit = ""] = /^(\d+(?:\.\d+)?)(kB|MB|GB)$/.exec(text) ?? [];
   if (number !== undefined) return { rollBytes: Number(number) * UNITS[unit]! };

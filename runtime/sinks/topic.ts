@@ -17,9 +17,7 @@ import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
 export interface TopicOptions {
-  /**
-   * Name of the topic: letters, digits, `.`, `_`, `-`; created with the source's partition count.
-   */
+  /** The topic: letters, digits, `.`, `_`, `-`; created with the source's partition count. */
   readonly name: string;
 }
 
@@ -129,7 +127,7 @@ function sourceHeaders({ topic, partition }: Output, query: string): Headers {
   return { "query": query, "source-topic": topic, "source-partition": String(partition) };
 }
 
-/** Headers of an earlier query about its source are dropped. */
+/** Drops an earlier query's headers about its source. */
 function withoutOrigin(headers: Headers): Headers {
   const {
     "source-offset": _offset,

@@ -19,10 +19,7 @@ import { withFileErrors } from "./files/failure.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {
-  /**
-   * `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, which is not
-   * sent.
-   */
+  /** `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret. */
   readonly url: string;
   /** Signs each request. Overrides the one in the URL. */
   readonly secret?: string;
@@ -41,8 +38,7 @@ export interface WebhookOptions {
   /** … but no longer than this; then they are dead-lettered. Default 5 000. */
   readonly maxBlockMs?: number;
   /**
-   * How long a stopping query waits for deliveries; the rest is delivered at the next start.
-   * Default 3 000, since the process ends after 5 000.
+   * How long to wait for deliveries at the end; the rest follows at the next start. Default 3 000
    */
   readonly maxCloseMs?: number;
   /** File of JSON lines for failed deliveries. Default `.framelane/webhook/dead-letters.jsonl`. */

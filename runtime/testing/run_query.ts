@@ -24,10 +24,7 @@ export interface RunQueryOptions {
   readonly overrides?: PlanOverrides;
   /** Validates each frame's bytes; accepts everything by default. */
   readonly inspect?: (value: Uint8Array) => void;
-  /**
-   * Called with the problem that keeps the query from reading, and without one when reading
-   * resumes.
-   */
+  /** Called with a problem that stops reading, and without one when reading resumes. */
   readonly onProblem?: (problem?: ReadProblem) => void;
   readonly onProgress?: (progress: StreamingQueryProgress) => void;
   /** The group membership that owns the partition. */

@@ -35,9 +35,7 @@ export interface StreamCheck<T> {
 /** One line of a stream test. */
 export type StreamAction<T = Output> = StreamStep | StreamCheck<T>;
 
-/**
- * Appends frames. A number is short for a frame with this capture time, whose value is its offset.
- */
+/** Appends frames. A number is short for a frame with this capture time. */
 export function addFrames(...frames: (number | Partial<LogRecord>)[]): StreamStep {
   return addFramesTo(0, ...frames);
 }
@@ -51,9 +49,7 @@ export function addFramesTo(
   return { kind: "add", partition, records };
 }
 
-/**
- * Checks all outputs committed since the start, mapped by `view` (offsets of frames by default).
- */
+/** Checks all outputs committed so far, mapped by `view` (by default to frame offsets). */
 export function checkAnswer<T = Output>(
   expected: readonly unknown[],
   view: (output: T) => unknown = (output) => (output as { offset?: number }).offset,

@@ -31,7 +31,6 @@ export abstract class BaseWindower implements Windower {
   protected open: OpenWindow[] = [];
   protected lateFrames = 0;
   ahead = 0;
-  /** Milliseconds between the previous and the current frame. */
   protected step = 0;
   #last: number | null;
   #previous: Frame | undefined;
@@ -170,7 +169,6 @@ export abstract class BaseWindower implements Windower {
     return false;
   }
 
-  /** The part of the state that describes the grid of windows. */
   protected abstract gridState(): Partial<WindowerState>;
   protected abstract take(frame: Frame, done: Window[]): void;
   protected abstract onGap(policy: GapPolicy, next: Frame, done: Window[], back: boolean): void;
@@ -178,7 +176,6 @@ export abstract class BaseWindower implements Windower {
   protected abstract closeAll(done: Window[]): void;
 }
 
-/** True if sequence numbers are missing between two consecutive frames. */
 function missesBetween({ headers: before }: Frame, { headers: after }: Frame): boolean {
   if (before["session"] !== after["session"]) return false;
   if (before["seq"] === undefined || after["seq"] === undefined) return false;

@@ -4,9 +4,7 @@ import { BaseWindower, FRESH } from "./base.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import type { WindowerState } from "./windower.ts";
 
-/**
- * Windows of a fixed number of frames; window j contains the samples j·hop … j·hop + frames − 1.
- */
+/** Windows by count; window j contains the samples j·hop … j·hop + frames − 1. */
 export class CountWindower extends BaseWindower {
   readonly #frames = this.options.frames!;
   readonly #hop = this.options.hop ?? this.options.frames!;
@@ -48,7 +46,6 @@ export class CountWindower extends BaseWindower {
     else this.restartGrid();
   }
 
-  /** Completes the open windows by repeating their last frame. */
   protected override closeAll(done: Window[]): void {
     for (const window of this.open) {
       const last = window.frames.at(-1)!;

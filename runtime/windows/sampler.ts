@@ -98,9 +98,7 @@ export class Sampler {
     this.#held = undefined;
   }
 
-  /**
-   * The tick that a frame fills, unless another frame did: within half a step no frame is nearer.
-   */
+  /** The tick that a frame fills, if still free: within half a step no frame is nearer. */
   #tickOf(time: number, step: number, fps: number): number {
     const ticks = step * fps / 1000;
     // Near the model's own rate there is little choice: accept any frame within half a tick.

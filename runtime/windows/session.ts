@@ -68,7 +68,6 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
     open({ clock }) {
       let lastFrameAt = clock.now();
       let frames: Frame[] = [];
-      /** Capture time when the condition last held. */
       let activeAt = 0;
       const close = (): Window[] => {
         const done = frames;

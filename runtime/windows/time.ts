@@ -50,7 +50,6 @@ export class TimeWindower extends BaseWindower {
     this.#advance(frame.timestamp, done);
   }
 
-  /** Closes the windows that end by a capture time. */
   #advance(time: number, done: Window[]): void {
     this.#highest = Math.max(this.#highest ?? time, time);
     while (this.open[0] !== undefined && this.#isOver(this.open[0].start)) {

@@ -19,7 +19,6 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         : JSON.parse(decoder.decode(context.state)) as WindowerState;
       const windower = createWindower(checked, state);
       const { silenceMs } = checked;
-      /** When the last frame arrived, by the clock. */
       let lastFrameAt = context.clock.now();
       return {
         process(frame) {

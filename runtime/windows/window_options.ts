@@ -39,10 +39,7 @@ export interface WindowOptions {
    * - `pad`: completes open windows by repeating their last frame, then as `reset`.
    */
   readonly gap?: GapPolicy;
-  /**
-   * How late a frame may join its time window, milliseconds. Only with `durationMs`, and without
-   * `fps`, since a tick is taken once.
-   */
+  /** How late a frame may join a time window, milliseconds. Only with `durationMs`, not `fps`. */
   readonly latenessMs?: number;
   /**
    * Longest step of capture time, milliseconds, by which a single frame can end a time window. A
@@ -61,12 +58,8 @@ export interface WindowOptions {
 /** The default for `maxStepMs`, milliseconds. */
 export const MAX_STEP_MS = 60_000;
 
-/**
- * The most windows that may contain one frame, and the most ticks in a gap: more would block the
- * thread.
- */
+/** Most windows per frame, and most ticks per gap: more would block the thread. */
 const MOST = 10_000;
-/** More frames per second than any camera has. */
 const MOST_FPS = 1_000;
 
 const ROWS: OptionRows<WindowOptions> = {

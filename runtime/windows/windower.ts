@@ -31,10 +31,7 @@ export interface WindowerState {
 export interface Windower {
   /** Adds the next frame in offset order, and returns the windows that it completes. */
   push(frame: Frame): Window[];
-  /**
-   * True if `push` would take this frame as a sample. Other frames may still be held for ticks
-   * without a frame.
-   */
+  /** True if `push` would take this frame as a sample; others may still be held for ticks. */
   wants(frame: Frame): boolean;
   /** Closes the open windows early; the next frame starts new ones. */
   flush(): Window[];
@@ -56,10 +53,7 @@ export interface Windower {
   readonly watermark: number | undefined;
 }
 
-/**
- * Makes a window of at least one frame; `number` distinguishes windows that start with the same
- * frame.
- */
+/** Makes a window of frames; `number` distinguishes those that start with the same frame. */
 export function windowOf(frames: readonly Frame[], gaps = 0, number = 0): Window {
   const first = frames[0]!;
   const last = frames.at(-1)!;

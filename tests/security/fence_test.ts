@@ -8,7 +8,7 @@ import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 import { records } from "../support/frames.ts";
 import { type Places, withPlaces } from "./places.ts";
-import { launchOf, PRODUCT, run } from "./task.ts";
+import { LAUNCHER, launchOf, PRODUCT, run } from "./task.ts";
 
 const ALL = ["read", "write", "net", "env", "ffi", "run"].map((kind) => `--allow-${kind}`);
 const script = (name: string) => `${ROOT}/tests/security/${name}.ts`;
@@ -113,7 +113,8 @@ for (const task of ["queries", "up"]) {
       );
       const { said } = await run(
         [
-          ...["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", task],
+          ...LAUNCHER,
+          task,
           ...(task === "up"
             ? [`${own}/f.yaml`]
             : [`${own}/bad.ts`, "--log", `embedded:${data}`, "--port", "off"]),
@@ -235,17 +236,8 @@ Deno.test("A writable folder that holds code is refused with the reason, however
     // The command says it, beside what else is wrong.
     const { code, said } = await run(
       [
-        "-q",
-        "--no-prompt",
-        "--no-lock",
-        "--no-npm",
-        "-P=launch",
-        "launch.ts",
-        "queries",
-        "--sink",
-        "images:.",
-        "--port",
-        "x",
+        ...LAUNCHER,
+        ...["queries", "--sink", "images:.", "--port", "x"],
       ],
     );
     assert.equal(code, 2);
@@ -273,9 +265,8 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
        Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
        throw new Error("could [" + said + "], and write its own");`,
     );
-    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
     const { said } = await run(
-      [...launch, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
+      [...LAUNCHER, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
       { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
     );
     assert.match(said, /could \[\], and write its own/);
@@ -329,10 +320,9 @@ queries:
   - { query: greyscale, sinks: ["images:${folder}/theirs"] }
 `,
       );
-      const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
       const { said } = await run(
         [
-          ...launch,
+          ...LAUNCHER,
           task,
           ...task === "up" ? [`${folder}/framelane.yaml`] : [
             ...[`${folder}/probe.ts`, "--log", log, "--port", "off"],

@@ -121,6 +121,10 @@ const attempts: Record<string, () => unknown> = {
   },
   "connect to a port": () => must(c.connect(c.socket(2, 1, 0), address(port), 16)),
   "listen at a port": () => must(c.bind(c.socket(2, 1, 0), address(free), 16)),
+  "reach a service of the system": () => {
+    const place = new Uint8Array([1, 0, ...text(`${outside}.sock`)]);
+    must(c.connect(c.socket(1, 1, 0), place, place.length));
+  },
   "signal another program": () => must(c.kill(c.getppid(), 0)),
   "write code by sharp": () => image().png().toFile(`${root}/queries/x.png`),
   "write outside by sharp": () => image().png().toFile(`${outside}.png`),

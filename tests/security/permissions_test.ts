@@ -36,7 +36,7 @@ Deno.test("Every task of the product starts with the launcher, which may start D
   for (const task of PRODUCT) {
     assert.equal(
       tasks[task],
-      `deno run -q --no-prompt --no-lock --no-npm -P=launch launch.ts ${task}`,
+      `deno run -q --no-prompt --no-lock --no-npm --no-code-cache -P=launch launch.js ${task}`,
     );
   }
   const { launch } = project.permissions;
@@ -185,9 +185,19 @@ Deno.test("What Deno cannot grant opens nothing: the command itself says what it
   assert.ok(granted.every((host) => net.includes(host)), net.join());
 });
 
-Deno.test("What the registry of cameras names is not known at the start: reading and hosts are open unless named", () => {
+Deno.test("Cameras that are added while others run may be anywhere: reading and hosts are open unless named", () => {
   const open = allowed("cameras", "run");
   assert.deepEqual([open["read"], open["net"]], [["everything"], ["everything"]]);
+  const reach = (...args: string[]) => {
+    const { net = [], read } = allowed("cameras", ...args);
+    return [net, read!.filter((path) => !/^ROOT|^\/etc|^\/usr/.test(path))];
+  };
+  assert.deepEqual(reach("discover"), [["everything"], []]);
+  for (const args of [["add", "1", "rtsp://cam.example/a"], ["list"], ["remove", "1"], []]) {
+    assert.deepEqual(reach(...args), [[], []], args.join(" "));
+  }
+  assert.deepEqual(reach("probe", "/films/a.mp4"), [[], ["/films/a.mp4"]]);
+  assert.deepEqual(reach("probe", "http://cam.example/x"), [["cam.example:80"], []]);
   const named = allowed("cameras", "run", "--allow-read", "/films", "--allow-net", "cam.example");
   assert.deepEqual(named["net"], ["cam.example"]);
   assert.ok(named["read"]!.includes("/films") && !named["read"]!.includes("everything"));

@@ -9,6 +9,8 @@ import { ROOT } from "../../tools/paths.ts";
 export const tasks: Readonly<Record<string, string>> = project.tasks;
 /** Those that are commands of Framelane. */
 export const PRODUCT = Object.keys(commands);
+/** Arguments of `deno run` that start the launcher, as every task has them. */
+export const LAUNCHER = project.tasks.queries.split(" ").slice(2, -1);
 
 /** What the launcher makes of a command line. */
 export function launchOf(task: string, args: readonly string[]): Launch {

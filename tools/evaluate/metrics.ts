@@ -37,9 +37,7 @@ export interface RocPoint {
 interface ClipAlerts {
   /** When the first alert inside the event started, milliseconds after the event's start. */
   readonly delayMs: number | undefined;
-  /** Alerts that started outside the event. */
   readonly falseAlerts: number;
-  /** Time outside the event, milliseconds. */
   readonly quietMs: number;
 }
 
@@ -179,7 +177,6 @@ export function sweep(
   }));
 }
 
-/** Nearest rank; null if there are no values. */
 function percentile(sorted: readonly number[], share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }

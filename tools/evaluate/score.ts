@@ -14,10 +14,7 @@ import {
 import type { LabelledClip } from "./clips.ts";
 
 export interface ScorePoint {
-  /**
-   * Capture time of the window's last frame, which determines when the score is available.
-   * Milliseconds from the start.
-   */
+  /** When the score is available: the window's last capture time, milliseconds from the start. */
   readonly timestamp: number;
   readonly score: number;
 }

@@ -9,10 +9,7 @@ const REQUEST = new Uint8Array([
   ...[0, 0, 0, 0],
 ]);
 
-/**
- * How many brokers the cluster has in the eyes of this one; 0 when it does not answer within
- * `timeoutMs`.
- */
+/** How many brokers of the cluster this one knows; 0 if it does not answer within `timeoutMs`. */
 export async function brokersSeenFrom(port: number, timeoutMs = 2_000): Promise<number> {
   let connection: Deno.TcpConn | undefined;
   let late = false;

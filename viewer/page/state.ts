@@ -1,4 +1,4 @@
-// The state of the wall, stored in the address: a link is a layout.
+// What the wall shows, kept in the address: a link is a layout.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf, isGone } from "./condition.ts";
 import { formatNumbers } from "./format.ts";

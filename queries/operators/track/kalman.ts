@@ -80,7 +80,6 @@ export class BoxFilter {
   }
 }
 
-/** Centre x and y, shape, height. */
 function measured([left, top, right, bottom]: Box): readonly number[] {
   const height = Math.max(1e-3, bottom - top);
   return [(left + right) / 2, (top + bottom) / 2, (right - left) / height, height];

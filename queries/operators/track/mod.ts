@@ -26,7 +26,6 @@ export interface TrackOptions {
 /** The state of the operator, part of the checkpoint. */
 interface State {
   readonly tracker: TrackerState;
-  /** The camera's session; null if it has none. */
   readonly session: string | null;
   readonly lastOffset: number;
   /** The tracks of the last frame's objects, in their order. */

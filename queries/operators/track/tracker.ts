@@ -31,10 +31,8 @@ interface Track {
   readonly label: string;
   state: "fresh" | "seen" | "lost";
   readonly filter: BoxFilter;
-  /** The first and the last frame in which it was seen. */
   readonly began: number;
   last: number;
-  /** Capture time of the last frame. */
   lastTime: number;
 }
 
@@ -68,7 +66,6 @@ export class Tracker {
     this.#frame = 0;
   }
 
-  /** The number of tracks. */
   get size(): number {
     return this.#tracks.length;
   }
@@ -170,7 +167,6 @@ export class Tracker {
 
 interface Matched {
   readonly pairs: readonly (readonly [Track, number])[];
-  /** Unmatched tracks and detections. */
   readonly tracks: readonly Track[];
   readonly detections: readonly number[];
 }

@@ -17,10 +17,7 @@ export function distanceRight(point: Point, from: Point, to: Point): number {
   return (dx * (point[1] - from[1]) - dy * (point[0] - from[0])) / Math.hypot(dx, dy);
 }
 
-/**
- * True if the path from `a` to `b`, which are on different sides, crosses the line between its
- * ends.
- */
+/** True if the path from `a` to `b`, on different sides, crosses the line between its ends. */
 export function crosses(a: Point, b: Point, from: Point, to: Point): boolean {
   const before = distanceRight(a, from, to), after = distanceRight(b, from, to);
   if (before === after) return false;

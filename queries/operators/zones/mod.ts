@@ -99,7 +99,6 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
   };
 }
 
-/** The size of a frame, from its headers or else its picture. */
 async function sizeOf(frame: Frame): Promise<{ readonly width: number; readonly height: number }> {
   const width = Number(frame.headers["width"]), height = Number(frame.headers["height"]);
   if (width > 0 && height > 0) return { width, height };

@@ -2,14 +2,11 @@
 import type { DetectedObject, Line, LineCount, Places, Point } from "../../../runtime/mod.ts";
 import { crosses, distanceRight, isInside } from "./geometry.ts";
 
-/** A track near a line. */
 interface Beside {
   /** Its last position clearly on one side, pixels. */
   readonly at: Point;
-  /** True on the right side. */
   readonly right: boolean;
   readonly counted: { readonly in: boolean; readonly out: boolean };
-  /** Capture time of its last frame. */
   readonly last: number;
 }
 
@@ -40,10 +37,7 @@ export interface Seen {
 const GRACE_MS = 1000;
 /** A track near a line is forgotten after this long. */
 const FORGET_MS = 60_000;
-/**
- * An object must be this share of its height beyond a line to count as on the other side, since
- * boxes jitter.
- */
+/** How far an object must be beyond a line, as a share of its height, since boxes jitter. */
 const MARGIN = 0.05;
 
 /** Watches the zones and lines of one camera. */

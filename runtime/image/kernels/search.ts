@@ -30,7 +30,7 @@ export function searchableFloats(length: number): Float32Array<ArrayBuffer> {
   return new Float32Array(buffer, HEAP, length);
 }
 
-/** Where numbers are at least so large, in order. */
+/** Indexes of the numbers that are at least this large, in order. */
 export function indexesFrom(data: ArrayLike<number> & ArrayBufferView, least: number): number[] {
   const found: number[] = [];
   const look = (from: number, end: number) => {

@@ -1,4 +1,4 @@
-// Errors of a sink's files, for people.
+// Errors of a sink's files.
 
 type SinkErrorCode =
   | "DISK_FULL"
@@ -13,7 +13,7 @@ type SinkErrorCode =
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;
-  /** Space may be freed: worth a try every few seconds. */
+  /** True if worth retrying, since space may be freed. */
   readonly retryable: boolean;
 
   constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
@@ -23,7 +23,7 @@ export class SinkError extends Error {
   }
 }
 
-/** Faults of the file system: an error code or text, or a class of Deno's, and what it means. */
+/** File system errors, by code, text or Deno's class, and their meaning. */
 const FAULTS: readonly (readonly [
   SinkErrorCode,
   string,

@@ -25,7 +25,6 @@ export class Fence {
     this.directory = `${root}/g${generation}`;
   }
 
-  /** Claims the next generation below `root`, which is created as needed. */
   static async claim(root: string): Promise<Fence> {
     await Deno.mkdir(root, { recursive: true });
     for (;;) {

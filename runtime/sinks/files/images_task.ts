@@ -137,25 +137,21 @@ class ImagesTask implements SinkTask {
   }
 }
 
-/** ISO 8601; the number where it is beyond what a date can be. */
+/** Epoch milliseconds as ISO 8601, or as a number if outside the range of dates. */
 function timeOf(timestamp: number): string {
   return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
 }
 
-/**
- * Prefixes a label that a spreadsheet would read as a formula with an apostrophe, which marks text.
- */
+/** Marks a label that a spreadsheet would read as a formula as text, with an apostrophe. */
 function asText(label: string): string {
   return /^'*[=+\-@\t\r]/.test(label) && !/^[+-]?[\d.]+$/.test(label) ? `'${label}` : label;
 }
 
-/** A CSV field: quoted if needed, on one line. */
 function field(text: string): string {
   const line = text.replaceAll(/[\r\n]+/g, " ");
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
-/** The offset in a row of this camera; undefined for other rows. */
 function lastOffsetOfRow(row: string, camera: string): number | undefined {
   const [, name, , offset] = row.split(",", 4);
   return name === camera && offset !== undefined ? Number(offset) : undefined;

@@ -96,7 +96,7 @@ export async function appendDurably(path: string, text: string): Promise<void> {
   await file.syncData();
 }
 
-/** An entry of a file: length, checksum, and JSON from `headerBytes` on, which is 8 or more. */
+/** Encodes an entry of a file: length, checksum, and JSON from `headerBytes` (at least 8). */
 function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   const body = new TextEncoder().encode(JSON.stringify(value));
   const bytes = new Uint8Array(headerBytes + body.length);
@@ -122,7 +122,7 @@ export async function writeEntries(
   return position;
 }
 
-/** The entries of a file, up to the first torn one; none where there is no file. */
+/** The entries of a file, up to the first torn one; none if it does not exist. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
   if (!await exists(path)) return [];
   using file = await Deno.open(path, { read: true });

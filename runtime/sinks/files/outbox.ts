@@ -9,7 +9,6 @@ import { newestState, Slots } from "./slots.ts";
 const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
 const MAXIMUM_LEFT = 8;
-/** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
 export interface Item {
@@ -20,14 +19,10 @@ export interface Item {
 }
 
 interface Sent {
-  /** Items up to this number were delivered. */
   readonly number: number;
 }
 
-/**
- * One owner's outbox of a lane. Calls of `add` must not overlap each other, nor those of
- * `removeOldest`.
- */
+/** One owner's outbox of a lane. Calls of the same method must not overlap. */
 export class Outbox {
   readonly #fence: Fence;
   #file: Deno.FsFile;
@@ -46,7 +41,7 @@ export class Outbox {
     this.#sent = new Slots(sentFile, SENT_CAPACITY);
   }
 
-  /** Takes a lane's outbox over, with its committed items. */
+  /** Takes over a lane's outbox, with its committed items. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
     return await fence.guard(() => Outbox.#takeOver(fence, context));
@@ -101,7 +96,7 @@ export class Outbox {
     return items;
   }
 
-  /** Their batch is committed. */
+  /** Releases items for delivery after their batch was committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
     if (!this.#confirmed) await this.#fence.guard(() => this.#fence.removePrevious());
@@ -127,7 +122,7 @@ export class Outbox {
     await this.#file.syncData();
   }
 
-  /** Rewrites the file with what is left, released or not. */
+  /** Rewrites the file with the undelivered items, released or not. */
   async #shrink(): Promise<void> {
     const { directory } = this.#fence;
     await rewrite(directory, await undelivered(directory));
@@ -143,7 +138,6 @@ export class Outbox {
   }
 }
 
-/** Replaces the outbox of a folder with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
     using file = await Deno.open(`${folder}/outbox.new`, {

@@ -62,7 +62,7 @@ export class SharedFile {
   #queue: Request[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #draining = false;
-  /** The bytes that may not be durable were checked. */
+  /** True after checking the bytes that may not be durable. */
   #verified = false;
 
   private constructor(path: string, key: string, options: SharedFileOptions) {
@@ -74,7 +74,6 @@ export class SharedFile {
     this.#lockTimeoutMs = lockTimeoutMs;
   }
 
-  /** Opens or creates the file; close it once per `open`. */
   static async open(path: string, options: SharedFileOptions): Promise<SharedFile> {
     const { folder, name } = splitPath(path);
     await Deno.mkdir(folder, { recursive: true });
@@ -102,10 +101,7 @@ export class SharedFile {
     });
   }
 
-  /**
-   * Adds the lines of a committed batch, unless the file already contains them. Concurrent requests
-   * are written together.
-   */
+  /** Adds the lines of a committed batch once; concurrent requests are written together. */
   publish(lane: string, position: Position, bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ lane, position, bytes, resolve, reject });
@@ -113,7 +109,6 @@ export class SharedFile {
     });
   }
 
-  /** Makes published lines survive a crash of the machine. */
   async sync(): Promise<void> {
     await this.#exclusively(async (generation, meta) => {
       if (meta.durable.size !== meta.size) await makeDurable(generation, meta);
@@ -245,7 +240,7 @@ export class SharedFile {
     this.#generation = undefined;
   }
 
-  /** Under the lock: the file has the right length and place. */
+  /** Makes sure, under the lock, that the file has its valid length and is in its place. */
   async #repair(generation: Generation): Promise<Meta> {
     const { data, slots, number } = generation;
     const meta = await slots.read();
@@ -270,7 +265,7 @@ export class SharedFile {
     return checked;
   }
 
-  /** What the file really holds, after a crash of the machine or when it was cut. */
+  /** Corrects the state for bytes lost in a machine crash, or cut off. */
   async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
     const { durable, foreign } = meta;
     if (!this.#verified && meta.size > durable.size && size >= durable.size) {
@@ -284,7 +279,7 @@ export class SharedFile {
   }
 }
 
-/** The generation was replaced; `isDone`: as requested. */
+/** Thrown after the generation was replaced; `isDone` if with the requested content. */
 class Replaced extends Error {
   readonly isDone: boolean;
 

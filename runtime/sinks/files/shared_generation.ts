@@ -18,10 +18,7 @@ export interface Meta extends Extent {
   readonly durable: Extent;
   /** Checksum of the bytes from `durable.size` to `size`. */
   readonly tail: number;
-  /**
-   * True if the file existed before Framelane wrote to it: it may contain lines of lanes not
-   * listed.
-   */
+  /** True if the file existed before: it may contain lines of lanes not listed. */
   readonly foreign: boolean;
 }
 
@@ -128,7 +125,6 @@ async function writeData(
   return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
 }
 
-/** Starts a new file with the header; ends an existing one with a line break. */
 async function endLine(data: Deno.FsFile, header: Uint8Array): Promise<void> {
   const { size } = await data.stat();
   if (size === 0) return await writeAt(data, 0, header);

@@ -16,13 +16,12 @@ export class Slots<T> {
   readonly #capacity: number;
   #sequence = 0;
 
-  /** @param capacity bytes of a slot: the largest state that fits. */
+  /** @param capacity bytes of a slot, which limit the state */
   constructor(file: Deno.FsFile, capacity: number) {
     this.#file = file;
     this.#capacity = capacity;
   }
 
-  /** The newest valid state; undefined if none. */
   async read(): Promise<T | undefined> {
     let newest: { sequence: number; body: Uint8Array } | undefined;
     for (const slot of [0, 1]) {
@@ -43,10 +42,7 @@ export class Slots<T> {
       : JSON.parse(new TextDecoder().decode(newest.body)) as T;
   }
 
-  /**
-   * Replaces the state, after a `read`. Survives a crash of the process; `syncData` the file to
-   * survive one of the machine.
-   */
+  /** Replaces the state, after a `read`. `syncData` the file to survive a machine crash. */
   async write(state: T): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify(state));
     if (body.length > this.#capacity - HEADER_BYTES) {

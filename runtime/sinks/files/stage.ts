@@ -38,7 +38,7 @@ export class Stage {
     this.#file = file;
   }
 
-  /** Takes over a lane; returns what former owners have staged too, newest first. */
+  /** Takes over a lane; also returns the stages of former owners, newest first. */
   static async open(root: string): Promise<{ stage: Stage; left: Left[] }> {
     const fence = await Fence.claim(root);
     return await fence.guard(async () => {
@@ -58,12 +58,10 @@ export class Stage {
     });
   }
 
-  /** Bytes of entries that may not yet be durable elsewhere. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds an entry and makes it survive a crash of the machine. */
   async add(entry: Entry): Promise<void> {
     this.#size = await writeEntries(this.#file, this.#size, [entry], HEADER_BYTES);
     await this.#file.syncData();

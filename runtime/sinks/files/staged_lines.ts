@@ -31,7 +31,7 @@ interface Parts {
 
 export class StagedLines {
   readonly #parts: Parts;
-  /** What former owners left, which this one may not change before a commit of its own. */
+  /** Stages of former owners, which this one must not change before its own first commit. */
   #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
@@ -43,7 +43,7 @@ export class StagedLines {
     this.#rewind = rewind;
   }
 
-  /** Takes the lane over; batches committed but not published are published now. */
+  /** Takes over the lane, and publishes batches that were committed but not published. */
   static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
     const lane = laneKey(context);
     const shared = await SharedFile.open(options.path, options);
@@ -67,7 +67,6 @@ export class StagedLines {
     }
   }
 
-  /** Writes a hidden file, to be named by the batch's entry. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#parts.stage;
     await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
@@ -111,7 +110,7 @@ export class StagedLines {
     await this.#parts.stage.clear();
   }
 
-  /** After the first commit of this owner: the lane is its own. */
+  /** Completes the takeover after this owner's first commit. */
   async #confirm(): Promise<void> {
     if (this.#rewind) {
       const { committedEnd, committedBatch, topic, partition } = this.#parts.context;
@@ -150,7 +149,7 @@ export class StagedLines {
     return undefined;
   }
 
-  /** Publishes what was committed but not published before its owner died. */
+  /** Publishes what a former owner committed but did not publish. */
   async #finishLeft(): Promise<void> {
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;

@@ -25,10 +25,7 @@ export class VideoFiles {
     this.#container = container;
   }
 
-  /**
-   * How much of a state is really there: after a crash of the machine the last group may be
-   * damaged, and the file may have been removed.
-   */
+  /** How much of a state is on disk: a machine crash may damage the last group. */
   async verified(progress: Progress): Promise<Progress> {
     const { mark, files } = progress;
     if (mark === undefined) return progress;
@@ -42,7 +39,7 @@ export class VideoFiles {
     return whole ? progress : beforeGroup(progress);
   }
 
-  /** Whether the file of a mark is finished or removed. */
+  /** True if the file of a mark is finished or was removed. */
   async finished(mark: Mark): Promise<boolean> {
     const path = `${this.#directory}/${mark.file}`;
     if (!await exists(path)) return true;
@@ -77,7 +74,6 @@ export class VideoFiles {
     this.#entries = mark.frames - mark.group.entries.length;
   }
 
-  /** Takes over the indexes of unfinished files. */
   async inherit(left: string): Promise<void> {
     for await (const { name } of Deno.readDir(left)) {
       if (!name.endsWith(INDEX)) continue;
@@ -95,7 +91,7 @@ export class VideoFiles {
     }
   }
 
-  /** Writes what a recorder made; returns files begun, and foreign ones put aside. */
+  /** Writes a recorder's pieces; returns the files started, and foreign ones that were renamed. */
   async apply(
     pieces: readonly Piece[],
     mark: Mark | undefined,
@@ -136,7 +132,6 @@ export class VideoFiles {
     await this.#finish(mark, mark.group.entries);
   }
 
-  /** Removes indexes of files that are done. */
   async removeIndexes(keep: readonly (string | undefined)[]): Promise<void> {
     for await (const { name } of Deno.readDir(this.#fence.directory)) {
       if (!name.endsWith(INDEX) || keep.includes(name.slice(0, -INDEX.length))) continue;
@@ -165,7 +160,7 @@ export class VideoFiles {
     return other;
   }
 
-  /** A file of that name from another recording is kept. */
+  /** Keeps an existing file of that name from another recording under a new name. */
   async #renameForeign(name: string): Promise<string | undefined> {
     if (!await exists(`${this.#directory}/${name}`)) return undefined;
     for (let number = 1;; number++) {

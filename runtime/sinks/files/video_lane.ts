@@ -34,7 +34,6 @@ interface State {
 interface Beginning {
   readonly progress: Progress;
   readonly position?: Position;
-  /** Files of a batch that was never committed. */
   readonly surplus: readonly string[];
   /** True if something must be undone, which an owner may only do after its own first commit. */
   readonly undo: boolean;
@@ -154,7 +153,6 @@ export class VideoLane {
     return this.#progress;
   }
 
-  /** The progress at the start of the last group of pictures. */
   get beforeGroup(): Progress {
     return beforeGroup(this.#progress);
   }
@@ -261,14 +259,14 @@ function beginningOf(state: State | undefined, context: SinkContext): Beginning 
   return { progress: { files: 0 }, surplus: [], undo: true };
 }
 
-/** Locks the file that shows that this owner runs; close it at the end. */
+/** Locks the file that marks this owner as alive; close it at the end. */
 async function markAlive(fence: Fence): Promise<Deno.FsFile> {
   const file = await Deno.open(`${fence.directory}/alive`, { write: true, create: true });
   await file.tryLock(true);
   return file;
 }
 
-/** Whether every former owner is gone, so that none can write to its open files. */
+/** True if every former owner has ended, so that none can write to its open files. */
 async function allEnded(folders: readonly string[]): Promise<boolean> {
   for (const folder of folders) {
     try {
@@ -276,7 +274,7 @@ async function allEnded(folders: readonly string[]): Promise<boolean> {
       if (!await file.tryLock(true)) return false;
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      // It was fenced before it locked its file: it can open nothing any more.
+      // It was fenced before it locked its file, so it cannot open anything.
     }
   }
   return true;

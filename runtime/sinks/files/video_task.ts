@@ -18,7 +18,6 @@ import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
-/** Options of `video` with defaults; `root` is the folder. */
 interface TaskOptions extends Required<H264Options> {
   readonly root: string;
   readonly format: "mp4" | "avi";
@@ -76,9 +75,8 @@ interface Parts {
 
 class VideoTask implements SinkTask {
   readonly #parts: Parts;
-  /** The recorder is behind the files: it gets the pictures of their last group again. */
+  /** True while the recorder is behind the files, and gets their last group again. */
   #rebuilding: boolean;
-  /** True while the recorder has pieces of an unflushed batch. */
   #writing = false;
   #firstHeld: number | undefined;
 
@@ -145,7 +143,7 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  // All repeated pictures have come. If they made the bytes in the file, the encoder is where it
+  // All repeated pictures have arrived. If they made the bytes in the file, the encoder is where it
   // was; else (the log has lost some, or another version of x264 encodes) a new group of pictures
   // begins.
   #catchUp(): void {
@@ -159,7 +157,6 @@ class VideoTask implements SinkTask {
     if (!same) this.#parts.recorder.restore(this.#parts.lane.progress);
   }
 
-  /** Encodes pictures while decoding the next one. */
   async #record(shots: readonly Shot[]): Promise<void> {
     let next = this.#prepare(shots[0]);
     try {

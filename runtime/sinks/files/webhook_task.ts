@@ -13,7 +13,6 @@ import { type Item, Outbox } from "./outbox.ts";
 
 interface TaskOptions {
   readonly only: "findings" | "alerts" | "all";
-  /** The address without secrets. */
   readonly shown: string;
   readonly deadLetters: string;
   readonly maxWaiting: number;

@@ -71,8 +71,17 @@ Deno.test({
       assert.equal(made.code, 0, made.said);
       const framelane = (...args: string[]) =>
         within(folder, filter, [
-          ...["deno", "run", "-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch"],
-          ...[`${ROOT}/launch.ts`, ...args],
+          ...[
+            "deno",
+            "run",
+            "-q",
+            "--no-prompt",
+            "--no-lock",
+            "--no-npm",
+            "--no-code-cache",
+            "-P=launch",
+          ],
+          ...[`${ROOT}/launch.js`, ...args],
         ]);
       const log = ["--log", `embedded:${folder}/data/log`];
       const camera = await run(
@@ -100,7 +109,7 @@ Deno.test({
         assert.equal((await run(within(folder, undefined, command))).code, 0, command.join(" "));
         assert.notEqual((await run(within(folder, filter, command))).code, 0, command.join(" "));
       }
-      const write = ["touch", `${ROOT}/launch.ts`];
+      const write = ["touch", `${ROOT}/launch.js`];
       assert.notEqual((await run(within(folder, undefined, write))).code, 0);
     }),
 });

@@ -226,7 +226,7 @@ export class PartitionQueue {
   }
 }
 
-/** The broker knows nothing of this producer, or of another one: a new identity is needed. */
+/** The broker does not know this producer, or knows another one: a new identity is needed. */
 const LOST_IDENTITY = new Set([
   "UNKNOWN_PRODUCER_ID",
   "OUT_OF_ORDER_SEQUENCE_NUMBER",

@@ -1,9 +1,9 @@
-// Offsets of a group that are committed by its member alone, without a transaction: what many lanes of
-// an executor commit at about the same time goes in one request.
+// Offsets of a group that are committed by its member alone, without a transaction: what many lanes
+// of an executor commit at about the same time goes in one request.
 //
-// The group's coordinator refuses a member that was left behind by a rebalance, as it does with a
-// transaction's offsets. It cannot tell two lanes of one member apart: of those the driver lets one
-// at a time commit.
+// The group's coordinator rejects a member that missed a rebalance, as it does with a transaction's
+// offsets. It cannot tell two lanes of one member apart: of those the driver lets one at a time
+// commit.
 import { LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import {
