@@ -31,6 +31,8 @@ interface Candidate {
 function apache(version: string, kind: "ZooKeeper" | "KRaft"): Candidate {
   const extraProperties = {
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
+    // On a busy machine a lone broker may miss its ZooKeeper for seconds, and has no controller then.
+    ...(kind === "ZooKeeper" ? { "zookeeper.session.timeout.ms": 30_000 } : {}),
   };
   return {
     name: `Apache Kafka ${version}, ${kind}`,

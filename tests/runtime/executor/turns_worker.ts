@@ -39,13 +39,16 @@ for (const [i, [name, road]] of Object.entries(roads).entries()) {
     callsOf(lane, cells)(
       () =>
         road(() => {
-          seen[name] = turnOf(cells).lane - lane;
+          const turn = turnOf(cells);
+          seen[name] = Math.abs(turn.lane - lane) + Math.abs(turn.input!.offset - i);
           resolve();
         }),
-      { step: 1, offset: 7 },
+      { step: 1, offset: i },
     );
     // Another lane has the thread in between.
-    callsOf(99, cells)(() => {}, { step: 1, offset: 8 });
+    callsOf(99, cells)(() => {}, { step: 1, offset: 88 });
   });
+  // What waited for the call is no part of it.
+  seen[`behind ${name}`] = turnOf(cells).lane;
 }
 self.postMessage(seen);

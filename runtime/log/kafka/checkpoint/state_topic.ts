@@ -60,7 +60,7 @@ export async function readState(
     const wanted = { topic: STATE_TOPIC, topicId, partition, offset, leaderEpoch: epoch };
     const fetched = await fetchPartitions(
       connection,
-      [{ ...wanted, fetchedEpoch: -1, maxBytes: 1 }],
+      [{ ...wanted, fetchedEpoch: -1, maxBytes: 1, logStart: -1 }],
       { maxWaitMs: 0, maxBytes: 1 },
       { signal },
     );

@@ -29,6 +29,7 @@ export class PendingRequests {
   readonly #onSilence: (error: TimeoutError) => void;
   readonly #onDoubt: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = Infinity;
   /** When enough bytes had last come or gone. */
   #alive = systemClock.monotonic();
   #moved = 0;
@@ -62,7 +63,7 @@ export class PendingRequests {
 
   add(request: PendingRequest): void {
     this.#requests.push({ request, since: systemClock.monotonic() });
-    this.#watch();
+    if (this.#requests.length === 1) this.#watch();
   }
 
   /** Bytes have come or gone. Fewer than a kilobyte at a time are no sign of life: that would never end. */
@@ -90,25 +91,29 @@ export class PendingRequests {
     this.#answered++;
     request.take(response);
     const [next] = this.#requests;
-    if (next !== undefined) {
-      next.since = systemClock.monotonic();
-      if (next.request.extraMs >= request.extraMs) return;
-    }
-    this.#unwatch();
-    if (next !== undefined) this.#watch();
+    if (next === undefined) return;
+    next.since = systemClock.monotonic();
+    this.#watch();
   }
 
   /** Fails all. */
   fail(error: unknown): void {
-    this.#unwatch();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     for (const { request } of this.#requests.splice(0)) request.fail(error);
   }
 
   #watch(doubted = false): void {
-    if (this.#timer !== undefined) return;
     const silentMs = this.#silentMs();
     const doubtMs = doubted ? DOUBT_MS : SUSPICION_MS - silentMs;
-    const waitMs = Math.min(doubtMs, this.#timeoutMs - silentMs);
+    const waitMs = Math.max(1, Math.ceil(Math.min(doubtMs, this.#timeoutMs - silentMs)));
+    const due = systemClock.monotonic() + waitMs;
+    if (this.#timer !== undefined) {
+      // One that is due earlier looks again then: most requests need no timer of their own.
+      if (this.#due <= due) return;
+      clearTimeout(this.#timer);
+    }
+    this.#due = due;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const [oldest] = this.#requests;
@@ -121,12 +126,7 @@ export class PendingRequests {
       const doubted = silentMs >= SUSPICION_MS;
       if (doubted) this.#onDoubt();
       this.#watch(doubted);
-    }, Math.max(1, Math.ceil(waitMs)));
-  }
-
-  #unwatch(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    }, waitMs);
   }
 
   /** How long the broker has been silent beyond what the oldest request allows it. */

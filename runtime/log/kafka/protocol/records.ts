@@ -54,6 +54,42 @@ export const PRODUCE = api("Produce", 0, [3, 9], 9, {
   }),
 });
 
+const aborted = array(struct({ producerId: bigint64, firstOffset: int64 }));
+const fetchedFields = untagged({
+  partition: int32,
+  errorCode: int16,
+  /** One past the last record that there is, committed or not. */
+  highWatermark: int64,
+  /** One past the last committed record. */
+  lastStableOffset: int64,
+  logStart: since(5, int64, 0),
+  /** Transactions that were aborted: their records from `firstOffset` on are not to be seen. */
+  aborted,
+  /** The replica to fetch from, as it is nearer; −1 if there is none. */
+  preferredReplica: since(11, int32, -1),
+  /** Whole record batches, and maybe the beginning of one more. */
+  batches,
+  /** The broker's log has another history than what was read before `offset`. */
+  diverged: hasTag0,
+});
+/** What came for one partition. */
+export type FetchedPartition = Value<typeof fetchedFields>;
+/** With many partitions each response has most of them empty: their fields are read without the table. */
+const fetched: Field<FetchedPartition> = {
+  write: fetchedFields.write,
+  read: (from, as) => ({
+    partition: from.int32(),
+    errorCode: from.int16(),
+    highWatermark: from.int64(),
+    lastStableOffset: from.int64(),
+    logStart: as.version >= 5 ? from.int64() : 0,
+    aborted: aborted.read(from, as),
+    preferredReplica: as.version >= 11 ? from.int32() : -1,
+    batches: batches.read(from, as),
+    diverged: hasTag0.read(from, as),
+  }),
+};
+
 /** Asks for records; the broker answers when there are some, or after `maxWaitMs`. */
 export const FETCH = api("Fetch", 1, [4, 13], 12, {
   request: struct({
@@ -89,23 +125,7 @@ export const FETCH = api("Fetch", 1, [4, 13], 12, {
     topics: array(struct({
       name: between(0, 12, string, ""),
       topicId: since(13, uuid, NO_ID),
-      partitions: array(untagged({
-        partition: int32,
-        errorCode: int16,
-        /** One past the last record that there is, committed or not. */
-        highWatermark: int64,
-        /** One past the last committed record. */
-        lastStableOffset: int64,
-        logStart: since(5, int64, 0),
-        /** Transactions that were aborted: their records from `firstOffset` on are not to be seen. */
-        aborted: array(struct({ producerId: bigint64, firstOffset: int64 })),
-        /** The replica to fetch from, as it is nearer; −1 if there is none. */
-        preferredReplica: since(11, int32, -1),
-        /** Whole record batches, and maybe the beginning of one more. */
-        batches,
-        /** The broker's log has another history than what was read before `offset`. */
-        diverged: hasTag0,
-      })),
+      partitions: array(fetched),
     })),
   }),
 });
@@ -113,8 +133,5 @@ export const FETCH = api("Fetch", 1, [4, 13], 12, {
 /** The same for topics without an id, which later versions cannot name. */
 export const FETCH_BY_NAME: typeof FETCH = { ...FETCH, versions: [4, 12] };
 
-type FetchResponse = Value<typeof FETCH.response>;
-/** What came for one partition. */
-export type FetchedPartition = FetchResponse["topics"][number]["partitions"][number];
 /** A transaction that was aborted. */
 export type AbortedTransaction = FetchedPartition["aborted"][number];

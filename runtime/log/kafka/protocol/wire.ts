@@ -178,8 +178,10 @@ export class ResponseReader {
     return this.#view.getBigInt64(this.#pass(8));
   }
 
+  /** A safe integer. */
   int64(): number {
-    return Number(this.bigint64());
+    const at = this.#pass(8);
+    return this.#view.getInt32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
   }
 
   boolean(): boolean {
@@ -239,7 +241,9 @@ export class ResponseReader {
     const length = this.#length(compact);
     // Each item takes a byte at least: a count beyond that is no count.
     if (length > this.left) throw tooShort();
-    return Array.from({ length }, read);
+    const items: T[] = [];
+    for (let i = 0; i < length; i++) items.push(read());
+    return items;
   }
 
   /** Skips tagged fields. */

@@ -14,6 +14,8 @@ export interface FetchPartition {
   readonly leaderEpoch: number;
   readonly fetchedEpoch: number;
   readonly maxBytes: number;
+  /** What only replicas say. */
+  readonly logStart: -1;
 }
 
 /** How much is asked for. */
@@ -41,11 +43,8 @@ export async function fetchPartitions(
   const api = partitions.some(({ topicId }) => topicId === NO_ID) ? FETCH_BY_NAME : FETCH;
   const byId = connection.versions.of(api) >= TOPIC_IDS;
   const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
-  const topics = [...Map.groupBy(partitions, nameOf)].map(([name, of]) => ({
-    name,
-    topicId: name,
-    partitions: of.map((one) => ({ ...one, logStart: -1 })),
-  }));
+  const topics = [...Map.groupBy(partitions, nameOf)]
+    .map(([name, of]) => ({ name, topicId: name, partitions: of }));
   const response = await connection.ask(api, {
     replicaId: NO_REPLICA,
     maxWaitMs,
@@ -59,12 +58,12 @@ export async function fetchPartitions(
     rack,
   }, { ...options, extraMs: maxWaitMs });
   checked(FETCH, { errorCode: response.errorCode });
-  const found = new Map(
-    response.topics.flatMap(({ name, topicId, partitions }) =>
-      partitions.map((one) => [`${byId ? topicId : name}/${one.partition}`, one] as const)
-    ),
-  );
-  const fetched = partitions.map((one) => found.get(`${nameOf(one)}/${one.partition}`));
+  const found = new Map<string, Map<number, FetchedPartition>>();
+  for (const { name, topicId, partitions } of response.topics) {
+    const of = new Map(partitions.map((one) => [one.partition, one]));
+    found.set(byId ? topicId : name, of);
+  }
+  const fetched = partitions.map((one) => found.get(nameOf(one))?.get(one.partition));
   if (!fetched.some((one) => one !== undefined)) {
     throw new NetworkError("its answer to Fetch is about nothing that was asked for");
   }

@@ -150,10 +150,10 @@ export class Fetcher {
     const asked = new Map<string, BufferedPartition[]>();
     const versions = new Map<BufferedPartition, number>();
     for (const reader of readers) {
-      const key = `${reader.topic} ${reader.topicId}/${reader.partition}`;
+      const { key, topicId, next } = reader;
       const same = asked.get(key);
       if (same === undefined) asked.set(key, [reader]);
-      else if (same[0]!.next === reader.next) same.push(reader);
+      else if (same[0]!.next === next && same[0]!.topicId === topicId) same.push(reader);
       else continue;
       reader.inFlight = true;
       versions.set(reader, reader.version);
@@ -206,7 +206,8 @@ function isEmpty(one: FetchedPartition | undefined): boolean {
 
 function wantedOf(same: readonly BufferedPartition[]): FetchPartition {
   const reader = same[0]!;
-  const room = Math.max(...same.map((one) => one.room?.bytes ?? 0));
+  let room = 1;
+  for (const one of same) room = Math.max(room, one.room?.bytes ?? 0);
   return {
     topic: reader.topic,
     topicId: reader.topicId,
@@ -214,6 +215,7 @@ function wantedOf(same: readonly BufferedPartition[]): FetchPartition {
     offset: reader.next,
     leaderEpoch: reader.leader?.epoch ?? -1,
     fetchedEpoch: reader.fetchedEpoch,
-    maxBytes: Math.max(1, Math.min(room, PARTITION_BYTES)),
+    maxBytes: Math.min(room, PARTITION_BYTES),
+    logStart: -1,
   };
 }

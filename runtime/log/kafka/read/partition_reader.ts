@@ -29,6 +29,8 @@ const OPEN_TRANSACTION_MS = 5_000;
 export class BufferedPartition implements PartitionReader {
   readonly topic: string;
   readonly partition: number;
+  /** Names both. */
+  readonly key: string;
   /** Which topic of this name is read: it may be deleted and made again. */
   topicId: string;
   /** Who is asked; undefined while that is not known. */
@@ -84,6 +86,7 @@ export class BufferedPartition implements PartitionReader {
     this.#bounds = bounds;
     this.topic = of.topic;
     this.partition = of.partition;
+    this.key = `${of.topic}/${of.partition}`;
     this.leader = of.leader;
     this.topicId = of.leader.topicId;
     this.#position = this.#next = this.latest = of.offset;
@@ -184,18 +187,20 @@ export class BufferedPartition implements PartitionReader {
     const { topic, partition } = this;
     const { batches, aborted, highWatermark } = fetched;
     const from = this.#next;
-    const rest = new BatchDecoder(batches, { topic, partition, from, aborted });
-    const decoded = this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
-    if (decoded === undefined) return undefined;
-    if (decoded.next > highWatermark) {
-      return `offset ${decoded.next - 1}, and its end is ${highWatermark}`;
-    }
-    if (batches.length > 0 && decoded.next === from) {
-      return `nothing from offset ${from} on, which was asked for`;
+    // With many partitions most of a response is empty.
+    const rest = batches.length === 0
+      ? undefined
+      : new BatchDecoder(batches, { topic, partition, from, aborted });
+    const decoded = rest && this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
+    if (this.#error !== undefined) return undefined;
+    const end = decoded?.next ?? from;
+    if (end > highWatermark) return `offset ${end - 1}, and its end is ${highWatermark}`;
+    if (rest !== undefined && decoded !== undefined) {
+      if (end === from) return `nothing from offset ${from} on, which was asked for`;
+      this.#takeIn(decoded, rest);
     }
     this.failures = 0;
-    this.latest = Math.max(fetched.lastStableOffset, decoded.next);
-    this.#takeIn(decoded, rest);
+    this.latest = Math.max(fetched.lastStableOffset, end);
     this.#watchTransactions(fetched);
     return undefined;
   }

@@ -149,7 +149,8 @@ export class KafkaReader implements LogReader {
   #fetched(partitions: readonly BufferedPartition[], fetched: FetchedPartition): void {
     const [first] = partitions as [BufferedPartition];
     const { topic, partition, replica } = first;
-    const error = errorOf(FETCH, fetched.errorCode, `${topic}/${partition}`);
+    const { errorCode } = fetched;
+    const error = errorCode === 0 ? undefined : errorOf(FETCH, errorCode, `${topic}/${partition}`);
     const range = fetched.diverged || error?.outcome === "look-up-offsets";
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
