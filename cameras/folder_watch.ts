@@ -10,7 +10,6 @@ const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
-/** Watches a folder and its subfolders. */
 export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;

@@ -92,7 +92,6 @@ export class FrameBuffer {
     return length;
   }
 
-  /** Drops and counts a frame that depends on a dropped one. */
   #dropDependent({ record }: PublisherFrame): boolean {
     if (this.#droppingFor !== undefined && needsEarlierFrames(record)) {
       this.dropped[this.#droppingFor]++;

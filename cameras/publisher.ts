@@ -258,7 +258,7 @@ export class FramePublisher {
       });
       if (failed) {
         const seconds = ((clock.monotonic() - since) / 1000).toFixed(1);
-        report(`Log ${log.url} takes frames again after ${seconds} s`);
+        report(`Log ${log.url} accepts frames again after ${seconds} s`);
       }
       return result;
     } catch (error) {

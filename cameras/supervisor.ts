@@ -48,7 +48,6 @@ export class CameraSupervisor {
     this.#options = options;
   }
 
-  /** The state of each camera, by number. */
   get cameras(): SupervisedCamera[] {
     return [...this.#cameras.values()].map((camera) => camera.status)
       .sort((a, b) => a.number - b.number);

@@ -88,7 +88,7 @@ export async function ensure(
   await retried(program, ["-q", "-y", ...args], env);
   const still = await missing(absent);
   if (still.length > 0) {
-    throw new Error(`Installed packages, yet still without ${still.join(", ")}`);
+    throw new Error(`Installed packages, but still missing ${still.join(", ")}`);
   }
 }
 

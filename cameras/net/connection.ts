@@ -150,7 +150,6 @@ async function readCertificates(file: string): Promise<string> {
   }
 }
 
-/** Describes an error and its causes for the user. */
 export function describeCause(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error && texts.length < 3; at = at.cause) {

@@ -48,7 +48,6 @@ export interface LaneSupervisorOptions {
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** A loaded query. */
   readonly loaded: (query: string) => LoadedQuery | undefined;
   readonly report: (message: string) => void;
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;

@@ -67,7 +67,6 @@ export class Commits {
     this.#last = options.clock.monotonic();
   }
 
-  /** Id of the next batch to run. */
   get nextBatchId(): number {
     return this.#nextBatchId;
   }

@@ -23,7 +23,6 @@ export class Excess {
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-  /** Frames examined by `sample`. */
   #sampled = 0;
   /** Reading position; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;

@@ -9,7 +9,6 @@ export interface InputAside extends FailedInput {
 }
 
 export interface StepErrors {
-  /** Offsets of dead-lettered inputs. */
   readonly aside?: readonly number[];
   /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;

@@ -2,7 +2,6 @@
 // can only be counted by reading them.
 import type { TopicLog } from "./log.ts";
 
-/** Frames per read. */
 const READ_AT_ONCE = 256;
 /** Ranges up to this many offsets are counted by reading. */
 const COUNTED = 64;

@@ -1,7 +1,6 @@
 // Operators from plain functions.
 import type { Operator } from "../definition/operator.ts";
 
-/** An operator that replaces each item. */
 export function mapOperator<In, Out>(
   transform: (item: In) => Out | Promise<Out>,
 ): Operator<In, Out> {
@@ -17,7 +16,6 @@ export function mapOperator<In, Out>(
   };
 }
 
-/** An operator that filters items. */
 export function filterOperator<T>(
   predicate: (item: T) => boolean | Promise<boolean>,
 ): Operator<T, T> {

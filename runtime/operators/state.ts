@@ -45,7 +45,6 @@ export interface StateProcessor<State, In, Out> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Makes a stateful operator from a processor. */
 export function stateOperator<State, In, Out>(
   processor: StateProcessor<State, In, Out>,
 ): Operator<In, Out> {

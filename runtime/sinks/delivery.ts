@@ -73,7 +73,7 @@ export class Deliverer {
           ...await this.#signature(body),
         },
         body,
-        // Redirections could send it to another address.
+        // Do not send the body to another address.
         redirect: "manual",
         signal: AbortSignal.any([signal, limit.signal]),
       });

@@ -1,4 +1,4 @@
-// Records of what queries find, for walls that are opened later or on another machine.
+// Records of what queries find, for viewers that are opened later or run on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
@@ -8,12 +8,10 @@ import { resultRecord } from "./topic.ts";
 /** Retention of a findings partition, bytes: an hour of 25 results of 600 bytes per second. */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
-/** The topic of alerts. */
 export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
-/** The topic of findings. */
 export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }

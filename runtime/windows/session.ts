@@ -59,7 +59,7 @@ const ROWS: OptionRows<SessionOptions> = {
  */
 export function sessionWindow(options: SessionOptions): Operator<Frame, Window> {
   const faults = optionFaults(options, ROWS, ["while", "afterMs"]);
-  if (faults.length > 0) throw new RangeError(`Cannot cut sessions: ${faults.join("; ")}`);
+  if (faults.length > 0) throw new RangeError(`Cannot use session options: ${faults.join("; ")}`);
   const { while: holds, afterMs, maxMs = 60_000, silenceMs, name = "session" } = options;
   return {
     name,
@@ -86,7 +86,9 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
           const done = over ? close() : [];
           const isActive: unknown = holds(frame);
           if (isActive instanceof Promise) {
-            throw new TypeError(`Cannot wait for while of ${name}: expected true or false at once`);
+            throw new TypeError(
+              `Cannot use an asynchronous while in ${name}: expected true or false`,
+            );
           }
           if (isActive) activeAt = timestamp;
           if (isActive || frames.length > 0) frames.push(frame);

@@ -71,7 +71,7 @@ export class TimeWindower extends BaseWindower {
   /** Adds a sample to the windows around its time; all of them may be over. */
   #join({ frame, time }: Sample & { frame: Frame }): void {
     const newest = this.#newestAt(time);
-    // Between windows with a gap in between there is no window to be late for.
+    // With gaps between windows, a sample may have no window to be late for.
     if (newest > time - this.#duration && this.#isOver(newest)) this.lateFrames++;
     for (const start of this.#startsAround(time)) this.#windowAt(start, frame).frames.push(frame);
   }

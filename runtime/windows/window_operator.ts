@@ -6,7 +6,6 @@ import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** An operator that groups frames into windows. */
 export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
   const checked = checkWindowOptions(options);
   const settings = Object.entries(options).map(([key, value]) => `${key}=${value}`).join(" ");

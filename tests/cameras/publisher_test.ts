@@ -163,9 +163,9 @@ Deno.test("a log that is away, at the start or later, is waited for and told abo
   assert.equal(publisher.stats.retries, 7);
   assert.deepEqual(reports.map((line) => line.replace(/[\d.]+ s$/, "N s")), [
     "Cannot reach the log; waiting for it",
-    "Log memory: takes frames again after N s",
+    "Log memory: accepts frames again after N s",
     "Cannot reach the log; waiting for it",
-    "Log memory: takes frames again after N s",
+    "Log memory: accepts frames again after N s",
   ]);
 });
 

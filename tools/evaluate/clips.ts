@@ -36,7 +36,7 @@ export class ClipsError extends Error {
 export function findClips(path: string, label: string): LabelledClip[] {
   const clips = Deno.statSync(path).isDirectory ? inFolder(path, label) : inList(path, label);
   const positive = clips.filter((clip) => clip.positive).length;
-  if (clips.length === 0) throw new ClipsError(path, ["expected clips, there are none"]);
+  if (clips.length === 0) throw new ClipsError(path, ["expected clips, found none"]);
   if (positive === 0) throw new ClipsError(path, [`expected clips with the label ${label}`]);
   if (positive === clips.length) {
     throw new ClipsError(path, [`expected clips without the label ${label} too`]);

@@ -88,7 +88,6 @@ function slackOf(points: readonly ScorePoint[]): number {
   return points[0]?.timestamp ?? 0;
 }
 
-/** When the alerts of a series of scores start. */
 export function startsOf(points: readonly ScorePoint[], options: AlertOptions): number[] {
   return [...runAlerts(points, options)].flatMap(({ timestamp, result }) =>
     result.alert?.state === "start" ? [timestamp] : []

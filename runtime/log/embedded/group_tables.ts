@@ -11,7 +11,6 @@ export interface MemberRow {
 
 export interface Claim {
   readonly partition: number;
-  /** Who is to own it. */
   readonly target: string | null;
   /** The current owner, until it releases the partition. */
   readonly holder: string | null;

@@ -72,7 +72,6 @@ export class Topics {
     return partitions;
   }
 
-  /** The retention of a topic; undefined when there is none. */
   retention(topic: string): Retention | undefined {
     const row = this.#db.get<[number, number]>(
       "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",

@@ -49,7 +49,7 @@ export class Fence {
    */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
-    // One that died early, or was fenced itself, may have left some behind.
+    // An owner that crashed early, or was itself fenced, may not have adopted all older ones.
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }

@@ -30,7 +30,7 @@ export async function writeAt(
 
 /** Makes names in a folder survive a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows opens no folders; its names are durable.
+  // Windows cannot open folders, and makes names durable itself.
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();

@@ -1,5 +1,5 @@
-// What a lane has yet to deliver to another system. It survives crashes, and what was delivered but
-// not struck out before one is delivered again.
+// A lane's durable queue of deliveries. It survives crashes; what was delivered but not removed
+// before a crash is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
 import { readEntries, syncDirectory, writeEntries } from "./io.ts";
@@ -73,8 +73,8 @@ export class Outbox {
       await box.#sent.read();
       box.#items = await box.add([...waiting.values()]);
       await syncDirectory(fence.directory);
-      // What was carried over is struck out at its source; what the checkpoint does not know may be
-      // known to a later owner: see `release`.
+      // Remove what was copied from the old folders. A later owner may find the rest committed: see
+      // `release`.
       for (const [folder, items] of uncommitted) await rewrite(folder, items);
       await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       return box;

@@ -1,7 +1,7 @@
 // A small state in a file, updated in place, that survives any crash: two slots are written in
 // turn, each with a sequence number and a checksum, and the newest intact one counts.
 //
-// In place matters: a former owner that wakes up writes to the file that it had open, never to the
+// In place matters: a former owner that resumes writes to the file that it had open, never to the
 // one that replaced it.
 import { crc32 } from "node:zlib";
 import { exists } from "../../base/folders.ts";

@@ -1,5 +1,5 @@
-// Brings a lane's batches into a shared file, exactly once: staged durably before the commit,
-// published after it, finished by the next owner where the last one died in between.
+// Writes a lane's batches to a shared file exactly once: staged durably before the commit,
+// published after it, and finished by the next owner after a crash in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { exists } from "../../base/folders.ts";
@@ -136,8 +136,8 @@ export class StagedLines {
     this.#confirmed = true;
   }
 
-  // The last batch of the checkpoint, if a former owner staged it: all before it are published. The
-  // newest one counts; the same batch with another end was given up.
+  // The last batch of the checkpoint, if a former owner staged it: all earlier ones are published.
+  // The newest entry counts; the same batch with another end was abandoned.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#parts.context;
     for (const { folder, entries } of this.#left) {

@@ -1,5 +1,5 @@
-// The video files of one owner of a lane: grown piece by piece, cut back to what is committed,
-// finished. Calls must not overlap.
+// The video files of one owner of a lane: extended, cut back to the committed part, finished. Calls
+// must not overlap.
 import { crc32 } from "node:zlib";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";

@@ -97,7 +97,7 @@ class VideoTask implements SinkTask {
           shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
         );
       }
-      // Committed, but not in a file: its owner died in between.
+      // Committed, but not in a file, since its owner crashed in between.
       const missing = shots.filter(({ offset }) => offset >= this.#parts.lane.missingFrom);
       if (missing.length > 0) await this.#add(missing);
     });
@@ -128,7 +128,7 @@ class VideoTask implements SinkTask {
   async close(): Promise<void> {
     try {
       this.#catchUp();
-      // What is of an unfinished batch comes again.
+      // An unfinished batch will be repeated.
       const pieces = this.#writing ? [] : this.#parts.recorder.take();
       const { progress } = this.#parts.recorder;
       await withFileErrors(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
@@ -143,9 +143,9 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  // All repeated pictures have arrived. If they made the bytes in the file, the encoder is where it
-  // was; else (the log has lost some, or another version of x264 encodes) a new group of pictures
-  // begins.
+  // Ends the rebuilding. If the repeated pictures gave the same bytes as in the file, the encoder
+  // is where it was; otherwise (the log has lost some, or another version of x264 encodes) a new
+  // group of pictures starts.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;

@@ -73,7 +73,7 @@ class WebhookTask implements SinkTask {
   #idOf(output: Output): string {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
-    // Repetitions come only from programs that write outputs without the runtime.
+    // Only programs that write outputs without the runtime repeat them.
     const same = this.#things.filter((thing) => thing.id === id || thing.id.startsWith(`${id}#`));
     return same.length === 0 ? id : `${id}#${same.length + 1}`;
   }

@@ -135,7 +135,10 @@ Deno.test("a session asks for an answer at once", async () => {
     afterMs: 1,
   });
   const task = await open({ clock: { now: () => 0 } } as never);
-  assert.throws(() => task.process({ timestamp: 0 } as Frame), /Cannot wait for while of session/);
+  assert.throws(
+    () => task.process({ timestamp: 0 } as Frame),
+    /Cannot use an asynchronous while in session/,
+  );
 });
 
 Deno.test("a step of another name keeps all else that its operator says", () => {
