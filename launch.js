@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3767fc7abada465bd12812d54ab2fda8c0537ddf4f0e13e75968a18c79524c5d
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: ed1cab631e16433841438d0eeda2ceb6cf2493d40eae25f205aec72c533b26f2
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -50,7 +50,7 @@ function environmentName(option) {
 }
 
 // cli/launch/child.ts
-async function startChild(program, args, faults) {
+async function startChild(program, args, faults = []) {
   const child = new Deno.Command(program, {
     args: [
       ...args
@@ -69,8 +69,7 @@ async function startChild(program, args, faults) {
   ]) {
     Deno.addSignalListener(signal, () => signal === "SIGTERM" && child.kill(signal));
   }
-  const { code } = await child.status;
-  Deno.exit(code);
+  return (await child.status).code;
 }
 
 // cli/launch/paths.ts
@@ -296,6 +295,12 @@ var SYMBOLS = {
     ],
     result: INT
   },
+  unlink: {
+    parameters: [
+      "buffer"
+    ],
+    result: INT
+  },
   setenv: {
     parameters: [
       "buffer",
@@ -388,16 +393,11 @@ var RULE = {
 var OPEN_PATH = 2097152 | 524288;
 var CREATE = 64 | 524288;
 var RIGHT = {
-  ...{
-    execute: 1n,
-    writeFile: 2n,
-    readFile: 4n,
-    readDir: 8n
-  },
-  ...{
-    removeFile: 32n,
-    ioctl: 1n << 15n
-  }
+  execute: 1n,
+  writeFile: 2n,
+  readFile: 4n,
+  readDir: 8n,
+  ioctl: 1n << 15n
 };
 var REFER = 1n << 13n;
 var TRUNCATE = 1n << 14n;
@@ -511,17 +511,28 @@ var CLibrary = class _CLibrary {
     this.makeFolder(parentOf(path), 511);
     this.#common.mkdir(text(path), mode);
   }
+  /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
+  makeFiles({ write }) {
+    const { open, close } = this.#common;
+    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(({ path }) => {
+      const file = intOf(open(text(path), CREATE, 438));
+      if (file >= 0) close(file);
+      return file >= 0;
+    }).map(({ path }) => path);
+  }
+  removeFile(path) {
+    this.#common.unlink(text(path));
+  }
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
    * @param executable what may be executed.
-   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
   confine(access, read, executable) {
-    const linux = this.#linux, made = [];
-    if (linux === void 0) return made;
+    const linux = this.#linux;
+    if (linux === void 0) return;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -549,11 +560,6 @@ var CLibrary = class _CLibrary {
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      if (kind === "file" && !isThere(path)) {
-        this.#common.close(intOf(this.#common.open(text(path), CREATE, 438)));
-        allow(parentOf(path), RIGHT.removeFile);
-        made.push(path);
-      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -570,7 +576,6 @@ var CLibrary = class _CLibrary {
       this.#placeOf(filter)
     ]);
     linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
-    return made;
   }
   #placeOf(buffer) {
     return longOf(this.#common.memmove(buffer, buffer, 0n));
@@ -1491,20 +1496,44 @@ async function launch() {
     await compile(root);
   }
   const library = CLibrary.open();
-  if (library === void 0) return await startChild("deno", args, faults);
+  if (library === void 0) Deno.exit(await startChild("deno", args, faults));
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== void 0) {
-    const made = library.confine(access, [
+    if (faults.length === 0) await withNewFiles(library, access, root);
+    library.confine(access, [
       ...reads,
       cache
     ], program);
-    library.setEnvironment("FRAMELANE_LAUNCH_MADE", JSON.stringify(made));
   }
   if (executors !== void 0) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
+}
+async function withNewFiles(library, access, root) {
+  const made = library.version > 0 ? library.makeFiles(access) : [];
+  if (made.length === 0) return;
+  const flags = [
+    "-q",
+    "--no-prompt",
+    "--no-lock",
+    "--no-npm",
+    "--no-code-cache",
+    "-P=launch"
+  ];
+  const launcher = [
+    `--config=${root}/deno.json`,
+    import.meta.filename,
+    ...Deno.args
+  ];
+  const code = await startChild("deno", [
+    "run",
+    ...flags,
+    ...launcher
+  ]);
+  for (const path of made) if (statOf(path)?.size === 0) library.removeFile(path);
+  Deno.exit(code);
 }
 async function installPackages(root) {
   const flags = [

@@ -1,11 +1,12 @@
 // Starts a command with the permissions that its own options need and no others: `deno task COMMAND`.
 // On Linux the kernel holds native code to the same files (Landlock). It loads little, since every
 // command waits for it; what is wrong with the options is left for the command to say.
+import type { Access } from "./cli/launch/access.ts";
 import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { startChild } from "./cli/launch/child.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
 import { packagesNeedWork } from "./cli/launch/packages.ts";
-import { isThere, realPath } from "./cli/launch/paths.ts";
+import { isThere, realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 
@@ -28,12 +29,12 @@ async function launch(): Promise<void> {
     await compile(root);
   }
   const library = CLibrary.open();
-  if (library === undefined) return await startChild("deno", args, faults);
+  if (library === undefined) Deno.exit(await startChild("deno", args, faults));
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) {
-    const made = library.confine(access, [...reads, cache], program);
-    library.setEnvironment("FRAMELANE_LAUNCH_MADE", JSON.stringify(made));
+    if (faults.length === 0) await withNewFiles(library, access, root);
+    library.confine(access, [...reads, cache], program);
   }
   if (executors !== undefined) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   // ONNX Runtime reports its use to its makers by default.
@@ -41,6 +42,20 @@ async function launch(): Promise<void> {
   // Models walk through tens of megabytes: on large pages they take 5 % less time. Only glibc reads it.
   library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
+}
+
+/**
+ * Where files have to be made for a run, a second launcher starts it, and this one removes what it has not written:
+ * within the fence the right to remove one file is the right to remove all below its folder.
+ */
+async function withNewFiles(library: CLibrary, access: Access, root: string): Promise<void> {
+  const made = library.version > 0 ? library.makeFiles(access) : [];
+  if (made.length === 0) return;
+  const flags = ["-q", "--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch"];
+  const launcher = [`--config=${root}/deno.json`, import.meta.filename!, ...Deno.args];
+  const code = await startChild("deno", ["run", ...flags, ...launcher]);
+  for (const path of made) if (statOf(path)?.size === 0) library.removeFile(path);
+  Deno.exit(code);
 }
 
 async function installPackages(root: string): Promise<void> {

@@ -12,7 +12,6 @@ import {
 } from "./command.ts";
 import { asksForHelp, environmentName } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
-import { removeUnwritten } from "./output_files.ts";
 import type { CommandEntry } from "./registry.ts";
 
 const DEFAULT_COLUMNS = 80;
@@ -80,12 +79,9 @@ export async function dispatch(
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
-    const code = await run(command, rest, masked, environment);
-    if (code !== EXIT.done) await removeUnwritten(environment);
-    return code;
+    return await run(command, rest, masked, environment);
   } catch (error) {
     masked.say(describeFailure(error), "error");
-    await removeUnwritten(environment);
     return EXIT.failed;
   }
 }

@@ -16,7 +16,6 @@ import type { Trial } from "../../queries/operators/model/trial.ts";
 import type { TrialReply } from "../../queries/operators/model/trial_worker.ts";
 import { DeadlineError, withDeadline } from "../../runtime/base/wait.ts";
 import { commonOptions } from "../common_options.ts";
-import { isEmpty } from "../output_files.ts";
 import {
   actionFaults,
   command,
@@ -88,6 +87,16 @@ export const models = command({
     }
   },
 });
+
+/** Whether a file holds nothing, as one that the launcher made, or is not there. */
+async function isEmpty(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).size === 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
 
 async function inspect(
   file: string,

@@ -1,11 +1,11 @@
-// Starts the command as a child, where it cannot take the launcher's place.
+// Starts a program as a child, where it cannot take the launcher's place.
 
-/** Runs a program, passes signals on, and ends as it ends. */
+/** Runs a program to its end and passes signals on. Gives its exit code. */
 export async function startChild(
   program: string,
   args: readonly string[],
-  faults: readonly string[],
-): Promise<never> {
+  faults: readonly string[] = [],
+): Promise<number> {
   const child = new Deno.Command(program, {
     args: [...args],
     ...(faults.length === 0 ? {} : { env: { FRAMELANE_LAUNCH_FAULTS: JSON.stringify(faults) } }),
@@ -18,6 +18,5 @@ export async function startChild(
     // A terminal sends these to both; the command counts them.
     Deno.addSignalListener(signal, () => signal === "SIGTERM" && child.kill(signal));
   }
-  const { code } = await child.status;
-  Deno.exit(code);
+  return (await child.status).code;
 }

@@ -23,6 +23,7 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: INT },
   close: { parameters: ["i32"], result: INT },
   mkdir: { parameters: ["buffer", "u32"], result: INT },
+  unlink: { parameters: ["buffer"], result: INT },
   setenv: { parameters: ["buffer", "buffer", "i32"], result: INT },
   execv: { parameters: ["buffer", "buffer"], result: INT },
   // Says where a buffer lies: it moves nothing.
@@ -48,10 +49,7 @@ const OPEN_PATH = 0o10000000 | 0o2000000;
 const CREATE = 0o100 | 0o2000000;
 
 /** Rights of linux/landlock.h, in bits. */
-const RIGHT = {
-  ...{ execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n },
-  ...{ removeFile: 32n, ioctl: 1n << 15n },
-} as const;
+const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
 const REFER = 1n << 13n;
 const TRUNCATE = 1n << 14n;
 const BIND = 1n;
@@ -125,17 +123,32 @@ export class CLibrary {
     this.#common.mkdir(text(path), mode);
   }
 
+  /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
+  makeFiles({ write }: Access): string[] {
+    const { open, close } = this.#common;
+    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(
+      ({ path }) => {
+        const file = intOf(open(text(path), CREATE, 0o666));
+        if (file >= 0) close(file);
+        return file >= 0;
+      },
+    ).map(({ path }) => path);
+  }
+
+  removeFile(path: string): void {
+    this.#common.unlink(text(path));
+  }
+
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
    * @param executable what may be executed.
-   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access: Access, read: readonly string[], executable: string): readonly string[] {
-    const linux = this.#linux, made: string[] = [];
-    if (linux === undefined) return made;
+  confine(access: Access, read: readonly string[], executable: string): void {
+    const linux = this.#linux;
+    if (linux === undefined) return;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -153,12 +166,6 @@ export class CLibrary {
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      if (kind === "file" && !isThere(path)) {
-        this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
-        // A command that fails leaves nothing behind.
-        allow(parentOf(path), RIGHT.removeFile);
-        made.push(path);
-      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -173,7 +180,6 @@ export class CLibrary {
     const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
     // Where a container forbids it, the container has a filter of its own.
     linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
-    return made;
   }
 
   #placeOf(buffer: Uint8Array<ArrayBuffer>): bigint {

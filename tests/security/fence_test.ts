@@ -23,7 +23,8 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
   checkpoints: ["inspect", "--log", `embedded:${data}`],
   log: ["check", "--log", `embedded:${data}`],
   models: ["inspect", `${data}/x.onnx`],
-  evaluate: ["--model", `${data}/model.json`, "--clips", data, "--out", `${data}/report.json`],
+  // A report of which nothing is there yet, beside files that the run may not touch.
+  evaluate: ["--model", `${data}/model.json`, "--clips", data, "--out", `${data}/../report.json`],
   kafka: ["--data", data],
 });
 

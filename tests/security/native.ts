@@ -103,6 +103,7 @@ const attempts: Record<string, () => unknown> = {
     open(link, append);
   },
   "remove code": () => must(c.unlink(text(`${root}/deno.jsonc`))),
+  "remove a file outside": () => must(c.unlink(text(`${outside}.txt`))),
   "make a folder beside the code": () => must(c.mkdir(text(`${root}/new`), 0o755)),
   "truncate a file outside": () => must(c.truncate(text(outside), 2n)),
   "mount over code": () => {

@@ -33,6 +33,7 @@ export async function withPlaces(
     const [data, outside] = [`${folder}/data`, `${folder}/outside`];
     await Deno.mkdir(data);
     await Deno.writeTextFile(outside, "untouched");
+    await Deno.writeTextFile(`${outside}.txt`, "");
     await Deno.copyFile(`${ROOT}/clips/astronaut.jpg`, `${outside}.jpg`);
     const [addon] = libraryFiles(["jpeg"], ROOT).filter((file) => file.endsWith(".node"));
     const [library] = libraryFiles(["jpeg"], ROOT).filter((file) => /\.so(?:\.|$)/.test(file));

@@ -15,6 +15,7 @@ const { access, cache, flags, reads, row } = planLaunch(argv, {
 const library = CLibrary.open()!;
 for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
 if (row.native !== undefined) {
+  library.makeFiles(access);
   library.confine(access, [...reads, cache], Deno.realPathSync(Deno.execPath()));
 }
 const added = more.split(" ").filter((flag) => flag !== "");

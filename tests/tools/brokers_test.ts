@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withRows } from "../../tools/brokers.ts";
+import { withRows } from "../trials/brokers/brokers.ts";
 
 Deno.test("a row takes the place of its broker's, the others stay, and all are in order", () => {
   const page = (...rows: string[]) =>

@@ -13,7 +13,6 @@ import {
   serverProperties,
 } from "./properties.ts";
 import { clusterIdOf, formatStorage } from "./storage.ts";
-import { startZooKeeper } from "./zookeeper.ts";
 
 /** What to start. */
 export interface KafkaOptions extends KitOptions {
@@ -23,8 +22,11 @@ export interface KafkaOptions extends KitOptions {
   readonly advertised?: readonly number[];
   /** Where the data stays. A directory that is removed at the end by default. */
   readonly dataDir?: string;
-  /** Runs a ZooKeeper, which Kafka needed before 3.3 and no longer takes since 4.0. */
-  readonly zooKeeper?: boolean;
+  /** Starts a ZooKeeper, required before 3.3 and not accepted since 4.0. */
+  readonly zooKeeper?: (
+    parts: NodeParts,
+    root: string,
+  ) => Promise<{ readonly port: number; kill(): Promise<void> }>;
   /** Number of nodes, 1 by default. With three, topics have three replicas and need two. */
   readonly nodes?: number;
   /** More of `server.properties`; wins over the defaults. */
@@ -96,7 +98,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   }));
   const quorum = Object.fromEntries(ports.map((of, index) => [index + 1, of.controller]));
   const clusterId = await clusterIdOf(root);
-  const zooKeeper = options.zooKeeper === true ? await startZooKeeper(parts, root) : undefined;
+  const zooKeeper = await options.zooKeeper?.(parts, root);
   const nodes = await Promise.all(ports.map(async (of, index) => {
     const id = index + 1;
     const dir = join(root, `node-${id}`);

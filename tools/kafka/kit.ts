@@ -53,23 +53,6 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   return (await readyParts(cacheDir, trained))!;
 }
 
-/** The newest version of Apache Kafka on Maven Central. */
-export async function newestKafka(say: (line: string) => void): Promise<string> {
-  await install("maven", say);
-  const dir = await Deno.makeTempDir();
-  try {
-    const newer = `[${KAFKA_VERSION},)`;
-    await copyJars(dir, newer, ["-DincludeArtifactIds=kafka_2.13", "-DexcludeTransitive=true"]);
-    for await (const { name } of Deno.readDir(dir)) {
-      const version = /^kafka_2\.13-(.+)\.jar$/.exec(name)?.[1];
-      if (version !== undefined) return version;
-    }
-    throw new KitError(`Cannot find a version of Apache Kafka in ${newer} on Maven Central`);
-  } finally {
-    await removeIfThere(dir);
-  }
-}
-
 /** What is there; undefined when something is missing. */
 async function readyParts(cacheDir: string, trained: boolean): Promise<NodeParts | undefined> {
   const archive = join(cacheDir, "classes.jsa");
@@ -129,7 +112,8 @@ async function fetchJars(
   }
 }
 
-async function copyJars(to: string, version: string, flags: readonly string[] = []) {
+/** Copies the jars of a version of Apache Kafka, or of a range of versions, from Maven Central. */
+export async function copyJars(to: string, version: string, flags: readonly string[] = []) {
   const command = [
     ...["-B", "-f", POM, COPY, "-DincludeScope=runtime", ...flags],
     ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${to}`],

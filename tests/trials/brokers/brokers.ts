@@ -1,16 +1,17 @@
 // `deno task test:brokers [NAME…]`: runs the log contract on brokers of many versions and vendors,
 // and writes the table of docs/kafka.md.
-import { writeLine } from "../cli/output.ts";
-import { BROKER_VARIABLE } from "./broker.ts";
-import { ensure } from "./debian.ts";
-import { closingLine } from "./junit.ts";
-import { startKafka } from "./kafka/cluster.ts";
-import { startKfake } from "./kafka/kfake.ts";
-import { newestKafka } from "./kafka/kit.ts";
-import { join, ROOT } from "./paths.ts";
-import { run } from "./run.ts";
-import { runTests } from "./test.ts";
-import { checkUsage } from "./usage.ts";
+import { writeLine } from "../../../cli/output.ts";
+import { BROKER_VARIABLE } from "../../../tools/broker.ts";
+import { ensure } from "../../../tools/debian.ts";
+import { closingLine } from "../../../tools/junit.ts";
+import { startKafka } from "../../../tools/kafka/cluster.ts";
+import { startKfake } from "./kfake.ts";
+import { copyJars, KAFKA_VERSION, removeIfThere } from "../../../tools/kafka/kit.ts";
+import { startZooKeeper } from "./zookeeper.ts";
+import { join, ROOT } from "../../../tools/paths.ts";
+import { run } from "../../../tools/run.ts";
+import { runTests } from "../../../tools/test.ts";
+import { checkUsage } from "../../../tools/usage.ts";
 
 const CONTRACT = "tests/runtime/log/kafka_log_kafka_test.ts";
 const TABLE = join(ROOT, "docs", "kafka.md");
@@ -37,12 +38,31 @@ function apache(version: string, kind: "ZooKeeper" | "KRaft"): Candidate {
   return {
     name: `Apache Kafka ${version}, ${kind}`,
     start: () =>
-      startKafka({ version, zooKeeper: kind === "ZooKeeper", extraProperties, say, nodes: 1 }),
+      startKafka({
+        ...{ version, extraProperties, say, nodes: 1 },
+        ...(kind === "ZooKeeper" ? { zooKeeper: startZooKeeper } : {}),
+      }),
   };
 }
 
 function kfake(what: string, highest: Readonly<Record<number, number>> = {}): Candidate {
   return { name: `franz-go's kfake, ${what}`, start: () => startKfake(highest) };
+}
+
+/** The newest version of Apache Kafka on Maven Central. */
+async function newestKafka(): Promise<string> {
+  const dir = await Deno.makeTempDir();
+  try {
+    const newer = `[${KAFKA_VERSION},)`;
+    await copyJars(dir, newer, ["-DincludeArtifactIds=kafka_2.13", "-DexcludeTransitive=true"]);
+    for await (const { name } of Deno.readDir(dir)) {
+      const version = /^kafka_2\.13-(.+)\.jar$/.exec(name)?.[1];
+      if (version !== undefined) return version;
+    }
+    throw new Error(`Cannot find a version of Apache Kafka in ${newer} on Maven Central`);
+  } finally {
+    await removeIfThere(dir);
+  }
 }
 
 async function candidates(): Promise<Candidate[]> {
@@ -54,7 +74,7 @@ async function candidates(): Promise<Candidate[]> {
     apache("3.9.1", "KRaft"),
     apache("4.0.1", "KRaft"),
     apache("4.1.1", "KRaft"),
-    apache(await newestKafka(say), "KRaft"),
+    apache(await newestKafka(), "KRaft"),
     kfake("three brokers"),
     kfake("Produce 7, Fetch 11, ListOffsets 4, Metadata 7, OffsetFetch 7, FindCoordinator 3", {
       ...{ 0: 7, 1: 11, 2: 4, 3: 7, 9: 7, 10: 3 },

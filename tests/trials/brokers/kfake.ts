@@ -1,11 +1,8 @@
 // A Kafka that is not Apache's: franz-go's kfake, in memory, built by Go.
-import { run } from "../run.ts";
-import { KitError } from "./node.ts";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { brokersSeenFrom, freePort } from "./probe.ts";
-
-const here = dirname(fileURLToPath(import.meta.url));
+import { join, ROOT } from "../../../tools/paths.ts";
+import { run } from "../../../tools/run.ts";
+import { KitError } from "../../../tools/kafka/node.ts";
+import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
 
 /**
  * Starts three brokers and resolves when they answer.
@@ -16,8 +13,10 @@ const here = dirname(fileURLToPath(import.meta.url));
 export async function startKfake(
   highest: Readonly<Record<number, number>> = {},
 ): Promise<{ readonly bootstrap: string; stop(): Promise<void> }> {
-  const program = join(here, "..", "..", ".cache", "kfake");
-  const built = await run("go", ["build", "-o", program, "."], { cwd: join(here, "kfake") });
+  const program = join(ROOT, ".cache/kfake");
+  const built = await run("go", ["build", "-o", program, "."], {
+    cwd: join(ROOT, "tests/trials/brokers/kfake"),
+  });
   if (built?.code !== 0) {
     throw new KitError(
       `Cannot build kfake: ${built?.output.trim() ?? "go: not found, install Go"}`,

@@ -1,8 +1,8 @@
 // The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
-import { type NodeParts, runNode } from "./node.ts";
+import { type NodeParts, runNode } from "../../../tools/kafka/node.ts";
 import { join } from "node:path";
-import { freePort } from "./probe.ts";
-import { log4jProperties, render } from "./properties.ts";
+import { freePort } from "../../../tools/kafka/probe.ts";
+import { log4jProperties, render } from "../../../tools/kafka/properties.ts";
 
 const MAIN = "org.apache.zookeeper.server.ZooKeeperServerMain";
 
