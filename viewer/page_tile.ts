@@ -2,8 +2,8 @@
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
-/** A tile and its sending state. */
-export interface Tile {
+/** A tile and what it was sent. */
+export class Tile {
   readonly slot: number;
   readonly lane: string;
   width: number;
@@ -11,25 +11,15 @@ export interface Tile {
   video: boolean;
   /** Sends access units, if the lane has them. */
   units: UnitFeed | undefined;
-  /** There may be a newer picture than the last one sent. */
-  behind: boolean;
-  /** Since when a picture is being scaled for it, in `clock.monotonic()`. */
+  /** Newer pictures may be there than the one sent last. */
+  behind = true;
+  /** Since when a picture is being scaled for it, of the clock's `monotonic`. */
   preparing: number | undefined;
-  sentOffset: number;
-  /** In `clock.monotonic()`. */
-  sentAt: number;
-}
+  sentOffset = NaN;
+  /** Of the clock's `monotonic`. */
+  sentAt = -Infinity;
 
-export function newTile({ slot, lane, width, video = false }: TileRequest): Tile {
-  return {
-    slot,
-    lane,
-    width,
-    video,
-    units: undefined,
-    behind: true,
-    preparing: undefined,
-    sentOffset: NaN,
-    sentAt: -Infinity,
-  };
+  constructor({ slot, lane, width, video = false }: TileRequest) {
+    [this.slot, this.lane, this.width, this.video] = [slot, lane, width, video];
+  }
 }

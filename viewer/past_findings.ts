@@ -4,14 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError } from "../runtime/log/log.ts";
 import { findingsTopic } from "../runtime/sinks/findings.ts";
-
-/** Reads up to `count` records of a partition, starting at a capture time. */
-export type ReadFrom = (
-  topic: string,
-  partition: number,
-  time: number,
-  count: number,
-) => Promise<readonly Frame[]>;
+import type { LogReads } from "./log_reads.ts";
 
 /** Records per read: some seconds of a playing lane. */
 const CHUNK = 128;
@@ -30,11 +23,11 @@ interface Chunk {
 
 /** Looks up results of frames; caches those around the last frame of each partition. */
 export class PastFindings {
-  readonly #read: ReadFrom;
+  readonly #reads: LogReads;
   readonly #chunks = new Map<string, Chunk>();
 
-  constructor(read: ReadFrom) {
-    this.#read = read;
+  constructor(reads: LogReads) {
+    this.#reads = reads;
   }
 
   /** The query's result for a frame; for a raw lane, any query's, preferably one with objects. */
@@ -58,7 +51,7 @@ export class PastFindings {
   async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
     let records: readonly Frame[] = [];
     try {
-      records = await this.#read(topic, partition, time, CHUNK);
+      records = await this.#reads.readFrom(topic, partition, time, CHUNK);
     } catch (error) {
       // There are no results yet, for this partition or at all.
       if (!(error instanceof LogError && error.code.endsWith("_MISSING"))) throw error;

@@ -26,6 +26,8 @@ const SKIP_BEHIND_MS = 750;
 /** Longest sleep, so that a page that does not draw is noticed during a gap in the recording. */
 const LONGEST_WAIT_MS = 1_000;
 
+type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
+
 interface Runner {
   readonly lane: Lane;
   readonly stop: AbortController;
@@ -126,11 +128,7 @@ export class Playback {
     this.#lanes.clear();
   }
 
-  async #goTo(
-    generation: number,
-    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #goTo(generation: number, command: Move, signal: AbortSignal): Promise<void> {
     const lead = this.#options.lane(command.lead);
     if (lead === undefined) throw new Error("No such lane");
     const picture = await this.#find(lead, command);
@@ -151,13 +149,11 @@ export class Playback {
         : {}),
     });
     this.#options.onPicture(lead.id);
-    await this.#showOthers(lead, signal);
+    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
+    await Promise.all(others.map((lane) => this.#show(lane, signal)));
   }
 
-  async #find(
-    lead: Lane,
-    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
-  ): Promise<LanePicture | undefined> {
+  async #find(lead: Lane, command: Move): Promise<LanePicture | undefined> {
     const history = this.#history();
     const units = this.#options.units(lead.id);
     switch (command.action) {
@@ -171,12 +167,7 @@ export class Playback {
     }
   }
 
-  async #showOthers(lead: Lane, signal: AbortSignal): Promise<void> {
-    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
-    await Promise.all(others.map((lane) => this.#show(lane, signal)));
-  }
-
-  /** Shows a lane's picture at the paused position. */
+  /** Shows what was to be seen of a lane at the paused position. */
   async #show(lane: Lane, signal: AbortSignal): Promise<void> {
     const { position } = this.#view;
     const { history, units } = this.#options;
