@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 5104d90ebb2555ad39fb39e362690ae82bbb9702ec5d7926cf9f025d1a393240
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 69e2c4dc6ce132c30ea62fc108d25c05fcb8638bb3d6f04873e5ef90a5e7f955
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {

@@ -1,22 +1,22 @@
-// How far queries are with what a topic holds, as a bar on a terminal.
+// A progress bar for queries that process a topic's backlog.
 import type { OffsetJson, StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
-/** One streaming query on its way from where it began to where the topic ended then. */
-interface Way {
+/** Progress of one streaming query, from its start to the end of the topic at that time. */
+interface Progress {
   readonly start: number;
   readonly goal: number;
   at: number;
 }
 
-/** What all streaming queries of a run have done of what there was when they began. */
+/** The progress of all streaming queries of a run through the backlog at their start. */
 export class BacklogBar {
   readonly #bar: Pick<ProgressBar, "update" | "clear">;
   readonly #now: () => number;
   readonly #begun: number;
-  readonly #ways = new Map<string, Way>();
+  readonly #queries = new Map<string, Progress>();
 
-  /** @param now milliseconds, any start; `performance.now` unless given */
+  /** @param now monotonic milliseconds; default `performance.now` */
   constructor(
     bar: Pick<ProgressBar, "update" | "clear"> = new ProgressBar({ title: "Queries" }),
     now: () => number = () => performance.now(),
@@ -26,19 +26,18 @@ export class BacklogBar {
     this.#begun = now();
   }
 
-  /** A batch was committed. */
   progress({ id, sources: [source] }: StreamingQueryProgress): void {
     if (source === undefined) return;
     const [start, end, latest] = [source.startOffset, source.endOffset, source.latestOffset]
       .map(offsetOf);
-    const way = this.#ways.get(id);
-    // What a camera publishes meanwhile is the next run's.
-    if (way === undefined) this.#ways.set(id, { start: start!, goal: latest!, at: end! });
+    const way = this.#queries.get(id);
+    // Frames published meanwhile are not part of the goal.
+    if (way === undefined) this.#queries.set(id, { start: start!, goal: latest!, at: end! });
     else way.at = Math.max(way.at, end!);
     this.#draw();
   }
 
-  /** Takes the bar away, so that a line can be written. */
+  /** Removes the bar, so that a line can be written. */
   clear(): void {
     this.#bar.clear();
   }
@@ -46,7 +45,7 @@ export class BacklogBar {
   #draw(): void {
     let done = 0;
     let total = 0;
-    for (const { start, goal, at } of this.#ways.values()) {
+    for (const { start, goal, at } of this.#queries.values()) {
       done += Math.min(at, goal) - start;
       total += goal - start;
     }
@@ -56,7 +55,7 @@ export class BacklogBar {
   }
 }
 
-/** The offset of the one partition that a streaming query reads. */
+/** The offset of the only partition that a streaming query reads. */
 function offsetOf(json: OffsetJson): number {
   return Object.values(Object.values(json)[0] ?? {})[0] ?? 0;
 }

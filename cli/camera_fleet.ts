@@ -27,7 +27,7 @@ interface FleetOptions {
 const PROGRESS_EVERY_MS = 5_000;
 const BAR_EVERY_MS = 200;
 
-/** Counts of a camera over all its starts. */
+/** Counts of a camera over all its runs. */
 interface Account {
   readonly meter: Meter;
   past: CameraStats;
@@ -57,7 +57,7 @@ export class CameraFleet {
     });
   }
 
-  /** Runs until the command is asked to stop, then prints a summary for each camera. */
+  /** Runs until the command is stopped, then prints a summary for each camera. */
   async run(): Promise<void> {
     const { json, host } = this.#options;
     const begun = host.clock.monotonic();
@@ -78,7 +78,7 @@ export class CameraFleet {
     }
   }
 
-  /** All cameras that ever ran here, by number. */
+  /** All cameras that have run here, by number. */
   measured(): MeasuredCamera[] {
     return [...this.#accounts].sort(([a], [b]) => a - b)
       .map(([number, { settings, past, now }]) => ({
@@ -130,10 +130,10 @@ export class CameraFleet {
     return account;
   }
 
-  /** Into the registry, where `cameras list` and others find it. */
+  /** Writes the status to the registry, for `cameras list` and others. */
   #write({ number, ...status }: SupervisedCamera): void {
     const write = this.#options.registry.setStatus(number, status).catch((error: Error) => {
-      this.#report(`Cannot write down how it is: ${error.message}`, number);
+      this.#report(`Cannot store its status: ${error.message}`, number);
     }).finally(() => this.#writes.delete(write));
     this.#writes.add(write);
   }
@@ -175,7 +175,7 @@ export class CameraFleet {
     this.#bar.update(
       running,
       undefined,
-      `${running} of ${cameras.length} run, ${published} frames published, ${dropped} dropped` +
+      `${running} of ${cameras.length} running, ${published} frames published, ${dropped} dropped` +
         (late > 0 ? `, ${late} late` : ""),
     );
   }
@@ -197,7 +197,7 @@ const NOTHING: CameraStats = {
   buffered: 0,
 };
 
-/** Both together: counts are added, what describes the present is the newer one's. */
+/** Adds counts; takes the current state from `now`. */
 function sum(past: CameraStats, now: CameraStats): CameraStats {
   const { lastTimestamp = past.lastTimestamp, buffered } = now;
   return {
@@ -208,7 +208,7 @@ function sum(past: CameraStats, now: CameraStats): CameraStats {
   };
 }
 
-/** The sums of all numbers that both hold, field by field. */
+/** Adds the numbers of both, field by field. */
 function added<T extends object>(a: T, b: T): T {
   const sums: Record<string, unknown> = Object.fromEntries(Object.entries(a));
   for (const [name, value] of Object.entries(b)) {

@@ -1,4 +1,4 @@
-// `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
+// `cameras probe URL` and `cameras discover`: inspects cameras before they are added.
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
 import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
 import { type CameraSettings, settingWords } from "../cameras/settings.ts";
@@ -8,7 +8,7 @@ import { maskUrl } from "../runtime/base/mask.ts";
 import { makeSourceOrUsageError } from "./camera_options.ts";
 import { type CommandContext, type Options, parsers, type Values } from "./command.ts";
 
-/** Less than this is jitter of the network over a few seconds. */
+/** Smaller drifts are network jitter over a few seconds. */
 const LEAST_DRIFT_PPM = 10_000;
 const MULTICAST = "239.255.255.250:3702";
 
@@ -20,7 +20,7 @@ export const lookOptions = {
   },
   address: {
     value: "HOST:PORT",
-    help: `Where discover looks: the whole network, or one device (default ${MULTICAST})`,
+    help: `Address that discover asks: the whole network, or one device (default ${MULTICAST})`,
     parse: parseAddress,
   },
   user: { value: "NAME", help: "User name for discover" },
@@ -45,7 +45,7 @@ export async function probe(
   values: LookValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
-  // A folder is looked at once: what was published of it is not to be changed.
+  // Reads a folder only once: its published files must stay unchanged.
   const source = await makeSourceOrUsageError(text, { loop: false, ...settings }, signal);
   const seconds = values.for ?? 10;
   say(`Looking at ${source.description} for ${seconds} s`);
@@ -62,7 +62,7 @@ export async function probe(
     if (!(error instanceof SourceError)) throw error;
     if (values.json) {
       print(JSON.stringify({ type: "probe", frames: 0, login, error: error.message }));
-    } else say(login === undefined ? error.message : `${error.message}; it offers ${login}`);
+    } else say(login === undefined ? error.message : `${error.message}; it supports ${login}`);
     return 1;
   }
 }
@@ -82,7 +82,7 @@ function lines(found: ProbeReport, login: string | undefined, add: string): stri
     [
       "clock",
       steps &&
-      `steps of ${steps.least} to ${steps.most} ms, ${steps.median} at the median; ${
+      `steps of ${steps.least} to ${steps.most} ms, median ${steps.median}; ${
         found.timeJumps === 0 ? "no jumps" : `${found.timeJumps} jumps corrected`
       }${
         driftPpm === undefined || Math.abs(driftPpm) < LEAST_DRIFT_PPM
@@ -99,7 +99,7 @@ function lines(found: ProbeReport, login: string | undefined, add: string): stri
   return rows.flatMap(([name, text]) => text === undefined ? [] : [`${name.padEnd(10)}${text}`]);
 }
 
-export async function find(
+export async function discoverCameras(
   values: LookValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
@@ -133,7 +133,7 @@ function describeFound({ service, name, place, streams, error }: FoundCamera, us
   ].map((line) => line.replaceAll(/\p{Cc}/gu, "�"));
 }
 
-/** For a shell. */
+/** Quotes a text for a shell. */
 function quoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

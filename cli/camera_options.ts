@@ -1,4 +1,4 @@
-// Options that all commands with cameras share.
+// Options shared by all camera commands.
 import type { CameraHost } from "../cameras/launch.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
 import { checkSource, makeSource } from "../cameras/open.ts";
@@ -10,7 +10,7 @@ import type { TopicLog } from "../runtime/log/log.ts";
 import { type Option, type Options, parsers, UsageError, type Values } from "./command.ts";
 import { DEFAULT_TOPIC, logOption } from "./log_options.ts";
 
-/** One for each setting of a camera; `settingsFromFlags` reads them. */
+/** An option for each camera setting; `settingsFromFlags` reads them. */
 export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntries(
   Object.values(SETTINGS).map(({ flag, help, value, parse, opens }) => [flag, {
     help,
@@ -20,7 +20,7 @@ export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntrie
   }]),
 );
 
-/** Where frames go, and how. */
+/** Where and how frames are published. */
 export const publishOptions = {
   ...logOption,
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parsers.topic },
@@ -76,7 +76,7 @@ export const publishOptions = {
 
 type PublishValues = Values<typeof publishOptions>;
 
-/** What the cameras of a process share. */
+/** Resources shared by the cameras of a process. */
 export async function cameraHost(log: TopicLog, values: PublishValues): Promise<CameraHost> {
   const { topic, buffer, overflow, acks, compression } = values;
   return {
@@ -102,18 +102,18 @@ export function serveMetrics(
   say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
 }
 
-/** The text, if a source could be made of it. */
+/** The text, if it is a valid source. */
 export function parseSource(text: string): string {
   try {
     checkSource(text);
   } catch (error) {
-    // The message names the source; the caller does so too.
+    // Remove the source from the message, since the caller names it.
     throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
   }
   return text;
 }
 
-/** What keeps a source from being used with its settings, where it is a source at all. */
+/** Faults of a source together with its settings. */
 export function togetherFaults(
   text: string | undefined,
   options: Readonly<Record<string, unknown>>,
@@ -127,7 +127,7 @@ export function togetherFaults(
   }
 }
 
-/** @throws {UsageError} saying what is accepted, where only looking at files tells. */
+/** @throws {UsageError} for faults that are only found by looking at files */
 export async function makeSourceOrUsageError(
   text: string,
   settings: CameraSettings,
@@ -143,7 +143,7 @@ export async function makeSourceOrUsageError(
   }
 }
 
-/** Faults of the arguments where one camera is expected, by its number. */
+/** Validates arguments that consist of a camera's number. */
 export function numberFaults(positionals: readonly string[]): string[] {
   const [text = ""] = positionals;
   if (positionals.length !== 1) {

@@ -1,13 +1,13 @@
-// What the commands with cameras tell people and programs.
+// Texts and JSON lines of the camera commands.
 import type { CameraStats } from "../cameras/launch.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
 
-/** A camera for people: `CAMERA-3 (Front door)`. */
+/** Display name of a camera: `CAMERA-3 (Front door)`. */
 export function cameraTitle(number: number, { name }: CameraSettings = {}): string {
   return name === undefined ? `CAMERA-${number}` : `CAMERA-${number} (${name})`;
 }
 
-/** The last line about a camera, for programs. */
+/** A camera's summary as a JSON line. */
 export function summaryLine(
   number: number,
   { name, place }: CameraSettings,
@@ -39,14 +39,14 @@ export function summaryText(
   const { contentType, keyframeSeconds } = stats.stream;
   const video = contentType?.startsWith("video/")
     ? ` of ${contentType.slice(6).toUpperCase().replace("H26", "H.26")}${
-      keyframeSeconds === undefined ? "" : `, a keyframe each ${keyframeSeconds} s`
+      keyframeSeconds === undefined ? "" : `, a keyframe every ${keyframeSeconds} s`
     }`
     : "";
   const behind = stats.late === 0
     ? ""
-    : `, ${stats.late} of them late: the recording ended ${
+    : `, ${stats.late} of them late: the recording fell ${
       (stats.behindMs / 1000).toFixed(1)
-    } s behind its own times`;
+    } s behind its timestamps`;
   return `${
     cameraTitle(number, settings)
   }: ${frames}${video} published, ${stats.dropped} dropped, ${megabytes(stats.bytes)} in ${
@@ -54,7 +54,7 @@ export function summaryText(
   } s${behind}`;
 }
 
-/** What was wrong with a camera's times; nothing of one whose times were right. */
+/** Timing faults of a camera; empty if there are none. */
 function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
   return {
     ...(late === 0 ? {} : { late, behindSeconds: Number((behindMs / 1000).toFixed(3)) }),
@@ -63,24 +63,24 @@ function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
   };
 }
 
-/** How a camera is doing: totals since the start, and the rate since the last look. */
+/** A camera's totals since the start, and its current rate. */
 export class Meter {
   readonly #start: number;
   #at: number;
   #published = 0;
   #rate = 0;
 
-  /** @param now milliseconds of a clock that never goes back */
+  /** @param now monotonic milliseconds */
   constructor(now: number) {
     this.#start = this.#at = now;
   }
 
-  /** Since the start, to the millisecond. */
+  /** Seconds since the start, to the millisecond. */
   seconds(now: number): number {
     return Math.round(now - this.#start) / 1000;
   }
 
-  /** For a progress line of a program. */
+  /** Fields of a JSON progress line. */
   progress(number: number, { name, place }: CameraSettings, stats: CameraStats, now: number) {
     const { published, dropped, bytes, buffered } = stats;
     this.#measure(published, now);
@@ -100,7 +100,7 @@ export class Meter {
     };
   }
 
-  /** For the right end of a progress bar. */
+  /** The note at the right end of a progress bar. */
   note({ published, dropped, bytes, late }: CameraStats, now: number): string {
     if (now - this.#at >= 1_000 || this.#rate === 0) this.#measure(published, now);
     const lost = (dropped > 0 ? `, ${dropped} dropped` : "") + (late > 0 ? `, ${late} late` : "");

@@ -1,4 +1,4 @@
-// Moving checkpoints: the next batch of a query begins somewhere else.
+// Resets checkpoints: a query's next batch then begins elsewhere.
 import { type CheckpointInfo, LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -17,7 +17,7 @@ export function parseResetTarget(text: string): ResetTarget {
   return { time };
 }
 
-/** Moves each of the checkpoints; returns the exit code. */
+/** Resets the checkpoints; returns the exit code. */
 export async function resetAll(
   log: TopicLog,
   infos: readonly CheckpointInfo[],
@@ -70,10 +70,10 @@ async function offsetOf(
 }
 
 /**
- * Commits a batch without frames that ends at the offset, and without state: windows begin there.
+ * Commits an empty batch that ends at the offset, without state, so that windows begin there.
  *
- * @returns where the query was.
- * @throws {LogError} `OWNED` while a runtime owns the checkpoint.
+ * @returns the query's previous position
+ * @throws {LogError} `OWNED` while a runtime owns the checkpoint
  */
 async function reset(
   log: TopicLog,

@@ -1,5 +1,5 @@
-// Commands and their options. One table per command yields parsing, environment variables, checks,
-// help and the reference in `docs/cli.md`.
+// Commands and their options. One table per command defines parsing, environment variables, validation, help
+// and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import { TOPIC } from "../runtime/base/options.ts";
@@ -7,22 +7,22 @@ import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, tokensOf } from "./launch/arguments.ts";
 
 export interface Option<T = unknown> {
-  /** What the value looks like, for help, e.g. `URI`, `SECONDS`; absent for switches. */
+  /** Placeholder of the value in help, e.g. `URI`, `SECONDS`; absent for switches. */
   readonly value?: string;
   readonly help: string;
-  /** Used when neither the flag nor the environment variable is given. */
+  /** Used if neither the flag nor the environment variable is given. */
   readonly default?: T;
-  /** A run without it is wrong use. */
+  /** Whether the option must be given. */
   readonly required?: boolean;
-  /** May be given several times; in the environment variable values are separated by spaces. */
+  /** May be repeated; in the environment variable, values are separated by spaces. */
   readonly multiple?: boolean;
-  /** A switch: no value; `--no-NAME` turns it off. */
+  /** A switch has no value; `--no-NAME` turns it off. */
   readonly switch?: boolean;
-  /** Turns text into a value. Throws an Error whose message says what is accepted. */
+  /** Parses the value. Throws an Error whose message says what is accepted. */
   readonly parse?: (text: string) => T;
-  /** What the value lets the run touch: the launcher allows that and nothing else. */
+  /** What the value lets the run access: the launcher permits nothing else. */
   readonly opens?: AccessWord;
-  /** How a value that cannot be used is repeated, where it may hold a secret. */
+  /** How to quote an invalid value that may hold a secret. */
   readonly show?: (text: string) => string;
 }
 
@@ -30,15 +30,15 @@ export interface Option<T = unknown> {
 export type Options = Readonly<Record<string, Option>>;
 
 type Parsed<O> = O extends { readonly parse: (text: string) => infer T } ? T : string;
-type One<O> = O extends { readonly switch: true } ? boolean : Parsed<O>;
-type All<O> = O extends { readonly multiple: true } ? readonly One<O>[] : One<O>;
+type OneOf<O> = O extends { readonly switch: true } ? boolean : Parsed<O>;
+type ValueOf<O> = O extends { readonly multiple: true } ? readonly OneOf<O>[] : OneOf<O>;
 
-/** What the options of a table are once they are parsed; undefined where neither given nor set by default. */
+/** The parsed options of a table; undefined if neither given nor set by default. */
 export type Values<O extends Options> = string extends keyof O ? Readonly<Record<string, unknown>>
   : {
     readonly [K in keyof O]: O[K] extends
-      { readonly default: unknown } | { readonly required: true } ? All<O[K]>
-      : All<O[K]> | undefined;
+      { readonly default: unknown } | { readonly required: true } ? ValueOf<O[K]>
+      : ValueOf<O[K]> | undefined;
   };
 
 export interface Arguments<O extends Options = Options> {
@@ -52,43 +52,43 @@ export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /**
-   * One line of a machine-readable result, or of what the user asked for. Secrets in it are masked,
-   * unless it tells its reader one that this run made.
+   * Prints a machine-readable line, or one that the user requested. Masks secrets, unless `shown`: to tell
+   * the user a secret that this run created.
    */
   readonly print: (line: string, secrets?: "shown") => void;
-  /** One line for people; goes to standard error so that pipes stay clean. `info` unless a level is given. */
+  /** Prints a message to standard error, so that pipes stay clean. */
   readonly say: (line: string, level?: LogLevel) => void;
 }
 
-/** A command: `deno task NAME`. Make it with `command`, which types its options. */
+/** A command: `deno task NAME`. Create it with `command`, which infers the types of its options. */
 export interface Command<O extends Options = Options> {
   readonly name: string;
   readonly summary: string;
-  /** Shown in the usage line, e.g. `N` or `[NAME…]`. */
+  /** Placeholder in the usage line, e.g. `N` or `[NAME…]`. */
   readonly positionals?: string;
   readonly options: O;
-  /** What the command needs whatever its options are, and what its positionals open. */
+  /** What the command always needs, and what its positionals open. */
   readonly needs?: Omit<LaunchRow, "switches" | "options">;
   /**
-   * Faults that no single option's parser sees: of the arguments, of options taken together. Called
-   * with what could be parsed, also where options are at fault, so that all faults are reported together.
+   * Faults that option parsers cannot detect: of positionals, and of combined options. Called even if options
+   * are invalid, so that all faults are reported together.
    */
   check?(args: Arguments<O>): readonly string[];
   /**
    * Runs the command.
    *
-   * @returns the exit code: 0 done, 1 failed.
-   * @throws {UsageError} wrong use: exit code 2.
+   * @returns the exit code: 0 done, 1 failed
+   * @throws {UsageError} wrong use: exit code 2
    */
   run(args: Arguments<O>, context: CommandContext): Promise<number>;
 }
 
-/** A command whose options have the types that its table says. */
+/** Infers the types of a command's options from its table. */
 export function command<const O extends Options>(definition: Command<O>): Command {
   return definition;
 }
 
-/** Wrong use of a command: all faults together. */
+/** Wrong use of a command, with all faults. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly faults: readonly string[];
@@ -100,10 +100,9 @@ export class UsageError extends Error {
 }
 
 /**
- * Parses a command's arguments. The flag wins over the environment variable, which wins over the
- * default.
+ * Parses a command's arguments. The flag overrides the environment variable, which overrides the default.
  *
- * @throws {UsageError} with all faults together, each saying what was given and what is accepted.
+ * @throws {UsageError} with all faults, each saying what was given and what is accepted
  */
 export function parseCommand<O extends Options>(
   command: Command<O>,
@@ -166,16 +165,16 @@ export function parseCommand<O extends Options>(
     }
     options[name] = option.multiple ? values : values[0];
   }
-  // Built from the table by its own parsers: the one place where they meet their type.
+  // Built by the table's own parsers: the only place where they are joined with their type.
   const args: Arguments<O> = { positionals, options: options as Values<O> };
   faults.push(...command.check?.(args) ?? []);
-  // What the launcher found wrong with the places that this run would write to.
+  // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);
   return args;
 }
 
-/** The fault of a value. An error that names the same value itself does not name it twice. */
+/** The message for an invalid value. Avoids naming it twice if the error names it too. */
 export function refused(what: string, given: string, error: unknown): string {
   const value = `${JSON.stringify(given)}: `;
   const [before, ...after] = messageOf(error).split(value);
@@ -193,7 +192,7 @@ function parseOne(option: Option, text: string): unknown {
 }
 
 /**
- * Help text of a command, made from its table.
+ * Help text of a command, from its table.
  *
  * @param columns width of the terminal
  */
@@ -227,7 +226,7 @@ function usageOf({ name, positionals }: Command, columns: number): string[] {
   return wrapped(words.join(" "), columns - 4).map((line, i) => i === 0 ? line : `    ${line}`);
 }
 
-/** Two columns: names, and what they mean, each below the other where the terminal is narrow. */
+/** Names and descriptions in two columns, or below each other on a narrow terminal. */
 export function columnsOf(
   rows: readonly (readonly [string, string])[],
   columns: number,
@@ -244,7 +243,7 @@ export function columnsOf(
   });
 }
 
-/** A text in lines of at most this many characters; a longer word has a line of its own. */
+/** Wraps a text; a longer word gets a line of its own. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -285,7 +284,7 @@ export const parsers = {
     if (!TOPIC.takes(text)) throw new Error(`expected ${TOPIC.accepted}`);
     return text;
   },
-  /** `all`, or numbers separated by commas. */
+  /** `all`, or comma-separated numbers. */
   partitions(text: string): "all" | number[] {
     if (text === "all") return "all";
     if (!/^\d+(,\d+)*$/.test(text)) {
@@ -295,7 +294,7 @@ export const parsers = {
   },
 };
 
-/** Faults of a first argument that is to name an action of a command. */
+/** Validates a first argument that must name an action of a command. */
 export function actionFaults(
   action: string | undefined,
   actions: readonly string[],
@@ -309,17 +308,17 @@ export function actionFaults(
   return [`Cannot ${JSON.stringify(action)} ${what}: ${hint}`];
 }
 
-/** Faults of what stands behind an action, or a command, that takes no arguments. */
+/** Validates that an action or a command has no further arguments. */
 export function noArguments(
   { positionals }: { readonly positionals: readonly string[] },
   action?: string,
 ): string[] {
   if (positionals.length === 0) return [];
-  const taken = action === undefined ? "none is taken" : `${action} takes none`;
+  const taken = action === undefined ? "none is accepted" : `${action} accepts none`;
   return [`Cannot use argument ${JSON.stringify(positionals[0])}: ${taken}`];
 }
 
-/** The name among `names` that is the nearest: at most two letters away, of a short name one. */
+/** The most similar of `names`: at most two edits away, or one for a short name. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   return [1, name.length < 4 ? 1 : 2].flatMap((letters) =>
     names.filter((candidate) => distance(name, candidate) <= letters)

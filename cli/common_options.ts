@@ -1,4 +1,4 @@
-// Options of every command.
+// Options shared by all commands.
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, parsers } from "./command.ts";
 
@@ -8,8 +8,7 @@ export const commonOptions = {
     help: "Lines on standard error as text, or as JSON with time, level and message (default text)",
     parse: parsers.oneOf("text", "json"),
   },
-  // The launcher reads these before the command starts; they are named as Deno's own flags, which its
-  // messages mention.
+  // Read by the launcher before the command starts; named like Deno's own flags, which its messages mention.
   "allow-read": {
     value: "PATH,…",
     help: "Additional files and folders that the run may read",

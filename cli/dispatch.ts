@@ -1,4 +1,4 @@
-// Finds the command, parses its arguments, runs it, and turns whatever happens into an exit code.
+// Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   columnsOf,
@@ -17,20 +17,19 @@ import type { CommandEntry } from "./registry.ts";
 const DEFAULT_COLUMNS = 80;
 const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
-/** What a run of the command line needs from outside. */
 interface DispatchOptions {
   readonly commands: Readonly<Record<string, CommandEntry>>;
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;
   readonly version: string;
-  /** Width of the terminal that help is shown on. */
+  /** Width of the terminal, for help. */
   readonly columns?: number;
 }
 
 /**
- * Runs `COMMAND ARGS`.
+ * Runs `COMMAND ARGS`. Never throws.
  *
- * @returns the exit code: 0 done, 1 failed, 2 wrong use. Nothing is thrown.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong use
  */
 export async function dispatch(
   argv: readonly string[],
@@ -97,7 +96,7 @@ async function run(
     const args = parseCommand(command, argv, environment);
     return await command.run(args, context);
   } catch (error) {
-    // Stopped while it was starting.
+    // Stopped during startup.
     if (context.signal.aborted && error === context.signal.reason) return EXIT.done;
     const faults = faultsOf(error);
     if (faults === undefined) throw error;
@@ -107,14 +106,14 @@ async function run(
   }
 }
 
-/** What was wrong with the use; undefined where something else was. An error of an executor keeps its name alone. */
+/** Faults of usage; undefined for other errors. Errors from executors keep only their name. */
 function faultsOf(error: unknown): readonly string[] | undefined {
   if (error instanceof UsageError) return error.faults;
   if (!(error instanceof Error) || error.name !== "QueryOptionsError") return undefined;
   return [error.message];
 }
 
-/** Secrets that arrive by argument or environment are masked wherever they turn up later. */
+/** Registers secrets in arguments and environment, so that they are masked everywhere. */
 function learnFrom(
   command: Command,
   argv: readonly string[],
@@ -135,7 +134,7 @@ function learnFrom(
   learnWhole(environment("FRAMELANE_WEBHOOK_SECRET") ?? "");
 }
 
-/** Whether lines are JSON: known before the options are parsed, whose faults are lines too. */
+/** Whether lines are JSON; known before parsing, since faults of options are lines too. */
 function wantsJson(
   argv: readonly string[],
   environment: (name: string) => string | undefined,
@@ -146,7 +145,7 @@ function wantsJson(
   return (given ?? environment(environmentName(flag.slice(2)))) === "json";
 }
 
-/** A secret, also where it stands before what it opens, as in `TOKEN=1,3`. */
+/** Registers a secret, and the part before the last `=`, as in `TOKEN=1,3`. */
 function learnWhole(text: string): void {
   learnSecrets(text, { whole: true });
   learnSecrets(text.replace(/=[^=]*$/, ""), { whole: true });
@@ -161,6 +160,6 @@ function overview(commands: DispatchOptions["commands"], columns: number): strin
     "",
     ...columnsOf(rows, columns),
     "",
-    "deno task COMMAND --help tells more of each.",
+    "deno task COMMAND --help describes each command.",
   ].join("\n");
 }

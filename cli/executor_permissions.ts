@@ -1,12 +1,12 @@
-// What executors may do, as the launcher worked it out.
+// Permissions of executors, as determined by the launcher.
 import { resolve } from "node:path";
 import type { ExecutorPermissions } from "../runtime/driver/permissions.ts";
 import { EXECUTORS } from "./launch/arguments.ts";
 
 /**
- * A driver's option for it; nothing where the command was started without the launcher.
+ * The driver's option for them; empty if the command was started without the launcher.
  *
- * @param log of a command that names it itself: the launcher could not know its folder.
+ * @param log log of a command that chooses it itself, whose folder the launcher cannot know
  */
 export function executorPermissions(
   log?: string,

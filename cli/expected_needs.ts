@@ -1,5 +1,5 @@
-// What an executor of a query will need, where that is known before one has loaded it: all of them then start
-// at the same time, with the right permissions.
+// Predicts what a query's executors need, so that they can start in parallel with the right permissions
+// before one has loaded the query.
 import { moduleOf } from "../runtime/base/access.ts";
 import { accessOf, type Needs } from "../runtime/definition/plan_access.ts";
 import type { QueryDefinition } from "../runtime/definition/query.ts";
@@ -12,10 +12,10 @@ import type { FoundQuery } from "./queries_folder.ts";
 const { queries }: Pick<LaunchTable, "queries"> = table as LaunchTable;
 
 /**
- * Undefined where nothing is known: of a user's own query, and of a user's own sinks.
+ * Undefined if unknown: for users' own queries and sinks.
  *
- * @param given `sinks` in place of the query's own, where there are any; `moreSinks` beside them.
- * @param definition where it had to be made, since options were given.
+ * @param given `sinks` replace the query's own, if any; `moreSinks` are added
+ * @param definition the definition, if it was made because options were given
  */
 export function expectedNeeds(
   { name, shipped }: FoundQuery,

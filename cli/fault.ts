@@ -1,15 +1,15 @@
-// What a failure says to people: the message, its causes, no secrets and no stack.
+// Describes failures to users: the message and its causes, without secrets and stack.
 import { maskSecrets } from "../runtime/base/mask.ts";
 
-/** Causes beyond this depth say nothing new. */
+/** Deeper causes are not shown. */
 const DEEPEST_CAUSE = 8;
 
-/** Errors whose message alone does not say that the program, not the input, is at fault. */
+/** Errors whose message alone does not show that the program is at fault. */
 const PROGRAMMING_ERRORS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
 
 /**
- * The message of a failure with the messages of its causes, secrets masked, each cause on its own
- * line. With `stack`, the stack of each instead.
+ * The message of a failure and its causes, one per line, with secrets masked. With `stack`, their stacks
+ * instead.
  */
 export function describeFailure(failure: unknown, { stack = false } = {}): string {
   const lines: string[] = [];
@@ -28,7 +28,7 @@ function describe(
   seen.add(failure);
   const text = textOf(failure, stack);
   const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
-  // What a cause repeats of its failure is not told again.
+  // Skip causes that only repeat an earlier message.
   const news = text.replace(/ \(os error \d+\)$/, "").toLowerCase();
   if (!lines.some((line) => line.toLowerCase().includes(news))) lines.push(start + text);
   if (!(failure instanceof Error)) return;

@@ -1,4 +1,4 @@
-// The registry of cameras as the wall reads it: names, places and troubles, no sources.
+// The camera registry for the wall: names, places and troubles, without sources.
 import type { CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
@@ -12,7 +12,7 @@ export const knownCamerasOption = {
   },
 } as const satisfies Options;
 
-/** Reads the registry in `file`, opened once it is there; none while it is not. */
+/** Reads the registry in `file`, opened once it exists; fails until then. */
 export class KnownRegistry {
   readonly #file: string;
   #opened: Promise<Deno.Kv> | undefined;
@@ -22,9 +22,9 @@ export class KnownRegistry {
   }
 
   readonly read = async (): Promise<readonly KnownCamera[]> => {
-    // Looking at a registry must not make one.
+    // Reading a registry must not create it.
     if (this.#opened === undefined) await Deno.stat(this.#file);
-    // Loaded where a registry is named: cameras bring FFmpeg along.
+    // Loaded on demand, since cameras load FFmpeg.
     const { CameraRegistry, openState } = await import("../cameras/registry.ts");
     const registry = new CameraRegistry(await (this.#opened ??= openState(this.#file)));
     return await Promise.all(
@@ -39,7 +39,7 @@ export class KnownRegistry {
   }
 }
 
-/** What the wall may know of a camera. */
+/** The information about a camera that the wall may show. */
 export function knownCamera(
   { number, name, place }: RegisteredCamera,
   status: CameraStatus & { readonly at: number } | undefined,

@@ -1,11 +1,13 @@
-// Which log and topic a command uses, and opening the log.
+// Options for log and topic.
 import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { DEFAULT_LOG, openLog } from "../runtime/log/open.ts";
 import { type Options, UsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC } from "../runtime/log/open.ts";
-/** Frames lie outside V8's heap, which would let four times this much pile up before it looks. */
+/**
+ * Frames are outside V8's heap; with its default, four times as many would accumulate before a collection.
+ */
 export const SMALL_HEAP = "--max-semi-space-size=4";
 
 export const logOption = {
@@ -27,10 +29,10 @@ function parseLog(text: string): string {
 }
 
 /**
- * Opens a log. Nothing is connected yet.
+ * Opens a log, without connecting.
  *
- * @param checkpointDir see `OpenLogOptions`.
- * @throws {UsageError} when the URL names none.
+ * @param checkpointDir see `OpenLogOptions`
+ * @throws {UsageError} if the URL is invalid
  */
 export async function openLogOrUsageError(
   url: string,

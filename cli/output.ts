@@ -1,4 +1,4 @@
-// Writing lines to standard output and standard error.
+// Writes lines to standard output and standard error.
 
 interface LineStream {
   writeSync(bytes: Uint8Array): number;
@@ -6,24 +6,24 @@ interface LineStream {
 
 const encoder = new TextEncoder();
 
-/** What steers a terminal, and what turns text around: C0 and C1 but for tabs and line ends; bidirectional marks. */
-const STEERING = new RegExp(
+/** Control characters except tabs and line ends, and bidirectional marks. */
+const CONTROL = new RegExp(
   String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
   "g",
 );
 
-/** Text that a terminal shows as it is, also where a camera or a label chose it. JSON stays the same JSON. */
+/** Escapes control characters, even in texts chosen by a camera or a label. JSON stays equivalent. */
 export function printable(text: string): string {
   return text.replace(
-    STEERING,
+    CONTROL,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 
 /**
- * Writes one line whole.
+ * Writes one complete line.
  *
- * @returns false when the reader has gone away, as `head` does once it has seen enough.
+ * @returns false if the reader has closed the pipe, as `head` does
  */
 export function writeLine(stream: LineStream, line: string): boolean {
   let rest = encoder.encode(`${line}\n`);

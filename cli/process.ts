@@ -1,22 +1,21 @@
-// The process around a command: it stops on signals, and nothing fails unseen.
+// Handles signals and uncaught errors of the process.
 import { messageOf } from "../runtime/base/errors.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
 import { printable, writeLine } from "./output.ts";
 
-/** What a shell shows of a program that the second Ctrl-C ended. */
+/** Conventional exit code of a program ended by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
 const EXIT_FAILED = 1;
 /**
- * The same signal again within this time is one signal: what ends a service (systemd, `timeout`) sends it to
- * every process of the group, and a parent passes it on.
+ * Repeated signals within this time count as one: systemd and `timeout` signal every process of a group, and
+ * a parent forwards the signal.
  */
 const SAME_SIGNAL_MS = 500;
 
 /**
- * Aborts the returned controller on the first SIGINT or SIGTERM; the second ends the process at once. A
- * rejection or error that nothing handles is printed on standard error and ends it with 1, but for those of
- * queries.
+ * Aborts the returned controller on the first SIGINT or SIGTERM; a second one ends the process. An uncaught
+ * error is printed to standard error and ends the process with 1, unless it belongs to a query.
  */
 export function guardProcess(now = () => performance.now()): AbortController {
   const stop = new AbortController();
@@ -34,9 +33,9 @@ export function guardProcess(now = () => performance.now()): AbortController {
   }
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    // A promise that a query forgot (`--executors 0`) must not end the others.
+    // An unhandled rejection of a query (`--executors 0`) must not end the others.
     if (laneNow() === 0) fail(event.reason);
-    const message = `An error that nothing caught, of a query: ${messageOf(event.reason)}`;
+    const message = `Uncaught error of a query: ${messageOf(event.reason)}`;
     writeLine(Deno.stderr, printable(message));
   });
   globalThis.addEventListener("error", (event) => {

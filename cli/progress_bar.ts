@@ -1,4 +1,4 @@
-// One line on a terminal that shows how far long work is; silent everywhere else.
+// A progress bar on a terminal; silent elsewhere.
 
 interface BarStream {
   writeSync(bytes: Uint8Array): number;
@@ -6,13 +6,12 @@ interface BarStream {
 }
 
 interface ProgressBarOptions {
-  /** Stands at the left. */
   readonly title: string;
-  /** Standard error unless given. */
+  /** Default: standard error. */
   readonly stream?: BarStream;
-  /** Columns of the terminal; asked for unless given. */
+  /** Columns of the terminal; queried by default. */
   readonly columns?: () => number;
-  /** Milliseconds, any start; `performance.now` unless given. */
+  /** Monotonic milliseconds; default `performance.now`. */
   readonly now?: () => number;
 }
 
@@ -20,7 +19,7 @@ const DRAW_EVERY_MS = 100;
 const BAR_CELLS = 24;
 const encoder = new TextEncoder();
 
-/** A progress bar: a share of a known total, or a count that grows. */
+/** A progress bar for a known total, or a growing count. */
 export class ProgressBar {
   readonly #title: string;
   readonly #stream: BarStream;
@@ -40,10 +39,10 @@ export class ProgressBar {
   }
 
   /**
-   * Shows how far it is, ten times a second at most.
+   * Updates the bar, at most ten times a second.
    *
-   * @param total undefined when unknown
-   * @param note stands at the right
+   * @param total undefined if unknown
+   * @param note text at the right
    */
   update(done: number, total: number | undefined, note: string): void {
     if (!this.#shown) return;
@@ -55,14 +54,14 @@ export class ProgressBar {
     this.#drawn = true;
   }
 
-  /** Takes the bar away, so that a line can be written; the next update shows it again. */
+  /** Removes the bar, so that a line can be written; the next update shows it again. */
   clear(): void {
     if (this.#drawn) this.#write("\r\x1b[K");
     this.#drawn = false;
     this.#drawnAt = -Infinity;
   }
 
-  /** Leaves the bar as it is and goes to the next line. */
+  /** Keeps the bar and moves to the next line. */
   end(): void {
     if (this.#drawn) this.#write("\n");
     this.#drawn = false;
@@ -88,7 +87,7 @@ export class ProgressBar {
   }
 }
 
-/** Columns of the terminal; 80 where there is none. */
+/** Columns of the terminal; 80 if there is none. */
 export function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns;

@@ -1,22 +1,21 @@
-// Finds query definitions: those that come with Framelane, in `queries/`, and users' own files.
+// Finds query definitions: those shipped in `queries/`, and users' own files.
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nearest } from "./command.ts";
 
 const FOLDER = new URL("../queries/", import.meta.url);
-/** In the npm package `.js`. */
+/** `.js` in the npm package. */
 const EXTENSION = import.meta.url.slice(-3);
 
 export interface FoundQuery {
-  /** As its definition says. */
+  /** Name in its definition. */
   readonly name: string;
-  /** URL of its module. */
   readonly module: string;
-  /** It comes with Framelane. */
+  /** Whether it is shipped with Framelane. */
   readonly shipped?: true;
 }
 
-/** Names of the queries that come with Framelane, sorted. */
+/** Sorted names of the shipped queries. */
 function shippedQueries(): string[] {
   return [...Deno.readDirSync(FOLDER)]
     .filter(({ name, isFile }) => isFile && name.endsWith(EXTENSION))
@@ -27,7 +26,7 @@ function shippedQueries(): string[] {
 /**
  * Finds a query by name in `queries/`, or by the path of a `.ts` file.
  *
- * @throws {Error} saying what was given and which queries there are.
+ * @throws {Error} naming the existing queries
  */
 export function findQuery(given: string): FoundQuery {
   if (given.endsWith(".ts")) {
@@ -49,7 +48,7 @@ export function findQuery(given: string): FoundQuery {
   return { name: nameIn(module) ?? given, module: module.href, shipped: true };
 }
 
-/** The name in a file's `query("NAME")`, which is known before its code runs; undefined where it holds several. */
+/** The name in a file's `query("NAME")`, without running its code; undefined if there are several. */
 function nameIn(file: string | URL): string | undefined {
   const code = Deno.readTextFileSync(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
   const names = [...code.matchAll(/\bquery\(\s*(["'`])([\w.-]+)\1/g)].map(([, , name]) => name!);

@@ -1,9 +1,9 @@
-// What commands print of the queries that they run.
+// Output of commands about running queries.
 import type { Driver } from "../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../runtime/driver/streaming_query.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Prints what happens: for programs as JSON lines, for people a line for each start. */
+/** Prints events: as JSON lines, or a line for each start. */
 export function reportQueries(
   { streams }: Driver,
   json: boolean,
@@ -22,7 +22,7 @@ export function reportQueries(
   });
 }
 
-/** The totals of a query over all partitions that it ran on here. */
+/** The totals of a query over all its local partitions. */
 export function totalsOf(lanes: readonly StreamingQuery[]) {
   const sum = (count: "frames" | "outputs" | "dropped" | "deadLettered") =>
     lanes.reduce((total, { totals }) => total + totals[count], 0);

@@ -1,4 +1,4 @@
-// The queries that a command line asks for, as executors load them.
+// The queries of a command line, in the form that executors load.
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
@@ -26,7 +26,7 @@ import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
 export const DEFAULT_QUERY = "greyscale";
 
-/** Checks text with a function that throws and keeps the text: workers parse it again. */
+/** A parser that validates a text but returns it unparsed, since workers parse it again. */
 function checked(check: (text: string) => unknown): (text: string) => string {
   return (text) => {
     check(text);
@@ -34,7 +34,7 @@ function checked(check: (text: string) => unknown): (text: string) => string {
   };
 }
 
-/** Starting offsets as a definition takes them, checked. */
+/** Validates starting offsets and converts them to a definition's form. */
 function startingOffsetsOf(text: string): StartingOffsets {
   parseStartingOffsets(text);
   return isNamed(text) ? text : JSON.parse(text);
@@ -50,7 +50,7 @@ function parameterOf(text: string): readonly [string, ParameterValue] {
   return [text.slice(0, end), text.slice(end + 1)];
 }
 
-/** Options of which every query of a run is made. */
+/** Options that apply to every query of a run. */
 export const querySpecOptions = {
   group: {
     value: "G",
@@ -119,14 +119,14 @@ interface QueryPlace {
   readonly log: string;
   readonly topic: string;
   readonly partitions: "all" | readonly number[];
-  /** Sinks beside those that each query has. */
+  /** Sinks in addition to each query's own. */
   readonly moreSinks?: readonly string[];
 }
 
 /**
- * Finds the queries; `greyscale` when none is named.
+ * Finds the queries; the default is `greyscale`.
  *
- * @returns also what is wrong with their names and the group that they share.
+ * @returns also faults of their names and of the shared group
  */
 export function findQueries(
   names: readonly string[],
@@ -158,11 +158,11 @@ export function findQueries(
 }
 
 /**
- * What the executors need to know of each query.
+ * The specs of the queries, for executors.
  *
- * @param names as given; `greyscale` when there are none.
- * @param options of `deno task queries`, parsed.
- * @throws {UsageError} naming every fault.
+ * @param names names as given; default `greyscale`
+ * @param options parsed options of `deno task queries`
+ * @throws {UsageError} naming every fault
  */
 export async function querySpecs(
   names: readonly string[],
@@ -172,13 +172,13 @@ export async function querySpecs(
   const { found, faults } = findQueries(names, options);
   const { group, sink = [], trigger } = options;
   if (sink.includes(`topic:${topic}`)) {
-    faults.push(`Cannot use --sink topic:${topic}: it is the topic that is read`);
+    faults.push(`Cannot use --sink topic:${topic}: it is the source topic`);
   }
   const offsets = options["starting-offsets"];
   if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
     faults.push(
       `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
-        `expected offsets of ${topic}, the topic that is read`,
+        `expected offsets of ${topic}, the source topic`,
     );
   }
   const own = await ownOptions(found, options, faults);
@@ -219,14 +219,14 @@ export async function querySpecs(
   });
 }
 
-/** Options that a query takes, and what it makes of them. */
+/** Options that a query accepts, and its definition with them. */
 interface OwnOptions {
   readonly values: GivenOptions;
   readonly definition: QueryDefinition;
 }
 
-// The options that each query takes of those that were given; a query is loaded here only if there are
-// any. What no query takes, or what a query cannot use, is a fault.
+// Assigns the given options to the queries that accept them; loads queries only if there are any options.
+// Options that no query accepts or that are invalid are faults.
 async function ownOptions(
   queries: readonly FoundQuery[],
   options: Values<typeof querySpecOptions>,
@@ -257,7 +257,7 @@ async function ownOptions(
       own.set(name, { values, definition: await loadDefinition(name, module, values) });
     } catch (error) {
       faults.push(messageOf(error));
-      // What a module takes that cannot be loaded is not known.
+      // A module that failed to load may accept any option.
       if (!loaded) given.forEach((option) => taken.add(option));
     }
   }

@@ -1,4 +1,4 @@
-// Options of every command that shows the viewer: where it listens, and who may see what.
+// Options of every command with a viewer: its address and access control.
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
@@ -6,20 +6,20 @@ import { type Options, UsageError, type Values } from "./command.ts";
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
-    help: "Address that the viewer listens on; any but 127.0.0.1 needs a token or a proxy",
+    help: "Address that the viewer listens on; any except 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
   },
   token: { value: "TOKEN", help: "Token that opens the viewer" },
   "metrics-token": { value: "TOKEN", help: "Token that opens only /metrics" },
   "camera-token": {
     value: "TOKEN=1,3",
-    help: "Another token, which opens only these cameras",
+    help: "Additional token for these cameras only",
     multiple: true,
     parse: parsePermission,
   },
   "proxy-host": {
     value: "NAME",
-    help: "Public name of a reverse proxy that signs people in before it forwards to the viewer",
+    help: "Public name of a reverse proxy that authenticates users and forwards to the viewer",
     multiple: true,
   },
   "embed-origin": {
@@ -30,7 +30,7 @@ export const viewerAccessOptions = {
   },
 } as const satisfies Options;
 
-/** What is wrong with the options taken together: the address is no address, or is open to others unguarded. */
+/** Faults of the combined options: an invalid address, or one that others can reach without protection. */
 export function viewerAccessFaults(
   options: Pick<
     Values<typeof viewerAccessOptions>,
@@ -47,21 +47,21 @@ export function viewerAccessFaults(
   } else if (!isLoopback(host) && token === undefined && proxies.length === 0) {
     faults.push(
       `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
-        "with --proxy-host the reverse proxy that signs people in, or leave out --host",
+        "with --proxy-host the reverse proxy that authenticates users, or omit --host",
     );
   }
   if (token === undefined && limited.length > 0) {
     faults.push(
-      "Cannot limit cameras for some and leave the viewer open to all others: set a token too",
+      "Cannot limit cameras for some users while the viewer is open to all others: set a token too",
     );
   }
   return faults;
 }
 
 /**
- * What was given, as the viewer takes it.
+ * The options in the viewer's form.
  *
- * @throws {UsageError} with `viewerAccessFaults`, where there are any.
+ * @throws {UsageError} with `viewerAccessFaults`, if there are any
  */
 export function viewerAccess(
   options: Values<typeof viewerAccessOptions>,

@@ -1,27 +1,30 @@
-// Who may see what. Closed by default: without a token the viewer answers this machine alone, and
-// it is not reachable through a name or a page that is not its own.
+// Access control. Closed by default: without a token the viewer answers only this machine, and rejects
+// foreign host names and pages.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 
-/** A token that opens some cameras only. */
+/** A token for some cameras only. */
 export interface CameraPermission {
   readonly token: string;
-  /** Numbers of cameras: 1 is `CAMERA-1`. */
+  /** Camera numbers: 1 is `CAMERA-1`. */
   readonly cameras: readonly number[];
 }
 
-/** What decides over access. */
+/** Access configuration. */
 export interface AccessOptions {
   /** Address that the viewer binds to. */
   readonly hostname: string;
-  /** Opens everything. Needed for any address but loopback, unless a proxy stands before it. */
+  /**
+   * Grants access to everything. Required for any address except loopback, unless there is an authenticating
+   * proxy.
+   */
   readonly token?: string;
-  /** Opens `/metrics` alone. */
+  /** Grants access to `/metrics` only. */
   readonly metricsToken?: string;
   readonly cameraPermissions?: readonly CameraPermission[];
   /**
-   * Reverse proxy mode: the public names (`wall.example.org` or `wall.example.org:8443`) under which
-   * a proxy that signs people in forwards to the viewer.
+   * Reverse proxy mode: the public names (`wall.example.org` or `wall.example.org:8443`) of a proxy that
+   * authenticates users and forwards to the viewer.
    */
   readonly proxyHosts?: readonly string[];
   /** Origins (`https://dashboard.example.org`) whose pages may embed `/cam/N`. */
@@ -42,18 +45,20 @@ export function maySee(visitor: Visitor, partition: number): boolean {
   return visitor.partitions === "all" || visitor.partitions.has(partition);
 }
 
-/** True for addresses that only this machine can reach. */
+/** Whether only this machine can reach an address. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || hostname === "[::1]" ||
     /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-/** This many wrong tokens cost nothing; one is forgotten every 6 s; each further one is answered 2 s late. */
+/**
+ * Wrong tokens without penalty, the time after which one is forgotten, and the delay of each further answer.
+ */
 const FREE_GUESSES = 10;
 const FORGET_MS = 6_000;
 const GUESS_MS = 2_000;
 
-/** Answers wrong tokens late; a right one never waits. */
+/** Delays answers to wrong tokens; a valid one never waits. */
 class Guesses {
   readonly #clock: Clock;
   #count = 0;
@@ -64,7 +69,7 @@ class Guesses {
     this.#since = clock.monotonic();
   }
 
-  /** A token was wrong. */
+  /** Records a wrong token. */
   async wrong(): Promise<void> {
     const now = this.#clock.monotonic();
     this.#count = Math.max(0, this.#count - (now - this.#since) / FORGET_MS) + 1;
@@ -73,17 +78,17 @@ class Guesses {
   }
 }
 
-/** Decides over requests. */
+/** Authorises requests. */
 export class Access {
   readonly #guesses: Guesses;
   readonly #proxyHosts: ReadonlySet<string>;
   readonly #embedOrigins: ReadonlySet<string>;
-  /** Visitors by digest of their token, and by the cookie that stands for it. */
+  /** Visitors by digest of their token, and of the cookie derived from it. */
   readonly #tokens: { digest: Uint8Array; visitor: Visitor }[] = [];
   readonly #cookies: { digest: Uint8Array; visitor: Visitor }[] = [];
   #metricsDigest: Uint8Array | undefined;
 
-  /** @throws {Error} when the address is open to others and nothing guards it. */
+  /** @throws {Error} if the address is reachable by others without protection */
   constructor(options: AccessOptions) {
     this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
     this.#embedOrigins = new Set(options.embedOrigins ?? []);
@@ -92,12 +97,12 @@ export class Access {
     if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
         `Cannot bind the viewer to ${hostname} without a token: set one, or name the reverse proxy ` +
-          "that signs people in, or bind to 127.0.0.1",
+          "that authenticates users, or bind to 127.0.0.1",
       );
     }
     if (token === undefined && cameraPermissions.length > 0) {
       throw new Error(
-        "Cannot limit cameras without a token: a request without one would see everything",
+        "Cannot limit cameras without a token: a request without one could see everything",
       );
     }
     const add = (text: string, visitor: Visitor) => {
@@ -125,7 +130,7 @@ export class Access {
     }
   }
 
-  /** True when a token is asked for. */
+  /** Whether a token is required. */
   get guarded(): boolean {
     return this.#tokens.length > 0;
   }
@@ -135,8 +140,8 @@ export class Access {
   }
 
   /**
-   * False for a `Host` that cannot be ours: a foreign name that was made to resolve to this machine
-   * would otherwise let a web page read the cameras. With a token such a page has no cookie.
+   * False for a foreign `Host`: with DNS rebinding, a web page could otherwise read the cameras. With a token
+   * such a page has no cookie.
    */
   hostAllowed(request: Request): boolean {
     const host = hostOf(request);
@@ -147,7 +152,7 @@ export class Access {
     return this.guarded;
   }
 
-  /** False for requests that another site's page makes: `/ws` and whatever changes something. */
+  /** False for requests from another site's page, for `/ws` and state-changing requests. */
   originAllowed(request: Request): boolean {
     const origin = request.headers.get("origin");
     if (origin === null) return request.headers.get("sec-fetch-site") !== "cross-site";
@@ -156,12 +161,12 @@ export class Access {
     try {
       originHost = new URL(origin).host.toLowerCase();
     } catch {
-      return false; // "null", or no URL at all
+      return false; // "null" or invalid
     }
     return originHost !== "" && (originHost === host?.full || this.#proxyHosts.has(originHost));
   }
 
-  /** True when the request was made by a page that may embed cameras. */
+  /** Whether the request comes from a page that may embed cameras. */
   embedAllowed(request: Request): boolean {
     for (const header of ["origin", "referer"]) {
       const value = request.headers.get(header);
@@ -171,7 +176,7 @@ export class Access {
     return false;
   }
 
-  /** Who makes the request; undefined when they must sign in. */
+  /** The visitor of a request; undefined if they must sign in. */
   async visitor(request: Request): Promise<Visitor | undefined> {
     if (!this.guarded) return EVERYTHING;
     const bearer = bearerOf(request);
@@ -182,7 +187,7 @@ export class Access {
     return cookie === undefined ? undefined : find(this.#cookies, cookie);
   }
 
-  /** Answers a wrong token late, once there were many. */
+  /** The visitor of a token; delays the answer after many wrong tokens. */
   async visitorOfToken(token: string): Promise<Visitor | undefined> {
     const visitor = find(this.#tokens, token);
     if (visitor === undefined) await this.#guesses.wrong();
@@ -198,11 +203,11 @@ export class Access {
         return false;
       }
     }
-    // Metrics name every camera: not for those who may see only some.
+    // Metrics name all cameras, so visitors limited to some may not read them.
     return (await this.visitor(request))?.partitions === "all";
   }
 
-  /** The `Set-Cookie` that stands for a token: it survives restarts and does not tell the token. */
+  /** The `Set-Cookie` value derived from a token; it survives restarts and does not reveal the token. */
   cookie(request: Request, token: string): string {
     const secure = this.#proxyHosts.size > 0 &&
       request.headers.get("x-forwarded-proto") === "https";
@@ -210,7 +215,7 @@ export class Access {
       `SameSite=Strict; Max-Age=2592000${secure ? "; Secure" : ""}`;
   }
 
-  /** Browsers share cookies between ports: the name keeps two viewers on one machine apart. */
+  /** Contains the port, since browsers share cookies between ports of one host. */
   cookieName(request: Request): string {
     return `framelane-${hostOf(request)?.full.match(/:(\d+)$/)?.[1] ?? "80"}`;
   }
@@ -244,7 +249,7 @@ function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-/** Digests are compared, and all of them, so that time tells nothing of the token. */
+/** Compares digests, and all of them, so that timing reveals nothing about the token. */
 function find(
   known: readonly { digest: Uint8Array; visitor: Visitor }[],
   text: string,

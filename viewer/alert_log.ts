@@ -1,4 +1,5 @@
-// The alerts that the log remembers: of runtimes anywhere, and of times before this viewer was started.
+// Follows the alerts recorded in the log, including those of other runtimes and from before this viewer's
+// start.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
@@ -6,29 +7,27 @@ import { alertTopic } from "../runtime/sinks/findings.ts";
 import { LogReads } from "./log_reads.ts";
 import { parseResult } from "./past_findings.ts";
 
-/** What is read. */
 export interface AlertLogOptions {
   readonly log: TopicLog;
-  /** Topics whose frames the alerts are on. */
+  /** Source topics of the alerts. */
   readonly topics: readonly string[];
   readonly clock: Clock;
   /**
-   * A transition of an alert. Those of a partition come in order.
+   * Called with each transition of an alert, in order within a partition.
    *
-   * @param heard epoch milliseconds: when it came, or the capture time of what was there before.
+   * @param heard epoch milliseconds: the arrival, or the capture time for existing records
    */
   readonly onAlert: (result: Result, heard: number) => void;
 }
 
-/** Records of each partition that are looked back at. */
+/** Number of existing records read per partition. */
 const LOOK_BACK = 1_000;
 /**
- * How often the log is asked for more. A reader that waits would hear at once, and would look at every frame that
- * comes to the log for it; what this runtime's own queries find is heard at once anyway.
+ * Poll interval. A waiting reader would be notified at once, but would check every frame appended to the log;
+ * results of this runtime's own queries arrive at once anyway.
  */
 const POLL_MS = 2_000;
 
-/** Follows the alerts of some topics. */
 export class AlertLog {
   readonly #options: AlertLogOptions;
   readonly #stop = new AbortController();
@@ -37,14 +36,14 @@ export class AlertLog {
   readonly #positions = new Map<string, number>();
   readonly #reads: LogReads;
 
-  /** Begins at once; a log that is away is asked again by itself. */
+  /** Starts at once; retries while the log is unreachable. */
   constructor(options: AlertLogOptions) {
     this.#options = options;
     this.#reads = new LogReads(options.log, { signal: this.#stop.signal });
     this.#following = Promise.all(options.topics.map((topic) => this.#follow(alertTopic(topic))));
   }
 
-  /** Ends all reading. The log itself is its owner's. */
+  /** Stops all reading. Does not close the log. */
   async close(): Promise<void> {
     this.#stop.abort(new Error("The alerts are closed"));
     await this.#following;
@@ -57,12 +56,12 @@ export class AlertLog {
     do {
       try {
         const count = await log.partitionCount(topic);
-        // There is no such topic before the first alert: then all of it is new.
+        // The topic is created with the first alert: then all records are new.
         fresh ||= count === 0;
         const partitions = Array.from({ length: count }, (_, partition) => partition);
         await Promise.all(partitions.map((partition) => this.#catchUp(topic, partition, fresh)));
       } catch {
-        // The lanes say what is wrong with the log: alerts only have to come when it is back.
+        // The lanes report problems with the log; alerts are read once it is back.
       }
     } while (await this.#pause());
   }
@@ -73,7 +72,7 @@ export class AlertLog {
     const known = this.#positions.get(key);
     const { earliest, latest } = await log.offsets(topic, partition);
     const from = Math.max(earliest, known ?? (fresh ? 0 : latest - LOOK_BACK));
-    // A topic that was made again begins at its beginning.
+    // A recreated topic starts over.
     if (from > latest) this.#positions.delete(key);
     else this.#positions.set(key, from);
     if (from >= latest) return;
@@ -85,18 +84,18 @@ export class AlertLog {
     this.#positions.set(key, latest);
   }
 
-  /** Waits a while; false when the viewer stops. */
+  /** Waits for the next poll; false if the viewer is stopping. */
   async #pause(): Promise<boolean> {
     try {
       await this.#options.clock.sleep(POLL_MS, this.#stop.signal);
       return true;
     } catch {
-      return false; // aborted while it waited
+      return false; // aborted
     }
   }
 }
 
-/** False for a foreign record in the topic. */
+/** Validates a record, which may be foreign. */
 function isAlert({ alert, window, topic, query, partition }: Result): boolean {
   return typeof alert?.id === "string" && typeof alert.label === "string" &&
     typeof alert.peak === "number" && ["start", "update", "end"].includes(alert.state) &&

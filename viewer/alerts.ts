@@ -1,4 +1,4 @@
-// Alerts as episodes: what the queries say now, and what the log remembers of them.
+// Alerts as episodes, from live results and from the log.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
@@ -8,16 +8,16 @@ import type { History } from "./history.ts";
 import type { AlertView } from "./protocol.ts";
 import type { Scaler } from "./scaler.ts";
 
-/** Episodes that are remembered; the oldest make place for new ones. */
+/** Maximum number of episodes; the oldest are dropped. */
 const MAX_EPISODES = 500;
 const THUMBNAIL_WIDTH = 320;
-/** An episode without updates for this long is over: its runtime is gone. */
+/** An episode without updates for this long is over: its runtime has gone. */
 const LOST_MS = 60_000;
-const LOOK_MS = 1_000;
-/** `Lane.query` of a partition as it is. */
+const CHECK_MS = 1_000;
+/** `Lane.query` of an unprocessed partition. */
 const RAW = "raw";
 
-/** A transition of an alert, wherever it was heard of. */
+/** A transition of an alert, live or from the log. */
 interface Transition {
   readonly query: string;
   readonly topic: string;
@@ -34,60 +34,56 @@ interface Episode {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** All but the lane, which may not be there yet. */
+  /** Everything except the lane, which may not exist yet. */
   view: Omit<AlertView, "lane" | "partition" | "cameraName" | "place">;
   lane: string | undefined;
-  /** The lane is another one than the query's own. */
+  /** The lane is not the query's own. */
   raw?: boolean;
-  /** It has ended. */
   over: boolean;
-  /** When it last changed, as the book's version then. */
+  /** Version of the book at the last change. */
   version: number;
-  /** When it was heard of last, epoch milliseconds. */
+  /** Time of the last update, epoch milliseconds. */
   heard: number;
   thumbnail: Promise<Thumbnail | undefined> | undefined;
 }
 
-/** A small picture. */
 export interface Thumbnail {
   readonly bytes: Uint8Array;
   readonly contentType: string;
 }
 
-/** Where alerts come from, and what shows them. */
 export interface AlertBookOptions {
-  /** Says what is going on now. */
+  /** Source of live results. */
   readonly feed: LaneFeed;
   /** All lanes of the wall: an alert is shown on one of them. */
   readonly lanes: () => readonly Lane[];
   readonly scaler: Scaler;
   readonly clock: Clock;
-  /** For the pictures of alerts that are older than this viewer. */
+  /** For pictures of alerts older than this viewer. */
   readonly history?: History | undefined;
 }
 
-/** Collects the alerts of all lanes. */
 export class AlertBook {
   readonly #options: AlertBookOptions;
   readonly #episodes = new Map<string, Episode>();
   readonly #unsubscribe: () => void;
   #version = 0;
-  #looked = -Infinity;
+  #checkedAt = -Infinity;
 
   constructor(options: AlertBookOptions) {
     this.#options = options;
-    this.#unsubscribe = options.feed.subscribe((picture) => this.#see(picture));
+    this.#unsubscribe = options.feed.subscribe((picture) => this.#add(picture));
   }
 
-  /** Grows whenever an episode begins or changes. */
+  /** Increases whenever an episode begins or changes. */
   get version(): number {
-    this.#look();
+    this.#check();
     return this.#version;
   }
 
-  /** Episodes that changed after `version`, in order of their beginning. */
+  /** Episodes that changed after `version`, ordered by start. */
   since(version: number, visitor: Visitor): AlertView[] {
-    this.#look();
+    this.#check();
     const views: AlertView[] = [];
     const lanes = new Map(this.#options.lanes().map((lane) => [lane.id, lane]));
     for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
@@ -104,18 +100,18 @@ export class AlertBook {
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }
 
-  /** The picture with which an episode began; undefined when there is no such episode, or none left. */
+  /** The first picture of an episode; undefined if there is no such episode or picture. */
   thumbnail(id: string, visitor: Visitor): Promise<Thumbnail | undefined> | undefined {
     const episode = this.#episodes.get(id);
     if (episode === undefined || !maySee(visitor, episode.partition)) return undefined;
     episode.thumbnail ??= this.#fromHistory(episode).catch((error) => {
-      episode.thumbnail = undefined; // the log may be back the next time
+      episode.thumbnail = undefined; // retry next time
       throw error;
     });
     return episode.thumbnail;
   }
 
-  /** Takes what the log remembers, as of `heard` (epoch milliseconds). Repetitions change nothing. */
+  /** Adds a result from the log, heard of at `heard` (epoch milliseconds). Repetitions have no effect. */
   take(result: Result, heard: number): void {
     const { query, topic, partition, window, alert, camera } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;
@@ -128,7 +124,7 @@ export class AlertBook {
     this.#unsubscribe();
   }
 
-  #see(picture: LanePicture): void {
+  #add(picture: LanePicture): void {
     const { result } = picture;
     if (result?.alert === undefined) return;
     const lane = this.#options.feed.lanes().find(({ id }) => id === picture.lane);
@@ -165,7 +161,7 @@ export class AlertBook {
       toTime: window.lastTimestamp,
     });
     episode.heard = Math.max(episode.heard, heard);
-    // The log tells again what was heard at once: what is over stays over.
+    // The log repeats live results: an episode that has ended stays ended.
     episode.over ||= state === "end";
     const { view } = episode;
     const next = {
@@ -199,12 +195,12 @@ export class AlertBook {
     return episode;
   }
 
-  /** Finds the lane to show an episode on: its query's, or else its partition as it is. */
+  /** Chooses the lane to show an episode on: its query's, or else the unprocessed partition. */
   #place(episode: Episode, lanes: readonly Lane[]): boolean {
     const { query, topic, partition } = episode;
-    const there = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
-    const best = there.find((lane) => lane.query === query) ??
-      there.find((lane) => lane.query === RAW) ?? there[0];
+    const candidates = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
+    const best = candidates.find((lane) => lane.query === query) ??
+      candidates.find((lane) => lane.query === RAW) ?? candidates[0];
     if (best === undefined || best.id === episode.lane) return false;
     episode.lane = best.id;
     episode.raw = best.query !== query;
@@ -215,11 +211,11 @@ export class AlertBook {
     return !over && this.#options.clock.now() - heard < LOST_MS;
   }
 
-  /** Now and then: new lanes, and episodes without updates. */
-  #look(): void {
+  /** Periodically updates lanes, and ends episodes without updates. */
+  #check(): void {
     const { clock, lanes } = this.#options;
-    if (clock.monotonic() - this.#looked < LOOK_MS) return;
-    this.#looked = clock.monotonic();
+    if (clock.monotonic() - this.#checkedAt < CHECK_MS) return;
+    this.#checkedAt = clock.monotonic();
     let known: readonly Lane[] | undefined;
     for (const episode of this.#episodes.values()) {
       const moved = (episode.lane === undefined || episode.raw === true) &&
@@ -235,13 +231,13 @@ export class AlertBook {
       .then(({ bytes, contentType }) => ({ bytes, contentType }));
   }
 
-  /** The first frame of an episode as the log holds it. */
+  /** A thumbnail of an episode's first frame, from the log. */
   async #fromHistory({ lane, view }: Episode): Promise<Thumbnail | undefined> {
     const { history, lanes } = this.#options;
     const shown = lanes().find(({ id }) => id === lane);
     if (history === undefined || shown === undefined) return undefined;
     const picture = await history.at(shown, view.fromOffset);
-    // What follows once retention took the frame is no picture of it.
+    // A later frame, returned if retention has removed the first one, is not its picture.
     return picture?.offset === view.fromOffset ? await this.#small(picture) : undefined;
   }
 }

@@ -1,4 +1,4 @@
-// `/api`: lanes, queries, alerts, and what the log still holds.
+// `/api`: lanes, queries, alerts, and recorded frames.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { maySee } from "./access.ts";
@@ -7,21 +7,20 @@ import type { History } from "./history.ts";
 import { begun, busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Five minutes at 30 frames a second. */
+/** Five minutes at 30 frames per second. */
 const MAX_CLIP_FRAMES = 9_000;
-/** Encoding takes a core: more clips at a time would be taken from the queries. */
+/** Encoding uses a core: more concurrent clips would slow down the queries. */
 const CLIPS_AT_A_TIME = 2;
-const NO_LANE = "There is no such lane";
-const NO_FRAMES = "The log does not hold these frames";
+const NO_LANE = "No such lane";
+const NO_FRAMES = "The log no longer holds these frames";
 const NO_LOG = "This viewer has no log to look back into";
 
-/** Adds the routes. */
 export function apiRoutes(
   app: Hono<Env>,
   { hub, alerts, history, clips, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
-  /** Answers what is asked of the past of one lane. */
+  /** Adds a route about the past of one lane. */
   const ofLane = (
     path: string,
     answer: (c: Context<Env>, lane: Lane, history: History) => Promise<Response>,
@@ -52,9 +51,9 @@ export function apiRoutes(
 
   app.get("/api/alerts/thumbnail", async (c) => {
     const made = alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
-    if (made === undefined) return problem(c, 404, "There is no such alert");
+    if (made === undefined) return problem(c, 404, "No such alert");
     const thumbnail = await made;
-    // The log does not hold its frames any more.
+    // Its frames are gone from the log.
     if (thumbnail === undefined) return c.body(null, 204, { "cache-control": "no-store" });
     return c.body(thumbnail.bytes as Uint8Array<ArrayBuffer>, 200, {
       "content-type": thumbnail.contentType,
@@ -81,13 +80,13 @@ export function apiRoutes(
     if (picture === undefined || (offset !== undefined && picture.offset !== offset)) {
       return problem(c, 404, "The log does not hold this frame");
     }
-    // An offset says which frame it is; what was to be seen at a time may still be appended.
+    // An offset identifies a frame; the frame at a time may still change.
     const cache = offset !== undefined ? "private, max-age=300" : "private, no-cache";
     return await image(c, hub.scaler, picture, { "cache-control": cache });
   });
 
   ofLane("/api/clip.mp4", async (c, lane, history) => {
-    if (clips === undefined) return problem(c, 503, "This viewer makes no clips");
+    if (clips === undefined) return problem(c, 503, "This viewer does not make clips");
     const range = await clipRange(c, history, lane);
     if (range === undefined) {
       return problem(
@@ -97,7 +96,7 @@ export function apiRoutes(
       );
     }
     const { from } = range;
-    // What is still to come is not waited for.
+    // Does not wait for future frames.
     const to = Math.min(range.to, (await history.offsets(lane)).latest - 1);
     const first = to < from ? undefined : await history.at(lane, from);
     if (first === undefined || first.offset > to) return problem(c, 404, NO_FRAMES);
@@ -119,7 +118,7 @@ export function apiRoutes(
   });
 }
 
-/** The offsets of a clip: given, or those between two capture times. */
+/** The offsets of a clip: given directly, or by two capture times. */
 async function clipRange(
   c: Context<Env>,
   history: History,
@@ -130,7 +129,7 @@ async function clipRange(
   const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
   const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
   if (from === undefined || to === undefined) return undefined;
-  // The number of frames in a time is unknown: a clip of too many is cut.
+  // The number of frames in a time range is unknown: too long clips are cut.
   if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
   return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
 }

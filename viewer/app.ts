@@ -1,4 +1,4 @@
-// The routes, and what stands before them.
+// The routes and middleware.
 import { Hono } from "hono";
 import { LogError } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
@@ -15,17 +15,16 @@ export interface AppOptions extends Omit<Surroundings, "connections" | "features
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
   readonly ready: () => Promise<Readiness>;
-  /** A line for the people who run the viewer. */
+  /** Receives messages for the operator. */
   readonly report: (message: string) => void;
 }
 
-/** Whether frames flow, without details: anyone may ask. */
+/** Whether frames flow, without details, since anyone may ask. */
 export interface Readiness {
   readonly ready: boolean;
   readonly text: string;
 }
 
-/** Builds the app. */
 export function createApp(options: AppOptions): Hono<Env> {
   const { hub, access, assets, metrics, ready, history, clips, report } = options;
   const app = new Hono<Env>();
@@ -67,13 +66,13 @@ export function createApp(options: AppOptions): Hono<Env> {
   cameraRoutes(app, surroundings);
   socketRoute(app, surroundings);
 
-  app.notFound((c) => plain(c, 404, "There is nothing here"));
+  app.notFound((c) => plain(c, 404, "Not found"));
   app.onError((error, c) => {
     if (error instanceof LogError && error.retryable) {
-      return plain(c, 503, "The log cannot be reached", { "retry-after": "2" });
+      return plain(c, 503, "The log is unreachable", { "retry-after": "2" });
     }
     report(maskSecrets(`Viewer: ${c.req.method} ${c.req.path}: ${error.message}`));
-    return plain(c, 500, "The viewer could not do this");
+    return plain(c, 500, "Internal error in the viewer");
   });
   return app;
 }

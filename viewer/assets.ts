@@ -1,13 +1,13 @@
-// The page's files, read once at start and served from memory: no request ever names a file on
-// disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
+// The page's files, read once at start and served from memory, so that no request names a file on disk. The
+// page is TypeScript whose types are stripped; there is no build step.
 import { stripTypeScriptTypes } from "node:module";
 
-/** One file as it is served. */
+/** A served file. */
 export interface Asset {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly gzip: Uint8Array<ArrayBuffer>;
   readonly contentType: string;
-  /** Strong validator, quoted. */
+  /** Strong ETag, quoted. */
   readonly etag: string;
 }
 
@@ -18,18 +18,18 @@ const TYPES: Readonly<Record<string, string>> = {
   ts: "text/javascript; charset=utf-8",
 };
 
-/** The page's files by their path below `/assets/`, and the HTML of page and sign-in. */
+/** The page's files by path below `/assets/`, and the HTML of the page and the sign-in form. */
 export interface Assets {
   readonly files: ReadonlyMap<string, Asset>;
   readonly page: Asset;
   readonly login: Asset;
-  /** The sign-in that says that the token was wrong. */
+  /** The sign-in form with a message about a wrong token. */
   readonly refused: Asset;
 }
 
 let loaded: Promise<Assets> | undefined;
 
-/** Reads the page's files, once for the life of the process. */
+/** Loads the page's files, once per process. */
 export function loadAssets(): Promise<Assets> {
   return loaded ??= (async () => {
     const files = new Map<string, Asset>();
@@ -47,7 +47,7 @@ export function loadAssets(): Promise<Assets> {
         (text) =>
           text.replace(
             "<!-- problem -->",
-            '<p class="problem" role="alert">This token opens nothing here.</p>',
+            '<p class="problem" role="alert">This token is not valid.</p>',
           ),
       ),
     };
@@ -72,7 +72,7 @@ async function loadAsset(
   };
 }
 
-/** Takes away comments that have lines of their own, and the blanks that stand where types were. */
+/** Removes comment lines and the whitespace left by stripped types. */
 function compact(text: string): string {
   return text.replace(/^[ \t]*\/\*[^]*?\*\/$/gm, "").replace(/^[ \t]*\/\/.*$/gm, "")
     .replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");

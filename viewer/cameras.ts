@@ -1,5 +1,4 @@
-// `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
-// programs.
+// `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: single cameras, for curl, `<img>`, `<video>` and other programs.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
@@ -11,14 +10,13 @@ import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
 import { begun, busy, type Env, image, plain, widthOf } from "./respond.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Adds the routes. */
 export function cameraRoutes(
   app: Hono<Env>,
   { hub, access, connections, history, signal }: Surroundings,
 ): void {
   app.get("/cam/:file{[0-9]{1,6}\\.jpg}", async (c) => {
     const lane = laneOf(c, hub, parseInt(c.req.param("file")));
-    if (lane === undefined) return plain(c, 404, "There is no such camera");
+    if (lane === undefined) return plain(c, 404, "No such camera");
     const picture = await hub.newest(lane);
     if (picture === undefined) return notYet(c, lane);
     const headers = { "cache-control": "private, no-cache", ...embedding(c, access) };
@@ -27,7 +25,7 @@ export function cameraRoutes(
 
   app.get("/cam/:file{[0-9]{1,6}\\.mp4}", async (c) => {
     const lane = laneOf(c, hub, parseInt(c.req.param("file")));
-    if (lane === undefined) return plain(c, 404, "There is no such camera");
+    if (lane === undefined) return plain(c, 404, "No such camera");
     if (history === undefined) return plain(c, 503, "This viewer has no log to read video from");
     const newest = await history.newest(lane);
     if (newest === undefined) return notYet(c, lane);
@@ -59,7 +57,7 @@ export function cameraRoutes(
 
   app.get("/cam/:number{[0-9]{1,6}}", async (c) => {
     const lane = laneOf(c, hub, Number(c.req.param("number")));
-    if (lane === undefined) return plain(c, 404, "There is no such camera");
+    if (lane === undefined) return plain(c, 404, "No such camera");
     if (await hub.newest(lane) === undefined) return notYet(c, lane);
     const headers = {
       "content-type": MJPEG_CONTENT_TYPE,
@@ -77,7 +75,7 @@ export function cameraRoutes(
   });
 }
 
-/** The camera's lane; of several queries the first, unless `?query=` and `?topic=` say which. */
+/** The camera's lane: the first one that matches `?query=` and `?topic=`. */
 function laneOf(c: Context<Env>, hub: Hub, camera: number): Lane | undefined {
   const query = c.req.query("query");
   const topic = c.req.query("topic");
@@ -91,7 +89,7 @@ function notYet(c: Context, lane: Lane): Response {
   return plain(c, 503, `${cameraText(lane)} has not sent a frame yet`, { "retry-after": "1" });
 }
 
-/** Pictures may be shown by the pages that the owner named. */
+/** Allows the configured origins to embed pictures. */
 function embedding(c: Context, access: Access): Record<string, string> {
   return access.embedAllowed(c.req.raw) ? { "cross-origin-resource-policy": "cross-origin" } : {};
 }

@@ -1,5 +1,4 @@
-// Frames that the log holds as MP4: clips of the past, and a camera's video as it comes. Access units
-// are handed on as they are; everything else is encoded.
+// Recorded frames as MP4: clips, and a camera's live video. Access units are copied; images are encoded.
 import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError, type PartitionReader } from "../runtime/log/log.ts";
@@ -8,33 +7,33 @@ import { GroupTracker } from "../runtime/video/groups.ts";
 import { cameraText } from "./protocol.ts";
 import type { History } from "./history.ts";
 
-/** What goes into a clip. */
+/** The frames of a clip. */
 export interface ClipRequest {
   readonly lane: Lane;
-  /** First and last offset, both included. A clip of access units begins at the keyframe before. */
+  /** First and last offset, inclusive. A clip of access units begins at the preceding keyframe. */
   readonly from: number;
-  /** `Infinity` continues with frames as they come, and leaves out what a slow reader has no time for. */
+  /** `Infinity` continues with live frames, and skips frames that a slow reader cannot keep up with. */
   readonly to: number;
-  /** Frames that a slow reader may be behind before it continues at the newest keyframe. Default 400. */
+  /** Lag in frames after which a slow reader skips to the newest keyframe. Default 400. */
   readonly maxBehind?: number;
-  /** Aborts when the viewer stops. A stream that is no longer wanted is cancelled. */
+  /** Aborts when the viewer stops. An unwanted stream is cancelled instead. */
   readonly signal: AbortSignal;
 }
 
-/** Makes an MP4 of frames that the log holds. */
+/** Makes an MP4 from recorded frames. */
 export type ClipProvider = (
   request: ClipRequest,
 ) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
 
-/** Frames that are read at a time. */
+/** Frames per read. */
 const BATCH = 8;
 
-/** Makes clips from a log's history, as they are downloaded: nothing piles up. */
+/** Makes clips from a log's history while they are downloaded, without buffering. */
 export function clipsFrom(history: History, report: (message: string) => void): ClipProvider {
   return (request) => mp4Of((each) => framesOf(history, each), request, report);
 }
 
-/** A camera's video from a keyframe on and as it comes: its access units, whatever its query makes of them. */
+/** A camera's live video from a keyframe on: its access units, independent of any query. */
 export function liveVideo(
   history: History,
   request: Omit<ClipRequest, "to">,
@@ -47,7 +46,7 @@ async function mp4Of(
   request: ClipRequest,
   report: (message: string) => void,
 ): Promise<ReadableStream<Uint8Array>> {
-  // Loaded when the first clip is wanted: FFmpeg takes its time and memory.
+  // Loaded for the first clip: FFmpeg takes time and memory.
   const { streamClip } = await import("../runtime/video/clip.ts");
   const cancelled = new AbortController();
   const signal = AbortSignal.any([request.signal, cancelled.signal]);
@@ -62,7 +61,7 @@ async function mp4Of(
         if (done !== true) controller.enqueue(value);
         else controller.close();
       } catch (error) {
-        // What never ends by itself ends like this; a clip that is cut off must not look whole.
+        // A live stream ends normally on abort; a truncated clip must not look complete.
         if (!signal.aborted || request.to !== Infinity) throw error;
         if (!cancelled.signal.aborted) controller.close();
       }
@@ -85,14 +84,14 @@ async function* framesOf(history: History, request: ClipRequest): AsyncGenerator
   }
   for await (const frame of read(history, request)) {
     const shown = await history.picture(lane, frame);
-    // An access unit that cannot be shown is left out.
+    // Skip access units that cannot be shown.
     if (shown !== undefined) yield { ...frame, value: shown.bytes, headers: shown.headers };
   }
 }
 
 /**
- * A lane's frames as they came, access units at their place in their group: those that depend on a
- * keyframe before `from` are left out, and so are damaged ones with what depends on them.
+ * A lane's original frames, with access units registered in their groups. Skips units that depend on a
+ * keyframe before `from`, and damaged units with those that depend on them.
  */
 export async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {
   const tracker = new GroupTracker(() => {});
@@ -109,7 +108,7 @@ export async function* unitsOf(history: History, request: ClipRequest): AsyncGen
   }
 }
 
-/** The frames from `from` to `to`; `onSkip` is called where frames are left out. */
+/** The frames from `from` to `to`; calls `onSkip` where frames are skipped. */
 async function* read(
   history: History,
   { lane, from, to, signal, maxBehind = 400 }: ClipRequest,
@@ -137,7 +136,7 @@ async function* read(
   }
 }
 
-/** The next frames; those that retention took meanwhile are left out. */
+/** The next frames; skips those removed by retention. */
 async function next(
   reader: PartitionReader,
   signal: AbortSignal,

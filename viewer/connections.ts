@@ -1,10 +1,12 @@
-// How many streams and sockets there are at a time.
-/** Counts who is there, and refuses more than there is room for. */
+// Limits concurrent streams and sockets.
 export class Connections {
   readonly #most: number;
   #open = 0;
 
-  /** @param most streams and sockets at the same time; more are asked to come back later. */
+  /**
+   * @param most maximum number of concurrent streams and sockets; further ones are rejected with a retry
+   * delay
+   */
   constructor(most = 1_024) {
     this.#most = most;
   }
@@ -13,7 +15,7 @@ export class Connections {
     return this.#open;
   }
 
-  /** Takes a place; the returned function gives it back. Undefined when there is none. */
+  /** Reserves a place and returns a function that releases it; undefined if there is none left. */
   enter(): (() => void) | undefined {
     if (this.#open >= this.#most) return undefined;
     this.#open++;

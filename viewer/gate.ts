@@ -1,28 +1,28 @@
-// Stands before the server on addresses that others can reach. An HTTP server waits for as long as
-// it takes, so a client that opens connections and sends little, or never reads, would use up this
-// machine's sockets without ever showing a token. The gate lets a connection through when a whole
-// request has come, and ends it when one side keeps the other waiting.
+// A gate in front of the server on addresses that others can reach. An HTTP server has no timeouts, so a
+// client that opens connections and sends little, or never reads, could use up this machine's sockets without
+// a token. The gate forwards a connection once a whole request head has arrived, and closes it if one side
+// keeps the other waiting.
 import type { Clock } from "../runtime/base/clock.ts";
 
-/** Where the gate stands, and what it bears with. */
+/** Address and limits of the gate. */
 export interface GateOptions {
   readonly hostname: string;
   readonly port: number;
-  /** Port of the server behind it, on this machine. */
+  /** Local port of the server behind it. */
   readonly target: number;
   readonly clock: Clock;
-  /** A request must be answered within this from its first byte, however slowly it comes. Default 15 000. */
+  /** Time to answer a request, from its first byte, however slowly it arrives. Default 15 000. */
   readonly requestMs?: number;
-  /** A client must take what it is sent within this. Default 60 000. */
+  /** Time for a client to accept sent data. Default 60 000. */
   readonly stallMs?: number;
-  /** Most connections at a time, and of one address. Default 1024 and 128. */
+  /** Maximum connections in total, and per address. Default 1024 and 128. */
   readonly most?: number;
   readonly mostOfOne?: number;
 }
 
-/** A silent connection ends after this time, milliseconds. */
+/** A silent connection is closed after this time, milliseconds. */
 const IDLE_MS = 300_000;
-/** Longest head of a request, in bytes. */
+/** Maximum size of a request's head, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 const TO_SERVER_BYTES = 4 * 1024;
 const TO_CLIENT_BYTES = 32 * 1024;
@@ -33,14 +33,13 @@ interface Passage {
   readonly client: Deno.TcpConn;
   readonly address: string;
   server: Deno.TcpConn | undefined;
-  /** When the client began to say what is not answered yet. */
+  /** Start of the pending request. */
   askedAt: number | undefined;
-  /** When the write to the client began that is not done yet. */
+  /** Start of the pending write to the client. */
   writingSince: number | undefined;
   lastByte: number;
 }
 
-/** A gate at work. */
 export class Gate {
   readonly #listener: Deno.TcpListener;
   readonly #options: Required<GateOptions>;
@@ -48,7 +47,7 @@ export class Gate {
   readonly #tasks = new Set<Promise<void>>();
   readonly #stop = new AbortController();
 
-  /** @throws {Deno.errors.AddrInUse} when the port is taken. */
+  /** @throws {Deno.errors.AddrInUse} if the port is in use */
   constructor(options: GateOptions) {
     this.#options = {
       requestMs: 15_000,
@@ -67,12 +66,11 @@ export class Gate {
     return this.#listener.addr.port;
   }
 
-  /** Connections that are open now. */
   get open(): number {
     return this.#passages.size;
   }
 
-  /** Ends all connections, then the gate. */
+  /** Closes all connections and the gate. */
   async close(): Promise<void> {
     this.#stop.abort(new Error("The gate is closed"));
     this.#listener.close();
@@ -94,7 +92,7 @@ export class Gate {
         client = await this.#listener.accept();
       } catch (error) {
         if (signal.aborted || error instanceof Deno.errors.BadResource) return;
-        // Out of sockets, or the client was gone already: neither is the end of the gate.
+        // Out of sockets, or the client has already gone: keep accepting.
         await clock.sleep(ACCEPT_RETRY_MS, signal).catch(() => {});
         continue;
       }
@@ -133,7 +131,7 @@ export class Gate {
       await writeAll(server, head);
       await Promise.all([this.#toServer(passage, server), this.#toClient(passage, server)]);
     } catch {
-      // Either side has gone: so goes the other.
+      // One side has closed: close the other.
     } finally {
       end(passage);
       this.#passages.delete(passage);
@@ -166,7 +164,7 @@ export class Gate {
     end(passage);
   }
 
-  /** Ends connections on which one side waits for too long. One timer does for all. */
+  /** Closes connections on which one side waits for too long, with a single timer. */
   async #watch(): Promise<void> {
     const { clock, requestMs, stallMs } = this.#options;
     const { signal } = this.#stop;
@@ -174,7 +172,7 @@ export class Gate {
       try {
         await clock.sleep(CHECK_MS, signal);
       } catch {
-        return; // closed while it slept
+        return; // closed
       }
       const now = clock.monotonic();
       const since = (moment: number | undefined) => moment === undefined ? 0 : now - moment;
@@ -187,7 +185,10 @@ export class Gate {
   }
 }
 
-/** All bytes up to the end of a request's head, and what came with them; undefined for no head. */
+/**
+ * Reads up to the end of a request's head; returns it with any further bytes, or undefined if there is no
+ * head.
+ */
 async function readHead(client: Deno.TcpConn): Promise<Uint8Array | undefined> {
   let head = new Uint8Array(0);
   const buffer = new Uint8Array(TO_SERVER_BYTES);
@@ -204,7 +205,7 @@ async function readHead(client: Deno.TcpConn): Promise<Uint8Array | undefined> {
   return undefined;
 }
 
-/** True when an empty line stands at or after `from`. */
+/** Whether there is an empty line at or after `from`. */
 function hasEnd(bytes: Uint8Array, from: number): boolean {
   for (let at = from; at + 3 < bytes.length; at++) {
     if (
@@ -218,13 +219,13 @@ async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<vo
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }
 
-/** Ends both sides at once; what waits for either wakes up with an error. */
+/** Closes both sides; pending operations fail. */
 function end({ client, server }: Passage): void {
   for (const connection of [client, server]) {
     try {
       connection?.close();
     } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error; // closed before: that was it
+      if (!(error instanceof Deno.errors.BadResource)) throw error; // already closed
     }
   }
 }

@@ -1,4 +1,4 @@
-// Frames that the log still holds: by offset, by time, and what a query made of them.
+// Recorded frames by offset or time, with the outputs of queries.
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
@@ -17,22 +17,21 @@ import type { RangeView } from "./protocol.ts";
 
 export interface HistoryOptions extends LogReadsOptions {
   readonly log: TopicLog;
-  /** Topic that a query's outputs are kept in, by the query's name. */
+  /** Output topic of each query, by name. */
   readonly outputTopics?: Readonly<Record<string, string>>;
 }
 
-/** Ranges are asked for by every page that scrubs: one answer serves them all for this long, milliseconds. */
+/** Pages that scrub request ranges often: they share an answer for this long, milliseconds. */
 const RANGE_FRESH_MS = 500;
-/** Outputs carry their source's time, so the one of a frame is among few of the same time. */
+/** Outputs have their source's timestamp, so a frame's output is among few with the same time. */
 const OUTPUT_SEARCH = 64;
 const MARKER_SEARCH = 512;
-/** Moments of a stretch that are looked at for gaps, and the shortest pause that counts, milliseconds. */
+/** Number of samples when looking for gaps, and the shortest gap, milliseconds. */
 const GAP_MOMENTS = 100;
 const SHORTEST_GAP_MS = 3_000;
-/** Frames that are looked at for that at a time. */
+/** Frames read at a time when skipping transaction markers. */
 const BATCH = 16;
 
-/** Reads what the log retains. */
 export class History {
   readonly #reads: LogReads;
   readonly #outputTopics: Readonly<Record<string, string>>;
@@ -47,7 +46,7 @@ export class History {
     this.#findings = new PastFindings(reads);
   }
 
-  /** What the log holds of a lane. */
+  /** The recorded range of a lane. */
   range(lane: Lane): Promise<RangeView> {
     const key = `${lane.partition} ${lane.topic}`;
     const known = this.#ranges.get(key);
@@ -58,7 +57,7 @@ export class History {
     return range;
   }
 
-  /** Stretches of [after, before) without frames: those that the distance of the moments looked at can show. */
+  /** Gaps in [after, before), as far as sampled times reveal them. */
   async gaps(
     { topic, partition }: Lane,
     after: number,
@@ -84,13 +83,13 @@ export class History {
   /**
    * The frame at `offset`, or the first one after it; undefined at the end of the log.
    *
-   * @param units an access unit comes as it is, for those who decode it themselves; the same below
+   * @param units returns an access unit undecoded, here and below
    */
   async at(lane: Lane, offset: number, units = false): Promise<LanePicture | undefined> {
     return await this.picture(lane, await this.source(lane, offset), units);
   }
 
-  /** The frame `by` frames after `offset` (before it when negative), or as far as there are any. */
+  /** The frame `by` frames after `offset` (before it if negative), or the last one in that direction. */
   async step(
     lane: Lane,
     offset: number,
@@ -107,7 +106,7 @@ export class History {
     return await this.picture(lane, frame, units);
   }
 
-  /** The last frame captured at or before `time`, or the first one after it when there is none. */
+  /** The last frame captured at or before `time`, or the first one after it if there is none. */
   async atTime(lane: Lane, time: number, units = false): Promise<LanePicture | undefined> {
     const { topic, partition } = lane;
     const offset = await this.#reads.offsetAt(topic, partition, time);
@@ -118,52 +117,50 @@ export class History {
     return await this.picture(lane, shown, units);
   }
 
-  /** The first offset captured at or after `time`. */
   async offsetAt({ topic, partition }: Lane, time: number): Promise<number> {
     return await this.#reads.offsetAt(topic, partition, time);
   }
 
-  /** First offset that the log holds of a lane, and one past the last. */
+  /** The first recorded offset of a lane, and one past the last. */
   async offsets({ topic, partition }: Lane): Promise<OffsetRange> {
     return await this.#reads.log.offsets(topic, partition);
   }
 
-  /** A reader of the lane's frames from `offset` on; for playback, which reads in order. */
+  /** Opens a reader of the lane's frames at `offset`, for playback in order. */
   async open(lane: Lane, offset: number): Promise<PartitionReader> {
     return await this.#reads.open(lane.topic, lane.partition, offset);
   }
 
-  /** The frame at `offset` as it came, or the first one after it; undefined at the end of the log. */
+  /** The original frame at `offset`, or the first one after it; undefined at the end of the log. */
   async source({ topic, partition }: Lane, offset: number): Promise<Frame | undefined> {
     return await this.#reads.firstFrom(topic, partition, offset);
   }
 
-  /** The newest frame as it came; undefined when there is none. */
+  /** The newest original frame; undefined if there is none. */
   async newest({ topic, partition }: Lane): Promise<Frame | undefined> {
     return await this.#reads.newest(topic, partition);
   }
 
-  /** Whether the lane shows a frame as it came: its query has kept no picture of it. */
+  /** Whether the lane shows an original frame, since its query stored no picture of it. */
   async showsSource(lane: Lane, frame: Frame): Promise<boolean> {
     const output = await this.#outputFor(lane, frame);
     return output === undefined || !isImage(output.value);
   }
 
-  /** The frame's offset, or that of the keyframe it depends on; undefined when that is gone. */
+  /** The offset of the frame, or of the keyframe it depends on; undefined if that is gone. */
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
     return await this.#units.keyframeBefore(frame);
   }
 
-  /** The offset of the newest frame that can be shown by itself. */
+  /** The offset of the newest independently decodable frame. */
   async newestKeyframe(lane: Lane): Promise<number | undefined> {
     const newest = await this.newest(lane);
     return newest && await this.keyframeBefore(newest);
   }
 
   /**
-   * The access units to decode so that the one at `offset` can be shown, in order: from its keyframe
-   * on, or from behind `decoded`, where that was the last one that a decoder took and the group still
-   * continues. Empty where the keyframe is gone.
+   * The access units needed to decode the one at `offset`, in order: from its keyframe, or from after
+   * `decoded` if a decoder got that one last and the group continues. Empty if the keyframe is gone.
    */
   async unitsUpTo(lane: Lane, offset: number, decoded: number): Promise<readonly Frame[]> {
     const frame = await this.source(lane, offset);
@@ -173,7 +170,7 @@ export class History {
     return await this.#reads.read(lane.topic, lane.partition, from, offset + 1);
   }
 
-  /** Closes the reader; the log itself is its owner's. */
+  /** Closes the readers, but not the log. */
   async close(): Promise<void> {
     await this.#units.close();
     await this.#reads.close();
@@ -187,7 +184,7 @@ export class History {
     return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
   }
 
-  /** A frame of the lane's topic as the lane shows it: its query's output where that was kept. */
+  /** A frame as the lane shows it: the query's output if one was stored. */
   async picture(
     lane: Lane,
     frame: Frame | undefined,
@@ -214,19 +211,19 @@ export class History {
     };
   }
 
-  /** What was found in a frame: beside its output, or as it, or in the topic of findings. */
+  /** The results for a frame: from its output, or from the results topic. */
   async #resultOf(
     lane: Lane,
     frame: Frame,
     output: Frame | undefined,
   ): Promise<Findings | undefined> {
     const { result, drawn } = output?.headers ?? {};
-    if (drawn === "results") return undefined; // the picture shows it
+    if (drawn === "results") return undefined; // already drawn
     const own = result === undefined ? output?.value : new TextEncoder().encode(result);
     return own && parseResult(own) || await this.#findings.of(lane, frame);
   }
 
-  /** The record that the lane's query made of a frame, where it keeps them. */
+  /** The stored output for a frame, if the query stores outputs. */
   async #outputFor({ query }: Lane, { partition, offset, timestamp }: Frame) {
     const topic = this.#outputTopics[query];
     if (topic === undefined) return undefined;
@@ -239,15 +236,15 @@ export class History {
           offset <= Number(headers["source-last-offset"]);
       });
     } catch (error) {
-      // The query may have kept nothing yet: then its source is shown.
+      // The query may not have stored anything yet: show its source.
       if (error instanceof LogError && error.code.endsWith("_MISSING")) return undefined;
       throw error;
     }
   }
 
   /**
-   * The last frame from `first` on that was captured at or before `time`. Usually `first` itself:
-   * but the markers of transactions have times too, and a search by time may end at one of them.
+   * The last frame after `first` that was captured at or before `time`. Usually `first` itself, but a search
+   * by time may end at a transaction marker, which has a timestamp too.
    */
   async #lastUpTo(first: Frame, time: number): Promise<Frame> {
     let last = first;

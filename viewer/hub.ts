@@ -1,4 +1,4 @@
-// What all viewers share: one subscription to the feed, one clock tick, one copy of everything.
+// State shared by all viewers: a feed subscription, a timer, cached messages.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
@@ -7,24 +7,24 @@ import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Pace } from "./pace.ts";
 import { Scaler } from "./scaler.ts";
 
-/** Called for each new picture. Must return at once. */
+/** Called for each new picture. Must return quickly. */
 export type PictureListener = (picture: LanePicture) => void;
 
 /**
- * A lane is stalled when nothing came for this long, or for some times its usual interval. One that is not
- * looked at is asked for its newest frame every few seconds only.
+ * A lane is stalled after this time without frames, or after several times its usual interval. A lane without
+ * viewers is only checked every few seconds.
  */
 const STALL_MS = 2_000;
 const UNWATCHED_STALL_MS = 5_000;
 const STALL_INTERVALS = 6;
 
-/** An answer waits no longer for what is measured, milliseconds. */
+/** Longest wait for measurements, milliseconds. */
 const MEASURE_MS = 1_000;
 
-/** How often state goes to the pages, milliseconds. */
+/** Interval of state messages to pages, milliseconds. */
 export const TICK_MS = 500;
 
-/** Joins a feed with any number of viewers. */
+/** Connects a feed with any number of viewers. */
 export class Hub {
   readonly feed: LaneFeed;
   readonly clock: Clock;
@@ -45,7 +45,7 @@ export class Hub {
     this.clock = clock;
   }
 
-  /** Lanes that a visitor may see, with what the page adds to them. */
+  /** The lanes that a visitor may see, with additions for the page. */
   lanes(visitor: Visitor): LaneView[] {
     const now = this.clock.now();
     return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
@@ -59,7 +59,7 @@ export class Hub {
     });
   }
 
-  /** Measures what `lanes` says; returns after a while even where the log does not answer. */
+  /** Updates the measurements in `lanes`; returns after a while even if the log does not answer. */
   async measure(): Promise<void> {
     const measured = this.feed.measure?.();
     if (measured === undefined) return;
@@ -68,13 +68,13 @@ export class Hub {
     await Promise.race([measured, patience]).finally(() => waited.abort());
   }
 
-  /** Why the log cannot be read at the moment, without secrets. */
+  /** Why the log cannot be read, without secrets. */
   get problem(): string | undefined {
     const { problem } = this.feed;
     return problem === undefined ? undefined : maskSecrets(problem);
   }
 
-  /** The state of the lanes as a message for pages: made once for all who may see the same. */
+  /** The state of the lanes as a message for pages, cached per visitor. */
   stateMessage(visitor: Visitor): string {
     const at = this.clock.monotonic();
     const known = this.#states.get(visitor);
@@ -90,18 +90,18 @@ export class Hub {
     return text;
   }
 
-  /** The lane, if it is there and the visitor may see it. */
+  /** The lane, if it exists and the visitor may see it. */
   lane(id: string, visitor: Visitor): Lane | undefined {
     return this.feed.lanes().find((lane) => lane.id === id && maySee(visitor, lane.partition));
   }
 
-  /** The newest picture of a lane, for those who ask once. */
+  /** The newest picture of a lane, for one-time requests. */
   async newest(lane: Lane): Promise<LanePicture | undefined> {
     const known = this.feed.latest(lane.id);
     return await this.feed.refresh?.(lane.id) ?? known;
   }
 
-  /** Calls `listener` for what is wanted of a lane, until the returned function is called. */
+  /** Calls `listener` for pictures or results of a lane, until the returned function is called. */
   listen(lane: string, listener: PictureListener, demand: Demand = "pictures"): () => void {
     let listeners = this.#listeners.get(lane);
     if (listeners === undefined) this.#listeners.set(lane, listeners = new Map());
@@ -118,12 +118,12 @@ export class Hub {
     };
   }
 
-  /** Milliseconds that a tile waits for its next picture at least; 0 while there is time for all. */
+  /** Minimum interval between pictures of a tile, milliseconds; 0 while there is time for all. */
   get interval(): number {
     return this.pace.interval(this.#watched);
   }
 
-  /** Calls `listener` twice a second until the returned function is called. */
+  /** Calls `listener` twice a second, until the returned function is called. */
   onTick(listener: () => void): () => void {
     this.#tickers.add(listener);
     if (this.#ticking === undefined && !this.#closed) {
@@ -175,7 +175,7 @@ export class Hub {
     } else {
       const interval = Math.max(0, picture.timestamp - known.timestamp);
       known.timestamp = picture.timestamp;
-      // Long pauses are what the usual interval is to detect, so they do not count towards it.
+      // Long pauses are what the interval must detect, so they do not count towards it.
       if (known.interval === 0) known.interval = Math.min(interval, 60_000);
       else if (interval < known.interval * 4) known.interval += (interval - known.interval) / 8;
     }

@@ -1,28 +1,26 @@
-// What queries made of the frames, beside the frames as they were: a runtime's feed and a log's as
-// one. A query that shows nothing itself (it has no display sink) is shown by what it writes to its
-// topic, or else by what it reads.
+// Joins a runtime's feed and a log's feed: queries' outputs beside the original frames. A query without a
+// display sink is shown by its output topic, or else by its source.
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";
 
 export interface JoinedFeedOptions {
-  /** The runtime's lanes. */
+  /** The runtime's feed. */
   readonly queries: LaneFeed;
-  /** The partitions of the topics that are read and written. */
+  /** The feed of the source and output topics. */
   readonly log: LogFeed;
-  /** Topic that a query's outputs are kept in, by the query's name. */
+  /** Output topic of each query, by name. */
   readonly outputTopics: Readonly<Record<string, string>>;
-  /** Topics whose partitions are lanes of their own. */
+  /** Topics whose partitions are shown as lanes. */
   readonly topics: readonly string[];
 }
 
-/** Two feeds as one. */
 export class JoinedFeed implements LaneFeed {
   readonly #options: JoinedFeedOptions;
   #demanded: ReadonlyMap<string, Demand> = new Map();
-  /** Lanes of the log that may stand in, the best first, by the lane that has no pictures. */
+  /** Log lanes that can replace a lane without pictures, the best first. */
   #substitutes = new Map<string, readonly string[]>();
-  /** Pictures under the name of the lane that they stand in for. */
+  /** Replacement pictures, under the name of the lane they replace. */
   readonly #renamed = new Map<string, { source: LanePicture; picture: LanePicture }>();
 
   constructor(options: JoinedFeedOptions) {
@@ -107,12 +105,12 @@ export class JoinedFeed implements LaneFeed {
     return undefined;
   }
 
-  /** The lane that stands in: the best one that has a picture. */
+  /** The best replacement lane that has a picture. */
   #substituteOf(lane: string): string | undefined {
     return this.#substitutes.get(lane)?.find((id) => this.#options.log.latest(id) !== undefined);
   }
 
-  /** A query has shown nothing, here or yet: what is in the log stands in. */
+  /** Finds replacements for queries that have not shown any picture. */
   #findSubstitutes(own: readonly Lane[]): void {
     const { queries, log, outputTopics } = this.#options;
     const substitutes = new Map<string, readonly string[]>();
@@ -149,7 +147,7 @@ export class JoinedFeed implements LaneFeed {
       ...shown,
       lane,
       offset: Number.isFinite(offset) ? offset : source.offset,
-      // Another query's findings are not this one's.
+      // Drop another query's result.
       ...(result !== undefined && `${result.query}-${result.partition}` === lane ? { result } : {}),
     };
     this.#renamed.set(lane, { source, picture });
@@ -157,7 +155,7 @@ export class JoinedFeed implements LaneFeed {
   }
 }
 
-/** A query's lane with what the log knows of the partition that it reads. */
+/** Adds what the log's feed knows of the source partition to a query's lane. */
 function withSource(lane: Lane, source: Lane | undefined): Lane {
   if (source === undefined) return lane;
   const { camera, cameraName, place, unused, removed, trouble, troubleSince } = source;

@@ -1,4 +1,4 @@
-// What queries of other processes find in a partition's frames, as they commit it: for a wall that sees the log alone.
+// Results of other processes' queries as they commit them, for a wall that sees only the log.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
@@ -6,18 +6,18 @@ import { findingsTopic } from "../runtime/sinks/findings.ts";
 import type { LogReads } from "./log_reads.ts";
 import { objectsFirst, parseResult } from "./past_findings.ts";
 
-/** How often a topic that does not exist yet is looked for, milliseconds. */
+/** Interval of checks for a missing topic, milliseconds. */
 const LOOK_MS = 2_000;
-/** Queries commit once a second: what is older than this was found in another scene, milliseconds. */
+/** Queries commit once a second: older results belong to another scene, milliseconds. */
 const RECENT_MS = 3_000;
-/** Records that are read at a time. */
+/** Records per read. */
 const BATCH = 128;
 
 /** The newest results of one partition. */
 export class LiveFindings {
   readonly #byQuery = new Map<string, Findings>();
 
-  /** What was found last before a picture of that capture time, if it is recent: objects first. */
+  /** The most recent results for a picture's capture time, if recent enough: objects first. */
   before(timestamp: number): Findings | undefined {
     return objectsFirst(
       [...this.#byQuery.values()].filter(({ window }) =>
@@ -26,7 +26,7 @@ export class LiveFindings {
     );
   }
 
-  /** Takes results as they come, until the signal aborts; `onRead` is called whenever the log has answered. */
+  /** Follows results until the signal aborts; calls `onRead` whenever the log has answered. */
   async follow(
     reads: LogReads,
     { topic, partition }: Pick<Lane, "topic" | "partition">,

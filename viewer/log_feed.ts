@@ -1,5 +1,4 @@
-// Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
-// it has viewers.
+// A feed of unprocessed partitions from a log. Reads a partition only while it has viewers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { Backoff } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
@@ -17,27 +16,26 @@ export interface LogFeedOptions {
   readonly log: TopicLog;
   readonly topics: readonly string[];
   readonly clock?: Clock;
-  /** Reads what is registered of cameras. */
+  /** Reads the registered cameras. */
   readonly cameras?: (() => Promise<readonly KnownCamera[]>) | undefined;
-  /** How often offsets are looked at while the lanes have viewers. Default 1000. */
+  /** Interval of offset checks while there are viewers, milliseconds. Default 1000. */
   readonly pollMs?: number;
 }
 
-/** Frames that are read at a time; all but the newest picture are overtaken. */
+/** Frames per read; only the newest picture is shown. */
 const READ_AHEAD = 32;
-/** A lane that only results are wanted of is read this often, milliseconds. */
+/** Read interval of a lane of which only results are needed, milliseconds. */
 const RESULTS_MS = 100;
-/** A camera may be renamed: its name is looked for again this often, milliseconds. */
+/** Interval at which the camera's name is read again, milliseconds. */
 const IDENTIFY_MS = 30_000;
-/** A log that does not answer for this long is away, milliseconds. */
+/** A log that does not answer for this long is unreachable, milliseconds. */
 const SILENT_MS = 2_000;
 const FIRST_RETRY_MS = 200;
 
-/** What people read of a log that is away. */
+/** Messages about an unreachable log. */
 const SILENT = "The log does not answer";
-const AWAY = "The log is away";
+const AWAY = "The log is unreachable";
 
-/** A feed of raw partitions. */
 export class LogFeed implements LaneFeed {
   readonly #reads: LogReads;
   readonly #topics: readonly string[];
@@ -65,12 +63,12 @@ export class LogFeed implements LaneFeed {
     this.#cameras = cameras && new KnownCameras(cameras, clock);
   }
 
-  /** Looks at the log for the first time; a log that is away is tried again by itself. */
+  /** Checks the log for the first time; an unreachable log is retried later. */
   async start(): Promise<void> {
     await Promise.all([this.#cameras?.refresh(), this.#poll()]);
   }
 
-  /** Why the log cannot be read at the moment. */
+  /** Why the log cannot be read. */
   get problem(): string | undefined {
     const waiting = this.#clock.monotonic() - this.#polledAt;
     if (this.#polling !== undefined && waiting > SILENT_MS) return this.#problem ?? SILENT;
@@ -117,10 +115,10 @@ export class LogFeed implements LaneFeed {
       if (lanes.has(id) === (partition.reading !== undefined)) continue;
       if (lanes.has(id)) {
         const { signal } = partition.reading = new AbortController();
-        const say = (error: unknown) => this.#say(partition, error);
-        this.#spawn(this.#follow(signal, say, (...until) => this.#readOn(partition, ...until)));
+        const report = (error: unknown) => this.#reportError(partition, error);
+        this.#spawn(this.#follow(signal, report, (...until) => this.#readOn(partition, ...until)));
         const found = partition.findings;
-        // The lane says what is wrong with the log.
+        // The other task reports problems with the log.
         this.#spawn(
           this.#follow(
             signal,
@@ -136,7 +134,7 @@ export class LogFeed implements LaneFeed {
     }
   }
 
-  /** Reads the newest frame of a lane without followers. */
+  /** Reads the newest frame of a lane without viewers. */
   async refresh(lane: string): Promise<LanePicture | undefined> {
     const partition = this.#partitions.get(lane);
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
@@ -149,7 +147,7 @@ export class LogFeed implements LaneFeed {
     return partition.picture;
   }
 
-  /** Ends all reading. The log itself is its owner's. */
+  /** Stops all reading. Does not close the log. */
   async close(): Promise<void> {
     this.#stop.abort(new Error("The feed is closed"));
     this.#listeners.clear();
@@ -164,10 +162,10 @@ export class LogFeed implements LaneFeed {
     void task.finally(() => this.#tasks.delete(task));
   }
 
-  /** Reads again where reading has failed, until the signal aborts. */
+  /** Repeats `read` after failures, until the signal aborts. */
   async #follow(
     aborted: AbortSignal,
-    say: (error: unknown) => void,
+    report: (error: unknown) => void,
     read: (signal: AbortSignal, onFrames: () => void) => Promise<void>,
   ): Promise<void> {
     const signal = AbortSignal.any([aborted, this.#stop.signal]);
@@ -178,17 +176,17 @@ export class LogFeed implements LaneFeed {
       } catch (error) {
         if (signal.aborted) return;
         const expired = error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE";
-        if (!expired) say(error);
+        if (!expired) report(error);
         try {
           await this.#clock.sleep(backoff.next(), signal);
         } catch {
-          return; // aborted while it waited
+          return; // aborted
         }
       }
     }
   }
 
-  /** Reads a partition from its last frame on. */
+  /** Reads a partition, starting at its last frame. */
   async #readOn(
     partition: PartitionLane,
     signal: AbortSignal,
@@ -199,7 +197,7 @@ export class LogFeed implements LaneFeed {
     const newest = await this.#reads.lastBefore(topic, number, latest);
     const from = newest?.offset ?? latest;
     const reader = await this.#reads.open(topic, number, from, (problem) => {
-      if (problem !== undefined) this.#say(partition, new Error(problem.message));
+      if (problem !== undefined) this.#reportError(partition, new Error(problem.message));
     });
     try {
       while (!signal.aborted) {
@@ -208,7 +206,7 @@ export class LogFeed implements LaneFeed {
         partition.arrived(frames, this.#clock.now());
         const newest = frames.findLast(isShown);
         if (newest !== undefined) await this.#take(partition, newest);
-        // Its pictures come another way.
+        // Its pictures are sent by other means.
         if (partition.demand === "results") await this.#clock.sleep(RESULTS_MS, signal);
         const waiting = reader.status === "waiting-for-log";
         partition.lane = {
@@ -235,7 +233,7 @@ export class LogFeed implements LaneFeed {
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 
-  /** Whose frames these are, also without viewers. */
+  /** Reads the camera's name, even without viewers. */
   async #findIdentity(partition: PartitionLane): Promise<void> {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
     const { topic, partition: number } = partition.lane;
@@ -243,11 +241,11 @@ export class LogFeed implements LaneFeed {
       const frame = await this.#reads.newest(topic, number);
       if (frame !== undefined) partition.identify(frame, this.#clock);
     } catch {
-      // The poll says what is wrong with the log: the name is looked for again later.
+      // The poll reports problems with the log; the name is read again later.
     }
   }
 
-  #say(partition: PartitionLane, error: unknown): void {
+  #reportError(partition: PartitionLane, error: unknown): void {
     const exception = error instanceof Error ? error.message : String(error);
     partition.lane = { ...partition.lane, state: "restarting", exception };
   }
@@ -268,17 +266,17 @@ export class LogFeed implements LaneFeed {
       this.#topics.forEach((topic, index) => {
         for (let number = 0; number < counts[index]!; number++) this.#add(topic, number, index);
       });
-      await Promise.all([...this.#partitions.values()].map((each) => this.#look(each)));
+      await Promise.all([...this.#partitions.values()].map((each) => this.#check(each)));
       this.#problem = undefined;
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#problem = error instanceof Error ? error.message : String(error);
-      for (const partition of this.#partitions.values()) this.#say(partition, error);
+      for (const partition of this.#partitions.values()) this.#reportError(partition, error);
     }
   }
 
-  /** Rate of a partition without readers: by how far its end has moved. */
-  async #look(partition: PartitionLane): Promise<void> {
+  /** Computes the rate of a partition without readers from its end offset. */
+  async #check(partition: PartitionLane): Promise<void> {
     const { topic, partition: number } = partition.lane;
     const { latest } = await this.#reads.log.offsets(topic, number);
     const at = this.#clock.monotonic();
@@ -287,14 +285,14 @@ export class LogFeed implements LaneFeed {
       partition.identifiedAt = at;
       const found = this.#findIdentity(partition);
       this.#spawn(found);
-      // A lane begins with its name.
+      // A lane must have a name from the start.
       if (first) await found;
     }
     partition.polledTo(latest, this.#clock);
   }
 
   #add(topic: string, number: number, topicIndex: number): void {
-    // Topics may hold characters that a URL does not; the first topic's lanes have the short names.
+    // The topic is in the id except for the first topic, whose lanes have short ids.
     const id = topicIndex === 0 ? `raw-${number}` : `raw-${number}-${topic}`;
     if (this.#partitions.has(id)) return;
     this.#partitions.set(id, new PartitionLane(id, topic, number));

@@ -1,22 +1,22 @@
-// Stretches of a log's partitions, read at once: what is not there yet is not waited for.
+// Reads ranges of a log's partitions, without waiting for future records.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { LogReader, PartitionReader, TopicLog } from "../runtime/log/log.ts";
 
 export interface LogReadsOptions {
-  /** Reads at the same time. Default 8. */
+  /** Maximum concurrent reads. Default 8. */
   readonly concurrency?: number;
-  /** How long one read may take, milliseconds. Default 5000. */
+  /** Timeout of one read, milliseconds. Default 5000. */
   readonly timeoutMs?: number;
-  /** Ends all reading at once. */
+  /** Cancels all reads. */
   readonly signal?: AbortSignal;
 }
 
-/** Frames that are taken from a reader at a time, and that it holds ready. */
+/** Frames per read call; the reader buffers twice as many. */
 const BATCH = 16;
 const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
 
-/** Reads a log for the viewer; one for each of its parts. */
+/** Reads a log for a part of the viewer. */
 export class LogReads {
   readonly log: TopicLog;
   readonly #timeoutMs: number;
@@ -31,7 +31,7 @@ export class LogReads {
     this.#signals = signal === undefined ? [] : [signal];
   }
 
-  /** The frames of [from, to) that are there, `count` at most. */
+  /** The existing frames in [from, to), at most `count`. */
   async read(
     topic: string,
     partition: number,
@@ -60,13 +60,12 @@ export class LogReads {
     });
   }
 
-  /** Up to `count` frames from the first one on that was captured at or after `time`. */
+  /** Up to `count` frames, starting with the first captured at or after `time`. */
   async readFrom(topic: string, partition: number, time: number, count: number): Promise<Frame[]> {
     const from = await this.offsetAt(topic, partition, time);
     return await this.read(topic, partition, from, Infinity, count);
   }
 
-  /** The first offset captured at or after `time`. */
   async offsetAt(topic: string, partition: number, time: number): Promise<number> {
     return await this.#slots.run(() => this.log.offsetForTime(topic, partition, Math.ceil(time)));
   }
@@ -76,7 +75,7 @@ export class LogReads {
     return (await this.read(topic, partition, offset, Infinity, 1))[0];
   }
 
-  /** The `count`th frame before `offset`; the first one there is when there are fewer. */
+  /** The `count`th frame before `offset`, or the first one if there are fewer. */
   async lastBefore(
     topic: string,
     partition: number,
@@ -84,7 +83,7 @@ export class LogReads {
     count = 1,
   ): Promise<Frame | undefined> {
     const { earliest } = await this.log.offsets(topic, partition);
-    // Offsets may have holes: look further back until enough frames are found.
+    // Offsets may have holes: search further back until there are enough frames.
     for (let reach = count;; reach *= 4) {
       const from = Math.max(earliest, offset - reach);
       const frames = await this.read(topic, partition, from, offset);
@@ -93,13 +92,12 @@ export class LogReads {
     }
   }
 
-  /** The newest frame; undefined when there is none. */
   async newest(topic: string, partition: number): Promise<Frame | undefined> {
     const { latest } = await this.log.offsets(topic, partition);
     return await this.lastBefore(topic, partition, latest);
   }
 
-  /** A reader of the frames from `offset` on, for those who follow. */
+  /** Opens a reader that follows a partition. */
   async open(...from: Parameters<LogReader["open"]>): Promise<PartitionReader> {
     this.#reader ??= this.log.reader({
       maxBufferedFrames: 2 * BATCH,
@@ -108,7 +106,7 @@ export class LogReads {
     return await (await this.#reader).open(...from);
   }
 
-  /** Closes the reader; the log itself is its owner's. */
+  /** Closes the reader, but not the log. */
   async close(): Promise<void> {
     await (await this.#reader)?.close();
   }

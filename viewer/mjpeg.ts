@@ -1,4 +1,4 @@
-// One lane as `multipart/x-mixed-replace`: for curl, `<img>` and everything that knows MJPEG.
+// A lane as `multipart/x-mixed-replace`, for curl, `<img>` and other MJPEG clients.
 import { Notifier } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import type { Hub } from "./hub.ts";
@@ -7,22 +7,20 @@ const BOUNDARY = "framelane-frame";
 const encoder = new TextEncoder();
 const BETWEEN = encoder.encode(`\r\n--${BOUNDARY}\r\n`);
 
-/** Content type of the streams made by `mjpegStream`. */
 export const MJPEG_CONTENT_TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
 
-/** What a stream shows. */
 export interface MjpegOptions {
-  /** Device pixels; 0 for pictures as they are. */
+  /** Device pixels; 0 for the original size. */
   readonly width: number;
   /** Aborts when the viewer stops. */
   readonly signal: AbortSignal;
-  /** Called once when the stream is over, for whatever reason. */
+  /** Called once when the stream ends for any reason. */
   readonly onEnd?: () => void;
 }
 
 /**
- * A stream of the lane's pictures, beginning with the newest. It makes the next part only when the
- * one before was taken, from whatever is newest then: a slow reader gets fewer pictures.
+ * A stream of the lane's pictures, starting with the newest. Each part is made from the newest picture when
+ * the previous part was read, so a slow reader gets fewer pictures.
  */
 export function mjpegStream(
   hub: Hub,
@@ -49,7 +47,7 @@ export function mjpegStream(
         }
         const scaled = await hub.scaler.live(picture, width) ?? hub.scaler.whole(picture);
         signal.throwIfAborted();
-        // Browsers show a part when they see the boundary after it, so it goes with the part.
+        // Browsers show a part once they receive the boundary after it, so send that along.
         const head = `${sent === undefined ? `--${BOUNDARY}\r\n` : ""}` +
           `Content-Type: ${scaled.contentType}\r\nContent-Length: ${scaled.bytes.length}\r\n` +
           `X-Framelane-Offset: ${scaled.picture.offset}\r\n` +

@@ -1,4 +1,4 @@
-// The viewer's public face.
+// The viewer's public API.
 export { cameraText, cameraTitle } from "./protocol.ts";
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
 export { type CameraPermission, isLoopback } from "./access.ts";

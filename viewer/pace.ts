@@ -1,30 +1,29 @@
-// How often tiles get pictures. Where there is time, each as it comes. Where this thread gets its turn
-// late the machine is busy, and what pages cost would be taken from the queries: then all tiles
-// together share a few hundred pictures a second, each always the newest.
-/** How often lateness is looked at, milliseconds. */
-const LOOK_MS = 25;
-/** Mean lateness from which the machine counts as busy, and below which it does not any more, milliseconds. */
+// Limits pictures on a busy machine. Normally each is sent as it arrives. If timers of this thread run late,
+// pages would compete with queries: then all tiles share a few hundred pictures per second, always the
+// newest.
+/** Interval of lateness checks, milliseconds. */
+const CHECK_MS = 25;
+/** Mean lateness above which the machine counts as busy, and below which it no longer does, milliseconds. */
 const BUSY_MS = 6;
 const CALM_MS = 3;
-/** Pictures a second for all tiles of a busy machine. */
+/** Pictures per second for all tiles on a busy machine. */
 const BUSY_PICTURES = 400;
 
-/** Watches how late timers are, while there are viewers. */
+/** Measures timer lateness while there are viewers. */
 export class Pace {
   #timer: ReturnType<typeof setInterval> | undefined;
   #last = 0;
   #lateness = 0;
   #busy = false;
 
-  /** Begins to watch. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#last = performance.now();
     this.#timer = setInterval(() => {
       const now = performance.now();
-      this.see(now - this.#last - LOOK_MS);
+      this.add(now - this.#last - CHECK_MS);
       this.#last = now;
-    }, LOOK_MS);
+    }, CHECK_MS);
   }
 
   stop(): void {
@@ -34,13 +33,13 @@ export class Pace {
     this.#busy = false;
   }
 
-  /** Takes how late a timer was, milliseconds. */
-  see(late: number): void {
+  /** Adds a measured lateness, milliseconds. */
+  add(late: number): void {
     this.#lateness += (Math.max(0, late) - this.#lateness) / 16;
     this.#busy = this.#lateness > (this.#busy ? CALM_MS : BUSY_MS);
   }
 
-  /** Milliseconds from one picture of a tile to its next at least, for the number of tiles that are watched. */
+  /** Minimum interval between pictures of a tile for this many watched tiles, milliseconds. */
   interval(tiles: number): number {
     return this.#busy ? tiles * 1_000 / BUSY_PICTURES : 0;
   }

@@ -1,4 +1,4 @@
-// What pages send, checked: anyone can open a socket.
+// Validates messages of pages, since anyone can open a socket.
 import {
   MAX_PAGE_MESSAGE,
   MAX_STEP,
@@ -7,14 +7,14 @@ import {
   type PageMessage,
 } from "./protocol.ts";
 
-/** A message of the page, checked; undefined when it is none. */
+/** Parses a message of a page; undefined if it is invalid. */
 export function parsePageMessage(data: unknown): PageMessage | undefined {
   if (typeof data !== "string" || data.length > MAX_PAGE_MESSAGE) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(data);
   } catch {
-    return undefined; // not JSON: the caller sends such a page away
+    return undefined; // not JSON: the caller disconnects such a page
   }
   if (!isObject(value)) return undefined;
   switch (value["type"]) {

@@ -1,4 +1,4 @@
-// One tile of a page, as its session sees it.
+// A tile of a page, in its session.
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
@@ -7,9 +7,9 @@ export class Tile {
   readonly slot: number;
   readonly lane: string;
   width: number;
-  /** The page decodes access units for it. */
+  /** Whether the page decodes access units for it. */
   video: boolean;
-  /** Sends them, where the lane has them. */
+  /** Sends access units, if the lane has them. */
   units: UnitFeed | undefined;
   /** Newer pictures may be there than the one sent last. */
   behind = true;

@@ -1,4 +1,4 @@
-// One partition of a log as a lane: whose it is, its newest picture, its rates.
+// A partition of a log as a lane: its camera, newest picture and rates.
 import type { Clock } from "../runtime/base/clock.ts";
 import { type Frame, laneName } from "../runtime/definition/frame.ts";
 import {
@@ -12,26 +12,25 @@ import { type VideoCodec, videoCodecOf } from "../runtime/video/access_unit.ts";
 import { LiveFindings } from "./live_findings.ts";
 import { isImage } from "./picture.ts";
 
-/** Frames that latency and rate are taken over. */
+/** Number of frames for latency and rate. */
 const RECENT = 64;
 
-/** A partition that may be looked at. */
 export class PartitionLane {
   lane: Lane;
   picture: LanePicture | undefined;
-  /** Ends the reading of a partition with viewers. */
+  /** Cancels the reading of a partition with viewers. */
   reading: AbortController | undefined;
-  /** What is wanted of it. */
+  /** What viewers want of it. */
   demand: Demand | undefined;
   readonly findings = new LiveFindings();
-  /** End of the partition when its newest frame was looked for last. */
+  /** End of the partition when its newest frame was last read. */
   refreshedTo?: number;
-  /** When the camera's name was looked for last, by the monotonic clock. */
+  /** When the camera's name was last read, monotonic. */
   identifiedAt = -Infinity;
-  /** Arrivals, epoch milliseconds, and latencies of the last frames. */
+  /** Arrival times (epoch milliseconds) and latencies of the last frames. */
   readonly #arrivals: number[] = [];
   readonly #latencies: number[] = [];
-  /** Offset seen at the last poll, and when. */
+  /** End offset at the last poll, and its time. */
   #polled: { latest: number; at: number } | undefined;
 
   constructor(id: string, topic: string, partition: number) {
@@ -47,14 +46,14 @@ export class PartitionLane {
     };
   }
 
-  /** Takes the camera's name from a frame. */
+  /** Updates the camera's name from a frame. */
   identify(frame: Frame, clock: Clock): void {
     const { cameraName: _name, place: _place, ...lane } = this.lane;
     this.lane = { ...lane, ...cameraIdentity(frame) };
     this.identifiedAt = clock.monotonic();
   }
 
-  /** Counts frames that came. */
+  /** Records the arrival of frames. */
   arrived(frames: readonly Frame[], now: number): void {
     for (const { timestamp } of frames) {
       this.#arrivals.push(now);
@@ -64,7 +63,7 @@ export class PartitionLane {
     this.#latencies.splice(0, this.#latencies.length - RECENT);
   }
 
-  /** Shows a frame with an image; `video`: that of its access unit. */
+  /** Shows a frame with an image; `video` is the codec of its access unit. */
   show(frame: Frame, clock: Clock, video?: VideoCodec): void {
     const result = this.findings.before(frame.timestamp);
     this.picture = {
@@ -80,14 +79,14 @@ export class PartitionLane {
     this.seen(frame, clock);
   }
 
-  /** Takes what was found before an access unit that is shown without a picture of its own. */
+  /** Adds recent results for an access unit that is shown without its own picture. */
   found({ offset, timestamp }: Frame): void {
     const result = this.findings.before(timestamp);
     if (this.picture === undefined || result === undefined) return;
     this.picture = { ...this.picture, offset, timestamp, result };
   }
 
-  /** Takes the newest frame's name and time. */
+  /** Updates the lane with the newest frame's name and time. */
   seen(frame: Frame, clock: Clock): void {
     this.identify(frame, clock);
     const now = clock.now();
@@ -106,7 +105,7 @@ export class PartitionLane {
     };
   }
 
-  /** The log answered: its end gives the rate of a partition without readers. */
+  /** Updates the rate of a partition without readers from its end offset. */
   polledTo(latest: number, clock: Clock): void {
     const at = clock.monotonic();
     const before = this.#polled;
@@ -133,18 +132,18 @@ export class PartitionLane {
     };
   }
 
-  /** It has no viewers any more. */
+  /** Resets the statistics when the last viewer leaves. */
   rest(): void {
     this.#arrivals.length = this.#latencies.length = 0;
   }
 }
 
-/** Whether a frame can be shown: an image, or an access unit. */
+/** Whether a frame can be shown: an image or an access unit. */
 export function isShown({ value, headers }: Frame): boolean {
   return videoCodecOf(headers["content-type"]) !== undefined || isImage(value);
 }
 
-/** Arrivals a second, over the last few seconds of `arrivals`. */
+/** Arrivals per second over the last five seconds. */
 function rateOf(arrivals: readonly number[], now: number): number {
   const recent = arrivals.filter((arrival) => now - arrival <= 5_000);
   if (recent.length < 2) return 0;

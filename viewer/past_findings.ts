@@ -1,4 +1,4 @@
-// What queries found in frames of the past, from the topics of findings.
+// Results of past frames, from the results topics.
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
@@ -6,22 +6,22 @@ import { LogError } from "../runtime/log/log.ts";
 import { findingsTopic } from "../runtime/sinks/findings.ts";
 import type { LogReads } from "./log_reads.ts";
 
-/** Records that are read at a time: some seconds of a lane that is played. */
+/** Records per read: some seconds of a playing lane. */
 const CHUNK = 128;
-/** What was not there may have been written since, milliseconds. */
+/** How long a missing result is cached, milliseconds: it may be written later. */
 const FRESH_MS = 500;
 
-/** Records next to each other. */
+/** Consecutive records. */
 interface Chunk {
   /** Capture times that it has all records of. */
   readonly from: number;
   readonly to: number;
-  /** Of `performance.now()`. */
+  /** In `performance.now()`. */
   readonly at: number;
   readonly results: readonly Findings[];
 }
 
-/** Finds the results of frames; keeps those around the frame that each lane showed last. */
+/** Looks up results of frames; caches those around the last frame of each partition. */
 export class PastFindings {
   readonly #reads: LogReads;
   readonly #chunks = new Map<string, Chunk>();
@@ -30,7 +30,7 @@ export class PastFindings {
     this.#reads = reads;
   }
 
-  /** What the lane's query found in a frame; of a raw lane any query, one that found objects first. */
+  /** The query's result for a frame; for a raw lane, any query's, preferably one with objects. */
   async of(
     lane: Lane,
     { topic, partition, offset, timestamp }: Frame,
@@ -53,7 +53,7 @@ export class PastFindings {
     try {
       records = await this.#reads.readFrom(topic, partition, time, CHUNK);
     } catch (error) {
-      // Nothing was found yet, on this partition or at all.
+      // There are no results yet, for this partition or at all.
       if (!(error instanceof LogError && error.code.endsWith("_MISSING"))) throw error;
     }
     return {
@@ -65,7 +65,7 @@ export class PastFindings {
   }
 }
 
-/** Of what several queries found, that of one that looks for objects, or else the first. */
+/** The first result with objects, or else the first one. */
 export function objectsFirst(found: readonly Findings[]): Findings | undefined {
   return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ??
     found[0];
@@ -75,7 +75,7 @@ function covers({ from, to, at }: Chunk, time: number): boolean {
   return from <= time && time <= to && (to < Infinity || performance.now() - at < FRESH_MS);
 }
 
-/** A result of the log; undefined for what is none: a picture, a foreign record. */
+/** Parses a result; undefined for other values, such as a picture or a foreign record. */
 export function parseResult(value: Uint8Array): Findings | undefined {
   if (value[0] !== 0x7b) return undefined; // "{"
   try {
@@ -86,7 +86,7 @@ export function parseResult(value: Uint8Array): Findings | undefined {
   }
 }
 
-/** Whether all that a page draws has the types that it expects: anyone may write to a topic. */
+/** Whether everything that a page draws has the expected types, since anyone may write to a topic. */
 function isResult(value: unknown): value is Findings {
   return isMap(value, isAny) && isMap(value["scores"] ?? {}, isNumber) &&
     isMap(value["zones"] ?? {}, isNumber) &&
@@ -123,6 +123,6 @@ function isMap(value: unknown, of: Check): value is Record<string, unknown> {
 
 const isList = (value: unknown, of: Check) => Array.isArray(value) && value.every(of);
 const isPoint = (value: unknown) => isList(value, isNumber);
-/** A number that JSON could not hold is null. */
+/** JSON encodes non-finite numbers as null. */
 const isNumber = (value: unknown) => typeof value === "number" || value === null;
 const isAny = () => true;

@@ -1,15 +1,15 @@
-// What a picture's own bytes say of it. Anyone can write a record's headers, so they are not
-// trusted: a browser must never take a picture for a page.
+// Determines a picture's type from its bytes. Anyone can write a record's headers, so they are not trusted: a
+// browser must never interpret a picture as a page.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { inspectImage } from "../runtime/image/inspect.ts";
 
 /** Type and upright size of a picture. */
 export interface PictureInfo {
   readonly contentType: string;
-  /** Pixels; 0 when the header cannot be read. */
+  /** Pixels; 0 if the header cannot be read. */
   readonly width: number;
   readonly height: number;
-  /** Of a JPEG that lies upright, as nearly all do: its components, where it is grey or of colours. */
+  /** Components of an upright JPEG, if it is grey or colour. */
   readonly components?: 1 | 3;
 }
 
@@ -31,7 +31,7 @@ export function pictureInfo(bytes: Uint8Array): PictureInfo {
   }
 }
 
-/** True for bytes that begin like a JPEG, PNG or WebP of a size that can be shown. */
+/** Whether the bytes begin like a displayable JPEG, PNG or WebP. */
 export function isImage(bytes: Uint8Array): boolean {
   return pictureInfo(bytes).width > 0;
 }

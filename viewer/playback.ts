@@ -1,30 +1,29 @@
-// One page's way through time. While it is not live, it decides which picture each of the page's
-// lanes shows; the session sends them with the same flow control as live ones.
+// Playback of one page. While not live, it decides which picture each lane of the page shows; the session
+// sends them with the same flow control as live ones.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 import { cameraText, SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
 
-/** What playback needs from the session that it serves. */
 export interface PlaybackOptions {
-  /** Absent when there is no log to read from: then only pausing works. */
+  /** Absent if there is no log: then only pausing works. */
   readonly history: History | undefined;
   readonly clock: Clock;
   /** A lane that the page may see. */
   readonly lane: (id: string) => Lane | undefined;
-  /** A lane has another picture: see `current`. */
+  /** Called when a lane has a new picture: see `current`. */
   readonly onPicture: (lane: string) => void;
   readonly onTime: (time: TimeView) => void;
   /** Whether the page decodes the lane's access units itself. */
   readonly units: (lane: string) => boolean;
-  /** True when the page draws nothing of what it was sent: no use in playing on. */
+  /** Whether the page has stopped drawing, so that playing is pointless. */
   readonly stuck: () => boolean;
 }
 
-/** Beyond this a lane that lags behind leaves frames out rather than showing old ones. */
+/** A lane that lags more than this skips frames rather than showing old ones. */
 const SKIP_BEHIND_MS = 750;
-/** Looked at this often while the page does not draw, and when a recording has a pause. */
+/** Longest sleep, so that a page that does not draw is noticed during a gap in the recording. */
 const LONGEST_WAIT_MS = 1_000;
 
 type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
@@ -35,7 +34,6 @@ interface Runner {
   caughtUp: boolean;
 }
 
-/** Pauses, steps, seeks and plays. */
 export class Playback {
   readonly #options: PlaybackOptions;
   readonly #lanes = new Map<string, Lane>();
@@ -65,7 +63,7 @@ export class Playback {
     return this.#current.get(lane);
   }
 
-  /** Tells which lanes the page shows. */
+  /** Sets the lanes that the page shows. */
   watch(lanes: readonly Lane[]): void {
     const wanted = new Map(lanes.map((lane) => [lane.id, lane]));
     for (const id of this.#lanes.keys()) {
@@ -80,21 +78,21 @@ export class Playback {
       this.#lanes.set(lane.id, lane);
       if (this.#view.mode === "playing") this.#run(lane);
       else if (!this.live && !this.#current.has(lane.id)) {
-        void this.#carryOut(() => this.#show(lane, this.#task.signal));
+        void this.#execute(() => this.#show(lane, this.#task.signal));
       }
     }
   }
 
-  /** A tile of the lane wants its picture again, in another size, or as a picture and no access unit. */
+  /** A tile needs its picture again, in another size or decoded. */
   refresh(lane: Lane): void {
     const { contentType = "" } = this.#current.get(lane.id) ?? {};
     const unit = contentType.startsWith("video/") && !this.#options.units(lane.id);
     if (unit) this.#current.delete(lane.id);
     if (this.live || this.#current.has(lane.id) || this.#view.mode === "playing") return;
-    void this.#carryOut(() => this.#show(lane, this.#task.signal));
+    void this.#execute(() => this.#show(lane, this.#task.signal));
   }
 
-  /** Carries out a command; a newer one takes its place. */
+  /** Executes a command; a newer one replaces it. */
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
@@ -116,7 +114,7 @@ export class Playback {
           this.#play(generation, playing, command.time);
           return;
         }
-        void this.#carryOut(() => this.#goTo(generation, command, this.#task.signal));
+        void this.#execute(() => this.#goTo(generation, command, this.#task.signal));
         return;
       case "play":
         this.#play(generation, nearestSpeed(command.speed), command.time);
@@ -132,7 +130,7 @@ export class Playback {
 
   async #goTo(generation: number, command: Move, signal: AbortSignal): Promise<void> {
     const lead = this.#options.lane(command.lead);
-    if (lead === undefined) throw new Error("There is no such lane");
+    if (lead === undefined) throw new Error("No such lane");
     const picture = await this.#find(lead, command);
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
@@ -180,7 +178,7 @@ export class Playback {
   }
 
   #play(generation: number, speed: number, time: number): void {
-    void this.#carryOut(() => {
+    void this.#execute(() => {
       this.#history();
       this.#begun = this.#options.clock.monotonic();
       this.#set({ mode: "playing", generation, speed, position: time });
@@ -189,7 +187,7 @@ export class Playback {
     });
   }
 
-  /** The capture time that is due now. */
+  /** The capture time to show now. */
   #due(): number {
     const { position = 0, speed } = this.#view;
     return position + (this.#options.clock.monotonic() - this.#begun) * speed;
@@ -199,7 +197,7 @@ export class Playback {
     const runner: Runner = { lane, stop: new AbortController(), caughtUp: false };
     this.#runners.set(lane.id, runner);
     const signal = AbortSignal.any([runner.stop.signal, this.#task.signal]);
-    void this.#carryOut(() => this.#playLane(runner, signal));
+    void this.#execute(() => this.#playLane(runner, signal));
   }
 
   async #playLane(runner: Runner, signal: AbortSignal): Promise<void> {
@@ -252,7 +250,7 @@ export class Playback {
     this.#options.onPicture(lane.id);
   }
 
-  /** Playing that has come to the end of every lane's frames is live. */
+  /** Switches to live once every lane has reached the end of its frames. */
   #liveWhenCaughtUp(): void {
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
     const { generation } = this.#view;
@@ -278,8 +276,8 @@ export class Playback {
     this.#runners.clear();
   }
 
-  /** Runs a task to its end; what goes wrong is reported to the page. */
-  async #carryOut(task: () => Promise<void>): Promise<void> {
+  /** Runs a task; its error is reported to the page. */
+  async #execute(task: () => Promise<void>): Promise<void> {
     const { signal } = this.#task;
     try {
       await task();

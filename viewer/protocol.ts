@@ -1,32 +1,30 @@
-// What the viewer's server and its page say to each other over `/ws`. Both import this module, so
-// neither can drift from the other. Pictures travel as binary messages, everything else as JSON.
+// The messages between server and page over `/ws`. Both import this module, so that they agree. Pictures are
+// binary messages, everything else is JSON.
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
-/** Raised when a page of an older version could not work with the server any more. */
+/** Increased when older pages become incompatible with the server. */
 export const PROTOCOL_VERSION = 2;
 
-/** Most tiles that one page may watch. */
+/** Maximum number of tiles per page. */
 export const MAX_TILES = 512;
 
-/** Most tiles of a page that get access units: each has a reader of the log. */
+/** Maximum number of tiles per page with access units, each of which needs a log reader. */
 export const MAX_VIDEO_TILES = 4;
 
-/** Longest text message that the server accepts, in characters. */
+/** Maximum size of a text message to the server, in characters. */
 export const MAX_PAGE_MESSAGE = 128 * 1024;
 
-/** Most frames that one step may go. */
+/** Maximum number of frames per step. */
 export const MAX_STEP = 250;
 
-/** A lane as the page sees it. */
+/** A lane, with additions for the page. */
 export interface LaneView extends Lane {
-  /** Arrival of the last frame, epoch milliseconds, when frames ceased to come. */
+  /** Arrival of the last frame, epoch milliseconds, if the lane is stalled. */
   readonly stalledSince?: number;
 }
 
-/**
- * What people call a camera, and its number where that is something else: `Loading dock`, `CAMERA-7`.
- */
+/** A camera's display name, and its number if different: `Loading dock`, `CAMERA-7`. */
 export function cameraTitle(
   { camera, cameraName, partition }: Pick<Lane, "camera" | "cameraName" | "partition">,
 ): { readonly title: string; readonly number: string } {
@@ -35,13 +33,13 @@ export function cameraTitle(
   return { title, number: title === number ? "" : number };
 }
 
-/** Both in one line: `Loading dock (CAMERA-7)`. */
+/** Name and number in one line: `Loading dock (CAMERA-7)`. */
 export function cameraText(lane: Parameters<typeof cameraTitle>[0]): string {
   const { title, number } = cameraTitle(lane);
   return number === "" ? title : `${title} (${number})`;
 }
 
-/** An alert's episode: all transitions of one id in one. */
+/** An alert's episode: all transitions with the same id. */
 export interface AlertView {
   readonly id: string;
   /** `Lane.id`. */
@@ -56,26 +54,26 @@ export interface AlertView {
   readonly active: boolean;
   /** Offset of the first frame of the episode. */
   readonly fromOffset: number;
-  /** Offset of the last frame heard of so far. */
+  /** Offset of the last known frame. */
   readonly toOffset: number;
   /** Capture times, epoch milliseconds. */
   readonly fromTime: number;
   readonly toTime: number;
 }
 
-/** What the log holds of a lane. */
+/** The recorded range of a lane. */
 export interface RangeView {
-  /** First offset that is still there, and one past the last. */
+  /** First existing offset, and one past the last. */
   readonly earliest: number;
   readonly latest: number;
-  /** Capture times of the first and last frame, epoch milliseconds; absent when there is none. */
+  /** Capture times of the first and last frame, epoch milliseconds; absent if there are none. */
   readonly earliestTime?: number;
   readonly latestTime?: number;
-  /** Stretches without frames, from capture time to capture time, in the part that was asked for. */
+  /** Ranges of capture times without frames, within the requested part. */
   readonly gaps?: readonly (readonly [from: number, to: number])[];
 }
 
-/** What a server can do beyond live pictures. */
+/** Capabilities of a server beyond live pictures. */
 export interface Features {
   /** Pause, step, scrub: there is a log to read from. */
   readonly time: boolean;
@@ -83,18 +81,18 @@ export interface Features {
   readonly clips: boolean;
 }
 
-/** Where a page's playback stands. */
+/** The state of a page's playback. */
 export interface TimeView {
   readonly mode: "live" | "paused" | "playing";
   /** The command that led here; pictures of another generation are stale. */
   readonly generation: number;
   readonly speed: number;
-  /** Capture time, epoch milliseconds: shown when paused, begun from when playing. */
+  /** Capture time, epoch milliseconds: displayed if paused, start time if playing. */
   readonly position?: number;
-  /** The frame that the command landed on, of the lane that leads. */
+  /** The frame that the command landed on, and its (leading) lane. */
   readonly lead?: string;
   readonly offset?: number;
-  /** Why the command could not be carried out. */
+  /** Why the command failed. */
   readonly problem?: string;
 }
 
@@ -111,10 +109,10 @@ export type ServerMessage =
     readonly type: "lanes";
     readonly now: number;
     readonly lanes: readonly LaneView[];
-    /** Why the log cannot be read at the moment. */
+    /** Why the log cannot be read. */
     readonly problem?: string;
   }
-  /** What was found in a frame that goes to the page as an access unit. */
+  /** The results of a frame that is sent as an access unit. */
   | {
     readonly type: "result";
     readonly slot: number;
@@ -124,47 +122,47 @@ export type ServerMessage =
   | { readonly type: "alerts"; readonly alerts: readonly AlertView[] }
   | { readonly type: "time"; readonly time: TimeView };
 
-/** A tile that the page shows. */
+/** A tile of a page. */
 export interface TileRequest {
-  /** The page's number for the tile; comes back with each picture. 0 to 65535. */
+  /** The page's number for the tile, returned with each picture. 0 to 65535. */
   readonly slot: number;
   /** `Lane.id`. */
   readonly lane: string;
-  /** Width that it shows, in device pixels; 0 for pictures as they are. */
+  /** Displayed width in device pixels; 0 for the original size. */
   readonly width: number;
-  /** The page decodes access units by itself, where the lane has them. */
+  /** Whether the page decodes access units itself. */
   readonly video?: boolean;
 }
 
 /**
- * What the page wants of time. `lead` is the lane whose offset is meant; all other lanes show what
- * they showed at the lead's capture time.
+ * A page's playback command. `lead` is the lane that the offset refers to; the other lanes show their
+ * pictures at the lead's capture time.
  */
 export type TimeCommand =
   | { readonly action: "live" }
-  /** Everything stays as the page shows it. */
+  /** Keeps what the page shows. */
   | { readonly action: "pause"; readonly time: number }
   /** The lead's frame at that offset, or the first one after it. */
   | { readonly action: "seek"; readonly lead: string; readonly offset: number }
-  /** Frames forward from that offset, or back. */
+  /** Steps forward or back from that offset. */
   | { readonly action: "step"; readonly lead: string; readonly offset: number; readonly by: number }
-  /** What was to be seen at that capture time. */
+  /** The pictures at that capture time. */
   | { readonly action: "jump"; readonly lead: string; readonly time: number }
-  /** On from where the page stands; from that capture time when it is live. */
+  /** Plays from the current position, or from `time` if live. */
   | { readonly action: "play"; readonly speed: number; readonly time: number };
 
-/** Slowest and fastest that a page can play. */
+/** Playback speeds. */
 export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 /** Page to server, as JSON. */
 export type PageMessage =
   /** Replaces all tiles of this page. */
   | { readonly type: "watch"; readonly tiles: readonly TileRequest[] }
-  /** Pictures that were drawn, or overtaken: `[slot, sequence]`, all up to that sequence. */
+  /** Pictures that were drawn or skipped: `[slot, sequence]`, all up to that sequence. */
   | { readonly type: "drawn"; readonly tiles: readonly (readonly [number, number])[] }
   | {
     readonly type: "time";
-    /** Grows with each command of this page. */
+    /** Increases with each command of this page. */
     readonly generation: number;
     readonly command: TimeCommand;
   };
@@ -180,35 +178,35 @@ export const CONTENT_TYPES = [
 
 /** How to decode an access unit. */
 export interface UnitInfo {
-  /** As in RFC 6381, on keyframes alone: a decoder can begin with it. */
+  /** Codec as in RFC 6381, only on keyframes: a decoder can start here. */
   readonly codec?: string;
-  /** It is not to be shown, only decoded: the one to be shown depends on it. */
+  /** Decode only, not shown: a reference for the unit that is shown. */
   readonly hidden: boolean;
 }
 
-/** A picture on its way to a tile. */
+/** A picture for a tile. */
 export interface PictureMessage {
   readonly slot: number;
   /** Counts the pictures sent to one page. */
   readonly sequence: number;
-  /** `TimeView.generation` that it belongs to; 0 when live. */
+  /** Its `TimeView.generation`; 0 if live. */
   readonly generation: number;
   readonly contentType: string;
   readonly offset: number;
   /** Capture time, epoch milliseconds. */
   readonly timestamp: number;
-  /** Size of the source picture; boxes of the result are in its pixels. 0 when unknown. */
+  /** Size of the source picture, whose pixels are the unit of result boxes. 0 if unknown. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly result?: Findings;
-  /** The camera's own picture, of a query that has kept none; `grey` where the query's are grey. */
+  /** The camera's picture, shown for a query that stored none; `grey` if the query's pictures are grey. */
   readonly source?: { readonly grey: boolean };
-  /** Of an access unit; the units of a tile come in decoding order. */
+  /** For an access unit; the units of a tile arrive in decoding order. */
   readonly unit?: UnitInfo;
   readonly image: Uint8Array;
 }
 
-/** Bytes before the result and the image. */
+/** Size of the header, before the JSON and the image. */
 export const PICTURE_HEADER_BYTES = 40;
 
 const PICTURE = 1;
@@ -253,9 +251,9 @@ export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * Reads what `encodePicture` wrote. The image is a view on `message`.
+ * Decodes a picture message. The image is a view of `message`.
  *
- * @throws {RangeError} when the message is not a picture or is cut short.
+ * @throws {RangeError} if the message is not a picture or is truncated
  */
 export function decodePicture(message: ArrayBuffer): PictureMessage {
   const view = new DataView(message);

@@ -1,4 +1,4 @@
-// Entry of the thread that makes small JPEGs, behind everything else that the machine has to do.
+// Entry point of the thread that makes small JPEGs, at the lowest priority.
 /// <reference lib="deno.worker" />
 import {
   canReduce,
@@ -7,7 +7,7 @@ import {
   yieldToOthers,
 } from "../runtime/image/reduce_jpeg.ts";
 
-/** A picture to make smaller. */
+/** A picture to reduce. */
 export interface ReduceRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: JpegSize;
@@ -15,11 +15,11 @@ export interface ReduceRequest {
   readonly quality: number;
 }
 
-/** What became of it, in the order of the requests. */
+/** The result, in the order of the requests. */
 export interface ReduceReply {
-  /** Not there where the picture needs another decoder. */
+  /** Absent if the picture needs another decoder. */
   readonly bytes?: Uint8Array<ArrayBuffer>;
-  /** Milliseconds that passed meanwhile. */
+  /** Elapsed milliseconds. */
   readonly ms: number;
 }
 

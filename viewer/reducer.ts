@@ -1,5 +1,4 @@
-// Small JPEGs from a thread of the lowest priority: however many a page wants, a query that has a
-// frame to work on goes first.
+// Makes small JPEGs on a thread of the lowest priority, so that queries go first.
 import type { ReduceReply, ReduceRequest } from "./reduce_worker.ts";
 
 interface Waiting {
@@ -14,9 +13,9 @@ export class Reducer {
   #state: "usable" | "unusable" | "closed" = "usable";
 
   /**
-   * What `reduceJpeg` makes of the picture; no bytes where it makes none.
+   * The result of `reduceJpeg`; without bytes if it cannot reduce the picture.
    *
-   * @throws {Error} once it is closed.
+   * @throws {Error} after `close`
    */
   reduce(bytes: Uint8Array, request: Omit<ReduceRequest, "bytes">): Promise<ReduceReply> {
     if (this.#state === "closed") return Promise.reject(closedError());
@@ -27,7 +26,6 @@ export class Reducer {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Ends the thread. */
   close(): void {
     this.#end("closed");
     for (const { reject } of this.#waiting.splice(0)) reject(closedError());
@@ -41,7 +39,7 @@ export class Reducer {
     worker.onmessage = ({ data }: MessageEvent<ReduceReply>) =>
       this.#waiting.shift()?.resolve(data);
     worker.onerror = (event) => {
-      // Native code may not be loaded here, or memory is out: pictures are scaled without it.
+      // Native code cannot be loaded, or out of memory: scale pictures without it.
       event.preventDefault();
       if (this.#state === "usable") this.#end("unusable");
       for (const { resolve } of this.#waiting.splice(0)) resolve({ ms: 0 });
@@ -57,5 +55,5 @@ export class Reducer {
 }
 
 function closedError(): Error {
-  return new Error("Cannot make a picture smaller: the viewer stops");
+  return new Error("Cannot reduce a picture: the viewer is stopping");
 }

@@ -1,4 +1,4 @@
-// Responses: what every one of them carries, and the kinds that there are.
+// Kinds of responses, and common headers.
 import type { Context } from "hono";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
@@ -6,12 +6,12 @@ import type { Access, Visitor } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import type { Scaler } from "./scaler.ts";
 
-/** What the routes know of a request. */
+/** Variables of a request. */
 export interface Env {
   Variables: { visitor: Visitor };
 }
 
-/** Text for people and for curl. */
+/** A plain text response. */
 export function plain(
   c: Context,
   status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503,
@@ -25,7 +25,7 @@ export function plain(
   });
 }
 
-/** Values from queries may quote what they were configured with: no secret in it gets out. */
+/** A JSON response with secrets masked, since queries' texts may quote their configuration. */
 export function json(c: Context, value: unknown, status: 200 | 400 | 404 | 503 = 200): Response {
   const text = JSON.stringify(
     value,
@@ -34,24 +34,24 @@ export function json(c: Context, value: unknown, status: 200 | 400 | 404 | 503 =
   return c.body(text, status, { "content-type": "application/json", "cache-control": "no-store" });
 }
 
-/** An error for programs. */
+/** A JSON error. */
 export function problem(c: Context, status: 400 | 404 | 503, message: string): Response {
   return json(c, { error: message }, status);
 }
 
-/** Asks the visitor to come back when there is room. */
+/** Rejects a request for lack of capacity. */
 export function busy(c: Context): Response {
   return plain(c, 503, "Too many viewers at the moment", { "retry-after": "5" });
 }
 
-/** Asks a program for a token. */
+/** Requests a token from a program. */
 export function unauthorized(c: Context): Response {
   return plain(c, 401, "A token is needed: Authorization: Bearer TOKEN", {
     "www-authenticate": 'Bearer realm="Framelane"',
   });
 }
 
-/** One of the page's files, from memory. */
+/** A file of the page. */
 export function asset(
   c: Context,
   { body, gzip, contentType, etag }: Asset,
@@ -69,7 +69,7 @@ export function asset(
     : c.body(body, status, headers);
 }
 
-/** A picture with what caches need to know of it. */
+/** A picture with caching headers. */
 export async function image(
   c: Context,
   scaler: Scaler,
@@ -90,18 +90,18 @@ export async function image(
   });
 }
 
-/** The width in pixels that a request asks for; 0 when it takes pictures as they are. */
+/** The requested width in pixels; 0 for the original size. */
 export function widthOf(c: Context): number {
   const width = wholeNumber(c.req.query("width")) ?? 0;
   return width <= 10_000 ? width : 0;
 }
 
-/** A number of a request; undefined when it is none. */
+/** Parses a number of a request; undefined if it is invalid. */
 export function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Sets what every response carries: the page may use what is its own, and no other page may. */
+/** Sets security headers on every response: only the viewer's own pages may use it. */
 export function secure(c: Context, access: Access): void {
   const { headers } = c.res;
   const { embedOrigins } = access;
@@ -113,7 +113,7 @@ export function secure(c: Context, access: Access): void {
       `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types decoder`,
   );
   headers.set("x-content-type-options", "nosniff");
-  // Not "no-referrer": browsers would sign in with an origin of "null" then.
+  // Not "no-referrer": browsers would then sign in with the origin "null".
   headers.set("referrer-policy", "same-origin");
   headers.set("cross-origin-opener-policy", "same-origin");
   if (!headers.has("cross-origin-resource-policy")) {
@@ -124,8 +124,8 @@ export function secure(c: Context, access: Access): void {
 }
 
 /**
- * A stream whose first bytes are there; undefined when there are none: no frame could be shown. Calls
- * `then` once, when it has ended or is no longer wanted.
+ * A stream that has its first bytes; undefined if it is empty because no frame could be shown. Calls `then`
+ * once the stream has ended or was cancelled.
  */
 export async function begun(
   body: Uint8Array | ReadableStream<Uint8Array>,

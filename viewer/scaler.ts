@@ -1,4 +1,4 @@
-// Small pictures for small tiles: each is made once, for all who want it.
+// Scales pictures for small tiles, once for all viewers.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
@@ -6,33 +6,35 @@ import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
-/** A picture in the size that it is sent in. */
+/** A picture in its transmitted size. */
 export interface ScaledPicture {
   readonly picture: LanePicture;
   readonly contentType: string;
   readonly bytes: Uint8Array;
-  /** Of the picture before scaling; 0 when its header cannot be read. */
+  /** Size before scaling; 0 if the header cannot be read. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
 }
 
-/** JPEG decoders halve, quarter and eighth for next to nothing: those are the sizes there are. */
+/** JPEG decoders reduce by 2, 4 and 8 at almost no cost, so these are the available sizes. */
 const DENOMINATORS = [8, 4, 2] as const;
 type Denominator = typeof DENOMINATORS[number];
-/** A picture may be this much narrower than its tile. */
+/** Minimum ratio of picture width to tile width. */
 const ENOUGH = 0.9;
-/** Cores that live pictures may take all together. */
+/** Total cores available to live pictures. */
 const CORES = navigator.hardwareConcurrency / 5;
-/** Of the small JPEGs, 1 to 100. */
+/** Quality of the small JPEGs, 1 to 100. */
 const QUALITY = 72;
-/** Work that may be done ahead of the budget, milliseconds. */
+/** Work that may exceed the budget, milliseconds. */
 const BURST_MS = 250;
-/** The thread of the lowest priority uses idle time: half of it counts. */
+/** Cost factor of the low-priority thread, which uses idle time. */
 const IDLE_TIME_COST = 0.5;
-/** Pictures in work with which another live one is sent as it is: it would wait for too long. */
+/**
+ * With this many pictures in progress, another live one is sent unscaled, since it would wait for too long.
+ */
 const MOST_WANTED = 6 + Math.ceil(CORES);
 
-/** A picture in all sizes that it was wanted in. */
+/** A picture in all requested sizes. */
 interface Sizes {
   readonly whole: ScaledPicture;
   /** See `PictureInfo`. */
@@ -40,24 +42,21 @@ interface Sizes {
   readonly small: Map<Denominator, Promise<ScaledPicture>>;
 }
 
-/**
- * Scales pictures down to a few sizes, within a budget of processor time: what queries need comes
- * first.
- */
+/** Scales pictures down to a few sizes within a budget of processor time, so that queries come first. */
 export class Scaler {
-  /** Gone when the picture is. */
+  /** Entries disappear with their pictures. */
   readonly #sizes = new WeakMap<LanePicture, Sizes>();
   readonly #reducer = new Reducer();
-  /** What is being made of live lanes, by size and lane. */
+  /** Pictures of live lanes in progress, by size and lane. */
   readonly #busy = new Map<string, Promise<ScaledPicture>>();
   readonly #turn = new Semaphore(Math.ceil(CORES));
-  /** Pictures that are made, or wait for their turn. */
+  /** Number of pictures in progress or waiting. */
   #wanted = 0;
-  /** Milliseconds of work that may be done now, as of `#since`. */
+  /** Remaining budget in milliseconds, as of `#since`. */
   #budget = BURST_MS;
   #since = performance.now();
 
-  /** The picture, no wider than needed for a tile of `width` device pixels (0: as it is). */
+  /** The picture, no wider than needed for a tile of `width` device pixels (0: original size). */
   scaled(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
     const sizes = this.#sizesOf(picture);
     const denominator = denominatorFor(sizes.whole.sourceWidth, width);
@@ -66,10 +65,10 @@ export class Scaler {
   }
 
   /**
-   * The same for a lane's newest picture: while an older one of the lane is being made in this size,
-   * that one is given, so that a lane never has more than one in work.
+   * The same for a lane's newest picture. Returns an older picture of the lane if that is already being made
+   * in this size, so that a lane has at most one in progress.
    *
-   * @returns undefined when there is no time to make it now.
+   * @returns undefined if there is no time to make it now
    */
   live(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> | undefined {
     const sizes = this.#sizesOf(picture);
@@ -131,7 +130,7 @@ export class Scaler {
       );
       return { ...whole, bytes, contentType: "image/jpeg" };
     } catch {
-      return whole; // a picture that cannot be scaled is still the lane's picture: the page decides
+      return whole; // send the picture as it is: the page may still show it
     } finally {
       this.#wanted--;
     }
@@ -144,12 +143,14 @@ export class Scaler {
   ): Promise<Uint8Array | undefined> {
     const size = { width, height, components };
     const reply = await this.#reducer.reduce(bytes, { size, denominator, quality: QUALITY });
-    // As long as it took: on a busy machine there is less to spare.
+    // Elapsed time: a busy machine has less to spare.
     this.#budget -= reply.ms * IDLE_TIME_COST;
     return reply.bytes;
   }
 
-  /** What `#reduce` cannot do: other formats, pictures to turn, damaged ones, systems without it. */
+  /**
+   * Scales what `#reduce` cannot: other formats, rotated or damaged pictures, systems without libjpeg-turbo.
+   */
   async #resize(
     { bytes, sourceWidth }: ScaledPicture,
     denominator: Denominator,
@@ -172,7 +173,7 @@ export class Scaler {
   }
 }
 
-/** What to divide the picture's size by, or undefined when it should stay as it is. */
+/** The factor to reduce a picture by; undefined for its original size. */
 function denominatorFor(sourceWidth: number, tileWidth: number): Denominator | undefined {
   if (tileWidth <= 0 || sourceWidth === 0) return undefined;
   return DENOMINATORS.find((each) => Math.ceil(sourceWidth / each) >= tileWidth * ENOUGH);

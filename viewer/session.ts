@@ -1,7 +1,6 @@
-// One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
-// behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
-// page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
-// what is in flight.
+// One page connected to `/ws`. The server queues no pictures for it: a tile is marked as behind, and gets the
+// lane's newest picture once the page has drawn the previous ones. A slow page sees fewer pictures, not older
+// ones, and one that never reads costs at most what is in flight.
 import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
@@ -23,19 +22,19 @@ import type { ScaledPicture } from "./scaler.ts";
 import type { SessionOptions } from "./surroundings.ts";
 import { UnitFeed } from "./unit_feed.ts";
 
-/** Pictures on their way to one tile: two keep a connection with a long round trip busy. */
+/** Pictures in flight per tile: two keep a connection with a long round trip busy. */
 const IN_FLIGHT_PER_TILE = 2;
-/** Access units on their way to one tile: it decodes every one. */
+/** Access units in flight per tile, which decodes every one. */
 const UNITS_IN_FLIGHT = 24;
-/** State is left out while more than this is unsent. */
+/** State messages are skipped while more than this is unsent. */
 const STATE_BACKLOG_BYTES = 128 * 1024;
-/** A page that draws nothing of what it was sent for this long is gone or frozen, milliseconds. */
+/** A page that draws nothing for this long is gone or frozen, milliseconds. */
 const UNREAD_MS = 30_000;
-/** A page that has drawn within this takes pictures whole when there is no time to scale them. */
+/** A page that draws within this time gets unscaled pictures if there is no time to scale them. */
 const NEAR_MS = 250;
-/** A tile that has waited for this long gets a picture whole: the machine has no time to make it smaller. */
+/** A tile that has waited this long gets an unscaled picture, since the machine has no time to scale. */
 const OVERDUE_MS = 1_000;
-/** A page that draws nothing for this long does not need to be played to. */
+/** Playback pauses for a page that draws nothing for this long. */
 const STUCK_MS = 3_000;
 
 /** Serves one page. */
@@ -68,7 +67,7 @@ export class Session {
       units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
-        this.#say({ type: "time", time });
+        this.#sendMessage({ type: "time", time });
         for (const tile of this.#tiles.values()) {
           tile.units?.stop();
           tile.behind = true;
@@ -78,12 +77,12 @@ export class Session {
       },
       stuck: () => this.#inFlight.unreadFor > STUCK_MS,
     });
-    this.#say({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
+    this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
     this.#sendState();
     this.#stopTicks = hub.onTick(() => this.#tick());
   }
 
-  /** Takes a message of the page. A page that does not keep to the protocol is sent away. */
+  /** Handles a message of the page. A page that violates the protocol is disconnected. */
   receive(data: unknown): void {
     if (this.#closed) return;
     const message = parsePageMessage(data);
@@ -107,7 +106,7 @@ export class Session {
     }
   }
 
-  /** Releases everything; the caller closes the socket. */
+  /** Releases everything except the socket, which the caller closes. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -136,7 +135,7 @@ export class Session {
         if (known.width !== width || known.video !== video) {
           known.width = width;
           known.video = video;
-          known.sentOffset = NaN; // the same picture again, in the new size
+          known.sentOffset = NaN; // resend in the new size
           known.behind = true;
           this.#playback.refresh(lane);
         }
@@ -159,7 +158,7 @@ export class Session {
     this.#listen(tile.lane);
   }
 
-  /** Listens to what the lane's tiles want of it. */
+  /** Subscribes to what the lane's tiles need. */
   #listen(id: string): void {
     const lane = this.#lanes.get(id);
     if (lane === undefined) return;
@@ -174,7 +173,7 @@ export class Session {
     lane.stop = stop;
   }
 
-  /** The newest picture of a lane, in the time that the page is in. */
+  /** The current picture of a lane, live or of the playback. */
   #latest(lane: string): LanePicture | undefined {
     return this.#playback.live ? this.#hub.feed.latest(lane) : this.#playback.current(lane);
   }
@@ -183,7 +182,7 @@ export class Session {
     for (const tile of this.#lanes.get(lane)?.tiles ?? []) {
       if (tile.units !== undefined && live?.result !== undefined) {
         const { offset, result } = live;
-        this.#say({ type: "result", slot: tile.slot, offset, result });
+        this.#sendMessage({ type: "result", slot: tile.slot, offset, result });
       }
       tile.behind = true;
       this.#flush(tile);
@@ -219,14 +218,14 @@ export class Session {
       return;
     }
     const { live } = this.#playback;
-    // Later, with a newer one: at the latest with the next tick.
+    // Send a newer one later, at the latest with the next tick.
     if (live && now - tile.sentAt < this.#hub.interval) return;
     const scaled = tile.preparing !== undefined
       ? scaler.whole(picture)
       : live
       ? scaler.live(picture, tile.width) ?? this.#unscaled(tile, picture)
       : scaler.scaled(picture, tile.width);
-    if (scaled === undefined) return; // with the next picture, or when the page has drawn more
+    if (scaled === undefined) return; // retried with the next picture or confirmation
     tile.preparing = undefined;
     if (!(scaled instanceof Promise)) return this.#send(tile, scaled);
     tile.preparing = now;
@@ -240,15 +239,15 @@ export class Session {
     });
   }
 
-  /** Leaves the tile to its access units, where the lane has them and the page decodes them. */
+  /** Switches the tile to access units, if the lane has them and the page decodes them. */
   #showUnits(tile: Tile): boolean {
     const picture = this.#latest(tile.lane);
     const history = this.#history;
     const wanted = tile.video && picture?.video !== undefined && history !== undefined;
-    // Asked for units alone: it takes a look at all lanes.
+    // Only for units, since it searches all lanes.
     const lane = wanted ? this.#hub.lane(tile.lane, this.#visitor) : undefined;
     if (!wanted || lane === undefined) {
-      // A wall that is paused keeps what it shows until it is led elsewhere.
+      // A paused wall keeps its picture until it seeks elsewhere.
       if (tile.units === undefined || (tile.video && picture === undefined)) {
         return tile.units !== undefined;
       }
@@ -278,7 +277,7 @@ export class Session {
     return true;
   }
 
-  /** A picture that there was no time to scale, unless the page is too far away to take it whole. */
+  /** The picture unscaled, unless the connection is too slow for it. */
   #unscaled(tile: Tile, picture: LanePicture): ScaledPicture | undefined {
     const overdue = this.#hub.clock.monotonic() - tile.sentAt > OVERDUE_MS;
     return this.#inFlight.drawnAfter < NEAR_MS || overdue
@@ -310,7 +309,7 @@ export class Session {
     this.#socket.send(message);
   }
 
-  /** Whether the page looks at the camera's picture in place of the query's, which may be grey. */
+  /** Set if the page shows the camera's picture instead of the query's, which may be grey. */
   #sourceOf(lane: string): PictureMessage["source"] {
     if (this.#latest(lane)?.source === undefined) return undefined;
     const own = this.#hub.feed.latest(lane);
@@ -331,11 +330,14 @@ export class Session {
     this.#socket.send(this.#hub.stateMessage(this.#visitor));
     const { version } = this.#alerts;
     if (version === this.#alertsSent) return;
-    this.#say({ type: "alerts", alerts: this.#alerts.since(this.#alertsSent, this.#visitor) });
+    this.#sendMessage({
+      type: "alerts",
+      alerts: this.#alerts.since(this.#alertsSent, this.#visitor),
+    });
     this.#alertsSent = version;
   }
 
-  #say(message: ServerMessage): void {
+  #sendMessage(message: ServerMessage): void {
     this.#socket.send(JSON.stringify(message));
   }
 }

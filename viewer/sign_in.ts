@@ -1,17 +1,17 @@
-// Who gets in, before any route is asked.
+// Authentication, before any route.
 import type { Context, Hono } from "hono";
 import type { Access } from "./access.ts";
 import type { Assets } from "./assets.ts";
 import { asset, type Env, plain, unauthorized } from "./respond.ts";
 
-/** A sign-in form is this small, in bytes. */
+/** Maximum size of a sign-in form, in bytes. */
 const MAX_FORM_BYTES = 4_096;
 
-/** Lets requests through that come from the viewer's own pages, or from no page. */
+/** Accepts only requests from the viewer's own pages, or from no page. */
 export function guardOrigin(app: Hono<Env>, access: Access): void {
   app.use(async (c, next) => {
     if (!access.hostAllowed(c.req.raw)) {
-      return plain(c, 403, "This name is not one of the viewer's: use http://127.0.0.1");
+      return plain(c, 403, "The viewer has no such host name: use http://127.0.0.1");
     }
     const { method } = c.req;
     const signsIn = method === "POST" && access.guarded;
@@ -26,7 +26,7 @@ export function guardOrigin(app: Hono<Env>, access: Access): void {
   });
 }
 
-/** True for what another site's page fetches. Following a link from there is no such thing. */
+/** Whether another site's page fetches this; following a link from there is allowed. */
 function isForeign(c: Context): boolean {
   const site = c.req.header("sec-fetch-site");
   if (site === undefined || site === "same-origin" || site === "none") return false;
@@ -34,12 +34,12 @@ function isForeign(c: Context): boolean {
   return !link;
 }
 
-/** Asks for a token where one is needed; beyond this every request has its visitor. */
+/** Requires a token if one is configured; later handlers always have a visitor. */
 export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): void {
   app.post("*", async (c) => {
     if (!access.originAllowed(c.req.raw)) return plain(c, 403, "Sign in on the viewer's own page");
     const form = await readSmall(c.req.raw, MAX_FORM_BYTES);
-    if (form === undefined) return plain(c, 413, "A sign-in is smaller than this");
+    if (form === undefined) return plain(c, 413, "The sign-in form is too large");
     const token = new URLSearchParams(form).get("token") ?? "";
     if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
     c.header("set-cookie", access.cookie(c.req.raw, token));
@@ -50,7 +50,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
     const visitor = await access.visitor(c.req.raw);
     if (visitor === undefined) {
       if (!wantsPage(c)) return unauthorized(c);
-      // A link from elsewhere comes without the strict cookie; the page's own reload has it.
+      // A link from another site arrives without the strict cookie; a reload by the page itself has it.
       return c.req.header("sec-fetch-site") === "cross-site"
         ? c.body(null, 200, { refresh: `0; url=${here(c)}`, "cache-control": "no-store" })
         : asset(c, assets.login, 401);
@@ -65,11 +65,11 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
   });
 }
 
-/** The address that was asked for, as a path of this server, without a token. */
+/** The requested address as a path of this server, without the token. */
 function here(c: Context): string {
   const url = new URL(c.req.url);
   url.searchParams.delete("token");
-  // Two slashes at the beginning would name another server.
+  // Two leading slashes would name another server.
   return url.pathname.replace(/^\/+/, "/") + url.search;
 }
 
@@ -78,7 +78,7 @@ function wantsPage(c: Context): boolean {
     (c.req.header("accept") ?? "").includes("text/html");
 }
 
-/** A request's body as text; undefined when it is larger than `limit` bytes. */
+/** A request's body as text; undefined if it exceeds `limit` bytes. */
 async function readSmall(request: Request, limit: number): Promise<string | undefined> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;

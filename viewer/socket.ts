@@ -1,13 +1,12 @@
-// `/ws`: the socket of a page.
+// `/ws`: the WebSocket of a page.
 import type { Hono } from "hono";
 import { busy, type Env, plain } from "./respond.ts";
 import { Session } from "./session.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Seconds of silence after which a page is asked whether it is there; as long again, and it is gone. */
+/** Seconds of silence before a ping; after the same time again, the page counts as gone. */
 const IDLE_SECONDS = 30;
 
-/** Adds the route. */
 export function socketRoute(
   app: Hono<Env>,
   { hub, access, alerts, history, features, connections, signal }: Surroundings,
@@ -44,7 +43,7 @@ export function socketRoute(
     };
     socket.onmessage = ({ data }) => session?.receive(data);
     socket.onclose = ended;
-    // A broken connection is followed by `close`; there is no one left to tell.
+    // After an error, `close` follows.
     socket.onerror = ended;
     return response;
   });

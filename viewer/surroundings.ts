@@ -1,4 +1,4 @@
-// What the viewer's routes and sessions work with.
+// Dependencies of the viewer's routes and sessions.
 import type { Access, Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { ClipProvider } from "./clips.ts";
@@ -7,16 +7,15 @@ import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import type { Features } from "./protocol.ts";
 
-/** What all routes serve from. */
 export interface Surroundings {
   readonly hub: Hub;
   readonly access: Access;
   readonly alerts: AlertBook;
-  /** Absent when there is no log to look back into. */
+  /** Absent if there is no log to look back into. */
   readonly history?: History | undefined;
   readonly clips?: ClipProvider | undefined;
   readonly features: Features;
-  /** Streams and sockets that are open. */
+  /** Open streams and sockets. */
   readonly connections: Connections;
   /** Aborts when the viewer stops: ends streams and sockets. */
   readonly signal: AbortSignal;
@@ -29,7 +28,6 @@ export interface PageSocket {
   close(code?: number, reason?: string): void;
 }
 
-/** What a page's session is given. */
 export interface SessionOptions
   extends Pick<Surroundings, "hub" | "alerts" | "history" | "features"> {
   readonly socket: PageSocket;

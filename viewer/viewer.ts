@@ -1,4 +1,4 @@
-// The viewer: an HTTP server with the wall, its pictures and its numbers.
+// The viewer: an HTTP server for the wall, pictures and metrics.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
 import type { LaneFeed, LaneState } from "../runtime/lanes.ts";
@@ -16,47 +16,46 @@ import { JoinedFeed } from "./joined_feed.ts";
 import type { KnownCamera } from "./known_cameras.ts";
 import { LogFeed } from "./log_feed.ts";
 
-/** Readiness waits no longer for the log, milliseconds. */
+/** Longest wait of a readiness check for the log, milliseconds. */
 const READY_MS = 2_000;
 
-/** How a viewer is started. */
 export interface ViewerOptions extends Partial<AccessOptions> {
-  /** What there is to see. */
+  /** The lanes to show. */
   readonly feed: LaneFeed;
   /** The text of `/metrics`, in Prometheus' format. */
   readonly metrics: () => Promise<string>;
-  /** The log that the lanes were read from: gives pause, steps and scrubbing. */
+  /** The log that the lanes are read from: enables pause, steps and scrubbing. */
   readonly log?: TopicLog;
-  /** Topics of the lanes: with a log, their partitions can be seen as they are. */
+  /** Topics of the lanes: with a log, their unprocessed partitions can be viewed. */
   readonly topics: readonly string[];
-  /** Reads what is registered of cameras; a `LogFeed` as `feed` has its own. */
+  /** Reads the registered cameras; not needed if `feed` is a `LogFeed`, which has its own. */
   readonly cameras?: () => Promise<readonly KnownCamera[]>;
-  /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
+  /** Output topic of each query, by name, for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
-  /** Makes MP4s of what the log holds; with a log there is one, and `false` does without. */
+  /** Makes MP4s from recorded frames. Default: from `log`; `false` disables clips. */
   readonly clips?: ClipProvider | false;
   /** Address to bind to. Default 127.0.0.1. */
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
   readonly port?: number;
-  /** A line for the people who run the viewer: requests that failed for the viewer's own fault. */
+  /** Receives messages for the operator: requests that failed through the viewer's own fault. */
   readonly report?: (message: string) => void;
   readonly clock?: Clock;
 }
 
-/** A viewer at work. */
+/** A running viewer. */
 export interface Viewer {
-  /** Where to point a browser, without a token. */
+  /** The address for a browser, without a token. */
   readonly url: string;
   readonly port: number;
-  /** Ends all streams and sockets, then the server. */
+  /** Closes all streams and sockets, then the server. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts the viewer.
  *
- * @throws {Error} when the address is open to others and nothing guards it, or the port is taken.
+ * @throws {Error} if the address is reachable by others without protection, or the port is in use
  */
 export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const { feed, metrics, hostname = "127.0.0.1", port = 8000, clock = systemClock } = options;
@@ -72,7 +71,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       topics: [...new Set([...topics, ...Object.values(outputTopics)])],
       clock,
       cameras: options.cameras,
-      // Its numbers are those of the raw partitions, which few look at.
+      // Its numbers belong to raw partitions, which are rarely viewed.
       pollMs: 2_000,
     });
   const joined = raw === undefined
@@ -114,7 +113,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     port,
     handler: app.fetch,
     clock,
-    // Behind a proxy everyone comes from the same address.
+    // All clients of a proxy share its address.
     ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
   });
   return {
@@ -132,7 +131,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   };
 }
 
-/** Whether frames flow, in words: the log must answer, and each lane must have begun. */
+/** Whether frames flow: the log must answer, and each lane must have started. */
 async function readiness(
   { feed, log, topics = [], clock = systemClock }: Partial<ViewerOptions> & { feed: LaneFeed },
 ): Promise<Readiness> {
@@ -144,7 +143,7 @@ async function readiness(
       { clock },
     );
   } catch {
-    return { ready: false, text: "The log cannot be reached" };
+    return { ready: false, text: "The log is unreachable" };
   }
   if (feed instanceof LogFeed) return { ready: true, text: "ready" };
   const states = feed.lanes().map(({ state }) => state);
@@ -153,14 +152,14 @@ async function readiness(
   const waiting = count("starting");
   const all = `of ${states.length} queries`;
   if (waiting > 0) return { ready: false, text: `${waiting} ${all} have not begun` };
-  // One that has failed or starts again has its place: the wall must stay reachable, and shows it.
+  // A failed or restarting query has its partition: the wall must stay reachable to show it.
   const failed = count("failed");
   return { ready: true, text: failed === 0 ? "ready" : `ready; ${failed} ${all} have failed` };
 }
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** Listens on loopback; on any other address a gate listens, which leads there. */
+/** Listens on loopback; on any other address, a gate listens and forwards to loopback. */
 function listen(
   { handler, ...options }: Omit<GateOptions, "target"> & { handler: Handler },
 ): { port: number; close: () => Promise<void> } {

@@ -1,4 +1,4 @@
-// `deno task camera N`: one camera, publishing to its partition.
+// `deno task camera N`: publishes one camera.
 import { launchCamera } from "../../cameras/launch.ts";
 import { acceptedSources } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";

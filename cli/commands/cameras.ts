@@ -1,4 +1,5 @@
-// `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
+// `deno task cameras add|list|remove|run|probe|discover`: the registry of cameras, and a process for all of
+// them.
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import {
   type CameraSettings,
@@ -7,7 +8,7 @@ import {
 } from "../../cameras/settings.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
-import { find, lookOptions, probe } from "../camera_look.ts";
+import { discoverCameras, lookOptions, probe } from "../camera_look.ts";
 import {
   cameraHost,
   numberFaults,
@@ -43,7 +44,7 @@ type CamerasValues = Values<typeof camerasOptions>;
 export const cameras = command({
   name: "cameras",
   summary:
-    "Keeps a registry of cameras and runs them all; looks at one (probe), finds them (discover).",
+    "Manages a registry of cameras and runs them all; inspects a camera (probe), finds cameras (discover).",
   positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
   options: camerasOptions,
   needs: {
@@ -57,7 +58,7 @@ export const cameras = command({
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);
     if (action === "probe") return await probe(rest[0]!, settings, values, context);
-    if (action === "discover") return await find(values, context);
+    if (action === "discover") return await discoverCameras(values, context);
     using kv = await openState(values.state);
     const registry = new CameraRegistry(kv, context.say);
     switch (action as Exclude<Action, "probe" | "discover">) {
@@ -182,7 +183,7 @@ async function runAll(
   }
 }
 
-/** A camera for people, without secrets. */
+/** Describes a camera, without secrets. */
 function describe(camera: RegisteredCamera): string {
   return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
 }

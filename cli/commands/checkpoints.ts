@@ -1,5 +1,5 @@
-// `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
-// runs there.
+// `deno task checkpoints list|inspect|reset`: shows the positions of a log's streaming queries, and resets
+// them while no runtime owns them.
 import {
   type CheckpointInfo,
   LogError,
@@ -58,7 +58,7 @@ export const checkpoints = command({
   name: "checkpoints",
   positionals: "list | inspect | reset",
   summary:
-    "Shows how far each query is on each partition (list), with every detail (inspect), or moves it while no runtime owns it (reset).",
+    "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
   check({ positionals: [action, ...rest], options }) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");
@@ -76,9 +76,9 @@ export const checkpoints = command({
 });
 
 interface Row extends CheckpointInfo {
-  /** What the partition holds; absent when the topic is gone. */
+  /** Offsets of the partition; absent if the topic does not exist. */
   readonly offsets?: OffsetRange;
-  /** Frames that are not done. */
+  /** Number of unprocessed frames. */
   readonly lag?: number;
 }
 
@@ -114,7 +114,7 @@ async function run(
       const unknown = action === "list"
         ? []
         : rows.flatMap(({ ownerUnknown = [] }) => ownerUnknown);
-      for (const reason of new Set(unknown)) context.say(`Owners are not known: ${reason}`);
+      for (const reason of new Set(unknown)) context.say(`Owners are unknown: ${reason}`);
     }
     return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
   } finally {
@@ -147,7 +147,7 @@ async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {
   }
 }
 
-/** What `inspect` shows of a checkpoint, by the titles of the columns. */
+/** Columns of `inspect`, by title. */
 const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
   query: ({ query }) => query,
   topic: ({ topic }) => topic,
@@ -163,18 +163,17 @@ const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
     planned === undefined ? "–" : `${planned.batchId}: ${planned.start} to ${planned.end}`,
   owner: ({ owner, ownerUnknown }) =>
     owner === undefined
-      ? ownerUnknown === undefined ? "–" : "not known"
+      ? ownerUnknown === undefined ? "–" : "unknown"
       : ["epoch", owner.epoch, owner.member].join(" ").trimEnd(),
   "written by": ({ committed }) =>
     committed?.writer === undefined
       ? "–"
       : `Framelane ${committed.writer.version}: ${committed.writer.steps.join(" → ")}`,
-  latest: ({ offsets }) => offsets === undefined ? "topic is gone" : String(offsets.latest),
+  latest: ({ offsets }) => offsets === undefined ? "no such topic" : String(offsets.latest),
   lag: ({ lag }) => String(lag ?? "–"),
 };
 const LIST = ["query", "topic", "partition", "group", "end", "lag"];
 
-/** Lines of text, columns below each other. */
 function table(rows: readonly Row[], titles: readonly string[]): string[] {
   const cells = [titles, ...rows.map((row) => titles.map((title) => COLUMNS[title]!(row)))];
   const widths = titles.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));

@@ -1,4 +1,4 @@
-// `deno task demo`: cameras, log, queries and viewer in one process, to see what Framelane does.
+// `deno task demo`: cameras, log, queries and viewer in one process.
 import { fileURLToPath } from "node:url";
 import { launchCamera } from "../../cameras/launch.ts";
 import { makeSource } from "../../cameras/open.ts";
@@ -25,7 +25,6 @@ import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer
 
 interface DemoCamera {
   readonly source: string;
-  /** What the lane shows, in a few words. */
   readonly about: string;
   readonly query: string;
 }
@@ -64,7 +63,7 @@ export const demo = command({
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
     hidesEnvironment: true,
     writes: [FOLDER],
-    // How much room the log has left.
+    // For the free space of the log's disk.
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
@@ -77,7 +76,7 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const access = viewerAccess(guarded(options));
-  // Below the current folder: the demo may write nowhere else.
+  // Below the current folder, the only place that the demo may write to.
   await Deno.mkdir(FOLDER, { recursive: true });
   const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
   const logUrl = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
@@ -114,7 +113,7 @@ async function run(
       port: options.port,
       ...access,
     });
-    // A token that this run made is shown: its reader has it from nowhere else.
+    // A token created by this run is shown, since the user cannot know it otherwise.
     context.print(
       `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
       options.token === undefined ? "shown" : undefined,
@@ -138,7 +137,7 @@ async function run(
     await Promise.allSettled(cameras);
     await driver?.stop("drain");
     for (const { query, partition, totals: { frames, outputs } } of driver?.streams.all ?? []) {
-      const more = outputs > frames ? " (the end of an alert is one of its own)" : "";
+      const more = outputs > frames ? " (including the ends of alerts)" : "";
       context.print(
         `CAMERA-${partition + 1}  ${query}: ${frames} frames, ${outputs} outputs${more}`,
       );
@@ -150,7 +149,7 @@ async function run(
   }
 }
 
-/** The options, with a token where others could look in. */
+/** Adds a token if others could reach the viewer. */
 function guarded(options: Values<typeof viewerAccessOptions>): typeof options {
   const { host, token, "proxy-host": proxies } = options;
   const open = !isLoopback(host) && token === undefined && proxies === undefined;

@@ -1,4 +1,4 @@
-// `deno task evaluate`: how good a model is on labelled clips.
+// `deno task evaluate`: measures a model on labelled clips.
 import {
   checkAgainstFile,
   ManifestError,
@@ -11,7 +11,7 @@ import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
 import { commonOptions } from "../common_options.ts";
 import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
 
-/** Thresholds of the table and of the plot. */
+/** Thresholds for the table and the plot. */
 const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
 const evaluateOptions = {
@@ -43,7 +43,7 @@ const evaluateOptions = {
 export const evaluate = command({
   name: "evaluate",
   summary:
-    "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
+    "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts per hour.",
   options: evaluateOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"], hidesEnvironment: true },
   async run({ options: values }, { signal, print, say }) {
@@ -54,7 +54,7 @@ export const evaluate = command({
       const result = await scoreClip(clip, values.model, label, values.fps, signal);
       scored.push(result);
       const found = result.points.length === 0
-        ? "no window: the clip is shorter than one"
+        ? "no window: the clip is too short"
         : `highest score ${Math.max(...result.points.map(({ score }) => score)).toFixed(2)}`;
       say(`${i + 1}/${clips.length} ${clip.path} ${clip.positive ? label : "quiet"}: ${found}`);
     }

@@ -1,4 +1,4 @@
-// `deno task kafka`: a real Apache Kafka in the foreground.
+// `deno task kafka`: runs a real Apache Kafka in the foreground.
 import { aborted } from "../../runtime/base/wait.ts";
 import { startKafka } from "../../tools/kafka/cluster.ts";
 import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
@@ -12,7 +12,7 @@ export const kafka = command({
   options: {
     port: {
       value: "PORT",
-      help: "Where clients connect, on 127.0.0.1",
+      help: "Port for clients, on 127.0.0.1",
       default: 9092,
       parse: parsers.integer(1, 65_535),
     },
@@ -41,7 +41,7 @@ export const kafka = command({
       });
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
       print(`kafka://${cluster.bootstrap}`);
-      say(`Apache Kafka ${KAFKA_VERSION} is up after ${seconds} s, data in ${options.data}`);
+      say(`Apache Kafka ${KAFKA_VERSION} started in ${seconds} s, data in ${options.data}`);
       say("Stop with Ctrl-C");
       const stopped = aborted(signal).then(() => "stopped" as const);
       const end = await Promise.race([stopped, cluster.nodes[0]!.ended]);

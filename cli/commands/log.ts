@@ -1,4 +1,4 @@
-// `deno task log retention|check|backup|convert`: looks after an embedded log.
+// `deno task log retention|check|backup|convert`: maintains an embedded log.
 import { exists } from "../../runtime/base/folders.ts";
 import { checkPartitions } from "../../runtime/log/embedded/check.ts";
 import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
@@ -48,7 +48,7 @@ export const log = command({
   summary:
     "Maintains an embedded log: retention of topics, integrity checks, backups while it is in use, conversion of old formats.",
   options: logOptions,
-  // The folder of a backup.
+  // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },
   check({ positionals: [action, ...rest], options }) {
     const faults = actionFaults(action, ACTIONS, "the log");
@@ -109,7 +109,7 @@ async function convert(dir: string, values: LogValues, { say, print }: CommandCo
   else {
     say(
       `Converted ${records} records and ${checkpoints} checkpoints; the old files are in ` +
-        `${dir}/version-1, remove them when you are content`,
+        `${dir}/version-1, remove them once you have checked the result`,
     );
   }
   return 0;
@@ -125,7 +125,7 @@ async function retention(
   for (const name of topic === undefined ? await opened.topics() : [topic]) {
     const kept = await opened.retention(name, change);
     if (json) print(JSON.stringify({ type: "retention", topic: name, ...kept }));
-    else print(`${name}: ${kept.bytes} bytes of each partition at most, for ${kept.ms / 3.6e6} h`);
+    else print(`${name}: ${kept.bytes} bytes per partition at most, for ${kept.ms / 3.6e6} h`);
   }
   return 0;
 }
@@ -155,6 +155,6 @@ async function check(
     }
   }
   if (json) print(JSON.stringify({ type: "summary", records, damaged }));
-  else say(`${records} records, ${damaged === 0 ? "all whole" : `${damaged} damaged`}`);
+  else say(`${records} records, ${damaged === 0 ? "all intact" : `${damaged} damaged`}`);
   return damaged === 0 ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-// `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
-// whether a manifest fits, and where models can run.
+// `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
+// a manifest, and lists presets and devices.
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -49,7 +49,7 @@ type ModelValues = Values<typeof modelOptions>;
 export const models = command({
   name: "models",
   summary:
-    "Inspects a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
+    "Inspects a model and drafts its manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
   options: modelOptions,
   needs: {
@@ -69,7 +69,7 @@ export const models = command({
     if (action !== "inspect" || out === undefined) return [];
     if (staysBelow(relative(dirname(out), rest[0]!))) return [];
     return [
-      `Cannot write ${out}: expected a place in a folder above ${
+      `Cannot write ${out}: expected a path in a folder above ${
         rest[0]
       }, where manifests find their models`,
     ];
@@ -112,9 +112,9 @@ async function inspect(
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
   if (force || await isEmpty(out)) {
     await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n");
-    say(`Wrote ${out}: a first manifest, in which you must look at`);
+    say(`Wrote ${out}: a draft manifest; please check`);
   } else {
-    say(`Did not write ${out}: it is there already (--force writes over it). A new one would need`);
+    say(`Did not write ${out}: it already exists (--force overwrites it). A new one would need`);
   }
   for (const note of notes) say(`  ${note}`);
   return 0;
@@ -137,7 +137,7 @@ async function check(
   { json = false, timeout }: ModelValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
-  // Only this needs what runs models.
+  // Only `check` needs the code that runs models.
   const { remarksOf } = await import("../../queries/operators/model/trial.ts");
   try {
     const trial = await tryApart(path, timeout, signal);
@@ -152,9 +152,9 @@ async function check(
       `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
         `${input!.width}x${input!.height} ${input!.color}`,
     );
-    print(`One run on grey frames took ${ms.toFixed(1)} ms and gave`);
+    print(`One run on grey frames took ${ms.toFixed(1)} ms and returned`);
     for (const { name, dtype, shape } of outputs) print(`  ${name}  ${dtype}  ${shapeText(shape)}`);
-    print(`which is read as ${result}`);
+    print(`which decodes to ${result}`);
     for (const remark of remarks) say(remark, "warn");
     return 0;
   } catch (error) {
@@ -209,7 +209,7 @@ function counted(frames: number): string {
   return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
-/** What a person wants to know of a preset, from its manifest. */
+/** A preset, from its manifest. */
 interface Preset {
   readonly file: string;
   readonly name: string;

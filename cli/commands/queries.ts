@@ -1,4 +1,4 @@
-// `deno task queries`: runs queries on the partitions of a topic, with the viewer.
+// `deno task queries`: runs queries on a topic's partitions, with the viewer.
 import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -59,8 +59,7 @@ const queryOptions = {
   check: {
     switch: true,
     default: true,
-    help:
-      "Check the types of queries in .ts files before they start, once for each version of a file",
+    help: "Check the types of queries in .ts files before they start, once per version of a file",
   },
   json: { switch: true, help: "Print JSON only, one object per line" },
   ...commonOptions,
@@ -69,8 +68,8 @@ const queryOptions = {
 export const queries = command({
   name: "queries",
   summary:
-    "Runs queries, one ordered streaming query for each partition. NAME is a file of queries/ or the path of " +
-    `your own .ts file; ${DEFAULT_QUERY} when none is given.`,
+    "Runs queries, one ordered streaming query per partition. NAME is a file of queries/ or the path of " +
+    `your own .ts file; ${DEFAULT_QUERY} by default.`,
   positionals: "[NAME…]",
   options: queryOptions,
   check: ({ positionals, options }) => [
@@ -81,10 +80,10 @@ export const queries = command({
     positionals: "query",
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
     hidesEnvironment: true,
-    // What sinks keep that a query names itself.
+    // For sinks that a query names itself.
     writes: [".framelane"],
     listens: DEFAULT_PORT,
-    // How much room the log has left.
+    // For the free space of the log's disk.
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
@@ -97,12 +96,12 @@ async function run(
 ): Promise<number> {
   const { log: logUrl, topic, trigger, checkpoint: checkpointDir, json = false } = options;
   const access = viewerAccess(options);
-  // Of a query that says so itself nothing is known before it is loaded.
+  // A trigger set by the query itself is only known after loading.
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, options);
   const log = await openLogOrUsageError(logUrl, checkpointDir);
   const registry = new KnownRegistry(options.cameras);
-  // Only work that has an end can say how far it is.
+  // Only finite work has progress to show.
   const bar = finite && !json ? new BacklogBar() : undefined;
   const say = (line: string, level?: LogLevel) => {
     bar?.clear();
@@ -143,7 +142,7 @@ async function run(
     const stopped = aborted(context.signal);
     const work = driver.start().then(async () => {
       const ok = await driver.awaitTermination();
-      // Queries without an end are waited for even while this runtime has no partition.
+      // Infinite queries run on even while this runtime has no partition.
       if (!driver.finite && ok) await stopped;
       return ok;
     });

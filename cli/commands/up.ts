@@ -18,14 +18,14 @@ import { type Plan, resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
 
 const DEFAULT_FILE = "framelane.yaml";
-/** How often the file is looked at, milliseconds: an edit takes effect within 2 s. */
-const LOOK_EVERY_MS = 250;
+/** Interval of checks of the file, milliseconds: an edit takes effect within 2 s. */
+const CHECK_INTERVAL_MS = 250;
 
 const upOptions = {
   check: {
     switch: true,
     help:
-      "Only check the file; exit code 2 for faults. --no-check starts queries without a check of their types",
+      "Only check the file; exit code 2 for faults. --no-check starts queries without type checks",
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
   json: { switch: true, help: "Print JSON only, one object per line" },
@@ -35,7 +35,7 @@ const upOptions = {
 export const up = command({
   name: "up",
   summary:
-    `Runs cameras, queries and viewer from one file (${DEFAULT_FILE} unless given); edits take effect while it runs.`,
+    `Runs cameras, queries and viewer from one file (default ${DEFAULT_FILE}); edits take effect while it runs.`,
   positionals: "[FILE]",
   options: upOptions,
   needs: {
@@ -48,7 +48,7 @@ export const up = command({
   },
   check: ({ positionals }) =>
     positionals.length > 1
-      ? [`Cannot use ${positionals.length} files: expected one, ${DEFAULT_FILE} unless given`]
+      ? [`Cannot use ${positionals.length} files: expected at most one (default ${DEFAULT_FILE})`]
       : [],
   run,
 });
@@ -67,8 +67,8 @@ async function run(
   const running = await UpRun.start(plan, context, json);
   try {
     context.say(`${file}: ${counts(plan)}; edits take effect at once`);
-    let told: string | undefined;
-    while (await pause(LOOK_EVERY_MS, context.signal)) {
+    let reported: string | undefined;
+    while (await pause(CHECK_INTERVAL_MS, context.signal)) {
       const problem = await (async () => {
         const now = await read(file);
         if (now === content) return undefined;
@@ -80,10 +80,10 @@ async function run(
       })().catch((error) =>
         error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
       );
-      if (problem !== undefined && problem !== told) {
-        context.say(`${problem}\n${file} is not as it should be: all continues as before`, "error");
+      if (problem !== undefined && problem !== reported) {
+        context.say(`${problem}\n${file} is not applied: everything continues as before`, "error");
       }
-      told = problem;
+      reported = problem;
     }
     return running.failed ? 1 : 0;
   } finally {
@@ -119,7 +119,7 @@ function counts({ cameras, queries, viewer }: Plan): string {
   ].join(", ");
 }
 
-/** A plan as YAML, in the form of the file, without secrets. */
+/** A plan as YAML, in the format of the file, without secrets. */
 function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
   const hide = (token: unknown) => token === undefined ? {} : { token: "***" };
   return maskSecrets(

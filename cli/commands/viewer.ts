@@ -1,4 +1,4 @@
-// `deno task viewer`: the wall alone, on any machine that reaches the log.
+// `deno task viewer`: the wall alone, on any machine that can reach the log.
 import { MetricSet } from "../../runtime/base/metric_set.ts";
 import { VERSION } from "../../runtime/base/version.ts";
 import { aborted } from "../../runtime/base/wait.ts";
@@ -56,7 +56,7 @@ async function run(
   const feed = new LogFeed({ log, topics, cameras: registry.read });
   try {
     await feed.start();
-    if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`, "warn");
+    if (feed.problem !== undefined) say(`${feed.problem}: retrying`, "warn");
     const running = await startViewer({
       feed,
       log,
@@ -85,7 +85,7 @@ async function run(
   }
 }
 
-/** What a viewer without queries can say in Prometheus' format. */
+/** The metrics of a viewer without queries. */
 function metricsOf(feed: LogFeed): () => Promise<string> {
   const set = new MetricSet(["topic", "partition", "camera"]);
   set.gauge("build_info", "Version that runs", ["version"]).set({ version: VERSION }, 1);

@@ -1,13 +1,13 @@
-// What an edit changes of what runs.
+// Determines which running parts an edit changes.
 import type { Plan } from "./resolve.ts";
 
-/** What happens to one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
+/** A change of one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
 interface Change {
   readonly part: string;
   readonly what: "starts" | "stops" | "restarts";
 }
 
-/** The parts of a plan by name, each with all that it depends on. */
+/** The parts of a plan by name, each with everything it depends on. */
 function partsOf(plan: Plan): Map<string, string> {
   const { cameras, queries, viewer, topics } = plan;
   const parts: [string, unknown][] = [
@@ -21,13 +21,13 @@ function partsOf(plan: Plan): Map<string, string> {
       [`CAMERA-${camera.number} of ${topic}`, camera] as [string, unknown]
     ),
     ...queries.map((query) => [`query ${query.name}`, query] as [string, unknown]),
-    // Which topics it shows are the viewer's own.
+    // The shown topics are part of the viewer.
     ...(viewer === undefined ? [] : [["viewer", { viewer, topics }] as [string, unknown]]),
   ];
   return new Map(parts.map(([name, value]) => [name, JSON.stringify(value)]));
 }
 
-/** What an edit changes; what is the same before and after is not in it. */
+/** The parts that an edit starts, stops or restarts. */
 export function changesOf(before: Plan, after: Plan): Change[] {
   const [old, fresh] = [partsOf(before), partsOf(after)];
   return [

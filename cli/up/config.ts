@@ -1,4 +1,4 @@
-// The fields of `framelane.yaml`: what each holds, for reading and for editors.
+// The fields of `framelane.yaml`, for reading and for editors.
 import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
 import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
 import { type Option, parsers } from "../command.ts";
@@ -42,12 +42,12 @@ function fieldOf<T>(
 
 const topic = fieldOf(publishOptions.topic);
 const sink = fieldOf(querySpecOptions.sink);
-const sinkList = list(sink, "Sinks in place of the query's own");
+const sinkList = list(sink, "Sinks that replace the query's own");
 
-/** Setting flags such as `open-timeout` as field names: `openTimeout`. */
+/** Converts flags such as `open-timeout` to field names: `openTimeout`. */
 const camel = (flag: string) => flag.replace(/-./g, (end) => end[1]!.toUpperCase());
 
-/** The settings of cameras, by field name; `setting` is the name in the registry. */
+/** Camera settings by field name; `setting` is the name in the registry. */
 const settings = Object.entries(SETTINGS).map(([setting, row]) => ({
   setting,
   name: camel(row.flag),
@@ -62,7 +62,7 @@ function settingField({ help, value, parse }: SettingRow<unknown>): Shape<unknow
 const camera = {
   number: required(integer("n of CAMERA-n; it publishes to partition n − 1", 1, 10_000)),
   source: required(
-    scalar({ type: "string", description: "What makes its frames" }, parseSource, maskUrl),
+    scalar({ type: "string", description: "Source of its frames" }, parseSource, maskUrl),
   ),
   topic,
   ...Object.fromEntries(settings.map(({ name, field }) => [name, field])),
@@ -74,7 +74,7 @@ const camera = {
 
 const overload: Shape<OverloadPolicy> = {
   schema: {
-    description: "What it does when frames come faster than it processes them",
+    description: "Policy when frames arrive faster than they are processed",
     anyOf: [
       { enum: ["wait", "drop-oldest", "latest", "sample"] },
       {
@@ -105,7 +105,7 @@ const overload: Shape<OverloadPolicy> = {
 const partitions: Shape<"all" | number[]> = either(
   isText,
   scalar({ const: "all" }, parsers.oneOf("all")),
-  list(integer("partition", 0), "The partitions that it takes; all unless given"),
+  list(integer("partition", 0), "Partitions to read (default: all)"),
 );
 
 const startingOffsets = {
@@ -122,7 +122,7 @@ const startingOffsets = {
       : fieldOf(querySpecOptions["starting-offsets"]).read(place),
 };
 
-/** Zones and lines, in a file or as they are. */
+/** Zones and lines, in a file or inline. */
 const zones: Shape<string | object> = either<string, object>(isText, text("File of zones"), {
   schema: {
     type: "object",
@@ -149,7 +149,7 @@ const query = {
   name: scalar(
     {
       type: "string",
-      description: "Its name in lanes and checkpoints; the query's own unless given",
+      description: "Its name in lanes and checkpoints (default: the query's own)",
     },
     (given) => {
       if (/^[a-zA-Z0-9_-]{1,100}$/.test(given)) return given;
@@ -184,23 +184,27 @@ const viewer = {
 const file = {
   log: fieldOf(publishOptions.log),
   topic,
-  topics: list(topic, "Topics that the viewer shows; the first one is that of all that names none"),
+  topics: list(topic, "Topics that the viewer shows; the first one is the default topic"),
   cameras: list(map(camera, "A camera"), "The cameras"),
   queries: list(map(query, "A query"), "The queries"),
-  executors: integer("Worker threads that run the queries; 0 runs all in the main thread", 0, 256),
+  executors: integer(
+    "Worker threads that run the queries; 0 runs everything in the main thread",
+    0,
+    256,
+  ),
   zones,
   viewer: either(
     isText,
     scalar({ const: "off" }, parsers.oneOf("off")),
     map(viewer, "The viewer; off for none"),
   ),
-  alerts: list(sink, "Sinks that get the alerts of all queries, such as webhook:URL"),
+  alerts: list(sink, "Sinks for the alerts of all queries, such as webhook:URL"),
   checkpoint: text(querySpecOptions.checkpoint.help),
   state: text(publishOptions.state.help),
 };
 
 export type QueryEntry = Read<typeof query> & { readonly line: number };
-/** A camera as the file has it, with its settings by field name. */
+/** A camera in the file, with its settings by field name. */
 type CameraEntry = Read<typeof camera> & { readonly line: number };
 export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
 export type Config = Read<typeof file> & { readonly line: number };
@@ -215,7 +219,7 @@ export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
   );
 }
 
-const shape = map(file, "Log, cameras, queries and viewer of one deno task up");
+const shape = map(file, "Log, cameras, queries and viewer for deno task up");
 
 export function configSchema(): Schema {
   return {
@@ -225,7 +229,7 @@ export function configSchema(): Schema {
   };
 }
 
-/** What a file says, and the reader with its faults. */
+/** Reads a file; returns its content, and the reader with its faults. */
 export function readConfig(
   content: string,
   environment: (name: string) => string | undefined,

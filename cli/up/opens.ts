@@ -1,6 +1,5 @@
-// What a `framelane.yaml` lets its run touch, as the options of `queries` and `camera` that would do the
-// same: the launcher starts this before the command and reads its one line. It checks nothing; what is
-// wrong with the file is left for the command to say.
+// Converts what a `framelane.yaml` opens to options of `queries` and `camera`: the launcher runs this before
+// the command and reads its one line. It checks nothing, since the command reports faults of the file.
 import { parse } from "yaml";
 import { fillIn } from "./shape.ts";
 
@@ -49,7 +48,7 @@ if (import.meta.main) {
   try {
     content = await Deno.readTextFile(Deno.args[0]!);
   } catch {
-    // The command says that it is not there.
+    // The command reports a missing file.
   }
   const line = JSON.stringify(optionsOf(content, (name) => Deno.env.get(name)));
   await Deno.stdout.write(new TextEncoder().encode(line));

@@ -1,4 +1,4 @@
-// What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
+// Resolves a `framelane.yaml` with all defaults, or reports all its faults.
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
@@ -23,7 +23,7 @@ import {
 } from "./config.ts";
 import type { Fault } from "./shape.ts";
 
-/** A camera, and the topic that it publishes to. */
+/** A camera and its topic. */
 interface CameraPlan {
   readonly topic: string;
   readonly camera: RegisteredCamera;
@@ -38,36 +38,36 @@ export interface Plan {
   readonly checkpoint?: string;
   readonly cameras: readonly CameraPlan[];
   readonly queries: readonly QuerySpec[];
-  /** Workers that run them; the driver's own choice unless given. */
+  /** Number of workers; default: the driver's choice. */
   readonly executors?: number;
-  /** Absent: none. */
+  /** Absent if there is none. */
   readonly viewer?: ViewerPlan;
 }
 
 interface ResolveOptions {
-  /** Its name, for messages. */
+  /** Name of the file, for messages. */
   readonly file: string;
   readonly environment: (name: string) => string | undefined;
-  /** Whether each query is loaded too, to see that it can be. */
+  /** Whether to load each query, to check that it loads. */
   readonly load?: boolean;
 }
 
 /**
- * Reads the file.
+ * Resolves the content of the file.
  *
- * @throws {UsageError} with all faults in the order of their lines: `FILE:LINE: what is wrong`.
+ * @throws {UsageError} with all faults, ordered by line: `FILE:LINE: MESSAGE`
  */
 export async function resolvePlan(content: string, options: ResolveOptions): Promise<Plan> {
   const { config, text } = readConfig(content, options.environment);
   const faults: Fault[] = text.faults;
   const plan = config === undefined ? undefined : await planOf(config, faults, options);
   if (faults.length > 0 || plan === undefined) {
-    const told = faults.map(({ line, message }) => ({
+    const lines = faults.map(({ line, message }) => ({
       line,
       text: `${options.file}:${line}: ${message}`,
     }))
       .sort((a, b) => a.line - b.line);
-    throw new UsageError([...new Set(told.map(({ text }) => text))]);
+    throw new UsageError([...new Set(lines.map(({ text }) => text))]);
   }
   return plan;
 }
@@ -96,13 +96,13 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
       if (queries.some(({ name }) => name === query.name)) {
         fault(
           entry.line,
-          `Query ${query.name} was given more than once: expected a name of its own for each`,
+          `Query ${query.name} was given more than once: expected different names`,
         );
       }
       queries.push(query);
     } catch (error) {
-      const told = error instanceof UsageError ? error.faults : [(error as Error).message];
-      for (const message of told) fault(entry.line, inFile(message));
+      const lines = error instanceof UsageError ? error.faults : [(error as Error).message];
+      for (const message of lines) fault(entry.line, inFile(message));
     }
   }
   const { viewer = { line: config.line } } = config;
@@ -123,7 +123,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
   };
 }
 
-/** Messages name options of the command line; the file's fields have the same names. */
+/** Converts options of the command line in messages to the file's fields, which have the same names. */
 function inFile(message: string): string {
   return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
     /--(model|zones|device)\b/g,
@@ -168,13 +168,13 @@ async function specOf(
   };
 }
 
-/** A webhook that is given for alerts gets nothing else. */
+/** Limits a webhook for alerts to alerts. */
 function onlyAlerts(sink: string): string {
   if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
   return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
 }
 
-/** Zones that stand in the file get one of their own, named by what they are. */
+/** Writes inline zones to a file named by their hash. */
 async function zonesFile(zones: string | object): Promise<string> {
   if (typeof zones === "string") return zones;
   const text = JSON.stringify(zones);

@@ -1,4 +1,4 @@
-// Cameras, queries and viewer of one process, each changed by itself while the others run.
+// Cameras, queries and viewer of one process; each can change while the others run.
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
@@ -16,7 +16,7 @@ import { reportQueries, totalsOf } from "../query_reports.ts";
 import { changesOf } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
 
-/** How often the cameras of the file are looked at, milliseconds. */
+/** Interval of checks for changed cameras, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
 
 export class UpRun {
@@ -26,9 +26,9 @@ export class UpRun {
   readonly #kv: Deno.Kv;
   readonly #producer: LogProducer;
   readonly #driver: Driver;
-  /** What each query was started as, by name. */
+  /** The spec that each query was started with, by name. */
   readonly #queries = new Map<string, string>();
-  /** How cameras are, by topic and number. */
+  /** Status of each camera, by topic and number. */
   readonly #statuses = new Map<string, CameraStatus & { readonly at: number }>();
   readonly #fleets = new Map<string, Promise<void>>();
   readonly #over = new AbortController();
@@ -65,7 +65,7 @@ export class UpRun {
     const kv = await openState(plan.state);
     const run = new UpRun(plan, context, json, { log, kv, producer: await log.producer() });
     try {
-      // First, so that it is there at once, however busy cameras and queries are.
+      // First, so that it is available at once, however busy cameras and queries are.
       await run.#startViewer();
       await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
       return run;
@@ -75,12 +75,12 @@ export class UpRun {
     }
   }
 
-  /** Whether a query failed for good, here or before an edit. */
+  /** Whether a query failed for good, now or before an edit. */
   get failed(): boolean {
     return this.#failed || this.#driver.streams.all.some(hasFailed);
   }
 
-  /** Takes an edit over: what it does not change continues. */
+  /** Applies an edit; unchanged parts continue. */
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
     const changes = changesOf(before, next);
@@ -97,7 +97,7 @@ export class UpRun {
     for (const { part, what } of changes) {
       this.#context.say(
         part === "log"
-          ? "Cannot change log, state, checkpoint or executors while cameras and queries run: stop and start again"
+          ? "Cannot change log, state, checkpoint or executors while cameras and queries run: restart to apply"
           : `${part} ${what}`,
       );
     }
@@ -107,9 +107,9 @@ export class UpRun {
     if (viewer) await this.#restartViewer(before);
   }
 
-  /** Ends cameras, then queries once their batches are committed, then the viewer. */
+  /** Stops cameras, then queries after committing their batches, then the viewer. */
   async stop(): Promise<void> {
-    this.#over.abort(new Error("Framelane stops"));
+    this.#over.abort(new Error("Framelane is stopping"));
     await Promise.allSettled(this.#fleets.values());
     await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
     await this.#driver.stop();
@@ -165,7 +165,7 @@ export class UpRun {
 
   #startQuery(spec: QuerySpec, version: string): void {
     this.#queries.set(spec.name, version);
-    // One that cannot start costs itself alone.
+    // A query that cannot start does not affect the others.
     this.#driver.add(spec).catch((error) => {
       if (this.#queries.get(spec.name) !== version) return;
       this.#failed = true;
@@ -202,13 +202,13 @@ export class UpRun {
     this.#context.say(`Viewer: ${this.#viewer.url}`);
   }
 
-  /** With what an edit says, or else as it was. */
+  /** Starts the viewer as edited, or else as it was. */
   async #restartViewer(before: Plan): Promise<void> {
     try {
       await this.#startViewer();
     } catch (error) {
       const why = error instanceof Deno.errors.PermissionDenied
-        ? "permissions are fixed at the start of a run: stop and start again"
+        ? "permissions are fixed at the start of a run: restart to apply"
         : describeFailure(error);
       this.#context.say(`Cannot change the viewer: ${why}. It continues as it was`, "error");
       const { viewer: _, ...rest } = this.#plan;

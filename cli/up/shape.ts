@@ -1,5 +1,5 @@
-// What a YAML file may hold: each shape reads a node, tells its faults with their lines, and says the
-// same to editors as JSON Schema.
+// The structure of a YAML file: each shape reads a node, reports its faults by line, and describes itself to
+// editors as JSON Schema.
 import {
   isAlias,
   isMap,
@@ -12,7 +12,7 @@ import {
 } from "yaml";
 import { nearest, refused } from "../command.ts";
 
-/** A fault, and the line that it is in. */
+/** A fault and its line. */
 export interface Fault {
   readonly line: number;
   readonly message: string;
@@ -30,7 +30,7 @@ export interface Field<T> extends Shape<T> {
   readonly required?: boolean;
 }
 
-/** What fields hold once they are read. */
+/** The values of fields. */
 export type Read<F extends Readonly<Record<string, Field<unknown>>>> =
   & { -readonly [K in keyof F as F[K] extends { required: true } ? K : never]: Of<F[K]> }
   & { -readonly [K in keyof F as F[K] extends { required: true } ? never : K]?: Of<F[K]> };
@@ -49,11 +49,11 @@ export class YamlText {
       prettyErrors: false,
       uniqueKeys: true,
     });
-    // Those after the first one mostly follow from it.
+    // Later errors mostly follow from the first.
     const [error] = this.#document.errors;
     if (error === undefined) return;
     const hint = error.code === "BLOCK_AS_IMPLICIT_KEY"
-      ? "; a text that ends with a colon needs quotes"
+      ? "; text that ends with a colon needs quotes"
       : "";
     this.#fault(error.pos[0], `Cannot read YAML: ${error.message}${hint}`);
   }
@@ -79,7 +79,7 @@ export class YamlText {
   }
 }
 
-/** A node of the file, and where it is. */
+/** A node of the file and its position. */
 export class Place {
   readonly text: YamlText;
   readonly node: Node | null;
@@ -87,7 +87,7 @@ export class Place {
   readonly path: string;
   readonly line: number;
 
-  /** @param offset where it would be, for what is empty. */
+  /** @param offset position for an empty node */
   constructor(text: YamlText, node: Node | null, path: string, offset: number) {
     this.text = text;
     this.node = text.resolve(node);
@@ -99,7 +99,7 @@ export class Place {
     this.text.faults.push({ line: this.line, message });
   }
 
-  /** Tells that the value is none of those that are accepted. */
+  /** Reports a value that is not accepted. */
   refuse(expected: string): undefined {
     const value = JSON.stringify(this.plain) ?? "null";
     const given = value.length > 60 ? `${value.slice(0, 59)}…` : value;
@@ -115,7 +115,7 @@ export class Place {
     return isScalar(this.node) ? this.node.value : this.node?.toJSON() ?? null;
   }
 
-  /** A text with its `${FRAMELANE_NAME}` filled in. */
+  /** The value, with `${FRAMELANE_NAME}` replaced in texts. */
   get filled(): unknown {
     const { plain } = this;
     if (typeof plain !== "string") return plain;
@@ -127,7 +127,7 @@ export class Place {
   }
 }
 
-/** Replaces `${FRAMELANE_NAME}`; a command sees no other variables. */
+/** Replaces `${FRAMELANE_NAME}`; commands see no other variables. */
 export function fillIn(text: string, environment: (name: string) => string | undefined): string {
   return text.replace(
     /\$\{(FRAMELANE_[A-Z0-9_]+)\}/g,
@@ -135,7 +135,7 @@ export function fillIn(text: string, environment: (name: string) => string | und
   );
 }
 
-/** A value that a function reads from text or number; it throws what is accepted. */
+/** A value parsed from text or number; `parse` throws what is accepted. */
 export function scalar<T>(
   schema: Schema,
   parse: (text: string) => T,
@@ -164,7 +164,6 @@ export function text(description: string): Shape<string> {
   });
 }
 
-/** `true` or `false`. */
 export function boolean(description: string): Shape<boolean> {
   return {
     schema: { type: "boolean", description },
@@ -185,7 +184,7 @@ export function list<T>(item: Shape<T>, description: string): Shape<T[]> {
   };
 }
 
-/** A map with known fields; `line` of what it gives is where it stands. */
+/** A map with known fields; `line` in its value is its position. */
 export function map<F extends Readonly<Record<string, Field<unknown>>>>(
   fields: F,
   description: string,
@@ -220,13 +219,13 @@ export function map<F extends Readonly<Record<string, Field<unknown>>>>(
         place.fault(`Cannot use ${place.path || "the file"} without ${name}`);
       }
       if (needed.some((name) => values[name] === undefined)) return undefined;
-      // Built by the fields' own readers: the one place where they meet their type.
+      // Built by the fields' own readers: the only place where they are joined with their type.
       return values as Read<F> & { readonly line: number };
     },
   };
 }
 
-/** A map of names to numbers, texts, and true or false. */
+/** A map of names to scalars. */
 export function scalars(
   description: string,
 ): Shape<Readonly<Record<string, string | number | boolean>>> {
@@ -249,7 +248,7 @@ export function scalars(
   };
 }
 
-/** The first shape whose kind of node it is: `test` says so. */
+/** The first shape if `test` accepts the value, otherwise the second. */
 export function either<A, B>(
   test: (plain: unknown) => boolean,
   first: Shape<A>,
@@ -266,7 +265,7 @@ function entries(place: Place): (readonly [string, Place])[] | undefined {
   return place.node.items.map(({ key, value }) => {
     const name = String(isScalar(key) ? key.value : key);
     const path = place.path === "" ? name : `${place.path}.${name}`;
-    // A fault of a value that stands below its name is still the name's.
+    // Report a value below its name at the line of the name.
     const at = isScalar(value) ? value : key;
     const found = new Place(place.text, value, path, at.range?.[0] ?? 0);
     return [name, found] as const;

@@ -1,20 +1,20 @@
-// What options, sinks and sources open: files to read or write, hosts to reach. The launcher starts
-// Deno with what a run's own options open, and with nothing else.
+// The files and hosts that options, sinks and sources open. The launcher grants Deno only what a run's own
+// options open.
 
 /**
  * What a value opens:
- * - `folder`: writing and reading below a folder;
- * - `file`: writing and reading one file;
- * - `database`: writing and reading a file of SQLite, and what that keeps beside it;
- * - `file-folder`: writing and reading below the folder that holds a file;
- * - `read`: reading a file or below a folder;
- * - `clips`: reading a folder, or the folder that holds a list of clips;
- * - `beside`: reading below the folder that holds a file;
- * - `query`: reading the files of a query's project;
+ * - `folder`: read and write below a folder;
+ * - `file`: read and write one file;
+ * - `database`: read and write an SQLite file and the files SQLite keeps beside it;
+ * - `file-folder`: read and write below the folder that holds a file;
+ * - `read`: read a file or below a folder;
+ * - `clips`: read a folder, or the folder that holds a list of clips;
+ * - `beside`: read below the folder that holds a file;
+ * - `query`: read the files of a query's project;
  * - `log`: `embedded:DIR` or `kafka://…`; `source`, `sink`: see their tables;
  * - `listen`: a port on the address that `--host` names; `metrics`: a port on 127.0.0.1;
- * - `model`: reading a model's folder and writing a manifest there;
- * - `paths-read`, `paths-write`, `hosts`, `libraries`: what the value lists, comma-separated.
+ * - `model`: read a model's folder and write a manifest there;
+ * - `paths-read`, `paths-write`, `hosts`, `libraries`: the comma-separated list in the value.
  */
 export type AccessWord =
   | "folder"
@@ -36,48 +36,47 @@ export type AccessWord =
   | "hosts"
   | "libraries";
 
-/** Ports on this machine where a camera's login and certificate are taken care of for FFmpeg. */
+/** Local ports of the relays that handle a camera's login and certificate for FFmpeg. */
 export const RELAY_PORTS: readonly number[] = Array.from({ length: 32 }, (_, i) => 39_554 + i);
 
-/** What a sink's or a source's URI opens, by its target and by its options. */
+/** What the target and the options of a sink's or source's URI open. */
 export interface UriAccess {
   /**
-   * `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself, or by a
-   * relay; `module`: code of the user's.
+   * `file`: writes the folder of the file; `stream`: a host that FFmpeg reaches directly or through a relay;
+   * `module`: the user's own code.
    */
   readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream" | "module";
-  /** Ports of a host that it reaches besides that of its address. */
+  /** Ports of the host to open besides the one in its address. */
   readonly ports?: readonly number[];
-  /** What options follow; `?` unless given. */
+  /** Separates the target from the options; `?` by default. */
   readonly mark?: string;
   readonly options?: Readonly<Record<string, AccessWord>>;
 }
 
-/** A URI, taken apart by what its table says. */
+/** A URI parsed according to its table. */
 interface OpenedUri {
   readonly opens: UriAccess["target"];
-  /** What follows the scheme, without options. */
+  /** The part after the scheme, without options. */
   readonly target: string;
-  /** A web address; empty where the URI holds none. */
+  /** A web address; empty if the URI holds none. */
   readonly url: string;
   readonly ports?: readonly number[];
-  /** Options that open something. */
   readonly options: readonly (readonly [AccessWord, string])[];
 }
 
-/** A path of a user's own module, and what follows it. */
+/** A path of a user's own module, and the rest of the URI. */
 export interface ModuleUri {
   /** Path or `file:` URL. */
   readonly path: string;
-  /** With the colon or the mark that begins it. */
+  /** With its leading colon or question mark. */
   readonly rest: string;
 }
 
 /**
- * A URI that names a module of a user's own: `./postgres.ts:TABLE`; undefined for all others.
+ * Parses a URI that names a user's own module (`./postgres.ts:TABLE`); undefined for all others.
  *
- * @param amongFiles whether it could name a file as well, such as a recording `./film.ts`: then a colon
- * must follow a module
+ * @param amongFiles whether it could also name a file, such as a recording `./film.ts`: then a module needs a
+ * colon
  */
 export function moduleOf(uri: string, amongFiles: boolean): ModuleUri | undefined {
   const [, path, rest] =
@@ -86,7 +85,7 @@ export function moduleOf(uri: string, amongFiles: boolean): ModuleUri | undefine
   return amongFiles && !rest.startsWith(":") ? undefined : { path, rest };
 }
 
-/** What a URI opens. One without a scheme of the table is looked up as "". */
+/** What a URI opens. A URI whose scheme is not in the table is looked up as "". */
 export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string): OpenedUri {
   const module = moduleOf(uri, table[""] !== undefined);
   if (module !== undefined) return { opens: "module", target: module.path, url: "", options: [] };
@@ -118,8 +117,8 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Whether Deno grants what this text names: a name, an IPv4 address, an IPv6 address in brackets, with
- * or without a port; `*.example.org` and `10.0.0.0/8` as well.
+ * Whether Deno accepts this text as a host permission: a name, an IPv4 address, an IPv6 address in brackets,
+ * with or without a port; also `*.example.org` and `10.0.0.0/8`.
  */
 export function isHost(text: string): boolean {
   const [, host, port = ""] =
@@ -128,7 +127,7 @@ export function isHost(text: string): boolean {
     (!host.startsWith("[") || URL.canParse(`http://${host}`));
 }
 
-/** The host of the address of a page or a stream, with its port, and with each of the others in `ports`. */
+/** The URL's host with its port, and with each of `ports`. */
 export function hostsOf(url: string, ports: readonly number[] = []): string[] {
   const { hostname, port, protocol } = new URL(url);
   const own = port || DEFAULT_PORTS[protocol];

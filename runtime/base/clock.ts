@@ -1,21 +1,24 @@
-/** Time as the runtime sees it. Injected everywhere, so that tests own it. */
+/** Time as the runtime sees it. Injected everywhere so that tests control it. */
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Milliseconds from an arbitrary start; never goes back. */
+  /** Milliseconds from an arbitrary start; never decreases. */
   monotonic(): number;
   /**
    * Resolves after `ms` milliseconds.
    *
-   * @throws the signal's reason when it aborts first.
+   * @throws the signal's reason if it aborts first.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** A longer timer fires at once: JavaScript counts its milliseconds in 31 bits. About 25 days. */
+/**
+ * Longest timer: JavaScript keeps a timer's milliseconds in 31 bits (about 25 days) and fires a longer one at
+ * once.
+ */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** The machine's own clock. */
+/** The system clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,9 +1,8 @@
-// Describes anything that was thrown: `null`, a number, an error whose getters throw. None
-// of these functions throws.
+// Describes any thrown value: `null`, a number, an error whose getters throw. None of these functions throws.
 
 const UNPRINTABLE = "something that cannot be printed was thrown";
 
-/** Longest message and stack, in characters: an error may quote a whole tensor. */
+/** Longest message or stack, in characters: an error may quote a whole tensor. */
 const MOST_TEXT = 8000;
 
 /** The message of an error, or the value itself as text. */
@@ -17,7 +16,7 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** The text, or its beginning where it is longer than `most` characters. */
+/** The text, cut after `most` characters. */
 export function shortened(text: string, most = MOST_TEXT): string {
   return text.length <= most ? text : `${text.slice(0, most)}…`;
 }
@@ -28,7 +27,7 @@ export function nameOf(thrown: unknown): string {
   return typeof name === "string" ? shortened(name, 100) : typeof thrown;
 }
 
-/** Whether a value is of this class; false where asking throws, as of a revoked proxy. */
+/** `instanceof` that returns false where the check itself throws, as for a revoked proxy. */
 export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {
     return value instanceof type;
@@ -38,8 +37,8 @@ export function isA<T>(value: unknown, type: abstract new (...args: never[]) => 
 }
 
 /**
- * The code of an error or of what caused it: another system's, which may heal. A fetch that fails and a
- * time that is over have none of their own.
+ * The code of an error or of its cause, which marks a fault of another system that may heal. A failed fetch
+ * and a timeout have no code of their own and get one here.
  */
 export function codeOf(thrown: unknown): string | undefined {
   for (let error = thrown, depth = 0; depth < 8; error = read(error, "cause"), depth++) {
@@ -50,13 +49,13 @@ export function codeOf(thrown: unknown): string | undefined {
   return nameOf(thrown) === "TimeoutError" ? "TIMED_OUT" : undefined;
 }
 
-/** The stack of an error; undefined when it has none. */
+/** The stack of an error; undefined if it has none. */
 export function stackOf(thrown: unknown): string | undefined {
   const stack = read(thrown, "stack");
   return typeof stack === "string" ? shortened(stack) : undefined;
 }
 
-/** A property of a value; undefined when it has none, or reading it throws. */
+/** A property of a value; undefined if it is missing or its getter throws. */
 export function read(value: unknown, property: string): unknown {
   if (value === null || value === undefined) return undefined;
   try {
@@ -68,14 +67,14 @@ export function read(value: unknown, property: string): unknown {
 
 /** A line of source code. */
 export interface Place {
-  /** Path from the project's folder where the file lies in it, else the whole path or URL. */
+  /** Path relative to the project's folder for files inside it; otherwise the full path or URL. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
   readonly column: number;
 }
 
-/** The place in brackets, to follow a message; nothing where it is not known. */
+/** The place in brackets, to append to a message; empty if unknown. */
 export function placeText(place: Place | undefined): string {
   return place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
 }
@@ -84,8 +83,8 @@ const ROOT = new URL("../../", import.meta.url).href;
 const RUNTIME = new URL("../", import.meta.url).href;
 
 /**
- * Where an error comes from: the innermost line of its stack that belongs neither to the runtime nor to
- * a package. Undefined when there is none.
+ * Where an error comes from: the innermost line of its stack outside the runtime and its packages. Undefined
+ * if there is none.
  */
 export function placeOf(thrown: unknown): Place | undefined {
   for (const line of (stackOf(thrown) ?? "").split("\n")) {

@@ -1,21 +1,20 @@
-// Takes secrets out of text before it reaches a log, a metric, a page or an error.
+// Removes secrets from text before it reaches a log, a metric, a page or an error.
 //
-// Two ways at once. Patterns find what looks like a secret: the password of any URL, tokens in
-// query strings, `password=…`, authorization headers. And texts that are known to be secret, given to
-// {@linkcode learnSecrets} at the start, are replaced wherever they turn up, however they are quoted.
-// In doubt too much is hidden rather than too little.
+// Patterns find what looks like a secret: the password of any URL, tokens in query strings, `password=…`,
+// authorization headers. In addition, secrets registered at start with {@linkcode learnSecrets} are replaced
+// wherever they appear, however they are quoted. When in doubt, hide too much.
 
 /** Replaces secrets. */
 const MASK = "***";
 
-/** Names whose values are secret, wherever `NAME=value` or `"NAME": "value"` is written. */
+/** Names whose values are secret wherever `NAME=value` or `"NAME": "value"` appears. */
 const SECRET_NAME = String
   .raw`(?:token|passwords?|passwd|passphrase|passcode|pwd|secret|api[-_]?key|apikey|access[-_]?key|private[-_]?key|signature|credentials?|authorization|cookie)`;
-/** Names that are secret only in a query string; elsewhere they are common words. */
+/** Names that are secret only in a query string; elsewhere they are ordinary words. */
 const QUERY_NAME = String
   .raw`(?:pass|pw|key|auth|sig|code|jwt|session|sid|hmac|user|usr|username|login)`;
 
-// Every repetition that can start anywhere is bounded, so that hostile text costs linear time.
+// Every repetition that can start anywhere is bounded, so that hostile text takes linear time.
 const URL_START = /[a-z][a-z0-9+.-]{0,31}:\/\//gi;
 const ENCODED_URL = /([a-z][a-z0-9+.-]{0,31}%3A%2F%2F)([^\s"&]{0,512})%40/gi;
 const BARE_CREDENTIALS =
@@ -40,19 +39,19 @@ const HEADER =
   /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\s*:\s*)((?:\\[^"\r\n]|[^\r\n"\\])+)/gi;
 const BEARER = /\b(bearer|basic|digest)(\s+)([\w.+/=~-]{6,})/gi;
 
-/** Schemes whose "@" is part of a path or a package name, never a password's end. */
+/** Schemes whose "@" is part of a path or a package name and never ends a password. */
 const NO_CREDENTIALS = new Set(["file", "npm", "node", "jsr", "data", "blob", "embedded", "ext"]);
 
-/** Shorter secrets are found by pattern only: replacing them everywhere would shred the text. */
+/** Shorter secrets are found by pattern only: replacing them everywhere would mangle the text. */
 const SHORTEST_LEARNED = 4;
 const learned = new Set<string>();
 let learnedPattern: RegExp | undefined;
 
 /**
- * Remembers the secrets in `text`, an argument or a setting, so that {@linkcode maskSecrets} finds
- * them later wherever they are written: alone, percent-encoded, or decoded.
+ * Registers the secrets in `text` (an argument or a setting), so that {@linkcode maskSecrets} later finds
+ * them plain, percent-encoded or decoded.
  *
- * @param text A URL whose password is a secret, or a secret itself when `whole` is true.
+ * @param text a URL whose password is a secret, or a secret itself if `whole` is true
  */
 export function learnSecrets(text: string, { whole = false }: { whole?: boolean } = {}): void {
   const found = whole ? [text] : [...passwordsOf(text)];
@@ -65,19 +64,19 @@ export function learnSecrets(text: string, { whole = false }: { whole?: boolean 
 }
 
 /**
- * The text without its secrets.
+ * The text with its secrets masked.
  *
- * Of a URL with `user:password@` the user stays; of `token@` nothing does. Text that holds no secret
- * comes back unchanged. JSON stays JSON.
+ * `user:password@` in a URL keeps the user; `token@` keeps nothing. Text without secrets is returned
+ * unchanged. JSON stays JSON.
  */
 export function maskSecrets(text: string): string {
   const masked = maskText(text);
   if (masked === text || !/^\s*[{[]/.test(text)) return masked;
   try {
-    // Of JSON each string by itself, so that quotes around it and quotes within cannot be confused.
+    // Mask each JSON string by itself, so that quotes inside it are not confused with the quotes around it.
     return JSON.stringify(maskValue(JSON.parse(text)));
   } catch (error) {
-    // No JSON after all, or nested too deeply.
+    // Not JSON after all, or nested too deeply.
     if (error instanceof SyntaxError || error instanceof RangeError) return masked;
     throw error;
   }
@@ -114,10 +113,7 @@ function maskText(text: string): string {
   return maskLearned(masked);
 }
 
-/**
- * A URL without its secrets, for text that is known to be one URL: unlike in running text, a
- * password may hold blanks and quotes.
- */
+/** Masks text known to be a single URL: unlike in running text, a password may hold blanks and quotes. */
 export function maskUrl(url: string | URL): string {
   const text = String(url);
   const start = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
@@ -136,7 +132,7 @@ function maskUrls(text: string): string {
   for (let match = URL_START.exec(text); match !== null; match = URL_START.exec(text)) {
     const from = match.index + match[0].length;
     const end = endOfUrl(text, from);
-    // A raw "/", "?" or "@" inside a password is common, so the last "@" of all ends it.
+    // A raw "/", "?" or "@" inside a password is common, so the last "@" ends it.
     const at = text.lastIndexOf("@", end - 1);
     const scheme = match[0].slice(0, -3).toLowerCase();
     if (at >= from && !NO_CREDENTIALS.has(scheme)) {
@@ -148,7 +144,7 @@ function maskUrls(text: string): string {
   return masked + text.slice(position);
 }
 
-/** Where a URL in running text ends: at a blank, a bracket or an unescaped double quote. */
+/** The end of a URL in running text: a blank, a bracket or an unescaped double quote. */
 function endOfUrl(text: string, from: number): number {
   for (let i = from; i < text.length; i++) {
     const character = text[i]!;
@@ -165,7 +161,7 @@ function maskUserinfo(userinfo: string): string {
   return colon < 0 ? MASK : `${userinfo.slice(0, colon)}:${MASK}`;
 }
 
-/** `NAME=value`, `"NAME": "value"` and `NAME: 'value'`, quoted at any depth of JSON in JSON. */
+/** Masks `NAME=value`, `"NAME": "value"` and `NAME: 'value'`, quoted at any depth of JSON in JSON. */
 function maskSettings(text: string): string {
   let masked = "";
   let position = 0;
@@ -192,15 +188,15 @@ function maskSettings(text: string): string {
   return masked + text.slice(position);
 }
 
-/** The quote at a position with its backslashes, or nothing. */
+/** The quote at a position with its backslashes, or an empty string. */
 function openingQuote(text: string, from: number): string {
   let at = from;
   while (text[at] === "\\") at++;
   return text[at] === '"' || text[at] === "'" ? text.slice(from, at + 1) : "";
 }
 
-// Where a quoted text ends. Within JSON of depth n a string is closed by a quote after r backslashes
-// when r mod 2ⁿ⁺¹ is 2ⁿ − 1; one with fewer closes the string around it.
+// The end of a quoted text. Within JSON of depth n, a quote after r backslashes closes a string if r mod 2ⁿ⁺¹
+// is 2ⁿ − 1; a quote with fewer closes the string around it.
 function closingQuote(text: string, from: number, opening: string): number {
   const depth = opening.length;
   const character = opening.at(-1)!;
@@ -226,7 +222,7 @@ function* passwordsOf(text: string): Generator<string> {
     if (NO_CREDENTIALS.has(scheme)) continue;
     const userinfo = match[1]!;
     yield userinfo.slice(userinfo.indexOf(":") + 1);
-    // The usual reading, too: the first "@" before the path ends the password.
+    // Also the usual reading: the first "@" before the path ends the password.
     const usual = userinfo.split(/[/?#]/)[0]!.replace(/@[^@]*$/, "");
     yield usual.slice(usual.indexOf(":") + 1);
   }
@@ -235,13 +231,13 @@ function* passwordsOf(text: string): Generator<string> {
   }
 }
 
-/** A secret as it is, decoded, percent-encoded and inside JSON. */
+/** A secret verbatim, decoded, percent-encoded and escaped for JSON. */
 function formsOf(secret: string): Set<string> {
   const plain = new Set([secret]);
   try {
     plain.add(decodeURIComponent(secret));
   } catch (error) {
-    // Not percent-encoded: a "%" that stands for itself.
+    // Not percent-encoded: a literal "%".
     if (!(error instanceof URIError)) throw error;
   }
   const forms = new Set(plain);
@@ -266,7 +262,7 @@ function maskLearned(text: string): string {
   for (const { 0: secret, index } of text.matchAll(learnedPattern)) {
     let before = index;
     while (before > position && text[before - 1] === "\\") before--;
-    // A backslash that escaped the secret's first letter goes with it.
+    // Drop the backslash that escaped the secret's first letter.
     masked += text.slice(position, index - (index - before) % 2) + MASK;
     position = index + secret.length;
   }

@@ -1,5 +1,5 @@
-// Prometheus metrics of one page: one registry, one prefix, common labels.
-// Its parts alone: the whole package also loads OpenTelemetry, a cluster and an HTTP client, at each start.
+// Prometheus metrics of one page: one registry, one prefix, common labels. Imports single files: the whole
+// package also loads OpenTelemetry, a cluster and an HTTP client at each start.
 import CounterPart from "prom-client/lib/counter.js";
 import GaugePart from "prom-client/lib/gauge.js";
 import HistogramPart from "prom-client/lib/histogram.js";
@@ -12,7 +12,7 @@ const parts = {
   Histogram: HistogramPart,
   Registry: RegistryPart,
 };
-// Only the package as a whole has types.
+// Only the whole package has types.
 const { Counter, Gauge, Histogram, Registry } = parts as unknown as typeof Prometheus;
 
 const PREFIX = "framelane_";
@@ -21,7 +21,7 @@ export class MetricSet {
   readonly registry = new Registry();
   readonly #labels: readonly string[];
 
-  /** @param labels of all metrics that name no others. */
+  /** @param labels of all metrics that name no others */
   constructor(labels: readonly string[]) {
     this.#labels = labels;
   }

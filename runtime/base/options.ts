@@ -1,10 +1,10 @@
-// Checking options: each has a row that says what it takes; all faults are found and reported together.
+// Validates options: each option has a row that says what it accepts, and all faults are reported together.
 import { messageOf, read } from "./errors.ts";
 
 export interface OptionRow {
-  /** In words, after "expected". */
+  /** Completes the sentence "expected …". */
   readonly accepted: string;
-  /** Whether a value is one of these. May throw what is wrong with it. */
+  /** Whether a value is accepted. May throw an error that describes the fault. */
   readonly takes: (value: unknown) => unknown;
 }
 
@@ -15,7 +15,7 @@ export const TEXT: OptionRow = {
   takes: (value) => typeof value === "string" && value !== "",
 };
 
-/** The name of a topic, as Kafka takes it. */
+/** The name of a topic, by Kafka's rules. */
 export const TOPIC: OptionRow = {
   accepted: "1 to 249 letters, digits, dots, underscores or hyphens, not . or .. alone",
   takes: (value) => /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/.test(String(value)),
@@ -45,7 +45,6 @@ export const ABOVE_ZERO: OptionRow = {
   takes: (value) => Number.isFinite(value) && Number(value) > 0,
 };
 
-/** A finite number, 0 or more. */
 export const FROM_ZERO: OptionRow = {
   accepted: "a number from 0 up",
   takes: (value) => Number.isFinite(value) && Number(value) >= 0,
@@ -58,14 +57,14 @@ export function oneOf(...words: readonly string[]): OptionRow {
   };
 }
 
-/** What reads a value and throws what is wrong with it. */
+/** An option validated by its parser, whose error describes the fault. */
 export function readBy(parse: (value: never) => unknown): OptionRow {
   return { accepted: "", takes: (value) => (parse(value as never), true) };
 }
 
 /**
- * All that is wrong with options: values that their rows do not take, unknown names, and what is
- * required and was not given. What is undefined was not given.
+ * All faults in the options: values their rows reject, unknown names, and missing required options. An
+ * undefined value counts as not given.
  */
 export function optionFaults(
   given: unknown,
@@ -90,7 +89,7 @@ export function optionFaults(
   return [...missing, ...wrong];
 }
 
-/** @throws {RangeError} with all that is wrong with options: `Cannot ACTION: …`. */
+/** @throws {RangeError} with all faults in the options: `Cannot ACTION: …` */
 export function checkOptions<Options extends object>(
   action: string,
   given: Options,
@@ -106,7 +105,7 @@ export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
-/** Options with their defaults; what is undefined was not given. */
+/** Options with defaults in place of missing or undefined values. */
 export function withDefaults<Options extends object>(
   defaults: Options,
   given: Partial<Options>,

@@ -1,21 +1,21 @@
-// Marks work of Framelane's own that may hold the thread: what a large picture takes is no fault of the
-// operator that asked for it.
+// Marks Framelane's own work that may hold the thread, so that the operator that asked for a large picture is
+// not blamed for its decoding.
 
 let cells: Int32Array | undefined;
-let place = 0;
+let index = 0;
 
-/** From now on own work of this thread shows as a 1 in this cell. */
+/** From now on, this cell holds 1 while this thread does its own work. */
 export function showOwnWork(shared: Int32Array, at: number): void {
-  [cells, place] = [shared, at];
+  [cells, index] = [shared, at];
 }
 
-/** Does work that may take long with a large picture, without a break. */
+/** Runs work that may hold the thread for long with a large picture. */
 export function ownWork<T>(work: () => T): T {
   if (cells === undefined) return work();
-  const before = Atomics.exchange(cells, place, 1);
+  const before = Atomics.exchange(cells, index, 1);
   try {
     return work();
   } finally {
-    Atomics.store(cells, place, before);
+    Atomics.store(cells, index, before);
   }
 }

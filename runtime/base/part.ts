@@ -1,13 +1,13 @@
-// Parts of Framelane whose packages an installation may lack.
+// Parts of Framelane whose packages may not be installed.
 import { messageOf } from "./errors.ts";
 
-/** A part that `framelane install` installs, and the package that it rests on. */
+/** Each part that `framelane install` installs, and the package it needs. */
 const PACKAGES = { images: "sharp", video: "node-av" } as const;
 
 /**
  * Loads a module that needs a part.
  *
- * @throws {Error} naming the command that installs the part, where its package is missing.
+ * @throws {Error} naming the command that installs the part if its package is missing
  */
 export async function loadPart<T>(
   part: keyof typeof PACKAGES,

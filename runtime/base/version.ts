@@ -1,4 +1,4 @@
 import configuration from "../../deno.json" with { type: "json" };
 
-/** Version of Framelane, from `deno.json`. */
+/** Framelane's version, from `deno.json`. */
 export const VERSION: string = configuration.version;

@@ -1,4 +1,4 @@
-// Waiting, written once: back-off, retries, deadlines, notices, and limits on how many work at once.
+// Everything that waits: back-off, retries, deadlines, notifications, and limits on concurrency.
 import { type Clock, systemClock } from "./clock.ts";
 import { read } from "./errors.ts";
 
@@ -7,14 +7,14 @@ interface BackoffOptions {
   readonly minDelayMs?: number;
   /** Longest delay, milliseconds. Default 5 000. */
   readonly maxDelayMs?: number;
-  /** A random number from 0 to 1: half of each delay is fixed, the other half is scaled by it. */
+  /** Random number from 0 to 1. Half of each delay is fixed; the other half is multiplied by this. */
   readonly jitter?: () => number;
 }
 
 /**
- * Delays that double, with jitter, so that many clients do not reconnect at the same moment.
+ * Delays that double, with jitter, so that many clients do not reconnect at once.
  *
- * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
+ * @throws {RangeError} unless 0 < minDelayMs ≤ maxDelayMs
  */
 export class Backoff {
   readonly #min: number;
@@ -40,13 +40,13 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Counts a failure and gives the delay before the next attempt, milliseconds. */
+  /** Counts a failure and returns the delay before the next attempt, in milliseconds. */
   next(): number {
     const full = Math.min(this.#max, this.#min * 2 ** Math.min(this.#failures++, 30));
     return full / 2 + (full / 2) * this.#jitter();
   }
 
-  /** It works again: the next delay is the first one. */
+  /** Call after a success: the next delay is the first one again. */
   reset(): void {
     this.#failures = 0;
   }
@@ -54,13 +54,13 @@ export class Backoff {
 
 interface RetryOptions extends BackoffOptions {
   readonly clock?: Clock;
-  /** Ends the waiting: `retry` throws the signal's reason. */
+  /** Cancels the wait: `retry` throws the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called before each delay with what went wrong, the number of failed tries and the delay. */
+  /** Called before each delay with the error, the number of failed attempts and the delay. */
   readonly onRetry?: (error: unknown, tries: number, delayMs: number) => void;
 }
 
-/** True for errors which say that the same may succeed later. */
+/** Whether an error says that the same action may succeed later. */
 export function isRetryable(error: unknown): boolean {
   return read(error, "retryable") === true;
 }
@@ -68,8 +68,8 @@ export function isRetryable(error: unknown): boolean {
 /**
  * Calls `action` until it succeeds or throws an error without `retryable === true`.
  *
- * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
- * @throws what `action` threw, when it is not retryable; the signal's reason, when it aborts.
+ * @throws {RangeError} unless 0 < minDelayMs ≤ maxDelayMs
+ * @throws the last error of `action` if it is not retryable; the signal's reason if it aborts
  */
 export async function retry<T>(
   action: () => T | Promise<T>,
@@ -89,10 +89,8 @@ export async function retry<T>(
   }
 }
 
-/** Something took longer than it may. */
 export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
-  /** The same may succeed later. */
   readonly retryable = true;
 }
 
@@ -100,10 +98,10 @@ export class DeadlineError extends Error {
 const DONE = new Error("The action was faster");
 
 /**
- * Runs `action` for at most `ms` milliseconds. The signal it gets aborts at the deadline and with
- * the caller's signal: what it does must end then, since its result is no longer used.
+ * Runs `action` for at most `ms` milliseconds. The signal passed to it aborts at the deadline and with the
+ * caller's signal; the action must stop then, since its result is no longer used.
  *
- * @throws {DeadlineError} at the deadline, with `what` in its message; the caller signal's reason.
+ * @throws {DeadlineError} at the deadline, with `what` in its message; the caller signal's reason
  */
 export async function withDeadline<T>(
   what: string,
@@ -118,7 +116,7 @@ export async function withDeadline<T>(
   const timer = new AbortController();
   clock.sleep(ms, timer.signal).then(
     () => end.abort(new DeadlineError(`${what} took longer than ${ms} ms`)),
-    () => {}, // The action was faster.
+    () => {}, // The action finished in time.
   );
   try {
     return await settled(action(end.signal), end.signal);
@@ -129,8 +127,8 @@ export async function withDeadline<T>(
 }
 
 /**
- * The promise's outcome, or the signal's reason if that aborts first. The promise is not ended by
- * it; a later rejection of it is not reported.
+ * The promise's outcome, or the signal's reason if that aborts first. An abort does not cancel the promise;
+ * its later rejection is ignored.
  */
 export function settled<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
@@ -146,7 +144,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return settled(new Promise<void>(() => {}), signal).catch(() => {});
 }
 
-/** Waits `ms` milliseconds; false when the signal aborts first. */
+/** Waits `ms` milliseconds; returns false if the signal aborts first. */
 export async function pause(
   ms: number,
   signal: AbortSignal,
@@ -162,9 +160,9 @@ export async function pause(
 }
 
 /**
- * Waits for a promise, but no longer than `ms` milliseconds, nor after the signal aborts.
+ * Waits for a promise for at most `ms` milliseconds, or until the signal aborts.
  *
- * @throws what the promise rejects with in that time.
+ * @throws the promise's rejection, if it comes in that time
  */
 export async function waitAtMost(
   ms: number,
@@ -183,23 +181,20 @@ export async function waitAtMost(
   }
 }
 
-/**
- * Wakes all who wait for a change. Who waits looks at the state first, then waits, then looks again.
- */
+/** Wakes all waiters on a change. Check the state, wait, then check it again. */
 export class Notifier {
   #next: PromiseWithResolvers<void> | undefined;
 
   /**
    * Resolves at the next `notify`.
    *
-   * @throws the signal's reason when it aborts first.
+   * @throws the signal's reason if it aborts first.
    */
   wait(signal?: AbortSignal): Promise<void> {
     this.#next ??= Promise.withResolvers<void>();
     return settled(this.#next.promise, signal);
   }
 
-  /** Wakes all who wait now. */
   notify(): void {
     this.#next?.resolve();
     this.#next = undefined;
@@ -207,9 +202,9 @@ export class Notifier {
 }
 
 /**
- * Lets at most `permits` work at once, first come, first served.
+ * Lets at most `permits` actions run at once, first come, first served.
  *
- * @throws {RangeError} when `permits` is not a whole number from 1 up.
+ * @throws {RangeError} unless `permits` is a positive whole number
  */
 export class Semaphore {
   #free: number;
@@ -227,7 +222,7 @@ export class Semaphore {
   /**
    * Runs `action` as soon as a permit is free.
    *
-   * @throws what `action` throws; the signal's reason when it aborts before the action began.
+   * @throws what `action` throws; the signal's reason if it aborts before the action begins.
    */
   async run<T>(action: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.#acquire(signal);

@@ -20,12 +20,12 @@ import type { StreamingQuery } from "./streaming_query.ts";
 
 export interface DriverOptions {
   readonly log: TopicLog;
-  /** Whether the manager's `stop` closes the log too. */
+  /** Whether the manager's `stop` also closes the log. */
   readonly ownsLog?: boolean;
-  /** The log's URL with its secrets, for the executors. */
+  /** The log's URL including its secrets, for the executors. */
   readonly logUrl: string;
   readonly checkpointDir?: string;
-  /** Topic of queries that the manager adds without one. */
+  /** Default topic of queries added through the manager. */
   readonly topic?: string;
   readonly queries?: readonly QuerySpec[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
@@ -40,7 +40,7 @@ export interface DriverOptions {
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
-/** What a take-over may need beyond the session timeout, milliseconds. */
+/** Time that a take-over may need beyond the session timeout, milliseconds. */
 const TAKEOVER_MS = 3000;
 /** How often the ends of other runtimes are checked, milliseconds. */
 const POLL_MS = 250;
@@ -60,7 +60,7 @@ export class Driver {
   readonly #assigned = Promise.withResolvers<void>();
   #reportingIdle: Promise<void> | undefined;
 
-  /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
+  /** @throws {RangeError} if two queries have the same name: they would share a checkpoint */
   constructor(options: DriverOptions) {
     this.#options = options;
     const { log, logUrl, checkpointDir, report, executors: size } = options;
@@ -72,7 +72,7 @@ export class Driver {
       },
       add: async (...given) => this.add(await specOf(...given, options)),
       replace: async (...given) => this.replace(await specOf(...given, options)),
-      remove: (name) => this.#find(name, "remove") && this.remove(name),
+      remove: (name) => this.#require(name, "remove") && this.remove(name),
     });
     const lag = new LagMeter(log, clock);
     this.metrics = new QueryMetrics(this.streams, lag);
@@ -120,7 +120,7 @@ export class Driver {
   /**
    * Begins its queries, once each is loaded and has its topic.
    *
-   * @throws when a query cannot be loaded, or its topic has no partition and none is waited for.
+   * @throws if a query cannot be loaded, or its topic has no partitions and it does not wait for any
    */
   async start(): Promise<void> {
     const queries = [...this.#queries.values()];
@@ -130,14 +130,14 @@ export class Driver {
   }
 
   /**
-   * Begins one more query, with a group of its own, beside those that run.
+   * Starts one more query with its own group, next to the running ones.
    *
    * @returns its streaming queries, once they have taken their partitions over.
    * @throws {RangeError} when a query of its name has not ended.
    * @throws as `start`; the query is not there then.
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    const before = this.#of(spec.name);
+    const before = this.#handlesOf(spec.name);
     const ended = before.length > 0 && before.every(({ isActive }) => !isActive);
     if (ended) await this.remove(spec.name);
     return await this.#run(this.#admit(spec));
@@ -147,10 +147,10 @@ export class Driver {
    * Ends the query of this name and begins it by its new definition, on the same checkpoint. One
    * that cannot be loaded changes nothing.
    *
-   * @throws {RangeError} when there is no query of this name.
+   * @throws {RangeError} if there is no query of this name
    */
   async replace(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    this.#find(spec.name, "replace");
+    this.#require(spec.name, "replace");
     const next = this.#query(spec);
     try {
       await next.load();
@@ -170,7 +170,7 @@ export class Driver {
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     const query = this.#queries.get(name);
     await query?.end("drain");
-    const handles = this.#of(name);
+    const handles = this.#handlesOf(name);
     if (query === undefined || this.#queries.get(name) !== query) return handles;
     this.#queries.delete(name);
     delete this.outputTopics[name];
@@ -207,7 +207,7 @@ export class Driver {
     return false;
   }
 
-  /** Ends all queries: `drain` finishes and commits the batches that run. */
+  /** Ends all queries; `drain` first finishes and commits the running batches. */
   async stop(mode: StopMode = "drain"): Promise<void> {
     this.#stopping.abort(new Error("The driver is stopping"));
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
@@ -215,21 +215,23 @@ export class Driver {
     this.#assigned.resolve();
   }
 
-  /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */
+  /** Whether all queries end by themselves (`available-now`, `once`). Known after the start. */
   get finite(): boolean {
     return [...this.#queries.values()].every(({ loaded }) => loaded?.finite === true);
   }
 
-  #of(name: string): readonly StreamingQuery[] {
+  #handlesOf(name: string): readonly StreamingQuery[] {
     return this.streams.all.filter(({ query }) => query === name);
   }
 
-  #find(name: string, what: string): DriverQuery {
+  #require(name: string, what: string): DriverQuery {
     const query = this.#queries.get(name);
     if (query !== undefined) return query;
     const names = [...this.#queries.keys()].join(", ");
     throw new RangeError(
-      `Cannot ${what} query ${JSON.stringify(name)}: expected ${names || "none, as none runs"}`,
+      `Cannot ${what} query ${JSON.stringify(name)}: expected ${
+        names || "none, since no query runs"
+      }`,
     );
   }
 
@@ -249,11 +251,11 @@ export class Driver {
   #admit(spec: QuerySpec, query = this.#query(spec)): DriverQuery {
     const name = JSON.stringify(spec.name);
     if (this.#stopping.signal.aborted) {
-      throw new Error(`Cannot run query ${name}: all have stopped`);
+      throw new Error(`Cannot run query ${name}: the driver is stopping`);
     }
     if (this.#queries.has(spec.name)) {
       throw new RangeError(
-        `Cannot run two queries named ${name}: expected a name of its own for each`,
+        `Cannot run two queries named ${name}: expected different names`,
       );
     }
     this.#queries.set(spec.name, query);
@@ -280,7 +282,7 @@ export class Driver {
     this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
     // Then their ids are known, or why they have none.
-    const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
+    const handles = queries.flatMap(({ spec }) => this.#handlesOf(spec.name));
     await Promise.all(handles.map((handle) => handle.settled()));
     this.#reportingIdle ??= reportIdle(this.streams, this.#clock, this.#stopping.signal);
   }
@@ -290,7 +292,7 @@ export class Driver {
     try {
       await Promise.all([this.#load(query), this.#findPartitions(query)]);
       await this.#begin([query]);
-      return this.#of(name);
+      return this.#handlesOf(name);
     } catch (error) {
       if (this.#queries.get(name) === query) await this.remove(name);
       throw error;

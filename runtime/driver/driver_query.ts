@@ -31,7 +31,7 @@ export class DriverQuery {
   readonly #ending = new AbortController();
   #loading: Promise<LoadedQuery> | undefined;
   #loaded: LoadedQuery | undefined;
-  /** Partitions of its topic when it began. */
+  /** Number of partitions of its topic when it began. */
   #count: number | undefined;
   #owner: PartitionOwner | undefined;
   #end: Promise<void> | undefined;
@@ -97,7 +97,7 @@ export class DriverQuery {
     );
   }
 
-  /** Takes the partitions over; resolves when the first ones are here. */
+  /** Takes over the partitions; resolves once the first ones are assigned. */
   async begin(): Promise<void> {
     const { spec, spec: { topic, group, name } } = this;
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;

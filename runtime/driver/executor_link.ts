@@ -16,9 +16,9 @@ import type { Pulse } from "./thread_watch.ts";
 import { within } from "./streaming_query.ts";
 
 export interface ExecutorLink {
-  /** For people, e.g. `executor-1`. */
+  /** Display name, e.g. `executor-1`. */
   readonly name: string;
-  /** Rejects when the executor cannot run at all. */
+  /** Rejects if the executor cannot run at all. */
   readonly ready: Promise<void>;
   readonly lanes: Set<number>;
   /**
@@ -99,7 +99,7 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
-  // A port of its own, which code of users cannot post to.
+  // A separate port, which user code cannot post to.
   const { port1: control, port2 } = new MessageChannel();
   const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
@@ -190,7 +190,7 @@ export function startInline(
     watch: (watched) => host.watch(watched),
     yieldToOthers() {},
     pulse: () => undefined,
-    // A function of a sink may never end, and no thread can be ended with it.
+    // A sink's function may never end, and this thread cannot be terminated.
     close: async (graceMs) => void await within(graceMs, () => host.handle({ type: "close" })),
   };
   link.post({ type: "open", config });

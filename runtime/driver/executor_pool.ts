@@ -1,4 +1,4 @@
-// Places lanes on executors, and moves them when a lane holds its thread.
+// Places lanes on executors, and moves them when a lane blocks its thread.
 import type {
   ExecutorConfig,
   FromExecutor,
@@ -21,11 +21,11 @@ const MOST_ALONE = 16;
  */
 export type StrandedBy = "other" | "death" | "memory";
 
-/** What holds a thread: a call, a large picture, or opening something, such as a model. */
+/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
 export type BlockedBy = "call" | "picture" | "opening";
 
 export interface Placement {
-  /** On an executor of its own, if another can be started. */
+  /** On a dedicated executor, if another can be started. */
   readonly alone?: boolean;
   /** That executor has low priority. */
   readonly yields?: boolean;
@@ -36,14 +36,14 @@ export interface PoolEvents {
   onPicture(picture: Picture): void;
   /** These lanes lost their executor and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
-  /** A lane holds its thread, or no longer does (undefined). */
+  /** A lane blocks its thread, or no longer does (undefined). */
   onBlocked(lane: number, by: BlockedBy | undefined): void;
   /** A lane has held its thread so often that it has low priority from now on. */
   onYields(lane: number): void;
   /**
    * A lane has ended its executor, or was ended with it; in this turn, if known.
    *
-   * @param cut its thread was held, and may never end.
+   * @param cut its thread was blocked and may never end
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
   /** Whether a lane may start elsewhere while its thread is held: no function of it waits there. */
@@ -57,10 +57,10 @@ export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 export class ExecutorPool {
   readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
-  readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors for one lane alone, which holds the thread, or has held one. */
+  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
+  /** Executors dedicated to one lane that blocks its thread or has blocked one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What holds an executor, if reported. */
+  /** What blocks an executor, if reported. */
   readonly #blocked = new Map<ExecutorLink, BlockedBy>();
   /** Executors of low priority. */
   readonly #yielding = new Set<ExecutorLink>();
@@ -77,10 +77,10 @@ export class ExecutorPool {
 
   /** Loads a query, here and in all executors to come. */
   load(spec: QuerySpec): Promise<LoadedQuery> {
-    return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
+    return this.#set.load(spec, (link) => !this.#threads.isHeld(link));
   }
 
-  /** Forgets a query that no lane runs any more. */
+  /** Unloads a query without lanes. */
   unload(spec: QuerySpec): void {
     this.#set.unload(spec);
   }
@@ -90,7 +90,7 @@ export class ExecutorPool {
     this.#set.prepare(lanesOf);
   }
 
-  /** Starts a lane on the executor with the fewest. */
+  /** Starts a lane on the executor with the fewest lanes. */
   start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
     const set = this.#set;
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
@@ -116,12 +116,12 @@ export class ExecutorPool {
     set.spareSoon();
   }
 
-  /** Passes a message on to the executor that runs the lane. */
+  /** Forwards a message to the executor of the lane. */
   post(message: ToExecutor & { lane: number }): void {
     this.#set.of(message.lane)?.post(message);
   }
 
-  /** Forgets a lane that has ended, or that is given up. */
+  /** Forgets a lane that has ended or was abandoned. */
   ended(lane: number): void {
     const link = this.#set.of(lane);
     if (link === undefined) return;
@@ -129,14 +129,14 @@ export class ExecutorPool {
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
     // be used.
-    if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
+    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
-    this.#watch.forget(link);
+    this.#threads.forget(link);
   }
 
   responsive(lane: number): boolean {
     const link = this.#set.of(lane);
-    return link !== undefined && !this.#watch.isHeld(link);
+    return link !== undefined && !this.#threads.isHeld(link);
   }
 
   watch(watched: Watched): void {
@@ -150,14 +150,14 @@ export class ExecutorPool {
 
   /** Ends an unused executor. */
   #dismiss(link: ExecutorLink, graceMs?: number): void {
-    this.#watch.forget(link);
+    this.#threads.forget(link);
     this.#closedToOthers.delete(link);
     this.#blocked.delete(link);
     this.#yielding.delete(link);
     this.#set.dismiss(link, graceMs);
   }
 
-  /** Ends an executor at once; its lanes start elsewhere. */
+  /** Terminates an executor at once and moves its lanes. */
   #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
     const guilty = turn !== undefined && link.lanes.delete(turn.lane);
     const others = [...link.lanes];
@@ -178,17 +178,17 @@ export class ExecutorPool {
   /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
-    for (const [link, finding] of this.#watch.look(this.#set.workers(), performance.now(), rss)) {
+    for (const [link, finding] of this.#threads.look(this.#set.workers(), performance.now(), rss)) {
       switch (finding.kind) {
         case "held":
-          this.#held(link, finding.turn, finding.often);
+          this.#isolate(link, finding.turn, finding.often);
           break;
         case "long":
-          if (finding.turn.input === undefined) this.#held(link, finding.turn, false, true);
-          else this.#holdsMuch(link, finding.turn.lane);
+          if (finding.turn.input === undefined) this.#isolate(link, finding.turn, false, true);
+          else this.#lowerPriority(link, finding.turn.lane);
           break;
         case "turns":
-          this.#turns(link, finding.turn.lane);
+          this.#resumed(link, finding.turn.lane);
           break;
         case "cut":
           // Deno ends a thread when its turn ends: until then it has low priority.
@@ -202,12 +202,12 @@ export class ExecutorPool {
   }
 
   /**
-   * A lane holds the thread: the others start elsewhere. While it opens something, lanes that do so
-   * too stay: elsewhere they would open the same again.
+   * Moves the other lanes off a blocked thread. While the lane opens something, lanes that do so too stay,
+   * since elsewhere they would start over.
    *
-   * @param long it has held the thread for so long that they go, too.
+   * @param long blocked for so long that even those move
    */
-  #held(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
+  #isolate(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
     const { lane: culprit, own, input } = turn;
     const by = own ? "picture" : input === undefined ? "opening" : "call";
     const others = [...link.lanes].filter((lane) => lane !== culprit);
@@ -225,26 +225,26 @@ export class ExecutorPool {
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
-      // It takes effect when the thread turns again; by then the lane is fenced.
+      // It takes effect once the thread responds; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
     if (innocent.length > 0) {
       this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
     }
-    if (often) this.#holdsMuch(link, culprit);
+    if (often) this.#lowerPriority(link, culprit);
   }
 
-  /** The thread turns again; after opening something it is as good as before. */
-  #turns(link: ExecutorLink, lane: number): void {
+  /** The thread responds again; if it was opening something, it returns to normal use. */
+  #resumed(link: ExecutorLink, lane: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
     if (by === "opening") this.#closedToOthers.delete(link);
     if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
-  /** A lane holds its thread often or for long: it gets low priority. */
-  #holdsMuch(link: ExecutorLink, lane: number): void {
+  /** Lowers the priority of a lane that blocks its thread often or for long. */
+  #lowerPriority(link: ExecutorLink, lane: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);

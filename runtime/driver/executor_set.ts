@@ -12,34 +12,33 @@ import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded after the first lanes, whose processor it would take. */
-const SPARE_AFTER_MS = 2000;
-/** This many lanes or fewer have an executor each, whatever the cores. */
+const SPARE_DELAY_MS = 2000;
+/** This many lanes or fewer have an executor each, regardless of cores. */
 const FEW_LANES = 4;
 
-/** Default number of workers: one for each core, or one for each lane where there are few. */
+/** Default number of workers: one per core, or one per lane if there are few lanes. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
 export interface SetOptions {
-  /** Number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
+  /** Number of workers; 0 runs everything in this thread; undefined adapts to the lanes. */
   readonly size?: number | undefined;
-  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  /** Permissions of workers, at most this thread's. Default: the same. */
   readonly permissions?: ExecutorPermissions | undefined;
-  /** Starts a worker. */
   readonly startLink?: StartLink;
 }
 
 /** Executors with the same permissions and queries. */
 class Group {
-  /** Undefined: what this thread may. */
+  /** Undefined: this thread's permissions. */
   readonly permissions: WorkerPermissions | undefined;
-  /** Numbers of the queries' plans. */
+  /** Plan number of each query. */
   readonly plans = new Map<QuerySpec, number>();
   readonly workers = new Set<ExecutorLink>();
   /** Loaded and idle, for the lanes of a held executor. */
   spare: ExecutorLink | undefined;
-  /** Lanes that its queries may have. */
+  /** The most lanes its queries may have. */
   lanes = 0;
 
   constructor(permissions?: WorkerPermissions) {
@@ -103,11 +102,11 @@ export class ExecutorSet {
   }
 
   /**
-   * Loads a query, here and in all executors to come that may run it.
+   * Loads a query here and in all future executors that may run it.
    *
    * @param turns whether an executor's thread turns.
    */
-  async load(spec: QuerySpec, turns: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
+  async load(spec: QuerySpec, responds: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
     const plan = ++this.#planNumber;
     if (this.inThisThread(spec)) {
       const link = this.main();
@@ -116,22 +115,22 @@ export class ExecutorSet {
     }
     if (this.#permissions === undefined || spec.needs !== undefined) {
       const expected = this.#groupFor(spec.needs ?? NOTHING);
-      const loaded = await this.#loadIn(expected, plan, spec, turns);
+      const loaded = await this.#loadIn(expected, plan, spec, responds);
       if (this.#groupFor(loaded.access) === expected) return loaded;
-      this.unload(spec); // Its module is not the one that the needs were of.
+      this.unload(spec); // Its module has changed since its needs were determined.
     }
-    const link = this.#plain.links.find(turns) ?? this.#add(this.#plain);
+    const link = this.#plain.links.find(responds) ?? this.#add(this.#plain);
     this.#asked++;
     try {
       const asked = await link.load(plan, spec);
       const group = this.#groupFor(asked.access);
       if (group === this.#plain) {
         group.plans.set(spec, plan);
-        for (const one of group.links) if (one !== link && turns(one)) void one.load(plan, spec);
+        for (const one of group.links) if (one !== link && responds(one)) void one.load(plan, spec);
         return asked;
       }
       link.post({ type: "unload", plan });
-      void this.#loadIn(group, plan, spec, turns);
+      void this.#loadIn(group, plan, spec, responds);
       return asked;
     } finally {
       this.#asked--;
@@ -144,9 +143,9 @@ export class ExecutorSet {
     group: Group,
     plan: number,
     spec: QuerySpec,
-    turns: (link: ExecutorLink) => boolean,
+    responds: (link: ExecutorLink) => boolean,
   ): Promise<LoadedQuery> {
-    const links = group.links.filter(turns);
+    const links = group.links.filter(responds);
     if (links.length === 0) links.push(this.#add(group));
     group.plans.set(spec, plan);
     // All load it at the same time, and would fail alike.
@@ -195,7 +194,7 @@ export class ExecutorSet {
     return this.#inline ??= this.#begin(startInline, this.#inThisThread);
   }
 
-  /** The spare, or a new worker, for a query; undefined when none can be started now. */
+  /** The spare or a new worker for a query; undefined if none can be started now. */
   take(spec: QuerySpec): ExecutorLink | undefined {
     const group = this.#groupOf(spec);
     if (group.spare === undefined && !enoughHandles()) return undefined;
@@ -216,7 +215,7 @@ export class ExecutorSet {
       this.#spareTimer = undefined;
       if (!enoughHandles()) return this.spareSoon();
       for (const group of without()) group.spare = this.#begin(this.#startLink, group);
-    }, SPARE_AFTER_MS);
+    }, SPARE_DELAY_MS);
   }
 
   of(lane: number): ExecutorLink | undefined {
@@ -288,7 +287,7 @@ export class ExecutorSet {
     return link;
   }
 
-  /** Starts an executor, which loads the queries of its group. */
+  /** Starts an executor and loads the group's queries in it. */
   #begin(startLink: StartLink, group: Group): ExecutorLink {
     const { onMessage, onPicture, onDeath } = this.#events;
     const died: LinkEvents["onDeath"] = (link, error, turn) => {

@@ -1,4 +1,4 @@
-// What the viewer sees of a driver's queries.
+// The viewer's access to a driver's queries.
 import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
@@ -61,7 +61,7 @@ export class DriverFeed implements LaneFeed {
     return { progress: query?.recentProgress ?? [], plan: query?.explain() ?? "" };
   }
 
-  /** A picture came from an executor. */
+  /** Receives a picture from an executor. */
   show({ run, ...shown }: Picture): void {
     const { offset, timestamp, contentType, headers, result, bytes, video } = shown;
     const lane = laneId(shown);
@@ -86,7 +86,7 @@ export class DriverFeed implements LaneFeed {
     for (const listener of this.#listeners) listener(picture);
   }
 
-  /** A lane is not here any more. */
+  /** Forgets a removed lane. */
   forget(query: StreamingQuery): void {
     this.#pictures.delete(laneId(query));
     this.#runs.delete(laneId(query));

@@ -33,7 +33,7 @@ export async function reportIdle(
       else {
         reported.set(query, now);
         const { id, runId } = query;
-        streams.tell("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
+        streams.notify("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
       }
     }
     if (!await pause(Math.max(1, next - now), signal, clock)) return;

@@ -1,4 +1,4 @@
-// How far a query is behind the log, also while it is down and reports nothing.
+// How far a query is behind the log, even while it is down and reports nothing.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { lagOf } from "../definition/progress.ts";
@@ -8,7 +8,7 @@ import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A report older than this is outdated, milliseconds. */
 export const STALE_MS = 3_000;
-/** The log is asked at most this often, and for at most this long, milliseconds. */
+/** Minimum interval between requests to the log, and the longest wait for its answer, milliseconds. */
 const MEASURE_MS = 1_000;
 const ANSWER_MS = 2_000;
 
@@ -33,7 +33,7 @@ export class LagMeter {
     this.#clock = clock;
   }
 
-  /** Frames in the log that the query has not read; as of the last `measure` where it reports nothing. */
+  /** Frames in the log that the query has not read; as of the last `measure` if it does not report. */
   of(query: StreamingQuery): number {
     const source = query.lastProgress?.sources[0];
     const { topic, partition } = query;
@@ -64,7 +64,7 @@ export class LagMeter {
         const ask = (signal: AbortSignal) => this.#ask(query, signal);
         await withDeadline("Measuring lag", ANSWER_MS, ask, { clock });
       } catch {
-        // The lag stays what it was; readiness and the lanes say that the log is away.
+        // Keep the old lag; readiness and the lanes report that the log is unreachable.
       }
     }));
   }

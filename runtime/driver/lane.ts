@@ -1,10 +1,10 @@
-// One query on one partition, while it is here.
+// One query on one partition, while it is assigned here.
 import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership } from "../log/log.ts";
 import { LaneFailures } from "./lane_failures.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** A run of a query on a partition; its next run is another one, with the same handle. */
+/** A run of a query on a partition. The next run is a new lane with the same handle. */
 export interface Lane {
   /** Differs for each start, so that messages of an earlier run are ignored. */
   readonly number: number;
@@ -15,11 +15,11 @@ export interface Lane {
   membership: Membership | undefined;
   /** The partition was created while the query ran. */
   readonly foundLater: boolean;
-  /** Kept from run to run: see `SHOWN`. */
+  /** Kept across runs: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   readonly failures: LaneFailures;
   stopping: boolean;
-  /** By the monotonic clock, milliseconds. */
+  /** Monotonic milliseconds. */
   startedAt: number;
   /** No run has begun, or its end was reported to listeners. */
   reported: boolean;
@@ -46,7 +46,7 @@ export function newLane(
   };
 }
 
-/** No run has this number. */
+/** Not the number of any run. */
 export const NO_RUN = 0;
 
 /** Sets which run of a lane may commit, for held threads too: they need no message. */
@@ -64,7 +64,7 @@ export function titleOf({ spec, handle }: Lane): string {
   return `${spec.name} ${handle.name}`;
 }
 
-/** The query and its partition, whatever the run. */
+/** Identifies the query and its partition across runs. */
 export function keyOf({ spec, partition }: Lane): string {
   return `${spec.name}-${partition}`;
 }

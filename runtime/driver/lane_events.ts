@@ -16,7 +16,7 @@ export class LaneEvents {
 
   started({ handle: { id, runId, name } }: Lane): void {
     const timestamp = new Date(this.#clock.now()).toISOString();
-    this.#streams.tell("onQueryStarted", { id, runId, name, timestamp });
+    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp });
   }
 
   /** A run ended, with its error if it failed; reported once. */
@@ -24,15 +24,15 @@ export class LaneEvents {
     if (lane.reported) return;
     lane.reported = true;
     const { id, runId, exception } = lane.handle;
-    this.#streams.tell("onQueryTerminated", {
+    this.#streams.notify("onQueryTerminated", {
       id,
       runId,
       ...(error !== undefined && exception !== undefined ? { exception: exception.message } : {}),
     });
   }
 
-  /** A run failed, or an input was put aside. */
+  /** A run failed, or an input was dead-lettered. */
   failed({ handle }: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
-    this.#streams.tell("onQueryError", queryError(handle, error, action, this.#clock.now()));
+    this.#streams.notify("onQueryError", queryError(handle, error, action, this.#clock.now()));
   }
 }

@@ -11,7 +11,7 @@ import type { Turn } from "../executor/pulse.ts";
 /** Threads that a lane may lose by holding them. */
 const MOST_CUT = 3;
 
-/** A lane has ended its executor, or had to be ended with it. */
+/** A lane crashed its executor or was terminated with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
   // It has no place in the code.
@@ -41,7 +41,7 @@ export function executorError(
 
 export interface FailedRun {
   readonly error: PlainError;
-  /** How long it ran, milliseconds. */
+  /** Run time, milliseconds. */
   readonly ranMs: number;
   readonly member: boolean;
   readonly query: LoadedQuery | undefined;
@@ -56,7 +56,6 @@ export type Consequence =
 
 export class LaneFailures {
   readonly #inputs = new FailedInputs();
-  /** Since it last recovered. */
   #failures = 0;
   /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
@@ -82,7 +81,7 @@ export class LaneFailures {
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
       const why =
-        `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
+        `${error.message}; a blocked thread ends only with its call, and ${MOST_CUT} are the limit`;
       return { delayMs: undefined, why };
     }
     // Errors of other systems have a code, and may heal; code that throws will throw again, as will
@@ -111,7 +110,7 @@ export class LaneFailures {
   }
 }
 
-/** This many failures without a batch in between end the query. */
+/** The number of failures without a batch in between that ends the query. */
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;
@@ -131,7 +130,7 @@ export class FailedInputs {
   }
 
   /**
-   * Takes the error of a run; returns how often its input has failed, and whether it was put aside;
+   * Records the error of a run; returns how often its input has failed, and whether it was dead-lettered;
    * undefined without an input.
    */
   note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
@@ -140,7 +139,7 @@ export class FailedInputs {
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
-    // An input put aside that still fails is left to the restarts.
+    // A dead-lettered input that still fails is left to the restarts.
     const known = this.#aside.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );

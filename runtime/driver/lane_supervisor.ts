@@ -32,9 +32,9 @@ import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { StreamingQuery } from "./streaming_query.ts";
 
-/** How long a query has to finish its batch before it is aborted, milliseconds. */
+/** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
-/** What a lane does while it holds its thread, for people. */
+/** Describes what a lane does while it blocks its thread, for messages. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
   picture: "has a large picture",
@@ -68,7 +68,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#events = new LaneEvents(options.streams, options.clock);
   }
 
-  /** A partition came: its query starts. */
+  /** A partition was assigned: starts its query. */
   begin(
     spec: QuerySpec,
     partition: number,
@@ -105,7 +105,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#pool.post({ type: "renew", lane: lane.number, membership });
   }
 
-  /** Ends one query: `drain` finishes and commits the batch that runs, `move` gives it away. */
+  /** Ends one query; `drain` finishes and commits the running batch, `move` hands it over. */
   async end(spec: QuerySpec, partition: number, mode: StopMode): Promise<void> {
     const lane = this.#find(spec, partition);
     if (lane === undefined) return;
@@ -143,7 +143,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         handle.progressed(message.progress, this.#options.clock.now());
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
-        return this.#options.streams.tell("onQueryProgress", { progress: message.progress });
+        return this.#options.streams.notify("onQueryProgress", { progress: message.progress });
       case "held":
         return handle.holds(message.held);
       case "report":
@@ -165,7 +165,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         }
         return;
       case "put-aside":
-        this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
+        this.#options.report(`${titleOf(lane)} dead-letters an input: ${message.error.message}`);
         return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
         this.#pool.ended(lane.number);
@@ -221,7 +221,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (lane === undefined) return;
     lane.yields = true;
     this.#options.report(
-      `${titleOf(lane)} keeps blocking its thread: it works behind all other queries from now on`,
+      `${
+        titleOf(lane)
+      } keeps blocking its thread: it now runs at lower priority than all other queries`,
     );
   }
 
@@ -265,7 +267,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       this.#linger(lane);
       this.#laneGone(lane);
-    }, () => {}); // It has ended in time.
+    }, () => {}); // Ended in time.
     await lane.ended.promise;
     timer.abort();
   }
@@ -275,8 +277,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
     this.#options.report(
-      `${titleOf(lane)} is given up after ${DRAIN_MS / 1000} s: ${what} still works. ` +
-        "Its batch is not committed: it comes again, when this one has ended",
+      `${titleOf(lane)} is abandoned after ${DRAIN_MS / 1000} s: ${what} is still running. ` +
+        "Its batch is not committed and runs again when this run has ended",
     );
   }
 
@@ -320,7 +322,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
     ];
     this.#options.report(
-      `${titleOf(lane)} failed: ${error.message}; starting it again ${how.join(" ").trim()}`,
+      `${titleOf(lane)} failed: ${error.message}; restarting ${how.join(" ").trim()}`,
     );
     void this.#restart(lane, next.delayMs);
   }

@@ -13,15 +13,15 @@ import { type StreamingQuery, within } from "./streaming_query.ts";
  * or reject with, is reported with the listener's name.
  */
 export interface StreamingQueryListener {
-  /** A run has taken its partition over. */
+  /** A run has taken over its partition. */
   onQueryStarted?(event: { id: string; runId: string; name: string; timestamp: string }): unknown;
-  /** A batch is committed. */
+  /** A batch was committed. */
   onQueryProgress?(event: { progress: StreamingQueryProgress }): unknown;
   /** No frame has come for a while. */
   onQueryIdle?(event: { id: string; runId: string; timestamp: string }): unknown;
-  /** A run has ended; `exception` is its error where it failed. A query that starts again has several runs. */
+  /** A run has ended; `exception` is its error if it failed. A query that restarts has several runs. */
   onQueryTerminated?(event: { id: string; runId: string; exception?: string }): unknown;
-  /** A run failed, or an operator failed on an input that was put aside. */
+  /** A run failed, or an operator failed on an input that was dead-lettered. */
   onQueryError?(event: QueryErrorEvent): unknown;
 }
 
@@ -66,7 +66,7 @@ class Listening {
   call(method: keyof StreamingQueryListener, event: unknown): void {
     if (this.#open >= MOST_OPEN) {
       if (this.#missed++ === 0) {
-        this.#report(`${this.#name} misses events: ${MOST_OPEN} of its calls have not ended`);
+        this.#report(`${this.#name} misses events: ${MOST_OPEN} of its calls are unfinished`);
       }
       return;
     }
@@ -92,7 +92,7 @@ class Listening {
     this.#report(
       `${this.#name} held the main thread for ${
         Math.round(ms)
-      } ms in ${method}: the group's heartbeats wait meanwhile`,
+      } ms in ${method}: this delays the group's heartbeats`,
     );
   }
 }
@@ -107,7 +107,7 @@ export interface ManagerControl {
   readonly remove: (name: string) => Promise<readonly StreamingQuery[]>;
 }
 
-/** Spark's `spark.streams`. */
+/** All streaming queries, like Spark's `spark.streams`. */
 export class StreamingQueryManager {
   readonly #queries = new Map<string, StreamingQuery>();
   readonly #listeners = new Map<StreamingQueryListener, Listening>();
@@ -124,12 +124,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Starts one more query. Those that run continue untouched.
+   * Starts one more query. Running queries are not affected.
    *
-   * @param definition as `start` takes it; a definition that is a value runs in the main thread.
-   * @returns its streaming queries, one for each partition, once they have taken them over.
-   * @throws {RangeError} naming every option that cannot be used, or that a query of this name runs.
-   * @throws {LogError} when a finite query's topic does not exist.
+   * @param definition as in `start`; a definition given as a value runs in the main thread
+   * @returns its streaming queries, one per partition, once they have taken over their partitions
+   * @throws {RangeError} naming every invalid option, or if a query of this name runs
+   * @throws {LogError} if a finite query's topic does not exist
    *
    * @example
    * ```ts
@@ -153,12 +153,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Changes a query that runs: ends the one of this name once its batches are committed, and starts this
-   * one on its checkpoint ([upgrading](../../docs/upgrading.md) says what may change). A definition that
-   * cannot be loaded changes nothing. The code of a module is loaded once in a process: give its URL
-   * another query string (`?2`) to have it loaded again.
+   * Replaces a running query: ends the one of this name once its batches are committed, and starts the new
+   * definition on its checkpoint ([upgrading](../../docs/upgrading.md) says what may change). A definition
+   * that cannot be loaded changes nothing. A module is loaded once per process: to reload it, add a different
+   * query string to its URL (`?2`).
    *
-   * @throws {RangeError} when no query of this name runs here, and as `add`.
+   * @throws {RangeError} if no query of this name runs here, and like `add`
    */
   async replace(
     definition: QueryDefinition | URL | string,
@@ -168,12 +168,12 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Stops one query on all its partitions: finishes and commits the batches that run, and gives the
-   * partitions to others of its group. The checkpoint stays.
+   * Stops one query on all its partitions: commits the running batches and leaves the partitions to other
+   * members of its group. The checkpoint is kept.
    *
-   * @param name of the definition
-   * @returns the streaming queries that it had.
-   * @throws {RangeError} when no query of this name runs here.
+   * @param name name of the definition
+   * @returns the streaming queries it had
+   * @throws {RangeError} if no query of this name runs here
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     return await this.#control.remove(name);
@@ -204,9 +204,9 @@ export class StreamingQueryManager {
   /**
    * Waits until any query has ended since the start or the last `resetTerminated`.
    *
-   * @returns the query that ended first, or false when `timeoutMs` passed before.
-   * @throws {StreamingQueryException} when one of those that have ended failed.
-   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
+   * @returns the query that ended first, or false after `timeoutMs`
+   * @throws {StreamingQueryException} if one of the ended queries failed
+   * @throws {RangeError} if `timeoutMs` is not a number from 0 up
    */
   async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
     const ended = await within(timeoutMs, async (signal) => {
@@ -218,16 +218,16 @@ export class StreamingQueryManager {
     return this.#terminated[0]!;
   }
 
-  /** Forgets the queries that have ended: who waits for an end waits for the next one. */
+  /** Forgets ended queries: `awaitAnyTermination` waits for the next end. */
   resetTerminated(): void {
     for (const [lane, query] of this.#queries) if (!query.isActive) this.#queries.delete(lane);
     this.#terminated = [];
   }
 
   /**
-   * From now on this listener hears of all queries.
+   * Adds a listener to the events of all queries.
    *
-   * @throws {TypeError} when it is no object.
+   * @throws {TypeError} if it is not an object or one of its methods is not a function
    */
   addListener(listener: StreamingQueryListener): void {
     if (typeof listener !== "object" || listener === null) {
@@ -253,15 +253,15 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Waits until everything that is in the log now is processed by all queries.
+   * Waits until all queries have processed everything that is in the log now.
    *
-   * @throws {StreamingQueryException} when one of them fails first.
+   * @throws {StreamingQueryException} if one of them fails first
    */
   async processAllAvailable(): Promise<void> {
     await Promise.all(this.active.map((query) => query.processAllAvailable()));
   }
 
-  /** Finishes and commits the batches that run, ends all queries and frees what they hold. */
+  /** Finishes and commits the running batches, ends all queries and frees their resources. */
   stop(): Promise<void> {
     return this.#stopped ??= this.#control.stop();
   }
@@ -283,7 +283,7 @@ export class StreamingQueryManager {
   }
 
   /** @internal */
-  tell<K extends keyof StreamingQueryListener>(
+  notify<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
   ): void {

@@ -1,4 +1,4 @@
-// Prometheus metrics of the streaming queries. Base units; labels only topic, partition, camera,
+// Prometheus metrics of the streaming queries, in base units. Labels are only topic, partition, camera,
 // query, sink and reason.
 import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
@@ -12,7 +12,7 @@ import type { LagMeter } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** Most names of one partition's cameras, and characters of each. */
+/** Limits on camera names per partition, and on the characters of each. */
 const MOST_NAMES = 8;
 const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;

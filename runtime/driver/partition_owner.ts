@@ -43,7 +43,7 @@ export class PartitionOwner {
         topic,
         ...(sessionTimeoutMs !== undefined ? { sessionTimeoutMs } : {}),
         onAssignment: async (assignment) => {
-          await this.#take(assignment);
+          await this.#assign(assignment);
           first.resolve();
         },
         onError: (error) => report(`Group ${group}: ${error.message}`),
@@ -66,7 +66,7 @@ export class PartitionOwner {
     await this.#member?.leave();
   }
 
-  async #take({ partitions, membership }: Assignment): Promise<void> {
+  async #assign({ partitions, membership }: Assignment): Promise<void> {
     const { onAssigned, onKept, onRevoked, onRebalance, signal } = this.#options;
     if (signal.aborted) return;
     onRebalance();

@@ -10,7 +10,7 @@ export interface ExecutorPermissions {
   readonly ifNeeded: IfNeeded;
 }
 
-/** Deno's permissions of a worker; `true` stands for all that this process has. */
+/** Deno permissions of a worker; `true` stands for everything this process may do. */
 export interface WorkerPermissions {
   readonly read: true | string[];
   readonly write: string[];
@@ -22,7 +22,6 @@ export interface WorkerPermissions {
   readonly import: false;
 }
 
-/** What plans may need. */
 export interface IfNeeded {
   /** Writable folders: the absolute path, and all forms in which it was permitted. */
   readonly write: readonly { readonly path: string; readonly forms: readonly string[] }[];
@@ -30,7 +29,7 @@ export interface IfNeeded {
   readonly net: readonly string[];
   /** Files of ONNX Runtime. */
   readonly onnx: readonly string[];
-  /** Variables that sinks which reach a host read. */
+  /** Environment variables read by sinks that reach a host. */
   readonly env: readonly string[];
 }
 

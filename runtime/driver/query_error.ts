@@ -4,7 +4,7 @@ import type { PlainError } from "../executor/protocol.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** A run failed, or an operator failed on an input that was put aside. */
+/** A run failed, or an operator failed on an input that was dead-lettered. */
 export interface QueryErrorEvent {
   readonly query: string;
   /** `QUERY-PARTITION-n`. */
@@ -26,14 +26,14 @@ export interface QueryErrorEvent {
   readonly message: string;
   readonly stack?: string;
   readonly code?: string;
-  /** The operator that failed, and the offset of the frame that it failed on, if any. */
+  /** The failed operator, and the offset of its input frame, if any. */
   readonly operator?: string;
   readonly offset?: number;
-  /** Time of the timer that was being handled, epoch milliseconds. */
+  /** Time of the timer being handled, epoch milliseconds. */
   readonly timer?: number;
   /** URI of the sink that failed. */
   readonly sink?: string;
-  /** The user's own source: a path, a line and a column from 1. */
+  /** Place in the user's source; line and column from 1. */
   readonly file?: string;
   readonly line?: number;
   readonly column?: number;

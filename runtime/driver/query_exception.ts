@@ -2,14 +2,14 @@
 import type { OffsetJson } from "../definition/progress.ts";
 import { errorOf, type PlainError } from "../executor/protocol.ts";
 
-/** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
+/** Why a streaming query stopped or restarted; `cause` holds the original error. */
 export class StreamingQueryException extends Error {
   override readonly name = "StreamingQueryException";
-  /** Code of the error where it has one, e.g. `OFFSET_OUT_OF_RANGE`. */
+  /** The error's code, if any, e.g. `OFFSET_OUT_OF_RANGE`. */
   readonly code: string | undefined;
-  /** The batch that failed; undefined when none was under way. */
+  /** The batch that failed; undefined if none was running. */
   readonly batchId: number | undefined;
-  /** Where the batch starts and ends, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
+  /** Start and end of the batch, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
   readonly startOffset: OffsetJson | undefined;
   readonly endOffset: OffsetJson | undefined;
 

@@ -1,4 +1,4 @@
-// The queries that a program starts, as executors load them.
+// The queries started by a program, in the form that executors load.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, read } from "../base/errors.ts";
@@ -25,33 +25,33 @@ import { groupNames } from "../log/group_names.ts";
 import { DEFAULT_TOPIC } from "../log/open.ts";
 import { checkSink } from "../sinks/open.ts";
 
-/** A definition, or the URL or path of the module whose default export it is. */
+/** A definition, or the URL or path of a module that exports it as default. */
 export type GivenQuery = QueryDefinition | URL | string;
 
-/** How a query runs. What is not given is as the definition says, then as on the command line. */
+/** How a query runs. Defaults come from the definition, then match the command line. */
 export interface QueryStartOptions extends Omit<ReadStreamOptions, "checkpointLocation"> {
-  /** Topic to read. Default: that of the runtime, else `VideoStreaming`. */
+  /** Topic to read. Default: the runtime's topic, else `VideoStreaming`. */
   readonly topic?: string;
-  /** `all` (default) shares the partitions with the group; numbers take these alone. */
+  /** `all` (default) shares the partitions with the group; an array reads only these. */
   readonly partitions?: "all" | readonly number[];
   /** Group that shares the partitions and holds the offsets. Default `framelane-{query}`. */
   readonly group?: string;
-  /** When a batch is taken: `asap`, `interval:500ms`, `available-now`, `once`. */
+  /** When a batch runs: `asap`, `interval:500ms`, `available-now`, `once`. */
   readonly trigger?: TriggerSpec;
-  /** Parameters of a module that takes some, by name: `{ threshold: 0.4 }`. */
+  /** Parameters of a parameterised module, by name: `{ threshold: 0.4 }`. */
   readonly parameters?: GivenOptions;
-  /** Sink URIs in place of the definition's own sinks, such as `events:out/found.jsonl`. */
+  /** Sink URIs that replace the definition's own sinks, such as `events:out/found.jsonl`. */
   readonly sinks?: readonly string[];
 }
 
-/** Where queries of a program run. */
+/** Where the queries of a program run. */
 export interface SpecPlace {
   readonly logUrl: string;
   readonly checkpointDir?: string | undefined;
   readonly topic?: string | undefined;
 }
 
-/** Options of `start`, or some of them, without those of the read. */
+/** Rows for options of `start`, without those of `readStream`. */
 export type StartRows<Options> = OptionRows<Omit<Options, keyof ReadStreamOptions>>;
 
 const isTexts = (value: unknown): value is string[] =>
@@ -60,7 +60,7 @@ const isTexts = (value: unknown): value is string[] =>
 const QUERY_ROWS: StartRows<QueryStartOptions> = {
   topic: TOPIC,
   partitions: {
-    accepted: `"all" or different numbers such as [0, 2]`,
+    accepted: `"all" or distinct numbers such as [0, 2]`,
     takes: (value) =>
       value === "all" ||
       Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
@@ -99,11 +99,11 @@ export function checkStartOptions(
   const executors = read(options, "executors") ?? 0;
   if (!workers && executors !== 0) {
     faults.push(
-      `executors: expected 0 for a definition that is a value, since functions do not cross to workers; given ${executors}. For workers give the URL of the definition's module`,
+      `executors: expected 0 for a definition given as a value, since functions cannot cross to workers; given ${executors}. To use workers, pass the URL of the definition's module`,
     );
   }
   if ("checkpointLocation" in source) {
-    faults.push("checkpointLocation: expected the name checkpoint for it, an option of start");
+    faults.push("checkpointLocation: use the option checkpoint of start instead");
   } else {
     try {
       checkReadOptions(source);
@@ -116,10 +116,10 @@ export function checkStartOptions(
 }
 
 /**
- * A query as executors load it.
+ * Converts a query to the form that executors load.
  *
- * @throws {RangeError} naming every option that cannot be used.
- * @throws {TypeError} when what was given is no definition.
+ * @throws {RangeError} naming every invalid option
+ * @throws {TypeError} if `definition` is not a query definition
  */
 export async function specOf(
   definition: GivenQuery,

@@ -12,21 +12,24 @@ import {
   type StartRows,
 } from "./query_spec.ts";
 
-/** Where and how a query runs. What is not given is as the definition says, then as on the command line. */
+/** Where and how a query runs. Defaults come from the definition, then match the command line. */
 export interface StartOptions extends QueryStartOptions {
   /** `kafka://host:port[,host:port]` or `embedded:DIR`. Default `embedded:.framelane`. */
   readonly log?: string;
   /** Folder of the checkpoints (embedded log) or of the query's identity (Kafka). */
   readonly checkpoint?: string;
-  /** Workers of modules: 0 runs them in the main thread, where a definition that is a value always runs. */
+  /**
+   * Number of workers for modules; 0 runs them in the main thread, where definitions given as values always
+   * run.
+   */
   readonly executors?: number;
-  /** After this time a runtime that shows no life loses its partitions, milliseconds. Default 10 000. */
+  /** A runtime that sends no heartbeat for this long loses its partitions, milliseconds. Default 10 000. */
   readonly sessionTimeoutMs?: number;
-  /** How often progress is reported at most, milliseconds; 0: each batch. Default 1000. */
+  /** Minimum interval between progress reports, milliseconds; 0 reports each batch. Default 1000. */
   readonly progressIntervalMs?: number;
-  /** Takes lines for people: warnings, restarts, the `console` sink. Standard error unless given. */
+  /** Receives human-readable messages: warnings, restarts, the `console` sink. Default: standard error. */
   readonly report?: (message: string) => void;
-  /** Ends the wait for a topic that does not exist yet, and all queries. */
+  /** Cancels the wait for a topic that does not exist yet, and stops all queries. */
   readonly signal?: AbortSignal;
 }
 
@@ -41,16 +44,16 @@ const RUNTIME_ROWS: StartRows<Omit<StartOptions, keyof QueryStartOptions>> = {
 };
 
 /**
- * Starts one streaming query for each partition of a topic, as `deno task queries` does.
+ * Starts one streaming query per partition of a topic, like `deno task queries`.
  *
- * A definition that is a value runs in the main thread. One that is given as the URL or the path of a
- * module, whose default export it is, runs in workers: it cannot hold up your program.
+ * A definition given as a value runs in the main thread. One given as the URL or path of a module that
+ * exports it as default runs in workers, so that it cannot block your program.
  *
- * @returns all streaming queries, once they have taken their partitions over; `stop` ends them, `add`,
- * `replace` and `remove` change which queries run.
- * @throws {RangeError} naming every option that cannot be used.
- * @throws {TypeError} when what was given is no definition.
- * @throws {LogError} when the log cannot be used, or a finite query's topic does not exist.
+ * @returns all streaming queries, once they have taken over their partitions; `stop` ends them, `add`,
+ * `replace` and `remove` change which queries run
+ * @throws {RangeError} naming every invalid option
+ * @throws {TypeError} if `definition` is not a query definition
+ * @throws {LogError} if the log cannot be used, or a finite query's topic does not exist
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-// Handles on streaming queries, with Spark's names.
+// Handles of streaming queries, with Spark's names.
 import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
@@ -16,15 +16,15 @@ import {
 
 const RECENT_PROGRESS = 100;
 
-/** What only the driver may do with a handle. */
+/** Operations reserved for the driver. */
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
   /** One past a partition's last offset. */
   readonly latestOffset: (partition: number) => Promise<number>;
-  /** The partition that the lane reads beside its own. */
+  /** The second partition that the lane reads (`align`). */
   readonly beside?: number | undefined;
-  /** What its runs share, in this process: see `SHOWN`. */
+  /** State shared by its runs in this process: see `SHOWN`. */
   readonly cells: SharedArrayBuffer;
 }
 
@@ -34,9 +34,9 @@ export class StreamingQuery {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** Starts after a failure, in this process. */
+  /** Restarts after failures, in this process. */
   restarts = 0;
-  /** The group gave the partition to another runtime before the query had ended here. */
+  /** The group assigned the partition to another runtime before the query ended here. */
   moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
@@ -52,10 +52,9 @@ export class StreamingQuery {
   #message: string | undefined = "Starting";
   /** @internal */
   trouble: string | undefined;
-  /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
   #held: Held | undefined;
-  /** Failures that a try of its own does not mend. */
+  /** Failures that are not retryable. */
   #failures = 0;
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
@@ -74,12 +73,12 @@ export class StreamingQuery {
     return laneName(this.partition);
   }
 
-  /** Kept with the checkpoint: survives restarts. Empty until the query has started. */
+  /** Stored with the checkpoint: survives restarts. Empty until the query has started. */
   get id(): string {
     return this.#id;
   }
 
-  /** One for each start. */
+  /** New for each start. */
   get runId(): string {
     return this.#runId;
   }
@@ -89,7 +88,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  /** Its state, in one word. */
+  /** Its state as one word. */
   get state(): LaneState {
     return this.#state;
   }
@@ -99,12 +98,12 @@ export class StreamingQuery {
     return this.#exception;
   }
 
-  /** Where its next batch begins; undefined until it has taken its partition over. */
+  /** Start offset of its next batch; undefined until it has taken over its partition. */
   get position(): number | undefined {
     return this.#position;
   }
 
-  /** Its state, in the words of Spark. */
+  /** Its state in Spark's terms. */
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
@@ -118,7 +117,7 @@ export class StreamingQuery {
     };
   }
 
-  /** The newest reports, oldest first, 100 at most. */
+  /** The newest progress reports, oldest first, at most 100. */
   get recentProgress(): readonly StreamingQueryProgress[] {
     return this.#recent;
   }
@@ -128,7 +127,7 @@ export class StreamingQuery {
     return this.#recent.at(-1);
   }
 
-  /** Counters over all runs in this process, of batches that are committed. */
+  /** Totals of the committed batches of all runs in this process. */
   get totals(): QueryTotals {
     return totalsIn(new BigInt64Array(this.cells));
   }
@@ -136,20 +135,20 @@ export class StreamingQuery {
   /**
    * Waits for the end of the query.
    *
-   * @returns true when it ended, false when `timeoutMs` passed first.
-   * @throws {StreamingQueryException} when it ended by a failure.
-   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
+   * @returns true if it ended, false after `timeoutMs`
+   * @throws {StreamingQueryException} if it failed
+   * @throws {RangeError} if `timeoutMs` is not a number from 0 up
    */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
     return await within(timeoutMs, () => this.#ended.promise);
   }
 
   /**
-   * Waits until everything that is in the log now is processed and committed, or left out by the
-   * overload policy. Frames that wait for the other camera (`align`) are not waited for.
+   * Waits until everything that is in the log now is committed, or dropped by the overload policy. Does not
+   * wait for frames that wait for the other camera (`align`).
    *
-   * @throws {StreamingQueryException} when the query fails first, even if it starts again. Errors that
-   * heal by themselves, as of a broker that is away, are waited out.
+   * @throws {StreamingQueryException} if the query fails first, even if it restarts. Retryable errors, such
+   * as an unreachable broker, are waited out.
    */
   async processAllAvailable(): Promise<void> {
     if (!this.isActive) return await this.#ended.promise;
@@ -170,17 +169,17 @@ export class StreamingQuery {
     return position >= latest || position >= from && left >= latest && right >= other;
   }
 
-  /** Waits until the query has taken its partition over, has failed or has ended. */
+  /** Waits until the query has taken over its partition, has failed or has ended. */
   async settled(): Promise<void> {
     while (this.#state === "starting") await this.#changed.wait();
   }
 
-  /** Finishes and commits the batch that runs, then ends the query. */
+  /** Finishes and commits the running batch, then ends the query. */
   async stop(): Promise<void> {
     await this.#control.stop();
   }
 
-  /** The plan of the query, for people. */
+  /** The plan of the query, as text. */
   explain(): string {
     return this.#control.explain();
   }
@@ -188,7 +187,7 @@ export class StreamingQuery {
   /** @internal */
   starting(runId: string): void {
     this.#runId = runId;
-    this.#message = this.restarts === 0 ? "Starting" : "Starting again";
+    this.#message = this.restarts === 0 ? "Starting" : "Restarting";
   }
 
   /** @internal */
@@ -253,10 +252,10 @@ export class StreamingQuery {
 }
 
 /**
- * Whether a wait ends before a time passes; without one it is waited for however long it takes.
+ * Waits for `wait`, at most `timeoutMs` if given, and returns whether it finished.
  *
- * @param wait what is waited for; it gets a signal that ends it when the time is up.
- * @throws {RangeError} when the time is no number from 0 up.
+ * @param wait receives a signal that aborts at the timeout
+ * @throws {RangeError} if the timeout is not a number from 0 up
  */
 export async function within(
   timeoutMs: number | undefined,
@@ -275,7 +274,7 @@ export async function within(
   try {
     return await Promise.race([done, late]);
   } finally {
-    done.catch(() => {}); // It is over, or was thrown above.
+    done.catch(() => {}); // Too late, or thrown above.
     over.abort();
   }
 }

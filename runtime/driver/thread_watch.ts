@@ -21,7 +21,7 @@ const MOST_GROWTH = 0.4;
 export const LOOK_INTERVAL_MS = 50;
 
 export interface Pulse extends Turn {
-  /** Changes as long as work continues. */
+  /** Changes as long as the thread makes progress. */
   readonly alive: number;
   /** Thousandths of the heap limit. */
   readonly memory: number;
@@ -47,15 +47,15 @@ export type Finding =
 
 interface Seen {
   alive: number;
-  /** Since when `alive` has been what it is. */
+  /** When `alive` last changed. */
   since: number;
-  /** Memory of the process at that time, bytes. */
+  /** Resident memory of the process at that time, bytes. */
   resident: number;
   held: Turn | undefined;
   long: boolean;
-  /** When calls began that held it. */
+  /** Start times of calls that blocked it. */
   holds: number[];
-  /** Looks in a row at which it kept too much. */
+  /** Consecutive checks with too much memory. */
   full: number;
 }
 
@@ -66,7 +66,7 @@ export class ThreadWatch<T extends WatchedThread> {
   readonly #heap = v8.getHeapStatistics().heap_size_limit;
   #lookedAt: number;
 
-  /** @param now milliseconds of a clock that does not go back, here and below. */
+  /** @param now monotonic milliseconds, here and below */
   constructor(now: number) {
     this.#lookedAt = now;
   }
@@ -79,19 +79,19 @@ export class ThreadWatch<T extends WatchedThread> {
     this.#seen.delete(thread);
   }
 
-  /** @param resident memory of the process, bytes. */
+  /** @param resident memory of the process, bytes */
   look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
     // If this thread was late, others may have been too.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
     return [...threads].flatMap((thread) => {
       const pulse = thread.pulse();
-      const finding = pulse && this.#lookAt(thread, pulse, now, late, resident);
+      const finding = pulse && this.#check(thread, pulse, now, late, resident);
       return finding === undefined ? [] : [[thread, finding]];
     });
   }
 
-  #lookAt(
+  #check(
     thread: T,
     pulse: Pulse,
     now: number,
@@ -105,7 +105,7 @@ export class ThreadWatch<T extends WatchedThread> {
     }
     if (seen.alive === pulse.alive) {
       seen.since += late;
-      return this.#stands(thread, seen, pulse, now, resident);
+      return this.#withoutProgress(thread, seen, pulse, now, resident);
     }
     Object.assign(seen, { alive: pulse.alive, since: now, resident });
     const { held } = seen;
@@ -124,7 +124,7 @@ export class ThreadWatch<T extends WatchedThread> {
     };
   }
 
-  #stands(
+  #withoutProgress(
     { name, lanes }: T,
     seen: Seen,
     turn: Turn,
@@ -134,16 +134,14 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
-    // A waiting call of a lane that moved away or was given up.
+    // A waiting call of a lane that moved or was abandoned.
     if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
-      const why = `${name} was given up: a call of a query that has left it holds its thread`;
+      const why = `${name} was abandoned: a call of a query that has left it blocks its thread`;
       return { kind: "cut", turn, why };
     }
     const grown = resident - seen.resident;
     if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
-      const why = `${name} was given up: its thread was held, and took ${
-        megabytes(grown)
-      } meanwhile`;
+      const why = `${name} was abandoned: while blocked, its thread allocated ${megabytes(grown)}`;
       return { kind: "cut", turn, why };
     }
     if (known && seen.held === undefined) {
@@ -158,8 +156,10 @@ export class ThreadWatch<T extends WatchedThread> {
     }
     const most = known && turn.input !== undefined ? CUT_AFTER_MS : OPEN_CUT_AFTER_MS;
     if (lanes.size === 0 || turn.own || ms < most) return undefined;
-    const whose = known ? "its thread was held" : "work that belongs to no query held its thread";
-    return { kind: "cut", turn, why: `${name} was given up: ${whose} for ${most / 1000} s` };
+    const whose = known
+      ? "its thread was blocked"
+      : "work that belongs to no query blocked its thread";
+    return { kind: "cut", turn, why: `${name} was abandoned: ${whose} for ${most / 1000} s` };
   }
 }
 

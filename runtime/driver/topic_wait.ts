@@ -28,7 +28,7 @@ export interface TopicWait {
 export async function waitForPartitions(
   { log, topic, partitions, patient, report, clock, signal }: TopicWait,
 ): Promise<number> {
-  for (let told = false;; told = true) {
+  for (let reported = false;; reported = true) {
     let count = 0;
     let away: LogError | undefined;
     try {
@@ -47,7 +47,7 @@ export async function waitForPartitions(
         `${missing}: start a camera first, or name another --topic`,
       );
     }
-    if (!told) {
+    if (!reported) {
       report(away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`);
     }
     await clock.sleep(POLL_MS, signal);

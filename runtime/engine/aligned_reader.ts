@@ -1,8 +1,8 @@
-// Reads two partitions as one lane: its own, the left one, and another camera's beside it.
+// Reads two partitions as one lane: its own (left) and another camera's (right).
 //
-// The engine sees a reader of the left partition that gives each frame, with its partner, once it
-// is decided. How far the right one is read follows from the left frames that were given, so that
-// offsets, plans and batches of the lane are those of the left partition alone.
+// The engine sees a reader of the left partition that returns each frame with its partner once the pair is
+// decided. The returned left frames determine how far the right partition is read, so that offsets, plans and
+// batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";
@@ -14,24 +14,23 @@ import type { IntakeOptions, LaneReader } from "./intake_options.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import { Pairing, type PairingState, type Side } from "./pairing.ts";
 
-/** Right frames that are read at once. */
+/** Right frames per read. */
 const CHUNK = 64;
 /** A wait of this length is reported, milliseconds. */
 const HELD_MS = 200;
-/** The right camera counts as silent when left frames have waited for it so long, milliseconds. */
+/** The right camera counts as silent when left frames have waited for it this long, milliseconds. */
 const SILENT_MS = 10_000;
 
-/** Where a lane is in the right partition, as a checkpoint keeps it. */
+/** The lane's position in the right partition, as saved in a checkpoint. */
 export interface SavedAlignment extends PairingState {
-  /** The right partition. */
   readonly partition: number;
-  /** Offset of the keyframe on which the right frame at `at` hangs. */
+  /** Offset of the keyframe that the right frame at `at` depends on. */
   readonly keyframe?: number;
 }
 
-/** From where a lane of two cameras reads. */
+/** Start positions of a lane with two cameras. */
 export interface AlignedStart {
-  /** What the checkpoint says. */
+  /** From the checkpoint. */
   readonly aligned: SavedAlignment | undefined;
   /** Left offset to read from. */
   readonly readFrom: number;
@@ -47,7 +46,6 @@ interface Parts {
   readonly left: PartitionReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
-  /** The right partition. */
   readonly partition: number;
   readonly pairing: Pairing;
 }
@@ -57,7 +55,7 @@ export class AlignedReader implements LaneReader {
   /** Where pairing was before the left frame at an offset or after it, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
   #held: number | undefined;
-  /** Of the right partition, at the last report. */
+  /** Position in the right partition at the last report. */
   #reported: number;
   #read = 0;
 
@@ -68,10 +66,10 @@ export class AlignedReader implements LaneReader {
   }
 
   /**
-   * Opens the right partition; undefined for a lane of one camera.
+   * Opens the right partition; undefined for a lane with one camera.
    *
-   * @param left how the lane's own partition is taken in.
-   * @throws {RangeError} when the query names no partition to align this one with.
+   * @param left intake options of the lane's own partition
+   * @throws {RangeError} if the query aligns this partition with no other
    */
   static async open(
     options: ExecutionOptions,
@@ -85,7 +83,7 @@ export class AlignedReader implements LaneReader {
     const partition = besideOf(alignment, options.partition);
     if (partition === undefined) {
       throw new RangeError(
-        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} names none beside it`,
+        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} aligns it with no other partition`,
       );
     }
     const { toleranceMs } = alignment;
@@ -112,7 +110,7 @@ export class AlignedReader implements LaneReader {
     return new AlignedReader(parts);
   }
 
-  /** Whether the checkpoint does not say yet where the right partition begins. */
+  /** Whether the checkpoint does not contain the right partition's start yet. */
   get isNew(): boolean {
     return this.#parts.start.aligned?.partition !== this.#parts.partition;
   }
@@ -133,7 +131,7 @@ export class AlignedReader implements LaneReader {
     return this.#parts.left.status;
   }
 
-  /** Which frames are decided is known when they are read. */
+  /** Always 0: a frame only counts once it is decided. */
   get buffered(): number {
     return 0;
   }
@@ -196,7 +194,7 @@ export class AlignedReader implements LaneReader {
       return true;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-      // Without a range: it is not the left partition's.
+      // Without a range, since it is not the left partition's.
       throw new LogError(error.code, error.message, { cause: error });
     }
   }
@@ -212,8 +210,8 @@ export class AlignedReader implements LaneReader {
   async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
     const { options: { clock, onProblem, onHeld }, partition } = this.#parts;
     const arrived = new AbortController();
-    const after = (ms: number, tell: () => void) =>
-      void clock.sleep(ms, arrived.signal).then(tell, () => {});
+    const after = (ms: number, report: () => void) =>
+      void clock.sleep(ms, arrived.signal).then(report, () => {});
     after(HELD_MS, () =>
       onHeld?.({
         from: this.#states.at(-1)!.from,
@@ -227,7 +225,7 @@ export class AlignedReader implements LaneReader {
         const missing = `No frame of partition ${partition} has come for ${SILENT_MS / 1000} s`;
         onProblem?.({
           reason: "SILENT_CAMERA",
-          message: `${missing}: those of this one wait to be aligned`,
+          message: `${missing}: frames of this one wait to be aligned`,
         });
       });
     }

@@ -10,21 +10,21 @@ class AnswerError extends TypeError {
   readonly code = "OPERATOR_FAILED";
 }
 
-/** @throws {AnswerError} when it is no offset. */
+/** @throws {AnswerError} if it is not a valid offset */
 export function restartOffsetOf(task: Task): number | undefined {
   const offset = task.restartOffset?.();
   if (offset === undefined || Number.isSafeInteger(offset) && offset >= 0) return offset;
   throw new AnswerError(`Cannot restart at ${shown(offset)}: expected an offset`);
 }
 
-/** @throws {AnswerError} when it is no state. */
+/** @throws {AnswerError} if it is not a byte array */
 export function snapshotOf(task: Task): Uint8Array | undefined {
   const state = task.snapshot?.();
   if (state === undefined || state instanceof Uint8Array) return state;
-  throw new AnswerError(`Cannot keep ${shown(state)} as state: expected bytes`);
+  throw new AnswerError(`Cannot save ${shown(state)} as state: expected bytes`);
 }
 
-/** The least of the given numbers; undefined when none is given. */
+/** The minimum; undefined if there are no numbers. */
 export function least(numbers: readonly (number | undefined)[]): number | undefined {
   const given = numbers.filter((number) => number !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);

@@ -9,9 +9,9 @@ import type { ReadEnd } from "./read_end.ts";
 
 /** Work that does not wait for frames. */
 export interface Duties {
-  /** When the next one is due, epoch milliseconds; `Infinity` when none is. */
+  /** When the next one is due, epoch milliseconds; `Infinity` if none is. */
   readonly due: () => number;
-  /** Whether a timer of the operators has come. */
+  /** Whether an operator's timer is due. */
   readonly timersDue: () => boolean;
 }
 
@@ -23,11 +23,11 @@ export class BatchBuilder {
   readonly #intake: Intake;
   readonly #end: ReadEnd;
   readonly #duties: Duties;
-  /** Frames that wait for `minFramesPerTrigger`. */
+  /** Frames waiting for `minFramesPerTrigger`. */
   #frames: Frame[] = [];
   /** When waiting frames are taken even if there are too few. */
   #deadline = Infinity;
-  /** When the last batch of an interval was taken. */
+  /** When the last interval batch was taken. */
   #taken: number;
 
   constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
@@ -46,7 +46,7 @@ export class BatchBuilder {
    * The next batch of `asap`: as soon as there are enough frames or a timer is due; undefined when
    * there is other work.
    *
-   * @param next where the batch starts.
+   * @param next start offset of the batch
    */
   async asSoonAsPossible(next: number): Promise<Taken | undefined> {
     const { clock } = this.#options;

@@ -14,10 +14,10 @@ import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { step } from "./steps.ts";
 
-/** A batch lets the event loop turn at least this often, milliseconds. */
+/** A batch yields to the event loop at least this often, milliseconds. */
 const TURN_MS = 10;
 
-/** Capture time between two stored outputs of an alert that continues, milliseconds. */
+/** Minimum capture time between stored updates of an ongoing alert, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
 export class BatchRunner {
@@ -25,7 +25,7 @@ export class BatchRunner {
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
-  /** Where the pipeline's outputs go. */
+  /** Receives the pipeline's outputs. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
   /**
    * Takes frames that cannot be processed; undefined while frames are read again, which were
@@ -54,13 +54,13 @@ export class BatchRunner {
     this.events = {
       onOutput: (output, cause) => this.#collect(output, cause),
       onBadFrame: (frame, error) => this.#reject?.(frame, error),
-      onPutAside: (error, frame) => this.#putAside(error, frame),
+      onPutAside: (error, frame) => this.#deadLetter(error, frame),
       checkOutput: (output) => checkOutput(output, options),
       call: options.call ?? ((work) => work()),
     };
   }
 
-  /** Continues after what was committed. */
+  /** Continues after the last commit. */
   resume({ resume }: Opened): void {
     this.#numbers.restore(resume.last);
   }
@@ -87,7 +87,7 @@ export class BatchRunner {
       if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
-    this.#leftOut.seenBefore(pipeline.leftOut());
+    this.#leftOut.rebase(pipeline.leftOut());
     pipeline.observed();
   }
 
@@ -146,7 +146,7 @@ export class BatchRunner {
       this.#lastFrame = frame;
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
-      this.#see(frame, reporter);
+      this.#count(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
         this.#reject?.(frame, frame.fault);
@@ -168,7 +168,7 @@ export class BatchRunner {
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    this.#leftOut.see(pipeline.leftOut(), reporter);
+    this.#leftOut.update(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,
@@ -189,7 +189,7 @@ export class BatchRunner {
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
   }
 
-  #putAside(error: OperatorError, frame?: Frame): boolean {
+  #deadLetter(error: OperatorError, frame?: Frame): boolean {
     if (this.#reject === undefined) return false;
     this.#options.onPutAside?.(error);
     if (frame !== undefined) this.#reject(frame, error);
@@ -224,7 +224,7 @@ export class BatchRunner {
   }
 
   /** Counts by the camera's sequence numbers what was lost with the previous topic. */
-  #see(frame: Frame, reporter: ProgressReporter): void {
+  #count(frame: Frame, reporter: ProgressReporter): void {
     const sequence = this.#sequence;
     if (!this.#recreated) return sequence.see(frame);
     this.#recreated = false;
@@ -237,22 +237,22 @@ export class BatchRunner {
     reporter.drop(lost, "lost");
     report(
       known
-        ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
+        ? `Lost ${lost} frames of ${topic} partition ${partition} with the previous topic`
         : `Cannot count the frames of ${topic} partition ${partition} that were lost with the previous topic: no frame of this camera's run was seen in it`,
     );
   }
 }
 
-/** @throws when a sink cannot take an output, it belongs to another lane, or reading it throws. */
+/** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
 function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
   for (const { check } of plan.sinks) check?.(output);
   const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
   void [result?.alert, timestamp];
   if (partition !== own) {
     throw new TypeError(
-      `Cannot pass this output on: it is of partition ${
+      `Cannot emit this output: it belongs to partition ${
         String(partition)
-      }, expected ${own}, that of its input`,
+      }, expected ${own}, the partition of its input`,
     );
   }
 }

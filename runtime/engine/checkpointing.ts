@@ -1,8 +1,8 @@
 // The checkpoint of one streaming query: what is saved with a commit, and where a restart begins.
 //
-// A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
-// and operators can only be brought back to the end of a batch. So the saved state is that of the
-// newest batch end which is early enough for every sink: the base.
+// A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
+// can only be restored to the end of a batch. So the saved state is that of the newest batch end early enough
+// for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
 import { pause } from "../base/wait.ts";
@@ -31,31 +31,29 @@ interface SavedState {
   readonly seen?: SeenSequences;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
-  /** Where the second partition of a lane of two cameras is. */
+  /** The position in the second partition of a lane with two cameras. */
   readonly aligned?: SavedAlignment;
   /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
   readonly writer: CheckpointWriter;
 }
 
-/** Where a streaming query is after a batch. */
+/** State of a streaming query after a batch. */
 export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
 }
 
-/** Where a restart begins. */
 export interface ResumePoint {
   /**
    * Offset of the keyframe that the frame at `readFrom` depends on; `readFrom` where there is none.
    */
   readonly keyframe: number;
-  /** Offset to read from. */
   readonly readFrom: number;
-  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
+  /** Outputs caused by frames from this offset on are replayed to the sinks that need them. */
   readonly base: number;
-  /** The operators' state for `Pipeline.open`. */
+  /** The operators' state, for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
@@ -71,7 +69,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
-  /** Reads the second partition of a lane of two cameras. */
+  /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
@@ -184,7 +182,7 @@ export class Checkpointing {
     }
   }
 
-  /** The operators begin again, at `offset`. */
+  /** Resets the operators' state to start at `offset`. */
   beginAt(offset: number): void {
     this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
@@ -227,7 +225,7 @@ function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: L
     `Cannot save the state of this query, ${bytes} bytes (${
       steps.join(", ")
     }): ${cause.message}. ` +
-      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it continues at its last checkpoint",
+      "Keep less state in these steps, for example by dropping old entries, and restart the query: it continues at its last checkpoint",
     { cause },
   );
 }

@@ -15,11 +15,11 @@ import { step } from "./steps.ts";
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
-/** A batch that ran and is not committed yet. */
+/** A batch that has run but is not committed yet. */
 export interface RunBatch extends AfterBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
-  /** Dead letters and alerts: committed with the batch. */
+  /** Dead letters, alerts and results, committed with the batch. */
   readonly records: readonly OutputRecord[];
   readonly observed: readonly NamedMetrics[];
   readonly totals: QueryTotals;
@@ -71,7 +71,7 @@ export class Commits {
     return this.#nextBatchId;
   }
 
-  /** When a batch that waits should be committed, on the clock; undefined when none does. */
+  /** When a waiting batch should be committed, epoch milliseconds; undefined if none waits. */
   get due(): number | undefined {
     if (this.#held === undefined) return undefined;
     const { clock } = this.#options;
@@ -79,12 +79,12 @@ export class Commits {
     return clock.now() + LIVE_COMMIT_INTERVAL_MS - since;
   }
 
-  /** Takes a batch that ran; it follows all that were taken before. */
+  /** Adds a batch that has run, in order. */
   hold(batch: RunBatch): void {
     this.#held = this.#held === undefined ? batch : join(this.#held, batch);
   }
 
-  /** Begins to commit what waits, if it is time or `now`; the commit before must have ended. */
+  /** Starts to commit the waiting batch if it is due or `now` is set, once the previous commit has ended. */
   async begin(now: boolean): Promise<void> {
     const batch = this.#held;
     if (batch === undefined) return;
@@ -100,7 +100,7 @@ export class Commits {
     await this.#running;
   }
 
-  /** Sinks take the batch, then the checkpoint. */
+  /** Writes the batch to the sinks, then commits the checkpoint. */
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
@@ -195,7 +195,7 @@ function momentOf(monotonic: number): number {
   return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
 }
 
-/** Two batches of a query with live views, committed as one; the views have their outputs. */
+/** Joins two batches of a query with live views; the views already have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
   second.rows.add(first.rows);
   return {

@@ -3,16 +3,16 @@ import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";
 
-/** Frames, and how far their reading went. */
+/** Frames, and the end of the range they were read from. */
 export interface Taken {
   readonly frames: readonly Frame[];
   /** One past the last offset that was read or left out. */
   readonly end: number;
 }
 
-/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
+/** Frames left for `latest` to read when it skips others: the last offsets may be holes. */
 const NEWEST_KEPT = 16;
-/** After this many offsets what was seen before counts half. */
+/** After this many offsets, earlier observations count half. */
 const RECENT = 1024;
 
 export class Excess {
@@ -24,7 +24,7 @@ export class Excess {
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
   #sampled = 0;
-  /** Where reading was; offsets since then, and frames among them. Transactions and compaction leave holes. */
+  /** Reading position; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;
   #offsets = 0;
   #frames = 0;
@@ -80,7 +80,7 @@ export class Excess {
     }
   }
 
-  /** Frames for each offset, as seen of late: 1 where there were no holes. */
+  /** Recent frames per offset: 1 without holes. */
   #density({ frames, end }: Taken): number {
     const start = this.#end ?? frames[0]?.offset ?? end;
     this.#end = end;

@@ -1,12 +1,12 @@
 // The life of a streaming query: one query on one partition.
 //
-// Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
-// `commit` makes its records and its end visible at once. Whatever happens between the two is done
-// again by the next owner, from the same offsets, with the same outputs.
+// Two records make it exactly-once. Before a batch runs, `plan` records its offsets; afterwards, `commit`
+// makes its outputs and its end visible at once. Whatever happens in between is repeated by the next owner,
+// from the same offsets, with the same outputs.
 //
 //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
-// While one batch is being committed the next one is already processed; its outputs wait.
+// While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
@@ -40,7 +40,7 @@ export class StreamingExecution {
   #next = 0;
   /** Another runtime continues here. */
   #moves = false;
-  /** A newer membership than that of the start. */
+  /** A membership newer than the initial one. */
   #renewed: Membership | undefined;
 
   constructor(options: ExecutionOptions) {
@@ -48,7 +48,7 @@ export class StreamingExecution {
     this.#clock = options.clock;
     const sequence = new SequenceTracker(([first, second]) =>
       options.report(
-        `Two cameras publish to ${options.topic} partition ${options.partition}: ${first} and ${second} take turns`,
+        `Two cameras publish to ${options.topic} partition ${options.partition}: ${first} and ${second} alternate`,
       )
     );
     this.#runner = new BatchRunner(options, sequence, this.#abort.signal);
@@ -71,7 +71,7 @@ export class StreamingExecution {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
-  /** Calls of operators and sinks, by name. */
+  /** Open and ended calls of operators and sinks, by name. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     const opened = this.#opened;
     if (opened === undefined) return [];
@@ -82,7 +82,7 @@ export class StreamingExecution {
     ];
   }
 
-  /** Asks the query to end; `run` resolves when it has. */
+  /** Asks the query to end; `run` resolves once it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();
     this.#moves = mode === "move";
@@ -101,8 +101,8 @@ export class StreamingExecution {
   /**
    * Runs until the trigger ends the query or `stop` is called.
    *
-   * @throws {LogError} `FENCED` when another owner took over, `OFFSET_OUT_OF_RANGE` when frames were
-   * lost and `failOnDataLoss` is on; and any error of an operator, a sink or the log.
+   * @throws {LogError} `FENCED` if another owner took over, `OFFSET_OUT_OF_RANGE` if frames were lost and
+   * `failOnDataLoss` is on; also any error of an operator, a sink or the log
    */
   async run(): Promise<QueryTotals> {
     try {
@@ -176,7 +176,7 @@ export class StreamingExecution {
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
         report(
-          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files continue without`,
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log starts at ${earliest}. Nothing is lost: unfinished files continue without`,
         );
         lacking = true;
         // Stateless operators make the same of each frame, wherever they begin.
@@ -190,7 +190,7 @@ export class StreamingExecution {
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
-  /** Batches until the trigger ends the query or it is stopped. */
+  /** Runs batches until the trigger ends the query or it is stopped. */
   async #runBatches(opened: Opened): Promise<void> {
     const { plan, log, topic, partition, report } = this.#options;
     const { trigger } = plan;
@@ -249,7 +249,7 @@ export class StreamingExecution {
     if (failed !== undefined) throw failed;
   }
 
-  /** A batch that was planned before a crash runs again with exactly its offsets. */
+  /** Re-runs a batch planned before a crash with exactly its offsets. */
   async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
     const frames: Frame[] = [];
     while (opened.intake.position < planned.end) {
@@ -288,7 +288,7 @@ export class StreamingExecution {
    * Notices a topic that was created again and is shorter: reads never go beyond the end of a
    * partition.
    *
-   * @returns whether it was, and the query continues in it.
+   * @returns whether the query now continues in a recreated topic
    */
   async #checkRange(opened: Opened, latest: number): Promise<boolean> {
     const { log, topic, partition } = this.#options;

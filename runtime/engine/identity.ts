@@ -1,5 +1,5 @@
-// Identity of outputs: findings take the number of their window, and several outputs of one frame
-// or window are numbered, whatever the batches.
+// Identity of outputs: findings get the number of their window, and multiple outputs of one frame or window
+// are numbered, independent of batches.
 
 /** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
@@ -10,7 +10,7 @@ interface Named {
   readonly part?: number;
 }
 
-/** The output that came last, as a checkpoint keeps it: first and last offset, number, part. */
+/** The last output, as saved in a checkpoint: first and last offset, number, part. */
 export type LastOutput = readonly [first: number, last: number, number: number, part: number];
 
 function isNamed(item: unknown): item is Named {
@@ -28,7 +28,7 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
   );
 }
 
-/** Numbers the outputs that one frame or window has several of. */
+/** Numbers multiple outputs of one frame or window. */
 export class OutputNumbers {
   #last: LastOutput | undefined;
 

@@ -6,7 +6,7 @@ import { LogError, type OffsetRange } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
 import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
-/** Bytes that one read may bring, whatever its number of frames. */
+/** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 /** One shared reason saves an exception with a stack for each wait. */
 const ARRIVED = new Error("Frames have arrived");
@@ -63,11 +63,11 @@ export class Intake {
   }
 
   /** Reads frames again that were processed before the restart, as far as the topic holds them. */
-  async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
-    this.#rereading = again;
+  async reread(rereading: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
+    this.#rereading = rereading;
     try {
-      while (this.position < again.until) {
-        const frames = await this.readUntil(64, again.until);
+      while (this.position < rereading.until) {
+        const frames = await this.readUntil(64, rereading.until);
         if (frames.length === 0) break;
         await take(frames);
       }
@@ -83,7 +83,7 @@ export class Intake {
         const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
         const within = frames.filter(({ offset }) => offset < until);
         if (within.length < frames.length) this.#source.seek(until);
-        const taken = this.#take(within);
+        const taken = this.#inspectAll(within);
         if (taken.length > 0 || within.length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
@@ -143,7 +143,7 @@ export class Intake {
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
+        this.#arrived = { frames: this.#inspectAll(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -173,20 +173,20 @@ export class Intake {
   }
 
   /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
-  #take(frames: readonly Frame[]): Frame[] {
+  #inspectAll(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;
     for (const frame of frames) {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
-      const looked = this.#look(frame);
-      if (looked !== undefined) taken.push(looked);
+      const inspected = this.#inspected(frame);
+      if (inspected !== undefined) taken.push(inspected);
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
     if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
     return taken;
   }
 
-  #look(frame: Frame): Frame | undefined {
+  #inspected(frame: Frame): Frame | undefined {
     const { inspect, groups } = this.#options;
     if (frame.fault !== undefined) {
       groups?.interrupt();
@@ -220,7 +220,7 @@ export class Intake {
       try {
         const frames = await this.#source.read(this.#affordable(64), signal, until);
         if (frames.length === 0) break;
-        for (const frame of frames) if (frame.offset < until) this.#look(frame);
+        for (const frame of frames) if (frame.offset < until) this.#inspected(frame);
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
         const { earliest } = error.range!;
@@ -245,7 +245,7 @@ export class Intake {
   /**
    * The log lacks what comes next.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless data loss is allowed
    */
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
     const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
@@ -273,13 +273,13 @@ export class Intake {
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
-          "To continue with what is there and count what is lost, run the query with --no-fail-on-data-loss",
+          "To continue with the remaining frames and count the lost ones, run the query with --no-fail-on-data-loss",
         { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
       );
     }
     if (earliest <= wanted) {
       report(
-        `${topic} partition ${partition} was created again: going on at ${earliest} instead of ${done}`,
+        `${topic} partition ${partition} was created again: continuing at ${earliest} instead of ${done}`,
       );
       this.#recreatedAt = earliest;
     } else {

@@ -13,7 +13,6 @@ export interface LaneReader extends PartitionReader {
   readonly held?: number | undefined;
 }
 
-/** What the intake needs, and its callbacks. */
 export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly source: LaneReader;
   readonly groups?: FrameGroups;
@@ -28,7 +27,7 @@ export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly onDropped: (count: number, reason: DropReason) => void;
 }
 
-/** What is read again after a restart. */
+/** A range re-read after a restart. */
 export interface Rereading {
   /** Frames below this offset were processed before the restart. */
   readonly until: number;

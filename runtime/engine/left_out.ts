@@ -1,4 +1,4 @@
-// Counts and reports good frames that no window has.
+// Counts and reports good frames in no window.
 import type { LeftOut } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -23,15 +23,15 @@ export class LeftOutFrames {
     this.#options = options;
   }
 
-  /** Frames that were read again were counted when they came first. */
-  seenBefore(counts: LeftOut): void {
+  /** Sets the base: re-read frames were counted before. */
+  rebase(counts: LeftOut): void {
     this.#seen = counts;
   }
 
-  /** Takes the operators' counts after a batch, and adds what is new. */
-  see(counts: LeftOut, totals: { late: number; ahead: number }): void {
+  /** Adds what is new in the operators' counts after a batch. */
+  update(counts: LeftOut, totals: { late: number; ahead: number }): void {
     for (const kind of ["late", "ahead"] as const) {
-      // Operators that were opened again count from 0.
+      // Reopened operators count from 0.
       const before = Math.min(this.#seen[kind], counts[kind]);
       this.#unreported[kind] += counts[kind] - before;
       totals[kind] += counts[kind] - before;
@@ -44,7 +44,7 @@ export class LeftOutFrames {
       ...(late > 0 ? [`${late} came too late for their windows`] : []),
       ...(ahead > 0 ? [`${ahead} had capture times too far ahead of their neighbours'`] : []),
     ];
-    report(`Frames of ${topic} partition ${partition} that no window has: ${parts.join(", ")}`);
+    report(`Frames of ${topic} partition ${partition} in no window: ${parts.join(", ")}`);
     this.#reported = clock.monotonic();
     this.#unreported = { late: 0, ahead: 0 };
   }

@@ -10,7 +10,7 @@ export interface ReportedMetric {
   readonly name: string;
   readonly metric: string;
   readonly value: number;
-  /** The value adds up over reports: a counter. */
+  /** The value adds up over reports (a counter). */
   readonly counts: boolean;
 }
 
@@ -48,7 +48,7 @@ export class ObservedMetrics {
     }
     this.#names.add(full);
     if (this.#names.size > MOST_METRICS) {
-      throw new RangeError(`Cannot observe ${full}: expected ${MOST_METRICS} metrics at most`);
+      throw new RangeError(`Cannot observe ${full}: expected at most ${MOST_METRICS} metrics`);
     }
   }
 

@@ -20,7 +20,7 @@ export interface Opened {
   readonly checkpointing: Checkpointing;
   readonly reporter: ProgressReporter;
   readonly intake: Intake;
-  /** Of a lane of two cameras. */
+  /** Set for a lane with two cameras. */
   readonly aligned: AlignedReader | undefined;
   readonly pipeline: Pipeline;
   readonly sinks: SinkSet;
@@ -34,15 +34,15 @@ export interface Opener {
   readonly options: ExecutionOptions;
   readonly events: PipelineEvents;
   readonly sequence: SequenceTracker;
-  /** Ends every wait for frames. */
+  /** Cancels every wait for frames. */
   readonly drain: AbortSignal;
-  /** Ends all work. */
+  /** Cancels all work. */
   readonly abort: AbortSignal;
   /** Registers what must be closed, also if the rest fails to open; called in reverse order. */
   readonly onClose: (close: () => void | Promise<void>) => void;
 }
 
-/** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
+/** Owns the checkpoint, finds the start offset, and opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
   const { plan, log, reader, topic, partition, clock, inspect } = options;

@@ -12,7 +12,7 @@ import type { Measurements } from "./reporter.ts";
 export interface CalledWith {
   /** Number of the operator, from 1; 0 for a sink or a timer. */
   readonly step: number;
-  /** Offset of the frame that is being processed; −1 where there is none. */
+  /** Offset of the frame being processed; −1 if there is none. */
   readonly offset: number;
 }
 
@@ -25,9 +25,9 @@ export interface PipelineEvents {
   onOutput(output: unknown, cause: Frame): void | Promise<void>;
   onBadFrame(frame: Frame, error: BadFrameError): void;
   /**
-   * An operator has failed on an input too often; without a frame it was a timer's.
+   * An operator has failed on an input too often; without a frame, on a timer.
    *
-   * @returns false when the same was put aside before, which does not count again.
+   * @returns false if it was dead-lettered before, which does not count again
    */
   onPutAside(error: OperatorError, frame?: Frame): boolean;
   /** Throws when the sinks cannot take an output: a failure of its operator. */
@@ -51,7 +51,6 @@ export interface Held {
   readonly right: number;
 }
 
-/** Callbacks of a streaming query. */
 export interface ExecutionEvents {
   readonly report: (message: string) => void;
   /** What prevents reading, each time it occurs; without an argument when it has passed. */
@@ -69,17 +68,17 @@ export interface ExecutionEvents {
   readonly call?: CallUser;
   /** A function of a sink that must not run twice at once begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
-  /** An input was put aside, since its operator has failed on it too often. */
+  /** An input was dead-lettered, since its operator has failed on it too often. */
   readonly onPutAside?: (error: OperatorError) => void;
 }
 
 /** Which frames of a lane depend on earlier ones: access units of video, not images. */
 export interface FrameGroups {
   /**
-   * Takes the next frame, in offset order.
+   * Accepts the next frame, in offset order.
    *
-   * @returns `no-keyframe` when it depends on a frame that never came.
-   * @throws {BadFrameError} when its bytes are no access unit.
+   * @returns `no-keyframe` if it depends on a frame that never came
+   * @throws {BadFrameError} if it is not a valid access unit
    */
   take(frame: Frame): "image" | "unit" | "no-keyframe";
   interrupt(): void;
@@ -101,7 +100,7 @@ export interface ExecutionOptions extends ExecutionEvents {
    */
   readonly foundLater?: boolean;
   readonly runId: string;
-  /** Inputs put aside by earlier runs. */
+  /** Inputs dead-lettered by earlier runs. */
   readonly aside?: readonly InputAside[];
   /**
    * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
@@ -112,7 +111,7 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly owns?: () => boolean;
   readonly clock: Clock;
   readonly pictures: PicturePort;
-  /** Looks at an encoded image's header; throws `BadFrameError`. */
+  /** Checks an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
   /** The flaws that were repaired while an image was decoded. */
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
@@ -123,6 +122,6 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly alertRecord?: (output: Output) => OutputRecord;
   /** Makes the record of what was found, if anything; without it none is kept. */
   readonly findingsRecord?: (output: Output) => OutputRecord | undefined;
-  /** Milliseconds between two progress reports. Default 1000. */
+  /** Minimum interval between progress reports, milliseconds. Default 1000. */
   readonly progressIntervalMs?: number;
 }

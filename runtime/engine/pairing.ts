@@ -1,11 +1,10 @@
-// Which frames of two cameras belong together.
+// Pairs the frames of two cameras.
 //
-// The frames of both are one row: each camera's in offset order, of two that come next the one with
-// the earlier capture time first, of equal ones the left. Two neighbours in it, one of each camera,
-// are a pair when they were captured within the tolerance of each other and neither has a nearer
-// frame of the other camera on its other side (of two as near, the one before). So a frame is in
-// one pair at most, and its partner depends on its neighbours alone: three numbers say where to
-// continue, whatever the batches.
+// The frames of both are merged into one row: each camera's in offset order, the earlier capture time first,
+// the left frame first if they are equal. Two neighbours from different cameras are a pair if their capture
+// times are within the tolerance and neither has a nearer frame of the other camera on its other side (the
+// earlier one wins a tie). So a frame is in at most one pair, and its partner depends only on its neighbours:
+// three numbers suffice to resume, independent of batches.
 //
 // A frame whose capture time is far ahead waits for the next one of its camera: if that is not as
 // far, the frame is an outlier and takes no part.
@@ -14,17 +13,17 @@ import { MAX_STEP_MS } from "../windows/window_options.ts";
 
 /** The state between two left frames. */
 export interface PairingState {
-  /** Offset of the right frame that comes next in the row. */
+  /** Offset of the next right frame in the row. */
   readonly at: number;
-  /** Capture time of the right frame before it; null when there is none. */
+  /** Capture time of the previous right frame; null if there is none. */
   readonly right: number | null;
-  /** Capture time of the left frame before. */
+  /** Capture time of the previous left frame; null if there is none. */
   readonly left: number | null;
 }
 
 export type Side = "left" | "right";
 
-/** A left frame that is decided: alone, or with a right one. */
+/** A left frame whose pairing is decided: alone, or with a right frame. */
 export interface Decided {
   readonly frame: Frame;
   readonly other: Frame | undefined;
@@ -75,7 +74,7 @@ export class Pairing {
     while (frames[0] !== undefined && frames[0].offset < offset) frames.shift();
   }
 
-  /** The next left frame, or the side of which more must be read first. */
+  /** The next decided left frame, or the side that must be read further first. */
   take(): Decided | Side {
     const frame = this.#left.next;
     if (frame === undefined) return "left";
@@ -94,7 +93,7 @@ export class Pairing {
     return { frame, other };
   }
 
-  /** Passes the right frames before a left one; returns the first after it. */
+  /** Passes the right frames before a left one; returns the first after them. */
   #passTo(timestamp: number): Frame | undefined {
     const right = this.#right;
     for (let next = right.next; next !== undefined; next = right.next) {
@@ -130,12 +129,12 @@ class Row {
   readonly frames: Frame[] = [];
   #last: number | null;
 
-  /** @param last capture time of the last frame that took part. */
+  /** @param last capture time of the last frame that took part */
   constructor(last: number | null) {
     this.#last = last;
   }
 
-  /** The next frame that takes part; undefined when that is not known yet. */
+  /** The next frame that takes part; undefined if that is not known yet. */
   get next(): Frame | undefined {
     return this.#from(0, this.#last);
   }

@@ -13,9 +13,9 @@ import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
 export interface PipelineSnapshot {
-  /** Oldest offset to read again; undefined when none. */
+  /** Oldest offset to re-read; undefined if none. */
   readonly restart: number | undefined;
-  /** State of all operators; undefined when none has any. */
+  /** State of all operators; undefined if none has any. */
   readonly state: Uint8Array | undefined;
 }
 
@@ -58,7 +58,7 @@ export class Pipeline {
     return pipeline;
   }
 
-  /** How the query differs from the one that wrote the checkpoint, for people. */
+  /** How the query differs from the one that wrote the checkpoint, in words. */
   get changes(): readonly string[] {
     return this.#changes;
   }
@@ -97,11 +97,11 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
-    this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
+    this.#stages = this.#operators.reduceRight<Stage[]>((later, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
-      return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
+      return [new Stage(step, later[0], from, state ?? {}, options), ...later];
     }, []);
   }
 
@@ -128,7 +128,7 @@ export class Pipeline {
     for (const stage of this.#stages) await stage.settle();
   }
 
-  /** State after the batch that ends at `end`; call it only after `settle`. */
+  /** State after the batch that ends at `end`; call only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
     const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
     const restart = least(points);
@@ -170,7 +170,7 @@ export class Pipeline {
     );
   }
 
-  /** Frames of this run that no window has. */
+  /** Frames of this run that are in no window. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
     for (const stage of this.#stages) {
@@ -181,17 +181,17 @@ export class Pipeline {
     return sum;
   }
 
-  /** Capture time up to which all operators that know one are done. */
+  /** The lowest watermark of the operators that have one, as a capture time. */
   watermark(): number | undefined {
     return least(this.#stages.map((stage) => stage.ask((task) => task.watermark?.())));
   }
 
-  /** The earliest time at which an operator wants to be called. */
+  /** The earliest timer of the operators. */
   nextTimer(): number | undefined {
     return least(this.#stages.map((stage) => stage.nextTimer()));
   }
 
-  /** Runs timers that are due; their outputs count as caused by `cause`. */
+  /** Runs due timers; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (const stage of this.#stages) await stage.runTimers(now, cause);
   }
@@ -200,7 +200,7 @@ export class Pipeline {
     return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
   }
 
-  /** Operators with calls that have not ended. */
+  /** Open and ended calls, by operator. */
   get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
     return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
@@ -210,7 +210,7 @@ export class Pipeline {
     return this.#stages.some(({ task }) => task.finish !== undefined);
   }
 
-  /** Ends what operators have open; their outputs count as caused by `cause`. */
+  /** Finishes what operators have open; the outputs count as caused by `cause`. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
       await stage.finish(cause, finite);

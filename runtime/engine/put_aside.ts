@@ -1,8 +1,8 @@
-// The inputs that one operator has failed on too often, in this run and in earlier ones.
+// Inputs that one operator has failed on too often, in this run and in earlier ones.
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
-/** An input put aside by an earlier run. */
+/** An input dead-lettered by an earlier run. */
 export interface InputAside extends FailedInput {
   readonly message: string;
   readonly stack?: string;
@@ -10,7 +10,7 @@ export interface InputAside extends FailedInput {
 
 export interface StepErrors {
   readonly aside?: readonly number[];
-  /** Inputs put aside since the last success. */
+  /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;
 }
 
@@ -18,9 +18,9 @@ export class PutAside {
   readonly #place: OperatorPlace;
   readonly #limit: number;
   readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers put aside by earlier runs: their errors are only reported. */
+  /** Timers dead-lettered by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
-  /** Offsets of all inputs put aside, for the checkpoint. */
+  /** Offsets of all dead-lettered inputs, for the checkpoint. */
   readonly #offsets: Set<number>;
   #inARow: number;
   #succeeded = false;
@@ -41,7 +41,7 @@ export class PutAside {
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = aside.filter((input) => input.operator === operator);
     this.#skipped = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
+      ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
         [offset, Object.assign(new Error(message), { stack })] as const
       ),
@@ -51,7 +51,7 @@ export class PutAside {
     this.#inARow = errors.inARow ?? 0;
   }
 
-  /** The error of an input put aside before. */
+  /** The error of an input dead-lettered before. */
   skipped(offset: number): Error | undefined {
     return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
   }
@@ -68,7 +68,7 @@ export class PutAside {
     return failed;
   }
 
-  /** Remembers an input, so that frames read again after a restart go the same way. */
+  /** Remembers an input, so that frames re-read after a restart are treated the same. */
   remember(offset: number): void {
     this.#offsets.add(offset);
   }

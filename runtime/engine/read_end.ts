@@ -1,4 +1,4 @@
-// Where a read ends: `endingOffsets`, `endingTimestamp`.
+// The end of a read: `endingOffsets`, `endingTimestamp`.
 import { endPoint } from "../definition/source_options.ts";
 import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -6,7 +6,7 @@ import type { ExecutionOptions } from "./options.ts";
 export class ReadEnd {
   /** Frames from this offset on are not read. */
   readonly offset: number;
-  /** The first frame captured at or after this time ends the read, epoch milliseconds. */
+  /** The first frame captured at or after this time (epoch milliseconds) ends the read. */
   readonly #timestamp: number;
   #passed = false;
 
@@ -28,7 +28,7 @@ export class ReadEnd {
     return this.#passed;
   }
 
-  /** Whether nothing is left to read from here on. */
+  /** Whether nothing is left to read from `next` on. */
   isBehind(next: number): boolean {
     return this.#passed || next >= this.offset;
   }

@@ -15,28 +15,26 @@ import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.t
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
-/** Steps of a batch, as Spark names them. */
 export type Step = keyof DurationMs;
 
-/** Raw measurements since the last report, for histograms. Seconds. */
+/** Raw measurements since the last report, for histograms, in seconds. */
 export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
-  /** Metrics of operators' own. */
   readonly observed?: readonly ReportedMetric[];
   readonly dropped: Partial<Record<DropReason, number>>;
 }
 
 /**
- * Why a frame was dropped: the query's overload policy, a log that deleted it before it was read, or a
- * video stream whose keyframe never came.
+ * Why a frame was dropped: by the overload policy, deleted by the log before it was read, or in a video
+ * stream without a keyframe.
  */
 export type DropReason = "overload" | "lost" | "no-keyframe";
 
-/** Latencies are those of this last period, milliseconds. */
+/** Period covered by latency percentiles, milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
-/** Measurements kept between two reports; more are thinned out. */
+/** Most measurements kept between two reports. */
 const MEASUREMENTS = 2048;
 
 export interface ReporterIdentity {
@@ -49,7 +47,7 @@ export interface ReporterIdentity {
   readonly sinkDescription: string;
 }
 
-/** The frames of a batch, and how many outputs came of them. */
+/** The frames of a batch, and the number of its outputs. */
 export class Rows {
   read = 0;
   outputs = 0;
@@ -82,7 +80,7 @@ export class ProgressReporter {
   replaced = 0;
   totals: QueryTotals = NO_TOTALS;
   late = 0;
-  /** Metrics of operators' own. */
+  /** User-defined metrics of the operators. */
   readonly observed = new ObservedMetrics();
   ahead = 0;
   readonly #identity: ReporterIdentity;
@@ -96,9 +94,9 @@ export class ProgressReporter {
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
-  /** Of the batch that runs: the one before may not be committed yet. */
+  /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
-  /** Of the batches committed since the last report. */
+  /** Batches committed since the last report. */
   #rows = new Rows();
   /** Since the last report, by flaw. */
   #repairs: Record<string, number> = {};
@@ -159,7 +157,7 @@ export class ProgressReporter {
     if (any) this.#repairedFrames++;
   }
 
-  /** An output reached its sinks. Milliseconds. */
+  /** An output reached its sinks. Times in milliseconds. */
   outputDone(processingMs: number, captured: number, now: number): void {
     this.outputs++;
     this.#running.outputs++;
@@ -187,7 +185,7 @@ export class ProgressReporter {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
   }
 
-  /** The rows of a batch that begins to run. */
+  /** Starts the rows of a new batch. */
   begin(): Rows {
     return this.#running = new Rows();
   }
@@ -211,9 +209,9 @@ export class ProgressReporter {
   }
 
   /**
-   * Makes a report of everything since the last one.
+   * Reports everything since the last report.
    *
-   * @param watermark capture time up to which the operators are done; the highest seen unless given.
+   * @param watermark capture time up to which the operators are done; by default the highest seen
    */
   report(
     batch: BatchRange,

@@ -31,7 +31,7 @@ export class Reports {
     this.#last = options.clock.monotonic();
   }
 
-  /** A batch was committed: reports it now, or with those that follow. */
+  /** A batch was committed: reports it now, or together with later ones. */
   batchDone(range: BatchRange): void {
     const { reporter, intake } = this.#opened;
     const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
@@ -67,7 +67,7 @@ export class Reports {
         this.#due = false;
         this.send();
       },
-      // The query ends, and reports then.
+      // The query is ending and reports then.
       () => {},
     );
   }

@@ -1,9 +1,9 @@
-// Latency samples of the last seconds, for percentiles.
+// Recent latency samples, for percentiles.
 import type { LatencyPercentiles } from "../definition/progress.ts";
 
 const CAPACITY = 4096;
 
-/** A ring of the newest samples. */
+/** A ring buffer of the newest samples. */
 export class Samples {
   readonly #values = new Float64Array(CAPACITY);
   readonly #times = new Float64Array(CAPACITY);
@@ -15,7 +15,7 @@ export class Samples {
     this.#times[index] = time;
   }
 
-  /** Percentiles of the samples taken at `since` or later; undefined when there are none. */
+  /** Percentiles of the samples taken at `since` or later; undefined if there are none. */
   percentiles(since: number): LatencyPercentiles | undefined {
     const held = Math.min(this.#count, CAPACITY);
     const values = new Float64Array(held);

@@ -21,7 +21,7 @@ export class SequenceTracker {
   #current: string | undefined;
   #reported = false;
 
-  /** @param onTwoCameras called once when two sessions take turns on the partition. */
+  /** @param onTwoCameras called once if two sessions alternate on the partition */
   constructor(onTwoCameras: (sessions: readonly [string, string]) => void) {
     this.#onTwoCameras = onTwoCameras;
   }
@@ -34,7 +34,7 @@ export class SequenceTracker {
     const name = nameOf(frame.key, session);
     const last = this.#last.get(name);
     if (name !== this.#current) {
-      // A session that comes back after another one did not end: two cameras share the partition.
+      // A session that resumes after another one has not ended: two cameras share the partition.
       if (last !== undefined && this.#current !== undefined && !this.#reported) {
         this.#reported = true;
         this.#onTwoCameras([this.#current, name]);
@@ -49,7 +49,7 @@ export class SequenceTracker {
     else this.orderViolations++;
   }
 
-  /** For the checkpoint, so that a restart hides no gap. */
+  /** For the checkpoint, so that gaps are detected across restarts. */
   get seen(): SeenSequences {
     return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
   }
@@ -64,7 +64,7 @@ export class SequenceTracker {
     return session !== undefined && this.#last.has(nameOf(key, session));
   }
 
-  /** Frames were left out on purpose: what comes next is no gap. */
+  /** Frames were dropped on purpose: the next number is no gap. */
   skip(): void {
     this.#last.clear();
   }

@@ -12,7 +12,7 @@ import { step } from "./steps.ts";
 export interface SinkSetOptions {
   readonly context: SinkContext;
   readonly pictures: PicturePort;
-  /** How long one write took, milliseconds. */
+  /** Duration of one write, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
   readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
@@ -37,7 +37,7 @@ export class SinkFailedError extends Error {
   ) {
     const place = placeOf(cause);
     const at = batch === undefined
-      ? "when it was opened"
+      ? "on opening"
       : `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1})`;
     super(
       `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ${at}: ` +
@@ -61,7 +61,7 @@ interface OpenSink {
 export class SinkSet {
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
-  #working: { readonly sink: string; readonly batch: BatchRange } | undefined;
+  #running: { readonly sink: string; readonly batch: BatchRange } | undefined;
   #ended = 0;
 
   private constructor(options: SinkSetOptions) {
@@ -105,7 +105,7 @@ export class SinkSet {
 
   /** The call that runs, and how many have ended. */
   get calls(): { readonly name: string | undefined; readonly ended: number } {
-    const working = this.#working;
+    const working = this.#running;
     const name = working === undefined
       ? undefined
       : `Sink ${working.sink} (batch ${working.batch.batchId}, offsets ${working.batch.start} to ${
@@ -152,7 +152,7 @@ export class SinkSet {
     return records;
   }
 
-  /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
+  /** The oldest source offset whose outputs a sink would need again; undefined if none. */
   restartOffset(): number | undefined {
     return least(this.#sinks.map(({ task }) => this.#mark(() => task.restartOffset?.())));
   }
@@ -164,7 +164,7 @@ export class SinkSet {
     }
   }
 
-  /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
+  /** Replays an output of a committed batch to sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
     for (const { task } of this.#sinks) await this.#mark(() => task.refeed?.([output]));
   }
@@ -172,7 +172,7 @@ export class SinkSet {
   /**
    * Closes all at once: a query that is to stop has little time.
    *
-   * @throws the first error, when all are closed.
+   * @throws the first error, once all are closed
    */
   async close(): Promise<void> {
     const closed = await Promise.allSettled(
@@ -187,7 +187,7 @@ export class SinkSet {
     return call(work, { step: 0, offset: -1 });
   }
 
-  /** @throws {SinkFailedError} unless the query is to stop. */
+  /** @throws {SinkFailedError} unless the query is being aborted */
   #call(
     sink: Sink<unknown>,
     batch: BatchRange,
@@ -197,9 +197,9 @@ export class SinkSet {
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
-    this.#working = { sink: sink.uri, batch };
+    this.#running = { sink: sink.uri, batch };
     const ended = () => {
-      this.#working = undefined;
+      this.#running = undefined;
       this.#ended++;
       if (exclusive) onFunction?.(false);
     };

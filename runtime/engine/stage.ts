@@ -15,7 +15,7 @@ import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
-/** Waits between the tries of one input, milliseconds. */
+/** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
 /** Timers of one operator in a round, so that frames have their turn. */
 const TIMERS_A_ROUND = 64;
@@ -27,7 +27,7 @@ export interface StageOptions {
   readonly aside: readonly InputAside[];
 }
 
-/** An operator, the name of its step, and its work on the partition. */
+/** An operator, the name of its step, and its task on the partition. */
 export interface Step {
   /** From 1, in stream order. */
   readonly number: number;
@@ -59,8 +59,8 @@ export class Stage {
   #failure: { error: unknown } | undefined;
 
   /**
-   * @param from the stage is shown no frame below this offset.
-   * @param errors what the checkpoint says of them.
+   * @param from the operator sees no frame below this offset
+   * @param errors errors from the checkpoint
    */
   constructor(
     { number, operator, name, task }: Step,
@@ -96,7 +96,7 @@ export class Stage {
     if (cause.offset < this.#from) return;
     const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
-      return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
+      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
     return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
   }
@@ -167,7 +167,7 @@ export class Stage {
    * The operator failed on an input: tries it again, as the policy says, and puts it aside at last.
    * One with state may be half changed: its query starts again from the checkpoint.
    *
-   * @returns the outputs of a later try; none when the input was put aside.
+   * @returns the outputs of a later try; none if the input was dead-lettered
    */
   async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
     const { context: { clock, signal }, events, policy } = this.#options;
@@ -181,7 +181,7 @@ export class Stage {
       const failure = this.#errorOf(error, this.#inputOf(cause));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
       if (tried >= policy.tries) {
-        this.#putAside(failure, cause);
+        this.#deadLetter(failure, cause);
         return [];
       }
       await clock.sleep(this.#backoff.next(), signal);
@@ -217,8 +217,8 @@ export class Stage {
     });
   }
 
-  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
-  #putAside(failure: OperatorError, cause: Frame): void {
+  /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
+  #deadLetter(failure: OperatorError, cause: Frame): void {
     this.#aside.remember(cause.offset);
     if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
   }
@@ -273,16 +273,16 @@ export class Stage {
     return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
 
-  /** Runs the timers that are due; their outputs count as caused by `cause`. */
+  /** Runs due timers; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
       const due = this.nextTimer();
       if (due === undefined || due > now) return;
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
-        // It would be called without end.
+        // It would be called endlessly.
         if (!this.#aside.holdsTimer(due)) {
-          const why = "Cannot set the timer that was called again: expected a later time";
+          const why = "Cannot set the same timer again after it was called: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
         }
         this.#deadTimers.add(due);
@@ -296,7 +296,7 @@ export class Stage {
     await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);
   }
 
-  /** A call that no frame has caused. */
+  /** A call without a causing frame. */
   async #call(
     work: () => readonly unknown[] | Promise<readonly unknown[]>,
     cause: Frame,

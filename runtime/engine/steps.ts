@@ -1,23 +1,23 @@
 // The steps of a batch, published on `framelane.step` of `node:diagnostics_channel`.
 import { channel } from "node:diagnostics_channel";
 
-/** Steps between reading a batch and being done with it, in the order in which they come. */
+/** Steps of a batch, in order. */
 export const BATCH_STEPS = [
-  /** Frames are read, no operator has seen them. */
+  /** Frames are read; no operator has seen them. */
   "read",
   /** All operators are done. */
   "operators",
-  /** One sink has taken the batch; comes once for each sink. */
+  /** One sink has written the batch; published once per sink. */
   "write",
-  /** One sink's outputs are on disk; comes once for each sink. */
+  /** One sink's outputs are on disk; published once per sink. */
   "flush",
   /** The plan of the batch is recorded. */
   "plan",
-  /** Everything is ready to be committed. */
+  /** Ready to commit. */
   "commit.before",
-  /** The batch is committed, no sink has heard of it. */
+  /** The batch is committed; no sink has been notified. */
   "commit.after",
-  /** One sink has heard of the commit; comes once for each sink. */
+  /** One sink was notified of the commit; published once per sink. */
   "committed",
 ] as const;
 

@@ -1,12 +1,9 @@
-// How streaming queries are stopped.
-
 /**
- * `drain` after the batch that runs is committed, `move` likewise but another runtime continues where it
- * ends, `abort` at once.
+ * `drain`: once the running batch is committed; `move`: the same, but another runtime continues there;
+ * `abort`: at once.
  */
 export type StopMode = "drain" | "move" | "abort";
 
-/** The query was asked to stop. */
 export class StoppedError extends Error {
   override readonly name = "StoppedError";
 

@@ -1,4 +1,4 @@
-// An executor: runs streaming queries. The same code serves in a worker and in the main thread.
+// An executor: runs streaming queries, in a worker or in the main thread.
 import { messageOf, placeOf, placeText } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
@@ -38,25 +38,24 @@ interface Lane {
   readonly standing: StandingCalls;
 }
 
-/** Lanes remembered by name. */
-const TITLES = 256;
-/** The same error that nothing caught is reported this often at most, milliseconds. */
-const UNHANDLED_EVERY_MS = 10_000;
+/** Most lanes remembered by name. */
+const MOST_TITLES = 256;
+/** Minimum interval between reports of the same uncaught error, milliseconds. */
+const UNHANDLED_INTERVAL_MS = 10_000;
 
-/** A lane that waits for its executor. */
+/** A lane that is starting. */
 interface Starting {
   membership: Membership | undefined;
   stopped: boolean;
 }
 
-/** A query, loaded. */
 interface LoadedPlan {
   readonly spec: QuerySpec;
   readonly plan: QueryPlan;
   readonly loaded: LoadedQuery;
 }
 
-/** Loads a query's module and applies what the command line says. */
+/** Loads a query's module and applies the overrides of its spec. */
 async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
@@ -81,33 +80,33 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
 
-/** The ways from an executor to the driver. */
+/** An executor's channels to the driver. */
 export interface ExecutorPorts {
-  /** What steers queries, and what they report. */
+  /** Sends control messages and reports. */
   readonly send: (message: FromExecutor) => void;
-  /** Pictures have a way of their own. */
+  /** Pictures have their own channel. */
   readonly sendPicture: (picture: Picture) => void;
-  /** Shared with the driver: see `SHARED`; none in the main thread. */
+  /** Shared with the driver: see `SHARED`; undefined in the main thread. */
   readonly cells?: Int32Array;
 }
 
-/** Runs streaming queries as the driver says. */
+/** Runs streaming queries as the driver directs. */
 export class ExecutorHost {
   readonly #send: ExecutorPorts["send"];
   readonly #sendPicture: ExecutorPorts["sendPicture"];
-  /** Queries and partitions of the lanes that have run here lately. */
+  /** Query and partition of each recent lane. */
   readonly #titles = new Map<number, string>();
-  /** When an error that nothing caught was reported last, by message. */
+  /** When each uncaught error was last reported, by message. */
   readonly #unhandled = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #lanes = new Map<number, Lane>();
-  /** Lanes that have not started yet, and the messages that wait for them. */
+  /** Starting lanes, and the messages that arrive meanwhile. */
   readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<number, Promise<LoadedPlan>>();
   #config: ExecutorConfig | undefined;
   readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
-  /** Logs of queries that keep their checkpoints elsewhere, by folder. */
+  /** Logs of queries with their own checkpoint folder, by folder. */
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
@@ -119,19 +118,19 @@ export class ExecutorHost {
     this.#cells = cells;
   }
 
-  /** Takes what is wanted of which lanes. */
+  /** Sets which lanes are viewed. */
   watch(watched: Watched): void {
     this.#watched = watched;
     for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
   }
 
-  /** Reports what nothing has caught, in the name of the lane that it comes from, where that is known. */
+  /** Reports an uncaught error, with the lane that it comes from if known. */
   reportUnhandled(lane: number, error: unknown): void {
     const where = placeText(placeOf(error));
-    const message = `An error that nothing caught: ${messageOf(error)}${where}`;
+    const message = `Uncaught error: ${messageOf(error)}${where}`;
     const now = performance.now();
     const last = this.#unhandled.get(message) ?? -Infinity;
-    if (now - last < UNHANDLED_EVERY_MS) return;
+    if (now - last < UNHANDLED_INTERVAL_MS) return;
     if (this.#unhandled.size > 100) this.#unhandled.clear();
     this.#unhandled.set(message, now);
     if (this.#lanes.has(lane)) return this.#send({ type: "report", lane, message });
@@ -141,7 +140,7 @@ export class ExecutorHost {
     this.#send({ type: "report", lane: 0, message: text });
   }
 
-  /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
+  /** Handles a message from the driver. Never throws: errors are sent back. */
   async handle(message: ToExecutor): Promise<void> {
     switch (message.type) {
       case "open":
@@ -155,7 +154,7 @@ export class ExecutorHost {
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
         try {
           await this.#opened;
-          // Without a log the driver has heard `unusable` and starts the lane elsewhere.
+          // Without a log the driver has received `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
         } catch (error) {
           this.#send({ type: "stopped", lane: message.lane, error: plainError(error) });
@@ -203,7 +202,7 @@ export class ExecutorHost {
     }
   }
 
-  /** The log as a query sees it: its checkpoints may be elsewhere. */
+  /** The log for a query, which may have its own checkpoint folder. */
   #logOf(plan: QueryPlan): TopicLog | Promise<TopicLog> {
     const checkpointDir = plan.source.checkpointLocation;
     if (checkpointDir === undefined || this.#config!.checkpointDir !== undefined) return this.#log!;
@@ -221,7 +220,7 @@ export class ExecutorHost {
     if (found === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
     const { plan, loaded: { places }, spec: { name: query, topic, group } } = found;
     this.#titles.set(lane, `${query} ${laneName(partition)}`);
-    if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
+    if (this.#titles.size > MOST_TITLES) this.#titles.delete(this.#titles.keys().next().value!);
     const { progressIntervalMs } = this.#config!;
     const pictures = new LanePictures(
       { query, partition, run: lane },
@@ -270,7 +269,7 @@ export class ExecutorHost {
       progressIntervalMs,
     });
     if (stopped) {
-      // Its partition has another owner by now, which must not be fenced.
+      // The partition may have another owner by now, which must not be fenced.
       pictures.close();
       return this.#send({ type: "stopped", lane });
     }
@@ -289,12 +288,12 @@ export class ExecutorHost {
       pictures.close();
       this.#lanes.delete(lane);
     });
-    this.#timer ??= setInterval(() => this.#lookAtCalls(), LOOK_MS);
+    this.#timer ??= setInterval(() => this.#checkCalls(), LOOK_MS);
     this.#lanes.set(lane, { execution, pictures, ended, standing: new StandingCalls() });
   }
 
-  /** Reports calls that do not end. */
-  #lookAtCalls(): void {
+  /** Reports calls that hang. */
+  #checkCalls(): void {
     for (const [lane, { execution, standing }] of this.#lanes) {
       const names = standing.look(execution.calls, performance.now());
       if (names === undefined) continue;

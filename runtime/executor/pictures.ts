@@ -1,5 +1,5 @@
-// Hands pictures of lanes to the driver, latest wins: however fast a query runs, a viewer gets no
-// more than it can show, and never an older picture than the newest.
+// Sends pictures of lanes to the driver, latest wins: however fast a query runs, a viewer gets only as many
+// as it can show, and never an outdated one.
 import {
   BadFrameError,
   type Frame,
@@ -14,30 +14,29 @@ import type { Demand } from "../lanes.ts";
 import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
 
-/** Milliseconds between two pictures of a lane with viewers, and without. */
+/** Minimum interval between pictures of a lane with and without viewers, milliseconds. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
 
-/** A picture on its own buffer, as it goes to the driver: by a port of its own. */
+/** A picture in its own buffer, as sent to the driver. */
 export interface Picture {
   readonly query: string;
   readonly partition: number;
-  /** Number of the lane's run: a later run has a higher one. */
+  /** Number of the lane's run; increases with each run. */
   readonly run: number;
   readonly offset: number;
   readonly timestamp: number;
   readonly contentType: string;
   readonly headers: Headers;
   readonly result?: Result;
-  /** It is the picture of an access unit as it came. */
+  /** Set if the picture was decoded from an access unit. */
   readonly video?: VideoCodec;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What is wanted of which lanes, by `QUERY-PARTITION`. */
+/** What viewers want of each lane, by `QUERY-PARTITION`. */
 export type Watched = ReadonlyMap<string, Demand>;
 
-/** Sends the pictures of one lane. */
 export class LanePictures implements PicturePort {
   readonly #lane: Pick<Picture, "query" | "partition" | "run">;
   readonly #send: (picture: Picture) => void;
@@ -45,7 +44,7 @@ export class LanePictures implements PicturePort {
   #last = -Infinity;
   #waiting: Output | undefined;
   #demand: Demand | undefined;
-  /** An access unit is being decoded; what comes meanwhile waits. */
+  /** An access unit is being decoded; the next picture waits. */
   #decoding = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,7 +59,7 @@ export class LanePictures implements PicturePort {
     this.watch(watched);
   }
 
-  /** Takes what is wanted of which lanes. */
+  /** Sets which lanes are viewed. */
   watch(watched: Watched): void {
     this.#demand = watched.get(`${this.#lane.query}-${this.#lane.partition}`);
     const pictures = this.#demand === "pictures";
@@ -69,12 +68,12 @@ export class LanePictures implements PicturePort {
   }
 
   show(output: Output): void {
-    // An alert must not be replaced by the next picture before anyone saw it.
+    // The next picture must not replace an alert that was not shown yet.
     const urgent = output.result?.alert !== undefined;
     const wait = this.#last + this.#interval - performance.now();
     const unit = unitIn(output);
-    // No one looks at its picture. An early keyframe does not wait: its group would be decoded again, and then
-    // the one that the lane has come to.
+    // Its picture has no viewers. Do not wait for an early keyframe: its group would be decoded again, and then
+    // the lane's current one.
     if (
       this.#demand !== "pictures" && !urgent && unit !== undefined && (unit.index > 0 || wait > 0)
     ) {
@@ -112,8 +111,8 @@ export class LanePictures implements PicturePort {
       const image = await asImage(frame, { maxPixels: WALL_PIXELS });
       if (!this.#closed) this.#sendWith(output, image, unitOf(frame.value)?.group.codec);
     } catch (error) {
-      // Who needs a damaged unit's picture puts it aside; the page keeps the one before. Once the lane has
-      // ended there is no decoder any more.
+      // Operators that need a damaged unit's picture dead-letter it; the page keeps the previous one. Once
+      // the lane has ended, there is no decoder.
       if (!(error instanceof BadFrameError) && !this.#closed) throw error;
     } finally {
       this.#decoding = false;
@@ -131,7 +130,7 @@ export class LanePictures implements PicturePort {
       headers: frame?.headers ?? {},
       ...(result !== undefined ? { result } : {}),
       ...(video !== undefined ? { video } : {}),
-      // A copy: the frame may be a view on a buffer that holds many more.
+      // A copy: the frame may be a view of a large shared buffer.
       bytes: frame === undefined
         ? new Uint8Array(0)
         : frame.value.slice() as Uint8Array<ArrayBuffer>,
@@ -148,7 +147,7 @@ function unitIn(output: Output) {
   return frame === undefined ? undefined : unitOf(frame.value);
 }
 
-/** What the viewer shows: of a picture that was drawn on, nothing that would be drawn twice. */
+/** The result to show, without what is already drawn on the picture. */
 function shown(result: Result | undefined, frame: Frame | undefined): Result | undefined {
   if (result === undefined) return undefined;
   if (frame?.headers["drawn"] !== "results") return plainResult(result);

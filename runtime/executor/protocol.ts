@@ -1,4 +1,4 @@
-// What driver and executors say to each other. Plain data: it crosses to workers.
+// Messages between driver and executors: plain data that can be sent to workers.
 import { isA, messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import {
@@ -24,59 +24,58 @@ import {
 } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
-/** A query as an executor loads it. */
+/** A query in the form that executors load. */
 export interface QuerySpec {
-  /** Name under which lanes and checkpoints know it. */
+  /** Name of the query in lanes and checkpoints. */
   readonly name: string;
-  /** The topic that it reads. */
   readonly topic: string;
-  /** Shares all partitions with its group (default), or takes these alone. */
+  /** `all` (default) shares the partitions with the group; an array reads only these. */
   readonly partitions?: "all" | readonly number[];
   /**
-   * URL of the module whose default export is the definition; or that module, which only an executor in the
-   * main thread can run: functions do not cross to workers.
+   * URL of the module that exports the definition as default; or that module itself, which only an executor
+   * in the main thread can run, since functions cannot cross to workers.
    */
   readonly module: string | QueryModule;
   /** Group whose offsets are the query's checkpoint. */
   readonly group: string;
-  /** Sink URIs in place of the definition's own; empty keeps those. */
+  /** Sink URIs that replace the definition's own sinks; empty keeps those. */
   readonly sinks: readonly string[];
-  /** URIs of sinks beside those. */
+  /** URIs of additional sinks. */
   readonly moreSinks?: readonly string[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: string;
   readonly source?: ReadStreamOptions;
-  /** For queries that take them. */
+  /** For parameterised queries. */
   readonly options?: GivenOptions;
-  /** What its executors will need, where that is known before one has loaded it. */
+  /** What its executors need, if known before loading. */
   readonly needs?: Needs;
 }
 
-/** What all executors of a driver have in common. */
+/** Common configuration of a driver's executors. */
 export interface ExecutorConfig {
   readonly log: string;
   readonly checkpointDir?: string;
   readonly progressIntervalMs: number;
 }
 
-/** What an executor knows of a query once it has loaded it. */
+/** What an executor reports of a loaded query. */
 export interface LoadedQuery {
-  /** The plan, for people. */
+  /** The plan, as text. */
   readonly plan: string;
   /** Whether it ends by itself: its trigger is `available-now` or `once`. */
   readonly finite: boolean;
   /** Names of the operators, in stream order. */
   readonly steps: readonly string[];
   readonly onOperatorError: OperatorErrorPolicy;
-  /** What its sinks and operators open. */
+  /** What its sinks and operators access. */
   readonly access: PlanAccess;
-  /** What people should know of its operators. */
+  /** Remarks of its operators for the user. */
   readonly remarks: readonly string[];
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
   /** Zones and lines that it watches. */
   readonly places?: Places;
-  /** Its lanes read a second partition beside their own. */
+  /** Set if its lanes read a second partition (`align`). */
   readonly aligns?: Alignment | undefined;
 }
 
@@ -85,18 +84,18 @@ export interface PlainError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** `LogError.code`, where it is one. */
+  /** Error code, e.g. of a `LogError`. */
   readonly code?: string;
   readonly retryable: boolean;
-  /** The batch that was under way. */
+  /** The batch that was running. */
   readonly batch?: BatchRange;
-  /** The input that an operator failed on, where it was one; put aside after this many tries. */
+  /** The input that an operator failed on, dead-lettered after this many tries. */
   readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
-  /** URI of the sink that failed, where it was one. */
+  /** URI of the failed sink. */
   readonly sink?: string;
-  /** Name of the operator that failed, whether on an input or not. */
+  /** Name of the failed operator, with or without an input. */
   readonly operator?: string;
-  /** The user's own line that it comes from, where that is known. */
+  /** Place in the user's source, if known. */
   readonly place?: Place;
 }
 
@@ -105,26 +104,22 @@ const COUNTERS = [
   ...["late", "ahead", "repaired"],
 ] as const satisfies readonly (keyof QueryTotals)[];
 
-/** What is where in the cells that a lane's runs share, 64 bits each. */
+/** Layout of the 64-bit cells shared by a lane's runs. */
 export const SHOWN = {
   /** See `ExecutionOptions.shown`. */
   offset: 0,
-  /** Number of the run that may commit; 0 when none may. */
+  /** Number of the run that may commit; 0 if none may. */
   run: 1,
   /** 1 while a batch runs. */
   active: 2,
-  /** 1 while a function of a sink is at work. */
+  /** 1 while a function of a sink runs. */
   sink: 3,
-  /** From here on: what all runs have counted, of batches that are committed. */
+  /** From here on: totals of committed batches over all runs. */
   totals: 4,
   bytes: (4 + COUNTERS.length) * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
-/**
- * Adds what a run counts to the cells of its lane.
- *
- * @returns takes the totals of the run so far.
- */
+/** Returns a function that adds the growth of a run's totals to the cells of its lane. */
 export function addTotals(cells: BigInt64Array): (totals: QueryTotals) => void {
   let before = NO_TOTALS;
   return (totals) => {
@@ -136,13 +131,13 @@ export function addTotals(cells: BigInt64Array): (totals: QueryTotals) => void {
   };
 }
 
-/** What all runs of a lane have counted. */
+/** Totals of all runs of a lane. */
 export function totalsIn(cells: BigInt64Array): QueryTotals {
   const counts = COUNTERS.map((name, i) => [name, Number(Atomics.load(cells, SHOWN.totals + i))]);
   return { ...NO_TOTALS, ...Object.fromEntries(counts) };
 }
 
-/** From the driver. The numbers of lanes and of plans are unique for the life of the driver. */
+/** Messages from the driver. Numbers of lanes and plans are unique within a driver. */
 export type ToExecutor =
   | { readonly type: "open"; readonly config: ExecutorConfig }
   | { readonly type: "load"; readonly plan: number; readonly spec: QuerySpec }
@@ -150,7 +145,7 @@ export type ToExecutor =
   | {
     readonly type: "start";
     readonly lane: number;
-    /** The plan that was loaded under this number. */
+    /** The plan loaded under this number. */
     readonly plan: number;
     readonly partition: number;
     readonly runId: string;
@@ -159,14 +154,14 @@ export type ToExecutor =
     readonly aside?: readonly InputAside[];
     /** See `ExecutionOptions.foundLater`. */
     readonly foundLater?: boolean;
-    /** Cells of a lane that outlive its runs: see `SHOWN`. */
+    /** Cells that outlive the lane's runs: see `SHOWN`. */
     readonly shown: SharedArrayBuffer;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
   | { readonly type: "close" };
 
-/** From an executor. */
+/** Messages from an executor. */
 export type FromExecutor =
   | { readonly type: "ready" }
   | { readonly type: "unusable"; readonly error: PlainError }
@@ -179,12 +174,12 @@ export type FromExecutor =
     readonly progress: StreamingQueryProgress;
     readonly measurements: Measurements;
   }
-  /** Of lane 0: of none that is known. */
+  /** Lane 0: unknown lane. */
   | { readonly type: "report"; readonly lane: number; readonly message: string }
-  /** What keeps a lane from reading on; without a problem it reads again. */
+  /** A problem that blocks reading; without one, reading works again. */
   | { readonly type: "problem"; readonly lane: number; readonly problem?: ReadProblem }
   | { readonly type: "held"; readonly lane: number; readonly held: Held }
-  /** Work that has not ended for long; without a message it has. */
+  /** A call that hangs; without a message, none does any more. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
   | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }
   | {
@@ -192,11 +187,11 @@ export type FromExecutor =
     readonly lane: number;
     readonly error?: PlainError;
   }
-  /** Code of a query has ended the executor. */
+  /** User code has ended the executor. */
   | { readonly type: "exited" }
   | { readonly type: "closed" };
 
-/** Makes plain data of anything that was thrown, its causes in the message. */
+/** Converts any thrown value to plain data, with its causes in the message. */
 export function plainError(error: unknown): PlainError {
   let message = messageOf(error);
   for (
@@ -220,7 +215,7 @@ export function plainError(error: unknown): PlainError {
   };
 }
 
-/** The error as it was thrown in an executor, but for its class. */
+/** Recreates an error, except for its class. */
 export function errorOf({ name, message, stack, code }: PlainError): Error {
   return Object.assign(new Error(message), {
     name,

@@ -1,23 +1,22 @@
-// How an executor shows that its thread turns, and which lane has it.
+// How an executor shows that its thread is alive, and which lane is running.
 //
-// Each lane runs in an asynchronous context of its own. Promises and timers that a call of an operator or
-// a sink makes are remembered as that call's: hooks write down whose code has the thread before it can
-// hold it. An asynchronous context for each call would do the same, and cost 20 µs of processor a frame.
+// Each lane runs in its own async context. Promises and timers created by a call of an operator or a sink are
+// attributed to that call: hooks record whose code runs before it can block the thread. An async context per
+// call would do the same at 20 µs of processor time per frame.
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
 import timers from "node:timers";
 import v8 from "node:v8";
 import type { CalledWith, CallUser } from "../engine/options.ts";
 
-/** How often a worker shows that its event loop turns, milliseconds. */
+/** Interval between heartbeats of a worker's event loop, milliseconds. */
 export const HEARTBEAT_MS = 50;
 
 /**
- * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
- * thread (0: none), turns of the event loop, calls of operators and sinks; what the call that has the thread
- * was given (`CalledWith`, its offset in two halves; step −1: nothing, it opens something); 1 while it is at
- * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`;
- * 1 when it is to work behind all others from its start.
+ * Cells shared with the driver: the lane whose operators or sinks are running (0: none); counts of event loop
+ * turns and of calls; the input of the running call (`CalledWith`, its offset in two halves; step −1: it
+ * opens something); 1 while Framelane's own code runs; memory of the thread's objects, in thousandths of its
+ * limit; its `threadId`; 1 if it must run at low priority from its start.
  */
 export const SHARED = {
   lane: 0,
@@ -35,17 +34,16 @@ export const SHARED = {
 
 const HALF = 2 ** 32;
 
-/** What a worker gets when it starts. */
+/** Data that a worker receives when it starts. */
 export interface WorkerData {
-  /** Messages to and from the driver. */
   readonly control: MessagePort;
-  /** Pictures to the driver; whether they have viewers, to the executor. */
+  /** Sends pictures to the driver, and viewers' demand to the executor. */
   readonly pictures: MessagePort;
   /** See `SHARED`. */
   readonly shared: SharedArrayBuffer;
 }
 
-/** A call of an operator or a sink, and what it was given. */
+/** A call of an operator or a sink, and its input. */
 interface Call extends CalledWith {
   readonly lane: number;
 }
@@ -53,33 +51,33 @@ interface Call extends CalledWith {
 /** A call that opens something. */
 const OPENS: CalledWith = { step: -1, offset: -1 };
 
-/** Whose code has the thread. */
+/** Whose code is running. */
 export interface Turn {
   /** 0: unknown. */
   readonly lane: number;
-  /** Absent: it opens something. */
+  /** Absent if it opens something. */
   readonly input?: CalledWith;
-  /** It is at work of ours. */
+  /** Framelane's own code is running. */
   readonly own: boolean;
 }
 
 const lanes = new AsyncLocalStorage<number>();
 /** The calls that have made promises: what continues after one of these is the call's too. */
 const makers = new WeakMap<object, Call>();
-/** The call whose code has the thread. */
+/** The call whose code is running. */
 let running: Call | undefined;
 
-/** Runs `work` and all that follows from it as the lane's. */
+/** Runs `work` and everything asynchronous it starts as the lane's. */
 export function asLane<T>(lane: number, work: () => T): T {
   return lanes.run(lane, work);
 }
 
-/** The lane that this code runs for; 0 when for none. */
+/** The lane that the current code belongs to; 0 if none. */
 export function laneNow(): number {
   return lanes.getStore() ?? 0;
 }
 
-/** Runs calls of a lane's operators and sinks: whatever follows from one is theirs too. */
+/** Runs calls of a lane's operators and sinks; their asynchronous work belongs to the lane too. */
 export function callsOf(lane: number, cells: Int32Array): CallUser {
   return (work, { step, offset } = OPENS) => {
     const before = running;
@@ -103,7 +101,7 @@ function giveTurn(cells: Int32Array, call: Call | undefined): void {
   Atomics.store(cells, SHARED.lane, call.lane);
 }
 
-/** Whose code has the thread; to be trusted when it has had it for a while. */
+/** Whose code is running; reliable if it has been running for a while. */
 export function turnOf(cells: Int32Array): Turn {
   const step = Atomics.load(cells, SHARED.step);
   const low = Atomics.load(cells, SHARED.offset) >>> 0;
@@ -118,7 +116,7 @@ export function turnOf(cells: Int32Array): Turn {
 /**
  * Records the lane of each turn, until the thread ends.
  *
- * @param onError takes what a timer throws: it must not end the thread.
+ * @param onError receives errors of timers, which must not end the thread
  */
 export function watchTurns(
   cells: Int32Array,
@@ -158,18 +156,18 @@ export function watchTurns(
       const original: unknown = Reflect.get(place, name);
       if (typeof original !== "function") continue;
       const own = (work: unknown, ...rest: unknown[]) => original.call(place, noted(work), ...rest);
-      // Such as how `util.promisify` makes a promise of it.
+      // For example how `util.promisify` makes a promise of it.
       Object.defineProperties(own, Object.getOwnPropertyDescriptors(original));
       Reflect.set(place, name, own);
     }
   }
 }
 
-/** Shows that the event loop turns, and what its thread keeps. */
+/** Records a heartbeat and the thread's memory. */
 export function beat(cells: Int32Array): void {
   Atomics.add(cells, SHARED.heartbeats, 1);
   const { used_heap_size: objects, external_memory: buffers, heap_size_limit: most } = v8
     .getHeapStatistics();
-  // Buffers lie outside of V8's heap; pictures and what is read ahead are some of them.
+  // Buffers are outside V8's heap: pictures and prefetched frames, for example.
   Atomics.store(cells, SHARED.memory, Math.round(1000 * Math.max(objects, buffers / 2) / most));
 }

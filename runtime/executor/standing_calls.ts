@@ -1,27 +1,26 @@
-// Calls of operators and sinks that do not end: nothing else would tell why a lane stands still.
+// Detects calls of operators and sinks that hang, which would otherwise stall a lane without explanation.
 
-/** How often calls are looked at, milliseconds. */
+/** Interval between checks, milliseconds. */
 export const LOOK_MS = 2500;
 /** A call that takes this long is reported, milliseconds. */
 const LONG_MS = 10_000;
 
-/** Calls of one operator or sink. */
+/** The calls of one operator or sink. */
 export interface Calls {
   /** e.g. `Operator map(gauge)`. */
   readonly name: string;
-  /** Calls that have not ended, and those that have: with one open the count stands still. */
+  /** Calls in progress, and completed calls. */
   readonly open: number;
   readonly ended: number;
 }
 
-/** Watches the calls of one lane. */
 export class StandingCalls {
   readonly #since = new Map<string, { ended: number; time: number }>();
   #reported: string | undefined;
 
   /**
-   * @param now milliseconds of a clock that does not go back
-   * @returns `undefined` when nothing changed; else what has not ended, or an empty list when all continues.
+   * @param now monotonic milliseconds
+   * @returns undefined if nothing changed; otherwise the names of hanging calls, empty if none hangs any more
    */
   look(calls: readonly Calls[], now: number): readonly string[] | undefined {
     const standing: string[] = [];

@@ -1,4 +1,4 @@
-// Entry of an executor that is a worker.
+// Entry point of a worker executor.
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";
@@ -7,7 +7,7 @@ import { threadId, yieldToOthers } from "../image/turbojpeg.ts";
 import { showOwnWork } from "../base/own_work.ts";
 import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
-// Only the first message: what code of queries posts by itself is not for the driver.
+// Only the first message: later ones are posted by user code and not meant for the driver.
 self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(data), {
   once: true,
 });
@@ -25,10 +25,10 @@ function begin({ control, pictures, shared }: WorkerData): void {
     cells,
   });
   watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
-  // Standard output is for results: what code of queries says goes to standard error.
+  // Standard output is reserved for results: user code logs to standard error.
   const { error } = globalThis.console;
   Object.assign(globalThis.console, { log: error, info: error, debug: error });
-  // A promise that code of queries forgot, or an error in a timer, must not end the other lanes.
+  // An unhandled rejection or a timer error in user code must not end the other lanes.
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     host.reportUnhandled(laneNow(), event.reason);

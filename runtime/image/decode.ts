@@ -1,4 +1,4 @@
-// Any accepted image to a decoded picture in pooled memory.
+// Decodes any accepted image into pooled memory.
 import { ownWork } from "../base/own_work.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
@@ -10,13 +10,13 @@ import { shrink } from "./shrink.ts";
 import { hasLibrary } from "./turbojpeg.ts";
 
 /**
- * Decodes a JPEG, PNG or WebP image off this thread. Pixels come as stored: an EXIF orientation is
- * not applied. Transparent parts of PNG and WebP are laid on black unless RGBA is asked for.
+ * Decodes a JPEG, PNG or WebP image off this thread. Pixels are returned as stored: an EXIF orientation is
+ * not applied. Transparent parts of PNG and WebP are blended onto black unless RGBA is requested.
  *
- * @param bytes the encoded image; must stay as it is until the promise settles
+ * @param bytes the encoded image; must not change until the promise settles
  * @param channels 1 grey, 3 RGB, 4 RGBA
- * @param info the result of `inspectImage`, if there is one already
- * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
+ * @param info the result of `inspectImage`, if available
+ * @throws {BadFrameError} `corrupt`, or any error of `inspectImage`
  *
  * @example
  * ```ts
@@ -36,14 +36,14 @@ export async function decodeImage(
   return await decodeWithSharp(bytes, channels, info);
 }
 
-/** How much smaller a picture may be decoded. */
+/** Factor by which a picture is reduced while decoding. */
 export type Denominator = 1 | 2 | 4 | 8;
 
 /**
- * Decodes an image at 1, 1/2, 1/4 or 1/8 of its size, rounded up, which is cheaper for a JPEG and
- * free of aliasing for all; the values are those of OpenCV's `IMREAD_REDUCED_*` and, at full size,
- * of its `imdecode`. Where libjpeg-turbo is no shared library (macOS, Windows) they differ a little.
- * For the rest see {@linkcode decodeImage}.
+ * Decodes an image at 1, 1/2, 1/4 or 1/8 of its size, rounded up, without aliasing and, for JPEG, at lower
+ * cost. Values match OpenCV's `IMREAD_REDUCED_*` and, at full size, its `imdecode`; without the libjpeg-turbo
+ * shared library (macOS, Windows) they differ slightly. Parameters and errors are those of {@linkcode
+ * decodeImage}.
  *
  * @example
  * ```ts
@@ -77,12 +77,12 @@ async function decodeWithSharp(
   channels: Channels,
   info: ImageInfo,
 ): Promise<RawImage> {
-  // The header was checked against the caller's limit; a body that disagrees with it is refused.
+  // The header was checked against the limits: reject a body that disagrees with it.
   const load = await loadSharp();
   const options = {
     limitInputPixels: info.width * info.height,
     failOn: "warning",
-    // Samples as stored: a profile would change them.
+    // Samples as stored, not converted by a colour profile.
     ignoreIcc: true,
   } as const;
   const whole = info.flaws === undefined ? bytes : repaired(bytes) ?? bytes;
@@ -113,7 +113,7 @@ async function decodeWithSharp(
   return image;
 }
 
-/** RGB to the luma that a JPEG of it would hold (Rec. 601, in 16 bits of fraction). */
+/** RGB to the luma that a JPEG would store (Rec. 601, 16-bit fixed point). */
 function toLuma(rgb: Uint8Array, luma: Uint8Array): void {
   for (let from = 0, to = 0; to < luma.length; from += 3, to++) {
     const sum = 19_595 * rgb[from]! + 38_470 * rgb[from + 1]! + 7_471 * rgb[from + 2]!;

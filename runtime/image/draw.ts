@@ -1,23 +1,23 @@
-// Drawing on decoded pictures: rectangles and labels. What lies outside is cut off.
+// Draws rectangles and labels on decoded pictures, clipped to the picture.
 import { CAPITAL_DOTS, DESCENT_DOTS, type Letter, letterOf } from "./font.ts";
 import type { RawImage } from "./raw.ts";
 
-/** Red, green, blue, 0 to 255. On a grey picture their luma is drawn. */
+/** Red, green, blue, 0 to 255. On a grey picture their luma is used. */
 export type Color = readonly [number, number, number];
 
-/** Left, top, right, bottom in pixels; right and bottom are the first that lie outside. */
+/** Left, top, right, bottom in pixels; right and bottom are exclusive. */
 export type Box = readonly [number, number, number, number];
 
-/** What is drawn on: a picture in memory, changed in place. */
+/** A picture in memory that is drawn on in place. */
 export type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
 
-/** How a text looks. */
+/** Appearance of text. */
 export interface TextStyle {
-  /** A seventh of a capital's height, pixels; 2 unless given. */
+  /** One seventh of a capital's height, pixels. Default: 2. */
   readonly scale?: number;
-  /** White unless given. */
+  /** Default: white. */
   readonly color?: Color;
-  /** Fills the text's box, with a border of `scale` pixels; none unless given. */
+  /** Fills the text's box, with a border of `scale` pixels. Default: none. */
   readonly background?: Color;
 }
 
@@ -50,9 +50,9 @@ export function fillBox(image: Canvas, box: Box, color: Color): void {
 }
 
 /**
- * Draws the four sides of a rectangle, inside it.
+ * Draws the outline of a rectangle, inside its edges.
  *
- * @param thickness pixels; 2 unless given
+ * @param thickness pixels; default 2
  */
 export function outlineBox(image: Canvas, box: Box, color: Color, thickness = 2): void {
   const [left, top, right, bottom] = box;
@@ -62,7 +62,7 @@ export function outlineBox(image: Canvas, box: Box, color: Color, thickness = 2)
   fillBox(image, [Math.max(left, right - thickness), top, right, bottom], color);
 }
 
-/** Pixels that a text takes, without the border of its background; from a capital's top downwards. */
+/** Size of a text in pixels, from the top of its capitals, without the background's border. */
 export function textSize(text: string, scale = 2): { width: number; height: number } {
   return {
     width: Array.from(text, (one) => letterOf(one, scale).width).reduce((a, b) => a + b, 0),
@@ -71,7 +71,7 @@ export function textSize(text: string, scale = 2): { width: number; height: numb
 }
 
 /**
- * Writes one line of text.
+ * Draws one line of text.
  *
  * @param x left edge of its first character, pixels
  * @param y top edge of its capitals, pixels
@@ -128,10 +128,7 @@ function drawLetter(
   }
 }
 
-/**
- * Outlines something and names it: the text stands on the box, or in it where there is no room
- * above.
- */
+/** Draws an outline with a label: above the box, or inside it if there is no room above. */
 export function drawLabelledBox(
   image: Canvas,
   box: Box,
@@ -148,7 +145,7 @@ export function drawLabelledBox(
   drawText(image, text, x, y, { scale, color: contrasting(color), background: color });
 }
 
-/** The scale at which text is readable on a picture of this size: 2 for 640×480. */
+/** The text scale that is readable on a picture of this size: 2 for 640×480. */
 export function labelScale({ height }: Pick<RawImage, "height">): number {
   return Math.max(1, Math.round(height / 240));
 }

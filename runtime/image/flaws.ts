@@ -1,41 +1,40 @@
-// What can be wrong with an encoded image, and what becomes of it: one table for every road that a
-// frame takes (cameras, kernels, libjpeg-turbo, libvips).
+// Flaws of encoded images and how they are handled: one table for cameras, kernels, libjpeg-turbo and
+// libvips.
 import { BadFrameError } from "../definition/frame.ts";
 
 /**
- * For each flaw `repaired`, where the picture is there whole and every sample is as it was encoded, or
- * the reason of a dead letter. What FFmpeg, OpenCV and Pillow make of the same bytes stands in
- * `docs/decisions/jpeg-flaws.md`.
+ * For each flaw: `repaired` if the picture is complete and every sample is as encoded, otherwise the reason
+ * of the dead letter. `docs/decisions/jpeg-flaws.md` compares FFmpeg, OpenCV and Pillow on the same bytes.
  */
 export const FLAWS = {
-  /** Bytes behind the end marker: phones' second pictures, padding of records. */
+  /** Bytes after the end marker: second pictures of phones, padding of records. */
   "trailer": "repaired",
-  /** No end marker, all codes there. */
+  /** No end marker, but all codes. */
   "end-missing": "repaired",
-  /** Bytes between two segments before the picture, which no segment holds. */
+  /** Bytes between two segments before the picture that belong to no segment. */
   "stray-before-segment": "repaired",
-  /** Bytes all alike between the last code and a restart or end marker. */
+  /** Repeated fill bytes between the last code and a restart or end marker. */
   "fill-before-marker": "repaired",
-  /** Bytes before the start marker: no other decoder than FFmpeg takes them. */
+  /** Bytes before the start marker: only FFmpeg accepts them. */
   "stray-before-start": "unsupported-type",
-  /** A segment whose length and content disagree, or that may not stand where it does. */
+  /** A segment whose length and content disagree, or in an invalid place. */
   "segment": "corrupt",
-  /** The file ends before its picture. */
+  /** The file ends before its picture does. */
   "cut": "corrupt",
   /** Codes that are invalid, missing, or continue where they should end. */
   "codes": "corrupt",
-  /** The height stands behind the picture (DNL). */
+  /** The height comes after the picture (DNL). */
   "height-missing": "corrupt",
-  /** Lossless, arithmetic and hierarchical coding, more than 8 bits, 2 or more than 4 components. */
+  /** Lossless, arithmetic or hierarchical coding; more than 8 bits; 2 or more than 4 components. */
   "coding": "unsupported-type",
-  /** More pixels, scans or memory than a decoder gets. */
+  /** More pixels, scans or memory than allowed. */
   "work": "too-large",
 } as const;
 
-/** A flaw by its name in the table. */
+/** Name of a flaw. */
 export type Flaw = keyof typeof FLAWS;
 
-/** The error of a flaw that is not repaired. */
+/** The error for a flaw that is not repaired. */
 export function refusal(
   flaw: { [F in Flaw]: typeof FLAWS[F] extends "repaired" ? never : F }[Flaw],
   message: string,
@@ -46,14 +45,14 @@ export function refusal(
 
 const repairs = new WeakMap<Uint8Array, Set<Flaw>>();
 
-/** Remembers what was repaired while an image was decoded. */
+/** Records repairs made while decoding an image. */
 export function noteRepairs(image: Uint8Array, flaws: Iterable<Flaw>): void {
   const noted = repairs.get(image);
   if (noted === undefined) repairs.set(image, new Set(flaws));
   else for (const flaw of flaws) noted.add(flaw);
 }
 
-/** What was repaired of an image so far, by its array. */
+/** Repairs of an image so far, by its array. */
 export function repairsOf(image: Uint8Array): ReadonlySet<Flaw> | undefined {
   return repairs.get(image);
 }

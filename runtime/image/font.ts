@@ -1,23 +1,23 @@
-// The letters of labels: Roboto Medium, drawn beforehand by `tools/font.py`.
+// Glyphs for labels: Roboto Medium, prerendered by `tools/font.py`.
 //
 // Roboto: copyright 2015 Google Inc., Apache License 2.0.
 
-/** Pixels of a capital in the file, and of the room above and below it. */
+/** Pixels of a capital in the file, and of the space above and below it. */
 const CAPITAL = 21, ABOVE = 9, BELOW = 9;
 const ROWS = ABOVE + CAPITAL + BELOW;
-/** Samples of a pixel, across and down. */
+/** Samples per pixel, in each direction. */
 const SAMPLES = 3;
-/** Letters that are kept ready. */
-const MOST_KEPT = 4_000;
-/** Shown for what the font does not have. */
+/** Most scaled letters cached. */
+const MOST_CACHED = 4_000;
+/** Shown for characters missing from the font. */
 const UNKNOWN = "\uFFFD";
 
-/** Capitals are this many times `scale` high, and the letters that hang down reach this much lower. */
+/** Height of capitals and depth of descenders, in multiples of `scale`. */
 export const CAPITAL_DOTS = 7, DESCENT_DOTS = 2;
 
-/** A letter at some size: how much of each pixel it covers, row by row, 0 to 255. */
+/** A scaled letter: coverage of each pixel, row by row, 0 to 255. */
 export interface Letter {
-  /** Pixels to the next letter. */
+  /** Advance to the next letter, pixels. */
   readonly width: number;
   readonly height: number;
   /** Rows above a capital's top. */
@@ -25,28 +25,28 @@ export interface Letter {
   readonly coverage: Uint8Array;
 }
 
-/** A letter as the file has it, 0 to 15. */
+/** A letter as stored in the file, 0 to 15. */
 interface Drawn {
   readonly width: number;
   readonly grey: Uint8Array;
 }
 
 let drawn: ReadonlyMap<string, Drawn> | undefined;
-const kept = new Map<string, Letter>();
+const cache = new Map<string, Letter>();
 
-/** A character whose capitals would be 7 times `scale` pixels high. */
+/** A character scaled so that capitals are 7 × `scale` pixels high. */
 export function letterOf(character: string, scale: number): Letter {
   const key = `${scale}${character}`;
-  const known = kept.get(key);
+  const known = cache.get(key);
   if (known !== undefined) return known;
   drawn ??= readFont();
   const letter = scaled(drawn.get(character) ?? drawn.get(UNKNOWN)!, scale);
-  if (kept.size >= MOST_KEPT) kept.clear();
-  kept.set(key, letter);
+  if (cache.size >= MOST_CACHED) cache.clear();
+  cache.set(key, letter);
   return letter;
 }
 
-/** The file: how many letters there are, each one's code and width, their pictures, two pixels a byte. */
+/** Reads the font file: number of letters, code and width of each, their bitmaps with two pixels per byte. */
 function readFont(): Map<string, Drawn> {
   const packed = Deno.readFileSync(new URL("./font.bin", import.meta.url));
   const bytes = process.getBuiltinModule("node:zlib").inflateSync(packed);
@@ -65,7 +65,7 @@ function readFont(): Map<string, Drawn> {
   return letters;
 }
 
-/** Means over the area of each pixel, between the file's pixels. */
+/** Scales a letter: averages bilinear samples over each pixel. */
 function scaled({ width: across, grey }: Drawn, scale: number): Letter {
   const factor = CAPITAL_DOTS * scale / CAPITAL;
   const width = Math.round(across * factor), height = Math.ceil(ROWS * factor);

@@ -1,4 +1,4 @@
-// What an encoded image says about itself: type, size, orientation. Reads headers only.
+// Reads type, size and orientation from the headers of an encoded image.
 import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";
@@ -9,55 +9,55 @@ import { MAX_SCANS } from "./turbojpeg.ts";
 /** An encoding that Framelane accepts. */
 export type ImageType = "jpeg" | "png" | "webp";
 
-/** What the headers of an encoded image say. */
+/** What the headers of an encoded image contain. */
 export interface ImageInfo {
   readonly type: ImageType;
   /** `image/jpeg`, `image/png` or `image/webp`. */
   readonly contentType: string;
-  /** Pixels, as stored: an orientation is not applied. */
+  /** Pixels as stored: an orientation is not applied. */
   readonly width: number;
   readonly height: number;
-  /** Colour components as stored; for WebP, whose headers do not say, it is absent. */
+  /** Colour components as stored; absent for WebP, whose headers do not contain it. */
   readonly components?: number;
-  /** EXIF orientation of a JPEG, 1 (upright) to 8; absent when it carries none. */
+  /** EXIF orientation of a JPEG, 1 (upright) to 8; absent if it has none. */
   readonly orientation?: number;
   /** True for a progressive JPEG. */
   readonly progressive?: boolean;
-  /** What is wrong and repaired when it is decoded; absent where nothing is, as far as headers tell. */
+  /** Flaws that decoding repairs; absent if the headers show none. */
   readonly flaws?: readonly Flaw[];
 }
 
-/** Bounds on what is worth decoding. */
+/** Limits on images to decode. */
 export interface ImageLimits {
-  /** Most pixels of an image. */
+  /** Maximum number of pixels. */
   readonly maxPixels?: number;
-  /** Most bytes of an encoded image. */
+  /** Maximum size of the encoded image in bytes. */
   readonly maxBytes?: number;
-  /** False leaves it at the headers, for those who show what there is of a JPEG that was cut off. */
+  /** False checks only the headers, to show truncated JPEGs. */
   readonly codes?: boolean;
 }
 
-/** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. Small files may hold less. */
+/** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. */
 export const DEFAULT_MAX_PIXELS = 64_000_000;
-/** As many as a JPEG may have. A row costs 1 µs beside its pixels: a PNG of one column took a minute. */
+/** The limit of JPEG. Each row costs 1 µs in addition to its pixels: a one-column PNG took a minute. */
 const MAX_SIDE = 65_535;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
-/** What an image may take of memory while it is decoded: a night scene has few bytes a pixel. */
+/** Maximum memory for decoding an image, since a night scene has few bytes per pixel. */
 const MAX_DECODING_BYTES = 512 * 1024 * 1024;
 
-/** Pixels times scans: each scan is a pass over all pixels, of 5 ns each. */
+/** Pixels times scans: each scan is a pass over all pixels, at 5 ns each. */
 const MAX_WORK = 4 * DEFAULT_MAX_PIXELS;
 
 const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" } as const;
 
 /**
- * Says of which type and size an encoded image is. Trusts the bytes, not a `content-type` header.
+ * Determines type and size of an encoded image from its bytes; ignores any `content-type` header.
  *
  * @param bytes the encoded image; neither copied nor kept
- * @throws {BadFrameError} with reason `empty`, `unsupported-type`, `corrupt` (the header cannot be
- * read) or `too-large`; never anything else.
+ * @throws {BadFrameError} with reason `empty`, `unsupported-type`, `corrupt` (invalid header) or `too-large`;
+ * nothing else
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
   if (bytes.length > maxBytes) {
     throw new BadFrameError(
       "too-large",
-      `Cannot take an image of ${bytes.length} bytes: at most ${maxBytes} are accepted`,
+      `Cannot accept an image of ${bytes.length} bytes: at most ${maxBytes} are accepted`,
     );
   }
   const info = ownWork(() => readHeader(bytes, codes));
@@ -83,24 +83,24 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
   if (info.width * info.height > maxPixels || Math.max(info.width, info.height) > MAX_SIDE) {
     throw new BadFrameError(
       "too-large",
-      `Cannot take an image of ${info.width}x${info.height} pixels: ` +
+      `Cannot accept an image of ${info.width}x${info.height} pixels: ` +
         `at most ${maxPixels} pixels are accepted, ${MAX_SIDE} on a side`,
     );
   }
   if (info.width * info.height * bytesToDecode(info) > MAX_DECODING_BYTES) {
     throw refusal(
       "work",
-      `Cannot take a ${info.type} image of ${info.width}x${info.height} pixels: decoding it takes ` +
+      `Cannot accept a ${info.type} image of ${info.width}x${info.height} pixels: decoding it takes ` +
         `more than ${MAX_DECODING_BYTES} bytes of memory`,
     );
   }
   return info;
 }
 
-/** Memory that decoders take for a pixel, at most: the picture, and what they keep until it is whole. */
+/** Upper bound of decoder memory per pixel: the picture and intermediate data. */
 function bytesToDecode({ type, progressive, components = 3 }: ImageInfo): number {
   if (type === "jpeg") return progressive ? 3 + 2 * components : 3;
-  // All of WebP, and of PNG when interlaced, is unpacked before the first row is known.
+  // WebP and interlaced PNG are unpacked completely before the first row is available.
   return type === "webp" ? 16 : 8;
 }
 
@@ -161,12 +161,12 @@ function checkScans(pixels: number, scans: number, most: number): void {
   if (scans <= most) return;
   throw refusal(
     "work",
-    `Cannot take a JPEG of ${scans} scans or more of ${pixels} pixels each: ` +
+    `Cannot accept a JPEG of ${scans} scans or more of ${pixels} pixels each: ` +
       `at most ${most} are accepted`,
   );
 }
 
-/** Reads the orientation of a TIFF directory, undefined where there is none that makes sense. */
+/** The orientation from a TIFF directory; undefined if missing or invalid. */
 function readOrientation(tiff: Uint8Array): number | undefined {
   const little = tiff[0] === 0x49;
   const short = (at: number) => little ? u16le(tiff, at) : u16(tiff, at);
@@ -186,7 +186,7 @@ function readOrientation(tiff: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Samples a pixel by PNG colour type; a palette holds colours. */
+/** Samples per pixel by PNG colour type; a palette contains colours. */
 const PNG_COMPONENTS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
 
 function readPng(bytes: Uint8Array): ImageInfo {
@@ -229,12 +229,12 @@ function webpSize(bytes: Uint8Array): [number, number] | undefined {
   return undefined;
 }
 
-/** Big-endian; NaN beyond the end. */
+/** Big-endian; NaN past the end. */
 function u16(bytes: Uint8Array, at: number): number {
   return at + 1 < bytes.length ? bytes[at]! * 256 + bytes[at + 1]! : NaN;
 }
 
-/** Little-endian; NaN beyond the end. */
+/** Little-endian; NaN past the end. */
 function u16le(bytes: Uint8Array, at: number): number {
   return at + 1 < bytes.length ? bytes[at + 1]! * 256 + bytes[at]! : NaN;
 }

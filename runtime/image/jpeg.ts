@@ -1,4 +1,4 @@
-// JPEG in and out of pooled memory, through libjpeg-turbo on the process's thread pool.
+// Decodes and encodes JPEG in pooled memory, using libjpeg-turbo on the process's thread pool.
 import { Buffer } from "node:buffer";
 import type jpegTurbo from "@julusian/jpeg-turbo";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
@@ -17,37 +17,37 @@ import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { takeLuma } from "./kernels/luma_jpeg.ts";
 
-/** This many equal bytes are hardly codes. */
+/** This many equal bytes are unlikely to be codes. */
 const LIKELY_PADDING = 8;
 
 const FORMATS = { 1: "FORMAT_GRAY", 3: "FORMAT_RGB", 4: "FORMAT_RGBA" } as const;
 
-/** What encodes, and decodes where the library cannot be used. Loaded when it is needed: most executors never do. */
+/** Encodes, and decodes where the library is unavailable. Loaded on demand: most executors never need it. */
 let addon: typeof jpegTurbo | undefined;
 
 async function loadAddon(): Promise<typeof jpegTurbo> {
   return addon ??= (await import("@julusian/jpeg-turbo")).default;
 }
 
-/** Loads what encodes, for those whose first picture must not wait for it. */
+/** Loads the encoder in advance, so that the first picture does not wait for it. */
 export async function prepareEncoder(): Promise<void> {
   await loadAddon();
 }
 
-/** True for a JPEG that libjpeg-turbo turns into what is asked for: it makes no light of inks. */
+/** Whether libjpeg-turbo can decode this image; it cannot convert CMYK. */
 export function isDirect({ type, components }: ImageInfo): boolean {
   return type === "jpeg" && (components === 1 || components === 3);
 }
 
 /**
- * Decodes a JPEG of one or three components. What is wrong with it and leaves its picture whole is
- * repaired: see `FLAWS`. All else is refused, whatever the decoder would make of it.
+ * Decodes a JPEG with one or three components. Flaws that leave the picture complete are repaired (see
+ * `FLAWS`); all other damaged images are rejected, whatever the decoder would accept.
  *
- * @param bytes the JPEG; must stay as it is until the promise settles
- * @param channels 1 grey (the luma plane, which costs the least), 3 RGB, 4 RGBA
- * @param info the result of `inspectImage`, if there is one already
- * @param denominator decodes at one over this of its size; by the accurate transform then
- * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
+ * @param bytes the JPEG; must not change until the promise settles
+ * @param channels 1 grey (the luma plane, which is fastest), 3 RGB, 4 RGBA
+ * @param info the result of `inspectImage`, if available
+ * @param denominator reduces the size by this factor; uses the accurate transform
+ * @throws {BadFrameError} `corrupt`, or any error of `inspectImage`
  *
  * @example
  * ```ts
@@ -91,9 +91,9 @@ export async function decodeJpeg(
 }
 
 /**
- * Decodes a JPEG on this thread into `target`, to the values of `decodeJpeg` with a denominator.
+ * Decodes a JPEG on this thread into `target`, with the values of `decodeJpeg` with a denominator.
  *
- * @returns false where anything is odd about it: `decodeJpeg` looks closer.
+ * @returns false if anything is unusual about it, for `decodeJpeg` to examine
  */
 export function decodeJpegHere(
   bytes: Uint8Array,
@@ -105,7 +105,7 @@ export function decodeJpegHere(
     decompressHere(ofOwnMemory(bytes), target, denominator) === undefined;
 }
 
-/** @returns undefined when it is done at full size, else what is wrong. */
+/** @returns undefined on success, otherwise the fault */
 async function decompressByAddon(
   jpeg: Uint8Array,
   image: PooledImage,
@@ -116,32 +116,31 @@ async function decompressByAddon(
     await addon.decompress(asBuffer(jpeg), asBuffer(image.data), { format });
     return undefined;
   } catch (error) {
-    // The addon's message is that of its thread, mostly "No error".
+    // The addon's message belongs to its thread and is mostly "No error".
     if (error instanceof Error) return DAMAGED;
     throw error;
   }
 }
 
-/** True where bytes before the end marker are alike: looking closer saves decoding twice. */
+/** Whether the bytes before the end marker are equal: repairing first avoids decoding twice. */
 function seemsPadded(jpeg: Uint8Array): boolean {
   const tail = jpeg.subarray(-2 - LIKELY_PADDING, -2);
   return tail.every((byte) => byte === tail[0]);
 }
 
-/** Native code takes no memory that threads share. */
+/** Native code does not accept shared memory. */
 function ofOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : bytes.slice();
 }
 
 /**
- * The luma of a colour JPEG as a grey JPEG, without loss: the coefficients stay as they are, what
- * they are quantised with too.
+ * Extracts the luma of a colour JPEG as a grey JPEG, without loss: coefficients and quantisation are kept.
  *
- * @param bytes the JPEG; must stay as it is until the promise settles
- * @param info the result of `inspectImage`, if there is one already
- * @returns undefined where there is none: no colour JPEG, one that is damaged or holds no luma,
- * or, where it is not of the usual kind (baseline, 4:2:0, no restart markers, 512 KB at most), a
- * system without libjpeg-turbo's own library. Decoding then says what is the matter.
+ * @param bytes the JPEG; must not change until the promise settles
+ * @param info the result of `inspectImage`, if available
+ * @returns undefined if it is not a colour JPEG, is damaged or has no luma; without the libjpeg-turbo shared
+ * library also if it is not of the common kind (baseline, 4:2:0, no restart markers, up to 512 KB). Decoding
+ * then reports any fault.
  *
  * @example
  * ```ts
@@ -165,20 +164,19 @@ export async function extractLuma(
   return second === undefined ? undefined : await keepLuma(second, info);
 }
 
-/** How to encode. */
+/** Encoder options. */
 export interface EncodeJpegOptions {
-  /** 1 (small) to 100 (good). */
+  /** 1 (smallest) to 100 (best). */
   readonly quality?: number;
-  /** Pixels from one row to the next; its width unless given. */
+  /** Pixels from one row to the next. Default: the width. */
   readonly stride?: number;
 }
 
 /**
- * Encodes a picture: grey as grey, RGB and RGBA with halved chroma (4:2:0).
+ * Encodes a picture: grey as grey, RGB and RGBA with 4:2:0 chroma subsampling. The picture must not change
+ * until the promise settles and is not released.
  *
- * The picture must stay as it is until the promise settles; it is not released.
- *
- * @returns the JPEG on a buffer of exactly its size
+ * @returns the JPEG in a buffer of exactly its size
  */
 export async function encodeJpeg(
   { data, width, height, channels }: Omit<RawImage, "release">,
@@ -202,9 +200,9 @@ export async function encodeJpeg(
 }
 
 /**
- * Checks a JPEG quality.
+ * Validates a JPEG quality.
  *
- * @throws {RangeError} unless it is a whole number from 1 to 100.
+ * @throws {RangeError} unless it is a whole number from 1 to 100
  */
 export function checkQuality(quality: number): number {
   if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
@@ -215,7 +213,7 @@ export function checkQuality(quality: number): number {
   return quality;
 }
 
-/** The same memory as a Buffer, which the codec asks for. */
+/** The same memory as a Buffer, as the codec requires. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer
     ? bytes

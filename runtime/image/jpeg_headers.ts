@@ -1,21 +1,21 @@
-// A JPEG's segments up to its first scan. Every length is checked where it is read.
+// Reads a JPEG's segments up to its first scan. Every length is validated where it is read.
 import { refusal } from "./flaws.ts";
 
-/** Markers of the standard, their second byte. */
+/** Markers of the JPEG standard (second byte). */
 export const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, RST0 = 0xd0, SOI = 0xd8, EOI = 0xd9;
 export const SOS = 0xda, DQT = 0xdb, DNL = 0xdc, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP14 = 0xee;
 const TEM = 0x01, JPG = 0xc8, DAC = 0xcc, APP15 = 0xef, COM = 0xfe;
 
-/** A component as the frame header names it. */
+/** A component of the frame header. */
 export interface JpegComponent {
   readonly id: number;
-  /** Blocks across and down in a minimum coded unit. */
+  /** Sampling factors: blocks per minimum coded unit, horizontally and vertically. */
   readonly across: number;
   readonly down: number;
   readonly quantizer: number;
 }
 
-/** What the headers say. */
+/** Contents of the headers. */
 export interface JpegHeaders {
   /** Start-of-frame marker: baseline 0xc0, extended 0xc1, progressive 0xc2. */
   readonly process: number;
@@ -23,23 +23,23 @@ export interface JpegHeaders {
   readonly width: number;
   readonly height: number;
   readonly components: readonly JpegComponent[];
-  /** Minimum coded units between two restart markers; 0 where there are none. */
+  /** Minimum coded units between two restart markers; 0 without restart markers. */
   readonly restart: number;
-  /** The first scan's header, without its length, and where its codes begin. */
+  /** The first scan's header, without its length, and the offset of its codes. */
   readonly scan: Uint8Array;
   readonly start: number;
-  /** Bytes between segments that no segment holds, as pairs: from, to. */
+  /** Bytes that belong to no segment, as pairs: from, to. */
   readonly stray: readonly number[];
 }
 
-/** Is given each segment before the first scan: its marker and its content. */
+/** Receives each segment before the first scan. */
 export type SegmentVisitor = (marker: number, content: Uint8Array) => void;
 
 /**
  * Reads a JPEG's headers.
  *
- * @param visit is given the segments that are not part of the result: tables, APPn, comments
- * @throws {BadFrameError} where they are damaged, cut off or of an unsupported coding.
+ * @param visit receives the segments that are not part of the result: tables, APPn, comments
+ * @throws {BadFrameError} if they are damaged, truncated or use an unsupported coding
  */
 export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () => {}): JpegHeaders {
   if (bytes[0] !== 0xff || bytes[1] !== SOI) {
@@ -95,14 +95,14 @@ export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () =>
 
 export interface JpegScans {
   readonly scans: number;
-  /** Behind the end marker; undefined where there is none. */
+  /** Offset after the end marker; undefined if there is none. */
   readonly end: number | undefined;
 }
 
-/** Counts the scans, the first one included, up to one more than `most`. */
+/** Counts the scans including the first, up to `most` + 1. */
 export function countScans(bytes: Uint8Array, start: number, most: number): JpegScans {
   let scans = 1;
-  // Byte by byte: a file made of markers must cost no more than another one.
+  // Byte by byte: a file made of markers must not cost more than any other.
   let before = 0;
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!;
@@ -115,7 +115,7 @@ export function countScans(bytes: Uint8Array, start: number, most: number): Jpeg
   return { scans, end: undefined };
 }
 
-/** Where the next marker begins: what is no marker is skipped. */
+/** The offset of the next marker, skipping other bytes. */
 function nextMarker(bytes: Uint8Array, at: number): number {
   while (at < bytes.length) {
     if (bytes[at] === 0xff) {
@@ -136,7 +136,7 @@ function isStartOfFrame(marker: number): boolean {
 function readFrame(process: number, content: Uint8Array) {
   if (content.length < 6) throw damaged(process);
   if (process > SOF2) throw unsupported(`coding process ${process - SOF0}`);
-  if (content[0] !== 8) throw unsupported(`${content[0]} bits a sample`);
+  if (content[0] !== 8) throw unsupported(`${content[0]} bits per sample`);
   const count = content[5]!;
   if (count === 0 || content.length !== 6 + 3 * count) throw damaged(process);
   if (count === 2 || count > 4) throw unsupported(`${count} components`);
@@ -154,7 +154,7 @@ function readFrame(process: number, content: Uint8Array) {
   return { process, width, height, components };
 }
 
-/** True where tables of 17 bytes and their symbols fill the segment, each within its code space. */
+/** Whether valid Huffman tables fill the segment. */
 function isHuffman(content: Uint8Array): boolean {
   let at = 0;
   while (at < content.length) {
@@ -171,7 +171,7 @@ function isHuffman(content: Uint8Array): boolean {
   return at === content.length;
 }
 
-/** True where tables of 64 factors of 8 or 16 bits fill the segment. */
+/** Whether valid quantisation tables fill the segment. */
 function isQuantization(content: Uint8Array): boolean {
   let at = 0;
   while (at < content.length) {
@@ -182,7 +182,6 @@ function isQuantization(content: Uint8Array): boolean {
   return at === content.length;
 }
 
-/** True for text at the beginning of a segment's content. */
 export function startsWithText(content: Uint8Array, text: string): boolean {
   for (let i = 0; i < text.length; i++) if (content[i] !== text.charCodeAt(i)) return false;
   return true;
@@ -195,7 +194,7 @@ function damaged(marker: number, why = "its length and its content disagree") {
 function unsupported(what: string) {
   return refusal(
     "coding",
-    `Cannot take a JPEG of ${what}: baseline and progressive ones of 8 bits and 1, 3 or 4 ` +
+    `Cannot accept a JPEG of ${what}: baseline and progressive ones of 8 bits and 1, 3 or 4 ` +
       "components are accepted",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Images: look at them, decode and encode them, in pooled memory.
+ * Images: inspect, decode and encode them in pooled memory.
  *
  * @module
  */

@@ -1,12 +1,12 @@
-// The EXIF orientation of a JPEG, kept when its pixels are encoded again.
+// Keeps the EXIF orientation of a JPEG whose pixels are encoded again.
 
-/** Where libjpeg's own JFIF segment ends. */
+/** End of the JFIF segment that libjpeg writes. */
 const AFTER_JFIF = 20;
 
 /**
- * A copy of a JPEG that says how to turn it for viewing.
+ * A copy of a JPEG with an EXIF orientation.
  *
- * @param jpeg as `encodeJpeg` made it
+ * @param jpeg output of `encodeJpeg`
  * @param orientation 1 (upright) to 8, as in EXIF
  */
 export function withOrientation(

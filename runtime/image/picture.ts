@@ -1,5 +1,5 @@
-// What a frame shows, as pixels. Operators ask a frame for its picture and never learn how it was
-// encoded: as an image by itself, or as an access unit of a video stream.
+// The pixels of a frame. Operators request a frame's picture without knowing its encoding: a single image, or
+// an access unit of a video stream.
 import type { Frame, Headers } from "../definition/frame.ts";
 import { unitOf } from "../video/groups.ts";
 import { decodeImage, decodeReduced, type Denominator } from "./decode.ts";
@@ -8,34 +8,34 @@ import { encodeJpeg, extractLuma } from "./jpeg.ts";
 import { withOrientation } from "./orientation.ts";
 import type { Channels, RawImage } from "./raw.ts";
 
-/** Pixels of the largest picture that a wall shows of an access unit; a full one costs several times more. */
+/** Maximum pixels of a video picture on a wall; a full-size one costs several times more. */
 export const WALL_PIXELS = 1280 * 720 * 1.5;
 
 /** A frame's picture. */
 export interface Picture {
-  /** Pixels, as stored: an orientation is not applied. */
+  /** Pixels as stored: an orientation is not applied. */
   readonly width: number;
   readonly height: number;
-  /** EXIF orientation, 1 (upright) to 8; absent when the frame carries none. */
+  /** EXIF orientation, 1 (upright) to 8; absent if the frame has none. */
   readonly orientation?: number;
-  /** The image that the picture was made of; absent where the frame is part of a video stream. */
+  /** The encoded image; absent if the frame is part of a video stream. */
   readonly image?: { readonly bytes: Uint8Array; readonly info: ImageInfo };
   /**
-   * The pixels, at one over `denominator` of the size, rounded up; full range.
+   * The pixels, full range, with the size divided by `denominator` and rounded up.
    *
    * @param channels 1 grey, 3 RGB, 4 RGBA
-   * @throws {BadFrameError} when the frame cannot be decoded.
+   * @throws {BadFrameError} if the frame cannot be decoded
    */
   pixels(channels: Channels, denominator?: Denominator): Promise<RawImage>;
-  /** Gives the memory back. Once, when nothing more is asked for; pixels already had stay. */
+  /** Releases the memory. Call once; pixels obtained earlier stay valid. */
   release(): void;
 }
 
 /**
- * The picture of a frame. Release it when the frame has been processed: an access unit's picture is
- * decoded once for all who ask meanwhile, and once more for who asks much later.
+ * The picture of a frame. Release it when the frame has been processed. An access unit is decoded once for
+ * all concurrent callers, and again for much later ones.
  *
- * @throws {BadFrameError} when the frame cannot be decoded.
+ * @throws {BadFrameError} if the frame cannot be decoded
  *
  * @example
  * ```ts
@@ -88,7 +88,7 @@ class ImagePicture implements Picture {
   release(): void {}
 }
 
-/** The headers of a frame whose value becomes an image: without those that describe an access unit. */
+/** The headers of a frame whose value becomes an image, without those of an access unit. */
 export function imageHeaders(
   { keyframe: _, codec: __, ...headers }: Headers,
   contentType = "image/jpeg",
@@ -97,10 +97,10 @@ export function imageHeaders(
 }
 
 /**
- * The frame as one image: itself, or with the picture of its access unit as a JPEG.
+ * The frame as an image: unchanged, or with the picture of its access unit as a JPEG.
  *
- * @param options.maxPixels the picture is halved until it has no more; as large as it is unless given
- * @throws {BadFrameError} when the access unit cannot be decoded.
+ * @param options.maxPixels the picture is halved until it fits; default: full size
+ * @throws {BadFrameError} if the access unit cannot be decoded
  */
 export async function asImage(
   frame: Frame,
@@ -120,10 +120,10 @@ export async function asImage(
 }
 
 /**
- * A JPEG of the picture: of a JPEG its own bytes, of anything else encoded with `quality`.
+ * A JPEG of the picture: the original bytes of a JPEG; anything else is encoded with `quality`.
  *
- * @param quality 1 to 100; 80 unless given
- * @throws {BadFrameError} when the frame cannot be decoded.
+ * @param quality 1 to 100; default 80
+ * @throws {BadFrameError} if the frame cannot be decoded
  */
 export async function jpegOf(picture: Picture, quality = 80): Promise<Uint8Array> {
   if (picture.image?.info.type === "jpeg") return picture.image.bytes;
@@ -131,10 +131,10 @@ export async function jpegOf(picture: Picture, quality = 80): Promise<Uint8Array
 }
 
 /**
- * A grey JPEG of the picture. Of a colour JPEG the luma is kept as it is, without loss and in less
- * time, unless a quality is given; a grey JPEG is decoded, so that damage is found, and stays as it is.
+ * A grey JPEG of the picture. Without a quality, the luma of a colour JPEG is copied, lossless and faster; a
+ * grey JPEG is decoded to detect damage, but returned unchanged.
  *
- * @throws {BadFrameError} when the frame cannot be decoded.
+ * @throws {BadFrameError} if the frame cannot be decoded
  */
 export async function greyJpegOf(picture: Picture, quality?: number): Promise<Uint8Array> {
   const { image } = picture;
@@ -149,7 +149,7 @@ export async function greyJpegOf(picture: Picture, quality?: number): Promise<Ui
   return await encodePixels(picture, 1, quality);
 }
 
-/** A JPEG made from the picture's pixels, to be viewed the same way up. */
+/** Adds the picture's orientation to a JPEG made from its pixels. */
 export function upright(
   jpeg: Uint8Array<ArrayBuffer>,
   { orientation = 1 }: Picture,

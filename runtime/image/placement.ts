@@ -1,22 +1,22 @@
-// Where a frame lies in its tensor, and back: from the tensor's pixels to those of the frame.
+// Maps between the pixels of a frame and of its tensor.
 import type { Denominator } from "./decode.ts";
 import type { Crop } from "./resize.ts";
 import type { TensorSpec } from "./tensor_spec.ts";
 
-/** Where a frame lies in its tensor. */
+/** Placement of a frame in its tensor. */
 export interface Placement {
-  /** Pixels of the frame. */
+  /** Size of the frame in pixels. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
-  /** The frame is decoded at one over this. */
+  /** The frame is decoded at this fraction of its size. */
   readonly denominator: Denominator;
   /** The part of the decoded picture that is used. */
   readonly crop: Crop;
-  /** Where that part lies in the tensor. */
+  /** The position of that part in the tensor. */
   readonly content: Crop;
 }
 
-/** Says how a frame of this size is put into a tensor. */
+/** Determines how a frame of this size is placed in a tensor. */
 export function placementOf(spec: TensorSpec, width: number, height: number): Placement {
   const { reduce = true } = spec;
   const content = spec.resize === "letterbox"
@@ -37,7 +37,7 @@ export function placementOf(spec: TensorSpec, width: number, height: number): Pl
   throw new Error("Unreachable: a frame can always be decoded at full size");
 }
 
-/** The largest rectangle of a shape that fits inside another, in its middle. */
+/** The largest centred rectangle of the given aspect ratio that fits into the outer one. */
 function fitInside(width: number, height: number, outerWidth: number, outerHeight: number): Crop {
   const factor = Math.min(outerWidth / width, outerHeight / height);
   const fitted = {
@@ -55,7 +55,7 @@ function aligned(content: Crop, align: TensorSpec["align"]): Crop {
   return align === "start" ? { ...content, left: 0, top: 0 } : content;
 }
 
-/** A box in pixels of the tensor, in pixels of the frame; cut off at its edges. */
+/** Converts a box from tensor to frame pixels, clipped to the frame. */
 export function toSource(
   { sourceWidth, sourceHeight, denominator, crop, content }: Placement,
   [left, top, right, bottom]: readonly [number, number, number, number],

@@ -1,19 +1,16 @@
-// Reused buffers for pictures. A fresh megabyte costs a page fault for every 4 KB that is written to
-// it, which is dearer than decoding into it.
+// Reused buffers for pictures. A new megabyte costs a page fault per 4 KB written, which is more expensive
+// than decoding into it.
 
 /** Smallest size class, bytes. */
 const MIN_CLASS = 64 * 1024;
 
-/**
- * Lends buffers and takes them back. It never refuses and never waits: what it bounds is the memory
- * that it keeps while unused.
- */
+/** Lends buffers. It never refuses and never waits; only the memory of idle buffers is bounded. */
 export class BufferPool {
   readonly #maxIdleBytes: number;
   readonly #free = new Map<number, Uint8Array<ArrayBuffer>[]>();
   #idleBytes = 0;
 
-  /** @param options.maxIdleBytes most bytes to keep for later */
+  /** @param options.maxIdleBytes most bytes kept for reuse */
   constructor({ maxIdleBytes = 128 * 1024 * 1024 }: { readonly maxIdleBytes?: number } = {}) {
     if (!Number.isInteger(maxIdleBytes) || maxIdleBytes < 0) {
       throw new RangeError(
@@ -23,14 +20,14 @@ export class BufferPool {
     this.#maxIdleBytes = maxIdleBytes;
   }
 
-  /** Bytes that lie ready for reuse. */
+  /** Bytes available for reuse. */
   get idleBytes(): number {
     return this.#idleBytes;
   }
 
   /**
-   * A buffer of at least `size` bytes, holding whatever its last user left in it. The most recently
-   * released one comes first: it is still in the processor's cache.
+   * A buffer of at least `size` bytes with undefined content. The last released buffer is reused first, since
+   * it is still in the processor's cache.
    */
   acquire(size: number): Uint8Array<ArrayBuffer> {
     const length = sizeClass(size);
@@ -40,7 +37,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes back a buffer that `acquire` gave. Its user must not touch it again. */
+  /** Returns a buffer to the pool. The caller must not use it any more. */
   release(buffer: Uint8Array<ArrayBuffer>): void {
     const length = buffer.length;
     if (this.#idleBytes + length > this.#maxIdleBytes) return;
@@ -51,12 +48,12 @@ export class BufferPool {
   }
 }
 
-/** Eight classes an octave: at most an eighth of a buffer is unused. */
+/** Eight size classes per octave: at most an eighth of a buffer is unused. */
 function sizeClass(size: number): number {
   if (size <= MIN_CLASS) return MIN_CLASS;
   const step = 2 ** (Math.ceil(Math.log2(size)) - 4);
   return Math.ceil(size / step) * step;
 }
 
-/** The pool of this thread. */
+/** This thread's pool. */
 export const pool = new BufferPool();

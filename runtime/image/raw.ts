@@ -1,22 +1,20 @@
-// A decoded picture.
 import { pool } from "./pool.ts";
 
 /** Grey, RGB or RGBA. */
 export type Channels = 1 | 3 | 4;
 
-/** A decoded picture: rows from the top, pixels from the left, samples interleaved, 0 to 255. */
+/** A decoded picture: rows from the top, pixels from the left, interleaved samples from 0 to 255. */
 export interface RawImage {
   /** `width * height * channels` samples, valid until `release`. */
   readonly data: Uint8Array;
-  /** Pixels. */
   readonly width: number;
   readonly height: number;
   readonly channels: Channels;
-  /** Gives the memory back for reuse: `data` must not be touched afterwards. Once is enough. */
+  /** Releases the memory for reuse: do not use `data` afterwards. Repeated calls have no effect. */
   release(): void;
 }
 
-/** A picture in pooled memory, whose samples are still whatever was there. */
+/** A picture in pooled memory, with undefined initial samples. */
 export class PooledImage implements RawImage {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly width: number;

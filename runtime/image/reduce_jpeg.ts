@@ -1,28 +1,26 @@
-// Small JPEGs of large ones, for a thread that does nothing else: the decoder reduces them while it
-// decodes, and nothing is done twice or handed to another thread.
+// Reduces JPEGs on a dedicated thread: the decoder scales while decoding, and no other thread is involved.
 import type { Denominator } from "./decode.ts";
 import { pool } from "./pool.ts";
 import { compressHere, decompressHere, hasLibrary } from "./turbojpeg.ts";
 
 export { yieldToOthers } from "./turbojpeg.ts";
 
-/** True where `reduceJpeg` can be used. */
+/** Whether `reduceJpeg` is available. */
 export const canReduce = hasLibrary;
 
-/** What is known of a JPEG that is to be reduced. */
+/** Properties of a JPEG to reduce. */
 export interface JpegSize {
-  /** Pixels. */
   readonly width: number;
   readonly height: number;
   readonly components: 1 | 3;
 }
 
 /**
- * A JPEG at 1/2, 1/4 or 1/8 of its size, rounded up: grey as grey, colour with halved chroma
- * (4:2:0), without metadata. Blocks this thread.
+ * A JPEG at 1/2, 1/4 or 1/8 of its size, rounded up: grey as grey, colour with 4:2:0 chroma subsampling,
+ * without metadata. Blocks this thread.
  *
  * @param quality 1 to 100
- * @returns the JPEG on a buffer of exactly its size; undefined where libjpeg finds anything wrong.
+ * @returns the JPEG in a buffer of exactly its size; undefined if libjpeg reports any fault
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
-// Bilinear resizing of pictures of bytes, with the values of OpenCV's `INTER_LINEAR`.
+// Bilinear resizing of 8-bit pictures, with the values of OpenCV's `INTER_LINEAR`.
 import { PooledImage, type RawImage } from "./raw.ts";
 
-/** A part of a picture, pixels. */
+/** A part of a picture in pixels. */
 export interface Crop {
   readonly left: number;
   readonly top: number;
@@ -9,10 +9,10 @@ export interface Crop {
   readonly height: number;
 }
 
-/** Weights are whole numbers of 1/2048. */
+/** Weights are multiples of 1/2048. */
 const ONE = 2048;
 
-/** For each position of the result: where the two samples lie that it mixes, and how much of each. */
+/** For each output position: the two input samples it mixes, and their weights. */
 export interface Taps {
   readonly first: Int32Array;
   readonly second: Int32Array;
@@ -23,7 +23,7 @@ export interface Taps {
 const cache = new Map<string, Taps>();
 const CACHED = 64;
 
-/** Taps to resize a row of pixels to another width, each `step` samples from the next. */
+/** Taps that resize a row of pixels; `step` is the distance between pixels in samples. */
 export function tapsOf(from: number, to: number, step: number): Taps {
   const key = `${from}:${to}:${step}`;
   const cached = cache.get(key);
@@ -41,7 +41,7 @@ export function tapsOf(from: number, to: number, step: number): Taps {
     const fraction = Math.fround(position - first);
     taps.first[i] = step * Math.max(0, Math.min(first, from - 1));
     taps.second[i] = step * Math.max(0, Math.min(first + 1, from - 1));
-    // At an edge both are the same pixel, but how it is split still shows in the rounding.
+    // At an edge both are the same pixel, but the split still affects rounding.
     taps.secondWeight[i] = roundHalfEven(fraction * ONE);
     taps.firstWeight[i] = ONE - taps.secondWeight[i]!;
   }
@@ -57,24 +57,26 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** How rows are worked on, by JavaScript or by kernels. `Row` and `Wide` say where a row lies, as
- * pixels and resized across. */
+/**
+ * Row operations, in JavaScript or in kernels. `Row` and `Wide` are references to a row of pixels and to a
+ * horizontally resized row.
+ */
 export interface RowSteps<Row, Wide = Row> {
-  /** Row `y` of the crop as it is. */
+  /** Row `y` of the crop, unchanged. */
   copied(y: number): Row;
-  /** Rows `2 * y` and the next, at half their width: OpenCV takes the mean of each four pixels. */
+  /** Rows `2 * y` and `2 * y + 1` at half width: OpenCV averages 2×2 pixels. */
   halved(y: number): Row;
-  /** Room for two rows that are resized across. Asked for once, before `across`. */
+  /** Buffers for two horizontally resized rows. Called once, before `across`. */
   wide(): [Wide, Wide];
   across(y: number, to: Wide): void;
-  /** Mixes two rows that were resized across. */
+  /** Mixes two horizontally resized rows. */
   mixed(upper: Wide, lower: Wide, upperWeight: number, lowerWeight: number): Row;
 }
 
 /**
  * Resizes a part of a picture, row by row.
  *
- * @param take is given each row of the result from the top, valid until it returns
+ * @param take receives each output row from the top, valid until it returns
  */
 export function walkRows<Row, Wide>(
   crop: Pick<Crop, "width" | "height">,
@@ -91,7 +93,7 @@ export function walkRows<Row, Wide>(
     return;
   }
   const { first, second, firstWeight, secondWeight } = tapsOf(crop.height, height, 1);
-  // Two rows of the source, already resized across; each is used for several rows of the result.
+  // Two horizontally resized input rows; each is used for several output rows.
   let [upper, lower] = steps.wide();
   let upperRow = -1, lowerRow = -1;
   for (let y = 0; y < height; y++) {
@@ -112,9 +114,9 @@ export function walkRows<Row, Wide>(
 /**
  * Resizes a part of a picture, row by row.
  *
- * @param width of the result, pixels
- * @param height of the result, pixels
- * @param take is given each row from the top; the samples are valid until it returns
+ * @param width output width in pixels
+ * @param height output height in pixels
+ * @param take receives each row from the top; the samples are valid until it returns
  */
 export function resizeRows(
   image: RawImage,
@@ -150,7 +152,7 @@ export function resize(image: RawImage, width: number, height: number): RawImage
   return result;
 }
 
-/** The mean of each four pixels of two rows. */
+/** Averages 2×2 pixels of two rows. */
 function halve(
   data: Uint8Array,
   at: number,
@@ -167,9 +169,9 @@ function halve(
   return row;
 }
 
-// Math.imul tells the compiler that a product fits into 32 bits, which makes these loops a third faster.
+// Math.imul guarantees a 32-bit product, which makes these loops a third faster.
 
-/** Resizes one row across, to sixteenths of 1/2048, which is what OpenCV's vectors keep. */
+/** Resizes one row horizontally, to multiples of 16/2048, the precision of OpenCV's SIMD code. */
 function acrossRow(
   data: Uint8Array,
   start: number,
@@ -178,7 +180,7 @@ function acrossRow(
   to: Int32Array,
 ): void {
   if (channels === 3) acrossColors(data, start, taps, to);
-  else acrossAny(data, start, taps, channels, to);
+  else acrossChannels(data, start, taps, channels, to);
 }
 
 function acrossColors(data: Uint8Array, start: number, taps: Taps, to: Int32Array): void {
@@ -194,7 +196,7 @@ function acrossColors(data: Uint8Array, start: number, taps: Taps, to: Int32Arra
   }
 }
 
-function acrossAny(
+function acrossChannels(
   data: Uint8Array,
   start: number,
   { first, second, secondWeight }: Taps,
@@ -212,7 +214,6 @@ function acrossAny(
   }
 }
 
-/** Mixes two rows that were resized across. */
 function down(
   upper: Int32Array,
   lower: Int32Array,

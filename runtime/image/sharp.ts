@@ -1,13 +1,13 @@
-// libvips, loaded when the first picture needs it: most topics hold nothing but JPEG.
+// Loads libvips when the first picture needs it: most topics hold only JPEG.
 import type Sharp from "sharp";
 import { loadPart } from "../base/part.ts";
 
 let sharp: Promise<typeof Sharp> | undefined;
 
-/** @throws {Error} where it is not installed. */
+/** @throws {Error} if it is not installed */
 export function loadSharp(): Promise<typeof Sharp> {
   sharp ??= loadPart("images", () => import("sharp")).then(({ default: loaded }) => {
-    // No picture comes twice, so there is nothing to gain from a cache.
+    // Each picture is unique, so a cache is useless.
     loaded.cache(false);
     return loaded;
   });

@@ -1,9 +1,8 @@
-// Pictures at a fraction of their size.
 import { PooledImage, type RawImage } from "./raw.ts";
 
 /**
- * Shrinks a picture: each pixel is the mean of a square of pixels, at the right and lower edges of
- * those that there are.
+ * Shrinks a picture: each output pixel is the mean of a square of input pixels, clipped at the right and
+ * lower edges.
  *
  * @param factor side of the square, a whole number
  */

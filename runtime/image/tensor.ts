@@ -1,5 +1,5 @@
-// Frames to tensors: decoded once, at reduced size where that is enough, then resized, brought into
-// colour order, scaled and laid out in one pass.
+// Converts frames to tensors: decodes once, at reduced size if sufficient, then resizes, reorders colours,
+// scales and lays out samples in one pass.
 import { decodeReduced, type Denominator } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { decodeJpegHere } from "./jpeg.ts";
@@ -21,22 +21,22 @@ import { type Kernels, withKernels } from "./kernels/kernels.ts";
 import { MOST_BYTES } from "./kernels/scan.ts";
 import { allocate, float16Bits, type TensorData, type TensorSpec } from "./tensor_spec.ts";
 
-/** Larger pictures would hold this thread for more than some milliseconds: pixels. */
+/** Pixels: larger pictures would block this thread for several milliseconds. */
 const MOST_PIXELS_HERE = 1280 * 960;
 /** Most tensors of a `Tensorizer` to keep for reuse. */
 const MOST_IDLE = 64;
 
-/** One frame as a model wants it. */
+/** A frame in the form a model expects. */
 export interface FrameTensor {
   /** `width * height * channels` samples, valid until `release`. */
   readonly data: TensorData;
   readonly placement: Placement;
-  /** Gives the memory back for reuse. Once is enough. */
+  /** Releases the memory for reuse. Repeated calls have no effect. */
   release(): void;
 }
 
 /**
- * Makes tensors of frames for one model.
+ * Converts frames to tensors for one model.
  *
  * @example
  * ```ts
@@ -60,12 +60,12 @@ export interface FrameTensor {
  */
 export class Tensorizer {
   readonly spec: TensorSpec;
-  /** Samples of a tensor. */
+  /** Number of samples in a tensor. */
   readonly size: number;
   readonly #channels: 1 | 3;
-  /** For each colour of the tensor what its 256 samples become. */
+  /** Lookup table of the 256 sample values for each colour. */
   readonly #tables: readonly TensorData[];
-  /** How the kernels are to write; undefined where the tables do. */
+  /** Output layout for the kernels; undefined if the tables are used. */
   readonly #layout: FloatLayout | undefined;
   readonly #idle: TensorData[] = [];
 
@@ -80,8 +80,8 @@ export class Tensorizer {
   /**
    * Decodes a frame into a tensor.
    *
-   * @param bytes the encoded image; must stay as it is until the promise settles
-   * @throws {BadFrameError} when the frame cannot be decoded.
+   * @param bytes the encoded image; must not change until the promise settles
+   * @throws {BadFrameError} if the frame cannot be decoded
    */
   async tensor(bytes: Uint8Array, info: ImageInfo = inspectImage(bytes)): Promise<FrameTensor> {
     const placement = placementOf(this.spec, info.width, info.height);
@@ -94,9 +94,9 @@ export class Tensorizer {
   }
 
   /**
-   * A frame's picture as a tensor.
+   * Converts a frame's picture to a tensor.
    *
-   * @throws {BadFrameError} when the frame cannot be decoded.
+   * @throws {BadFrameError} if the frame cannot be decoded
    */
   async ofPicture(picture: Picture): Promise<FrameTensor> {
     if (picture.image !== undefined) {
@@ -118,7 +118,7 @@ export class Tensorizer {
     }
   }
 
-  /** Makes a tensor of a decoded picture of the colours of the specification. */
+  /** Converts a decoded picture in the colours of the specification. */
   fromImage(image: RawImage): FrameTensor {
     const placement = placementOf({ ...this.spec, reduce: false }, image.width, image.height);
     return this.#lend(this.#fill(image, placement), placement);
@@ -134,8 +134,8 @@ export class Tensorizer {
   }
 
   /**
-   * A JPEG of the usual size goes into the kernels' memory and through them without a copy: quicker than by
-   * another thread. At half size the kernels decode what most cameras send, else libjpeg does.
+   * Decodes a typical JPEG in the kernels' memory without a copy, faster than on another thread. At half size
+   * the kernels decode the common kind of JPEG; otherwise libjpeg does.
    */
   #decodeHere(
     bytes: Uint8Array,
@@ -178,7 +178,7 @@ export class Tensorizer {
     const { width, height, order, color } = this.spec;
     const tables = this.#tables;
     if (content.width < width || content.height < height) this.#blacken(data);
-    // Where the samples of a pixel lie, from one pixel to the next and from one colour to the next.
+    // Distance between pixels and between colours, in samples.
     const [step, apart] = order === "HWC" ? [this.#channels, 1] : [1, width * height];
     resizeRows(image, crop, content.width, content.height, (row, y) => {
       const at = ((content.top + y) * width + content.left) * step;
@@ -199,7 +199,7 @@ export class Tensorizer {
   }
 }
 
-/** Rows of a JPEG that libjpeg decodes into the kernels' memory; undefined for a large or an odd one. */
+/** Rows of a JPEG that libjpeg decodes into the kernels' memory; undefined if it is too large or unusual. */
 function decodedRows(
   kernels: Kernels,
   bytes: Uint8Array,
@@ -216,7 +216,7 @@ function decodedRows(
   return decoded ? rowsAt(at, width, crop) : undefined;
 }
 
-/** Tensors of colours as floats are what the kernels make. */
+/** The kernels' layout; they only write colour tensors of floats. */
 function layoutOf(
   { width, height, color, order, dtype, scale, mean, std }: TensorSpec,
 ): FloatLayout | undefined {
@@ -229,7 +229,7 @@ function writeGrey(row: Uint8Array, table: TensorData, to: TensorData, at: numbe
   for (let from = 0; from < row.length; from++) to[at++] = table[row[from]!]!;
 }
 
-/** Writes a row of RGB; `first` and `last` are the samples of a pixel that come first and last. */
+/** Writes a row of RGB; `first` and `last` select the samples of a pixel that are written first and last. */
 function writeRow(
   row: Uint8Array,
   first: number,

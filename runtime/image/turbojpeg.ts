@@ -1,7 +1,6 @@
 /**
- * libjpeg-turbo itself. The package `@julusian/jpeg-turbo` brings it as a shared library on Linux
- * beside its addon, which offers neither decoding at reduced size nor the accurate transform nor a
- * word on what is wrong.
+ * libjpeg-turbo itself. On Linux, the package `@julusian/jpeg-turbo` ships it as a shared library beside its
+ * addon. The addon supports neither reduced sizes nor the accurate transform nor error messages.
  *
  * @module
  */
@@ -33,13 +32,12 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
-  // Of the C library that it is linked with. `Deno.UnsafePointer` and its view would do as well, for
-  // programs that may load any library there is.
+  // From the C library it is linked with. `Deno.UnsafePointer` would need permission to load any library.
   memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
   strncpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
   setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
-  // Missing in the C libraries of old systems.
+  // Missing in old C libraries.
   gettid: { parameters: [], result: "i32", optional: true },
 } as const;
 
@@ -55,19 +53,19 @@ const TJPARAM_JPEGWIDTH = 5, TJPARAM_JPEGHEIGHT = 6;
 const TJSAMP_420 = 2, TJSAMP_GRAY = 3;
 const TJXOPT_GRAY = 8, TJXOPT_COPYNONE = 64;
 const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
-/** Bytes of an error message, its end included. */
+/** Size of an error message including its terminator. */
 const MESSAGE_BYTES = 200;
 
-/** The message where the library gives none. */
+/** The message if the library provides none. */
 export const DAMAGED = "codes are damaged or missing";
 
-/** Most scans of a JPEG: real progressive ones have about ten. */
+/** Maximum number of scans: real progressive JPEGs have about ten. */
 export const MAX_SCANS = 100;
 
-// Opened with the module: it belongs to the thread, not to the first that decodes.
+// Loaded with the module: it belongs to the thread, not to the first caller that decodes.
 const library = openLibrary();
 
-/** True where the functions of this module can be used. */
+/** Whether the functions of this module are available. */
 export const hasLibrary = library !== undefined;
 
 function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
@@ -79,7 +77,7 @@ function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
       const file = `prebuilds/jpeg-turbo-${platform}/libturbojpeg.so.0`;
       return Deno.dlopen(new URL(file, module), SYMBOLS);
     } catch (error) {
-      // Built for another C library, or not shipped: the addon decodes, at full size.
+      // Built for another C library, or not shipped: use the addon, which decodes at full size.
       if (error instanceof Deno.errors.NotCapable) throw error;
     }
   }
@@ -88,7 +86,7 @@ function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
 
 type Kind = typeof TJINIT_COMPRESS | typeof TJINIT_DECOMPRESS | typeof TJINIT_TRANSFORM;
 
-/** A codec, and what it works on: native code must not outlive the memory that it uses. */
+/** A codec, and the memory that native code is using and must not outlive. */
 interface Codec {
   readonly handle: Deno.PointerValue;
   readonly busy: Set<unknown>;
@@ -104,31 +102,31 @@ function acquire(kind: Kind): Codec {
   if (handle === null) throw new Error("Cannot make a JPEG codec: out of memory");
   if (kind !== TJINIT_COMPRESS) {
     symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
-    // Nothing that libjpeg complains of is taken: the rest would be work for nothing.
+    // Stop at the first warning: such images are rejected anyway.
     symbols.tj3Set(handle, TJPARAM_STOPONWARNING, 1);
   }
   if (kind !== TJINIT_DECOMPRESS) symbols.tj3Set(handle, TJPARAM_NOREALLOC, 1);
   return { handle, busy: new Set() };
 }
 
-/** Only a codec that did its work is used again: a failed one keeps parts of what it failed on. */
+/** Only a successful codec is reused: a failed one keeps state of its failure. */
 function release(kind: Kind, codec: Codec, failure: string | undefined): void {
   codec.busy.clear();
   if (failure === undefined) idle[kind].push(codec);
   else library!.symbols.tj3Destroy(codec.handle);
 }
 
-/** What the library has to say of its last call. */
+/** The library's message about its last call. */
 function complaint({ handle }: Codec): string {
   const text = new Uint8Array(MESSAGE_BYTES);
   const { symbols } = library!;
   symbols.strncpy(text, symbols.tj3GetErrorStr(handle), BigInt(MESSAGE_BYTES - 1));
   const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
-  // The words of a warning stay with the thread that decoded.
+  // Warning texts stay on the thread that decoded.
   return message === "No error" ? DAMAGED : message.replace(/^tj3\w+\(\): /, "");
 }
 
-/** Reads a header and sets the size of the result; false where that is not what there is room for. */
+/** Reads the header and sets the output size; false if it does not fit the buffer. */
 function prepare(
   { handle }: Codec,
   bytes: Uint8Array<ArrayBuffer>,
@@ -148,12 +146,12 @@ function prepare(
 }
 
 /**
- * Decodes a JPEG of one or three components into `image`, at 1, 1/2, 1/4 or 1/8 of its size: as
- * many pixels as are left, rounded up. The smaller ones cost less, and are free of aliasing.
+ * Decodes a JPEG with one or three components into `image`, at 1, 1/2, 1/4 or 1/8 of its size, rounded up.
+ * Smaller sizes are cheaper, without aliasing.
  *
- * @param bytes must stay as it is until the promise settles
- * @param fast takes the fast transform, whose values lie about one step from the accurate one's
- * @returns undefined when it is done; else what libjpeg finds wrong, also where the picture is whole.
+ * @param bytes must not change until the promise settles
+ * @param fast uses the fast transform, whose values differ from the accurate one's by about one step
+ * @returns undefined on success; otherwise libjpeg's complaint, even if the picture is complete
  */
 export async function decompress(
   bytes: Uint8Array<ArrayBuffer>,
@@ -181,7 +179,7 @@ export type Pixels = Omit<RawImage, "release" | "data"> & {
   readonly data: Uint8Array<ArrayBuffer>;
 };
 
-/** As `decompress`, on this thread. */
+/** Like `decompress`, on this thread. */
 export function decompressHere(
   bytes: Uint8Array<ArrayBuffer>,
   image: Pixels,
@@ -199,7 +197,7 @@ export function decompressHere(
   }
 }
 
-/** Memory for a JPEG, and where the library wants to find its address and size: arrays of one. */
+/** Memory for a JPEG, and its address and size in the form that the library expects: arrays of one. */
 function outputFor(width: number, height: number, subsampling: number) {
   const { symbols } = library!;
   const room = symbols.tj3JPEGBufSize(width, height, subsampling);
@@ -215,7 +213,7 @@ function outputFor(width: number, height: number, subsampling: number) {
   };
 }
 
-/** Encodes a picture on this thread: grey as grey, colour with halved chroma (4:2:0). */
+/** Encodes a picture on this thread: grey as grey, colour with 4:2:0 chroma subsampling. */
 export function compressHere(
   { data, width, height, channels }: Pixels,
   quality: number,
@@ -242,18 +240,18 @@ export function compressHere(
   }
 }
 
-/** A `tjtransform` that keeps the grey part of a whole picture, and nothing but pixels. */
+/** A `tjtransform` that keeps only the luma, without metadata. */
 const LUMA_ONLY = new Uint8Array(40);
 new Int32Array(LUMA_ONLY.buffer)[5] = TJXOPT_GRAY | TJXOPT_COPYNONE;
 
 /**
- * Drops the colour of a JPEG of three components and codes its luma again, without loss: no sample
- * is computed, so that this costs less than decoding and encoding.
+ * Drops the colour of a JPEG with three components and re-encodes its luma losslessly. No samples are
+ * computed, so this is cheaper than decoding and encoding.
  *
- * @param bytes must stay as it is until the promise settles
+ * @param bytes must not change until the promise settles
  * @param size of its picture, pixels
- * @returns a grey baseline JPEG without metadata on a buffer of exactly its size; undefined where
- * libjpeg finds anything wrong, or its components are no luma and chroma.
+ * @returns a grey baseline JPEG without metadata in a buffer of exactly its size; undefined if libjpeg
+ * reports a fault, or its components are not luma and chroma
  */
 export async function keepLuma(
   bytes: Uint8Array<ArrayBuffer>,
@@ -281,29 +279,29 @@ export async function keepLuma(
   }
 }
 
-/** Constants of sys/resource.h: one thread, and the least that it can ask for. */
+/** From sys/resource.h: one thread, and two priorities. */
 const PRIO_PROCESS = 0, LOW_PRIORITY = 10, LOWEST_PRIORITY = 19;
-/** Of sched.h: a thread that wakes up does not wait for the turn of such a one to end. */
+/** From sched.h: any thread that wakes up preempts one with this policy. */
 const SCHED_IDLE = 5;
-/** Stands for the thread that calls. */
+/** Denotes the calling thread. */
 const THIS_THREAD = 0;
 
-/** The system's number of this thread; 0 where it cannot be known. */
+/** The system's id of this thread; 0 if unknown. */
 export function threadId(): number {
   return library?.symbols.gettid?.() ?? THIS_THREAD;
 }
 
 /**
- * Lets other threads go first, from now on: this one gets a tenth of what they get where they want all.
- * Less would hold up others too, which wait for its locks. Where the system has no such thing nothing changes.
+ * Lowers a thread's priority for good: it gets a tenth of what other busy threads get. Even less would delay
+ * threads that wait for its locks. Has no effect on systems without such priorities.
  *
- * @param options.thread another thread of this process, also one that is held; see `threadId`.
- * @param options.idle it runs only while no other thread of the machine wants to: for work that holds no
- * lock and that nothing waits for.
+ * @param options.thread another thread of this process, even a blocked one; see `threadId`
+ * @param options.idle run only while the machine is otherwise idle: for work that holds no locks and that
+ * nothing waits for
  */
 export function yieldToOthers({ thread = THIS_THREAD, idle = false } = {}): void {
   const priority = idle ? LOWEST_PRIORITY : LOW_PRIORITY;
-  // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
+  // On Linux this applies to threads despite its name, and lowering a priority is always allowed.
   library?.symbols.setpriority(PRIO_PROCESS, thread, priority);
   if (idle) library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
 }

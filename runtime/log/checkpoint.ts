@@ -1,8 +1,8 @@
-// Checkpoints: what a log keeps of each streaming query, and who may change it. `tests/contracts/` holds
-// every implementation to it.
+// Checkpoints: the state that a log keeps for each streaming query, and its ownership. `tests/contracts/`
+// checks every implementation.
 import type { Membership, OutputRecord } from "./records.ts";
 
-/** Which source offsets a batch takes. */
+/** The source offsets of a batch. */
 export interface BatchRange {
   readonly batchId: number;
   /** First offset of the batch. */
@@ -11,116 +11,117 @@ export interface BatchRange {
   readonly end: number;
 }
 
-/** Whether a plan only says at which offset a query begins: the first batch, without a frame. */
+/** Whether a plan only records where a query begins: the first batch, without frames. */
 export function saysFirst({ batchId, start, end }: BatchRange): boolean {
   return batchId === 0 && start === end;
 }
 
-/** Whose checkpoint it is. */
+/** Identifies a checkpoint to take over. */
 export interface CommitterOptions {
   readonly group: string;
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** Topics that the query's sinks write to: created as needed with the source's partition count. */
+  /** Topics that the query's sinks write to: created on demand with the source's partition count. */
   readonly outputTopics?: readonly string[];
-  /** Membership by which this partition is owned; absent when partitions were named by hand. */
+  /** Membership that owns this partition; absent for explicitly named partitions. */
   readonly membership?: Membership;
   /**
-   * Takes the checkpoint over only while no runtime owns it (no member of the group holds the partition, no
-   * committer of a living process is open); `OWNED` otherwise. Kafka knows of members and open transactions
-   * alone: an owner without membership is fenced when it is between two batches. Default false.
+   * Takes over the checkpoint only if no runtime owns it (no group member holds the partition, no living
+   * process has a committer open); otherwise throws `OWNED`. Kafka knows only members and open transactions:
+   * an owner without membership is fenced between two batches. Default false.
    */
   readonly unowned?: boolean;
 }
 
-/** What a commit need not promise. */
+/** Guarantees that a commit may relax. */
 export interface CommitOptions {
   /**
-   * Running the batch again would do no harm, and the caller makes sure that no one else in this process
-   * commits for the partition: a log may then take the membership's word for it. Default false.
+   * Repeating the batch is harmless, and the caller ensures that nothing else in this process commits for the
+   * partition: a log may then trust the membership without checking. Default false.
    */
   readonly repeatable?: boolean;
 }
 
-/** Where a streaming query is. */
+/** The state of a streaming query. */
 export interface Checkpoint {
-  /** Batches 0 … `batchId` are committed; −1 when none is. */
+  /** Batches 0 … `batchId` are committed; −1 if none is. */
   readonly batchId: number;
-  /** Source offsets below this one are done: their outputs are committed. */
+  /** Source offsets below this one are processed and their outputs committed. */
   readonly end: number;
-  /** Where to read again from, to rebuild open windows; at most `end`. */
+  /** Where to re-read from to rebuild open windows; at most `end`. */
   readonly restart: number;
-  /** Operators' state which the log cannot give back. */
+  /** Operators' state that cannot be rebuilt from the log. */
   readonly state?: Uint8Array;
 }
 
-/** Which checkpoints to list; all by default. */
+/** Which checkpoints to list; default: all. */
 export interface CheckpointFilter {
   readonly group?: string;
   readonly query?: string;
   readonly topic?: string;
 }
 
-/** The version and the definition that wrote a checkpoint. */
+/** The version and definition that wrote a checkpoint. */
 export interface CheckpointWriter {
-  /** Version of Framelane. */
   readonly version: string;
-  /** Names of the query's steps, in their order. */
+  /** Names of the query's steps, in order. */
   readonly steps: readonly string[];
 }
 
-/** A checkpoint as others see it. */
+/** A checkpoint in a listing. */
 export interface CheckpointInfo {
-  /** The group that holds it; on Kafka it shows in lag tools under this name. */
+  /** The owning group; on Kafka, lag tools show it under this name. */
   readonly group: string;
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** Absent when it cannot be read. */
+  /** Absent if it cannot be read. */
   readonly queryId?: string;
   /** The last commit; absent before the first one. */
   readonly committed?: Omit<Checkpoint, "state"> & {
     readonly stateBytes: number;
-    /** Absent where it is not known: an older version, or a state that lies elsewhere. */
+    /** Absent if unknown: written by an older version, or with its state stored elsewhere. */
     readonly writer?: CheckpointWriter;
   };
-  /** A batch that was planned and is not committed. */
+  /** A planned batch that is not committed. */
   readonly planned?: BatchRange;
-  /** The last owner that is known. `member` is its id in the group, where it came by the group. */
+  /** The last known owner; `member` is its id in the group, if it joined one. */
   readonly owner?: { readonly epoch: number; readonly member?: string };
-  /** Why the log cannot say who the owner is, if it cannot. */
+  /** Why the log cannot determine the owner. */
   readonly ownerUnknown?: string;
-  /** Why it cannot be trusted: a query that meets it stops. */
+  /** Why the checkpoint is invalid: a query that opens it stops. */
   readonly fault?: string;
 }
 
-/** The checkpoint of one query on one partition, owned. */
+/** The owned checkpoint of one query on one partition. */
 export interface BatchCommitter {
-  /** Random, made at the query's first start, kept with the checkpoint: survives restarts. */
+  /**
+   * Random UUID created at the query's first start and stored with the checkpoint, so that it survives
+   * restarts.
+   */
   readonly queryId: string;
-  /** The last commit, or undefined on a first start. */
+  /** The last commit; undefined on a first start. */
   readonly committed: Checkpoint | undefined;
-  /** A batch that was planned and never committed: it must be run again with exactly these offsets. */
+  /** A planned batch that was never committed: it must run again with exactly these offsets. */
   readonly planned: BatchRange | undefined;
   /**
-   * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
-   * gap: a batch with another id throws `CHECKPOINT_GAP`. The first batch may be planned empty, which
-   * says where the query begins (`saysFirst`); a plan with its frames then takes its place.
+   * Durably records the offsets of a batch (`offsets/N`). Ids are consecutive: any other id throws
+   * `CHECKPOINT_GAP`. The first batch may be planned empty to record where the query begins (`saysFirst`); a
+   * later plan with frames replaces it.
    *
-   * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
-   * plan is costly may then leave it out.
+   * @param required default true; false if every sink is exact whatever the batches: a log with costly plans
+   * may then skip it
    */
   plan(batch: BatchRange, required?: boolean): Promise<void>;
   /**
-   * Makes a batch's records visible and its checkpoint durable, both or neither (`commits/N`).
+   * Makes a batch's records visible and its checkpoint durable, atomically (`commits/N`).
    *
-   * After any error the committer is done for: close it, open another and look at what is committed.
-   * `STALE_MEMBERSHIP` alone is different: nothing was written, and after `renew` the same call may
-   * succeed.
+   * After any error the committer is unusable: close it, open another one and check what is committed. The
+   * exception is `STALE_MEMBERSHIP`: nothing was written, and the same call may succeed after `renew`.
    *
-   * @throws {LogError} `FENCED` when another owner took over: nothing was written.
-   * `STALE_MEMBERSHIP` when the group moved on to another generation.
+   * @throws {LogError} `FENCED` if another owner took over: nothing was written. `STALE_MEMBERSHIP` if the
+   * group moved on to another generation.
    */
   commit(
     batch: BatchRange,
@@ -128,13 +129,13 @@ export interface BatchCommitter {
     records: readonly OutputRecord[],
     options?: CommitOptions,
   ): Promise<void>;
-  /** A new generation of the same membership (a rebalance that left the partition where it was). */
+  /** Sets a new generation of the same membership, after a rebalance that kept the partition. */
   renew(membership: Membership): void;
-  /** Frees what it holds. */
+  /** Releases its resources. */
   close(): Promise<void>;
 }
 
-/** Compares by group, query, topic and partition, as listings are sorted. */
+/** Sort order of listings: group, query, topic, partition. */
 export function byPlace(a: CheckpointInfo, b: CheckpointInfo): number {
   return compare(a.group, b.group) || compare(a.query, b.query) || compare(a.topic, b.topic) ||
     a.partition - b.partition;
@@ -161,7 +162,7 @@ export function listed(
   };
 }
 
-/** The writer of a state, as a part of its listing; nothing where the state does not name it. */
+/** The writer named in a state, for its listing; empty if there is none. */
 function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
   if (state === undefined) return {};
   try {

@@ -1,14 +1,14 @@
-// Which batch follows which: the rules of checkpoints, whatever the log.
+// The rules for consecutive batches, common to all logs.
 import { type BatchRange, type Checkpoint, saysFirst } from "./checkpoint.ts";
 import { LogError } from "./log_error.ts";
 
 /**
- * Whether a batch may be planned.
+ * Checks whether a batch may be planned.
  *
- * @param action what is tried, as the beginning of a sentence.
- * @param last the batch that was committed last; −1 when none was.
- * @throws {LogError} `INVALID` when its offsets are no range; `CHECKPOINT_GAP` when it is not the next one, or
- * another one was planned.
+ * @param action the attempted action, as the beginning of a sentence
+ * @param last the last committed batch; −1 if there is none
+ * @throws {LogError} `INVALID` if its offsets are not a range; `CHECKPOINT_GAP` if it is not the next batch,
+ * or another one is planned
  */
 export function checkPlan(
   action: string,
@@ -18,7 +18,7 @@ export function checkPlan(
 ): void {
   const { batchId, start, end } = batch;
   if (!isOffset(start) || !isOffset(end) || start > end) {
-    throw new LogError("INVALID", `${action}: offsets ${start} to ${end} are no range`);
+    throw new LogError("INVALID", `${action}: offsets ${start} to ${end} are not a range`);
   }
   if (batchId !== last + 1) {
     throw new LogError("CHECKPOINT_GAP", `${action}: expected batch ${last + 1}`);
@@ -27,9 +27,9 @@ export function checkPlan(
 }
 
 /**
- * Whether a batch may be committed.
+ * Checks whether a batch may be committed.
  *
- * @throws {LogError} `CHECKPOINT_GAP` when it was not planned; `INVALID` when `end` and `restart` are no offsets.
+ * @throws {LogError} `CHECKPOINT_GAP` if it was not planned; `INVALID` if `end` or `restart` is not an offset
  */
 export function checkCommit(
   action: string,

@@ -1,7 +1,7 @@
-// The identity of a folder of checkpoints: made once, the same for all that use the folder.
+// The identity of a checkpoint folder: created once, shared by all users of the folder.
 import { join } from "node:path";
 
-/** What `metadata` in the folder says. */
+/** Content of the folder's `metadata` file. */
 interface FolderIdentity {
   /** A UUID. */
   readonly id: string;
@@ -10,9 +10,9 @@ interface FolderIdentity {
 }
 
 /**
- * Reads the folder's identity, or gives it one: of several runtimes that begin, all take the same.
+ * Reads the folder's identity, creating it if absent; runtimes that start concurrently get the same one.
  *
- * @param log the embedded log that a new identity belongs to.
+ * @param log the embedded log that a new identity belongs to
  */
 export async function folderIdentity(directory: string, log?: string): Promise<FolderIdentity> {
   const path = join(directory, "metadata");
@@ -22,7 +22,7 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
     text = await Deno.readTextFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await give(path, { id: crypto.randomUUID(), ...(log === undefined ? {} : { log }) });
+    await publish(path, { id: crypto.randomUUID(), ...(log === undefined ? {} : { log }) });
     text = await Deno.readTextFile(path);
   }
   let content: { id?: unknown; log?: unknown };
@@ -37,8 +37,8 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
   return { id: content.id, ...(typeof content.log === "string" ? { log: content.log } : {}) };
 }
 
-/** Others see the file only once it is whole, and the second writer leaves it as it is. */
-async function give(path: string, identity: FolderIdentity): Promise<void> {
+/** Publishes the complete file atomically; an existing one is kept. */
+async function publish(path: string, identity: FolderIdentity): Promise<void> {
   const whole = `${path}.${identity.id}`;
   try {
     await Deno.writeTextFile(whole, JSON.stringify(identity) + "\n", { createNew: true });

@@ -1,10 +1,10 @@
-// Under which group a query's offsets are kept.
+// The group that stores a query's offsets.
 import { folderIdentity } from "./folder_identity.ts";
 
 /**
- * The group of each query: as given (`{query}` stands for its name), or `framelane-{query}`. On
- * Kafka a checkpoint folder holds no offsets, but an identity: other folder, other group, other
- * offsets.
+ * The group of each query: as given, with `{query}` replaced by its name, or `framelane-{query}`. On Kafka, a
+ * checkpoint folder holds no offsets but an identity that becomes part of the group name, so that another
+ * folder means other offsets.
  */
 export async function groupNames(
   queries: readonly string[],

@@ -1,18 +1,17 @@
-// The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
-// how many frames there are is known only by reading them.
+// Finds the last frames of a partition. Offsets may have holes (transaction markers, compaction), so frames
+// can only be counted by reading them.
 import type { TopicLog } from "./log.ts";
 
 const READ_AT_ONCE = 256;
-/** Up to this many offsets are read to count the frames between them. */
+/** Ranges up to this many offsets are counted by reading. */
 const COUNTED = 64;
-/** If there are fewer frames than wanted in a range, one this many times as long is read. */
+/** If a range holds too few frames, the next one is this many times as long. */
 const GROWTH = 4;
 
 /**
- * The offset from which on a partition holds its last `count` frames; the earliest one if there are
- * fewer.
+ * The offset from which a partition holds its last `count` frames; the earliest offset if there are fewer.
  *
- * @throws {LogError} as `offsets` and `open` do; the signal's reason when it aborts.
+ * @throws {LogError} like `offsets` and `open`; the signal's reason if it aborts
  */
 export async function lastFramesFrom(
   log: TopicLog,
@@ -43,10 +42,10 @@ export async function lastFramesFrom(
 }
 
 /**
- * How many frames a partition holds from one offset up to, without, another: counted where these are few
- * offsets, since all of them may be holes, else as many as offsets.
+ * Number of frames in a range of offsets: counted for short ranges, which may be all holes, otherwise the
+ * number of offsets.
  *
- * @throws {LogError} as `open` does; the signal's reason when it aborts.
+ * @throws {LogError} like `open`; the signal's reason if it aborts
  */
 export async function framesBetween(
   log: Pick<TopicLog, "reader">,

@@ -1,9 +1,8 @@
-// Errors of logs.
 import type { OffsetRange } from "./records.ts";
 
 /**
- * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
- * lacks what is needed.
+ * Machine-readable error code. `REFUSED`: the topic's configuration does not allow the record. `UNSUPPORTED`:
+ * the server lacks a required feature.
  */
 export type LogErrorCode =
   | "UNREACHABLE"
@@ -28,13 +27,13 @@ export type LogErrorCode =
   | "INVALID"
   | "INTERNAL";
 
-/** An error of the log. */
+/** An error of the log, with a code for programs. */
 export class LogError extends Error {
   override readonly name = "LogError";
   readonly code: LogErrorCode;
-  /** Trying the same again later may succeed. */
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
-  /** With `OFFSET_OUT_OF_RANGE`: what the partition holds. */
+  /** For `OFFSET_OUT_OF_RANGE`: the offsets that exist. */
   readonly range?: OffsetRange;
 
   constructor(

@@ -1,24 +1,23 @@
-// Opens a log by its URL.
 import { LogError, type TopicLog } from "./log.ts";
 
 /** The embedded log in the current folder. */
 export const DEFAULT_LOG = "embedded:.framelane";
-/** The topic that cameras publish to. */
+/** The default topic of cameras. */
 export const DEFAULT_TOPIC = "VideoStreaming";
 
-/** How to open a log. */
+/** Options of `openLog`. */
 export interface OpenLogOptions {
-  /** How long one request may take before the log counts as unreachable. Default 10 000. */
+  /** How long a request may take before the log counts as unreachable, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Where the embedded log keeps checkpoints; its own folder when absent. Kafka keeps them in Kafka. */
+  /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
   readonly checkpointDir?: string;
 }
 
 /**
- * Opens `embedded:DIR` or `kafka://host:port[,host:port]`. Nothing is connected yet: a broker that
- * is away is noticed by the first call.
+ * Opens `embedded:DIR` or `kafka://host:port[,host:port]`, without connecting: the first call detects an
+ * unreachable broker.
  *
- * @throws {LogError} `INVALID` when the URL is none of these.
+ * @throws {LogError} `INVALID` if the URL is neither
  */
 export async function openLog(url: string, options: OpenLogOptions = {}): Promise<TopicLog> {
   const scheme = url.slice(0, url.indexOf(":") + 1);
@@ -34,7 +33,7 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
     default:
       throw new LogError(
         "INVALID",
-        // Not the whole of it: there may be a password inside.
+        // Not the whole URL, which may contain a password.
         `Cannot open a log whose URL begins ${
           JSON.stringify(scheme || url.slice(0, 8))
         }: expected embedded:DIR or kafka://host:port[,host:port]`,

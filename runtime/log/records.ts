@@ -1,4 +1,4 @@
-// What goes into a log and how its places are named.
+// Records, and identifiers of offsets and members.
 import type { Headers } from "../definition/frame.ts";
 
 /** A record to append. */
@@ -10,28 +10,33 @@ export interface LogRecord {
   readonly headers: Headers;
 }
 
-/** A record for a topic of the log. */
+/** A record to append to a topic with a commit. */
 export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
   /**
-   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
-   * fails. It may be meant for another topic, which is made if it is not there.
+   * A replacement if the topic rejects this record (`TOO_LARGE`, `REFUSED`); without one, the commit fails.
+   * Its topic may differ and is created if absent.
    */
   readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
-  /** What it is, for people: it is left out and reported where its topic is not there and cannot be made. */
+  /**
+   * Display name of an optional record: it is dropped and reported if its topic does not exist and cannot be
+   * created.
+   */
   readonly optional?: string;
-  /** How much of each partition its topic keeps, where that has to be made for it. */
+  /** Retention of each partition if the topic has to be created. */
   readonly retentionBytes?: number;
 }
 
-/** First offset that is still there, and one past the last readable one. */
+/** The first existing offset, and one past the last readable one. */
 export interface OffsetRange {
   readonly earliest: number;
   readonly latest: number;
 }
 
-/** Kafka's generation and member id, or the embedded log's like. Plain data: it crosses to workers. */
+/**
+ * Kafka's generation and member id, or the embedded log's equivalent. Plain data that can be sent to workers.
+ */
 export interface Membership {
   readonly memberId: string;
   readonly generation: number;

@@ -39,6 +39,6 @@ Deno.test("a camera's summary has the agreed fields, and tells lateness only whe
     summaryText(4, {}, punctual, 20),
     "CAMERA-4: 100 frames published, 0 dropped, 4.5 MB in 20.0 s",
   );
-  assert.match(summaryText(4, {}, late, 20), /, 3 of them late: the recording ended 1\.2 s behind/);
+  assert.match(summaryText(4, {}, late, 20), /, 3 of them late: the recording fell 1\.2 s behind/);
   assert.match(new Meter(0).note(late, 1_000), /, 3 late$/);
 });

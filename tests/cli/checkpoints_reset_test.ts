@@ -67,7 +67,7 @@ Deno.test("checkpoints reset is refused while a runtime owns the checkpoint, and
     assert.equal(owned.code, 1);
     assert.match(
       owned.process.output(),
-      /Cannot take over .*: a runtime owns it; stop that one first/,
+      /Cannot take over .*: a runtime owns it; stop that runtime first/,
     );
     await committer.close();
     const beyond = await reset(url, "--to", "5");

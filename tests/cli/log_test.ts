@@ -60,7 +60,7 @@ Deno.test("log check names the records that are damaged", async () => {
     await opened.close();
     const whole = await log("check", "--log", url);
     assert.equal(whole.code, 0, whole.said);
-    assert.match(whole.said, /9 records, all whole/);
+    assert.match(whole.said, /9 records, all intact/);
     for await (const { name } of Deno.readDir(`${folder}/log/segments/t-1`)) {
       const file = `${folder}/log/segments/t-1/${name}`;
       const bytes = await Deno.readFile(file);
@@ -101,7 +101,7 @@ Deno.test("log backup copies a log that is written to, whole and as it was at on
         const checked = await log("check", "--log", `embedded:${folder}/${name}`);
         assert.equal(checked.code, 0, checked.said);
         assert.match(checked.said, /is a copy of log .*: it continues as log/);
-        const count = Number(/(\d+) records, all whole/.exec(checked.said)![1]);
+        const count = Number(/(\d+) records, all intact/.exec(checked.said)![1]);
         assert.ok(count >= before, `${count} of at least ${before}`);
       }
       reading = false;
@@ -190,6 +190,6 @@ Deno.test("log convert takes an old log over, with offsets and checkpoints", asy
     }
     const again = await log("convert", "--log", url);
     assert.equal(again.code, 1);
-    assert.match(again.said, /converted already/);
+    assert.match(again.said, /already converted/);
   });
 });

@@ -109,12 +109,12 @@ Deno.test("a fault names its value once, what is empty is no value, and all are 
     ],
   );
   const [elsewhere] = await faultsOf("--starting-offsets", '{"Other":{"0":1}}');
-  assert.match(elsewhere!, /expected offsets of T, the topic that is read$/);
+  assert.match(elsewhere!, /expected offsets of T, the source topic$/);
   assert.deepEqual(await faultsOf("--starting-offsets", '{"T":{"0":1}}'), []);
   const several = await faultsOf(
     ...["objects", "--sink", "topic:T", "--set", "enter=much", "--set", "lable=car"],
   );
-  assert.match(several[0]!, /^Cannot use --sink topic:T: it is the topic that is read$/);
+  assert.match(several[0]!, /^Cannot use --sink topic:T: it is the source topic$/);
   assert.match(several[1]!, /parameter enter is "much"/);
   assert.match(several[2]!, /does not accept --set lable/);
 });

@@ -132,7 +132,7 @@ export async function expiredBehindVideo(
   await expire(topic, 30);
   assert.match(
     await run(40, 60),
-    /again from offset 0: the log holds 30 on. Nothing is lost by that/,
+    /again from offset 0: the log starts at 30. Nothing is lost/,
   );
   await producer.close();
   const seqs = (await readAll(log, `${topic}-OUT`, 0)).map(({ headers }) => Number(headers["seq"]));

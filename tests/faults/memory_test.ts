@@ -24,7 +24,7 @@ for (const greedy of ["frames", "call"]) {
       );
       const named = greedy === "frames"
         ? /PARTITION-1 failed: .*ended before it ran out of memory/
-        : /PARTITION-1 failed: Operator map\(.*\) .* offset 7: .* its thread was held, and took \d+ MB/;
+        : /PARTITION-1 failed: Operator map\(.*\) .* offset 7: .* while blocked, its thread allocated \d+ MB/;
       await process.until(
         "the lane to be named and its neighbour to be done",
         ({ said }) =>

@@ -58,16 +58,16 @@ function named(from: number): RegExp[] {
   const source = "\\(tests/support/queries/neighbours.ts:\\d+:\\d+\\)";
   return [
     "PARTITION-10 blocks its thread",
-    `PARTITION-11 puts an input aside: Operator map\\(gauge\\)${
+    `PARTITION-11 dead-letters an input: Operator map\\(gauge\\)${
       where(7)
     }Cannot read gauge ${source}`,
-    `PARTITION-11 puts an input aside: Operator map\\(later\\)${where(17)}Cannot `,
+    `PARTITION-11 dead-letters an input: Operator map\\(later\\)${where(17)}Cannot `,
     "PARTITION-12: Operator map\\(later\\) has not ended",
-    "PARTITION-14: An error that nothing caught: A promise that was forgotten",
-    "PARTITION-14: An error that nothing caught: null was thrown",
+    "PARTITION-14: Uncaught error: A promise that was forgotten",
+    "PARTITION-14: Uncaught error: null was thrown",
     "PARTITION-14 .*Cannot register a timer of alarm at NaN",
     `PARTITION-14 failed: Operator map\\(gauge\\)${where(17)}Executor .* was ended from within`,
-    `PARTITION-15 puts an input aside: Operator models${where(7)}Cannot use model .*empty.json:`,
+    `PARTITION-15 dead-letters an input: Operator models${where(7)}Cannot use model .*empty.json:`,
   ].map((line) => new RegExp(line));
 }
 

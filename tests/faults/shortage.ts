@@ -71,7 +71,7 @@ export async function shortageTrial(
           await runtime.until(
             "words about what is missing",
             ({ said }) =>
-              said.slice(seen).some((line) => told.test(line) && /starting it again/.test(line)),
+              said.slice(seen).some((line) => told.test(line) && /; restarting/.test(line)),
             60_000,
           );
           await new Promise((resolve) => setTimeout(resolve, awayMs));

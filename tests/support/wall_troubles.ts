@@ -76,7 +76,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           begin: () => Deno.writeTextFile(fail(3), ""),
           isTold: (told) =>
             told.tiles.get(3)?.condition === "restarting" && stateIs(told, 3, 2) &&
-            told.tiles.get(3)!.title === "Query starts again" &&
+            told.tiles.get(3)!.title === "Query is restarting" &&
             /The gate is stuck/.test(told.lanes.get(3)?.exception ?? ""),
           end: () => Deno.remove(fail(3)),
         }],
@@ -189,8 +189,8 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await wall.stopCameras();
           await Deno.remove(wall.file("log"), { recursive: true });
         };
-        if (await whole("log's folder deleted", remove, /Trying again …$/)) {
-          await tells("the log is away", ({ ready }) => ready === "503 The log cannot be reached");
+        if (await whole("log's folder deleted", remove, /Retrying …$/)) {
+          await tells("the log is away", ({ ready }) => ready === "503 The log is unreachable");
         }
       });
     } finally {

@@ -85,7 +85,7 @@ Deno.test("people sign in once, and a link from another site finds them signed i
       await page.goto(viewer.url);
       await page.getByLabel("Access token").fill("wrong");
       await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByText("This token opens nothing here").waitFor();
+      await page.getByText("This token is not valid").waitFor();
       await page.getByLabel("Access token").fill(token);
       await page.getByRole("button", { name: "Sign in" }).click();
       await until(

@@ -131,7 +131,7 @@ Deno.test("a log that is away says so, also before there is a lane", async () =>
     await until(() => feed.lanes().length === 1 && feed.problem === undefined);
     assert.equal(feed.lanes()[0]!.trouble, undefined);
     log.partitionCount = away;
-    await until(() => feed.lanes()[0]!.trouble === "The log is away");
+    await until(() => feed.lanes()[0]!.trouble === "The log is unreachable");
   } finally {
     await feed.close();
   }

@@ -125,7 +125,7 @@ Deno.test("what cannot be done is said, and the page is where it was", async () 
     assert.equal(gone.problem, "The log does not hold offset 10: showing 50");
     await until(() => said(page, 0) === "0:50");
     const foreign = await page.time({ action: "seek", lead: "greyscale-9", offset: 10 });
-    assert.equal(foreign.problem, "There is no such lane");
+    assert.equal(foreign.problem, "No such lane");
     assert.equal(foreign.mode, "paused");
   });
 });

@@ -62,7 +62,7 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
       await shows(page, "greyscale-1", FRAMES - 9);
       await page.keyboard.press("Shift+<");
       await shows(page, "greyscale-0", FRAMES - 19);
-      await page.getByRole("button", { name: "One frame on (.)" }).click();
+      await page.getByRole("button", { name: "One frame forward (.)" }).click();
       await shows(page, "greyscale-0", FRAMES - 18);
       const jump = page.getByLabel("Jump to a time or an offset");
       await jump.fill("42");

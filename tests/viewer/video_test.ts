@@ -179,7 +179,7 @@ Deno.test("what is no video says why it cannot be streamed as MP4", async () => 
     ]);
     assert.deepEqual(await said("cam/2.mp4"), [503, "CAMERA-2 has not sent a frame yet"]);
     assert.deepEqual(await said("cam/3.mp4"), [503, "CAMERA-3 has sent no keyframe yet"]);
-    assert.deepEqual(await said("cam/9.mp4"), [404, "There is no such camera"]);
+    assert.deepEqual(await said("cam/9.mp4"), [404, "No such camera"]);
     append(log, 2, units.slice(20, 30));
     await until(async () => {
       const response = await fetch(`${viewer.url}cam/3.mp4`, { method: "HEAD" });

@@ -135,7 +135,7 @@ Deno.test("ready means that the log answers and every query has begun", async ()
     lanes.change("greyscale-1", { state: "restarting" });
     assert.deepEqual(await ready(), [200, "ready"]);
     log.partitionCount = () => Promise.reject(new LogError("UNREACHABLE", "Away"));
-    assert.deepEqual(await ready(), [503, "The log cannot be reached"]);
+    assert.deepEqual(await ready(), [503, "The log is unreachable"]);
     const alive = await fetch(`${viewer.url}healthz`);
     assert.equal(await alive.text(), "ok\n");
   });

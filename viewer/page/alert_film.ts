@@ -1,12 +1,12 @@
-// A thumbnail that plays: the frames of an alert, one after the other, while it is pointed at.
+// Plays an alert's frames in its thumbnail while it is hovered or focused.
 import type { AlertView } from "../protocol.ts";
 
 const WIDTH = 224;
-/** Pictures of an alert, whatever it lasts. */
+/** Pictures per alert, whatever its length. */
 const PICTURES = 16;
 const EVERY_MS = 250;
 
-/** Plays `image` while `root` is pointed at or has the focus; afterwards it shows what it showed before. */
+/** Plays `image` while `root` is hovered or focused; afterwards it shows the original picture again. */
 export function playWhilePointedAt(
   root: HTMLElement,
   image: HTMLImageElement,
@@ -47,7 +47,7 @@ async function play(
     try {
       await next.decode();
     } catch {
-      return; // the log does not hold its frames any more: the thumbnail stays
+      return; // its frames are gone from the log: keep the thumbnail
     }
     if (signal.aborted) return;
     image.src = next.src;

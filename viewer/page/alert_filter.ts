@@ -1,12 +1,11 @@
-// Which alerts are listed, and which were seen.
+// Filters alerts, and remembers which were seen.
 import { type AlertView, cameraText } from "../protocol.ts";
 import { element } from "./dom.ts";
 
 const SEEN_KEY = "framelane-seen-alerts";
-/** Ids that the browser remembers; of older alerts all count as seen. */
+/** Most ids that the browser remembers. */
 const MOST_SEEN = 500;
 
-/** Which alerts were opened in this browser. */
 export class SeenAlerts {
   #ids = new Set(JSON.parse(localStorage.getItem(SEEN_KEY) ?? "[]") as string[]);
 
@@ -21,7 +20,7 @@ export class SeenAlerts {
   }
 }
 
-/** Times that can be asked for, milliseconds back. */
+/** Time ranges to choose from, milliseconds. */
 const TIMES: readonly (readonly [string, number])[] = [
   ["Any time", Infinity],
   ["Last hour", 3_600_000],
@@ -29,7 +28,6 @@ const TIMES: readonly (readonly [string, number])[] = [
   ["Last 7 days", 7 * 86_400_000],
 ];
 
-/** Three choices and a box above the list. */
 export class AlertFilter {
   readonly root: HTMLElement;
   readonly #camera = element("select", { "aria-label": "Camera or place" });
@@ -55,7 +53,7 @@ export class AlertFilter {
     }
   }
 
-  /** Offers the cameras, places and labels that there are. */
+  /** Updates the choices to the existing cameras, places and labels. */
   offer(alerts: Iterable<AlertView>): void {
     const all = [...alerts];
     const cameras = [...new Set(all.map(cameraText))].sort();

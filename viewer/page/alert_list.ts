@@ -1,22 +1,20 @@
-// The list of alerts, by days: what, where, when, with the picture that it began with.
+// The list of alerts, grouped by day: label, camera and time, with the first picture.
 import { type AlertView, cameraText, type Features } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
 import { element, iconButton, set, text } from "./dom.ts";
 import { clock, day, duration } from "./format.ts";
 
-/** What the list tells the page. */
 export interface AlertListEvents {
   readonly onOpen: (alert: AlertView) => void;
   readonly onClose: () => void;
 }
 
-/** Newest alerts shown; older ones are in the server's list still. */
+/** Maximum number of alerts listed; the server keeps older ones. */
 const SHOWN = 300;
-/** A clip begins and ends this long before and after its alert, milliseconds. */
+/** A clip starts and ends this long before and after its alert, milliseconds. */
 const CLIP_MARGIN_MS = 5_000;
 
-/** The drawer with the alerts. */
 export class AlertList {
   readonly root = element("aside", { class: "drawer", "aria-label": "Alerts" });
   readonly alerts = new Map<string, AlertView>();
@@ -28,7 +26,7 @@ export class AlertList {
   readonly #filter = new AlertFilter(() => this.#arrange());
   readonly #news = element("span", { class: "muted" });
   readonly #allSeen = element("button", { type: "button", class: "link" }, "Mark all as seen");
-  /** The alert that was opened last. */
+  /** The last opened alert. */
   #open = "";
   /** The server's clock. */
   now = 0;
@@ -60,7 +58,7 @@ export class AlertList {
     this.#arrange();
   }
 
-  /** Opens the next alert of the list, or the one before: `by` is 1 for the next older one. */
+  /** Opens the alert `by` places further down the list, towards older alerts. */
   go(by: number): void {
     const listed = this.#listed();
     const at = listed.findIndex(({ id }) => id === this.#open);
@@ -76,14 +74,14 @@ export class AlertList {
     this.#events.onOpen(alert);
   }
 
-  /** The alerts that the filter lets through, the newest first. */
+  /** The alerts that match the filter, newest first. */
   #listed(): AlertView[] {
     return [...this.alerts.values()]
       .filter((alert) => this.#filter.accepts(alert, this.#seen.has(alert.id), this.now))
       .sort((a, b) => b.fromTime - a.fromTime);
   }
 
-  /** Puts the listed alerts in their order, under the headings of their days. */
+  /** Updates the list: alerts in order, under headings for their days. */
   #arrange(): void {
     this.#filter.offer(this.alerts.values());
     const nodes: HTMLElement[] = [];
@@ -114,14 +112,14 @@ export class AlertList {
     text(this.#empty, this.alerts.size === 0 ? "No alerts" : "No alert matches");
   }
 
-  /** How many are going on. */
+  /** Number of ongoing alerts. */
   get active(): number {
     let active = 0;
     for (const alert of this.alerts.values()) if (alert.active) active++;
     return active;
   }
 
-  /** Takes alerts that are new or have changed. */
+  /** Adds new alerts and updates changed ones. */
   take(alerts: readonly AlertView[]): void {
     for (const alert of alerts) {
       this.alerts.set(alert.id, alert);
@@ -137,7 +135,7 @@ export class AlertList {
     this.#arrange();
   }
 
-  /** Forgets all: a server that was started again has a list of its own. */
+  /** Clears the list: a restarted server sends its own. */
   clear(): void {
     this.alerts.clear();
     this.#items.clear();
@@ -186,7 +184,7 @@ export class AlertList {
     text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
     text(camera!, [cameraText(alert), alert.place ?? ""].filter((part) => part !== "").join(" · "));
     const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
-    text(when!, `${clock(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
+    text(when!, `${clock(alert.fromTime)} · ${alert.active ? "ongoing" : lasted}`);
     item.classList.toggle("active", alert.active);
     const query = new URLSearchParams({
       lane: alert.lane,

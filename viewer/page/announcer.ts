@@ -1,9 +1,9 @@
-// Tells screen readers what changed: the pictures say it to everyone else.
+// Announces changes to screen readers.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { text } from "./dom.ts";
 
-/** Says which lanes have another condition than before. */
+/** Announces lanes whose condition has changed. */
 export class Announcer {
   readonly #root: HTMLElement;
   readonly #conditions = new Map<string, Condition>();
@@ -13,7 +13,7 @@ export class Announcer {
     this.#root = root;
   }
 
-  /** Takes a report of all lanes. What is seen for the first time is no news. */
+  /** Processes a report of all lanes. New lanes are not announced. */
   take(lanes: readonly LaneView[]): void {
     const news: string[] = [];
     for (const lane of lanes) {

@@ -1,8 +1,8 @@
-// The line that says what is wrong with all tiles at once: no connection to the server, no log.
+// The banner for problems of the whole wall: no connection to the server, no log.
 import type { ConnectionState } from "./connection.ts";
 import { text } from "./dom.ts";
 
-/** Shows the nearest trouble; the server's word on the log is old while there is no connection. */
+/** Shows a lost connection, or else the server's problem with the log. */
 export class Banner {
   readonly #root: HTMLElement;
   #connection = "";
@@ -12,11 +12,11 @@ export class Banner {
     this.#root = root;
   }
 
-  /** @param nextTry when the page connects again, by `performance.now` */
+  /** @param nextTry time of the next attempt, as `performance.now()` */
   connection(state: ConnectionState, nextTry = 0): void {
     const seconds = Math.max(1, Math.ceil((nextTry - performance.now()) / 1_000));
     this.#connection = state === "lost"
-      ? `Connection lost. Trying again in ${seconds} s …`
+      ? `Connection lost. Retrying in ${seconds} s …`
       : state === "silent"
       ? "The server does not answer"
       : "";
@@ -30,7 +30,7 @@ export class Banner {
   }
 
   #show(): void {
-    const away = this.#problem === "" ? "" : `${this.#problem}. Trying again …`;
+    const away = this.#problem === "" ? "" : `${this.#problem}. Retrying …`;
     const line = this.#connection === "" ? away : this.#connection;
     this.#root.hidden = line === "";
     text(this.#root, line);

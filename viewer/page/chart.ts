@@ -1,5 +1,5 @@
 // Small charts on canvas.
-/** The last values of something, oldest first. */
+/** The last values of a metric, oldest first. */
 export class Series {
   readonly #values: Float64Array;
   #next = 0;
@@ -36,15 +36,14 @@ export class Series {
   }
 }
 
-/** How a line is drawn. */
 export interface LineStyle {
   readonly color: string;
-  /** Top of the scale; the largest value when absent. */
+  /** Top of the scale; default: the largest value. */
   readonly max?: number;
   readonly fill?: boolean;
 }
 
-/** Draws a series over the whole canvas, newest at the right. */
+/** Draws a series across the canvas, newest value at the right. */
 export function drawLine(
   canvas: HTMLCanvasElement,
   series: Series,

@@ -1,14 +1,14 @@
-// How a lane is, in words.
+// The condition of a lane.
 import type { LaneView } from "../protocol.ts";
 import { recent, span } from "./format.ts";
 
-/** How a lane is, in one word that people and style sheets know. */
+/** A lane's condition, as shown to users and used by style sheets. */
 export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
 
-/** A frame that comes this long after a camera's trouble says that it is over, milliseconds. */
+/** A frame this long after a camera's problem was reported shows that it is over, milliseconds. */
 const OVER_MS = 1_000;
 
-/** What keeps the camera from sending; empty when frames have come since. */
+/** The camera's problem; empty if frames have arrived since. */
 function troubleOf(
   { trouble = "", troubleSince = Infinity, lastFrameArrival = 0 }: LaneView,
 ): string {
@@ -28,7 +28,7 @@ export function conditionOf(lane: LaneView): Condition {
   }
 }
 
-/** What to write over a lane's picture; `now` is the server's clock, 0 while it is not known. */
+/** The notice over a lane's picture; `now` is the server's clock, 0 if unknown. */
 export function noticeOf(lane: LaneView, now: number): { title: string; detail: string } {
   const { troubleSince, stalledSince, exception = "" } = lane;
   const trouble = troubleOf(lane);
@@ -48,7 +48,7 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
       return { title: `No frames since ${recent(stalledSince!)}`, detail: ago };
     }
     case "restarting":
-      return { title: "Query starts again", detail: exception || ofCamera };
+      return { title: "Query is restarting", detail: exception || ofCamera };
     case "failed":
       return { title: "Query failed", detail: exception || ofCamera };
     case "stopped":
@@ -56,7 +56,7 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
   }
 }
 
-/** Why a wall of these lanes shows none; `some`: the address asks for some cameras only. */
+/** Why a wall shows no lanes; `some`: the address selects cameras. */
 export function emptyMessage(lanes: readonly LaneView[], some: boolean): string {
   if (lanes.some((lane) => !isGone(lane))) return "No camera matches";
   return some
@@ -64,7 +64,7 @@ export function emptyMessage(lanes: readonly LaneView[], some: boolean): string 
     : "No cameras yet. Start one with: deno task camera 1";
 }
 
-/** No camera is behind the lane: none ever was, or it was removed. */
+/** Whether the lane has no camera: it never had one, or it was removed. */
 export function isGone({ unused, removed }: LaneView): boolean {
   return unused === true || removed === true;
 }

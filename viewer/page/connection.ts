@@ -1,4 +1,4 @@
-// The page's one socket. It comes back by itself, forever, and then asks for the same tiles again.
+// The page's only socket. It reconnects forever, and requests the same tiles again.
 import {
   decodePicture,
   MAX_PAGE_MESSAGE,
@@ -9,36 +9,34 @@ import {
   type TimeCommand,
 } from "../protocol.ts";
 
-/** The listeners of a connection. */
 export interface ConnectionEvents {
   readonly onMessage: (message: ServerMessage) => void;
   readonly onPicture: (picture: PictureMessage) => void;
   /**
-   * Called when the state changes, and twice a second while nothing comes from the server. `nextTry`, of
-   * `lost`: when the next attempt is made, in `performance.now()`.
+   * Called when the state changes, and twice a second while the server is silent. `nextTry`, for `lost`: the
+   * time of the next attempt, as `performance.now()`.
    */
   readonly onState: (state: ConnectionState, nextTry?: number) => void;
 }
 
-/** `open` is a new connection; `heard` is one that was `silent`. */
+/** `open`: newly connected; `heard`: no longer `silent`. */
 export type ConnectionState = "open" | "heard" | "silent" | "lost";
 
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 5_000;
 const CHECK_MS = 500;
-/** The server says something twice a second: one that is silent for this long does not answer. */
+/** The server sends twice a second; after this silence it counts as not responding. */
 const SILENT_MS = 2_000;
-/** A connection that is silent for this long is given up. */
+/** After this silence the connection is abandoned. */
 const GONE_MS = 15_000;
 
-/** Where the server listens for this page. */
+/** The server's WebSocket URL for this page. */
 export function socketUrl(): string {
   const url = new URL("/ws", location.href);
   url.protocol = url.protocol.replace("http", "ws");
   return url.href;
 }
 
-/** Talks with the server. */
 export class Connection {
   readonly #url: string;
   readonly #events: ConnectionEvents;
@@ -46,12 +44,12 @@ export class Connection {
   #retry = FIRST_RETRY_MS;
   #timer = 0;
   #nextTry = 0;
-  /** When the server said something last, or was first spoken to. */
+  /** When the last message arrived, or the connection attempt started. */
   #heardAt = 0;
   #silent = false;
   #tiles: readonly TileRequest[] = [];
   #generation = 0;
-  /** Newest sequence to confirm, by slot; sent with the next animation frame. */
+  /** Newest sequence to confirm by slot; sent with the next animation frame. */
   readonly #drawn = new Map<number, number>();
 
   constructor(url: string, events: ConnectionEvents) {
@@ -59,7 +57,7 @@ export class Connection {
     this.#events = events;
     this.#open();
     setInterval(() => this.#check(), CHECK_MS);
-    // What keeps a retry waiting may be over: a laptop that wakes up, a network that is back.
+    // The cause of the retry delay may be gone: a laptop wakes up, a network is back.
     addEventListener("online", () => this.retryNow());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.retryNow();
@@ -70,13 +68,13 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Sets the tiles that this page shows. */
+  /** Sets the tiles of this page. */
   watch(tiles: readonly TileRequest[]): void {
     this.#tiles = tiles;
     this.#send({ type: "watch", tiles });
   }
 
-  /** Confirms a picture that was drawn or overtaken; goes out with `flush`. */
+  /** Confirms a picture that was drawn or skipped; sent by `flush`. */
   drawn(slot: number, sequence: number): void {
     this.#drawn.set(slot, Math.max(sequence, this.#drawn.get(slot) ?? 0));
   }
@@ -88,13 +86,13 @@ export class Connection {
     this.#drawn.clear();
   }
 
-  /** Sends a command about time; returns the generation of the pictures that will answer it. */
+  /** Sends a time command; returns the generation of the pictures that will answer it. */
   time(command: TimeCommand): number {
     this.#send({ type: "time", generation: ++this.#generation, command });
     return this.#generation;
   }
 
-  /** Tries at once, unless connected. */
+  /** Ends the retry delay, if there is one. */
   retryNow(): void {
     if (this.#timer === 0) return;
     clearTimeout(this.#timer);
@@ -116,7 +114,7 @@ export class Connection {
       this.#send({ type: "watch", tiles: this.#tiles });
     };
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      if (this.#socket !== socket) return; // given up
+      if (this.#socket !== socket) return; // abandoned
       this.#heardAt = performance.now();
       if (this.#silent) this.#events.onState("heard");
       this.#silent = false;
@@ -125,14 +123,14 @@ export class Connection {
     };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
-      if (!opened) void signInAgain();
+      if (!opened) void reloadIfSignedOut();
       this.#lose();
     };
   }
 
   #lose(): void {
     this.#socket = undefined;
-    // Spread out, so that a hundred pages do not all return at the same instant.
+    // With jitter, so that many pages do not reconnect at once.
     const wait = this.#retry * (0.75 + Math.random() / 2);
     this.#retry = Math.min(this.#retry * 1.7, LONGEST_RETRY_MS);
     this.#nextTry = performance.now() + wait;
@@ -161,11 +159,11 @@ export class Connection {
   }
 }
 
-/** A socket that is refused may mean that the token was changed: then the page asks for it. */
-async function signInAgain(): Promise<void> {
+/** A refused socket may mean that the token has changed: reload to show the login form. */
+async function reloadIfSignedOut(): Promise<void> {
   try {
     if ((await fetch("/api/lanes")).status === 401) location.reload();
   } catch {
-    // The server is away: the next attempt will tell.
+    // The server is unreachable; retried anyway.
   }
 }

@@ -1,11 +1,11 @@
-// Dialogs: groups of cameras, and the keys.
+// Dialogs: groups of cameras, clips, and keyboard help.
 import { element, iconButton } from "./dom.ts";
 import { formatNumbers, moment } from "./format.ts";
 import { KEY_HELP } from "./keys.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 import { parseWhen } from "./when.ts";
 
-/** What a clip holds before and after the moment that is looked at, milliseconds. */
+/** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
 
 function dialog(title: string, ...content: Node[]): HTMLDialogElement {
@@ -21,7 +21,7 @@ function dialog(title: string, ...content: Node[]): HTMLDialogElement {
     ...content,
   );
   node.addEventListener("click", (event) => {
-    if (event.target === node) node.close(); // outside of it: on its backdrop
+    if (event.target === node) node.close(); // a click on the backdrop
   });
   node.addEventListener("close", () => node.remove());
   document.body.append(node);
@@ -29,7 +29,7 @@ function dialog(title: string, ...content: Node[]): HTMLDialogElement {
   return node;
 }
 
-/** Lets people edit the groups. `onChange` gets all groups after each change. */
+/** Shows the group editor. `onChange` receives all groups after each change. */
 export function showGroups(
   groups: readonly Group[],
   cameras: readonly { readonly number: number; readonly name: string }[],
@@ -120,7 +120,7 @@ export function showGroups(
   name.focus();
 }
 
-/** Lets people choose a stretch of time around `position` and download it. */
+/** Lets users choose a time range around `position` and download it. */
 export function showClip(lane: string, camera: string, position: number, now: number): void {
   const from = element("input", { id: "clip-from", value: moment(position - CLIP_MS) });
   const to = element("input", { id: "clip-to", value: moment(position + CLIP_MS) });
@@ -144,7 +144,7 @@ export function showClip(lane: string, camera: string, position: number, now: nu
       return;
     }
     if (begin.time >= end.time) {
-      problem.textContent = "The clip would end before it begins";
+      problem.textContent = "The clip must end after it begins";
       return;
     }
     const query = new URLSearchParams({

@@ -1,10 +1,8 @@
-// Making elements. Text always goes in as text: nothing on this page is ever parsed as HTML.
-/** Attributes; `false` and `undefined` leave one out, `true` sets it empty. */
+// Creates elements. Text is always inserted as text: this page never parses HTML.
+/** Attributes; `false` and `undefined` omit one, `true` sets it to an empty string. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
-/** What goes into an element. */
 export type Child = Node | string;
 
-/** An HTML element with attributes and children. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
   attributes: Attributes = {},
@@ -16,7 +14,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
-/** Sets or takes away attributes. */
+/** Sets or removes attributes. */
 export function set(node: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) node.removeAttribute(name);
@@ -24,12 +22,12 @@ export function set(node: Element, attributes: Attributes): void {
   }
 }
 
-/** Sets a text only when it differs: else the browser lays out again, and screen readers read it again. */
+/** Sets a text only if it differs, to avoid layout and repeated announcements by screen readers. */
 export function text(node: Element, value: string): void {
   if (node.textContent !== value) node.textContent = value;
 }
 
-/** Shows facts in a `dl`: their names once, their values each time. */
+/** Fills a `dl`: the names once, the values on each call. */
 export function showFacts(
   list: Element,
   facts: readonly (readonly [name: string, value: string])[],
@@ -47,7 +45,6 @@ export function showFacts(
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An SVG element. */
 export function svg<K extends keyof SVGElementTagNameMap>(
   name: K,
   attributes: Attributes = {},
@@ -82,7 +79,7 @@ const ICONS = {
 
 export type IconName = keyof typeof ICONS;
 
-/** A line icon; says nothing to screen readers, the control it stands in does. */
+/** A line icon, hidden from screen readers: its control has a label. */
 export function icon(name: IconName): SVGSVGElement {
   return svg(
     "svg",
@@ -91,7 +88,7 @@ export function icon(name: IconName): SVGSVGElement {
   );
 }
 
-/** A button with an icon, named for everyone. */
+/** A button with an icon and an accessible label. */
 export function iconButton(name: IconName, label: string, onClick: () => void): HTMLButtonElement {
   const button = element(
     "button",

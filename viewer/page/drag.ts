@@ -1,8 +1,11 @@
-// Dragging tiles into another order.
-/** What is dragged from tile to tile. */
+// Reorders tiles by dragging.
+/** Drag data type of a tile. */
 const DRAGGED = "application/x-framelane-lane";
 
-/** Lets a tile be dragged by its handle, and others be dropped on it: `after` says on which half. */
+/**
+ * Makes a tile draggable by its handle, and a drop target for others; `after` tells on which half they were
+ * dropped.
+ */
 export function listenForDrag(
   root: HTMLElement,
   handle: HTMLElement,

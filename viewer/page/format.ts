@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Formats numbers and times.
 /** `14.9`, `0.4`, `120`. */
 export function rate(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
@@ -11,7 +11,7 @@ export function duration(milliseconds: number): string {
   return span(milliseconds);
 }
 
-/** A longer time as `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+/** A longer duration as `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
   if (seconds < 60) return `${seconds} s`;
@@ -39,14 +39,14 @@ export function clock(time: number): string {
   return new Date(time).toLocaleTimeString("en-GB");
 }
 
-/** Date and time of day as `2026-11-21 14:03:22`, in the viewer's own zone. */
+/** Local date and time of day as `2026-11-21 14:03:22`. */
 export function moment(time: number): string {
   const date = new Date(time);
   const two = (value: number) => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(time)}`;
 }
 
-/** The same without the date when it was today. */
+/** `moment`, without the date if it is today. */
 export function recent(time: number): string {
   const today = new Date(time).toDateString() === new Date().toDateString();
   return today ? clock(time) : moment(time);
@@ -61,7 +61,7 @@ export function day(time: number, now = Date.now()): string {
   return new Date(time).toLocaleDateString("en-GB", options);
 }
 
-/** `moment` with milliseconds: frames are closer together than seconds. */
+/** `moment` with milliseconds, to distinguish frames. */
 export function momentOfFrame(time: number): string {
   return `${moment(time)}.${String(Math.floor(time) % 1_000).padStart(3, "0")}`;
 }

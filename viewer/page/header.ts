@@ -1,11 +1,10 @@
-// The bar at the top: groups, search, what is shown, how all is.
+// The bar at the top: groups, search, view options, and counts by condition.
 import type { LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
 import { fullScreenButton, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
-/** What the bar tells the page. */
 export interface HeaderEvents {
   readonly onState: (change: Partial<WallState>) => void;
   readonly onGroups: () => void;
@@ -15,7 +14,7 @@ export interface HeaderEvents {
   readonly onHelp: () => void;
 }
 
-/** Conditions that are counted, and the words for them. */
+/** Conditions with a count, and their labels. */
 const COUNTED: readonly (readonly [Condition, string])[] = [
   ["live", "live"],
   ["starting", "starting"],
@@ -25,7 +24,7 @@ const COUNTED: readonly (readonly [Condition, string])[] = [
   ["stopped", "stopped"],
 ];
 
-/** The name, which leads to the wall. */
+/** The brand name, linked to the wall. */
 export function brand(): HTMLElement {
   return element(
     "a",
@@ -35,7 +34,6 @@ export function brand(): HTMLElement {
   );
 }
 
-/** The bar. */
 export class Header {
   readonly root: HTMLElement;
   readonly search: HTMLInputElement;
@@ -109,7 +107,7 @@ export class Header {
     );
   }
 
-  /** Shows what is the case: of `lanes`, which are in the view, and of `all` that the page has. */
+  /** Updates the bar; `lanes` are those in the current view, `all` those of the page. */
   update(state: WallState, lanes: readonly LaneView[], all: readonly LaneView[]): void {
     this.#state = state;
     if (document.activeElement !== this.search && this.search.value !== state.search) {
@@ -124,11 +122,11 @@ export class Header {
     this.#updateCounts(state, lanes);
   }
 
-  /** Shows how many alerts are going on. */
+  /** Shows the number of ongoing alerts. */
   setAlerts(active: number): void {
     text(this.#badge, active === 0 ? "" : String(active));
     set(this.#alerts, {
-      "aria-label": active === 0 ? "Alerts (A)" : `Alerts (A): ${active} going on`,
+      "aria-label": active === 0 ? "Alerts (A)" : `Alerts (A): ${active} ongoing`,
     });
   }
 

@@ -1,14 +1,14 @@
-// What the keys do.
-/** All that keys can ask of the page. */
+// Keyboard shortcuts.
+/** Actions that keys trigger. */
 export interface KeyActions extends PlainActions {
-  /** Chooses the camera some columns and rows away. */
+  /** Selects the camera this many columns and rows away. */
   readonly move: (columns: number, rows: number) => void;
-  /** Moves the chosen camera among the others. */
+  /** Moves the selected camera in the order. */
   readonly reorder: (by: number) => void;
-  /** Shows a group, 0 is all cameras; false where there is none. */
+  /** Shows a group, 0 for all cameras; false if it does not exist. */
   readonly group: (index: number) => boolean;
   readonly step: (frames: number) => void;
-  /** Opens the next older alert of the list, or the next newer one. */
+  /** Opens the alert `by` places further down the list. */
   readonly alert: (by: number) => void;
 }
 
@@ -19,7 +19,7 @@ const ARROWS: Readonly<Record<string, readonly [columns: number, rows: number]>>
   ArrowDown: [0, 1],
 };
 
-/** With what the same keys give on some keyboards while Shift is held. */
+/** Includes the characters that some keyboards produce with Shift. */
 const STEPS: Readonly<Record<string, number>> = {
   ",": -1,
   "<": -1,
@@ -29,7 +29,7 @@ const STEPS: Readonly<Record<string, number>> = {
   ":": 1,
 };
 
-/** The next older alert, and the next newer one. */
+/** Steps through the alert list: older, newer. */
 const ALERTS: Readonly<Record<string, number>> = { "j": 1, "k": -1 };
 
 const PLAIN = {
@@ -54,10 +54,9 @@ const PLAIN = {
   "?": "help",
 } as const;
 
-/** What keys can ask of the page without saying more. */
+/** Actions without parameters. */
 type PlainActions = Readonly<Record<typeof PLAIN[keyof typeof PLAIN], () => void>>;
 
-/** The same for people. */
 export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: string])[] = [
   [["←", "↑", "→", "↓"], "Move between cameras"],
   [["Enter"], "One camera alone, and back; a click does the same"],
@@ -67,21 +66,21 @@ export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: str
   [["1", "9"], "Groups; 1 is all cameras"],
   [["+", "−", "0"], "More columns, fewer, as many as fit best"],
   [["Space"], "Pause and play"],
-  [[",", "."], "One frame back, one frame on; ten with Shift"],
+  [[",", "."], "One frame back or forward; ten with Shift"],
   [["[", "]"], "Slower, faster"],
   [["L"], "Live"],
   [["C"], "Download a clip"],
   [["T"], "Time bar"],
   [["A"], "Alerts"],
-  [["J", "K"], "The next older alert, the next newer one"],
+  [["J", "K"], "Next older or newer alert"],
   [["O"], "Results over the pictures"],
   [["G"], "Edit groups"],
   [["D"], "Light or dark"],
   [["F"], "Full screen"],
-  [["N"], "Numbers and charts, or names and clock alone"],
+  [["N"], "Show or hide numbers and charts"],
 ];
 
-/** Listens for keys, wherever nothing else on the page wants them. */
+/** Listens for keys that no other control on the page handles. */
 export function listenForKeys(actions: KeyActions): void {
   addEventListener("keydown", (event) => {
     const { target, key } = event;
@@ -96,7 +95,7 @@ export function listenForKeys(actions: KeyActions): void {
   });
 }
 
-/** @returns true when the key meant something. */
+/** @returns whether the key was handled */
 function act({ key, altKey, shiftKey }: KeyboardEvent, actions: KeyActions): boolean {
   const arrow = ARROWS[key];
   if (arrow !== undefined) {

@@ -1,57 +1,55 @@
-// Where the tiles go: rows of pictures side by side, each in its own shape, without bars in the tiles or
-// holes between them. Pure arithmetic, so that tests can ask it anything.
-/** The space and what goes into it, in CSS pixels. */
+// Places the tiles: rows of pictures side by side, each in its aspect ratio, without bars or holes. Pure
+// functions, for tests.
+/** The available space and the pictures, in CSS pixels. */
 export interface Space {
-  /** Width by height of each picture, in order. */
+  /** Width divided by height of each picture, in order. */
   readonly aspects: readonly number[];
   readonly width: number;
   readonly height: number;
   readonly gap: number;
-  /** Height of the line below each picture. */
+  /** Height of the caption below each picture. */
   readonly caption: number;
-  /** Of each tile, on every side. */
+  /** Border width of each tile. */
   readonly border: number;
-  /** Pictures are no narrower: the wall scrolls instead. */
+  /** Minimum width of pictures; below it, the wall scrolls. */
   readonly smallest: number;
-  /** Pictures in a row; 0 for as many as show them largest. */
+  /** Pictures per row; 0 for the best fit. */
   readonly columns?: number;
 }
 
-/** A tile, in CSS pixels, with its caption and border. */
+/** Size of a tile, including caption and border. */
 export interface Cell {
   readonly width: number;
   readonly height: number;
 }
 
-/** Tiles in rows of one width. */
+/** Tiles in rows of equal width. */
 export interface Layout {
   readonly cells: readonly Cell[];
-  /** How many tiles each row has. */
   readonly rows: readonly number[];
-  /** Width of the rows. */
   readonly width: number;
-  /** False when the rows are too many for the space: the wall scrolls then. */
+  /** False if the rows exceed the height, so that the wall scrolls. */
   readonly fits: boolean;
-  /** Width of the smallest picture, were it of 16 by 9: what stands upright is narrow and yet large. */
+  /** Width of the smallest picture if it were 16:9, since a portrait picture is narrow yet large. */
   readonly smallest: number;
-  /** Names stand over the pictures. */
+  /** Captions overlay the pictures. */
   readonly dense: boolean;
 }
 
-/** Where many cameras are to be seen at once, their names go over the pictures. */
+/** With many cameras, captions overlay the pictures. */
 const DENSE = { gap: 2, caption: 0, smallest: 140 };
-/** Pictures that are narrower may be dense so that they grow, if they do by this much. */
+/** Below this width, dense is preferred if pictures grow by this factor. */
 const SMALL = 240;
 const WORTH = 1.15;
-/** Narrower windows are phones: there one scrolls, over two columns where there are many. */
+/** Narrower windows are phones: they scroll, with two columns if there are many cameras. */
 const DENSE_FROM = 700;
 const COLUMNS_ON_PHONE = 2;
-/** The tallest row is at most this many times as tall as the lowest. */
+/** Maximum ratio between the tallest and the lowest row. */
 const UNEVEN = 2.1;
 
 /**
- * The rows of a wall: with a line below each picture, or dense: without, where they would not fit
- * otherwise, or are small and gain by it.
+ * Lays out a wall: with captions below the pictures, or dense if they would not fit otherwise, or are small
+ * and would grow.
  */
 export function layOut(space: Space): Layout {
   const phone = space.width < DENSE_FROM;
@@ -67,7 +65,7 @@ export function layOut(space: Space): Layout {
   return best;
 }
 
-/** The rows in which the pictures come out largest. */
+/** The rows with the largest pictures. */
 function bestRows(space: Space): Layout {
   const { aspects, columns = 0 } = space;
   if (aspects.length === 0) {
@@ -100,8 +98,8 @@ function bestRows(space: Space): Layout {
 }
 
 /**
- * Tiles of those rows, as wide as the space, or less where they would be too tall together and do not
- * scroll. Rows that scroll may end with one of fewer tiles, which are no taller than those before.
+ * Sizes the tiles of the given rows to the full width, or less if they would be too tall and must not scroll.
+ * With scrolling, a shorter last row is no taller than the rows before it.
  */
 function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout {
   const { aspects, gap, caption, border } = space;
@@ -111,7 +109,7 @@ function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout
   });
   const sums = groups.map((group) => group.reduce((sum, aspect) => sum + aspect, 0));
   const around = groups.map(({ length }) => gap * (length - 1) + 2 * border * length);
-  // The height of all rows is linear in their width.
+  // The total height is linear in the width.
   const slope = sums.reduce((total, sum) => total + 1 / sum, 0);
   const fixed = rows.length * (caption + 2 * border) + gap * (rows.length - 1) -
     sums.reduce((total, sum, row) => total + around[row]! / sum, 0);
@@ -133,7 +131,7 @@ function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout
   return { cells, rows, width, fits: !scrolls, smallest, dense: false };
 }
 
-/** Rows of about the same width, in order. */
+/** Splits the pictures into rows of similar width, in order. */
 function split(aspects: readonly number[], count: number): number[] {
   const total = aspects.reduce((sum, aspect) => sum + aspect, 0);
   const rows = new Array<number>(count).fill(0);

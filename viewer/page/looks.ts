@@ -1,11 +1,10 @@
-// How the page looks: light or dark, with numbers or without, on the whole screen. The browser remembers
-// the first two.
+// Display options: theme, numbers, full screen. The browser remembers the first two.
 import { iconButton, set } from "./dom.ts";
 
 const THEME_KEY = "framelane-theme";
 const DETAIL_KEY = "framelane-detail";
 
-/** Shows what was chosen last; the theme is the system's until the user chooses. */
+/** Applies the stored choices; by default the theme follows the system. */
 export function startLooks(): void {
   const system = matchMedia("(prefers-color-scheme: light)");
   const apply = () => {
@@ -18,19 +17,18 @@ export function startLooks(): void {
   showDetail();
 }
 
-/** Changes between light and dark. */
 export function toggleTheme(): void {
   const next = document.documentElement.dataset["theme"] === "light" ? "dark" : "light";
   document.documentElement.dataset["theme"] = next;
   localStorage.setItem(THEME_KEY, next);
 }
 
-/** Whether the page shows numbers and charts, the engineer's view; the operator's does without. */
+/** Whether the page shows numbers and charts (engineer's view) or not (operator's view). */
 export function showsNumbers(): boolean {
   return localStorage.getItem(DETAIL_KEY) !== "operator";
 }
 
-/** The other view; `then` draws what depends on it. */
+/** Switches the view; `then` redraws what depends on it. */
 export function toggleDetail(then: () => void): void {
   localStorage.setItem(DETAIL_KEY, showsNumbers() ? "operator" : "engineer");
   showDetail();
@@ -41,7 +39,6 @@ function showDetail(): void {
   document.body.classList.toggle("operator", !showsNumbers());
 }
 
-/** Fills the screen, or leaves it. */
 export function toggleFullScreen(): void {
   if (!document.fullscreenEnabled) return; // phones, and frames of other pages
   void (document.fullscreenElement === null
@@ -49,11 +46,11 @@ export function toggleFullScreen(): void {
     : document.exitFullscreen());
 }
 
-/** The button for it; it is not there where the browser does not let pages fill the screen. */
+/** The full screen button; hidden if the browser does not allow full screen. */
 export function fullScreenButton(): HTMLButtonElement {
   const button = iconButton("expand", "Full screen (F)", toggleFullScreen);
   const show = () => set(button, { "aria-pressed": String(document.fullscreenElement !== null) });
-  // Esc and the browser's own key lead out of it as well.
+  // Full screen can also be left with Esc or a browser shortcut.
   document.addEventListener("fullscreenchange", show);
   button.hidden = !document.fullscreenEnabled;
   show();

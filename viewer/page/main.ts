@@ -1,4 +1,4 @@
-// The page: joins connection, wall and controls.
+// Entry point of the page.
 import { showQuery } from "./query_page.ts";
 import { showWall } from "./wall_page.ts";
 import { startLooks } from "./looks.ts";

@@ -1,4 +1,4 @@
-// The numbers of one lane, beside its picture.
+// The panel with a lane's details, beside its picture.
 import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
@@ -6,13 +6,12 @@ import { element, iconButton, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, span } from "./format.ts";
 import type { LaneStats } from "./stats.ts";
 
-/** What the panel tells the page. */
 export interface PanelEvents {
   readonly onClose: () => void;
   readonly onLane: (lane: string) => void;
 }
 
-/** Facts that an operator looks at. */
+/** Facts shown in the operator's view. */
 const OPERATORS = new Set(["Captured", "Camera", "Place"]);
 
 /** One chart with a heading, values and lines. */
@@ -98,7 +97,7 @@ export class Panel {
   ): void {
     const condition = conditionOf(lane);
     text(this.#title, cameraTitle(lane).title);
-    // "live" beside a picture of the past would be taken for the picture's.
+    // Beside a past picture, "live" would be misleading.
     const past = shown !== undefined && shown.ageMs === undefined && condition === "live";
     set(this.#condition, { "data-condition": past ? "past" : condition });
     text(this.#condition, past ? "looking back" : condition);

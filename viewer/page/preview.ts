@@ -1,12 +1,11 @@
-// The picture above the track: what was recorded where the pointer is.
+// The preview above the track: the picture recorded at the pointer's position.
 import { element, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";
 
 const WIDTH = 160;
-/** Between it and the ends of the track, CSS pixels. */
+/** Distance to the ends of the track, CSS pixels. */
 const MARGIN = 8;
 
-/** A small picture with its time. */
 export class Preview {
   readonly #image = element("img", { alt: "", width: WIDTH });
   readonly #time = element("span");
@@ -16,11 +15,11 @@ export class Preview {
     this.#image,
     this.#time,
   );
-  /** What is pointed at. */
+  /** The position under the pointer. */
   #wanted: { readonly lane: string; readonly time: number } | undefined;
   #loading = false;
 
-  /** Shows what a lane had at a capture time, above `clientX`. */
+  /** Shows a lane's picture at a capture time, above `clientX`. */
   show(lane: string, moment: number, clientX: number): void {
     const rail = this.root.parentElement!.getBoundingClientRect();
     const half = WIDTH / 2 + MARGIN;
@@ -37,7 +36,7 @@ export class Preview {
     this.#wanted = undefined;
   }
 
-  /** One picture at a time, of wherever the pointer is by then. */
+  /** Loads one picture at a time, always for the latest position. */
   async #load(): Promise<void> {
     this.#loading = true;
     let loaded: { readonly time: number } | undefined;
@@ -50,7 +49,7 @@ export class Preview {
         await image.decode();
         this.#image.src = image.src;
       } catch {
-        this.#image.removeAttribute("src"); // nothing was recorded there
+        this.#image.removeAttribute("src"); // no recording there
       }
     }
     this.#loading = false;

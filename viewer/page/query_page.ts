@@ -1,4 +1,4 @@
-// `/queries/LANE`: everything about one streaming query.
+// `/queries/LANE`: the details of one streaming query.
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
@@ -90,10 +90,10 @@ class QueryPage {
       const response = await fetch(`/api/queries/${encodeURIComponent(this.#lane)}`);
       if (response.status === 401) location.reload();
       if (response.ok) this.#show(await response.json() as Details);
-      text(this.#notice, response.ok ? "" : "There is no such query here");
+      text(this.#notice, response.ok ? "" : "No such query");
       if (!response.ok) text(this.#title, this.#lane);
     } catch {
-      text(this.#notice, "Connection lost. Trying again …");
+      text(this.#notice, "Connection lost. Retrying …");
     }
   }
 
@@ -133,8 +133,8 @@ class QueryPage {
         "Checkpoint age",
         lane.lastCommit === undefined ? "–" : span(now - lane.lastCommit),
       ],
-      ["Frames in", `${rate(lane.framesPerSecondIn)} a second`],
-      ["Frames out", `${rate(lane.framesPerSecondOut)} a second`],
+      ["Frames in", `${rate(lane.framesPerSecondIn)} per second`],
+      ["Frames out", `${rate(lane.framesPerSecondOut)} per second`],
       ["Lag", frames(lane.lagFrames)],
       [
         "Latency",
@@ -160,8 +160,8 @@ class QueryPage {
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
     const charts: [string, (each: StreamingQueryProgress) => number | undefined][] = [
-      ["Frames in a second", (each) => each.inputRowsPerSecond],
-      ["Processed a second", (each) => each.processedRowsPerSecond],
+      ["Frames in per second", (each) => each.inputRowsPerSecond],
+      ["Processed per second", (each) => each.processedRowsPerSecond],
       ["Batch, ms", (each) => each.batchDuration],
       ["Latency p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
       ["Latency p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
@@ -218,7 +218,7 @@ class QueryPage {
   }
 }
 
-/** Where a query is in each partition that it reads, in the order of the table's columns. */
+/** A query's offsets in each partition, in the order of the table's columns. */
 function offsetsOf({ sources }: StreamingQueryProgress) {
   return sources.flatMap(({ startOffset, endOffset, latestOffset }) =>
     Object.entries(endOffset).flatMap(([topic, partitions]) =>

@@ -1,25 +1,25 @@
-// What a query found, over the picture that it found it in.
+// Draws a query's results over the picture.
 import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
 import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 import { duration } from "./format.ts";
 
-/** Height of the names of objects and places, CSS pixels; narrower pictures have no room for them. */
+/** Height of labels in CSS pixels; narrow pictures have no room for them. */
 const TEXT = 13;
 const ROOM_FOR_NAMES = 400;
 const MOST_SCORES = 4;
 const NOWHERE: Places = { zones: [], lines: [] };
 
-/** Boxes around objects, the zones and lines that are watched, and scores in a corner. */
+/** Boxes around objects, watched zones and lines, and scores in a corner. */
 export class ResultOverlay {
   readonly boxes = svg("svg", { class: "boxes", "aria-hidden": "true" });
   readonly scores = element("ul", { class: "scores" });
 
   /**
-   * Shows the picture's result, and the places that its query watches; nothing unless it is `wanted`.
+   * Draws the picture's result and the places its query watches; nothing unless `wanted`.
    *
-   * @returns true while an alert continues.
+   * @returns true during an alert
    */
   draw(
     picture: PictureMessage,
@@ -32,7 +32,7 @@ export class ResultOverlay {
     const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
       result?.frames?.at(-1);
     const places = wanted ? result?.places ?? watched : NOWHERE;
-    // Of another process it comes after the picture that it was found in.
+    // Results of another process arrive after their picture.
     const { lastOffset = picture.offset, lastTimestamp = 0 } = result?.window ?? {};
     const before = lastOffset < picture.offset ? picture.timestamp - lastTimestamp : 0;
     this.boxes.classList.toggle("earlier", before > 0);
@@ -53,7 +53,7 @@ export class ResultOverlay {
       return;
     }
     set(this.boxes, { viewBox: `0 0 ${width} ${height}` });
-    // The same size on the screen, however large the source is.
+    // Constant size on screen, whatever the size of the source.
     const { clientWidth, clientHeight } = screen;
     const size = TEXT * Math.max(width / clientWidth, height / clientHeight);
     const named = (x: number, y: number, name: string) => {
@@ -81,8 +81,8 @@ export class ResultOverlay {
   }
 
   /**
-   * The first scores, then who is in the zones and how often the lines were crossed, and how long `before`
-   * the picture that was, in milliseconds.
+   * Shows the first scores, zone occupancy and line counts, and the age of the result's picture (`before`,
+   * milliseconds).
    */
   #drawNumbers(
     { scores, zones = {}, counts = {} }: Result,
@@ -91,7 +91,7 @@ export class ResultOverlay {
   ): void {
     const shown = [
       ...Object.entries(scores ?? ofFrame).slice(0, MOST_SCORES)
-        // What JSON could not hold is null.
+        // JSON encodes non-finite numbers as null.
         .map(([label, score]) => [label, Number.isFinite(score) ? score.toFixed(2) : "–"] as const),
       ...Object.entries(zones).map(([name, present]) => [name, String(present)] as const),
       ...Object.entries(counts).map(([name, count]) =>

@@ -6,37 +6,35 @@ import { formatNumbers } from "./format.ts";
 /** A named set of cameras. */
 export interface Group {
   readonly name: string;
-  /** Numbers of cameras: 1 is `CAMERA-1`. */
+  /** Camera numbers: 1 is `CAMERA-1`. */
   readonly cameras: readonly number[];
 }
 
-/** Everything about the layout that a link carries. */
+/** The part of the layout that a link carries. */
 export interface WallState {
   readonly groups: readonly Group[];
-  /** Name of the group that is shown; all cameras when empty. */
+  /** Name of the shown group; empty for all cameras. */
   readonly group: string;
   readonly search: string;
-  /** Name of a query, `raw`, or empty for all that queries made. */
+  /** Name of a query, `raw`, or empty for all queries. */
   readonly view: string;
-  /** Shows only lanes in this condition; all when empty. */
+  /** Shows only lanes in this condition; empty for all. */
   readonly condition: string;
-  /** Lanes in the order that they were dragged into; others follow. */
+  /** Lanes reordered by the user; others follow. */
   readonly order: readonly string[];
-  /** The lane that fills the wall. */
+  /** The lane shown alone. */
   readonly focus: string;
   readonly overlay: boolean;
-  /** Columns of the grid; 0 for as many as fit best. */
+  /** Number of columns; 0 for the best fit. */
   readonly columns: number;
-  /** The time bar is open. */
   readonly time: boolean;
-  /** Offset of the lead's frame that is looked at; −1 when live. */
+  /** Offset of the current frame of the lead lane; −1 if live. */
   readonly offset: number;
 }
 
-/** Most columns that can be asked for. */
 export const MAX_COLUMNS = 12;
 
-/** Reads the state from an address's query. Whatever makes no sense there is left out. */
+/** Parses an address's query, ignoring invalid parts. */
 export function parseState(search: string): WallState {
   const query = new URLSearchParams(search);
   const columns = Number(query.get("columns") ?? 0);
@@ -55,7 +53,10 @@ export function parseState(search: string): WallState {
   };
 }
 
-/** The groups that people made, and one for each place that cameras name: a group of that name is theirs. */
+/**
+ * The user's groups, plus one for each place named by cameras; a user's group of the same name takes
+ * precedence.
+ */
 export function groupsWith(groups: readonly Group[], lanes: readonly LaneView[]): Group[] {
   const places = new Map<string, Set<number>>();
   for (const { place, partition } of lanes) {
@@ -67,7 +68,7 @@ export function groupsWith(groups: readonly Group[], lanes: readonly LaneView[])
   return [...groups, ...found.sort((a, b) => a.name.localeCompare(b.name))];
 }
 
-/** Writes the state as an address's query, without what is as it always is. */
+/** Formats the state as an address's query, omitting defaults. */
 export function formatState(state: WallState): string {
   const query = new URLSearchParams();
   const put = (name: string, value: string) => {
@@ -84,7 +85,7 @@ export function formatState(state: WallState): string {
   put("columns", state.columns === 0 ? "" : String(state.columns));
   put("time", state.time ? "1" : "");
   put("offset", state.offset < 0 ? "" : String(state.offset));
-  // Commas and colons need no escape in a query, and are easier on the eye.
+  // Commas and colons need no escape in a query, and are more readable.
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   return text === "" ? "" : `?${text}`;
 }
@@ -94,7 +95,6 @@ export function formatGroups(groups: readonly Group[]): string {
   return groups.map(({ name, cameras }) => `${name}:${formatNumbers(cameras, ",")}`).join("~");
 }
 
-/** Reads what `formatGroups` wrote. */
 export function parseGroups(text: string): Group[] {
   const groups: Group[] = [];
   for (const part of list(text, "~")) {
@@ -107,12 +107,12 @@ export function parseGroups(text: string): Group[] {
   return groups;
 }
 
-/** A name that a group can have. */
+/** Normalises a group name. */
 export function groupName(text: string): string {
   return text.replace(/[~:\s]+/g, " ").trim().slice(0, 40);
 }
 
-/** Numbers of cameras as people write them: `1, 3-5`. */
+/** Parses camera numbers such as `1, 3-5`. */
 export function parseCameras(text: string): number[] {
   const cameras = new Set<number>();
   for (const part of text.split(/[\s,;]+/)) {
@@ -125,7 +125,7 @@ export function parseCameras(text: string): number[] {
   return [...cameras].sort((a, b) => a - b);
 }
 
-/** The lanes to show, in their order. `cameras` limits the page to some: `/cameras/1,3`. */
+/** The lanes to show, in order. `cameras` restricts the page to some (`/cameras/1,3`). */
 export function selectLanes(
   lanes: readonly LaneView[],
   state: WallState,
@@ -137,7 +137,7 @@ export function selectLanes(
   const selected = lanes.filter((lane) => {
     const number = lane.partition + 1;
     if (cameras !== undefined && !cameras.includes(number)) return false;
-    // Partitions that no camera ever used are there only because partitions have numbers.
+    // Hide partitions that no camera has ever used.
     if (isGone(lane) && cameras === undefined && lane.id !== state.focus) return false;
     if (group !== undefined && !group.cameras.includes(number)) return false;
     if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
@@ -160,7 +160,7 @@ export function selectLanes(
     .map(({ lane }) => lane);
 }
 
-/** The order after lane `moved` was put before or after lane `target`. */
+/** The order after moving lane `moved` before or after lane `target`. */
 export function reorder(
   shown: readonly string[],
   moved: string,

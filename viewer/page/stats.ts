@@ -1,11 +1,10 @@
-// The last minute of each lane's numbers, for the charts.
+// The last minute of each lane's metrics, for charts.
 import type { LaneView } from "../protocol.ts";
 import { Series } from "./chart.ts";
 
-/** Samples kept: a minute at two a second. */
+/** One minute at two samples per second. */
 const SAMPLES = 120;
 
-/** What is charted of a lane. */
 export class LaneStats {
   readonly framesIn = new Series(SAMPLES);
   readonly framesOut = new Series(SAMPLES);
@@ -22,18 +21,17 @@ export class LaneStats {
   }
 }
 
-/** The numbers of all lanes. */
 export class Stats {
   readonly #lanes = new Map<string, LaneStats>();
 
-  /** Takes a report of all lanes; forgets lanes that are no longer in it. */
+  /** Adds a report of all lanes; drops lanes that are no longer in it. */
   push(lanes: readonly LaneView[]): void {
-    const there = new Set<string>();
+    const present = new Set<string>();
     for (const lane of lanes) {
-      there.add(lane.id);
+      present.add(lane.id);
       this.of(lane.id).push(lane);
     }
-    for (const id of this.#lanes.keys()) if (!there.has(id)) this.#lanes.delete(id);
+    for (const id of this.#lanes.keys()) if (!present.has(id)) this.#lanes.delete(id);
   }
 
   of(lane: string): LaneStats {

@@ -1,4 +1,4 @@
-// One lane on the wall: its picture, what was found in it, its state and its numbers.
+// One lane on the wall: picture, results, condition and metrics.
 import type { Findings } from "../../runtime/definition/places.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
@@ -9,39 +9,37 @@ import { clock, count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
-/** What a tile tells the page. */
 export interface TileEvents {
-  /** A picture was drawn, or will never be. */
+  /** A picture was drawn or discarded. */
   readonly onDone: (slot: number, sequence: number) => void;
-  /** A decoded picture waits for the next animation frame. */
+  /** A decoded picture is ready for the next animation frame. */
   readonly onReady: (tile: Tile) => void;
-  /** It shall fill the wall, or go back. */
+  /** The tile was chosen to fill the wall, or to return to it. */
   readonly onFocus: () => void;
-  /** Another tile was dropped here: it belongs before or after this one. */
+  /** Another tile was dropped here, to be placed before or after this one. */
   readonly onMove: (moved: string, after: boolean) => void;
   readonly onSelect: () => void;
-  /** It can decode no access units: it wants pictures. */
+  /** The tile cannot decode access units: it needs pictures. */
   readonly onNoVideo: () => void;
 }
 
-/** What was found in the last access units is kept until they are shown. */
+/** Number of results kept until their access units are shown. */
 const KEPT_RESULTS = 64;
 
-/** A lane that is further behind than this is worth a look. */
+/** Latency above this is highlighted. */
 const HIGH_LATENCY_MS = 2_000;
 
-/** A picture that was captured this long ago is not of now, milliseconds. */
+/** A picture older than this is marked, milliseconds. */
 const OLD_MS = 5_000;
 
-/** Shows one lane. */
 export class Tile {
   readonly slot: number;
   readonly laneId: string;
   readonly root: HTMLElement;
   lane: LaneView;
-  /** Offset and capture time of the picture on the screen. */
+  /** Offset and capture time of the displayed picture. */
   shown: { offset: number; timestamp: number } | undefined;
-  /** Width by height of the source. */
+  /** Width divided by height of the source. */
   aspect: number | undefined;
   readonly #events: TileEvents;
   readonly #canvas = element("canvas", { class: "screen" });
@@ -64,7 +62,7 @@ export class Tile {
   readonly #caption: HTMLElement;
   readonly #results = new Map<number, Findings>();
   #units: UnitDecoder | undefined;
-  /** The page decodes access units for it, while it fills the wall. */
+  /** Whether the page decodes this lane's access units while it fills the wall. */
   video = CAN_DECODE;
   #decoding = false;
   #closed = false;
@@ -135,7 +133,7 @@ export class Tile {
     return Math.round(this.#canvas.clientWidth * Math.min(devicePixelRatio, 2));
   }
 
-  /** Takes a new picture; the one that was to be decoded next is overtaken. */
+  /** Sets the next picture to decode; skips the one that was waiting. */
   take(picture: PictureMessage): void {
     if (picture.unit !== undefined) return this.#takeUnit(picture);
     if (this.#next !== undefined) this.#events.onDone(this.slot, this.#next.sequence);
@@ -144,9 +142,9 @@ export class Tile {
   }
 
   /**
-   * Puts the decoded picture on the screen. Called in an animation frame.
+   * Displays the decoded picture. Called in an animation frame.
    *
-   * @returns true when there was one of the moment that is being looked at.
+   * @returns whether there was one for the current position in time
    */
   draw(overlay: boolean, accepts: (picture: PictureMessage) => boolean): boolean {
     const ready = this.#ready;
@@ -180,24 +178,23 @@ export class Tile {
     return true;
   }
 
-  /** Takes what was found in an access unit. */
+  /** Stores the results of an access unit. */
   found(offset: number, result: Findings): void {
     this.#results.set(offset, result);
     if (this.#results.size > KEPT_RESULTS) this.#results.delete(this.#results.keys().next().value!);
   }
 
-  /** Size of the source picture, for people. */
+  /** Size of the source picture, as text. */
   get size(): string {
     return this.#source.width === 0 ? "–" : `${this.#source.width} × ${this.#source.height}`;
   }
 
-  /** From capture to the screen, milliseconds; `skew` is the server's clock minus this browser's. */
+  /** Latency from capture to screen, milliseconds; `skew` is the server's clock minus this browser's. */
   ageMs(skew: number): number | undefined {
     if (this.shown === undefined) return undefined;
     return Math.max(0, this.#drawnAt + skew - this.shown.timestamp);
   }
 
-  /** Marks the tile as the one that fills the wall. */
   setFocused(focused: boolean): void {
     if (this.root.classList.contains("alone") === focused) return;
     if (!focused) this.#endUnits();
@@ -207,7 +204,6 @@ export class Tile {
     set(this.#expand, { "aria-label": `${label}: ${cameraText(this.lane)}`, title: label });
   }
 
-  /** Releases decoded pictures. */
   close(): void {
     this.#closed = true;
     this.#endUnits();
@@ -215,7 +211,7 @@ export class Tile {
     this.#ready = undefined;
   }
 
-  /** Takes the lane's newest state. `now` is the server's clock. */
+  /** Updates the lane's state. `now` is the server's clock. */
   update(lane: LaneView, now: number): void {
     this.lane = lane;
     const condition = conditionOf(lane);
@@ -240,7 +236,7 @@ export class Tile {
     set(this.root, { "aria-label": this.#description(condition) });
   }
 
-  /** Draws the small chart: of frames per second. */
+  /** Draws the small chart of frames per second. */
   drawSpark(rates: Series, color: string): void {
     drawLine(this.#spark, rates, { color });
   }
@@ -255,7 +251,7 @@ export class Tile {
         const image = picture.image as Uint8Array<ArrayBuffer>;
         bitmap = await createImageBitmap(new Blob([image], { type: picture.contentType }));
       } catch {
-        this.#events.onDone(this.slot, picture.sequence); // no picture: the next one may be
+        this.#events.onDone(this.slot, picture.sequence); // not decodable; the next one may be
         continue;
       }
       if (this.#closed) {
@@ -276,7 +272,7 @@ export class Tile {
     this.#events.onReady(this);
   }
 
-  /** What an access unit's message does not tell: its size, and what was found since it was sent. */
+  /** Adds what an access unit's message lacks: its size, and results that arrived later. */
   #ofUnit({ picture, bitmap }: { bitmap: ImageBitmap; picture: PictureMessage }): PictureMessage {
     const known = [...this.#results].findLast(([offset]) => offset <= picture.offset);
     const result = picture.result ?? known?.[1];
@@ -304,7 +300,7 @@ export class Tile {
 
   #endUnits(): void {
     const last = this.#units?.close();
-    // The server waits for what it sent.
+    // The server waits for confirmations.
     if (last !== undefined) this.#events.onDone(this.slot, last);
     this.#units = undefined;
     this.#results.clear();
@@ -322,7 +318,7 @@ export class Tile {
     listenForDrag(root, this.#caption, this.laneId, events.onMove);
   }
 
-  /** How old the picture is: always where it is not live, and where it lags behind the camera. */
+  /** Shows the age of the picture if it is not live or lags behind the camera. */
   #drawAge(condition: Condition, now: number): void {
     const age = this.shown === undefined || now === 0 ? 0 : now - this.shown.timestamp;
     const old = age > OLD_MS;

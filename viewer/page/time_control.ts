@@ -1,35 +1,34 @@
-// The page's side of time: which pictures belong to the moment that is being looked at.
+// The page's position in time: which pictures belong to it.
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 
-/** Where the page stands: a lane's frame. */
+/** A frame of a lane. */
 export interface Place {
   readonly lane: string;
   readonly offset: number;
   readonly timestamp: number;
 }
 
-/** What commands need to know. */
 export interface TimeControlOptions {
-  /** What the lead shows; undefined before its first picture. */
+  /** The frame that the lead lane shows; undefined before its first picture. */
   readonly place: () => Place | undefined;
-  /** The lane that leads. */
+  /** The leading lane. */
   readonly lead: () => string | undefined;
   readonly onChange: () => void;
 }
 
-/** Sends commands one at a time and follows what the server says. */
+/** Sends commands one at a time and follows the server's state. */
 export class TimeControl {
   readonly #connection: Connection;
   readonly #options: TimeControlOptions;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
-  /** When the view was confirmed, in `performance.now()`. */
+  /** When the view was confirmed, as `performance.now()`. */
   #since = 0;
-  /** Waits until the command before was carried out; of several the last one counts. */
+  /** Waits for the previous command; only the last one counts. */
   #next: (() => TimeCommand | undefined) | undefined;
   #steps = 0;
-  /** The speed that playing continues with. */
+  /** Playback speed. */
   speed = 1;
 
   constructor(connection: Connection, options: TimeControlOptions) {
@@ -54,23 +53,23 @@ export class TimeControl {
     return this.#view.offset;
   }
 
-  /** The capture time that the wall shows, or undefined when live. */
+  /** The displayed capture time; undefined when live. */
   get position(): number | undefined {
     const { mode, position, speed } = this.#view;
     if (mode !== "playing" || position === undefined) return position;
     return position + (performance.now() - this.#since) * speed;
   }
 
-  /** True for pictures of the moment that is being looked at. */
+  /** Whether a picture belongs to the current position in time. */
   accepts(picture: PictureMessage): boolean {
     return this.#sent === this.#view.generation && picture.generation === this.#view.generation;
   }
 
-  /** Takes what the server says. */
+  /** Applies the server's state. */
   apply(view: TimeView): void {
     this.#view = view;
     this.#since = performance.now();
-    // What happens cannot be shown faster than it happens.
+    // Live pictures cannot be played faster.
     if (view.mode === "live") this.speed = 1;
     if (view.generation > this.#sent) this.#sent = view.generation;
     this.#options.onChange();
@@ -83,7 +82,7 @@ export class TimeControl {
     if (time !== undefined) this.#command(() => ({ action: "pause", time: Math.round(time) }));
   }
 
-  /** Goes some frames on or back. */
+  /** Steps some frames forward or back. */
   step(by: number): void {
     this.#steps += by;
     this.#command(() => {
@@ -92,7 +91,7 @@ export class TimeControl {
       if (place === undefined || steps === 0) return undefined;
       this.#steps = 0;
       const { lead, offset } = this.#view;
-      // Where the last command landed may not be on the screen yet.
+      // The last command's frame may not be on screen yet.
       const from = lead === place.lane && offset !== undefined ? offset : place.offset;
       return { action: "step", lead: place.lane, offset: from, by: steps };
     });
@@ -121,13 +120,12 @@ export class TimeControl {
     this.#command(() => ({ action: "live" }));
   }
 
-  /** Plays when paused, pauses when not. */
   toggle(): void {
     if (this.mode === "paused") this.play();
     else this.pause();
   }
 
-  /** A new connection begins live: goes back to where the page was. */
+  /** Restores the position: a new connection starts live. */
   reconnected(): void {
     const { mode, lead, offset } = this.#view;
     const { position } = this;

@@ -1,11 +1,10 @@
-// The track: a stretch of the recording, where in it the wall is, and the alerts in it.
+// The track: a part of the recording, the position in it, and its alerts.
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
 import type { Place, TimeControl } from "./time_control.ts";
 
-/** What the track needs to know. */
 export interface TrackOptions {
   readonly time: TimeControl;
   readonly place: () => Place | undefined;
@@ -13,7 +12,7 @@ export interface TrackOptions {
   readonly onAlert: (alert: AlertView) => void;
 }
 
-/** How much of the recording the track can stand for, milliseconds. */
+/** Lengths of the recording that the track can show, milliseconds. */
 const STRETCHES: readonly (readonly [string, number])[] = [
   ["All", Infinity],
   ["6 h", 6 * 3_600_000],
@@ -21,15 +20,15 @@ const STRETCHES: readonly (readonly [string, number])[] = [
   ["10 min", 600_000],
   ["1 min", 60_000],
 ];
-/** Width of the bars that alerts are counted in, CSS pixels. */
+/** Width of alert bars, CSS pixels. */
 const BIN = 4;
-/** How often it is asked what the log holds. */
+/** Interval between requests for the recorded range. */
 const RANGE_EVERY_MS = 3_000;
 
 /** A slider over capture time. */
 export class Track {
   readonly root: HTMLElement;
-  /** Chooses how much of the recording the track stands for. */
+  /** Selects how much of the recording the track shows. */
   readonly stretch = element("select", {
     "aria-label": "Part of the recording",
     title: "Part of the recording",
@@ -50,7 +49,7 @@ export class Track {
   readonly #head = element("div", { class: "head" });
   readonly #marks = element("div", { class: "marks", "aria-hidden": "true" });
   readonly #preview = new Preview();
-  /** True when there is a log to look back into. */
+  /** Whether there is a log to look back into. */
   enabled = false;
   #range: RangeView = { earliest: 0, latest: 0 };
   #rangeFor = "";
@@ -70,12 +69,12 @@ export class Track {
     this.#listen();
   }
 
-  /** True while the user drags along the track. */
+  /** Whether the user is dragging. */
   get dragging(): boolean {
     return this.#dragging;
   }
 
-  /** Shows where the page is: `position` is the capture time, unknown before the first picture. */
+  /** Updates the position, a capture time; undefined before the first picture. */
   update(position: number | undefined): void {
     this.#position = position;
     void this.#fetchRange(this.#options.place()?.lane);
@@ -105,7 +104,7 @@ export class Track {
     this.#updateMarks(start, end);
   }
 
-  /** The stretch of time that the track stands for. */
+  /** The time range that the track shows. */
   #stretchAt(position: number | undefined): { start: number; end: number } | undefined {
     const { earliestTime, latestTime } = this.#range;
     if (earliestTime === undefined || latestTime === undefined) return undefined;
@@ -136,7 +135,7 @@ export class Track {
     this.#ticks.replaceChildren(...nodes);
   }
 
-  /** Alerts by their density: one bar for every few pixels, the higher the more there were. */
+  /** Shows the density of alerts: a bar every few pixels, higher for more alerts. */
   #updateMarks(start: number, end: number): void {
     const width = this.#marks.clientWidth;
     const bins = Math.max(1, Math.floor(width / BIN));
@@ -148,7 +147,7 @@ export class Track {
       if (toTime < start || fromTime > end) continue;
       const bin = (time: number) =>
         Math.min(bins - 1, Math.max(0, Math.floor((time - start) / length * bins)));
-      // Motion is so frequent that it would hide everything else.
+      // Motion has its own row: it is so frequent that it would hide the rest.
       const row = label.toLowerCase() === "motion" ? "motion" : "alerts";
       for (let at = bin(fromTime); at <= bin(toTime); at++) {
         const those = found.get(`${row} ${at}`);
@@ -240,20 +239,20 @@ export class Track {
         this.#track.title = `${span(latestTime - earliestTime)} recorded`;
       }
     } catch {
-      this.#rangeAt = -Infinity; // the connection is lost: the page says so already
+      this.#rangeAt = -Infinity; // connection lost, which the page already shows
     }
   }
 }
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
 
-/** The time of day; of a tick at midnight the day. */
+/** The time of day; the date for a tick at midnight. */
 function tickLabel(at: number, step: number): string {
   if (step < 60_000) return clock(at);
   const minutes = clock(at).slice(0, 5);
   return minutes === "00:00" ? moment(at).slice(5, 10) : minutes;
 }
 
-/** A round distance between ticks, so that there are at most `most` of them. */
+/** A round interval that gives at most `most` ticks. */
 function tickStep(length: number, most: number): number {
   for (const seconds of STEPS) if (length / (seconds * 1_000) <= most) return seconds * 1_000;
   return Math.ceil(length / most / 86_400_000) * 86_400_000;

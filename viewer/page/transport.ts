@@ -1,18 +1,16 @@
-// The bar at the bottom: where in time the wall is, and the ways through it.
+// The bar at the bottom: the position in time, and controls to change it.
 import { SPEEDS } from "../protocol.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";
 import { Track, type TrackOptions } from "./track.ts";
 import { parseWhen } from "./when.ts";
 
-/** What the bar needs to know. */
 export interface TransportOptions extends TrackOptions {
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
   readonly onClip: () => void;
 }
 
-/** The bar. */
 export class Transport {
   readonly root = element("section", { class: "transport", "aria-label": "Time" });
   readonly #options: TransportOptions;
@@ -61,7 +59,7 @@ export class Transport {
         { class: "controls" },
         iconButton("back", "One frame back (,)", () => time.step(-1)),
         this.#play,
-        iconButton("forward", "One frame on (.)", () => time.step(1)),
+        iconButton("forward", "One frame forward (.)", () => time.step(1)),
         this.#speed,
         element("div", { class: "where" }, this.#moment, this.#offset),
       ),
@@ -78,12 +76,12 @@ export class Transport {
     );
   }
 
-  /** True when there is a log to look back into. */
+  /** Whether there is a log to look back into. */
   set enabled(enabled: boolean) {
     this.#track.enabled = enabled;
   }
 
-  /** Shows where the page is. */
+  /** Updates the position. */
   update(): void {
     if (this.root.hidden) return;
     const { time, place } = this.#options;

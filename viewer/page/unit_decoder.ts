@@ -1,21 +1,20 @@
-// The page's side of decoding: whether this browser can, and a worker for each tile that does.
+// Decodes video in the page: checks support, and runs a worker per tile.
 import type { PictureMessage } from "../protocol.ts";
 import type { DecodedUnit, UnitToDecode } from "./unit_worker.ts";
 
-/** Whether this browser decodes video: not over plain HTTP from another machine, where it hides its decoders. */
+/** Whether this browser decodes video; browsers hide decoders on plain HTTP from another machine. */
 export const CAN_DECODE = isSecureContext && "VideoDecoder" in globalThis;
 
-/** What becomes of units. */
 export interface UnitDecoderEvents {
-  /** A picture to be shown. */
+  /** A picture to show. */
   readonly onPicture: (picture: PictureMessage, bitmap: ImageBitmap) => void;
-  /** A unit that was only to be decoded. */
+  /** A unit decoded only as a reference. */
   readonly onHidden: (picture: PictureMessage) => void;
   /** The units cannot be decoded here. */
   readonly onProblem: () => void;
 }
 
-/** Only this page's own worker is ever started. */
+/** Only this page's own worker may start. */
 const policy = (globalThis as {
   trustedTypes?: {
     createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): {
@@ -25,10 +24,9 @@ const policy = (globalThis as {
 }).trustedTypes?.createPolicy("decoder", { createScriptURL: () => WORKER });
 const WORKER = "/assets/page/unit_worker.ts";
 
-/** Decodes the units of one tile. */
 export class UnitDecoder {
   readonly #worker = new Worker(policy?.createScriptURL(WORKER) ?? WORKER, { type: "module" });
-  /** Units that the worker has, by sequence. */
+  /** Units in the worker, by sequence. */
   readonly #decoding = new Map<number, PictureMessage>();
 
   constructor({ onPicture, onHidden, onProblem }: UnitDecoderEvents) {
@@ -43,7 +41,7 @@ export class UnitDecoder {
     this.#worker.onerror = onProblem;
   }
 
-  /** Takes the next unit. */
+  /** Sends the next unit to the worker. */
   take(picture: PictureMessage): void {
     const { sequence, unit, image } = picture;
     this.#decoding.set(sequence, picture);
@@ -57,7 +55,7 @@ export class UnitDecoder {
     this.#worker.postMessage(message, [bytes]);
   }
 
-  /** Ends the worker; returns the sequence of the last unit that it leaves undecoded, if there is one. */
+  /** Terminates the worker; returns the sequence of the last undecoded unit, if any. */
   close(): number | undefined {
     this.#worker.terminate();
     return [...this.#decoding.keys()].at(-1);

@@ -1,9 +1,9 @@
-// Decodes access units in a worker, one decoder a tile. Every unit is answered: with its picture, or without
-// one where it was only to be decoded.
+// Decodes access units in a worker, with one decoder per tile. Every unit is answered: with its picture, or
+// without one if it was decoded only as a reference.
 /** Page to worker: a unit, in decoding order. */
 export interface UnitToDecode {
   readonly sequence: number;
-  /** On keyframes: as in RFC 6381. */
+  /** On keyframes: the codec as in RFC 6381. */
   readonly codec: string | undefined;
   readonly hidden: boolean;
   readonly bytes: ArrayBuffer;
@@ -12,10 +12,10 @@ export interface UnitToDecode {
 /** Worker to page. */
 export type DecodedUnit =
   | { readonly sequence: number; readonly bitmap?: ImageBitmap }
-  /** This browser cannot decode the stream, or holds its pictures back. */
+  /** This browser cannot decode the stream, or its decoder withholds pictures. */
   | { readonly problem: string };
 
-/** A decoder that gives no picture for this long waits for more frames, milliseconds. */
+/** A decoder without output for this long is waiting for more frames, milliseconds. */
 const PATIENCE_MS = 1_500;
 
 const port = self as unknown as {
@@ -26,7 +26,7 @@ const port = self as unknown as {
 let decoder: VideoDecoder | undefined;
 let configured = "";
 let begun = false;
-/** Units whose pictures are to be shown, by sequence. */
+/** Units whose pictures are shown, by sequence. */
 const shown = new Set<number>();
 let turn: Promise<unknown> = Promise.resolve();
 let timer = 0;
@@ -51,18 +51,18 @@ port.onmessage = ({ data: { sequence, codec, hidden, bytes } }) => {
         output: (frame) => turn = turn.then(() => put(frame)).catch(fail),
         error: fail,
       });
-      // Parameter sets stand in the units themselves: Annex B.
+      // Annex B: parameter sets are in the units.
       decoder.configure({ codec, optimizeForLatency: true });
       configured = codec;
     }
     begun ||= codec !== undefined;
-    // What comes before the first keyframe depends on what this page never got.
+    // Units before the first keyframe depend on frames this page never received.
     if (decoder === undefined || !begun) return port.postMessage({ sequence });
     if (!hidden) shown.add(sequence);
     const type = codec === undefined ? "delta" : "key";
     decoder.decode(new EncodedVideoChunk({ type, timestamp: sequence, data: bytes }));
     clearTimeout(timer);
-    timer = setTimeout(() => fail("The decoder holds pictures back"), PATIENCE_MS);
+    timer = setTimeout(() => fail("The decoder withholds pictures"), PATIENCE_MS);
   } catch (error) {
     fail(error);
   }

@@ -1,4 +1,4 @@
-// The grid of tiles; or one of them, large, with the others in a strip.
+// The grid of tiles; or a single large one, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
@@ -7,12 +7,11 @@ import { element, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
 
-/** What the wall tells the page. */
 export interface WallEvents {
-  /** A tile was chosen to fill the wall, or to go back. */
+  /** A tile was chosen to fill the wall, or to return to it. */
   readonly onFocus: (lane: string) => void;
   readonly onMove: (moved: string, target: string, after: boolean) => void;
-  /** A tile has put a picture on the screen. */
+  /** A tile has displayed a picture. */
   readonly onDrawn: (tile: Tile) => void;
   readonly onSelect: (lane: string) => void;
 }
@@ -21,11 +20,11 @@ const GAP = 6;
 const CAPTION = 32;
 const SMALLEST = 200;
 const BORDER = 1;
-/** Height of the pictures in the strip, and the least width that leaves room for a name. */
+/** Height of pictures in the strip, and the minimum width with room for a name. */
 const STRIP = 92;
 const NARROWEST_IN_STRIP = 96;
 
-/** Shows some lanes and keeps them live. */
+/** Shows lanes and keeps them live. */
 export class Wall {
   readonly root: HTMLElement;
   readonly tiles = new Map<string, Tile>();
@@ -42,13 +41,13 @@ export class Wall {
   #focus = "";
   #selected = "";
   #columns = 0;
-  /** How many tiles each row has. */
+  /** Number of tiles per row. */
   #rows: readonly number[] = [];
   #nextSlot = 0;
   #frame = 0;
   #watched = "";
   overlay = true;
-  /** False for pictures that are not of the moment that is being looked at. */
+  /** Rejects pictures that do not belong to the current position in time. */
   accepts: (picture: PictureMessage) => boolean = () => true;
 
   constructor(root: HTMLElement, connection: Connection, events: WallEvents) {
@@ -70,17 +69,17 @@ export class Wall {
     document.addEventListener("visibilitychange", () => this.watch());
   }
 
-  /** The tile that fills the wall, or the one that was chosen last, or the first. */
+  /** The tile that fills the wall, or else the last selected one, or else the first. */
   get lead(): Tile | undefined {
     return this.tiles.get(this.#focus) ?? this.tiles.get(this.#selected) ?? this.#order[0];
   }
 
-  /** The tile that keys go to. */
+  /** The tile that receives keys. */
   get selected(): Tile | undefined {
     return this.tiles.get(this.#selected);
   }
 
-  /** Lanes in the order that they are shown in. */
+  /** Lanes in display order. */
   get order(): readonly string[] {
     return this.#order.map((tile) => tile.laneId);
   }
@@ -97,7 +96,7 @@ export class Wall {
       tile.update(lane, now);
       return tile;
     });
-    // What all have in common need not be on each.
+    // Hide the query's name if all lanes have the same query.
     this.root.classList.toggle("one-query", new Set(lanes.map(({ query }) => query)).size === 1);
     this.#focus = wanted.has(focus) ? focus : "";
     this.#columns = columns;
@@ -107,10 +106,10 @@ export class Wall {
     this.watch();
   }
 
-  /** Takes a picture from the connection. */
+  /** Passes a picture to its tile. */
   take(picture: PictureMessage): void {
     const tile = this.#bySlot.get(picture.slot);
-    // An access unit that is not shown any more is decoded anyway: others depend on it.
+    // A unit outside the current position is decoded anyway: others depend on it.
     if (tile === undefined || (picture.unit === undefined && !this.accepts(picture))) {
       this.#connection.drawn(picture.slot, picture.sequence);
       this.#schedule();
@@ -119,12 +118,12 @@ export class Wall {
     }
   }
 
-  /** Takes what was found in an access unit that is on its way to a tile. */
+  /** Passes the results of an access unit to its tile. */
   found(slot: number, offset: number, result: Findings): void {
     this.#bySlot.get(slot)?.found(offset, result);
   }
 
-  /** Fits the grid into the window. */
+  /** Fits the grid to the window. */
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";
@@ -134,7 +133,7 @@ export class Wall {
       if (focused) this.#layOutStrip();
       return;
     }
-    // Tiles that were never on the screen have none yet.
+    // Tiles that were never displayed have no aspect ratio yet.
     const known = this.#order.flatMap((tile) => tile.aspect ?? []).sort((a, b) => a - b);
     const usual = known[known.length >> 1] ?? 16 / 9;
     const { cells, rows, width, fits, dense } = layOut({
@@ -157,7 +156,7 @@ export class Wall {
     });
   }
 
-  /** The tiles below the one that fills the wall: as wide as their pictures. */
+  /** Sizes the strip: tiles as wide as their pictures. */
   #layOutStrip(): void {
     for (const { root, aspect = 16 / 9, laneId } of this.#order) {
       const width = Math.max(NARROWEST_IN_STRIP, Math.round(STRIP * aspect) + 2 * BORDER);
@@ -166,7 +165,7 @@ export class Wall {
     }
   }
 
-  /** Tells the server which tiles are really on the screen, and how large. */
+  /** Tells the server which tiles are visible, and their sizes. */
   watch(): void {
     const tiles: TileRequest[] = [];
     if (document.visibilityState === "visible") {
@@ -184,18 +183,18 @@ export class Wall {
     this.#connection.watch(tiles);
   }
 
-  /** Says why there is nothing to show. */
+  /** Shows why the wall is empty. */
   say(message: string): void {
     this.#empty.hidden = message === "";
     if (this.#empty.textContent !== message) this.#empty.textContent = message;
   }
 
-  /** Puts a panel beside the tile that fills the wall. */
+  /** Adds a panel beside the tile that fills the wall. */
   setPanel(panel: HTMLElement): void {
     this.#stage.append(panel);
   }
 
-  /** Moves the choice by columns and rows. */
+  /** Moves the selection by columns and rows. */
   move(columns: number, rows: number): void {
     const from = Math.max(0, this.#order.findIndex((tile) => tile.laneId === this.#selected));
     const to = from + columns + (this.#focus === "" ? this.#down(from, rows) : rows);
@@ -206,19 +205,19 @@ export class Wall {
     tile.root.focus();
   }
 
-  /** The lane next to the chosen one in the order; for moving it. */
+  /** The lane `by` places after the selected one. */
   neighbour(by: number): string | undefined {
     const at = this.#order.findIndex((tile) => tile.laneId === this.#selected);
     return at < 0 ? undefined : this.#order[at + by]?.laneId;
   }
 
-  /** Redraws what does not come with pictures; `rates` are the last minute of a lane's. */
+  /** Redraws the small charts; `rates` returns a lane's frame rates. */
   drawSparks(rates: (lane: string) => Series): void {
     const color = getComputedStyle(this.root).getPropertyValue("--spark");
     for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
   }
 
-  /** How far it is from a tile to the one that many rows below it, at about the same place in its row. */
+  /** Distance in order to the tile `by` rows below, at a similar horizontal position. */
   #down(from: number, by: number): number {
     let row = 0, start = 0;
     while (row < this.#rows.length - 1 && start + this.#rows[row]! <= from) {
@@ -270,7 +269,7 @@ export class Wall {
     this.#visible.delete(id);
   }
 
-  /** Puts the tiles where they belong, touching only those that are elsewhere. */
+  /** Places the tiles, moving only those that are elsewhere. */
   #place(): void {
     const focused = this.tiles.get(this.#focus);
     this.#stage.hidden = focused === undefined;

@@ -1,4 +1,4 @@
-// `/` and `/cameras/1,3`: the wall and everything around it.
+// `/` and `/cameras/1,3`: the wall page.
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
@@ -55,7 +55,7 @@ class WallPage {
   #now = 0;
   /** Why the server cannot read the log. */
   #problem = "";
-  /** An offset that the address asks for, until it was sought. */
+  /** The offset requested by the address, until it is reached. */
   #startOffset = this.#state.offset;
 
   constructor() {
@@ -163,7 +163,7 @@ class WallPage {
     }
   }
 
-  /** Changes the layout: on the screen and in the address. */
+  /** Changes the layout, on screen and in the address. */
   #change(change: Partial<WallState>, history: "push" | "replace" = "replace"): void {
     this.#state = { ...this.#state, ...change };
     const url = location.pathname + formatState(this.#state);
@@ -177,7 +177,7 @@ class WallPage {
     const state = { ...this.#state, groups: groupsWith(this.#state.groups, ours) };
     const shown = selectLanes(ours, state, this.#cameras);
     const focus = ours.find(({ id }) => id === state.focus);
-    // The lane that is looked at alone is there even where a filter leaves it out.
+    // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
@@ -268,7 +268,7 @@ class WallPage {
     showClip(lead.laneId, cameraText(lead.lane), lead.shown.timestamp, Date.now() + this.#skew);
   }
 
-  /** Carries out what the address asks for, as soon as there is something to do it with. */
+  /** Seeks to the offset requested by the address, once possible. */
   #seekAtStart(): void {
     const { lead } = this.#wall;
     if (this.#startOffset < 0 || lead === undefined || !this.#canLookBack) return;
@@ -278,7 +278,7 @@ class WallPage {
 
   #timeChanged(): void {
     document.body.classList.toggle("looking-back", !this.#time.live);
-    // A link to what is looked at; while it plays there is nothing to link to.
+    // Links point to a paused frame; during playback there is none.
     const offset = this.#time.mode === "paused" ? this.#time.offset ?? -1 : -1;
     if (offset !== this.#state.offset && this.#startOffset < 0) this.#change({ offset });
     else this.#render();
@@ -290,7 +290,7 @@ class WallPage {
     this.#banner.connection(state, nextTry);
     if (state === "open") this.#time.reconnected();
     if (!away || !this.#heard) return;
-    // The pictures grow old, and the server does not say so.
+    // The server reports no age while it is unreachable, so update it here.
     this.#now = Date.now() + this.#skew;
     this.#render();
   }

@@ -1,5 +1,4 @@
-// Moments as people type them.
-/** A moment or an offset. */
+// Parses times that users enter.
 export type When = { readonly time: number } | { readonly offset: number };
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -10,9 +9,8 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Understands `14:03`, `14:03:22.5`, `2026-11-21 14:03`, `-30s`, `-5m`, epoch milliseconds, and
- * offsets as `#1234` or `1234`. A time of day is the last one before `now`; times are in the
- * viewer's own zone.
+ * Parses `14:03`, `14:03:22.5`, `2026-11-21 14:03`, `-30s`, `-5m`, epoch milliseconds, and offsets as `#1234`
+ * or `1234`. A time of day is the last one before `now`; times are local.
  */
 export function parseWhen(text: string, now: number): When | undefined {
   const trimmed = text.trim();

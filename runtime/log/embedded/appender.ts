@@ -68,7 +68,7 @@ export class Appender {
     });
   }
 
-  /** The topic has a retention of its own, which wins over the URL. */
+  /** The topic has its own retention, which overrides the URL. */
   limited(topic: string): void {
     this.#claimed.add(topic);
   }
@@ -108,7 +108,7 @@ export class Appender {
         const firsts = await db.write(action, () => {
           changes?.();
           this.#claim(appends);
-          return this.#rows(grouped, placed);
+          return this.#insertRows(grouped, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
         for (const { topic } of appends) this.#claimed.add(topic);
@@ -126,12 +126,12 @@ export class Appender {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#parts.db.turns.ready();
-      await this.#appendGroup(this.#takeGroup());
+      await this.#appendGroup(this.#nextGroup());
     }
     this.#running = undefined;
   }
 
-  #takeGroup(): Call[] {
+  #nextGroup(): Call[] {
     let count = 0;
     let bytes = 0;
     for (const call of this.#queue) {
@@ -147,7 +147,7 @@ export class Appender {
     let calls = group;
     try {
       const action = `append to ${topic}/${partition}`;
-      calls = await this.#possible(action, calls);
+      calls = await this.#withTopics(action, calls);
       if (calls.length === 0) return;
       const offsets = await this.commit(action, calls);
       calls.forEach((call, i) => call.resolve(offsets[i]!));
@@ -157,7 +157,7 @@ export class Appender {
   }
 
   /** The calls whose topic exists; the others fail alone. */
-  async #possible(action: string, calls: readonly Call[]): Promise<Call[]> {
+  async #withTopics(action: string, calls: readonly Call[]): Promise<Call[]> {
     const { db, topics } = this.#parts;
     return await db.read(action, () =>
       calls.filter(({ topic, partition, reject }) => {
@@ -206,7 +206,7 @@ export class Appender {
   }
 
   /** Within a transaction. */
-  #rows(
+  #insertRows(
     grouped: ReadonlyMap<number, EncodedRecord[]>,
     placed: ReadonlyMap<number, Placed>,
   ): Map<number, number> {

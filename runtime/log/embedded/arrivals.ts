@@ -9,22 +9,22 @@ const pauseMs = 12 * 3_600_000;
 const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 
 /**
- * The wall clock, except after a step: then time continues as the monotonic clock says, until the step has held for 30 s
- * (10 minutes when it is more than 12 h).
+ * The wall clock, except after a step: then time continues with the monotonic clock until the step has lasted
+ * for 30 s (10 minutes if it is more than 12 h).
  */
 export class ArrivalClock {
   readonly #clock: Clock;
   readonly #tell: (message: string) => void;
   #offset: number;
-  #doubted: { readonly offset: number; readonly since: number } | undefined;
+  #suspect: { readonly offset: number; readonly since: number } | undefined;
 
-  /** @param last when the newest record of the log arrived; 0 when there is none. */
+  /** @param last arrival time of the log's newest record; 0 if there is none */
   constructor(clock: Clock, last: number, tell: (message: string) => void) {
     this.#clock = clock;
     this.#tell = tell;
     const [now, monotonic] = [clock.now(), clock.monotonic()];
-    const believed = last === 0 || now >= last - toleranceMs && now - last <= pauseMs;
-    this.#offset = (believed ? now : last) - monotonic;
+    const trusted = last === 0 || now >= last - toleranceMs && now - last <= pauseMs;
+    this.#offset = (trusted ? now : last) - monotonic;
   }
 
   /** Epoch milliseconds. */
@@ -34,22 +34,22 @@ export class ArrivalClock {
     const step = offset - this.#offset;
     if (Math.abs(step) <= toleranceMs) {
       this.#offset = offset;
-      this.#doubted = undefined;
+      this.#suspect = undefined;
       return Math.floor(wall);
     }
     const waitMs = Math.abs(step) > pauseMs ? confirmLargeMs : confirmMs;
-    if (Math.abs((this.#doubted?.offset ?? Infinity) - offset) > toleranceMs) {
-      this.#doubted = { offset, since: monotonic };
+    if (Math.abs((this.#suspect?.offset ?? Infinity) - offset) > toleranceMs) {
+      this.#suspect = { offset, since: monotonic };
       this.#tell(
         `The clock is ${
           Math.round(step / 1000)
-        } s off the time of the log: frames are dated and expire as if it ` +
-          `were not, until this has held for ${waitMs / 1000} s`,
+        } s off the log's time: frames keep arriving and expiring by the log's time ` +
+          `until this has lasted for ${waitMs / 1000} s`,
       );
     }
-    if (monotonic - this.#doubted!.since < waitMs) return Math.floor(monotonic + this.#offset);
+    if (monotonic - this.#suspect!.since < waitMs) return Math.floor(monotonic + this.#offset);
     this.#offset = offset;
-    this.#doubted = undefined;
+    this.#suspect = undefined;
     return Math.floor(wall);
   }
 }

@@ -21,7 +21,7 @@ export interface BackupReport {
  * Copies a log into a new or empty folder. The database gets its name last: an unfinished copy is
  * refused when it is opened.
  *
- * @throws {LogError} `INVALID` when the folder holds something or is the log's own, `DISK_FULL`.
+ * @throws {LogError} `INVALID` if the folder is not empty or belongs to the log; `DISK_FULL`
  */
 export async function backup(
   from: string,
@@ -71,7 +71,7 @@ async function copySegments(
 ): Promise<BackupReport> {
   copy.exec("PRAGMA journal_mode = WAL");
   closeChunks(copy, from);
-  // The copy has no owners of partitions and no writers of segments.
+  // The copy has no partition owners and no segment writers.
   copy.exec(`
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
     UPDATE segments SET (next, bytes, max_time) = (

@@ -70,14 +70,14 @@ export class ChangeWatcher {
     };
   }
 
-  /** This connection has written: `data_version` does not show that. */
+  /** Call after a write by this connection, which `data_version` does not show. */
   written(): void {
     this.#wrote = true;
     if (this.#listeners.size === 0) return;
     try {
-      this.#look();
+      this.#check();
     } catch (error) {
-      this.#lookAgain();
+      this.#resetSeen();
       if (storageFault(error) !== "busy") throw error;
     }
   }
@@ -130,17 +130,17 @@ export class ChangeWatcher {
   #poll(): boolean {
     let changed = false;
     try {
-      changed = this.#look();
+      changed = this.#check();
     } catch (error) {
       // Locked, or worse: the readers meet and report it too.
-      this.#lookAgain();
+      this.#resetSeen();
       if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
     }
     this.#schedule();
     return changed;
   }
 
-  #lookAgain(): void {
+  #resetSeen(): void {
     this.#version = -1;
     this.#change = 0;
     for (const id of this.#seen.keys()) this.#seen.set(id, -1);
@@ -153,7 +153,7 @@ export class ChangeWatcher {
   }
 
   /** Calls the listeners of changed partitions; returns whether there are any. */
-  #look(): boolean {
+  #check(): boolean {
     this.#lastLook = performance.now();
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();

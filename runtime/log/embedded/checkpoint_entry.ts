@@ -1,11 +1,12 @@
 /**
- * Entries of a checkpoint: `offsets/N` says which offsets batch N takes, `commits/N` that it is done. Each is text:
+ * Entries of a checkpoint: `offsets/N` holds the offsets of batch N, `commits/N` marks it as done. Each is
+ * text:
  *
  * ```
  * v1 89abcdef
  * {"batchId":7,…}
  * ```
- * the version of the format, the CRC-32 of the second line, the content as JSON. docs/checkpoint-format.md tells more.
+ * The first line holds the format version and the CRC-32 of the second line, which is the content as JSON. See docs/checkpoint-format.md.
  *
  * @module
  */
@@ -35,23 +36,23 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
     throw new LogError(
       "CHECKPOINT_NEWER",
       `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
-        `${checkpointVersion}; update Framelane, or start again with another --checkpoint or --group`,
+        `${checkpointVersion}; update Framelane, or start over with another --checkpoint or --group`,
     );
   }
-  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not fit");
+  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not match");
   try {
     const content: unknown = JSON.parse(json);
     if (typeof content === "object" && content !== null) return content as Record<string, unknown>;
   } catch (error) {
     throw corrupt(name, "it is not JSON", error);
   }
-  throw corrupt(name, "it is no object");
+  throw corrupt(name, "it is not an object");
 }
 
 export function corrupt(name: string, why: string, cause?: unknown): LogError {
   return new LogError(
     "CHECKPOINT_CORRUPT",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
       "--checkpoint or --group",
     { cause },
   );
@@ -86,7 +87,9 @@ export function encodeCheckpoint({ batchId, end, restart, state }: Checkpoint): 
 export function decodeCheckpoint(entry: unknown, name: string): Checkpoint {
   const content = decodeEntry(entry, name);
   const { state } = content;
-  if (state !== undefined && typeof state !== "string") throw corrupt(name, "its state is no text");
+  if (state !== undefined && typeof state !== "string") {
+    throw corrupt(name, "its state is not text");
+  }
   return {
     batchId: whole(content, "batchId", name),
     end: whole(content, "end", name),
@@ -99,7 +102,7 @@ function bytesOf(base64: string, name: string): Uint8Array {
   try {
     return Uint8Array.fromBase64(base64);
   } catch (error) {
-    throw corrupt(name, "its state is no Base64", error);
+    throw corrupt(name, "its state is not Base64", error);
   }
 }
 

@@ -11,12 +11,12 @@ export function listCheckpoints(
   store: CheckpointStore,
   filter: CheckpointFilter,
 ): CheckpointInfo[] {
-  return checkpoints.list(store.id, filter).map((row) => look(checkpoints, store, row)).sort(
+  return checkpoints.list(store.id, filter).map((row) => describe(checkpoints, store, row)).sort(
     byPlace,
   );
 }
 
-function look(
+function describe(
   checkpoints: Checkpoints,
   store: CheckpointStore,
   row: CheckpointRow & CheckpointKey,

@@ -7,13 +7,12 @@ import { corrupt } from "./checkpoint_entry.ts";
 import { storageError, storageFault } from "./errors.ts";
 
 export interface CheckpointStore {
-  /** Empty: the log's own. */
+  /** Empty for the log's own. */
   readonly id: string;
-  /** For messages. */
+  /** Display name. */
   readonly name: string;
 }
 
-/** The log's own checkpoints. */
 export function ownStore(path: string): CheckpointStore {
   return { id: "", name: path };
 }
@@ -30,8 +29,8 @@ export async function storeOf(dir: string, logId: string): Promise<CheckpointSto
     if (log !== undefined && log !== logId) {
       throw new LogError(
         "INVALID",
-        `Cannot continue with the checkpoints of ${dir}: they are of log ${log}, this is log ${logId}; use another ` +
-          "--checkpoint or --group, or remove that folder to start again",
+        `Cannot continue with the checkpoints of ${dir}: they belong to log ${log}, this is log ${logId}; use another ` +
+          "--checkpoint or --group, or remove that folder to start over",
       );
     }
     return { id, name: dir };

@@ -29,7 +29,7 @@ export interface CheckpointRow {
   readonly queryId: string;
   readonly epoch: number;
   readonly member: string | null;
-  /** The presence (see there) of its owner. */
+  /** Its owner's `Presence`. */
   readonly process: string | null;
 }
 
@@ -40,7 +40,7 @@ const columns = "id, query_id, epoch, member, process";
 type Columns = [number, string, number, string | null, string | null];
 const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
 
-/** The tables of checkpoints. The methods are synchronous: call them within `read` or `write`. */
+/** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
   readonly #db: Database;
 
@@ -75,9 +75,9 @@ export class Checkpoints {
   }
 
   /**
-   * Within a transaction: a new owner; all earlier epochs are fenced.
+   * Within a transaction: sets a new owner, which fences all earlier epochs.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` when a first start would be one only because a row is damaged.
+   * @throws {LogError} `CHECKPOINT_CORRUPT` if it looks like a first start only because a row is damaged
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
     if (this.find(key) === undefined) this.#checkRows(key);
@@ -115,7 +115,7 @@ export class Checkpoints {
       undefined;
   }
 
-  /** Within a transaction: `offsets/N`. */
+  /** Within a transaction: writes `offsets/N`. */
   plan({ id }: CheckpointRow, batch: BatchRange): void {
     this.#db.run(
       `INSERT INTO entries VALUES (${placeId}, ?, NULL) ON CONFLICT DO UPDATE SET offsets = excluded.offsets`,
@@ -123,7 +123,7 @@ export class Checkpoints {
     );
   }
 
-  /** Within a transaction: `offsets/N` and `commits/N`. */
+  /** Within a transaction: writes `offsets/N` and `commits/N`. */
   commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
     this.#db.run(
       `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
@@ -138,10 +138,10 @@ export class Checkpoints {
   }
 
   /**
-   * Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit.
+   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit.
    *
-   * @param name of the checkpoint, for messages.
-   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
+   * @param name of the checkpoint, for messages
+   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
    */
   read(id: number, name: string): { committed?: Checkpoint; planned?: BatchRange } {
     let before: number | undefined;
@@ -167,7 +167,7 @@ export class Checkpoints {
         const entry = `${kind}/${batchId} of ${name}`;
         const content = decode(entry);
         if (content.batchId === batchId) return content;
-        throw corrupt(entry, `it is of batch ${content.batchId}`);
+        throw corrupt(entry, `it belongs to batch ${content.batchId}`);
       };
       const batch = named("offsets", (entry) => decodeBatch(offsets, entry));
       if (commits === null) planned = batch;
@@ -197,7 +197,7 @@ function sumOf(name: ReturnType<typeof cells>): number {
 function gap(name: string, why: string): LogError {
   return new LogError(
     "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
       "--checkpoint or --group",
   );
 }

@@ -178,7 +178,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     }
   }
 
-  /** One step after the other, in call order. */
+  /** Runs steps one at a time, in call order. */
   #exclusively<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#busy.then(() => {
       if (this.#closed) {
@@ -189,7 +189,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       }
       return step();
     });
-    this.#busy = result.catch(() => {/* The step's caller gets it. */});
+    this.#busy = result.catch(() => {/* Reported to the step's caller. */});
     return result;
   }
 
@@ -224,13 +224,16 @@ export class EmbeddedCommitter implements BatchCommitter {
     const { query, topic, partition } = this.#options;
     return new LogError(
       "FENCED",
-      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken it over`,
+      `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken over`,
     );
   }
 }
 
 function owned(name: string): LogError {
-  return new LogError("OWNED", `Cannot take over ${name}: a runtime owns it; stop that one first`);
+  return new LogError(
+    "OWNED",
+    `Cannot take over ${name}: a runtime owns it; stop that runtime first`,
+  );
 }
 
 function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOptions): void {
@@ -253,7 +256,7 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 /**
  * The record, or a smaller one.
  *
- * @throws {LogError} `TOO_LARGE` when nothing smaller can be written.
+ * @throws {LogError} `TOO_LARGE` if there is no smaller replacement
  */
 function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedRecord } {
   try {

@@ -27,10 +27,10 @@ const batchRecords = 64;
 const files = ["log.db", "checkpoints.kv"];
 
 /**
- * Converts the log in a folder; it must not be in use. The old files stay, in `DIR/version-1`.
+ * Converts the log in a folder, which must not be in use. The old files are kept in `DIR/version-1`.
  *
- * @param checkpointDirs folders of checkpoints that were used with it (`--checkpoint`).
- * @throws {LogError} `INVALID` when there is no log of version 1, `UNREACHABLE` while it is in use.
+ * @param checkpointDirs checkpoint folders used with it (`--checkpoint`)
+ * @throws {LogError} `INVALID` if there is no log of version 1, `UNREACHABLE` while it is in use
  */
 export async function convertLog(
   dir: string,
@@ -67,11 +67,11 @@ function openOld(dir: string): DatabaseSync {
       throw new LogError(
         "INVALID",
         `Cannot convert ${path}: it is ${
-          version > 1 ? "converted already" : "no log of version 1"
+          version > 1 ? "already converted" : "not a log of version 1"
         }`,
       );
     }
-    // The write-ahead log becomes part of the file, so that the file alone can be moved.
+    // Merge the write-ahead log into the file, so that the file can be moved alone.
     db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
     return db;
   } catch (error) {
@@ -104,7 +104,7 @@ async function copyInto(
   }
 }
 
-/** Offsets and arrivals stay as they were. */
+/** Copies records with their offsets and arrival times. */
 async function copyRecords(made: string, db: Database, old: DatabaseSync): Promise<number> {
   let arrived = 0;
   const topics = new Topics(db, () => 0);
@@ -158,7 +158,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
   return count;
 }
 
-/** The last commit of each checkpoint, and the batch that was planned after it. */
+/** Copies the last commit of each checkpoint, and the batch planned after it. */
 async function copyCheckpoints(
   db: Database,
   old: DatabaseSync,
@@ -188,7 +188,7 @@ async function copyCheckpoints(
       return (await list.next()).value?.value;
     };
     const [offsets, commits] = [await last("offsets"), await last("commits")];
-    // Records and `commits/N` were two steps: the database may be ahead.
+    // Records and `commits/N` were separate steps: the database may be ahead.
     const row = old.prepare(
       "SELECT checkpoint FROM producers WHERE store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?",
     ).get(oldStore, group, query, topic, partition);

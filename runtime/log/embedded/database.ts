@@ -11,10 +11,10 @@ import { Tails } from "./tails.ts";
 import { Turns } from "./turns.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
-/** A value of a row or of a parameter. */
+/** A value in a row or parameter. */
 export type Cell = string | number | null | Uint8Array;
 
-/** Deno has the method, its types do not. */
+/** Deno implements this method, but its types lack it. */
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
@@ -23,14 +23,12 @@ type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void 
  * starting over.
  */
 const checkpointCommits = 1_000;
-/**
- * How often the file is looked for, and at most brought to the disk so that appends need no row.
- */
-const [lookMs, settleMs] = [250, 250];
+/** Minimum intervals of checks that the file exists, and of its syncs to disk that spare appends a row. */
+const [presenceCheckMs, settleMs] = [250, 250];
 /** Units of one transaction, so that the event loop is never held up for long. */
 const sharedAtMost = 256;
 
-/** Changes that wait for their transaction. */
+/** Changes waiting for their transaction. */
 interface Unit {
   readonly action: string;
   readonly changes: () => unknown;
@@ -56,11 +54,13 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
-  /** Rows that this connection has ever changed, and transactions that did since the last checkpoint. */
+  /**
+   * Rows ever changed by this connection, and transactions that changed rows since the last WAL checkpoint.
+   */
   #changed = 0;
   #commits = 0;
   #wal: Deno.FsFile | undefined;
-  #looked = -Infinity;
+  #presenceCheckedAt = -Infinity;
   #settled = -Infinity;
   #settling: Promise<void> | undefined;
   #deleted: LogError | undefined;
@@ -82,10 +82,10 @@ export class Database {
   }
 
   /**
-   * Opens `DIR/log.db`, and makes it when there is none.
+   * Opens `DIR/log.db`, creating it if absent.
    *
    * @throws {LogError} `INVALID` for a foreign, older or newer file or a folder without access, `DISK_FULL`,
-   * `INTERNAL` for a damaged one, `UNREACHABLE` when others lock it beyond the timeout.
+   * `INTERNAL` for a damaged file, `UNREACHABLE` if it stays locked beyond the timeout
    */
   static async open(
     dir: string,
@@ -104,7 +104,7 @@ export class Database {
     return this.#statement(sql).get(...values) as unknown as Row | undefined;
   }
 
-  /** Runs a statement; returns how many rows it changed. */
+  /** Runs a statement; returns the number of changed rows. */
   run(sql: string, ...values: Cell[]): number {
     const changes = Number(this.#statement(sql).run(...values).changes);
     this.#changed += changes;
@@ -145,22 +145,22 @@ export class Database {
     });
   }
 
-  /** A transaction of its own, at once. Throws while others hold the lock. */
+  /** Runs a separate transaction immediately. Throws while others hold the lock. */
   writeNow<T>(changes: () => T): T {
     this.checkPresent();
-    this.#control("BEGIN IMMEDIATE");
+    this.#execute("BEGIN IMMEDIATE");
     try {
       const before = this.#changed;
       const result = changes();
       this.tails.flush(this.#changed !== before);
       if (this.#changed !== before) this.#commits++;
-      this.#control("COMMIT");
+      this.#execute("COMMIT");
       if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
       this.tails.failed();
       // Some errors end the transaction by themselves.
-      if (this.#db.isTransaction) this.#control("ROLLBACK");
+      if (this.#db.isTransaction) this.#execute("ROLLBACK");
       throw error;
     }
   }
@@ -179,7 +179,7 @@ export class Database {
     }
   }
 
-  /** Copies the database as it is at one moment. */
+  /** Copies a consistent snapshot of the database. */
   async copyTo(path: string): Promise<void> {
     this.checkPresent();
     // All pages at once: a write of others would start the copy again.
@@ -194,13 +194,13 @@ export class Database {
   checkPresent(): void {
     if (this.#deleted !== undefined) throw this.#deleted;
     const now = performance.now();
-    if (now - this.#looked < lookMs) return;
-    this.#looked = now;
+    if (now - this.#presenceCheckedAt < presenceCheckMs) return;
+    this.#presenceCheckedAt = now;
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
-      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
-        "lost; start again",
+      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; records appended since are ` +
+        "lost; restart",
     );
     throw this.#deleted;
   }
@@ -219,7 +219,7 @@ export class Database {
   }
 
   /** A statement that changes no row: `changes` would be those of the one before. */
-  #control(sql: string): void {
+  #execute(sql: string): void {
     this.#statement(sql).run();
   }
 
@@ -253,7 +253,7 @@ export class Database {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // At the end of this turn, so that all that comes in it shares a transaction.
+      // At the end of this turn, so that all changes queued in it share a transaction.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await this.turns.ready();
       await this.#commit(this.#queue.splice(0, sharedAtMost));
@@ -264,7 +264,7 @@ export class Database {
   async #commit(units: readonly Unit[]): Promise<void> {
     let done: (() => void)[];
     try {
-      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#together(units)));
+      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#applyAll(units)));
       if (units.some(({ durable }) => durable)) await this.sync();
     } catch (error) {
       for (const { action, reject } of units) reject(storageError(error, action, this.path));
@@ -276,7 +276,7 @@ export class Database {
     this.turns.spend(() => this.checkpoint());
   }
 
-  #together(units: readonly Unit[]): (() => void)[] {
+  #applyAll(units: readonly Unit[]): (() => void)[] {
     const several = units.length > 1;
     const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit, several)));
     try {
@@ -289,18 +289,18 @@ export class Database {
 
   /** A failure of one unit of several costs itself alone. */
   #apply({ action, changes, resolve, reject }: Unit, several: boolean): () => void {
-    if (several) this.#control("SAVEPOINT unit");
+    if (several) this.#execute("SAVEPOINT unit");
     const restore = this.tails.savepoint();
     try {
       const result = changes();
-      if (several) this.#control("RELEASE unit");
+      if (several) this.#execute("RELEASE unit");
       return () => resolve(result);
     } catch (error) {
       const alone = several && (error instanceof LogError || error instanceof SegmentLost);
       if (!alone || !this.#db.isTransaction) throw error;
       restore();
-      this.#control("ROLLBACK TO unit");
-      this.#control("RELEASE unit");
+      this.#execute("ROLLBACK TO unit");
+      this.#execute("RELEASE unit");
       return () => reject(storageError(error, action, this.path));
     }
   }

@@ -42,8 +42,8 @@ export async function openDatabase(
     if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
-        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, so that it is not taken for ` +
-          "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
+        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, to distinguish it from ` +
+          "the original; deno task log check verifies it, deno task log backup makes complete copies",
       );
     }
     return { db, path, place, unclean, logId: identity.logId };
@@ -69,7 +69,7 @@ export function placeOf(path: string): string | undefined {
   }
 }
 
-/** Segments, or a backup's database that did not get its name. */
+/** Whether the folder holds segments, or an unfinished backup's database. */
 async function holdsRest(dir: string): Promise<boolean> {
   for await (const { name } of Deno.readDir(dir)) {
     if (name === unfinishedName) return true;
@@ -79,7 +79,7 @@ async function holdsRest(dir: string): Promise<boolean> {
   return false;
 }
 
-/** Checks what the file is; makes the tables in an empty one. */
+/** Checks what the file is; creates the tables in an empty one. */
 function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
@@ -87,7 +87,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
     // Asked first: the tables are made in the same transaction as the rest.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
     if (number("PRAGMA application_id") !== applicationId) {
-      throw refuse("it is the database of another program; name another folder");
+      throw refuse("it is another program's database; name another folder");
     }
     const version = number("PRAGMA user_version");
     if (version < 2) {
@@ -108,8 +108,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
   if (!check()) {
     if (orphaned) {
       throw refuse(
-        "it is gone, but the frames' segments beside it are not, or it is a backup that did not end; restore a backup, " +
-          "or remove the folder to start again",
+        "it is missing while the frames' segments still exist, or it is an unfinished backup; restore a backup, " +
+          "or remove the folder to start over",
       );
     }
     db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
@@ -170,12 +170,12 @@ function identify(
   return { logId, before, copied: true };
 }
 
-/** @throws {LogError} `INTERNAL` when the database is damaged. */
+/** @throws {LogError} `INTERNAL` if the database is damaged */
 function checkWhole(db: DatabaseSync, path: string): void {
   const verdict = String(Object.values(db.prepare("PRAGMA quick_check(1)").get()!)[0]);
   if (verdict === "ok") return;
   throw new LogError(
     "INTERNAL",
-    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start again`,
+    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start over`,
   );
 }

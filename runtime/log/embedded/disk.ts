@@ -1,4 +1,4 @@
-// The disk that a log is on.
+// File system helpers.
 import { statfsSync } from "node:fs";
 
 /** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
@@ -12,7 +12,7 @@ export function freeBytes(dir: string): number | undefined {
   }
 }
 
-/** Size of a file; 0 when there is none. */
+/** Size of a file; 0 if it does not exist. */
 export function sizeOf(path: string): number {
   try {
     return Deno.statSync(path).size;

@@ -64,7 +64,7 @@ const advice: Readonly<
   busy: ["UNREACHABLE", "PATH is locked by another process", true],
   full: [
     "DISK_FULL",
-    "no space is left for PATH; free some, or keep less: deno task log retention TOPIC --bytes N",
+    "no space is left for PATH; free some, or reduce retention: deno task log retention TOPIC --bytes N",
     true,
   ],
   handles: [
@@ -75,7 +75,7 @@ const advice: Readonly<
   foreign: ["INVALID", "PATH is not a database of an embedded log; name another folder"],
   malformed: [
     "INTERNAL",
-    "PATH is damaged; restore a backup of it, or move its folder away and start again",
+    "PATH is damaged; restore a backup of it, or move its folder away and start over",
   ],
   readonly: ["INVALID", "PATH cannot be written; expected a folder that this user may write"],
   denied: [
@@ -88,10 +88,10 @@ const advice: Readonly<
 };
 
 /**
- * The log's error for a fault of its storage.
+ * The log's error for a storage fault.
  *
- * @param action what could not be done, e.g. `open the embedded log`.
- * @param path the file or folder it is about.
+ * @param action the action that failed, e.g. `open the embedded log`
+ * @param path the file or folder concerned
  */
 export function storageError(error: unknown, action: string, path: string): LogError {
   if (error instanceof LogError || error instanceof SegmentLost) return error as LogError;

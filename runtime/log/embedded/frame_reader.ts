@@ -72,7 +72,7 @@ export class FrameReader {
       if (left > maxBytes - bytes && count === 1 && !(always && frames.length === 0)) break;
       const ahead = one ? left : Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
       const read = this.#cursor.read(segment, from, left, ahead);
-      // Retention was faster.
+      // Removed by retention in the meantime.
       if (read === undefined && topics.range(id).earliest > next) break;
       for (const found of recordPlaces(read ?? nothing, first + count - seen, left)) {
         const place = { topic, partition, offset: seen++ };
@@ -81,8 +81,8 @@ export class FrameReader {
         const length = found?.size ?? 0;
         if (bytes + length > maxBytes && !(always && frames.length === 0)) return { frames, next };
         if (found === undefined) {
-          const what = read === undefined ? "its segment file is gone: it" : "its head";
-          frames.push(badFrame(place, time, what));
+          const why = read === undefined ? "its segment file is gone" : "its head is damaged";
+          frames.push(badFrame(place, time, why));
         } else {
           frames.push(decodeRecord(read!, found, place));
           bytes += length;

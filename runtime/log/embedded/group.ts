@@ -104,9 +104,9 @@ export class EmbeddedGroupMember implements GroupMember {
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error);
-        // There is no group any more.
+        // The group no longer exists.
         if (error instanceof LogError && error.code === "DELETED") return;
-        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving: the loop ends. */});
+        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving ends the loop. */});
       }
     }
   }
@@ -123,14 +123,14 @@ export class EmbeddedGroupMember implements GroupMember {
       await this.#rejoin(view);
       return;
     }
-    const silent = this.#silent(view, elapsed);
+    const silent = this.#silentMembers(view, elapsed);
     const beat = now - this.#lastBeat >= this.#sessionMs / 3;
-    const takes = view.claims.some(({ target, holder }) =>
+    const canTake = view.claims.some(({ target, holder }) =>
       target === this.memberId && holder === null
     );
     const grown = view.claims.length < view.partitions;
-    const releases = this.#released(view, now);
-    if (silent.length > 0 || beat || takes || grown || releases.length > 0) {
+    const releases = this.#releasable(view, now);
+    if (silent.length > 0 || beat || canTake || grown || releases.length > 0) {
       view = await db.write(this.#action("update"), () => {
         if (beat) this.#tables.beat(this.memberId);
         for (const { member, beat } of silent) this.#tables.remove(member, beat);
@@ -144,7 +144,7 @@ export class EmbeddedGroupMember implements GroupMember {
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
   }
 
-  #silent(view: GroupView, elapsed: number): { member: string; beat: number }[] {
+  #silentMembers(view: GroupView, elapsed: number): { member: string; beat: number }[] {
     const silent: { member: string; beat: number }[] = [];
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
@@ -166,10 +166,14 @@ export class EmbeddedGroupMember implements GroupMember {
    * Partitions that we hold, that another is to own, and that the last announced list lacks. The
    * new owner waits for us for a session timeout at most; then epochs of checkpoints keep us out.
    */
-  #released(view: GroupView, now: number): number[] {
-    const told = this.#announcing;
-    const overdue = told !== undefined && now - told.since > this.#sessionMs;
-    const kept = overdue ? told.partitions : told === undefined ? this.#announced : undefined;
+  #releasable(view: GroupView, now: number): number[] {
+    const announcing = this.#announcing;
+    const overdue = announcing !== undefined && now - announcing.since > this.#sessionMs;
+    const kept = overdue
+      ? announcing.partitions
+      : announcing === undefined
+      ? this.#announced
+      : undefined;
     if (kept === undefined) return [];
     return view.claims
       .filter(({ target, holder, partition }) =>
@@ -186,7 +190,7 @@ export class EmbeddedGroupMember implements GroupMember {
         new LogError(
           "FENCED",
           `Cannot stay in group ${this.#options.group}: this member was silent for more than ` +
-            `${this.#sessionMs} ms and lost its partitions; it joins again`,
+            `${this.#sessionMs} ms and lost its partitions; it rejoins`,
         ),
       );
     }

@@ -12,7 +12,7 @@ export interface MemberRow {
 export interface Claim {
   readonly partition: number;
   readonly target: string | null;
-  /** Who owns it, or has not released it yet. */
+  /** The current owner, until it releases the partition. */
   readonly holder: string | null;
 }
 
@@ -25,7 +25,7 @@ export interface GroupView {
   readonly partitions: number;
 }
 
-/** The rows of one group. The methods are synchronous: call them within `read` or `write`. */
+/** The rows of one group. Methods are synchronous: call them within `read` or `write`. */
 export class GroupTables {
   readonly #db: Database;
   readonly #topics: Topics;
@@ -58,7 +58,7 @@ export class GroupTables {
     };
   }
 
-  /** Within a transaction: adds the member; the partitions are assigned again. */
+  /** Within a transaction: adds the member and reassigns the partitions. */
   join(member: string, sessionMs: number): void {
     this.#db.run(
       "INSERT INTO groups (name, topic, generation) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
@@ -82,9 +82,9 @@ export class GroupTables {
   }
 
   /**
-   * Within a transaction: removes a member, whose partitions are free at once, and assigns again.
+   * Within a transaction: removes a member, frees its partitions and reassigns them.
    *
-   * @param beat only if its heartbeat is still this one.
+   * @param beat only if its heartbeat is still this one
    */
   remove(member: string, beat?: number): boolean {
     const id = this.#id();
@@ -98,10 +98,10 @@ export class GroupTables {
     return true;
   }
 
-  /** Within a transaction: shares the partitions among the members; a new generation. */
+  /** Within a transaction: assigns the partitions to the members, in a new generation. */
   share(): void {
     const id = this.#id();
-    this.#removeImpossible(id);
+    this.#removeInvalid(id);
     const { members, claims, partitions } = this.view();
     const before: (string | null)[] = Array(partitions).fill(null);
     for (const { partition, target } of claims) before[partition] = target;
@@ -119,7 +119,7 @@ export class GroupTables {
   }
 
   /** Rows of a damaged file must not keep a partition without end. */
-  #removeImpossible(id: number): void {
+  #removeInvalid(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
       id,

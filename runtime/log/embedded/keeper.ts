@@ -29,7 +29,7 @@ export class Keeper {
   readonly #reserve: string;
   #running: Promise<void> = Promise.resolve();
   #ticks = 0;
-  #toldOfWal = false;
+  #warnedOfWal = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -85,23 +85,23 @@ export class Keeper {
     if (++this.#ticks % rareTicks !== 0) return;
     await recover(dir, db, segments.ids);
     this.#keepReserve();
-    this.#lookAtWal();
+    this.#checkWal();
   }
 
-  #lookAtWal(): void {
+  #checkWal(): void {
     const { db, tell } = this.#parts;
     const bytes = db.walBytes();
     if (bytes > longWalBytes) db.checkpoint();
     const long = db.walBytes() > longWalBytes;
-    if (long && !this.#toldOfWal) {
+    if (long && !this.#warnedOfWal) {
       tell(
         `${db.path}-wal has grown to ${
           bytes >> 20
-        } MiB: another program has been reading ${db.path} for long ` +
-          "(a shell with an open transaction?) and keeps it from starting over; end it",
+        } MiB: another program has been reading ${db.path} for a long time ` +
+          "(a shell with an open transaction?) and prevents it from being restarted; end it",
       );
     }
-    this.#toldOfWal = long;
+    this.#warnedOfWal = long;
   }
 
   /** On a full disk retention runs first. Rows may use the reserve, frames may not. */

@@ -1,4 +1,4 @@
-// The embedded log: topics in a folder of this machine, shared by any number of processes, no server.
+// The embedded log: topics in a local folder, shared by any number of processes, without a server.
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { isFile } from "../../base/folders.ts";
@@ -34,7 +34,7 @@ import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
 export interface EmbeddedLogOptions {
-  /** How long a call waits for locks of other processes. Default 10 000. */
+  /** How long a call waits for locks of other processes, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
   /** Folder of the checkpoints; the log's own when absent. */
   readonly checkpointDir?: string;
@@ -44,7 +44,7 @@ export interface EmbeddedLogOptions {
 }
 
 /**
- * A log in a folder. The files are opened by the first call.
+ * A log in a folder. The first call opens the files.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export class EmbeddedLog implements TopicLog {
   readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
-  /** @throws {LogError} `INVALID` when the URL is wrong. */
+  /** @throws {LogError} `INVALID` if the URL is invalid */
   constructor(
     url: string,
     { timeoutMs = 10_000, checkpointDir, clock = systemClock, onWarning = warn }:
@@ -102,9 +102,9 @@ export class EmbeddedLog implements TopicLog {
     const { db, topics, appender } = await this.#open();
     const { retention } = this.#place;
     if (bytes !== undefined) appender.limited(topic);
-    const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
+    const existing = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
     const own = bytes === undefined ? retention : {};
-    if (there >= partitions && Object.keys(own).length === 0) return there;
+    if (existing >= partitions && Object.keys(own).length === 0) return existing;
     return await db.write(`create topic ${topic}`, () => {
       const isNew = topics.partitionCount(topic) === 0;
       const limited = {
@@ -197,7 +197,7 @@ export class EmbeddedLog implements TopicLog {
   /**
    * Returns the retention of a topic, after storing the given change.
    *
-   * @throws {LogError} `TOPIC_MISSING`.
+   * @throws {LogError} `TOPIC_MISSING`
    */
   async retention(topic: string, change: Partial<Retention> = {}): Promise<Retention> {
     const parts = await this.#open();
@@ -227,9 +227,9 @@ export class EmbeddedLog implements TopicLog {
   }
 
   /**
-   * Removes the records of a partition below an offset, before retention would.
+   * Removes the records of a partition below an offset, ahead of retention.
    *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
+   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
    */
   async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
     const parts = await this.#open();

@@ -70,7 +70,7 @@ export async function closeParts(
   try {
     await segments.seal(true);
   } catch (error) {
-    // Full, locked or deleted: the next log to open seals what this one leaves.
+    // Full, locked or deleted: the next process that opens the log seals the rest.
     if (!(error instanceof LogError)) throw error;
   } finally {
     segments.close();

@@ -10,7 +10,7 @@ import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.t
  */
 const chunkFrames = 64;
 const chunkBytes = 4 << 20;
-/** Delay after the database was locked. */
+/** Delay before a retry while the database is locked. */
 const retryMs = 5;
 
 export interface ReaderParts extends FrameParts {
@@ -25,7 +25,7 @@ export interface PartitionPlace extends PartitionId {
   readonly maxBytes: number;
 }
 
-/** A read that waits for the next append. */
+/** A read waiting for the next append. */
 interface Waiter {
   readonly max: number;
   readonly until: number;
@@ -41,7 +41,6 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #frames: FrameReader;
   #range: OffsetRange;
   #position: number;
-  /** Offset of the next frame to buffer. */
   #next: number;
   #buffer: Frame[] = [];
   #bufferedBytes = 0;
@@ -201,7 +200,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   /**
    * Reads one chunk into the buffer, which then holds `most` frames at most.
    *
-   * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` if nothing is buffered and nothing can follow
    */
   #fetch(most = this.#place.maxFrames): void {
     const { id, maxFrames, maxBytes } = this.#place;
@@ -234,7 +233,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** The database was locked just now. */
+  /** Retries after the database was locked. */
   #retryLater(): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
@@ -246,7 +245,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #checkRange(): void {
     const { earliest, latest } = this.#range;
     if (this.#next >= earliest && this.#next <= latest) return;
-    const where = this.#next < earliest ? "is no longer there" : "is not there yet";
+    const where = this.#next < earliest ? "no longer exists" : "does not exist yet";
     throw new LogError(
       "OFFSET_OUT_OF_RANGE",
       `Cannot read ${this.#name} from offset ${this.#next}: it ${where}, the partition holds ` +
@@ -256,7 +255,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 }
 
-/** @throws {LogError} `INVALID` for what cannot be an offset. */
+/** @throws {LogError} `INVALID` if it is not an offset */
 export function checkOffset(offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new LogError(

@@ -1,4 +1,4 @@
-// Which processes have the log open: each locks a file of its own, and the operating system
+// Which processes have the log open: each locks its own file, and the operating system
 // releases the lock with the process.
 import { join } from "node:path";
 import { ignoreMissing } from "./disk.ts";
@@ -20,7 +20,7 @@ export class Presence {
     await Deno.mkdir(folder, { recursive: true, mode: modes.folder });
     const id = crypto.randomUUID();
     const path = join(folder, id);
-    // Others see it only once it is locked.
+    // Visible to others only once it is locked.
     const hidden = join(folder, `.${id}`);
     const file = await Deno.open(hidden, { createNew: true, write: true, mode: modes.file });
     file.lockSync(true);

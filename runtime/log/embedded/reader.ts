@@ -1,7 +1,7 @@
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
 import { checkOffset, EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
 
-/** Reads partitions; each partition reader has a buffer of its own. */
+/** Opens partition readers, each with its own buffer. */
 export class EmbeddedReader implements LogReader {
   readonly #parts: ReaderParts;
   readonly #maxFrames: number;

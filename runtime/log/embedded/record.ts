@@ -10,14 +10,14 @@
 // | 4     | length of the value                                                  |
 // | …     | key, headers, value                                                  |
 //
-// Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
+// Numbers are big-endian. Offsets are not stored: the transaction that makes the record visible assigns them.
 //
-// Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
+// Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
-/** The largest record, with key and headers. */
+/** Maximum size of a record including key and headers. */
 export const maxRecordBytes = 64 << 20;
 
 export const headBytes = 28;
@@ -38,9 +38,9 @@ const noHeaders: Headers = Object.freeze({});
 const noValue = new Uint8Array(0);
 
 /**
- * Checks and encodes a record.
+ * Validates and encodes a record.
  *
- * @throws {LogError} `TOO_LARGE`; `INVALID` when the timestamp is no number.
+ * @throws {LogError} `TOO_LARGE`; `INVALID` if the timestamp is not a number
  */
 export function encodeRecord({ timestamp, key, headers, value }: LogRecord): EncodedRecord {
   if (!Number.isFinite(timestamp) || Math.abs(timestamp) > Number.MAX_SAFE_INTEGER) {
@@ -145,7 +145,7 @@ function nextRecord(
   return undefined;
 }
 
-/** Size of the record or padding at `at`; undefined when its head is damaged or cut. */
+/** Size of the record or padding at `at`; undefined if its head is damaged or truncated. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
@@ -170,7 +170,7 @@ export function decodeRecord(
   const timestamp = recordTime(bytes, at);
   const body = bytes.subarray(at + headBytes, at + size);
   if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
-    return badFrame(place, timestamp, "its content");
+    return badFrame(place, timestamp, "its content is damaged");
   }
   const keyLength = view.getUint32(16);
   const keyBytes = Math.max(0, keyLength - 1);
@@ -183,11 +183,11 @@ export function decodeRecord(
 }
 
 /** The frame of a damaged record. */
-export function badFrame(place: FramePlace, timestamp: number, what: string): Frame {
+export function badFrame(place: FramePlace, timestamp: number, why: string): Frame {
   const { topic, partition, offset } = place;
   const fault = new BadFrameError(
     "corrupt",
-    `Cannot read record ${offset} of ${topic}/${partition}: ${what} is not as it was written`,
+    `Cannot read record ${offset} of ${topic}/${partition}: ${why}`,
   );
   return { ...place, timestamp, key: null, headers: noHeaders, value: noValue, fault };
 }

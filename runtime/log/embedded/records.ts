@@ -29,7 +29,7 @@ export type ChunkRow = [
 
 export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
-/** The chunk that still grows, if any. */
+/** The growing chunk, if any. */
 export function openChunk({ latest, bytes, open }: Tail): ChunkRow[] {
   if (open === undefined) return [];
   const { first, segment, position, total, time } = open;
@@ -47,10 +47,10 @@ export class Records {
   /**
    * Within a transaction: makes records visible that were placed in a segment.
    *
-   * @param kept how much of the partition is kept.
-   * @param now when they arrived.
-   * @returns the first record's offset.
-   * @throws {SegmentLost} when the segment is no longer this log's.
+   * @param kept retention of the partition
+   * @param now arrival time
+   * @returns the first record's offset
+   * @throws {SegmentLost} if the segment no longer belongs to this log
    */
   append(
     id: number,
@@ -100,7 +100,7 @@ export class Records {
     return tail.latest;
   }
 
-  /** Within a transaction: records below an offset are no longer shown. */
+  /** Within a transaction: hides records below an offset. */
   hideBefore(id: number, offset: number): void {
     const { tails } = this.#db;
     const floor = Math.min(offset, tails.read(id).latest);
@@ -111,7 +111,7 @@ export class Records {
     );
   }
 
-  /** The chunks from the one that holds `offset` on, `limit` at most. */
+  /** Up to `limit` chunks, starting with the one that holds `offset`. */
   from(id: number, offset: number, limit: number): ChunkRow[] {
     const tail = this.#db.tails.read(id);
     // A chunk closed meanwhile is listed once.
@@ -126,7 +126,7 @@ export class Records {
       .slice(0, limit);
   }
 
-  /** Within a transaction: the segment is this log's, still or from now on. */
+  /** Within a transaction: ensures that the segment belongs to this log. */
   #claim(id: number, segment: Placed["segment"], latest: number): void {
     const row = this.#db.get<[number | null, string]>(
       "SELECT next, file FROM segments WHERE id = ?",

@@ -5,9 +5,9 @@ import { ignoreMissing } from "./disk.ts";
 import { sealRow } from "./segment_writer.ts";
 
 /**
- * Seals the segments of dead writers and removes files that no row knows.
+ * Seals the segments of dead writers and removes files without a row.
  *
- * @param own segments that this log writes.
+ * @param own segments that this log writes
  */
 export async function recover(dir: string, db: Database, own: ReadonlySet<number>): Promise<void> {
   const open = await db.read(
@@ -23,7 +23,7 @@ export async function recover(dir: string, db: Database, own: ReadonlySet<number
   await removeUnknown(dir, db);
 }
 
-/** Seals a segment unless its writer is alive: then it holds the lock. */
+/** Seals a segment unless its writer is alive and holds the lock. */
 async function seal(path: string, db: Database, id: number, partition: number): Promise<void> {
   const end = () =>
     db.write("seal a segment", () => {
@@ -39,7 +39,7 @@ async function seal(path: string, db: Database, id: number, partition: number): 
     if (bytes !== undefined && (await file.stat()).size > bytes) await file.truncate(bytes);
   } catch (error) {
     ignoreMissing(error);
-    // Its frames are read as damaged, until they expire.
+    // Its frames read as damaged until they expire.
     await end();
   }
 }
@@ -67,7 +67,7 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
   for (const file of files.filter((file) => !before.has(basename(file)))) {
     try {
       using handle = await Deno.open(join(dir, file), { write: true });
-      // Its writer may have been about to commit when we looked.
+      // Its writer may have committed since.
       if (!await handle.tryLock(true) || (await known()).has(basename(file))) continue;
       await Deno.remove(join(dir, file));
     } catch (error) {

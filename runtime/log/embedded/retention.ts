@@ -16,7 +16,6 @@ export interface RetentionParts {
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
-/** Moves the floors and removes segments. */
 export async function expire(parts: RetentionParts): Promise<void> {
   const { dir, db, topics } = parts;
   const due = await db.read(
@@ -49,7 +48,7 @@ export function expireNow(parts: RetentionParts): number {
   }
 }
 
-/** Within a transaction: returns the files to remove when it is committed. */
+/** Within a transaction: returns the files to remove after its commit. */
 function expireRows({ db, topics, records }: RetentionParts): string[] {
   for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);

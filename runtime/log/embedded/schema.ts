@@ -1,15 +1,18 @@
-// Tables of the embedded log's database. The frames' bytes are not in it: they are in segment files.
+// Tables of the embedded log's database. The frames' bytes are in segment files.
 
-/** Marks the file as ours (`PRAGMA application_id`): "FRLN". */
+/** Identifies the file as Framelane's (`PRAGMA application_id`): "FRLN". */
 export const applicationId = 0x46524c4e;
 
 /**
- * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. Version 2 wrote a row of
- * `chunks` for each append, version 3 one of `partitions`: they are brought up to date when they are opened.
+ * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. Version 2 wrote a
+ * `chunks` row per append, version 3 a `partitions` row: both are upgraded when opened.
  */
 export const schemaVersion = 4;
 
-/** A chunk's id is its partition's id and its first offset, so that one B-tree holds each partition in order. */
+/**
+ * A chunk's id combines its partition's id and first offset, so that one B-tree holds each partition in
+ * order.
+ */
 export const offsetBits = 40;
 
 export const offsetLimit = 2 ** offsetBits;
@@ -17,27 +20,27 @@ export const offsetLimit = 2 ** offsetBits;
 /** The id of a chunk or an entry, of the id of a partition or checkpoint and an offset or batch. */
 export const placeId = `((CAST(? AS INTEGER) << ${offsetBits}) | CAST(? AS INTEGER))`;
 
-/** The offset or batch in such an id. */
+/** SQL for the offset or batch in such an id. */
 export const offsetOfId = `(id & ${offsetLimit - 1})`;
 
 /*
- * A commit writes whole pages: small ones write least, and an append changes one row of one table.
- * docs/decisions/embedded-log.md has the figures.
+ * Small pages: a commit writes whole pages, and an append changes one row of one table.
+ * See docs/decisions/embedded-log.md for measurements.
  */
 export const pageSize = 512;
 
 /**
- * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
- *   segment files carry, the same for a log and its copies.
- * - `partitions`: `floor` is the first offset kept at the last look, `bytes` all bytes ever appended, `change`
- *   is larger than all others' when the row is written; the `open_` columns are the newest chunk, which still grows;
- *   `latest`, `bytes`, `arrived` and `open_time` may be behind the file `tails`.
- * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
- * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them, `arrived` when the
- *   first of them came.
- * - `checkpoints`: `process` is the presence of the owner's log, `sum` the CRC-32 of what names the checkpoint.
- * - `entries`: `offsets/N` and `commits/N` of a checkpoint; docs/checkpoint-format.md tells more.
- * - `claims`: `target` shall own a partition, `holder` has not released it yet.
+ * - `log`: `place` is the device and inode of the file, to detect copies; `family` is the identity in segment
+ *   files, shared by a log and its copies.
+ * - `partitions`: `floor` is the first retained offset at the last check, `bytes` all bytes ever appended,
+ *   `change` larger than all others when the row is written; the `open_` columns describe the newest, growing
+ *   chunk; `latest`, `bytes`, `arrived` and `open_time` may be behind the file `tails`.
+ * - `segments`: `next` is one past the last offset; `next`, `bytes` and `max_time` are set on sealing.
+ * - `chunks`: contiguous records in a segment; `total` is the partition's `bytes` before them, `arrived` the
+ *   arrival of the first one.
+ * - `checkpoints`: `process` is the presence id of the owner's log, `sum` the CRC-32 of the checkpoint's key.
+ * - `entries`: `offsets/N` and `commits/N` of a checkpoint; see docs/checkpoint-format.md.
+ * - `claims`: `target` is the assigned owner of a partition, `holder` the current one.
  */
 export const schema = `
 CREATE TABLE log (
@@ -83,7 +86,7 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** From version 2; from version 3 on the tables are the same. */
+/** From version 2; versions 3 and later have the same tables. */
 export const upgrade = ["segment", "first", "position", "total", "arrived", "time"]
   .map((name) => `ALTER TABLE partitions ADD COLUMN open_${name} INTEGER;`).join("") +
   "DELETE FROM partitions WHERE id = 0;";

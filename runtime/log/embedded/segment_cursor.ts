@@ -42,7 +42,7 @@ export class SegmentCursor {
     return this.#buffer.subarray(from, from + size);
   }
 
-  /** The records of a chunk by their heads, up to the first that is damaged. */
+  /** The records of a chunk, read from their heads, up to the first damaged one. */
   *heads([first, count, segment, position]: ChunkRow): Generator<RecordHead> {
     for (let [offset, at] = [first, position]; offset < first + count;) {
       const head = this.read(segment, at, headBytes, headsAhead);

@@ -1,8 +1,8 @@
-// The segment files that this log appends to: one at a time for each partition, with no other writer.
+// The segment files that this log appends to: one at a time per partition, with a single writer.
 //
-// A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
-// ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
-// stopped in the middle of a write and comes back harms nothing.
+// A file lock shows that its writer is alive: the operating system releases it when the process ends, but
+// not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
+// during a write and resumes does no harm.
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
@@ -19,7 +19,7 @@ import type { PartitionRow, Topics } from "./topics.ts";
  */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
-/** Search by time looks at all chunks of a segment. */
+/** Search by time scans all chunks of a segment. */
 const maxSegmentChunks = 4_096;
 /** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
@@ -41,14 +41,14 @@ export interface OpenSegment {
   synced: number;
   /** Chunks begun in it, about. */
   chunks: number;
-  /** The records at its end. */
+  /** The contiguous records at its end. */
   run: Run;
-  /** Its row is in the database. */
+  /** Its row exists in the database. */
   known: boolean;
   /** Commits under way with records in it. */
   pending: number;
   dirty: boolean;
-  /** The folder does not know the file durably yet. */
+  /** Its folder entry is not durable yet. */
   fresh: boolean;
 }
 
@@ -67,7 +67,7 @@ export class SegmentWriter {
   /** Full or given up; sealed after their commits. */
   readonly #full = new Set<OpenSegment>();
 
-  /** @param now the time of arrival. */
+  /** @param now arrival time */
   constructor(dir: string, db: Database, topics: Topics, now: () => number) {
     this.#dir = dir;
     this.#db = db;
@@ -126,19 +126,19 @@ export class SegmentWriter {
     return syncs.length > 0;
   }
 
-  /** Drops a segment that is no longer this log's. */
+  /** Drops a segment that no longer belongs to this log. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
     segment.handle.close();
   }
 
-  /** Seals full and aged segments, or all. */
+  /** Seals full and old segments, or all of them. */
   async seal(all = false): Promise<void> {
     for (const [id, segment] of this.#active) {
       const { ms } = this.#topics.row(id).retention;
       const age = this.#now() - segment.openedAt;
-      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
+      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#retire(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
@@ -152,7 +152,7 @@ export class SegmentWriter {
       const [first] =
         this.#db.get<[number]>("SELECT first FROM segments WHERE id = ?", segment.id) ??
           [Infinity];
-      if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
+      if (first < this.#topics.range(segment.partition).earliest) this.#retire(segment);
     }
     const ready = this.#ready();
     if (ready.length > 0) this.#db.writeNow(() => this.#sealRows(ready));
@@ -162,7 +162,7 @@ export class SegmentWriter {
     }
   }
 
-  /** Closes the files; what is not sealed is found by the next log. */
+  /** Closes the files; the next process to open the log recovers unsealed ones. */
   close(): void {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
@@ -183,18 +183,18 @@ export class SegmentWriter {
     if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }
 
-  #giveUp(segment: OpenSegment): void {
+  #retire(segment: OpenSegment): void {
     this.#active.delete(segment.partition);
     this.#full.add(segment);
   }
 
   #segment(row: PartitionRow): OpenSegment {
-    const there = this.#active.get(row.id);
-    if (there !== undefined) {
-      const most = Math.min(row.retention.bytes, there.room) / 16;
+    const active = this.#active.get(row.id);
+    if (active !== undefined) {
+      const most = Math.min(row.retention.bytes, active.room) / 16;
       const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
-      if (there.position < limit && there.chunks < maxSegmentChunks) return there;
-      this.#giveUp(there);
+      if (active.position < limit && active.chunks < maxSegmentChunks) return active;
+      this.#retire(active);
     }
     const segment = this.#create(row);
     this.#active.set(row.id, segment);
@@ -264,7 +264,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** The bytes of the records, small ones joined. */
+/** The bytes of the records, with small ones joined. */
 function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
   let [parts, bytes]: [Uint8Array[], number] = [[], 0];
   for (const { head, value, size } of records) {

@@ -1,5 +1,6 @@
-// The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
-// bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
+// The file `tails`: a slot per partition, written in place. A slot holds two copies of: CRC-32 of the rest;
+// segment, run, latest offset, bytes, arrival and newest timestamp as 64-bit numbers. A slot fits in a disk
+// sector, so it is never half written.
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
@@ -35,9 +36,9 @@ export class TailFile {
   }
 
   /**
-   * The slot of a partition; undefined when it was never written.
+   * The slot of a partition; undefined if it was never written.
    *
-   * @throws {LogError} `INTERNAL` when it is damaged.
+   * @throws {LogError} `INTERNAL` if it is damaged
    */
   get(id: number): Slot | undefined {
     for (let tries = 0; tries < rereads; tries++) {
@@ -51,7 +52,7 @@ export class TailFile {
     }
     throw new LogError(
       "INTERNAL",
-      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
+      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start over`,
     );
   }
 
@@ -90,7 +91,7 @@ export class TailFile {
     if (seen.size === 0) return [];
     const ids = [...seen.keys()];
     const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
-    // Together, unless they are far apart.
+    // In one read, unless they are far apart.
     const most = 16 * ids.length;
     const together = end - first > most ? undefined : this.#read(first, end - first);
     return ids.filter((id) => {
@@ -116,7 +117,7 @@ export class TailFile {
     this.#file.close();
   }
 
-  /** The bytes of slots; fewer where the file ends. */
+  /** The bytes of slots; fewer at the end of the file. */
   #read(id: number, count: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(count * slotBytes);
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);

@@ -1,20 +1,21 @@
-// The tail of each partition: its latest offset, and the chunk that still grows.
+// The tail of each partition: its latest offset, and its growing chunk.
 //
-// A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
-// instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
-// A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
-// chunks: then they are one, which reaches back as far as the slot's run of records.
+// A tail is stored in its partition's row. An append that only extends the newest chunk is written to a
+// slot of the file `tails` instead, under the same lock: a row costs a page of the write-ahead log per
+// append, the file one page per sync. A slot is valid while the row has its segment open and is behind it.
+// After a power failure the row may be several chunks behind: they are then merged into one that begins with
+// the slot's run.
 import { placeId } from "./schema.ts";
 import { TailFile } from "./tail_file.ts";
 
 export interface OpenChunk {
   readonly segment: number;
-  /** Its first offset, where that lies in the segment, and the partition's bytes before it. */
+  /** Its first offset, its position in the segment, and the partition's bytes before it. */
   readonly first: number;
   readonly position: number;
   readonly total: number;
   readonly arrived: number;
-  /** The newest timestamp. */
+  /** Newest timestamp. */
   time: number;
 }
 
@@ -28,7 +29,7 @@ export interface Tail {
 /** Adjacent records of a segment, as its writer knows them. */
 export interface Run {
   readonly first: number;
-  /** The newest timestamp. */
+  /** Newest timestamp. */
   time: number;
   /** The first commit with which the partition's row has the segment open; undefined before. */
   commit?: number;
@@ -50,7 +51,7 @@ export class Tails {
   readonly file: TailFile;
   readonly #rows: Rows;
   readonly #staged = new Map<number, { readonly tail: Tail; readonly run: Run | undefined }>();
-  /** Commits of this log, and how many of them are on the disk. */
+  /** Commits of this log, and the number of them on disk. */
   #commits = 0;
   #synced = 0;
   #version = -1;
@@ -65,7 +66,7 @@ export class Tails {
   nextChange(): number {
     const version = this.#rows.dataVersion();
     if (version !== this.#version) {
-      // Others have written.
+      // Other connections have written.
       const [last] = this.#rows.get<[number | null]>("SELECT max(change) FROM partitions")!;
       this.#change = Math.max(this.#change, last ?? 0);
       this.#version = version;
@@ -77,7 +78,10 @@ export class Tails {
     return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
   }
 
-  /** Within a transaction: the new tail of a partition; with the run at its end it may stay out of the row. */
+  /**
+   * Within a transaction: sets the tail of a partition; with the run at its end it need not be written to the
+   * row.
+   */
   stage(id: number, tail: Tail, run?: Run): void {
     this.#staged.set(id, { tail, run });
   }
@@ -89,7 +93,7 @@ export class Tails {
     if (ahead) this.stage(id, tail);
   }
 
-  /** Within a transaction: makes a row of the chunk that still grows. */
+  /** Within a transaction: writes the growing chunk as a row. */
   close(id: number, { latest, bytes, open }: Tail): void {
     if (open === undefined) return;
     this.#rows.run(
@@ -99,7 +103,7 @@ export class Tails {
     );
   }
 
-  /** After a transaction that failed. */
+  /** Call after a failed transaction. */
   failed(): void {
     this.#staged.clear();
   }

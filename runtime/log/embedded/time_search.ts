@@ -8,7 +8,9 @@ import { SegmentCursor } from "./segment_cursor.ts";
 
 const nothing = new Uint8Array(0);
 
-/** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
+/**
+ * The first offset of a partition with a timestamp at or after `time`; the latest offset if there is none.
+ */
 export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
   const { earliest, latest } = topics.range(id);
   const cursor = new SegmentCursor(dir, db);
@@ -67,7 +69,7 @@ function inChunk(
   const rest = position + size - at;
   const bytes = cursor.read(segment, at, rest) ?? nothing;
   for (const place of recordPlaces(bytes, first + count - next, rest)) {
-    // One that cannot be read may be the one.
+    // An unreadable record may be the one.
     const fits = place === undefined || recordTime(bytes, place.at) >= time;
     if (fits && next >= earliest) return next;
     next++;

@@ -45,16 +45,16 @@ export class Topics {
    * stored.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
-    const there = this.partitionCount(topic);
+    const existing = this.partitionCount(topic);
     this.#db.run(
       `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET partitions = max(partitions, excluded.partitions)`,
       ...[topic, partitions, defaultRetention.bytes, defaultRetention.ms],
     );
     this.setRetention(topic, retention);
-    if (there >= partitions) return there;
+    if (existing >= partitions) return existing;
     const [id] = this.#db.get<[number]>("SELECT id FROM topics WHERE name = ?", topic)!;
-    for (let partition = there; partition < partitions; partition++) {
+    for (let partition = existing; partition < partitions; partition++) {
       this.#db.run(
         `INSERT INTO partitions (topic, partition, floor, latest, bytes, arrived, change)
          VALUES (?, ?, 0, 0, 0, 0, 0)`,
@@ -83,7 +83,7 @@ export class Topics {
   /**
    * Within a transaction: stores a retention; what is not given stays.
    *
-   * @throws {LogError} `INVALID` unless they are whole numbers from 1.
+   * @throws {LogError} `INVALID` unless they are positive whole numbers
    */
   setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
     if (bytes === undefined && ms === undefined) return;
@@ -102,7 +102,7 @@ export class Topics {
     this.#rows.clear();
   }
 
-  /** A partition by its id; its retention is as old as the last `refresh`. */
+  /** A partition by its id; its retention is current as of the last `refresh`. */
   row(id: number): PartitionRow {
     let row = this.#rows.get(id);
     if (row === undefined) {
@@ -166,7 +166,7 @@ export class Topics {
     );
     const young = this.#now() - keptMs;
     if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
-    // The newest chunk is kept however large it is.
+    // The newest chunk is always kept.
     const newest = open === undefined
       ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
       : `id >= ${placeId}`;
@@ -196,7 +196,7 @@ function missing(topic: string, partition: number, count: number): LogError {
 /**
  * Checks a topic to create. What Kafka takes is taken, so that it can move there.
  *
- * @throws {LogError} `INVALID`.
+ * @throws {LogError} `INVALID`
  */
 export function checkTopic(topic: string, partitions: number): void {
   if (!TOPIC.takes(topic)) {

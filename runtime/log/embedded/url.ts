@@ -16,10 +16,10 @@ export interface EmbeddedUrl {
  */
 export type Sync = "interval" | "always";
 
-/** How much of each partition of a topic is kept. The oldest frames go as soon as one of the two is exceeded. */
+/** Limits of each partition of a topic. The oldest frames are removed as soon as one limit is exceeded. */
 export interface Retention {
   readonly bytes: number;
-  /** Milliseconds since the append (not since the capture: a camera's clock may be wrong). */
+  /** Milliseconds since the append, not the capture, since a camera's clock may be wrong. */
   readonly ms: number;
 }
 

@@ -43,7 +43,7 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
     assert.equal(first.code, 0);
     assert.ok(first.printed.includes("  frames  float32  [1, 3, 8, 1, 16]"), first.printed.join());
     assert.ok(first.printed.includes("  seen  float32  [1, 8]"));
-    assert.match(first.said[0]!, /^Wrote .*model.json: a first manifest/);
+    assert.match(first.said[0]!, /^Wrote .*model.json: a draft manifest/);
     const checked = await launched("check", join(folder, "model.json"));
     assert.equal(checked.code, 0);
     assert.match(
@@ -61,7 +61,7 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
       remark,
     ]);
     const again = await call("inspect", file);
-    assert.match(again.said[0]!, /^Did not write .* it is there already/);
+    assert.match(again.said[0]!, /^Did not write .* it already exists/);
     const forced = await call("inspect", file, "--force", "--json");
     assert.match(forced.said[0]!, /^Wrote /);
     assert.equal(JSON.parse(forced.printed[0]!).manifest.input.layout, "NCTHW");
@@ -83,7 +83,7 @@ Deno.test("models inspect writes a manifest above the model, and nowhere else", 
     assert.equal(elsewhere.code, 2);
     assert.match(
       elsewhere.said[0]!,
-      /^Cannot write .*mine.json: expected a place in a folder above/,
+      /^Cannot write .*mine.json: expected a path in a folder above/,
     );
   } finally {
     await Deno.remove(folder, { recursive: true });

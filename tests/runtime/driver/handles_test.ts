@@ -203,8 +203,8 @@ Deno.test("a listener that rejects is reported, like one that throws", async () 
       throw new Error("at once");
     },
   });
-  manager.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });
-  manager.tell("onQueryProgress", { progress: {} as StreamingQueryProgress });
+  manager.notify("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  manager.notify("onQueryProgress", { progress: {} as StreamingQueryProgress });
   await settle();
   assert.equal(reports.length, 2);
   assert.match(reports[0]!, /^listener \(added at .*\) failed in onQueryProgress: at once/);

@@ -287,7 +287,7 @@ Deno.test("a query does not start beside its own run that was given up", async (
   const ending = lanes.end(SPEC, 3, "drain");
   await clock.advance(5_000);
   await ending;
-  assert.match(reports.join(), /given up after 5 s: its run still works/);
+  assert.match(reports.join(), /abandoned after 5 s: its run is still running/);
   lanes.begin(SPEC, 3, undefined);
   await settle();
   assert.deepEqual(running, [1]);
@@ -322,7 +322,7 @@ Deno.test("listeners that throw, reject or cannot be read are named and cost the
   streams.addListener({ onQueryIdle: (event) => event.id = "another" });
   const heard: string[] = [];
   streams.addListener({ onQueryIdle: ({ id }) => heard.push(id) });
-  streams.tell("onQueryIdle", { id: "its own", runId: "", timestamp: "" });
+  streams.notify("onQueryIdle", { id: "its own", runId: "", timestamp: "" });
   await settle();
   assert.deepEqual(heard, ["its own"]);
   assert.equal(reports.length, 4);
@@ -342,7 +342,9 @@ Deno.test("a listener that never ends its calls misses events, which is reported
   const streams = managerOf((line) => void reports.push(line));
   let calls = 0;
   streams.addListener({ onQueryIdle: () => (calls++, new Promise(() => {})) });
-  for (let i = 0; i < 1000; i++) streams.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  for (let i = 0; i < 1000; i++) {
+    streams.notify("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  }
   assert.equal(calls, 256);
   assert.equal(reports.length, 1);
 });

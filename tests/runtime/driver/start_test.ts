@@ -30,7 +30,7 @@ Deno.test("all options that cannot be used are named at once", async () => {
     for (const name of ["topic", "partitions", "trigger soon", "nowhere", "executors"]) {
       assert.match(error.message.replaceAll('"', ""), new RegExp(name));
     }
-    assert.match(error.message, /checkpointLocation: expected the name checkpoint/);
+    assert.match(error.message, /checkpointLocation: use the option checkpoint of start/);
     return true;
   });
   const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };
@@ -41,7 +41,7 @@ Deno.test("all options that cannot be used are named at once", async () => {
   const absurd = { queryName: "a b", trigger: 5, partitions: [0, 0], report: 1, signal: 2 };
   await assert.rejects(
     start(definition, { ...absurd, sessionTimeoutMs: NaN } as never),
-    /Cannot read trigger "5".*partitions: expected.*different.*report: expected a function.*signal: expected.*sessionTimeoutMs: expected.*Cannot name a query "a b"/,
+    /Cannot read trigger "5".*partitions: expected.*distinct.*report: expected a function.*signal: expected.*sessionTimeoutMs: expected.*Cannot name a query "a b"/,
   );
   await assert.rejects(start(definition, null as never), /expected an object of options/);
   await assert.rejects(start({} as QueryDefinition), /Cannot use a value as a query/);

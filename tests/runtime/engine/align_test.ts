@@ -312,6 +312,8 @@ Deno.test("What cannot be aligned is refused, with what is accepted", async () =
   );
   await testStream<Pair>((sink) => stream.align({ 3: 1 }, { toleranceMs: 1 }).writeStream(sink), [
     startStream(),
-    expectFailure(/Cannot align partition 0 of VideoStreaming: query stereo names none beside it/),
+    expectFailure(
+      /Cannot align partition 0 of VideoStreaming: query stereo aligns it with no other partition/,
+    ),
   ]);
 });

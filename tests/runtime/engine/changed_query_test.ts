@@ -170,7 +170,7 @@ Deno.test("a checkpoint that kept state by position is read, unless the steps ar
   assert.deepEqual(outputs.at(-1)!.result?.scores, { count: 9 });
   await assert.rejects(
     lastRun(await old(), (frames) => steps(frames.filter(() => true))),
-    /an earlier version wrote its checkpoint, by the position of 1 steps/,
+    /an earlier version wrote its checkpoint by the positions of 1 steps/,
   );
 });
 

@@ -79,7 +79,7 @@ Deno.test("a topic created again is gone on with where that is allowed, its loss
   const totals = await running.ended;
   assert.deepEqual(sink.outputs, [[0, 1, 2, 3], [4, 5, 6, 7], [17, 18, 19, 20], [21, 22, 23, 24]]);
   assert.deepEqual([totals.dropped, totals.gaps, totals.frames], [7, 0, 18]);
-  assert.match(running.reports.join(), /created again: going on at 0 instead of 10/);
+  assert.match(running.reports.join(), /created again: continuing at 0 instead of 10/);
   assert.match(running.reports.join(), /Lost 7 frames/);
 });
 
@@ -141,7 +141,10 @@ Deno.test("frames that only a sink wants again may be gone: nothing is lost by t
   const running = startQuery(definition, { log: source });
   assert.deepEqual([(await running.ended).dropped, offsets(sink.outputs)], [0, upTo(18)]);
   assert.deepEqual(refed, [11, 12, 13]);
-  assert.match(running.reports.join(), /again from offset 8: the log holds 11 on. Nothing is lost/);
+  assert.match(
+    running.reports.join(),
+    /again from offset 8: the log starts at 11. Nothing is lost/,
+  );
 });
 
 Deno.test("frames that an open window wants again may not be gone, unless that is allowed", async () => {

@@ -53,7 +53,7 @@ Deno.test("timers that are no time, or stand still, are refused by the operator'
   });
   await assert.rejects(
     custom(() => 5),
-    /tick of query ticks .* the timer of 5: Cannot set the timer/,
+    /tick of query ticks .* the timer of 5: Cannot set the same timer/,
   );
 });
 
@@ -66,7 +66,7 @@ Deno.test("an operator that fails on no input is named, and answers that make no
     [fail, /Cannot read gauge/],
     [() => Promise.reject(null), /null was thrown/],
     [task({ snapshot: fail }), /Cannot read gauge/],
-    [task({ snapshot: () => 7 }), /Cannot keep 7 as state/, "OPERATOR_FAILED"],
+    [task({ snapshot: () => 7 }), /Cannot save 7 as state/, "OPERATOR_FAILED"],
     [task({ restartOffset: fail }), /Cannot read gauge/],
     [task({ restartOffset: () => NaN }), /Cannot restart at NaN/, "OPERATOR_FAILED"],
     [task({ restartOffset: () => -1 }), /Cannot restart at -1/, "OPERATOR_FAILED"],

@@ -47,7 +47,7 @@ Deno.test("checkpoint: a folder of its own", async () => {
     // The log was removed, the folder was not: its offsets mean nothing any more.
     await Deno.remove(log, { recursive: true });
     const { message } = await rejectsWith("INVALID", () => next("b"));
-    assert.match(message, /are of log .*, this is log .*; use another --checkpoint/);
+    assert.match(message, /belong to log .*, this is log .*; use another --checkpoint/);
     await Deno.writeTextFile(join(dir, "b", "metadata"), "{");
     await rejectsWith("CHECKPOINT_CORRUPT", () => next("b"));
   });

@@ -207,7 +207,7 @@ Deno.test("embedded log: a backup into the log itself, or one that did not end, 
       "INVALID",
       () => withLog(`embedded:${dir}/half`, (log) => log.topics()),
     );
-    assert.match(message, /it is a backup that did not end/);
+    assert.match(message, /it is an unfinished backup/);
   });
 });
 

@@ -73,7 +73,7 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
       db.exec("CREATE TABLE cats (name TEXT)");
       db.close();
     });
-    assert.match(foreign.message, /another program; name another folder/);
+    assert.match(foreign.message, /another program's database; name another folder/);
     const noise = await make(
       "noise",
       (file) => Deno.writeFile(file, new Uint8Array(9_999).fill(65)),

@@ -7,7 +7,7 @@ import { reportRow } from "../../support/trial_report.ts";
 const FROZEN_MS = 27_000;
 /** Not every request is part of a transaction: until one was, but at most this often. */
 const [FEWEST, MOST] = [3, 8];
-const INSIDE = /Cannot commit batch .*starting it again/;
+const INSIDE = /Cannot commit batch .*; restarting/;
 
 Deno.test("a runtime is frozen inside its transactions: it takes its partitions again, no other has them", async () => {
   const { verdict, recoveryMs } = await brokerTrial(1, async ({ kafka, bed, recovered }) => {
