@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: ed1cab631e16433841438d0eeda2ceb6cf2493d40eae25f205aec72c533b26f2
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 5104d90ebb2555ad39fb39e362690ae82bbb9702ec5d7926cf9f025d1a393240
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -501,9 +501,9 @@ var CLibrary = class _CLibrary {
     const path = LIBRARIES.find(isThere);
     return path === void 0 ? void 0 : new _CLibrary(path);
   }
-  /** Sets a variable for the program that is started. */
-  setEnvironment(name, value) {
-    this.#common.setenv(text(name), text(value), 1);
+  /** Sets a variable for the program that is started; with `replace` 0 only where it is not set. */
+  setEnvironment(name, value, replace = 1) {
+    this.#common.setenv(text(name), text(value), replace);
   }
   /** Makes a folder and those above it. */
   makeFolder(path, mode) {
@@ -1508,7 +1508,7 @@ async function launch() {
   }
   if (executors !== void 0) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
-  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
   library.execute(program, args);
 }
 async function withNewFiles(library, access, root) {

@@ -43,8 +43,8 @@ export class History {
   constructor({ log, outputTopics = {}, ...options }: HistoryOptions) {
     const reads = this.#reads = new LogReads(log, options);
     this.#outputTopics = outputTopics;
-    this.#units = new UnitReader((...range) => reads.read(...range));
-    this.#findings = new PastFindings((...from) => reads.readFrom(...from));
+    this.#units = new UnitReader(reads);
+    this.#findings = new PastFindings(reads);
   }
 
   /** What the log holds of a lane. */

@@ -48,7 +48,7 @@ export class LogFeed implements LaneFeed {
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #units = new UnitReader((...range) => this.#reads.read(...range));
+  readonly #units: UnitReader;
   #polling: Promise<void> | undefined;
   #polledAt = -Infinity;
   #problem: string | undefined;
@@ -58,6 +58,7 @@ export class LogFeed implements LaneFeed {
       throw new RangeError("Cannot show a log without topics: expected at least one");
     }
     this.#reads = new LogReads(log, { signal: this.#stop.signal });
+    this.#units = new UnitReader(this.#reads);
     this.#topics = topics;
     this.#clock = clock;
     this.#pollMs = pollMs;

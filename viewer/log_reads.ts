@@ -62,13 +62,8 @@ export class LogReads {
 
   /** Up to `count` frames from the first one on that was captured at or after `time`. */
   async readFrom(topic: string, partition: number, time: number, count: number): Promise<Frame[]> {
-    return await this.read(
-      topic,
-      partition,
-      await this.offsetAt(topic, partition, time),
-      Infinity,
-      count,
-    );
+    const from = await this.offsetAt(topic, partition, time);
+    return await this.read(topic, partition, from, Infinity, count);
   }
 
   /** The first offset captured at or after `time`. */

@@ -3,7 +3,7 @@ import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
 /** A tile and what it was sent. */
-export interface Tile {
+export class Tile {
   readonly slot: number;
   readonly lane: string;
   width: number;
@@ -12,25 +12,14 @@ export interface Tile {
   /** Sends them, where the lane has them. */
   units: UnitFeed | undefined;
   /** Newer pictures may be there than the one sent last. */
-  behind: boolean;
+  behind = true;
   /** Since when a picture is being scaled for it, of the clock's `monotonic`. */
   preparing: number | undefined;
-  sentOffset: number;
+  sentOffset = NaN;
   /** Of the clock's `monotonic`. */
-  sentAt: number;
-}
+  sentAt = -Infinity;
 
-/** A tile that was sent nothing yet. */
-export function newTile({ slot, lane, width, video = false }: TileRequest): Tile {
-  return {
-    slot,
-    lane,
-    width,
-    video,
-    units: undefined,
-    behind: true,
-    preparing: undefined,
-    sentOffset: NaN,
-    sentAt: -Infinity,
-  };
+  constructor({ slot, lane, width, video = false }: TileRequest) {
+    [this.slot, this.lane, this.width, this.video] = [slot, lane, width, video];
+  }
 }

@@ -4,14 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError } from "../runtime/log/log.ts";
 import { findingsTopic } from "../runtime/sinks/findings.ts";
-
-/** Reads up to `count` records of a partition from a capture time on. */
-export type ReadFrom = (
-  topic: string,
-  partition: number,
-  time: number,
-  count: number,
-) => Promise<readonly Frame[]>;
+import type { LogReads } from "./log_reads.ts";
 
 /** Records that are read at a time: some seconds of a lane that is played. */
 const CHUNK = 128;
@@ -30,11 +23,11 @@ interface Chunk {
 
 /** Finds the results of frames; keeps those around the frame that each lane showed last. */
 export class PastFindings {
-  readonly #read: ReadFrom;
+  readonly #reads: LogReads;
   readonly #chunks = new Map<string, Chunk>();
 
-  constructor(read: ReadFrom) {
-    this.#read = read;
+  constructor(reads: LogReads) {
+    this.#reads = reads;
   }
 
   /** What the lane's query found in a frame; of a raw lane any query, one that found objects first. */
@@ -58,7 +51,7 @@ export class PastFindings {
   async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
     let records: readonly Frame[] = [];
     try {
-      records = await this.#read(topic, partition, time, CHUNK);
+      records = await this.#reads.readFrom(topic, partition, time, CHUNK);
     } catch (error) {
       // Nothing was found yet, on this partition or at all.
       if (!(error instanceof LogError && error.code.endsWith("_MISSING"))) throw error;

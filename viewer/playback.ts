@@ -27,6 +27,8 @@ const SKIP_BEHIND_MS = 750;
 /** Looked at this often while the page does not draw, and when a recording has a pause. */
 const LONGEST_WAIT_MS = 1_000;
 
+type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
+
 interface Runner {
   readonly lane: Lane;
   readonly stop: AbortController;
@@ -128,11 +130,7 @@ export class Playback {
     this.#lanes.clear();
   }
 
-  async #goTo(
-    generation: number,
-    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #goTo(generation: number, command: Move, signal: AbortSignal): Promise<void> {
     const lead = this.#options.lane(command.lead);
     if (lead === undefined) throw new Error("There is no such lane");
     const picture = await this.#find(lead, command);
@@ -153,13 +151,11 @@ export class Playback {
         : {}),
     });
     this.#options.onPicture(lead.id);
-    await this.#showOthers(lead, signal);
+    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
+    await Promise.all(others.map((lane) => this.#show(lane, signal)));
   }
 
-  async #find(
-    lead: Lane,
-    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
-  ): Promise<LanePicture | undefined> {
+  async #find(lead: Lane, command: Move): Promise<LanePicture | undefined> {
     const history = this.#history();
     const units = this.#options.units(lead.id);
     switch (command.action) {
@@ -171,11 +167,6 @@ export class Playback {
       case "jump":
         return await history.atTime(lead, command.time, units);
     }
-  }
-
-  async #showOthers(lead: Lane, signal: AbortSignal): Promise<void> {
-    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
-    await Promise.all(others.map((lane) => this.#show(lane, signal)));
   }
 
   /** Shows what was to be seen of a lane at the paused position. */

@@ -16,7 +16,7 @@ import {
   PROTOCOL_VERSION,
   type ServerMessage,
 } from "./protocol.ts";
-import { newTile, type Tile } from "./page_tile.ts";
+import { Tile } from "./page_tile.ts";
 import { pictureInfo } from "./picture.ts";
 import { Playback } from "./playback.ts";
 import type { ScaledPicture } from "./scaler.ts";
@@ -141,7 +141,7 @@ export class Session {
           this.#playback.refresh(lane);
         }
       } else {
-        this.#add(newTile({ slot, lane: id, width, video }));
+        this.#add(new Tile({ slot, lane: id, width, video }));
       }
     }
     this.#playback.watch(shown);

@@ -4,14 +4,7 @@ import { Semaphore } from "../runtime/base/wait.ts";
 import { asImage, WALL_PIXELS } from "../runtime/image/picture.ts";
 import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
 import { GroupTracker } from "../runtime/video/groups.ts";
-
-/** Reads the frames [from, to) of a partition. */
-export type ReadRange = (
-  topic: string,
-  partition: number,
-  from: number,
-  to: number,
-) => Promise<readonly Frame[]>;
+import type { LogReads } from "./log_reads.ts";
 
 /** A keyframe is looked for so far back, doubling the reach from the first step on. */
 const FIRST_REACH = 32;
@@ -30,11 +23,11 @@ interface Lane {
 
 /** Makes images of frames; keeps a decoder for each of the partitions that were asked for last. */
 export class UnitReader {
-  readonly #read: ReadRange;
+  readonly #reads: Pick<LogReads, "read">;
   readonly #lanes = new Map<string, Lane>();
 
-  constructor(read: ReadRange) {
-    this.#read = read;
+  constructor(reads: Pick<LogReads, "read">) {
+    this.#reads = reads;
   }
 
   /**
@@ -63,7 +56,7 @@ export class UnitReader {
     const { topic, partition, offset } = frame;
     for (let reach = FIRST_REACH, to = offset + 1; reach <= LONGEST_REACH; reach *= 2) {
       const from = Math.max(0, to - reach);
-      const frames = await this.#read(topic, partition, from, to);
+      const frames = await this.#reads.read(topic, partition, from, to);
       const keyframe = frames.findLast((each) => isKeyframe(each));
       if (keyframe !== undefined) return keyframe.offset;
       if (frames.length === 0 || from === 0) return undefined;
@@ -111,7 +104,7 @@ export class UnitReader {
       lane.next = keyframe;
     }
     const { topic, partition, offset } = frame;
-    for (const each of await this.#read(topic, partition, lane.next, offset + 1)) {
+    for (const each of await this.#reads.read(topic, partition, lane.next, offset + 1)) {
       if (isKeyframe(each)) lane.linked.clear();
       if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
     }

@@ -111,9 +111,9 @@ export class CLibrary {
     return path === undefined ? undefined : new CLibrary(path);
   }
 
-  /** Sets a variable for the program that is started. */
-  setEnvironment(name: string, value: string): void {
-    this.#common.setenv(text(name), text(value), 1);
+  /** Sets a variable for the program that is started; with `replace` 0 only where it is not set. */
+  setEnvironment(name: string, value: string, replace = 1): void {
+    this.#common.setenv(text(name), text(value), replace);
   }
 
   /** Makes a folder and those above it. */

@@ -23,6 +23,8 @@ import { allocate, float16Bits, type TensorData, type TensorSpec } from "./tenso
 
 /** Larger pictures would hold this thread for more than some milliseconds: pixels. */
 const MOST_PIXELS_HERE = 1280 * 960;
+/** Most tensors of a `Tensorizer` to keep for reuse. */
+const MOST_IDLE = 64;
 
 /** One frame as a model wants it. */
 export interface FrameTensor {
@@ -66,14 +68,11 @@ export class Tensorizer {
   /** How the kernels are to write; undefined where the tables do. */
   readonly #layout: FloatLayout | undefined;
   readonly #idle: TensorData[] = [];
-  readonly #maxIdle: number;
 
-  /** @param options.maxIdle most tensors to keep for reuse */
-  constructor(spec: TensorSpec, { maxIdle = 64 }: { readonly maxIdle?: number } = {}) {
+  constructor(spec: TensorSpec) {
     this.spec = spec;
     this.#channels = spec.color === "GRAY" ? 1 : 3;
     this.size = spec.width * spec.height * this.#channels;
-    this.#maxIdle = maxIdle;
     this.#tables = Array.from({ length: this.#channels }, (_, c) => tableOf(spec, c));
     this.#layout = layoutOf(spec);
   }
@@ -128,7 +127,7 @@ export class Tensorizer {
   #lend(data: TensorData, placement: Placement): FrameTensor {
     let lent = true;
     const release = () => {
-      if (lent && this.#idle.length < this.#maxIdle) this.#idle.push(data);
+      if (lent && this.#idle.length < MOST_IDLE) this.#idle.push(data);
       lent = false;
     };
     return { data, placement, release };

@@ -30,7 +30,7 @@ import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
 /** Kafka forgets the offsets of a group without members after a week: they are written again before. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
 /** Connections that the committers of a log share: a broker answers the requests of each one in turn. */
-const LANES = 4;
+const CHANNELS = 4;
 
 /** What the committers of a log have in common. */
 interface CommitterContext {
@@ -97,8 +97,8 @@ export class KafkaCommitter implements BatchCommitter {
     const { cluster, epochs } = context;
     const action = `Cannot open the checkpoint of ${placeOf(options)}`;
     if (options.unowned === true) await checkUnowned(cluster, action, options);
-    const lane = `commit-${options.partition % LANES}`;
-    const transactions = new Transactions(cluster, transactionalId(options), lane);
+    const channel = `commit-${options.partition % CHANNELS}`;
+    const transactions = new Transactions(cluster, transactionalId(options), channel);
     // The former owner is fenced before its last words are read.
     await Promise.all([createOutputs(cluster, action, options), transactions.begin(action)]);
     const stored = await readStored(cluster, epochs, action, options);
@@ -265,7 +265,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   /** Ends a transaction that failed, so that it blocks no other; returns the error for the caller. */
   async #undo(action: string, error: LogError): Promise<LogError> {
-    let told = error;
+    let reported = error;
     if (error.code === "FENCED" && !isFencing(error)) return this.#broken = error;
     if (!isFencing(error)) {
       try {
@@ -273,21 +273,21 @@ export class KafkaCommitter implements BatchCommitter {
       } catch (later) {
         // Away, or taken over: then it ends with its successor's start, or with its time.
         if (!(later instanceof LogError)) throw later;
-        if (isFencing(later)) told = later;
-        this.#broken = told;
+        if (isFencing(later)) reported = later;
+        this.#broken = reported;
       }
     }
-    if (isFencing(told) && await this.#transactions.timedOut(action)) {
-      told = new LogError(
+    if (isFencing(reported) && await this.#transactions.timedOut(action)) {
+      reported = new LogError(
         "UNREACHABLE",
         `${action}: it took so long that Kafka ended the transaction; no other owner has taken over`,
-        { cause: told },
+        { cause: reported },
       );
-    } else if (isFencing(told)) {
-      told = new LogError("FENCED", `${action}: another owner took over`, { cause: told });
+    } else if (isFencing(reported)) {
+      reported = new LogError("FENCED", `${action}: another owner took over`, { cause: reported });
     }
-    if (told.code !== "STALE_MEMBERSHIP") this.#broken = told;
-    return told;
+    if (reported.code !== "STALE_MEMBERSHIP") this.#broken = reported;
+    return reported;
   }
 
   async #keepAlive(): Promise<void> {

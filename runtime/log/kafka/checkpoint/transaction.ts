@@ -54,7 +54,7 @@ interface Written {
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #id: string;
-  readonly #lane: string;
+  readonly #channel: string;
   #identity: ProducerIdentity = NO_IDENTITY;
   readonly #sequences = new Map<string, number>();
   readonly #timeoutMs: number;
@@ -63,13 +63,13 @@ export class Transactions {
   #begun = Infinity;
 
   /**
-   * @param lane the connections that are used.
+   * @param channel the connections that are used.
    * @param timeoutMs how long a transaction may be open.
    */
-  constructor(cluster: Cluster, id: string, lane: string, timeoutMs = TIMEOUT_MS) {
+  constructor(cluster: Cluster, id: string, channel: string, timeoutMs = TIMEOUT_MS) {
     this.#cluster = cluster;
     this.#id = id;
-    this.#lane = lane;
+    this.#channel = channel;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -203,14 +203,14 @@ export class Transactions {
 
   async #coordinator(signal: AbortSignal): Promise<Connection> {
     return await this.#unthrottled(
-      (lane) => this.#cluster.toCoordinator("transaction", this.#id, lane, signal),
+      (channel) => this.#cluster.toCoordinator("transaction", this.#id, channel, signal),
     );
   }
 
   /** What ends a transaction must not wait for the quota of what was written in it: it goes beside. */
-  async #unthrottled(connect: (lane: string) => Promise<Connection>): Promise<Connection> {
-    const connection = await connect(this.#lane);
-    return connection.throttledMs > 0 ? await connect(`${this.#lane}-beside`) : connection;
+  async #unthrottled(connect: (channel: string) => Promise<Connection>): Promise<Connection> {
+    const connection = await connect(this.#channel);
+    return connection.throttledMs > 0 ? await connect(`${this.#channel}-beside`) : connection;
   }
 
   /** Undefined when the broker is too old to tell, or does not know the id. */
@@ -223,7 +223,7 @@ export class Transactions {
   async #waitForQuota(action: string, batches: readonly OutputBatch[]): Promise<void> {
     for (const { topic, partition } of batches) {
       await this.#attempt(action, async (signal) => {
-        const connection = await this.#cluster.toLeader(topic, partition, this.#lane, signal);
+        const connection = await this.#cluster.toLeader(topic, partition, this.#channel, signal);
         if (connection.throttledMs > 0) throw new ThrottledError(connection.throttledMs);
       });
     }
@@ -316,7 +316,7 @@ export class Transactions {
       transactional: true,
     });
     return await this.#attempt(action, async (signal) => {
-      const connection = await this.#cluster.toLeader(topic, partition, this.#lane, signal);
+      const connection = await this.#cluster.toLeader(topic, partition, this.#channel, signal);
       return await produce(connection, {
         ...{ topic, partition, bytes, acks: ALL_REPLICAS, transactionalId: this.#id },
         timeoutMs: this.#cluster.replicationTimeoutMs,
@@ -328,8 +328,8 @@ export class Transactions {
     await Promise.all(commits.map((commit) =>
       this.#attempt(action, async (signal) => {
         const { group, membership } = commit;
-        const connection = await this.#unthrottled((lane) =>
-          this.#cluster.toCoordinator("group", group, lane, signal)
+        const connection = await this.#unthrottled((channel) =>
+          this.#cluster.toCoordinator("group", group, channel, signal)
         );
         await connection.call(TXN_OFFSET_COMMIT, {
           ...this.#owner,

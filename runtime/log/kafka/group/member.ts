@@ -26,7 +26,7 @@ export class KafkaMember implements GroupMember {
   readonly #options: GroupOptions;
   readonly #sessionTimeoutMs: number;
   readonly #requests: GroupRequests;
-  readonly #lane = `group-${++members}-`;
+  readonly #channel = `group-${++members}-`;
   readonly #left = new AbortController();
   #memberId = "";
   #generation = -1;
@@ -53,7 +53,7 @@ export class KafkaMember implements GroupMember {
     this.#cluster = cluster;
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;
-    this.#requests = new GroupRequests(cluster, options, this.#lane);
+    this.#requests = new GroupRequests(cluster, options, this.#channel);
   }
 
   /** Resolves when the group's coordinator knows the member. */
@@ -95,7 +95,7 @@ export class KafkaMember implements GroupMember {
     clearTimeout(this.#heartbeats);
     this.#callBack("left");
     try {
-      await this.#cluster.connections.drop(this.#lane);
+      await this.#cluster.connections.drop(this.#channel);
       await this.#cluster.attempt(
         `Cannot leave group ${this.#options.group}`,
         (signal) => this.#requests.leave(this.#memberId, signal),

@@ -15,7 +15,6 @@ import {
 
 /** What comes within this time of another goes with it, milliseconds. */
 const LINGER_MS = 5;
-const LANE = "commit";
 
 /** An offset on its way. */
 interface Waiting {
@@ -66,7 +65,8 @@ export class OffsetCommits {
     const action = `Cannot commit offsets of group ${member.group}`;
     try {
       await this.#cluster.attempt(action, async (signal) => {
-        const connection = await this.#cluster.toCoordinator("group", member.group, LANE, signal);
+        const { group } = member;
+        const connection = await this.#cluster.toCoordinator("group", group, "commit", signal);
         await connection.call(OFFSET_COMMIT, {
           ...member,
           instanceId: null,

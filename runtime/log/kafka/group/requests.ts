@@ -39,26 +39,26 @@ export interface Joined extends Member {
   readonly claims?: readonly MemberClaim[];
 }
 
-/** Sends what is needed over the connections of a lane. */
+/** Sends what is needed over the connections of a channel. */
 export class GroupRequests {
   readonly #cluster: Cluster;
   readonly #place: Required<Pick<GroupOptions, "group" | "topic" | "sessionTimeoutMs">>;
   readonly #rebalanceTimeoutMs: number;
-  readonly #lane: string;
+  readonly #channel: string;
 
   constructor(
     cluster: Cluster,
     { group, topic, sessionTimeoutMs = SESSION_TIMEOUT_MS }: GroupOptions,
-    lane: string,
+    channel: string,
   ) {
     this.#cluster = cluster;
     this.#place = { group, topic, sessionTimeoutMs };
     this.#rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
-    this.#lane = lane;
+    this.#channel = channel;
   }
 
-  #coordinator(signal: AbortSignal, lane = this.#lane): Promise<Connection> {
-    return this.#cluster.toCoordinator("group", this.#place.group, lane, signal);
+  #coordinator(signal: AbortSignal, channel = this.#channel): Promise<Connection> {
+    return this.#cluster.toCoordinator("group", this.#place.group, channel, signal);
   }
 
   /**
@@ -78,7 +78,7 @@ export class GroupRequests {
         await systemClock.sleep(COORDINATOR_CHECK_MS, both);
         const now = await this.#coordinatorNow(both);
         if (now === undefined || brokerName(now) === brokerName(before)) continue;
-        await this.#cluster.connections.drop(this.#lane);
+        await this.#cluster.connections.drop(this.#channel);
         throw new NetworkError(`the group moved to the coordinator ${brokerName(now)}`);
       }
     };
@@ -170,7 +170,7 @@ export class GroupRequests {
     await connection.call(HEARTBEAT, body, { signal });
   }
 
-  /** Leaves, over another lane: a join may be waiting on the usual one. */
+  /** Leaves, over another channel: a join may be waiting on the usual one. */
   async leave(memberId: string, signal: AbortSignal): Promise<void> {
     const connection = await this.#coordinator(signal, "main");
     await connection.call(LEAVE_GROUP, {

@@ -60,10 +60,10 @@ export async function attempt<T>(
         continue;
       }
       const late = systemClock.monotonic() + delay >= deadline;
-      const told = error instanceof DeadlineError
+      const reported = error instanceof DeadlineError
         ? problem ?? new TimeoutError(`no answer within ${timeoutMs} ms`)
         : error;
-      if (!isRepeatable(told) || late) throw toLogError(told, action, where);
+      if (!isRepeatable(reported) || late) throw toLogError(reported, action, where);
       problem = error;
       const outcome = outcomeOf(error);
       // A lost connection is dialled once more at once. After that a lone broker is away, which is

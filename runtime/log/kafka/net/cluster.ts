@@ -238,18 +238,18 @@ export class Cluster {
   async toLeader(
     topic: string,
     partition: number,
-    lane: string,
+    channel: string,
     signal: AbortSignal,
   ): Promise<Connection> {
     const { broker } = await this.leader(topic, partition, signal);
-    return await settled(this.connections.get(broker, lane), signal);
+    return await settled(this.connections.get(broker, channel), signal);
   }
 
   /** A connection to the coordinator of a group or of a transactional id. */
   async toCoordinator(
     kind: keyof typeof COORDINATED,
     key: string,
-    lane: string,
+    channel: string,
     signal: AbortSignal,
   ): Promise<Connection> {
     const name = `${kind} ${key}`;
@@ -258,7 +258,7 @@ export class Cluster {
       broker = await this.findCoordinator(kind, key, signal);
       this.#coordinators.set(name, broker);
     }
-    return await settled(this.connections.get(broker, lane), signal);
+    return await settled(this.connections.get(broker, channel), signal);
   }
 
   /** The coordinator of a group or of a transactional id, asked of the cluster now. */

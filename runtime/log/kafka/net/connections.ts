@@ -1,7 +1,7 @@
 // Connections to brokers, made when needed and made again when lost.
 //
 // A broker answers the requests of one connection one after the other, so what may take long (a
-// fetch that waits for frames, a join that waits for other members) goes over a lane of its own.
+// fetch that waits for frames, a join that waits for other members) goes over a channel of its own.
 import { LogError } from "../../log.ts";
 import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
@@ -20,7 +20,7 @@ export class Connections {
   readonly #address: KafkaAddress;
   /** How long a broker may be silent, milliseconds. */
   readonly patienceMs: number;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #channels = new Map<string, Channel>();
   /** When brokers failed last; not those that answered since. */
   readonly #failures = new Map<string, number>();
   readonly #onDoubt: (broker: Broker) => void;
@@ -34,24 +34,24 @@ export class Connections {
   }
 
   /**
-   * The connection of a lane to a broker.
+   * The connection of a channel to a broker.
    *
    * @throws {NetworkError} when the broker cannot be reached; `LoginError`, `UnsupportedError`.
    */
-  get(broker: Broker, lane: string): Promise<Connection> {
+  get(broker: Broker, channel: string): Promise<Connection> {
     if (this.#closed) {
       return Promise.reject(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
     }
-    const key = `${brokerName(broker)}/${lane}`;
-    const known = this.#lanes.get(key);
+    const key = `${brokerName(broker)}/${channel}`;
+    const known = this.#channels.get(key);
     if (known !== undefined) return known.ready;
     const dialling = new AbortController();
     const forget = () => {
-      if (this.#lanes.get(key) === made) this.#lanes.delete(key);
+      if (this.#channels.get(key) === made) this.#channels.delete(key);
     };
-    const made: Lane = { dialling, ready: this.#open(broker, dialling.signal, forget) };
+    const made: Channel = { dialling, ready: this.#open(broker, dialling.signal, forget) };
     made.ready.catch(forget);
-    this.#lanes.set(key, made);
+    this.#channels.set(key, made);
     return made.ready;
   }
 
@@ -60,7 +60,7 @@ export class Connections {
     return this.#failures.get(brokerName(broker)) ?? -Infinity;
   }
 
-  /** Ends the connections of all lanes whose names begin so; what is under way on them fails. */
+  /** Ends the connections of all channels whose names begin so; what is under way on them fails. */
   drop(prefix: string): Promise<void> {
     return this.#drop((key) => key.slice(key.lastIndexOf("/") + 1).startsWith(prefix));
   }
@@ -72,7 +72,9 @@ export class Connections {
   }
 
   async #drop(chosen: (key: string) => boolean, reason?: NetworkError): Promise<void> {
-    await Promise.all([...this.#lanes.keys()].filter(chosen).map((key) => this.#end(key, reason)));
+    await Promise.all(
+      [...this.#channels.keys()].filter(chosen).map((key) => this.#end(key, reason)),
+    );
   }
 
   /** Ends all connections; none can be made after that. */
@@ -127,8 +129,8 @@ export class Connections {
   }
 
   async #end(key: string, reason = new NetworkError("the connection was closed here")) {
-    const { dialling, ready } = this.#lanes.get(key)!;
-    this.#lanes.delete(key);
+    const { dialling, ready } = this.#channels.get(key)!;
+    this.#channels.delete(key);
     dialling.abort(reason);
     // Those who wait for it get the error themselves.
     const connection = await ready.catch(() => undefined);
@@ -136,8 +138,8 @@ export class Connections {
   }
 }
 
-/** One connection, or the way to it. */
-interface Lane {
+/** A connection under a name of its own, or the way to it. */
+interface Channel {
   readonly dialling: AbortController;
   readonly ready: Promise<Connection>;
 }

@@ -57,7 +57,8 @@ export async function fetchPartitions(
     forgotten: [],
     rack,
   }, { ...options, extraMs: maxWaitMs });
-  checked(FETCH, { errorCode: response.errorCode });
+  const { errorCode } = response;
+  if (errorCode !== 0) checked(FETCH, { errorCode });
   const found = new Map<string, Map<number, FetchedPartition>>();
   for (const { name, topicId, partitions } of response.topics) {
     const of = new Map(partitions.map((one) => [one.partition, one]));

@@ -18,9 +18,9 @@ const MAX_WAIT_MS = 500;
 /** The first wait after a partition had to go its own way, doubled while none has to. */
 const MIN_WAIT_MS = 10;
 /** Connections to one broker. */
-const LANES = 6;
-/** The wait of the last lane: what comes when all are taken waits this long at most. */
-const LAST_LANE_WAIT_MS = 25;
+const CHANNELS = 6;
+/** The wait of the last channel: what comes when all are taken waits this long at most. */
+const LAST_CHANNEL_WAIT_MS = 25;
 /**
  * With many partitions frames come at any moment, and each request names all of them: requests follow
  * one another by half a millisecond for each partition, so that one brings several frames.
@@ -52,8 +52,8 @@ export class Fetcher {
   /** Between requests that a broker answers with nothing, at once instead of at the end of their wait. */
   readonly #empty = new Backoff({ minDelayMs: MIN_WAIT_MS, maxDelayMs: MAX_WAIT_MS });
   readonly #readers = new Set<BufferedPartition>();
-  /** When the request of a lane will have returned at the latest; undefined when it is free. */
-  readonly #lanes: (number | undefined)[] = new Array(LANES).fill(undefined);
+  /** When the request of a channel will have returned at the latest; undefined when it is free. */
+  readonly #channels: (number | undefined)[] = new Array(CHANNELS).fill(undefined);
   #wait = MIN_WAIT_MS;
   #scheduled = false;
   /** When the last request went out, and what waits for the next one to be due. */
@@ -108,26 +108,27 @@ export class Fetcher {
       !reader.inFlight && reader.room !== undefined
     );
     if (ready.length === 0) return;
-    const lane = this.#lanes.indexOf(undefined);
-    if (lane < 0) return;
+    const channel = this.#channels.indexOf(undefined);
+    if (channel < 0) return;
     const now = this.#clock.monotonic();
     if (this.#early(now)) return;
     this.#sent = now;
     let wait: number;
-    if (lane === 0) {
+    if (channel === 0) {
       wait = this.#wait;
       this.#wait = Math.min(2 * this.#wait, MAX_WAIT_MS);
     } else {
       this.#wait = MIN_WAIT_MS;
-      wait = lane === LANES - 1
-        ? LAST_LANE_WAIT_MS
-        : Math.max(MIN_WAIT_MS, Math.ceil(this.#lanes[0] === undefined ? 0 : this.#lanes[0] - now));
+      wait = channel === CHANNELS - 1 ? LAST_CHANNEL_WAIT_MS : Math.max(
+        MIN_WAIT_MS,
+        Math.ceil(this.#channels[0] === undefined ? 0 : this.#channels[0] - now),
+      );
     }
     const start = this.#turn++ % ready.length;
     const readers = [...ready.slice(start), ...ready.slice(0, start)];
-    this.#lanes[lane] = now + wait;
-    this.#fetch(lane, wait, readers).then(() => {
-      this.#lanes[lane] = undefined;
+    this.#channels[channel] = now + wait;
+    this.#fetch(channel, wait, readers).then(() => {
+      this.#channels[channel] = undefined;
       this.wake();
     });
   }
@@ -144,7 +145,7 @@ export class Fetcher {
     return true;
   }
 
-  async #fetch(lane: number, maxWaitMs: number, readers: BufferedPartition[]): Promise<void> {
+  async #fetch(channel: number, maxWaitMs: number, readers: BufferedPartition[]): Promise<void> {
     // Readers of the same partition share a fetch where they are at the same place; one that is
     // elsewhere needs a request of its own.
     const asked = new Map<string, BufferedPartition[]>();
@@ -165,7 +166,7 @@ export class Fetcher {
       const rack = this.#handler.rack();
       const connection = await this.#cluster.connections.get(
         this.#broker,
-        `${this.#name}${lane}`,
+        `${this.#name}${channel}`,
       );
       const groups = [...asked.values()];
       const sent = this.#clock.monotonic();

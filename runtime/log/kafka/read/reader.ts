@@ -170,9 +170,9 @@ export class KafkaReader implements LogReader {
       for (const one of partitions) {
         // Queries share no memory: one may do with its frames what it likes.
         const own = one === first ? fetched : { ...fetched, batches: fetched.batches.slice() };
-        const lie = one.fill(own);
-        if (lie === undefined) one.status = "reading";
-        else this.#failed([one], new NetworkError(`its answer to Fetch holds ${lie}`));
+        const problem = one.fill(own);
+        if (problem === undefined) one.status = "reading";
+        else this.#failed([one], new NetworkError(`its answer to Fetch holds ${problem}`));
       }
     }
   }
@@ -188,17 +188,17 @@ export class KafkaReader implements LogReader {
   #failed(partitions: readonly BufferedPartition[], error: unknown): void {
     for (const one of partitions) {
       const action = `Cannot read ${one.topic} partition ${one.partition}`;
-      const told = toLogError(error, action, this.#cluster.where);
+      const reported = toLogError(error, action, this.#cluster.where);
       if (one.replica !== undefined) {
         one.replica = undefined;
         this.#leadersUntil = systemClock.monotonic() + LEADERS_MS;
-      } else if (!told.retryable && told.code !== "TOPIC_MISSING") {
-        one.fail(told);
+      } else if (!reported.retryable && reported.code !== "TOPIC_MISSING") {
+        one.fail(reported);
         continue;
       }
       if (++one.failures >= WAITING_AFTER) {
         one.status = "waiting-for-log";
-        one.reportProblem(problemOf(told));
+        one.reportProblem(problemOf(reported));
       }
       if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
     }
@@ -277,13 +277,13 @@ export class KafkaReader implements LogReader {
       } catch (error) {
         if (this.#cluster.closing.aborted) return;
         const action = `Cannot read ${one.topic} partition ${one.partition}`;
-        const told = toLogError(error, action, this.#cluster.where);
+        const reported = toLogError(error, action, this.#cluster.where);
         one.status = "waiting-for-log";
-        one.reportProblem(problemOf(told));
+        one.reportProblem(problemOf(reported));
         delay = backoff(++one.failures);
-        if (!told.retryable && !GONE.has(told.code)) {
+        if (!reported.retryable && !GONE.has(reported.code)) {
           one.searching = false;
-          one.fail(told);
+          one.fail(reported);
           return;
         }
       }
