@@ -107,7 +107,7 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "windows are cut otherwise",
-    "they begin at the commit; those that were open are let go",
+    "they begin at the commit; those that were open are lost",
     define(windows(3)),
     define(windows(2)),
     { scores: { first: 6, frames: 2 }, outputs: 2, report: /window\(frames=3\) is gone/ },
