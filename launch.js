@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 69e2c4dc6ce132c30ea62fc108d25c05fcb8638bb3d6f04873e5ef90a5e7f955
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: b42891217487abaaf982a793a68a5a5308b98895426b286bb9541bee55bbccac
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -658,13 +658,22 @@ function portsOf({ net, streams, listens }) {
 // cli/launch/packages.ts
 var INSTALLED = "node_modules/.deno/.setup-cache.bin";
 function packagesAreMissing(root) {
-  const timeOf = (name) => statOf(`${root}/${name}`)?.mtime?.getTime();
-  const locked = timeOf("deno.lock");
-  return locked !== void 0 && (timeOf(INSTALLED) ?? 0) < locked;
+  const locked = timeOf(`${root}/deno.lock`);
+  return locked !== void 0 && (timeOf(`${root}/${INSTALLED}`) ?? 0) < locked;
 }
 var COMMANDS = "node_modules/.bin";
 function packagesNeedWork(root) {
   return packagesAreMissing(root) || isThere(`${root}/${COMMANDS}`);
+}
+function compiledMark(root, cache) {
+  return `${cache}/gen/file${root}/.compiled`;
+}
+function codeIsStale(root, cache) {
+  const compiled = timeOf(compiledMark(root, cache));
+  return compiled === void 0 || compiled < (timeOf(`${root}/.git/logs/HEAD`) ?? 0);
+}
+function timeOf(path) {
+  return statOf(path)?.mtime?.getTime();
 }
 
 // runtime/base/access.ts
@@ -1467,7 +1476,7 @@ async function nameOf(parts) {
 async function launch() {
   const root = realPath(import.meta.dirname.replaceAll("\\", "/"));
   const compiled = !isThere(`${root}/main.ts`);
-  if (!compiled && packagesNeedWork(root)) await installPackages(root);
+  if (!compiled && packagesNeedWork(root) && !await runTool(root, "install")) Deno.exit(1);
   const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
     base: Deno.cwd().replaceAll("\\", "/"),
     root,
@@ -1492,8 +1501,8 @@ async function launch() {
     config,
     cache
   })) Deno.exit(2);
-  if (!compiled && row.native !== void 0 && !isThere(`${cache}/gen/file${root}/main.ts.js`)) {
-    await compile(root);
+  if (!compiled && row.native !== void 0 && codeIsStale(root, cache)) {
+    await runTool(root, "compile", cache);
   }
   const library = CLibrary.open();
   if (library === void 0) Deno.exit(await startChild("deno", args, faults));
@@ -1535,7 +1544,7 @@ async function withNewFiles(library, access, root) {
   for (const path of made) if (statOf(path)?.size === 0) library.removeFile(path);
   Deno.exit(code);
 }
-async function installPackages(root) {
+async function runTool(root, name, ...args) {
   const flags = [
     "-q",
     "--no-lock",
@@ -1548,33 +1557,11 @@ async function installPackages(root) {
       "run",
       ...flags,
       `--config=${root}/deno.json`,
-      `${root}/tools/install.ts`
+      `${root}/tools/${name}.ts`,
+      ...args
     ],
     stderr: "inherit"
   }).output();
-  if (!success) Deno.exit(1);
-}
-async function compile(root) {
-  const modules = [
-    "main.ts",
-    "runtime/executor/worker.ts",
-    "runtime/driver/driver.ts"
-  ].concat([
-    "runtime/log/embedded/log.ts",
-    "runtime/log/kafka/log.ts"
-  ], ...[
-    "queries",
-    "cli/commands"
-  ].map((folder) => [
-    ...Deno.readDirSync(`${root}/${folder}`)
-  ].filter(({ isFile }) => isFile).map(({ name }) => `${folder}/${name}`))).map((name) => `${root}/${name}`);
-  await new Deno.Command("deno", {
-    args: [
-      "cache",
-      "--quiet",
-      "--frozen",
-      ...modules
-    ]
-  }).output();
+  return success;
 }
 await Promise.resolve().then(launch);

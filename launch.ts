@@ -5,7 +5,7 @@ import type { Access } from "./cli/launch/access.ts";
 import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { startChild } from "./cli/launch/child.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
-import { packagesNeedWork } from "./cli/launch/packages.ts";
+import { codeIsStale, packagesNeedWork } from "./cli/launch/packages.ts";
 import { isThere, realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
@@ -14,7 +14,7 @@ async function launch(): Promise<void> {
   const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
   // In the npm package all is JavaScript, which is not compiled.
   const compiled = !isThere(`${root}/main.ts`);
-  if (!compiled && packagesNeedWork(root)) await installPackages(root);
+  if (!compiled && packagesNeedWork(root) && !await runTool(root, "install")) Deno.exit(1);
   const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
     base: Deno.cwd().replaceAll("\\", "/"),
     root,
@@ -25,8 +25,8 @@ async function launch(): Promise<void> {
   const program = realPath(Deno.execPath());
   const config = `${root}/${compiled ? "types" : "deno"}.json`;
   if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
-  if (!compiled && row.native !== undefined && !isThere(`${cache}/gen/file${root}/main.ts.js`)) {
-    await compile(root);
+  if (!compiled && row.native !== undefined && codeIsStale(root, cache)) {
+    await runTool(root, "compile", cache);
   }
   const library = CLibrary.open();
   if (library === undefined) Deno.exit(await startChild("deno", args, faults));
@@ -58,25 +58,14 @@ async function withNewFiles(library: CLibrary, access: Access, root: string): Pr
   Deno.exit(code);
 }
 
-async function installPackages(root: string): Promise<void> {
+/** Runs `tools/NAME.ts`; resolves with whether it succeeded. */
+async function runTool(root: string, name: string, ...args: string[]): Promise<boolean> {
   const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
   const { success } = await new Deno.Command("deno", {
-    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
+    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/${name}.ts`, ...args],
     stderr: "inherit",
   }).output();
-  if (!success) Deno.exit(1);
-}
-
-/** Within its fence a command cannot keep what Deno compiles: without this each start would compile again. */
-async function compile(root: string): Promise<void> {
-  const modules = ["main.ts", "runtime/executor/worker.ts", "runtime/driver/driver.ts"].concat(
-    ["runtime/log/embedded/log.ts", "runtime/log/kafka/log.ts"],
-    ...["queries", "cli/commands"].map((folder) =>
-      [...Deno.readDirSync(`${root}/${folder}`)].filter(({ isFile }) => isFile)
-        .map(({ name }) => `${folder}/${name}`)
-    ),
-  ).map((name) => `${root}/${name}`);
-  await new Deno.Command("deno", { args: ["cache", "--quiet", "--frozen", ...modules] }).output();
+  return success;
 }
 
 // Not called from here: at its first error V8 parses the callers again, and this module with all its parts

@@ -1,4 +1,5 @@
-// The packages below `node_modules`: `deno task` leaves them to us, since it prints a line for each.
+// What has to be done before a command of a clone can start: installing packages, which `deno task` leaves
+// to us since it prints a line for each, and compiling.
 import { isThere, statOf } from "./paths.ts";
 
 /** Deno writes it last, so an install that was interrupted counts as none. */
@@ -6,9 +7,8 @@ export const INSTALLED = "node_modules/.deno/.setup-cache.bin";
 
 /** Whether packages have to be installed: none are, or `deno.lock` has changed since. */
 export function packagesAreMissing(root: string): boolean {
-  const timeOf = (name: string) => statOf(`${root}/${name}`)?.mtime?.getTime();
-  const locked = timeOf("deno.lock");
-  return locked !== undefined && (timeOf(INSTALLED) ?? 0) < locked;
+  const locked = timeOf(`${root}/deno.lock`);
+  return locked !== undefined && (timeOf(`${root}/${INSTALLED}`) ?? 0) < locked;
 }
 
 /** Commands of packages: each `deno task` reads all of them, 80 MB, before it starts anything. */
@@ -17,4 +17,22 @@ export const COMMANDS = "node_modules/.bin";
 /** Whether `tools/install.ts` has something to do. */
 export function packagesNeedWork(root: string): boolean {
   return packagesAreMissing(root) || isThere(`${root}/${COMMANDS}`);
+}
+
+/** Marks the time of the last compilation; it is next to the compiled code in Deno's cache. */
+export function compiledMark(root: string, cache: string): string {
+  return `${cache}/gen/file${root}/.compiled`;
+}
+
+/**
+ * Whether git has changed the code since it was last compiled. A command cannot keep what it compiles within
+ * its fence, so each start would compile again.
+ */
+export function codeIsStale(root: string, cache: string): boolean {
+  const compiled = timeOf(compiledMark(root, cache));
+  return compiled === undefined || compiled < (timeOf(`${root}/.git/logs/HEAD`) ?? 0);
+}
+
+function timeOf(path: string): number | undefined {
+  return statOf(path)?.mtime?.getTime();
 }
