@@ -130,7 +130,7 @@ export class Fields {
     const doubled = values.filter((value, i) => value !== "" && values.indexOf(value) < i);
     if (doubled.length === 0) return;
     const again = [...new Set(doubled)].join(", ");
-    this.faults.push(`${this.pathOf(name)}: expected each once, given ${again} again`);
+    this.faults.push(`${this.pathOf(name)}: expected different names, given "${again}" twice`);
   }
 }
 
