@@ -43,7 +43,7 @@ Deno.test("detect may look for some labels alone, and above another threshold", 
   assert.deepEqual(found((await run(detect(undefined, { threshold: 0.8 }), [frame]))[0]!), []);
   assert.throws(
     () => detect(undefined, { labels: ["alien"] }),
-    /look for alien: the model knows person,/,
+    /Cannot detect alien: the model knows person,/,
   );
   assert.throws(
     () => detect(undefined, { threshold: 2 }),

@@ -108,5 +108,5 @@ Deno.test("the command prints the address, and stops when it is asked to", async
     await Deno.remove(dataDir, { recursive: true });
   }
   const faults = command.check!({ positionals: ["x"], options: { port, data: dataDir } });
-  assert.match(faults.join(), /Cannot use argument "x": none is taken/);
+  assert.match(faults.join(), /Cannot use argument "x": none is accepted/);
 });
