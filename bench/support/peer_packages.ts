@@ -64,8 +64,7 @@ export async function pythonPeer(
     const { stdout, stderr, success } = await new Deno.Command(python, {
       args: [script, ...args],
       cwd: `${root}bench/peers`,
-      // The memory of Framelane's own processes is not that of a script as people start it.
-      env: { PEER_STARTED: String(Date.now() / 1000), GLIBC_TUNABLES: "" },
+      env: { PEER_STARTED: String(Date.now() / 1000) },
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     if (!success) throw new Error(`${script} failed: ${text(stderr)}`);
