@@ -273,7 +273,7 @@ Deno.test("cameras: wrong use says what is accepted", () => {
       [["add", "1", "gopher://u:canary@h/"], /Cannot use source gopher:\/\/u:\*\*\*@h/],
       [["add", "1"], /expected add N SOURCE/],
       [["remove"], /expected one, the number/],
-      [["list", "all"], /list takes none/],
+      [["list", "all"], /list accepts none/],
     ] as const
   ) {
     assert.throws(
