@@ -162,7 +162,11 @@ const BAD: readonly [string, unknown, RegExp][] = [
     /^outputs\[0\].kind: expected one of window, frame, scores, objects, .*, given "clip"$/,
   ],
   ["outputs.0.activation", "relu", /^outputs\[0\].activation: expected one of none, sigmoid, soft/],
-  ["outputs.0.labels", ["a", "a"], /^outputs\[0\].labels: expected different names, given "a" twice$/],
+  [
+    "outputs.0.labels",
+    ["a", "a"],
+    /^outputs\[0\].labels: expected different names, given "a" twice$/,
+  ],
   ["outputs.0.label", "a", /^outputs\[0\].label: unknown field, accepted are name, kind, activati/],
   ["outputs.1.name", "scores", /^output names: expected different names, given "scores" twice$/],
   ["state.0.shape", [1, 0], /^state\[0\].shape: expected a list of whole numbers from 1 up, given/],
