@@ -118,6 +118,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     out: "docs/results/partitions",
   });
   const { rounds, seconds } = values;
+  if (seconds < 20) throw new RangeError(`Cannot measure ${seconds} s: expected 20 or more`);
   const queries = values.query.split(",");
   const targets = await benchLogs(values);
   const live_: string[][] = [];

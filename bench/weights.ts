@@ -77,11 +77,8 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
     const peers = [await realWeights(paths), await architectures(folder, paths)].flat();
-    for (
-      const { name, load } of peers.filter(({ name }) =>
-        only === "" || only.split(",").includes(name)
-      )
-    ) {
+    const chosen = only === "" ? peers : peers.filter(({ name }) => only.split(",").includes(name));
+    for (const { name, load } of chosen) {
       try {
         const one = await load();
         const { path, reader, labels, tensor } = await manifestOf(one, folder);
@@ -134,10 +131,7 @@ async function architectures(folder: string, paths: readonly string[]): Promise<
   const options = { complete: true, torch: true };
   const peer = await pythonPeer("architectures.py", "architectures.txt", options);
   const names = await peer<string[]>("names");
-  return names.map((name) => ({
-    name,
-    load: () => peer("run", name, folder, ...paths),
-  }));
+  return names.map((name) => ({ name, load: () => peer("run", name, folder, ...paths) }));
 }
 
 /** Writes the manifest as `models inspect` does, and what the file does not say. */
@@ -164,7 +158,7 @@ async function manifestOf({ name, file, input, output }: Candidate, folder: stri
   return { path, reader: named, labels, tensor: String(reader["name"]) };
 }
 
-/** Faces for the one model, letters for the others. */
+/** Adds letters, for models that look for text. */
 async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
   const picture = await decodeImage(jpeg, 3);
   drawText(picture, "framelane", 30, 60, { scale: 5, color: [250, 240, 20] });
@@ -176,17 +170,15 @@ async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
   }
 }
 
-/** What a query finds, as it runs. */
 async function found(manifest: string, pictures: readonly Uint8Array[]): Promise<Result[]> {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 1);
-  const record = (value: Uint8Array, i: number) => ({
-    key: null,
-    value,
-    timestamp: i,
-    headers: {},
-  });
-  log.append("VideoStreaming", 0, pictures.map(record));
+  const rest = { key: null, headers: {} };
+  log.append(
+    "VideoStreaming",
+    0,
+    pictures.map((value, timestamp) => ({ ...rest, value, timestamp })),
+  );
   const sink = collect<Output>();
   const definition = query("weights").readStream({ startingOffsets: "earliest" })
     .process(detect(manifest)).writeStream(sink).trigger("available-now");
@@ -198,7 +190,6 @@ function isRows(found: Found): found is readonly (readonly number[])[] {
   return Array.isArray(found);
 }
 
-/** The numbers of an embedding, by index. */
 function vectorIn(value: unknown): Record<string, number> | undefined {
   if (typeof value !== "string") return undefined;
   return Object.fromEntries(new Float32Array(Uint8Array.fromBase64(value).buffer).entries());
