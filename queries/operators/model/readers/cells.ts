@@ -28,7 +28,7 @@ export function cellCount(width: number, height: number, grids: number): number 
   );
 }
 
-/** What tells the cell of a row: rows are of one grid after the other, in each of one anchor after the other. */
+/** Returns a function from a row to its cell. Rows go grid by grid, and within a grid anchor by anchor. */
 function cellsOf(
   name: string,
   { main, width, height }: HeadTensors,
