@@ -1,6 +1,7 @@
 /** Obligations: looking at checkpoints. */
 import assert from "node:assert/strict";
 import { type Obligation, record, rejectsWith, unique, withCommitter } from "./log_contract_kit.ts";
+import { until } from "../support/until.ts";
 
 const batch = (batchId: number, start: number, end: number) => ({ batchId, start, end });
 
@@ -33,6 +34,9 @@ export function registerInspection(obligation: Obligation): void {
       assert.ok(ownerUnknown === undefined ? owner!.epoch >= 0 : ownerUnknown.length > 20);
       // It fenced no owner.
       await committer.commit(batch(1, 9, 12), { end: 12, restart: 12 }, []);
+      // A coordinator shows what a transaction committed a moment later.
+      const shown = async () => (await other.checkpoints({ group }))[0]?.committed?.batchId;
+      await until("the second commit is shown", async () => await shown() === 1);
       const [after] = await other.checkpoints({ group });
       assert.deepEqual(after!.committed, { batchId: 1, end: 12, restart: 12, stateBytes: 0 });
       assert.equal(after!.planned, undefined);
