@@ -8,9 +8,8 @@ import type { Topics } from "./topics.ts";
 /** Poll delay while appends come, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
+/** Poll delay otherwise, and while all changes are reported: a commit may become visible late on a busy machine. */
 const idlePollMs = 10;
-/** Poll delay while all changes are reported. */
-const reportedPollMs = 50;
 
 /** Gets the range of its partition; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
@@ -113,11 +112,7 @@ export class ChangeWatcher {
   #schedule(): void {
     if (this.#timer !== undefined || this.#listeners.size === 0) return;
     const busy = performance.now() - this.#lastChange < busyForMs;
-    const delay = this.#reportsAll && !this.#reported
-      ? reportedPollMs
-      : busy
-      ? busyPollMs
-      : idlePollMs;
+    const delay = busy && (this.#reported || !this.#reportsAll) ? busyPollMs : idlePollMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const reported = this.#reported;
