@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: b42891217487abaaf982a793a68a5a5308b98895426b286bb9541bee55bbccac
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 9e38b3dad34be12427ffd13ae18153afd5cf9a466e15a1551fbe7e2a6b57fbf7
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -511,7 +511,7 @@ var CLibrary = class _CLibrary {
     this.makeFolder(parentOf(path), 511);
     this.#common.mkdir(text(path), mode);
   }
-  /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
+  /** Creates missing files that a run writes, since a rule of Landlock needs one. Returns those it created. */
   makeFiles({ write }) {
     const { open, close } = this.#common;
     return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(({ path }) => {

@@ -123,7 +123,7 @@ export class CLibrary {
     this.#common.mkdir(text(path), mode);
   }
 
-  /** Makes the files that a run writes and that are not there: a rule of the kernel needs one. Says which it made. */
+  /** Creates missing files that a run writes, since a rule of Landlock needs one. Returns those it created. */
   makeFiles({ write }: Access): string[] {
     const { open, close } = this.#common;
     return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(

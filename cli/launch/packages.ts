@@ -1,5 +1,5 @@
-// What has to be done before a command of a clone can start: installing packages, which `deno task` leaves
-// to us since it prints a line for each, and compiling.
+// What a command of a clone needs before it starts: installed packages (`deno task` would print a line for
+// each) and compiled code.
 import { isThere, statOf } from "./paths.ts";
 
 /** Deno writes it last, so an install that was interrupted counts as none. */

@@ -24,7 +24,7 @@ const TYPING = [0x5412, 0x541c];
 
 /**
  * Refuses sockets of this machine's services (D-Bus, Docker and the like start programs), typing into terminals,
- * io_uring (which does what it likes unseen), and calls of another processor's kind.
+ * io_uring (whose operations no filter sees), and system calls of another architecture.
  */
 export function systemCallFilter(): Uint8Array<ArrayBuffer> {
   // Jumps are counted from the next instruction: where true, where false.

@@ -12,7 +12,7 @@ export interface Head {
   readonly input?: Readonly<Record<string, unknown>>;
   /** How many labels it has, where the shape tells. */
   readonly classes?: number;
-  /** What the reader needs and the file does not say. */
+  /** Settings that the reader needs and the file does not contain. */
   readonly asks?: string;
 }
 
@@ -138,7 +138,7 @@ function heatMap(outputs: readonly OnnxValue[], { height }: Side): Head | undefi
   };
 }
 
-/** Tensors for each grid of cells, the finest first. */
+/** Tensors of each grid, finest first. */
 function grids(outputs: readonly OnnxValue[], { width, height }: Side): Head | undefined {
   const levels: OnnxValue[][] = [];
   for (let level = 0; level < 4; level++) {

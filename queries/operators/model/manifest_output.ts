@@ -70,7 +70,7 @@ export interface ObjectsOutput {
   readonly scores?: string;
   readonly classes?: string;
   readonly offsets?: string;
-  /** Names of the tensors of each grid of cells, the finest first, where they come by themselves. */
+  /** Tensor names for each grid, finest first, for heads with a tensor per grid. */
   readonly levels?: readonly (readonly string[])[];
   /** YOLOv5 before its boxes are decoded: width and height of each anchor in pixels, for each grid. */
   readonly anchors?: readonly (readonly number[])[];
@@ -142,7 +142,7 @@ const FIELDS = {
 type Kind = keyof typeof FIELDS;
 const KINDS = Object.keys(FIELDS) as readonly Kind[];
 
-/** Overlap from which boxes are duplicates, as the authors have it; 1 where there are none. */
+/** The authors' overlap above which boxes count as duplicates; 1 for heads without duplicates. */
 const IOUS: Readonly<Partial<Record<ObjectFormat, number>>> = {
   ...{ yolov10: 1, detr: 1, centernet: 1, rows: 1 },
   nanodet: 0.6,
@@ -261,7 +261,7 @@ function readGrids(
   return levels;
 }
 
-/** Pairs of pixels, as many on each level. */
+/** Widths and heights in pixels, equally many for each level. */
 function areAnchors(json: unknown): json is number[][] {
   return Array.isArray(json) &&
     json.every((row) =>

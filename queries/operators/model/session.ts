@@ -111,7 +111,7 @@ export async function openSession(
         try {
           return read(outputs, ms);
         } finally {
-          // The binding copies also what it was given memory for; a few copies make V8 collect all garbage.
+          // The binding copies an output even into memory that we gave it; a few copies trigger a full collection.
           for (const { buffer } of copies) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
         }
       });

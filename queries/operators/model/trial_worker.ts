@@ -1,9 +1,9 @@
-// Entry of the thread on which a model is tried: one that never ends holds this thread alone.
+// Worker that tries a model: one that never ends blocks only this thread.
 /// <reference lib="deno.worker" />
 import type { ManifestError } from "./manifest.ts";
 import { type Trial, tryModel } from "./trial.ts";
 
-/** What became of it. */
+/** The outcome of the trial. */
 export type TrialReply = { readonly trial: Trial } | { readonly faults: readonly string[] };
 
 self.onmessage = async ({ data: path }: MessageEvent<string>) => {

@@ -57,7 +57,7 @@ const places = {
   lines: [{ name: "door", from: [0.5, 0] as [number, number], to: [0.5, 1] as [number, number] }],
 };
 
-/** The query, with batches of at most so many frames. */
+/** @param most largest batch, frames */
 function definition(most: number) {
   return query("determinism")
     .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: most })

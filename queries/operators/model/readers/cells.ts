@@ -1,4 +1,4 @@
-// Heads that speak of cells: grids of strides 8, 16, 32 and, in some, 64 pixels.
+// Decodes heads with grids of cells, at strides of 8, 16, 32 and sometimes 64 pixels.
 import type { ObjectsOutput } from "../manifest_output.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Decode, HeadTensors } from "./head_tensors.ts";
@@ -6,21 +6,21 @@ import { type Numbers, sigmoid, type Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 import { knownColumns, type Table, tableOf } from "./table.ts";
 
-/** A cell of a grid, counted from the left and the top. */
+/** A cell of a grid; counts start at the left and the top. */
 interface Cell {
   readonly x: number;
   readonly y: number;
-  /** Pixels of its side. */
+  /** Side length in pixels. */
   readonly stride: number;
-  /** Which grid, the finest first. */
+  /** Index of its grid, finest first. */
   readonly level: number;
-  /** Which of its anchors. */
+  /** Index of its anchor. */
   readonly turn: number;
 }
 
 const STRIDES = [8, 16, 32, 64];
 
-/** Cells of the grids of the first strides. */
+/** Number of cells in the first grids. */
 export function cellCount(width: number, height: number, grids: number): number {
   return STRIDES.slice(0, grids).reduce(
     (sum, stride) => sum + Math.ceil(width / stride) * Math.ceil(height / stride),
@@ -54,9 +54,9 @@ function cellsOf(
 }
 
 /**
- * One tensor of a head that comes grid by grid: the rows of one after the other. Of each grid the
- * columns of its tensors stand side by side, which are [rows, columns], [anchors, height, width, columns]
- * or [anchors × columns, height, width].
+ * Joins the tensors of a head that has some for each grid into one, grid after grid. The columns of a
+ * grid's tensors are placed side by side. Accepted shapes are [rows, columns],
+ * [anchors, height, width, columns] and [anchors × columns, height, width].
  */
 export function stacked(
   { name, anchors: sizes }: ObjectsOutput,
@@ -90,10 +90,10 @@ export function stacked(
   return { data: all, shape: [size / columns, columns] };
 }
 
-/** Reads the box of a row, in pixels of the input: its middle, width and height. */
+/** Reads the box of a row as centre, width and height, in pixels of the input. */
 type BoxOf = (at: number, row: number) => readonly [x: number, y: number, w: number, h: number];
 
-/** Rows of a box, whether there is anything, then the scores of the classes. */
+/** Decodes rows of a box, an object score and class scores. */
 function addSure(
   { name, labels, threshold }: ObjectsOutput,
   { main }: HeadTensors,
@@ -122,7 +122,7 @@ function addSure(
   }
 }
 
-/** Middle, width and height, whether there is anything, then the scores of the classes. */
+/** YOLOv5: centre, width, height, object score, class scores. */
 export const yolov5: Decode = (output, head, found) => {
   if (output.anchors !== undefined) return anchored(output, head, found);
   const { unitX, unitY } = head;
@@ -134,7 +134,7 @@ export const yolov5: Decode = (output, head, found) => {
   ]);
 };
 
-/** The same as logits: middles count from a cell, sizes are shares of an anchor's. */
+/** YOLOv5 before decoding: the same as logits, with centres relative to the cell and sizes to the anchor. */
 const anchored: Decode = (output, head, found) => {
   const { name, anchors = [] } = output;
   addSure(output, head, found, ({ data, rows, step }) => {
@@ -149,7 +149,7 @@ const anchored: Decode = (output, head, found) => {
   }, sigmoid);
 };
 
-/** As YOLOv5, but the middle counts in cells from its own, and sizes are logarithms of cells. */
+/** YOLOX: as YOLOv5, but centres are offsets in cells, and sizes logarithms of cells. */
 export const yolox: Decode = (output, head, found) => {
   if (output.decoded) return yolov5(output, head, found);
   addSure(output, head, found, ({ data, rows, step }) => {
@@ -162,13 +162,13 @@ export const yolox: Decode = (output, head, found) => {
   });
 };
 
-/** Bins of NanoDet-Plus for each side of a box, and of most others. */
+/** Usual number of bins for each side of a box, as in NanoDet-Plus. */
 const BINS = 8;
 
 /**
- * Scores of the classes, then for each side of the box how likely each distance from the cell is, in
- * strides: the mean counts. NanoDet-Plus, which has a stride of 64, measures from the corner of a cell,
- * the first NanoDet from its middle.
+ * NanoDet: class scores, then for each side of the box a distribution over its distance from the cell, in
+ * strides; its mean is the distance. NanoDet-Plus, which has a stride of 64, measures from the corner of a
+ * cell, the first NanoDet from its centre.
  */
 export const nanodet: Decode = (output, head, found) => {
   const { name, labels, threshold, activation } = output;
@@ -200,7 +200,7 @@ export const nanodet: Decode = (output, head, found) => {
   }
 };
 
-/** The mean of a distribution over 0, 1, 2, … that comes as logits. */
+/** The mean of a distribution over 0, 1, 2, …, given as logits. */
 function meanOf(data: Numbers, first: number, bins: number): number {
   let sum = 0, mean = 0;
   for (let i = 0; i < bins; i++) {

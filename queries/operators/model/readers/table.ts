@@ -2,12 +2,12 @@
 import type { Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 
-/** Rows of numbers that lie one after the other, or as columns. */
+/** Rows of numbers, stored row by row or column by column. */
 export interface Table {
   readonly data: Values["data"];
   readonly rows: number;
   readonly columns: number;
-  /** From one row to the next, and from one number of a row to the next. */
+  /** Strides: between rows, and between the numbers of a row. */
   readonly rowStep: number;
   readonly step: number;
 }
@@ -15,7 +15,7 @@ export interface Table {
 /**
  * A tensor of two dimensions as rows.
  *
- * @param columns how many numbers a row has, where the labels tell; else the smaller dimension
+ * @param columns numbers per row, if the labels define it; default: the smaller dimension
  */
 export function tableOf(name: string, { data, shape }: Values, columns?: number): Table {
   const [first, second] = shape;
@@ -44,7 +44,7 @@ export function bestClasses({ data, rows, rowStep, step }: Table, first: number,
   return { best, kinds };
 }
 
-/** More columns than the labels need (masks, points) follow behind them. */
+/** Columns beyond those of the labels (masks, points) come last. */
 export function knownColumns({ shape }: Values, least: number | undefined): number | undefined {
   return least !== undefined && shape.includes(least) ? least : undefined;
 }

@@ -99,7 +99,7 @@ export class KafkaCommitter implements BatchCommitter {
     if (options.unowned === true) await checkUnowned(cluster, action, options);
     const channel = `commit-${options.partition % CHANNELS}`;
     const transactions = new Transactions(cluster, transactionalId(options), channel);
-    // The former owner is fenced before its last words are read.
+    // The former owner is fenced before its last commit is read.
     await Promise.all([createOutputs(cluster, action, options), transactions.begin(action)]);
     const stored = await readStored(cluster, epochs, action, options);
     return new KafkaCommitter(context, options, transactions, stored);

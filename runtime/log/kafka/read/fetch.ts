@@ -14,11 +14,11 @@ export interface FetchPartition {
   readonly leaderEpoch: number;
   readonly fetchedEpoch: number;
   readonly maxBytes: number;
-  /** What only replicas say. */
+  /** Fields that only replicas send. */
   readonly logStart: -1;
 }
 
-/** How much is asked for. */
+/** Size limits of a request. */
 export interface FetchBounds {
   readonly maxWaitMs: number;
   readonly maxBytes: number;

@@ -19,7 +19,7 @@ const MAX_WAIT_MS = 500;
 const MIN_WAIT_MS = 10;
 /** Connections to one broker. */
 const CHANNELS = 6;
-/** The wait of the last channel: what comes when all are taken waits this long at most. */
+/** Longest wait of a fetch on the last free channel: when all are taken, later work waits this long at most. */
 const LAST_CHANNEL_WAIT_MS = 25;
 /**
  * With many partitions frames come at any moment, and each request names all of them: requests follow
@@ -28,7 +28,7 @@ const LAST_CHANNEL_WAIT_MS = 25;
 const PACED_FROM = 16;
 const PACE_MS = 0.5;
 const MAX_PACE_MS = 20;
-/** Of one partition, of one response. The batch that it ends in is sent in part, and thrown away. */
+/** Largest share of a response for one partition. A batch that is cut off at its end is discarded. */
 const PARTITION_BYTES = 4 * 1024 * 1024;
 const RESPONSE_BYTES = 8 * 1024 * 1024;
 

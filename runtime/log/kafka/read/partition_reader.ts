@@ -29,11 +29,11 @@ const OPEN_TRANSACTION_MS = 5_000;
 export class BufferedPartition implements PartitionReader {
   readonly topic: string;
   readonly partition: number;
-  /** Names both. */
+  /** Names topic and partition. */
   readonly key: string;
-  /** Which topic of this name is read: it may be deleted and made again. */
+  /** Identifies the topic, which may be deleted and created again under its name. */
   topicId: string;
-  /** Who is asked; undefined while that is not known. */
+  /** The broker to fetch from; undefined while unknown. */
   leader: Leader | undefined;
   /** A fetch for it is under way. */
   inFlight = false;

@@ -168,7 +168,7 @@ export class KafkaReader implements LogReader {
       }
     } else {
       for (const one of partitions) {
-        // Queries share no memory: one may do with its frames what it likes.
+        // Queries share no memory, since an operator may change its frames.
         const own = one === first ? fetched : { ...fetched, batches: fetched.batches.slice() };
         const problem = one.fill(own);
         if (problem === undefined) one.status = "reading";
