@@ -23,6 +23,20 @@ export const hurriedClock: Clock = {
   },
 };
 
+/** A clock that only sleeping moves: how long the machine takes for anything else does not count. */
+export function sleptClock(): Clock {
+  let slept = 0;
+  return {
+    now: () => 1_700_000_000_000 + slept,
+    monotonic: () => slept,
+    async sleep(ms, signal) {
+      await new Promise((resolve) => setTimeout(resolve));
+      signal?.throwIfAborted();
+      slept += ms;
+    },
+  };
+}
+
 /** Whether this machine has the loopback address of IPv6: few containers lack it. */
 export function hasIpv6(): boolean {
   try {
