@@ -1,5 +1,5 @@
-// Reads frames of one partition by the source options and the overload policy. Everything left out
-// is counted.
+// Reads frames of one partition by the source options and the overload policy. Everything
+// dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
@@ -89,7 +89,7 @@ export class Intake {
   }
 
   /**
-   * Up to `max` frames below `until`, without those left out by the overload policy; undefined when
+   * Up to `max` frames below `until`, without those dropped by the overload policy; undefined when
    * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
@@ -110,7 +110,7 @@ export class Intake {
   }
 
   /**
-   * The next frames, perhaps all of them left out; undefined when `time` (epoch milliseconds) comes
+   * The next frames, perhaps all of them dropped; undefined when `time` (epoch milliseconds) comes
    * first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
@@ -168,7 +168,7 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
+  /** Inspects frames: bad ones carry their fault, those without a keyframe are dropped. */
   #inspectAll(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;

@@ -51,7 +51,7 @@ export class PictureDecoder implements Disposable {
     const codec = Codec.findDecoderByName(FF_DECODER_MJPEG)!;
     decoder.#context.allocContext3(codec);
     decoder.#context.threadCount = 1;
-    // What is damaged is left out, never filled with what the memory held before.
+    // Damaged parts are dropped, never filled with what the memory held before.
     const options = Dictionary.fromObject({ err_detect: "explode" });
     const code = await decoder.#context.open2(codec, options);
     options.free();
@@ -62,7 +62,7 @@ export class PictureDecoder implements Disposable {
   }
 
   /**
-   * Decodes an image. Of an odd width or height the last column or row is left out, because H.264
+   * Decodes an image. Of an odd width or height the last column or row is dropped, because H.264
    * halves colours.
    *
    * @throws {BadFrameError} when the image is damaged, of an unknown type or too small.
