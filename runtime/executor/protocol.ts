@@ -1,4 +1,5 @@
 // Messages between driver and executors: plain data that can be sent to workers.
+import { given } from "../base/options.ts";
 import { isA, messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import {
@@ -203,8 +204,7 @@ export function plainError(error: unknown): PlainError {
   return {
     name: isA(error, Error) ? nameOf(error) : "Error",
     message,
-    ...(stack !== undefined ? { stack } : {}),
-    ...(typeof code === "string" ? { code } : {}),
+    ...given({ stack, code: typeof code === "string" ? code : undefined }),
     retryable: isRetryable(error),
     ...details(error),
   };
@@ -212,11 +212,7 @@ export function plainError(error: unknown): PlainError {
 
 /** Recreates an error, except for its class. */
 export function errorOf({ name, message, stack, code }: PlainError): Error {
-  return Object.assign(new Error(message), {
-    name,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-  });
+  return Object.assign(new Error(message), { name, ...given({ stack, code }) });
 }
 
 function details(error: unknown): Pick<PlainError, "failed" | "operator" | "sink" | "place"> {
