@@ -34,7 +34,7 @@ export interface ModelOptions {
   readonly device?: Device;
   /**
    * A longer pause between two frames begins new windows and, where the model has one, a new state;
-   * milliseconds. Unless given: with `sampling.fps` one second or four ticks, else 5,000.
+   * milliseconds. By default: with `sampling.fps` one second or four ticks, else 5,000.
    */
   readonly maxGapMs?: number;
   /**

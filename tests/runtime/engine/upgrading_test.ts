@@ -181,15 +181,8 @@ Deno.test("docs/upgrading.md has these rows and no others", () => {
 
 Deno.test("a checkpoint of two cameras is refused by name, with the version that reads it", async () => {
   const log = logOf(4);
-  const committer = await log.committer({
-    ...{
-      group: "framelane-q",
-      query: "q",
-      topic: "VideoStreaming",
-      partition: 0,
-      outputTopics: [],
-    },
-  });
+  const place = { group: "test", query: "q", topic: "VideoStreaming", partition: 0 };
+  const committer = await log.committer(place);
   const writer = { version: "0.0.9", steps: ["align"] };
   const saved = { base: 2, pipeline: null, aligned: { partition: 1, at: 2 }, writer };
   const state = new TextEncoder().encode(JSON.stringify(saved));
