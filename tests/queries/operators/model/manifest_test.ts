@@ -117,6 +117,12 @@ Deno.test("a manifest may leave out what has a default", () => {
   assert.deepEqual([inputs[0]!.scale, inputs[0]!.mean, inputs[0]!.std], [1, [0], [1]]);
 });
 
+Deno.test("an alert may watch any value that an output will have", () => {
+  for (const label of ["violence", "cuts", "cuts.3"]) {
+    assert.deepEqual(faultsOf({ ...GOOD, alert: { ...GOOD.alert, label } }), []);
+  }
+});
+
 const BAD: readonly [string, unknown, RegExp][] = [
   ["name", undefined, /^name: expected a text that is not empty, given nothing$/],
   ["name", "", /^name: expected a text that is not empty, given ""$/],
