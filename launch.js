@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 9e38b3dad34be12427ffd13ae18153afd5cf9a466e15a1551fbe7e2a6b57fbf7
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 78bb089f5ea8d055ccea6cc8647fd458984afb17fed3925a4c931c04bd44a47e
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
