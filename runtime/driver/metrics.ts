@@ -183,7 +183,7 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  async text(now: number, storage?: LogStorage): Promise<string> {
+  async text(storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
@@ -197,7 +197,7 @@ export class QueryMetrics {
       this.#lag.set(labels, this.#lagMeter.of(query));
       this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
-        this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);
+        this.#checkpointAge.set(labels, this.#lagMeter.age(query) / 1000);
       }
       const newest = query.lastProgress?.eventTime.max;
       if (newest !== undefined) this.#lastFrame.set(labels, Date.parse(newest) / 1000);
