@@ -92,6 +92,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     },
   };
   const intake = new Intake(intakeOptions);
+  onClose(() => intake.close());
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const pipeline = await Pipeline.open(
