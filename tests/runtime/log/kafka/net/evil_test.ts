@@ -104,7 +104,7 @@ Deno.test("two brokers that each name the other as the leader are left in the en
   one.peers.push({ nodeId: 2, port: two.port });
   two.peers.push({ nodeId: 1, port: one.port });
   const log = await openLog(`${one.url},127.0.0.1:${two.port}`, { timeoutMs: 500 });
-  await assert.rejects(append(log), /NOT_LEADER_OR_FOLLOWER|no answer within/);
+  await assert.rejects(append(log), /NOT_LEADER_OR_FOLLOWER|no response within/);
   assert.ok(one.seen.length + two.seen.length < MOST_REQUESTS);
   await log.close();
   for (const broker of brokers) await broker.close();
@@ -150,7 +150,7 @@ Deno.test("a leader at an address that no host has is named, with where the addr
       (error: LogError) => error,
     );
     assert.equal(error.code, "UNREACHABLE");
-    assert.match(error.message, new RegExp(`${gone.port} \\(the address that the cluster gives`));
+    assert.match(error.message, new RegExp(`${gone.port} \\(the broker's advertised address`));
   } finally {
     await log.close();
     await broker.close();

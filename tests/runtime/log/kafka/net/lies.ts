@@ -96,8 +96,8 @@ interface Metadata {
 }
 
 /** What is tried again until its time is over: whether it came to an answer in it depends on the machine. */
-export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no answer within/;
-const NOTHING_READ = /holds nothing from offset 5 on/;
+export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no response within/;
+const NOTHING_READ = /no record from the requested offset 5 on/;
 const bomb = packedBatch([record], "gzip", gzipSync(Buffer.alloc(64 * 1024 * 1024)));
 
 /** Each lie, told by all answers to one request, and what comes of the task. */
@@ -109,15 +109,15 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     METADATA,
     patched((all) => all.setInt32(0, 2 ** 31 - 1)),
     count,
-    /not Kafka/,
+    /not a Kafka broker/,
   ],
-  ["a negative length", METADATA, patched((all) => all.setInt32(0, -1)), count, /not Kafka/],
+  ["a negative length", METADATA, patched((all) => all.setInt32(0, -1)), count, /not a Kafka broker/],
   [
     "another request's number",
     METADATA,
     patched((all) => all.setInt32(4, 99)),
     count,
-    /response 99 came/,
+    /sent response 99, expected/,
   ],
   ["an answer twice", PRODUCE, bytes((all) => Buffer.concat([all, all])), append, /appended at/],
   [
@@ -128,23 +128,23 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
       return all.subarray(0, 34);
     }),
     count,
-    /Metadata, version 12, is wrong: it ends too early/,
+    /Metadata, version 12: it ends too early/,
   ],
-  ["nothing but ones", METADATA, bytes((all) => all.fill(255, 8)), count, /Metadata, .* is wrong/],
-  ["text instead", METADATA, bytes(() => Buffer.from("HTTP/1.1 400 Bad")), count, /not Kafka/],
+  ["nothing but ones", METADATA, bytes((all) => all.fill(255, 8)), count, /wrong response: Metadata, version 12/],
+  ["text instead", METADATA, bytes(() => Buffer.from("HTTP/1.1 400 Bad")), count, /not a Kafka broker/],
   [
     "versions of nothing",
     API_VERSIONS,
     { fields: (all) => all.apiKeys = [] },
     count,
-    /Metadata not at all/,
+    /does not support Metadata/,
   ],
   [
     "versions that are negative",
     API_VERSIONS,
     { fields: (all) => all.apiKeys.forEach((api: { maxVersion: number }) => api.maxVersion = -5) },
     count,
-    /Metadata in versions 4 to -5/,
+    /supports Metadata in versions 4 to -5/,
   ],
   // Metadata.
   ["no brokers", METADATA, metadata((all) => all.brokers = []), append, UNTIL_LATE],
@@ -161,14 +161,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     METADATA,
     metadata((all) => all.topics[0]!.partitions[0]!.partition = 2 ** 31 - 1),
     count,
-    /leaves out partitions of t/,
+    /Metadata lacks or repeats partitions of t/,
   ],
   [
     "a partition twice",
     METADATA,
     metadata(({ topics: [topic] }) => topic!.partitions.push(topic!.partitions[0]!)),
     count,
-    /leaves out partitions of t/,
+    /Metadata lacks or repeats partitions of t/,
   ],
   [
     "a leader that is no broker",
@@ -225,7 +225,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     groups.SYNC_GROUP,
     { fields: (all) => all.assignment = Uint8Array.of(0, 0, 127, 255, 255, 255, 0) },
     join,
-    /what its leader assigned cannot be read: it ends too early/,
+    /assignment is malformed: it ends too early/,
   ],
   // Offsets and appends.
   [
@@ -233,14 +233,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     LIST_OFFSETS,
     { fields: (all) => all.topics = [] },
     offsets,
-    /gives no offset of t\/0/,
+    /ListOffsets has no offset of t\/0/,
   ],
   [
     "a negative offset",
     LIST_OFFSETS,
     { fields: ({ topics: [topic] }) => topic.partitions[0].offset = -7 },
     offsets,
-    /gives no offset of t\/0/,
+    /ListOffsets has no offset of t\/0/,
   ],
   [
     "an append elsewhere",
@@ -262,14 +262,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     { fields: (all) => all.topics = [] },
     read,
-    /about nothing that was asked/,
+    /Fetch has none of the requested partitions/,
   ],
   [
     "a fetch of another partition",
     FETCH,
     fetched(batch(), { partition: 3 }),
     read,
-    /about nothing that was asked/,
+    /Fetch has none of the requested partitions/,
   ],
   [
     "offsets that go back",
@@ -283,7 +283,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(batch((all) => all.writeBigInt64BE(2n ** 62n, 0))),
     read,
-    /its end is 10/,
+    /beyond its high watermark 10/,
   ],
   ["a batch that is not whole", FETCH, fetched(batch().subarray(0, 70)), read, NOTHING_READ],
   [
@@ -312,7 +312,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(batch((all) => all.writeInt8(3, 16))),
     read,
-    /record format 3 is unknown/,
+    /unsupported record format 3/,
   ],
   [
     "an unknown compression",
@@ -328,7 +328,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     read,
     /it unpacks to more than/,
   ],
-  ["a flipped bit", FETCH, fetched(batch().fill(9, 70, 71)), read, /its checksum does not fit/],
+  ["a flipped bit", FETCH, fetched(batch().fill(9, 70, 71)), read, /wrong checksum/],
   [
     "another history",
     FETCH,
@@ -341,6 +341,6 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(new Uint8Array(0), { preferredReplica: 8 }),
     read,
-    /sends readers on to broker 8/,
+    /redirects to broker 8/,
   ],
 ];
