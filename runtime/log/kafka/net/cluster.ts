@@ -214,10 +214,7 @@ export class Cluster {
     }
     const { broker: brokerId, epoch } = metadata.leaders[partition];
     const broker = this.#brokers.members.get(brokerId);
-    if (broker === undefined) {
-      const error = errorOf(LEADER_NOT_AVAILABLE, `${topic}/${partition}`)!;
-      throw new ResponseError(METADATA.name, [error], undefined);
-    }
+    if (broker === undefined) throw leaderNotAvailable(`${topic}/${partition}`);
     return { broker, brokerId, epoch, topicId: metadata.id };
   }
 
@@ -295,6 +292,10 @@ const TOPIC_STATES = new Set([
   "REPLICA_NOT_AVAILABLE",
   "LISTENER_NOT_FOUND",
 ]);
+
+export function leaderNotAvailable(place: string): ResponseError {
+  return new ResponseError(METADATA.name, [errorOf(LEADER_NOT_AVAILABLE, place)!], undefined);
+}
 
 export function missing(
   topic: string,

@@ -1,5 +1,6 @@
 // Connects to a broker, plain or over TLS.
 import { settled } from "../../../base/wait.ts";
+import { NetworkError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";
 import type { Transport } from "./tls_transport.ts";
@@ -31,6 +32,7 @@ export async function dial(
 async function addressesOf(host: string): Promise<string[]> {
   const { lookup } = await import("node:dns/promises");
   const found = (await lookup(host, { all: true })).map(({ address }) => address);
+  if (found.length === 0) throw new NetworkError("it has no host");
   return [...new Set(found)];
 }
 

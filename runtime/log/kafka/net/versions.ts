@@ -104,5 +104,5 @@ export function closedOn(
     );
   }
   const hint = loggedIn ? "" : ": it may require a login (user:password@ before the host)";
-  return new ClosedError(`it closed the connection at the first request${hint}`);
+  return new ClosedError(`it closed the connection at ${call.name}${hint}`);
 }

@@ -190,8 +190,11 @@ export class BufferedPartition implements PartitionReader {
     const decoded = rest && this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
     if (this.#error !== undefined) return undefined;
     const end = decoded?.next ?? from;
-    if (end > highWatermark) return `offset ${end - 1} beyond its high watermark ${highWatermark}`;
     if (rest !== undefined && decoded !== undefined) {
+      // Without records this is no error: a new leader may be behind for a moment.
+      if (end > highWatermark) {
+        return `offset ${end - 1} beyond its high watermark ${highWatermark}`;
+      }
       if (end === from) return `no record from the requested offset ${from} on`;
       this.#takeIn(decoded, rest);
     }

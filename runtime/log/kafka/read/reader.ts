@@ -12,7 +12,12 @@ import { type Broker, brokerName } from "../net/address.ts";
 import { type Cluster, type Leader, missing } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
-import { errorNames, MalformedError, ResponseError } from "../protocol/errors.ts";
+import {
+  type BrokerFailure,
+  errorNames,
+  MalformedError,
+  ResponseError,
+} from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/records.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -119,7 +124,7 @@ export class KafkaReader implements LogReader {
     if (fetcher === undefined) {
       fetcher = new Fetcher(this.#cluster, broker, this.#name, {
         rack: () => systemClock.monotonic() < this.#leadersUntil ? undefined : this.#cluster.rack,
-        fetched: (readers, fetched) => this.#fetched(readers, fetched),
+        fetched: (readers, fetched) => this.#fetched(readers, fetched, broker),
         failed: (readers, error) => this.#failed(readers, error),
       });
       this.#fetchers.set(key, fetcher);
@@ -142,7 +147,15 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  #fetched(partitions: readonly BufferedPartition[], fetched: FetchedPartition): void {
+  #fetched(
+    partitions: readonly BufferedPartition[],
+    fetched: FetchedPartition,
+    broker: Broker,
+  ): void {
+    const fail = (error: BrokerFailure, failed = partitions) => {
+      error.broker = brokerName(broker);
+      this.#failed(failed, error);
+    };
     const [first] = partitions as [BufferedPartition];
     const { topic, partition, replica } = first;
     const { errorCode } = fetched;
@@ -151,16 +164,13 @@ export class KafkaReader implements LogReader {
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
     } else if (range || error !== undefined) {
-      this.#failed(
-        partitions,
-        new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched),
-      );
+      fail(new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched));
     } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
       const near = fetched.preferredReplica;
       if (replica === undefined && this.#cluster.broker(near) !== undefined) {
         for (const one of partitions) this.#move(one, near);
       } else {
-        this.#failed(partitions, new MalformedError(`Fetch redirects to broker ${near}`));
+        fail(new MalformedError(`Fetch redirects to broker ${near}`));
       }
     } else {
       for (const one of partitions) {
@@ -168,7 +178,7 @@ export class KafkaReader implements LogReader {
         const own = one === first ? fetched : { ...fetched, batches: fetched.batches.slice() };
         const problem = one.fill(own);
         if (problem === undefined) one.status = "reading";
-        else this.#failed([one], new MalformedError(`Fetch has ${problem}`));
+        else fail(new MalformedError(`Fetch has ${problem}`), [one]);
       }
     }
   }

@@ -1,8 +1,7 @@
 // Topics and offsets.
-import { systemClock } from "../../../base/clock.ts";
 import { TOPIC } from "../../../base/options.ts";
 import { LogError, type OffsetRange } from "../../log.ts";
-import type { Cluster } from "../net/cluster.ts";
+import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
 import { errorNames } from "../protocol/errors.ts";
 import {
@@ -71,27 +70,31 @@ export async function ensureTopic(
       `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
     );
   }
-  const action = `Cannot create topic ${topic}`;
-  return await cluster.attempt(action, async (signal) => {
-    for (;;) {
-      const count = (await cluster.topic(topic, signal, true))?.leaders.length ?? 0;
-      if (count >= partitions) return count;
+  let created = false;
+  return await cluster.attempt(`Cannot create topic ${topic}`, async (signal) => {
+    const leaders = (await cluster.topic(topic, signal, true))?.leaders ?? [];
+    const ready = leaders.length >= partitions &&
+      (!created || leaders.every(({ broker }) => broker >= 0));
+    if (ready) return leaders.length;
+    if (!created) {
       const controller = await cluster.controller(signal);
-      // Another client may do the same, so the result is checked again.
-      if (count === 0) await create(controller, signal);
-      else {
-        await unless(
-          ["INVALID_PARTITIONS"],
-          controller.call(CREATE_PARTITIONS, {
-            topics: [{ name: topic, count: partitions, assignments: null }],
-            timeoutMs: cluster.replicationTimeoutMs,
-            validateOnly: false,
-          }, { signal }),
-        );
-      }
-      await visible(cluster, topic, signal);
+      await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
+      created = true;
     }
+    // The next try checks the result: another client may have done the same.
+    throw leaderNotAvailable(topic);
   });
+
+  function grow(controller: Connection, signal: AbortSignal): Promise<void> {
+    return unless(
+      ["INVALID_PARTITIONS"],
+      controller.call(CREATE_PARTITIONS, {
+        topics: [{ name: topic, count: partitions, assignments: null }],
+        timeoutMs: cluster.replicationTimeoutMs,
+        validateOnly: false,
+      }, { signal }),
+    );
+  }
 
   async function create(controller: Connection, signal: AbortSignal): Promise<void> {
     const defaults = controller.versions.of(CREATE_TOPICS) >= DEFAULT_REPLICATION_SINCE;
@@ -114,15 +117,6 @@ export async function ensureTopic(
         if (!refused || i === CONFIGURATIONS.length - 1) throw error;
       }
     }
-  }
-}
-
-/** Waits until metadata shows the topic with all its leaders. */
-async function visible(cluster: Cluster, topic: string, signal: AbortSignal): Promise<void> {
-  for (let delay = 2;; delay = Math.min(2 * delay, 50)) {
-    const metadata = await cluster.topic(topic, signal, true);
-    if (metadata !== undefined && metadata.leaders.every(({ broker }) => broker >= 0)) return;
-    await systemClock.sleep(delay, signal);
   }
 }
 

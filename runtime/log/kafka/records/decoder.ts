@@ -36,6 +36,7 @@ export interface BatchSource {
 }
 
 const HEADER = 61;
+const MAGIC_AT = 16;
 /** The checksum covers the batch from here. */
 const CHECKED_FROM = 21;
 const COMPRESSION = 0b111;
@@ -146,9 +147,12 @@ export class BatchDecoder {
   }
 
   #hasBatch(): boolean {
-    if (this.#at + HEADER > this.#bytes.length) return false;
+    const left = this.#bytes.length - this.#at;
+    // Older formats have a shorter header, with this field in the same place.
+    if (left > MAGIC_AT && this.#view.getInt8(this.#at + MAGIC_AT) !== 2) return true;
+    if (left < HEADER) return false;
     const size = 12 + this.#view.getInt32(this.#at + 8);
-    return size < HEADER || this.#at + size <= this.#bytes.length;
+    return size < HEADER || size <= left;
   }
 
   /** The next batch from `#next` on. */
@@ -159,19 +163,19 @@ export class BatchDecoder {
       const at = this.#at;
       const size = 12 + view.getInt32(at + 8);
       const base = Number(view.getBigInt64(at));
-      if (size < HEADER) {
-        // The next batch is found by another fetch, after this offset.
-        this.#at = this.#bytes.length;
-        return this.#broken(this.#next, this.#next, `its length is ${size} bytes`);
-      }
-      this.#at += size;
-      const magic = view.getInt8(at + 16);
+      const magic = view.getInt8(at + MAGIC_AT);
       if (magic !== 2) {
         throw new LogError(
           "INVALID",
           `Cannot read ${topic} partition ${partition} at offset ${base}: unsupported record format ${magic}, expected 2 (Kafka 0.11 and later)`,
         );
       }
+      if (size < HEADER) {
+        // The next batch is found by another fetch, after this offset.
+        this.#at = this.#bytes.length;
+        return this.#broken(this.#next, this.#next, `its length is ${size} bytes`);
+      }
+      this.#at += size;
       const attributes = view.getInt16(at + 21);
       const span = view.getInt32(at + 23);
       const last = base + span;

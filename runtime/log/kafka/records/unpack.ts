@@ -1,7 +1,8 @@
 // Decompresses batches within limits: a few kilobytes may expand to gigabytes.
 import { Buffer } from "node:buffer";
 import { BadFrameError } from "../../../definition/frame.ts";
-import { blocks, zlib } from "./codecs.ts";
+import { zlib } from "./codecs.ts";
+import { lz4, snappy, TooLarge } from "./lz.ts";
 
 /** Every batch may expand to this size. */
 export const FREE_BYTES = 16 * 1024 * 1024;
@@ -19,18 +20,8 @@ type Unpacker = (packed: Buffer, most: number) => Uint8Array;
 /** By the codec in the batch's attributes. */
 const UNPACKERS: Readonly<Record<number, Unpacker>> = {
   1: (packed, most) => zlib().gunzipSync(packed, { maxOutputLength: most, chunkSize }),
-  2: (packed, most) => {
-    const chunks = snappyChunks(packed);
-    allow(chunks.reduce((sum, chunk) => sum + claimedLength(chunk), 0), most);
-    const unpacked = chunks.map((chunk) => blocks().snappyDecompress(chunk));
-    return unpacked.length === 1 ? unpacked[0]! : Buffer.concat(unpacked);
-  },
-  3: (packed, most) => {
-    const { unpacked, end } = lz4Length(packed, most);
-    allow(unpacked, most);
-    // Without what follows the frame, since its size is unknown.
-    return blocks().lz4Decompress(packed.subarray(0, end));
-  },
+  2: snappyStream,
+  3: lz4,
   4: (packed, most) => zlib().zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
 };
 
@@ -70,89 +61,18 @@ export function unpack(packed: Uint8Array, compression: number): Uint8Array {
   }
 }
 
-class TooLarge extends Error {
-  override readonly name = "TooLarge";
-}
-
-function allow(length: number, most: number): void {
-  if (length > most) throw new TooLarge();
-}
-
-/** The chunks of a snappy stream; without the header, one block. */
-function snappyChunks(packed: Buffer): Buffer[] {
-  if (!XERIAL.every((byte, at) => packed[at] === byte)) return [packed];
-  const chunks: Buffer[] = [];
+/** A stream of Snappy chunks, or one block without the stream's header. */
+function snappyStream(packed: Buffer, most: number): Uint8Array {
+  if (!XERIAL.every((byte, at) => packed[at] === byte)) return snappy(packed, most);
+  const chunks: Uint8Array[] = [];
+  let left = most;
   for (let at = XERIAL_HEADER; at + 4 <= packed.length;) {
     const end = at + 4 + packed.readUInt32BE(at);
     if (end > packed.length) throw new RangeError("it ends inside a chunk");
-    chunks.push(packed.subarray(at + 4, end));
+    const chunk = snappy(packed.subarray(at + 4, end), left);
+    chunks.push(chunk);
+    left -= chunk.length;
     at = end;
   }
-  return chunks;
-}
-
-/** The decompressed length that a snappy block states. */
-function claimedLength(packed: Buffer): number {
-  let length = 0;
-  for (let at = 0, times = 1; at < packed.length && at < 5; at++, times *= 128) {
-    const byte = packed[at]!;
-    length += (byte & 127) * times;
-    if (byte < 128) return length;
-  }
-  throw new RangeError("its length cannot be read");
-}
-
-const LZ4_MAGIC = 0x184d2204;
-/** Flags of the frame header. */
-const BLOCK_CHECKSUM = 1 << 4;
-const CONTENT_SIZE = 1 << 3;
-const CONTENT_CHECKSUM = 1 << 2;
-const DICTIONARY = 1;
-/** Flag in a block's length: not compressed. */
-const STORED = 2 ** 31;
-
-/** Packed and unpacked length of an LZ4 frame. The library would allocate the memory and never free it. */
-function lz4Length(packed: Buffer, most: number): { unpacked: number; end: number } {
-  if (packed.length < 7 || packed.readUInt32LE(0) !== LZ4_MAGIC) {
-    throw new RangeError("it is not an LZ4 frame");
-  }
-  const flags = packed[4]!;
-  let at = 7 + ((flags & CONTENT_SIZE) === 0 ? 0 : 8) + ((flags & DICTIONARY) === 0 ? 0 : 4);
-  let unpacked = 0;
-  for (;;) {
-    if (at + 4 > packed.length) throw new RangeError("it ends inside its frame");
-    const word = packed.readUInt32LE(at);
-    at += 4;
-    if (word === 0) break;
-    const size = word % STORED;
-    if (at + size > packed.length) throw new RangeError("it ends inside a block");
-    unpacked += word >= STORED ? size : lz4BlockLength(packed, at, at + size, most);
-    if (unpacked > most) break;
-    at += size + ((flags & BLOCK_CHECKSUM) === 0 ? 0 : 4);
-  }
-  if ((flags & CONTENT_CHECKSUM) !== 0) at += 4;
-  return { unpacked, end: at };
-}
-
-function lz4BlockLength(packed: Buffer, from: number, end: number, most: number): number {
-  let at = from;
-  let length = 0;
-  /** Lengths beyond four bits continue until a byte is not 255. */
-  const more = (bits: number) => {
-    let sum = bits;
-    if (bits < 15) return sum;
-    for (let byte = 255; byte === 255 && at < end;) sum += byte = packed[at++]!;
-    return sum;
-  };
-  while (at < end && length <= most) {
-    const token = packed[at++]!;
-    const literals = more(token >> 4);
-    at += literals;
-    length += literals;
-    // The last sequence has no match.
-    if (at >= end) break;
-    at += 2;
-    length += more(token & 15) + 4;
-  }
-  return length;
+  return Buffer.concat(chunks);
 }

@@ -15,7 +15,8 @@ import {
   ScriptedBroker,
   type Seen,
 } from "../../../../support/scripted_broker.ts";
-import { append, batch, bytes, LIES, metadata, patched, UNTIL_LATE } from "./lies.ts";
+import { LIES, UNTIL_LATE } from "./lies.ts";
+import { append, batch, bytes, metadata, patched } from "./lies_kit.ts";
 
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
 /** More than any of them needs: what is asked for without a pause comes to far more in this time. */
@@ -90,6 +91,27 @@ Deno.test("an answer that was given once is asked for again", async () => {
       1_000,
     )
   ));
+});
+
+Deno.test("a new leader that is behind its reader for a moment is no error, and reading continues", async () => {
+  const behind = { highWatermark: 3, lastStableOffset: 3 };
+  const records = { highWatermark: 6, lastStableOffset: 6, batches: batch() };
+  await withBroker(
+    ({ key }, before) =>
+      key !== FETCH.key ? "well" : {
+        fields: ({ topics: [{ partitions: [partition] }] }) =>
+          Object.assign(partition, before < 2 ? behind : records),
+      },
+    async (log) => {
+      const problems: string[] = [];
+      const reader = await (await log.reader()).open("t", 0, 5, (one) => {
+        if (one !== undefined) problems.push(one.message);
+      });
+      const [frame] = await reader.read(1, AbortSignal.timeout(60_000));
+      assert.equal(frame!.offset, 5);
+      assert.deepEqual(problems, []);
+    },
+  );
 });
 
 Deno.test("two brokers that each name the other as the leader are left in the end", async () => {

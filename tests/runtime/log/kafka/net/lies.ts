@@ -1,7 +1,6 @@
-// What a broker may answer that is wrong, and what comes of it.
+// What a broker may respond that is wrong, and what comes of it.
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import type { ReadProblem, TopicLog } from "../../../../../runtime/log/log.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
@@ -10,90 +9,25 @@ import {
   LIST_OFFSETS,
   METADATA,
 } from "../../../../../runtime/log/kafka/protocol/topics.ts";
-import { crc32c } from "../../../../../runtime/log/kafka/records/crc32c.ts";
-import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
 import { packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
 import type { Lie } from "../../../../support/scripted_broker.ts";
-
-const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
-
-/** What is asked of a liar; returns what came of it in a word or a sentence. */
-export type Task = (log: TopicLog) => Promise<unknown>;
-
-export const append: Task = async (log) => {
-  const producer = await log.producer();
-  return `appended at ${await producer.append("t", 0, [record])}`;
-};
-
-/** From offset 5 on: a frame's fault, or the first problem, or the error. */
-const read: Task = async (log) => {
-  const told = Promise.withResolvers<string>();
-  const onProblem = (problem?: ReadProblem) => problem && told.resolve(problem.message);
-  const partition = await (await log.reader()).open("t", 0, 5, onProblem);
-  const frames = partition.read(1).then(([frame]) => frame!.fault?.message ?? "a frame");
-  return await Promise.race([told.promise, frames]);
-};
-
-const count: Task = async (log) => `${await log.partitionCount("t")} partitions`;
-const offsets: Task = async (log) => JSON.stringify(await log.offsets("t", 0));
-const own: Task = async (log) => {
-  const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
-  return `begins at ${committer.committed?.end}`;
-};
-const join: Task = async (log) => {
-  const told = Promise.withResolvers<string>();
-  await log.joinGroup({
-    group: "g",
-    topic: "t",
-    // deno-lint-ignore require-await
-    onAssignment: async ({ partitions }) => told.resolve(`partitions ${partitions}`),
-    onError: ({ message }) => told.resolve(message),
-  });
-  return await told.promise;
-};
-
-export function bytes(change: (frame: Buffer) => unknown): Lie {
-  return {
-    bytes(frame) {
-      const changed = change(Buffer.from(frame));
-      return changed instanceof Uint8Array ? changed : frame;
-    },
-  };
-}
-
-export function patched(change: (frame: DataView) => void): Lie {
-  return bytes((frame) => {
-    change(new DataView(frame.buffer, frame.byteOffset));
-    return frame;
-  });
-}
-
-/** An answer to a fetch from offset 5 with these batches, of a partition that ends at 10. */
-function fetched(batches: Uint8Array, more: object = {}): Lie {
-  return {
-    fields: ({ topics: [{ partitions: [partition] }] }) =>
-      Object.assign(partition, { highWatermark: 10, lastStableOffset: 10, batches, ...more }),
-  };
-}
-
-/** A batch of one record at offset 5, changed, with a checksum that fits. */
-export function batch(change: (batch: Buffer) => void = () => {}): Uint8Array {
-  const bytes = encodeBatch([record]);
-  bytes.writeBigInt64BE(5n, 0);
-  change(bytes);
-  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
-  return bytes;
-}
-
-export function metadata(change: (answer: Metadata) => void): Lie {
-  return { fields: change };
-}
-
-interface Metadata {
-  brokers: { nodeId: number; host: string; port: number }[];
-  topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
-  controllerId: number;
-}
+import {
+  append,
+  batch,
+  bytes,
+  count,
+  create,
+  fetched,
+  join,
+  metadata,
+  offsets,
+  oldMessage,
+  own,
+  patched,
+  read,
+  record,
+  type Task,
+} from "./lies_kit.ts";
 
 /** What is tried again until its time is over: whether it came to an answer in it depends on the machine. */
 export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no response within/;
@@ -111,7 +45,13 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     count,
     /not a Kafka broker/,
   ],
-  ["a negative length", METADATA, patched((all) => all.setInt32(0, -1)), count, /not a Kafka broker/],
+  [
+    "a negative length",
+    METADATA,
+    patched((all) => all.setInt32(0, -1)),
+    count,
+    /not a Kafka broker/,
+  ],
   [
     "another request's number",
     METADATA,
@@ -130,8 +70,20 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     count,
     /Metadata, version 12: it ends too early/,
   ],
-  ["nothing but ones", METADATA, bytes((all) => all.fill(255, 8)), count, /wrong response: Metadata, version 12/],
-  ["text instead", METADATA, bytes(() => Buffer.from("HTTP/1.1 400 Bad")), count, /not a Kafka broker/],
+  [
+    "nothing but ones",
+    METADATA,
+    bytes((all) => all.fill(255, 8)),
+    count,
+    /wrong response: Metadata, version 12/,
+  ],
+  [
+    "text instead",
+    METADATA,
+    bytes(() => Buffer.from("HTTP/1.1 400 Bad")),
+    count,
+    /not a Kafka broker/,
+  ],
   [
     "versions of nothing",
     API_VERSIONS,
@@ -183,6 +135,20 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     metadata((all) => all.brokers[0]!.port = -1),
     append,
     /cannot reach/,
+  ],
+  [
+    "a broker without a host",
+    METADATA,
+    metadata((all) => all.brokers[0]!.host = ""),
+    append,
+    /it has no host/,
+  ],
+  [
+    "a new topic that never appears",
+    METADATA,
+    metadata((all) => all.topics = []),
+    create,
+    UNTIL_LATE,
   ],
   // Coordinators and groups.
   [
@@ -314,6 +280,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     read,
     /unsupported record format 3/,
   ],
+  ["records of Kafka 0.10", FETCH, fetched(oldMessage(1)), read, /unsupported record format 1/],
   [
     "an unknown compression",
     FETCH,
