@@ -70,18 +70,17 @@ export async function ensureTopic(
       `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
     );
   }
-  let created = false;
+  let changed = false;
   return await cluster.attempt(`Cannot create topic ${topic}`, async (signal) => {
     const leaders = (await cluster.topic(topic, signal, true))?.leaders ?? [];
-    const ready = leaders.length >= partitions &&
-      (!created || leaders.every(({ broker }) => broker >= 0));
-    if (ready) return leaders.length;
-    if (!created) {
+    if (leaders.length < partitions) {
       const controller = await cluster.controller(signal);
       await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
-      created = true;
+      changed = true;
+    } else if (!changed || leaders.every(({ broker }) => broker >= 0)) {
+      return leaders.length;
     }
-    // The next try checks the result: another client may have done the same.
+    // The next try checks the result: another client may have created it with fewer partitions.
     throw leaderNotAvailable(topic);
   });
 
