@@ -53,7 +53,7 @@ export class KafkaCommitter implements BatchCommitter {
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
-  #lastWrite = Date.now();
+  #lastWrite = performance.now();
   readonly #refresh: ReturnType<typeof setInterval>;
 
   private constructor(
@@ -185,7 +185,7 @@ export class KafkaCommitter implements BatchCommitter {
   #written(stored: Stored): void {
     this.#stored = stored;
     this.#known = true;
-    this.#lastWrite = Date.now();
+    this.#lastWrite = performance.now();
   }
 
   /** Commits in a transaction. */
@@ -284,7 +284,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #keepAlive(): Promise<void> {
     await this.#inTurn(async () => {
-      const due = Date.now() - this.#lastWrite >= REFRESH_MS && this.#known;
+      const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
       if (!due || this.#closed || this.#broken !== undefined) return;
       try {
         await this.#write(
