@@ -113,7 +113,7 @@ Deno.test("Kafka over TLS with SASL", async () => {
         /certificate is not accepted/,
       );
       await refused(`${login}?tls=true`, /issuer is not trusted/);
-      await refused(`kafka://${kafka.bootstrap}`, /wants TLS/);
+      await refused(`kafka://${kafka.bootstrap}`, /requires TLS/);
     });
   } finally {
     await Deno.remove(dir, { recursive: true });
