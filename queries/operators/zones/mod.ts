@@ -16,6 +16,8 @@ interface State {
   readonly watcher: WatcherState;
   readonly session: string | null;
   readonly lastOffset: number;
+  /** What was seen in the last frame: windows may repeat it. */
+  readonly seen?: Seen;
 }
 
 /**
@@ -63,8 +65,8 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
         ? undefined
         : JSON.parse(new TextDecoder().decode(context.state)) as State;
       const watcher = new Watcher(checked, saved?.watcher);
-      let { session, lastOffset } = saved ?? { session: null, lastOffset: -1 };
-      let seen: Seen | undefined;
+      let { session, lastOffset, seen }: Omit<State, "watcher"> = saved ??
+        { session: null, lastOffset: -1 };
       return {
         async process(output) {
           const { result } = output;
@@ -77,8 +79,8 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
           }
           const { width, height } = await sizeOf(picture);
           for (const { objects = [], offset, timestamp } of result.frames) {
-            if (offset <= lastOffset && seen !== undefined) continue;
-            lastOffset = Math.max(lastOffset, offset);
+            if (offset <= lastOffset) continue;
+            lastOffset = offset;
             seen = watcher.next(objects, width, height, timestamp);
           }
           if (seen === undefined) return [output];
@@ -91,7 +93,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
           return [{ ...output, result: added }];
         },
         snapshot() {
-          const state: State = { watcher: watcher.state(), session, lastOffset };
+          const state = { watcher: watcher.state(), session, lastOffset, seen };
           return new TextEncoder().encode(JSON.stringify(state));
         },
       };
