@@ -114,10 +114,9 @@ export class Access {
     };
     if (token !== undefined) add(token, EVERYTHING);
     for (const permission of cameraPermissions) {
-      for (const camera of permission.cameras) {
-        if (!Number.isInteger(camera) || camera < 1) {
-          throw new Error(`Cannot permit camera ${camera}: expected a whole number from 1 up`);
-        }
+      const bad = permission.cameras.find((camera) => !Number.isInteger(camera) || camera < 1);
+      if (bad !== undefined) {
+        throw new Error(`Cannot permit camera ${bad}: expected a whole number from 1 up`);
       }
       const partitions = new Set(permission.cameras.map((camera) => camera - 1));
       add(permission.token, { partitions });

@@ -103,18 +103,12 @@ export function apiRoutes(
     const leave = encoders.enter();
     if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
-    try {
-      const stream = await begun(await clips({ lane, from: first.offset, to, signal }), leave);
-      if (stream === undefined) return problem(c, 404, NO_FRAMES);
-      return c.body(stream, 200, {
-        "content-type": "video/mp4",
-        "content-disposition": `attachment; filename="${name}"`,
-        "cache-control": "no-store",
-      });
-    } catch (error) {
-      leave();
-      throw error;
-    }
+    const stream = await begun(() => clips({ lane, from: first.offset, to, signal }), leave);
+    return stream === undefined ? problem(c, 404, NO_FRAMES) : c.body(stream, 200, {
+      "content-type": "video/mp4",
+      "content-disposition": `attachment; filename="${name}"`,
+      "cache-control": "no-store",
+    });
   });
 }
 

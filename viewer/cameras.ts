@@ -51,7 +51,7 @@ export function cameraRoutes(
     if (c.req.method === "HEAD") return c.body(new Blob([]).stream(), 200, headers);
     const leave = connections.enter();
     if (leave === undefined) return busy(c);
-    const stream = await begun(await liveVideo(history, { lane, from, signal }), leave);
+    const stream = await begun(() => liveVideo(history, { lane, from, signal }), leave);
     return stream === undefined ? notYet(c, lane) : c.body(stream, 200, headers);
   });
 

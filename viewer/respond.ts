@@ -51,6 +51,12 @@ export function unauthorized(c: Context): Response {
   });
 }
 
+/** Whether the client has this version already; proxies that compress make its tag weak. */
+function isKnown(c: Context, etag: string): boolean {
+  const known = c.req.header("if-none-match") ?? "";
+  return known.trim() === "*" || known.includes(etag);
+}
+
 /** A file of the page. */
 export function asset(
   c: Context,
@@ -63,7 +69,7 @@ export function asset(
     vary: "accept-encoding, cookie",
     etag,
   };
-  if (status === 200 && c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
+  if (status === 200 && isKnown(c, etag)) return c.body(null, 304, headers);
   return /\bgzip\b/.test(c.req.header("accept-encoding") ?? "")
     ? c.body(gzip, status, { ...headers, "content-encoding": "gzip" })
     : c.body(body, status, headers);
@@ -79,7 +85,7 @@ export async function image(
   const width = widthOf(c);
   const etag = `"${picture.lane}-${picture.offset}-${picture.timestamp}-${width}"`;
   const common = { etag, vary: "cookie, authorization", ...headers };
-  if (c.req.header("if-none-match") === etag) return c.body(null, 304, common);
+  if (isKnown(c, etag)) return c.body(null, 304, common);
   const scaled = await scaler.scaled(picture, width);
   return c.body(scaled.bytes as Uint8Array<ArrayBuffer>, 200, {
     ...common,
@@ -125,36 +131,38 @@ export function secure(c: Context, access: Access): void {
 
 /**
  * A stream that has its first bytes; undefined if it is empty because no frame could be shown. Calls `then`
- * once the stream has ended or was cancelled.
+ * once the stream has ended, failed or was cancelled, however early.
  */
 export async function begun(
-  body: Uint8Array | ReadableStream<Uint8Array>,
+  open: () => Promise<Uint8Array | ReadableStream<Uint8Array>>,
   then: () => void,
 ): Promise<ReadableStream<Uint8Array> | undefined> {
-  const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
-  const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
-  const first = await reader.read();
-  let next: Promise<ReadableStreamReadResult<Uint8Array>> | undefined = Promise.resolve(first);
-  if (first.done) {
+  try {
+    const body = await open();
+    const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
+    const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
+    let next: ReadableStreamReadResult<Uint8Array> | undefined = await reader.read();
+    if (next.done) then();
+    return next.done ? undefined : new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        try {
+          const { done, value } = next ?? await reader.read();
+          next = undefined;
+          if (!done) return controller.enqueue(value);
+          then();
+          controller.close();
+        } catch (error) {
+          then();
+          throw error;
+        }
+      },
+      async cancel(reason) {
+        then();
+        await reader.cancel(reason);
+      },
+    }, { highWaterMark: 0 });
+  } catch (error) {
     then();
-    return undefined;
+    throw error;
   }
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await (next ?? reader.read());
-        next = undefined;
-        if (!done) return controller.enqueue(value);
-        then();
-        controller.close();
-      } catch (error) {
-        then();
-        throw error;
-      }
-    },
-    async cancel(reason) {
-      then();
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
 }

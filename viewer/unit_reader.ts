@@ -106,7 +106,12 @@ export class UnitReader {
     const { topic, partition, offset } = frame;
     for (const each of await this.#reads.read(topic, partition, lane.next, offset + 1)) {
       if (isKeyframe(each)) lane.linked.clear();
-      if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
+      try {
+        if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
+      } catch (error) {
+        // A damaged unit costs those that depend on it, not the next group.
+        if (!(error instanceof BadFrameError)) throw error;
+      }
     }
     lane.next = offset + 1;
     return lane.linked.get(offset);

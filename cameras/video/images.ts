@@ -173,8 +173,9 @@ class Lane {
       return false;
     }
     if (unit === undefined) return true;
-    const timestamp = this.#options.timestamp(this.#times.of(packet.pts));
-    if (timestamp !== undefined) await push(Promise.resolve({ ...unit, timestamp }));
+    const { pts, ...image } = unit;
+    const timestamp = this.#options.timestamp(this.#times.of(pts));
+    if (timestamp !== undefined) await push(Promise.resolve({ ...image, timestamp }));
     return true;
   }
 

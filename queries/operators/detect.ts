@@ -128,9 +128,11 @@ export function runsOnFrames({ frames, state }: ModelManifest): boolean {
 }
 
 function bestOf(objects: readonly DetectedObject[] = []): Record<string, number> {
-  const scores: Record<string, number> = {};
-  for (const { label, score } of objects) scores[label] = Math.max(scores[label] ?? 0, score);
-  return scores;
+  const scores = new Map<string, number>();
+  for (const { label, score } of objects) {
+    scores.set(label, Math.max(scores.get(label) ?? 0, score));
+  }
+  return Object.fromEntries(scores);
 }
 
 function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {

@@ -37,6 +37,7 @@ const TOTALS = [
     "order_violations_total",
     "Frames out of order, by the camera's sequence numbers",
   ],
+  ["duplicates", "duplicates_total", "Repeated frames, by the camera's sequence numbers"],
   ["gaps", "gaps_total", "Missing frames, by the camera's sequence numbers"],
 ] as const satisfies readonly (readonly [keyof QueryTotals, string, string])[];
 
@@ -195,6 +196,8 @@ export class QueryMetrics {
     for (const query of queries) {
       const labels = this.labels(query);
       this.#lag.set(labels, this.#lagMeter.of(query));
+      // A counter that only appears with its first event hides that one from `increase()`.
+      this.restarts.inc(labels, 0);
       this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
         this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);

@@ -8,8 +8,8 @@ import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
 /** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** One shared reason saves an exception with a stack for each wait. */
-const ARRIVED = new Error("Frames have arrived");
+/** One shared reason saves an exception with a stack for each timer. */
+const ENDED = new Error("No longer needed");
 
 export class Intake {
   readonly #options: IntakeOptions;
@@ -19,6 +19,7 @@ export class Intake {
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #alarm: { readonly due: number; readonly end: AbortController } | undefined;
   #meanBytes = 64 * 1024;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
@@ -119,12 +120,14 @@ export class Intake {
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
+    const due = clock.monotonic() + time - clock.now();
     for (;;) {
       signal.throwIfAborted();
       if (this.#pending === undefined && this.#arrived === undefined) this.#startRead(max);
-      if (this.#arrived === undefined && clock.now() < time) await this.#waitUntil(time);
+      if (this.#arrived === undefined && clock.monotonic() < due) await this.#waitUntil(due);
       const arrived = this.#arrived;
       if (arrived === undefined) {
+        if (clock.monotonic() < due) continue;
         signal.throwIfAborted();
         return undefined;
       }
@@ -154,18 +157,30 @@ export class Intake {
     });
   }
 
-  async #waitUntil(time: number): Promise<void> {
-    const { clock } = this.#options;
-    const timer = new AbortController();
-    const arrived = new Promise<void>((resolve) => this.#wake = resolve);
-    // Without a time limit there is no timer to end.
-    const timeUp = Number.isFinite(time)
-      ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
-      : undefined;
-    await (timeUp === undefined ? arrived : Promise.race([arrived, timeUp]));
+  /** Until something has arrived, or the monotonic time `due` at the latest. */
+  async #waitUntil(due: number): Promise<void> {
+    this.#setAlarm(due);
+    await new Promise<void>((resolve) => this.#wake = resolve);
     this.#wake = undefined;
-    timer.abort(ARRIVED);
-    await timeUp;
+  }
+
+  /** One that rings earlier stays, since a reader who is woken early waits again: most waits set no timer. */
+  #setAlarm(due: number): void {
+    if (due === Infinity || this.#alarm !== undefined && this.#alarm.due <= due) return;
+    this.close();
+    const { clock } = this.#options;
+    const { signal } = (this.#alarm = { due, end: new AbortController() }).end;
+    const ring = () => {
+      this.#alarm = undefined;
+      this.#wake?.();
+    };
+    clock.sleep(Math.max(0, due - clock.monotonic()), signal).then(ring, () => {});
+  }
+
+  /** Ends the timer. */
+  close(): void {
+    this.#alarm?.end.abort(ENDED);
+    this.#alarm = undefined;
   }
 
   #affordable(max: number): number {

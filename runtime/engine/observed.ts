@@ -77,7 +77,9 @@ function joined(a: Observed, b: Observed): Observed {
 export function observedJson(
   metrics: readonly ReportedMetric[],
 ): Record<string, Record<string, number>> {
-  const json: Record<string, Record<string, number>> = {};
-  for (const { name, metric, value } of metrics) (json[name] ??= {})[metric] = value;
-  return json;
+  const json = new Map<string, Record<string, number>>();
+  for (const { name, metric, value } of metrics) {
+    json.set(name, { ...json.get(name), [metric]: value });
+  }
+  return Object.fromEntries(json);
 }

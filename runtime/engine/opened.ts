@@ -95,6 +95,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     },
   };
   let intake = new Intake(intakeOptions);
+  onClose(() => intake.close());
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const start = { ...resume, decided: checkpointing.planned?.end ?? next };

@@ -195,7 +195,10 @@ function readAlert(
   const { label } = own.given;
   const isScored = outputs.every(({ kind }) => kind === "window" || kind === "frame");
   const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
-  if (label && isScored && names.length > 0 && !names.includes(label as string)) {
+  // The values of an output without labels are NAME.0, NAME.1, …
+  const isKnown = names.includes(label as string) ||
+    outputs.some((output) => !("labels" in output) && String(label).startsWith(`${output.name}.`));
+  if (label && isScored && names.length > 0 && !isKnown) {
     own.add("label", `a label of an output (${names.join(", ")})`);
   }
   return { alert: own.given as unknown as AlertOptions };

@@ -1,11 +1,13 @@
 // Geometry of points, polygons and lines.
 import type { Point } from "../../../runtime/mod.ts";
 
-/** True for a point inside a polygon, by the even-odd rule. */
+/** True for a point inside a polygon, by the even-odd rule, or on its border, as boxes cut off by the picture are. */
 export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
   let inside = false;
   for (let i = 0, before = polygon.length - 1; i < polygon.length; before = i++) {
     const [ax, ay] = polygon[i]!, [bx, by] = polygon[before]!;
+    const isOnLine = (bx - ax) * (y - ay) === (by - ay) * (x - ax);
+    if (isOnLine && (x - ax) * (x - bx) <= 0 && (y - ay) * (y - by) <= 0) return true;
     if ((ay > y) !== (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax) inside = !inside;
   }
   return inside;
@@ -27,11 +29,5 @@ export function distanceRight(point: Point, from: Point, to: Point): number {
 
 /** True if the path from `a` to `b`, on different sides, crosses the line between its ends. */
 export function crosses(a: Point, b: Point, from: Point, to: Point): boolean {
-  const before = distanceRight(a, from, to), after = distanceRight(b, from, to);
-  if (before === after) return false;
-  const share = before / (before - after);
-  const x = a[0] + share * (b[0] - a[0]), y = a[1] + share * (b[1] - a[1]);
-  const dx = to[0] - from[0], dy = to[1] - from[1];
-  const along = ((x - from[0]) * dx + (y - from[1]) * dy) / (dx * dx + dy * dy);
-  return along >= 0 && along <= 1;
+  return distanceRight(from, a, b) * distanceRight(to, a, b) <= 0;
 }

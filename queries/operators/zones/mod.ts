@@ -6,7 +6,7 @@ import {
   pictureOf,
   type Places,
 } from "../../../runtime/mod.ts";
-import { mergeResults, shownFrame } from "../picture.ts";
+import { shownFrame, withResult } from "../picture.ts";
 import { parseZones, readZones } from "./file.ts";
 import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
 
@@ -50,10 +50,7 @@ interface State {
 export function zones<T extends Output>(places: string | URL | Places): Operator<T, T> {
   const checked = typeof places === "string" || places instanceof URL
     ? readZones(places)
-    : parseZones({
-      ...(places.zones.length > 0 ? { zones: places.zones } : {}),
-      ...(places.lines.length > 0 ? { lines: places.lines } : {}),
-    });
+    : parseZones(places);
   const names = [...checked.zones, ...checked.lines].map(({ name }) => name);
   return {
     name: "zones",
@@ -69,28 +66,26 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
         { session: null, lastOffset: -1 };
       return {
         async process(output) {
-          const { result } = output;
-          const picture = shownFrame(output);
-          if (result?.frames === undefined || picture === undefined) return [output];
+          const frames = output.result?.frames, picture = shownFrame(output);
+          if (frames === undefined || picture === undefined) return [output];
           const own = picture.headers["session"] ?? null;
           if (own !== session) {
             if (session !== null) watcher.reset();
             session = own;
           }
           const { width, height } = await sizeOf(picture);
-          for (const { objects = [], offset, timestamp } of result.frames) {
+          for (const { objects = [], offset, timestamp } of frames) {
             if (offset <= lastOffset) continue;
             lastOffset = offset;
             seen = watcher.next(objects, width, height, timestamp);
           }
           if (seen === undefined) return [output];
           const { zones, counts, dwellMs, loitering } = seen;
-          const added = mergeResults(result, {
+          return [withResult(output, {
             ...(checked.zones.length > 0 ? { zones } : {}),
             ...(checked.lines.length > 0 ? { counts } : {}),
             ...(Object.keys(dwellMs).length > 0 ? { data: { dwellMs, loitering } } : {}),
-          });
-          return [{ ...output, result: added }];
+          })];
         },
         snapshot() {
           const state = { watcher: watcher.state(), session, lastOffset, seen };

@@ -49,10 +49,11 @@ export class Watcher {
 
   constructor(places: Places, state?: WatcherState) {
     this.#places = places;
-    this.#stays = new Map(places.zones.map(({ name }) => [name, mapOf(state?.stays[name])]));
-    this.#beside = new Map(places.lines.map(({ name }) => [name, mapOf(state?.beside[name])]));
+    const stays = mapOf(state?.stays), beside = mapOf(state?.beside), counts = mapOf(state?.counts);
+    this.#stays = new Map(places.zones.map(({ name }) => [name, mapOf(stays.get(name))]));
+    this.#beside = new Map(places.lines.map(({ name }) => [name, mapOf(beside.get(name))]));
     this.#counts = new Map(
-      places.lines.map(({ name }) => [name, state?.counts[name] ?? { in: 0, out: 0 }]),
+      places.lines.map(({ name }) => [name, counts.get(name) ?? { in: 0, out: 0 }]),
     );
   }
 
@@ -78,13 +79,13 @@ export class Watcher {
    * @param time capture time, milliseconds
    */
   next(objects: readonly DetectedObject[], width: number, height: number, time: number): Seen {
-    const zones: Record<string, number> = {};
-    const dwellMs: Record<string, Record<string, number>> = {};
-    const loitering: Record<string, number[]> = {};
-    for (const { name, polygon, labels, loiterMs } of this.#places.zones) {
+    const zones = new Map<string, number>();
+    const dwellMs = new Map<string, Record<string, number>>();
+    const loitering = new Map<string, number[]>();
+    for (const { name, polygon, labels, loiterMs = Infinity } of this.#places.zones) {
       const stays = this.#stays.get(name)!;
       for (const [track, { last }] of stays) if (time - last > GRACE_MS) stays.delete(track);
-      zones[name] = 0;
+      let present = 0;
       for (const { label, box, track } of objects) {
         if (labels !== undefined && !labels.includes(label)) continue;
         const [x, y] = footOf(box);
@@ -92,18 +93,22 @@ export class Watcher {
           if (track !== undefined) stays.delete(String(track));
           continue;
         }
-        zones[name]++;
+        present++;
         if (track === undefined) continue;
-        const since = stays.get(String(track))?.since ?? time;
+        const since = stays.get(String(track))?.since ?? time, stay = time - since;
         stays.set(String(track), { since, last: time });
-        (dwellMs[name] ??= {})[track] = time - since;
-        if (loiterMs !== undefined && time - since >= loiterMs) {
-          (loitering[name] ??= []).push(track);
-        }
+        dwellMs.set(name, { ...dwellMs.get(name), [track]: stay });
+        if (stay >= loiterMs) loitering.set(name, [...loitering.get(name) ?? [], track]);
       }
+      zones.set(name, present);
     }
     for (const line of this.#places.lines) this.#watch(line, objects, width, height, time);
-    return { zones, counts: Object.fromEntries(this.#counts), dwellMs, loitering };
+    return {
+      zones: Object.fromEntries(zones),
+      counts: Object.fromEntries(this.#counts),
+      dwellMs: Object.fromEntries(dwellMs),
+      loitering: Object.fromEntries(loitering),
+    };
   }
 
   #watch(
@@ -125,16 +130,13 @@ export class Watcher {
         if (known !== undefined) beside.set(key, { ...known, last: time });
         continue;
       }
-      const right = distance > 0;
+      const right = distance > 0, way = right ? "in" : "out";
       let counted = known?.counted ?? { in: false, out: false };
-      if (known !== undefined && known.right !== right && crosses(known.at, at, a, b)) {
-        const way = right ? "in" : "out";
-        // Each object counts once in each direction.
-        if (!counted[way]) {
-          const count = this.#counts.get(name)!;
-          this.#counts.set(name, { ...count, [way]: count[way] + 1 });
-          counted = { ...counted, [way]: true };
-        }
+      // Each object counts once in each direction.
+      if (known && known.right !== right && !counted[way] && crosses(known.at, at, a, b)) {
+        const count = this.#counts.get(name)!;
+        this.#counts.set(name, { ...count, [way]: count[way] + 1 });
+        counted = { ...counted, [way]: true };
       }
       beside.set(key, { at, right, counted, last: time });
     }

@@ -138,6 +138,42 @@ Deno.test("a point is inside a polygon or not", () => {
   assert.ok(!isInside([0.5, 0.8], star) && !isInside([1.1, 0.5], star));
 });
 
+Deno.test("who stands at the edge of the picture is in a zone that reaches it", async () => {
+  const whole = { name: "yard", polygon: [[0, 0], [1, 0], [1, 1], [0, 1]] } as const;
+  const edges = [[50, 100], [0, 50], [100, 50], [50, 0]] as const;
+  for (const edge of edges) {
+    const [found] = await results({ zones: [whole], lines: [] }, [frame(0, { 1: edge })]);
+    assert.deepEqual(found!.zones, { yard: 1 }, `at ${edge}`);
+  }
+});
+
+Deno.test("names that mean something to JavaScript are names like others", async () => {
+  const [zone] = DOOR.zones, [line] = LINE.lines;
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    const places = { zones: [{ ...zone, name }], lines: [{ ...line, name }] };
+    // It stands in the zone for long enough, then crosses the line.
+    const frames = walk([35, 40], [35, 40], [35, 40], [35, 40], [35, 70]);
+    const straight = await results(places, frames);
+    const { zones, counts, data } = JSON.parse(JSON.stringify(straight.at(-2)));
+    const named = <T>(value: T) => Object.fromEntries([[name, value]]);
+    assert.deepEqual(zones, named(1));
+    assert.deepEqual(data, { dwellMs: named({ 1: 300 }), loitering: named([1]) });
+    assert.deepEqual(counts, named({ in: 0, out: 0 }));
+    assert.deepEqual(straight.at(-1)!.counts, named({ in: 1, out: 0 }));
+    assert.deepEqual(await results(places, frames, [1, 2, 3, 4]), straight);
+  }
+});
+
+Deno.test("a file may leave its list of zones or of lines empty", () => {
+  const [zone] = DOOR.zones, [line] = LINE.lines;
+  assert.deepEqual(parseZones({ zones: [], lines: [line] }).lines, [line]);
+  assert.deepEqual(parseZones({ zones: [zone], lines: [] }).zones, [zone]);
+  assert.throws(
+    () => parseZones({ zones: [], lines: [] }),
+    /expected zones or lines, given neither/,
+  );
+});
+
 Deno.test("a file of zones names all its faults", () => {
   const bad = {
     zones: [{ name: "a", polygon: [[0, 0], [1, 2]] }, { name: "a", polygon: "x", loiter: 1 }],

@@ -47,13 +47,12 @@ export class OutputReaders {
 
   /** @throws {BadFrameError} `model-output`: the tensors have a shape that a reader cannot read. */
   read(outputs: ReadonlyMap<string, ModelTensor>, context: ReadContext): Readings {
-    const scores: Record<string, number> = {};
+    let scores: Readings["scores"] = {}, data: ResultData = {};
     const frames: { scores?: Record<string, number>; objects?: DetectedObject[] }[] = [];
-    const data: Record<string, ResultData[string]> = {};
     for (const reader of this.#readers) {
       const reading = reader.read(outputs, context);
-      Object.assign(scores, reading.scores);
-      Object.assign(data, reading.data);
+      scores = { ...scores, ...reading.scores };
+      data = { ...data, ...reading.data };
       for (const [t, found] of (reading.frames ?? []).entries()) {
         const frame = frames[t] ??= {};
         if (found.scores !== undefined) frame.scores = { ...frame.scores, ...found.scores };

@@ -54,12 +54,9 @@ function named({ name, labels, top }: ScoresOutput, values: Numbers, invalid: Se
     order = order.filter((i) => Number.isFinite(values[i]))
       .sort((a, b) => values[b]! - values[a]! || a - b).slice(0, top);
   }
-  const scores: Record<string, number> = {};
-  for (const i of order) {
-    if (Number.isFinite(values[i])) scores[labelOf(i)] = rounded(values[i]!);
-    else invalid.add(labelOf(i));
-  }
-  return scores;
+  const isValid = (i: number) => Number.isFinite(values[i]);
+  for (const i of order) if (!isValid(i)) invalid.add(labelOf(i));
+  return Object.fromEntries(order.filter(isValid).map((i) => [labelOf(i), rounded(values[i]!)]));
 }
 
 /** Values as scores; softmax over all of them. */

@@ -1,6 +1,6 @@
 // The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
-import { keyText } from "./key.ts";
+import { asciiText, keyText } from "./key.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
@@ -65,13 +65,18 @@ export class RecordCursor {
     if (count <= 0) return NO_HEADERS;
     const headers: Record<string, string> = {};
     for (let i = 0; i < count; i++) {
-      const name = text.decode(this.#take() ?? undefined);
-      const value = text.decode(this.#take() ?? undefined);
+      const name = this.#text();
+      const value = this.#text();
       // Assigning to this one name would set the object's prototype.
       if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
       else headers[name] = value;
     }
     return headers;
+  }
+
+  #text(): string {
+    const bytes = this.#take();
+    return bytes === null ? "" : asciiText(bytes) ?? text.decode(bytes);
   }
 
   /** Bytes with their length before them; null when that is −1. */

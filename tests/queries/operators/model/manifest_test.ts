@@ -117,6 +117,11 @@ Deno.test("a manifest may leave out what has a default", () => {
   assert.deepEqual([inputs[0]!.scale, inputs[0]!.mean, inputs[0]!.std], [1, [0], [1]]);
 });
 
+Deno.test("an alert may watch any value that an output will have", () => {
+  const faults = (label: string) => faultsOf({ ...GOOD, alert: { ...GOOD.alert, label } });
+  assert.deepEqual(["violence", "cuts", "cuts.3"].flatMap(faults), []);
+});
+
 const BAD: readonly [string, unknown, RegExp][] = [
   ["name", undefined, /^name: expected a text that is not empty, given nothing$/],
   ["name", "", /^name: expected a text that is not empty, given ""$/],
