@@ -1,6 +1,11 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 12d2f3fe5e7579887a5acce07d863816ea21faaefd928efb30b0de1db171457c
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 0f9903952005a73c604257ab626c486477f84188bb4b5eab3b8d61efc4a5ce31
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
+var OFF = [
+  "false",
+  "0",
+  "no"
+];
 function tokensOf(argv, options) {
   const tokens = [];
   const formOf = (name) => Object.hasOwn(options, name) ? options[name] : void 0;
@@ -1299,7 +1304,12 @@ function planLaunch(argv, surroundings) {
   const queries = [
     ...access.named
   ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
-  const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
+  const check = tokensOf(rest, {
+    check: {
+      switch: true
+    }
+  }).findLast((token) => token.kind === "option" && token.name === "check");
+  const checked = check?.kind === "option" ? !check.negated : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
   return {
     ...{
       row,

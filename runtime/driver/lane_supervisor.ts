@@ -140,7 +140,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         return this.#events.started(lane);
       case "progress":
         lane.failures.progressed();
-        handle.progressed(message.progress, this.#options.clock.now());
+        handle.progressed(message.progress, this.#options.clock);
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
         return this.#options.streams.notify("onQueryProgress", { progress: message.progress });

@@ -1,5 +1,5 @@
 // Handles of streaming queries, with Spark's names.
-import { systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
@@ -40,6 +40,8 @@ export class StreamingQuery {
   moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
+  /** @internal Monotonic time of that. */
+  reportedAt = -Infinity;
   /** @internal */
   readonly cells: SharedArrayBuffer;
   readonly #control: QueryControl;
@@ -207,9 +209,10 @@ export class StreamingQuery {
   }
 
   /** @internal */
-  progressed(progress: StreamingQueryProgress, now: number): void {
+  progressed(progress: StreamingQueryProgress, clock: Clock): void {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
-    this.lastCommit = now;
+    this.lastCommit = clock.now();
+    this.reportedAt = clock.monotonic();
     this.#position = progress.sources[0]?.endOffset[this.topic]?.[String(this.partition)];
     this.#changed.notify();
   }

@@ -55,7 +55,7 @@ export class KafkaCommitter implements BatchCommitter {
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
-  #lastWrite = Date.now();
+  #lastWrite = performance.now();
   readonly #refresh: ReturnType<typeof setInterval>;
 
   private constructor(
@@ -190,7 +190,7 @@ export class KafkaCommitter implements BatchCommitter {
     }
     this.#stored = stored;
     this.#known = true;
-    this.#lastWrite = Date.now();
+    this.#lastWrite = performance.now();
     return true;
   }
 
@@ -235,7 +235,7 @@ export class KafkaCommitter implements BatchCommitter {
     }
     this.#stored = stored;
     this.#known = true;
-    this.#lastWrite = Date.now();
+    this.#lastWrite = performance.now();
     if (records.length > 0) await this.#transactions.settle();
   }
 
@@ -292,7 +292,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #keepAlive(): Promise<void> {
     await this.#inTurn(async () => {
-      const due = Date.now() - this.#lastWrite >= REFRESH_MS && this.#known;
+      const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
       if (!due || this.#closed || this.#broken !== undefined) return;
       try {
         await this.#write(

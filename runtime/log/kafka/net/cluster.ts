@@ -155,7 +155,7 @@ export class Cluster {
     fresh = false,
   ): Promise<TopicMetadata | undefined> {
     const known = this.#topics.get(name);
-    if (!fresh && known !== undefined && Date.now() - known.at < METADATA_MAX_AGE_MS) {
+    if (!fresh && known !== undefined && performance.now() - known.at < METADATA_MAX_AGE_MS) {
       return known.topic;
     }
     let asking = this.#asking.get(name);
@@ -183,7 +183,7 @@ export class Cluster {
       epoch: leaderEpoch,
     }));
     const known = { name, id: topic.topicId, leaders };
-    this.#topics.set(name, { topic: known, at: Date.now() });
+    this.#topics.set(name, { topic: known, at: performance.now() });
     return known;
   }
 
