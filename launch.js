@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 0f9903952005a73c604257ab626c486477f84188bb4b5eab3b8d61efc4a5ce31
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 67010805eb6488b44c1452d563ca1d8d42c40dc84fc056c87526fa3bcfd7e80b
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [

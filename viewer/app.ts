@@ -60,7 +60,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.get("/cameras/:list{[0-9]{1,6}(,[0-9]{1,6}){0,511}}", (c) => asset(c, assets.page));
   app.get("/queries/:lane", (c) => {
     const known = hub.lane(c.req.param("lane"), c.var.visitor) !== undefined;
-    return asset(c, assets.page, known ? 200 : 404);
+    return asset(c, assets.query, known ? 200 : 404);
   });
   apiRoutes(app, surroundings);
   cameraRoutes(app, surroundings);

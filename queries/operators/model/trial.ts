@@ -15,7 +15,7 @@ export interface Trial extends CheckedModel {
     readonly dtype: string;
     readonly shape: readonly number[];
   }[];
-  /** What they were read as, for people. */
+  /** What they were read as, as text. */
   readonly result: string;
   /** What to know of the model. */
   readonly remarks: readonly string[];
