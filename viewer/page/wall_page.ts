@@ -35,7 +35,8 @@ export function showWall(): void {
 }
 
 class WallPage {
-  readonly #cameras = location.pathname.match(/^\/cameras\/([\d,]+)$/)?.[1]?.split(",").map(Number);
+  readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
+    ?.split(",").map(Number);
   readonly #connection: Connection;
   readonly #wall: Wall;
   readonly #header: Header;
