@@ -1,6 +1,11 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 9e38b3dad34be12427ffd13ae18153afd5cf9a466e15a1551fbe7e2a6b57fbf7
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 88d697039f5b9a3cedfb50831d96f26b35e550ee08a41ef75526dfef6349cb50
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
+var OFF = [
+  "false",
+  "0",
+  "no"
+];
 function tokensOf(argv, options) {
   const tokens = [];
   const formOf = (name) => Object.hasOwn(options, name) ? options[name] : void 0;
@@ -1277,7 +1282,12 @@ function planLaunch(argv, surroundings) {
   const queries = [
     ...access.named
   ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
-  const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
+  const check = tokensOf(rest, {
+    check: {
+      switch: true
+    }
+  }).findLast((token) => token.kind === "option" && token.name === "check");
+  const checked = check?.kind === "option" ? !check.negated : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
   return {
     ...{
       row,

@@ -64,7 +64,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
   });
   app.get("/queries/:lane", (c) => {
     const known = hub.lane(c.req.param("lane"), c.var.visitor) !== undefined;
-    return asset(c, assets.page, known ? 200 : 404);
+    return asset(c, assets.query, known ? 200 : 404);
   });
   apiRoutes(app, surroundings);
   cameraRoutes(app, surroundings);

@@ -21,7 +21,7 @@ interface Lane {
   next: number;
 }
 
-/** Makes images of frames; keeps a decoder for each of the partitions that were asked for last. */
+/** Makes images of frames; keeps a decoder for each of the partitions that were used last. */
 export class UnitReader {
   readonly #reads: Pick<LogReads, "read">;
   readonly #lanes = new Map<string, Lane>();
@@ -80,7 +80,7 @@ export class UnitReader {
       linked: new Map<number, Frame>(),
       next: Infinity,
     };
-    // The one that was asked for last goes last.
+    // The most recently used one goes last.
     this.#lanes.delete(name);
     this.#lanes.set(name, lane);
     if (this.#lanes.size > KEPT_LANES) {
@@ -106,7 +106,12 @@ export class UnitReader {
     const { topic, partition, offset } = frame;
     for (const each of await this.#reads.read(topic, partition, lane.next, offset + 1)) {
       if (isKeyframe(each)) lane.linked.clear();
-      if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
+      try {
+        if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
+      } catch (error) {
+        // A damaged unit costs those that depend on it, not the next group.
+        if (!(error instanceof BadFrameError)) throw error;
+      }
     }
     lane.next = offset + 1;
     return lane.linked.get(offset);

@@ -1,19 +1,37 @@
 // Decodes the packets of a video stream.
-import { AVERROR_EOF, CodecContext, FFmpegError, Frame, type Packet, PosixError } from "node-av";
+import {
+  AVERROR_EOF,
+  type CodecContext,
+  FFmpegError,
+  Frame,
+  type Packet,
+  PosixError,
+} from "node-av";
+import { messageOf } from "../../runtime/base/errors.ts";
+import { BadFrameError } from "../../runtime/definition/frame.ts";
+import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
+import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
 /** Returned after each frame; compared as a number, since error objects are slow. */
 const EAGAIN = FFmpegError.AVERROR(PosixError.EAGAIN);
 
+/** Smaller packets cannot hold too much. */
+const UNCHECKED_BYTES = 8_192;
+
 export class VideoDecoder implements Disposable {
-  readonly #context = new CodecContext();
+  readonly #context: CodecContext;
   readonly #frame = new Frame();
   readonly #inline: boolean;
+  readonly #writer: AnnexBWriter | undefined;
   #damaged = 0;
 
-  private constructor(inline: boolean) {
+  private constructor(context: CodecContext, { unitCodec, stream }: VideoInput, inline: boolean) {
+    this.#context = context;
     this.#inline = inline;
+    this.#writer = unitCodec && new AnnexBWriter(unitCodec, stream.codecpar.extradata ?? undefined);
+    this.#frame.alloc();
   }
 
   /**
@@ -25,24 +43,17 @@ export class VideoDecoder implements Disposable {
     input: VideoInput,
     { threads, inline = false }: { readonly threads: number; readonly inline?: boolean },
   ): Promise<VideoDecoder> {
-    const decoder = new VideoDecoder(inline);
-    const context = decoder.#context;
-    context.allocContext3(input.decoder);
-    context.parametersToContext(input.stream.codecpar);
-    context.pktTimebase = input.stream.timeBase;
-    context.threadCount = threads;
-    const code = await context.open2(input.decoder, null);
-    if (code < 0) {
-      context.freeContext();
-      throw new SourceError(
-        "UNSUPPORTED",
-        `Cannot decode ${input.name}: its ${input.decoder.longName} decoder says ${
-          FFmpegError.strerror(code)
-        }`,
-      );
+    const { decoder, name, stream } = input;
+    try {
+      const context = await openDecoder(decoder, (one) => {
+        one.parametersToContext(stream.codecpar);
+        one.pktTimebase = stream.timeBase;
+        one.threadCount = threads;
+      });
+      return new VideoDecoder(context, input, inline);
+    } catch (error) {
+      throw new SourceError("UNSUPPORTED", `Cannot decode ${name}: ${messageOf(error)}`);
     }
-    decoder.#frame.alloc();
-    return decoder;
   }
 
   /** The number of packets that could not be decoded. */
@@ -60,6 +71,7 @@ export class VideoDecoder implements Disposable {
     packet: Packet | null,
     take: (frame: Frame) => Promise<void>,
   ): Promise<void> {
+    if (packet !== null && !this.#accepts(packet)) return;
     for (;;) {
       // Sending does the work; receiving only returns finished frames.
       const code = this.#inline
@@ -69,6 +81,19 @@ export class VideoDecoder implements Disposable {
       if (code < 0 && !full && packet !== null) this.#damaged++;
       await this.#receive(take);
       if (!full) return;
+    }
+  }
+
+  /** Whether FFmpeg can take a packet. */
+  #accepts(packet: Packet): boolean {
+    try {
+      const data = packet.size > UNCHECKED_BYTES ? packet.data : null;
+      if (data !== null) this.#writer?.check(data);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#damaged++;
+      return false;
     }
   }
 

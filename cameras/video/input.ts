@@ -1,5 +1,7 @@
 // A video stream of a file, a network camera or a device, opened with FFmpeg; yields packets.
 import {
+  AV_CODEC_ID_H264,
+  AV_CODEC_ID_HEVC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
   AVDISCARD_ALL,
@@ -16,6 +18,7 @@ import {
   type Stream,
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
+import type { VideoCodec } from "../../runtime/video/access_unit.ts";
 import { SourceError } from "../source.ts";
 import { describeAvError } from "./errors.ts";
 
@@ -44,6 +47,11 @@ export interface VideoInputOptions {
 /** How long a system call may continue after an interruption. */
 const LEAVE_AFTER_MS = 500;
 
+const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
+  [AV_CODEC_ID_H264, "h264"],
+  [AV_CODEC_ID_HEVC, "h265"],
+]);
+
 /** Containers with an index of their frames. */
 const INDEXED = ["mp4", "matroska", "avi"];
 
@@ -55,6 +63,8 @@ export class VideoInput implements AsyncDisposable {
   readonly decoder: Codec;
   /** FFmpeg's name of the codec: `h264`, `hevc`, `mjpeg`. */
   readonly codecName: string;
+  /** The codec, if packets are access units. */
+  readonly unitCodec: VideoCodec | undefined;
   readonly tickMs: number;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
@@ -78,6 +88,7 @@ export class VideoInput implements AsyncDisposable {
     this.decoder = decoder;
     this.name = name;
     this.codecName = avGetCodecName(stream.codecpar.codecId) ?? "unknown";
+    this.unitCodec = UNIT_CODECS.get(stream.codecpar.codecId);
     this.format = context.iformat?.name ?? "";
     const { num, den } = stream.timeBase;
     this.tickMs = num * 1000 / den;

@@ -1,24 +1,24 @@
 // Copies access units from a stream into records, unchanged.
 import { Buffer } from "node:buffer";
 import {
-  AV_CODEC_ID_H264,
-  AV_CODEC_ID_HEVC,
   AV_FRAME_FLAG_INTERLACED,
   AV_PKT_DATA_NEW_EXTRADATA,
   type Codec,
-  CodecContext,
   Frame,
   Packet,
 } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import type { AccessUnit, VideoCodec } from "../../runtime/video/access_unit.ts";
-import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
-import { isField } from "../../runtime/video/sequence.ts";
+import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/annex_b.ts";
+import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
-type CopiedUnit = Omit<SourceImage, "timestamp">;
+/** A record without its timestamp, and its time in the stream. */
+type CopiedUnit = Omit<SourceImage, "timestamp"> & Pick<Packet, "pts">;
+
+type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts">;
 
 /** Why a stream cannot be copied. */
 export class NotCopied {
@@ -32,7 +32,7 @@ export class NotCopied {
   }
 }
 
-/** A stream without a keyframe in this many packets, ten seconds or more, has none. */
+/** A stream without a whole keyframe in this many packets, five seconds or more, has none. */
 const MOST_WITHOUT_KEYFRAME = 300;
 /** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
 const MOST_REORDER_MS = 1_000;
@@ -47,7 +47,10 @@ export class UnitCopier {
   #parameters = "";
   /** True while units depend on one that was skipped. */
   #awaitsKeyframe = true;
-  #sinceKeyframe = 0;
+  /** A field that waits for the other one of its frame. */
+  #field: TimedUnit | undefined;
+  /** Packets since the last one of which a unit was copied. */
+  #since = 0;
   #latestMs = -Infinity;
   #skipped = 0;
   #damaged = 0;
@@ -63,7 +66,7 @@ export class UnitCopier {
   static of(input: VideoInput, settings: ImageSettings): UnitCopier | NotCopied {
     const { codec: choice = "jpeg", size, quality } = settings;
     const { degrees, mirrored } = rotationOf(input.stream);
-    const codec = CODECS.get(input.stream.codecpar.codecId);
+    const { unitCodec: codec } = input;
     if (choice === "jpeg") return new NotCopied("JPEG was requested");
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
     if (size !== undefined) return new NotCopied("--size requires re-encoding");
@@ -80,49 +83,83 @@ export class UnitCopier {
   }
 
   get damaged(): number {
-    return this.#damaged;
+    return this.#damaged + (this.#field === undefined ? 0 : 1);
   }
 
-  /** Copies the next packet; undefined if it depends on a missing keyframe. */
+  /**
+   * Copies the next packet; undefined if it depends on a missing keyframe, or is the first of a frame's two
+   * fields, which are copied together.
+   */
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
     if (data === null || data.length === 0) return undefined;
+    const taken = await this.#take(packet, data);
+    this.#since = taken === undefined ? this.#since + 1 : 0;
+    return this.#since < MOST_WITHOUT_KEYFRAME ? taken : new NotCopied(
+      `there is no whole keyframe among ${MOST_WITHOUT_KEYFRAME} packets`,
+    );
+  }
+
+  async #take(packet: Packet, data: Uint8Array): Promise<CopiedUnit | NotCopied | undefined> {
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
     if (configuration !== null) this.#writer.configure(configuration);
-    let unit;
+    let written;
     try {
-      unit = this.#writer.write(data);
+      written = this.#writer.write(data);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#damaged++;
-      this.#awaitsKeyframe = true;
-      return undefined;
+      return this.#lose();
     }
+    if (written.field !== undefined && this.#choice === "auto") {
+      return new NotCopied(INTERLACED, written.keyframe);
+    }
+    const frame = this.#frameOf({ unit: written, pts: packet.pts });
+    if (frame === undefined) return undefined;
+    const { unit, pts } = frame;
     if (unit.keyframe) {
       const failed = await this.#begin(unit.bytes);
       if (failed !== undefined) return failed;
     }
     if (this.#awaitsKeyframe) {
       this.#skipped++;
-      return ++this.#sinceKeyframe < MOST_WITHOUT_KEYFRAME ? undefined : new NotCopied(
-        `there is no keyframe among ${MOST_WITHOUT_KEYFRAME} frames`,
-      );
+      return undefined;
     }
-    if (this.#isOutOfOrder(packet, unit)) return new NotCopied(OUT_OF_ORDER, false);
+    if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, false);
     const { width, height } = this.#facts!;
     return {
       value: unit.bytes,
       contentType: `video/${this.#codec}`,
       width,
       height,
+      pts,
       ...(unit.keyframe
         ? { headers: { keyframe: "1", ...(unit.codec === undefined ? {} : { codec: unit.codec }) } }
         : {}),
     };
   }
 
+  /** The whole frame: of two fields, with the second. */
+  #frameOf(next: TimedUnit): TimedUnit | undefined {
+    const first = this.#field;
+    const unit = first && joinFields(first.unit, next.unit);
+    this.#field = undefined;
+    if (unit !== undefined) return { unit, pts: first!.pts };
+    if (first !== undefined) this.#lose();
+    if (next.unit.field === undefined) return next;
+    this.#field = next;
+    return undefined;
+  }
+
+  /** A frame is damaged: those that follow depend on it. */
+  #lose(): undefined {
+    this.#damaged++;
+    this.#awaitsKeyframe = true;
+  }
+
   /** Starts the next lap, with a keyframe. */
   beginAgain(): void {
+    if (this.#field !== undefined) this.#lose();
+    this.#field = undefined;
     this.#awaitsKeyframe = true;
     this.#latestMs = -Infinity;
   }
@@ -130,27 +167,19 @@ export class UnitCopier {
   async #begin(unit: Uint8Array): Promise<NotCopied | undefined> {
     if (this.#facts === undefined || this.#writer.parameters !== this.#parameters) {
       const facts = await probeKeyframe(this.#input.decoder, unit);
-      if (facts === undefined) {
-        if (this.#codec === "h264" && isField(unit)) {
-          return new NotCopied("its packets hold single fields, not whole frames");
-        }
-        this.#damaged++;
-        this.#awaitsKeyframe = true;
-        return undefined;
-      }
+      if (facts === undefined) return this.#lose();
       const auto = this.#choice === "auto";
       if (facts.mayReorder && auto) return new NotCopied(MAYBE_OUT_OF_ORDER);
-      if (facts.interlaced && auto) return new NotCopied("it is interlaced");
+      if (facts.interlaced && auto) return new NotCopied(INTERLACED);
       this.#facts = facts;
       this.#parameters = this.#writer.parameters;
     }
     this.#awaitsKeyframe = false;
-    this.#sinceKeyframe = 0;
     return undefined;
   }
 
   /** Whether the unit is shown before one that came before it. */
-  #isOutOfOrder({ pts }: Packet, { bidirectional }: AccessUnit): boolean {
+  #isOutOfOrder(pts: bigint, { bidirectional }: AccessUnit): boolean {
     const { mayReorder } = this.#facts!;
     const ms = this.#input.milliseconds(pts);
     // Streams without times, such as raw ones.
@@ -161,14 +190,10 @@ export class UnitCopier {
   }
 }
 
+const INTERLACED = "it is interlaced";
 const OUT_OF_ORDER = "its frames are not in presentation order (B-frames)";
 const MAYBE_OUT_OF_ORDER =
   "its frames may not be in presentation order (B-frames); if they are, use --codec copy";
-
-const CODECS: ReadonlyMap<number, VideoCodec> = new Map([
-  [AV_CODEC_ID_H264, "h264"],
-  [AV_CODEC_ID_HEVC, "h265"],
-]);
 
 /** Properties of a stream from a keyframe on. */
 interface KeyframeFacts {
@@ -184,15 +209,12 @@ async function probeKeyframe(
   codec: Codec,
   unit: Uint8Array,
 ): Promise<KeyframeFacts | undefined> {
-  const context = new CodecContext();
+  const context = await openDecoder(codec);
   const packet = new Packet();
   const frame = new Frame();
-  context.allocContext3(codec);
   try {
     packet.alloc();
     frame.alloc();
-    context.threadCount = 1;
-    if (await context.open2(codec, null) < 0) return undefined;
     packet.data = Buffer.from(unit.buffer, unit.byteOffset, unit.byteLength);
     if (await context.sendPacket(packet) < 0 || await context.sendPacket(null) < 0) {
       return undefined;

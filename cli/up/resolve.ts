@@ -1,4 +1,5 @@
 // Resolves a `framelane.yaml` with all defaults, or reports all its faults.
+import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
@@ -115,10 +116,9 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     log,
     topics: [...topics],
     state: config.state ?? publishOptions.state.default,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,
-    ...(config.executors === undefined ? {} : { executors: config.executors }),
+    ...given({ checkpoint, executors: config.executors }),
     ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
   };
 }
@@ -161,11 +161,7 @@ async function specOf(
     set: Object.entries(entry.parameters ?? {}),
   }, { log, topic, partitions, moreSinks: alerts });
   if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
-  return {
-    ...spec!,
-    name,
-    ...(overload === undefined ? {} : { overload }),
-  };
+  return { ...spec!, name, ...given({ overload }) };
 }
 
 /** Limits a webhook for alerts to alerts. */

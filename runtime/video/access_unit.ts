@@ -79,10 +79,14 @@ export function videoCodecOf(contentType: string | undefined): VideoCodec | unde
     : undefined;
 }
 
+/** More NAL units than any picture has. FFmpeg takes 4 KiB of memory for each. */
+const MOST_NAL_UNITS = 8_192;
+
 /**
- * Looks at an access unit, up to its first slice: what follows is neither read nor checked.
+ * Looks at an access unit, up to its first slice: of what follows only NAL units are counted.
  *
- * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice.
+ * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice, or too many
+ * NAL units.
  *
  * @example
  * ```ts
@@ -96,6 +100,7 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
   if (bytes.length === 0) {
     throw new BadFrameError("empty", "Cannot use the access unit: it holds no bytes");
   }
+  checkUnitCount(bytes);
   const types = NAL_TYPES[codec];
   const seen = new Set<number>();
   let name: string | undefined;
@@ -114,7 +119,8 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
       };
     }
     seen.add(type);
-    if (type === types.sps) name = types.codec(nal);
+    // Layers beyond the first, such as a second view, have sets of their own.
+    if (type === types.sps) name ??= types.codec(nal);
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
   throw new BadFrameError(
@@ -123,6 +129,35 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
       codec === "h264" ? "H.264" : "H.265"
     } behind a start code`,
   );
+}
+
+/**
+ * Checks that FFmpeg can take an access unit.
+ *
+ * @param lengthSize bytes of the length before each NAL unit; 0: start codes
+ * @throws {BadFrameError} `corrupt` when it holds more NAL units than any picture has.
+ */
+export function checkUnitCount(bytes: Uint8Array, lengthSize = 0): void {
+  // Start codes have three bytes.
+  if (bytes.length <= MOST_NAL_UNITS * (lengthSize === 0 ? 3 : lengthSize)) return;
+  let count = 0;
+  const next = lengthSize === 0
+    ? (at: number) => afterStartCode(bytes, at)
+    : (at: number) => at + lengthSize + numberAt(bytes, at, lengthSize);
+  for (let at = next(0); at < bytes.length; at = next(at)) {
+    if (++count < MOST_NAL_UNITS) continue;
+    throw new BadFrameError(
+      "corrupt",
+      `Cannot use the access unit of ${bytes.length} bytes: it holds more than ${MOST_NAL_UNITS} NAL units`,
+    );
+  }
+}
+
+/** An unsigned number of `length` bytes, the most significant first. */
+export function numberAt(bytes: Uint8Array, at: number, length: number): number {
+  let number = 0;
+  for (let i = 0; i < length; i++) number = number * 256 + (bytes[at + i] ?? 0);
+  return number;
 }
 
 /** A NAL unit at the head of an access unit. */
@@ -182,8 +217,10 @@ export function joinedUnits(units: readonly Uint8Array[], before: "start-code" |
 
 /** The position behind the next start code; `Infinity` where there is none. */
 function afterStartCode(stream: Uint8Array, from: number): number {
-  for (let at = stream.indexOf(1, from + 2); at !== -1; at = stream.indexOf(1, at + 1)) {
-    if (stream[at - 1] === 0 && stream[at - 2] === 0) return at + 1;
+  for (let at = from + 2; at < stream.length;) {
+    if (stream[at] === 1 && stream[at - 1] === 0 && stream[at - 2] === 0) return at + 1;
+    // A start code ends with a 1, two bytes behind its first 0.
+    at += stream[at] === 0 ? 1 : 3;
   }
   return Infinity;
 }

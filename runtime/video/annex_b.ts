@@ -1,19 +1,39 @@
 // Access units on their way out of a container: start codes instead of lengths, parameter sets before
 // each keyframe's slices. The way back is in `unit_copy.ts`.
+import { Buffer } from "node:buffer";
 import {
   type AccessUnit,
+  checkUnitCount,
   headUnits,
   inspectAccessUnit,
   joinedUnits,
   NAL_TYPES,
   nalUnits,
+  numberAt,
   type VideoCodec,
 } from "./access_unit.ts";
+import { type Field, fieldOf } from "./sequence.ts";
+
+/** Streams have a few parameter sets. */
+const MOST_SETS = 32;
 
 /** An access unit in Annex B form. */
 export interface AnnexBUnit extends AccessUnit {
   /** On memory of its own. */
   readonly bytes: Uint8Array;
+  /** The unit is one of the two fields of a frame; absent for a whole frame. */
+  readonly field?: Field;
+}
+
+/** Joins the two fields of a frame in decoding order; undefined unless they are of the same frame. */
+export function joinFields(first: AnnexBUnit, second: AnnexBUnit): AnnexBUnit | undefined {
+  const { field, ...frame } = first;
+  if (field === undefined || second.field === undefined) return undefined;
+  if (field.frame !== second.field.frame || field.bottom === second.field.bottom) return undefined;
+  const bytes = new Uint8Array(first.bytes.length + second.bytes.length);
+  bytes.set(first.bytes);
+  bytes.set(second.bytes, first.bytes.length);
+  return { ...frame, bytes };
 }
 
 /**
@@ -24,8 +44,8 @@ export class AnnexBWriter {
   readonly #codec: VideoCodec;
   /** Bytes of the length before each NAL unit; 0: start codes. */
   #lengthSize = 0;
-  /** The last ones of each type. */
-  readonly #sets = new Map<number, readonly Uint8Array[]>();
+  /** The newest different parameter sets, oldest first: of those with the same number the last one counts. */
+  #sets: readonly Uint8Array[] = [];
 
   /** @param configuration what the container says of the codec: `avcC`, `hvcC` or Annex B; or nothing */
   constructor(codec: VideoCodec, configuration: Uint8Array = new Uint8Array()) {
@@ -43,12 +63,18 @@ export class AnnexBWriter {
       : this.#codec === "h264"
       ? avcSets(configuration)
       : hevcSets(configuration);
-    this.#remember([...units]);
+    this.#sets = [];
+    this.#remember(units);
   }
 
   /** The parameter sets that stand before the next keyframe, one text for each combination. */
   get parameters(): string {
-    return [...this.#sets.values()].flat().map((set) => set.toBase64()).join();
+    return this.#sets.map((set) => set.toBase64()).join();
+  }
+
+  /** @throws {BadFrameError} when FFmpeg cannot take it: see `checkUnitCount`. */
+  check(data: Uint8Array): void {
+    checkUnitCount(data, this.#lengthSize);
   }
 
   /**
@@ -57,20 +83,37 @@ export class AnnexBWriter {
    *
    * @throws {BadFrameError} when it is no access unit.
    */
-  write(unit: Uint8Array): AnnexBUnit {
+  write(data: Uint8Array): AnnexBUnit {
+    this.check(data);
     const bytes = this.#lengthSize === 0
-      ? new Uint8Array(unit)
-      : joinedUnits([...lengthUnits(unit, this.#lengthSize)], "start-code");
+      ? new Uint8Array(data)
+      : joinedUnits([...lengthUnits(data, this.#lengthSize)], "start-code");
     const info = inspectAccessUnit(this.#codec, bytes);
     const { parameterSets, type } = NAL_TYPES[this.#codec];
-    const before = [...headUnits(this.#codec, bytes)].slice(0, -1).map(({ nal }) => nal);
-    this.#remember(before);
-    if (!info.entry || info.keyframe) return { ...info, bytes };
-    const present = new Set(before.map((nal) => type(nal[0]!)));
-    const missing = parameterSets.filter((set) => !present.has(set))
-      .flatMap((set) => this.#sets.get(set) ?? []);
-    const whole = this.#insert(bytes, before[0], missing);
-    return { ...inspectAccessUnit(this.#codec, whole), bytes: whole };
+    const head = [...headUnits(this.#codec, bytes)].map(({ nal }) => nal);
+    const slices = head.pop()!;
+    this.#remember(head);
+    const field = this.#fieldOf(slices);
+    const unit = field === undefined ? info : { ...info, field };
+    if (!info.entry || info.keyframe) return { ...unit, bytes };
+    const present = new Set(head.map((nal) => type(nal[0]!)));
+    const missing = parameterSets.filter((kind) => !present.has(kind))
+      .flatMap((kind) => this.#sets.filter((set) => type(set[0]!) === kind));
+    const whole = this.#insert(bytes, head[0], missing);
+    return { ...unit, ...inspectAccessUnit(this.#codec, whole), bytes: whole };
+  }
+
+  /** The field that all slices of an access unit belong to. */
+  #fieldOf(slices: Uint8Array): Field | undefined {
+    if (this.#codec !== "h264") return undefined;
+    const { slice, sps, type } = NAL_TYPES.h264;
+    const sequence = this.#sets.findLast((set) => type(set[0]!) === sps);
+    const first = sequence && fieldOf(slices, sequence);
+    if (first === undefined) return undefined;
+    const others = [...nalUnits(slices)].filter((nal) => slice(type(nal[0]!)));
+    return others.every((nal) => fieldOf(nal, sequence!)?.bottom === first.bottom)
+      ? first
+      : undefined;
   }
 
   /** A delimiter stays first. */
@@ -91,11 +134,12 @@ export class AnnexBWriter {
     return whole;
   }
 
-  #remember(units: readonly Uint8Array[]): void {
+  #remember(units: Iterable<Uint8Array>): void {
     const { parameterSets, type } = NAL_TYPES[this.#codec];
-    for (const set of parameterSets) {
-      const found = units.filter((unit) => type(unit[0]!) === set);
-      if (found.length > 0) this.#sets.set(set, found.map((unit) => new Uint8Array(unit)));
+    for (const nal of units) {
+      if (!parameterSets.includes(type(nal[0]!))) continue;
+      const others = this.#sets.filter((set) => Buffer.compare(set, nal) !== 0);
+      this.#sets = [...others, new Uint8Array(nal)].slice(-MOST_SETS);
     }
   }
 }
@@ -103,8 +147,8 @@ export class AnnexBWriter {
 /** The NAL units of a sample, each behind its length. What is cut off ends with the bytes. */
 function* lengthUnits(sample: Uint8Array, lengthSize: number): Generator<Uint8Array> {
   for (let at = 0; at + lengthSize < sample.length;) {
-    let length = 0;
-    for (let i = 0; i < lengthSize; i++) length = length * 256 + sample[at++]!;
+    const length = numberAt(sample, at, lengthSize);
+    at += lengthSize;
     if (length > 0) yield sample.subarray(at, at + length);
     at += length;
   }

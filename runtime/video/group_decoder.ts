@@ -1,38 +1,32 @@
 // Decodes access units of one lane with FFmpeg, each once while its group continues.
 //
-// Decoding waits until a picture is asked for. Then everything that the picture depends on and that
+// Decoding waits until a picture is requested. Then everything that the picture depends on and that
 // has not been decoded is decoded first, so a lane without viewers costs nothing.
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import {
   AV_CODEC_FLAG_LOW_DELAY,
-  AV_LOG_QUIET,
   Codec,
-  CodecContext,
+  type CodecContext,
   FF_DECODER_H264,
   FF_DECODER_HEVC,
-  FFmpegError,
   Frame,
-  Log,
   Packet,
 } from "node-av";
 import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
+import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
+import { openDecoder } from "./open_decoder.ts";
 import { shownAtOnce } from "./sequence.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
-
-// FFmpeg would write to standard error what it thinks of every unit.
-Log.setLevel(AV_LOG_QUIET);
 
 /** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
 const KEPT_PICTURES = 2;
 /** The same where operators have asked for older ones: as many as they work on at once, and some. */
 const MOST_KEPT_PICTURES = 6;
 const KEPT_BYTES = 96 * 1024 * 1024;
-/** No camera sends larger pictures; more would be a bomb. */
-const MAX_PIXELS = 64 * 1024 * 1024;
 /** Larger pictures, those of 4K, would hold a thread for too long at a time. */
 const MOST_PIXELS_HERE = 1920 * 1088;
 /** A thread that decodes lets its event loop turn at least this often, milliseconds. */
@@ -132,7 +126,7 @@ export class GroupDecoder implements UnitDecoder {
     }
     const why = inspectAccessUnit(codec, units[index]!).bidirectional
       ? "its frames are not in the order of showing (B-frames)"
-      : "it is damaged, or no whole frame";
+      : `it is damaged, no whole frame, or larger than ${DEFAULT_MAX_PIXELS} pixels`;
     return new BadFrameError("corrupt", `${action}: ${why}`);
   }
 
@@ -147,16 +141,8 @@ export class GroupDecoder implements UnitDecoder {
     if (codec === null) {
       throw new Error(`Cannot decode ${group.codec}: FFmpeg was built without it`);
     }
-    const decoder = new CodecContext();
-    decoder.allocContext3(codec);
-    decoder.threadCount = 1;
     // Units come in the order of showing, so that none waits for another.
-    decoder.setFlags(AV_CODEC_FLAG_LOW_DELAY);
-    const code = await decoder.open2(codec, null);
-    if (code < 0) {
-      decoder.freeContext();
-      throw new Error(`Cannot open the ${group.codec} decoder: ${FFmpegError.strerror(code)}`);
-    }
+    const decoder = await openDecoder(codec, (one) => one.setFlags(AV_CODEC_FLAG_LOW_DELAY));
     this.#context = { codec: group.codec, decoder };
   }
 
@@ -183,12 +169,6 @@ export class GroupDecoder implements UnitDecoder {
       } while (frame.pts !== BigInt(index));
       const { width, height } = frame;
       if (frame.decodeErrorFlags !== 0) return undefined;
-      if (width * height > MAX_PIXELS) {
-        throw new BadFrameError(
-          "too-large",
-          `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
-        );
-      }
       this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
       picture = new VideoPicture(frame, this.#converter, this.#give);
     } finally {

@@ -2,28 +2,23 @@
 // width and height.
 import { Buffer } from "node:buffer";
 import {
-  AV_LOG_QUIET,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_YUVJ420P,
   AVCOL_RANGE_JPEG,
   AVCOL_SPC_BT470BG,
   type AVPixelFormat,
   Codec,
-  CodecContext,
-  Dictionary,
+  type CodecContext,
   FF_DECODER_MJPEG,
   FFmpegError,
   Frame,
-  Log,
   Packet,
   SoftwareScaleContext,
 } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
-
-// FFmpeg would write to standard error what it thinks of every picture.
-Log.setLevel(AV_LOG_QUIET);
+import { openDecoder } from "./open_decoder.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
 
@@ -38,31 +33,26 @@ export interface Picture {
 
 /** Decodes images of one lane, in pooled memory. One call at a time. */
 export class PictureDecoder implements Disposable {
-  readonly #context = new CodecContext();
+  readonly #context: CodecContext;
   readonly #packet = new Packet();
   readonly #scaler = new SoftwareScaleContext();
   readonly #idle: Frame[] = [];
   readonly #frames: Frame[] = [];
 
-  private constructor() {}
+  private constructor(context: CodecContext) {
+    this.#context = context;
+    this.#packet.alloc();
+    this.#scaler.allocContext();
+  }
 
   static async open(): Promise<PictureDecoder> {
-    const decoder = new PictureDecoder();
     const codec = Codec.findDecoderByName(FF_DECODER_MJPEG)!;
-    decoder.#context.allocContext3(codec);
-    decoder.#context.threadCount = 1;
-    // What is damaged is left out, never filled with what the memory held before.
-    const options = Dictionary.fromObject({ err_detect: "explode" });
-    const code = await decoder.#context.open2(codec, options);
-    options.free();
-    if (code < 0) throw new Error(`Cannot decode JPEG: ${FFmpegError.strerror(code)}`);
-    decoder.#packet.alloc();
-    decoder.#scaler.allocContext();
-    return decoder;
+    // Damaged parts are dropped, never filled with what the memory held before.
+    return new PictureDecoder(await openDecoder(codec, undefined, { err_detect: "explode" }));
   }
 
   /**
-   * Decodes an image. Of an odd width or height the last column or row is left out, because H.264
+   * Decodes an image. Of an odd width or height the last column or row is dropped, because H.264
    * halves colours.
    *
    * @throws {BadFrameError} when the image is damaged, of an unknown type or too small.

@@ -57,20 +57,21 @@ function chromaOf(bits: BitReader): number {
   return chroma;
 }
 
-/** Whether the first slice of an H.264 keyframe is of one field: a frame has two. */
-export function isField(keyframe: Uint8Array): boolean {
-  let sets = { numberBits: 0, fields: false };
-  for (const { type, nal, isSlice } of headUnits("h264", keyframe)) {
-    if (type === NAL_TYPES.h264.sps) {
-      sets = skipToSize(new BitReader(unescaped(nal.subarray(1))), nal[1]!);
-    }
-    if (!isSlice) continue;
-    const bits = new BitReader(unescaped(nal.subarray(1, 32)));
-    bits.skipNumbers(3);
-    bits.skip(sets.numberBits);
-    return sets.fields && bits.bit() === 1;
-  }
-  return false;
+/** One of the two fields of an H.264 frame. */
+export interface Field {
+  readonly bottom: boolean;
+  /** Number of its frame (`frame_num`), which both fields have. */
+  readonly frame: number;
+}
+
+/** The field that an H.264 slice belongs to; undefined if it belongs to a whole frame. */
+export function fieldOf(slice: Uint8Array, sps: Uint8Array): Field | undefined {
+  const { numberBits, fields } = skipToSize(new BitReader(unescaped(sps.subarray(1))), sps[1]!);
+  if (!fields) return undefined;
+  const bits = new BitReader(unescaped(slice.subarray(1, 32)));
+  bits.skipNumbers(3);
+  const frame = bits.number(numberBits);
+  return bits.bit() === 1 ? { frame, bottom: bits.bit() === 1 } : undefined;
 }
 
 /** Reads a sequence parameter set of H.264 up to its size; returns what the headers of slices depend on. */

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError, type SourceImage } from "../../cameras/source.ts";
+import { VideoFileSource } from "../../cameras/sources/file.ts";
 import { inspectAccessUnit, nalUnits } from "../../runtime/video/access_unit.ts";
+import { GroupTracker, unitOf } from "../../runtime/video/groups.ts";
+import { framesOf, lumaOf, planeOf } from "../runtime/video/corpus.ts";
 import { accessUnits } from "../support/access_units.ts";
 import { withFolder } from "../support/folder.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { pictureSet, sequenceSet, slice } from "../support/h264_writer.ts";
+import { joined, pictureSet, sequenceSet, slice } from "../support/h264_writer.ts";
 import { makeVideo } from "../support/videos.ts";
 import { context, runToMemory, take } from "./kit.ts";
 
@@ -129,25 +132,100 @@ Deno.test("Streams whose parameter sets allow another order of showing are copie
   });
 });
 
-Deno.test("A stream whose packets hold single fields is refused with the reason", async () => {
-  const sequence = { columns: 2, rows: 4, fields: true };
-  const fields = Array.from({ length: 24 }, (_, order) =>
-    slice(sequence, {
-      type: order === 0 ? "I" : "P",
-      keyframe: order === 0,
-      number: order >> 1,
-      order,
-      field: order % 2 === 0 ? "top" : "bottom",
-      luma: 4 * order,
-    }));
+const PAFF = { columns: 2, rows: 4, fields: true };
+
+/** Pictures of a group, some as a whole (`frame`), some as two fields, each in a packet of its own. */
+function fieldsAndFrames(kinds: readonly ("frame" | "fields" | "lone")[]): Uint8Array[] {
+  return kinds.flatMap((kind, index) => {
+    const picture = (field?: "top" | "bottom") => {
+      const keyframe = index === 0 && field !== "bottom";
+      return slice(PAFF, {
+        type: keyframe ? "I" : "P",
+        keyframe,
+        number: index,
+        order: 2 * index + (field === "bottom" ? 1 : 0),
+        ...(field === undefined ? {} : { field }),
+        luma: 7 * index + (field === "bottom" ? 3 : 0),
+      });
+    };
+    const pictures = kind === "frame"
+      ? [picture()]
+      : kind === "lone"
+      ? [picture("top")]
+      : [picture("top"), picture("bottom")];
+    return index === 0 ? [sequenceSet(PAFF), pictureSet(), ...pictures] : pictures;
+  });
+}
+
+Deno.test("The two fields of a frame are one record, wherever a stream has fields", async () => {
+  const first = ["frame", "fields", "frame", "fields", "fields", "frame"] as const;
+  const second = ["fields", "frame", "fields", "fields", "frame"] as const;
   await withFolder(async (folder) => {
-    const path = join(folder, "fields.h264");
-    const sets = [sequenceSet(sequence), pictureSet()];
-    await write(path, [...sets, ...fields].map((value) => ({ value })));
-    await assert.rejects(
-      copy(path),
-      /\(--codec copy\): its packets hold single fields, not whole frames/,
-    );
+    const raw = join(folder, "paff.h264"), film = join(folder, "paff.ts");
+    const stream = [...fieldsAndFrames(first), ...fieldsAndFrames(second)];
+    await write(raw, stream.map((value) => ({ value })));
+    await remux(raw, film, "-bsf:v", "setts=ts=N*20/(TB*1000)");
+    const expected = await lumaOf(stream, "h264");
+    for (const path of [raw, film]) {
+      const units = await copy(path);
+      assert.equal(units.length, 11, path);
+      assert.deepEqual(
+        units.flatMap(({ headers }, index) => headers?.keyframe === "1" ? [index] : []),
+        [0, 6],
+      );
+      const tracker = new GroupTracker(() => {});
+      for (const [i, frame] of framesOf(units.map(({ value }) => value), "h264").entries()) {
+        assert.equal(tracker.take(frame), "unit");
+        const { group, index } = unitOf(frame.value)!;
+        const picture = await (await group.decoder()).picture({ group, index });
+        assert.equal(planeOf(picture), expected[i], `${path} ${i}`);
+        picture.release();
+      }
+      await tracker.close();
+    }
+    const { reports, ...opening } = context();
+    for await (const { contentType } of new VideoFileSource(raw, { codec: "auto" }).open(opening)) {
+      assert.match(contentType, reports.length === 0 ? /h264/ : /jpeg/);
+    }
+    assert.match(reports.join(), /^Converting .* to JPEG: it is interlaced/);
+  });
+});
+
+Deno.test("A field without the other one costs its group alone", async () => {
+  await withFolder(async (folder) => {
+    const raw = join(folder, "lone.h264");
+    const damaged = ["frame", "fields", "lone", "fields", "frame"] as const;
+    const stream = [...fieldsAndFrames(damaged), ...fieldsAndFrames(["fields", "frame"])];
+    await write(raw, stream.map((value) => ({ value })));
+    const { reports, ...opening } = context();
+    const given: SourceImage[] = [];
+    for await (const unit of (await makeSource(raw, { codec: "copy" })).open(opening)) {
+      given.push(unit);
+    }
+    assert.deepEqual(given.map(({ headers }) => headers?.keyframe === "1"), [
+      ...[true, false],
+      ...[true, false],
+    ]);
+    assert.match(reports.join(), /1 damaged packets of .* were left out/);
+  });
+});
+
+Deno.test("A packet of very many NAL units costs itself, and none of the memory that FFmpeg would take", async () => {
+  const units = await accessUnits({ frames: 8, gop: 4 });
+  const filler = Uint8Array.from({ length: 400_000 }, (_, at) => [0, 0, 1, 12][at & 3]!);
+  const stream = units.map((unit, index) => ({
+    value: index === 1 ? joined(unit, filler) : unit,
+  }));
+  await withFolder(async (folder) => {
+    const raw = join(folder, "many.h264");
+    await write(raw, stream);
+    for (const [codec, expected] of [["copy", 5], ["jpeg", 7]] as const) {
+      const { reports, ...opening } = context();
+      let images = 0;
+      for await (const _ of (await makeSource(raw, { codec })).open(opening)) images++;
+      assert.equal(images, expected, codec);
+      assert.match(reports.join(), /1 damaged packets of .* were left out/);
+    }
   });
 });
 
@@ -171,7 +249,7 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
       ...Array(10).fill(160),
       ...Array(10).fill(320),
     ]);
-    assert.match(reports.join(), /^3 frames of .* were left out: no keyframe came before them/);
+    assert.match(reports.join(), /^3 frames of .* were skipped: no keyframe came before them/);
   });
 });
 

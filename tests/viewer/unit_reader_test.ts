@@ -84,7 +84,9 @@ Deno.test("A raw lane of access units shows its newest picture", async () => {
 });
 
 Deno.test("Units that are damaged show nothing, and their neighbours stay right", async () => {
-  const broken = units.map((unit, i) => i === 22 ? unit.subarray(0, unit.length >> 1) : unit);
+  const broken = units.map((unit, i) =>
+    i === 22 ? unit.subarray(0, unit.length >> 1) : i === 30 ? Uint8Array.of(1) : unit
+  );
   const expected = await expectedPictures(await logOf(units));
   const history = new History({ log: await logOf(broken) });
   const shown = async (offset: number) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
@@ -7,6 +8,9 @@ import type { VideoCodec } from "../../runtime/video/access_unit.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { accessUnits } from "../support/access_units.ts";
 import { CODE_BITS } from "../support/fake_lanes.ts";
+import { withFolder } from "../support/folder.ts";
+import { FramelaneProcess } from "../support/framelane.ts";
+import { joined } from "../support/h264_writer.ts";
 import { codeOf, offsetOf, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
@@ -55,9 +59,9 @@ function typesOf(page: Page): number[] {
   return types;
 }
 
-async function isExact(page: Page, offset: number): Promise<boolean> {
-  return await offsetOf(page, LANE) === offset &&
-    await codeOf(page, LANE) === offset % units.length;
+async function isExact(page: Page, offset: number, lane = LANE): Promise<boolean> {
+  return await offsetOf(page, lane) === offset &&
+    await codeOf(page, lane) === offset % units.length;
 }
 
 Deno.test("a focused lane is decoded by the page, live, and in steps to the exact frames", async () => {
@@ -132,4 +136,50 @@ Deno.test("a lane of H.265 has its tile, and fills the wall: by units, or by pic
       await until(() => isExact(page, paused - 1), "one frame back");
     });
   }, "h265");
+});
+
+Deno.test("a query that decodes a camera's H.265 shows the right frames: on its tile, alone and in steps", async () => {
+  const lane = "greyscale-0";
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.hevc"), log = `embedded:${join(folder, "log")}`;
+    await Deno.writeFile(path, joined(...await accessUnits({ ...STREAM, codec: "h265" })));
+    const processes = [
+      ["camera", "1", "--source", path, "--codec", "copy", "--loop"],
+      ["queries", "greyscale", "--port", "0"],
+    ].map((args) => new FramelaneProcess([...args, "--log", log], { cwd: folder }));
+    const queries = processes[1]!;
+    const address = () =>
+      queries.said.map((line) => /(http:\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
+    try {
+      await queries.until("the address", () => address() !== undefined, 60_000);
+      await withBrowser(async (open) => {
+        const page = await open(address()!);
+        await page.locator(`[data-lane="${lane}"] .picture`).waitFor();
+        const live = async (after: number) => {
+          const offset = await offsetOf(page, lane);
+          return offset > after && await isExact(page, offset, lane);
+        };
+        await until(() => live(units.length), "a live tile");
+        await page.locator(`[data-lane="${lane}"] .picture`).click();
+        await page.locator(".tile.alone").waitFor();
+        const at = await offsetOf(page, lane);
+        await until(() => live(at + GOP), "live, alone");
+        await page.keyboard.press("Space");
+        await page.locator("body.looking-back").waitFor();
+        let paused = await offsetOf(page, lane);
+        for (
+          const [key, by] of [[",", -1], ["Shift+Comma", -10], ["Shift+Comma", -10], [
+            ".",
+            1,
+          ]] as const
+        ) {
+          await page.keyboard.press(key);
+          paused += by;
+          await until(() => isExact(page, paused, lane), `offset ${paused} after ${key}`);
+        }
+      });
+    } finally {
+      for (const each of processes) await each.stop();
+    }
+  });
 });

@@ -239,11 +239,11 @@ Deno.test("the page's files are there, compressed when asked for, and light", as
     await load("/");
     assert.ok([...seen].some((path) => path.endsWith("/protocol.ts")), [...seen].join());
     assert.ok(weight < 180_000, `The page weighs ${weight} bytes`);
-    const response = await fetch(`${viewer.url}assets/page/main.ts`);
+    const response = await fetch(`${viewer.url}assets/page/wall_page.ts`);
     assert.equal(response.headers.get("content-type"), "text/javascript; charset=utf-8");
     const etag = response.headers.get("etag")!;
     await response.body!.cancel();
-    const again = await fetch(`${viewer.url}assets/page/main.ts`, {
+    const again = await fetch(`${viewer.url}assets/page/wall_page.ts`, {
       headers: { "if-none-match": etag },
     });
     assert.equal(again.status, 304);

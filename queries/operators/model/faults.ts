@@ -13,7 +13,7 @@ export interface NumberRange {
   readonly whole?: boolean;
   /** The least value itself is not accepted. */
   readonly above?: boolean;
-  /** What stands for one that is left out, which is a fault without. */
+  /** Default; without one, a missing field is a fault. */
   readonly absent?: number;
 }
 
@@ -78,7 +78,7 @@ export class Fields {
     };
   }
 
-  /** One of some words; `absent` where it is left out, which is a fault without one. */
+  /** One of some words; `absent` is the default, without which a missing field is a fault. */
   word<const W extends string>(
     name: string,
     words: readonly W[],
@@ -102,7 +102,7 @@ export class Fields {
     return absent ?? max;
   }
 
-  /** True or false; false where it is left out. */
+  /** True or false; false by default. */
   flag(name: string): boolean {
     const value = this.given[name];
     if (value === undefined || typeof value === "boolean") return value ?? false;

@@ -191,7 +191,7 @@ function fits(dims: readonly number[], shape: readonly Dimension[] | undefined):
     shape.every((size, i) => typeof size === "string" || size <= 0 || size === dims[i]);
 }
 
-/** A shape for people: `[1, T, 224]`. */
+/** A shape as text: `[1, T, 224]`. */
 export function shapeText(shape: readonly Dimension[] | undefined): string {
   if (shape === undefined) return "any shape";
   return `[${shape.map((size) => size === "" || size === -1 ? "?" : size).join(", ")}]`;

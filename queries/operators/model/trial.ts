@@ -16,7 +16,7 @@ export interface Trial extends CheckedModel {
     readonly dtype: string;
     readonly shape: readonly number[];
   }[];
-  /** What they were read as, for people. */
+  /** What they were read as, as text. */
   readonly result: string;
   /** Milliseconds in the model. */
   readonly ms: number;

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { AnnexBWriter } from "../../../runtime/video/annex_b.ts";
+import { joined, pictureSet, sequenceSet, slice } from "../../support/h264_writer.ts";
 import { BadFrameError, type Frame } from "../../../runtime/definition/frame.ts";
 import { pictureOf } from "../../../runtime/image/picture.ts";
 import { inspectAccessUnit, nalUnits } from "../../../runtime/video/access_unit.ts";
@@ -71,6 +73,18 @@ Deno.test("Without its parameter sets an IDR picture is no keyframe", async () =
   const bare = new Uint8Array([0, 0, 0, 1, ...slice]);
   const { keyframe, entry } = inspectAccessUnit("h264", bare);
   assert.deepEqual({ keyframe, entry }, { keyframe: false, entry: true });
+});
+
+Deno.test("A keyframe without its parameter sets gets all that came before, whenever they came", () => {
+  const sequence = { columns: 2, rows: 2 };
+  const idr = slice(sequence, { type: "I", keyframe: true, number: 0, order: 0, luma: 9 });
+  const [sps, first, late] = [sequenceSet(sequence), pictureSet(), pictureSet(9)];
+  const writer = new AnnexBWriter("h264");
+  writer.write(joined(sps, first, idr));
+  writer.write(joined(late, slice(sequence, { type: "P", number: 1, order: 2, luma: 9 })));
+  const { bytes, keyframe } = writer.write(idr);
+  assert.ok(keyframe);
+  assert.deepEqual(bytes, joined(sps, first, late, idr));
 });
 
 Deno.test("What is no access unit costs itself, and what hangs on it until the next keyframe", async () => {

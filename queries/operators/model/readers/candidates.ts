@@ -1,4 +1,4 @@
-// Boxes that may be objects, until those that show the same thing are left out.
+// Boxes that may be objects, until those that show the same thing are dropped.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
@@ -17,7 +17,7 @@ export class Candidates {
   #numbers = new Float32Array(64 * NUMBERS);
   count = 0;
 
-  /** Adds a box in pixels of the input, or of the frame. What is no number is left out. */
+  /** Adds a box in pixels of the input, or of the frame. Drops invalid numbers. */
   add(
     left: number,
     top: number,
