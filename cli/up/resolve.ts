@@ -1,6 +1,7 @@
 // Resolves a `framelane.yaml` with all defaults, or reports all its faults.
 import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
+import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
@@ -177,7 +178,7 @@ async function zonesFile(zones: string | object): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   const name = `.framelane/zones-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
   await Deno.mkdir(".framelane", { recursive: true });
-  await Deno.writeTextFile(name, text);
+  await writeWhole(name, text);
   return name;
 }
 

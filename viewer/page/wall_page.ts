@@ -31,7 +31,8 @@ import { Wall } from "./wall.ts";
 const GROUPS_KEY = "framelane-groups";
 
 class WallPage {
-  readonly #cameras = location.pathname.match(/^\/cameras\/([\d,]+)$/)?.[1]?.split(",").map(Number);
+  readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
+    ?.split(",").map(Number);
   readonly #connection: Connection;
   readonly #wall: Wall;
   readonly #header = new Header((change) => this.#change(change));

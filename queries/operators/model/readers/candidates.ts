@@ -17,7 +17,7 @@ export class Candidates {
   #numbers = new Float32Array(64 * NUMBERS);
   count = 0;
 
-  /** Adds a box in pixels of the input, or of the frame. Drops invalid numbers. */
+  /** Adds a box in pixels of the input, or of the frame. Drops invalid numbers and boxes. */
   add(
     left: number,
     top: number,
@@ -27,7 +27,8 @@ export class Candidates {
     kind: number,
     row: number,
   ): void {
-    if (!Number.isFinite(left + top + right + bottom + score) || kind < 0) return;
+    if (!Number.isFinite(left + top + right + bottom + score + kind)) return;
+    if (kind < 0 || right < left || bottom < top) return;
     const at = this.count++ * NUMBERS;
     if (at === this.#numbers.length) {
       const more = new Float32Array(4 * at);
