@@ -174,11 +174,7 @@ export class PartitionQueue {
       signal,
     );
     const records = calls.length === 1 ? calls[0]!.records : calls.flatMap((call) => call.records);
-    const bytes = encodeBatch(records, {
-      compression,
-      sequence,
-      ...(identity === undefined ? {} : { identity }),
-    });
+    const bytes = encodeBatch(records, { compression, sequence, identity });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
     return await produce(connection, { ...place, bytes, acks: ACKS[acks], timeoutMs }, { signal });
   }

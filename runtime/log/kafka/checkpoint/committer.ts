@@ -142,14 +142,7 @@ export class KafkaCommitter implements BatchCommitter {
       const { end, restart, state } = checkpoint;
       checkCommit(action, batch, this.#planned, checkpoint);
       const { queryId, query } = this.#stored;
-      const stored = {
-        queryId,
-        query,
-        offset: end,
-        batchId: batch.batchId,
-        restart,
-        ...(state === undefined ? {} : { state }),
-      };
+      const stored = { queryId, query, offset: end, batchId: batch.batchId, restart, state };
       const light = options.repeatable === true && records.length === 0;
       if (!light || !await this.#writeLightly(stored)) {
         await this.#write(action, records, stored, true);
@@ -205,14 +198,14 @@ export class KafkaCommitter implements BatchCommitter {
     const groups = mirrors ? [this.#group, group] : [this.#group];
     const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
     const commit = { topic, partition, offset: stored.offset, leaderEpoch };
-    const membership = this.#membership === undefined ? {} : { membership: this.#membership };
+    const membership = this.#membership;
     const offsets = (written: ReadonlyMap<string, number>): OffsetCommit[] => {
       const { state: _state, ...rest } = stored;
       const text = metadata ??
         encodeMetadata({ ...rest, stateAt: placeOfState(action, partition, written) })!;
       const own = { ...commit, group: this.#group, metadata: text };
-      if (!mirrors) return [advances ? { ...own, ...membership } : own];
-      return [own, { ...commit, group, metadata: encodeMetadata(rest)!, ...membership }];
+      if (!mirrors) return [advances ? { ...own, membership } : own];
+      return [own, { ...commit, group, metadata: encodeMetadata(rest)!, membership }];
     };
     const run = () =>
       this.#transactions.run(action, all, offsets, { groups, needsPlaces: outside });

@@ -15,12 +15,12 @@ import { type Broker, brokerName, type Credentials, type Tls } from "./address.t
 import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
-import type { Transport } from "./tls_transport.ts";
+import type { Transport } from "./tls.ts";
 import { closedOn, requestVersions, Versions } from "./versions.ts";
 
 export interface ConnectionOptions {
-  readonly tls?: Tls;
-  readonly credentials?: Credentials;
+  readonly tls?: Tls | undefined;
+  readonly credentials?: Credentials | undefined;
   readonly connectTimeoutMs: number;
   /** How long the broker may be silent while requests are in flight. */
   readonly requestTimeoutMs: number;
@@ -88,7 +88,12 @@ export class Connection {
     const { tls, credentials, logIn, connectTimeoutMs, signal } = options;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new TimeoutError(`no response within ${connectTimeoutMs} ms`)),
+      () => {
+        const missing = tls !== undefined && connection === undefined
+          ? "TLS handshake"
+          : "response";
+        late.abort(new TimeoutError(`no ${missing} within ${connectTimeoutMs} ms`));
+      },
       connectTimeoutMs,
     );
     const either = AbortSignal.any([signal, late.signal]);

@@ -10,7 +10,6 @@ import { Connection } from "./connection.ts";
 import { sentence } from "./failures.ts";
 import { logIn } from "./login.ts";
 import { SILENCE_MS } from "./pending.ts";
-import { tlsProblem } from "./tls_problem.ts";
 
 /** A request may take this fraction of an attempt's time, so that another broker can be tried. */
 const REQUEST_SHARE = 0.5;
@@ -83,7 +82,6 @@ export class Connections {
     signal: AbortSignal,
     forget: () => void,
   ): Promise<Connection> {
-    const { tls, credentials } = this.#address;
     const name = brokerName(broker);
     const onEnd = (reason?: unknown) => {
       forget();
@@ -96,8 +94,8 @@ export class Connections {
     const timer = setInterval(onSilence, SILENCE_MS);
     try {
       const connection = await Connection.open(broker, {
-        ...(tls === undefined ? {} : { tls }),
-        ...(credentials === undefined ? {} : { credentials }),
+        tls: this.#address.tls,
+        credentials: this.#address.credentials,
         logIn,
         connectTimeoutMs: this.requestTimeoutMs,
         requestTimeoutMs: this.requestTimeoutMs,
@@ -119,11 +117,13 @@ export class Connections {
 
   async #failureOf(error: unknown, broker: Broker): Promise<BrokerFailure> {
     if (error instanceof LoginError || error instanceof UnsupportedError) return error;
-    const problem = await tlsProblem(error, broker, this.#address.tls, this.requestTimeoutMs);
-    if (problem !== undefined) return new LoginError(problem);
-    return error instanceof NetworkError
-      ? error
-      : new NetworkError(networkReason(error), { cause: error });
+    const { tls } = this.#address;
+    if (tls !== undefined) {
+      const { tlsProblem } = await import("./tls.ts");
+      const problem = await tlsProblem(error, broker, tls, this.requestTimeoutMs);
+      if (problem !== undefined) return new LoginError(problem);
+    }
+    return error instanceof NetworkError ? error : new NetworkError(networkReason(error));
   }
 
   async #end(key: string, reason = new NetworkError("the connection was closed here")) {

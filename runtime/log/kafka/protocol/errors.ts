@@ -3,32 +3,30 @@
 // Source: https://kafka.apache.org/protocol.html#protocol_error_codes
 import type { LogErrorCode } from "../../log.ts";
 
-/** What the client does about an error. */
-export type Outcome =
-  /** Sends the request again after a delay. */
-  | "retry"
-  /** Looks up the partition's leader, then retries. */
-  | "find-leader"
-  /** Looks up the coordinator, then retries. */
-  | "find-coordinator"
-  /** Looks up the controller, then retries. */
-  | "find-controller"
-  /** Connects again, perhaps to another broker. */
-  | "reconnect"
-  | "rejoin"
+/** What the client does about an error; of several errors in a response the first of these decides. */
+export const OUTCOMES = [
+  "fatal",
+  "fenced",
   /** Joins the group as a new member, without its partitions. */
-  | "join-as-new"
+  "join-as-new",
   /** Joins the group with the member id in the response. */
-  | "join-with-id"
-  /** Looks up the partition's offsets. */
-  | "look-up-offsets"
-  | "new-producer-id"
-  | "fenced"
+  "join-with-id",
+  "rejoin",
   /** The topic rejects this record: the others may be written without it. */
-  | "reject-record"
+  "reject-record",
+  "new-producer-id",
+  "look-up-offsets",
   /** The request's effect exists already. */
-  | "done"
-  | "fatal";
+  "done",
+  /** These look up leader, coordinator or controller, then retry. */
+  "find-leader",
+  "find-coordinator",
+  "find-controller",
+  /** Connects again, perhaps to another broker. */
+  "reconnect",
+  "retry",
+] as const;
+export type Outcome = typeof OUTCOMES[number];
 
 /** An error code of the protocol. */
 export interface ErrorKind {

@@ -19,7 +19,7 @@ export interface FetchPartition {
 export interface FetchBounds {
   readonly maxWaitMs: number;
   readonly maxBytes: number;
-  readonly rack?: string;
+  readonly rack?: string | undefined;
 }
 
 /** First version that identifies topics by id. */
