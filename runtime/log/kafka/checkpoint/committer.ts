@@ -39,7 +39,6 @@ interface CommitterContext {
 
 export class KafkaCommitter implements BatchCommitter {
   readonly #context: CommitterContext;
-  readonly #cluster: Cluster;
   readonly #options: CommitterOptions;
   readonly #transactions: Transactions;
   readonly #group: string;
@@ -63,7 +62,6 @@ export class KafkaCommitter implements BatchCommitter {
     stored: Stored | undefined,
   ) {
     this.#context = context;
-    this.#cluster = context.cluster;
     this.#options = options;
     this.#transactions = transactions;
     this.#group = checkpointGroup(options.group, options.query);
@@ -226,7 +224,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #stateRecord(state: Uint8Array): Promise<OutputRecord> {
     if (!this.#stateTopicReady) {
-      await ensureTopic(this.#cluster, STATE_TOPIC, STATE_PARTITIONS, {
+      await ensureTopic(this.#context.cluster, STATE_TOPIC, STATE_PARTITIONS, {
         "cleanup.policy": "compact",
       });
       this.#stateTopicReady = true;
@@ -302,7 +300,7 @@ export class KafkaCommitter implements BatchCommitter {
   #throwIfUnusable(action: string): void {
     if (this.#broken?.code === "FENCED") throw this.#broken;
     if (this.#closed) throw new LogError("CLOSED", `${action}: the committer is closed`);
-    this.#cluster.throwIfClosed(action);
+    this.#context.cluster.throwIfClosed(action);
     if (this.#broken !== undefined) throw this.#broken;
   }
 
@@ -312,7 +310,7 @@ export class KafkaCommitter implements BatchCommitter {
     clearInterval(this.#refresh);
     await this.#working;
     if (this.#broken === undefined) await this.#transactions.settle();
-    this.#cluster.opened.delete(this);
+    this.#context.cluster.opened.delete(this);
   }
 }
 

@@ -14,7 +14,6 @@ export interface StatePlace {
   readonly offset: number;
 }
 
-/** A checkpoint as it is stored. */
 export interface Stored {
   readonly queryId: string;
   readonly query: string;

@@ -45,7 +45,6 @@ interface Written {
   readonly others: readonly OutputRecord[];
 }
 
-/** Owns one transactional id. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #id: string;

@@ -15,7 +15,6 @@ import { SILENCE_MS } from "./pending.ts";
 const REQUEST_SHARE = 0.5;
 const MAX_REQUEST_TIMEOUT_MS = 2_500;
 
-/** All connections of one log. */
 export class Connections {
   readonly #address: KafkaAddress;
   /** A broker that is silent for this long loses its connection. */

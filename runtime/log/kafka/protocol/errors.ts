@@ -191,8 +191,6 @@ export class NetworkError extends BrokerFailure {
   override readonly name: string = "NetworkError";
 }
 
-export class ClosedError extends NetworkError {}
-
 export class TimeoutError extends NetworkError {
   override readonly name = "TimeoutError";
 }
