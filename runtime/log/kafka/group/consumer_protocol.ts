@@ -21,7 +21,7 @@ export function encodeSubscription({ topics, owned, generation }: Subscription):
   for (const topic of [...topics].sort()) to.string(topic, false);
   to.int32(0); // user data
   writePartitions(to, owned);
-  return Buffer.concat(to.int32(generation).pieces());
+  return new Uint8Array(Buffer.concat(to.int32(generation).pieces()));
 }
 
 /** Reads any version: later ones only add fields. */
@@ -39,7 +39,7 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
 export function encodeAssignment(assigned: PartitionsByTopic): Uint8Array {
   const to = new RequestWriter().int16(ASSIGNMENT_VERSION);
   writePartitions(to, assigned);
-  return Buffer.concat(to.int32(-1).pieces());
+  return new Uint8Array(Buffer.concat(to.int32(-1).pieces()));
 }
 
 /** Reads any version; empty for a member without partitions. */

@@ -289,7 +289,7 @@ const TOPIC_STATES = new Set([
 ]);
 
 export function leaderNotAvailable(place: string): ResponseError {
-  return new ResponseError(METADATA.name, [errorOf(LEADER_NOT_AVAILABLE, place)!], undefined);
+  return new ResponseError([errorOf(LEADER_NOT_AVAILABLE, place)!]);
 }
 
 export function missing(

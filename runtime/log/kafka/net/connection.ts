@@ -126,7 +126,7 @@ export class Connection {
   ): Promise<Response> {
     const response = await this.callUnchecked(api, body, options);
     try {
-      return checked(api, response);
+      return checked(response);
     } catch (error) {
       if (error instanceof ResponseError) error.broker = this.broker;
       throw error;

@@ -4,7 +4,13 @@
 // JoinGroup) have connections of their own, named by their channel.
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
-import { BrokerFailure, LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
+import {
+  BrokerFailure,
+  LoginError,
+  NetworkError,
+  ResponseError,
+  UnsupportedError,
+} from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { sentence } from "./failures.ts";
@@ -141,6 +147,7 @@ interface Channel {
 }
 
 function networkReason(error: unknown): string {
+  if (error instanceof ResponseError) return `ApiVersions returned ${error.message}`;
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof Deno.errors.ConnectionRefused || code === "ECONNREFUSED") {
     return "connection refused";

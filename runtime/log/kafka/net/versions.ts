@@ -79,7 +79,7 @@ export async function requestVersions(connection: Requester): Promise<Versions> 
   const [oldest, newest] = API_VERSIONS.versions;
   let response = await send(newest);
   if (response.errorCode !== 0) response = await send(oldest);
-  const { apiKeys } = checked(API_VERSIONS, response);
+  const { apiKeys } = checked(response);
   const known = apiKeys.map(({ apiKey, minVersion, maxVersion }) =>
     [apiKey, [minVersion, maxVersion]] as const
   );

@@ -125,7 +125,12 @@ const ROWS: Readonly<Record<number, Row>> = {
   120: ["TRANSACTION_ABORTABLE", "fatal", "UNREACHABLE"],
 };
 
+const FORBIDDEN = "this user lacks a permission";
 const HINTS: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: FORBIDDEN,
+  GROUP_AUTHORIZATION_FAILED: FORBIDDEN,
+  CLUSTER_AUTHORIZATION_FAILED: FORBIDDEN,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: FORBIDDEN,
   MESSAGE_TOO_LARGE: "max.message.bytes of the topic limits it",
   OFFSET_METADATA_TOO_LARGE: "the broker's offset.metadata.max.bytes limits it",
   INCONSISTENT_GROUP_PROTOCOL: "other consumers use this group: choose another name",
@@ -179,8 +184,8 @@ export class ResponseError extends BrokerFailure {
   readonly errors: readonly BrokerError[];
   readonly response: unknown;
 
-  constructor(request: string, errors: readonly BrokerError[], response: unknown) {
-    super(`${request} failed: ${[...new Set(errors.map(({ kind }) => kind.name))].join(", ")}`);
+  constructor(errors: readonly BrokerError[], response?: unknown) {
+    super([...new Set(errors.map(({ kind }) => kind.name))].join(", "));
     this.errors = errors;
     this.response = response;
   }
