@@ -170,7 +170,6 @@ Deno.test("records go out as they are, in whatever pieces", () => {
 });
 
 Deno.test("errors are found wherever they are in a response, with their place and the broker's words", () => {
-  const { METADATA } = topics;
   assert.equal(checked(5), 5);
   const response = {
     errorCode: 0,
