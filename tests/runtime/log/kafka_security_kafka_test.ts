@@ -135,7 +135,7 @@ Deno.test("Kafka with OAUTHBEARER: a token out of a file, which something renews
   try {
     await withKafka({
       security: { protocol: "SASL_PLAINTEXT", mechanisms: ["OAUTHBEARER"] },
-      extraProperties: {
+      properties: {
         "listener.name.client.oauthbearer.sasl.jaas.config":
           `${module} required unsecuredLoginStringClaim_sub="broker";`,
         "connections.max.reauth.ms": 2_000,
