@@ -227,8 +227,9 @@ function parseCodec(text: string): CodecChoice {
 }
 
 function parseName(text: string): string {
-  const fits = text.trim() !== "" && text.length <= LONGEST_NAME &&
-    !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text);
+  // Joiners are part of emoji, and of Persian and Indic words.
+  const fits = /[^\p{C}\p{Z}]/u.test(text) && [...text].length <= LONGEST_NAME &&
+    !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text);
   if (fits) return text;
-  throw new Error(`expected 1 to ${LONGEST_NAME} characters, none of them a control character`);
+  throw new Error(`expected 1 to ${LONGEST_NAME} characters, without control characters`);
 }

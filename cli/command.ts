@@ -4,7 +4,7 @@ import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import { TOPIC } from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
-import { environmentName, tokensOf } from "./launch/arguments.ts";
+import { environmentName, OFF, tokensOf } from "./launch/arguments.ts";
 
 export interface Option<T = unknown> {
   /** Placeholder of the value in help, e.g. `URI`, `SECONDS`; absent for switches. */
@@ -185,7 +185,7 @@ export function refused(what: string, given: string, error: unknown): string {
 function parseOne(option: Option, text: string): unknown {
   if (option.switch) {
     if (["true", "1", "yes"].includes(text)) return true;
-    if (["false", "0", "no"].includes(text)) return false;
+    if (OFF.includes(text)) return false;
     throw new Error("expected true or false");
   }
   return option.parse ? option.parse(text) : text;
@@ -305,7 +305,7 @@ export function actionFaults(
   if (action === undefined) return [`Nothing to do: ${expected}`];
   const close = nearest(action, actions);
   const hint = close === undefined ? expected : `did you mean ${close}?`;
-  return [`Cannot ${JSON.stringify(action)} ${what}: ${hint}`];
+  return [`Unknown action ${JSON.stringify(action)} of ${what}: ${hint}`];
 }
 
 /** Validates that an action or a command has no further arguments. */

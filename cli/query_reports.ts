@@ -22,14 +22,34 @@ export function reportQueries(
   });
 }
 
-/** The totals of a query over all its local partitions. */
-export function totalsOf(lanes: readonly StreamingQuery[]) {
+/**
+ * Prints the totals of a query that has ended, over all its local partitions.
+ *
+ * @param started `performance.now()` at its start
+ */
+export function reportEnd(
+  query: string,
+  lanes: readonly StreamingQuery[],
+  started: number,
+  json: boolean,
+  { print, say }: Pick<CommandContext, "print" | "say">,
+): void {
   const sum = (count: "frames" | "outputs" | "dropped" | "deadLettered") =>
     lanes.reduce((total, { totals }) => total + totals[count], 0);
-  return {
-    frames: sum("frames"),
-    outputs: sum("outputs"),
-    dropped: sum("dropped"),
-    deadLettered: sum("deadLettered"),
-  };
+  const [frames, outputs, dropped] = [sum("frames"), sum("outputs"), sum("dropped")];
+  const deadLettered = sum("deadLettered");
+  const seconds = Math.round(performance.now() - started) / 1000;
+  if (json) {
+    const totals = { frames, outputs, dropped, deadLettered, seconds };
+    return print(JSON.stringify({ type: "summary", query, ...totals }));
+  }
+  say(
+    `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
+      `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,
+  );
+}
+
+/** Whether a query has ended with an error. */
+export function hasFailed({ state }: StreamingQuery): boolean {
+  return state === "failed";
 }

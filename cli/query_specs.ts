@@ -1,4 +1,5 @@
 // The queries of a command line, in the form that executors load.
+import { given } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
@@ -126,12 +127,14 @@ interface QueryPlace {
 /**
  * Finds the queries; the default is `greyscale`.
  *
- * @returns also faults of their names and of the shared group
+ * @returns also faults of their names, and of options that contradict each other
  */
 export function findQueries(
   names: readonly string[],
-  { group }: { readonly group?: string | undefined },
+  options: Partial<Values<typeof querySpecOptions>>,
+  topic: string | undefined,
 ): { readonly found: readonly FoundQuery[]; readonly faults: string[] } {
+  const { group, sink = [], "starting-offsets": offsets } = options;
   const faults: string[] = [];
   const found: FoundQuery[] = [];
   for (const name of names.length > 0 ? names : [DEFAULT_QUERY]) {
@@ -154,6 +157,16 @@ export function findQueries(
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
+  if (topic === undefined) return { found, faults };
+  if (sink.includes(`topic:${topic}`)) {
+    faults.push(`Cannot use --sink topic:${topic}: it is the source topic`);
+  }
+  if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
+    faults.push(
+      `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
+        `expected offsets of ${topic}, the source topic`,
+    );
+  }
   return { found, faults };
 }
 
@@ -169,18 +182,8 @@ export async function querySpecs(
   options: Values<typeof querySpecOptions>,
   { log, topic, partitions, moreSinks = [] }: QueryPlace,
 ): Promise<QuerySpec[]> {
-  const { found, faults } = findQueries(names, options);
+  const { found, faults } = findQueries(names, options, topic);
   const { group, sink = [], trigger } = options;
-  if (sink.includes(`topic:${topic}`)) {
-    faults.push(`Cannot use --sink topic:${topic}: it is the source topic`);
-  }
-  const offsets = options["starting-offsets"];
-  if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
-    faults.push(
-      `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
-        `expected offsets of ${topic}, the source topic`,
-    );
-  }
   const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(
@@ -194,11 +197,7 @@ export async function querySpecs(
     "max-frames-per-trigger": maxFramesPerTrigger,
     "fail-on-data-loss": failOnDataLoss,
   } = options;
-  const source: ReadStreamOptions = {
-    ...(startingOffsets !== undefined ? { startingOffsets } : {}),
-    ...(maxFramesPerTrigger !== undefined ? { maxFramesPerTrigger } : {}),
-    ...(failOnDataLoss !== undefined ? { failOnDataLoss } : {}),
-  };
+  const source: ReadStreamOptions = given({ startingOffsets, maxFramesPerTrigger, failOnDataLoss });
   return found.map((query) => {
     const { name, module } = query;
     const { values, definition } = own.get(name) ?? {};
@@ -212,9 +211,7 @@ export async function querySpecs(
       sinks: sink,
       ...(moreSinks.length === 0 ? {} : { moreSinks }),
       source,
-      ...(trigger !== undefined ? { trigger } : {}),
-      ...(values === undefined ? {} : { options: values }),
-      ...(needs === undefined ? {} : { needs }),
+      ...given({ trigger, options: values, needs }),
     };
   });
 }

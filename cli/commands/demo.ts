@@ -107,7 +107,7 @@ async function run(
     });
     viewer = await startViewer({
       feed: driver.feed,
-      metrics: async () => driver!.metrics.text(Date.now(), await log.storage?.()),
+      metrics: async () => driver!.metrics.text(await log.storage?.()),
       log,
       topics: [DEFAULT_TOPIC],
       port: options.port,

@@ -51,7 +51,7 @@ export const log = command({
   // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },
   check({ positionals: [action, ...rest], options }) {
-    const faults = actionFaults(action, ACTIONS, "the log");
+    const faults = actionFaults(action, ACTIONS, "log");
     if (faults.length > 0) return faults;
     const { log: url, bytes, ms } = options;
     try {

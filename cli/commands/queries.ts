@@ -16,7 +16,7 @@ import { executorPermissions } from "../executor_permissions.ts";
 import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
-import { reportQueries, totalsOf } from "../query_reports.ts";
+import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
 import { DEFAULT_QUERY, findQueries, querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -73,7 +73,7 @@ export const queries = command({
   positionals: "[NAME…]",
   options: queryOptions,
   check: ({ positionals, options }) => [
-    ...findQueries(positionals, options).faults,
+    ...findQueries(positionals, options, options.topic).faults,
     ...viewerAccessFaults(options),
   ],
   needs: {
@@ -110,6 +110,7 @@ async function run(
   const report = (line: string) => say(line, "warn");
   const started = performance.now();
   let viewer: Viewer | undefined;
+  let ok = false;
   const driver = new Driver({
     log,
     logUrl,
@@ -128,7 +129,7 @@ async function run(
       await driver.load();
       viewer = await startViewer({
         feed: driver.feed,
-        metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
+        metrics: async () => driver.metrics.text(await log.storage?.()),
         log,
         topics: [topic],
         report,
@@ -147,29 +148,22 @@ async function run(
       return ok;
     });
     work.catch(() => {});
-    const ok = await Promise.race([work, stopped.then(() => true)]);
-    return ok ? 0 : 1;
+    ok = await Promise.race([work, stopped.then(() => true)]);
   } finally {
     await driver.stop("drain");
     bar?.clear();
     await viewer?.stop();
     await registry.close();
     await log.close();
-    const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {
-      const totals = totalsOf(driver.streams.all.filter(({ query }) => query === name));
-      if (json) {
-        const rounded = Math.round(seconds * 1000) / 1000;
-        context.print(
-          JSON.stringify({ type: "summary", query: name, ...totals, seconds: rounded }),
-        );
-      } else {
-        const { frames, outputs, dropped, deadLettered } = totals;
-        context.say(
-          `${name}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
-            `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,
-        );
-      }
+      reportEnd(
+        name,
+        driver.streams.all.filter(({ query }) => query === name),
+        started,
+        json,
+        context,
+      );
     }
   }
+  return ok && !driver.streams.all.some(hasFailed) ? 0 : 1;
 }

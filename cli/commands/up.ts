@@ -85,10 +85,10 @@ async function run(
       }
       reported = problem;
     }
-    return running.failed ? 1 : 0;
   } finally {
     await running.stop();
   }
+  return running.failed ? 1 : 0;
 }
 
 function environment(name: string): string | undefined {

@@ -4,6 +4,9 @@
 /** The variable that hands executors' permissions to the command. */
 export const EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 
+/** Texts that turn a switch off, in an environment variable. */
+export const OFF: readonly string[] = ["false", "0", "no"];
+
 /** One word of a command line, or an option with its value. */
 export type Token =
   | { readonly kind: "positional"; readonly value: string }
@@ -57,7 +60,7 @@ export function tokensOf(
   return tokens;
 }
 
-/** Whether help is asked for, wherever in the line. */
+/** Whether the line contains `--help` or `-h`. */
 export function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const words = end < 0 ? argv : argv.slice(0, end);

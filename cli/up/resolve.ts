@@ -1,5 +1,7 @@
 // Resolves a `framelane.yaml` with all defaults, or reports all its faults.
+import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
+import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
@@ -115,10 +117,9 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     log,
     topics: [...topics],
     state: config.state ?? publishOptions.state.default,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,
-    ...(config.executors === undefined ? {} : { executors: config.executors }),
+    ...given({ checkpoint, executors: config.executors }),
     ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
   };
 }
@@ -161,11 +162,7 @@ async function specOf(
     set: Object.entries(entry.parameters ?? {}),
   }, { log, topic, partitions, moreSinks: alerts });
   if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
-  return {
-    ...spec!,
-    name,
-    ...(overload === undefined ? {} : { overload }),
-  };
+  return { ...spec!, name, ...given({ overload }) };
 }
 
 /** Limits a webhook for alerts to alerts. */
@@ -181,7 +178,7 @@ async function zonesFile(zones: string | object): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   const name = `.framelane/zones-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
   await Deno.mkdir(".framelane", { recursive: true });
-  await Deno.writeTextFile(name, text);
+  await writeWhole(name, text);
   return name;
 }
 

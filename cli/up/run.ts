@@ -1,9 +1,9 @@
 // Cameras, queries and viewer of one process; each can change while the others run.
+import { given } from "../../runtime/base/options.ts";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
-import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { CameraFleet } from "../camera_fleet.ts";
@@ -12,7 +12,7 @@ import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError } from "../log_options.ts";
-import { reportQueries, totalsOf } from "../query_reports.ts";
+import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
 import { changesOf } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
 
@@ -26,8 +26,8 @@ export class UpRun {
   readonly #kv: Deno.Kv;
   readonly #producer: LogProducer;
   readonly #driver: Driver;
-  /** The spec that each query was started with, by name. */
-  readonly #queries = new Map<string, string>();
+  /** The spec that each query was started with, and when, by name. */
+  readonly #queries = new Map<string, { readonly version: string; readonly started: number }>();
   /** Status of each camera, by topic and number. */
   readonly #statuses = new Map<string, CameraStatus & { readonly at: number }>();
   readonly #fleets = new Map<string, Promise<void>>();
@@ -52,8 +52,7 @@ export class UpRun {
     this.#driver = new Driver({
       log: parts.log,
       logUrl: log,
-      ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
-      ...(executors === undefined ? {} : { executors }),
+      ...given({ checkpointDir: checkpoint, executors }),
       ...executorPermissions(log),
       report: (line) => context.say(line, "warn"),
     });
@@ -86,13 +85,7 @@ export class UpRun {
     const changes = changesOf(before, next);
     const { checkpoint: _checkpoint, executors: _executors, ...rest } = next;
     const { log, state, checkpoint, executors } = before;
-    const kept = {
-      ...rest,
-      log,
-      state,
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(executors === undefined ? {} : { executors }),
-    };
+    const kept = { ...rest, log, state, ...given({ checkpoint, executors }) };
     this.#plan = kept;
     for (const { part, what } of changes) {
       this.#context.say(
@@ -111,7 +104,9 @@ export class UpRun {
   async stop(): Promise<void> {
     this.#over.abort(new Error("Framelane is stopping"));
     await Promise.allSettled(this.#fleets.values());
-    await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
+    const ends = await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
+    // The summaries come last, after the others' progress.
+    for (const report of ends) report();
     await this.#driver.stop();
     await this.#stopViewer();
     await this.#producer.close();
@@ -126,12 +121,12 @@ export class UpRun {
     const wanted = new Set(after.queries.map(({ name }) => name));
     const gone = before.queries.filter(({ name }) => !wanted.has(name));
     await Promise.all([
-      ...gone.map(({ name }) => this.#stopQuery(name)),
+      ...gone.map(async ({ name }) => (await this.#stopQuery(name))()),
       ...after.queries.map(async (query) => {
         const { name } = query;
         const version = JSON.stringify(query);
-        if (this.#queries.get(name) === version) return;
-        await this.#stopQuery(name);
+        if (this.#queries.get(name)?.version === version) return;
+        (await this.#stopQuery(name))();
         this.#startQuery(query, version);
       }),
     ]);
@@ -164,21 +159,23 @@ export class UpRun {
   }
 
   #startQuery(spec: QuerySpec, version: string): void {
-    this.#queries.set(spec.name, version);
+    this.#queries.set(spec.name, { version, started: performance.now() });
     // A query that cannot start does not affect the others.
     this.#driver.add(spec).catch((error) => {
-      if (this.#queries.get(spec.name) !== version) return;
+      if (this.#queries.get(spec.name)?.version !== version) return;
       this.#failed = true;
       this.#context.say(`Query ${spec.name}: ${describeFailure(error)}`, "error");
     });
   }
 
-  async #stopQuery(name: string): Promise<void> {
-    if (!this.#queries.delete(name)) return;
+  /** Returns a function that reports its totals. */
+  async #stopQuery(name: string): Promise<() => void> {
+    const query = this.#queries.get(name);
+    if (query === undefined) return () => {};
+    this.#queries.delete(name);
     const handles = await this.#driver.remove(name);
     this.#failed ||= handles.some(hasFailed);
-    const { frames, outputs } = totalsOf(handles);
-    this.#context.say(`${name}: ${frames} frames in, ${outputs} outputs`);
+    return () => reportEnd(name, handles, query.started, this.#json, this.#context);
   }
 
   async #startViewer(): Promise<void> {
@@ -186,7 +183,7 @@ export class UpRun {
     if (viewer === undefined) return;
     this.#viewer = await startViewer({
       feed: this.#driver.feed,
-      metrics: async () => this.#driver.metrics.text(Date.now(), await this.#log.storage?.()),
+      metrics: async () => this.#driver.metrics.text(await this.#log.storage?.()),
       log: this.#log,
       topics,
       report: (line) => this.#context.say(line, "warn"),
@@ -212,7 +209,7 @@ export class UpRun {
         : describeFailure(error);
       this.#context.say(`Cannot change the viewer: ${why}. It continues as it was`, "error");
       const { viewer: _, ...rest } = this.#plan;
-      this.#plan = { ...rest, ...(before.viewer === undefined ? {} : { viewer: before.viewer }) };
+      this.#plan = { ...rest, ...given({ viewer: before.viewer }) };
       await this.#startViewer();
     }
   }
@@ -221,8 +218,4 @@ export class UpRun {
     await this.#viewer?.stop();
     this.#viewer = undefined;
   }
-}
-
-function hasFailed({ state }: StreamingQuery): boolean {
-  return state === "failed";
 }

@@ -146,7 +146,7 @@ export function scalar<T>(
     read(place) {
       const value = place.filled;
       if (typeof value !== "string" && typeof value !== "number") {
-        return place.refuse(`a ${schema["type"] === "integer" ? "number" : "text"}`);
+        return place.refuse(schema["type"] === "integer" ? "a number" : "text");
       }
       try {
         return parse(String(value));

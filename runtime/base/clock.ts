@@ -1,6 +1,6 @@
 /** Time as the runtime sees it. Injected everywhere so that tests control it. */
 export interface Clock {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds. Only dates things: it may be set, so durations are differences of `monotonic`. */
   now(): number;
   /** Milliseconds from an arbitrary start; never decreases. */
   monotonic(): number;
@@ -17,6 +17,12 @@ export interface Clock {
  * once.
  */
 const LONGEST_MS = 2 ** 31 - 1;
+
+/** Epoch milliseconds of a monotonic time; 0 once it has passed. Ask again: the wall clock may be set. */
+export function epochOf(clock: Clock, monotonic: number): number {
+  const left = monotonic - clock.monotonic();
+  return left > 0 ? clock.now() + left : 0;
+}
 
 /** The system clock. */
 export const systemClock: Clock = {

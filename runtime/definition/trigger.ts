@@ -96,7 +96,8 @@ export class TickTimer {
     const now = this.#clock.now();
     if (this.#next !== undefined) {
       if (now > this.#next) this.#onBehind(now - this.#next);
-      else await this.#clock.sleep(this.#next - now, signal);
+      // No longer than one interval: the clock may have been set back.
+      else await this.#clock.sleep(Math.min(this.#next - now, this.#ms), signal);
     }
     this.#next = (Math.floor(this.#clock.now() / this.#ms) + 1) * this.#ms;
   }

@@ -95,8 +95,7 @@ export class DriverFeed implements LaneFeed {
   #lane(query: StreamingQuery): Lane {
     const progress = query.lastProgress;
     const { topic, partition, totals } = query;
-    const now = this.#clock.now();
-    const fresh = query.lastCommit !== undefined && now - query.lastCommit < STALE_MS;
+    const fresh = this.#clock.monotonic() - query.reportedAt < STALE_MS;
     const picture = this.#pictures.get(laneId(query));
     const outRatio = progress !== undefined && progress.numInputRows > 0
       ? progress.sink.numOutputRows / progress.numInputRows

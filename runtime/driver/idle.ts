@@ -18,7 +18,7 @@ export async function reportIdle(
   /** When each query was last reported, or first seen. */
   const reported = new Map<StreamingQuery, number>();
   for (;;) {
-    const now = clock.now();
+    const now = clock.monotonic();
     let next = now + IDLE_MS;
     const { active } = streams;
     for (const query of reported.keys()) if (!active.includes(query)) reported.delete(query);
@@ -28,12 +28,16 @@ export async function reportIdle(
         continue;
       }
       if (!reported.has(query)) reported.set(query, now);
-      const due = Math.max(reported.get(query)!, query.lastCommit ?? 0) + IDLE_MS;
+      const due = Math.max(reported.get(query)!, query.reportedAt) + IDLE_MS;
       if (due > now) next = Math.min(next, due);
       else {
         reported.set(query, now);
         const { id, runId } = query;
-        streams.notify("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
+        streams.notify("onQueryIdle", {
+          id,
+          runId,
+          timestamp: new Date(clock.now()).toISOString(),
+        });
       }
     }
     if (!await pause(Math.max(1, next - now), signal, clock)) return;

@@ -79,9 +79,13 @@ export class LagMeter {
     this.#behind.set(query, { earliest, from, to, frames });
   }
 
-  #reports({ state, lastCommit }: StreamingQuery): boolean {
-    return state === "running" && lastCommit !== undefined &&
-      this.#clock.now() - lastCommit < STALE_MS;
+  /** Milliseconds since a query's last report. */
+  age({ reportedAt }: StreamingQuery): number {
+    return this.#clock.monotonic() - reportedAt;
+  }
+
+  #reports(query: StreamingQuery): boolean {
+    return query.state === "running" && this.age(query) < STALE_MS;
   }
 }
 

@@ -255,10 +255,10 @@ export class StreamingQueryManager {
   /**
    * Waits until all queries have processed everything that is in the log now.
    *
-   * @throws {StreamingQueryException} if one of them fails first
+   * @throws {StreamingQueryException} if one of them fails first, or has failed
    */
   async processAllAvailable(): Promise<void> {
-    await Promise.all(this.active.map((query) => query.processAllAvailable()));
+    await Promise.all(this.all.map((query) => query.processAllAvailable()));
   }
 
   /** Finishes and commits the running batches, ends all queries and frees their resources. */

@@ -184,7 +184,7 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  async text(now: number, storage?: LogStorage): Promise<string> {
+  async text(storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
@@ -200,7 +200,7 @@ export class QueryMetrics {
       this.restarts.inc(labels, 0);
       this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
-        this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);
+        this.#checkpointAge.set(labels, this.#lagMeter.age(query) / 1000);
       }
       const newest = query.lastProgress?.eventTime.max;
       if (newest !== undefined) this.#lastFrame.set(labels, Date.parse(newest) / 1000);

@@ -1,5 +1,6 @@
 // Constructs batches: the frames that the next one takes, by trigger, limits and the end of the
 // read.
+import { epochOf } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";
@@ -25,9 +26,9 @@ export class BatchBuilder {
   readonly #duties: Duties;
   /** Frames waiting for `minFramesPerTrigger`. */
   #frames: Frame[] = [];
-  /** When waiting frames are taken even if there are too few. */
+  /** When waiting frames are taken even if there are too few, monotonic. */
   #deadline = Infinity;
-  /** When the last interval batch was taken. */
+  /** When the last interval batch was taken, monotonic. */
   #taken: number;
 
   constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
@@ -39,7 +40,7 @@ export class BatchBuilder {
     this.#intake = intake;
     this.#end = end;
     this.#duties = duties;
-    this.#taken = options.clock.now();
+    this.#taken = options.clock.monotonic();
   }
 
   /**
@@ -54,17 +55,17 @@ export class BatchBuilder {
       const room = this.max - this.#frames.length;
       const taken = await this.#intake.readBefore(
         room,
-        Math.min(this.#duties.due(), this.#deadline),
+        Math.min(this.#duties.due(), epochOf(clock, this.#deadline)),
       );
       if (taken !== undefined) {
         const { frames, end: read } = this.#end.clip(taken);
         if (frames.length > 0 && this.#frames.length === 0) {
-          this.#deadline = clock.now() + this.#delayMs;
+          this.#deadline = clock.monotonic() + this.#delayMs;
         }
         this.#frames.push(...frames);
         end = read - 1;
       }
-      const enough = this.#frames.length >= this.#min || clock.now() >= this.#deadline ||
+      const enough = this.#frames.length >= this.#min || clock.monotonic() >= this.#deadline ||
         this.#intake.recreated || this.#end.reached;
       if (this.#frames.length > 0 && enough) {
         const frames = this.#frames;
@@ -74,7 +75,7 @@ export class BatchBuilder {
       }
       if (this.#duties.timersDue()) return { frames: [], end: next };
       if (taken === undefined) return undefined;
-      // Frames left out are committed too, with those that follow where there are some.
+      // Dropped frames are committed too, with those that follow where there are some.
       const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
       if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
       if (this.#end.reached) return undefined;
@@ -89,9 +90,9 @@ export class BatchBuilder {
   async atTick(next: number, latest: number): Promise<Taken | undefined> {
     const { clock } = this.#options;
     const until = Math.min(latest, this.#end.offset);
-    const late = clock.now() >= this.#taken + this.#delayMs;
+    const late = clock.monotonic() >= this.#taken + this.#delayMs;
     if (until > next && (late || until - next >= this.#min)) {
-      this.#taken = clock.now();
+      this.#taken = clock.monotonic();
       const taken = await this.#intake.readUpTo(this.max, until);
       if (taken === undefined) return undefined;
       if (taken.end > next) return this.#end.clip(taken);

@@ -1,24 +1,25 @@
-// Reads frames of one partition by the source options and the overload policy. Everything left out
-// is counted.
+// Reads frames of one partition by the source options and the overload policy. Everything
+// dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange } from "../log/log.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
-import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
+import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** One shared reason saves an exception with a stack for each wait. */
-const ARRIVED = new Error("Frames have arrived");
+/** One shared reason saves an exception with a stack for each timer. */
+const ENDED = new Error("No longer needed");
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #source: LaneReader;
+  readonly #source: PartitionReader;
   readonly #excess: Excess;
   /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
+  #alarm: { readonly due: number; readonly end: AbortController } | undefined;
   #meanBytes = 64 * 1024;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
@@ -35,10 +36,6 @@ export class Intake {
 
   get latest(): number {
     return this.#source.latest;
-  }
-
-  get held(): number | undefined {
-    return this.#source.held;
   }
 
   get buffered(): number {
@@ -93,7 +90,7 @@ export class Intake {
   }
 
   /**
-   * Up to `max` frames below `until`, without those left out by the overload policy; undefined when
+   * Up to `max` frames below `until`, without those dropped by the overload policy; undefined when
    * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
@@ -107,24 +104,26 @@ export class Intake {
       if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
-      const end = frames.length < max ? this.held ?? until : Math.min(until, this.position);
+      const end = frames.length < max ? until : Math.min(until, this.position);
       const taken = this.#excess.leaveOut({ frames, end }, max);
-      if (taken.frames.length > 0 || taken.end >= (this.held ?? until)) return taken;
+      if (taken.frames.length > 0 || taken.end >= until) return taken;
     }
   }
 
   /**
-   * The next frames, perhaps all of them left out; undefined when `time` (epoch milliseconds) comes
+   * The next frames, perhaps all of them dropped; undefined when `time` (epoch milliseconds) comes
    * first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
+    const due = clock.monotonic() + time - clock.now();
     for (;;) {
       signal.throwIfAborted();
       if (this.#pending === undefined && this.#arrived === undefined) this.#startRead(max);
-      if (this.#arrived === undefined && clock.now() < time) await this.#waitUntil(time);
+      if (this.#arrived === undefined && clock.monotonic() < due) await this.#waitUntil(due);
       const arrived = this.#arrived;
       if (arrived === undefined) {
+        if (clock.monotonic() < due) continue;
         signal.throwIfAborted();
         return undefined;
       }
@@ -154,25 +153,37 @@ export class Intake {
     });
   }
 
-  async #waitUntil(time: number): Promise<void> {
-    const { clock } = this.#options;
-    const timer = new AbortController();
-    const arrived = new Promise<void>((resolve) => this.#wake = resolve);
-    // Without a time limit there is no timer to end.
-    const timeUp = Number.isFinite(time)
-      ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
-      : undefined;
-    await (timeUp === undefined ? arrived : Promise.race([arrived, timeUp]));
+  /** Until something has arrived, or the monotonic time `due` at the latest. */
+  async #waitUntil(due: number): Promise<void> {
+    this.#setAlarm(due);
+    await new Promise<void>((resolve) => this.#wake = resolve);
     this.#wake = undefined;
-    timer.abort(ARRIVED);
-    await timeUp;
+  }
+
+  /** One that rings earlier stays, since a reader who is woken early waits again: most waits set no timer. */
+  #setAlarm(due: number): void {
+    if (due === Infinity || this.#alarm !== undefined && this.#alarm.due <= due) return;
+    this.close();
+    const { clock } = this.#options;
+    const { signal } = (this.#alarm = { due, end: new AbortController() }).end;
+    const ring = () => {
+      this.#alarm = undefined;
+      this.#wake?.();
+    };
+    clock.sleep(Math.max(0, due - clock.monotonic()), signal).then(ring, () => {});
+  }
+
+  /** Ends the timer. */
+  close(): void {
+    this.#alarm?.end.abort(ENDED);
+    this.#alarm = undefined;
   }
 
   #affordable(max: number): number {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
+  /** Inspects frames: bad ones carry their fault, those without a keyframe are dropped. */
   #inspectAll(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;

@@ -144,7 +144,7 @@ export class ProgressReporter {
     this.frames++;
     this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
-    this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
+    this.#queueing.add(Math.max(0, arrival - timestamp), this.#clock.monotonic());
   }
 
   /** The flaws that were repaired when a frame was decoded. */
@@ -162,8 +162,9 @@ export class ProgressReporter {
     this.outputs++;
     this.#running.outputs++;
     const endToEnd = Math.max(0, now - captured);
-    this.#processing.add(processingMs, now);
-    this.#endToEnd.add(endToEnd, now);
+    const at = this.#clock.monotonic();
+    this.#processing.add(processingMs, at);
+    this.#endToEnd.add(endToEnd, at);
     if (this.#measurements.endToEnd.length < MEASUREMENTS) {
       this.#measurements.endToEnd.push(endToEnd / 1000);
       this.#measurements.processing.push(processingMs / 1000);
@@ -238,7 +239,7 @@ export class ProgressReporter {
       this.#identity;
     const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });
     const iso = (time: number) => new Date(time).toISOString();
-    const since = now - LATENCY_SPAN_MS;
+    const since = monotonic - LATENCY_SPAN_MS;
     const queueing = this.#queueing.percentiles(since);
     const processing = this.#processing.percentiles(since);
     const endToEnd = this.#endToEnd.percentiles(since);

@@ -1,5 +1,6 @@
 // Session windows: from the first frame for which a condition holds until it has not held for a
 // while.
+import { epochOf } from "../base/clock.ts";
 import {
   ABOVE_ZERO,
   FROM_ZERO,
@@ -66,7 +67,7 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
     kind: "window",
     settings: `afterMs=${afterMs} maxMs=${maxMs}`,
     open({ clock }) {
-      let lastFrameAt = clock.now();
+      let lastFrameAt = clock.monotonic();
       let frames: Frame[] = [];
       let activeAt = 0;
       const close = (): Window[] => {
@@ -76,7 +77,7 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
       };
       return {
         process(frame) {
-          lastFrameAt = clock.now();
+          lastFrameAt = clock.monotonic();
           const first = frames[0];
           const { timestamp } = frame;
           // A clock that goes back also ends a session.
@@ -95,7 +96,8 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
           return done;
         },
         ...(silenceMs === undefined ? {} : {
-          nextTimer: () => frames.length === 0 ? undefined : lastFrameAt + silenceMs,
+          nextTimer: () =>
+            frames.length === 0 ? undefined : epochOf(clock, lastFrameAt + silenceMs),
           onTimer: close,
           finish: (finite) => finite === true ? close() : [],
         }),

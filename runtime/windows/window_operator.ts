@@ -1,3 +1,4 @@
+import { epochOf } from "../base/clock.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 import { createWindower, type WindowerState } from "./window.ts";
@@ -18,10 +19,10 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         : JSON.parse(decoder.decode(context.state)) as WindowerState;
       const windower = createWindower(checked, state);
       const { silenceMs } = checked;
-      let lastFrameAt = context.clock.now();
+      let lastFrameAt = context.clock.monotonic();
       return {
         process(frame) {
-          lastFrameAt = context.clock.now();
+          lastFrameAt = context.clock.monotonic();
           return windower.push(frame);
         },
         stateSize: () => ({ items: windower.held, bytes: windower.heldBytes }),
@@ -31,7 +32,8 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         snapshot: () =>
           encoder.encode(JSON.stringify(windower.restartPoint()?.state ?? windower.state())),
         ...(silenceMs === undefined ? {} : {
-          nextTimer: () => windower.hasOpen ? lastFrameAt + silenceMs : undefined,
+          nextTimer: () =>
+            windower.hasOpen ? epochOf(context.clock, lastFrameAt + silenceMs) : undefined,
           onTimer: () => windower.flush(),
           finish: (finite) => finite === true ? windower.flush() : [],
         }),

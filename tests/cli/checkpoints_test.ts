@@ -80,7 +80,7 @@ Deno.test("checkpoints inspect makes nothing where nothing is, and says what it 
     assert.equal(code, 2);
     assert.match(
       process.output(),
-      /(Nothing to do|Cannot "remove" checkpoints): expected list, inspect or reset/,
+      /(Nothing to do|Unknown action "remove" of checkpoints): expected list, inspect or reset/,
     );
   }
 });

@@ -38,7 +38,7 @@ Deno.test("log retention shows and sets what is kept of a topic", async () => {
   for (
     const [args, says] of [
       [[], /Nothing to do: expected retention, check, backup or convert/],
-      [["bakup"], /Cannot "bakup" the log: did you mean backup\?/],
+      [["bakup"], /Unknown action "bakup" of log: did you mean backup\?/],
       [["backup"], /Cannot backup : expected one folder/],
       [["check", "--bytes", "5"], /Cannot check with --bytes or --ms/],
       [["retention", "--bytes", "5"], /expected a topic/],

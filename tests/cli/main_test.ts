@@ -82,10 +82,12 @@ Deno.test("All faults of a command are reported at once, on standard error, with
   ) {
     assert.match(err, fault);
   }
-  const others = "queries nosuch --log bogus: --host a/b --port 99999 --allow-net x:99999";
+  const others = "queries nosuch --log bogus: --host a/b --port 99999 --allow-net x:99999 " +
+    '--sink topic:VideoStreaming --starting-offsets {"Other":{"0":1}}';
   const { code: second, err: said } = await run(["main.ts", ...others.split(" ")]);
   assert.equal(second, 2);
-  for (const part of ['query "nosuch"', "--log", "--host", "--port", "--allow-net"]) {
+  const parts = ["--log", "--host", "--port", "--allow-net", "--sink", "--starting-offsets"];
+  for (const part of ['query "nosuch"', ...parts]) {
     assert.match(said, new RegExp(`^(?:Unknown|Cannot use) ${part}`, "m"));
   }
 });

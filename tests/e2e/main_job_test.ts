@@ -186,6 +186,25 @@ Deno.test("no topic: available-now fails with what to do, asap waits for a camer
   });
 });
 
+Deno.test("Ctrl-C ends with 1 once a lane has failed for good; the other lane's frames are there", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 2);
+    const producer = await log.producer();
+    await producer.append("VideoStreaming", 0, records(1, 3));
+    await producer.close();
+    const offsets = ["--starting-offsets", '{"VideoStreaming":{"0":-2,"1":99}}'];
+    const running = new FramelaneProcess([
+      ...["queries", "passthrough", "--log", url, "--port", "off", "--json", "--sink", "topic:OUT"],
+      ...offsets,
+    ]);
+    await running.until("the failure", (p) => p.output().includes("at offset 99"));
+    await running.until("the frames", (p) => p.progress(0).length > 0);
+    assert.equal(await running.stop(), 1, running.output());
+    assert.equal(running.summaries[0]!.frames, 3);
+    assert.equal((await readAll(log, "OUT", 0)).length, 3);
+  });
+});
+
 Deno.test("a port in use is said clearly", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 1);

@@ -92,3 +92,20 @@ Deno.test("an edit that names what is closed changes nothing and says what to do
     }
   });
 });
+
+Deno.test("types are checked as the switch says, wherever it stands", () => {
+  const checked = (given: string | undefined, ...argv: string[]) =>
+    planLaunch(["queries", "./mine.ts", ...argv], {
+      base: "/none",
+      root: ROOT.slice(0, -1),
+      environment: (name) => name === "FRAMELANE_CHECK" ? given : undefined,
+    }).queries.length > 0;
+  for (const off of ["false", "0", "no"]) {
+    assert.deepEqual([checked(off), checked(off, "--check")], [false, true]);
+  }
+  for (const on of [undefined, "", "true", "1"]) assert.equal(checked(on), true);
+  assert.deepEqual([checked("true", "--no-check"), checked(undefined, "--", "--no-check")], [
+    false,
+    true,
+  ]);
+});

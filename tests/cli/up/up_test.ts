@@ -40,11 +40,18 @@ Deno.test("cameras and queries follow the file, and what did not change continue
       await until("the first query continues", async () => await count("GREY", 0) > before);
 
       await write(camera(1, 20), motion);
-      await process.until("the stopped query", () => said("greyscale: ") === 1);
+      await process.until(
+        "the stopped query",
+        () => process.summaries.some(({ query }) => query === "greyscale"),
+      );
       await process.until("the stopped camera", () => said("CAMERA-2: removed") === 1);
       assert.equal(said("motion QUERY-PARTITION-0 reads"), 1, process.output());
       assert.equal(said("CAMERA-1: changed"), 0, process.output());
       assert.equal(await process.stop(), 0, process.output());
+      // The summaries come last, one for each query.
+      const last = process.summaries.at(-1)!;
+      assert.deepEqual([last.query, process.lines.at(-1)], ["motion", last]);
+      assert.ok(last.frames > 0 && last.seconds > 0);
     } finally {
       await process.kill();
       await log.close();

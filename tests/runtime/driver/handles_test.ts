@@ -176,6 +176,15 @@ Deno.test("awaitAnyTermination tells of an end before, and after resetTerminated
   assert.deepEqual(manager.all, []);
 });
 
+Deno.test("processAllAvailable throws for a query that has failed, until resetTerminated", async () => {
+  const { manager, queries: [a, b] } = managed("a", "b");
+  a!.started("id of a", 0);
+  end(manager, b!, "broken");
+  await assert.rejects(manager.processAllAvailable(), /broken/);
+  manager.resetTerminated();
+  await manager.processAllAvailable();
+});
+
 Deno.test("the first idle event comes ten seconds after the last batch", async () => {
   const { manager, queries: [query] } = managed("a");
   const clock = new FakeClock(1_000_000);
@@ -186,7 +195,7 @@ Deno.test("the first idle event comes ten seconds after the last batch", async (
   await clock.advance(4_000);
   query!.progressed(
     { sources: [], totals: query!.totals } as unknown as StreamingQueryProgress,
-    clock.now(),
+    clock,
   );
   await clock.advance(25_000);
   assert.deepEqual(told.map((time) => time - 1_000_000), [14_000, 24_000]);

@@ -70,7 +70,7 @@ function measured() {
         endOffset: { [TOPIC]: { "0": next } },
         latestOffset: { [TOPIC]: { "0": latest } },
       }],
-    } as unknown as StreamingQueryProgress, clock.now());
+    } as unknown as StreamingQueryProgress, clock);
   return { clock, log, query, lag, progressed };
 }
 

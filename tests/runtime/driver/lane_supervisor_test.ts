@@ -153,17 +153,17 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   progressed();
   const gauge =
     /framelane_(source_lag_frames|query_state|checkpoint_age_seconds|camera_last_frame\w+)\{/g;
-  assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
+  assert.equal((await metrics.text()).match(gauge)?.length, 4);
   await lanes.end(SPEC, 3, "move");
   assert.equal(streams.all[0]!.moved, true);
-  assert.equal((await metrics.text(0)).match(gauge), null);
-  assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 7/);
+  assert.equal((await metrics.text()).match(gauge), null);
+  assert.match(await metrics.text(), /framelane_frames_consumed_total\{[^}]*\} 7/);
   lanes.begin(SPEC, 3, MEMBERSHIP);
   started();
   progressed();
   assert.equal(streams.all[0]!.moved, false);
-  assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
-  assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 14/);
+  assert.equal((await metrics.text()).match(gauge)?.length, 4);
+  assert.match(await metrics.text(), /framelane_frames_consumed_total\{[^}]*\} 14/);
   assert.equal(streams.all[0]!.totals.frames, 14);
 });
 
@@ -187,7 +187,7 @@ Deno.test("a camera that changes its name with each frame adds no series without
   lanes.begin(SPEC, 3, MEMBERSHIP);
   started();
   for (let i = 0; i < 100; i++) progressed(`camera ${i} ${"x".repeat(10_000)}`);
-  const text = await metrics.text(0);
+  const text = await metrics.text();
   const names = new Set([...text.matchAll(/camera="([^"]*)"/g)].map(([, name]) => name));
   assert.ok(names.size <= 9 && names.has("CAMERA-4"), [...names].join());
   assert.ok(text.length < 200_000);
@@ -206,7 +206,7 @@ Deno.test("what keeps a lane from reading is counted each time, told once, and f
   for (let i = 0; i < 3; i++) lanes.onMessage({ type: "problem", lane, problem });
   assert.equal(handle!.trouble, problem.message);
   assert.equal(told.filter((line) => line.includes(problem.message)).length, 1);
-  const text = await metrics.text(0);
+  const text = await metrics.text();
   assert.match(text, /framelane_log_problems_total\{[^}]*reason="KAFKA_STORAGE_ERROR"\} 3/);
   lanes.onMessage({ type: "problem", lane });
   assert.equal(handle!.trouble, undefined);

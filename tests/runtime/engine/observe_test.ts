@@ -68,7 +68,7 @@ Deno.test("observed metrics are on the page of metrics: counters where they add 
       ],
     });
   }
-  const page = await metrics.text(0);
+  const page = await metrics.text();
   assert.match(page, /framelane_observed_seen_frames_total\{[^}]*query="q"\} 5/);
   assert.match(page, /framelane_observed_seen_last\{[^}]*query="q"\} 3/);
 });

@@ -23,7 +23,7 @@ Deno.test("embedded log: a long foreign reader is reported and measured; once it
     await withLog(`embedded:${dir}`, async (log) => {
       await log.createTopic("t", 1);
       const metrics = new QueryMetrics(managerOf(), new LagMeter(log, clock));
-      const page = async () => await metrics.text(0, await log.storage());
+      const page = async () => await metrics.text(await log.storage());
       const gauge = async (name: string) =>
         Number(new RegExp(`^framelane_${name} (.*)$`, "m").exec(await page())![1]);
       const foreign = () => new DatabaseSync(join(dir, "log.db"));

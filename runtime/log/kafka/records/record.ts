@@ -1,28 +1,26 @@
 // The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
-import { keyText } from "./key.ts";
+import { asciiText, keyText } from "./key.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
 const text = new TextDecoder();
 
-/** What the records of a batch have in common. */
 export interface BatchHead {
-  /** Offset of the first record when the batch was written. */
   readonly base: number;
   readonly firstTimestamp: number;
-  /** The broker's time, if the topic takes that instead of the records' own. */
+  /** The broker's time, for topics with `message.timestamp.type=LogAppendTime`. */
   readonly appendTime: number | undefined;
 }
 
-/** Bytes that a frame stands for in a buffer: headers may be as large as pictures. */
+/** Size of a frame in a buffer; headers may be as large as pictures. */
 export function weightOf({ value, key, headers }: Frame): number {
   let weight = value.length + (key?.length ?? 0);
   for (const name in headers) weight += name.length + headers[name]!.length;
   return weight;
 }
 
-/** Walks over the records of a batch. */
+/** Reads the records of a batch. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -31,7 +29,7 @@ export class RecordCursor {
     this.#bytes = bytes;
   }
 
-  /** The next record; undefined when it lies below `from`. */
+  /** The next record; undefined if its offset is below `from`. */
   frame(
     { base, firstTimestamp, appendTime }: BatchHead,
     { topic, partition }: { readonly topic: string; readonly partition: number },
@@ -65,16 +63,20 @@ export class RecordCursor {
     if (count <= 0) return NO_HEADERS;
     const headers: Record<string, string> = {};
     for (let i = 0; i < count; i++) {
-      const name = text.decode(this.#take() ?? undefined);
-      const value = text.decode(this.#take() ?? undefined);
-      // Assigning to this one name would set the object's prototype.
+      const name = this.#text();
+      const value = this.#text();
+      // An assignment would set the object's prototype.
       if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
       else headers[name] = value;
     }
     return headers;
   }
 
-  /** Bytes with their length before them; null when that is −1. */
+  #text(): string {
+    const bytes = this.#take();
+    return bytes === null ? "" : asciiText(bytes) ?? text.decode(bytes);
+  }
+
   #take(): Uint8Array<ArrayBuffer> | null {
     const length = this.#varint();
     if (length < 0) return null;
