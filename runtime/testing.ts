@@ -21,6 +21,7 @@ export {
 export {
   ABORT,
   addFrames,
+  addFramesTo,
   advanceClock,
   checkAnswer,
   crash,

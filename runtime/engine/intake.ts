@@ -2,9 +2,9 @@
 // dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { LogError, type OffsetRange } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
-import type { IntakeOptions, Rereading } from "./intake_options.ts";
+import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
 /** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
@@ -13,7 +13,7 @@ const ENDED = new Error("No longer needed");
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #source: PartitionReader;
+  readonly #source: LaneReader;
   readonly #excess: Excess;
   /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
@@ -36,6 +36,10 @@ export class Intake {
 
   get latest(): number {
     return this.#source.latest;
+  }
+
+  get held(): number | undefined {
+    return this.#source.held;
   }
 
   get buffered(): number {
@@ -104,9 +108,9 @@ export class Intake {
       if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
-      const end = frames.length < max ? until : Math.min(until, this.position);
+      const end = frames.length < max ? this.held ?? until : Math.min(until, this.position);
       const taken = this.#excess.leaveOut({ frames, end }, max);
-      if (taken.frames.length > 0 || taken.end >= until) return taken;
+      if (taken.frames.length > 0 || taken.end >= (this.held ?? until)) return taken;
     }
   }
 

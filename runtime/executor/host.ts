@@ -9,7 +9,7 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
+import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
@@ -78,6 +78,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
     ...given({ places }),
+    aligns: alignmentOf(plan),
   };
   return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
@@ -254,6 +255,7 @@ export class ExecutorHost {
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
       onProblem: (problem) => this.#send({ type: "problem", lane, ...given({ problem }) }),
+      onHeld: (held) => this.#send({ type: "held", lane, held }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onTotals: addTotals(shown),

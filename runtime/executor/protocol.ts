@@ -9,9 +9,11 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
+import type { Held } from "../engine/options.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
+import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { Needs, PlanAccess } from "../definition/plan_access.ts";
 import type { Places } from "../definition/places.ts";
@@ -74,6 +76,8 @@ export interface LoadedQuery {
   readonly topics: readonly string[];
   /** Zones and lines that it watches. */
   readonly places?: Places;
+  /** Set if its lanes read a second partition (`align`). */
+  readonly aligns?: Alignment | undefined;
 }
 
 /** An error as plain data. */
@@ -175,6 +179,7 @@ export type FromExecutor =
   | { readonly type: "report"; readonly lane: number; readonly message: string }
   /** A problem that blocks reading; without one, reading works again. */
   | { readonly type: "problem"; readonly lane: number; readonly problem?: ReadProblem }
+  | { readonly type: "held"; readonly lane: number; readonly held: Held }
   /** A call that hangs; without a message, none does any more. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
   | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }

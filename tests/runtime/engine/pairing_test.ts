@@ -1,0 +1,83 @@
+/** Pairs of two cameras' frames, compared with their definition. */
+import assert from "node:assert/strict";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import { Pairing } from "../../../runtime/engine/pairing.ts";
+import { Random } from "../../support/random.ts";
+import { ending, mutuallyNearest, pairsOf, randomClock } from "./pairs_model.ts";
+
+function frames(partition: number, times: readonly number[]): Frame[] {
+  return times.map((timestamp, offset) => ({
+    topic: "T",
+    partition,
+    offset,
+    timestamp,
+    key: null,
+    headers: {},
+    value: new Uint8Array(),
+  }));
+}
+
+/** Feeds frames in random portions, and begins again at random. */
+function pairUp(left: Frame[], right: Frame[], toleranceMs: number, random: Random) {
+  let pairing = new Pairing(toleranceMs, { at: 0, left: null, right: null });
+  const pairs: [number, number][] = [];
+  let decided = 0;
+  for (let nextLeft = 0, nextRight = 0; decided < left.length;) {
+    const taken = pairing.take();
+    if (taken === "left") {
+      if (nextLeft === left.length) break;
+      pairing.push("left", left.slice(nextLeft, nextLeft += random.whole(1, 5)));
+      nextLeft = Math.min(nextLeft, left.length);
+    } else if (taken === "right") {
+      if (nextRight === right.length) break;
+      pairing.push("right", right.slice(nextRight, nextRight += random.whole(1, 5)));
+      nextRight = Math.min(nextRight, right.length);
+    } else {
+      assert.equal(taken.frame.offset, decided++);
+      if (taken.other !== undefined) pairs.push([taken.frame.offset, taken.other.offset]);
+    }
+    if (random.next() < 0.1) {
+      const state = JSON.parse(JSON.stringify(pairing.state)) as typeof pairing.state;
+      pairing = new Pairing(toleranceMs, state);
+      nextLeft = decided;
+      nextRight = state.at;
+    }
+  }
+  return { pairs, decided };
+}
+
+Deno.test("Pairs are those of the definition, whatever the clocks, the portions and the restarts", () => {
+  const random = Random.fromEnvironment(1);
+  let found = 0;
+  for (let round = 0; round < 600; round++) {
+    const times = [0, 1].map(() => randomClock(random, random.whole(0, 40), round % 3 > 0));
+    const end = ending([0, ...times.flat()]);
+    const left = frames(0, [...times[0]!, ...end]);
+    const right = frames(1, [...times[1]!, ...end]);
+    const toleranceMs = random.pick([0, 5, 20, 100, 1_000]);
+    const { pairs, decided } = pairUp(left, right, toleranceMs, random);
+    const where = `seed ${random.seed}, round ${round}`;
+    assert.ok(decided >= times[0]!.length, `${where}: ${decided} of ${times[0]!.length} decided`);
+    const expected = pairsOf(left, right, toleranceMs).filter(([offset]) => offset < decided);
+    assert.deepEqual(pairs, expected, where);
+    found += expected.length;
+  }
+  assert.ok(found > 3_000, `${found} pairs`);
+});
+
+Deno.test("With clocks that only go forward, two frames are a pair when each is the other's nearest", () => {
+  const random = Random.fromEnvironment(2);
+  for (let round = 0; round < 300; round++) {
+    const [left, right] = [0, 1].map((partition) => {
+      const times = randomClock(random, random.whole(1, 40), false);
+      return frames(partition, [...times, ...ending(times)]);
+    });
+    const toleranceMs = random.pick([5, 20, 50]);
+    const real = ([offset]: readonly number[]) => offset! < left!.length - 4;
+    assert.deepEqual(
+      pairUp(left!, right!, toleranceMs, random).pairs.filter(real),
+      mutuallyNearest(left!, right!, toleranceMs).filter(real),
+      `seed ${random.seed}, round ${round}`,
+    );
+  }
+});
