@@ -113,6 +113,11 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ...outputs.map(({ name }) => name),
     ...state.map((s) => s.output),
   ]);
+  for (const kinds of [["window", "map"], ["frame"]]) {
+    const scored = outputs.filter(({ kind }) => kinds.includes(kind));
+    const labels = scored.flatMap((each) => "labels" in each ? [...new Set(each.labels)] : []);
+    fields.unique("labels of outputs", labels);
+  }
   const file = fields.text("file");
   if (!staysBelow(file)) fields.add("file", "a file in the folder of the manifest, or below it");
   const manifest: ModelManifest = {

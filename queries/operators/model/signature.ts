@@ -201,5 +201,7 @@ function fits(dims: readonly number[], shape: readonly Dimension[] | undefined):
 /** A shape as text: `[1, T, 224]`. */
 export function shapeText(shape: readonly Dimension[] | undefined): string {
   if (shape === undefined) return "any shape";
-  return `[${shape.map((size) => size === "" || size === -1 ? "?" : size).join(", ")}]`;
+  // Some exporters name a dimension by the formula of its size.
+  const named = (size: Dimension) => `${size}`.length > 30 ? `${`${size}`.slice(0, 29)}…` : size;
+  return `[${shape.map((size) => size === "" || size === -1 ? "?" : named(size)).join(", ")}]`;
 }
