@@ -232,7 +232,7 @@ function guessOutput(
         "read it (kind objects, keypoints, map or vector), or leave it out",
     );
   }
-  // Several outputs without labels are told apart by their names.
+  // Scores of outputs without labels get the names of the outputs.
   const labels = isAlone && values > 1 && values <= MAX_LABELS
     ? { labels: Array.from({ length: values }, (_, i) => `class ${i}`) }
     : {};

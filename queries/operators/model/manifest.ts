@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { Fields, readJson } from "./faults.ts";
+import { faultsError, Fields, readJson } from "./faults.ts";
 import {
   type ModelConstant,
   type ModelInput,
@@ -59,16 +59,7 @@ export interface ModelManifest {
 }
 
 /** A manifest that cannot be used, with all its faults. */
-export class ManifestError extends Error {
-  override readonly name = "ManifestError";
-  /** Each names the field, what is accepted and what was given. */
-  readonly faults: readonly string[];
-
-  constructor(path: string, faults: readonly string[], options?: ErrorOptions) {
-    super(`Cannot use model ${path}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, options);
-    this.faults = faults;
-  }
-}
+export class ManifestError extends faultsError("ManifestError", "model") {}
 
 /**
  * Reads and checks a manifest.
