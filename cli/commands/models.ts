@@ -1,6 +1,5 @@
 // `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
 // a manifest, and lists presets and devices.
-import { given } from "../../runtime/base/options.ts";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -198,26 +197,13 @@ function counted(frames: number): string {
   return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
-/** A preset, from its manifest. */
-interface Preset {
-  readonly file: string;
-  readonly name: string;
-  readonly licence?: string;
-  readonly source?: string;
-}
-
 async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
-  const found: Preset[] = [];
-  for await (const { name: file } of Deno.readDir(PRESETS)) {
-    if (!file.endsWith(".json")) continue;
-    const { name, licence, source } = readManifest(join(PRESETS, file));
-    found.push({
-      file: join("models/presets", file),
-      name,
-      ...given({ licence, source }),
-    });
-  }
-  found.sort((a, b) => a.file < b.file ? -1 : 1);
+  const entries = await Array.fromAsync(Deno.readDir(PRESETS));
+  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
+  const found = names.map((entry) => {
+    const { name, licence, source } = readManifest(join(PRESETS, entry));
+    return { file: join("models/presets", entry), name, licence, source };
+  });
   if (json) print(JSON.stringify(found));
   else for (const { file, source } of found) print(`${file.padEnd(40)} ${source ?? ""}`);
   return 0;
