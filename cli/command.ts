@@ -44,6 +44,8 @@ export type Values<O extends Options> = string extends keyof O ? Readonly<Record
 export interface Arguments<O extends Options = Options> {
   readonly positionals: readonly string[];
   readonly options: Values<O>;
+  /** Names of options that were given, even with an invalid value. */
+  readonly given: ReadonlySet<string>;
 }
 
 export type LogLevel = "info" | "warn" | "error";
@@ -146,6 +148,7 @@ export function parseCommand<O extends Options>(
     if (texts === undefined) {
       const text = environment(environmentName(name));
       if (text !== undefined && text !== "") {
+        given.set(name, [text]);
         texts = option.multiple ? text.split(/\s+/).filter((part) => part !== "") : [text];
         origin = environmentName(name);
       }
@@ -166,7 +169,11 @@ export function parseCommand<O extends Options>(
     options[name] = option.multiple ? values : values[0];
   }
   // Built by the table's own parsers: the only place where they are joined with their type.
-  const args: Arguments<O> = { positionals, options: options as Values<O> };
+  const args: Arguments<O> = {
+    positionals,
+    options: options as Values<O>,
+    given: new Set(given.keys()),
+  };
   faults.push(...command.check?.(args) ?? []);
   // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);

@@ -23,7 +23,12 @@ import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer
 const DEFAULT_PORT = 8000;
 
 function parsePort(text: string): number | "off" {
-  return text === "off" ? "off" : parsers.integer(0, 65_535)(text);
+  if (text === "off") return text;
+  try {
+    return parsers.integer(0, 65_535)(text);
+  } catch {
+    throw new Error("expected off or a whole number from 0 to 65535");
+  }
 }
 
 const queryOptions = {

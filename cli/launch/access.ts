@@ -173,6 +173,8 @@ export class AccessPlan {
   }
 
   #open(word: AccessWord, value: string, why: string): void {
+    // Not the current folder: the command says what is missing.
+    if (value.trim() === "") return;
     const path = absolute(value, this.#base);
     const { access } = this;
     switch (word) {
@@ -283,7 +285,7 @@ export class AccessPlan {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".", why);
+        return this.#open("folder", target && folderBefore(target), why);
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
@@ -307,6 +309,11 @@ export class AccessPlan {
         }
     }
   }
+}
+
+/** The folder that holds those of all queries. */
+function folderBefore(target: string): string {
+  return target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".";
 }
 
 /** This machine has several names. What is no host opens nothing: the command says what it expects. */

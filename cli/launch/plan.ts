@@ -2,7 +2,7 @@
 import type { AccessWord } from "../../runtime/base/access.ts";
 import type { ExecutorPermissions } from "../../runtime/driver/permissions.ts";
 import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
-import { asksForHelp, OFF, tokensOf } from "./arguments.ts";
+import { asksForHelp, OFF, optionText, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
 import { absolute, isThere, parentOf, realPath } from "./paths.ts";
@@ -91,11 +91,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   );
   const queries = [...access.named].filter((name) => !Object.hasOwn(table.queries, name))
     .map((name) => `${root}/queries/${name}.ts`);
-  const check = tokensOf(rest, { check: { switch: true } })
-    .findLast((token) => token.kind === "option" && token.name === "check");
-  const checked = check?.kind === "option"
-    ? !check.negated
-    : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
+  const checked = !OFF.includes(optionText("check", { switch: true }, rest, environment) ?? "");
   return {
     ...{ row, access, flags, reads, executors, cache, faults },
     queries: checked ? [...access.code, ...queries] : [],
