@@ -44,8 +44,6 @@ export type Values<O extends Options> = string extends keyof O ? Readonly<Record
 export interface Arguments<O extends Options = Options> {
   readonly positionals: readonly string[];
   readonly options: Values<O>;
-  /** Names of options that were given, even with an invalid value. */
-  readonly given: ReadonlySet<string>;
 }
 
 export type LogLevel = "info" | "warn" | "error";
@@ -74,8 +72,10 @@ export interface Command<O extends Options = Options> {
   /**
    * Faults that option parsers cannot detect: of positionals, and of combined options. Called even if options
    * are invalid, so that all faults are reported together.
+   *
+   * @param given options that were given, even with an invalid value
    */
-  check?(args: Arguments<O>): readonly string[];
+  check?(args: Arguments<O>, given: { has(option: string): boolean }): readonly string[];
   /**
    * Runs the command.
    *
@@ -169,12 +169,8 @@ export function parseCommand<O extends Options>(
     options[name] = option.multiple ? values : values[0];
   }
   // Built by the table's own parsers: the only place where they are joined with their type.
-  const args: Arguments<O> = {
-    positionals,
-    options: options as Values<O>,
-    given: new Set(given.keys()),
-  };
-  faults.push(...command.check?.(args) ?? []);
+  const args: Arguments<O> = { positionals, options: options as Values<O> };
+  faults.push(...command.check?.(args, given) ?? []);
   // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);

@@ -60,7 +60,7 @@ export const checkpoints = command({
   summary:
     "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
-  check({ positionals: [action, ...rest], given }) {
+  check({ positionals: [action, ...rest] }, given) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");
     if (faults.length > 0) return faults;
     faults.push(...noArguments({ positionals: rest }, action));

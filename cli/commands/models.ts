@@ -41,7 +41,7 @@ const modelOptions = {
     default: 60,
     parse: parsers.positive,
   },
-  json: { switch: true, help: "Print one JSON object" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 type ModelValues = Values<typeof modelOptions>;
@@ -195,12 +195,13 @@ async function tryApart(path: string, seconds: number, signal: AbortSignal): Pro
 
 async function devices({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const { listDevices } = await import("../../queries/operators/model/devices.ts");
-  const found = listDevices();
-  if (json) print(JSON.stringify(found));
-  else {
-    for (const { device, available, needs } of found) {
-      print(`${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`);
-    }
+  for (const one of listDevices()) {
+    const { device, available, needs } = one;
+    print(
+      json
+        ? JSON.stringify({ type: "device", ...one })
+        : `${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`,
+    );
   }
   return 0;
 }
@@ -230,7 +231,9 @@ async function presets({ json = false }: ModelValues, { print }: CommandContext)
     });
   }
   found.sort((a, b) => a.file < b.file ? -1 : 1);
-  if (json) print(JSON.stringify(found));
-  else for (const { file, source } of found) print(`${file.padEnd(40)} ${source ?? ""}`);
+  for (const one of found) {
+    const { file, source = "" } = one;
+    print(json ? JSON.stringify({ type: "preset", ...one }) : `${file.padEnd(40)} ${source}`);
+  }
   return 0;
 }
