@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: cc24819f3dcef13ffbccc91a29a3f6a9ad4022f85dfa9d24df8e464dfdb9626c
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8bba017d80d94ebe9273db45c6449ed380c2c8fb58539e903e781cd967b0332
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -44,6 +44,15 @@ function tokensOf(argv, options) {
     });
   }
   return tokens;
+}
+function optionText(name, form, argv, environment) {
+  const given = tokensOf(argv, {
+    [name]: form
+  }).flatMap((token) => token.kind === "option" && token.name === name ? [
+    token
+  ] : []).at(-1);
+  if (given === void 0) return environment(environmentName(name));
+  return form.switch ? String(!given.negated) : given.value;
 }
 function asksForHelp(argv) {
   const end = argv.indexOf("--");
@@ -849,6 +858,7 @@ var AccessPlan = class {
     return this.access;
   }
   #open(word, value, why) {
+    if (value.trim() === "") return;
     const path = absolute(value, this.#base);
     const { access } = this;
     switch (word) {
@@ -978,7 +988,7 @@ var AccessPlan = class {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".", why);
+        return this.#open("folder", target && folderBefore(target), why);
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
@@ -1003,6 +1013,9 @@ var AccessPlan = class {
     }
   }
 };
+function folderBefore(target) {
+  return target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".";
+}
 function sameHosts(host) {
   if (!isHost(host)) return [];
   const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];
@@ -1282,12 +1295,9 @@ function planLaunch(argv, surroundings) {
   const queries = [
     ...access.named
   ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
-  const check = tokensOf(rest, {
-    check: {
-      switch: true
-    }
-  }).findLast((token) => token.kind === "option" && token.name === "check");
-  const checked = check?.kind === "option" ? !check.negated : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
+  const checked = !OFF.includes(optionText("check", {
+    switch: true
+  }, rest, environment) ?? "");
   return {
     ...{
       row,
