@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8bba017d80d94ebe9273db45c6449ed380c2c8fb58539e903e781cd967b0332
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8d49917f334e0e38f3ab539722ef5b80eccaa76ef44e6907b470cf965c36b5d
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -84,6 +84,18 @@ async function startChild(program, args, faults = []) {
     Deno.addSignalListener(signal, () => signal === "SIGTERM" && child.kill(signal));
   }
   return (await child.status).code;
+}
+
+// runtime/base/folders.ts
+function unfinishedOf(path) {
+  return `${path}.unfinished`;
+}
+var SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : /\//;
+function isWithin(path, folder) {
+  return path.startsWith(folder) && (path.length === folder.length || SEPARATOR.test(folder.at(-1)) || SEPARATOR.test(path[folder.length]));
+}
+function overlap(a, b) {
+  return isWithin(a, b) || isWithin(b, a);
 }
 
 // cli/launch/paths.ts
@@ -315,6 +327,13 @@ var SYMBOLS = {
     ],
     result: INT
   },
+  rename: {
+    parameters: [
+      "buffer",
+      "buffer"
+    ],
+    result: INT
+  },
   setenv: {
     parameters: [
       "buffer",
@@ -405,7 +424,7 @@ var RULE = {
   port: 2
 };
 var OPEN_PATH = 2097152 | 524288;
-var CREATE = 64 | 524288;
+var CREATE = 1 | 64 | 512 | 524288;
 var RIGHT = {
   execute: 1n,
   writeFile: 2n,
@@ -525,17 +544,24 @@ var CLibrary = class _CLibrary {
     this.makeFolder(parentOf(path), 511);
     this.#common.mkdir(text(path), mode);
   }
-  /** Creates missing files that a run writes, since a rule of Landlock needs one. Returns those it created. */
+  /** Makes the unfinished files that a run writes, since a rule of Landlock needs them; returns their final names. */
   makeFiles({ write }) {
     const { open, close } = this.#common;
-    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(({ path }) => {
-      const file = intOf(open(text(path), CREATE, 438));
+    const names = new Set(write.map(({ path }) => path));
+    return [
+      ...names
+    ].filter((path) => {
+      if (!names.has(unfinishedOf(path))) return false;
+      const file = intOf(open(text(unfinishedOf(path)), CREATE, 438));
       if (file >= 0) close(file);
       return file >= 0;
-    }).map(({ path }) => path);
+    });
   }
-  removeFile(path) {
-    this.#common.unlink(text(path));
+  /** Gives a file its final name if it is whole, or removes it. */
+  finishFile(path, isWhole) {
+    const { rename, unlink } = this.#common, unfinished = text(unfinishedOf(path));
+    if (isWhole) rename(unfinished, text(path));
+    else unlink(unfinished);
   }
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
@@ -869,11 +895,16 @@ var AccessPlan = class {
         });
         return;
       case "file":
-        access.write.push({
+        for (const each of [
           path,
-          why,
-          kind: "file"
-        });
+          unfinishedOf(path)
+        ]) {
+          access.write.push({
+            path: each,
+            why,
+            kind: "file"
+          });
+        }
         return this.#parent(path, why);
       case "database":
         for (const end of [
@@ -1038,15 +1069,6 @@ function projectOf(file) {
     }
   }
   return parentOf(file);
-}
-
-// runtime/base/folders.ts
-var SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : /\//;
-function isWithin(path, folder) {
-  return path.startsWith(folder) && (path.length === folder.length || SEPARATOR.test(folder.at(-1)) || SEPARATOR.test(path[folder.length]));
-}
-function overlap(a, b) {
-  return isWithin(a, b) || isWithin(b, a);
 }
 
 // cli/launch/guard.ts
@@ -1493,6 +1515,7 @@ async function nameOf(parts) {
 }
 
 // launch.ts
+var FILES_MADE = "FRAMELANE_LAUNCH_FILES_MADE";
 async function launch() {
   const root = realPath(import.meta.dirname.replaceAll("\\", "/"));
   const compiled = !isThere(`${root}/main.ts`);
@@ -1541,8 +1564,10 @@ async function launch() {
   library.execute(program, args);
 }
 async function withNewFiles(library, access, root) {
-  const made = library.version > 0 ? library.makeFiles(access) : [];
+  if (library.version === 0 || Deno.env.has(FILES_MADE)) return;
+  const made = library.makeFiles(access);
   if (made.length === 0) return;
+  library.setEnvironment(FILES_MADE, "1");
   const flags = [
     "-q",
     "--no-prompt",
@@ -1561,7 +1586,9 @@ async function withNewFiles(library, access, root) {
     ...flags,
     ...launcher
   ]);
-  for (const path of made) if (statOf(path)?.size === 0) library.removeFile(path);
+  for (const path of made) {
+    library.finishFile(path, code === 0 && (statOf(unfinishedOf(path))?.size ?? 0) > 0);
+  }
   Deno.exit(code);
 }
 async function runTool(root, name, ...args) {

@@ -9,6 +9,10 @@ import { codeIsStale, packagesNeedWork } from "./cli/launch/packages.ts";
 import { isThere, realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
+import { unfinishedOf } from "./runtime/base/folders.ts";
+
+/** Set for the second launcher of a run that writes files. */
+const FILES_MADE = "FRAMELANE_LAUNCH_FILES_MADE";
 
 async function launch(): Promise<void> {
   const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
@@ -45,16 +49,20 @@ async function launch(): Promise<void> {
 }
 
 /**
- * Where files have to be made for a run, a second launcher starts it, and this one removes what it has not written:
- * within the fence the right to remove one file is the right to remove all below its folder.
+ * Where a run writes files, a second launcher starts it, and this one gives them their names at the end, or removes
+ * them: within the fence the right to do that to one file is the right to do it to all below its folder.
  */
 async function withNewFiles(library: CLibrary, access: Access, root: string): Promise<void> {
-  const made = library.version > 0 ? library.makeFiles(access) : [];
+  if (library.version === 0 || Deno.env.has(FILES_MADE)) return;
+  const made = library.makeFiles(access);
   if (made.length === 0) return;
+  library.setEnvironment(FILES_MADE, "1");
   const flags = ["-q", "--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch"];
   const launcher = [`--config=${root}/deno.json`, import.meta.filename!, ...Deno.args];
   const code = await startChild("deno", ["run", ...flags, ...launcher]);
-  for (const path of made) if (statOf(path)?.size === 0) library.removeFile(path);
+  for (const path of made) {
+    library.finishFile(path, code === 0 && (statOf(unfinishedOf(path))?.size ?? 0) > 0);
+  }
   Deno.exit(code);
 }
 

@@ -17,18 +17,21 @@ export async function clipFrames(
   { width = 640, height = 480, quality = 90, count = 132 }: ClipOptions = {},
 ): Promise<Uint8Array[]> {
   const path = fileURLToPath(new URL("../clips/bigbuckbunny.mp4", import.meta.url));
-  const source = await makeSource(path, { size: { width, height }, quality });
-  const context = {
+  const frames: Uint8Array[] = [];
+  for await (const { value } of framesOf(path, { size: { width, height }, quality })) {
+    frames.push(value);
+    if (frames.length === count) break;
+  }
+  return frames;
+}
+
+/** The frames of a film in its order. */
+export async function* framesOf(path: string, options: Parameters<typeof makeSource>[1]) {
+  yield* (await makeSource(path, options)).open({
     camera: "CAMERA-1",
     clock: systemClock,
     times: new CaptureTimes(systemClock),
     signal: new AbortController().signal,
     report: () => {},
-  };
-  const frames: Uint8Array[] = [];
-  for await (const { value } of source.open(context)) {
-    frames.push(value);
-    if (frames.length === count) break;
-  }
-  return frames;
+  });
 }

@@ -20,18 +20,19 @@ import { measureGate } from "./gate.ts";
 import { measureObjects } from "./objects.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
-import { cpuSeconds } from "./support/process_stats.ts";
+import { cost } from "./support/process_stats.ts";
 import { percentile } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
+const VIDEOMAE = new URL("../models/presets/videomae_base.json", import.meta.url);
 const CENTERNET = new URL("../models/centernet/model.json", import.meta.url).pathname;
 
 /** Milliseconds of processor time for each of `times` calls. */
 async function costOf(times: number, call: (i: number) => Promise<unknown>): Promise<number> {
   for (let i = 0; i < Math.min(50, times); i++) await call(i);
-  const before = cpuSeconds();
-  for (let i = 0; i < times; i++) await call(i);
-  return (cpuSeconds() - before) * 1000 / times;
+  return await cost(times, async () => {
+    for (let i = 0; i < times; i++) await call(i);
+  });
 }
 
 function rate(ms: number): string {
@@ -43,17 +44,8 @@ async function measureTensors(frames: readonly Uint8Array[], times: number): Pro
   const decode = await costOf(times, async (i) => {
     (await decodeReduced(frames[i % frames.length]!, 3, 2)).release();
   });
-  const tensorizer = new Tensorizer({
-    width: 224,
-    height: 224,
-    color: "RGB",
-    resize: "fill",
-    dtype: "float32",
-    order: "CHW",
-    scale: 1 / 255,
-    mean: [0.45, 0.45, 0.45],
-    std: [0.225, 0.225, 0.225],
-  });
+  const [input] = readManifest(VIDEOMAE).inputs;
+  const tensorizer = new Tensorizer({ ...frameSpec(input!, true), resize: "fill" });
   const whole = await costOf(times, async (i) => {
     (await tensorizer.tensor(frames[i % frames.length]!)).release();
   });
@@ -135,9 +127,7 @@ async function costInQuery(
   const definition = query("bench").readStream({ startingOffsets: "earliest" })
     .process(operator).writeStream(nothing).trigger("available-now");
   await runQuery(definition, { log, partition: 0 });
-  const before = cpuSeconds();
-  await runQuery(definition, { log, partition: 1 });
-  return (cpuSeconds() - before) * 1000 / runs;
+  return await cost(runs, () => runQuery(definition, { log, partition: 1 }));
 }
 
 /** How long after something happens before three cameras an alert says so. */

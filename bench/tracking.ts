@@ -1,12 +1,11 @@
 // `track()` beside the ByteTrack of Python's `supervision`: the same detections, scored by `motmetrics`
 // and `trackeval`. Synthetic sequences, whose truth is known, and a film, if one is named: there the
 // shipped detector finds the people, and the reference's tracks stand for the truth.
-import { CaptureTimes } from "../cameras/capture_times.ts";
-import { makeSource } from "../cameras/open.ts";
 import { detect } from "../queries/operators/detect.ts";
 import { track } from "../queries/operators/track/mod.ts";
 import type { Frame, OperatorContext } from "../runtime/mod.ts";
 import { systemClock } from "../runtime/base/clock.ts";
+import { framesOf } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
@@ -73,18 +72,10 @@ function contextOf(topic: string): OperatorContext {
 async function detections(film: string, most: number): Promise<Sequence> {
   const detector = await detect(undefined, { threshold: THRESHOLD, labels: ["person"] })
     .open(contextOf("film"));
-  const source = await makeSource(film, { loop: false, quality: 95 });
   const frames: Row[][] = [];
   let last = 0;
   try {
-    const images = source.open({
-      camera: "CAMERA-1",
-      clock: systemClock,
-      times: new CaptureTimes(systemClock),
-      signal: new AbortController().signal,
-      report: print,
-    });
-    for await (const { value, timestamp } of images) {
+    for await (const { value, timestamp } of framesOf(film, { loop: false, quality: 95 })) {
       last = timestamp;
       const [output] = await detector.process(frameOf(frames.length, timestamp, value.slice()));
       const objects = output?.result?.frames?.[0]?.objects ?? [];

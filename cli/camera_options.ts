@@ -1,4 +1,5 @@
 // Options shared by all camera commands.
+import { given } from "../runtime/base/options.ts";
 import type { CameraHost } from "../cameras/launch.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
 import { checkSource, makeSource } from "../cameras/open.ts";
@@ -15,8 +16,7 @@ export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntrie
   Object.values(SETTINGS).map(({ flag, help, value, parse, opens }) => [flag, {
     help,
     ...(value === undefined ? { switch: true } : { value }),
-    ...(parse === undefined ? {} : { parse }),
-    ...(opens === undefined ? {} : { opens }),
+    ...given({ parse, opens }),
   }]),
 );
 

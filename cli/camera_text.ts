@@ -1,4 +1,5 @@
 // Texts and JSON lines of the camera commands.
+import { given } from "../runtime/base/options.ts";
 import type { CameraStats } from "../cameras/launch.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
 
@@ -18,8 +19,7 @@ export function summaryLine(
     type: "summary",
     camera: `CAMERA-${number}`,
     partition: number - 1,
-    ...(name === undefined ? {} : { name }),
-    ...(place === undefined ? {} : { place }),
+    ...given({ name, place }),
     published: stats.published,
     dropped: stats.dropped,
     bytes: stats.bytes,
@@ -87,8 +87,7 @@ export class Meter {
     return {
       camera: `CAMERA-${number}`,
       partition: number - 1,
-      ...(name === undefined ? {} : { name }),
-      ...(place === undefined ? {} : { place }),
+      ...given({ name, place }),
       published,
       dropped,
       bytes,

@@ -1,4 +1,5 @@
 // The camera registry for the wall: names, places and troubles, without sources.
+import { given } from "../runtime/base/options.ts";
 import type { CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
@@ -45,12 +46,8 @@ export function knownCamera(
   status: CameraStatus & { readonly at: number } | undefined,
 ): KnownCamera {
   const trouble = status === undefined ? undefined : troubleOf(status);
-  return {
-    number,
-    ...(name === undefined ? {} : { name }),
-    ...(place === undefined ? {} : { place }),
-    ...(trouble === undefined ? {} : { trouble, since: status!.at }),
-  };
+  const since = trouble === undefined ? undefined : status?.at;
+  return { number, ...given({ name, place, trouble, since }) };
 }
 
 function troubleOf({ state, error, reason }: CameraStatus): string | undefined {

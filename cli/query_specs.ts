@@ -1,4 +1,5 @@
 // The queries of a command line, in the form that executors load.
+import { given } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
@@ -196,11 +197,7 @@ export async function querySpecs(
     "max-frames-per-trigger": maxFramesPerTrigger,
     "fail-on-data-loss": failOnDataLoss,
   } = options;
-  const source: ReadStreamOptions = {
-    ...(startingOffsets !== undefined ? { startingOffsets } : {}),
-    ...(maxFramesPerTrigger !== undefined ? { maxFramesPerTrigger } : {}),
-    ...(failOnDataLoss !== undefined ? { failOnDataLoss } : {}),
-  };
+  const source: ReadStreamOptions = given({ startingOffsets, maxFramesPerTrigger, failOnDataLoss });
   return found.map((query) => {
     const { name, module } = query;
     const { values, definition } = own.get(name) ?? {};
@@ -214,9 +211,7 @@ export async function querySpecs(
       sinks: sink,
       ...(moreSinks.length === 0 ? {} : { moreSinks }),
       source,
-      ...(trigger !== undefined ? { trigger } : {}),
-      ...(values === undefined ? {} : { options: values }),
-      ...(needs === undefined ? {} : { needs }),
+      ...given({ trigger, options: values, needs }),
     };
   });
 }

@@ -48,12 +48,12 @@ export interface Lane {
   readonly unused?: true;
   /** The camera was taken from the registry and has sent nothing since. */
   readonly removed?: true;
-  /** What keeps frames from coming, for people, without secrets: the camera's own trouble, or the log's. */
+  /** What keeps frames from coming, as text without secrets: the camera's own trouble, or the log's. */
   readonly trouble?: string;
   /** Since when, epoch milliseconds. */
   readonly troubleSince?: number;
   readonly state: LaneState;
-  /** Error of the last failure, for people, without secrets. */
+  /** Error of the last failure, as text without secrets. */
   readonly exception?: string;
   /** Frames per second of the last seconds: read, and handed to the sinks. */
   readonly framesPerSecondIn: number;

@@ -12,7 +12,6 @@ export type {
   StepOptions,
   Stream,
 } from "./definition/query.ts";
-export type { Alignment, AlignOptions, OtherPartition, Pair } from "./definition/align.ts";
 export type { QueryPlan } from "./definition/plan.ts";
 export type {
   GivenOptions,

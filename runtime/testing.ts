@@ -21,7 +21,6 @@ export {
 export {
   ABORT,
   addFrames,
-  addFramesTo,
   advanceClock,
   checkAnswer,
   crash,

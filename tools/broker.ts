@@ -59,10 +59,10 @@ async function startWithCompose(): Promise<TestBroker> {
 }
 
 async function startFromJars(say: (line: string) => void): Promise<TestBroker> {
-  const { startKafka } = await import("./kafka/cluster.ts");
+  const { startKafka } = await import("./kafka/start.ts");
   const kafka = await startKafka({
     say,
-    extraProperties: {
+    properties: {
       "auto.create.topics.enable": false,
       // The default is ten seconds, for which a test would have to wait.
       "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,

@@ -16,7 +16,7 @@ import { longFiles, missingNames, readPages } from "./structure.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
 interface Outcome {
-  readonly state: "ok" | "failed" | "left out";
+  readonly state: "ok" | "failed" | "skipped";
   /** Its findings, or why it was skipped. */
   readonly says: string;
 }
@@ -126,7 +126,7 @@ async function audit(): Promise<Outcome> {
   const unreachable =
     /error sending request|invalid peer certificate|dns error|timed out|status (4|5)\d\d/i;
   return unreachable.test(ended?.output ?? "")
-    ? { state: "left out", says: "the advisory service cannot be reached" }
+    ? { state: "skipped", says: "the advisory service cannot be reached" }
     : { state: "failed", says: ended?.output.trim() ?? "" };
 }
 
@@ -164,7 +164,7 @@ function table(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length));
   return rows.map(({ name, state, seconds, says }) =>
     `${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${state}${
-      state === "left out" ? `: ${says}` : ""
+      state === "skipped" ? `: ${says}` : ""
     }`
   ).join("\n");
 }

@@ -61,12 +61,13 @@ const FORBIDDEN: readonly Forbidden[] = [
 
 /** Phrases that no engineer would use, and what to write instead. */
 const ODD_ENGLISH: Readonly<Record<string, string>> = {
+  "(lines?|words|messages?|text) for people": "messages, text",
   "whoever": "name who it is: the caller, the owner, a reader",
   "nobody": "no reader, no owner, without …",
   "anew": "again",
   "so many": "this many, a number of",
   "(is|are|was|were|be|been) told": "is reported, knows",
-  "unless told( otherwise)?": "by default",
+  "unless (told|given)( otherwise)?": "by default",
   "(goes|go) by": "uses",
   "(hangs?|hung) on (it|them|one|an?|the|others?|earlier|which|pictures|dropped)": "depends on",
   "lets? go of": "releases, drops",

@@ -1,4 +1,5 @@
 // Alerts as episodes, from live results and from the log.
+import { given } from "../runtime/base/options.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
@@ -89,13 +90,7 @@ export class AlertBook {
     for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
       if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
       const { cameraName, place } = lanes.get(lane) ?? {};
-      views.push({
-        ...view,
-        lane,
-        partition,
-        ...(cameraName === undefined ? {} : { cameraName }),
-        ...(place === undefined ? {} : { place }),
-      });
+      views.push({ ...view, lane, partition, ...given({ cameraName, place }) });
     }
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }

@@ -25,7 +25,8 @@ export interface Readiness {
   readonly text: string;
 }
 
-export function createApp(options: AppOptions): Hono<Env> {
+/** Makes the handler of all requests. */
+export function createApp(options: AppOptions): (request: Request) => Promise<Response> {
   const { hub, access, assets, metrics, ready, history, clips, report } = options;
   const app = new Hono<Env>();
   const features = { time: history !== undefined, clips: clips !== undefined };
@@ -57,10 +58,13 @@ export function createApp(options: AppOptions): Hono<Env> {
   guardVisitors(app, access, assets);
 
   app.get("/", (c) => asset(c, assets.page));
-  app.get("/cameras/:list{[0-9]{1,6}(,[0-9]{1,6}){0,511}}", (c) => asset(c, assets.page));
+  app.get("/cameras/:list", (c) => {
+    const isList = /^ *\d{1,6} *(?:, *\d{1,6} *){0,511}$/.test(c.req.param("list"));
+    return isList ? asset(c, assets.page) : c.notFound();
+  });
   app.get("/queries/:lane", (c) => {
     const known = hub.lane(c.req.param("lane"), c.var.visitor) !== undefined;
-    return asset(c, assets.page, known ? 200 : 404);
+    return asset(c, assets.query, known ? 200 : 404);
   });
   apiRoutes(app, surroundings);
   cameraRoutes(app, surroundings);
@@ -74,5 +78,12 @@ export function createApp(options: AppOptions): Hono<Env> {
     report(maskSecrets(`Viewer: ${c.req.method} ${c.req.path}: ${error.message}`));
     return plain(c, 500, "Internal error in the viewer");
   });
-  return app;
+  return async (request) => {
+    if (request.method !== "HEAD") return await app.fetch(request);
+    // The server sends the headers of GET, with its length, and no body. A stream would stay open.
+    const response = await app.fetch(new Request(request.url, { headers: request.headers }));
+    if (!/^(?:multipart|video)\//.test(response.headers.get("content-type") ?? "")) return response;
+    await response.body?.cancel();
+    return new Response(new Blob([]).stream(), response);
+  };
 }

@@ -18,10 +18,11 @@ const TYPES: Readonly<Record<string, string>> = {
   ts: "text/javascript; charset=utf-8",
 };
 
-/** The page's files by path below `/assets/`, and the HTML of the page and the sign-in form. */
+/** The page's files by path below `/assets/`, and the HTML of the wall, of a query and of the sign-in form. */
 export interface Assets {
   readonly files: ReadonlyMap<string, Asset>;
   readonly page: Asset;
+  readonly query: Asset;
   readonly login: Asset;
   /** The sign-in form with a message about a wrong token. */
   readonly refused: Asset;
@@ -41,6 +42,7 @@ export function loadAssets(): Promise<Assets> {
     return {
       files,
       page: await loadAsset("page/index.html"),
+      query: await loadAsset("page/query.html"),
       login: await loadAsset("page/login.html"),
       refused: await loadAsset(
         "page/login.html",

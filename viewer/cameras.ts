@@ -48,7 +48,6 @@ export function cameraRoutes(
       "cache-control": "no-store",
       ...embedding(c, access),
     };
-    if (c.req.method === "HEAD") return c.body(new Blob([]).stream(), 200, headers);
     const leave = connections.enter();
     if (leave === undefined) return busy(c);
     const stream = await begun(() => liveVideo(history, { lane, from, signal }), leave);
@@ -64,7 +63,6 @@ export function cameraRoutes(
       "cache-control": "no-store",
       ...embedding(c, access),
     };
-    if (c.req.method === "HEAD") return c.body(new Blob([]).stream(), 200, headers);
     const leave = connections.enter();
     if (leave === undefined) return busy(c);
     return c.body(

@@ -2,6 +2,7 @@
 // client that opens connections and sends little, or never reads, could use up this machine's sockets without
 // a token. The gate forwards a connection once a whole request head has arrived, and closes it if one side
 // keeps the other waiting.
+import { Buffer } from "node:buffer";
 import type { Clock } from "../runtime/base/clock.ts";
 
 /** Address and limits of the gate. */
@@ -190,29 +191,16 @@ export class Gate {
  * head.
  */
 async function readHead(client: Deno.TcpConn): Promise<Uint8Array | undefined> {
-  let head = new Uint8Array(0);
+  let head = Buffer.alloc(0);
   const buffer = new Uint8Array(TO_SERVER_BYTES);
   while (head.length < MAX_HEAD_BYTES) {
     const length = await client.read(buffer);
     if (length === null) return undefined;
-    const joined = new Uint8Array(head.length + length);
-    joined.set(head);
-    joined.set(buffer.subarray(0, length), head.length);
     const from = Math.max(0, head.length - 3);
-    head = joined;
-    if (hasEnd(head, from)) return head;
+    head = Buffer.concat([head, buffer.subarray(0, length)]);
+    if (head.includes("\r\n\r\n", from)) return head;
   }
   return undefined;
-}
-
-/** Whether there is an empty line at or after `from`. */
-function hasEnd(bytes: Uint8Array, from: number): boolean {
-  for (let at = from; at + 3 < bytes.length; at++) {
-    if (
-      bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10
-    ) return true;
-  }
-  return false;
 }
 
 async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {

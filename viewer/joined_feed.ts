@@ -1,5 +1,6 @@
 // Joins a runtime's feed and a log's feed: queries' outputs beside the original frames. A query without a
 // display sink is shown by its output topic, or else by its source.
+import { given } from "../runtime/base/options.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";
@@ -162,11 +163,7 @@ function withSource(lane: Lane, source: Lane | undefined): Lane {
   return {
     ...lane,
     camera,
-    ...(cameraName === undefined ? {} : { cameraName }),
-    ...(place === undefined ? {} : { place }),
-    ...(unused === undefined || lane.lastFrameTimestamp !== undefined ? {} : { unused }),
-    ...(removed === undefined ? {} : { removed }),
-    ...(trouble === undefined ? {} : { trouble }),
-    ...(troubleSince === undefined ? {} : { troubleSince }),
+    ...given({ cameraName, place, removed, trouble, troubleSince }),
+    ...(lane.lastFrameTimestamp === undefined ? given({ unused }) : {}),
   };
 }

@@ -15,7 +15,7 @@ export function guardOrigin(app: Hono<Env>, access: Access): void {
     }
     const { method } = c.req;
     const signsIn = method === "POST" && access.guarded;
-    if (method !== "GET" && method !== "HEAD" && !signsIn) {
+    if (method !== "GET" && !signsIn) {
       return plain(c, 405, "Expected GET or HEAD", { allow: "GET, HEAD" });
     }
     const embedding = c.req.path.startsWith("/cam/") && access.embedAllowed(c.req.raw);
@@ -74,8 +74,7 @@ function here(c: Context): string {
 }
 
 function wantsPage(c: Context): boolean {
-  return (c.req.method === "GET" || c.req.method === "HEAD") &&
-    (c.req.header("accept") ?? "").includes("text/html");
+  return c.req.method === "GET" && (c.req.header("accept") ?? "").includes("text/html");
 }
 
 /** A request's body as text; undefined if it exceeds `limit` bytes. */

@@ -21,7 +21,7 @@ interface Lane {
   next: number;
 }
 
-/** Makes images of frames; keeps a decoder for each of the partitions that were asked for last. */
+/** Makes images of frames; keeps a decoder for each of the partitions that were used last. */
 export class UnitReader {
   readonly #reads: Pick<LogReads, "read">;
   readonly #lanes = new Map<string, Lane>();
@@ -80,7 +80,7 @@ export class UnitReader {
       linked: new Map<number, Frame>(),
       next: Infinity,
     };
-    // The one that was asked for last goes last.
+    // The most recently used one goes last.
     this.#lanes.delete(name);
     this.#lanes.set(name, lane);
     if (this.#lanes.size > KEPT_LANES) {

@@ -96,7 +96,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     ? undefined
     : options.clips ?? clipsFrom(history, report);
   const stopping = new AbortController();
-  const app = createApp({
+  const handler = createApp({
     hub,
     access,
     assets: await loadAssets(),
@@ -111,7 +111,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const { port: bound, close } = listen({
     hostname,
     port,
-    handler: app.fetch,
+    handler,
     clock,
     // All clients of a proxy share its address.
     ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),

@@ -286,6 +286,7 @@ class EfficientDet(Exported):
     names = {"input_names": ["images"], "output_names": ["detections"]}
     norm, input = Detr.norm, Detr.input
     output = {"name": "detections", "kind": "objects", "format": "rows", "firstClass": 1, "iou": 0.5,
+              "maxObjects": 100,
               "columns": ["left", "top", "right", "bottom", "score", "class"]}
 
     def build(self, batch):

@@ -1,7 +1,7 @@
 // Logs to measure on: an embedded one in a folder of its own, and a Kafka broker.
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { startKafka } from "../../tools/kafka/cluster.ts";
+import { startKafka } from "../../tools/kafka/start.ts";
 
 export interface BenchLog {
   readonly name: "embedded" | "kafka";
@@ -36,7 +36,7 @@ export async function kafkaLog(address: string): Promise<BenchLog> {
     name: "kafka",
     url,
     log,
-    ...(broker === undefined ? {} : { brokerPid: broker.pid }),
+    ...(broker === undefined ? {} : { brokerPid: broker.node.pid }),
     async close() {
       await log.close();
       await broker?.stop();

@@ -8,7 +8,7 @@ export function cpuSeconds(): number {
 }
 
 /** Milliseconds of processor that each of `count` things takes. */
-export async function cost(count: number, run: () => Promise<void> | void): Promise<number> {
+export async function cost(count: number, run: () => unknown): Promise<number> {
   const before = cpuSeconds();
   await run();
   return (cpuSeconds() - before) * 1000 / count;

@@ -89,7 +89,7 @@ export class FolderSource implements CameraSource {
         }
         const image = await this.#read(candidate, annotations, true);
         if (image instanceof BadFrameError) {
-          report(`${join(this.description, file)} was left out: ${image.message}`);
+          report(`${join(this.description, file)} was skipped: ${image.message}`);
           continue;
         }
         count++;
@@ -167,7 +167,7 @@ export class FolderSource implements CameraSource {
         if (isStable) {
           incomplete.delete(file);
           settled.set(file, version);
-          report(`${join(this.description, file)} was left out: ${image.message}`);
+          report(`${join(this.description, file)} was skipped: ${image.message}`);
         } else incomplete.set(file, { version, since });
       }
       const changed = await watch.changes(incomplete.size > 0);
@@ -223,7 +223,7 @@ export class FolderSource implements CameraSource {
     const leaveOut = (path: string, { message }: Error) => {
       if (this.#reported.has(path)) return;
       this.#reported.add(path);
-      report(`${join(this.description, path)} was left out: ${message}`);
+      report(`${join(this.description, path)} was skipped: ${message}`);
     };
     await walk("", []);
     return files.sort(NATURAL.compare);
@@ -246,7 +246,7 @@ export class FolderSource implements CameraSource {
     if (kind !== undefined && !this.#reported.has(kind)) {
       this.#reported.add(kind);
       report(
-        `Files that end in ${kind} are left out, such as ${
+        `Files that end in ${kind} are skipped, such as ${
           join(this.description, path)
         }: expected JPEG, PNG or WebP`,
       );

@@ -44,7 +44,7 @@ function streamMeaning(code: number): readonly [SourceErrorCode, string] | undef
   if (FFmpegError.strerror(code) === "Protocol not supported") {
     return [
       "UNSUPPORTED",
-      "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) where TCP was asked for, or TCP (rtsp://) where UDP was",
+      "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) instead of TCP, or TCP (rtsp://) instead of UDP",
     ];
   }
   const error = FFmpegError.fromCode(code);

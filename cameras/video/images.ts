@@ -218,7 +218,7 @@ class Lane {
   /** Skips a frame that cannot be converted. */
   #skip(error: unknown): undefined {
     if (!(error instanceof BadFrameError)) throw error;
-    if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is left out`);
+    if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is skipped`);
   }
 
   /** True for one of the two half-height JPEGs into which old capture cards split a frame. */
@@ -278,16 +278,16 @@ class Lane {
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
     if (skipped > 0) {
       this.#options.report(
-        `${skipped} frames of ${this.#input.name} were left out: no keyframe came before them`,
+        `${skipped} frames of ${this.#input.name} were skipped: no keyframe came before them`,
       );
     }
     const damaged = this.#damaged + copied + (this.#decoder?.damaged ?? 0);
     if (damaged > 0) {
-      this.#options.report(`${damaged} damaged packets of ${this.#input.name} were left out`);
+      this.#options.report(`${damaged} damaged packets of ${this.#input.name} were skipped`);
     }
     if (this.#unusable > 0) {
       this.#options.report(
-        `${this.#unusable} frames of ${this.#input.name} could not be converted and were left out`,
+        `${this.#unusable} frames of ${this.#input.name} could not be converted`,
       );
     }
   }

@@ -1,5 +1,6 @@
 // `deno task checkpoints list|inspect|reset`: shows the positions of a log's streaming queries, and resets
 // them while no runtime owns them.
+import { given } from "../../runtime/base/options.ts";
 import {
   type CheckpointInfo,
   LogError,
@@ -89,11 +90,7 @@ async function run(
   const { group, topic, query, partitions, to, json = false } = options;
   const log = await openLogOrUsageError(options.log, options.checkpoint);
   try {
-    const infos = await log.checkpoints({
-      ...(group !== undefined ? { group } : {}),
-      ...(topic !== undefined ? { topic } : {}),
-      ...(query !== undefined ? { query } : {}),
-    });
+    const infos = await log.checkpoints(given({ group, topic, query }));
     const chosen = infos.filter(({ partition }) =>
       partitions === "all" || partitions.includes(partition)
     );
@@ -123,13 +120,8 @@ async function run(
 }
 
 function short({ group, query, topic, partition, committed, lag, fault }: Row) {
-  return {
-    type: "checkpoint",
-    ...{ group, query, topic, partition },
-    ...(committed === undefined ? {} : { end: committed.end }),
-    ...(lag === undefined ? {} : { lag }),
-    ...(fault === undefined ? {} : { fault }),
-  };
+  const known = given({ end: committed?.end, lag, fault });
+  return { type: "checkpoint", group, query, topic, partition, ...known };
 }
 
 async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {

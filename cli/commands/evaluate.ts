@@ -4,6 +4,7 @@ import {
   ManifestError,
   readManifest,
 } from "../../queries/operators/model/mod.ts";
+import { writeWhole } from "../../runtime/base/folders.ts";
 import { ClipsError, findClips, type LabelledClip } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
@@ -79,8 +80,8 @@ export const evaluate = command({
         points,
       })),
     });
-    if (values.out !== undefined) await Deno.writeTextFile(values.out, json + "\n");
-    if (values.plot !== undefined) await Deno.writeTextFile(values.plot, plot(report));
+    if (values.out !== undefined) await writeWhole(values.out, json + "\n");
+    if (values.plot !== undefined) await writeWhole(values.plot, plot(report));
     if (values.json) print(json);
     else for (const line of table(report)) print(line);
     return 0;

@@ -1,6 +1,6 @@
 // `deno task kafka`: runs a real Apache Kafka in the foreground.
 import { aborted } from "../../runtime/base/wait.ts";
-import { startKafka } from "../../tools/kafka/cluster.ts";
+import { startKafka } from "../../tools/kafka/start.ts";
 import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
 import { KitError } from "../../tools/kafka/node.ts";
 import { command, noArguments, parsers } from "../command.ts";
@@ -34,22 +34,22 @@ export const kafka = command({
   async run({ options }, { signal, print, say }) {
     const begun = performance.now();
     try {
-      const cluster = await startKafka({
+      const { bootstrap, node, stop } = await startKafka({
         port: options.port,
         dataDir: options.data,
         say,
       });
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-      print(`kafka://${cluster.bootstrap}`);
+      print(`kafka://${bootstrap}`);
       say(`Apache Kafka ${KAFKA_VERSION} started in ${seconds} s, data in ${options.data}`);
       say("Stop with Ctrl-C");
       const stopped = aborted(signal).then(() => "stopped" as const);
-      const end = await Promise.race([stopped, cluster.nodes[0]!.ended]);
+      const end = await Promise.race([stopped, node.ended]);
       if (end !== "stopped" && !signal.aborted) {
-        say(`Kafka ended by itself with ${end}: see ${cluster.nodes[0]!.logFile}`, "error");
+        say(`Kafka ended by itself with ${end}: see ${node.logFile}`, "error");
         return 1;
       }
-      await cluster.stop();
+      await stop();
       say("Kafka has stopped");
       return 0;
     } catch (error) {

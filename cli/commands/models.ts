@@ -14,6 +14,7 @@ import {
 } from "../../queries/operators/model/files.ts";
 import type { Trial } from "../../queries/operators/model/trial.ts";
 import type { TrialReply } from "../../queries/operators/model/trial_worker.ts";
+import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { DeadlineError, withDeadline } from "../../runtime/base/wait.ts";
 import { commonOptions } from "../common_options.ts";
 import {
@@ -88,16 +89,6 @@ export const models = command({
   },
 });
 
-/** Whether a file holds nothing, as one that the launcher made, or is not there. */
-async function isEmpty(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).size === 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
 async function inspect(
   file: string,
   values: ModelValues,
@@ -110,8 +101,8 @@ async function inspect(
   if (!json) { for (const line of describe(onnx)) print(line); }
   const { manifest, notes } = draftManifest(onnx, name, relative(dirname(out), file));
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
-  if (force || await isEmpty(out)) {
-    await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n");
+  if (force || !await exists(out)) {
+    await writeWhole(out, JSON.stringify(manifest, null, 2) + "\n");
     say(`Wrote ${out}: a draft manifest; please check`);
   } else {
     say(`Did not write ${out}: it already exists (--force overwrites it). A new one would need`);
@@ -137,13 +128,10 @@ async function check(
   { json = false, timeout }: ModelValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
-  // Only `check` needs the code that runs models.
-  const { remarksOf } = await import("../../queries/operators/model/trial.ts");
   try {
     const trial = await tryApart(path, timeout, signal);
-    const { manifest, file: { sha256 }, outputs, result, ms } = trial;
+    const { manifest, file: { sha256 }, outputs, result, remarks, ms } = trial;
     const { name, frames, hop, inputs: [input] } = manifest;
-    const remarks = remarksOf(trial);
     if (json) {
       print(JSON.stringify({ ok: true, name, sha256, faults: [], remarks, outputs, result, ms }));
       return 0;

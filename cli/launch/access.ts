@@ -8,6 +8,7 @@ import {
   RELAY_PORTS,
   type UriAccess,
 } from "../../runtime/base/access.ts";
+import { unfinishedOf } from "../../runtime/base/folders.ts";
 import type { Needs } from "../../runtime/definition/plan_access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, isThere, parentOf, statOf } from "./paths.ts";
@@ -182,7 +183,9 @@ export class AccessPlan {
         access.write.push({ path, why });
         return;
       case "file":
-        access.write.push({ path, why, kind: "file" });
+        for (const each of [path, unfinishedOf(path)]) {
+          access.write.push({ path: each, why, kind: "file" });
+        }
         return this.#parent(path, why);
       case "database":
         for (const end of ["", "-wal", "-shm", "-journal"]) {

@@ -73,7 +73,7 @@ export function optionText(
   return form.switch ? String(!given.negated) : given.value;
 }
 
-/** Whether help is asked for, wherever in the line. */
+/** Whether the line contains `--help` or `-h`. */
 export function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const words = end < 0 ? argv : argv.slice(0, end);

@@ -1,5 +1,6 @@
 // The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock and
 // seccomp), which holds native code too, and starting a program in place of this one.
+import { unfinishedOf } from "../../runtime/base/folders.ts";
 import type { Access } from "./access.ts";
 import { isThere, parentOf } from "./paths.ts";
 import { CALLS, systemCallFilter } from "./seccomp.ts";
@@ -24,6 +25,7 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: INT },
   mkdir: { parameters: ["buffer", "u32"], result: INT },
   unlink: { parameters: ["buffer"], result: INT },
+  rename: { parameters: ["buffer", "buffer"], result: INT },
   setenv: { parameters: ["buffer", "buffer", "i32"], result: INT },
   execv: { parameters: ["buffer", "buffer"], result: INT },
   // Says where a buffer lies: it moves nothing.
@@ -46,7 +48,8 @@ const SECCOMP_SET_MODE_FILTER = 1;
 const SPEC_ALLOW = 4;
 const RULE = { path: 1, port: 2 } as const;
 const OPEN_PATH = 0o10000000 | 0o2000000;
-const CREATE = 0o100 | 0o2000000;
+/** To write, as a new file, not for programs that are started. */
+const CREATE = 0o1 | 0o100 | 0o1000 | 0o2000000;
 
 /** Rights of linux/landlock.h, in bits. */
 const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
@@ -123,20 +126,23 @@ export class CLibrary {
     this.#common.mkdir(text(path), mode);
   }
 
-  /** Creates missing files that a run writes, since a rule of Landlock needs one. Returns those it created. */
+  /** Makes the unfinished files that a run writes, since a rule of Landlock needs them; returns their final names. */
   makeFiles({ write }: Access): string[] {
     const { open, close } = this.#common;
-    return write.filter(({ kind, path }) => kind === "file" && !isThere(path)).filter(
-      ({ path }) => {
-        const file = intOf(open(text(path), CREATE, 0o666));
-        if (file >= 0) close(file);
-        return file >= 0;
-      },
-    ).map(({ path }) => path);
+    const names = new Set(write.map(({ path }) => path));
+    return [...names].filter((path) => {
+      if (!names.has(unfinishedOf(path))) return false;
+      const file = intOf(open(text(unfinishedOf(path)), CREATE, 0o666));
+      if (file >= 0) close(file);
+      return file >= 0;
+    });
   }
 
-  removeFile(path: string): void {
-    this.#common.unlink(text(path));
+  /** Gives a file its final name if it is whole, or removes it. */
+  finishFile(path: string, isWhole: boolean): void {
+    const { rename, unlink } = this.#common, unfinished = text(unfinishedOf(path));
+    if (isWhole) rename(unfinished, text(path));
+    else unlink(unfinished);
   }
 
   /**

@@ -1,5 +1,7 @@
 // Resolves a `framelane.yaml` with all defaults, or reports all its faults.
+import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
+import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
@@ -9,11 +11,12 @@ import {
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
 import { publishOptions } from "../camera_options.ts";
-import { UsageError } from "../command.ts";
+import { type Options, UsageError } from "../command.ts";
 import { findQuery } from "../queries_folder.ts";
-import { querySpecs } from "../query_specs.ts";
-import { viewerAccess } from "../viewer_access.ts";
+import { querySpecOptions, querySpecs } from "../query_specs.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 import {
+  camel,
   cameraSettings,
   type Config,
   DEFAULTS,
@@ -22,6 +25,8 @@ import {
   type ViewerEntry,
 } from "./config.ts";
 import type { Fault } from "./shape.ts";
+
+const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
 
 /** A camera and its topic. */
 interface CameraPlan {
@@ -115,10 +120,9 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     log,
     topics: [...topics],
     state: config.state ?? publishOptions.state.default,
-    ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,
-    ...(config.executors === undefined ? {} : { executors: config.executors }),
+    ...given({ checkpoint, executors: config.executors }),
     ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
   };
 }
@@ -126,8 +130,8 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
 /** Converts options of the command line in messages to the file's fields, which have the same names. */
 function inFile(message: string): string {
   return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
-    /--(model|zones|device)\b/g,
-    "$1",
+    /--([a-z]+(?:-[a-z]+)*)/g,
+    (_, flag: string) => camel(flag) + (OPTIONS[flag]?.multiple ? "s" : ""),
   );
 }
 
@@ -161,11 +165,7 @@ async function specOf(
     set: Object.entries(entry.parameters ?? {}),
   }, { log, topic, partitions, moreSinks: alerts });
   if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
-  return {
-    ...spec!,
-    name,
-    ...(overload === undefined ? {} : { overload }),
-  };
+  return { ...spec!, name, ...given({ overload }) };
 }
 
 /** Limits a webhook for alerts to alerts. */
@@ -181,7 +181,7 @@ async function zonesFile(zones: string | object): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   const name = `.framelane/zones-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
   await Deno.mkdir(".framelane", { recursive: true });
-  await Deno.writeTextFile(name, text);
+  await writeWhole(name, text);
   return name;
 }
 
@@ -202,7 +202,9 @@ function viewerOf(entry: ViewerEntry, faults: Fault[]): { readonly viewer?: View
     return { viewer: { port: port ?? DEFAULTS.port, ...access } };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    for (const message of error.faults) faults.push({ line: entry.line, message });
+    for (const message of error.faults) {
+      faults.push({ line: entry.line, message: inFile(message) });
+    }
     return {};
   }
 }

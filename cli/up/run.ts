@@ -1,4 +1,5 @@
 // Cameras, queries and viewer of one process; each can change while the others run.
+import { given } from "../../runtime/base/options.ts";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
@@ -51,8 +52,7 @@ export class UpRun {
     this.#driver = new Driver({
       log: parts.log,
       logUrl: log,
-      ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
-      ...(executors === undefined ? {} : { executors }),
+      ...given({ checkpointDir: checkpoint, executors }),
       ...executorPermissions(log),
       report: (line) => context.say(line, "warn"),
     });
@@ -85,13 +85,7 @@ export class UpRun {
     const changes = changesOf(before, next);
     const { checkpoint: _checkpoint, executors: _executors, ...rest } = next;
     const { log, state, checkpoint, executors } = before;
-    const kept = {
-      ...rest,
-      log,
-      state,
-      ...(checkpoint === undefined ? {} : { checkpoint }),
-      ...(executors === undefined ? {} : { executors }),
-    };
+    const kept = { ...rest, log, state, ...given({ checkpoint, executors }) };
     this.#plan = kept;
     for (const { part, what } of changes) {
       this.#context.say(
@@ -215,7 +209,7 @@ export class UpRun {
         : describeFailure(error);
       this.#context.say(`Cannot change the viewer: ${why}. It continues as it was`, "error");
       const { viewer: _, ...rest } = this.#plan;
-      this.#plan = { ...rest, ...(before.viewer === undefined ? {} : { viewer: before.viewer }) };
+      this.#plan = { ...rest, ...given({ viewer: before.viewer }) };
       await this.#startViewer();
     }
   }

@@ -24,6 +24,29 @@ export async function isFile(path: string): Promise<boolean> {
   return (await infoOf(Deno.stat(path)))?.isFile === true;
 }
 
+/** Where a file lies until it is whole. */
+export function unfinishedOf(path: string): string {
+  return `${path}.unfinished`;
+}
+
+/**
+ * Writes a file beside its place and gives it its name at the end: a crash leaves the old file or the new
+ * one. Links and devices are written in place.
+ */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const old = await infoOf(Deno.lstat(path));
+  if (old?.isFile === false) return await Deno.writeTextFile(path, text);
+  const unfinished = unfinishedOf(path);
+  const isLaunchers = await exists(unfinished);
+  await Deno.writeTextFile(unfinished, text);
+  try {
+    await Deno.rename(unfinished, path);
+  } catch (error) {
+    // The launcher's fence allows no renaming. The launcher, who has made the file, does it at the end.
+    if (!isLaunchers || !(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+}
+
 async function infoOf(info: Promise<Deno.FileInfo>): Promise<Deno.FileInfo | undefined> {
   try {
     return await info;

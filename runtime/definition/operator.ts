@@ -1,7 +1,6 @@
 // The interface between operators and the engine. An operator is a description; `open` creates the
 // task that processes one partition.
 import type { Clock } from "../base/clock.ts";
-import type { Alignment } from "./align.ts";
 import type { Places } from "./places.ts";
 
 /** A native library that only some queries need, by package name. */
@@ -80,8 +79,6 @@ export interface Operator<In, Out> {
   readonly observes?: string;
   /** `drop` discards the state stored under this name, once. */
   readonly state?: "drop";
-  /** Makes the lane read a second partition and pass pairs. Only for a query's first step. */
-  readonly aligns?: Alignment;
   /** Called once per partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
 }

@@ -1,7 +1,6 @@
 // The plan of a query: everything that the runtime needs to know.
 import { read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
-import type { Alignment } from "./align.ts";
 import type { Operator } from "./operator.ts";
 import type { OperatorErrorPolicy } from "./operator_error.ts";
 import type { OverloadPolicy } from "./overload.ts";
@@ -67,19 +66,8 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   }
 }
 
-/** The alignment of two cameras; undefined if each lane has one camera. */
-export function alignmentOf({ operators }: Pick<QueryPlan, "operators">): Alignment | undefined {
-  return operators[0]?.aligns;
-}
-
 /** Checks that the steps work together: a stateful operator does not process reread frames. */
 export function checkSteps(plan: QueryPlan): void {
-  if (alignmentOf(plan) !== undefined && (hasEnd(plan.source) || plan.overload.kind !== "wait")) {
-    throw new RangeError(
-      `Cannot run query ${plan.name}: align accepts only the overload policy wait, and no ending offsets or time; ` +
-        "with the trigger available-now it processes all available pairs and ends",
-    );
-  }
   let stateful: string | undefined;
   const names = new Set<string>();
   for (const { name, kind, observes } of plan.operators) {

@@ -1,10 +1,8 @@
 // Query definitions: stream → window → processing → sinks. The runtime starts one streaming query
 // per partition from a definition.
 import { oneOf, optionFaults, shown, TEXT } from "../base/options.ts";
-import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
-import { alignOperator } from "../operators/align.ts";
 import { filterOperator, mapOperator } from "../operators/functions.ts";
 import { type Observations, observeOperator } from "../operators/observe.ts";
 import { stateOperator, type StateProcessor } from "../operators/state.ts";
@@ -150,26 +148,6 @@ export class FrameStream extends Stream<Frame> {
   /** Cuts the stream into windows: ordered lists of frames. */
   window(options: WindowOptions, step: StepOptions = {}): Stream<Window> {
     return this.process(windowOperator(options), step);
-  }
-
-  /**
-   * Pairs each frame with the nearest one of another partition, by capture time. Pairs are emitted
-   * in order, a frame is in at most one pair, and frames without a partner are skipped.
-   *
-   * @param other the other camera's partition, for all lanes or per lane by its own partition
-   * @throws {RangeError} naming every invalid argument.
-   * @example
-   * ```ts
-   * import { events, query } from "../mod.ts";
-   *
-   * export default query("stereo").readStream()
-   *   .align({ 0: 1 }, { toleranceMs: 20 }) // CAMERA-1 with CAMERA-2
-   *   .map((pair) => ({ ...pair, result: { scores: { apart: pair.other.timestamp - pair.timestamp } } }))
-   *   .writeStream(events({ file: "pairs.jsonl" }));
-   * ```
-   */
-  align(other: OtherPartition, options: AlignOptions): Stream<Pair> {
-    return this.process(alignOperator(other, options));
   }
 }
 

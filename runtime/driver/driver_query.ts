@@ -1,7 +1,6 @@
 // One query of a driver, on all partitions that it has here: loaded, at work, ended.
 import type { Clock } from "../base/clock.ts";
 import { retry, withDeadline } from "../base/wait.ts";
-import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
@@ -102,9 +101,8 @@ export class DriverQuery {
     const { spec, spec: { topic, group, name } } = this;
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
-    const { finite, aligns } = await this.load();
-    // The end of two cameras is no single offset.
-    if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
+    const { finite } = await this.load();
+    if (finite && this.#named === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();
     this.#owner = new PartitionOwner({
@@ -116,11 +114,8 @@ export class DriverQuery {
       signal,
       clock,
       report,
-      onAssigned: (partition, membership) => {
-        // A lane reads this partition beside its own.
-        if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
-        lanes.begin(spec, partition, membership, isLater(partition));
-      },
+      onAssigned: (partition, membership) =>
+        lanes.begin(spec, partition, membership, isLater(partition)),
       onKept: (partition, membership) => lanes.renew(spec, partition, membership),
       onRevoked: (partition) => lanes.end(spec, partition, "move"),
       onRebalance: () => metrics.rebalances.inc({ query: name }),

@@ -3,7 +3,6 @@
 import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import { pause } from "../base/wait.ts";
-import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
@@ -80,12 +79,10 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const before = this.#options.streams.lane(spec.name, partition);
     const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
     Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
-    const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
-      latestOffset: async (of) => (await this.#options.log.offsets(spec.topic, of)).latest,
-      beside: aligns && besideOf(aligns, partition),
+      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
       cells: shown,
     });
     this.#options.streams.begins(handle);
@@ -144,8 +141,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
         return this.#options.streams.notify("onQueryProgress", { progress: message.progress });
-      case "held":
-        return handle.holds(message.held);
       case "report":
         return this.#options.report(`${titleOf(lane)}: ${message.message}`);
       case "problem": {

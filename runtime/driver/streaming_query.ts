@@ -2,7 +2,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
-import type { Held } from "../engine/options.ts";
 import { type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
 import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
@@ -20,10 +19,8 @@ const RECENT_PROGRESS = 100;
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
-  /** One past a partition's last offset. */
-  readonly latestOffset: (partition: number) => Promise<number>;
-  /** The second partition that the lane reads (`align`). */
-  readonly beside?: number | undefined;
+  /** One past the partition's last offset. */
+  readonly latestOffset: () => Promise<number>;
   /** State shared by its runs in this process: see `SHOWN`. */
   readonly cells: SharedArrayBuffer;
 }
@@ -55,7 +52,6 @@ export class StreamingQuery {
   /** @internal */
   trouble: string | undefined;
   #position: number | undefined;
-  #held: Held | undefined;
   /** Failures that are not retryable. */
   #failures = 0;
   #exception: StreamingQueryException | undefined;
@@ -146,8 +142,7 @@ export class StreamingQuery {
   }
 
   /**
-   * Waits until everything that is in the log now is committed, or dropped by the overload policy. Does not
-   * wait for frames that wait for the other camera (`align`).
+   * Waits until everything that is in the log now is committed, or dropped by the overload policy.
    *
    * @throws {StreamingQueryException} if the query fails first, even if it restarts. Retryable errors, such
    * as an unreachable broker, are waited out.
@@ -155,20 +150,12 @@ export class StreamingQuery {
   async processAllAvailable(): Promise<void> {
     if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
-    const { beside } = this.#control;
-    const latest = await this.#control.latestOffset(this.partition);
-    const other = beside === undefined ? 0 : await this.#control.latestOffset(beside);
-    while (!this.#hasDone(latest, other)) {
+    const latest = await this.#control.latestOffset();
+    while ((this.#position ?? -1) < latest) {
       if (!this.isActive) return await this.#ended.promise;
       if (this.#failures > failures) throw this.#exception;
       await this.#changed.wait();
     }
-  }
-
-  #hasDone(latest: number, other: number): boolean {
-    const position = this.#position ?? -1;
-    const { from, left, right } = this.#held ?? { from: Infinity, left: 0, right: 0 };
-    return position >= latest || position >= from && left >= latest && right >= other;
   }
 
   /** Waits until the query has taken over its partition, has failed or has ended. */
@@ -198,13 +185,6 @@ export class StreamingQuery {
     this.#position = next;
     this.#state = "running";
     this.#message = this.trouble = undefined;
-    this.#held = undefined;
-    this.#changed.notify();
-  }
-
-  /** @internal */
-  holds(held: Held): void {
-    this.#held = held;
     this.#changed.notify();
   }
 

@@ -75,7 +75,7 @@ export class BatchBuilder {
       }
       if (this.#duties.timersDue()) return { frames: [], end: next };
       if (taken === undefined) return undefined;
-      // Frames left out are committed too, with those that follow where there are some.
+      // Dropped frames are committed too, with those that follow where there are some.
       const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
       if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
       if (this.#end.reached) return undefined;

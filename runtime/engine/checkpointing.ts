@@ -16,7 +16,6 @@ import {
   type OutputRecord,
   saysFirst,
 } from "../log/log.ts";
-import type { AlignedReader, SavedAlignment } from "./aligned_reader.ts";
 import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
@@ -31,8 +30,8 @@ interface SavedState {
   readonly seen?: SeenSequences;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
-  /** The position in the second partition of a lane with two cameras. */
-  readonly aligned?: SavedAlignment;
+  /** Of a lane that read two cameras, in checkpoints of earlier versions. */
+  readonly aligned?: unknown;
   /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
   readonly writer: CheckpointWriter;
@@ -59,7 +58,6 @@ export interface ResumePoint {
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
-  readonly aligned: SavedAlignment | undefined;
 }
 
 /** How long a commit waits for the newer generation of its group, milliseconds. */
@@ -69,8 +67,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
-  /** Reads the second partition of a lane with two cameras. */
-  aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
   readonly #groups: FrameGroups | undefined;
@@ -114,6 +110,7 @@ export class Checkpointing {
     const saved = committed?.state === undefined
       ? undefined
       : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    if (saved?.aligned !== undefined) throw ofTwoCameras(saved.writer?.version);
     const base = saved?.base ?? end;
     const readFrom = Math.min(committed?.restart ?? end, base);
     return {
@@ -124,7 +121,6 @@ export class Checkpointing {
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
       last: saved?.last,
-      aligned: saved?.aligned,
     };
   }
 
@@ -157,7 +153,6 @@ export class Checkpointing {
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
-      ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
       writer: this.#writer,
     };
@@ -211,6 +206,16 @@ export class Checkpointing {
       { cause: stale, retryable: true },
     );
   }
+}
+
+/** @param version of Framelane that wrote the checkpoint */
+function ofTwoCameras(version = "unknown"): LogError {
+  return new LogError(
+    "CHECKPOINT_CHANGED",
+    "Cannot resume from the checkpoint of a query that aligned two cameras: align is no longer there. " +
+      `The build of Framelane that wrote it (version ${version}) can read it. To start again without it, ` +
+      "run deno task checkpoints reset or rename the query",
+  );
 }
 
 /** Too large outputs are replaced by smaller ones: what does not fit by itself is the state. */

@@ -6,7 +6,7 @@ import type { IntakeOptions } from "./intake_options.ts";
 /** Frames, and the end of the range they were read from. */
 export interface Taken {
   readonly frames: readonly Frame[];
-  /** One past the last offset that was read or left out. */
+  /** One past the last offset that was read or dropped. */
   readonly end: number;
 }
 
@@ -17,7 +17,7 @@ const RECENT = 1024;
 
 export class Excess {
   /**
-   * Access units come: they must be read even if they are left out, since later ones depend on
+   * Access units come: they must be read even if they are dropped, since later ones depend on
    * them.
    */
   linked = false;

@@ -197,7 +197,6 @@ export class StreamingExecution {
     try {
       const { planned } = opened.checkpointing;
       if (planned !== undefined) await this.#rerun(opened, planned);
-      else if (opened.aligned?.isNew) await this.#runAndCommit(opened, [], this.#next);
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
@@ -272,7 +271,6 @@ export class StreamingExecution {
       const started = this.#clock.monotonic();
       const read = await opened.intake.readUntil(this.#builder.max, end);
       const more = this.#end.clip({ frames: read, end: opened.intake.position });
-      if (read.length === 0) end = opened.intake.held ?? end;
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
       if (await this.#continueRecreated(opened)) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);

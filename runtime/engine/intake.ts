@@ -1,10 +1,10 @@
-// Reads frames of one partition by the source options and the overload policy. Everything left out
-// is counted.
+// Reads frames of one partition by the source options and the overload policy. Everything
+// dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange } from "../log/log.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
-import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
+import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
@@ -13,7 +13,7 @@ const ENDED = new Error("No longer needed");
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #source: LaneReader;
+  readonly #source: PartitionReader;
   readonly #excess: Excess;
   /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
@@ -36,10 +36,6 @@ export class Intake {
 
   get latest(): number {
     return this.#source.latest;
-  }
-
-  get held(): number | undefined {
-    return this.#source.held;
   }
 
   get buffered(): number {
@@ -94,7 +90,7 @@ export class Intake {
   }
 
   /**
-   * Up to `max` frames below `until`, without those left out by the overload policy; undefined when
+   * Up to `max` frames below `until`, without those dropped by the overload policy; undefined when
    * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
@@ -108,14 +104,14 @@ export class Intake {
       if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
-      const end = frames.length < max ? this.held ?? until : Math.min(until, this.position);
+      const end = frames.length < max ? until : Math.min(until, this.position);
       const taken = this.#excess.leaveOut({ frames, end }, max);
-      if (taken.frames.length > 0 || taken.end >= (this.held ?? until)) return taken;
+      if (taken.frames.length > 0 || taken.end >= until) return taken;
     }
   }
 
   /**
-   * The next frames, perhaps all of them left out; undefined when `time` (epoch milliseconds) comes
+   * The next frames, perhaps all of them dropped; undefined when `time` (epoch milliseconds) comes
    * first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
@@ -187,7 +183,7 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Inspects frames: bad ones carry their fault, those without a keyframe are left out. */
+  /** Inspects frames: bad ones carry their fault, those without a keyframe are dropped. */
   #inspectAll(frames: readonly Frame[]): Frame[] {
     const taken: Frame[] = [];
     let undecodable = 0;

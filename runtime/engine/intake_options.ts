@@ -5,16 +5,8 @@ import type { PartitionReader } from "../log/log.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import type { DropReason } from "./reporter.ts";
 
-export interface LaneReader extends PartitionReader {
-  /**
-   * Where the last bounded read stopped early: the frame at this offset waits for one that is not
-   * in the log yet. Absent where no frame waits for others.
-   */
-  readonly held?: number | undefined;
-}
-
 export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
-  readonly source: LaneReader;
+  readonly source: PartitionReader;
   readonly groups?: FrameGroups;
   readonly topic: string;
   readonly partition: number;

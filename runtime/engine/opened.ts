@@ -3,7 +3,6 @@ import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
-import { AlignedReader } from "./aligned_reader.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { IntakeOptions } from "./intake_options.ts";
@@ -20,8 +19,6 @@ export interface Opened {
   readonly checkpointing: Checkpointing;
   readonly reporter: ProgressReporter;
   readonly intake: Intake;
-  /** Set for a lane with two cameras. */
-  readonly aligned: AlignedReader | undefined;
   readonly pipeline: Pipeline;
   readonly sinks: SinkSet;
   /** Start of the next batch. */
@@ -94,14 +91,10 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       sequence.skip();
     },
   };
-  let intake = new Intake(intakeOptions);
+  const intake = new Intake(intakeOptions);
   onClose(() => intake.close());
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
-  const start = { ...resume, decided: checkpointing.planned?.end ?? next };
-  const aligned = await AlignedReader.open(options, intakeOptions, start, onClose);
-  if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
-  checkpointing.aligned = aligned;
   const pipeline = await Pipeline.open(
     plan.operators,
     {
@@ -136,7 +129,6 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     checkpointing,
     reporter,
     intake,
-    aligned,
     pipeline,
     sinks,
     next,

@@ -40,25 +40,12 @@ export interface PicturePort {
   show(output: Output): void;
 }
 
-/** The left frames of a lane of two cameras that wait for the other camera. */
-export interface Held {
-  /** Their first offset. */
-  readonly from: number;
-  /**
-   * How far the partition with the missing frame was read; `Infinity` for the one not waited for.
-   */
-  readonly left: number;
-  readonly right: number;
-}
-
 export interface ExecutionEvents {
   readonly report: (message: string) => void;
   /** What prevents reading, each time it occurs; without an argument when it has passed. */
   readonly onProblem?: (problem?: ReadProblem) => void;
   /** It has taken its partition over; `next` is its first frame to process. */
   readonly onStarted?: (id: string, next: number) => void;
-  /** Frames wait for the other camera of the lane. */
-  readonly onHeld?: (held: Held) => void;
   /** A batch begins, or none runs. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;

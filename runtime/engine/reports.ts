@@ -43,7 +43,7 @@ export class Reports {
 
   /** Reports now, if there is anything to report. */
   send(range?: BatchRange): void {
-    const { reporter, intake, pipeline, aligned } = this.#opened;
+    const { reporter, intake, pipeline } = this.#opened;
     const { clock, onProgress } = this.#options;
     if (!reporter.hasNews) return;
     this.#last = clock.monotonic();
@@ -54,8 +54,7 @@ export class Reports {
       pipeline.stateSizes(),
       pipeline.watermark(),
     );
-    const beside = aligned === undefined ? [] : [aligned.progress(batch.end)];
-    onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
+    onProgress?.(progress, measurements);
   }
 
   /** The last batches before a pause are reported too. */

@@ -1,4 +1,5 @@
 // An executor: runs streaming queries, in a worker or in the main thread.
+import { given } from "../base/options.ts";
 import { messageOf, placeOf, placeText } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
@@ -8,7 +9,7 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
+import { endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
@@ -61,9 +62,11 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
     moreSinks: await Promise.all((spec.moreSinks ?? []).map(loadSink)),
-    ...(spec.overload !== undefined ? { overload: spec.overload } : {}),
-    ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
-    ...(spec.source !== undefined ? { source: spec.source } : {}),
+    ...given({
+      overload: spec.overload,
+      trigger: spec.trigger === undefined ? undefined : parseTrigger(spec.trigger),
+      source: spec.source,
+    }),
   });
   const places = plan.operators.find((operator) => operator.places !== undefined)?.places;
   const loaded: LoadedQuery = {
@@ -74,8 +77,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     access: accessOf({ plan: { ...plan, name: spec.name } }),
     remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-    ...(places === undefined ? {} : { places }),
-    aligns: alignmentOf(plan),
+    ...given({ places }),
   };
   return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
@@ -180,9 +182,7 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
-      const log = await openLog(config.log, {
-        ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
-      });
+      const log = await openLog(config.log, given({ checkpointDir: config.checkpointDir }));
       this.#reader = await log.reader();
       this.#log = log;
       this.#send({ type: "ready" });
@@ -237,7 +237,6 @@ export class ExecutorHost {
       topic,
       partition,
       group,
-      ...(membership !== undefined ? { membership } : {}),
       foundLater: message.foundLater === true,
       runId,
       shown,
@@ -254,18 +253,19 @@ export class ExecutorHost {
       findingsRecord: (output) => findingsRecord(output, query, places),
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
-      onProblem: (problem) =>
-        this.#send({ type: "problem", lane, ...(problem === undefined ? {} : { problem }) }),
-      onHeld: (held) => this.#send({ type: "held", lane, held }),
+      onProblem: (problem) => this.#send({ type: "problem", lane, ...given({ problem }) }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onTotals: addTotals(shown),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }),
-      ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
       onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
       onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }),
-      ...(message.aside !== undefined ? { aside: message.aside } : {}),
+      ...given({
+        membership,
+        aside: message.aside,
+        call: this.#cells && callsOf(lane, this.#cells),
+      }),
       progressIntervalMs,
     });
     if (stopped) {
@@ -279,10 +279,7 @@ export class ExecutorHost {
         this.#send({
           type: "stopped",
           lane,
-          error: {
-            ...plainError(error),
-            ...(execution.batch === undefined ? {} : { batch: execution.batch }),
-          },
+          error: { ...plainError(error), ...given({ batch: execution.batch }) },
         }),
     ).finally(() => {
       pictures.close();

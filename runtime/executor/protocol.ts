@@ -1,4 +1,5 @@
 // Messages between driver and executors: plain data that can be sent to workers.
+import { given } from "../base/options.ts";
 import { isA, messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import {
@@ -8,11 +9,9 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
-import type { Held } from "../engine/options.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
-import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { Needs, PlanAccess } from "../definition/plan_access.ts";
 import type { Places } from "../definition/places.ts";
@@ -75,8 +74,6 @@ export interface LoadedQuery {
   readonly topics: readonly string[];
   /** Zones and lines that it watches. */
   readonly places?: Places;
-  /** Set if its lanes read a second partition (`align`). */
-  readonly aligns?: Alignment | undefined;
 }
 
 /** An error as plain data. */
@@ -178,7 +175,6 @@ export type FromExecutor =
   | { readonly type: "report"; readonly lane: number; readonly message: string }
   /** A problem that blocks reading; without one, reading works again. */
   | { readonly type: "problem"; readonly lane: number; readonly problem?: ReadProblem }
-  | { readonly type: "held"; readonly lane: number; readonly held: Held }
   /** A call that hangs; without a message, none does any more. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
   | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }
@@ -208,8 +204,7 @@ export function plainError(error: unknown): PlainError {
   return {
     name: isA(error, Error) ? nameOf(error) : "Error",
     message,
-    ...(stack !== undefined ? { stack } : {}),
-    ...(typeof code === "string" ? { code } : {}),
+    ...given({ stack, code: typeof code === "string" ? code : undefined }),
     retryable: isRetryable(error),
     ...details(error),
   };
@@ -217,11 +212,7 @@ export function plainError(error: unknown): PlainError {
 
 /** Recreates an error, except for its class. */
 export function errorOf({ name, message, stack, code }: PlainError): Error {
-  return Object.assign(new Error(message), {
-    name,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-  });
+  return Object.assign(new Error(message), { name, ...given({ stack, code }) });
 }
 
 function details(error: unknown): Pick<PlainError, "failed" | "operator" | "sink" | "place"> {

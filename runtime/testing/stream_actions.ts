@@ -13,11 +13,7 @@ import { collect, type RunningQuery, startQuery } from "./run_query.ts";
 
 /** A step of a stream test, made by the functions below. */
 export type StreamStep =
-  | {
-    readonly kind: "add";
-    readonly records: readonly Partial<LogRecord>[];
-    readonly partition: number;
-  }
+  | { readonly kind: "add"; readonly records: readonly Partial<LogRecord>[] }
   | { readonly kind: "start"; readonly overrides?: PlanOverrides }
   | { readonly kind: "stop"; readonly mode: StopMode }
   | { readonly kind: "crash" }
@@ -37,16 +33,8 @@ export type StreamAction<T = Output> = StreamStep | StreamCheck<T>;
 
 /** Appends frames. A number is short for a frame with this capture time. */
 export function addFrames(...frames: (number | Partial<LogRecord>)[]): StreamStep {
-  return addFramesTo(0, ...frames);
-}
-
-/** Appends frames of another camera than the query's own, for `align`. */
-export function addFramesTo(
-  partition: number,
-  ...frames: (number | Partial<LogRecord>)[]
-): StreamStep {
   const records = frames.map((frame) => typeof frame === "number" ? { timestamp: frame } : frame);
-  return { kind: "add", partition, records };
+  return { kind: "add", records };
 }
 
 /** Checks all outputs committed so far, mapped by `view` (by default to frame offsets). */
@@ -117,8 +105,7 @@ export async function testStream<T = Output>(
   actions: readonly StreamAction<T>[],
 ): Promise<void> {
   const log = new MemoryLog();
-  const partitions = actions.map((action) => action.kind === "add" ? action.partition : 0);
-  await log.createTopic("VideoStreaming", Math.max(0, ...partitions) + 1);
+  await log.createTopic("VideoStreaming", 1);
   const clock = new FakeClock(1_000_000);
   const sink = collect<T>();
   const progress: StreamingQueryProgress[] = [];
@@ -143,11 +130,10 @@ export async function testStream<T = Output>(
     for (const action of actions) {
       switch (action.kind) {
         case "add": {
-          const { partition } = action;
-          const next = log.frames("VideoStreaming", partition).length;
+          const next = log.frames("VideoStreaming", 0).length;
           log.append(
             "VideoStreaming",
-            partition,
+            0,
             action.records.map((record, index) => ({
               key: null,
               value: new Uint8Array([next + index]),

@@ -12,7 +12,7 @@ import { type Piece, Recorder } from "./recorder.ts";
 export interface ClipOptions extends H264Options {
   /** Ends the work: what is made by then is thrown away. */
   readonly signal?: AbortSignal;
-  /** Frames that are left out (damaged, of another size than the first), and where video ends, are reported here. */
+  /** Frames that are skipped (damaged, of another size than the first), and where video ends, are reported here. */
   readonly report?: (message: string) => void;
 }
 

@@ -1,6 +1,6 @@
 // Decodes access units of one lane with FFmpeg, each once while its group continues.
 //
-// Decoding waits until a picture is asked for. Then everything that the picture depends on and that
+// Decoding waits until a picture is requested. Then everything that the picture depends on and that
 // has not been decoded is decoded first, so a lane without viewers costs nothing.
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";

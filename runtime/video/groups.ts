@@ -41,8 +41,8 @@ export class GroupTracker {
   #last: Frame | undefined;
 
   /**
-   * @param report takes a line for people.
-   * @param options.here decodes on the thread that asks, but for large pictures; false unless given.
+   * @param report takes a message for the user.
+   * @param options.here decodes on the thread that asks, but for large pictures; false by default.
    */
   constructor(
     report: (message: string) => void,
@@ -89,7 +89,7 @@ export class GroupTracker {
     return "unit";
   }
 
-  /** Frames were left out: what comes before the next keyframe cannot be decoded. */
+  /** Frames were dropped: what comes before the next keyframe cannot be decoded. */
   interrupt(): void {
     this.#group = undefined;
   }
@@ -107,7 +107,7 @@ export class GroupTracker {
     return Math.min(offset, keyframes[0] ?? offset);
   }
 
-  /** Frees the decoder. No picture may be asked for afterwards. */
+  /** Frees the decoder. No picture may be requested afterwards. */
   async close(): Promise<void> {
     (await this.#decoder)?.close();
   }

@@ -56,7 +56,7 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
     if (!("unit" in picture)) return await group!.encode(picture);
     const { unit, bytes } = picture;
     if (group === undefined) return { data: withLengths(bytes), key: unit.index === 0 };
-    // Frames before it were left out: what it depends on is not in the file.
+    // Frames before it were dropped: what it depends on is not in the file.
     const decoded = await (await unit.group.decoder()).picture(unit);
     const converted = await (await this.#decoder!).convert(decoded.frame);
     decoded.release();

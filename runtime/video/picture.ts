@@ -47,12 +47,12 @@ export class PictureDecoder implements Disposable {
 
   static async open(): Promise<PictureDecoder> {
     const codec = Codec.findDecoderByName(FF_DECODER_MJPEG)!;
-    // What is damaged is left out, never filled with what the memory held before.
+    // Damaged parts are dropped, never filled with what the memory held before.
     return new PictureDecoder(await openDecoder(codec, undefined, { err_detect: "explode" }));
   }
 
   /**
-   * Decodes an image. Of an odd width or height the last column or row is left out, because H.264
+   * Decodes an image. Of an odd width or height the last column or row is dropped, because H.264
    * halves colours.
    *
    * @throws {BadFrameError} when the image is damaged, of an unknown type or too small.

@@ -67,7 +67,7 @@ export class ScaleTarget implements Disposable {
 
   /**
    * @param align rows begin at multiples of it, bytes. FFmpeg's fast conversion to RGB writes eight pixels at a
-   * time, and leaves out the last ones of a row where there is no room for eight: it needs 64.
+   * time, and skips the last ones of a row where there is no room for eight: it needs 64.
    * @throws {BadFrameError} when there is no memory for it.
    */
   constructor(width: number, height: number, format: AVPixelFormat, align = 1) {

@@ -61,9 +61,9 @@ Deno.test("folder: flaws of images are judged as in queries, also where images a
         "b-filled.jpg",
       ]);
       assert.deepEqual(reports.map((line) => line.replace(/^.*\/| (?:an|the) .*$/g, "")), [
-        "c-cut.jpg was left out: Cannot read",
-        "d-begins-late.jpg was left out: Cannot tell",
-        "e-cut.webp was left out: Cannot decode",
+        "c-cut.jpg was skipped: Cannot read",
+        "d-begins-late.jpg was skipped: Cannot tell",
+        "e-cut.webp was skipped: Cannot decode",
       ]);
     }
   });
@@ -156,7 +156,7 @@ Deno.test("folder: natural order; links are followed; other kinds of images are 
       "scan.jfif",
     ]);
     assert.equal(
-      reports.filter((line) => /end in \.(?:bmp|gif) are left out/.test(line)).length,
+      reports.filter((line) => /end in \.(?:bmp|gif) are skipped/.test(line)).length,
       2,
     );
   });
@@ -218,7 +218,7 @@ Deno.test("folder: what cannot be looked into is left out and reported, the rest
     const { log, reports } = await runToMemory(folder, { settings: { loop: false } });
     await Deno.chmod(join(folder, "closed"), 0o700);
     assert.deepEqual(filesIn(log), isClosed ? ["1.jpg"] : ["1.jpg", "closed/2.jpg"]);
-    const told = reports.filter((line) => line.includes(" was left out: "));
+    const told = reports.filter((line) => line.includes(" was skipped: "));
     assert.equal(told.length, isClosed ? 4 : 3, told.join("\n"));
     for (const why of ["is not UTF-8", "32 folders deep", "levels of symbolic links"]) {
       assert.ok(told.some((line) => line.includes(why)), told.join("\n"));

@@ -1,6 +1,6 @@
 // Faults of a broker under running queries and cameras, short and long.
 import assert from "node:assert/strict";
-import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import type { KafkaCluster } from "../support/cluster.ts";
 import { GroupBed } from "../recovery/group_bed.ts";
 import type { Verdict } from "../support/checker.ts";
 import { say } from "../support/trial_report.ts";

@@ -4,7 +4,7 @@ import { parseAddress } from "../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../runtime/log/kafka/net/cluster.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import type { KafkaCluster } from "../support/cluster.ts";
 import { freePort } from "../../tools/kafka/probe.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { assertFlawless, type Marked, markedRecords, markOf, total } from "../support/checker.ts";
@@ -33,7 +33,7 @@ const EVERY_MS = 50;
  * A coordinator whose marker of a transaction is on its way to a broker that hangs waits this long before it asks the
  * successor: 30 s by default, in which nothing that the transaction wrote can be read.
  */
-const extraProperties = { "request.timeout.ms": 5_000 };
+const properties = { "request.timeout.ms": 5_000 };
 /** Everything on one node alone: a leader that is well waits for no other. */
 const ALONE = {
   "default.replication.factor": 1,
@@ -92,7 +92,7 @@ export async function chaos(
         nodes: 3,
         timeoutMs: 300_000,
         advertised,
-        extraProperties: replicas === 1 ? { ...extraProperties, ...ALONE } : extraProperties,
+        properties: replicas === 1 ? { ...properties, ...ALONE } : properties,
       },
       async (started) => {
         kafka = started;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import type { KafkaCluster } from "../support/cluster.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { type Marked, markedRecords, markOf } from "../support/checker.ts";
 import type { FramelaneProcess } from "../support/framelane.ts";

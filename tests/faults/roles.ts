@@ -31,7 +31,7 @@ export function isStruck(roles: Roles, stream: string, partition: number): boole
 /** All partitions of the trial, as the broker of a connection sees them. */
 export async function partitionsSeen(connection: Connection): Promise<Seen[]> {
   const names = [FRAMES, OUT, PEER, OFFSETS, TRANSACTIONS];
-  const { topics } = await connection.ask(METADATA, {
+  const { topics } = await connection.callUnchecked(METADATA, {
     topics: names.map((name) => ({ topicId: NO_ID, name })),
     allowAutoTopicCreation: false,
     includeClusterAuthorizedOperations: false,

@@ -67,7 +67,7 @@ export async function cleanPages(query: FramelaneProcess, lane: string): Promise
   for (
     const path of [
       ...["", "healthz", "metrics", "api/queries", "api/lanes", `queries/${lane}`, "api/alerts"],
-      ...[`api/range?lane=${lane}`, "cam/9", "nothing", "assets/page/main.ts", "cameras/1"],
+      ...[`api/range?lane=${lane}`, "cam/9", "nothing", "assets/page/wall_page.ts", "cameras/1"],
     ]
   ) {
     for (const headers of [{}, { authorization }, { authorization: "Bearer wrong" }]) {

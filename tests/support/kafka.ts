@@ -5,7 +5,7 @@ import { Connection } from "../../runtime/log/kafka/net/connection.ts";
 import { produce } from "../../runtime/log/kafka/append/produce.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog, type OpenLogOptions } from "../../runtime/log/open.ts";
-import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
+import { type ClusterOptions, type KafkaCluster, startCluster } from "./cluster.ts";
 import { withFolder } from "./folder.ts";
 
 /** The address of the test run's broker: `host:port`. */
@@ -107,10 +107,10 @@ export const smallBroker = { heapMb: 384, jvmFlags: ["-XX:TieredStopAtLevel=1"] 
 
 /** Starts a broker of the test's own, small, which is gone when the body has ended. */
 export async function withKafka(
-  options: KafkaOptions,
+  options: ClusterOptions,
   body: (kafka: KafkaCluster) => Promise<void>,
 ): Promise<void> {
-  const kafka = await startKafka({ ...smallBroker, ...options });
+  const kafka = await startCluster({ ...smallBroker, ...options });
   try {
     await body(kafka);
   } finally {

@@ -42,7 +42,7 @@ Deno.test("What the architecture wants is none", () => {
   const wanted: [string, string][] = [
     ["main.ts", "cli/dispatch.ts"],
     ["main.ts", "deno.json"],
-    ["cli/commands/kafka.ts", "tools/kafka/cluster.ts"],
+    ["cli/commands/kafka.ts", "tools/kafka/start.ts"],
     ["cli/commands/camera.ts", "cameras/publisher.ts"],
     ["runtime/log/log.ts", "runtime/definition/frame.ts"],
     ["runtime/engine/execution.ts", "runtime/log/log.ts"],

@@ -273,7 +273,9 @@ Deno.test("other sites' pages get nothing; those that the owner named may embed 
     const from = (site: string, mode = "no-cors") => ({
       headers: { "sec-fetch-site": site, "sec-fetch-mode": mode },
     });
-    for (const path of ["", "cam/1", "cam/1.jpg", "api/lanes", "metrics", "assets/page/main.ts"]) {
+    for (
+      const path of ["", "cam/1", "cam/1.jpg", "api/lanes", "metrics", "assets/page/wall_page.ts"]
+    ) {
       assert.equal(await status(viewer.url + path, from("cross-site")), 403, path);
       assert.equal(await status(viewer.url + path, from("same-site")), 403, path);
       assert.equal(await status(viewer.url + path, from("same-origin")), 200, path);

@@ -198,7 +198,7 @@ Deno.test("no path leads to a file on disk", async () => {
         "/assets/page/deno.json",
         "/assets/page/",
         "/assets/",
-        "/assets/page/main.ts%00.css",
+        "/assets/page/wall_page.ts%00.css",
         "/assets/session.ts",
         "/cam/../../etc/passwd",
         "/queries/..%2f..%2fetc%2fpasswd",

@@ -59,16 +59,63 @@ Deno.test("a camera that is not is 404, one that has not sent yet is 503", async
   });
 });
 
-Deno.test("HEAD answers like GET and holds nothing open", async () => {
+Deno.test("HEAD answers like GET, with its length", async () => {
   await withViewer({}, async (viewer, lanes) => {
     lanes.push("greyscale-0");
-    const idle = lanes.subscribers;
-    for (const path of ["", "cam/1", "cam/1.jpg", "api/lanes", "metrics", "healthz"]) {
-      const response = await fetch(viewer.url + path, { method: "HEAD" });
-      assert.equal(response.status, 200, path);
-      assert.equal((await response.bytes()).length, 0, path);
+    for (const path of ["", "cam/1.jpg", "metrics", "healthz", "nothing"]) {
+      const answers = ["HEAD", "GET"].map((method) => fetch(viewer.url + path, { method }));
+      const [head, get] = await Promise.all(answers);
+      assert.equal(head!.status, get!.status, path);
+      const [of, like] = [head!, get!].map(({ headers }) =>
+        [...headers].filter(([name]) => name !== "date")
+      );
+      assert.deepEqual(of, like);
+      assert.equal((await head!.bytes()).length, 0, path);
+      await get!.body?.cancel();
     }
-    assert.equal(lanes.subscribers, idle);
+  });
+});
+
+Deno.test("HEAD of a stream holds nothing open, and tells no length", async () => {
+  const log = new MemoryLog();
+  log.createTopic("VideoStreaming", 1);
+  const record = { key: null, value: new Uint8Array(), timestamp: 1, headers: {} };
+  log.append("VideoStreaming", 0, [record]);
+  const open = new Set<object>();
+  const clips = () => {
+    const start = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+      controller.enqueue(new Uint8Array(open.add(controller).size));
+    return Promise.resolve(new ReadableStream({ start, cancel: () => open.clear() }));
+  };
+  await withViewer({ lanes: { count: 1 }, log, clips }, async (viewer, lanes) => {
+    lanes.push("greyscale-0");
+    const idle = lanes.subscribers;
+    for (const path of ["cam/1", "api/clip.mp4?lane=greyscale-0&from=0&to=0"]) {
+      // More often than there are places.
+      for (let i = 0; i < 5; i++) {
+        const response = await fetch(viewer.url + path, { method: "HEAD" });
+        assert.equal(response.status, 200, path);
+        assert.equal(response.headers.get("content-length"), null, path);
+        await response.bytes();
+        assert.equal(open.size + lanes.subscribers, idle, path);
+      }
+    }
+  });
+});
+
+Deno.test("a list of cameras is read as people and programs write it", async () => {
+  await withViewer({}, async (viewer) => {
+    const statusOf = async (list: string) => {
+      const response = await fetch(`${viewer.url}cameras/${list}`);
+      await response.body?.cancel();
+      return response.status;
+    };
+    for (const list of ["1", "1,3", "1, 3", "1%2C3", "3,3,99"]) {
+      assert.equal(await statusOf(list), 200, list);
+    }
+    for (const list of ["a", "1,", "1,,3", "-1", "1;3"]) {
+      assert.equal(await statusOf(list), 404, list);
+    }
   });
 });
 
@@ -192,11 +239,11 @@ Deno.test("the page's files are there, compressed when asked for, and light", as
     await load("/");
     assert.ok([...seen].some((path) => path.endsWith("/protocol.ts")), [...seen].join());
     assert.ok(weight < 180_000, `The page weighs ${weight} bytes`);
-    const response = await fetch(`${viewer.url}assets/page/main.ts`);
+    const response = await fetch(`${viewer.url}assets/page/wall_page.ts`);
     assert.equal(response.headers.get("content-type"), "text/javascript; charset=utf-8");
     const etag = response.headers.get("etag")!;
     await response.body!.cancel();
-    const again = await fetch(`${viewer.url}assets/page/main.ts`, {
+    const again = await fetch(`${viewer.url}assets/page/wall_page.ts`, {
       headers: { "if-none-match": etag },
     });
     assert.equal(again.status, 304);

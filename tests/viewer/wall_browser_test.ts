@@ -9,6 +9,8 @@ Deno.test("sixteen lanes advance on one page, over one socket", async () => {
     lanes.run(8);
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
+      // Its own socket may be announced after the page has loaded.
+      await until(async () => await offsetOf(page, "greyscale-0") >= 0, "a first picture");
       const sockets: string[] = [];
       page.on("websocket", (socket) => sockets.push(socket.url()));
       await page.reload();

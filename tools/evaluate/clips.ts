@@ -1,5 +1,6 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
+import { Fields, readJson } from "../../queries/operators/model/faults.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */
@@ -69,39 +70,27 @@ function hasExtension(name: string, extensions: readonly string[]): boolean {
 }
 
 function inList(path: string, label: string): LabelledClip[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(Deno.readTextFileSync(path));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new ClipsError(path, [`expected JSON: ${error.message}`]);
-  }
-  if (!Array.isArray(json)) throw new ClipsError(path, ["expected a list of clips"]);
-  const faults: string[] = [];
-  const clips = json.map((entry, i): LabelledClip => {
-    const { file, label: own, fromMs, toMs, ...more } = Object(entry) as Record<string, unknown>;
-    const wrong = (field: string, accepted: string, given: unknown) =>
-      faults.push(`[${i}].${field}: expected ${accepted}, given ${JSON.stringify(given)}`);
-    if (typeof file !== "string" || file === "") wrong("file", "the path of a clip", file);
-    if (typeof own !== "string" && own !== null) wrong("label", "a text, or null for none", own);
-    for (const name of Object.keys(more)) {
-      faults.push(`[${i}].${name}: unknown field, accepted are file, label, fromMs, toMs`);
-    }
-    for (const [name, value] of Object.entries({ fromMs, toMs })) {
-      if (value === undefined || (typeof value === "number" && value >= 0)) continue;
-      wrong(name, "milliseconds from 0 up", value);
-    }
-    if (typeof fromMs === "number" && typeof toMs === "number" && fromMs >= toMs) {
-      wrong("toMs", `more than fromMs, which is ${fromMs}`, toMs);
-    }
-    const full = isAbsolute(String(file)) ? String(file) : join(dirname(path), String(file));
+  const fields = new Fields({ clips: readJson(path, ClipsError) }, ["clips"]);
+  const clips = fields.objects("clips", ["file", "label", "fromMs", "toMs"], (clip) => {
+    const file = clip.text("file"), own = clip.given["label"];
+    if (own !== null) clip.text("label");
     return {
-      path: full,
+      path: isAbsolute(file) ? file : join(dirname(path), file),
       positive: own === label,
-      ...(typeof fromMs === "number" ? { fromMs } : {}),
-      ...(typeof toMs === "number" ? { toMs } : {}),
+      ...timesOf(clip),
     };
   });
-  if (faults.length > 0) throw new ClipsError(path, faults);
+  if (fields.faults.length > 0) throw new ClipsError(path, fields.faults);
   return clips;
+}
+
+function timesOf(clip: Fields): Pick<LabelledClip, "fromMs" | "toMs"> {
+  const range = { min: 0, max: Number.MAX_VALUE };
+  const given = (["fromMs", "toMs"] as const).filter((name) => clip.given[name] !== undefined);
+  const times: { fromMs?: number; toMs?: number } = Object.fromEntries(
+    given.map((name) => [name, clip.number(name, range)]),
+  );
+  const { fromMs = 0, toMs = Infinity } = times;
+  if (fromMs >= toMs) clip.add("toMs", `more than fromMs, which is ${fromMs}`);
+  return times;
 }

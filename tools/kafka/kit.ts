@@ -8,7 +8,7 @@ import { KitError, type NodeParts, runFormat, runNode } from "./node.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
-import { log4jProperties, serverProperties } from "./properties.ts";
+import { log4jProperties, render, serverProperties } from "./properties.ts";
 
 /** The version of Apache Kafka that runs unless another one is named. */
 export const KAFKA_VERSION = "4.1.1";
@@ -133,25 +133,18 @@ export async function copyJars(to: string, version: string, flags: readonly stri
 async function train(cacheDir: string, classpath: string): Promise<void> {
   const dir = await Deno.makeTempDir({ dir: cacheDir, prefix: "train-" });
   try {
-    const ports = { client: freePort(), controller: freePort(), internal: 0 };
+    const port = freePort();
     const dataDir = join(dir, "data");
     await Deno.writeTextFile(
       join(dir, "server.properties"),
-      serverProperties({
-        id: 1,
-        ports,
-        quorum: { 1: ports.controller },
-        dataDir,
-        security: { protocol: "PLAINTEXT" },
-        extra: {},
-      }),
+      render(serverProperties({ port, controller: freePort(), dataDir })),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
     await runFormat({ classpath }, dir, "AAAAAAAAAAAAAAAAAAAAAA");
     const archive = join(dir, "classes.jsa");
     const node = runNode({ classpath }, dir, ["-Xmx512m", `-XX:ArchiveClassesAtExit=${archive}`]);
     const deadline = performance.now() + 60_000;
-    while (await brokersSeenFrom(ports.client) === 0 && performance.now() < deadline) {
+    while (await brokersSeenFrom(port) === 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     node.kill("SIGTERM");

@@ -1,5 +1,6 @@
-// One Kafka process.
+// One node of Kafka: a process of this machine.
 import { join } from "node:path";
+import { brokersSeenFrom } from "./probe.ts";
 
 /** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
 export class KitError extends Error {
@@ -100,4 +101,121 @@ async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
     text = (text + part).slice(-4_096);
   }
   return text;
+}
+
+/** One node, which can be stopped, killed, held and started again. */
+export class KafkaNode {
+  readonly id: number;
+  /** Where its clients connect: `127.0.0.1:port`. */
+  readonly address: string;
+  /** Kafka's own log. */
+  readonly logFile: string;
+  readonly #parts: NodeParts;
+  readonly #dir: string;
+  readonly #flags: readonly string[];
+  readonly #probePort: number;
+  readonly #timeoutMs: number;
+  #process: NodeProcess | undefined;
+
+  constructor(
+    parts: NodeParts,
+    of: {
+      id: number;
+      port: number;
+      /** Where it is asked whether it serves clients; `port` by default. */
+      probePort?: number;
+      dir: string;
+      /** For Java. */
+      flags: readonly string[];
+      /** How long a start may take, milliseconds. */
+      timeoutMs?: number;
+    },
+  ) {
+    this.id = of.id;
+    this.address = `127.0.0.1:${of.port}`;
+    this.logFile = join(of.dir, "broker.log");
+    this.#parts = parts;
+    this.#dir = of.dir;
+    this.#flags = of.flags;
+    this.#timeoutMs = of.timeoutMs ?? 60_000;
+    this.#probePort = of.probePort ?? of.port;
+  }
+
+  /** Of the process that runs now, or ran last. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Resolves with the exit code when the process that runs now has ended. */
+  get ended(): Promise<number> {
+    return this.#process?.ended ?? Promise.resolve(0);
+  }
+
+  /** Starts it, on the same ports and data as before, and waits until it answers. */
+  async start(): Promise<void> {
+    const process = runNode(this.#parts, this.#dir, this.#flags);
+    this.#process = process;
+    let code: number | undefined;
+    process.ended.then((ended) => code = ended);
+    const deadline = performance.now() + this.#timeoutMs;
+    while (await this.brokersSeen() === 0) {
+      if (code !== undefined) {
+        throw new KitError(
+          `Cannot start Kafka: it ended with ${code}: ${await this.#reason(process)}`,
+        );
+      }
+      if (performance.now() > deadline) {
+        await this.kill();
+        throw new KitError(
+          `Cannot start Kafka: no answer on ${this.address} after ${this.#timeoutMs} ms: ${await this
+            .#reason(process)}`,
+        );
+      }
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+
+  /** How many brokers of the cluster serve clients, as this one sees it. */
+  brokersSeen(): Promise<number> {
+    return brokersSeenFrom(this.#probePort);
+  }
+
+  async #reason(process: NodeProcess): Promise<string> {
+    let log = "";
+    try {
+      log = await Deno.readTextFile(this.logFile);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    const lines = (log || await process.output).split("\n");
+    const telling = lines.filter((line) => /ERROR|FATAL|Exception/.test(line));
+    return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;
+  }
+
+  /** Shuts it down in good order. */
+  async stop(): Promise<void> {
+    this.#process?.kill("SIGCONT");
+    this.#process?.kill("SIGTERM");
+    await this.#gone();
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#gone();
+  }
+
+  async #gone(): Promise<void> {
+    await this.#process?.ended;
+    await this.#process?.output;
+  }
+
+  /** Holds the process (SIGSTOP): connections stay, nothing answers. */
+  pause(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process?.kill("SIGCONT");
+  }
 }

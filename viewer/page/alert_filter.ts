@@ -1,6 +1,6 @@
 // Filters alerts, and remembers which were seen.
 import { type AlertView, cameraText } from "../protocol.ts";
-import { element } from "./dom.ts";
+import { find } from "./dom.ts";
 
 const SEEN_KEY = "framelane-seen-alerts";
 /** Most ids that the browser remembers. */
@@ -20,37 +20,16 @@ export class SeenAlerts {
   }
 }
 
-/** Time ranges to choose from, milliseconds. */
-const TIMES: readonly (readonly [string, number])[] = [
-  ["Any time", Infinity],
-  ["Last hour", 3_600_000],
-  ["Last 24 hours", 86_400_000],
-  ["Last 7 days", 7 * 86_400_000],
-];
-
 export class AlertFilter {
-  readonly root: HTMLElement;
-  readonly #camera = element("select", { "aria-label": "Camera or place" });
-  readonly #label = element("select", { "aria-label": "Kind of alert" });
-  readonly #time = element("select", { "aria-label": "Time" });
-  readonly #unseen = element("input", { type: "checkbox" });
+  readonly #root = find(document, ".filter", HTMLElement);
+  readonly #camera = find(this.#root, ".of-camera", HTMLSelectElement);
+  readonly #label = find(this.#root, ".of-label", HTMLSelectElement);
+  readonly #time = find(this.#root, ".of-time", HTMLSelectElement);
+  readonly #unseen = find(this.#root, "input", HTMLInputElement);
   #choices = "";
 
   constructor(onChange: () => void) {
-    this.#time.append(
-      ...TIMES.map(([label], index) => element("option", { value: index }, label)),
-    );
-    this.root = element(
-      "div",
-      { class: "filter", role: "group", "aria-label": "Filter" },
-      this.#camera,
-      this.#label,
-      this.#time,
-      element("label", {}, this.#unseen, "Unseen only"),
-    );
-    for (const control of [this.#camera, this.#label, this.#time, this.#unseen]) {
-      control.addEventListener("change", onChange);
-    }
+    this.#root.addEventListener("change", onChange);
   }
 
   /** Updates the choices to the existing cameras, places and labels. */
@@ -65,19 +44,19 @@ export class AlertFilter {
     const fill = (
       select: HTMLSelectElement,
       first: string,
-      options: readonly (readonly [string, string])[],
+      options: readonly (readonly [label: string, value: string])[],
     ) => {
       const { value } = select;
       select.replaceChildren(
-        element("option", { value: "" }, first),
-        ...options.map(([value, label]) => element("option", { value }, label)),
+        new Option(first, ""),
+        ...options.map(([label, value]) => new Option(label, value)),
       );
       select.value = value;
       if (select.selectedIndex < 0) select.value = "";
     };
     fill(this.#camera, "All cameras", [
-      ...places.map((place) => [`place:${place}`, place] as const),
-      ...cameras.map((camera) => [`camera:${camera}`, camera] as const),
+      ...places.map((place) => [place, `place:${place}`] as const),
+      ...cameras.map((camera) => [camera, `camera:${camera}`] as const),
     ]);
     fill(this.#label, "All kinds", labels.map((label) => [label, label] as const));
   }
@@ -85,7 +64,7 @@ export class AlertFilter {
   /** Whether the list shows an alert; `now` is the server's clock. */
   accepts(alert: AlertView, seen: boolean, now: number): boolean {
     const camera = this.#camera.value;
-    const back = TIMES[Number(this.#time.value)]![1];
+    const back = Number(this.#time.value);
     return (camera === "" || camera === `camera:${cameraText(alert)}` ||
       camera === `place:${alert.place ?? ""}`) &&
       (this.#label.value === "" || this.#label.value === alert.label) &&

@@ -2,13 +2,8 @@
 import { type AlertView, cameraText, type Features } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
-import { element, iconButton, set, text } from "./dom.ts";
+import { copyOf, element, find, set, text } from "./dom.ts";
 import { clock, day, duration } from "./format.ts";
-
-export interface AlertListEvents {
-  readonly onOpen: (alert: AlertView) => void;
-  readonly onClose: () => void;
-}
 
 /** Maximum number of alerts listed; the server keeps older ones. */
 const SHOWN = 300;
@@ -16,41 +11,24 @@ const SHOWN = 300;
 const CLIP_MARGIN_MS = 5_000;
 
 export class AlertList {
-  readonly root = element("aside", { class: "drawer", "aria-label": "Alerts" });
+  readonly root = find(document, ".drawer", HTMLElement);
   readonly alerts = new Map<string, AlertView>();
-  readonly #events: AlertListEvents;
-  readonly #list = element("ol", { class: "alerts" });
-  readonly #empty = element("p", { class: "muted" }, "No alerts");
+  readonly #onOpen: (alert: AlertView) => void;
+  readonly #list = find(this.root, ".alerts", HTMLElement);
+  readonly #empty = find(this.root, ".none", HTMLElement);
   readonly #items = new Map<string, HTMLElement>();
   readonly #seen = new SeenAlerts();
   readonly #filter = new AlertFilter(() => this.#arrange());
-  readonly #news = element("span", { class: "muted" });
-  readonly #allSeen = element("button", { type: "button", class: "link" }, "Mark all as seen");
+  readonly #news = find(this.root, "header .muted", HTMLElement);
+  readonly #allSeen = find(this.root, "header .link", HTMLElement);
   /** The last opened alert. */
   #open = "";
   /** The server's clock. */
   now = 0;
   features: Features = { time: false, clips: false };
 
-  constructor(events: AlertListEvents) {
-    this.#events = events;
-    this.root.hidden = true;
-    this.root.append(
-      element(
-        "header",
-        {},
-        element("h2", {}, "Alerts"),
-        this.#news,
-        this.#allSeen,
-        iconButton("close", "Close", () => {
-          this.root.hidden = true;
-          events.onClose();
-        }),
-      ),
-      this.#filter.root,
-      this.#empty,
-      this.#list,
-    );
+  constructor(onOpen: (alert: AlertView) => void) {
+    this.#onOpen = onOpen;
     this.#allSeen.addEventListener("click", () => {
       this.#seen.add(...this.alerts.keys());
       this.#arrange();
@@ -71,7 +49,7 @@ export class AlertList {
     this.#seen.add(alert.id);
     this.#arrange();
     this.#items.get(alert.id)?.scrollIntoView({ block: "nearest" });
-    this.#events.onOpen(alert);
+    this.#onOpen(alert);
   }
 
   /** The alerts that match the filter, newest first. */
@@ -149,34 +127,14 @@ export class AlertList {
   }
 
   #item(alert: AlertView): HTMLElement {
-    const image = element("img", {
-      src: `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`,
-      alt: "",
-      loading: "lazy",
-      width: 112,
-      height: 63,
-    });
-    const open = element(
-      "button",
-      { type: "button", class: "alert-item" },
-      image,
-      element(
-        "span",
-        { class: "about" },
-        element("strong"),
-        element("span"),
-        element("span", { class: "muted" }),
-      ),
-    );
+    const item = copyOf("alert");
+    const image = find(item, "img", HTMLImageElement);
+    image.src = `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`;
+    const open = find(item, ".alert-item", HTMLElement);
     const newest = () => this.alerts.get(alert.id) ?? alert;
     open.addEventListener("click", () => this.#choose(newest()));
     if (this.features.time) playWhilePointedAt(open, image, newest);
-    return element(
-      "li",
-      {},
-      open,
-      element("a", { class: "button clip", download: true, hidden: true }, "MP4"),
-    );
+    return item;
   }
 
   #update(item: HTMLElement, alert: AlertView): void {

@@ -57,30 +57,7 @@ const PLAIN = {
 /** Actions without parameters. */
 type PlainActions = Readonly<Record<typeof PLAIN[keyof typeof PLAIN], () => void>>;
 
-export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: string])[] = [
-  [["←", "↑", "→", "↓"], "Move between cameras"],
-  [["Enter"], "One camera alone, and back; a click does the same"],
-  [["Esc"], "Back to the wall"],
-  [["Alt", "←"], "Move a camera; or drag it by its name"],
-  [["/"], "Search"],
-  [["1", "9"], "Groups; 1 is all cameras"],
-  [["+", "−", "0"], "More columns, fewer, as many as fit best"],
-  [["Space"], "Pause and play"],
-  [[",", "."], "One frame back or forward; ten with Shift"],
-  [["[", "]"], "Slower, faster"],
-  [["L"], "Live"],
-  [["C"], "Download a clip"],
-  [["T"], "Time bar"],
-  [["A"], "Alerts"],
-  [["J", "K"], "Next older or newer alert"],
-  [["O"], "Results over the pictures"],
-  [["G"], "Edit groups"],
-  [["D"], "Light or dark"],
-  [["F"], "Full screen"],
-  [["N"], "Show or hide numbers and charts"],
-];
-
-/** Listens for keys that no other control on the page handles. */
+/** Listens for keys that no other control handles, and for clicks on buttons that stand for a key. */
 export function listenForKeys(actions: KeyActions): void {
   addEventListener("keydown", (event) => {
     const { target, key } = event;
@@ -93,10 +70,18 @@ export function listenForKeys(actions: KeyActions): void {
     if (onButton && (key === " " || key === "Enter")) return;
     if (act(event, actions)) event.preventDefault();
   });
+  addEventListener("click", ({ target }) => {
+    const button = target instanceof Element ? target.closest("[data-key]") : null;
+    const key = button?.getAttribute("data-key");
+    if (key) act({ key, altKey: false, shiftKey: false }, actions);
+  });
 }
 
 /** @returns whether the key was handled */
-function act({ key, altKey, shiftKey }: KeyboardEvent, actions: KeyActions): boolean {
+function act(
+  { key, altKey, shiftKey }: Pick<KeyboardEvent, "key" | "altKey" | "shiftKey">,
+  actions: KeyActions,
+): boolean {
   const arrow = ARROWS[key];
   if (arrow !== undefined) {
     if (altKey) actions.reorder(arrow[0] + arrow[1]);

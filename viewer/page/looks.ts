@@ -1,5 +1,5 @@
 // Display options: theme, numbers, full screen. The browser remembers the first two.
-import { iconButton, set } from "./dom.ts";
+import { set } from "./dom.ts";
 
 const THEME_KEY = "framelane-theme";
 const DETAIL_KEY = "framelane-detail";
@@ -46,13 +46,11 @@ export function toggleFullScreen(): void {
     : document.exitFullscreen());
 }
 
-/** The full screen button; hidden if the browser does not allow full screen. */
-export function fullScreenButton(): HTMLButtonElement {
-  const button = iconButton("expand", "Full screen (F)", toggleFullScreen);
+/** Shows on a button whether the page fills the screen; hides it if the browser does not allow that. */
+export function showFullScreen(button: HTMLElement): void {
   const show = () => set(button, { "aria-pressed": String(document.fullscreenElement !== null) });
   // Full screen can also be left with Esc or a browser shortcut.
   document.addEventListener("fullscreenchange", show);
   button.hidden = !document.fullscreenEnabled;
   show();
-  return button;
 }

@@ -2,39 +2,21 @@
 import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, iconButton, set, showFacts, text } from "./dom.ts";
+import { element, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, span } from "./format.ts";
 import type { LaneStats } from "./stats.ts";
-
-export interface PanelEvents {
-  readonly onClose: () => void;
-  readonly onLane: (lane: string) => void;
-}
 
 /** Facts shown in the operator's view. */
 const OPERATORS = new Set(["Captured", "Camera", "Place"]);
 
-/** One chart with a heading, values and lines. */
+/** One chart with values and lines. */
 class Chart {
-  readonly root: HTMLElement;
-  readonly #canvas = element("canvas", { "aria-hidden": "true" });
-  readonly #values: HTMLElement[];
+  readonly #canvas: HTMLCanvasElement;
+  readonly #values: readonly Element[];
 
-  constructor(title: string, names: readonly string[]) {
-    this.#values = names.map(() => element("b"));
-    this.root = element(
-      "figure",
-      { class: "chart" },
-      element(
-        "figcaption",
-        {},
-        element("span", { class: "title" }, title),
-        ...names.map((name, index) =>
-          element("span", { class: `value value-${index}` }, name, " ", this.#values[index]!)
-        ),
-      ),
-      this.#canvas,
-    );
+  constructor(figure: HTMLElement) {
+    this.#canvas = find(figure, "canvas", HTMLCanvasElement);
+    this.#values = [...figure.querySelectorAll("b")];
   }
 
   update(series: readonly Series[], values: readonly string[], colors: readonly string[]): void {
@@ -47,42 +29,24 @@ class Chart {
 }
 
 export class Panel {
-  readonly root = element("aside", { class: "panel", "aria-label": "About this camera" });
-  readonly #events: PanelEvents;
-  readonly #title = element("h2");
-  readonly #condition = element("span", { class: "condition" });
-  readonly #views = element("div", { class: "segments", role: "group", "aria-label": "Shown" });
-  readonly #exception = element("p", { class: "exception" });
-  readonly #rates = new Chart("Frames per second", ["in", "out"]);
-  readonly #latency = new Chart("Latency", ["p50", "p99"]);
-  readonly #lag = new Chart("Lag", ["frames"]);
-  readonly #facts = element("dl", { class: "facts" });
-  readonly #details = element("a", { class: "button" }, "Query details");
-  readonly #stream = element("a", { class: "button", target: "_blank", rel: "noopener" }, "MJPEG");
-  readonly #snapshot = element(
-    "a",
-    { class: "button", target: "_blank", rel: "noopener" },
-    "Snapshot",
-  );
+  readonly #root = find(document, ".panel", HTMLElement);
+  readonly #onLane: (lane: string) => void;
+  readonly #title = find(this.#root, "h2", HTMLElement);
+  readonly #condition = find(this.#root, ".condition", HTMLElement);
+  readonly #views = find(this.#root, ".segments", HTMLElement);
+  readonly #exception = find(this.#root, ".exception", HTMLElement);
+  readonly #rates = new Chart(find(this.#root, ".rates", HTMLElement));
+  readonly #latency = new Chart(find(this.#root, ".latencies", HTMLElement));
+  readonly #lag = new Chart(find(this.#root, ".lags", HTMLElement));
+  readonly #facts = find(this.#root, ".facts", HTMLElement);
+  readonly #details = find(this.#root, ".details", HTMLElement);
+  readonly #stream = find(this.#root, ".stream", HTMLElement);
+  readonly #snapshot = find(this.#root, ".snapshot", HTMLElement);
   #viewsFor = "";
 
-  constructor(events: PanelEvents) {
-    this.#events = events;
-    this.root.append(
-      element(
-        "header",
-        {},
-        element("div", {}, this.#title, this.#condition),
-        iconButton("close", "Back to the wall (Esc)", events.onClose),
-      ),
-      this.#views,
-      this.#exception,
-      this.#rates.root,
-      this.#latency.root,
-      this.#lag.root,
-      this.#facts,
-      element("div", { class: "links" }, this.#details, this.#stream, this.#snapshot),
-    );
+  /** @param onLane called with the lane that the user chooses */
+  constructor(onLane: (lane: string) => void) {
+    this.#onLane = onLane;
   }
 
   /** Shows a lane. `others` are all lanes of its partition, `now` is the server's clock. */
@@ -104,7 +68,7 @@ export class Panel {
     this.#exception.hidden = lane.exception === undefined;
     text(this.#exception, lane.exception ?? "");
     this.#updateViews(lane, others);
-    const style = getComputedStyle(this.root);
+    const style = getComputedStyle(this.#root);
     const colors = [style.getPropertyValue("--spark"), style.getPropertyValue("--spark-2")];
     this.#rates.update([stats.framesIn, stats.framesOut], [
       rate(lane.framesPerSecondIn),
@@ -148,7 +112,7 @@ export class Panel {
         { type: "button", "aria-pressed": String(other.id === lane.id) },
         other.query === "raw" ? "Raw" : other.query,
       );
-      button.addEventListener("click", () => this.#events.onLane(other.id));
+      button.addEventListener("click", () => this.#onLane(other.id));
       return button;
     }));
   }

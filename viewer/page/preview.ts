@@ -1,5 +1,5 @@
 // The preview above the track: the picture recorded at the pointer's position.
-import { element, text } from "./dom.ts";
+import { find, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";
 
 const WIDTH = 160;
@@ -7,14 +7,9 @@ const WIDTH = 160;
 const MARGIN = 8;
 
 export class Preview {
-  readonly #image = element("img", { alt: "", width: WIDTH });
-  readonly #time = element("span");
-  readonly root = element(
-    "div",
-    { class: "hover", hidden: true, "aria-hidden": "true" },
-    this.#image,
-    this.#time,
-  );
+  readonly root = find(document, ".hover", HTMLElement);
+  readonly #image = find(this.root, "img", HTMLImageElement);
+  readonly #time = find(this.root, "span", HTMLElement);
   /** The position under the pointer. */
   #wanted: { readonly lane: string; readonly time: number } | undefined;
   #loading = false;

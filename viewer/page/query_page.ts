@@ -3,9 +3,9 @@ import type { StreamingQueryProgress } from "../../runtime/definition/progress.t
 import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, set, showFacts, text } from "./dom.ts";
+import { element, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, recent, span } from "./format.ts";
-import { brand } from "./header.ts";
+import { startLooks } from "./looks.ts";
 
 interface Details {
   readonly lane: LaneView;
@@ -17,65 +17,34 @@ interface Details {
 const EVERY_MS = 1_000;
 const BATCHES_SHOWN = 25;
 
-export function showQuery(lane: string): void {
-  void new QueryPage(lane).run();
-}
+/** What the charts show, in the order of the page. */
+const CHARTS: readonly ((each: StreamingQueryProgress) => number | undefined)[] = [
+  (each) => each.inputRowsPerSecond,
+  (each) => each.processedRowsPerSecond,
+  (each) => each.batchDuration,
+  (each) => each.latencies?.e2eLatencyMs.P50,
+  (each) => each.latencies?.e2eLatencyMs.P99,
+  (each) => offsetsOf(each).reduce((sum, { lag = 0 }) => sum + lag, 0),
+];
 
 class QueryPage {
-  readonly #lane: string;
-  readonly #title = element("h1");
-  readonly #condition = element("span", { class: "condition" });
-  readonly #exception = element("section", { class: "exception card" });
-  readonly #image = element("img", { class: "still", alt: "" });
-  readonly #facts = element("dl", { class: "facts card" });
-  readonly #charts = element("div", { class: "charts" });
-  readonly #plan = element("pre", { class: "card", tabindex: 0, "aria-label": "Plan" });
-  readonly #offsets = element("tbody");
-  readonly #batches = element("tbody");
-  readonly #notice = element("p", { class: "muted", role: "status" });
+  readonly #lane = decodeURIComponent(location.pathname.slice("/queries/".length));
+  readonly #root = find(document, ".query-page", HTMLElement);
+  readonly #title = find(this.#root, "h1", HTMLElement);
+  readonly #condition = find(this.#root, ".condition", HTMLElement);
+  readonly #exception = find(this.#root, ".exception", HTMLElement);
+  readonly #image = find(this.#root, ".still", HTMLImageElement);
+  readonly #facts = find(this.#root, ".facts", HTMLElement);
+  readonly #charts = find(this.#root, ".charts", HTMLElement);
+  readonly #plan = find(this.#root, "pre", HTMLElement);
+  readonly #offsets = find(this.#root, ".offsets", HTMLElement);
+  readonly #batches = find(this.#root, ".batches", HTMLElement);
+  readonly #notice = find(this.#root, '[role="status"]', HTMLElement);
   #stillOf = -1;
 
-  constructor(lane: string) {
-    this.#lane = lane;
-    const bar = document.getElementById("bar")!;
-    bar.append(
-      brand(),
-      element(
-        "nav",
-        { class: "tabs", "aria-label": "Pages" },
-        element("a", { class: "tab", href: "/" }, "Wall"),
-        element("a", { class: "tab", href: `/?focus=${encodeURIComponent(lane)}` }, "Live"),
-      ),
-    );
-    const wall = document.getElementById("wall")!;
-    set(wall, { class: "query-page", "aria-label": "Query" });
-    wall.append(
-      element("header", { class: "page-title" }, this.#title, this.#condition, this.#notice),
-      this.#exception,
-      element("div", { class: "columns" }, this.#image, this.#facts),
-      this.#charts,
-      section("Plan", this.#plan),
-      section(
-        "Offsets",
-        table(["Topic", "Partition", "Start", "End", "Latest", "Lag"], this.#offsets),
-      ),
-      section(
-        "Batches",
-        table([
-          "Batch",
-          "Started",
-          "Frames",
-          "In/s",
-          "Processed/s",
-          "Took",
-          "Write-ahead",
-          "Run",
-          "Commit",
-          "Latency p50",
-          "p99",
-        ], this.#batches),
-      ),
-    );
+  constructor() {
+    const live = find(document, ".live-tab", HTMLElement);
+    set(live, { href: `/?focus=${encodeURIComponent(this.#lane)}` });
   }
 
   async run(): Promise<void> {
@@ -105,10 +74,7 @@ class QueryPage {
     set(this.#condition, { "data-condition": condition });
     text(this.#condition, condition);
     this.#exception.hidden = lane.exception === undefined;
-    this.#exception.replaceChildren(
-      element("h2", {}, "Last exception"),
-      element("p", {}, lane.exception ?? ""),
-    );
+    text(find(this.#exception, "p", HTMLElement), lane.exception ?? "");
     if (lane.lastFrameTimestamp !== undefined && lane.lastFrameTimestamp !== this.#stillOf) {
       this.#stillOf = lane.lastFrameTimestamp;
       const query = new URLSearchParams({ query: lane.query, topic: lane.topic, width: "640" });
@@ -159,34 +125,14 @@ class QueryPage {
   }
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
-    const charts: [string, (each: StreamingQueryProgress) => number | undefined][] = [
-      ["Frames in per second", (each) => each.inputRowsPerSecond],
-      ["Processed per second", (each) => each.processedRowsPerSecond],
-      ["Batch, ms", (each) => each.batchDuration],
-      ["Latency p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
-      ["Latency p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
-      ["Lag, frames", (each) => offsetsOf(each).reduce((sum, { lag = 0 }) => sum + lag, 0)],
-    ];
-    if (this.#charts.childElementCount === 0) {
-      for (const [title] of charts) {
-        this.#charts.append(
-          element(
-            "figure",
-            { class: "chart card" },
-            element("figcaption", {}, element("span", { class: "title" }, title), element("b")),
-            element("canvas", { "aria-hidden": "true" }),
-          ),
-        );
-      }
-    }
     const color = getComputedStyle(this.#charts).getPropertyValue("--spark");
-    charts.forEach(([, read], index) => {
+    CHARTS.forEach((read, index) => {
       const series = new Series(Math.max(30, progress.length));
       for (const each of progress) series.push(read(each) ?? NaN);
       const figure = this.#charts.children[index]!;
       const last = series.length === 0 ? NaN : series.at(series.length - 1);
-      text(figure.querySelector("b")!, Number.isNaN(last) ? "–" : rate(last));
-      drawLine(figure.querySelector("canvas")!, series, { color });
+      text(find(figure, "b", HTMLElement), Number.isNaN(last) ? "–" : rate(last));
+      drawLine(find(figure, "canvas", HTMLCanvasElement), series, { color });
     });
   }
 
@@ -231,19 +177,6 @@ function offsetsOf({ sources }: StreamingQueryProgress) {
   );
 }
 
-function section(title: string, ...content: Node[]): HTMLElement {
-  return element("section", {}, element("h2", {}, title), ...content);
-}
-
-function table(columns: readonly string[], body: HTMLTableSectionElement): HTMLElement {
-  const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
-  return element(
-    "div",
-    { class: "card scroll", tabindex: 0, role: "group", "aria-label": columns.join(", ") },
-    element("table", {}, element("thead", {}, head), body),
-  );
-}
-
 function fill(body: HTMLElement, rows: readonly string[][], columns: number): void {
   body.replaceChildren(
     ...(rows.length > 0 ? rows : [["Nothing yet", ...Array<string>(columns - 1).fill("")]]).map(
@@ -251,3 +184,6 @@ function fill(body: HTMLElement, rows: readonly string[][], columns: number): vo
     ),
   );
 }
+
+startLooks();
+void new QueryPage().run();

@@ -2,7 +2,7 @@
 import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
 import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";
-import { element, set, svg } from "./dom.ts";
+import { element, find, set, svg } from "./dom.ts";
 import { duration } from "./format.ts";
 
 /** Height of labels in CSS pixels; narrow pictures have no room for them. */
@@ -13,8 +13,14 @@ const NOWHERE: Places = { zones: [], lines: [] };
 
 /** Boxes around objects, watched zones and lines, and scores in a corner. */
 export class ResultOverlay {
-  readonly boxes = svg("svg", { class: "boxes", "aria-hidden": "true" });
-  readonly scores = element("ul", { class: "scores" });
+  readonly boxes: SVGElement;
+  readonly scores: HTMLElement;
+
+  /** @param tile its tile, a copy of the page's template */
+  constructor(tile: HTMLElement) {
+    this.boxes = find(tile, ".boxes", SVGElement);
+    this.scores = find(tile, ".scores", HTMLElement);
+  }
 
   /**
    * Draws the picture's result and the places its query watches; nothing unless `wanted`.

@@ -4,7 +4,7 @@ import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { listenForDrag } from "./drag.ts";
-import { element, iconButton, set, text } from "./dom.ts";
+import { copyOf, find, set, text } from "./dom.ts";
 import { clock, count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
@@ -35,31 +35,30 @@ const OLD_MS = 5_000;
 export class Tile {
   readonly slot: number;
   readonly laneId: string;
-  readonly root: HTMLElement;
+  readonly root = copyOf("tile");
   lane: LaneView;
   /** Offset and capture time of the displayed picture. */
   shown: { offset: number; timestamp: number } | undefined;
   /** Width divided by height of the source. */
   aspect: number | undefined;
   readonly #events: TileEvents;
-  readonly #canvas = element("canvas", { class: "screen" });
-  readonly #overlay = new ResultOverlay();
-  readonly #age = element("span", { class: "age", title: "Age of the picture" });
-  readonly #origin = element("span", { class: "origin" }, "Camera's picture");
-  readonly #notice = element("div", { class: "notice" }, element("strong"), element("span"));
-  readonly #state = element("span", { class: "state", role: "img" });
-  readonly #camera = element("span", { class: "camera" });
-  readonly #number = element("span", { class: "camera-number" });
-  readonly #query = element("span", { class: "query" });
-  readonly #clock = element("span", { class: "clock", title: "When the picture was captured" });
-  readonly #spark = element("canvas", { class: "spark", "aria-hidden": "true" });
-  readonly #rate = element("b");
-  readonly #latency = element("b");
-  readonly #lag = element("b");
-  readonly #lagUnit = element("i");
-  readonly #topic = element("span", { class: "topic" });
-  readonly #expand: HTMLButtonElement;
-  readonly #caption: HTMLElement;
+  readonly #canvas = find(this.root, ".screen", HTMLCanvasElement);
+  readonly #overlay = new ResultOverlay(this.root);
+  readonly #age = find(this.root, ".age", HTMLElement);
+  readonly #origin = find(this.root, ".origin", HTMLElement);
+  readonly #notice = find(this.root, ".notice", HTMLElement);
+  readonly #state = find(this.root, ".state", HTMLElement);
+  readonly #camera = find(this.root, ".camera", HTMLElement);
+  readonly #number = find(this.root, ".camera-number", HTMLElement);
+  readonly #query = find(this.root, ".query", HTMLElement);
+  readonly #clock = find(this.root, ".clock", HTMLElement);
+  readonly #spark = find(this.root, ".spark", HTMLCanvasElement);
+  readonly #rate = find(this.root, ".rate b", HTMLElement);
+  readonly #latency = find(this.root, ".latency b", HTMLElement);
+  readonly #lag = find(this.root, ".lag b", HTMLElement);
+  readonly #lagUnit = find(this.root, ".lag i", HTMLElement);
+  readonly #topic = find(this.root, ".topic", HTMLElement);
+  readonly #expand = find(this.root, ".icon-button", HTMLElement);
   readonly #results = new Map<number, Findings>();
   #units: UnitDecoder | undefined;
   /** Whether the page decodes this lane's access units while it fills the wall. */
@@ -76,54 +75,8 @@ export class Tile {
     this.laneId = lane.id;
     this.lane = lane;
     this.#events = events;
-    this.#expand = iconButton("expand", "Show alone", () => events.onFocus());
-    this.#expand.tabIndex = -1;
-    this.#caption = element(
-      "footer",
-      { class: "caption", draggable: "true" },
-      this.#state,
-      this.#camera,
-      this.#number,
-      this.#query,
-      this.#topic,
-      this.#clock,
-      this.#spark,
-      element(
-        "span",
-        { class: "number rate", title: "Frames per second" },
-        this.#rate,
-        element("i", {}, " fps"),
-      ),
-      element(
-        "span",
-        { class: "number latency", title: "From capture to here, median" },
-        this.#latency,
-      ),
-      element(
-        "span",
-        { class: "number lag", title: "Frames not read yet" },
-        "lag ",
-        this.#lag,
-        this.#lagUnit,
-      ),
-    );
-    this.root = element(
-      "div",
-      { class: "tile", tabindex: -1, role: "listitem", "data-lane": lane.id },
-      element(
-        "div",
-        { class: "picture" },
-        this.#canvas,
-        this.#overlay.boxes,
-        this.#overlay.scores,
-        this.#age,
-        this.#origin,
-        this.#notice,
-        this.#expand,
-      ),
-      this.#caption,
-    );
-    this.#origin.hidden = true;
+    this.root.dataset["lane"] = lane.id;
+    this.#expand.addEventListener("click", () => events.onFocus());
     this.#listen();
     this.update(lane, 0);
   }
@@ -315,7 +268,7 @@ export class Tile {
     });
     root.addEventListener("focus", () => events.onSelect());
     root.addEventListener("pointerdown", () => events.onSelect());
-    listenForDrag(root, this.#caption, this.laneId, events.onMove);
+    listenForDrag(root, find(root, ".caption", HTMLElement), this.laneId, events.onMove);
   }
 
   /** Shows the age of the picture if it is not live or lags behind the camera. */

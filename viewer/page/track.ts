@@ -1,6 +1,6 @@
 // The track: a part of the recording, the position in it, and its alerts.
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
-import { element, set, svg } from "./dom.ts";
+import { element, find, set, svg } from "./dom.ts";
 import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
 import type { Place, TimeControl } from "./time_control.ts";
@@ -12,14 +12,6 @@ export interface TrackOptions {
   readonly onAlert: (alert: AlertView) => void;
 }
 
-/** Lengths of the recording that the track can show, milliseconds. */
-const STRETCHES: readonly (readonly [string, number])[] = [
-  ["All", Infinity],
-  ["6 h", 6 * 3_600_000],
-  ["1 h", 3_600_000],
-  ["10 min", 600_000],
-  ["1 min", 60_000],
-];
 /** Width of alert bars, CSS pixels. */
 const BIN = 4;
 /** Interval between requests for the recorded range. */
@@ -27,27 +19,15 @@ const RANGE_EVERY_MS = 3_000;
 
 /** A slider over capture time. */
 export class Track {
-  readonly root: HTMLElement;
-  /** Selects how much of the recording the track shows. */
-  readonly stretch = element("select", {
-    "aria-label": "Part of the recording",
-    title: "Part of the recording",
-  });
   readonly #options: TrackOptions;
-  readonly #track = element("div", {
-    class: "track",
-    role: "slider",
-    tabindex: 0,
-    "aria-label": "Position in the recording",
-    "aria-valuemin": 0,
-    "aria-valuemax": 0,
-    "aria-valuenow": 0,
-  });
-  readonly #ticks = svg("svg", { class: "ticks", "aria-hidden": "true" });
-  readonly #fill = element("div", { class: "fill" });
-  readonly #gaps = element("div", { class: "gaps" });
-  readonly #head = element("div", { class: "head" });
-  readonly #marks = element("div", { class: "marks", "aria-hidden": "true" });
+  /** Selects how much of the recording the track shows, milliseconds. */
+  readonly #stretch: HTMLSelectElement;
+  readonly #track: HTMLElement;
+  readonly #ticks: SVGElement;
+  readonly #fill: HTMLElement;
+  readonly #gaps: HTMLElement;
+  readonly #head: HTMLElement;
+  readonly #marks: HTMLElement;
   readonly #preview = new Preview();
   /** Whether there is a log to look back into. */
   enabled = false;
@@ -58,14 +38,17 @@ export class Track {
   #position: number | undefined;
   #marksFor = "";
 
-  constructor(options: TrackOptions) {
+  /** @param root the bar that holds the track */
+  constructor(root: HTMLElement, options: TrackOptions) {
     this.#options = options;
-    this.stretch.append(
-      ...STRETCHES.map(([label], index) => element("option", { value: index }, label)),
-    );
-    this.stretch.addEventListener("change", () => this.update(this.#position));
-    this.#track.append(this.#ticks, this.#fill, this.#gaps, this.#head);
-    this.root = element("div", { class: "rail" }, this.#track, this.#marks, this.#preview.root);
+    this.#stretch = find(root, ".stretch", HTMLSelectElement);
+    this.#stretch.addEventListener("change", () => this.update(this.#position));
+    this.#track = find(root, ".track", HTMLElement);
+    this.#ticks = find(root, ".ticks", SVGElement);
+    this.#fill = find(root, ".fill", HTMLElement);
+    this.#gaps = find(root, ".gaps", HTMLElement);
+    this.#head = find(root, ".head", HTMLElement);
+    this.#marks = find(root, ".marks", HTMLElement);
     this.#listen();
   }
 
@@ -108,7 +91,7 @@ export class Track {
   #stretchAt(position: number | undefined): { start: number; end: number } | undefined {
     const { earliestTime, latestTime } = this.#range;
     if (earliestTime === undefined || latestTime === undefined) return undefined;
-    const length = STRETCHES[Number(this.stretch.value)]![1];
+    const length = Number(this.#stretch.value);
     const end = Math.max(latestTime, position ?? 0);
     if (end - earliestTime <= length) return { start: earliestTime, end };
     if (position === undefined || this.#options.time.live) return { start: end - length, end };

@@ -3,7 +3,7 @@ import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
-import { element, set } from "./dom.ts";
+import { find, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
 
@@ -26,13 +26,13 @@ const NARROWEST_IN_STRIP = 96;
 
 /** Shows lanes and keeps them live. */
 export class Wall {
-  readonly root: HTMLElement;
+  readonly root = find(document, "#wall", HTMLElement);
   readonly tiles = new Map<string, Tile>();
   readonly #connection: Connection;
   readonly #events: WallEvents;
-  readonly #grid = element("div", { class: "grid", role: "list", "aria-label": "Cameras" });
-  readonly #stage = element("div", { class: "stage", hidden: true });
-  readonly #empty = element("p", { class: "empty", role: "status" });
+  readonly #grid = find(this.root, ".grid", HTMLElement);
+  readonly #stage = find(this.root, ".stage", HTMLElement);
+  readonly #empty = find(this.root, ".empty", HTMLElement);
   readonly #bySlot = new Map<number, Tile>();
   readonly #visible = new Set<string>();
   readonly #ready = new Set<Tile>();
@@ -50,11 +50,9 @@ export class Wall {
   /** Rejects pictures that do not belong to the current position in time. */
   accepts: (picture: PictureMessage) => boolean = () => true;
 
-  constructor(root: HTMLElement, connection: Connection, events: WallEvents) {
-    this.root = root;
+  constructor(connection: Connection, events: WallEvents) {
     this.#connection = connection;
     this.#events = events;
-    root.append(this.#stage, this.#grid, this.#empty);
     this.#observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const lane = (target as HTMLElement).dataset["lane"]!;
@@ -64,7 +62,7 @@ export class Wall {
       this.watch();
     }, { rootMargin: "80px" });
     const resized = new ResizeObserver(() => this.layout());
-    resized.observe(root);
+    resized.observe(this.root);
     resized.observe(this.#grid);
     document.addEventListener("visibilitychange", () => this.watch());
   }
@@ -187,11 +185,6 @@ export class Wall {
   say(message: string): void {
     this.#empty.hidden = message === "";
     if (this.#empty.textContent !== message) this.#empty.textContent = message;
-  }
-
-  /** Adds a panel beside the tile that fills the wall. */
-  setPanel(panel: HTMLElement): void {
-    this.#stage.append(panel);
   }
 
   /** Moves the selection by columns and rows. */

@@ -6,15 +6,15 @@ import { Announcer } from "./announcer.ts";
 import { Banner } from "./banner.ts";
 import { emptyMessage, isGone } from "./condition.ts";
 import { Connection, type ConnectionState, socketUrl } from "./connection.ts";
-import { showClip, showGroups, showKeys } from "./dialogs.ts";
+import { ClipDialog, GroupsDialog, showKeys } from "./dialogs.ts";
+import { find } from "./dom.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
-import { toggleDetail, toggleFullScreen, toggleTheme } from "./looks.ts";
+import { startLooks, toggleDetail, toggleFullScreen, toggleTheme } from "./looks.ts";
 import { Panel } from "./panel.ts";
 import {
   formatGroups,
   formatState,
-  type Group,
   groupsWith,
   MAX_COLUMNS,
   parseGroups,
@@ -30,22 +30,25 @@ import { Wall } from "./wall.ts";
 
 const GROUPS_KEY = "framelane-groups";
 
-export function showWall(): void {
-  new WallPage();
-}
-
 class WallPage {
-  readonly #cameras = location.pathname.match(/^\/cameras\/([\d,]+)$/)?.[1]?.split(",").map(Number);
+  readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
+    ?.split(",").map(Number);
   readonly #connection: Connection;
   readonly #wall: Wall;
-  readonly #header: Header;
-  readonly #panel: Panel;
-  readonly #alerts: AlertList;
+  readonly #header = new Header((change) => this.#change(change));
+  readonly #panel = new Panel((lane) => this.#focus(lane));
+  readonly #alerts = new AlertList((alert) => this.#openAlert(alert));
+  readonly #groups = new GroupsDialog((groups) => {
+    localStorage.setItem(GROUPS_KEY, formatGroups(groups));
+    const gone = !groups.some(({ name }) => name === this.#state.group);
+    this.#change({ groups, ...(gone ? { group: "" } : {}) });
+  });
+  readonly #clips = new ClipDialog(() => Date.now() + this.#skew);
   readonly #time: TimeControl;
   readonly #transport: Transport;
   readonly #stats = new Stats();
-  readonly #banner = new Banner(document.getElementById("banner")!);
-  readonly #announcer = new Announcer(document.getElementById("news")!);
+  readonly #banner = new Banner(find(document, "#banner", HTMLElement));
+  readonly #announcer = new Announcer(find(document, "#news", HTMLElement));
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
   #heard = false;
@@ -70,7 +73,7 @@ class WallPage {
       onPicture: (picture) => this.#wall.take(picture),
       onState: (state, nextTry) => this.#connectionChanged(state, nextTry),
     });
-    this.#wall = new Wall(document.getElementById("wall")!, this.#connection, {
+    this.#wall = new Wall(this.#connection, {
       onFocus: (lane) => this.#focus(lane),
       onMove: (moved, target, after) => this.#move(moved, target, after),
       onDrawn: (tile) => {
@@ -89,40 +92,18 @@ class WallPage {
       onChange: () => this.#timeChanged(),
     });
     this.#wall.accepts = (picture) => this.#time.accepts(picture);
-    this.#header = new Header(document.getElementById("bar")!, {
-      onState: (change) => this.#change(change),
-      onGroups: () => this.#editGroups(),
-      onAlerts: () => this.#toggleAlerts(),
-      onTheme: toggleTheme,
-      onNumbers: () => toggleDetail(() => this.#render()),
-      onHelp: showKeys,
-    });
-    this.#panel = new Panel({
-      onClose: () => this.#focus(""),
-      onLane: (lane) => this.#focus(lane),
-    });
-    this.#wall.setPanel(this.#panel.root);
-    this.#alerts = new AlertList({
-      onOpen: (alert) => this.#openAlert(alert),
-      onClose: () => this.#wall.layout(),
-    });
-    document.getElementById("body")!.append(this.#alerts.root);
     this.#transport = new Transport({
       time: this.#time,
       place,
       alerts: () => this.#alerts.alerts.values(),
       now: () => Date.now() + this.#skew,
       onAlert: (alert) => this.#openAlert(alert),
-      onClip: () => this.#clip(),
     });
-    this.#transport.root.hidden = true;
-    document.getElementById("body")!.after(this.#transport.root);
     listenForKeys(this.#keyActions());
     addEventListener("popstate", () => {
       this.#state = { ...parseState(location.search), groups: this.#state.groups };
       this.#render();
     });
-    this.#wall.say("Connecting …");
     this.#render();
   }
 
@@ -239,14 +220,9 @@ class WallPage {
 
   #editGroups(): void {
     const cameras = new Map(this.#lanes.map((lane) => [lane.partition + 1, cameraText(lane)]));
-    showGroups(
+    this.#groups.show(
       this.#state.groups,
       [...cameras].map(([number, name]) => ({ number, name })),
-      (groups: Group[]) => {
-        localStorage.setItem(GROUPS_KEY, formatGroups(groups));
-        const gone = !groups.some(({ name }) => name === this.#state.group);
-        this.#change({ groups, ...(gone ? { group: "" } : {}) });
-      },
     );
   }
 
@@ -265,7 +241,7 @@ class WallPage {
   #clip(): void {
     const { lead } = this.#wall;
     if (!this.#alerts.features.clips || lead?.shown === undefined) return;
-    showClip(lead.laneId, cameraText(lead.lane), lead.shown.timestamp, Date.now() + this.#skew);
+    this.#clips.show(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
   }
 
   /** Seeks to the offset requested by the address, once possible. */
@@ -339,3 +315,6 @@ class WallPage {
     this.#wall.tiles.get(moved)?.root.focus();
   }
 }
+
+startLooks();
+new WallPage();

@@ -45,11 +45,13 @@ export function providersOf(device: Device): string[] {
 
 /** Why a model could not be loaded: the model, or the device. */
 export function deviceError(device: Device, file: string, cause: Error): Error {
+  // Without the place in ONNX Runtime's own sources.
+  const message = cause.message.replace(/\/\S*onnxruntime_src\S* .*?\) /s, "").trim();
   if (device === "cpu" || cause.message.startsWith("Cannot run models on")) {
-    return new Error(`Cannot load the model ${file}: ${cause.message}`, { cause });
+    return new Error(`Cannot load the model ${file}: ${message}`, { cause });
   }
   return new Error(
-    `Cannot load the model ${file} on ${device}: ${cause.message.trim()}; ${device} needs ` +
+    `Cannot load the model ${file} on ${device}: ${message}; ${device} needs ` +
       NEEDS[device],
     { cause },
   );

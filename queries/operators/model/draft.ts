@@ -3,7 +3,7 @@ import { INPUT_DTYPES, type Layout, type ModelConstant } from "./manifest_input.
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";
 import { MOST_SCORES } from "./readers/scores.ts";
-import { shapeText } from "./signature.ts";
+import { isReadable, shapeText } from "./signature.ts";
 
 /** A manifest as it is written, and what a person must still look at. */
 export interface Draft {
@@ -39,17 +39,27 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
   const notes: string[] = [];
   const guessed = picturesOf(file, notes);
   if (guessed.length === 0) {
-    const given = file.inputs.map(({ name, dtype, shape }) =>
-      `${name} (${dtype} ${shapeText(shape)})`
-    );
     throw new Error(
       "Cannot write a manifest for a model that takes no pictures: expected an input of 4 or 5 " +
-        `dimensions with 1 or 3 colours, given ${given.join(", ") || "none"}`,
+        `dimensions with 1 or 3 colours, of type ${INPUT_DTYPES.join(", ")}, given ${
+          listed(file.inputs)
+        }`,
     );
+  }
+  const readable = file.outputs.filter(isReadable);
+  if (readable.length === 0) {
+    throw new Error(
+      "Cannot write a manifest for a model without numbers: expected an output that is a tensor of " +
+        `numbers, given ${listed(file.outputs)}`,
+    );
+  }
+  if (readable.length < file.outputs.length) {
+    const others = file.outputs.filter((output) => !isReadable(output));
+    notes.push(`outputs left out, since they are no tensors of numbers: ${listed(others)}`);
   }
   const isPicture = (input: OnnxValue) => guessed.some((p) => p["name"] === input.name);
   const state = stateOf(file, isPicture);
-  const outputs = file.outputs.filter(({ name }) => !state.some((s) => s["output"] === name));
+  const outputs = readable.filter(({ name }) => !state.some((s) => s["output"] === name));
   const [{ width = SIDE, height = SIDE } = {}] = guessed as { width?: number; height?: number }[];
   const head = recognizeHead(file, outputs, { width, height });
   const constants: Record<string, unknown> = {};
@@ -90,6 +100,11 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
     },
     notes,
   };
+}
+
+function listed(values: readonly OnnxValue[]): string {
+  const each = values.map(({ name, dtype, shape }) => `${name} (${dtype} ${shapeText(shape)})`);
+  return each.join(", ") || "none";
 }
 
 function stateOf(

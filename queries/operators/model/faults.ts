@@ -1,9 +1,46 @@
 // JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
-/** Why a file could not be read, as a fault of it. */
-export function unread(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  const { message } = error as Error;
-  return error instanceof SyntaxError ? `expected JSON: ${message}` : message;
+/**
+ * Parses JSON, and refuses an object with the same field twice: only the last would count.
+ *
+ * @throws {SyntaxError} saying what is wrong with it.
+ */
+function parseJson(text: string): unknown {
+  const json = text.replace(/^\ufeff/, "");
+  const counts = new Map<string, number>([["", 1]]);
+  const count = (key: string, by: number) => counts.set(key, (counts.get(key) ?? 0) + by);
+  const parsed: unknown = JSON.parse(json, function (this: unknown, key, value) {
+    if (!Array.isArray(this)) count(key, -1);
+    return value;
+  });
+  for (const [, key, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*(:?)/g)) {
+    if (colon !== "") count(JSON.parse(key!), 1);
+  }
+  const twice = [...counts].filter(([, left]) => left > 0).map(([key]) => JSON.stringify(key));
+  if (twice.length === 0) return parsed;
+  throw new SyntaxError(`an object has ${twice.join(", ")} more than once`);
+}
+
+/**
+ * Reads a JSON file.
+ *
+ * @param Refusal the error for a file that cannot be used
+ * @throws {Refusal} saying why it cannot be read.
+ */
+export function readJson(
+  path: string,
+  Refusal: new (path: string, faults: readonly string[], options: ErrorOptions) => Error,
+): unknown {
+  try {
+    return parseJson(Deno.readTextFileSync(path));
+  } catch (cause) {
+    const { message } = cause as Error;
+    const fault = cause instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : cause instanceof SyntaxError
+      ? `expected JSON: ${message}`
+      : message;
+    throw new Refusal(path, [fault], { cause });
+  }
 }
 
 /** Accepted numbers. */
@@ -13,7 +50,7 @@ export interface NumberRange {
   readonly whole?: boolean;
   /** The least value itself is not accepted. */
   readonly above?: boolean;
-  /** What stands for one that is left out, which is a fault without. */
+  /** Default; without one, a missing field is a fault. */
   readonly absent?: number;
 }
 
@@ -78,7 +115,7 @@ export class Fields {
     };
   }
 
-  /** One of some words; `absent` where it is left out, which is a fault without one. */
+  /** One of some words; `absent` is the default, without which a missing field is a fault. */
   word<const W extends string>(
     name: string,
     words: readonly W[],
@@ -102,7 +139,7 @@ export class Fields {
     return absent ?? max;
   }
 
-  /** True or false; false where it is left out. */
+  /** True or false; false by default. */
   flag(name: string): boolean {
     const value = this.given[name];
     if (value === undefined || typeof value === "boolean") return value ?? false;

@@ -4,7 +4,7 @@ import { cellCount } from "./readers/cells.ts";
 
 /** A head that is known. */
 export interface Head {
-  /** What it looks like, for people. */
+  /** Describes it. */
   readonly description: string;
   /** The entry of the manifest's outputs, without labels. */
   readonly output: Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { Fields, unread } from "./faults.ts";
+import { Fields, readJson } from "./faults.ts";
 import {
   type ModelConstant,
   type ModelInput,
@@ -80,13 +80,7 @@ export function readManifest(manifest: string | URL): ModelManifest {
   const path = manifest instanceof URL || manifest.startsWith("file:")
     ? fileURLToPath(manifest)
     : manifest;
-  let json: unknown;
-  try {
-    json = JSON.parse(Deno.readTextFileSync(path));
-  } catch (error) {
-    throw new ManifestError(path, [unread(error)], { cause: error });
-  }
-  return parseManifest(json, path);
+  return parseManifest(readJson(path, ManifestError), path);
 }
 
 /**

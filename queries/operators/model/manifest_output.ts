@@ -56,9 +56,9 @@ export interface ObjectsOutput {
   readonly kind: "objects";
   readonly format: ObjectFormat;
   readonly labels?: readonly string[];
-  /** Objects below this score are left out. */
+  /** Objects below this score are dropped. */
   readonly threshold: number;
-  /** Of two boxes that overlap by more, the one with the lower score is left out; 1 keeps all. */
+  /** Of two boxes that overlap by more, the one with the lower score is dropped; 1 keeps all. */
   readonly iou: number;
   /** True compares boxes of all classes; else only those of the same class. */
   readonly agnostic: boolean;

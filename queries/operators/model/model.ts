@@ -28,18 +28,18 @@ import { type ModelTensor, zeros } from "./session.ts";
 
 /** What the manifest does not say. */
 export interface ModelOptions {
-  /** Threads for one run; 1 unless given, since executors already use all cores. */
+  /** Threads for one run; 1 by default, since executors already use all cores. */
   readonly threads?: number;
-  /** Where it runs; `cpu` unless given. */
+  /** Where it runs; `cpu` by default. */
   readonly device?: Device;
   /**
    * A longer pause between two frames begins new windows and, where the model has one, a new state;
-   * milliseconds. Unless given: with `sampling.fps` one second or four ticks, else 5,000.
+   * milliseconds. By default: with `sampling.fps` one second or four ticks, else 5,000.
    */
   readonly maxGapMs?: number;
   /**
    * True decodes frames at reduced size where that is enough, which is cheaper and free of aliasing;
-   * false at full size. True unless given.
+   * false at full size. True by default.
    */
   readonly reduce?: boolean;
 }

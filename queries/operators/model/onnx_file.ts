@@ -8,7 +8,7 @@ export type Dimension = number | string;
 /** An input or output. */
 export interface OnnxValue {
   readonly name: string;
-  /** `float32`, `float16`, `uint8`, `int64`, …; `other` for what is no tensor. */
+  /** `float32`, `float16`, `uint8`, `int64`, …; `sequence`, `map`, … for what is no tensor. */
   readonly dtype: string;
   /** Undefined where the file does not say. */
   readonly shape: readonly Dimension[] | undefined;
@@ -34,6 +34,11 @@ export interface OnnxFile {
 /** Names of the element types of ONNX, by number. */
 const DTYPES = ("other float32 uint8 int8 uint16 int16 int32 int64 string bool " +
   "float16 float64 uint32 uint64 complex64 complex128 bfloat16").split(" ");
+
+/** What is no tensor, by the number of its field in a type. */
+const NO_TENSORS: Readonly<Record<number, string>> = {
+  ...{ 4: "sequence", 5: "map", 8: "sparse", 9: "optional" },
+};
 
 /**
  * Reads an `.onnx` file.
@@ -105,7 +110,9 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
     } else if (field === 14) metadata[textOf(find(block, 1))] = textOf(find(block, 2));
     else if (field === 1 && value > 1_000) throw new RangeError("its version makes no sense");
   }
-  if (graph === undefined) throw new RangeError("it has no graph");
+  if (graph === undefined) {
+    throw new RangeError(bytes.length === 0 ? "it is empty" : "it has no graph");
+  }
   const inputs: OnnxValue[] = [], outputs: OnnxValue[] = [];
   const weights = new Set<string>(), external = new Set<string>();
   noteExternal(graph, external);
@@ -158,8 +165,11 @@ function noteExternal(
 
 function readValue(block: Uint8Array): OnnxValue {
   const name = textOf(find(block, 1));
-  const tensor = find(find(block, 2), 1);
-  if (tensor.length === 0) return { name, dtype: "other", shape: undefined };
+  const type = find(block, 2), tensor = find(type, 1);
+  if (tensor.length === 0) {
+    const [kind] = fieldsOf(type);
+    return { name, dtype: NO_TENSORS[kind?.field ?? 0] ?? "other", shape: undefined };
+  }
   let dtype = "other";
   let shape: Dimension[] | undefined;
   for (const { field, value, block: inner } of fieldsOf(tensor)) {

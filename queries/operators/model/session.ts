@@ -59,9 +59,9 @@ const shared = new Map<string, Shared>();
 
 /** How a model runs. */
 export interface SessionOptions {
-  /** For one run; executors already use all cores, so more than one rarely helps. 1 unless given. */
+  /** For one run; executors already use all cores, so more than one rarely helps. 1 by default. */
   readonly threads?: number;
-  /** `cpu` unless given. */
+  /** `cpu` by default. */
   readonly device?: Device;
 }
 

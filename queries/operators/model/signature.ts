@@ -89,7 +89,7 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
       const field = `outputs[${i}].${name === output.name ? "name" : headOf(output, name)}`;
       const found = look(file.outputs, "output", field, name);
       if (found === undefined) continue;
-      compare(`outputs[${i}]`, "numbers", found.dtype, NUMBERS.test(found.dtype));
+      compare(`outputs[${i}]`, "numbers", found.dtype, isReadable(found));
       if (output.kind === "window" || output.kind === "frame") {
         checkScores(output, manifest.frames, i, found, faults);
       } else if (output.kind === "objects" && file.outputs.length === 1) {
@@ -100,8 +100,10 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
   return faults;
 }
 
-/** Types of outputs that can be read. */
-const NUMBERS = /^(float|u?int)\d+$|^bool$/;
+/** True for a tensor of numbers, which readers can read. */
+export function isReadable({ dtype }: OnnxValue): boolean {
+  return /^(float|u?int)\d+$|^bool$/.test(dtype);
+}
 
 /** The field of an output that names a tensor. */
 function headOf(output: object, name: string): string {
@@ -150,6 +152,9 @@ const BEFORE_CLASSES: Readonly<Partial<Record<ObjectFormat, number>>> = {
   yolox: 5,
 };
 
+/** Rows of more numbers are none: a size that large counts rows. */
+const MOST_COLUMNS = 1000;
+
 /** A row holds a number for each label; behind them are only masks, of which another output tells. */
 function checkClasses(
   { format, labels }: ObjectsOutput,
@@ -159,9 +164,11 @@ function checkClasses(
 ): void {
   const before = BEFORE_CLASSES[format], sizes = shape?.slice(-2) ?? [];
   if (before === undefined || labels === undefined || sizes.length < 2) return;
-  if (sizes.some((size) => typeof size === "string" || size <= 0)) return;
-  const columns = Math.min(...sizes as number[]);
+  // Of two sizes the smaller one is that of a row; where one is free, the other is, unless it is large.
+  const known = sizes.filter((size) => typeof size === "number" && size > 0) as number[];
+  const columns = Math.min(...known);
   if (sizes.includes(before + labels.length)) return;
+  if (known.length === 0 || (known.length === 1 && columns > MOST_COLUMNS)) return;
   faults.push(
     `outputs[${index}].labels: the manifest says ${labels.length} labels, the file has ` +
       `${columns - before} classes (${shapeText(shape)})`,
@@ -191,7 +198,7 @@ function fits(dims: readonly number[], shape: readonly Dimension[] | undefined):
     shape.every((size, i) => typeof size === "string" || size <= 0 || size === dims[i]);
 }
 
-/** A shape for people: `[1, T, 224]`. */
+/** A shape as text: `[1, T, 224]`. */
 export function shapeText(shape: readonly Dimension[] | undefined): string {
   if (shape === undefined) return "any shape";
   return `[${shape.map((size) => size === "" || size === -1 ? "?" : size).join(", ")}]`;

@@ -1,12 +1,11 @@
 // A model tried once, on grey frames.
 import { Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
-import { type CheckedModel, checkModel, Inference, type Inferred } from "./inference.ts";
+import { type CheckedModel, checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
 import { ManifestError } from "./manifest.ts";
 import { frameSpec, padBars } from "./window_tensor.ts";
 import { zeros } from "./session.ts";
-
-export { remarksOf } from "./inference.ts";
+import { signatureFaults } from "./signature.ts";
 
 /** What a try gave. */
 export interface Trial extends CheckedModel {
@@ -16,8 +15,10 @@ export interface Trial extends CheckedModel {
     readonly dtype: string;
     readonly shape: readonly number[];
   }[];
-  /** What they were read as, for people. */
+  /** What they were read as, as text. */
   readonly result: string;
+  /** What to know of the model. */
+  readonly remarks: readonly string[];
   /** Milliseconds in the model. */
   readonly ms: number;
 }
@@ -55,12 +56,31 @@ export async function tryModel(path: string): Promise<Trial> {
       dtype,
       shape,
     }));
-    return { ...model, outputs, result: wordsOf(inferred), ms: inferred.ms };
+    // Now the shapes are known that the file leaves free.
+    const came = model.file.outputs.map((output) => ({
+      ...output,
+      ...outputs.find(({ name }) => name === output.name),
+    }));
+    const faults = signatureFaults(manifest, { ...model.file, outputs: came });
+    if (faults.length > 0) throw new ManifestError(path, faults);
+    const remarks = [...remarksOf(model), ...scoresRemark(inferred)];
+    return { ...model, outputs, result: wordsOf(inferred), remarks, ms: inferred.ms };
   } catch (error) {
+    if (error instanceof ManifestError) throw error;
     throw new ManifestError(path, [(error as Error).message], { cause: error });
   } finally {
     await inference?.close();
   }
+}
+
+function scoresRemark({ frames }: Inferred): string[] {
+  const scores = frames.flatMap(({ objects = [] }) => objects.map(({ score }) => score));
+  const highest = Math.max(0, ...scores);
+  if (highest <= 1) return [];
+  return [
+    `Objects have scores of up to ${highest}: expected 0 to 1. See whether format and columns fit, ` +
+    "and name an activation where the model ends in logits",
+  ];
 }
 
 function wordsOf({ scores, frames, data }: Inferred): string {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
-import { Fields, unread } from "../model/faults.ts";
+import { Fields, readJson } from "../model/faults.ts";
+import { isFlat } from "./geometry.ts";
 
 /** An invalid file of zones, with all its faults. */
 export class ZonesError extends Error {
@@ -20,13 +21,7 @@ export class ZonesError extends Error {
  */
 export function readZones(file: string | URL): Places {
   const path = file instanceof URL ? fileURLToPath(file) : file;
-  let json: unknown;
-  try {
-    json = JSON.parse(Deno.readTextFileSync(path));
-  } catch (error) {
-    throw new ZonesError(path, [unread(error)]);
-  }
-  return parseZones(json, path);
+  return parseZones(readJson(path, ZonesError), path);
 }
 
 /**
@@ -55,9 +50,11 @@ export function parseZones(json: unknown, path = "zones"): Places {
 }
 
 function readZone(fields: Fields): Zone {
+  const faults = fields.faults.length;
   const polygon = fields.list("polygon", (place, item) => readPoint(fields, place, item));
-  if (polygon.length === 1 || polygon.length === 2) {
-    fields.add("polygon", "three corners or more");
+  const isTaken = fields.faults.length === faults;
+  if ([1, 2].includes(polygon.length) || (isTaken && isFlat(polygon))) {
+    fields.add("polygon", "three corners or more, not all on one line");
   }
   return {
     name: fields.text("name"),

@@ -13,6 +13,14 @@ export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
   return inside;
 }
 
+/** True for corners that all lie on one line, which have no inside. */
+export function isFlat(corners: readonly Point[]): boolean {
+  const [x, y] = corners[0]!;
+  return corners.every((a) =>
+    corners.every((b) => (a[0] - x) * (b[1] - y) === (b[0] - x) * (a[1] - y))
+  );
+}
+
 /** Distance of a point to the right of the line from one point to another; negative on the left. */
 export function distanceRight(point: Point, from: Point, to: Point): number {
   const dx = to[0] - from[0], dy = to[1] - from[1];

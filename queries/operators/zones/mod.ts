@@ -16,6 +16,8 @@ interface State {
   readonly watcher: WatcherState;
   readonly session: string | null;
   readonly lastOffset: number;
+  /** What was seen in the last frame: windows may repeat it. */
+  readonly seen?: Seen;
 }
 
 /**
@@ -60,8 +62,8 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
         ? undefined
         : JSON.parse(new TextDecoder().decode(context.state)) as State;
       const watcher = new Watcher(checked, saved?.watcher);
-      let { session, lastOffset } = saved ?? { session: null, lastOffset: -1 };
-      let seen: Seen | undefined;
+      let { session, lastOffset, seen }: Omit<State, "watcher"> = saved ??
+        { session: null, lastOffset: -1 };
       return {
         async process(output) {
           const frames = output.result?.frames, picture = shownFrame(output);
@@ -73,8 +75,8 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
           }
           const { width, height } = await sizeOf(picture);
           for (const { objects = [], offset, timestamp } of frames) {
-            if (offset <= lastOffset && seen !== undefined) continue;
-            lastOffset = Math.max(lastOffset, offset);
+            if (offset <= lastOffset) continue;
+            lastOffset = offset;
             seen = watcher.next(objects, width, height, timestamp);
           }
           if (seen === undefined) return [output];
@@ -86,7 +88,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
           })];
         },
         snapshot() {
-          const state: State = { watcher: watcher.state(), session, lastOffset };
+          const state = { watcher: watcher.state(), session, lastOffset, seen };
           return new TextEncoder().encode(JSON.stringify(state));
         },
       };

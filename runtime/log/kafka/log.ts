@@ -26,9 +26,9 @@ import { KafkaReader } from "./read/reader.ts";
 import { countPartitions, ensureTopic, listTopics, offsetAt, offsetRange } from "./read/topics.ts";
 
 /**
- * Opens `kafka://host:port[,host:port]`. Nothing is connected yet.
+ * Opens `kafka://host:port[,host:port]` without connecting.
  *
- * @throws {LogError} `INVALID` when the URL cannot be used.
+ * @throws {LogError} `INVALID`
  */
 export async function openKafkaLog(
   url: string,
@@ -69,7 +69,7 @@ class KafkaLog implements TopicLog {
       partitions,
       retentionBytes === undefined ? {} : {
         "retention.bytes": String(retentionBytes),
-        // Whole segments expire.
+        // Kafka deletes complete segments.
         "segment.bytes": String(Math.max(1024 * 1024, Math.ceil(retentionBytes / 8))),
       },
     );

@@ -62,9 +62,19 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
     ]);
     const again = await call("inspect", file);
     assert.match(again.said[0]!, /^Did not write .* it already exists/);
-    const forced = await call("inspect", file, "--force", "--json");
-    assert.match(forced.said[0]!, /^Wrote /);
-    assert.equal(JSON.parse(forced.printed[0]!).manifest.input.layout, "NCTHW");
+    // A file that is written in place changes under its other name too.
+    await Deno.link(path, join(folder, "old.json"));
+    for (const forced of [call, launched]) {
+      await Deno.writeTextFile(join(folder, "old.json"), "old");
+      const { printed } = await forced("inspect", file, "--force", "--json");
+      assert.equal(JSON.parse(printed[0]!).manifest.input.layout, "NCTHW");
+      assert.equal(await Deno.readTextFile(join(folder, "old.json")), "old");
+      assert.equal(JSON.parse(await Deno.readTextFile(path)).sha256, sha256);
+      await Deno.remove(path);
+      await Deno.link(join(folder, "old.json"), path);
+    }
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["model.json", "old.json", "seen.onnx"]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -192,6 +192,8 @@ Deno.test("a file of zones names all its faults", () => {
     ) assert.match(message, fault);
     return true;
   });
+  const flat = { zones: [{ name: "a", polygon: [[0, 0], [0.5, 0.5], [1, 1]] }] };
+  assert.throws(() => parseZones(flat), /three corners or more, not all on one line/);
   assert.throws(() => parseZones({}), /expected zones or lines, given neither/);
   assert.throws(
     () => readZones("no/zones.json"),

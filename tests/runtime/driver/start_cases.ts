@@ -4,7 +4,6 @@ import {
   display,
   type Frame,
   LogError,
-  type Pair,
   query,
   start,
   type StartOptions,
@@ -59,32 +58,6 @@ export async function startsAValue(url: string, log: TopicLog, topic: string): P
   await using again = await start(definition, options);
   await again.processAllAvailable();
   assert.deepEqual(seen.slice(8), ["0:5"]);
-}
-
-/** Two cameras in one lane: `processAllAvailable` returns although the newest frames wait for others. */
-export async function alignsTwoCameras(url: string, log: TopicLog, topic: string): Promise<void> {
-  await log.createTopic(topic, 2);
-  const seen: string[] = [];
-  const definition = query(`pairs-${topic}`)
-    .readStream({ startingOffsets: "earliest" })
-    .align({ 0: 1 }, { toleranceMs: 20 })
-    .writeStream(
-      foreachBatch<Pair>((pairs) => {
-        for (const { offset, other } of pairs) seen.push(`${offset}-${other.offset}`);
-      }),
-    );
-  const options: StartOptions = { log: url, topic, progressIntervalMs: 0, report: () => {} };
-  let ends: readonly [number, number] = [0, 0];
-  for (const [left, right, pairs] of [[5, 7, 4], [90, 7, 7], [95, 100, 94]] as const) {
-    await append(log, topic, 0, left - ends[0], ends[0]);
-    if (right > ends[1]) await append(log, topic, 1, right - ends[1], ends[1]);
-    ends = [left, right];
-    await using streams = await start(definition, options);
-    await streams.processAllAvailable();
-    assert.deepEqual(seen, Array.from({ length: pairs }, (_, i) => `${i}-${i}`));
-    assert.deepEqual(streams.all.map(({ partition }) => partition), [0]);
-    await streams.processAllAvailable();
-  }
 }
 
 /** A module, in a worker, to its end. */

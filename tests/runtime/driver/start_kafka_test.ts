@@ -2,7 +2,7 @@
 import "../../../runtime/driver/driver.ts";
 import "../../../runtime/image/mod.ts";
 import { uniqueName, withKafkaLog } from "../../support/kafka.ts";
-import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
+import { changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
 Deno.test("a program starts a definition that is a value, and stops it", () =>
   withKafkaLog((url, log) => startsAValue(url, log, uniqueName("start"))));
@@ -12,6 +12,3 @@ Deno.test("a program starts a module in a worker, to its end", () =>
 
 Deno.test("one query comes, changes and goes while another continues in the same run", () =>
   withKafkaLog((url, log) => changesOneQuery(url, log, uniqueName("change"))));
-
-Deno.test("a program aligns two cameras, again and again", () =>
-  withKafkaLog((url, log) => alignsTwoCameras(url, log, uniqueName("align"))));

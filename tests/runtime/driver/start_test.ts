@@ -4,7 +4,7 @@ import "../../../runtime/driver/driver.ts";
 import { display, query, type QueryDefinition, start } from "../../../runtime/mod.ts";
 import "../../../runtime/image/mod.ts";
 import { withLog } from "../../support/log.ts";
-import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
+import { changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
 const definition = query("mine").readStream().writeStream(display());
 
@@ -16,9 +16,6 @@ Deno.test("a program starts a module in a worker, to its end", () =>
 
 Deno.test("one query comes, changes and goes while another continues in the same run", () =>
   withLog((url, log) => changesOneQuery(url, log, "VideoStreaming")));
-
-Deno.test("a program aligns two cameras, again and again", () =>
-  withLog((url, log) => alignsTwoCameras(url, log, "VideoStreaming")));
 
 Deno.test("all options that cannot be used are named at once", async () => {
   const wrong = {

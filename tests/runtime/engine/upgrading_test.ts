@@ -178,3 +178,21 @@ Deno.test("docs/upgrading.md has these rows and no others", () => {
     .map((line) => line.split("|").slice(1, 3).map((cell) => cell.trim()));
   assert.deepEqual(rows, ROWS.map(([change, happens]) => [change, happens]));
 });
+
+Deno.test("a checkpoint of two cameras is refused by name, with the version that reads it", async () => {
+  const log = logOf(4);
+  const place = { group: "test", query: "q", topic: "VideoStreaming", partition: 0 };
+  const committer = await log.committer(place);
+  const writer = { version: "0.0.9", steps: ["align"] };
+  const saved = { base: 2, pipeline: null, aligned: { partition: 1, at: 2 }, writer };
+  const state = new TextEncoder().encode(JSON.stringify(saved));
+  await committer.commit({ batchId: 0, start: 0, end: 2 }, { end: 2, restart: 2, state }, []);
+  await committer.close();
+  await assert.rejects(
+    runQuery(define((frames) => frames)(collect<Frame>()), { log }),
+    {
+      code: "CHECKPOINT_CHANGED",
+      message: /aligned two cameras.*version 0\.0\.9.*checkpoints reset/,
+    },
+  );
+});

@@ -81,7 +81,7 @@ Deno.test("cameras and queries need the permissions of the documentation, each o
   const users = { admin: PASSWORD, camera: PASSWORD, query: PASSWORD, stranger: PASSWORD };
   await withKafka({
     security: { protocol: "SASL_PLAINTEXT", mechanisms: ["PLAIN"], users },
-    extraProperties: {
+    properties: {
       "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
       "super.users": "User:admin;User:ANONYMOUS",
     },

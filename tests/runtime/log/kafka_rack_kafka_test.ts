@@ -1,7 +1,7 @@
 /** `rack=`: frames are read from the replica that is nearest, and from the leader when that one is away. */
 import assert from "node:assert/strict";
 import { openLog } from "../../../runtime/log/open.ts";
-import type { KafkaCluster } from "../../../tools/kafka/cluster.ts";
+import type { KafkaCluster } from "../../support/cluster.ts";
 import { freePort } from "../../../tools/kafka/probe.ts";
 import { append, eventually, record, take } from "../../contracts/log_contract_kit.ts";
 import { withAdmin, withKafka } from "../../support/kafka.ts";
@@ -22,7 +22,7 @@ Deno.test("frames are read from the replica in the same rack, and from the leade
   const options = { nodes: 2, racks, advertised };
   try {
     await withKafka(
-      { ...options, extraProperties: { "replica.selector.class": selector } },
+      { ...options, properties: { "replica.selector.class": selector } },
       async (started) => {
         kafka = started;
         const writer = await openLog(`kafka://${brokers}`);

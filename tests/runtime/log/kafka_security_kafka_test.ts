@@ -113,7 +113,7 @@ Deno.test("Kafka over TLS with SASL", async () => {
         /certificate is not accepted/,
       );
       await refused(`${login}?tls=true`, /issuer is not trusted/);
-      await refused(`kafka://${kafka.bootstrap}`, /wants TLS/);
+      await refused(`kafka://${kafka.bootstrap}`, /requires TLS/);
     });
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -135,7 +135,7 @@ Deno.test("Kafka with OAUTHBEARER: a token out of a file, which something renews
   try {
     await withKafka({
       security: { protocol: "SASL_PLAINTEXT", mechanisms: ["OAUTHBEARER"] },
-      extraProperties: {
+      properties: {
         "listener.name.client.oauthbearer.sasl.jaas.config":
           `${module} required unsecuredLoginStringClaim_sub="broker";`,
         "connections.max.reauth.ms": 2_000,

@@ -4,7 +4,7 @@ import { writeLine } from "../../../cli/output.ts";
 import { BROKER_VARIABLE } from "../../../tools/broker.ts";
 import { ensure } from "../../../tools/debian.ts";
 import { closingLine } from "../../../tools/junit.ts";
-import { startKafka } from "../../../tools/kafka/cluster.ts";
+import { startCluster } from "../../support/cluster.ts";
 import { startKfake } from "./kfake.ts";
 import { copyJars, KAFKA_VERSION, removeIfThere } from "../../../tools/kafka/kit.ts";
 import { startZooKeeper } from "./zookeeper.ts";
@@ -30,7 +30,7 @@ interface Candidate {
 }
 
 function apache(version: string, kind: "ZooKeeper" | "KRaft"): Candidate {
-  const extraProperties = {
+  const properties = {
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
     // On a busy machine a lone broker may miss its ZooKeeper for seconds, and has no controller then.
     ...(kind === "ZooKeeper" ? { "zookeeper.session.timeout.ms": 30_000 } : {}),
@@ -38,8 +38,8 @@ function apache(version: string, kind: "ZooKeeper" | "KRaft"): Candidate {
   return {
     name: `Apache Kafka ${version}, ${kind}`,
     start: () =>
-      startKafka({
-        ...{ version, extraProperties, say, nodes: 1 },
+      startCluster({
+        ...{ version, properties, say, nodes: 1 },
         ...(kind === "ZooKeeper" ? { zooKeeper: startZooKeeper } : {}),
       }),
   };

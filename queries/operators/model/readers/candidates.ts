@@ -1,4 +1,4 @@
-// Boxes that may be objects, until those that show the same thing are left out.
+// Boxes that may be objects, until those that show the same thing are dropped.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
@@ -17,7 +17,7 @@ export class Candidates {
   #numbers = new Float32Array(64 * NUMBERS);
   count = 0;
 
-  /** Adds a box in pixels of the input, or of the frame. What is no number is left out. */
+  /** Adds a box in pixels of the input, or of the frame. Drops invalid numbers and boxes. */
   add(
     left: number,
     top: number,
@@ -27,7 +27,8 @@ export class Candidates {
     kind: number,
     row: number,
   ): void {
-    if (!Number.isFinite(left + top + right + bottom + score) || kind < 0) return;
+    if (!Number.isFinite(left + top + right + bottom + score + kind)) return;
+    if (kind < 0 || right < left || bottom < top) return;
     const at = this.count++ * NUMBERS;
     if (at === this.#numbers.length) {
       const more = new Float32Array(4 * at);

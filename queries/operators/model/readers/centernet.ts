@@ -14,7 +14,7 @@ import { unreadable } from "./reader.ts";
 export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWidth }, found) => {
   const { data, shape } = main;
   const [channels, height, width] = shape;
-  if (channels === undefined || height === undefined || width === undefined) {
+  if (!channels || !height || !width || shape.length > 3) {
     throw unreadable(output.name, shape, "channels of rows of cells");
   }
   const plane = width * height;

@@ -113,16 +113,19 @@ const readHeatmaps: Read = (output, { data, shape }, placement, { input }) => {
   );
 };
 
+/** A point that is not known is at 0, 0 with a score of 0, as in COCO. */
 function pointOf(placement: Placement, x: number, y: number, score: number): Point {
+  if (!Number.isFinite(x + y + score)) return [0, 0, 0];
   const [left, top] = toSource(placement, [x, y, x, y]);
-  return [tenths(left), tenths(top), rounded(Number.isFinite(score) ? score : 0)];
+  return [tenths(left), tenths(top), rounded(score)];
 }
 
 /** The body that the points make; none where they are too unsure. */
 function bodyOf({ labels, threshold }: KeypointsOutput, keypoints: Point[]): DetectedObject[] {
   const score = keypoints.reduce((sum, [, , sure]) => sum + sure, 0) / keypoints.length;
   if (!(score >= threshold)) return [];
-  const xs = keypoints.map(([x]) => x), ys = keypoints.map(([, y]) => y);
+  const known = keypoints.filter(([, , sure]) => sure !== 0);
+  const xs = known.map(([x]) => x), ys = known.map(([, y]) => y);
   return [{
     label: labels?.[0] ?? "person",
     score: rounded(score),

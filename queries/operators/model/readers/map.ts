@@ -52,7 +52,7 @@ function classesOf(
     return { data: Uint8Array.from(data), width, height, kinds: labels?.length ?? 256 };
   }
   const [first, second, third] = shape;
-  if (first === undefined || second === undefined || third === undefined) {
+  if (first === undefined || second === undefined || third === undefined || shape.length > 3) {
     throw unreadable(name, shape, "a map of 2 or 3 dimensions for each frame");
   }
   // The classes lie first, or last.

@@ -8,7 +8,7 @@ export const MOST_SCORES = 2000;
 
 type Scores = Readonly<Record<string, number>>;
 
-/** Reads scores; what is no number is left out, and named in `data`. */
+/** Reads scores; invalid numbers are dropped, and named in `data`. */
 export function scoresReader(output: ScoresOutput): OutputReader {
   const { name, kind } = output;
   return {

@@ -1,4 +1,4 @@
-// What is to be appended to one partition, in order.
+// Appends records to one partition, in order.
 import { LogError, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";
@@ -6,13 +6,12 @@ import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protoco
 import { encodeBatch, sizeBound } from "../records/encoder.ts";
 import { produce } from "./produce.ts";
 
-/** Values of `acks` in the protocol. */
 const ACKS = { all: -1, leader: 1, none: 0 } as const;
-/** Of transactions, of which there are none. */
+/** For transactions, which are not used here. */
 const UNUSED_TIMEOUT_MS = 60_000;
-/** Calls are put together in one batch up to this size; a larger call goes alone. */
+/** Calls are merged into batches up to this size. */
 const BATCH_BYTES = 512 * 1024;
-/** No broker takes more in one request (`socket.request.max.bytes`): it would close the connection. */
+/** Brokers close the connection at larger requests (`socket.request.max.bytes`). */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /** One call of `append`. */
@@ -21,20 +20,18 @@ interface Call {
   readonly size: number;
   readonly resolve: (offset: number) => void;
   readonly reject: (error: unknown) => void;
-  /** Was part of a batch that was refused for what another call, or a broker that forgot this producer, was to blame. */
+  /** Its batch was refused, perhaps because of another call: sent in a batch of its own. */
   alone?: boolean;
 }
 
-/** A batch with its place in the producer's sequence. */
 interface Batch {
   calls: Call[];
   readonly identity: ProducerIdentity | undefined;
   readonly sequence: number;
-  /** Of a batch that is sent again: the calls that failed and were not repeated yet. */
+  /** In a retried batch: failed calls that the caller has not repeated yet. */
   readonly unclaimed?: ReadonlySet<Call>;
 }
 
-/** The queue of one partition. */
 export class PartitionQueue {
   readonly #cluster: Cluster;
   readonly #topic: string;
@@ -45,12 +42,12 @@ export class PartitionQueue {
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   /**
-   * An unconfirmed batch: it may be there or not. A caller that appends the same records again
-   * means this batch, and its sequence numbers keep it from being stored twice.
+   * A failed batch that may have been stored. If the caller appends the same records again, it is sent with
+   * the same sequence numbers, so that it is not stored twice.
    */
-  #doubtful: Batch | undefined;
-  /** Calls of such a batch that turned out to be stored and were not repeated yet. */
-  #settled: { readonly records: readonly LogRecord[]; readonly offset: number }[] = [];
+  #uncertain: Batch | undefined;
+  /** Calls of such a batch that were stored and that the caller has not repeated yet. */
+  #stored: { readonly records: readonly LogRecord[]; readonly offset: number }[] = [];
 
   constructor(cluster: Cluster, topic: string, partition: number, options: ProducerOptions) {
     this.#cluster = cluster;
@@ -66,14 +63,14 @@ export class PartitionQueue {
         reject(
           new LogError(
             "TOO_LARGE",
-            `${this.#action}: given ${size} bytes, Kafka takes ${MAX_BYTES} in one request`,
+            `${this.#action}: given ${size} bytes, expected at most ${MAX_BYTES}`,
           ),
         );
         return;
       }
-      const settled = this.#settled.findIndex((one) => sameRecords(one.records, records));
-      if (settled >= 0) {
-        resolve(this.#settled.splice(settled, 1)[0]!.offset);
+      const stored = this.#stored.findIndex((one) => sameRecords(one.records, records));
+      if (stored >= 0) {
+        resolve(this.#stored.splice(stored, 1)[0]!.offset);
         return;
       }
       this.#waiting.push({ records, size, resolve, reject });
@@ -81,7 +78,7 @@ export class PartitionQueue {
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no call is pending. */
   async drained(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
@@ -91,30 +88,26 @@ export class PartitionQueue {
   }
 
   async #run(): Promise<void> {
-    // Calls that are made one after the other in the same turn go together.
+    // Calls of the same turn form one batch.
     await undefined;
     while (this.#waiting.length > 0) {
       let batch: Batch | undefined;
       try {
-        batch = this.#repeated();
-        if (batch === undefined) {
-          const identity = await this.#identified();
-          batch = this.#next(identity);
-        }
-        const sending = batch;
+        batch = this.#retried() ?? this.#next(await this.#producerId());
+        const sent = batch;
         const base = await this.#cluster.attempt(
           this.#action,
-          (signal) => this.#send(sending, signal),
+          (signal) => this.#send(sent, signal),
         );
         this.#confirm(batch, base);
       } catch (error) {
-        this.#refuse(batch, error);
+        this.#fail(batch, error);
       }
     }
   }
 
-  /** Gets a producer id if one is needed. */
-  async #identified(): Promise<ProducerIdentity | undefined> {
+  /** Undefined if the batch cannot be idempotent. */
+  async #producerId(): Promise<ProducerIdentity | undefined> {
     if (this.#options.acks !== "all" || this.#identity !== undefined) return this.#identity;
     const body = { transactionalId: null, timeoutMs: UNUSED_TIMEOUT_MS, ...NO_IDENTITY };
     const { producerId, epoch } = await this.#cluster.attempt(
@@ -123,7 +116,7 @@ export class PartitionQueue {
         this.#cluster.any(
           signal,
           (connection, signal) =>
-            // Without idempotent producers there still are topics: a repeated append may double then.
+            // Without idempotent producers a retry may store records twice.
             connection.versions.has(INIT_PRODUCER_ID)
               ? connection.call(INIT_PRODUCER_ID, body, { signal })
               : Promise.resolve(NO_IDENTITY),
@@ -151,26 +144,24 @@ export class PartitionQueue {
     return batch;
   }
 
-  /** The doubtful batch, if the first call that waits is one of it. */
-  #repeated(): Batch | undefined {
-    const doubtful = this.#doubtful;
-    if (doubtful === undefined) return undefined;
+  /** The uncertain batch, if the next call repeats one of its calls. */
+  #retried(): Batch | undefined {
+    const uncertain = this.#uncertain;
+    if (uncertain === undefined) return undefined;
+    this.#uncertain = undefined;
     const first = this.#waiting[0]!;
-    if (!doubtful.calls.some((call) => sameRecords(call.records, first.records))) {
-      // Given up by its caller. What becomes of it is unknown, and so is the next sequence number:
-      // continue under another id.
-      this.#doubtful = undefined;
+    if (!uncertain.calls.some((call) => sameRecords(call.records, first.records))) {
+      // The next sequence number is unknown: continue with another producer id.
       this.#identity = undefined;
       return undefined;
     }
-    this.#doubtful = undefined;
-    const missing = new Set<Call>();
-    const calls = doubtful.calls.map((call) => {
+    const unclaimed = new Set<Call>();
+    const calls = uncertain.calls.map((call) => {
       const at = this.#waiting.findIndex(({ records }) => sameRecords(records, call.records));
-      if (at < 0) missing.add(call);
+      if (at < 0) unclaimed.add(call);
       return at < 0 ? call : this.#waiting.splice(at, 1)[0]!;
     });
-    return { ...doubtful, calls, unclaimed: missing };
+    return { ...uncertain, calls, unclaimed };
   }
 
   async #send({ calls, identity, sequence }: Batch, signal: AbortSignal): Promise<number> {
@@ -194,27 +185,26 @@ export class PartitionQueue {
 
   #confirm(batch: Batch, base: number): void {
     let offset = base;
-    this.#settled = [];
+    this.#stored = [];
     for (const call of batch.calls) {
-      if (batch.unclaimed?.has(call)) this.#settled.push({ records: call.records, offset });
+      if (batch.unclaimed?.has(call)) this.#stored.push({ records: call.records, offset });
       call.resolve(base < 0 ? -1 : offset);
       offset += call.records.length;
     }
   }
 
-  #refuse(batch: Batch | undefined, error: unknown): void {
-    // Without a batch nothing could be sent at all: all that wait learn why.
+  #fail(batch: Batch | undefined, error: unknown): void {
+    // Without a producer id no call could be sent.
     const calls = batch?.calls ?? this.#waiting.splice(0);
     const names = errorNames(error);
-    const unknown = error instanceof LogError && error.retryable;
+    const uncertain = error instanceof LogError && error.retryable;
     if (batch?.identity !== undefined) {
-      if (unknown) this.#doubtful = batch;
-      // The broker refused it: its sequence numbers were not used up.
+      if (uncertain) this.#uncertain = batch;
+      // Its sequence numbers were not used.
       else this.#sequence = batch.sequence;
       if (names.some((name) => LOST_IDENTITY.has(name))) this.#identity = undefined;
     }
-    // A batch of several calls may be too much where each alone is not; a broker that forgot the
-    // producer takes the records from a new one. Once only.
+    // Retried once, one by one, if the batch was too large or the producer id is lost.
     const again = (names.includes("MESSAGE_TOO_LARGE") && calls.length > 1) ||
       names.some((name) => LOST_IDENTITY.has(name));
     if (again && calls.every((call) => !call.alone)) {
@@ -226,7 +216,7 @@ export class PartitionQueue {
   }
 }
 
-/** The broker does not know this producer, or knows another one: a new identity is needed. */
+/** Errors after which another producer id is needed. */
 const LOST_IDENTITY = new Set([
   "UNKNOWN_PRODUCER_ID",
   "OUT_OF_ORDER_SEQUENCE_NUMBER",

@@ -1,9 +1,8 @@
-// Sending a record batch to the broker that leads its partition.
+// Sends a record batch to the partition's leader.
 import type { Connection, RequestOptions } from "../net/connection.ts";
-import { brokerErrors, NetworkError } from "../protocol/errors.ts";
+import { brokerErrors } from "../protocol/errors.ts";
 import { PRODUCE } from "../protocol/records.ts";
 
-/** A record batch, and how it is appended. */
 interface Batch {
   readonly topic: string;
   readonly partition: number;
@@ -15,11 +14,8 @@ interface Batch {
 }
 
 /**
- * Sends one batch.
- *
- * @returns its first offset; −1 when that is not known: `acks` is 0, or it was stored by an earlier try and the
- * broker has forgotten where.
- * @throws {ResponseError} when the broker refuses it; what `Connection.request` throws.
+ * @returns the first offset; −1 if `acks` is 0, or a retry was stored before and the broker no longer knows where
+ * @throws {ResponseError} also what `Connection.request` throws
  */
 export async function produce(
   connection: Connection,
@@ -36,10 +32,10 @@ export async function produce(
     const response = await connection.call(PRODUCE, request, options);
     const stored = response.topics.find(({ name }) => name === topic)?.partitions
       .find((one) => one.partition === partition);
-    if (stored === undefined) throw new NetworkError(`its answer to Produce is not about ${topic}`);
+    if (stored === undefined) throw connection.malformed(`Produce is not about ${topic}`);
     return stored.offset;
   } catch (error) {
-    if (brokerErrors(error).some(({ outcome }) => outcome === "done")) return -1;
+    if (brokerErrors(error).some(({ kind }) => kind.outcome === "done")) return -1;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-// Appends records. Each partition has a queue of its own: one request of it is under way at a time,
-// what is called for meanwhile goes together in the next, and several partitions go side by side.
+// Appends records through one queue for each partition. A queue has one request in flight; calls made
+// meanwhile form the next batch.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { PartitionQueue } from "./partition_queue.ts";
@@ -33,7 +33,6 @@ export class KafkaProducer implements LogProducer {
     return await queue.append(records);
   }
 
-  /** Waits for what is under way. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

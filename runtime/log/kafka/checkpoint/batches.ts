@@ -1,11 +1,10 @@
-// The records of a transaction, cut into batches.
+// Cuts the records of a transaction into batches.
 import type { OutputRecord } from "../../log.ts";
 import { sizeBound } from "../records/encoder.ts";
 
-/** Records go in batches of this size: topics that others have made may take no more. */
+/** Below Kafka's default limit of a batch. */
 const BATCH_BYTES = 900 * 1024;
 
-/** A batch of records on its way to a partition. */
 export interface OutputBatch {
   readonly topic: string;
   readonly partition: number;
@@ -13,11 +12,7 @@ export interface OutputBatch {
   readonly sequence: number;
 }
 
-/**
- * Cuts the records of each partition into batches, in order, and numbers them.
- *
- * @param sequences the next number of each partition (`topic/partition`); brought forward.
- */
+/** @param sequences next sequence number by `topic/partition`; updated */
 export function cutIntoBatches(
   records: readonly OutputRecord[],
   sequences: Map<string, number>,
@@ -48,7 +43,6 @@ export function cutIntoBatches(
   return batches;
 }
 
-/** The partitions that batches go to, by topic. */
 export function partitionsByTopic(
   batches: readonly OutputBatch[],
 ): { readonly name: string; readonly partitions: number[] }[] {

@@ -1,9 +1,8 @@
-// The checkpoint of one query on one partition, kept in Kafka.
+// The checkpoint of one query on one partition.
 //
-// A batch is committed by one transaction that holds the outputs and the group's offset; one that has
-// none, and may be repeated, by the group's member alone, together with those of other lanes. Who
-// opens a committer takes over the transactional id of the query and the partition: the former
-// owner can neither finish what it has begun nor begin anything.
+// A batch is committed by one transaction with the outputs and the group's offset; a repeatable batch
+// without outputs by a plain offset commit. Opening a committer takes over the transactional id of query
+// and partition, which fences the former owner.
 import {
   type BatchCommitter,
   type BatchRange,
@@ -27,19 +26,17 @@ import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./stat
 import { type OffsetCommit, Transactions } from "./transaction.ts";
 import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
 
-/** Kafka forgets the offsets of a group without members after a week: they are written again before. */
+/** Offsets are committed again at this interval: Kafka deletes those of groups without members after a week. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
-/** Connections that the committers of a log share: a broker answers the requests of each one in turn. */
+/** Connections shared by the committers of a log. */
 const CHANNELS = 4;
 
-/** What the committers of a log have in common. */
 interface CommitterContext {
   readonly cluster: Cluster;
   readonly epochs: Epochs;
   readonly offsetCommits: OffsetCommits;
 }
 
-/** `BatchCommitter` on Kafka. */
 export class KafkaCommitter implements BatchCommitter {
   readonly #context: CommitterContext;
   readonly #cluster: Cluster;
@@ -48,6 +45,7 @@ export class KafkaCommitter implements BatchCommitter {
   readonly #group: string;
   readonly #place: string;
   #stored: Stored;
+  /** Whether `#stored` has been written. */
   #known: boolean;
   #planned: BatchRange | undefined;
   #membership: Membership | undefined;
@@ -84,22 +82,14 @@ export class KafkaCommitter implements BatchCommitter {
     context.cluster.opened.add(this);
   }
 
-  /**
-   * Takes over the checkpoint.
-   *
-   * @throws {LogError} `OWNED` when the options ask for a checkpoint that no runtime owns and one does; what
-   * the broker refuses.
-   */
-  static async open(
-    context: CommitterContext,
-    options: CommitterOptions,
-  ): Promise<KafkaCommitter> {
+  /** @throws {LogError} `OWNED` if the options ask for a checkpoint without an owner */
+  static async open(context: CommitterContext, options: CommitterOptions): Promise<KafkaCommitter> {
     const { cluster, epochs } = context;
     const action = `Cannot open the checkpoint of ${placeOf(options)}`;
     if (options.unowned === true) await checkUnowned(cluster, action, options);
     const channel = `commit-${options.partition % CHANNELS}`;
     const transactions = new Transactions(cluster, transactionalId(options), channel);
-    // The former owner is fenced before its last commit is read.
+    // Fence the former owner before reading its last commit.
     await Promise.all([createOutputs(cluster, action, options), transactions.begin(action)]);
     const stored = await readStored(cluster, epochs, action, options);
     return new KafkaCommitter(context, options, transactions, stored);
@@ -128,7 +118,7 @@ export class KafkaCommitter implements BatchCommitter {
       checkPlan(action, batch, this.#stored.batchId, this.#planned);
       if (this.#planned !== undefined && !saysFirst(this.#planned)) return;
       if (required) {
-        // Before the first commit the group's offset is where the first batch starts.
+        // Before the first commit the group's offset is the start of the first batch.
         const first = this.#stored.batchId < 0 && !this.#known;
         await this.#write(action, [], {
           ...this.#stored,
@@ -169,9 +159,9 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   /**
-   * Commits by the group's member alone, where there is one and the state is small.
+   * Commits the offset without a transaction.
    *
-   * @returns false when it takes a transaction.
+   * @returns false without membership, or if the state is too large
    */
   async #writeLightly(stored: Stored): Promise<boolean> {
     const { group, topic, partition } = this.#options;
@@ -188,13 +178,17 @@ export class KafkaCommitter implements BatchCommitter {
       if ((error as LogError).code !== "STALE_MEMBERSHIP") this.#broken = error as LogError;
       throw error;
     }
-    this.#stored = stored;
-    this.#known = true;
-    this.#lastWrite = performance.now();
+    this.#written(stored);
     return true;
   }
 
-  /** One transaction. */
+  #written(stored: Stored): void {
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = performance.now();
+  }
+
+  /** Commits in a transaction. */
   async #write(
     action: string,
     records: readonly OutputRecord[],
@@ -205,8 +199,8 @@ export class KafkaCommitter implements BatchCommitter {
     const metadata = encodeMetadata(stored);
     const outside = metadata === undefined;
     const all = outside ? [...records, await this.#stateRecord(stored.state!)] : records;
-    // A group that several queries share shows the offset of the last commit, for lag tools; and it is
-    // by this group's generation that the partition is owned.
+    // A group that several queries share gets a copy of the offset, for lag tools and to check the
+    // membership.
     const mirrors = advances && this.#group !== group;
     const groups = mirrors ? [this.#group, group] : [this.#group];
     const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
@@ -227,15 +221,13 @@ export class KafkaCommitter implements BatchCommitter {
         await run();
       } catch (error) {
         if (!isForgotten(error)) throw error;
-        await this.#takeUpAgain(action);
+        await this.#takeOverAgain(action);
         await run();
       }
     } catch (error) {
       throw await this.#undo(action, error as LogError);
     }
-    this.#stored = stored;
-    this.#known = true;
-    this.#lastWrite = performance.now();
+    this.#written(stored);
     if (records.length > 0) await this.#transactions.settle();
   }
 
@@ -250,20 +242,20 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   /**
-   * The coordinator has forgotten the transactional id, as it does with idle ones: it is taken over again,
-   * and is still this owner's if no other has moved the checkpoint meanwhile.
+   * Takes over a transactional id that the coordinator has forgotten, as it does with idle ones. Another
+   * owner has taken over if the checkpoint has changed.
    */
-  async #takeUpAgain(action: string): Promise<void> {
+  async #takeOverAgain(action: string): Promise<void> {
     await this.#transactions.restart(action);
     const { cluster, epochs } = this.#context;
     const found = await readStored(cluster, epochs, action, this.#options);
-    const left = this.#known ? this.#stored : undefined;
-    const same = found?.queryId === left?.queryId && found?.batchId === left?.batchId &&
-      found?.offset === left?.offset;
+    const last = this.#known ? this.#stored : undefined;
+    const same = found?.queryId === last?.queryId && found?.batchId === last?.batchId &&
+      found?.offset === last?.offset;
     if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
   }
 
-  /** Ends a transaction that failed, so that it blocks no other; returns the error for the caller. */
+  /** Aborts the transaction, so that it does not block readers; returns the error for the caller. */
   async #undo(action: string, error: LogError): Promise<LogError> {
     let reported = error;
     if (error.code === "FENCED" && !isFencing(error)) return this.#broken = error;
@@ -271,7 +263,7 @@ export class KafkaCommitter implements BatchCommitter {
       try {
         await this.#transactions.begin(action);
       } catch (later) {
-        // Away, or taken over: then it ends with its successor's start, or with its time.
+        // Otherwise the next owner or the time-out ends it.
         if (!(later instanceof LogError)) throw later;
         if (isFencing(later)) reported = later;
         this.#broken = reported;
@@ -302,13 +294,12 @@ export class KafkaCommitter implements BatchCommitter {
           false,
         );
       } catch (error) {
-        // The next batch meets it too, and reports it.
+        // The next batch reports it.
         if (!(error instanceof LogError)) throw error;
       }
     });
   }
 
-  /** One after the other. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#working.then(work);
     this.#working = done.catch(() => {});
@@ -340,7 +331,7 @@ async function createOutputs(
   if (outputTopics.length === 0) return;
   const count = await countPartitions(cluster, topic);
   if (count <= partition) {
-    // Says which of both is missing.
+    // Reports whether topic or partition is missing.
     await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
   }
   await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));

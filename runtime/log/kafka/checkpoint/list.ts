@@ -1,7 +1,6 @@
-// Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
+// Lists the checkpoints in the offsets of groups, without taking them over.
 import { given } from "../../../base/options.ts";
 import { byPlace, listed } from "../../checkpoint.ts";
-import { settled } from "../../../base/wait.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
@@ -10,7 +9,6 @@ import { ownerOf } from "./owner.ts";
 
 const ACTION = "Cannot list the checkpoints";
 
-/** The checkpoints of all groups that the filter lets pass. */
 export async function listCheckpoints(
   cluster: Cluster,
   filter: CheckpointFilter,
@@ -28,11 +26,11 @@ export async function listCheckpoints(
   return infos.sort(byPlace);
 }
 
-/** Each broker knows the groups that it coordinates. */
+/** Each broker lists the groups that it coordinates. */
 async function groupNames(cluster: Cluster): Promise<string[]> {
   return await cluster.attempt(ACTION, async (signal) => {
     const responses = await Promise.all((await cluster.brokers(signal)).map(async (broker) => {
-      const connection = await settled(cluster.connections.get(broker, "main"), signal);
+      const connection = await cluster.connections.get(broker, "main", signal);
       return await connection.call(LIST_GROUPS, { statesFilter: [] }, { signal });
     }));
     return responses.flatMap(({ groups }) => groups.map(({ group }) => group)).sort();
@@ -40,20 +38,17 @@ async function groupNames(cluster: Cluster): Promise<string[]> {
 }
 
 async function checkpointsOf(cluster: Cluster, group: string): Promise<CheckpointInfo[]> {
-  const committed = await cluster.attempt(ACTION, async (signal) => {
-    const connection = await cluster.toCoordinator("group", group, "main", signal);
-    return offsetsIn(
-      await connection.call(OFFSET_FETCH, { group, topics: null, requireStable: false }, {
-        signal,
-      }),
-    );
-  });
-  return committed.flatMap(({ topic, partition, offset, metadata }) =>
+  const body = { group, topics: null, requireStable: false };
+  const response = await cluster.attempt(
+    ACTION,
+    (signal) => cluster.callGroup(group, OFFSET_FETCH, body, signal),
+  );
+  return offsetsIn(response).flatMap(({ topic, partition, offset, metadata }) =>
     infoOf({ group, topic, partition }, offset, metadata) ?? []
   );
 }
 
-/** Undefined when the offset is foreign, or only repeats a checkpoint for lag tools. */
+/** Undefined if the offset is another program's, or a copy for lag tools. */
 function infoOf(
   place: Pick<CheckpointInfo, "group" | "topic" | "partition">,
   offset: number,
@@ -63,7 +58,7 @@ function infoOf(
   try {
     const stored = decodeMetadata(offset, metadata, `${topic} partition ${partition} in ${group}`);
     if (stored === undefined || checkpointGroup(group, stored.query) !== group) return undefined;
-    // A state in a topic of its own counts as empty: its size is not known from here.
+    // A state in the state topic counts as empty, since its size is unknown here.
     const both = given({ committed: checkpointOf(stored), planned: stored.planned });
     return { ...place, query: stored.query, queryId: stored.queryId, ...listed(both) };
   } catch (error) {

@@ -1,15 +1,14 @@
-// How a checkpoint looks in Kafka: the offset that a consumer group has committed, and a small JSON
-// beside it in the commit's metadata. `docs/checkpoint-format.md` describes it for people.
+// A checkpoint in Kafka: a group's committed offset, with JSON in the commit's metadata. See
+// `docs/checkpoint-format.md`.
 import { Buffer } from "node:buffer";
 import { crc32 } from "../../../base/crc32.ts";
 import { type BatchRange, type Checkpoint, type CheckpointInfo, LogError } from "../../log.ts";
 
-/** The version that is written; newer ones are refused. */
 const VERSION = 1;
-/** What a broker takes by default (`offset.metadata.max.bytes`). */
+/** Within the broker's default limit, `offset.metadata.max.bytes`. */
 const METADATA_BYTES = 4_000;
 
-/** Where a state lies that is too large for the metadata. */
+/** Position in the state topic. */
 export interface StatePlace {
   readonly partition: number;
   readonly offset: number;
@@ -19,7 +18,7 @@ export interface StatePlace {
 export interface Stored {
   readonly queryId: string;
   readonly query: string;
-  /** The committed offset of the group: the end of the last committed batch. */
+  /** The group's offset: the end of the last committed batch. */
   readonly offset: number;
   /** −1 while no batch is committed. */
   readonly batchId: number;
@@ -29,7 +28,7 @@ export interface Stored {
   readonly stateAt?: StatePlace;
 }
 
-/** What `Stored` is in JSON; short names, since the space is small. */
+/** `Stored` as JSON, with short names to save space. */
 interface Metadata {
   readonly framelane: number;
   /** CRC-32 of the offset and all other fields. */
@@ -43,7 +42,7 @@ interface Metadata {
   readonly stateAt?: readonly [partition: number, offset: number];
 }
 
-/** The metadata of a checkpoint; undefined when its state does not fit in. */
+/** Undefined if the state does not fit. */
 export function encodeMetadata(stored: Stored): string | undefined {
   const { planned, state, stateAt } = stored;
   const fields: Omit<Metadata, "framelane" | "sum"> = {
@@ -63,9 +62,7 @@ export function encodeMetadata(stored: Stored): string | undefined {
 }
 
 /**
- * Reads the metadata of a committed offset.
- *
- * @returns undefined when another program committed this offset.
+ * @returns undefined if another program committed the offset
  * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
  */
 export function decodeMetadata(
@@ -110,7 +107,7 @@ export function decodeMetadata(
   };
 }
 
-/** Also what damage has left of ours: taken for a foreign one it would be skipped in silence. */
+/** Includes damaged metadata: taken for another program's it would be ignored. */
 function isOurs(text: string): boolean {
   return text !== "" && '{"framelane"'.startsWith(text) || /"(framelane|sum|restart)"/.test(text);
 }
@@ -130,14 +127,13 @@ function corrupt(place: string, reason: string): LogError {
   );
 }
 
-/** Whose checkpoint it is, for people. */
 export function placeOf(
   { query, topic, partition }: Pick<CheckpointInfo, "query" | "topic" | "partition">,
 ): string {
   return `query ${query} on ${topic} partition ${partition}`;
 }
 
-/** The checkpoint as the engine knows it; undefined before the first commit. */
+/** Undefined before the first commit. */
 export function checkpointOf(stored: Stored | undefined): Checkpoint | undefined {
   if (stored === undefined || (stored.batchId < 0 && stored.planned !== undefined)) {
     return undefined;
@@ -147,9 +143,8 @@ export function checkpointOf(stored: Stored | undefined): Checkpoint | undefined
 }
 
 /**
- * The group that holds a query's checkpoint. Kafka keeps one offset for a group and a partition, so
- * queries that share a group have one of their own each; `group` itself where its name says that
- * it is this query's.
+ * The group that holds a query's checkpoint. Kafka stores one offset for each group and partition, so each
+ * query needs a group of its own: `group` itself if its name ends with the query's.
  */
 export function checkpointGroup(group: string, query: string): string {
   return group === query || group.endsWith(`-${query}`) || group.endsWith(`/${query}`)

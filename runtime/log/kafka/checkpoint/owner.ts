@@ -1,5 +1,4 @@
-// Who owns a checkpoint: the member of the group that has the partition, and the transactional id's
-// last owner.
+// Owners of checkpoints: the group member that has the partition, and the transactional id's owner.
 import { type CheckpointInfo, LogError } from "../../log.ts";
 import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -10,16 +9,15 @@ import { describeTransaction, transactionalId, type TransactionPlace } from "./t
 
 const CONSUMERS = "consumer";
 const OLD = "The broker cannot describe transactions: expected Apache Kafka 3.0 or later";
-/** States of a group in which it is known who has which partition. */
+/** Group states with known assignments. */
 const SETTLED = new Set(["Stable", "Empty", "Dead"]);
 
-/** The owner of the transactional id and the member of the group that has the partition, or why that is not known. */
 export async function ownerOf(
   cluster: Cluster,
   action: string,
   { group, query, topic, partition }: CheckpointInfo,
 ): Promise<Pick<CheckpointInfo, "owner" | "ownerUnknown">> {
-  // The group that the runtime was given: it may hold several queries.
+  // The runtime's group may hold several queries.
   const shared = group.endsWith(`/${query}`) ? [group.slice(0, -query.length - 1)] : [];
   for (const given of [group, ...shared]) {
     const place = { group: given, query, topic, partition };
@@ -33,10 +31,10 @@ export async function ownerOf(
 }
 
 /**
- * Checks that no runtime owns the checkpoint. Kafka knows the members of groups and open transactions: an owner
- * whose partitions were named by hand is seen only while one of its batches is being committed.
+ * Checks that no runtime owns the checkpoint. A runtime with `--partitions` is in no group: it is noticed only
+ * while it commits a batch.
  *
- * @throws {LogError} `OWNED`.
+ * @throws {LogError} `OWNED`
  */
 export async function checkUnowned(
   cluster: Cluster,
@@ -51,7 +49,7 @@ export async function checkUnowned(
   const owner = member !== undefined
     ? `member ${member} of group ${group} has the partition`
     : !settled
-    ? `group ${group} is sharing out its partitions`
+    ? `group ${group} is rebalancing`
     : known !== "unsupported" && known?.state === "Ongoing"
     ? "a transaction of its owner is open"
     : undefined;
@@ -64,7 +62,6 @@ export async function checkUnowned(
   );
 }
 
-/** How things stand with the place's transactional id, if the broker can tell. */
 async function transactionOf(cluster: Cluster, action: string, place: TransactionPlace) {
   const id = transactionalId(place);
   return await cluster.attempt(action, async (signal) => {
@@ -75,23 +72,20 @@ async function transactionOf(cluster: Cluster, action: string, place: Transactio
   });
 }
 
-/** The group's member that has the partition; `settled` is false while the group shares partitions out. */
+/** The member that has the partition; `settled` is false during a rebalance. */
 async function membersOf(
   cluster: Cluster,
   action: string,
   { group, topic, partition }: TransactionPlace,
 ): Promise<{ readonly member?: string; readonly settled: boolean }> {
-  return await cluster.attempt(action, async (signal) => {
-    const connection = await cluster.toCoordinator("group", group, "main", signal);
-    const { groups: [described] } = await connection.call(
-      DESCRIBE_GROUPS,
-      { groups: [group], includeAuthorizedOperations: false },
-      { signal },
-    );
-    if (described?.protocolType !== CONSUMERS) return { settled: true };
-    const member = described.members.find(({ assignment }) =>
-      decodeAssignment(assignment).get(topic)?.includes(partition)
-    )?.memberId;
-    return { ...(member === undefined ? {} : { member }), settled: SETTLED.has(described.state) };
-  });
+  const body = { groups: [group], includeAuthorizedOperations: false };
+  const { groups: [described] } = await cluster.attempt(
+    action,
+    (signal) => cluster.callGroup(group, DESCRIBE_GROUPS, body, signal),
+  );
+  if (described?.protocolType !== CONSUMERS) return { settled: true };
+  const member = described.members.find(({ assignment }) =>
+    decodeAssignment(assignment).get(topic)?.includes(partition)
+  )?.memberId;
+  return { ...(member === undefined ? {} : { member }), settled: SETTLED.has(described.state) };
 }

@@ -1,4 +1,4 @@
-// Reads the checkpoint of a query out of the offsets of its group.
+// Reads a query's checkpoint from the offsets of its group.
 import { type CommitterOptions, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";
@@ -8,10 +8,8 @@ import { checkpointGroup, decodeMetadata, type Stored } from "./metadata.ts";
 import { readState } from "./state_topic.ts";
 
 /**
- * The checkpoint that is stored; undefined when there is none.
- *
- * An offset that was not committed by Framelane was set on purpose (a lag tool's reset):
- * the query continues there, with its id and the numbers of its batches.
+ * The stored checkpoint. An offset that another program committed is a reset: the query continues there, with
+ * its id and batch numbers.
  */
 export async function readStored(
   cluster: Cluster,
@@ -27,12 +25,8 @@ export async function readStored(
     own === group ? undefined : committedOffset(cluster, action, group, topic, partition),
   ]);
   if (ours !== undefined) {
-    // So that a reader that continues from there notices when these are not the same frames any more.
-    epochs.observe(topic, partition, {
-      epoch: ours.leaderEpoch,
-      from: 0,
-      to: ours.offset,
-    });
+    // Lets a reader that continues there detect a truncated log.
+    epochs.observe(topic, partition, { epoch: ours.leaderEpoch, from: 0, to: ours.offset });
   }
   const stored = ours && decodeMetadata(ours.offset, ours.metadata, place);
   const mirror = shared && decodeMetadata(shared.offset, shared.metadata, place);
@@ -43,7 +37,7 @@ export async function readStored(
     ) {
       throw new LogError(
         "INVALID",
-        `Cannot open the checkpoint of ${place}: group ${group} holds that of query ${found.query}, and a group named after a query holds no other: expected another group, e.g. one for each query`,
+        `Cannot open the checkpoint of ${place}: group ${group} is named after query ${found.query} and holds its checkpoint: expected another group`,
       );
     }
   }
@@ -70,7 +64,7 @@ export async function readStored(
   return stored ?? same;
 }
 
-/** What a group has committed; waits for a transaction that is still being completed. */
+/** Waits for a transaction that is being completed. */
 async function committedOffset(
   cluster: Cluster,
   action: string,
@@ -78,18 +72,20 @@ async function committedOffset(
   topic: string,
   partition: number,
 ): Promise<CommittedOffset | undefined> {
-  return await cluster.attempt(action, async (signal) => {
-    const connection = await cluster.toCoordinator("group", group, "main", signal);
-    const topics = [{ name: topic, partitions: [partition] }];
-    const request = { group, topics, requireStable: true };
-    const response = await connection.call(OFFSET_FETCH, request, { signal }).catch((error) => {
-      // Apache Kafka answers with no offsets for a group that it has never seen, others say so.
-      if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return undefined;
-      throw error;
-    });
-    return response &&
-      offsetsIn(response).find((found) =>
-        found.topic === topic && found.partition === partition && found.offset >= 0
-      );
-  }, 1);
+  const topics = [{ name: topic, partitions: [partition] }];
+  const body = { group, topics, requireStable: true };
+  const response = await cluster.attempt(
+    action,
+    (signal) =>
+      cluster.callGroup(group, OFFSET_FETCH, body, signal).catch((error) => {
+        // Apache Kafka returns no offsets for unknown groups, other brokers this error.
+        if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return undefined;
+        throw error;
+      }),
+    1,
+  );
+  return response &&
+    offsetsIn(response).find((found) =>
+      found.topic === topic && found.partition === partition && found.offset >= 0
+    );
 }

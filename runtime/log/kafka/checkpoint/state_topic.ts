@@ -1,6 +1,5 @@
-// Operators' state that does not fit beside a group's offset: a record of a compacted topic, written in
-// the same transaction, found again by its offset.
-import { settled } from "../../../base/wait.ts";
+// Operators' state that is too large for the offset's metadata: a record of a compacted topic, written in
+// the same transaction.
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
@@ -9,11 +8,9 @@ import { fetchPartitions } from "../read/fetch.ts";
 import { decodeBatches } from "../records/decoder.ts";
 import type { StatePlace } from "./metadata.ts";
 
-/** Where states are kept. */
 export const STATE_TOPIC = "__framelane_state";
 export const STATE_PARTITIONS = 4;
 
-/** The record that keeps a state. */
 export function stateRecord(
   { topic, partition }: CommitterOptions,
   group: string,
@@ -29,11 +26,7 @@ export function stateRecord(
   };
 }
 
-/**
- * Where a state was written.
- *
- * @throws {LogError} `UNREACHABLE` when the broker stored it and has forgotten where: the batch is run again.
- */
+/** @throws {LogError} `UNREACHABLE` if the broker does not know the offset after a retry: the batch is run again */
 export function placeOfState(
   action: string,
   partition: number,
@@ -47,7 +40,7 @@ export function placeOfState(
   return { partition: place, offset };
 }
 
-/** @throws {LogError} `CHECKPOINT_CORRUPT` when it is not there. */
+/** @throws {LogError} `CHECKPOINT_CORRUPT` if the record is missing or damaged */
 export async function readState(
   cluster: Cluster,
   action: string,
@@ -56,7 +49,7 @@ export async function readState(
 ): Promise<Uint8Array> {
   return await cluster.attempt(action, async (signal) => {
     const { broker, epoch, topicId } = await cluster.leader(STATE_TOPIC, partition, signal);
-    const connection = await settled(cluster.connections.get(broker, "main"), signal);
+    const connection = await cluster.connections.get(broker, "main", signal);
     const wanted = { topic: STATE_TOPIC, topicId, partition, offset, leaderEpoch: epoch };
     const fetched = await fetchPartitions(
       connection,
@@ -72,18 +65,11 @@ export async function readState(
       aborted: found?.aborted ?? [],
       limit: { frames: 1, bytes: Infinity },
     });
-    if (frame?.offset !== offset) {
-      throw new LogError(
-        "CHECKPOINT_CORRUPT",
-        `Cannot read the checkpoint of ${place}: its state is not at offset ${offset} of ${STATE_TOPIC} partition ${partition}`,
-      );
-    }
-    if (frame.fault !== undefined) {
-      throw new LogError(
-        "CHECKPOINT_CORRUPT",
-        `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is damaged: ${frame.fault.message}`,
-      );
-    }
-    return frame.value.slice();
+    if (frame?.offset === offset && frame.fault === undefined) return frame.value.slice();
+    const why = frame?.offset === offset ? `damaged: ${frame.fault!.message}` : "missing";
+    throw new LogError(
+      "CHECKPOINT_CORRUPT",
+      `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is ${why}`,
+    );
   });
 }

@@ -1,9 +1,7 @@
-// Kafka's transactions of one transactional id: records and group offsets, all or nothing.
+// Transactions of one transactional id: records and group offsets, all or nothing.
 //
-// A transaction is four steps: its partitions and groups are announced to the coordinator, records
-// and offsets are written, and the coordinator is asked to commit; what belongs to a step goes out
-// together. An owner that starts raises the epoch of the id, which ends what the former owner had
-// open and refuses whatever it still tries.
+// The partitions and groups are added to the transaction, then records and offsets are written, then it is
+// committed. A new owner raises the id's epoch, which aborts the former owner's transaction and fences it.
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type Membership, type OutputRecord } from "../../log.ts";
 import { produce } from "../append/produce.ts";
@@ -28,29 +26,26 @@ import { encodeBatch } from "../records/encoder.ts";
 import { cutIntoBatches, type OutputBatch, partitionsByTopic } from "./batches.ts";
 import { ABORTED, describeTransaction, UNSETTLED } from "./transactional_id.ts";
 
-/** An offset to be committed with a transaction. */
 export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
-  /** The group's generation by which the partition is owned. */
+  /** Fails the commit if the member no longer owns the partition. */
   readonly membership?: Membership;
 }
 
-/**
- * How long a transaction may be open. A process that dies inside one blocks readers of its output
- * topics until then, or until its successor starts.
- */
+/** An abandoned transaction blocks readers of its output topics until then, or until the next owner starts. */
 const TIMEOUT_MS = 15_000;
-/** The coordinator completes the transaction before in a few ms: asked again soon. */
+/** The coordinator completes the previous transaction within a few milliseconds. */
 const FIRST_DELAY_MS = 1;
 const ALL_REPLICAS = -1;
 
-/** What became of a batch. */
 interface Written {
+  /** Of the first record that was written. */
   readonly offset?: number;
+  /** Records for another topic, such as the dead letter. */
   readonly others: readonly OutputRecord[];
 }
 
-/** One transactional id, owned. */
+/** Owns one transactional id. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #id: string;
@@ -59,13 +54,9 @@ export class Transactions {
   readonly #sequences = new Map<string, number>();
   readonly #timeoutMs: number;
   #settled = true;
-  /** When the transaction that runs, or ran last, began. */
+  /** Start of the current or last transaction. */
   #begun = Infinity;
 
-  /**
-   * @param channel the connections that are used.
-   * @param timeoutMs how long a transaction may be open.
-   */
   constructor(cluster: Cluster, id: string, channel: string, timeoutMs = TIMEOUT_MS) {
     this.#cluster = cluster;
     this.#id = id;
@@ -74,33 +65,32 @@ export class Transactions {
   }
 
   /**
-   * Takes the id over from its former owner, or, called again, ends what was begun and begins again.
+   * Takes over the id, or aborts its current transaction.
    *
-   * @throws {LogError} `FENCED` when it has a newer owner; `UNSUPPORTED` when the broker has no
-   * transactions.
+   * @throws {LogError} `FENCED`; `UNSUPPORTED` by brokers without transactions
    */
   async begin(action: string): Promise<void> {
     if (this.#identity !== NO_IDENTITY) await this.#abort(action);
     await this.#init(action, this.#identity);
   }
 
-  /** Ends what was begun. Taking the id over would too, but brokers before 4.0 refuse the second try of that as fenced. */
+  /** InitProducerId would abort too, but brokers before 4.0 fence its retry. */
   async #abort(action: string): Promise<void> {
     try {
-      await this.#ask(action, END_TXN, { ...this.#owner, committed: false });
+      await this.#call(action, END_TXN, { ...this.#owner, committed: false });
     } catch (error) {
-      // Nothing was begun, or it was committed.
+      // There is no transaction, or it was committed.
       if (!errorNames(error).includes("INVALID_TXN_STATE")) throw error;
     }
   }
 
-  /** Takes the id over as if for the first time: the coordinator has forgotten it, as it does with idle ones. */
+  /** Takes over an id that the coordinator has forgotten. */
   restart(action: string): Promise<void> {
     return this.#init(action, NO_IDENTITY);
   }
 
   async #init(action: string, current: ProducerIdentity): Promise<void> {
-    const { producerId, epoch } = await this.#ask(action, INIT_TRANSACTIONS, {
+    const { producerId, epoch } = await this.#call(action, INIT_TRANSACTIONS, {
       transactionalId: this.#id,
       timeoutMs: this.#timeoutMs,
       ...current,
@@ -110,11 +100,10 @@ export class Transactions {
   }
 
   /**
-   * Writes records and offsets, and commits. After an error nothing of it is visible, except that
-   * an error of the last step leaves open whether it was done: `begin` settles it.
+   * Writes records and offsets, and commits. After an error the transaction is not committed; if the commit
+   * itself fails, that is unknown until `begin`.
    *
-   * @param offsets are asked for when the records are written, with the first offset of each partition
-   * (`topic/partition`).
+   * @param offsets gets the first offset written to each `topic/partition`, if `needsPlaces`
    */
   async run(
     action: string,
@@ -125,7 +114,7 @@ export class Transactions {
     const batches = cutIntoBatches(records, this.#sequences);
     await this.#waitForQuota(action, batches);
     this.#begun = systemClock.monotonic();
-    await this.#announce(action, batches, options.groups);
+    await this.#addPartitions(action, batches, options.groups);
     if (options.needsPlaces) {
       await this.#commitOffsets(action, offsets(await this.#write(action, batches)));
     } else {
@@ -134,14 +123,13 @@ export class Transactions {
         this.#commitOffsets(action, offsets(new Map())),
       ]);
     }
-    await this.#ask(action, END_TXN, { ...this.#owner, committed: true });
+    await this.#call(action, END_TXN, { ...this.#owner, committed: true });
     this.#settled = false;
   }
 
   /**
-   * Whether the coordinator itself has ended the transaction, because it was open for too long, and
-   * the id has no newer owner: it raises the epoch as a new owner would, by one. False also when
-   * that cannot be found out.
+   * Whether the coordinator has aborted the transaction because of its time-out, which raises the epoch by one
+   * as a new owner would. False also if that is unknown.
    */
   async timedOut(action: string): Promise<boolean> {
     if (systemClock.monotonic() - this.#begun < this.#timeoutMs) return false;
@@ -156,10 +144,7 @@ export class Transactions {
     }
   }
 
-  /**
-   * Waits until readers can see what was committed last: the coordinator answers a commit when it is
-   * certain, and marks the partitions after that. The next transaction would wait for the same.
-   */
+  /** Waits until readers see the last commit: the coordinator writes the markers after its response. */
   async settle(): Promise<void> {
     if (this.#settled) return;
     const deadline = systemClock.monotonic() + this.#cluster.timeoutMs;
@@ -167,12 +152,12 @@ export class Transactions {
       for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
         await systemClock.sleep(delay, this.#cluster.closing);
         const known = await this.#describe(this.#cluster.closing);
-        // A broker that cannot tell refuses to continue until the partitions are marked.
+        // Without DescribeTransactions, InitProducerId fails until the markers are written.
         if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
         if (known === undefined || !UNSETTLED.has(known.state)) break;
       }
     } catch (error) {
-      // It is committed even so; the next transaction meets what is wrong here.
+      // It is committed; the next transaction reports the error.
       const expected = this.#cluster.closing.aborted || isRepeatable(error) ||
         error instanceof ThrottledError || error instanceof LogError ||
         brokerErrors(error).length > 0;
@@ -189,8 +174,8 @@ export class Transactions {
     return this.#cluster.attempt(action, request, FIRST_DELAY_MS);
   }
 
-  /** A request to the coordinator of the id. */
-  #ask<Request, Response>(
+  /** Sends a request to the id's coordinator. */
+  #call<Request, Response>(
     action: string,
     api: Api<Request, Response>,
     body: Request,
@@ -207,19 +192,18 @@ export class Transactions {
     );
   }
 
-  /** What ends a transaction must not wait for the quota of what was written in it: it goes beside. */
+  /** A quota must not delay the end of the transaction: another connection is used then. */
   async #unthrottled(connect: (channel: string) => Promise<Connection>): Promise<Connection> {
     const connection = await connect(this.#channel);
     return connection.throttledMs > 0 ? await connect(`${this.#channel}-beside`) : connection;
   }
 
-  /** Undefined when the broker is too old to tell, or does not know the id. */
   async #describe(signal: AbortSignal) {
     const connection = await this.#coordinator(signal);
     return await describeTransaction(connection, this.#id, signal);
   }
 
-  /** A transaction that is open while the broker wants no records would run out of time. */
+  /** Waits before the transaction starts, since it could time out. */
   async #waitForQuota(action: string, batches: readonly OutputBatch[]): Promise<void> {
     for (const { topic, partition } of batches) {
       await this.#attempt(action, async (signal) => {
@@ -229,22 +213,22 @@ export class Transactions {
     }
   }
 
-  async #announce(
+  async #addPartitions(
     action: string,
     batches: readonly OutputBatch[],
     groups: readonly string[],
   ): Promise<void> {
     const topics = partitionsByTopic(batches);
     const requests: Promise<unknown>[] = groups.map((group) =>
-      this.#ask(action, ADD_OFFSETS_TO_TXN, { ...this.#owner, group })
+      this.#call(action, ADD_OFFSETS_TO_TXN, { ...this.#owner, group })
     );
     if (topics.length > 0) {
-      requests.push(this.#ask(action, ADD_PARTITIONS_TO_TXN, { ...this.#owner, topics }));
+      requests.push(this.#call(action, ADD_PARTITIONS_TO_TXN, { ...this.#owner, topics }));
     }
     await Promise.all(requests);
   }
 
-  /** @returns the first offset of each partition. */
+  /** @returns the first offset of each partition */
   async #write(
     action: string,
     batches: readonly OutputBatch[],
@@ -253,37 +237,37 @@ export class Transactions {
     const elsewhere: OutputRecord[] = [];
     const partitions = Map.groupBy(batches, ({ topic, partition }) => `${topic}/${partition}`);
     await Promise.all([...partitions].map(async ([key, of]) => {
-      // What went elsewhere leaves no gap in the numbers.
-      let gone = 0;
+      // Records that went elsewhere use no sequence number.
+      let skipped = 0;
       for (const batch of of) {
-        const moved = { ...batch, sequence: batch.sequence - gone };
+        const moved = { ...batch, sequence: batch.sequence - skipped };
         const { offset, others } = await this.#writeBatch(action, moved);
         if (offset !== undefined && !first.has(key)) first.set(key, offset);
         elsewhere.push(...others);
-        gone += others.length;
+        skipped += others.length;
       }
-      if (gone > 0) this.#sequences.set(key, this.#sequences.get(key)! - gone);
+      if (skipped > 0) this.#sequences.set(key, this.#sequences.get(key)! - skipped);
     }));
     if (elsewhere.length > 0) await this.#writeElsewhere(action, elsewhere);
     return first;
   }
 
-  /** Records that took the place of larger ones and are meant for topics that were not announced. */
+  /** Writes replacements of rejected records to topics that are not in the transaction yet. */
   async #writeElsewhere(action: string, records: readonly OutputRecord[]): Promise<void> {
     for (const { topic, partition } of records) {
       await ensureTopic(this.#cluster, topic, partition + 1);
     }
     const batches = cutIntoBatches(records, this.#sequences);
-    await this.#announce(action, batches, []);
+    await this.#addPartitions(action, batches, []);
     await this.#write(action, batches);
   }
 
-  /** @returns the offset of the first record that was written, and those that are meant for another topic. */
+  /** Replaces records that the topic rejects by their smaller form, if they have one. */
   async #writeBatch(action: string, batch: OutputBatch): Promise<Written> {
     try {
       return { offset: await this.#produce(action, batch), others: [] };
     } catch (error) {
-      // The broker has taken none of it, and the transaction stands.
+      // The whole batch was rejected, and the transaction is still open.
       const refused = error instanceof LogError &&
         (error.code === "TOO_LARGE" || error.code === "REFUSED");
       if (!refused) throw error;

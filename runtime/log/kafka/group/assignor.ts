@@ -1,23 +1,18 @@
-// Shares the partitions of a topic among the members of a group: evenly, and with as few moves as
-// possible. A partition that has to move first has no new owner; its old one releases it and joins again,
-// and then it is free.
+// Assigns partitions to the members of a group: evenly, and with as few moves as possible. A partition
+// that moves is first unassigned; when its owner has released it and joined again, it is free.
 
-import type { Places, Subscription } from "./consumer_protocol.ts";
+import type { PartitionsByTopic, Subscription } from "./consumer_protocol.ts";
 
-/** A member as the leader of the group sees it. */
+/** A member's subscription, as the group leader sees it. */
 export interface MemberClaim extends Subscription {
   readonly memberId: string;
 }
 
-/**
- * Each member's share.
- *
- * @param counts number of partitions of each topic.
- */
+/** @param counts number of partitions of each topic */
 export function assign(
   members: readonly MemberClaim[],
   counts: ReadonlyMap<string, number>,
-): ReadonlyMap<string, Places> {
+): ReadonlyMap<string, PartitionsByTopic> {
   const shares = new Map(
     members.map(({ memberId }) => [memberId, new Map<string, readonly number[]>()]),
   );
@@ -38,7 +33,7 @@ function assignTopic(
   const holders = holdersOf(members, topic, count);
   const held = new Map<string, number[]>(members.map(({ memberId }) => [memberId, []]));
   for (const [partition, holder] of holders) held.get(holder)!.push(partition);
-  // Who holds most is entitled to the one that is left over by the division.
+  // The remainder of the division goes to the members with the most partitions.
   const order = [...held.keys()].sort((a, b) =>
     held.get(b)!.length - held.get(a)!.length || (a < b ? -1 : 1)
   );
@@ -61,14 +56,14 @@ function assignTopic(
     while (taken < quotas.get(memberId)! && free.length > 0) {
       const partition = free.shift()!;
       taken++;
-      // Its owner still works on it: it is kept for this member until the next round.
+      // A partition that still has an owner is assigned in the next generation.
       if (!holders.has(partition)) share.push(partition);
     }
   }
   return shares;
 }
 
-/** Who holds what; of two who say so, the one who got it later. */
+/** The owner of each partition; of two claims the one of the later generation. */
 function holdersOf(
   members: readonly MemberClaim[],
   topic: string,

@@ -1,26 +1,26 @@
 // Membership in a consumer group, by Kafka's classic protocol.
 //
-// A member goes round: join, get partitions, hand them to the runtime, stay. A member that loses a
-// partition stops its queries first and joins again then: no partition has two owners.
-// Heartbeats have a timer of their own and continue while queries stop.
+// A member joins, gets its assignment, hands it to the runtime, and stays until the next rebalance. If it
+// loses a partition, it first stops its queries and then joins again: no partition has two owners.
+// Heartbeats continue meanwhile.
 import { systemClock } from "../../../base/clock.ts";
+import { Notifier } from "../../../base/wait.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { isRepeatable, toLogError } from "../net/failures.ts";
-import { GroupRequests, groupStepOf, type Joined, memberIdIn } from "./requests.ts";
+import { isRepeatable, outcomeOf, toLogError } from "../net/failures.ts";
+import { GroupRequests, type Joined, memberIdIn } from "./requests.ts";
 
-/** How soon a member hears of a rebalance. */
+/** Rebalances are noticed at heartbeats. */
 const HEARTBEAT_MS = 500;
-/** How soon the leader hears of new partitions. */
+/** How often the group's leader looks for new partitions. */
 const GROWTH_CHECK_MS = 1_000;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 let members = 0;
 
-/** Why a member leaves the state of staying. */
+/** Why a member joins again or ends. */
 type Reason = "rebalance" | "expelled" | "left";
 
-/** `GroupMember` on Kafka. */
 export class KafkaMember implements GroupMember {
   readonly #cluster: Cluster;
   readonly #options: GroupOptions;
@@ -30,19 +30,15 @@ export class KafkaMember implements GroupMember {
   readonly #left = new AbortController();
   #memberId = "";
   #generation = -1;
-  /** What the runtime works on. */
+  /** Partitions that the runtime has not released. */
   #owned: readonly number[] = [];
   #heartbeats: ReturnType<typeof setTimeout> | undefined;
-  /** Set when the group waits for this member. */
-  #call: Reason | undefined;
-  #called: (() => void) | undefined;
+  #reason: Reason | undefined;
+  readonly #changes = new Notifier();
   #inTrouble = false;
   #leaving: Promise<void> | undefined;
 
-  private constructor(
-    cluster: Cluster,
-    options: GroupOptions,
-  ) {
+  private constructor(cluster: Cluster, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
     if (!(sessionTimeoutMs >= 100)) {
       throw new LogError(
@@ -56,19 +52,13 @@ export class KafkaMember implements GroupMember {
     this.#requests = new GroupRequests(cluster, options, this.#channel);
   }
 
-  /** Resolves when the group's coordinator knows the member. */
-  static async join(
-    cluster: Cluster,
-    options: GroupOptions,
-  ): Promise<KafkaMember> {
+  /** Resolves when the member has an id. */
+  static async join(cluster: Cluster, options: GroupOptions): Promise<KafkaMember> {
     const member = new KafkaMember(cluster, options);
-    const { memberId, joined } = await cluster.attempt(
-      member.#action,
-      (signal) => member.#introduce(signal),
+    member.#memberId = await cluster.attempt(
+      `Cannot join group ${options.group}`,
+      (signal) => member.#requestId(signal),
     );
-    member.#memberId = memberId;
-    // No member joins without an id; a coordinator that lets one in has joined it.
-    if (joined) member.#call = "rebalance";
     cluster.opened.add(member);
     member.#run();
     return member;
@@ -76,10 +66,6 @@ export class KafkaMember implements GroupMember {
 
   get memberId(): string {
     return this.#memberId;
-  }
-
-  get #action(): string {
-    return `Cannot join group ${this.#options.group}`;
   }
 
   leave(): Promise<void> {
@@ -93,7 +79,7 @@ export class KafkaMember implements GroupMember {
   async #leave(): Promise<void> {
     this.#left.abort();
     clearTimeout(this.#heartbeats);
-    this.#callBack("left");
+    this.#end("left");
     try {
       await this.#cluster.connections.drop(this.#channel);
       await this.#cluster.attempt(
@@ -101,7 +87,7 @@ export class KafkaMember implements GroupMember {
         (signal) => this.#requests.leave(this.#memberId, signal),
       );
     } catch (error) {
-      // Expelled already, or the log is away: then the session's end says the same.
+      // Expelled already, or the log is unreachable: then the session times out.
       if (!(error instanceof LogError)) throw error;
     } finally {
       this.#cluster.opened.delete(this);
@@ -112,13 +98,16 @@ export class KafkaMember implements GroupMember {
     return this.#left.signal.aborted;
   }
 
-  /** Gets a member id. */
-  async #introduce(signal: AbortSignal): Promise<{ memberId: string; joined: boolean }> {
+  /** Coordinators reject the first request with an id for the member. */
+  async #requestId(signal: AbortSignal): Promise<string> {
     try {
-      return { memberId: (await this.#join(signal)).memberId, joined: true };
+      const { memberId } = await this.#join(signal);
+      // Before JoinGroup 4 this request joins the group already.
+      this.#reason = "rebalance";
+      return memberId;
     } catch (error) {
-      if (groupStepOf(error) !== "join-with-id") throw error;
-      return { memberId: memberIdIn(error), joined: false };
+      if (outcomeOf(error) !== "join-with-id") throw error;
+      return memberIdIn(error);
     }
   }
 
@@ -136,21 +125,16 @@ export class KafkaMember implements GroupMember {
         if (!this.#isLeft) await this.#stay(counts);
       } catch (error) {
         if (this.#isLeft || this.#cluster.closing.aborted) return;
-        // A round that fails again and again is reported, whatever the coordinator calls it.
+        // Any error is reported if it repeats.
         if (delay === MAX_DELAY_MS) this.#report(error);
         await this.#recover(error);
-        // It has left: the loop ends.
         await systemClock.sleep(delay, this.#left.signal).catch(() => {});
         delay = Math.min(2 * delay, MAX_DELAY_MS);
       }
     }
   }
 
-  /**
-   * Join, share, hand over.
-   *
-   * @returns the partition counts that were shared out, when this member leads the group.
-   */
+  /** @returns the partition counts that were assigned, if this member leads the group */
   async #round(): Promise<ReadonlyMap<string, number> | undefined> {
     this.#stopHeartbeats();
     const signal = this.#left.signal;
@@ -166,7 +150,7 @@ export class KafkaMember implements GroupMember {
     const lost = this.#owned.filter((partition) => !partitions.includes(partition));
     await this.#handOver(partitions);
     this.#owned = partitions;
-    if (lost.length > 0) this.#callBack("rebalance");
+    if (lost.length > 0) this.#end("rebalance");
     return counts;
   }
 
@@ -179,7 +163,7 @@ export class KafkaMember implements GroupMember {
     return new Map(counts);
   }
 
-  /** Tells the runtime what is its own now, and waits until it has released the rest. */
+  /** Waits until the runtime has released its other partitions. */
   async #handOver(partitions: readonly number[]): Promise<void> {
     const membership = { memberId: this.#memberId, generation: this.#generation };
     try {
@@ -197,17 +181,15 @@ export class KafkaMember implements GroupMember {
     }
   }
 
-  /** Waits until the group wants this member to join again. */
+  /** Waits until the member must join again or has left. */
   async #stay(counts: ReadonlyMap<string, number> | undefined): Promise<void> {
     const growth = counts === undefined ? undefined : setInterval(async () => {
-      if (await this.#hasGrown(counts)) this.#callBack("rebalance");
+      if (await this.#hasGrown(counts)) this.#end("rebalance");
     }, GROWTH_CHECK_MS);
     try {
-      while (this.#call === undefined) {
-        await new Promise<void>((resolve) => this.#called = resolve);
-      }
-      const reason = this.#call;
-      this.#call = undefined;
+      while (this.#reason === undefined) await this.#changes.wait();
+      const reason = this.#reason;
+      this.#reason = undefined;
       if (reason === "expelled") await this.#expelled();
     } finally {
       clearInterval(growth);
@@ -221,16 +203,17 @@ export class KafkaMember implements GroupMember {
         if (metadata !== undefined && metadata.leaders.length !== count) return true;
       }
     } catch (error) {
-      // The next look will tell; that the log is away is reported by the heartbeats.
+      // Checked again; an unreachable log is reported by the heartbeats.
       const over = this.#isLeft || this.#cluster.closing.aborted;
       if (!over && !isRepeatable(error)) this.#report(error);
     }
     return false;
   }
 
-  #callBack(reason: Reason): void {
-    if (this.#call !== "left" && this.#call !== "expelled") this.#call = reason;
-    this.#called?.();
+  /** Ends `#stay`. */
+  #end(reason: Reason): void {
+    if (this.#reason !== "left" && this.#reason !== "expelled") this.#reason = reason;
+    this.#changes.notify();
   }
 
   #startHeartbeats(): void {
@@ -256,22 +239,22 @@ export class KafkaMember implements GroupMember {
       this.#inTrouble = false;
     } catch (error) {
       if (this.#isLeft || generation !== this.#generation) return;
-      const step = groupStepOf(error);
-      if (step === "join-as-new") this.#callBack("expelled");
-      else if (step === "rejoin") this.#callBack("rebalance");
+      const outcome = outcomeOf(error);
+      if (outcome === "join-as-new") this.#end("expelled");
+      else if (outcome === "rejoin") this.#end("rebalance");
       else this.#report(error);
     }
   }
 
-  /** What to do before joining again after an error. */
+  /** Prepares to join again after an error. */
   async #recover(error: unknown): Promise<void> {
-    const step = groupStepOf(error);
-    if (step === "join-with-id") this.#memberId = memberIdIn(error);
-    else if (step === "join-as-new") await this.#expelled();
-    else if (step === undefined) this.#report(error);
+    const outcome = outcomeOf(error);
+    if (outcome === "join-with-id") this.#memberId = memberIdIn(error);
+    else if (outcome === "join-as-new") await this.#expelled();
+    else if (outcome !== "rejoin") this.#report(error);
   }
 
-  /** The group continued without this member: what it had belongs to others. */
+  /** Its partitions belong to others now. */
   async #expelled(): Promise<void> {
     this.#report(
       new LogError(
@@ -287,9 +270,9 @@ export class KafkaMember implements GroupMember {
     this.#generation = -1;
   }
 
-  /** Tells about trouble, once until it is over. */
+  /** Reports the first of several errors in a row. */
   #report(error: unknown): void {
-    if (isRepeatable(error)) this.#cluster.forgetPlaces();
+    if (isRepeatable(error)) this.#cluster.forgetLeaders();
     if (this.#inTrouble) return;
     this.#inTrouble = true;
     const action = `Cannot keep up membership of group ${this.#options.group}`;

@@ -1,12 +1,10 @@
-// The requests of a group's member, and what is inside of them: the encoding is that of Kafka's own
-// consumers, so that Kafka's tools show who has which partitions.
+// The requests of a group member.
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type GroupOptions, SESSION_TIMEOUT_MS } from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
-import type { Connection } from "../net/connection.ts";
-import { outcomeOf } from "../net/failures.ts";
+import type { Api } from "../protocol/api.ts";
 import { NetworkError, type ResponseError } from "../protocol/errors.ts";
 import { HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP } from "../protocol/groups.ts";
 import { assign, type MemberClaim } from "./assignor.ts";
@@ -18,28 +16,23 @@ import {
 } from "./consumer_protocol.ts";
 
 const PROTOCOL_TYPE = "consumer";
-/** A name of its own: a consumer that shares partitions in another way is refused by Kafka. */
+/** Kafka rejects consumers with other assignors. */
 const PROTOCOL = "framelane";
-
-/** A join may wait for other members: meanwhile it is checked whether the group has still this coordinator. */
+/** While a join waits for other members, the coordinator is checked at this interval. */
 const COORDINATOR_CHECK_MS = 2_000;
-
-/** How long the others wait for a member that is letting go of its partitions. */
+/** How long the group waits for a member that is releasing its partitions. */
 const REBALANCE_MS = 30_000;
 
-/** A member in a generation of the group. */
 interface Member {
   readonly memberId: string;
   readonly generation: number;
 }
 
-/** A generation of the group, joined. */
 export interface Joined extends Member {
-  /** Present when this member has to share out the partitions. */
+  /** Present if this member leads the group. */
   readonly claims?: readonly MemberClaim[];
 }
 
-/** Sends what is needed over the connections of a channel. */
 export class GroupRequests {
   readonly #cluster: Cluster;
   readonly #place: Required<Pick<GroupOptions, "group" | "topic" | "sessionTimeoutMs">>;
@@ -57,21 +50,19 @@ export class GroupRequests {
     this.#channel = channel;
   }
 
-  #coordinator(signal: AbortSignal, channel = this.#channel): Promise<Connection> {
-    return this.#cluster.toCoordinator("group", this.#place.group, channel, signal);
-  }
-
   /**
-   * Makes a request that waits for other members. A coordinator that hangs looks the same as members that take their
-   * time, so the cluster is asked now and then who coordinates the group.
+   * Sends a request that waits for other members. Since a silent coordinator looks the same, the cluster is
+   * asked regularly which broker is the coordinator.
    */
-  async #patiently<T>(
+  async #callPatiently<Request, Response>(
+    api: Api<Request, Response>,
+    body: Request,
     signal: AbortSignal,
-    request: (connection: Connection, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<Response> {
+    const { group } = this.#place;
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
-    const connection = await this.#coordinator(both);
+    const connection = await this.#cluster.toCoordinator("group", group, this.#channel, both);
     const before = await this.#cluster.findCoordinator("group", this.#place.group, both);
     const watch = async (): Promise<never> => {
       for (;;) {
@@ -85,7 +76,9 @@ export class GroupRequests {
     const moved = watch();
     moved.catch(() => {});
     try {
-      return await settled(Promise.race([request(connection, both), moved]), signal);
+      const options = { signal: both, extraMs: this.#rebalanceTimeoutMs };
+      const called = connection.call(api, body, options);
+      return await settled(Promise.race([called, moved]), signal);
     } finally {
       end.abort(new NetworkError("the request is over"));
     }
@@ -95,11 +88,11 @@ export class GroupRequests {
     try {
       return await this.#cluster.findCoordinator("group", this.#place.group, signal);
     } catch {
-      return undefined; // Not known right now: asked again at the next check, or when the request fails.
+      return undefined; // Unknown now: the next check tries again.
     }
   }
 
-  /** Joins; returns when all members have, or have run out of time. */
+  /** Resolves when all members have joined, or have timed out. */
   async join(
     { memberId, generation }: Member,
     owned: readonly number[],
@@ -112,16 +105,12 @@ export class GroupRequests {
       owned: new Map([[topic, owned]]),
       generation,
     });
-    const response = await this.#patiently(
-      signal,
-      (connection, signal) =>
-        connection.call(JOIN_GROUP, {
-          ...{ group, memberId, sessionTimeoutMs, rebalanceTimeoutMs },
-          instanceId: null,
-          protocolType: PROTOCOL_TYPE,
-          protocols: [{ name: PROTOCOL, metadata }],
-        }, { signal, extraMs: rebalanceTimeoutMs }),
-    );
+    const response = await this.#callPatiently(JOIN_GROUP, {
+      ...{ group, memberId, sessionTimeoutMs, rebalanceTimeoutMs },
+      instanceId: null,
+      protocolType: PROTOCOL_TYPE,
+      protocols: [{ name: PROTOCOL, metadata }],
+    }, signal);
     const leads = response.leader === response.memberId;
     return {
       memberId: response.memberId,
@@ -131,9 +120,8 @@ export class GroupRequests {
   }
 
   /**
-   * Takes this member's partitions.
-   *
-   * @param counts of the member that leads the group: number of partitions of each topic, which it shares out.
+   * @param counts number of partitions of each topic, if this member leads the group
+   * @returns this member's partitions
    */
   async sync(
     { memberId, generation, claims = [] }: Joined,
@@ -146,38 +134,30 @@ export class GroupRequests {
       memberId,
       assignment: encodeAssignment(share),
     }));
-    const { assignment } = await this.#patiently(
-      signal,
-      (connection, signal) =>
-        connection.call(SYNC_GROUP, {
-          ...{ group, memberId, generation, assignments },
-          instanceId: null,
-          protocolType: PROTOCOL_TYPE,
-          protocolName: PROTOCOL,
-        }, { signal, extraMs: this.#rebalanceTimeoutMs }),
-    );
+    const { assignment } = await this.#callPatiently(SYNC_GROUP, {
+      ...{ group, memberId, generation, assignments },
+      instanceId: null,
+      protocolType: PROTOCOL_TYPE,
+      protocolName: PROTOCOL,
+    }, signal);
     try {
       return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
     } catch (error) {
-      throw new Error(`what its leader assigned cannot be read: ${(error as Error).message}`);
+      throw new Error(`the group leader's assignment is malformed: ${(error as Error).message}`);
     }
   }
 
-  /** Tells that the member is alive. */
   async heartbeat(memberId: string, generation: number, signal: AbortSignal): Promise<void> {
-    const connection = await this.#coordinator(signal);
-    const body = { group: this.#place.group, memberId, generation, instanceId: null };
-    await connection.call(HEARTBEAT, body, { signal });
+    const { group } = this.#place;
+    const body = { group, memberId, generation, instanceId: null };
+    await this.#cluster.callGroup(group, HEARTBEAT, body, signal, this.#channel);
   }
 
-  /** Leaves, over another channel: a join may be waiting on the usual one. */
+  /** Uses another channel, since a join may be in flight. */
   async leave(memberId: string, signal: AbortSignal): Promise<void> {
-    const connection = await this.#coordinator(signal, "main");
-    await connection.call(LEAVE_GROUP, {
-      group: this.#place.group,
-      memberId,
-      members: [{ memberId, instanceId: null }],
-    }, { signal });
+    const { group } = this.#place;
+    const body = { group, memberId, members: [{ memberId, instanceId: null }] };
+    await this.#cluster.callGroup(group, LEAVE_GROUP, body, signal);
   }
 }
 
@@ -187,23 +167,12 @@ function claimOf(
   try {
     return { memberId, ...decodeSubscription(metadata) };
   } catch {
-    // It gets nothing, and the others continue.
+    // A member with an invalid subscription gets no partitions.
     return { memberId, topics: [], owned: new Map(), generation: -1 };
   }
 }
 
-/** What a member does about an error of its group. */
-export type GroupStep = "join-with-id" | "rejoin" | "join-as-new" | undefined;
-
-/** Undefined for errors that have nothing to do with membership. */
-export function groupStepOf(error: unknown): GroupStep {
-  const outcome = outcomeOf(error);
-  return outcome === "join-with-id" || outcome === "rejoin" || outcome === "join-as-new"
-    ? outcome
-    : undefined;
-}
-
-/** The id that the coordinator gives to a newcomer. */
+/** The member id in a MEMBER_ID_REQUIRED response. */
 export function memberIdIn(error: unknown): string {
   const { memberId } = (error as ResponseError).response as { readonly memberId: string };
   return memberId;

@@ -1,5 +1,5 @@
 /**
- * What a `kafka:` URL says: brokers, TLS, credentials.
+ * Kafka URLs: brokers, TLS and credentials.
  *
  * `kafka://[user:password@]host[:port][,host[:port]…][?tls=true&sasl=…&ca=FILE&cert=FILE&key=FILE&token=FILE&rack=NAME]`
  *
@@ -7,18 +7,16 @@
  */
 import { LogError } from "../../log.ts";
 
-/** One broker. */
 export interface Broker {
   readonly host: string;
   readonly port: number;
 }
 
-/** Whether a host is named by its address. */
+/** Whether a host is an IP address, not a name. */
 export function isAddress(host: string): boolean {
   return /^[\d.]+$/.test(host) || host.includes(":");
 }
 
-/** How to log in. */
 export type Credentials =
   | {
     readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
@@ -27,27 +25,27 @@ export type Credentials =
   }
   | {
     readonly mechanism: "OAUTHBEARER";
-    /** Read at each login: tokens are short-lived, and something outside renews the file. */
+    /** Read at each login, since tokens expire and the file is renewed. */
     readonly token: () => Promise<string>;
   };
 
-/** PEM texts. */
+/** Certificates and key in PEM. */
 export interface Tls {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** The name that the broker's certificate must carry, where it is not the host. */
+  /** The name expected in the broker's certificate; default: the host. */
   readonly serverName?: string;
 }
 
-/** A Kafka cluster as a URL names it. */
 export interface KafkaAddress {
+  /** The bootstrap brokers. */
   readonly brokers: readonly Broker[];
   /** The URL without user, password and paths of keys. */
   readonly url: string;
   readonly tls?: Tls;
   readonly credentials?: Credentials;
-  /** Where this client is: replicas of the same rack are read first. */
+  /** The client's rack: replicas in the same rack are preferred for reading. */
   readonly rack?: string;
 }
 
@@ -59,13 +57,12 @@ const MECHANISMS = {
   "scram-sha-512": "SCRAM-SHA-512",
 } as const;
 const PARAMETERS = ["tls", "sasl", "ca", "cert", "key", "servername", "token", "rack"];
-
 const SECRET_FILES = ["cert", "key", "token"];
 
 /**
- * Parses the URL and reads the files that it names.
+ * Parses the URL and reads the certificates.
  *
- * @throws {LogError} `INVALID`; the message never holds a password.
+ * @throws {LogError} `INVALID`; the message never contains a password
  */
 export async function parseAddress(
   url: string,
@@ -103,7 +100,7 @@ export async function parseAddress(
   };
 }
 
-/** `host:port`. */
+/** `host:port` */
 export function brokerName({ host, port }: Broker): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

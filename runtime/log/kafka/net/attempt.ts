@@ -1,4 +1,4 @@
-// Trying requests again where that helps, within a time.
+// Retries requests until a deadline.
 import { systemClock } from "../../../base/clock.ts";
 import { DeadlineError, withDeadline } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
@@ -8,30 +8,26 @@ import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 250;
 
-/** What requests are made of. */
-interface Asked {
-  /** Ends the attempt. */
+interface Context {
   readonly closing: AbortSignal;
   readonly timeoutMs: number;
-  /** The brokers of the log's URL, for people. */
+  /** The bootstrap brokers, for messages. */
   readonly where: string;
-  /** There is no other broker. */
+  /** The cluster has no other broker. */
   readonly isAlone: boolean;
-  /** The leader or coordinator may be another one now. */
-  forgetPlaces(): void;
+  forgetLeaders(): void;
 }
 
 /**
- * Runs requests until they succeed, again and again where that helps, for `timeoutMs` at most.
+ * Runs requests until they succeed or fail for good, for `timeoutMs` at most.
  *
- * @param action what is being tried, as the beginning of a sentence of an error.
- * @param firstDelayMs the wait before the second try; doubles from try to try, up to 250 ms.
- * @param request changes nothing but what its requests change at the broker: it may be abandoned half-way and
- * run again. Its signal aborts then; requests that are given it are not sent any more.
+ * @param action the beginning of an error message
+ * @param request must have no effect but at the broker, since it may be aborted half-way and run again
+ * @param firstDelayMs delay before the second try; doubles up to 250 ms
  * @throws {LogError}
  */
 export async function attempt<T>(
-  cluster: Asked,
+  cluster: Context,
   action: string,
   request: (signal: AbortSignal) => Promise<T>,
   firstDelayMs = FIRST_DELAY_MS,
@@ -43,7 +39,7 @@ export async function attempt<T>(
   let deadline = systemClock.monotonic() + timeoutMs;
   let delay = firstDelayMs;
   let dials = 0;
-  /** What went wrong last: it says more than that time ran out. */
+  // The last error says more than that the time is over.
   let problem: unknown;
   for (;;) {
     throwIfOver();
@@ -54,24 +50,24 @@ export async function attempt<T>(
     } catch (error) {
       throwIfOver();
       if (error instanceof ThrottledError) {
-        // The quota's time is not the broker's.
+        // Throttling does not count as the broker's time.
         await systemClock.sleep(error.ms, closing).catch(throwIfOver);
         deadline += error.ms;
         continue;
       }
       const late = systemClock.monotonic() + delay >= deadline;
       const reported = error instanceof DeadlineError
-        ? problem ?? new TimeoutError(`no answer within ${timeoutMs} ms`)
+        ? problem ?? new TimeoutError(`no response within ${timeoutMs} ms`)
         : error;
       if (!isRepeatable(reported) || late) throw toLogError(reported, action, where);
       problem = error;
       const outcome = outcomeOf(error);
-      // A lost connection is dialled once more at once. After that a lone broker is away, which is
-      // for the caller to wait for; of several another one takes over.
+      // A lost connection is dialled again at once. If that fails and there is no other broker, the
+      // caller waits for it.
       if (outcome === "reconnect" && ++dials > 1 && cluster.isAlone) {
         throw toLogError(error, action, where);
       }
-      if (outcome !== "retry") cluster.forgetPlaces();
+      if (outcome !== "retry") cluster.forgetLeaders();
     }
     await systemClock.sleep(delay, closing).catch(throwIfOver);
     delay = Math.min(delay * 2, MAX_DELAY_MS);

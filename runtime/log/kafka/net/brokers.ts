@@ -1,27 +1,26 @@
-// The brokers of a cluster: which there are, which one answers, and which has been given up.
-import { settled } from "../../../base/wait.ts";
+// The brokers of a cluster, and which of them respond.
 import { NetworkError, ResponseError, ThrottledError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import type { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { firstOf } from "./race.ts";
 
-/** A broker that has not answered after this time gets company: the next one is asked too. */
+/** After this time without a response the next broker is tried in parallel. */
 const NEXT_BROKER_MS = 400;
 
-/** All brokers that are known, and the connections to them. */
+/** All known brokers, and the connections to them. */
 export class Brokers {
   readonly connections: Connections;
   readonly #address: KafkaAddress;
   readonly #refresh: (signal: AbortSignal) => Promise<unknown>;
   #members = new Map<number, Broker>();
-  /** The names of all that have ever been members. */
+  /** Names of all current and former members. */
   readonly #formerly = new Set<string>();
-  /** Who answered last: asked first. */
-  #answered = "";
-  #doubting = false;
+  /** The broker that responded last is tried first. */
+  #lastResponder = "";
+  #checking = false;
 
-  /** @param refresh asks the cluster which brokers it has, and calls `update`. */
+  /** @param refresh requests the cluster's metadata, and calls `update` */
   constructor(
     address: KafkaAddress,
     timeoutMs: number,
@@ -29,73 +28,69 @@ export class Brokers {
   ) {
     this.#address = address;
     this.#refresh = refresh;
-    this.connections = new Connections(address, timeoutMs, (broker) => void this.#doubt(broker));
+    this.connections = new Connections(address, timeoutMs, (broker) => void this.#check(broker));
   }
 
-  /** The cluster's members, by their ids. */
+  /** The cluster's brokers by id. */
   get members(): ReadonlyMap<number, Broker> {
     return this.#members;
   }
 
-  /** Notes which brokers the cluster has now. */
   update(members: readonly (Broker & { readonly nodeId: number })[]): void {
     this.#members = new Map(members.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
     for (const broker of members) this.#formerly.add(brokerName(broker));
   }
 
-  /**
-   * Makes a request of any broker: of the one that answered last first, and of the others beside it as
-   * soon as it fails or is slow.
-   */
+  /** Sends a request to any broker: first to the last responder, to the next one when that fails or is slow. */
   async any<T>(
     signal: AbortSignal,
     request: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return await firstOf(this.#candidates(), async (broker, signal) => {
-      const connection = await settled(this.connections.get(broker, "main"), signal);
-      const answered = () => {
-        if (!signal.aborted) this.#answered = brokerName(broker);
+      const connection = await this.connections.get(broker, "main", signal);
+      const responded = () => {
+        if (!signal.aborted) this.#lastResponder = brokerName(broker);
       };
       try {
         const response = await request(connection, signal);
-        answered();
+        responded();
         return response;
       } catch (error) {
-        if (error instanceof ResponseError) answered();
+        if (error instanceof ResponseError) responded();
         throw error;
       }
     }, {
-      delayMs: Math.min(NEXT_BROKER_MS, this.connections.patienceMs),
+      delayMs: Math.min(NEXT_BROKER_MS, this.connections.requestTimeoutMs),
       signal,
       goOn: (error) => error instanceof NetworkError || error instanceof ThrottledError,
     });
   }
 
-  /** All brokers that are known, the most promising first. */
+  /** The last responder first, recently failed brokers last. */
   #candidates(): Broker[] {
     const brokers = [...this.#members.values(), ...this.#address.brokers];
     const byName = new Map(brokers.map((broker) => [brokerName(broker), broker]));
     const rank = (name: string, broker: Broker) =>
-      name === this.#answered ? -Infinity : this.connections.failedAt(broker);
+      name === this.#lastResponder ? -Infinity : this.connections.failedAt(broker);
     return [...byName].map(([name, broker]) => ({ broker, rank: rank(name, broker) }))
       .sort((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
       .map(({ broker }) => broker);
   }
 
-  /** A broker is silent: if the cluster has given it up, others have taken its place, and waiting does not help. */
-  async #doubt(broker: Broker): Promise<void> {
+  /** Fails the requests to a silent broker if the cluster has removed it: others lead its partitions now. */
+  async #check(broker: Broker): Promise<void> {
     const name = brokerName(broker);
-    if (this.#doubting || !this.#formerly.has(name)) return;
-    this.#doubting = true;
+    if (this.#checking || !this.#formerly.has(name)) return;
+    this.#checking = true;
     try {
-      await this.#refresh(AbortSignal.timeout(this.connections.patienceMs));
+      await this.#refresh(AbortSignal.timeout(this.connections.requestTimeoutMs));
       if (![...this.#members.values()].some((one) => brokerName(one) === name)) {
-        await this.connections.abandon(broker, new NetworkError("the cluster has given it up"));
+        await this.connections.abandon(broker, new NetworkError("the cluster has removed it"));
       }
     } catch {
-      // No other broker answers either: the requests run out of time by themselves.
+      // No other broker responds either: the requests time out.
     } finally {
-      this.#doubting = false;
+      this.#checking = false;
     }
   }
 }

@@ -1,9 +1,8 @@
-// The cluster as a client sees it: which broker leads a partition, which one coordinates a group or
-// a transaction, and requests that follow when that changes.
+// Leaders of partitions, coordinators of groups and transactions, and requests to them.
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
-import { errorOf } from "../protocol/api.ts";
-import { NetworkError, ResponseError } from "../protocol/errors.ts";
+import { type Api, errorOf } from "../protocol/api.ts";
+import { MalformedError, ResponseError } from "../protocol/errors.ts";
 import {
   COORDINATED,
   FIND_COORDINATOR,
@@ -17,16 +16,14 @@ import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 
-/** A topic as the cluster's metadata has it. */
-export interface TopicMetadata {
-  readonly name: string;
-  /** A topic that is deleted and made again has another one. */
+interface TopicMetadata {
+  /** Changes when a topic is deleted and created again. */
   readonly id: string;
-  /** Leaders by partition number; −1 while there is none. */
+  /** By partition; broker −1 while there is no leader. */
   readonly leaders: readonly { readonly broker: number; readonly epoch: number }[];
 }
 
-/** The broker that leads a partition. */
+/** The leader of a partition. */
 export interface Leader {
   readonly broker: Broker;
   readonly brokerId: number;
@@ -35,20 +32,18 @@ export interface Leader {
 }
 
 const LEADER_NOT_AVAILABLE = 5;
-/** How long knowledge about topics is used before it is asked for again. */
 const METADATA_MAX_AGE_MS = 60_000;
 
-/** One cluster, one set of connections. */
 export class Cluster {
   readonly timeoutMs: number;
-  /** What ends with the log: producers, readers, members of groups, committers. */
+  /** Producers, readers, group members and committers, which end with the log. */
   readonly opened = new Set<{ close(): Promise<void> }>();
   #ending: Promise<void> | undefined;
   readonly #address: KafkaAddress;
   readonly #brokers: Brokers;
   #controllerId = -1;
   readonly #topics = new Map<string, { topic: TopicMetadata; at: number }>();
-  readonly #asking = new Map<string, Promise<TopicMetadata | undefined>>();
+  readonly #requested = new Map<string, Promise<TopicMetadata | undefined>>();
   readonly #coordinators = new Map<string, Broker>();
   readonly #closing = new AbortController();
 
@@ -71,22 +66,21 @@ export class Cluster {
     return this.#closing.signal;
   }
 
-  /** The brokers of the log's URL, for people. */
+  /** The bootstrap brokers, for messages. */
   get where(): string {
     return this.#address.brokers.map(brokerName).join(", ");
   }
 
-  /** Where this client is. */
   get rack(): string | undefined {
     return this.#address.rack;
   }
 
-  /** How long a broker waits for its replicas: it answers before it counts as silent. */
+  /** How long a broker may wait for its replicas: less than the request's time-out. */
   get replicationTimeoutMs(): number {
-    return Math.ceil(0.8 * this.connections.patienceMs);
+    return Math.ceil(0.8 * this.connections.requestTimeoutMs);
   }
 
-  /** Runs requests until they succeed: see `attempt`. */
+  /** See `attempt`. */
   attempt<T>(
     action: string,
     request: (signal: AbortSignal) => Promise<T>,
@@ -95,7 +89,6 @@ export class Cluster {
     return attempt(this, action, request, firstDelayMs);
   }
 
-  /** There is no other broker to turn to. */
   get isAlone(): boolean {
     return this.#brokers.members.size < 2;
   }
@@ -105,13 +98,13 @@ export class Cluster {
     if (this.#ending !== undefined) throw new LogError("CLOSED", `${action}: the log is closed`);
   }
 
-  /** Asks again for leaders and coordinators when they are needed next. */
-  forgetPlaces(): void {
+  /** Leaders and coordinators are looked up again at the next request. */
+  forgetLeaders(): void {
     this.#coordinators.clear();
     for (const entry of this.#topics.values()) entry.at = -Infinity;
   }
 
-  /** Makes a request of any broker that answers: see `Brokers.any`. */
+  /** See `Brokers.any`. */
   any<T>(
     signal: AbortSignal,
     request: (connection: Connection, signal: AbortSignal) => Promise<T>,
@@ -119,35 +112,32 @@ export class Cluster {
     return this.#brokers.any(signal, request);
   }
 
-  /** All brokers, asked of the cluster now. */
+  /** All brokers, from fresh metadata. */
   async brokers(signal: AbortSignal): Promise<Broker[]> {
     await this.#metadata([], signal);
     return [...this.#brokers.members.values()];
   }
 
-  /** The broker of an id; undefined when it is not known. */
   broker(id: number): Broker | undefined {
     return this.#brokers.members.get(id);
   }
 
-  /** A connection to the broker that makes topics. */
+  /** A connection to the controller, which creates topics. */
   async controller(signal: AbortSignal): Promise<Connection> {
     await this.#metadata([], signal);
     const controller = this.#brokers.members.get(this.#controllerId);
     if (controller === undefined) return await this.any(signal, (one) => Promise.resolve(one));
-    return await settled(this.connections.get(controller, "main"), signal);
+    return await this.connections.get(controller, "main", signal);
   }
 
-  /** The names of all topics. */
   async topicNames(signal: AbortSignal): Promise<string[]> {
     const response = await this.#metadata(null, signal);
     return response.topics.map(({ name }) => name);
   }
 
   /**
-   * A topic; undefined when there is none.
-   *
-   * @param fresh asks the cluster even if the topic is known.
+   * @param fresh requests metadata even if the topic is known
+   * @returns undefined if the topic does not exist
    */
   async topic(
     name: string,
@@ -158,17 +148,17 @@ export class Cluster {
     if (!fresh && known !== undefined && performance.now() - known.at < METADATA_MAX_AGE_MS) {
       return known.topic;
     }
-    let asking = this.#asking.get(name);
-    if (asking === undefined) {
-      // Several may wait for it: it ends with the log and by its own deadline, not with one of them.
+    let requested = this.#requested.get(name);
+    if (requested === undefined) {
+      // Shared by several callers, so it has a deadline of its own.
       const end = AbortSignal.any([this.closing, AbortSignal.timeout(this.timeoutMs)]);
-      asking = this.#askTopic(name, end).finally(() => this.#asking.delete(name));
-      this.#asking.set(name, asking);
+      requested = this.#requestTopic(name, end).finally(() => this.#requested.delete(name));
+      this.#requested.set(name, requested);
     }
-    return await settled(asking, signal);
+    return await settled(requested, signal);
   }
 
-  async #askTopic(name: string, signal: AbortSignal): Promise<TopicMetadata | undefined> {
+  async #requestTopic(name: string, signal: AbortSignal): Promise<TopicMetadata | undefined> {
     const topic = (await this.#metadata([name], signal)).topics.find((one) => one.name === name);
     if (topic === undefined || topic.errorCode !== 0) {
       this.#topics.delete(name);
@@ -176,32 +166,30 @@ export class Cluster {
     }
     const partitions = topic.partitions.toSorted((a, b) => a.partition - b.partition);
     if (partitions.some(({ partition }, index) => partition !== index)) {
-      throw new NetworkError(`its answer to Metadata leaves out partitions of ${name}`);
+      throw new MalformedError(`Metadata lacks or repeats partitions of ${name}`);
     }
     const leaders = partitions.map(({ leaderId, leaderEpoch }) => ({
       broker: leaderId,
       epoch: leaderEpoch,
     }));
-    const known = { name, id: topic.topicId, leaders };
+    const known = { id: topic.topicId, leaders };
     this.#topics.set(name, { topic: known, at: performance.now() });
     return known;
   }
 
   async #metadata(topics: string[] | null, signal: AbortSignal): Promise<Metadata> {
-    const ask = (connection: Connection, signal: AbortSignal) =>
-      connection.call(METADATA, {
-        topics: topics?.map((name) => ({ topicId: NO_ID, name })) ?? null,
-        allowAutoTopicCreation: false,
-        includeClusterAuthorizedOperations: false,
-        includeTopicAuthorizedOperations: false,
-      }, { signal });
+    const body = {
+      topics: topics?.map((name) => ({ topicId: NO_ID, name })) ?? null,
+      allowAutoTopicCreation: false,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    };
     let response: Metadata;
     try {
-      response = await this.any(signal, ask);
+      response = await this.any(signal, (to, signal) => to.call(METADATA, body, { signal }));
     } catch (error) {
-      // A topic that is missing, or without leader, is a fact and no failure.
       const known = error instanceof ResponseError &&
-        error.errors.every(({ kind }) => FACTS.has(kind.name));
+        error.errors.every(({ kind }) => TOPIC_STATES.has(kind.name));
       if (!known) throw error;
       response = error.response as Metadata;
     }
@@ -210,11 +198,7 @@ export class Cluster {
     return response;
   }
 
-  /**
-   * The leader of a partition.
-   *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
-   */
+  /** @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING` */
   async leader(
     topic: string,
     partition: number,
@@ -224,13 +208,13 @@ export class Cluster {
     const cached = !fresh && this.#topics.has(topic);
     const metadata = await this.topic(topic, signal, fresh);
     if (metadata === undefined || metadata.leaders[partition] === undefined) {
-      // It may have been made a moment ago.
+      // It may have been created since.
       if (cached) return await this.leader(topic, partition, signal, true);
       throw missing(topic, partition, metadata);
     }
     const { broker: brokerId, epoch } = metadata.leaders[partition];
     const broker = this.#brokers.members.get(brokerId);
-    if (broker === undefined) throw leaderless(topic, partition);
+    if (broker === undefined) throw leaderNotAvailable(`${topic}/${partition}`);
     return { broker, brokerId, epoch, topicId: metadata.id };
   }
 
@@ -242,10 +226,10 @@ export class Cluster {
     signal: AbortSignal,
   ): Promise<Connection> {
     const { broker } = await this.leader(topic, partition, signal);
-    return await settled(this.connections.get(broker, channel), signal);
+    return await this.connections.get(broker, channel, signal);
   }
 
-  /** A connection to the coordinator of a group or of a transactional id. */
+  /** A connection to the coordinator of a group or transactional id. */
   async toCoordinator(
     kind: keyof typeof COORDINATED,
     key: string,
@@ -258,10 +242,22 @@ export class Cluster {
       broker = await this.findCoordinator(kind, key, signal);
       this.#coordinators.set(name, broker);
     }
-    return await settled(this.connections.get(broker, channel), signal);
+    return await this.connections.get(broker, channel, signal);
   }
 
-  /** The coordinator of a group or of a transactional id, asked of the cluster now. */
+  /** Sends a request to the coordinator of a group. */
+  async callGroup<Request, Response>(
+    group: string,
+    api: Api<Request, Response>,
+    body: Request,
+    signal: AbortSignal,
+    channel = "main",
+  ): Promise<Response> {
+    const connection = await this.toCoordinator("group", group, channel, signal);
+    return await connection.call(api, body, { signal });
+  }
+
+  /** The coordinator of a group or transactional id, from a fresh request. */
   async findCoordinator(
     kind: keyof typeof COORDINATED,
     key: string,
@@ -280,15 +276,15 @@ export class Cluster {
   }
 
   async #close(): Promise<void> {
-    // Members leave their groups and transactions end while there still are connections.
+    // First members leave their groups, and transactions end.
     await Promise.all([...this.opened].map((one) => one.close()));
     this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
     await this.connections.close();
   }
 }
 
-/** Errors of single topics and partitions, to be looked at one by one. */
-const FACTS = new Set([
+/** Errors that describe a topic or partition: the request itself succeeded. */
+const TOPIC_STATES = new Set([
   "UNKNOWN_TOPIC_OR_PARTITION",
   "UNKNOWN_TOPIC_ID",
   "LEADER_NOT_AVAILABLE",
@@ -297,13 +293,10 @@ const FACTS = new Set([
   "LISTENER_NOT_FOUND",
 ]);
 
-/** No broker leads a partition right now: to be asked again. */
-function leaderless(topic: string, partition: number): ResponseError {
-  const error = errorOf(METADATA, LEADER_NOT_AVAILABLE, `${topic}/${partition}`)!;
-  return new ResponseError(METADATA.name, [error], undefined);
+export function leaderNotAvailable(place: string): ResponseError {
+  return new ResponseError(METADATA.name, [errorOf(LEADER_NOT_AVAILABLE, place)!], undefined);
 }
 
-/** The error for a topic or partition that is not there. */
 export function missing(
   topic: string,
   partition: number,

@@ -1,10 +1,12 @@
-// One connection to a broker: requests go out in order, responses come back in the same order.
+// One connection to a broker: responses come in the order of the requests.
 import { systemClock } from "../../../base/clock.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
   ClosedError,
   LoginError,
+  MalformedError,
   NetworkError,
+  ResponseError,
   ThrottledError,
   TimeoutError,
 } from "../protocol/errors.ts";
@@ -14,80 +16,79 @@ import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
 import type { Transport } from "./tls_transport.ts";
-import { askVersions, closedOn, Versions } from "./versions.ts";
+import { closedOn, requestVersions, Versions } from "./versions.ts";
 
-/** How to connect. */
 export interface ConnectionOptions {
   readonly tls?: Tls;
   readonly credentials?: Credentials;
   readonly connectTimeoutMs: number;
-  /** How long a broker may be silent while it is asked for something. */
+  /** How long the broker may be silent while requests are in flight. */
   readonly requestTimeoutMs: number;
-  /** Breaks the connecting off. */
+  /** Aborts connecting. */
   readonly signal: AbortSignal;
-  /** Logs in; returns how long the login is good for, milliseconds; 0 without end. */
+  /** Authenticates; returns the session's lifetime in milliseconds, 0 for no limit. */
   readonly logIn?: (connection: Connection, credentials: Credentials) => Promise<number>;
-  /** The connection is not to be used for anything new: it is lost, closed, or its login ends soon. */
+  /** Called when no new requests may be sent: the connection is lost or closed, or its session ends soon. */
   readonly onEnd: (reason?: unknown) => void;
-  /** The broker has been silent for a while, but not for too long. */
-  readonly onDoubt?: () => void;
+  /** Called repeatedly while the broker is silent, before the time-out. */
+  readonly onSilence?: () => void;
 }
 
-/** How a request is made. */
 export interface RequestOptions {
-  /** Aborts when the response is no longer needed: nothing is sent after that. */
+  /** Once aborted, nothing is sent, and the response is ignored. */
   readonly signal?: AbortSignal;
-  /** The broker may wait this much longer than usual, milliseconds. */
+  /** Added to the time-out, since the broker may wait before it responds. */
   readonly extraMs?: number;
 }
 
-/** What goes out at once: over a slow line a frame takes longer than a broker may be silent. */
-const PIECE_BYTES = 256 * 1024;
-/** On closing, what was sent last may take this long to go out. */
+/** Written at once: progress is seen in time even on a slow network. */
+const CHUNK_BYTES = 256 * 1024;
+/** Time to write the last requests before closing. */
 const FLUSH_MS = 1_000;
-/** A login that ends is given up before that. */
-const LOGIN_USED = 0.8;
-/** Longer throttle times are not believed. */
+/** Fraction of a session's lifetime after which no new requests are sent. */
+const SESSION_SHARE = 0.8;
 const MAX_THROTTLE_MS = 60_000;
 
-/** A connection to a broker, logged in. */
 export class Connection {
+  /** `host:port` */
+  readonly broker: string;
   readonly #transport: Transport;
   readonly #options: ConnectionOptions;
   readonly #pending: PendingRequests;
   #correlation = 0;
   #writing: Promise<void> = Promise.resolve();
-  #loginTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Why nothing can be sent any more. */
+  #sessionTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Why the connection ended. */
   #ended: unknown;
   #retired = false;
   #throttledUntil = -Infinity;
-  /** Responses to requests about the connection itself. */
-  #greetings = 0;
+  /** Responses to ApiVersions. */
+  #handshakes = 0;
   #versions = Versions.unknown;
   readonly #reading: Promise<void>;
 
-  private constructor(transport: Transport, options: ConnectionOptions) {
+  private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
+    this.broker = broker;
     this.#transport = transport;
     this.#options = options;
     this.#pending = new PendingRequests(
       options.requestTimeoutMs,
       (error) => this.#end(error),
-      options.onDoubt ?? (() => {}),
+      options.onSilence ?? (() => {}),
     );
     this.#reading = this.#read();
   }
 
   /**
-   * Connects, asks for the versions of requests that the broker knows, and logs in.
+   * Connects, requests the supported versions, and authenticates.
    *
-   * @throws {NetworkError} also for a `TimeoutError`; `LoginError`, `UnsupportedError`, errors of TLS.
+   * @throws {NetworkError} also `LoginError`, `UnsupportedError`, errors of TLS
    */
   static async open(broker: Broker, options: ConnectionOptions): Promise<Connection> {
     const { tls, credentials, logIn, connectTimeoutMs, signal } = options;
     const late = new AbortController();
     const timer = setTimeout(
-      () => late.abort(new TimeoutError(`no answer within ${connectTimeoutMs} ms`)),
+      () => late.abort(new TimeoutError(`no response within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
     );
     const either = AbortSignal.any([signal, late.signal]);
@@ -97,24 +98,25 @@ export class Connection {
     };
     either.addEventListener("abort", abort, { once: true });
     const connect = async () => {
-      connection = new Connection(await dial(broker, tls, either), options);
+      const transport = await dial(broker, tls, either);
+      connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
       return connection;
     };
     try {
       connection = await connect();
       try {
-        connection.#versions = await askVersions(connection, brokerName(broker));
+        connection.#versions = await requestVersions(connection);
       } catch (error) {
         if (!(error instanceof ClosedError)) throw error;
-        // It does not know the question.
+        // It may not support ApiVersions.
         await connection.close();
         connection = await connect();
       }
-      connection.#greetings = connection.#pending.answered;
+      connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
-        if (lifetimeMs > 0) connection.#retireAfter(LOGIN_USED * lifetimeMs);
+        if (lifetimeMs > 0) connection.#retireAfter(SESSION_SHARE * lifetimeMs);
       }
       return connection;
     } catch (error) {
@@ -126,26 +128,34 @@ export class Connection {
     }
   }
 
-  /** The versions of requests that the broker knows. */
   get versions(): Versions {
     return this.#versions;
   }
 
-  /**
-   * Makes a request that a table describes.
-   *
-   * @throws {ResponseError} when the response holds errors; what `request` throws.
-   */
+  /** @throws {ResponseError} if the response contains errors; what `request` throws */
   async call<Request, Response>(
     api: Api<Request, Response>,
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
-    return checked(api, await this.ask(api, body, options));
+    const response = await this.callUnchecked(api, body, options);
+    try {
+      return checked(api, response);
+    } catch (error) {
+      if (error instanceof ResponseError) error.broker = this.broker;
+      throw error;
+    }
   }
 
-  /** The same for a response whose errors the caller looks at. */
-  async ask<Request, Response>(
+  /** The error for a response that does not fit its request. */
+  malformed(reason: string): MalformedError {
+    const error = new MalformedError(reason);
+    error.broker = this.broker;
+    return error;
+  }
+
+  /** Returns the response even if it contains errors. */
+  async callUnchecked<Request, Response>(
     api: Api<Request, Response>,
     body: Request,
     options: RequestOptions = {},
@@ -163,11 +173,9 @@ export class Connection {
   }
 
   /**
-   * Sends a request and reads its response.
-   *
-   * @param read must take what it keeps out of the response: the memory may be used again.
-   * @throws {NetworkError} when the connection is lost, the broker is silent for too long, or `read` throws.
-   * @throws {ThrottledError} when the broker wants no requests for now; the signal's reason.
+   * @param read must copy what it keeps of the response
+   * @throws {NetworkError} if the connection is lost, the request times out, or `read` throws
+   * @throws {ThrottledError} also the signal's reason
    */
   request<T>(
     call: Call,
@@ -178,7 +186,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#throwIfUnusable(signal);
       const correlation = this.#next();
-      const pieces = encodeRequest(call, correlation, write);
+      const chunks = encodeRequest(call, correlation, write);
       const abort = () => reject(signal!.reason);
       const over = () => signal?.removeEventListener("abort", abort);
       signal?.addEventListener("abort", abort, { once: true });
@@ -193,10 +201,7 @@ export class Connection {
             resolve(read(response));
           } catch (error) {
             const { name, version } = call;
-            const { message } = error as Error;
-            reject(
-              new NetworkError(`its answer to ${name}, version ${version}, is wrong: ${message}`),
-            );
+            reject(this.malformed(`${name}, version ${version}: ${(error as Error).message}`));
           }
         },
         fail: (error) => {
@@ -204,11 +209,11 @@ export class Connection {
           reject(error);
         },
       });
-      void this.#write(pieces);
+      void this.#write(chunks);
     });
   }
 
-  /** Sends a request that has no response; resolves when it has gone out. */
+  /** Sends a request without a response; resolves when it is written. */
   async send<Request>(
     api: Api<Request, unknown>,
     body: Request,
@@ -220,14 +225,13 @@ export class Connection {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  /** The broker wants no requests over this connection for a while: it would not read them. */
   #throttle(ms: number): void {
     if (ms <= 0) return;
     const until = systemClock.monotonic() + Math.min(ms, MAX_THROTTLE_MS);
     this.#throttledUntil = Math.max(this.#throttledUntil, until);
   }
 
-  /** How long the broker wants no requests, milliseconds. */
+  /** Remaining throttle time. */
   get throttledMs(): number {
     return Math.max(0, this.#throttledUntil - systemClock.monotonic());
   }
@@ -239,9 +243,9 @@ export class Connection {
   }
 
   /**
-   * Ends the connection when what was sent has gone out; responses that have not come fail.
+   * Closes the connection once all requests are written; those in flight fail.
    *
-   * @param lost why waiting does not help.
+   * @param lost closes it at once, with this error
    */
   async close(lost?: NetworkError): Promise<void> {
     if (lost !== undefined) this.#end(lost);
@@ -259,15 +263,15 @@ export class Connection {
     return this.#correlation = (this.#correlation + 1) & 0x7fffffff;
   }
 
-  #write(pieces: readonly Uint8Array[]): Promise<void> {
+  #write(chunks: readonly Uint8Array[]): Promise<void> {
     return this.#writing = this.#writing.then(async () => {
       try {
-        for (const piece of pieces) {
-          for (let at = 0; at < piece.length; at += PIECE_BYTES) {
+        for (const chunk of chunks) {
+          for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
             if (this.#ended !== undefined) return;
-            const part = piece.subarray(at, at + PIECE_BYTES);
-            await this.#transport.write(part);
-            this.#pending.moved(part.length);
+            const bytes = chunk.subarray(at, at + CHUNK_BYTES);
+            await this.#transport.write(bytes);
+            this.#pending.moved(bytes.length);
           }
         }
       } catch (error) {
@@ -290,23 +294,27 @@ export class Connection {
   }
 
   #closedByBroker(): ClosedError {
-    // A broker that has answered before has its reasons; one that has not does not like the request.
-    const call = this.#pending.answered > this.#greetings ? undefined : this.#pending.oldest;
+    // If this was the first request, the broker probably rejects it.
+    const call = this.#pending.completed > this.#handshakes ? undefined : this.#pending.oldest;
     return closedOn(call, this.#versions, this.#options.credentials !== undefined);
   }
 
   #received(response: ResponseReader): void {
     this.#pending.take(response);
-    if (this.#retired && this.#pending.size === 0) this.#end(new NetworkError("the login ended"));
+    this.#endIfRetired();
   }
 
-  /** No new requests from then on; those that run end first. */
+  /** Closes the connection after this time, once no request is in flight. */
   #retireAfter(ms: number): void {
-    this.#loginTimer = setTimeout(() => {
+    this.#sessionTimer = setTimeout(() => {
       this.#retired = true;
       this.#options.onEnd();
-      if (this.#pending.size === 0) this.#end(new NetworkError("the login ended"));
+      this.#endIfRetired();
     }, ms);
+  }
+
+  #endIfRetired(): void {
+    if (this.#retired && this.#pending.size === 0) this.#end(new NetworkError("the session ended"));
   }
 
   #lose(error: unknown): void {
@@ -320,7 +328,7 @@ export class Connection {
   #end(error: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
-    clearTimeout(this.#loginTimer);
+    clearTimeout(this.#sessionTimer);
     this.#transport.close();
     this.#options.onEnd(error);
     this.#pending.fail(error);

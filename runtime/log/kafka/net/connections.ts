@@ -1,58 +1,54 @@
-// Connections to brokers, made when needed and made again when lost.
+// Connections to brokers, opened when needed and again when lost.
 //
-// A broker answers the requests of one connection one after the other, so what may take long (a
-// fetch that waits for frames, a join that waits for other members) goes over a channel of its own.
+// A broker handles the requests of one connection in order, so requests that may wait (Fetch,
+// JoinGroup) have connections of their own, named by their channel.
+import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
-import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
+import { BrokerFailure, LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { sentence } from "./failures.ts";
 import { logIn } from "./login.ts";
-import { SUSPICION_MS } from "./pending.ts";
+import { SILENCE_MS } from "./pending.ts";
 import { tlsProblem } from "./tls_problem.ts";
 
-/** A broker may be silent for this part of the time that an attempt may take: then there is time for another one. */
-const PATIENCE = 0.5;
-const MAX_PATIENCE_MS = 2_500;
+/** A request may take this fraction of an attempt's time, so that another broker can be tried. */
+const REQUEST_SHARE = 0.5;
+const MAX_REQUEST_TIMEOUT_MS = 2_500;
 
 /** All connections of one log. */
 export class Connections {
   readonly #address: KafkaAddress;
-  /** How long a broker may be silent, milliseconds. */
-  readonly patienceMs: number;
+  /** A broker that is silent for this long loses its connection. */
+  readonly requestTimeoutMs: number;
   readonly #channels = new Map<string, Channel>();
-  /** When brokers failed last; not those that answered since. */
+  /** When brokers failed last, unless they have responded since. */
   readonly #failures = new Map<string, number>();
-  readonly #onDoubt: (broker: Broker) => void;
+  readonly #onSilence: (broker: Broker) => void;
   #closed = false;
 
-  /** @param onDoubt is called, again and again, while a broker is silent that is asked or dialled. */
-  constructor(address: KafkaAddress, timeoutMs: number, onDoubt: (broker: Broker) => void) {
+  /** @param onSilence called repeatedly while a broker does not respond */
+  constructor(address: KafkaAddress, timeoutMs: number, onSilence: (broker: Broker) => void) {
     this.#address = address;
-    this.#onDoubt = onDoubt;
-    this.patienceMs = Math.min(PATIENCE * timeoutMs, MAX_PATIENCE_MS);
+    this.#onSilence = onSilence;
+    this.requestTimeoutMs = Math.min(REQUEST_SHARE * timeoutMs, MAX_REQUEST_TIMEOUT_MS);
   }
 
-  /**
-   * The connection of a channel to a broker.
-   *
-   * @throws {NetworkError} when the broker cannot be reached; `LoginError`, `UnsupportedError`.
-   */
-  get(broker: Broker, channel: string): Promise<Connection> {
-    if (this.#closed) {
-      return Promise.reject(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
-    }
+  /** @throws {NetworkError} also `LoginError`, `UnsupportedError`; the signal's reason */
+  async get(broker: Broker, channel: string, signal?: AbortSignal): Promise<Connection> {
+    if (this.#closed) throw new LogError("CLOSED", "Cannot use Kafka: the log is closed");
     const key = `${brokerName(broker)}/${channel}`;
-    const known = this.#channels.get(key);
-    if (known !== undefined) return known.ready;
-    const dialling = new AbortController();
-    const forget = () => {
-      if (this.#channels.get(key) === made) this.#channels.delete(key);
-    };
-    const made: Channel = { dialling, ready: this.#open(broker, dialling.signal, forget) };
-    made.ready.catch(forget);
-    this.#channels.set(key, made);
-    return made.ready;
+    let opened = this.#channels.get(key);
+    if (opened === undefined) {
+      const dialling = new AbortController();
+      const forget = () => {
+        if (this.#channels.get(key) === opened) this.#channels.delete(key);
+      };
+      opened = { dialling, ready: this.#open(broker, dialling.signal, forget) };
+      opened.ready.catch(forget);
+      this.#channels.set(key, opened);
+    }
+    return await settled(opened.ready, signal);
   }
 
   /** When a broker failed last, or −Infinity. */
@@ -60,12 +56,12 @@ export class Connections {
     return this.#failures.get(brokerName(broker)) ?? -Infinity;
   }
 
-  /** Ends the connections of all channels whose names begin so; what is under way on them fails. */
+  /** Closes the channels whose names begin with the prefix; their requests fail. */
   drop(prefix: string): Promise<void> {
     return this.#drop((key) => key.slice(key.lastIndexOf("/") + 1).startsWith(prefix));
   }
 
-  /** Gives a broker up: what is under way there fails at once. */
+  /** Closes all channels of a broker; their requests fail at once. */
   async abandon(broker: Broker, reason: NetworkError): Promise<void> {
     const name = `${brokerName(broker)}/`;
     await this.#drop((key) => key.startsWith(name), reason);
@@ -77,7 +73,6 @@ export class Connections {
     );
   }
 
-  /** Ends all connections; none can be made after that. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#drop(() => true);
@@ -92,53 +87,55 @@ export class Connections {
     const name = brokerName(broker);
     const onEnd = (reason?: unknown) => {
       forget();
-      if (reason instanceof NetworkError) {
-        reason.broker ??= name;
-        if (!this.#closed) this.#failures.set(name, performance.now());
+      if (reason instanceof BrokerFailure) reason.broker ??= name;
+      if (reason instanceof NetworkError && !this.#closed) {
+        this.#failures.set(name, performance.now());
       }
     };
-    const onDoubt = () => this.#onDoubt(broker);
-    const doubts = setInterval(onDoubt, SUSPICION_MS);
+    const onSilence = () => this.#onSilence(broker);
+    const timer = setInterval(onSilence, SILENCE_MS);
     try {
       const connection = await Connection.open(broker, {
         ...(tls === undefined ? {} : { tls }),
         ...(credentials === undefined ? {} : { credentials }),
         logIn,
-        connectTimeoutMs: this.patienceMs,
-        requestTimeoutMs: this.patienceMs,
+        connectTimeoutMs: this.requestTimeoutMs,
+        requestTimeoutMs: this.requestTimeoutMs,
         signal,
         onEnd,
-        onDoubt,
+        onSilence,
       });
       this.#failures.delete(name);
       return connection;
     } catch (error) {
-      const known = error instanceof LoginError || error instanceof UnsupportedError ||
-        error instanceof LogError;
-      if (known) throw error;
-      const problem = await tlsProblem(error, broker, tls, this.patienceMs);
-      if (problem !== undefined) throw new LoginError(problem);
-      const lost = error instanceof NetworkError
-        ? error
-        : new NetworkError(networkReason(error), { cause: error });
-      onEnd(lost);
-      throw lost;
+      if (error instanceof LogError) throw error;
+      const failure = await this.#failureOf(error, broker);
+      onEnd(failure);
+      throw failure;
     } finally {
-      clearInterval(doubts);
+      clearInterval(timer);
     }
+  }
+
+  async #failureOf(error: unknown, broker: Broker): Promise<BrokerFailure> {
+    if (error instanceof LoginError || error instanceof UnsupportedError) return error;
+    const problem = await tlsProblem(error, broker, this.#address.tls, this.requestTimeoutMs);
+    if (problem !== undefined) return new LoginError(problem);
+    return error instanceof NetworkError
+      ? error
+      : new NetworkError(networkReason(error), { cause: error });
   }
 
   async #end(key: string, reason = new NetworkError("the connection was closed here")) {
     const { dialling, ready } = this.#channels.get(key)!;
     this.#channels.delete(key);
     dialling.abort(reason);
-    // Those who wait for it get the error themselves.
     const connection = await ready.catch(() => undefined);
     await connection?.close(reason);
   }
 }
 
-/** A connection under a name of its own, or the way to it. */
+/** A connection that is open or being opened. */
 interface Channel {
   readonly dialling: AbortController;
   readonly ready: Promise<Connection>;

@@ -1,17 +1,17 @@
 // Connects to a broker, plain or over TLS.
 import { settled } from "../../../base/wait.ts";
+import { NetworkError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";
 import type { Transport } from "./tls_transport.ts";
 
-/** An address that does not answer gets company after this time. */
+/** After this time without a connection the next address is tried in parallel. */
 const NEXT_ADDRESS_MS = 250;
 
 /**
- * Connects to a broker. Its name may stand for several addresses, on one of which it listens: they are
- * tried side by side.
+ * Connects to a broker at one of the addresses of its host.
  *
- * @throws errors of the system or of TLS, or the signal's reason.
+ * @throws errors of the system or of TLS, or the signal's reason
  */
 export async function dial(
   broker: Broker,
@@ -20,7 +20,7 @@ export async function dial(
 ): Promise<Transport> {
   const { host, port } = broker;
   const addresses = isAddress(host) ? [host] : await settled(addressesOf(host), signal);
-  // What few need is loaded when it is needed: each executor loads for itself.
+  // Loaded only if needed: each executor loads its own modules.
   const dialTls = tls === undefined ? undefined : (await import("./tls_transport.ts")).dialTls;
   return await firstOf(addresses, (address, signal) => {
     return dialTls === undefined
@@ -32,10 +32,10 @@ export async function dial(
 async function addressesOf(host: string): Promise<string[]> {
   const { lookup } = await import("node:dns/promises");
   const found = (await lookup(host, { all: true })).map(({ address }) => address);
+  if (found.length === 0) throw new NetworkError("it has no host");
   return [...new Set(found)];
 }
 
-/** Connects without TLS. */
 async function dialPlain(
   hostname: string,
   port: number,

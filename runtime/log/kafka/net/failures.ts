@@ -1,9 +1,11 @@
-// What errors mean: for what is sent again, and for callers of the log.
+// What errors mean for retries and for callers of the log.
 import { LogError } from "../../log.ts";
 import {
   type BrokerError,
   brokerErrors,
+  BrokerFailure,
   LoginError,
+  MalformedError,
   NetworkError,
   type Outcome,
   REPEATED,
@@ -11,14 +13,14 @@ import {
   UnsupportedError,
 } from "../protocol/errors.ts";
 
-/** Of several errors in one response, that which decides comes first. */
-const GRAVITY: readonly Outcome[] = [
+/** The order in which one of several errors in a response decides the outcome. */
+const PRECEDENCE: readonly Outcome[] = [
   "fatal",
   "fenced",
   "join-as-new",
   "join-with-id",
   "rejoin",
-  "put-aside",
+  "reject-record",
   "new-producer-id",
   "look-up-offsets",
   "done",
@@ -28,28 +30,23 @@ const GRAVITY: readonly Outcome[] = [
   "retry",
 ];
 
-/** The error that decides. */
-function gravest(errors: readonly BrokerError[]): BrokerError | undefined {
-  return errors.toSorted((a, b) => GRAVITY.indexOf(a.outcome) - GRAVITY.indexOf(b.outcome))[0];
+function decisive(errors: readonly BrokerError[]): BrokerError | undefined {
+  const rank = ({ kind }: BrokerError) => PRECEDENCE.indexOf(kind.outcome);
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
-/** What is to be done about an error. */
 export function outcomeOf(error: unknown): Outcome {
-  if (error instanceof ResponseError) return gravest(error.errors)!.outcome;
+  if (error instanceof ResponseError) return decisive(error.errors)!.kind.outcome;
   return error instanceof NetworkError ? "reconnect" : "fatal";
 }
 
-/** Whether the same request may succeed when it is sent again. */
+/** Whether the same request may succeed later. */
 export function isRepeatable(error: unknown): boolean {
   return REPEATED.has(outcomeOf(error));
 }
 
-/**
- * What a response's errors say, in the broker's words.
- *
- * @example `TOPIC_AUTHORIZATION_FAILED for VideoStreaming: Not authorized to access topics`
- */
-export function wordsOf(errors: readonly BrokerError[]): string {
+/** E.g. `TOPIC_AUTHORIZATION_FAILED for VideoStreaming: Not authorized to access topics`. */
+function describe(errors: readonly BrokerError[]): string {
   const texts = errors.map(({ kind: { name, hint }, place, message }) => {
     const about = place === "" ? "" : ` for ${place}`;
     const words = message === undefined ? "" : `: ${sentence(message)}`;
@@ -59,47 +56,48 @@ export function wordsOf(errors: readonly BrokerError[]): string {
 }
 
 /**
- * The error as callers of the log know it.
+ * The error for callers of the log.
  *
- * @param action what was tried, as the beginning of a sentence: `Cannot append to frames partition 0`.
- * @param brokers the brokers of the log's URL, for people.
+ * @param action the beginning of the message: `Cannot append to frames partition 0`
+ * @param brokers the bootstrap brokers
  */
 export function toLogError(error: unknown, action: string, brokers: string): LogError {
   if (error instanceof LogError) return error;
+  const reason = error instanceof Error ? sentence(error.message) : String(error);
+  const broker = error instanceof BrokerFailure ? error.broker ?? brokers : brokers;
+  const kafka = `Kafka at ${broker}`;
+  const cause = { cause: error };
   if (error instanceof LoginError) {
-    // No cause: nothing of the login leaves through it.
+    // No cause, since it may contain secrets.
     return new LogError(
       "AUTHENTICATION_FAILED",
-      `${action}: Kafka at ${brokers} refused the connection: ${error.message}`,
+      `${action}: ${kafka} refused the connection: ${reason}`,
     );
   }
   if (error instanceof UnsupportedError) {
-    return new LogError("UNSUPPORTED", `${action}: ${error.message}`, { cause: error });
+    return new LogError("UNSUPPORTED", `${action}: ${reason}`, cause);
   }
-  if (error instanceof NetworkError) {
-    const { broker } = error;
-    const advertised = broker !== undefined && !brokers.split(", ").includes(broker);
-    const where = broker === undefined ? brokers : broker +
-      (advertised ? " (the address that the cluster gives for this broker)" : "");
+  if (error instanceof MalformedError) {
     return new LogError(
       "UNREACHABLE",
-      `${action}: cannot reach Kafka at ${where}: ${sentence(error.message)}`,
-      { cause: error },
+      `${action}: ${kafka} sent a wrong response: ${reason}`,
+      cause,
     );
   }
-  const one = gravest(brokerErrors(error));
-  if (one === undefined) {
-    const reason = error instanceof Error ? sentence(error.message) : String(error);
-    return new LogError("INTERNAL", `${action}: ${reason}`, { cause: error });
+  if (error instanceof NetworkError) {
+    const isBootstrap = broker === brokers || brokers.split(", ").includes(broker);
+    const where = isBootstrap ? kafka : `${kafka} (the broker's advertised address)`;
+    return new LogError("UNREACHABLE", `${action}: cannot reach ${where}: ${reason}`, cause);
   }
-  const words = wordsOf(brokerErrors(error));
-  const text = REPEATED.has(one.outcome) && one.kind.code === "UNREACHABLE"
-    ? `${action}: Kafka at ${brokers} is not ready: ${words}`
-    : `${action}: Kafka at ${brokers} answered ${words}`;
-  return new LogError(one.kind.code, text, { cause: error });
+  const one = decisive(brokerErrors(error));
+  if (one === undefined) return new LogError("INTERNAL", `${action}: ${reason}`, cause);
+  const { outcome, code } = one.kind;
+  const says = REPEATED.has(outcome) && code === "UNREACHABLE" ? "is not ready:" : "returned";
+  const words = describe(brokerErrors(error));
+  return new LogError(code, `${action}: ${kafka} ${says} ${words}`, cause);
 }
 
-/** The text without a full stop, as a part of a sentence. */
+/** The text without a full stop. */
 export function sentence(text: string): string {
   return text.replace(/[.\s]+$/, "");
 }

@@ -1,17 +1,15 @@
-// Requests and responses on a connection: each with its length before it.
+// Frames requests and responses: each is preceded by its length.
 import type { Call } from "../protocol/api.ts";
 import { LoginError, NetworkError } from "../protocol/errors.ts";
 import { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 
-/** What this client calls itself. */
 export const CLIENT_ID = "framelane";
 const LENGTH_BYTES = 4;
-/** Responses up to this size are read where they came in; larger ones get memory of their own. */
+/** Responses up to this size share one buffer; larger ones get their own. */
 const SCRATCH_BYTES = 16 * 1024;
-/** No response is larger: what says so is not Kafka. */
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
-/** A request in the pieces in which it goes out. */
+/** Encodes a request as chunks to be written. */
 export function encodeRequest(
   { key, version, flexible }: Call,
   correlation: number,
@@ -29,11 +27,11 @@ export function encodeRequest(
 }
 
 /**
- * Reads responses until the other end closes, or `read` or `received` throws.
+ * Reads responses until the broker closes the connection, or `read` or `received` throws.
  *
- * @param read fills the memory it is given, at least one byte of it; returns how many, null at the end.
- * @param moved hears how many bytes have come.
- * @param received gets each response; its memory may be used again afterwards.
+ * @param read reads at least one byte; returns how many, null at the end
+ * @param moved called with the number of bytes received
+ * @param received must copy what it keeps of the response
  */
 export async function readResponses(
   read: (into: Uint8Array) => Promise<number | null>,
@@ -74,15 +72,14 @@ export async function readResponses(
   }
 }
 
-/** @throws when this cannot be the length of a response. */
 function sizeOf(bytes: Uint8Array): number {
   // A TLS record: handshake or alert, version 3.
   if (bytes[0]! >= 0x14 && bytes[0]! <= 0x17 && bytes[1] === 3 && bytes[2]! <= 4) {
-    throw new LoginError("the broker wants TLS: add tls=true");
+    throw new LoginError("the broker requires TLS: add tls=true");
   }
   const size = new DataView(bytes.buffer).getInt32(0);
   if (size < LENGTH_BYTES || size > MAX_RESPONSE_BYTES) {
-    throw new NetworkError("what answers is not Kafka");
+    throw new NetworkError("the server is not a Kafka broker");
   }
   return size;
 }

@@ -1,4 +1,4 @@
-// Logging in: SASL with PLAIN, OAUTHBEARER or SCRAM.
+// SASL authentication: PLAIN, OAUTHBEARER or SCRAM.
 import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
 import { api } from "../protocol/api.ts";
 import {
@@ -25,16 +25,13 @@ const SASL_AUTHENTICATE = api("SaslAuthenticate", 36, [0, 2], 2, {
     errorCode: int16,
     errorMessage: nullableString,
     authBytes: bytes,
-    /** How long the login is good for; 0: without end. */
     sessionLifetimeMs: since(1, int64, 0),
   }),
 });
 
 /**
- * Logs in.
- *
- * @returns how long the login is good for, milliseconds; 0 without end.
- * @throws {LoginError} when the broker refuses.
+ * @returns lifetime of the session in milliseconds; 0 means no limit
+ * @throws {LoginError}
  */
 export async function logIn(connection: Connection, credentials: Credentials): Promise<number> {
   const { mechanism } = credentials;
@@ -54,13 +51,12 @@ export async function logIn(connection: Connection, credentials: Credentials): P
       const refused = await step(`n,,\x01auth=Bearer ${await credentials.token()}\x01\x01`);
       if (refused !== "") throw new LoginError(`the token was refused: ${refused}`);
     } else {
-      // Loaded when it is needed: each executor loads for itself.
       const { scram } = await import("./scram.ts");
       await scram(step, mechanism, credentials.username, credentials.password);
     }
   } catch (error) {
     if (!(error instanceof ResponseError)) throw error;
-    // No cause: nothing of the login leaves through it.
+    // No cause, since it may contain secrets.
     throw new LoginError(
       mechanism === "OAUTHBEARER"
         ? `the token was refused: ${brokerErrors(error)[0]?.message ?? "no reason given"}`
@@ -78,8 +74,8 @@ async function handshake(connection: Connection, mechanism: string): Promise<voi
     const { mechanisms } = error.response as { readonly mechanisms: readonly string[] };
     throw new LoginError(
       mechanisms.length > 0
-        ? `it does not take the SASL mechanism ${mechanism} here: expected ${mechanisms.join(", ")}`
-        : `it does not take the SASL mechanism ${mechanism} here, or it wants TLS`,
+        ? `it does not support SASL mechanism ${mechanism}: expected ${mechanisms.join(", ")}`
+        : `it does not support SASL mechanism ${mechanism} here, or it requires TLS`,
     );
   }
 }

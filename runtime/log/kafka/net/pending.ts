@@ -1,64 +1,59 @@
-// Requests of a connection whose responses have not come. A broker answers one after the other, in
-// order: only the oldest can be late.
+// Requests in flight on a connection. Responses come in order, so only the oldest can be late.
 import { systemClock } from "../../../base/clock.ts";
 import type { Call } from "../protocol/api.ts";
 import { NetworkError, TimeoutError } from "../protocol/errors.ts";
 import type { ResponseReader } from "../protocol/wire.ts";
 
-/** A broker that has been silent for this long may be away: others are asked about it now and then. */
-export const SUSPICION_MS = 700;
-/** How often, from then on. */
-const DOUBT_MS = 300;
-/** A broker that takes longer than its time-out to send this many bytes is as good as silent. */
+/** After this long without a response the cluster is asked whether it still has the broker… */
+export const SILENCE_MS = 700;
+/** … and then at this interval. */
+const RECHECK_MS = 300;
+/** A broker that takes longer than the time-out to send this many bytes counts as silent. */
 const LIVELY_BYTES = 1024;
 
-/** A request that waits for its response. */
 export interface PendingRequest {
   readonly correlation: number;
   readonly call: Call;
-  /** The broker may wait this much longer than usual, milliseconds. */
+  /** Added to the time-out. */
   readonly extraMs: number;
   readonly take: (response: ResponseReader) => void;
   readonly fail: (error: unknown) => void;
 }
 
-/** All requests that wait, the oldest first. */
+/** All requests in flight, the oldest first. */
 export class PendingRequests {
   readonly #requests: { readonly request: PendingRequest; since: number }[] = [];
   readonly #timeoutMs: number;
-  readonly #onSilence: (error: TimeoutError) => void;
-  readonly #onDoubt: () => void;
+  readonly #onTimeout: (error: TimeoutError) => void;
+  readonly #onSilence: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = Infinity;
-  /** When enough bytes had last come or gone. */
+  /** When at least `LIVELY_BYTES` had last been moved. */
   #alive = systemClock.monotonic();
   #moved = 0;
-  #answered = 0;
+  #completed = 0;
 
   /**
-   * @param timeoutMs how long the broker may be silent: neither has a response begun nor have bytes moved.
-   * @param onSilence is called when it is silent for longer.
-   * @param onDoubt is called, again and again, while it is silent and still has time.
+   * @param timeoutMs how long the connection may be silent, without a response or other traffic
+   * @param onSilence called repeatedly while it is silent, before the time-out
    */
-  constructor(timeoutMs: number, onSilence: (error: TimeoutError) => void, onDoubt: () => void) {
+  constructor(timeoutMs: number, onTimeout: (error: TimeoutError) => void, onSilence: () => void) {
     this.#timeoutMs = timeoutMs;
+    this.#onTimeout = onTimeout;
     this.#onSilence = onSilence;
-    this.#onDoubt = onDoubt;
   }
 
-  /** How many wait. */
   get size(): number {
     return this.#requests.length;
   }
 
-  /** The oldest request. */
   get oldest(): Call | undefined {
     return this.#requests[0]?.request.call;
   }
 
-  /** How many responses have come. */
-  get answered(): number {
-    return this.#answered;
+  /** Number of responses received. */
+  get completed(): number {
+    return this.#completed;
   }
 
   add(request: PendingRequest): void {
@@ -66,7 +61,7 @@ export class PendingRequests {
     if (this.#requests.length === 1) this.#watch();
   }
 
-  /** Bytes have come or gone. Fewer than a kilobyte at a time are no sign of life: that would never end. */
+  /** Counts bytes sent or received. A few bytes are no sign of life, or a trickle would never time out. */
   moved(bytes: number): void {
     this.#moved += bytes;
     if (this.#moved < LIVELY_BYTES) return;
@@ -75,20 +70,20 @@ export class PendingRequests {
   }
 
   /**
-   * Gives a response to the oldest request.
+   * Completes the oldest request.
    *
-   * @throws {NetworkError} when it is the response to another one.
+   * @throws {NetworkError} if the response belongs to another request
    */
   take(response: ResponseReader): void {
     const request = this.#requests[0]?.request;
     const correlation = response.int32();
     if (request?.correlation !== correlation) {
       throw new NetworkError(
-        `response ${correlation} came instead of ${request?.correlation ?? "none"}`,
+        `it sent response ${correlation}, expected ${request?.correlation ?? "none"}`,
       );
     }
     this.#requests.shift();
-    this.#answered++;
+    this.#completed++;
     request.take(response);
     const [next] = this.#requests;
     if (next === undefined) return;
@@ -96,20 +91,19 @@ export class PendingRequests {
     this.#watch();
   }
 
-  /** Fails all. */
   fail(error: unknown): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const { request } of this.#requests.splice(0)) request.fail(error);
   }
 
-  #watch(doubted = false): void {
+  #watch(reported = false): void {
     const silentMs = this.#silentMs();
-    const doubtMs = doubted ? DOUBT_MS : SUSPICION_MS - silentMs;
-    const waitMs = Math.max(1, Math.ceil(Math.min(doubtMs, this.#timeoutMs - silentMs)));
+    const reportMs = reported ? RECHECK_MS : SILENCE_MS - silentMs;
+    const waitMs = Math.max(1, Math.ceil(Math.min(reportMs, this.#timeoutMs - silentMs)));
     const due = systemClock.monotonic() + waitMs;
     if (this.#timer !== undefined) {
-      // One that is due earlier looks again then: most requests need no timer of their own.
+      // An earlier timer checks again when it fires: most requests need none of their own.
       if (this.#due <= due) return;
       clearTimeout(this.#timer);
     }
@@ -121,15 +115,15 @@ export class PendingRequests {
       const silentMs = this.#silentMs();
       if (silentMs >= this.#timeoutMs) {
         const allowed = Math.round(this.#timeoutMs + oldest.request.extraMs);
-        return this.#onSilence(new TimeoutError(`no answer within ${allowed} ms`));
+        return this.#onTimeout(new TimeoutError(`no response within ${allowed} ms`));
       }
-      const doubted = silentMs >= SUSPICION_MS;
-      if (doubted) this.#onDoubt();
-      this.#watch(doubted);
+      const silent = silentMs >= SILENCE_MS;
+      if (silent) this.#onSilence();
+      this.#watch(silent);
     }, waitMs);
   }
 
-  /** How long the broker has been silent beyond what the oldest request allows it. */
+  /** Silence beyond the oldest request's `extraMs`. */
   #silentMs(): number {
     const { request, since } = this.#requests[0]!;
     return systemClock.monotonic() - Math.max(since, this.#alive) - request.extraMs;

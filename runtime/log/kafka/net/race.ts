@@ -1,22 +1,20 @@
-// Trying candidates side by side: the next one begins when the one before has failed, or is slow.
+// Tries candidates in parallel: the next one starts when the previous one fails or is slow.
 
-/** How candidates are tried. */
 export interface RaceOptions<T> {
-  /** How long one may take until the next one begins beside it, milliseconds. */
+  /** Delay before the next candidate starts. */
   readonly delayMs: number;
   readonly signal: AbortSignal;
-  /** Whether another candidate may help after this error. Default: always. */
+  /** Whether to try another candidate after this error. Default: always. */
   readonly goOn?: (error: unknown) => boolean;
-  /** Takes what comes when the race is over, to close it. */
+  /** Closes a result that came too late. */
   readonly discard?: (late: T) => void;
 }
 
 /**
- * The first success.
+ * Returns the first success.
  *
- * @param attempt gets a signal that aborts when another candidate has won, or the caller's signal aborts: it
- * closes what it opened then.
- * @throws the first failure when all fail, or one that ends the race; the signal's reason.
+ * @param attempt its signal aborts when another candidate has won
+ * @throws the first failure if all fail, or one that `goOn` rejects; the signal's reason
  */
 export function firstOf<C, T>(
   candidates: readonly C[],

@@ -1,23 +1,23 @@
-// SCRAM: both sides prove that they know the password, and neither sends it (RFC 5802, RFC 7677).
+// SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password without sending it.
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { LoginError } from "../protocol/errors.ts";
 
-/** One step of a login: our message and the broker's answer. */
+/** Sends a message and returns the broker's reply. */
 export type Step = (text: string) => Promise<string>;
 
 const MECHANISMS = {
   "SCRAM-SHA-256": { hash: "sha256", bytes: 32 },
   "SCRAM-SHA-512": { hash: "sha512", bytes: 64 },
 } as const;
-/** Fewer rounds would make passwords easy to guess for an impostor of the broker. */
+/** Fewer rounds would let an impostor guess the password. */
 const MIN_ROUNDS = 4_096;
 const MAX_ROUNDS = 10_000_000;
-/** The message header without channel binding, plain and in base64. */
+/** The header without channel binding. */
 const HEADER = "n,,";
 const HEADER_BASE64 = "biws";
 
-/** Logs in; fails when broker or password are not what they should be. */
+/** @throws {LoginError} */
 export async function scram(
   step: Step,
   mechanism: keyof typeof MECHANISMS,
@@ -33,11 +33,11 @@ export async function scram(
   const { r: serverNonce = "", s: salt = "", i: roundsText = "" } = attributesOf(serverFirst);
   const rounds = Number(roundsText);
   if (!serverNonce.startsWith(nonce) || serverNonce.length === nonce.length) {
-    throw new LoginError("its SCRAM answer does not belong to this login");
+    throw new LoginError("its SCRAM reply has a wrong nonce");
   }
   if (!(rounds >= MIN_ROUNDS && rounds <= MAX_ROUNDS)) {
     throw new LoginError(
-      `its SCRAM asks for ${roundsText} rounds: expected ${MIN_ROUNDS} to ${MAX_ROUNDS}`,
+      `its SCRAM reply requests ${roundsText} iterations: expected ${MIN_ROUNDS} to ${MAX_ROUNDS}`,
     );
   }
   const salted = await new Promise<Buffer>((resolve, reject) =>
@@ -61,7 +61,7 @@ export async function scram(
   const expected = mac(mac(salted, "Server Key"), exchange);
   const given = Buffer.from(serverLast.v ?? "", "base64");
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    throw new LoginError("it does not know the password itself: it may not be the broker");
+    throw new LoginError("it could not prove that it knows the password: it may be an impostor");
   }
 }
 

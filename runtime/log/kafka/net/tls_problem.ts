@@ -1,5 +1,5 @@
-// Why a TLS handshake failed, for people. The handshake of `node:tls` says no more of a certificate
-// than that it was refused; one by Deno itself says what is wrong with it.
+// Why a TLS handshake failed. `node:tls` says only that a certificate was rejected, so a second
+// handshake through Deno's own API finds the reason.
 import type { Broker, Tls } from "./address.ts";
 import { sentence } from "./failures.ts";
 
@@ -10,15 +10,11 @@ const REASONS: readonly (readonly [sign: RegExp, reason: string])[] = [
   [/not valid for name|NotValidForName/i, "it is for another host"],
   [/CaUsedAsEndEntity/, "it is that of a CA"],
 ];
-/** What TLS calls faults of our own key and certificate, and alerts of a broker that does not accept them. */
-const OURS =
+/** Faults of the client's own key or certificate, or alerts about them. */
+const CLIENT_FAULT =
   /key values mismatch|KeyMismatch|private key|decryption failed|alert.*(bad|unknown|certificate|access denied|handshake)|(CertificateRequired|AccessDenied|BadCertificate|UnknownCA)/i;
 
-/**
- * The reason, as the end of a sentence; undefined when TLS is not to blame.
- *
- * @param error what connecting failed with.
- */
+/** The reason as the end of a sentence; undefined if TLS is not the cause. */
 export async function tlsProblem(
   error: unknown,
   broker: Broker,
@@ -30,11 +26,11 @@ export async function tlsProblem(
   if (/TLS handshake failed|corrupt message|InvalidContentType|wrong version number/i.test(text)) {
     return "the broker does not speak TLS on this port";
   }
-  if (OURS.test(text)) {
-    return `it does not accept the client's certificate and key: ${sentence(text)}`;
+  if (CLIENT_FAULT.test(text)) {
+    return `it rejects the client's certificate and key: ${sentence(text)}`;
   }
   if (!/certificate|altnames/i.test(text)) return undefined;
-  const reason = await refusal(broker, tls, timeoutMs);
+  const reason = await certificateFault(broker, tls, timeoutMs);
   return `its TLS certificate is not accepted: ${reason ?? sentence(text)}`;
 }
 
@@ -44,7 +40,7 @@ function textOf(error: unknown): string {
   return texts.join(": ");
 }
 
-async function refusal(
+async function certificateFault(
   { host, port }: Broker,
   { ca, serverName }: Tls,
   timeoutMs: number,

@@ -1,33 +1,25 @@
-// TLS to a broker, through `node:tls`, which takes a client's certificate and the name that the
-// broker's must carry.
+// TLS connections through `node:tls`, which takes a client certificate and an expected server name.
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { LoginError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 
-/**
- * Where bytes go out and come in. Connections are Deno's own: what is read lands where it is wanted, without a
- * buffer for each 64 KiB on the way.
- */
+/** A byte stream that reads into the caller's buffer, without copies. */
 export interface Transport {
-  /** Reads into `into`; how many bytes came, null when the other side has ended. */
+  /** Returns the number of bytes read, null at the end. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes all of it. */
+  /** Writes all bytes. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends it at once; what reads or writes fails. */
+  /** Closes at once; pending reads and writes fail. */
   close(): void;
 }
 
-/**
- * Connects to a broker, at one of the addresses of its name, and shakes hands.
- *
- * @throws errors of the system or of TLS, or the signal's reason.
- */
+/** @throws errors of the system or of TLS, or the signal's reason */
 export function dialTls(
   { host, port, address }: Broker & { readonly address: string },
   tls: Tls,
   signal: AbortSignal,
 ): Promise<Transport> {
-  // An address is checked against the certificate without being announced as a name.
+  // IP addresses are not sent as server name.
   const servername = tls.serverName ?? (isAddress(host) ? undefined : host);
   const { promise, resolve, reject } = Promise.withResolvers<Transport>();
   const socket = connect({
@@ -53,7 +45,6 @@ export function dialTls(
   return promise.finally(() => signal.removeEventListener("abort", abort));
 }
 
-/** @throws {LoginError} when the files of the address cannot be used. */
 function contextOf({ ca, cert, key }: Tls): SecureContext {
   try {
     return createSecureContext({
@@ -74,7 +65,7 @@ class TlsTransport implements Transport {
   constructor(socket: TLSSocket) {
     this.#socket = socket;
     this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    // The reader sees it; an error event without a listener would end the process.
+    // The read fails too; without a listener the event would end the process.
     socket.on("error", () => {});
   }
 

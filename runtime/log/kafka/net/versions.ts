@@ -1,12 +1,11 @@
-// Which versions of requests a broker knows.
-import { API_VERSIONS, type Call, checked, errorOf, type Spoken } from "../protocol/api.ts";
+// The versions of requests that a broker supports.
+import { type AnyApi, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
 import { ClosedError, UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { CLIENT_ID } from "./framing.ts";
 
-/** What a broker knows, by the numbers of requests. */
 export class Versions {
-  /** Before it was asked for, and of a broker that closes the connection when it is asked: the highest are tried. */
+  /** Before ApiVersions, and of brokers that do not support it: the highest versions are tried. */
   static readonly unknown = new Versions("");
   readonly #broker: string;
   readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]> | undefined;
@@ -20,25 +19,26 @@ export class Versions {
   }
 
   /**
-   * The version of a request that is spoken: the highest that both sides know.
+   * The highest version that both sides support.
    *
-   * @throws {UnsupportedError} when there is none.
+   * @throws {UnsupportedError}
    */
-  of({ name, key, versions: [lowest, highest] }: Spoken): number {
+  of({ name, key, versions: [lowest, highest] }: AnyApi): number {
     if (this.#known === undefined) return highest;
     const known = this.#known.get(key);
     const version = Math.min(highest, known?.[1] ?? -1);
     if (known === undefined || version < lowest || version < known[0]) {
-      const theirs = known === undefined ? "not at all" : `in versions ${known.join(" to ")}`;
+      const theirs = known === undefined
+        ? `does not support ${name}`
+        : `supports ${name} in versions ${known.join(" to ")}`;
       throw new UnsupportedError(
-        `the broker at ${this.#broker} knows the request ${name} ${theirs}; expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 and later have them)`,
+        `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
       );
     }
     return version;
   }
 
-  /** Whether the broker knows a request in a version that is spoken. */
-  has(request: Spoken): boolean {
+  has(request: AnyApi): boolean {
     try {
       return this.of(request) >= 0;
     } catch (error) {
@@ -47,16 +47,15 @@ export class Versions {
     }
   }
 
-  /** A request in the version that is spoken. */
-  call(request: Spoken): Call {
+  call(request: AnyApi): Call {
     const { name, key, flexible } = request;
     const version = this.of(request);
     return { name, key, version, flexible: version >= flexible };
   }
 }
 
-/** What sends a request. */
 interface Requester {
+  readonly broker: string;
   request<T>(
     call: Call,
     write: (to: RequestWriter) => void,
@@ -64,9 +63,8 @@ interface Requester {
   ): Promise<T>;
 }
 
-/** Asks a broker. */
-export async function askVersions(connection: Requester, broker: string): Promise<Versions> {
-  const ask = (version: number) => {
+export async function requestVersions(connection: Requester): Promise<Versions> {
+  const send = (version: number) => {
     const { name, key, request, response } = API_VERSIONS;
     const flexible = version >= API_VERSIONS.flexible;
     const call = { name, key, version, flexible, flexibleResponse: false };
@@ -75,25 +73,23 @@ export async function askVersions(connection: Requester, broker: string): Promis
       call,
       (to) => request.write(to, body, call),
       (from) =>
-        // A broker that does not know the version answers in the form of version 0.
-        errorOf(API_VERSIONS, from.peekInt16()) === undefined
+        // A broker that does not support the version responds with version 0.
+        from.peekInt16() === 0
           ? response.read(from, call)
           : { errorCode: from.int16(), apiKeys: [], throttleTimeMs: 0 },
     );
   };
   const [oldest, newest] = API_VERSIONS.versions;
-  let response = await ask(newest);
-  if (response.errorCode !== 0) response = await ask(oldest);
+  let response = await send(newest);
+  if (response.errorCode !== 0) response = await send(oldest);
   const { apiKeys } = checked(API_VERSIONS, response);
-  return new Versions(
-    broker,
-    new Map(
-      apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),
-    ),
+  const known = apiKeys.map(({ apiKey, minVersion, maxVersion }) =>
+    [apiKey, [minVersion, maxVersion]] as const
   );
+  return new Versions(connection.broker, new Map(known));
 }
 
-/** The error of a broker that closed the connection when its first request was this one. */
+/** @param call the request in flight, if it was the connection's first one */
 export function closedOn(
   call: Call | undefined,
   versions: Versions,
@@ -104,9 +100,9 @@ export function closedOn(
   }
   if (versions === Versions.unknown) {
     return new ClosedError(
-      `it closed the connection when asked for ${call.name} in version ${call.version}, and before that for its versions (ApiVersions): expected Apache Kafka 2.5 or later`,
+      `it closed the connection at ${call.name} (version ${call.version}), and before at ApiVersions: expected Apache Kafka 2.5 or later`,
     );
   }
-  const hint = loggedIn ? "" : ": it may want a login (user:password@ before the host)";
-  return new ClosedError(`it closed the connection at the first request${hint}`);
+  const hint = loggedIn ? "" : ": it may require a login (user:password@ before the host)";
+  return new ClosedError(`it closed the connection at ${call.name}${hint}`);
 }

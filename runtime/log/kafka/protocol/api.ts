@@ -1,53 +1,43 @@
-// What a request of the protocol is: its number, the versions that are spoken, and how it is encoded.
-import { type BrokerError, errorKind, type Outcome, ResponseError } from "./errors.ts";
+// Describes requests: API key, supported versions, encoding.
+import { type BrokerError, errorKind, ResponseError } from "./errors.ts";
 import { array, type Field, int16, int32, since, string, struct } from "./fields.ts";
 
-/** A request and the versions of it that are spoken. */
-export interface Spoken {
-  /** As the protocol calls it, e.g. `Metadata`. */
+/** A request in the versions supported here. */
+export interface Api<Request, Response> {
+  /** Name in the protocol, e.g. `Metadata`. */
   readonly name: string;
-  /** Its number in the protocol. */
   readonly key: number;
   readonly versions: readonly [lowest: number, highest: number];
-  /** The version from which on it is encoded compactly, with tagged fields. */
+  /** First version with compact encoding and tagged fields. */
   readonly flexible: number;
-  /** What is done about errors, by name, if it is not what the table of errors says. */
-  readonly outcomes?: Readonly<Record<string, Outcome>>;
-}
-
-/** A request that tables of fields describe. */
-export interface Api<Request, Response> extends Spoken {
   readonly request: Field<Request>;
   readonly response: Field<Response>;
 }
 
-/** Describes a request. */
 export function api<Request, Response>(
   name: string,
   key: number,
-  versions: Spoken["versions"],
+  versions: AnyApi["versions"],
   flexible: number,
-  fields: {
-    readonly request: Field<Request>;
-    readonly response: Field<Response>;
-    readonly outcomes?: NonNullable<Spoken["outcomes"]>;
-  },
+  fields: Pick<Api<Request, Response>, "request" | "response">,
 ): Api<Request, Response> {
   return { name, key, versions, flexible, ...fields };
 }
+
+/** An API without the types of its fields. */
+export type AnyApi = Omit<Api<unknown, unknown>, "request" | "response">;
 
 /** A request in one version. */
 export interface Call {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** The header of the request has tagged fields. */
+  /** The request's header has tagged fields. */
   readonly flexible: boolean;
-  /** So has that of the response. Default: as the request's. */
+  /** The response's header has tagged fields. Default: `flexible`. */
   readonly flexibleResponse?: boolean;
 }
 
-/** Asks which versions a broker knows. Every broker answers, in version 0 if it does not know the asked one. */
 export const API_VERSIONS = api("ApiVersions", 18, [0, 3], 3, {
   request: struct({
     clientSoftwareName: since(3, string, ""),
@@ -60,37 +50,22 @@ export const API_VERSIONS = api("ApiVersions", 18, [0, 3], 3, {
   }),
 });
 
-/** The error of a code; undefined if it is none. */
-export function errorOf(
-  { outcomes }: Pick<Spoken, "outcomes">,
-  code: number,
-  place = "",
-  message?: string | null,
-): BrokerError | undefined {
+/** Undefined for code 0. */
+export function errorOf(code: number, place = "", message = ""): BrokerError | undefined {
   if (code === 0) return undefined;
-  const kind = errorKind(code);
-  return {
-    kind,
-    outcome: outcomes?.[kind.name] ?? kind.outcome,
-    place,
-    ...(message === undefined || message === null || message === "" ? {} : { message }),
-  };
+  return { kind: errorKind(code), place, ...(message === "" ? {} : { message }) };
 }
 
-/**
- * Returns the response if it holds no error.
- *
- * @throws {ResponseError} with all errors in it, wherever they are.
- */
-export function checked<T>(api: Spoken, response: T): T {
-  const errors = [...errorsIn(api, response, "")];
-  if (errors.length > 0) throw new ResponseError(api.name, errors, response);
+/** @throws {ResponseError} with all errors in the response, at any depth */
+export function checked<T>({ name }: AnyApi, response: T): T {
+  const errors = [...errorsIn(response, "")];
+  if (errors.length > 0) throw new ResponseError(name, errors, response);
   return response;
 }
 
-function* errorsIn(api: Spoken, value: unknown, outer: string): Generator<BrokerError> {
+function* errorsIn(value: unknown, outer: string): Generator<BrokerError> {
   if (Array.isArray(value)) {
-    for (const item of value) yield* errorsIn(api, item, outer);
+    for (const item of value) yield* errorsIn(item, outer);
   } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
     const fields: Readonly<Record<string, unknown>> = { ...value };
     const { name, partition, errorCode, errorMessage } = fields;
@@ -100,12 +75,12 @@ function* errorsIn(api: Spoken, value: unknown, outer: string): Generator<Broker
       ? name
       : outer;
     if (typeof errorCode === "number") {
-      const message = typeof errorMessage === "string" ? errorMessage : undefined;
-      const error = errorOf(api, errorCode, place, message);
+      const message = typeof errorMessage === "string" ? errorMessage : "";
+      const error = errorOf(errorCode, place, message);
       if (error !== undefined) yield error;
     }
     for (const inner of Object.values(fields)) {
-      if (typeof inner === "object") yield* errorsIn(api, inner, place);
+      if (typeof inner === "object") yield* errorsIn(inner, place);
     }
   }
 }

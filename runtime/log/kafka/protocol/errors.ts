@@ -1,52 +1,48 @@
-// The protocol's error codes: what each is called, and what a client does about it. One table for all
-// requests; a request for which a code means something else says so in its own description.
+// Error codes of the protocol, and what the client does about each.
 //
 // Source: https://kafka.apache.org/protocol.html#protocol_error_codes
 import type { LogErrorCode } from "../../log.ts";
 
-/** What a client does about an error. */
+/** What the client does about an error. */
 export type Outcome =
-  /** Sends the same again, to the same broker, a little later. */
+  /** Sends the request again after a delay. */
   | "retry"
-  /** Asks who leads the partition, then sends again. */
+  /** Looks up the partition's leader, then retries. */
   | "find-leader"
-  /** Asks who coordinates the group or the transactional id, then sends again. */
+  /** Looks up the coordinator, then retries. */
   | "find-coordinator"
-  /** Asks which broker is the controller, then sends again. */
+  /** Looks up the controller, then retries. */
   | "find-controller"
-  /** Connects again, to another broker perhaps. */
+  /** Connects again, perhaps to another broker. */
   | "reconnect"
-  /** Joins the group again. */
   | "rejoin"
-  /** Joins the group as a new member: what it had belongs to others. */
+  /** Joins the group as a new member, without its partitions. */
   | "join-as-new"
-  /** Joins the group again with the member id in the response. */
+  /** Joins the group with the member id in the response. */
   | "join-with-id"
-  /** Asks which offsets there are. */
+  /** Looks up the partition's offsets. */
   | "look-up-offsets"
-  /** Needs another producer id. */
   | "new-producer-id"
-  /** Another client took over. */
   | "fenced"
-  /** The topic does not take this record: others may continue without it. */
-  | "put-aside"
-  /** What was asked for is the case already. */
+  /** The topic rejects this record: the others may be written without it. */
+  | "reject-record"
+  /** The request's effect exists already. */
   | "done"
-  /** Gives up and reports. */
   | "fatal";
 
 /** An error code of the protocol. */
 export interface ErrorKind {
   readonly name: string;
   readonly outcome: Outcome;
-  /** What callers of the log see. */
+  /** Code of the `LogError`. */
   readonly code: LogErrorCode;
-  /** Where to look, if the name alone does not say it. */
+  /** Which setting to look at. */
   readonly hint?: string | undefined;
 }
 
 type Row = readonly [name: string, outcome: Outcome, code?: LogErrorCode];
 
+/** Codes that the requests of this client can return. */
 const ROWS: Readonly<Record<number, Row>> = {
   [-1]: ["UNKNOWN_SERVER_ERROR", "retry"],
   1: ["OFFSET_OUT_OF_RANGE", "look-up-offsets", "OFFSET_OUT_OF_RANGE"],
@@ -58,7 +54,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   7: ["REQUEST_TIMED_OUT", "retry"],
   8: ["BROKER_NOT_AVAILABLE", "find-leader"],
   9: ["REPLICA_NOT_AVAILABLE", "find-leader"],
-  10: ["MESSAGE_TOO_LARGE", "put-aside", "TOO_LARGE"],
+  10: ["MESSAGE_TOO_LARGE", "reject-record", "TOO_LARGE"],
   11: ["STALE_CONTROLLER_EPOCH", "find-controller"],
   12: ["OFFSET_METADATA_TOO_LARGE", "fatal", "TOO_LARGE"],
   13: ["NETWORK_EXCEPTION", "retry"],
@@ -66,7 +62,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   15: ["COORDINATOR_NOT_AVAILABLE", "find-coordinator"],
   16: ["NOT_COORDINATOR", "find-coordinator"],
   17: ["INVALID_TOPIC_EXCEPTION", "fatal", "INVALID"],
-  18: ["RECORD_LIST_TOO_LARGE", "put-aside", "TOO_LARGE"],
+  18: ["RECORD_LIST_TOO_LARGE", "reject-record", "TOO_LARGE"],
   19: ["NOT_ENOUGH_REPLICAS", "retry"],
   20: ["NOT_ENOUGH_REPLICAS_AFTER_APPEND", "retry"],
   21: ["INVALID_REQUIRED_ACKS", "fatal", "INVALID"],
@@ -80,7 +76,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   29: ["TOPIC_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   30: ["GROUP_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   31: ["CLUSTER_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
-  32: ["INVALID_TIMESTAMP", "put-aside", "REFUSED"],
+  32: ["INVALID_TIMESTAMP", "reject-record", "REFUSED"],
   33: ["UNSUPPORTED_SASL_MECHANISM", "fatal", "AUTHENTICATION_FAILED"],
   34: ["ILLEGAL_SASL_STATE", "fatal", "AUTHENTICATION_FAILED"],
   35: ["UNSUPPORTED_VERSION", "fatal", "UNSUPPORTED"],
@@ -102,83 +98,35 @@ const ROWS: Readonly<Record<number, Row>> = {
   51: ["CONCURRENT_TRANSACTIONS", "retry"],
   52: ["TRANSACTION_COORDINATOR_FENCED", "fenced", "FENCED"],
   53: ["TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
-  54: ["SECURITY_DISABLED", "fatal"],
   55: ["OPERATION_NOT_ATTEMPTED", "fatal"],
   56: ["KAFKA_STORAGE_ERROR", "find-leader"],
-  57: ["LOG_DIR_NOT_FOUND", "fatal"],
   58: ["SASL_AUTHENTICATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   59: ["UNKNOWN_PRODUCER_ID", "new-producer-id"],
-  60: ["REASSIGNMENT_IN_PROGRESS", "retry"],
-  61: ["DELEGATION_TOKEN_AUTH_DISABLED", "fatal"],
-  62: ["DELEGATION_TOKEN_NOT_FOUND", "fatal"],
-  63: ["DELEGATION_TOKEN_OWNER_MISMATCH", "fatal"],
-  64: ["DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", "fatal"],
-  65: ["DELEGATION_TOKEN_AUTHORIZATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
-  66: ["DELEGATION_TOKEN_EXPIRED", "fatal", "AUTHENTICATION_FAILED"],
-  67: ["INVALID_PRINCIPAL_TYPE", "fatal"],
-  68: ["NON_EMPTY_GROUP", "fatal"],
   69: ["GROUP_ID_NOT_FOUND", "fatal"],
   70: ["FETCH_SESSION_ID_NOT_FOUND", "retry"],
   71: ["INVALID_FETCH_SESSION_EPOCH", "retry"],
   72: ["LISTENER_NOT_FOUND", "find-leader"],
-  73: ["TOPIC_DELETION_DISABLED", "fatal", "INVALID"],
   74: ["FENCED_LEADER_EPOCH", "find-leader"],
   75: ["UNKNOWN_LEADER_EPOCH", "find-leader"],
   76: ["UNSUPPORTED_COMPRESSION_TYPE", "fatal", "UNSUPPORTED"],
-  77: ["STALE_BROKER_EPOCH", "retry"],
   78: ["OFFSET_NOT_AVAILABLE", "retry"],
   79: ["MEMBER_ID_REQUIRED", "join-with-id"],
-  80: ["PREFERRED_LEADER_NOT_AVAILABLE", "find-leader"],
   81: ["GROUP_MAX_SIZE_REACHED", "fatal", "INVALID"],
   82: ["FENCED_INSTANCE_ID", "join-as-new", "FENCED"],
-  83: ["ELIGIBLE_LEADERS_NOT_AVAILABLE", "find-leader"],
-  84: ["ELECTION_NOT_NEEDED", "done"],
-  85: ["NO_REASSIGNMENT_IN_PROGRESS", "fatal"],
-  86: ["GROUP_SUBSCRIBED_TO_TOPIC", "fatal"],
-  87: ["INVALID_RECORD", "put-aside", "REFUSED"],
+  87: ["INVALID_RECORD", "reject-record", "REFUSED"],
   88: ["UNSTABLE_OFFSET_COMMIT", "retry"],
   89: ["THROTTLING_QUOTA_EXCEEDED", "retry"],
   90: ["PRODUCER_FENCED", "fenced", "FENCED"],
-  91: ["RESOURCE_NOT_FOUND", "fatal"],
-  92: ["DUPLICATE_RESOURCE", "fatal"],
-  93: ["UNACCEPTABLE_CREDENTIAL", "fatal", "AUTHENTICATION_FAILED"],
-  94: ["INCONSISTENT_VOTER_SET", "fatal"],
-  95: ["INVALID_UPDATE_VERSION", "fatal"],
-  96: ["FEATURE_UPDATE_FAILED", "fatal"],
-  97: ["PRINCIPAL_DESERIALIZATION_FAILURE", "fatal"],
-  98: ["SNAPSHOT_NOT_FOUND", "fatal"],
-  99: ["POSITION_OUT_OF_RANGE", "fatal"],
   100: ["UNKNOWN_TOPIC_ID", "find-leader", "TOPIC_MISSING"],
-  101: ["DUPLICATE_BROKER_REGISTRATION", "fatal"],
-  102: ["BROKER_ID_NOT_REGISTERED", "fatal"],
   103: ["INCONSISTENT_TOPIC_ID", "find-leader"],
-  104: ["INCONSISTENT_CLUSTER_ID", "fatal"],
   105: ["TRANSACTIONAL_ID_NOT_FOUND", "fatal"],
   106: ["FETCH_SESSION_TOPIC_ID_ERROR", "retry"],
-  107: ["INELIGIBLE_REPLICA", "find-leader"],
-  108: ["NEW_LEADER_ELECTED", "find-leader"],
   109: ["OFFSET_MOVED_TO_TIERED_STORAGE", "look-up-offsets"],
   110: ["FENCED_MEMBER_EPOCH", "join-as-new", "FENCED"],
-  111: ["UNRELEASED_INSTANCE_ID", "fatal"],
-  112: ["UNSUPPORTED_ASSIGNOR", "fatal", "INVALID"],
   113: ["STALE_MEMBER_EPOCH", "rejoin", "STALE_MEMBERSHIP"],
-  114: ["MISMATCHED_ENDPOINT_TYPE", "fatal", "INVALID"],
-  115: ["UNSUPPORTED_ENDPOINT_TYPE", "fatal", "INVALID"],
-  116: ["UNKNOWN_CONTROLLER_ID", "find-controller"],
-  117: ["UNKNOWN_SUBSCRIPTION_ID", "fatal"],
-  118: ["TELEMETRY_TOO_LARGE", "fatal"],
-  119: ["INVALID_REGISTRATION", "fatal"],
   120: ["TRANSACTION_ABORTABLE", "fatal", "UNREACHABLE"],
-  121: ["INVALID_RECORD_STATE", "fatal"],
-  122: ["SHARE_SESSION_NOT_FOUND", "fatal"],
-  123: ["INVALID_SHARE_SESSION_EPOCH", "fatal"],
-  124: ["FENCED_STATE_EPOCH", "fatal"],
-  125: ["INVALID_VOTER_KEY", "fatal"],
-  126: ["DUPLICATE_VOTER", "fatal"],
-  127: ["VOTER_NOT_FOUND", "fatal"],
 };
 
-/** Where to look, for errors whose names do not say it. */
 const HINTS: Readonly<Record<string, string>> = {
   MESSAGE_TOO_LARGE: "max.message.bytes of the topic limits it",
   OFFSET_METADATA_TOO_LARGE: "the broker's offset.metadata.max.bytes limits it",
@@ -190,7 +138,7 @@ const HINTS: Readonly<Record<string, string>> = {
   GROUP_MAX_SIZE_REACHED: "the broker's group.max.size limits the members of a group",
 };
 
-/** Outcomes after which `Cluster.attempt` sends the request again. */
+/** Outcomes after which `attempt` retries. */
 export const REPEATED: ReadonlySet<Outcome> = new Set<Outcome>([
   "retry",
   "find-leader",
@@ -208,7 +156,7 @@ const KINDS: ReadonlyMap<number, ErrorKind> = new Map(
   }]),
 );
 
-/** What an error code means; one that is not in the table is fatal under its number. */
+/** Codes that are not in the table are fatal. */
 export function errorKind(code: number): ErrorKind {
   return KINDS.get(code) ?? { name: `error ${code}`, outcome: "fatal", code: "INTERNAL" };
 }
@@ -216,18 +164,21 @@ export function errorKind(code: number): ErrorKind {
 /** One error of a response. */
 export interface BrokerError {
   readonly kind: ErrorKind;
-  readonly outcome: Outcome;
-  /** What it is about: a topic, `topic/partition`, a group. Empty if it is about all of the request. */
+  /** Topic, `topic/partition` or group; empty for the whole request. */
   readonly place: string;
-  /** The broker's own words. */
   readonly message?: string;
 }
 
-/** A broker answered, and refused at least a part of what was asked. */
-export class ResponseError extends Error {
+/** A failure of one broker; its message continues a sentence. */
+export class BrokerFailure extends Error {
+  /** `host:port`, if known. */
+  broker?: string;
+}
+
+/** The response contains errors. */
+export class ResponseError extends BrokerFailure {
   override readonly name = "ResponseError";
   readonly errors: readonly BrokerError[];
-  /** The whole response. */
   readonly response: unknown;
 
   constructor(request: string, errors: readonly BrokerError[], response: unknown) {
@@ -237,45 +188,42 @@ export class ResponseError extends Error {
   }
 }
 
-/** A broker cannot be reached, or the connection to it is lost; the message says why, as the end of a sentence. */
-export class NetworkError extends Error {
+/** The broker cannot be reached, or the connection is lost. */
+export class NetworkError extends BrokerFailure {
   override readonly name: string = "NetworkError";
-  /** The broker, if it is known: `host:port`. */
-  broker?: string;
 }
 
-/** A broker closed the connection. */
 export class ClosedError extends NetworkError {}
 
-/** A broker did not answer in time. */
 export class TimeoutError extends NetworkError {
   override readonly name = "TimeoutError";
 }
 
-/** A login or a TLS handshake failed; the message says why, as the end of a sentence. */
-export class LoginError extends Error {
+/** The response cannot be decoded, or does not fit the request. */
+export class MalformedError extends NetworkError {}
+
+/** The login or the TLS handshake failed. */
+export class LoginError extends BrokerFailure {
   override readonly name = "LoginError";
 }
 
-/** A broker does not know a request, or none of the versions of it that are spoken here. */
-export class UnsupportedError extends Error {
+/** The broker does not support a request, or none of its versions used here. */
+export class UnsupportedError extends BrokerFailure {
   override readonly name = "UnsupportedError";
 }
 
-/** A broker wants no requests over a connection for now. */
+/** The client has exceeded a quota. */
 export class ThrottledError extends Error {
   override readonly name = "ThrottledError";
   readonly ms: number;
 
   constructor(ms: number) {
-    super(
-      `the broker wants no requests for ${Math.ceil(ms)} ms: a quota of this client is used up`,
-    );
+    super(`a quota of this client is exceeded: no requests are accepted for ${Math.ceil(ms)} ms`);
     this.ms = ms;
   }
 }
 
-/** The errors of a response, wherever they are inside an error. */
+/** The errors of the response that caused an error. */
 export function brokerErrors(error: unknown): readonly BrokerError[] {
   for (let one = error; one instanceof Error; one = one.cause) {
     if (one instanceof ResponseError) return one.errors;
@@ -283,7 +231,7 @@ export function brokerErrors(error: unknown): readonly BrokerError[] {
   return [];
 }
 
-/** The names of those errors, e.g. `NOT_LEADER_OR_FOLLOWER`. */
+/** E.g. `NOT_LEADER_OR_FOLLOWER`. */
 export function errorNames(error: unknown): string[] {
   return brokerErrors(error).map(({ kind }) => kind.name);
 }

@@ -1,6 +1,6 @@
 /**
- * Descriptions of requests and responses: a table of typed fields, each with the versions in which it
- * is there. One table writes, reads and types all versions of a message.
+ * Typed fields of requests and responses, with the versions that contain them. One table writes, reads
+ * and types all versions of a message.
  *
  * @example
  * ```ts
@@ -13,23 +13,20 @@
  */
 import type { RequestWriter, ResponseReader } from "./wire.ts";
 
-/** How a message is encoded. */
 export interface Encoding {
   readonly version: number;
-  /** The compact form, with tagged fields. */
+  /** Compact, with tagged fields. */
   readonly flexible: boolean;
 }
 
-/** How a value is written and read. */
 export interface Field<T> {
   write(to: RequestWriter, value: T, as: Encoding): void;
   read(from: ResponseReader, as: Encoding): T;
 }
 
-/** The type of a field's value. */
 export type Value<F> = F extends Field<infer T> ? T : never;
 
-/** A value that is written and read in one way whatever the version. */
+/** A field whose encoding does not depend on the version. */
 function plain<T>(
   write: (to: RequestWriter, value: T, compact: boolean) => unknown,
   read: (from: ResponseReader, compact: boolean) => T,
@@ -63,7 +60,6 @@ export const bytes = plain(
 /** 32 hexadecimal digits. */
 export const uuid = plain((to, value: string) => to.uuid(value), (from) => from.uuid());
 
-/** Several values; null is another thing than none. */
 export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
   return {
     write(to, values, as) {
@@ -76,7 +72,6 @@ export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
   };
 }
 
-/** Several values. */
 export function array<T>(item: Field<T>): Field<readonly T[]> {
   const { write, read } = nullableArray(item);
   return { write, read: (from, as) => read(from, as) ?? [] };
@@ -85,7 +80,7 @@ export function array<T>(item: Field<T>): Field<readonly T[]> {
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Struct<F extends Fields> = { readonly [Name in keyof F]: Value<F[Name]> };
 
-/** Fields one after the other, and the tagged ones behind them. */
+/** Fields in order, then tagged fields. */
 export function struct<F extends Fields>(fields: F): Field<Struct<F>> {
   const { write, read } = untagged(fields);
   return {
@@ -101,7 +96,7 @@ export function struct<F extends Fields>(fields: F): Field<Struct<F>> {
   };
 }
 
-/** Fields one after the other; the last one takes the tagged ones. */
+/** Like `struct`, but the last field reads the tagged fields. */
 export function untagged<F extends Fields>(fields: F): Field<Struct<F>> {
   const entries: [keyof F, Field<unknown>][] = Object.entries(fields);
   return {
@@ -118,9 +113,8 @@ export function untagged<F extends Fields>(fields: F): Field<Struct<F>> {
 
 const NO_TAGS = new Uint8Array([0]);
 const ONE_TAG = new Uint8Array([1, 0, 0]);
-/** The tagged fields of a structure: whether the one with the number 0 is there. */
+/** Tagged fields: whether they include tag 0. */
 export const hasTag0: Field<boolean> = {
-  // The number of tagged fields; of the one its number and its length.
   write: (to, value, { flexible }) => void (flexible && to.raw(value ? ONE_TAG : NO_TAGS)),
   read: (from, { flexible }) => {
     let there = false;
@@ -129,20 +123,18 @@ export const hasTag0: Field<boolean> = {
   },
 };
 
-/** Errors by topic and partition, as several responses have them. */
 export const partitionErrors = array(struct({
   name: string,
   partitions: array(struct({ partition: int32, errorCode: int16 })),
 }));
-/** A response that says no more than whether it was done. */
 export const outcome = struct({ throttleTimeMs: int32, errorCode: int16 });
 
-/** A field that is there from a version on; older ones read `absent`. */
+/** A field since a version; older ones read `absent`. */
 export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {
   return between(version, Infinity, field, absent);
 }
 
-/** A field that is there in some versions only; the others read `absent`. */
+/** A field of some versions; the others read `absent`. */
 export function between<T>(first: number, last: number, field: Field<T>, absent: T): Field<T> {
   const there = ({ version }: Encoding) => version >= first && version <= last;
   return {

@@ -1,4 +1,4 @@
-// Requests of groups and about them.
+// Requests about consumer groups.
 import { api } from "./api.ts";
 import {
   array,
@@ -19,15 +19,13 @@ import {
   type Value,
 } from "./fields.ts";
 
-/** A member of a group, as its coordinator knows it. */
+/** A member of a group in one generation. */
 export interface GroupMembership {
   readonly group: string;
-  /** Empty before the first join. */
   readonly memberId: string;
   readonly generation: number;
 }
 
-/** An offset of a partition, for the group to keep. */
 export interface OffsetToCommit {
   readonly topic: string;
   readonly partition: number;
@@ -39,7 +37,6 @@ export interface OffsetToCommit {
 
 const instanceId = nullableString;
 
-/** Offsets to commit, by topic and partition. */
 export function offsetsToCommit(leaderEpoch: Field<number>) {
   const partition = struct({
     partition: int32,
@@ -127,7 +124,7 @@ export const LIST_GROUPS = api("ListGroups", 16, [1, 4], 3, {
   }),
 });
 
-/** A group that is not there has no members. */
+/** A group that does not exist has no members. */
 export const DESCRIBE_GROUPS = api("DescribeGroups", 15, [1, 5], 5, {
   request: struct({
     groups: array(string),
@@ -166,7 +163,7 @@ export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
   response: struct({ throttleTimeMs: since(3, int32, 0), topics: partitionErrors }),
 });
 
-/** Without topics: all offsets of the group. */
+/** With `topics: null`: all offsets of the group. */
 export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
   request: struct({
     group: string,
@@ -189,12 +186,11 @@ export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
   }),
 });
 
-/** An offset that a group has committed; −1 if there is none. */
+/** A group's committed offset; −1 if there is none. */
 export interface CommittedOffset extends Omit<OffsetToCommit, "metadata"> {
   readonly metadata: string | null;
 }
 
-/** The offsets in an `OffsetFetch` response. */
 export function offsetsIn(
   { topics }: Value<typeof OFFSET_FETCH.response>,
 ): CommittedOffset[] {
@@ -203,7 +199,6 @@ export function offsetsIn(
   );
 }
 
-/** Offsets as requests want them: by topic. */
 export function byTopic<P extends { readonly topic: string }>(
   places: readonly P[],
 ): { readonly name: string; readonly partitions: readonly P[] }[] {

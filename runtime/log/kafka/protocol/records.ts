@@ -1,4 +1,4 @@
-// The requests that carry record batches.
+// Produce and Fetch.
 import { api } from "./api.ts";
 import {
   array,
@@ -21,7 +21,7 @@ import {
 } from "./fields.ts";
 import { NO_ID } from "./topics.ts";
 
-/** Record batches: on reading a view of the response if they are most of it. */
+/** Record batches; when read, a view of the response if they are most of it. */
 const batches: Field<Uint8Array> = {
   write: bytes.write,
   read: (from, { flexible }) => from.records(flexible),
@@ -31,7 +31,6 @@ export const PRODUCE = api("Produce", 0, [3, 9], 9, {
   request: struct({
     transactionalId: nullableString,
     acks: int16,
-    /** How long the broker waits for replicas. */
     timeoutMs: int32,
     topics: array(
       struct({ name: string, partitions: array(struct({ partition: int32, batches })) }),
@@ -58,23 +57,22 @@ const aborted = array(struct({ producerId: bigint64, firstOffset: int64 }));
 const fetchedFields = untagged({
   partition: int32,
   errorCode: int16,
-  /** One past the last record that there is, committed or not. */
+  /** One past the last record. */
   highWatermark: int64,
-  /** One past the last committed record. */
+  /** One past the last record before any open transaction. */
   lastStableOffset: int64,
   logStart: since(5, int64, 0),
-  /** Transactions that were aborted: their records from `firstOffset` on are not to be seen. */
+  /** Aborted transactions: their records from `firstOffset` on must be skipped. */
   aborted,
-  /** The replica to fetch from, as it is nearer; −1 if there is none. */
+  /** A nearer replica to fetch from; −1 if there is none. */
   preferredReplica: since(11, int32, -1),
-  /** Whole record batches, and maybe the beginning of one more. */
+  /** Complete record batches, perhaps followed by an incomplete one. */
   batches,
-  /** The broker's log has another history than what was read before `offset`. */
+  /** The log was truncated before the fetch offset. */
   diverged: hasTag0,
 });
-/** What came for one partition. */
 export type FetchedPartition = Value<typeof fetchedFields>;
-/** With many partitions each response has most of them empty: their fields are read without the table. */
+/** Written by hand for speed: with many partitions most of a response is empty. */
 const fetched: Field<FetchedPartition> = {
   write: fetchedFields.write,
   read: (from, as) => ({
@@ -90,13 +88,13 @@ const fetched: Field<FetchedPartition> = {
   }),
 };
 
-/** Asks for records; the broker answers when there are some, or after `maxWaitMs`. */
+/** The broker responds when there are records, or after `maxWaitMs`. */
 export const FETCH = api("Fetch", 1, [4, 13], 12, {
   request: struct({
     replicaId: int32,
     maxWaitMs: int32,
     minBytes: int32,
-    /** Of the whole response; the first batch comes whatever its size. */
+    /** Limits the response, but never its first batch. */
     maxBytes: int32,
     isolationLevel: int8,
     sessionId: since(7, int32, 0),
@@ -108,14 +106,13 @@ export const FETCH = api("Fetch", 1, [4, 13], 12, {
         partition: int32,
         leaderEpoch: since(9, int32, -1),
         offset: int64,
-        /** Leader epoch of the record before `offset`; −1 when unknown. The broker compares it with its own log. */
+        /** Leader epoch of the record before `offset`, to detect truncation; −1 if unknown. */
         fetchedEpoch: since(12, int32, -1),
         logStart: since(5, int64, -1),
         maxBytes: int32,
       })),
     })),
     forgotten: since<readonly string[]>(7, array(string), []),
-    /** Where the client is: a replica there is preferred. */
     rack: since(11, string, ""),
   }),
   response: struct({
@@ -130,8 +127,7 @@ export const FETCH = api("Fetch", 1, [4, 13], 12, {
   }),
 });
 
-/** The same for topics without an id, which later versions cannot name. */
+/** For topics without an id: later versions identify topics by id only. */
 export const FETCH_BY_NAME: typeof FETCH = { ...FETCH, versions: [4, 12] };
 
-/** A transaction that was aborted. */
 export type AbortedTransaction = FetchedPartition["aborted"][number];

@@ -1,4 +1,4 @@
-// Requests about brokers, topics and offsets, and their coordinators.
+// Requests about brokers, topics, offsets and coordinators.
 import { api } from "./api.ts";
 import {
   array,
@@ -17,13 +17,11 @@ import {
   type Value,
 } from "./fields.ts";
 
-/** Only what was committed counts. */
 export const READ_COMMITTED = 1;
-/** The sender is a client, not a replica. */
+/** Replica id of a client. */
 export const NO_REPLICA = -1;
-/** A topic of a broker that has no topic ids. */
+/** Topic id on brokers without topic ids. */
 export const NO_ID = "0".repeat(32);
-/** What a coordinator coordinates. */
 export const COORDINATED = { group: 0, transaction: 1 } as const;
 
 export const METADATA = api("Metadata", 3, [4, 12], 9, {
@@ -57,7 +55,6 @@ export const METADATA = api("Metadata", 3, [4, 12], 9, {
     clusterAuthorizedOperations: between(8, 10, int32, 0),
   }),
 });
-/** What the cluster tells about itself. */
 export type Metadata = Value<typeof METADATA.response>;
 
 export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 3], 3, {
@@ -91,7 +88,7 @@ export const CREATE_TOPICS = api("CreateTopics", 19, [2, 4], 5, {
   }),
   response: topicErrors,
 });
-/** The version from which on the brokers choose the replication factor themselves. */
+/** First version in which replication factor −1 means the broker's default. */
 export const DEFAULT_REPLICATION_SINCE = 4;
 
 export const CREATE_PARTITIONS = api("CreatePartitions", 37, [0, 3], 2, {

@@ -1,4 +1,4 @@
-// Requests of transactions and about them.
+// Requests about transactions.
 import { api } from "./api.ts";
 import {
   array,
@@ -16,21 +16,18 @@ import {
 } from "./fields.ts";
 import { offsetsToCommit } from "./groups.ts";
 
-/** Who appends. */
 export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly epoch: number;
 }
 
-/** Who appends, in transactions of this id. */
+/** The owner of a transactional id. */
 export interface Owner extends ProducerIdentity {
   readonly transactionalId: string;
 }
 
-/** The producer id before there is one. */
 export const NO_IDENTITY: ProducerIdentity = { producerId: -1n, epoch: -1 };
 
-/** Asks for a producer id; with a transactional id that of its owner from now on. */
 export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
   request: struct({
     transactionalId: nullableString,
@@ -45,7 +42,7 @@ export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
     epoch: int16,
   }),
 });
-/** The same with a transactional id: from this version on the owner until now may ask again without fencing others. */
+/** With a transactional id: since version 3 its owner may send it again without being fenced. */
 export const INIT_TRANSACTIONS: typeof INIT_PRODUCER_ID = {
   ...INIT_PRODUCER_ID,
   versions: [3, 4],
@@ -53,7 +50,6 @@ export const INIT_TRANSACTIONS: typeof INIT_PRODUCER_ID = {
 
 const owner = { transactionalId: string, producerId: bigint64, epoch: int16 };
 
-/** Announces partitions that the transaction will write to. */
 export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
   request: struct({
     ...owner,
@@ -62,13 +58,11 @@ export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
   response: struct({ throttleTimeMs: int32, topics: partitionErrors }),
 });
 
-/** Announces a group whose offsets the transaction will commit. */
 export const ADD_OFFSETS_TO_TXN = api("AddOffsetsToTxn", 25, [0, 3], 3, {
   request: struct({ ...owner, group: string }),
   response: outcome,
 });
 
-/** Commits offsets when the transaction does: generation −1 and no member id without a member. */
 export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
   request: struct({
     transactionalId: string,
@@ -88,7 +82,7 @@ export const END_TXN = api("EndTxn", 26, [0, 3], 3, {
   response: outcome,
 });
 
-/** How things stand with transactional ids: `state` is `Ongoing`, `PrepareCommit`, `CompleteCommit`, … */
+/** `state`: `Ongoing`, `PrepareCommit`, `CompleteCommit`, … */
 export const DESCRIBE_TRANSACTIONS = api("DescribeTransactions", 65, [0, 0], 0, {
   request: struct({ transactionalIds: array(string) }),
   response: struct({

@@ -1,18 +1,17 @@
-// Kafka's types on the wire: what a request is written with, what a response is read with. All in the
-// compact form of the protocol's flexible versions unless `compact` is false.
+// Writes and reads the protocol's primitive types, by default in compact (flexible) encoding.
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const FIRST_BYTES = 512;
-/** What is longer is sent from where it lies. */
+/** Longer values are sent without a copy. */
 const COPIED_BYTES = 16 * 1024;
 
-/** Writes a request, in one piece but for what is large. */
+/** Writes a request as one chunk, and large values as chunks of their own. */
 export class RequestWriter {
   #bytes = new Uint8Array(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
-  /** Where the piece that is being written begins. */
+  /** Start of the current chunk. */
   #from = 0;
   readonly #pieces: Uint8Array[] = [];
   #size = 0;
@@ -38,7 +37,7 @@ export class RequestWriter {
     return this;
   }
 
-  /** @param value a safe integer, or all 64 bits of one. */
+  /** @param value a number must be a safe integer */
   int64(value: number | bigint): this {
     this.#room(8);
     if (typeof value === "bigint") {
@@ -55,7 +54,7 @@ export class RequestWriter {
     return this.int8(value ? 1 : 0);
   }
 
-  /** Length of what follows; what is null has none, which differs from 0. */
+  /** Compact length; null differs from 0. */
   count(value: number | null): this {
     this.#room(5);
     let rest = value === null ? 0 : value + 1;
@@ -75,7 +74,7 @@ export class RequestWriter {
     return (compact ? this.count(bytes.length) : this.int32(bytes.length)).raw(bytes);
   }
 
-  /** @param id 32 hexadecimal digits. */
+  /** @param id 32 hexadecimal digits */
   uuid(id: string): this {
     this.#room(16);
     for (let at = 0; at < 32; at += 2) {
@@ -88,7 +87,7 @@ export class RequestWriter {
     return this.int8(0);
   }
 
-  /** Bytes as they are; they must not change until the request is sent. */
+  /** The bytes must not change until the request is sent. */
   raw(bytes: Uint8Array): this {
     if (bytes.length > COPIED_BYTES) {
       this.#cut();
@@ -102,12 +101,10 @@ export class RequestWriter {
     return this;
   }
 
-  /** How many bytes were written. */
   get size(): number {
     return this.#size + this.#at - this.#from;
   }
 
-  /** What was written, in the order in which it goes out. */
   pieces(): readonly Uint8Array[] {
     this.#cut();
     return this.#pieces;
@@ -123,7 +120,7 @@ export class RequestWriter {
   #room(length: number): void {
     const need = this.#at - this.#from + length;
     if (this.#at + length <= this.#bytes.length) return;
-    // Pieces that were cut keep their memory; what is being written moves.
+    // Finished chunks keep their memory; only the current one moves.
     const bytes = new Uint8Array(Math.max(2 * need, FIRST_BYTES));
     bytes.set(this.#bytes.subarray(this.#from, this.#at));
     this.#bytes = bytes;
@@ -133,21 +130,19 @@ export class RequestWriter {
   }
 }
 
-/** Reads a response. What is taken out of it stays valid: see `records`. */
 export class ResponseReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
   readonly #owned: boolean;
   #at = 0;
 
-  /** @param owned the memory belongs to this response alone and is not written again. */
+  /** @param owned the memory is used by this response only */
   constructor(bytes: Uint8Array<ArrayBuffer>, owned = true) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#owned = owned;
   }
 
-  /** Bytes that were not read yet. */
   get left(): number {
     return this.#bytes.length - this.#at;
   }
@@ -165,7 +160,6 @@ export class ResponseReader {
     return this.#view.getInt16(this.#pass(2));
   }
 
-  /** The next two bytes, without passing them. */
   peekInt16(): number {
     return this.left >= 2 ? this.#view.getInt16(this.#at) : 0;
   }
@@ -206,20 +200,20 @@ export class ResponseReader {
     return length < 0 ? null : this.#text(length);
   }
 
-  /** Bytes, copied. */
+  /** Returns a copy. */
   bytes(compact = true): Uint8Array<ArrayBuffer> {
     return this.take(this.#length(compact));
   }
 
-  /** The next bytes, copied. */
+  /** Returns a copy of the next bytes. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const at = this.#pass(length);
     return this.#bytes.slice(at, at + length);
   }
 
   /**
-   * Records of a partition: a view if they are most of the response, else a copy, so that frames of
-   * one partition never keep the memory of another one's alive, however long a slow query holds them.
+   * Records of a partition: a view if they are most of the response, otherwise a copy, so that a slow
+   * query's frames never keep other partitions' memory alive.
    */
   records(compact = true): Uint8Array<ArrayBuffer> {
     const length = this.#length(compact);
@@ -236,17 +230,15 @@ export class ResponseReader {
     return id;
   }
 
-  /** Several values. */
   list<T>(read: () => T, compact = true): T[] {
     const length = this.#length(compact);
-    // Each item takes a byte at least: a count beyond that is no count.
+    // Each item takes at least one byte.
     if (length > this.left) throw tooShort();
     const items: T[] = [];
     for (let i = 0; i < length; i++) items.push(read());
     return items;
   }
 
-  /** Skips tagged fields. */
   tags(see: (tag: number) => void = () => {}): this {
     for (let count = this.varint(); count > 0; count--) {
       see(this.varint());
@@ -260,7 +252,7 @@ export class ResponseReader {
     return decoder.decode(this.#bytes.subarray(at, at + length));
   }
 
-  /** Length of what follows; 0 when it is null. */
+  /** 0 for null. */
   #length(compact: boolean): number {
     return Math.max(0, compact ? this.varint() - 1 : this.int32());
   }

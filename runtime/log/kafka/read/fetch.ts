@@ -1,11 +1,9 @@
-// Fetching records from the broker that leads their partitions.
+// Fetch requests.
 import type { Connection, RequestOptions } from "../net/connection.ts";
 import { checked } from "../protocol/api.ts";
-import { NetworkError } from "../protocol/errors.ts";
 import { FETCH, FETCH_BY_NAME, type FetchedPartition } from "../protocol/records.ts";
 import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
 
-/** One partition to fetch from. */
 export interface FetchPartition {
   readonly topic: string;
   readonly topicId: string;
@@ -14,25 +12,24 @@ export interface FetchPartition {
   readonly leaderEpoch: number;
   readonly fetchedEpoch: number;
   readonly maxBytes: number;
-  /** Fields that only replicas send. */
+  /** Used by replicas only. */
   readonly logStart: -1;
 }
 
-/** Size limits of a request. */
 export interface FetchBounds {
   readonly maxWaitMs: number;
   readonly maxBytes: number;
   readonly rack?: string;
 }
 
-/** From this version on topics are named by their ids. */
+/** First version that identifies topics by id. */
 const TOPIC_IDS = 13;
 
 /**
- * Asks for records; the broker answers when there are some, or after `maxWaitMs`.
+ * The broker responds when there are records, or after `maxWaitMs`.
  *
- * @returns what came for each partition, in their order; undefined for those that found no room in the response.
- * @throws {ResponseError} when the broker refuses the whole request; what `Connection.request` throws.
+ * @returns results in the order of `partitions`; undefined for those that the response does not contain
+ * @throws {ResponseError} also what `Connection.request` throws
  */
 export async function fetchPartitions(
   connection: Connection,
@@ -45,7 +42,7 @@ export async function fetchPartitions(
   const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
   const topics = [...Map.groupBy(partitions, nameOf)]
     .map(([name, of]) => ({ name, topicId: name, partitions: of }));
-  const response = await connection.ask(api, {
+  const response = await connection.callUnchecked(api, {
     replicaId: NO_REPLICA,
     maxWaitMs,
     minBytes: 1,
@@ -66,7 +63,7 @@ export async function fetchPartitions(
   }
   const fetched = partitions.map((one) => found.get(nameOf(one))?.get(one.partition));
   if (!fetched.some((one) => one !== undefined)) {
-    throw new NetworkError("its answer to Fetch is about nothing that was asked for");
+    throw connection.malformed("Fetch has none of the requested partitions");
   }
   return fetched;
 }

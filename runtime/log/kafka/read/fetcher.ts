@@ -1,9 +1,8 @@
-// Fetches from one broker for all partitions that it leads.
+// Fetches all partitions that one broker leads.
 //
-// One request asks for all partitions at once and waits at the broker until one of them gets a
-// frame. A partition that joins meanwhile (just opened, or its buffer has room again) cannot enter a
-// request that is under way; it goes over a connection of its own until that one has returned, and
-// then with the others again.
+// One request covers all partitions and waits at the broker for the next frame. A partition that is
+// added meanwhile (opened, or with room again) is fetched over another connection until that request
+// returns.
 import { type Clock, systemClock } from "../../../base/clock.ts";
 import { Backoff } from "../../../base/wait.ts";
 import type { Broker } from "../net/address.ts";
@@ -15,30 +14,25 @@ import type { BufferedPartition } from "./partition_reader.ts";
 
 /** How long a request waits at the broker for the next frame. */
 const MAX_WAIT_MS = 500;
-/** The first wait after a partition had to go its own way, doubled while none has to. */
+/** First wait after a partition needed another connection; doubles while none does. */
 const MIN_WAIT_MS = 10;
 /** Connections to one broker. */
 const CHANNELS = 6;
-/** Longest wait of a fetch on the last free channel: when all are taken, later work waits this long at most. */
+/** Wait of a request on the last free connection, so that later partitions wait no longer than this. */
 const LAST_CHANNEL_WAIT_MS = 25;
-/**
- * With many partitions frames come at any moment, and each request names all of them: requests follow
- * one another by half a millisecond for each partition, so that one brings several frames.
- */
+/** With many partitions requests are sent at intervals, so that one response contains several frames. */
 const PACED_FROM = 16;
+/** Interval for each partition. */
 const PACE_MS = 0.5;
 const MAX_PACE_MS = 20;
-/** Largest share of a response for one partition. A batch that is cut off at its end is discarded. */
 const PARTITION_BYTES = 4 * 1024 * 1024;
 const RESPONSE_BYTES = 8 * 1024 * 1024;
 
-/** What happens with what was fetched. */
 export interface FetchHandler {
-  /** A response for readers of one partition, at one offset. */
+  /** The readers are of one partition, at the same offset. */
   fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
-  /** Where this client is, if replicas there are to be read. */
   readonly rack: () => string | undefined;
-  /** The broker did not answer, or refused the whole request. */
+  /** The whole request failed. */
   failed(readers: readonly BufferedPartition[], error: unknown): void;
 }
 
@@ -49,17 +43,17 @@ export class Fetcher {
   readonly #name: string;
   readonly #handler: FetchHandler;
   readonly #clock: Clock;
-  /** Between requests that a broker answers with nothing, at once instead of at the end of their wait. */
+  /** Delays while the broker returns empty responses without waiting. */
   readonly #empty = new Backoff({ minDelayMs: MIN_WAIT_MS, maxDelayMs: MAX_WAIT_MS });
   readonly #readers = new Set<BufferedPartition>();
-  /** When the request of a channel will have returned at the latest; undefined when it is free. */
+  /** When each connection's request returns at the latest; undefined when it is free. */
   readonly #channels: (number | undefined)[] = new Array(CHANNELS).fill(undefined);
   #wait = MIN_WAIT_MS;
   #scheduled = false;
-  /** When the last request went out, and what waits for the next one to be due. */
+  /** When the last request was sent. */
   #sent = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Where the last request began: responses are limited, so each partition must come first at times. */
+  /** Rotates the partitions, since the size of responses is limited. */
   #turn = 0;
 
   constructor(
@@ -92,11 +86,11 @@ export class Fetcher {
     return this.#readers.size;
   }
 
-  /** Looks, soon, whether something can be asked for. */
+  /** Sends a request if a partition has room. */
   wake(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // After all that happens in this turn of the event loop, so that it goes in one request.
+    // All partitions that change in this turn of the event loop go in one request.
     queueMicrotask(() => {
       this.#scheduled = false;
       this.#pump();
@@ -133,7 +127,7 @@ export class Fetcher {
     });
   }
 
-  /** Whether the next request is not due yet; it goes out by itself when it is. */
+  /** Whether the next request must wait; if so, schedules it. */
   #early(now: number): boolean {
     const { size } = this.#readers;
     const left = this.#sent + Math.min(size * PACE_MS, MAX_PACE_MS) - now;
@@ -146,21 +140,19 @@ export class Fetcher {
   }
 
   async #fetch(channel: number, maxWaitMs: number, readers: BufferedPartition[]): Promise<void> {
-    // Readers of the same partition share a fetch where they are at the same place; one that is
-    // elsewhere needs a request of its own.
-    const asked = new Map<string, BufferedPartition[]>();
+    // Readers of a partition at the same offset share its data; others need another request.
+    const requested = new Map<string, BufferedPartition[]>();
     const versions = new Map<BufferedPartition, number>();
     for (const reader of readers) {
       const { key, topicId, next } = reader;
-      const same = asked.get(key);
-      if (same === undefined) asked.set(key, [reader]);
+      const same = requested.get(key);
+      if (same === undefined) requested.set(key, [reader]);
       else if (same[0]!.next === next && same[0]!.topicId === topicId) same.push(reader);
       else continue;
       reader.inFlight = true;
       versions.set(reader, reader.version);
     }
-    const left = readers.length > versions.size;
-    if (left) this.wake();
+    if (readers.length > versions.size) this.wake();
     const taking = [...versions.keys()];
     try {
       const rack = this.#handler.rack();
@@ -168,9 +160,9 @@ export class Fetcher {
         this.#broker,
         `${this.#name}${channel}`,
       );
-      const groups = [...asked.values()];
+      const groups = [...requested.values()];
       const sent = this.#clock.monotonic();
-      const fetched = await fetchPartitions(connection, groups.map(wantedOf), {
+      const fetched = await fetchPartitions(connection, groups.map(partitionOf), {
         maxWaitMs,
         maxBytes: RESPONSE_BYTES,
         ...(rack === undefined ? {} : { rack }),
@@ -193,19 +185,18 @@ export class Fetcher {
     }
   }
 
-  /** Ends early with the cluster. */
   async #pause(ms: number): Promise<void> {
     await this.#clock.sleep(ms, this.#cluster.closing).catch(() => {});
   }
 }
 
-/** It brought nothing, not even an error or another place to read from. */
+/** Neither records nor an error nor another replica. */
 function isEmpty(one: FetchedPartition | undefined): boolean {
   return one === undefined ||
     one.batches.length === 0 && one.errorCode === 0 && !one.diverged && one.preferredReplica < 0;
 }
 
-function wantedOf(same: readonly BufferedPartition[]): FetchPartition {
+function partitionOf(same: readonly BufferedPartition[]): FetchPartition {
   const reader = same[0]!;
   let room = 1;
   for (const one of same) room = Math.max(room, one.room?.bytes ?? 0);

@@ -1,4 +1,4 @@
-// One partition as it is being read: what is buffered, where it continues, and its readers.
+// Buffers the frames of one partition for its reader.
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
@@ -9,45 +9,42 @@ import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
 
-/** What a reader may hold. */
+/** Limits of a buffer. */
 export interface Bounds {
   readonly frames: number;
   readonly bytes: number;
 }
 
-/** What a partition needs of the reader that it belongs to. */
 export interface PartitionOwner {
-  /** There is room again, or another place to read from. */
+  /** There is room again, or the offset changed. */
   changed(partition: BufferedPartition): void;
   closed(partition: BufferedPartition): void;
 }
 
-/** Another producer's transaction that is open for longer is reported. */
+/** Longer open transactions of other producers are reported. */
 const OPEN_TRANSACTION_MS = 5_000;
 
-/** A `PartitionReader` and the side of it that is filled from fetches. */
 export class BufferedPartition implements PartitionReader {
   readonly topic: string;
   readonly partition: number;
-  /** Names topic and partition. */
+  /** `topic/partition` */
   readonly key: string;
-  /** Identifies the topic, which may be deleted and created again under its name. */
+  /** Changes when the topic is deleted and created again. */
   topicId: string;
-  /** The broker to fetch from; undefined while unknown. */
+  /** Undefined while unknown. */
   leader: Leader | undefined;
-  /** A fetch for it is under way. */
   inFlight = false;
-  /** Its leader is being looked for. */
+  /** Its leader is being looked up. */
   searching = false;
-  /** Fetches in a row that went wrong. */
+  /** Consecutive failed fetches. */
   failures = 0;
   status: "reading" | "waiting-for-log" = "reading";
   latest: number;
-  /** Leader epoch of the last batch that was read. */
+  /** Leader epoch of the last batch. */
   fetchedEpoch = -1;
-  /** Counts seeks: a response to an older request is dropped. */
+  /** Counts seeks: responses to earlier requests are dropped. */
   version = 0;
-  /** A replica that is nearer than the leader, until it fails. */
+  /** A nearer replica than the leader, until it fails. */
   replica: number | undefined;
   readonly #owner: PartitionOwner;
   readonly #onProblem: ((problem?: ReadProblem) => void) | undefined;
@@ -61,10 +58,10 @@ export class BufferedPartition implements PartitionReader {
   #next: number;
   #error: LogError | undefined;
   #closed = false;
-  /** What the last fetch brought and is not decoded yet. */
+  /** Batches of the last fetch that are not decoded yet. */
   #rest: BatchDecoder | undefined;
   #heldSince: number | undefined;
-  /** What came last did not fit in: asking again does not help before something was taken out. */
+  /** The next frame did not fit: no fetch until some frames are taken. */
   #blocked = false;
   readonly #changes = new Notifier();
 
@@ -93,7 +90,7 @@ export class BufferedPartition implements PartitionReader {
     this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
   }
 
-  /** Reports a problem, or that it is over. */
+  /** @param problem undefined when it is over */
   reportProblem(problem?: ReadProblem): void {
     if (problem === undefined && !this.#inTrouble) return;
     this.#inTrouble = problem !== undefined;
@@ -105,11 +102,11 @@ export class BufferedPartition implements PartitionReader {
   }
 
   get position(): number {
-    // Behind holes too, once there is nothing before them.
+    // Includes holes after the last frame.
     return this.buffered === 0 ? this.#next : this.#position;
   }
 
-  /** Where the next fetch continues. */
+  /** Offset of the next fetch. */
   get next(): number {
     return this.#next;
   }
@@ -118,7 +115,7 @@ export class BufferedPartition implements PartitionReader {
     return this.#closed;
   }
 
-  /** What may be fetched now; none while half of what it may hold is still there. */
+  /** What may be fetched now; undefined while the buffer is more than half full. */
   get room(): Bounds | undefined {
     const frames = this.#bounds.frames - this.buffered;
     const bytes = this.#bounds.bytes - this.#bytes;
@@ -143,7 +140,7 @@ export class BufferedPartition implements PartitionReader {
       if (this.buffered > 0) return this.#take(max, until);
       if (this.#next >= until) return [];
       if (until === Infinity && this.#next > this.#position && this.#error === undefined) {
-        // Only holes were read: a caller that waits for the end of the partition is there.
+        // Only holes were read: the caller may wait for the partition's end.
         this.#position = this.#next;
         return [];
       }
@@ -166,37 +163,39 @@ export class BufferedPartition implements PartitionReader {
       this.#frames = [];
       this.#taken = 0;
     } else if (this.#taken > 64) {
-      // Frames hold on to the buffers that they came in.
+      // Release the responses of the frames taken.
       this.#frames = this.#frames.slice(this.#taken);
       this.#taken = 0;
     }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
-    // Behind the holes that follow, so that reading on does not report them again.
+    // Skip the holes that follow, so that the next read does not report them again.
     if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
     if (this.room !== undefined) this.#owner.changed(this);
     return frames;
   }
 
   /**
-   * Takes in what was fetched from offset `next` on; what there is no room for is decoded later.
+   * Buffers what was fetched from `next` on.
    *
-   * @returns what is wrong with the response, as the end of a sentence: nothing of it is taken in then.
+   * @returns what is wrong with the response, which is ignored then
    */
   fill(fetched: FetchedPartition): string | undefined {
     const { topic, partition } = this;
     const { batches, aborted, highWatermark } = fetched;
     const from = this.#next;
-    // With many partitions most of a response is empty.
     const rest = batches.length === 0
       ? undefined
       : new BatchDecoder(batches, { topic, partition, from, aborted });
     const decoded = rest && this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
     if (this.#error !== undefined) return undefined;
     const end = decoded?.next ?? from;
-    if (end > highWatermark) return `offset ${end - 1}, and its end is ${highWatermark}`;
     if (rest !== undefined && decoded !== undefined) {
-      if (end === from) return `nothing from offset ${from} on, which was asked for`;
+      // Without records this is no error: a new leader may be behind for a moment.
+      if (end > highWatermark) {
+        return `offset ${end - 1} beyond its high watermark ${highWatermark}`;
+      }
+      if (end === from) return `no record from the requested offset ${from} on`;
       this.#takeIn(decoded, rest);
     }
     this.failures = 0;
@@ -205,7 +204,6 @@ export class BufferedPartition implements PartitionReader {
     return undefined;
   }
 
-  /** Decodes what the last fetch brought and there was no room for. */
   #decodeOn(): void {
     for (let rest, room; (rest = this.#rest) !== undefined && (room = this.room) !== undefined;) {
       const decoded = this.#decode(rest, room);
@@ -231,7 +229,7 @@ export class BufferedPartition implements PartitionReader {
     }
   }
 
-  /** Another producer's open transaction holds back what comes behind it, for as long as its time-out allows. */
+  /** Reports another producer's open transaction, which blocks the records after it. */
   #watchTransactions({ highWatermark, lastStableOffset }: FetchedPartition): void {
     if (highWatermark <= lastStableOffset || this.#next < lastStableOffset) {
       this.#heldSince = undefined;
@@ -245,11 +243,11 @@ export class BufferedPartition implements PartitionReader {
     this.reportProblem({
       reason: "OPEN_TRANSACTION",
       message:
-        `An open transaction of another producer holds back ${offsets} offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`,
+        `An open transaction of another producer blocks ${offsets} offsets from ${lastStableOffset} on; it ends with its time-out at the latest`,
     });
   }
 
-  /** Keeps what there is room for; a frame that does not fit in after all is fetched again. */
+  /** Buffers what fits; the rest is fetched again. */
   #takeIn(decoded: Decoded, rest: BatchDecoder): void {
     for (const seen of decoded.epochs) {
       if (seen.epoch < 0) continue;
@@ -276,7 +274,7 @@ export class BufferedPartition implements PartitionReader {
     this.#rest = next === decoded.next && !rest.done ? rest : undefined;
   }
 
-  /** Nothing more can be read from here, until a seek. */
+  /** `read` throws this error once the buffer is empty, until a seek. */
   fail(error: LogError): void {
     this.#error = error;
     this.#changes.notify();

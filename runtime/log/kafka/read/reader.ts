@@ -1,8 +1,9 @@
-// Reads any number of partitions, each from the broker that leads it, whatever happens to brokers.
+// Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
 import {
   LogError,
   type LogReader,
+  type OffsetRange,
   type PartitionReader,
   type ReaderOptions,
   type ReadProblem,
@@ -11,36 +12,38 @@ import { type Broker, brokerName } from "../net/address.ts";
 import { type Cluster, type Leader, missing } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
-import { errorNames, NetworkError, ResponseError } from "../protocol/errors.ts";
+import {
+  type BrokerFailure,
+  errorNames,
+  MalformedError,
+  ResponseError,
+} from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/records.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
 import { type Bounds, BufferedPartition } from "./partition_reader.ts";
 import { offsetRange } from "./topics.ts";
 
-/** Not yet there, or not any more: decided by how long. */
-const GONE: ReadonlySet<string> = new Set(["TOPIC_MISSING", "PARTITION_MISSING"]);
+const MISSING: ReadonlySet<string> = new Set(["TOPIC_MISSING", "PARTITION_MISSING"]);
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
-/** A topic that has been missing for this long is gone; before that a broker may not have heard of it. */
+/** A topic is deleted if it is missing for this long: brokers learn about new topics with a delay. */
 const GONE_AFTER_MS = 1_000;
-/** After a replica has failed. */
+/** How long only leaders are read after a nearer replica failed. */
 const LEADERS_MS = 60_000;
-/** Errors in a row after which a partition counts as waiting. */
+/** Consecutive errors after which a partition is waiting for the log. */
 const WAITING_AFTER = 3;
 let readers = 0;
 
-/** `LogReader` on Kafka. */
 export class KafkaReader implements LogReader {
   readonly #cluster: Cluster;
   readonly #epochs: Epochs;
   readonly #bounds: Bounds;
-  /** Begins the names of this reader's connections. */
+  /** Prefix of this reader's channels. */
   readonly #name = `fetch-${++readers}-`;
   readonly #fetchers = new Map<string, Fetcher>();
   readonly #partitions = new Map<BufferedPartition, Fetcher | undefined>();
   readonly #ended = new AbortController();
-  /** A replica that is near could not be reached: leaders are read until then, who would send us there again. */
   #leadersUntil = -Infinity;
 
   constructor(
@@ -95,14 +98,12 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  /** There is room again in a partition's buffer, or it was sent elsewhere. */
   changed(one: BufferedPartition): void {
     const fetcher = this.#partitions.get(one);
     if (fetcher !== undefined) fetcher.wake();
     else if (this.#partitions.has(one) && !one.searching) this.#lookUp(one);
   }
 
-  /** A partition was closed. */
   closed(one: BufferedPartition): void {
     this.#partitions.get(one)?.delete(one);
     this.#partitions.delete(one);
@@ -123,7 +124,7 @@ export class KafkaReader implements LogReader {
     if (fetcher === undefined) {
       fetcher = new Fetcher(this.#cluster, broker, this.#name, {
         rack: () => systemClock.monotonic() < this.#leadersUntil ? undefined : this.#cluster.rack,
-        fetched: (readers, fetched) => this.#fetched(readers, fetched),
+        fetched: (readers, fetched) => this.#fetched(readers, fetched, broker),
         failed: (readers, error) => this.#failed(readers, error),
       });
       this.#fetchers.set(key, fetcher);
@@ -132,7 +133,7 @@ export class KafkaReader implements LogReader {
     fetcher.add(one);
   }
 
-  /** The broker that is read from: a replica that is nearer, or the leader. */
+  /** The nearer replica, or the leader. */
   #source({ leader, replica }: BufferedPartition): { brokerId: number; broker: Broker } {
     const broker = replica === undefined ? undefined : this.#cluster.broker(replica);
     return broker === undefined ? leader! : { brokerId: replica!, broker };
@@ -146,25 +147,30 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  #fetched(partitions: readonly BufferedPartition[], fetched: FetchedPartition): void {
+  #fetched(
+    partitions: readonly BufferedPartition[],
+    fetched: FetchedPartition,
+    broker: Broker,
+  ): void {
+    const fail = (error: BrokerFailure, failed = partitions) => {
+      error.broker = brokerName(broker);
+      this.#failed(failed, error);
+    };
     const [first] = partitions as [BufferedPartition];
     const { topic, partition, replica } = first;
     const { errorCode } = fetched;
-    const error = errorCode === 0 ? undefined : errorOf(FETCH, errorCode, `${topic}/${partition}`);
-    const range = fetched.diverged || error?.outcome === "look-up-offsets";
+    const error = errorCode === 0 ? undefined : errorOf(errorCode, `${topic}/${partition}`);
+    const range = fetched.diverged || error?.kind.outcome === "look-up-offsets";
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
     } else if (range || error !== undefined) {
-      this.#failed(
-        partitions,
-        new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched),
-      );
+      fail(new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched));
     } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
       const near = fetched.preferredReplica;
       if (replica === undefined && this.#cluster.broker(near) !== undefined) {
         for (const one of partitions) this.#move(one, near);
       } else {
-        this.#failed(partitions, new NetworkError(`it sends readers on to broker ${near}`));
+        fail(new MalformedError(`Fetch redirects to broker ${near}`));
       }
     } else {
       for (const one of partitions) {
@@ -172,19 +178,18 @@ export class KafkaReader implements LogReader {
         const own = one === first ? fetched : { ...fetched, batches: fetched.batches.slice() };
         const problem = one.fill(own);
         if (problem === undefined) one.status = "reading";
-        else this.#failed([one], new NetworkError(`its answer to Fetch holds ${problem}`));
+        else fail(new MalformedError(`Fetch has ${problem}`), [one]);
       }
     }
   }
 
-  /** Continues at another replica. */
   #move(one: BufferedPartition, replica: number): void {
     this.#detach(one);
     one.replica = replica;
     this.#attach(one);
   }
 
-  /** A fetch went wrong: for good, or the broker is away, or does not lead the partition any more. */
+  /** Ends the partition after a fatal error, otherwise looks up its leader. */
   #failed(partitions: readonly BufferedPartition[], error: unknown): void {
     for (const one of partitions) {
       const action = `Cannot read ${one.topic} partition ${one.partition}`;
@@ -204,7 +209,7 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  /** Reports which offsets there are. */
+  /** Fails with the partition's offsets if the fetch offset does not exist. */
   async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
     const { version, topic, partition, next } = one;
     this.#detach(one);
@@ -212,20 +217,17 @@ export class KafkaReader implements LogReader {
     await this.#persist(one, async (signal) => {
       const range = await offsetRange(this.#cluster, topic, partition);
       const leader = await this.#cluster.leader(topic, partition, signal, true);
-      // What was asked for may exist by now, or the reader may have moved elsewhere.
-      const there = !diverged && next >= range.earliest && next <= range.latest;
+      // The offset may exist by now, or the reader may have been moved.
+      const exists = !diverged && next >= range.earliest && next <= range.latest;
       if (diverged) this.#epochs.forget(topic, partition);
-      if (one.version === version && !there) {
-        one.latest = range.latest;
-        one.fail(
-          outOfRange(one, range, diverged ? "its log was truncated and written again" : ""),
-        );
+      if (one.version === version && !exists) {
+        const why = diverged ? "its log was truncated and written again" : "";
+        failOutOfRange(one, range, why);
       }
       this.#resume(one, leader);
     });
   }
 
-  /** Finds the partition's leader again, however long that takes. */
   async #lookUp(one: BufferedPartition): Promise<void> {
     this.#detach(one);
     const { topic, partition } = one;
@@ -242,11 +244,9 @@ export class KafkaReader implements LogReader {
       missingSince = undefined;
       const leader = await this.#cluster.leader(topic, partition, signal);
       if (leader.topicId !== one.topicId) {
-        // Another topic of the same name: its offsets have nothing to do with those read so far.
         this.#epochs.forget(topic, partition);
         const range = await offsetRange(this.#cluster, topic, partition);
-        one.latest = range.latest;
-        one.fail(outOfRange(one, range, "the topic was deleted and made again"));
+        failOutOfRange(one, range, "the topic was deleted and created again");
       }
       this.#resume(one, leader);
     });
@@ -258,15 +258,14 @@ export class KafkaReader implements LogReader {
     this.#attach(one);
   }
 
-  /** Tries until it works or the partition is closed. */
+  /** Retries until it succeeds, fails for good, or the partition is closed. */
   async #persist(
     one: BufferedPartition,
     step: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
     one.searching = true;
-    // The first failure may be a leader that has moved: looked up at once. Then it gets slower.
+    // After a first failure the leader has probably moved, so it is looked up at once.
     for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      // Closed: what follows sees it.
       await systemClock.sleep(delay, this.#ended.signal).catch(() => {});
       if (one.isClosed || this.#ended.signal.aborted) return;
       try {
@@ -281,7 +280,7 @@ export class KafkaReader implements LogReader {
         one.status = "waiting-for-log";
         one.reportProblem(problemOf(reported));
         delay = backoff(++one.failures);
-        if (!reported.retryable && !GONE.has(reported.code)) {
+        if (!reported.retryable && !MISSING.has(reported.code)) {
           one.searching = false;
           one.fail(reported);
           return;
@@ -299,16 +298,10 @@ function backoff(failures: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 10), MAX_DELAY_MS);
 }
 
-function outOfRange(
-  one: BufferedPartition,
-  range: { earliest: number; latest: number },
-  why: string,
-): LogError {
-  return new LogError(
-    "OFFSET_OUT_OF_RANGE",
-    `Cannot read ${one.topic} partition ${one.partition} at offset ${one.next}: it holds ${range.earliest} to ${range.latest}${
-      why === "" ? "" : `, ${why}`
-    }`,
-    { range },
-  );
+function failOutOfRange(one: BufferedPartition, range: OffsetRange, why: string): void {
+  const { earliest, latest } = range;
+  const action = `Cannot read ${one.topic} partition ${one.partition} at offset ${one.next}`;
+  const held = `it holds ${earliest} to ${latest}${why === "" ? "" : `, ${why}`}`;
+  one.latest = latest;
+  one.fail(new LogError("OFFSET_OUT_OF_RANGE", `${action}: ${held}`, { range }));
 }

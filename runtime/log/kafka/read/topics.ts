@@ -1,11 +1,9 @@
 // Topics and offsets.
-import { systemClock } from "../../../base/clock.ts";
 import { TOPIC } from "../../../base/options.ts";
-import { settled } from "../../../base/wait.ts";
 import { LogError, type OffsetRange } from "../../log.ts";
-import type { Cluster } from "../net/cluster.ts";
+import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
-import { errorNames, NetworkError } from "../protocol/errors.ts";
+import { errorNames } from "../protocol/errors.ts";
 import {
   CREATE_PARTITIONS,
   CREATE_TOPICS,
@@ -15,33 +13,32 @@ import {
   READ_COMMITTED,
 } from "../protocol/topics.ts";
 
-/** Kafka's own words for the ends of a partition. */
+/** Special timestamps of ListOffsets. */
 const LATEST = -1;
 const EARLIEST = -2;
 
-/** Frames may be large: a topic of ours takes them whatever the brokers' own limit is. */
 const LARGE = { "max.message.bytes": String(16 * 1024 * 1024) };
-/** A camera whose clock is ahead is still a camera: brokers since 3.6 refuse more than an hour otherwise. */
+/** For cameras whose clock is ahead: brokers since 3.6 allow one hour by default. */
 const ANY_CLOCK = { "message.timestamp.after.max.ms": String(2n ** 63n - 1n) };
 /**
- * What is wished for a new topic, in turn until the broker takes it: brokers before 3.6 do not know the
- * limit of times and have none; a cluster's policy may allow 8 MiB, or nothing but its own defaults.
+ * Configurations for a new topic, tried until the broker accepts one: brokers before 3.6 have no limit
+ * for timestamps, and the cluster's policy may allow 8 MiB or only its defaults.
  */
-const WISHES: readonly Readonly<Record<string, string>>[] = [
+const CONFIGURATIONS: readonly Readonly<Record<string, string>>[] = [
   { ...LARGE, ...ANY_CLOCK },
   LARGE,
   { "max.message.bytes": String(8 * 1024 * 1024) },
   {},
 ];
-const REFUSED_WISHES = new Set(["INVALID_CONFIG", "POLICY_VIOLATION", "INVALID_REQUEST"]);
+const REFUSED = new Set(["INVALID_CONFIG", "POLICY_VIOLATION", "INVALID_REQUEST"]);
 
-/** Names of topics, sorted, without Kafka's and Framelane's internal ones. */
+/** Sorted, without internal topics. */
 export async function listTopics(cluster: Cluster): Promise<string[]> {
   const names = await cluster.attempt("Cannot list topics", (signal) => cluster.topicNames(signal));
   return names.filter((name) => !name.startsWith("__")).sort();
 }
 
-/** Number of partitions, asked of the cluster now; 0 when there is no such topic. */
+/** From fresh metadata; 0 if the topic does not exist. */
 export async function countPartitions(cluster: Cluster, topic: string): Promise<number> {
   const metadata = await cluster.attempt(
     `Cannot count the partitions of ${topic}`,
@@ -51,7 +48,7 @@ export async function countPartitions(cluster: Cluster, topic: string): Promise<
 }
 
 /**
- * Makes sure that a topic has at least this many partitions.
+ * Ensures that a topic has at least this many partitions.
  *
  * @throws {LogError} `INVALID`
  */
@@ -73,33 +70,36 @@ export async function ensureTopic(
       `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
     );
   }
-  const action = `Cannot create topic ${topic}`;
-  return await cluster.attempt(action, async (signal) => {
-    for (;;) {
-      const count = (await cluster.topic(topic, signal, true))?.leaders.length ?? 0;
-      if (count >= partitions) return count;
+  let changed = false;
+  return await cluster.attempt(`Cannot create topic ${topic}`, async (signal) => {
+    const leaders = (await cluster.topic(topic, signal, true))?.leaders ?? [];
+    if (leaders.length < partitions) {
       const controller = await cluster.controller(signal);
-      // Another client may be doing the same: what counts is what there is afterwards.
-      if (count === 0) await create(controller, signal);
-      else {
-        await unless(
-          ["INVALID_PARTITIONS"],
-          controller.call(CREATE_PARTITIONS, {
-            topics: [{ name: topic, count: partitions, assignments: null }],
-            timeoutMs: cluster.replicationTimeoutMs,
-            validateOnly: false,
-          }, { signal }),
-        );
-      }
-      await visible(cluster, topic, signal);
+      await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
+      changed = true;
+    } else if (!changed || leaders.every(({ broker }) => broker >= 0)) {
+      return leaders.length;
     }
+    // The next try checks the result: another client may have created it with fewer partitions.
+    throw leaderNotAvailable(topic);
   });
+
+  function grow(controller: Connection, signal: AbortSignal): Promise<void> {
+    return unless(
+      ["INVALID_PARTITIONS"],
+      controller.call(CREATE_PARTITIONS, {
+        topics: [{ name: topic, count: partitions, assignments: null }],
+        timeoutMs: cluster.replicationTimeoutMs,
+        validateOnly: false,
+      }, { signal }),
+    );
+  }
 
   async function create(controller: Connection, signal: AbortSignal): Promise<void> {
     const defaults = controller.versions.of(CREATE_TOPICS) >= DEFAULT_REPLICATION_SINCE;
     const replicationFactor = defaults ? -1 : Math.min(3, (await cluster.brokers(signal)).length);
-    for (const [i, wish] of WISHES.entries()) {
-      const configs = Object.entries({ ...wish, ...configuration })
+    for (const [i, ours] of CONFIGURATIONS.entries()) {
+      const configs = Object.entries({ ...ours, ...configuration })
         .map(([name, value]) => ({ name, value }));
       try {
         await unless(
@@ -112,19 +112,10 @@ export async function ensureTopic(
         );
         return;
       } catch (error) {
-        const refused = errorNames(error).some((name) => REFUSED_WISHES.has(name));
-        if (!refused || i === WISHES.length - 1) throw error;
+        const refused = errorNames(error).some((name) => REFUSED.has(name));
+        if (!refused || i === CONFIGURATIONS.length - 1) throw error;
       }
     }
-  }
-}
-
-/** Waits until the broker that is asked for metadata knows a topic and all its leaders. */
-async function visible(cluster: Cluster, topic: string, signal: AbortSignal): Promise<void> {
-  for (let delay = 2;; delay = Math.min(2 * delay, 50)) {
-    const metadata = await cluster.topic(topic, signal, true);
-    if (metadata !== undefined && metadata.leaders.every(({ broker }) => broker >= 0)) return;
-    await systemClock.sleep(delay, signal);
   }
 }
 
@@ -137,7 +128,7 @@ async function unless(expected: readonly string[], request: Promise<unknown>): P
   }
 }
 
-/** First offset that is there, and one past the last committed one. */
+/** The first offset, and one past the last committed offset. */
 export async function offsetRange(
   cluster: Cluster,
   topic: string,
@@ -150,7 +141,7 @@ export async function offsetRange(
   return { earliest, latest: Math.max(earliest, latest) };
 }
 
-/** The first offset whose timestamp is at or after `timestamp`, or the latest. */
+/** The first offset with a timestamp at or after `timestamp`, or the latest. */
 export async function offsetAt(
   cluster: Cluster,
   topic: string,
@@ -171,7 +162,7 @@ async function findOffset(
     `Cannot find an offset of ${topic} partition ${partition}`,
     async (signal) => {
       const { broker, epoch } = await cluster.leader(topic, partition, signal);
-      const connection = await settled(cluster.connections.get(broker, "main"), signal);
+      const connection = await cluster.connections.get(broker, "main", signal);
       const { topics } = await connection.call(LIST_OFFSETS, {
         replicaId: NO_REPLICA,
         isolationLevel: READ_COMMITTED,
@@ -180,9 +171,7 @@ async function findOffset(
       const found = topics.find(({ name }) => name === topic)?.partitions
         .find((one) => one.partition === partition)?.offset ?? -1;
       if (found < 0 && timestamp < 0) {
-        throw new NetworkError(
-          `its answer to ListOffsets gives no offset of ${topic}/${partition}`,
-        );
+        throw connection.malformed(`ListOffsets has no offset of ${topic}/${partition}`);
       }
       return found;
     },

@@ -1,18 +1,17 @@
-// Compression of record batches: what does it is loaded with the first batch that is compressed. Most are not,
-// and each executor would take 50 ms of processor to load it.
+// Codecs for compressed batches, loaded when first needed: that takes 50 ms of processor in each executor.
 import type { Buffer } from "node:buffer";
 import type { Compression } from "../../log.ts";
 
 /** gzip and zstd. */
 export const zlib = once(() => process.getBuiltinModule("node:zlib"));
 
-/** Snappy and LZ4, in WebAssembly. */
+/** Snappy and LZ4. */
 export const blocks = once(() => {
   const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
   return require("@platformatic/wasm-utils") as typeof import("@platformatic/wasm-utils");
 });
 
-/** Compresses; the number, which Kafka gives each kind, goes into the batch's attributes. */
+/** `number`: the codec in the batch's attributes. */
 export const COMPRESSORS: Readonly<
   Record<Exclude<Compression, "none">, { number: number; compress: (data: Buffer) => Buffer }>
 > = {

@@ -1,11 +1,11 @@
-// CRC-32C (Castagnoli), the checksum of record batches: `node:zlib` has the other polynomial alone.
+// CRC-32C (Castagnoli), the checksum of record batches; `node:zlib` has another polynomial.
 import { DATA, memory, update } from "./crc32c.wasm";
 
-/** Bytes for one call; longer data takes several. */
+/** Input of one call. */
 const room = new Uint8Array(memory.buffer, DATA);
 
 /**
- * CRC-32C of bytes, as a number of 32 bits without sign.
+ * CRC-32C as an unsigned number.
  *
  * @example
  * ```ts

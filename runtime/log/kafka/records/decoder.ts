@@ -1,5 +1,5 @@
-// Reads record batches out of a fetch response: frames are views on the response, nothing is copied
-// unless it was compressed. What is not wanted yet is kept for the next time.
+// Decodes the record batches of a Fetch response. Frames are views of the response; only compressed
+// ones are copied.
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
 import type { AbortedTransaction } from "../protocol/records.ts";
@@ -7,66 +7,62 @@ import { crc32c } from "./crc32c.ts";
 import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
 
-/** Records of one leader epoch: offsets from `from` up to but without `to`. */
+/** Offsets from `from` to before `to`, written in one leader epoch. */
 export interface EpochRange {
   readonly epoch: number;
   from: number;
   to: number;
 }
 
-/** What was read out of the batches of one partition. */
 export interface Decoded {
   readonly frames: Frame[];
-  /** Offset to continue from: behind holes and markers too. */
+  /** Offset to continue from, after any holes and control records. */
   readonly next: number;
-  /** Leader epochs of the batches that something was taken of, each with its offsets. */
   readonly epochs: readonly EpochRange[];
 }
 
-/** How many frames and how many bytes of them are wanted; one frame always passes. */
+/** Limits of `take`; it always returns at least one frame. */
 export interface DecodeLimit {
   readonly frames: number;
   readonly bytes: number;
 }
 
-/** Which batches are decoded. */
 export interface BatchSource {
   readonly topic: string;
   readonly partition: number;
-  /** Records below this offset are left out: a batch is always sent as a whole. */
+  /** Earlier records are skipped: brokers send complete batches. */
   readonly from: number;
   readonly aborted: readonly AbortedTransaction[];
 }
 
 const HEADER = 61;
-/** What a batch's checksum is over begins here. */
+const MAGIC_AT = 16;
+/** The checksum covers the batch from here. */
 const CHECKED_FROM = 21;
 const COMPRESSION = 0b111;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 const LOG_APPEND_TIME = 1 << 3;
-/** Unpacking continues, batch after batch, up to this size. */
+/** Decompressed by one call of `take`. */
 const UNPACKED_BYTES = 2 * FREE_BYTES;
-/** What was unpacked and is larger than this is unpacked again rather than kept. */
+/** Larger decompressed batches are not kept until the next call. */
 const KEPT_BYTES = 2 * 1024 * 1024;
 
-/** A batch that is being read. */
+/** The batch that is being read. */
 interface Batch extends BatchHead {
   readonly last: number;
   readonly epoch: number;
   readonly count: number;
   readonly compression: number;
   readonly records: Uint8Array;
-  /** Walks over the records; none while they are not unpacked. */
+  /** Undefined until the records are decompressed. */
   cursor: RecordCursor | undefined;
-  /** Records that were passed. */
+  /** Number of records read. */
   passed: number;
-  /** Why its records cannot be read. */
   fault: BadFrameError | undefined;
 }
 
-/** A batch of which nothing is known. */
-const UNKNOWN = {
+const EMPTY_BATCH = {
   epoch: -1,
   count: 0,
   compression: 0,
@@ -78,7 +74,7 @@ const UNKNOWN = {
   fault: undefined,
 };
 
-/** The whole batches of a response, read bit by bit. */
+/** Decodes the complete batches of a response step by step. */
 export class BatchDecoder {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -89,7 +85,7 @@ export class BatchDecoder {
   #at = 0;
   #next: number;
   #batch: Batch | undefined;
-  /** A frame for which there was no room. */
+  /** A frame beyond the last limit. */
   #held: Frame | undefined;
 
   constructor(bytes: Uint8Array, source: BatchSource) {
@@ -100,17 +96,14 @@ export class BatchDecoder {
     this.#next = source.from;
   }
 
-  /** Whether there is nothing more in it. */
   get done(): boolean {
     return this.#batch === undefined && this.#held === undefined && !this.#hasBatch();
   }
 
   /**
-   * Decodes on.
+   * Decodes the next frames. Records of a batch that is damaged or too large have an empty value and a `fault`.
    *
-   * @returns what could be read. Records that could not (their batch unpacks to too much, or is damaged) are
-   * empty frames with their offset and a `fault`.
-   * @throws {LogError} `INVALID` for batches older than Kafka 0.11.
+   * @throws {LogError} `INVALID` for batches older than Kafka 0.11
    */
   take(limit: DecodeLimit): Decoded {
     const frames: Frame[] = [];
@@ -127,7 +120,7 @@ export class BatchDecoder {
       const batch = this.#batch ??= this.#nextBatch();
       if (batch === undefined) break;
       if (this.#held === undefined && batch.cursor === undefined && batch.fault === undefined) {
-        // The rest comes later: others want the thread too.
+        // Yield the thread to other queries.
         if (batch.compression !== 0 && unpacked >= UNPACKED_BYTES && frames.length > 0) break;
         unpacked += this.#unpack(batch);
       }
@@ -141,7 +134,7 @@ export class BatchDecoder {
         this.#held = undefined;
         budget -= weight;
         took(batch.epoch, frame.offset, frame.offset + 1);
-        // What was unpacked may be much larger than the frames that are taken of it.
+        // The decompressed batch may be much larger than these frames.
         const packed = batch.compression !== 0 && frame.fault === undefined;
         frames.push(packed ? { ...frame, value: frame.value.slice() } : frame);
       }
@@ -154,12 +147,15 @@ export class BatchDecoder {
   }
 
   #hasBatch(): boolean {
-    if (this.#at + HEADER > this.#bytes.length) return false;
+    const left = this.#bytes.length - this.#at;
+    // Older formats have a shorter header, with this field in the same place.
+    if (left > MAGIC_AT && this.#view.getInt8(this.#at + MAGIC_AT) !== 2) return true;
+    if (left < HEADER) return false;
     const size = 12 + this.#view.getInt32(this.#at + 8);
-    return size < HEADER || this.#at + size <= this.#bytes.length;
+    return size < HEADER || size <= left;
   }
 
-  /** The next batch with something to see; undefined when there is none. */
+  /** The next batch from `#next` on. */
   #nextBatch(): Batch | undefined {
     const { topic, partition } = this.#source;
     const view = this.#view;
@@ -167,19 +163,19 @@ export class BatchDecoder {
       const at = this.#at;
       const size = 12 + view.getInt32(at + 8);
       const base = Number(view.getBigInt64(at));
+      const magic = view.getInt8(at + MAGIC_AT);
+      if (magic !== 2) {
+        throw new LogError(
+          "INVALID",
+          `Cannot read ${topic} partition ${partition} at offset ${base}: unsupported record format ${magic}, expected 2 (Kafka 0.11 and later)`,
+        );
+      }
       if (size < HEADER) {
-        // Where the next one begins is unknown: it is found by the next fetch, behind this offset.
+        // The next batch is found by another fetch, after this offset.
         this.#at = this.#bytes.length;
         return this.#broken(this.#next, this.#next, `its length is ${size} bytes`);
       }
       this.#at += size;
-      const magic = view.getInt8(at + 16);
-      if (magic !== 2) {
-        throw new LogError(
-          "INVALID",
-          `Cannot read ${topic} partition ${partition} at offset ${base}: record format ${magic} is unknown, expected 2 (Kafka 0.11 and later)`,
-        );
-      }
       const attributes = view.getInt16(at + 21);
       const span = view.getInt32(at + 23);
       const last = base + span;
@@ -189,7 +185,7 @@ export class BatchDecoder {
         return this.#broken(
           Math.max(base, this.#next),
           Math.max(end, this.#next),
-          "its checksum does not fit",
+          "wrong checksum",
         );
       }
       const producerId = view.getBigInt64(at + 43);
@@ -199,11 +195,11 @@ export class BatchDecoder {
       }
       const hidden = (attributes & TRANSACTIONAL) !== 0 && this.#open.has(producerId);
       const control = (attributes & CONTROL) !== 0;
-      // The marker that ends a transaction: what the producer writes after it is another one.
+      // A commit or abort marker ends the producer's transaction.
       if (control) this.#open.delete(producerId);
       if (last < this.#next) continue;
       return {
-        ...UNKNOWN,
+        ...EMPTY_BATCH,
         base,
         last,
         epoch: view.getInt32(at + 12),
@@ -219,10 +215,10 @@ export class BatchDecoder {
   }
 
   #broken(base: number, last: number, why: string): Batch {
-    return { ...UNKNOWN, base, last, fault: faultOf(new RangeError(why)) };
+    return { ...EMPTY_BATCH, base, last, fault: faultOf(new RangeError(why)) };
   }
 
-  /** @returns how much was unpacked. */
+  /** @returns the number of decompressed bytes */
   #unpack(batch: Batch): number {
     const { records, compression, count } = batch;
     batch.cursor = new RecordCursor(NO_VALUE);
@@ -237,14 +233,13 @@ export class BatchDecoder {
     }
   }
 
-  /** Releases what was unpacked: the frames from `next` on are found again. */
+  /** Releases the decompressed records; the next `take` decompresses them again. */
   #forget(batch: Batch): void {
     batch.cursor = undefined;
     batch.passed = 0;
     this.#held = undefined;
   }
 
-  /** The next frame of a batch. */
   #frame(batch: Batch): Frame | undefined {
     const { topic, partition } = this.#source;
     if (batch.fault === undefined) {
@@ -265,7 +260,7 @@ export class BatchDecoder {
         batch.fault = faultOf(error);
       }
     }
-    // The records that are left are unknown, but each has its offset: none is skipped in silence.
+    // Each offset that cannot be read becomes a frame with a fault.
     const offset = Math.max(batch.base, this.#next);
     if (offset > batch.last) return undefined;
     const timestamp = batch.appendTime ?? batch.firstTimestamp;
@@ -274,7 +269,6 @@ export class BatchDecoder {
   }
 }
 
-/** Decodes the whole batches in `bytes`, as `BatchDecoder.take` does. */
 export function decodeBatches(
   bytes: Uint8Array,
   { limit, ...source }: BatchSource & { readonly limit: DecodeLimit },

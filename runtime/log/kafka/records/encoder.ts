@@ -1,5 +1,4 @@
-// Record batches as Kafka stores them (format 2), written into one buffer without detours: a frame's
-// bytes are copied once.
+// Encodes record batches (format 2) into one buffer: a frame's bytes are copied once.
 import { Buffer } from "node:buffer";
 import type { Compression, LogRecord } from "../../log.ts";
 import type { ProducerIdentity } from "../protocol/transactions.ts";
@@ -7,23 +6,21 @@ import { COMPRESSORS } from "./codecs.ts";
 import { crc32c } from "./crc32c.ts";
 import { keyBytes } from "./key.ts";
 
-/** A batch to be encoded. */
 export interface BatchOptions {
   readonly compression?: Compression;
-  /** Makes the batch idempotent. */
+  /** For idempotent and transactional batches. */
   readonly identity?: ProducerIdentity;
-  /** Sequence number of the first record. */
+  /** Of the first record. */
   readonly sequence?: number;
   readonly transactional?: boolean;
 }
 
-/** Bytes of a batch before its first record. */
 const HEADER = 61;
 const TRANSACTIONAL = 1 << 4;
-/** Upper bound of what a record needs besides key, value and headers. */
+/** Upper bound of a record's size without key, value and headers. */
 const RECORD_OVERHEAD = 40;
 
-/** How many bytes the records take at most, uncompressed. */
+/** Upper bound of the uncompressed size. */
 export function sizeBound(records: readonly LogRecord[]): number {
   let size = HEADER;
   for (const { key, value, headers } of records) {
@@ -82,14 +79,14 @@ class RecordWriter {
   }
 
   record({ key, value, headers }: LogRecord, offsetDelta: number, timestampDelta: number): void {
-    // The length comes first and is as wide as it needs to be: the body is measured before.
+    // The length precedes the record, so it is computed first.
     const keyed = key === null ? undefined : keyBytes(key);
     const names = Object.keys(headers);
-    const parts = names.map((name) => [Buffer.from(name), Buffer.from(headers[name]!)] as const);
+    const pairs = names.map((name) => [Buffer.from(name), Buffer.from(headers[name]!)] as const);
     let length = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) +
       varintSize(keyed?.length ?? -1) + (keyed?.length ?? 0) +
-      varintSize(value.length) + value.length + varintSize(parts.length);
-    for (const [name, text] of parts) {
+      varintSize(value.length) + value.length + varintSize(pairs.length);
+    for (const [name, text] of pairs) {
       length += varintSize(name.length) + name.length + varintSize(text.length) + text.length;
     }
     this.#varint(length);
@@ -99,8 +96,8 @@ class RecordWriter {
     if (keyed === undefined) this.#varint(-1);
     else this.#bytes(keyed);
     this.#bytes(value);
-    this.#varint(parts.length);
-    for (const [name, text] of parts) {
+    this.#varint(pairs.length);
+    for (const [name, text] of pairs) {
       this.#bytes(name);
       this.#bytes(text);
     }
@@ -112,7 +109,7 @@ class RecordWriter {
     this.end += bytes.length;
   }
 
-  /** Zigzag, seven bits a byte; beyond 32 bits in floating point, since timestamps may be far apart. */
+  /** Without bit operators, since timestamps may be more than 32 bits apart. */
   #varint(number: number): void {
     let rest = zigzag(number);
     while (rest > 127) {

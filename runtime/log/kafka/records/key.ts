@@ -1,10 +1,9 @@
-// Keys as text. One that is no UTF-8, such as a number of another producer, is kept byte by byte, so
-// that a record out has the key of its frame.
+// Keys as strings. Binary keys are kept byte by byte, so that output records have the same key.
 import { Buffer } from "node:buffer";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Bytes from 0x80 of such a key are lone surrogates from here, which come of no UTF-8. */
+/** Bytes from 0x80 of a binary key become lone surrogates, which UTF-8 never contains. */
 const RAW = 0xdc00;
 
 /** Longer texts are decoded faster by the decoder. */

@@ -6,23 +6,21 @@ export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
 const text = new TextDecoder();
 
-/** What the records of a batch have in common. */
 export interface BatchHead {
-  /** Offset of the first record when the batch was written. */
   readonly base: number;
   readonly firstTimestamp: number;
-  /** The broker's time, if the topic takes that instead of the records' own. */
+  /** The broker's time, for topics with `message.timestamp.type=LogAppendTime`. */
   readonly appendTime: number | undefined;
 }
 
-/** Bytes that a frame stands for in a buffer: headers may be as large as pictures. */
+/** Size of a frame in a buffer; headers may be as large as pictures. */
 export function weightOf({ value, key, headers }: Frame): number {
   let weight = value.length + (key?.length ?? 0);
   for (const name in headers) weight += name.length + headers[name]!.length;
   return weight;
 }
 
-/** Walks over the records of a batch. */
+/** Reads the records of a batch. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -31,7 +29,7 @@ export class RecordCursor {
     this.#bytes = bytes;
   }
 
-  /** The next record; undefined when it lies below `from`. */
+  /** The next record; undefined if its offset is below `from`. */
   frame(
     { base, firstTimestamp, appendTime }: BatchHead,
     { topic, partition }: { readonly topic: string; readonly partition: number },
@@ -67,7 +65,7 @@ export class RecordCursor {
     for (let i = 0; i < count; i++) {
       const name = this.#text();
       const value = this.#text();
-      // Assigning to this one name would set the object's prototype.
+      // An assignment would set the object's prototype.
       if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
       else headers[name] = value;
     }
@@ -79,7 +77,6 @@ export class RecordCursor {
     return bytes === null ? "" : asciiText(bytes) ?? text.decode(bytes);
   }
 
-  /** Bytes with their length before them; null when that is −1. */
   #take(): Uint8Array<ArrayBuffer> | null {
     const length = this.#varint();
     if (length < 0) return null;

@@ -60,6 +60,22 @@ Deno.test("a draft fills free dimensions and says so", () => {
   }]);
 });
 
+Deno.test("a draft leaves out what no reader reads, and says so", () => {
+  const text = { name: "label", dtype: "string", shape: [1] };
+  const maps = { name: "all", dtype: "sequence", shape: undefined };
+  const file = fileOf([float("x", 1, 3, 8, 8)], [text, float("y", 1, 2), maps]);
+  const { manifest, notes } = draftManifest(file, "m", "m.onnx");
+  assert.deepEqual((manifest["outputs"] as { name: string }[]).map(({ name }) => name), ["y"]);
+  assert.match(
+    notes.join("\n"),
+    /left out, .*: label \(string \[1\]\), all \(sequence any shape\)/,
+  );
+  assert.throws(
+    () => draftManifest(fileOf([float("x", 1, 3, 8, 8)], [text]), "m", "m.onnx"),
+    /model without numbers: expected an output .* given label \(string \[1\]\)/,
+  );
+});
+
 Deno.test("states are paired by name, also those that look like pictures", () => {
   const preset = new URL("../../../../models/presets/movinet_a0_stream.json", import.meta.url);
   const { state, inputs } = readManifest(preset);

@@ -90,16 +90,19 @@ Deno.test("a batch of frames is divided among them", () => {
   assertSame(second!, single.objects as unknown as DetectedObject[]);
 });
 
-Deno.test("scores and boxes that are no numbers are no objects", () => {
+Deno.test("scores, boxes and classes that are no numbers are no objects, nor are boxes turned inside out", () => {
   const row = (...values: number[]) => values;
   const data = Float32Array.from([
     ...row(10, 10, 20, 20, NaN, 0),
     ...row(NaN, 10, 20, 20, 0.9, 0),
     ...row(10, 10, Infinity, 20, 0.9, 0),
+    ...row(10, 10, 20, 20, 0.9, NaN),
+    ...row(20, 10, 10, 20, 0.9, 0),
+    ...row(10, 20, 20, 10, 0.9, 0),
     ...row(10, 10, 20, 20, 0.8, 1),
   ]);
   const output = { name: "out", kind: "objects", format: "yolov10" };
-  const [found] = read(output, { out: { dtype: "float32", shape: [1, 4, 6], data } });
+  const [found] = read(output, { out: { dtype: "float32", shape: [1, 7, 6], data } });
   assert.deepEqual(found!.map(({ label, score }) => [label, score]), [["class 1", 0.8]]);
 });
 

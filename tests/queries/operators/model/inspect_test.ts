@@ -196,7 +196,11 @@ Deno.test("inspect takes a long row for a vector", () => {
 
 Deno.test("labels that are not as many as a detector's classes are refused", () => {
   for (
-    const [labels, shape] of [[2, [1, 7, 8400]], [4, [1, 7, 8400]], [1, [1, 8400, 85]]] as const
+    const [labels, shape] of [[2, [1, 7, 8400]], [4, [1, 7, 8400]], [1, [1, 8400, 85]], [2, [
+      "N",
+      7,
+      "A",
+    ]]] as const
   ) {
     const onnx = file({ out: [...shape] });
     const { manifest } = draftManifest(onnx, "m", "m.onnx");

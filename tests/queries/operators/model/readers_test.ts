@@ -121,6 +121,11 @@ Deno.test("vector: base64 of float32, of length 1 if wanted", () => {
   );
 });
 
+Deno.test("a tensor of more dimensions than a map has is refused", () => {
+  const map = { kind: "map", labels: ["a", "b"] };
+  assert.throws(() => read(map, [2, 2, 2, 2], new Float32Array(16)), /expected a map of 2 or 3/);
+});
+
 // 32 pixels of the frame are 8 of the input, which begin at 16.
 const points = ["nose", "tail"];
 
@@ -146,6 +151,9 @@ Deno.test("keypoints: of boxes, of a list, of heat maps, in pixels of the frame"
     box: [32, 32, 96, 96],
     keypoints: [[32, 32, 0.8], [96, 96, 0.7]],
   });
+  const unknown = Float32Array.from([0.25, NaN, 0.8, 0.75, 0.625, 0.7]);
+  const [half] = read(list, [1, 1, 2, 3], unknown).frames[0]!.objects!;
+  assert.deepEqual([half!.keypoints, half!.box], [[[0, 0, 0], [96, 96, 0.7]], [96, 96, 96, 96]]);
   const maps = new Float32Array(2 * 8 * 16);
   maps[2 * 16 + 6] = 0.8;
   maps[128 + 5 * 16 + 9] = 0.6;

@@ -140,7 +140,7 @@ Deno.test("an answer that does not come in time ends the connection", async () =
     const first = ask(connection);
     await broker.write(answer(await broker.next(), filled(3, 1)));
     await first;
-    await assert.rejects(ask(connection), /no answer within 50 ms/);
+    await assert.rejects(ask(connection), /no response within 50 ms/);
     assert.equal(ends(), 1);
     await broker.next();
     assert.equal(await broker.ended(), true);
@@ -150,10 +150,10 @@ Deno.test("an answer that does not come in time ends the connection", async () =
 Deno.test("a server that is not Kafka is named as such", async () => {
   for (
     const [bytes, message] of [
-      [new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n"), /not Kafka/],
-      [new Uint8Array([0x15, 3, 3, 0, 2, 2, 70]), /wants TLS/],
-      [new Uint8Array([0, 0, 0, 3, 1, 1, 1]), /not Kafka/],
-      [answer(77, new Uint8Array(4)), /response 77 came instead of 2/],
+      [new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n"), /not a Kafka broker/],
+      [new Uint8Array([0x15, 3, 3, 0, 2, 2, 70]), /requires TLS/],
+      [new Uint8Array([0, 0, 0, 3, 1, 1, 1]), /not a Kafka broker/],
+      [answer(77, new Uint8Array(4)), /sent response 77, expected 2/],
     ] as const
   ) {
     await connected(async (connection, broker) => {
@@ -218,5 +218,5 @@ Deno.test("connecting is broken off by its signal and by its time", async () => 
     connectTimeoutMs: 20,
     signal: new AbortController().signal,
   });
-  await assert.rejects(late, /no answer within 20 ms/);
+  await assert.rejects(late, /no response within 20 ms/);
 });

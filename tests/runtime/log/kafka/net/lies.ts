@@ -1,7 +1,6 @@
-// What a broker may answer that is wrong, and what comes of it.
+// What a broker may respond that is wrong, and what comes of it.
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import type { ReadProblem, TopicLog } from "../../../../../runtime/log/log.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
@@ -10,94 +9,29 @@ import {
   LIST_OFFSETS,
   METADATA,
 } from "../../../../../runtime/log/kafka/protocol/topics.ts";
-import { crc32c } from "../../../../../runtime/log/kafka/records/crc32c.ts";
-import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
 import { packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
 import type { Lie } from "../../../../support/scripted_broker.ts";
-
-const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
-
-/** What is asked of a liar; returns what came of it in a word or a sentence. */
-export type Task = (log: TopicLog) => Promise<unknown>;
-
-export const append: Task = async (log) => {
-  const producer = await log.producer();
-  return `appended at ${await producer.append("t", 0, [record])}`;
-};
-
-/** From offset 5 on: a frame's fault, or the first problem, or the error. */
-const read: Task = async (log) => {
-  const told = Promise.withResolvers<string>();
-  const onProblem = (problem?: ReadProblem) => problem && told.resolve(problem.message);
-  const partition = await (await log.reader()).open("t", 0, 5, onProblem);
-  const frames = partition.read(1).then(([frame]) => frame!.fault?.message ?? "a frame");
-  return await Promise.race([told.promise, frames]);
-};
-
-const count: Task = async (log) => `${await log.partitionCount("t")} partitions`;
-const offsets: Task = async (log) => JSON.stringify(await log.offsets("t", 0));
-const own: Task = async (log) => {
-  const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
-  return `begins at ${committer.committed?.end}`;
-};
-const join: Task = async (log) => {
-  const told = Promise.withResolvers<string>();
-  await log.joinGroup({
-    group: "g",
-    topic: "t",
-    // deno-lint-ignore require-await
-    onAssignment: async ({ partitions }) => told.resolve(`partitions ${partitions}`),
-    onError: ({ message }) => told.resolve(message),
-  });
-  return await told.promise;
-};
-
-export function bytes(change: (frame: Buffer) => unknown): Lie {
-  return {
-    bytes(frame) {
-      const changed = change(Buffer.from(frame));
-      return changed instanceof Uint8Array ? changed : frame;
-    },
-  };
-}
-
-export function patched(change: (frame: DataView) => void): Lie {
-  return bytes((frame) => {
-    change(new DataView(frame.buffer, frame.byteOffset));
-    return frame;
-  });
-}
-
-/** An answer to a fetch from offset 5 with these batches, of a partition that ends at 10. */
-function fetched(batches: Uint8Array, more: object = {}): Lie {
-  return {
-    fields: ({ topics: [{ partitions: [partition] }] }) =>
-      Object.assign(partition, { highWatermark: 10, lastStableOffset: 10, batches, ...more }),
-  };
-}
-
-/** A batch of one record at offset 5, changed, with a checksum that fits. */
-export function batch(change: (batch: Buffer) => void = () => {}): Uint8Array {
-  const bytes = encodeBatch([record]);
-  bytes.writeBigInt64BE(5n, 0);
-  change(bytes);
-  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
-  return bytes;
-}
-
-export function metadata(change: (answer: Metadata) => void): Lie {
-  return { fields: change };
-}
-
-interface Metadata {
-  brokers: { nodeId: number; host: string; port: number }[];
-  topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
-  controllerId: number;
-}
+import {
+  append,
+  batch,
+  bytes,
+  count,
+  create,
+  fetched,
+  join,
+  metadata,
+  offsets,
+  oldMessage,
+  own,
+  patched,
+  read,
+  record,
+  type Task,
+} from "./lies_kit.ts";
 
 /** What is tried again until its time is over: whether it came to an answer in it depends on the machine. */
-export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no answer within/;
-const NOTHING_READ = /holds nothing from offset 5 on/;
+export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no response within/;
+const NOTHING_READ = /no record from the requested offset 5 on/;
 const bomb = packedBatch([record], "gzip", gzipSync(Buffer.alloc(64 * 1024 * 1024)));
 
 /** Each lie, told by all answers to one request, and what comes of the task. */
@@ -109,15 +43,21 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     METADATA,
     patched((all) => all.setInt32(0, 2 ** 31 - 1)),
     count,
-    /not Kafka/,
+    /not a Kafka broker/,
   ],
-  ["a negative length", METADATA, patched((all) => all.setInt32(0, -1)), count, /not Kafka/],
+  [
+    "a negative length",
+    METADATA,
+    patched((all) => all.setInt32(0, -1)),
+    count,
+    /not a Kafka broker/,
+  ],
   [
     "another request's number",
     METADATA,
     patched((all) => all.setInt32(4, 99)),
     count,
-    /response 99 came/,
+    /sent response 99, expected/,
   ],
   ["an answer twice", PRODUCE, bytes((all) => Buffer.concat([all, all])), append, /appended at/],
   [
@@ -128,23 +68,35 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
       return all.subarray(0, 34);
     }),
     count,
-    /Metadata, version 12, is wrong: it ends too early/,
+    /Metadata, version 12: it ends too early/,
   ],
-  ["nothing but ones", METADATA, bytes((all) => all.fill(255, 8)), count, /Metadata, .* is wrong/],
-  ["text instead", METADATA, bytes(() => Buffer.from("HTTP/1.1 400 Bad")), count, /not Kafka/],
+  [
+    "nothing but ones",
+    METADATA,
+    bytes((all) => all.fill(255, 8)),
+    count,
+    /wrong response: Metadata, version 12/,
+  ],
+  [
+    "text instead",
+    METADATA,
+    bytes(() => Buffer.from("HTTP/1.1 400 Bad")),
+    count,
+    /not a Kafka broker/,
+  ],
   [
     "versions of nothing",
     API_VERSIONS,
     { fields: (all) => all.apiKeys = [] },
     count,
-    /Metadata not at all/,
+    /does not support Metadata/,
   ],
   [
     "versions that are negative",
     API_VERSIONS,
     { fields: (all) => all.apiKeys.forEach((api: { maxVersion: number }) => api.maxVersion = -5) },
     count,
-    /Metadata in versions 4 to -5/,
+    /supports Metadata in versions 4 to -5/,
   ],
   // Metadata.
   ["no brokers", METADATA, metadata((all) => all.brokers = []), append, UNTIL_LATE],
@@ -161,14 +113,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     METADATA,
     metadata((all) => all.topics[0]!.partitions[0]!.partition = 2 ** 31 - 1),
     count,
-    /leaves out partitions of t/,
+    /Metadata lacks or repeats partitions of t/,
   ],
   [
     "a partition twice",
     METADATA,
     metadata(({ topics: [topic] }) => topic!.partitions.push(topic!.partitions[0]!)),
     count,
-    /leaves out partitions of t/,
+    /Metadata lacks or repeats partitions of t/,
   ],
   [
     "a leader that is no broker",
@@ -183,6 +135,20 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     metadata((all) => all.brokers[0]!.port = -1),
     append,
     /cannot reach/,
+  ],
+  [
+    "a broker without a host",
+    METADATA,
+    metadata((all) => all.brokers[0]!.host = ""),
+    append,
+    /it has no host/,
+  ],
+  [
+    "a new topic that never appears",
+    METADATA,
+    metadata((all) => all.topics = []),
+    create,
+    UNTIL_LATE,
   ],
   // Coordinators and groups.
   [
@@ -225,7 +191,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     groups.SYNC_GROUP,
     { fields: (all) => all.assignment = Uint8Array.of(0, 0, 127, 255, 255, 255, 0) },
     join,
-    /what its leader assigned cannot be read: it ends too early/,
+    /assignment is malformed: it ends too early/,
   ],
   // Offsets and appends.
   [
@@ -233,14 +199,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     LIST_OFFSETS,
     { fields: (all) => all.topics = [] },
     offsets,
-    /gives no offset of t\/0/,
+    /ListOffsets has no offset of t\/0/,
   ],
   [
     "a negative offset",
     LIST_OFFSETS,
     { fields: ({ topics: [topic] }) => topic.partitions[0].offset = -7 },
     offsets,
-    /gives no offset of t\/0/,
+    /ListOffsets has no offset of t\/0/,
   ],
   [
     "an append elsewhere",
@@ -262,14 +228,14 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     { fields: (all) => all.topics = [] },
     read,
-    /about nothing that was asked/,
+    /Fetch has none of the requested partitions/,
   ],
   [
     "a fetch of another partition",
     FETCH,
     fetched(batch(), { partition: 3 }),
     read,
-    /about nothing that was asked/,
+    /Fetch has none of the requested partitions/,
   ],
   [
     "offsets that go back",
@@ -283,7 +249,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(batch((all) => all.writeBigInt64BE(2n ** 62n, 0))),
     read,
-    /its end is 10/,
+    /beyond its high watermark 10/,
   ],
   ["a batch that is not whole", FETCH, fetched(batch().subarray(0, 70)), read, NOTHING_READ],
   [
@@ -312,8 +278,9 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(batch((all) => all.writeInt8(3, 16))),
     read,
-    /record format 3 is unknown/,
+    /unsupported record format 3/,
   ],
+  ["records of Kafka 0.10", FETCH, fetched(oldMessage(1)), read, /unsupported record format 1/],
   [
     "an unknown compression",
     FETCH,
@@ -328,7 +295,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     read,
     /it unpacks to more than/,
   ],
-  ["a flipped bit", FETCH, fetched(batch().fill(9, 70, 71)), read, /its checksum does not fit/],
+  ["a flipped bit", FETCH, fetched(batch().fill(9, 70, 71)), read, /wrong checksum/],
   [
     "another history",
     FETCH,
@@ -341,6 +308,6 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     FETCH,
     fetched(new Uint8Array(0), { preferredReplica: 8 }),
     read,
-    /sends readers on to broker 8/,
+    /redirects to broker 8/,
   ],
 ];

@@ -113,10 +113,10 @@ Deno.test("each error code of each request has the outcome of the table", async 
       });
     const checkPair = async (api: Api<unknown, unknown>, code: number) => {
       const name = nameOf(api.key, code);
-      const { kind, outcome, place } = errorOf(api, code)!;
+      const { kind, place } = errorOf(code)!;
       const pair = `${api.name} ${kind.name}`;
-      const answer = new ResponseError(api.name, [{ kind, outcome, place }], undefined);
-      if (REPEATED.has(outcome)) {
+      const answer = new ResponseError(api.name, [{ kind, place }], undefined);
+      if (REPEATED.has(kind.outcome)) {
         const enough = new AbortController();
         const asking = ask(api, name, enough.signal).then(() => "an answer", String);
         assert.equal(await Promise.race([repeated(api.key, name), asking]), undefined, pair);
@@ -154,14 +154,14 @@ Deno.test("each error code of a fetch ends the read or is reported, and none is 
     const reader = await log.reader();
     try {
       // That offsets are there after all is no error to report: asked again, ever more slowly.
-      const codes = CODES.filter((code) => errorOf({}, code)!.outcome !== "look-up-offsets");
+      const codes = CODES.filter((code) => errorOf(code)!.kind.outcome !== "look-up-offsets");
       await Promise.all(codes.map(async (code) => {
         const name = nameOf(1, code);
         const told = Promise.withResolvers<ReadProblem | undefined>();
         const partition = await reader.open(name, 0, 0, told.resolve);
         const ended = partition.read(1).then(() => "a frame", (error) => error.message);
         const outcome = await Promise.race([told.promise, ended]);
-        const { kind } = errorOf({}, code)!;
+        const { kind } = errorOf(code)!;
         const message = typeof outcome === "object" ? outcome.message : outcome;
         assert.ok(message.includes(kind.name), `${kind.name}: ${message}`);
         if (typeof outcome === "object") assert.equal(outcome.reason, kind.name);
@@ -184,7 +184,7 @@ Deno.test("each error code of an append settles it", async () => {
     const record = { key: null, value: new Uint8Array(1), timestamp: 1, headers: {} };
     try {
       await Promise.all(CODES.map(async (code) => {
-        const { kind } = errorOf({}, code)!;
+        const { kind } = errorOf(code)!;
         const outcome = await producer.append(nameOf(0, code), 0, [record])
           .then((offset) => offset, (error) => error);
         if (kind.outcome === "done") return assert.equal(outcome, -1, kind.name);

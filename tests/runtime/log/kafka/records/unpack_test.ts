@@ -97,6 +97,31 @@ for (const codec of CODECS) {
   });
 }
 
+for (const codec of ["snappy", "lz4"] as const) {
+  const { compress, number } = COMPRESSORS[codec];
+
+  Deno.test(`${codec}: literals and repetitions of all lengths come out as they went in`, () => {
+    const part = fc.oneof(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 70 }), fc.integer({ min: 1, max: 300 }))
+        .map(([bytes, times]) => Buffer.concat(Array(times).fill(bytes))),
+    );
+    fc.assert(fc.property(fc.array(part, { minLength: 1, maxLength: 12 }), (parts) => {
+      const bytes = Buffer.concat([Buffer.from([1]), ...parts]);
+      assert.ok(Buffer.from(unpack(compress(bytes), number)).equals(bytes));
+    }));
+  });
+
+  Deno.test(`${codec}: thousands of damaged batches do not break the codec for others`, () => {
+    const good = compress(Buffer.from("frame ".repeat(20)));
+    const cut = good.subarray(0, good.length - 3);
+    for (let i = 0; i < 12_000; i++) {
+      assert.throws(() => unpack(cut, number), { reason: "corrupt" });
+    }
+    assert.equal(Buffer.from(unpack(good, number)).toString(), "frame ".repeat(20));
+  });
+}
+
 Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
   const { compress, number } = COMPRESSORS.snappy;
   const head = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { Admin } from "@platformatic/kafka";
 import { kafka as command } from "../../../cli/commands/kafka.ts";
-import { startKafka } from "../../../tools/kafka/cluster.ts";
+import { startKafka } from "../../../tools/kafka/start.ts";
 import { KitError } from "../../../tools/kafka/node.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
+import { startCluster } from "../../support/cluster.ts";
 import { smallBroker } from "../../support/kafka.ts";
 import { until } from "../../support/until.ts";
 
@@ -28,17 +29,17 @@ async function createTopic(bootstrap: string, name: string): Promise<void> {
 Deno.test("a local Kafka keeps its data over a kill, a restart and a new start", async () => {
   const dataDir = await Deno.makeTempDir();
   try {
-    const first = await startKafka({ ...smallBroker, dataDir });
+    const first = await startKafka({ dataDir });
     try {
       await createTopic(first.bootstrap, "kept");
-      await first.nodes[0]!.kill();
-      await first.nodes[0]!.ended;
-      await first.nodes[0]!.start();
+      await first.node.kill();
+      await first.node.ended;
+      await first.node.start();
       assert.deepEqual(await topicsOf(first.bootstrap), ["kept"]);
     } finally {
       await first.stop();
     }
-    const again = await startKafka({ ...smallBroker, dataDir });
+    const again = await startKafka({ dataDir });
     try {
       assert.deepEqual(await topicsOf(again.bootstrap), ["kept"]);
     } finally {
@@ -50,7 +51,7 @@ Deno.test("a local Kafka keeps its data over a kill, a restart and a new start",
 });
 
 Deno.test("a paused node does not answer, a resumed one does", async () => {
-  const kafka = await startKafka(smallBroker);
+  const kafka = await startCluster(smallBroker);
   try {
     const port = Number(kafka.bootstrap.split(":")[1]);
     kafka.pause();
@@ -80,7 +81,7 @@ Deno.test("a port in use is refused by name", async () => {
 
 Deno.test("a configuration that Kafka refuses is reported with Kafka's reason", async () => {
   await assert.rejects(
-    startKafka({ ...smallBroker, extraProperties: { "message.max.bytes": "many" } }),
+    startKafka({ properties: { "message.max.bytes": "many" } }),
     /Cannot start Kafka: it ended with 1: .*message\.max\.bytes/,
   );
 });

@@ -1,0 +1,141 @@
+// Starts a local Apache Kafka without Docker: one broker that is its own controller (KRaft), as a process of
+// this machine.
+import { join, resolve } from "node:path";
+import { kafkaKit, type KitOptions, removeIfThere } from "./kit.ts";
+import { KafkaNode, KitError, type NodeParts, runFormat } from "./node.ts";
+import { freePort, portInUse } from "./probe.ts";
+import { log4jProperties, type Properties, render, serverProperties } from "./properties.ts";
+
+export interface StartOptions extends KitOptions {
+  /** Port for clients. A free one by default. */
+  readonly port?: number;
+  /** Where the data stays. A folder that is removed at the end by default. */
+  readonly dataDir?: string;
+  /** Wins over the lines of `server.properties`. */
+  readonly properties?: Properties;
+}
+
+/** A Kafka that was started. */
+export interface LocalKafka {
+  /** `127.0.0.1:port`, as a Kafka client wants it. */
+  readonly bootstrap: string;
+  readonly node: KafkaNode;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Kafka and resolves when it serves clients.
+ *
+ * @throws {KitError} when Java, Maven or the jars are missing, the port is in use, or it does not start.
+ *
+ * @example
+ * ```ts
+ * import { startKafka } from "./start.ts";
+ *
+ * const kafka = await startKafka({ port: 9092, dataDir: ".framelane/kafka" });
+ * console.info(kafka.bootstrap);
+ * await kafka.stop();
+ * ```
+ */
+export async function startKafka(options: StartOptions = {}): Promise<LocalKafka> {
+  const { port = freePort(), dataDir, properties = {} } = options;
+  if (portInUse(port)) {
+    throw new KitError(`Cannot start Kafka on port ${port}: the port is in use`);
+  }
+  const parts = await kafkaKit(options);
+  const temporary = dataDir === undefined;
+  const root = temporary ? await Deno.makeTempDir({ prefix: "kafka-" }) : resolve(dataDir);
+  const dir = join(root, "node-1");
+  const node = new KafkaNode(parts, { id: 1, port, dir, flags: ["-Xmx1024m", "-Xms64m"] });
+  await writeConfiguration(node, dir, {
+    ...serverProperties({ port, controller: freePort(), dataDir: join(dir, "data") }),
+    ...properties,
+  });
+  await formatStorage(parts, dir, await clusterIdOf(root), 1);
+  const clean = async () => {
+    if (temporary) await removeIfThere(root);
+  };
+  try {
+    await node.start();
+  } catch (error) {
+    await node.kill();
+    await clean();
+    throw error;
+  }
+  return {
+    bootstrap: node.address,
+    node,
+    async stop() {
+      await node.stop();
+      await clean();
+    },
+  };
+}
+
+/** Writes what a node reads at its start, into its folder. */
+export async function writeConfiguration(
+  { logFile }: KafkaNode,
+  dir: string,
+  properties: Properties,
+): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true });
+  await Deno.writeTextFile(join(dir, "server.properties"), render(properties));
+  await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(logFile));
+}
+
+/** A data folder belongs to one cluster for good. */
+export async function clusterIdOf(root: string): Promise<string> {
+  const file = join(root, "cluster-id");
+  try {
+    return (await Deno.readTextFile(file)).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const id = randomId();
+  await Deno.mkdir(root, { recursive: true });
+  await Deno.writeTextFile(file, `${id}\n`);
+  return id;
+}
+
+/**
+ * Prepares an empty data folder as Kafka's storage tool does; leaves a used one alone.
+ *
+ * @param flags more flags for the tool, which is otherwise replaced by a copy of what it would write
+ */
+export async function formatStorage(
+  parts: NodeParts,
+  dir: string,
+  clusterId: string,
+  nodeId: number,
+  flags: readonly string[] = [],
+): Promise<void> {
+  const data = join(dir, "data");
+  const marker = join(data, "meta.properties");
+  try {
+    await Deno.stat(marker);
+    return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  await Deno.mkdir(data, { recursive: true });
+  if (parts.bootstrap === undefined || flags.length > 0) {
+    return await runFormat(parts, dir, clusterId, flags);
+  }
+  await Deno.copyFile(parts.bootstrap, join(data, "bootstrap.checkpoint"));
+  await Deno.writeTextFile(
+    marker,
+    render({
+      "version": 1,
+      "cluster.id": clusterId,
+      "node.id": nodeId,
+      "directory.id": randomId(),
+    }),
+  );
+}
+
+/** 16 random bytes as Kafka writes its ids; none of them begins like a command line flag. */
+function randomId(): string {
+  const id = crypto.getRandomValues(new Uint8Array(16))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
+  return id.startsWith("-") ? randomId() : id;
+}
