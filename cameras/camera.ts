@@ -7,7 +7,12 @@ import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { type Lateness, pace, Punctuality } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
 import type { CameraSettings } from "./settings.ts";
-import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
+import {
+  type CameraSource,
+  type PublishTarget,
+  SourceError,
+  type SourceErrorCode,
+} from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
@@ -17,7 +22,7 @@ export interface CameraOptions {
   readonly source: CameraSource;
   readonly publisher: FramePublisher;
   readonly target?: PublishTarget | undefined;
-  /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
+  /** Of these, `fps`, `stallMs`, `timeJumpMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
   /** Stops after this many frames. */
   readonly limit?: number | undefined;
@@ -30,53 +35,18 @@ export interface CameraOptions {
   readonly onFrame?: (seq: number) => void;
   /** Called with each recoverable failure, and with undefined when frames arrive again. */
   readonly onFailure?: (error: SourceError | undefined) => void;
-  /** Capture times and their corrections; created if absent. */
-  readonly times?: CaptureTimes;
-  /** Counts how late a recording is; created if absent. */
-  readonly punctuality?: Punctuality;
-  /** Collects facts about the stream; created if absent. */
-  readonly stream?: StreamWatch;
 }
 
-export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
-  readonly camera: string;
-  readonly partition: number;
-  readonly session: string;
-  readonly seconds: number;
+/** A camera's counts since its start, and facts about its stream. */
+export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
+  /** How often the source failed and was reopened, by kind of failure. */
+  readonly failures: Readonly<Partial<Record<SourceErrorCode, number>>>;
   readonly stream: StreamFacts;
-  /** How often the source was reopened. */
-  readonly reopened: number;
 }
 
 const FLUSH_MS = 5_000;
 /** A live camera waits no longer than this for the log. */
 const SETTLE_MS = 1_500;
-
-/**
- * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
- * the log has stored all its frames. A live source that fails is reopened with backoff, without
- * limit.
- *
- * @throws {SourceError} if the source fails permanently.
- * @throws {LogError} if the log rejects the camera permanently.
- */
-export async function runCamera(options: CameraOptions): Promise<CameraSummary> {
-  const run = new CameraRun(options);
-  try {
-    await settleIn(options);
-    try {
-      await run.untilEnd();
-    } catch (error) {
-      // Publish the frames that arrived before the failure.
-      if (error instanceof SourceError) await flush(options);
-      throw error;
-    }
-    await flush(options);
-  } finally {
-    await options.publisher.close();
-  }
-  return run.summary();
-}
 
 /** Lets a reachable log create the partition before the first frame, so that none is dropped. */
 async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
@@ -110,47 +80,62 @@ async function flush(options: CameraOptions): Promise<void> {
   }
 }
 
-class CameraRun {
+/** Runs a camera from its creation on. A live source that fails is reopened with backoff, without limit. */
+export class Camera {
+  /**
+   * Resolves once its source has ended, the limit is reached or the signal aborts, and the log has stored all
+   * its frames. Rejects with a `SourceError` if the source fails permanently, and with a `LogError` if the
+   * log rejects the camera permanently.
+   */
+  readonly ended: Promise<void>;
   readonly #options: CameraOptions;
-  readonly #punctuality: Punctuality;
+  readonly #punctuality = new Punctuality();
   readonly #times: CaptureTimes;
-  readonly #stream: StreamWatch;
+  readonly #stream = new StreamWatch();
+  readonly #failures: Partial<Record<SourceErrorCode, number>> = {};
   readonly #camera: string;
   readonly #session = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-  readonly #start: number;
   readonly #backoff = new Backoff({ minDelayMs: 500, maxDelayMs: 15_000 });
   #seq = 0;
-  #reopened = 0;
   #message = "";
   #repeated = 0;
 
   constructor(options: CameraOptions) {
     this.#options = options;
-    this.#punctuality = options.punctuality ?? new Punctuality();
-    this.#times = options.times ?? new CaptureTimes(options.clock, options.report);
-    this.#stream = options.stream ?? new StreamWatch();
-    this.#camera = cameraOfPartition(options.number - 1);
-    this.#start = options.clock.monotonic();
+    const { clock, report, settings = {}, number } = options;
+    this.#times = new CaptureTimes(clock, report, settings.timeJumpMs);
+    this.#camera = cameraOfPartition(number - 1);
+    this.ended = this.#run();
   }
 
-  summary(): CameraSummary {
-    const { number, publisher, clock } = this.#options;
+  get stats(): CameraStats {
+    const { late, behindMs } = this.#punctuality;
+    const { clockSteps, timeJumps } = this.#times;
     return {
-      camera: this.#camera,
-      partition: number - 1,
-      session: this.#session,
-      seconds: (clock.monotonic() - this.#start) / 1000,
-      reopened: this.#reopened,
-      late: this.#punctuality.late,
-      behindMs: this.#punctuality.behindMs,
-      clockSteps: this.#times.clockSteps,
-      timeJumps: this.#times.timeJumps,
+      ...this.#options.publisher.stats,
+      ...{ late, behindMs, clockSteps, timeJumps },
       stream: this.#stream.facts,
-      ...publisher.stats,
+      failures: { ...this.#failures },
     };
   }
 
-  async untilEnd(): Promise<void> {
+  async #run(): Promise<void> {
+    try {
+      await settleIn(this.#options);
+      try {
+        await this.#untilEnd();
+      } catch (error) {
+        // Publish the frames that arrived before the failure.
+        if (error instanceof SourceError) await flush(this.#options);
+        throw error;
+      }
+      await flush(this.#options);
+    } finally {
+      await this.#options.publisher.close();
+    }
+  }
+
+  async #untilEnd(): Promise<void> {
     const { source, signal, clock, settings, report } = this.#options;
     if (settings?.tlsInsecure) {
       report(
@@ -168,7 +153,7 @@ class CameraRun {
         const delay = this.#backoff.next();
         this.#options.onFailure?.(error);
         this.#reportRetry(error.message, delay);
-        this.#reopened++;
+        this.#failures[error.code] = (this.#failures[error.code] ?? 0) + 1;
         await pause(delay, signal, clock);
       }
     }

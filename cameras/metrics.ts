@@ -1,6 +1,6 @@
 // Prometheus metrics of the cameras of a process.
 import { MetricSet } from "../runtime/base/metric_set.ts";
-import type { CameraStats } from "./launch.ts";
+import type { CameraStats } from "./camera.ts";
 
 /** A camera's counts, which never decrease during a process. */
 export interface MeasuredCamera {

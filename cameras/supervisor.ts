@@ -2,7 +2,7 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
-import type { CameraSummary } from "./camera.ts";
+import type { CameraStats } from "./camera.ts";
 import { SourceError } from "./source.ts";
 import type { CameraRegistry, CameraState, CameraStatus, RegisteredCamera } from "./registry.ts";
 
@@ -17,7 +17,10 @@ export interface SupervisorOptions {
    *
    * @throws if the camera fails: it is restarted later.
    */
-  readonly run: (camera: RegisteredCamera, signal: AbortSignal) => Promise<CameraSummary>;
+  readonly run: (
+    camera: RegisteredCamera,
+    signal: AbortSignal,
+  ) => Promise<Pick<CameraStats, "published">>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called whenever a camera's state or last failure changes. */

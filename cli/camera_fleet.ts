@@ -1,10 +1,6 @@
 // The registered cameras of a process, and their reports.
-import {
-  type CameraHost,
-  type CameraStats,
-  launchCamera,
-  type LaunchedCamera,
-} from "../cameras/launch.ts";
+import type { Camera, CameraStats } from "../cameras/camera.ts";
+import { type CameraHost, launchCamera } from "../cameras/launch.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
 import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
@@ -31,7 +27,7 @@ const BAR_EVERY_MS = 200;
 interface Account {
   readonly meter: Meter;
   past: CameraStats;
-  now: LaunchedCamera | undefined;
+  now: Camera | undefined;
   settings: CameraSettings;
 }
 
@@ -114,7 +110,8 @@ export class CameraFleet {
     });
     account.now = launched;
     try {
-      return await launched.ended;
+      await launched.ended;
+      return launched.stats;
     } finally {
       account.past = sum(account.past, launched.stats);
       account.now = undefined;

@@ -1,6 +1,6 @@
 // Texts and JSON lines of the camera commands.
 import { given } from "../runtime/base/options.ts";
-import type { CameraStats } from "../cameras/launch.ts";
+import type { CameraStats } from "../cameras/camera.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
 
 /** Display name of a camera: `CAMERA-3 (Front door)`. */

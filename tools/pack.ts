@@ -4,7 +4,6 @@
 import { matchesGlob } from "node:path";
 import project from "../deno.json" with { type: "json" };
 import { writeLine } from "../cli/output.ts";
-import { Installation } from "./installed.ts";
 import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
@@ -151,22 +150,8 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
 }
 
 if (import.meta.main) {
-  checkUsage(
-    "deno task pack [--sizes]",
-    "Writes the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too, part by part, " +
-      "and the sizes are printed.",
-    ["--sizes"],
-  );
-  const print = (what: string, megabytes: number) =>
-    writeLine(Deno.stdout, `${what.padEnd(42)} ${megabytes.toFixed(1).padStart(6)} MB`);
+  checkUsage("deno task pack", "Writes the npm package to dist/framelane-VERSION.tgz.", []);
   const tarball = await pack();
-  print(relative(ROOT, tarball), (await Deno.stat(tarball)).size / 1e6);
-  if (Deno.args.includes("--sizes")) {
-    await using installation = await Installation.of(tarball);
-    print("installed: wall, JPEG cameras, JPEG queries", await installation.megabytes());
-    for (const part of ["images", "models", "video"]) {
-      await installation.run("npx", ["framelane", "install", part]);
-      print(`and framelane install ${part}`, await installation.megabytes());
-    }
-  }
+  const megabytes = ((await Deno.stat(tarball)).size / 1e6).toFixed(1);
+  writeLine(Deno.stdout, `${relative(ROOT, tarball)}: ${megabytes} MB`);
 }

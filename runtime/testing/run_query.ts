@@ -78,7 +78,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
         ...given({ onProgress, onProblem, shown, aside, owns, membership }),
-        onPutAside: ({ message }) => void reports.push(`Put aside: ${message}`),
+        onPutAside: ({ message }) => void reports.push(`Dead-lettered: ${message}`),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });
       return await execution.run();

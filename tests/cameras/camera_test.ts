@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCamera } from "../../cameras/camera.ts";
+import { Camera } from "../../cameras/camera.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
@@ -98,7 +98,7 @@ Deno.test("a live source that falls silent is opened again", async () => {
     clock: systemClock,
     report: () => {},
   });
-  const summary = await runCamera({
+  const camera = new Camera({
     number: 1,
     source,
     publisher,
@@ -108,7 +108,8 @@ Deno.test("a live source that falls silent is opened again", async () => {
     settings: { stallMs: 40 },
     limit: 2,
   });
-  assert.equal(summary.published, 2);
+  await camera.ended;
+  assert.equal(camera.stats.published, 2);
   assert.match(reports[0]!, /^Source script was silent for 0.04 s/);
 });
 
@@ -125,7 +126,7 @@ Deno.test("a live source that waits for the log is not silent", async () => {
     clock: systemClock,
     report: () => {},
   });
-  const summary = await runCamera({
+  const camera = new Camera({
     number: 1,
     source: scripted([1, 2, 3, 4]),
     publisher,
@@ -135,8 +136,9 @@ Deno.test("a live source that waits for the log is not silent", async () => {
     settings: { stallMs: 40 },
     limit: 4,
   });
-  assert.equal(summary.published, 4);
-  assert.equal(summary.reopened, 0);
+  await camera.ended;
+  assert.equal(camera.stats.published, 4);
+  assert.deepEqual(camera.stats.failures, {});
 });
 
 Deno.test("a log that is away costs a live source frames, which its count shows", async () => {

@@ -1,5 +1,5 @@
 // What the tests of cameras share.
-import { runCamera } from "../../cameras/camera.ts";
+import { Camera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
@@ -114,7 +114,8 @@ export async function runToMemory(
     readonly kv?: Deno.Kv;
     readonly source?: CameraSource;
     readonly bufferFrames?: number;
-    readonly times?: CaptureTimes;
+    /** Takes the camera when it begins. */
+    readonly onCamera?: (camera: Camera) => void;
     /** Where reports are collected, for who cannot wait for the end. */
     readonly reports?: string[];
   } = {},
@@ -134,7 +135,7 @@ export async function runToMemory(
     report,
     ...(options.bufferFrames === undefined ? {} : { bufferFrames: options.bufferFrames }),
   });
-  const summary = await runCamera({
+  const camera = new Camera({
     number: 1,
     source,
     publisher,
@@ -142,7 +143,6 @@ export async function runToMemory(
     signal,
     report,
     settings,
-    ...(options.times === undefined ? {} : { times: options.times }),
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
       target: logTarget({
@@ -155,7 +155,11 @@ export async function runToMemory(
       }),
     }),
   });
-  return { summary, records: log.records(TOPIC, 0), reports, log };
+  options.onCamera?.(camera);
+  await camera.ended;
+  const { stats } = camera;
+  const reopened = Object.values(stats.failures).reduce((sum, count) => sum + count, 0);
+  return { summary: { ...stats, reopened }, records: log.records(TOPIC, 0), reports, log };
 }
 
 /** Runs a command of Framelane in a process of its own. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { CameraSummary } from "../../cameras/camera.ts";
+import type { CameraStats } from "../../cameras/camera.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { until } from "../support/until.ts";
 import { withFolder } from "../support/folder.ts";
 
-const summary = (published: number) => ({ published }) as CameraSummary;
+const summary = (published: number) => ({ published }) as CameraStats;
 
 /** Cameras that follow a script. */
 class Stage {
@@ -33,7 +33,7 @@ class Stage {
         this.running.set(camera.number, camera);
         this.starts.push(camera.number);
         try {
-          const { promise, resolve, reject } = Promise.withResolvers<CameraSummary>();
+          const { promise, resolve, reject } = Promise.withResolvers<CameraStats>();
           signal.addEventListener("abort", () => resolve(summary(1)), { once: true });
           this.end.set(
             camera.number,
@@ -97,7 +97,7 @@ Deno.test("supervisor: follows the registry: added, changed, removed", async () 
 
 Deno.test("supervisor: a camera that comes back waits until it has left its partition", async () => {
   const camera = { number: 1, source: "pattern:" };
-  const left = Promise.withResolvers<CameraSummary>();
+  const left = Promise.withResolvers<CameraStats>();
   const stop = new AbortController();
   let listed = [{ camera, version: "1" }];
   let looks = 0;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CameraStats } from "../../cameras/launch.ts";
+import type { CameraStats } from "../../cameras/camera.ts";
 import { Meter, summaryLine, summaryText } from "../../cli/camera_text.ts";
 
 const punctual: CameraStats = {

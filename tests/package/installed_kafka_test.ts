@@ -7,7 +7,7 @@ import { join } from "node:path";
 // Loaded before the test: native libraries stay with the thread and are no test's leak.
 import "../../queries/operators/mod.ts";
 import { BROKER_VARIABLE } from "../../tools/broker.ts";
-import { Installation } from "../../tools/installed.ts";
+import { Installation } from "./installation.ts";
 import { pack } from "../../tools/pack.ts";
 
 const BROKER = `kafka://${Deno.env.get(BROKER_VARIABLE)}`;

@@ -196,12 +196,18 @@ Deno.test("one tap opens a camera, a phone has two columns, and the strip scroll
     for (const { id } of lanes.lanes()) lanes.push(id);
     lanes.change("greyscale-4", { cameraName: "Loading dock", place: "Hall 2" });
     lanes.change("greyscale-5", { unused: true });
+    const staff = "مدخل الموظفين – الطابق الأرضي خلف المصعد الكبير";
+    lanes.change("greyscale-6", { cameraName: staff });
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
       const named = page.locator('[data-lane="greyscale-4"]');
       assert.equal(await named.locator(".camera").textContent(), "Loading dock");
       assert.equal(await named.locator(".camera-number").textContent(), "CAMERA-5");
       assert.equal(await page.locator('[data-lane="greyscale-5"]').count(), 0);
+      // A name that is cut keeps its beginning, in any script, and can be read whole.
+      const inArabic = page.locator('[data-lane="greyscale-6"] .camera');
+      assert.equal(await inArabic.getAttribute("title"), staff);
+      assert.equal(await inArabic.evaluate((name) => name.matches(":dir(rtl)")), true);
       await page.setViewportSize({ width: 390, height: 844 });
       const columns = () =>
         page.evaluate(

@@ -174,6 +174,7 @@ export class Tile {
     }
     const { title, number } = cameraTitle(lane);
     text(this.#camera, title);
+    set(this.#camera, { title });
     text(this.#number, number);
     text(this.#query, lane.query === "raw" ? "" : lane.query);
     text(this.#topic, lane.query === "raw" ? lane.topic : "");

@@ -157,8 +157,9 @@ export class Fields {
     return [];
   }
 
-  /** The same, of objects with these fields. */
+  /** A list of objects with these fields; left out and empty, it holds none. */
   objects<T>(name: string, names: readonly string[], read: (fields: Fields) => T): T[] {
+    if ([undefined, "[]"].includes(JSON.stringify(this.given[name]))) return [];
     return this.list(name, (place, item) => read(this.object(place, names, item)));
   }
 

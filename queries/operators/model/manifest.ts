@@ -92,7 +92,7 @@ export function readManifest(manifest: string | URL): ModelManifest {
  */
 export function parseManifest(json: unknown, path: string): ModelManifest {
   const fields = new Fields(json, FIELDS, { what: "model.json" });
-  const { given, faults } = fields;
+  const { faults } = fields;
   const inputs = readInputs(fields);
   const frames = Math.max(1, ...inputs.map((input) => input.frames));
   for (const [i, input] of inputs.entries()) {
@@ -100,9 +100,7 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     fields.add(`input[${i}].frames`, `a divisor of the longest input's ${frames}`, input.frames);
   }
   const outputs = readOutputs(fields);
-  const state = given["state"] === undefined
-    ? []
-    : fields.objects("state", ["input", "output", "dtype", "shape"], readState);
+  const state = fields.objects("state", ["input", "output", "dtype", "shape"], readState);
   const constants = readConstants(fields);
   fields.unique("input names", [
     ...inputs.map(({ name }) => name),

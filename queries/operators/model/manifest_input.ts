@@ -54,7 +54,7 @@ const FIELDS = [
 /** Reads the input, or the list of them. */
 export function readInputs(fields: Fields): ModelInput[] {
   return Array.isArray(fields.given["input"])
-    ? fields.objects("input", FIELDS, readInput)
+    ? fields.list("input", (place, item) => readInput(fields.object(place, FIELDS, item)))
     : [readInput(fields.object("input", FIELDS))];
 }
 

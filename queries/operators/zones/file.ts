@@ -32,14 +32,9 @@ export function readZones(file: string | URL): Places {
  */
 export function parseZones(json: unknown, path = "zones"): Places {
   const fields = new Fields(json, ["zones", "lines"], { what: "the file" });
-  const { given, faults } = fields;
-  // A list that is empty holds nothing, as one that is left out.
-  const listed = <T>(name: string, names: readonly string[], read: (fields: Fields) => T): T[] =>
-    [undefined, "[]"].includes(JSON.stringify(given[name]))
-      ? []
-      : fields.objects(name, names, read);
-  const zones = listed("zones", ["name", "polygon", "labels", "loiterMs"], readZone);
-  const lines = listed("lines", ["name", "from", "to", "labels"], readLine);
+  const { faults } = fields;
+  const zones = fields.objects("zones", ["name", "polygon", "labels", "loiterMs"], readZone);
+  const lines = fields.objects("lines", ["name", "from", "to", "labels"], readLine);
   fields.unique("zones", zones.map(({ name }) => name));
   fields.unique("lines", lines.map(({ name }) => name));
   if (faults.length === 0 && zones.length + lines.length === 0) {

@@ -106,7 +106,7 @@ Deno.test("a topic that was deleted, and made again, is never read on as if noth
     waiting.seek(10);
     const error = await rejectsWith("OFFSET_OUT_OF_RANGE", () => waiting.read(1));
     assert.deepEqual(error.range, { earliest: 0, latest: 20 });
-    assert.match(error.message, /made again/);
+    assert.match(error.message, /created again/);
     waiting.seek(0);
     assert.deepEqual((await take(waiting, 20)).map((f) => text(f.value))[0], "100");
     await log.close();

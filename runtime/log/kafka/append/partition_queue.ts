@@ -14,7 +14,6 @@ const BATCH_BYTES = 512 * 1024;
 /** Brokers close the connection at larger requests (`socket.request.max.bytes`). */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** One call of `append`. */
 interface Call {
   readonly records: readonly LogRecord[];
   readonly size: number;
@@ -126,7 +125,6 @@ export class PartitionQueue {
     return this.#identity = producerId < 0n ? undefined : { producerId, epoch };
   }
 
-  /** Takes the next batch off the queue. */
   #next(identity: ProducerIdentity | undefined): Batch {
     const calls: Call[] = [];
     let size = 0;
@@ -174,11 +172,7 @@ export class PartitionQueue {
       signal,
     );
     const records = calls.length === 1 ? calls[0]!.records : calls.flatMap((call) => call.records);
-    const bytes = encodeBatch(records, {
-      compression,
-      sequence,
-      ...(identity === undefined ? {} : { identity }),
-    });
+    const bytes = encodeBatch(records, { compression, sequence, identity });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
     return await produce(connection, { ...place, bytes, acks: ACKS[acks], timeoutMs }, { signal });
   }

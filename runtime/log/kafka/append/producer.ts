@@ -4,7 +4,6 @@ import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from
 import type { Cluster } from "../net/cluster.ts";
 import { PartitionQueue } from "./partition_queue.ts";
 
-/** `LogProducer` on Kafka. */
 export class KafkaProducer implements LogProducer {
   readonly #cluster: Cluster;
   readonly #options: ProducerOptions;

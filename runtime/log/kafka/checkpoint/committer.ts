@@ -39,7 +39,6 @@ interface CommitterContext {
 
 export class KafkaCommitter implements BatchCommitter {
   readonly #context: CommitterContext;
-  readonly #cluster: Cluster;
   readonly #options: CommitterOptions;
   readonly #transactions: Transactions;
   readonly #group: string;
@@ -63,7 +62,6 @@ export class KafkaCommitter implements BatchCommitter {
     stored: Stored | undefined,
   ) {
     this.#context = context;
-    this.#cluster = context.cluster;
     this.#options = options;
     this.#transactions = transactions;
     this.#group = checkpointGroup(options.group, options.query);
@@ -142,14 +140,7 @@ export class KafkaCommitter implements BatchCommitter {
       const { end, restart, state } = checkpoint;
       checkCommit(action, batch, this.#planned, checkpoint);
       const { queryId, query } = this.#stored;
-      const stored = {
-        queryId,
-        query,
-        offset: end,
-        batchId: batch.batchId,
-        restart,
-        ...(state === undefined ? {} : { state }),
-      };
+      const stored = { queryId, query, offset: end, batchId: batch.batchId, restart, state };
       const light = options.repeatable === true && records.length === 0;
       if (!light || !await this.#writeLightly(stored)) {
         await this.#write(action, records, stored, true);
@@ -205,14 +196,14 @@ export class KafkaCommitter implements BatchCommitter {
     const groups = mirrors ? [this.#group, group] : [this.#group];
     const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
     const commit = { topic, partition, offset: stored.offset, leaderEpoch };
-    const membership = this.#membership === undefined ? {} : { membership: this.#membership };
+    const membership = this.#membership;
     const offsets = (written: ReadonlyMap<string, number>): OffsetCommit[] => {
       const { state: _state, ...rest } = stored;
       const text = metadata ??
         encodeMetadata({ ...rest, stateAt: placeOfState(action, partition, written) })!;
       const own = { ...commit, group: this.#group, metadata: text };
-      if (!mirrors) return [advances ? { ...own, ...membership } : own];
-      return [own, { ...commit, group, metadata: encodeMetadata(rest)!, ...membership }];
+      if (!mirrors) return [advances ? { ...own, membership } : own];
+      return [own, { ...commit, group, metadata: encodeMetadata(rest)!, membership }];
     };
     const run = () =>
       this.#transactions.run(action, all, offsets, { groups, needsPlaces: outside });
@@ -233,7 +224,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #stateRecord(state: Uint8Array): Promise<OutputRecord> {
     if (!this.#stateTopicReady) {
-      await ensureTopic(this.#cluster, STATE_TOPIC, STATE_PARTITIONS, {
+      await ensureTopic(this.#context.cluster, STATE_TOPIC, STATE_PARTITIONS, {
         "cleanup.policy": "compact",
       });
       this.#stateTopicReady = true;
@@ -309,7 +300,7 @@ export class KafkaCommitter implements BatchCommitter {
   #throwIfUnusable(action: string): void {
     if (this.#broken?.code === "FENCED") throw this.#broken;
     if (this.#closed) throw new LogError("CLOSED", `${action}: the committer is closed`);
-    this.#cluster.throwIfClosed(action);
+    this.#context.cluster.throwIfClosed(action);
     if (this.#broken !== undefined) throw this.#broken;
   }
 
@@ -319,7 +310,7 @@ export class KafkaCommitter implements BatchCommitter {
     clearInterval(this.#refresh);
     await this.#working;
     if (this.#broken === undefined) await this.#transactions.settle();
-    this.#cluster.opened.delete(this);
+    this.#context.cluster.opened.delete(this);
   }
 }
 

@@ -14,7 +14,6 @@ export interface StatePlace {
   readonly offset: number;
 }
 
-/** A checkpoint as it is stored. */
 export interface Stored {
   readonly queryId: string;
   readonly query: string;
@@ -23,9 +22,9 @@ export interface Stored {
   /** −1 while no batch is committed. */
   readonly batchId: number;
   readonly restart: number;
-  readonly planned?: BatchRange;
-  readonly state?: Uint8Array;
-  readonly stateAt?: StatePlace;
+  readonly planned?: BatchRange | undefined;
+  readonly state?: Uint8Array | undefined;
+  readonly stateAt?: StatePlace | undefined;
 }
 
 /** `Stored` as JSON, with short names to save space. */
@@ -37,9 +36,9 @@ interface Metadata {
   readonly query: string;
   readonly batch: number;
   readonly restart: number;
-  readonly plan?: readonly [batchId: number, start: number, end: number];
-  readonly state?: string;
-  readonly stateAt?: readonly [partition: number, offset: number];
+  readonly plan?: readonly [batchId: number, start: number, end: number] | undefined;
+  readonly state?: string | undefined;
+  readonly stateAt?: readonly [partition: number, offset: number] | undefined;
 }
 
 /** Undefined if the state does not fit. */
@@ -50,11 +49,9 @@ export function encodeMetadata(stored: Stored): string | undefined {
     query: stored.query,
     batch: stored.batchId,
     restart: stored.restart,
-    ...(planned === undefined ? {} : { plan: [planned.batchId, planned.start, planned.end] }),
-    ...(state === undefined ? {} : {
-      state: Buffer.from(state.buffer, state.byteOffset, state.byteLength).toString("base64"),
-    }),
-    ...(stateAt === undefined ? {} : { stateAt: [stateAt.partition, stateAt.offset] }),
+    plan: planned && [planned.batchId, planned.start, planned.end],
+    state: state && Buffer.from(state.buffer, state.byteOffset, state.length).toString("base64"),
+    stateAt: stateAt && [stateAt.partition, stateAt.offset],
   };
   const sum = sumOf(stored.offset, fields);
   const text = JSON.stringify({ framelane: VERSION, sum, ...fields } satisfies Metadata);
@@ -101,9 +98,9 @@ export function decodeMetadata(
     offset,
     batchId: batch,
     restart,
-    ...(plan === undefined ? {} : { planned: { batchId: plan[0], start: plan[1], end: plan[2] } }),
-    ...(state === undefined ? {} : { state: new Uint8Array(Buffer.from(state, "base64")) }),
-    ...(stateAt === undefined ? {} : { stateAt: { partition: stateAt[0], offset: stateAt[1] } }),
+    planned: plan && { batchId: plan[0], start: plan[1], end: plan[2] },
+    state: state === undefined ? undefined : new Uint8Array(Buffer.from(state, "base64")),
+    stateAt: stateAt && { partition: stateAt[0], offset: stateAt[1] },
   };
 }
 

@@ -77,7 +77,7 @@ async function membersOf(
   cluster: Cluster,
   action: string,
   { group, topic, partition }: TransactionPlace,
-): Promise<{ readonly member?: string; readonly settled: boolean }> {
+): Promise<{ readonly member?: string | undefined; readonly settled: boolean }> {
   const body = { groups: [group], includeAuthorizedOperations: false };
   const { groups: [described] } = await cluster.attempt(
     action,
@@ -87,5 +87,5 @@ async function membersOf(
   const member = described.members.find(({ assignment }) =>
     decodeAssignment(assignment).get(topic)?.includes(partition)
   )?.memberId;
-  return { ...(member === undefined ? {} : { member }), settled: SETTLED.has(described.state) };
+  return { member, settled: SETTLED.has(described.state) };
 }

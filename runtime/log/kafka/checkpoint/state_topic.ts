@@ -3,7 +3,6 @@
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
-import { FETCH } from "../protocol/records.ts";
 import { fetchPartitions } from "../read/fetch.ts";
 import { decodeBatches } from "../records/decoder.ts";
 import type { StatePlace } from "./metadata.ts";
@@ -57,7 +56,7 @@ export async function readState(
       { maxWaitMs: 0, maxBytes: 1 },
       { signal },
     );
-    const [found] = checked(FETCH, { name: STATE_TOPIC, partitions: fetched }).partitions;
+    const [found] = checked({ name: STATE_TOPIC, partitions: fetched }).partitions;
     const { frames: [frame] } = decodeBatches(found?.batches ?? new Uint8Array(0), {
       topic: STATE_TOPIC,
       partition,

@@ -29,7 +29,7 @@ import { ABORTED, describeTransaction, UNSETTLED } from "./transactional_id.ts";
 export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
   /** Fails the commit if the member no longer owns the partition. */
-  readonly membership?: Membership;
+  readonly membership?: Membership | undefined;
 }
 
 /** An abandoned transaction blocks readers of its output topics until then, or until the next owner starts. */
@@ -40,12 +40,11 @@ const ALL_REPLICAS = -1;
 
 interface Written {
   /** Of the first record that was written. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
   /** Records for another topic, such as the dead letter. */
   readonly others: readonly OutputRecord[];
 }
 
-/** Owns one transactional id. */
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #id: string;
@@ -288,7 +287,7 @@ export class Transactions {
         offset ??= written.offset;
         others.push(...written.others);
       }
-      return { ...(offset === undefined ? {} : { offset }), others };
+      return { offset, others };
     }
   }
 

@@ -1,5 +1,6 @@
 // Subscriptions and assignments in the encoding of Kafka's own consumers, so that Kafka's tools show
 // which member has which partitions.
+import { Buffer } from "node:buffer";
 import { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 
 const SUBSCRIPTION_VERSION = 2;
@@ -20,7 +21,7 @@ export function encodeSubscription({ topics, owned, generation }: Subscription):
   for (const topic of [...topics].sort()) to.string(topic, false);
   to.int32(0); // user data
   writePartitions(to, owned);
-  return joined(to.int32(generation));
+  return new Uint8Array(Buffer.concat(to.int32(generation).pieces()));
 }
 
 /** Reads any version: later ones only add fields. */
@@ -38,7 +39,7 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
 export function encodeAssignment(assigned: PartitionsByTopic): Uint8Array {
   const to = new RequestWriter().int16(ASSIGNMENT_VERSION);
   writePartitions(to, assigned);
-  return joined(to.int32(-1));
+  return new Uint8Array(Buffer.concat(to.int32(-1).pieces()));
 }
 
 /** Reads any version; empty for a member without partitions. */
@@ -61,14 +62,4 @@ function writePartitions(to: RequestWriter, byTopic: PartitionsByTopic): void {
 function readPartitions(from: ResponseReader): PartitionsByTopic {
   const numbers = () => from.list(() => from.int32(), false);
   return new Map(from.list(() => [from.string(false), numbers()], false));
-}
-
-function joined(to: RequestWriter): Uint8Array {
-  const bytes = new Uint8Array(to.size);
-  let at = 0;
-  for (const piece of to.pieces()) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

@@ -35,7 +35,7 @@ export interface Tls {
   readonly cert?: string;
   readonly key?: string;
   /** The name expected in the broker's certificate; default: the host. */
-  readonly serverName?: string;
+  readonly serverName?: string | undefined;
 }
 
 export interface KafkaAddress {
@@ -43,10 +43,10 @@ export interface KafkaAddress {
   readonly brokers: readonly Broker[];
   /** The URL without user, password and paths of keys. */
   readonly url: string;
-  readonly tls?: Tls;
-  readonly credentials?: Credentials;
+  readonly tls: Tls | undefined;
+  readonly credentials: Credentials | undefined;
   /** The client's rack: replicas in the same rack are preferred for reading. */
-  readonly rack?: string;
+  readonly rack: string | undefined;
 }
 
 const FORM =
@@ -57,7 +57,8 @@ const MECHANISMS = {
   "scram-sha-512": "SCRAM-SHA-512",
 } as const;
 const PARAMETERS = ["tls", "sasl", "ca", "cert", "key", "servername", "token", "rack"];
-const SECRET_FILES = ["cert", "key", "token"];
+/** Parameters that the shown URL omits. */
+const HIDDEN = ["cert", "key", "token"];
 
 /**
  * Parses the URL and reads the certificates.
@@ -82,21 +83,18 @@ export async function parseAddress(
       );
     }
   }
-  const credentials = parameters.get("sasl")?.toLowerCase() === "oauthbearer"
-    ? parseToken(login, parameters, readFile)
-    : parseCredentials(login, parameters);
-  const rack = parameters.get("rack");
+  const credentials = parseCredentials(login, parameters, readFile);
   const tls = await parseTls(parameters, readFile);
   const shown = [...parameters]
-    .filter(([name]) => !SECRET_FILES.includes(name))
+    .filter(([name]) => !HIDDEN.includes(name))
     .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2F", "/")}`)
     .join("&");
   return {
     brokers,
     url: `kafka://${brokers.map(brokerName).join(",")}${shown === "" ? "" : `?${shown}`}`,
-    ...(tls === undefined ? {} : { tls }),
-    ...(credentials === undefined ? {} : { credentials }),
-    ...(rack === null ? {} : { rack }),
+    tls,
+    credentials,
+    rack: parameters.get("rack") ?? undefined,
   };
 }
 
@@ -116,29 +114,22 @@ function parseBroker(text: string): Broker {
   return { host, port };
 }
 
-function parseToken(
-  login: string | undefined,
-  parameters: URLSearchParams,
-  readFile: (path: string) => Promise<string>,
-): Credentials {
-  const path = parameters.get("token");
-  if (path === null || login !== undefined) {
-    throw invalid("Cannot log in to Kafka with sasl=oauthbearer: expected token=FILE and no user");
-  }
-  return {
-    mechanism: "OAUTHBEARER",
-    token: async () => (await readNamed("token", path, readFile)).trim(),
-  };
-}
-
 function parseCredentials(
   login: string | undefined,
   parameters: URLSearchParams,
+  readFile: (path: string) => Promise<string>,
 ): Credentials | undefined {
   const sasl = parameters.get("sasl");
-  if (parameters.has("token")) throw invalid("Cannot use token= without sasl=oauthbearer");
-  if (login === undefined && sasl === null) return undefined;
+  const token = parameters.get("token");
   const mechanism = (sasl ?? "plain").toLowerCase();
+  if (mechanism === "oauthbearer") {
+    if (token !== null && login === undefined) {
+      return { mechanism: "OAUTHBEARER", token: () => readNamed("token", token, readFile) };
+    }
+    throw invalid("Cannot log in to Kafka with sasl=oauthbearer: expected token=FILE and no user");
+  }
+  if (token !== null) throw invalid("Cannot use token= without sasl=oauthbearer");
+  if (login === undefined && sasl === null) return undefined;
   if (!(mechanism in MECHANISMS)) {
     throw invalid(
       `Cannot use SASL mechanism ${JSON.stringify(sasl)}: expected ${
@@ -181,8 +172,7 @@ async function parseTls(
   const texts = await Promise.all(
     files.map(async (name) => [name, await readNamed(name, parameters.get(name)!, readFile)]),
   );
-  const serverName = parameters.get("servername");
-  return { ...Object.fromEntries(texts), ...(serverName === null ? {} : { serverName }) };
+  return { ...Object.fromEntries(texts), serverName: parameters.get("servername") ?? undefined };
 }
 
 async function readNamed(

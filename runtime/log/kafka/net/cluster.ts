@@ -19,8 +19,8 @@ import type { Connections } from "./connections.ts";
 interface TopicMetadata {
   /** Changes when a topic is deleted and created again. */
   readonly id: string;
-  /** By partition; broker −1 while there is no leader. */
-  readonly leaders: readonly { readonly broker: number; readonly epoch: number }[];
+  /** By partition; `leaderId` −1 while there is no leader. */
+  readonly leaders: readonly { readonly leaderId: number; readonly leaderEpoch: number }[];
 }
 
 /** The leader of a partition. */
@@ -164,14 +164,10 @@ export class Cluster {
       this.#topics.delete(name);
       return undefined;
     }
-    const partitions = topic.partitions.toSorted((a, b) => a.partition - b.partition);
-    if (partitions.some(({ partition }, index) => partition !== index)) {
+    const leaders = topic.partitions.toSorted((a, b) => a.partition - b.partition);
+    if (leaders.some(({ partition }, index) => partition !== index)) {
       throw new MalformedError(`Metadata lacks or repeats partitions of ${name}`);
     }
-    const leaders = partitions.map(({ leaderId, leaderEpoch }) => ({
-      broker: leaderId,
-      epoch: leaderEpoch,
-    }));
     const known = { id: topic.topicId, leaders };
     this.#topics.set(name, { topic: known, at: performance.now() });
     return known;
@@ -212,13 +208,12 @@ export class Cluster {
       if (cached) return await this.leader(topic, partition, signal, true);
       throw missing(topic, partition, metadata);
     }
-    const { broker: brokerId, epoch } = metadata.leaders[partition];
-    const broker = this.#brokers.members.get(brokerId);
+    const { leaderId, leaderEpoch } = metadata.leaders[partition];
+    const broker = this.#brokers.members.get(leaderId);
     if (broker === undefined) throw leaderNotAvailable(`${topic}/${partition}`);
-    return { broker, brokerId, epoch, topicId: metadata.id };
+    return { broker, brokerId: leaderId, epoch: leaderEpoch, topicId: metadata.id };
   }
 
-  /** A connection to the leader of a partition. */
   async toLeader(
     topic: string,
     partition: number,
@@ -294,7 +289,7 @@ const TOPIC_STATES = new Set([
 ]);
 
 export function leaderNotAvailable(place: string): ResponseError {
-  return new ResponseError(METADATA.name, [errorOf(LEADER_NOT_AVAILABLE, place)!], undefined);
+  return new ResponseError([errorOf(LEADER_NOT_AVAILABLE, place)!]);
 }
 
 export function missing(

@@ -2,7 +2,6 @@
 import { systemClock } from "../../../base/clock.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
-  ClosedError,
   LoginError,
   MalformedError,
   NetworkError,
@@ -15,12 +14,12 @@ import { type Broker, brokerName, type Credentials, type Tls } from "./address.t
 import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
-import type { Transport } from "./tls_transport.ts";
-import { closedOn, requestVersions, Versions } from "./versions.ts";
+import type { Transport } from "./tls.ts";
+import { requestVersions, Versions } from "./versions.ts";
 
 export interface ConnectionOptions {
-  readonly tls?: Tls;
-  readonly credentials?: Credentials;
+  readonly tls?: Tls | undefined;
+  readonly credentials?: Credentials | undefined;
   readonly connectTimeoutMs: number;
   /** How long the broker may be silent while requests are in flight. */
   readonly requestTimeoutMs: number;
@@ -64,7 +63,7 @@ export class Connection {
   #throttledUntil = -Infinity;
   /** Responses to ApiVersions. */
   #handshakes = 0;
-  #versions = Versions.unknown;
+  #versions = new Versions("", new Map());
   readonly #reading: Promise<void>;
 
   private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
@@ -86,33 +85,20 @@ export class Connection {
    */
   static async open(broker: Broker, options: ConnectionOptions): Promise<Connection> {
     const { tls, credentials, logIn, connectTimeoutMs, signal } = options;
-    const late = new AbortController();
-    const timer = setTimeout(
-      () => late.abort(new TimeoutError(`no response within ${connectTimeoutMs} ms`)),
-      connectTimeoutMs,
-    );
-    const either = AbortSignal.any([signal, late.signal]);
     let connection: Connection | undefined;
-    const abort = () => {
-      if (connection !== undefined) connection.#end(either.reason);
-    };
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      const what = tls !== undefined && connection === undefined ? "TLS handshake" : "response";
+      late.abort(new TimeoutError(`no ${what} within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    const either = AbortSignal.any([signal, late.signal]);
+    const abort = () => void (connection !== undefined && connection.#end(either.reason));
     either.addEventListener("abort", abort, { once: true });
-    const connect = async () => {
+    try {
       const transport = await dial(broker, tls, either);
       connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
-      return connection;
-    };
-    try {
-      connection = await connect();
-      try {
-        connection.#versions = await requestVersions(connection);
-      } catch (error) {
-        if (!(error instanceof ClosedError)) throw error;
-        // It may not support ApiVersions.
-        await connection.close();
-        connection = await connect();
-      }
+      connection.#versions = await requestVersions(connection);
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -140,7 +126,7 @@ export class Connection {
   ): Promise<Response> {
     const response = await this.callUnchecked(api, body, options);
     try {
-      return checked(api, response);
+      return checked(response);
     } catch (error) {
       if (error instanceof ResponseError) error.broker = this.broker;
       throw error;
@@ -231,7 +217,6 @@ export class Connection {
     this.#throttledUntil = Math.max(this.#throttledUntil, until);
   }
 
-  /** Remaining throttle time. */
   get throttledMs(): number {
     return Math.max(0, this.#throttledUntil - systemClock.monotonic());
   }
@@ -293,10 +278,15 @@ export class Connection {
     }
   }
 
-  #closedByBroker(): ClosedError {
-    // If this was the first request, the broker probably rejects it.
-    const call = this.#pending.completed > this.#handshakes ? undefined : this.#pending.oldest;
-    return closedOn(call, this.#versions, this.#options.credentials !== undefined);
+  #closedByBroker(): NetworkError {
+    const { completed, oldest } = this.#pending;
+    if (oldest === undefined || completed > this.#handshakes) {
+      return new NetworkError("it closed the connection");
+    }
+    // The first request: the broker probably rejects it.
+    const needsLogin = completed > 0 && this.#options.credentials === undefined;
+    const hint = needsLogin ? ": it may require a login (user:password@ before the host)" : "";
+    return new NetworkError(`it closed the connection at ${oldest.name}${hint}`);
   }
 
   #received(response: ResponseReader): void {
@@ -321,7 +311,7 @@ export class Connection {
     this.#end(
       error instanceof NetworkError || error instanceof LoginError
         ? error
-        : new NetworkError("the connection broke", { cause: error }),
+        : new NetworkError(`the connection broke: ${(error as Error).message}`),
     );
   }
 

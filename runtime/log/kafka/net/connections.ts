@@ -4,19 +4,23 @@
 // JoinGroup) have connections of their own, named by their channel.
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
-import { BrokerFailure, LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
+import {
+  BrokerFailure,
+  LoginError,
+  NetworkError,
+  ResponseError,
+  UnsupportedError,
+} from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { sentence } from "./failures.ts";
 import { logIn } from "./login.ts";
 import { SILENCE_MS } from "./pending.ts";
-import { tlsProblem } from "./tls_problem.ts";
 
 /** A request may take this fraction of an attempt's time, so that another broker can be tried. */
 const REQUEST_SHARE = 0.5;
 const MAX_REQUEST_TIMEOUT_MS = 2_500;
 
-/** All connections of one log. */
 export class Connections {
   readonly #address: KafkaAddress;
   /** A broker that is silent for this long loses its connection. */
@@ -83,7 +87,6 @@ export class Connections {
     signal: AbortSignal,
     forget: () => void,
   ): Promise<Connection> {
-    const { tls, credentials } = this.#address;
     const name = brokerName(broker);
     const onEnd = (reason?: unknown) => {
       forget();
@@ -96,8 +99,8 @@ export class Connections {
     const timer = setInterval(onSilence, SILENCE_MS);
     try {
       const connection = await Connection.open(broker, {
-        ...(tls === undefined ? {} : { tls }),
-        ...(credentials === undefined ? {} : { credentials }),
+        tls: this.#address.tls,
+        credentials: this.#address.credentials,
         logIn,
         connectTimeoutMs: this.requestTimeoutMs,
         requestTimeoutMs: this.requestTimeoutMs,
@@ -119,11 +122,13 @@ export class Connections {
 
   async #failureOf(error: unknown, broker: Broker): Promise<BrokerFailure> {
     if (error instanceof LoginError || error instanceof UnsupportedError) return error;
-    const problem = await tlsProblem(error, broker, this.#address.tls, this.requestTimeoutMs);
-    if (problem !== undefined) return new LoginError(problem);
-    return error instanceof NetworkError
-      ? error
-      : new NetworkError(networkReason(error), { cause: error });
+    const { tls } = this.#address;
+    if (tls !== undefined) {
+      const { tlsProblem } = await import("./tls.ts");
+      const problem = await tlsProblem(error, broker, tls, this.requestTimeoutMs);
+      if (problem !== undefined) return new LoginError(problem);
+    }
+    return error instanceof NetworkError ? error : new NetworkError(networkReason(error));
   }
 
   async #end(key: string, reason = new NetworkError("the connection was closed here")) {
@@ -142,6 +147,7 @@ interface Channel {
 }
 
 function networkReason(error: unknown): string {
+  if (error instanceof ResponseError) return `ApiVersions returned ${error.message}`;
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof Deno.errors.ConnectionRefused || code === "ECONNREFUSED") {
     return "connection refused";

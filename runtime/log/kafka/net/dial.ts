@@ -3,7 +3,7 @@ import { settled } from "../../../base/wait.ts";
 import { NetworkError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";
-import type { Transport } from "./tls_transport.ts";
+import type { Transport } from "./tls.ts";
 
 /** After this time without a connection the next address is tried in parallel. */
 const NEXT_ADDRESS_MS = 250;
@@ -21,7 +21,7 @@ export async function dial(
   const { host, port } = broker;
   const addresses = isAddress(host) ? [host] : await settled(addressesOf(host), signal);
   // Loaded only if needed: each executor loads its own modules.
-  const dialTls = tls === undefined ? undefined : (await import("./tls_transport.ts")).dialTls;
+  const dialTls = tls === undefined ? undefined : (await import("./tls.ts")).dialTls;
   return await firstOf(addresses, (address, signal) => {
     return dialTls === undefined
       ? dialPlain(address, port, signal)

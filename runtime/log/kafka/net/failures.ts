@@ -8,30 +8,15 @@ import {
   MalformedError,
   NetworkError,
   type Outcome,
+  OUTCOMES,
   REPEATED,
   ResponseError,
   UnsupportedError,
 } from "../protocol/errors.ts";
 
-/** The order in which one of several errors in a response decides the outcome. */
-const PRECEDENCE: readonly Outcome[] = [
-  "fatal",
-  "fenced",
-  "join-as-new",
-  "join-with-id",
-  "rejoin",
-  "reject-record",
-  "new-producer-id",
-  "look-up-offsets",
-  "done",
-  "find-leader",
-  "find-coordinator",
-  "find-controller",
-  "retry",
-];
-
+/** The error that decides the outcome of a response. */
 function decisive(errors: readonly BrokerError[]): BrokerError | undefined {
-  const rank = ({ kind }: BrokerError) => PRECEDENCE.indexOf(kind.outcome);
+  const rank = ({ kind }: BrokerError) => OUTCOMES.indexOf(kind.outcome);
   return errors.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 

@@ -9,7 +9,6 @@ const LENGTH_BYTES = 4;
 const SCRATCH_BYTES = 16 * 1024;
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
-/** Encodes a request as chunks to be written. */
 export function encodeRequest(
   { key, version, flexible }: Call,
   correlation: number,

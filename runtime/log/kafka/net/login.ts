@@ -48,7 +48,8 @@ export async function logIn(connection: Connection, credentials: Credentials): P
     if (mechanism === "PLAIN") {
       await step(`\0${credentials.username}\0${credentials.password}`);
     } else if (mechanism === "OAUTHBEARER") {
-      const refused = await step(`n,,\x01auth=Bearer ${await credentials.token()}\x01\x01`);
+      const token = (await credentials.token()).trim();
+      const refused = await step(`n,,\x01auth=Bearer ${token}\x01\x01`);
       if (refused !== "") throw new LoginError(`the token was refused: ${refused}`);
     } else {
       const { scram } = await import("./scram.ts");

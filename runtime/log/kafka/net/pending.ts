@@ -51,7 +51,6 @@ export class PendingRequests {
     return this.#requests[0]?.request.call;
   }
 
-  /** Number of responses received. */
   get completed(): number {
     return this.#completed;
   }

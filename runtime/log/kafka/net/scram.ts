@@ -65,7 +65,6 @@ export async function scram(
   }
 }
 
-/** `a=1,b=2` as names and values. */
 function attributesOf(message: string): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(
     message.split(",").map((pair) => [pair.slice(0, 1), pair.slice(2)]),

@@ -1,18 +1,16 @@
 // The versions of requests that a broker supports.
 import { type AnyApi, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
-import { ClosedError, UnsupportedError } from "../protocol/errors.ts";
+import { UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { CLIENT_ID } from "./framing.ts";
 
 export class Versions {
-  /** Before ApiVersions, and of brokers that do not support it: the highest versions are tried. */
-  static readonly unknown = new Versions("");
   readonly #broker: string;
-  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]> | undefined;
+  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
 
   constructor(
     broker: string,
-    known?: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
+    known: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
   ) {
     this.#broker = broker;
     this.#known = known;
@@ -24,7 +22,6 @@ export class Versions {
    * @throws {UnsupportedError}
    */
   of({ name, key, versions: [lowest, highest] }: AnyApi): number {
-    if (this.#known === undefined) return highest;
     const known = this.#known.get(key);
     const version = Math.min(highest, known?.[1] ?? -1);
     if (known === undefined || version < lowest || version < known[0]) {
@@ -82,27 +79,9 @@ export async function requestVersions(connection: Requester): Promise<Versions> 
   const [oldest, newest] = API_VERSIONS.versions;
   let response = await send(newest);
   if (response.errorCode !== 0) response = await send(oldest);
-  const { apiKeys } = checked(API_VERSIONS, response);
+  const { apiKeys } = checked(response);
   const known = apiKeys.map(({ apiKey, minVersion, maxVersion }) =>
     [apiKey, [minVersion, maxVersion]] as const
   );
   return new Versions(connection.broker, new Map(known));
-}
-
-/** @param call the request in flight, if it was the connection's first one */
-export function closedOn(
-  call: Call | undefined,
-  versions: Versions,
-  loggedIn: boolean,
-): ClosedError {
-  if (call === undefined || call.key === API_VERSIONS.key) {
-    return new ClosedError("it closed the connection");
-  }
-  if (versions === Versions.unknown) {
-    return new ClosedError(
-      `it closed the connection at ${call.name} (version ${call.version}), and before at ApiVersions: expected Apache Kafka 2.5 or later`,
-    );
-  }
-  const hint = loggedIn ? "" : ": it may require a login (user:password@ before the host)";
-  return new ClosedError(`it closed the connection at ${call.name}${hint}`);
 }

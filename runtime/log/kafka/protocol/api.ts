@@ -57,9 +57,9 @@ export function errorOf(code: number, place = "", message = ""): BrokerError | u
 }
 
 /** @throws {ResponseError} with all errors in the response, at any depth */
-export function checked<T>({ name }: AnyApi, response: T): T {
+export function checked<T>(response: T): T {
   const errors = [...errorsIn(response, "")];
-  if (errors.length > 0) throw new ResponseError(name, errors, response);
+  if (errors.length > 0) throw new ResponseError(errors, response);
   return response;
 }
 

@@ -3,32 +3,30 @@
 // Source: https://kafka.apache.org/protocol.html#protocol_error_codes
 import type { LogErrorCode } from "../../log.ts";
 
-/** What the client does about an error. */
-export type Outcome =
-  /** Sends the request again after a delay. */
-  | "retry"
-  /** Looks up the partition's leader, then retries. */
-  | "find-leader"
-  /** Looks up the coordinator, then retries. */
-  | "find-coordinator"
-  /** Looks up the controller, then retries. */
-  | "find-controller"
-  /** Connects again, perhaps to another broker. */
-  | "reconnect"
-  | "rejoin"
+/** What the client does about an error; of several errors in a response the first of these decides. */
+export const OUTCOMES = [
+  "fatal",
+  "fenced",
   /** Joins the group as a new member, without its partitions. */
-  | "join-as-new"
+  "join-as-new",
   /** Joins the group with the member id in the response. */
-  | "join-with-id"
-  /** Looks up the partition's offsets. */
-  | "look-up-offsets"
-  | "new-producer-id"
-  | "fenced"
+  "join-with-id",
+  "rejoin",
   /** The topic rejects this record: the others may be written without it. */
-  | "reject-record"
+  "reject-record",
+  "new-producer-id",
+  "look-up-offsets",
   /** The request's effect exists already. */
-  | "done"
-  | "fatal";
+  "done",
+  /** These look up leader, coordinator or controller, then retry. */
+  "find-leader",
+  "find-coordinator",
+  "find-controller",
+  /** Connects again, perhaps to another broker. */
+  "reconnect",
+  "retry",
+] as const;
+export type Outcome = typeof OUTCOMES[number];
 
 /** An error code of the protocol. */
 export interface ErrorKind {
@@ -127,7 +125,12 @@ const ROWS: Readonly<Record<number, Row>> = {
   120: ["TRANSACTION_ABORTABLE", "fatal", "UNREACHABLE"],
 };
 
+const FORBIDDEN = "this user lacks a permission";
 const HINTS: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: FORBIDDEN,
+  GROUP_AUTHORIZATION_FAILED: FORBIDDEN,
+  CLUSTER_AUTHORIZATION_FAILED: FORBIDDEN,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: FORBIDDEN,
   MESSAGE_TOO_LARGE: "max.message.bytes of the topic limits it",
   OFFSET_METADATA_TOO_LARGE: "the broker's offset.metadata.max.bytes limits it",
   INCONSISTENT_GROUP_PROTOCOL: "other consumers use this group: choose another name",
@@ -181,8 +184,8 @@ export class ResponseError extends BrokerFailure {
   readonly errors: readonly BrokerError[];
   readonly response: unknown;
 
-  constructor(request: string, errors: readonly BrokerError[], response: unknown) {
-    super(`${request} failed: ${[...new Set(errors.map(({ kind }) => kind.name))].join(", ")}`);
+  constructor(errors: readonly BrokerError[], response?: unknown) {
+    super([...new Set(errors.map(({ kind }) => kind.name))].join(", "));
     this.errors = errors;
     this.response = response;
   }
@@ -192,8 +195,6 @@ export class ResponseError extends BrokerFailure {
 export class NetworkError extends BrokerFailure {
   override readonly name: string = "NetworkError";
 }
-
-export class ClosedError extends NetworkError {}
 
 export class TimeoutError extends NetworkError {
   override readonly name = "TimeoutError";

@@ -19,7 +19,7 @@ export interface FetchPartition {
 export interface FetchBounds {
   readonly maxWaitMs: number;
   readonly maxBytes: number;
-  readonly rack?: string;
+  readonly rack?: string | undefined;
 }
 
 /** First version that identifies topics by id. */
@@ -55,7 +55,7 @@ export async function fetchPartitions(
     rack,
   }, { ...options, extraMs: maxWaitMs });
   const { errorCode } = response;
-  if (errorCode !== 0) checked(FETCH, { errorCode });
+  if (errorCode !== 0) checked({ errorCode });
   const found = new Map<string, Map<number, FetchedPartition>>();
   for (const { name, topicId, partitions } of response.topics) {
     const of = new Map(partitions.map((one) => [one.partition, one]));

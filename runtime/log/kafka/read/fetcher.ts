@@ -155,7 +155,6 @@ export class Fetcher {
     if (readers.length > versions.size) this.wake();
     const taking = [...versions.keys()];
     try {
-      const rack = this.#handler.rack();
       const connection = await this.#cluster.connections.get(
         this.#broker,
         `${this.#name}${channel}`,
@@ -165,7 +164,7 @@ export class Fetcher {
       const fetched = await fetchPartitions(connection, groups.map(partitionOf), {
         maxWaitMs,
         maxBytes: RESPONSE_BYTES,
-        ...(rack === undefined ? {} : { rack }),
+        rack: this.#handler.rack(),
       });
       const early = this.#clock.monotonic() - sent < maxWaitMs / 2;
       for (const [index, same] of groups.entries()) {

@@ -18,7 +18,7 @@ import {
   MalformedError,
   ResponseError,
 } from "../protocol/errors.ts";
-import { FETCH, type FetchedPartition } from "../protocol/records.ts";
+import type { FetchedPartition } from "../protocol/records.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
 import { type Bounds, BufferedPartition } from "./partition_reader.ts";
@@ -164,7 +164,7 @@ export class KafkaReader implements LogReader {
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
     } else if (range || error !== undefined) {
-      fail(new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched));
+      fail(new ResponseError(error === undefined ? [] : [error]));
     } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
       const near = fetched.preferredReplica;
       if (replica === undefined && this.#cluster.broker(near) !== undefined) {

@@ -77,7 +77,7 @@ export async function ensureTopic(
       const controller = await cluster.controller(signal);
       await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
       changed = true;
-    } else if (!changed || leaders.every(({ broker }) => broker >= 0)) {
+    } else if (!changed || leaders.every(({ leaderId }) => leaderId >= 0)) {
       return leaders.length;
     }
     // The next try checks the result: another client may have created it with fewer partitions.

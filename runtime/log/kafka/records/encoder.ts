@@ -9,7 +9,7 @@ import { keyBytes } from "./key.ts";
 export interface BatchOptions {
   readonly compression?: Compression;
   /** For idempotent and transactional batches. */
-  readonly identity?: ProducerIdentity;
+  readonly identity?: ProducerIdentity | undefined;
   /** Of the first record. */
   readonly sequence?: number;
   readonly transactional?: boolean;

@@ -6,8 +6,8 @@ export class TooLarge extends Error {
   override readonly name = "TooLarge";
 }
 
-/** Shorter matches are copied byte by byte. */
-const SHORT_MATCH = 32;
+/** Fewer bytes are copied faster one by one. */
+const SHORT = 24;
 
 /** Decompressed bytes, at most `most`. */
 class Output {
@@ -25,10 +25,12 @@ class Output {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  literals(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+  literals(from: Uint8Array, at: number, length: number): void {
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    if (length > SHORT) bytes.set(from.subarray(at, at + length), this.#length);
+    else for (let i = 0; i < length; i++) bytes[this.#length + i] = from[at + i]!;
+    this.#length += length;
   }
 
   /** Repeats `length` bytes from `distance` bytes before the end; they may overlap. */
@@ -36,17 +38,11 @@ class Output {
     const start = this.#length - distance;
     if (distance < 1 || start < 0) throw new RangeError("it refers to bytes before its start");
     this.#reserve(length);
-    const end = this.#length + length;
     const bytes = this.#bytes;
-    if (length < SHORT_MATCH) {
-      for (let from = start; this.#length < end;) bytes[this.#length++] = bytes[from++]!;
-      return;
-    }
-    while (this.#length < end) {
-      const count = Math.min(end - this.#length, this.#length - start);
-      bytes.copyWithin(this.#length, start, start + count);
-      this.#length += count;
-    }
+    const end = this.#length + length;
+    // A byte at a time: most matches are short, and they may overlap.
+    for (let to = this.#length, from = start; to < end;) bytes[to++] = bytes[from++]!;
+    this.#length = end;
   }
 
   #reserve(length: number): void {
@@ -72,9 +68,18 @@ class Input {
     return this.#bytes.length - this.#at;
   }
 
-  take(length: number): Uint8Array {
+  skip(length: number): number {
     if (length > this.left) throw new RangeError("it ends too early");
-    return this.#bytes.subarray(this.#at, this.#at += length);
+    return (this.#at += length) - length;
+  }
+
+  take(length: number): Uint8Array {
+    const at = this.skip(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  literals(length: number, to: Output): void {
+    to.literals(this.#bytes, this.skip(length), length);
   }
 
   byte(): number {
@@ -108,7 +113,7 @@ export function snappy(packed: Uint8Array, most: number): Uint8Array {
     const tag = from.byte();
     const high = tag >> 2;
     if ((tag & 3) === 0) {
-      to.literals(from.take(1 + (high < 60 ? high : from.number(high - 59))));
+      from.literals(1 + (high < 60 ? high : from.number(high - 59)), to);
     } else if ((tag & 3) === 1) {
       to.match((tag >> 5) * 256 + from.byte(), 4 + (high & 7));
     } else {
@@ -137,13 +142,12 @@ export function lz4(packed: Uint8Array, most: number): Uint8Array {
   const from = new Input(packed);
   if (from.number(4) !== LZ4_MAGIC) throw new RangeError("it is not an LZ4 frame");
   const flags = from.byte();
-  from.take(1 + ((flags & CONTENT_SIZE) === 0 ? 0 : 8) + ((flags & DICTIONARY) === 0 ? 0 : 4) + 1);
+  from.skip(1 + ((flags & CONTENT_SIZE) === 0 ? 0 : 8) + ((flags & DICTIONARY) === 0 ? 0 : 4) + 1);
   const to = new Output(Math.min(most, 2 * packed.length), most);
   for (let word; (word = from.number(4)) !== 0;) {
-    const block = from.take(word % STORED);
-    if (word >= STORED) to.literals(block);
-    else lz4Block(new Input(block), to);
-    if ((flags & BLOCK_CHECKSUM) !== 0) from.take(4);
+    if (word >= STORED) from.literals(word - STORED, to);
+    else lz4Block(new Input(from.take(word)), to);
+    if ((flags & BLOCK_CHECKSUM) !== 0) from.skip(4);
   }
   return to.bytes;
 }
@@ -157,7 +161,7 @@ function lz4Block(from: Input, to: Output): void {
   };
   while (from.left > 0) {
     const token = from.byte();
-    to.literals(from.take(length(token >> 4)));
+    from.literals(length(token >> 4), to);
     // The last sequence has no match.
     if (from.left === 0) return;
     const distance = from.number(2);

@@ -84,7 +84,7 @@ Deno.test("a manifest may leave out what has a default", () => {
     name: "n",
     file: "x.onnx",
     input: { name: "i", layout: "NCHW", height: 8, width: 9 },
-    outputs: [{ name: "o", kind: "window" }],
+    ...{ outputs: [{ name: "o", kind: "window" }], state: [] },
   }, "model.json");
   assert.deepEqual(manifest, {
     name: "n",

@@ -115,7 +115,7 @@ Deno.test("each error code of each request has the outcome of the table", async 
       const name = nameOf(api.key, code);
       const { kind, place } = errorOf(code)!;
       const pair = `${api.name} ${kind.name}`;
-      const answer = new ResponseError(api.name, [{ kind, place }], undefined);
+      const answer = new ResponseError([{ kind, place }]);
       if (REPEATED.has(kind.outcome)) {
         const enough = new AbortController();
         const asking = ask(api, name, enough.signal).then(() => "an answer", String);

@@ -1,7 +1,7 @@
 // Installs the package as users do: in a separate folder, with a separate home, from the registry.
 import { delimiter } from "node:path";
-import { dirname, join, ROOT } from "./paths.ts";
-import { run } from "./run.ts";
+import { dirname, join, ROOT } from "../../tools/paths.ts";
+import { run } from "../../tools/run.ts";
 
 /** npm's cache between runs; nothing else is shared with the user's own home. */
 const NPM_CACHE = join(ROOT, ".cache/npm");
