@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8d49917f334e0e38f3ab539722ef5b80eccaa76ef44e6907b470cf965c36b5d
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 34ae996e43d4ac770812ab7b6b391a48eeae00dce168c85d19e944a4a8668144
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -1019,7 +1019,7 @@ var AccessPlan = class {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target && folderBefore(target), why);
+        return this.#open("folder", target && (target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || "."), why);
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
@@ -1044,9 +1044,6 @@ var AccessPlan = class {
     }
   }
 };
-function folderBefore(target) {
-  return target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".";
-}
 function sameHosts(host) {
   if (!isHost(host)) return [];
   const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];

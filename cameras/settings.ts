@@ -62,8 +62,7 @@ export const SETTINGS: Rows = {
     value: "FPS",
     help:
       "Frames per second, or max for no pacing; an upper limit for live sources (default: the source's own, 1 for snapshots)",
-    parse: (text) =>
-      text === "max" ? text : parseFps(text, "max, or frames per second above 0, at most 1000"),
+    parse: (text) => text === "max" ? text : parseFps(text, "max or "),
     show: (fps) => `${fps} frames/s`,
   },
   size: {

@@ -260,12 +260,12 @@ export function wrapped(text: string, columns: number): string[] {
 }
 
 export const parsers = {
-  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER, or = ""): (text: string) => number {
     return (text) => {
       const number = Number(text);
       if (text.trim() === "" || !Number.isInteger(number) || number < minimum || number > maximum) {
         const bound = maximum === Number.MAX_SAFE_INTEGER ? "up" : `to ${maximum}`;
-        throw new Error(`expected a whole number from ${minimum} ${bound}`);
+        throw new Error(`expected ${or}a whole number from ${minimum} ${bound}`);
       }
       return number;
     };

@@ -23,12 +23,7 @@ import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer
 const DEFAULT_PORT = 8000;
 
 function parsePort(text: string): number | "off" {
-  if (text === "off") return text;
-  try {
-    return parsers.integer(0, 65_535)(text);
-  } catch {
-    throw new Error("expected off or a whole number from 0 to 65535");
-  }
+  return text === "off" ? text : parsers.integer(0, 65_535, "off or ")(text);
 }
 
 const queryOptions = {

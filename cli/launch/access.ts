@@ -288,7 +288,11 @@ export class AccessPlan {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target && folderBefore(target), why);
+        return this.#open(
+          "folder",
+          target && (target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || "."),
+          why,
+        );
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
@@ -312,11 +316,6 @@ export class AccessPlan {
         }
     }
   }
-}
-
-/** The folder that holds those of all queries. */
-function folderBefore(target: string): string {
-  return target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".";
 }
 
 /** This machine has several names. What is no host opens nothing: the command says what it expects. */

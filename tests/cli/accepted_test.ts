@@ -12,7 +12,7 @@ for (
   const [line, expected] of [
     ["checkpoints reset --query q --to yesterday", /--to "yesterday": expected earliest, latest/],
     ["queries --port of", /--port "of": expected off or a whole number from 0 to 65535/],
-    ["camera 1 --fps fast", /--fps "fast": expected max, or frames per second above 0/],
+    ["camera 1 --fps fast", /--fps "fast": expected max or frames per second above 0/],
     ["queries --trigger interval:500", /"interval:500": expected asap, interval:DURATION/],
     ["queries --starting-offsets 2026-99-99", /"2026-99-99": expected earliest, latest, /],
     ["viewer --log kafka://h:9092,h:99999", /expected embedded:DIR or kafka:\/\/host:port/],

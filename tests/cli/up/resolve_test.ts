@@ -112,7 +112,7 @@ viewer: { port: 70000, host: 0.0.0.0 }
     /^f\.yaml:2: Unknown field camera: did you mean cameras\?/,
     /^f\.yaml:4: Cannot use cameras\[0\]\.number "0": expected a whole number from 1 to 10000/,
     /^f\.yaml:5: Cannot use cameras\[0\]\.source .*unknown option "wide": expected size/,
-    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected max, or frames per second/,
+    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected max or frames per second/,
     /^f\.yaml:7: Cannot use cameras\[1\] without number/,
     /^f\.yaml:9: Camera 2 of VideoStreaming was given more than once/,
     /^f\.yaml:11: Unknown query "motoin": expected .*did you mean motion\?/,
