@@ -2,7 +2,7 @@
 // pages would compete with queries: then all tiles share a few hundred pictures per second, always the
 // newest.
 /** Interval of lateness checks, milliseconds. */
-const CHECK_MS = 25;
+const CHECK_MS = 100;
 /** Mean lateness above which the machine counts as busy, and below which it no longer does, milliseconds. */
 const BUSY_MS = 6;
 const CALM_MS = 3;
@@ -35,7 +35,7 @@ export class Pace {
 
   /** Adds a measured lateness, milliseconds. */
   add(late: number): void {
-    this.#lateness += (Math.max(0, late) - this.#lateness) / 16;
+    this.#lateness += (Math.max(0, late) - this.#lateness) / 4;
     this.#busy = this.#lateness > (this.#busy ? CALM_MS : BUSY_MS);
   }
 

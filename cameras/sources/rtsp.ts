@@ -69,24 +69,19 @@ export class RtspSource implements CameraSource {
 
   async *#watchRelayed(context: SourceContext): AsyncGenerator<SourceImage> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
-    const timeout = AbortSignal.timeout(openTimeoutMs);
-    const close = new AbortController();
-    const stop = () => close.abort(context.signal.reason);
-    context.signal.addEventListener("abort", stop, { once: true });
-    if (context.signal.aborted) stop();
-    const giveUp = () => close.abort(timeout.reason);
-    timeout.addEventListener("abort", giveUp, { once: true });
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), openTimeoutMs);
     let refused: unknown;
     try {
       using relay = await RtspRelay.open(
         this.#peer,
         this.#url,
         this.#credentials,
-        close.signal,
+        AbortSignal.any([context.signal, late.signal]),
         () =>
           context.report(`${this.description} sends stray bytes between packets: they are ignored`),
       );
-      timeout.removeEventListener("abort", giveUp);
+      clearTimeout(timer);
       try {
         yield* this.#watch(relay.url, context);
       } finally {
@@ -95,15 +90,14 @@ export class RtspSource implements CameraSource {
     } catch (reason) {
       const error = refused instanceof SourceError ? refused : reason;
       if (context.signal.aborted) return;
-      if (timeout.aborted && close.signal.aborted) {
+      if (late.signal.aborted) {
         throw this.#fault("UNREACHABLE", `no answer within ${openTimeoutMs / 1000} s`);
       }
       throw error instanceof SourceError && !error.message.includes(this.description)
         ? this.#fault(error.code, error.message, error)
         : error;
     } finally {
-      timeout.removeEventListener("abort", giveUp);
-      context.signal.removeEventListener("abort", stop);
+      clearTimeout(timer);
     }
   }
 

@@ -122,12 +122,9 @@ export class VideoInput implements AsyncDisposable {
       context.interrupt();
       grace.begin();
     };
-    signal.addEventListener("abort", interrupt, { once: true });
-    let late = false;
-    const timer = openTimeoutMs === undefined ? undefined : setTimeout(() => {
-      late = true;
-      interrupt();
-    }, openTimeoutMs);
+    const late = openTimeoutMs === undefined ? undefined : AbortSignal.timeout(openTimeoutMs);
+    const limit = late === undefined ? signal : AbortSignal.any([signal, late]);
+    limit.addEventListener("abort", interrupt, { once: true });
     try {
       return await settled(
         this.#openContext(context, inputFormat, options, grace.signal),
@@ -135,17 +132,14 @@ export class VideoInput implements AsyncDisposable {
       );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (late) {
-        throw new SourceError(
-          "UNREACHABLE",
-          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s (--open-timeout)`,
-        );
-      }
-      throw error;
+      if (late?.aborted !== true) throw error;
+      throw new SourceError(
+        "UNREACHABLE",
+        `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s (--open-timeout)`,
+      );
     } finally {
-      clearTimeout(timer);
       grace.end();
-      signal.removeEventListener("abort", interrupt);
+      limit.removeEventListener("abort", interrupt);
     }
   }
 

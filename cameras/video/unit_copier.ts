@@ -93,14 +93,9 @@ export class UnitCopier {
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
     if (data === null || data.length === 0) return undefined;
-    const taken = await this.#take(packet, data);
-    this.#since = taken === undefined ? this.#since + 1 : 0;
-    return this.#since < MOST_WITHOUT_KEYFRAME ? taken : new NotCopied(
-      `there is no whole keyframe among ${MOST_WITHOUT_KEYFRAME} packets`,
-    );
-  }
-
-  async #take(packet: Packet, data: Uint8Array): Promise<CopiedUnit | NotCopied | undefined> {
+    if (++this.#since > MOST_WITHOUT_KEYFRAME) {
+      return new NotCopied(`there is no whole keyframe among ${MOST_WITHOUT_KEYFRAME} packets`);
+    }
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
     if (configuration !== null) this.#writer.configure(configuration);
     let written;
@@ -125,6 +120,7 @@ export class UnitCopier {
       return undefined;
     }
     if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, false);
+    this.#since = 0;
     const { width, height } = this.#facts!;
     return {
       value: unit.bytes,

@@ -82,11 +82,14 @@ export function videoCodecOf(contentType: string | undefined): VideoCodec | unde
 /** More NAL units than any picture has. FFmpeg takes 4 KiB of memory for each. */
 const MOST_NAL_UNITS = 8_192;
 
+/** As many as an MP4 can hold; parameter sets have less than a hundred bytes. */
+const MOST_SET_BYTES = 0xffff;
+
 /**
  * Looks at an access unit, up to its first slice: of what follows only NAL units are counted.
  *
- * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice, or too many
- * NAL units.
+ * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice, or NAL
+ * units beyond all limits.
  *
  * @example
  * ```ts
@@ -118,17 +121,20 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
         ...(name === undefined ? {} : { codec: name }),
       };
     }
+    if (types.parameterSets.includes(type) && nal.length > MOST_SET_BYTES) {
+      throw corrupt(bytes, `a parameter set has ${nal.length}, expected ${MOST_SET_BYTES} at most`);
+    }
     seen.add(type);
     // Layers beyond the first, such as a second view, have sets of their own.
     if (type === types.sps) name ??= types.codec(nal);
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
-  throw new BadFrameError(
-    "corrupt",
-    `Cannot use the access unit of ${bytes.length} bytes: it holds no coded slice of ${
-      codec === "h264" ? "H.264" : "H.265"
-    } behind a start code`,
-  );
+  const title = codec === "h264" ? "H.264" : "H.265";
+  throw corrupt(bytes, `it holds no coded slice of ${title} behind a start code`);
+}
+
+function corrupt({ length }: Uint8Array, why: string): BadFrameError {
+  return new BadFrameError("corrupt", `Cannot use the access unit of ${length} bytes: ${why}`);
 }
 
 /**
@@ -146,10 +152,7 @@ export function checkUnitCount(bytes: Uint8Array, lengthSize = 0): void {
     : (at: number) => at + lengthSize + numberAt(bytes, at, lengthSize);
   for (let at = next(0); at < bytes.length; at = next(at)) {
     if (++count < MOST_NAL_UNITS) continue;
-    throw new BadFrameError(
-      "corrupt",
-      `Cannot use the access unit of ${bytes.length} bytes: it holds more than ${MOST_NAL_UNITS} NAL units`,
-    );
+    throw corrupt(bytes, `it holds more than ${MOST_NAL_UNITS} NAL units`);
   }
 }
 

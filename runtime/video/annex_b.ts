@@ -1,6 +1,7 @@
 // Access units on their way out of a container: start codes instead of lengths, parameter sets before
 // each keyframe's slices. The way back is in `unit_copy.ts`.
 import { Buffer } from "node:buffer";
+import { concatenated } from "../base/bytes.ts";
 import {
   type AccessUnit,
   checkUnitCount,
@@ -30,10 +31,7 @@ export function joinFields(first: AnnexBUnit, second: AnnexBUnit): AnnexBUnit | 
   const { field, ...frame } = first;
   if (field === undefined || second.field === undefined) return undefined;
   if (field.frame !== second.field.frame || field.bottom === second.field.bottom) return undefined;
-  const bytes = new Uint8Array(first.bytes.length + second.bytes.length);
-  bytes.set(first.bytes);
-  bytes.set(second.bytes, first.bytes.length);
-  return { ...frame, bytes };
+  return { ...frame, bytes: concatenated([first.bytes, second.bytes]) };
 }
 
 /**
@@ -58,11 +56,7 @@ export class AnnexBWriter {
     if (configuration.length < 4) return;
     const record = configuration[0] === 1;
     if (record) this.#lengthSize = (configuration[this.#codec === "h264" ? 4 : 21]! & 3) + 1;
-    const units = !record
-      ? nalUnits(configuration)
-      : this.#codec === "h264"
-      ? avcSets(configuration)
-      : hevcSets(configuration);
+    const units = record ? setsIn(this.#codec, configuration) : nalUnits(configuration);
     this.#sets = [];
     this.#remember(units);
   }
@@ -89,17 +83,21 @@ export class AnnexBWriter {
       ? new Uint8Array(data)
       : joinedUnits([...lengthUnits(data, this.#lengthSize)], "start-code");
     const info = inspectAccessUnit(this.#codec, bytes);
-    const { parameterSets, type } = NAL_TYPES[this.#codec];
+    const { delimiter, parameterSets, type } = NAL_TYPES[this.#codec];
     const head = [...headUnits(this.#codec, bytes)].map(({ nal }) => nal);
     const slices = head.pop()!;
     this.#remember(head);
     const field = this.#fieldOf(slices);
     const unit = field === undefined ? info : { ...info, field };
     if (!info.entry || info.keyframe) return { ...unit, bytes };
-    const present = new Set(head.map((nal) => type(nal[0]!)));
-    const missing = parameterSets.filter((kind) => !present.has(kind))
-      .flatMap((kind) => this.#sets.filter((set) => type(set[0]!) === kind));
-    const whole = this.#insert(bytes, head[0], missing);
+    const ofType = (nals: readonly Uint8Array[], kind: number) =>
+      nals.filter((nal) => type(nal[0]!) === kind);
+    const missing = parameterSets.filter((kind) => ofType(head, kind).length === 0)
+      .flatMap((kind) => ofType(this.#sets, kind));
+    // A delimiter stays first.
+    const first = ofType(head, delimiter);
+    const others = head.filter((nal) => !first.includes(nal));
+    const whole = joinedUnits([...first, ...missing, ...others, slices], "start-code");
     return { ...unit, ...inspectAccessUnit(this.#codec, whole), bytes: whole };
   }
 
@@ -114,24 +112,6 @@ export class AnnexBWriter {
     return others.every((nal) => fieldOf(nal, sequence!)?.bottom === first.bottom)
       ? first
       : undefined;
-  }
-
-  /** A delimiter stays first. */
-  #insert(
-    bytes: Uint8Array,
-    first: Uint8Array | undefined,
-    sets: readonly Uint8Array[],
-  ): Uint8Array {
-    const { type, delimiter } = NAL_TYPES[this.#codec];
-    const at = first !== undefined && type(first[0]!) === delimiter
-      ? first.byteOffset - bytes.byteOffset + first.length
-      : 0;
-    const added = joinedUnits(sets, "start-code");
-    const whole = new Uint8Array(bytes.length + added.length);
-    whole.set(bytes.subarray(0, at));
-    whole.set(added, at);
-    whole.set(bytes.subarray(at), at + added.length);
-    return whole;
   }
 
   #remember(units: Iterable<Uint8Array>): void {
@@ -154,44 +134,16 @@ function* lengthUnits(sample: Uint8Array, lengthSize: number): Generator<Uint8Ar
   }
 }
 
-/** ISO/IEC 14496-15, 5.3.3.1: sequence parameter sets, then picture parameter sets. */
-function* avcSets(record: Uint8Array): Generator<Uint8Array> {
-  const reader = new SetReader(record, 5);
-  yield* reader.sets(reader.byte() & 0x1f);
-  yield* reader.sets(reader.byte());
-}
-
-/** ISO/IEC 14496-15, 8.3.3.1: arrays of NAL units, one for each type. */
-function* hevcSets(record: Uint8Array): Generator<Uint8Array> {
-  const reader = new SetReader(record, 22);
-  for (let arrays = reader.byte(); arrays > 0; arrays--) {
-    reader.byte();
-    yield* reader.sets(reader.length());
-  }
-}
-
-/** Reads counted units; a record that is cut off ends early. */
-class SetReader {
-  readonly #bytes: Uint8Array;
-  #at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  byte(): number {
-    return this.#bytes[this.#at++] ?? 0;
-  }
-
-  length(): number {
-    return this.byte() * 256 + this.byte();
-  }
-
-  *sets(count: number): Generator<Uint8Array> {
-    for (; count > 0 && this.#at < this.#bytes.length; count--) {
-      const length = this.length();
-      const set = this.#bytes.subarray(this.#at, this.#at += length);
+/** The parameter sets in an `avcC` or `hvcC` record (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1), as far as it goes. */
+function* setsIn(codec: VideoCodec, record: Uint8Array): Generator<Uint8Array> {
+  let at = codec === "h264" ? 5 : 22;
+  const number = (length: number) => numberAt(record, (at += length) - length, length);
+  for (let arrays = codec === "h264" ? 2 : number(1), array = 0; array < arrays; array++) {
+    if (codec === "h265") at++; // their type
+    const count = codec === "h265" ? number(2) : array === 0 ? number(1) & 0x1f : number(1);
+    for (let index = 0; index < count && at < record.length; index++) {
+      const length = number(2);
+      const set = record.subarray(at, at += length);
       if (set.length > 0) yield set;
     }
   }

@@ -3,7 +3,9 @@
 // AVI has a fixed rate, which the time between the first two pictures tells. Every picture stands in
 // the slot that is nearest to its time; slots between hold an empty chunk, which repeats the picture
 // before.
+import { concatenated } from "../base/bytes.ts";
 import type { Appended, Container, Track } from "./container.ts";
+import { ascii } from "./mp4_box.ts";
 import { NOMINAL_MS } from "./timeline.ts";
 
 /** Larger ones need an index of another kind, which many players do not read. */
@@ -46,7 +48,7 @@ export const avi: Container = {
     const empty = Math.max(0, slot - steps - 1);
     const { data } = sample;
     const before = new Uint8Array((empty + 1) * CHUNK_HEADER);
-    for (let i = 0; i <= empty; i++) write(before, i * CHUNK_HEADER, "00dc");
+    for (let i = 0; i <= empty; i++) before.set(ascii("00dc"), i * CHUNK_HEADER);
     new DataView(before.buffer).setUint32(empty * CHUNK_HEADER + 4, data.length, true);
     const padding = new Uint8Array(data.length % 2);
     return {
@@ -64,14 +66,14 @@ export const avi: Container = {
     }
     const tail = new Uint8Array(CHUNK_HEADER + slots * INDEX_ENTRY);
     const view = new DataView(tail.buffer);
-    write(tail, 0, "idx1");
+    tail.set(ascii("idx1"));
     view.setUint32(4, slots * INDEX_ENTRY, true);
     let at = CHUNK_HEADER;
     let position = 4;
     for (let i = 0; i < index.length; i++) {
       for (let left = Math.max(1, index.step(i)); left > 0; left--) {
         const bytes = left === 1 ? index.size(i) : 0;
-        write(tail, at, "00dc");
+        tail.set(ascii("00dc"), at);
         view.setUint32(at + 4, bytes === 0 ? 0 : KEY_FRAME, true);
         view.setUint32(at + 8, position, true);
         view.setUint32(at + 12, bytes, true);
@@ -98,52 +100,23 @@ function slotAt({ fps = NOMINAL_RATE }: Track, { time }: { time: number }): numb
 
 function header(
   { width, height, fps = NOMINAL_RATE }: Track,
-  sizes: { riff: number; movi: number; slots: number; largest: number },
+  { riff, movi, slots, largest }: { riff: number; movi: number; slots: number; largest: number },
   indexed: boolean,
 ): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  const text = (value: string) => {
-    write(bytes, at, value);
-    at += 4;
-  };
-  const numbers = (...values: number[]) => {
-    for (const value of values) {
-      view.setUint32(at, value, true);
-      at += 4;
-    }
-  };
-  text("RIFF");
-  numbers(sizes.riff);
-  text("AVI ");
-  text("LIST");
-  numbers(192);
-  text("hdrl");
-  text("avih");
-  const flags = indexed ? 0x10 : 0;
-  numbers(56, Math.round(1e6 / fps), 0, 0, flags, sizes.slots, 0, 1, sizes.largest, width, height);
-  numbers(0, 0, 0, 0);
-  text("LIST");
-  numbers(116);
-  text("strl");
-  text("strh");
-  numbers(56);
-  text("vids");
-  text("MJPG");
-  numbers(0, 0, 0, 1000, Math.round(fps * 1000), 0, sizes.slots, sizes.largest, UNKNOWN, 0, 0, 0);
-  view.setUint16(at - 4, width, true);
-  view.setUint16(at - 2, height, true);
-  text("strf");
-  numbers(40, 40, width, height, 1 | 24 << 16);
-  text("MJPG");
-  numbers(width * height * 3, 0, 0, 0, 0);
-  text("LIST");
-  numbers(sizes.movi);
-  text("movi");
-  return bytes;
+  const micros = Math.round(1e6 / fps);
+  return concatenated([
+    ...[ascii("RIFF"), numbers(riff), ascii("AVI LIST"), numbers(192)],
+    ...[ascii("hdrlavih"), numbers(56, micros, 0, 0, indexed ? 0x10 : 0, slots, 0, 1, largest)],
+    ...[numbers(width, height, 0, 0, 0, 0), ascii("LIST"), numbers(116)],
+    ...[ascii("strlstrh"), numbers(56), ascii("vidsMJPG")],
+    numbers(0, 0, 0, 1000, Math.round(fps * 1000), 0, slots, largest, UNKNOWN, 0, 0),
+    ...[numbers(width + height * 0x10000), ascii("strf"), numbers(40, 40, width, height)],
+    ...[numbers(1 | 24 << 16), ascii("MJPG"), numbers(width * height * 3, 0, 0, 0, 0)],
+    ...[ascii("LIST"), numbers(movi), ascii("movi")],
+  ]);
 }
 
-function write(bytes: Uint8Array, at: number, text: string): void {
-  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+/** Numbers of 32 bits, the least significant byte first. */
+function numbers(...values: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(values).buffer);
 }

@@ -94,6 +94,6 @@ export class BitWriter {
       const part = bits.slice(byte * 8, byte * 8 + 8);
       return part.reduce((sum, bit, at) => sum | bit << (7 - at), 0);
     });
-    return Uint8Array.of(...header, ...escaped(payload));
+    return Uint8Array.from([...header, ...escaped(payload)]);
   }
 }

@@ -22,11 +22,9 @@ import type { H264Options } from "./h264_options.ts";
 import type { Picture } from "./picture.ts";
 import { avcRecord, withLengths } from "./unit_copy.ts";
 
-/** Delimiters, remarks and parameter sets: these stand elsewhere in an MP4, or nowhere. */
-const AUXILIARY_NALS = new Set([6, 7, 8, 9]);
-
+/** Delimiters, remarks and parameter sets stand elsewhere in an MP4, or nowhere. */
 function isPicture(unit: Uint8Array): boolean {
-  return !AUXILIARY_NALS.has(NAL_TYPES.h264.type(unit[0]!));
+  return NAL_TYPES.h264.slice(NAL_TYPES.h264.type(unit[0]!));
 }
 
 /** Encodes one group of pictures of one size. One call at a time. */
@@ -84,7 +82,7 @@ export class GroupEncoder implements Disposable {
 
   /** The decoder's configuration record (`avcC`): the same for the same size and options. */
   get configuration(): Uint8Array {
-    return new Uint8Array(avcRecord([...nalUnits(this.#context.extraData!)]));
+    return avcRecord([...nalUnits(this.#context.extraData!)]);
   }
 
   /** Encodes the next picture, off this thread. */

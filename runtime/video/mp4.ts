@@ -154,12 +154,8 @@ function stsd({ width, height, configuration }: Track): Uint8Array {
 }
 
 function emptyTables(): Uint8Array[] {
-  return [
-    fullBox("stts", 0, 0, u32(0)),
-    fullBox("stsc", 0, 0, u32(0)),
-    fullBox("stsz", 0, 0, u32(0, 0)),
-    fullBox("stco", 0, 0, u32(0)),
-  ];
+  const empty = (type: string) => fullBox(type, 0, 0, u32(0));
+  return [empty("stts"), empty("stsc"), fullBox("stsz", 0, 0, u32(0, 0)), empty("stco")];
 }
 
 function indexTables(index: FrameIndex, lastDelta: number, headerBytes: number): Uint8Array[] {

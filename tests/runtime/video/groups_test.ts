@@ -3,8 +3,9 @@ import { AnnexBWriter } from "../../../runtime/video/annex_b.ts";
 import { joined, pictureSet, sequenceSet, slice } from "../../support/h264_writer.ts";
 import { BadFrameError, type Frame } from "../../../runtime/definition/frame.ts";
 import { pictureOf } from "../../../runtime/image/picture.ts";
-import { inspectAccessUnit, nalUnits } from "../../../runtime/video/access_unit.ts";
+import { inspectAccessUnit, NAL_TYPES, nalUnits } from "../../../runtime/video/access_unit.ts";
 import { GroupTracker, unitOf } from "../../../runtime/video/groups.ts";
+import { configurationOf } from "../../../runtime/video/unit_copy.ts";
 import { accessUnits } from "../../support/access_units.ts";
 import { Random } from "../../support/random.ts";
 
@@ -102,6 +103,34 @@ Deno.test("What is no access unit costs itself, and what hangs on it until the n
     ...["unit", "unit", "corrupt", "no-keyframe", "no-keyframe"],
     ...Array(5).fill("unit"),
   ]);
+});
+
+Deno.test("Units beyond all limits are bad frames, and take neither time nor memory", async () => {
+  const start = Uint8Array.of(0, 0, 1);
+  for (const codec of ["h264", "h265"] as const) {
+    const { sps, type } = NAL_TYPES[codec];
+    const nals = [...nalUnits((await accessUnits({ codec, frames: 1 }))[0]!)];
+    const padded = (length: number) =>
+      joined(...nals.flatMap((nal) => [
+        start,
+        type(nal[0]!) === sps ? joined(nal, new Uint8Array(length).fill(85)) : nal,
+      ]));
+    const many = Uint8Array.from({ length: 100_000 }, (_, at) => [0, 0, 1, 85][at & 3]!);
+    const limits = { "a parameter set has": padded(70_000), "NAL units": joined(padded(0), many) };
+    for (const [said, unit] of Object.entries(limits)) {
+      assert.throws(
+        () => new GroupTracker(silent).take(frameOf(unit, 0, codec)),
+        (error) => error instanceof BadFrameError && error.message.includes(said),
+      );
+    }
+    const unit = padded(60_000);
+    const tracker = new GroupTracker(silent);
+    const frame = frameOf(unit, 0, codec);
+    assert.equal(tracker.take(frame), "unit");
+    assert.ok(configurationOf(codec, unit).length > 60_000);
+    (await pictureOf(frame)).release();
+    await tracker.close();
+  }
 });
 
 Deno.test("Units before the first keyframe and after a gap are not decoded", async () => {
