@@ -1,4 +1,5 @@
 // Options of every command with a viewer: its address and access control.
+import { given } from "../runtime/base/options.ts";
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
@@ -74,8 +75,7 @@ export function viewerAccess(
   const { host: hostname, token, "metrics-token": metricsToken } = options;
   return {
     hostname,
-    ...(token === undefined ? {} : { token }),
-    ...(metricsToken === undefined ? {} : { metricsToken }),
+    ...given({ token, metricsToken }),
     cameraPermissions: options["camera-token"] ?? [],
     proxyHosts: options["proxy-host"] ?? [],
     embedOrigins: options["embed-origin"] ?? [],

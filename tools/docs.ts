@@ -20,6 +20,7 @@ const MENU: readonly (readonly [group: string, pages: readonly string[]])[] = [
   ["How it works", ["architecture", "reliability", "performance", "decisions/README"].map(page)],
 ];
 const REFERENCE = "api/index.html";
+const TEMPLATE = await Deno.readTextFile(join(ROOT, "tools/docs.html"));
 
 function page(name: string): string {
   return `docs/${name}.md`;
@@ -109,37 +110,17 @@ function pageHtml(
     (group === "" ? "" : `<h2>${group}</h2>`) +
     pages.map((file) => item(placeOf(file), titles.get(file)!)).join("")
   ).join("");
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escape(title)} · Framelane</title>
-<style>${STYLE}</style>
-<nav>${menu}${item(REFERENCE, "All imports, from the code")}</nav>
-<main>${body}</main>
-</html>
-`;
+  const parts: Readonly<Record<string, string>> = {
+    title: escape(title),
+    menu: `${menu}${item(REFERENCE, "All imports, from the code")}`,
+    body,
+  };
+  return TEMPLATE.replace(/\{(title|menu|body)\}/g, (_, name: string) => parts[name]!);
 }
 
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
-
-const STYLE = `
-:root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
-body { margin: 0; display: grid; grid-template-columns: 16rem minmax(0, 50rem); gap: 2rem; }
-nav { position: sticky; top: 0; height: 100vh; overflow: auto; padding: 1rem; box-sizing: border-box; }
-nav a { display: block; padding: .15rem 0; text-decoration: none; }
-nav a[aria-current] { font-weight: bold; }
-nav h2 { font-size: .9rem; margin: 1rem 0 .2rem; }
-main { padding: 1rem 1rem 4rem; }
-img { max-width: 100%; }
-pre, table { overflow-x: auto; display: block; }
-pre { padding: .8rem; background: color-mix(in srgb, currentColor 8%, transparent); }
-table { border-collapse: collapse; }
-td, th { padding: .25rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: left; }
-@media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; } }
-`;
 
 /** Finds broken links in the built pages. */
 export async function deadLinks(folder: string, pages: readonly string[]): Promise<string[]> {

@@ -1,5 +1,6 @@
 // `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
 // a manifest, and lists presets and devices.
+import { given } from "../../runtime/base/options.ts";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -214,8 +215,7 @@ async function presets({ json = false }: ModelValues, { print }: CommandContext)
     found.push({
       file: join("models/presets", file),
       name,
-      ...(licence === undefined ? {} : { licence }),
-      ...(source === undefined ? {} : { source }),
+      ...given({ licence, source }),
     });
   }
   found.sort((a, b) => a.file < b.file ? -1 : 1);

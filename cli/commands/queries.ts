@@ -1,4 +1,5 @@
 // `deno task queries`: runs queries on a topic's partitions, with the viewer.
+import { given } from "../../runtime/base/options.ts";
 import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -114,9 +115,8 @@ async function run(
   const driver = new Driver({
     log,
     logUrl,
-    ...(checkpointDir !== undefined ? { checkpointDir } : {}),
     queries: specs,
-    ...(options.executors !== undefined ? { executors: options.executors } : {}),
+    ...given({ checkpointDir, executors: options.executors }),
     ...executorPermissions(),
     sessionTimeoutMs: options["session-timeout"],
     report,

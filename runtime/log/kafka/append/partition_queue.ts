@@ -1,7 +1,7 @@
 // Appends records to one partition, in order.
 import { LogError, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { errorNames } from "../protocol/errors.ts";
+import { brokerErrors } from "../protocol/errors.ts";
 import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protocol/transactions.ts";
 import { encodeBatch, sizeBound } from "../records/encoder.ts";
 import { produce } from "./produce.ts";
@@ -190,18 +190,18 @@ export class PartitionQueue {
   #fail(batch: Batch | undefined, error: unknown): void {
     // Without a producer id no call could be sent.
     const calls = batch?.calls ?? this.#waiting.splice(0);
-    const names = errorNames(error);
+    const kinds = brokerErrors(error).map(({ kind }) => kind);
+    const lostId = kinds.some(({ outcome }) => ["new-producer-id", "fenced"].includes(outcome));
     const uncertain = error instanceof LogError && error.retryable;
     if (batch?.identity !== undefined) {
       if (uncertain) this.#uncertain = batch;
       // Its sequence numbers were not used.
       else this.#sequence = batch.sequence;
-      if (names.some((name) => LOST_IDENTITY.has(name))) this.#identity = undefined;
+      if (lostId) this.#identity = undefined;
     }
     // Retried once, one by one, if the batch was too large or the producer id is lost.
-    const again = (names.includes("MESSAGE_TOO_LARGE") && calls.length > 1) ||
-      names.some((name) => LOST_IDENTITY.has(name));
-    if (again && calls.every((call) => !call.alone)) {
+    const tooLarge = calls.length > 1 && kinds.some(({ name }) => name === "MESSAGE_TOO_LARGE");
+    if ((tooLarge || lostId) && calls.every((call) => !call.alone)) {
       for (const call of calls) call.alone = true;
       this.#waiting.unshift(...calls);
       return;
@@ -209,15 +209,6 @@ export class PartitionQueue {
     for (const { reject } of calls) reject(error);
   }
 }
-
-/** Errors after which another producer id is needed. */
-const LOST_IDENTITY = new Set([
-  "UNKNOWN_PRODUCER_ID",
-  "OUT_OF_ORDER_SEQUENCE_NUMBER",
-  "INVALID_PRODUCER_EPOCH",
-  "PRODUCER_FENCED",
-  "INVALID_PRODUCER_ID_MAPPING",
-]);
 
 function sameRecords(a: readonly LogRecord[], b: readonly LogRecord[]): boolean {
   return a === b || (a.length === b.length && a.every((record, i) => record === b[i]));

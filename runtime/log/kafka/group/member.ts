@@ -141,7 +141,8 @@ export class KafkaMember implements GroupMember {
     const joined = await this.#join(signal);
     if (this.#isLeft) return undefined;
     this.#memberId = joined.memberId;
-    const counts = joined.claims === undefined ? undefined : await this.#counts(joined);
+    const counts = joined.claims &&
+      await this.#counts(new Set(joined.claims.flatMap((claim) => claim.topics)));
     const partitions = await this.#requests.sync(joined, counts, signal);
     if (this.#isLeft) return undefined;
     this.#generation = joined.generation;
@@ -154,9 +155,9 @@ export class KafkaMember implements GroupMember {
     return counts;
   }
 
-  async #counts({ claims }: Joined): Promise<ReadonlyMap<string, number>> {
-    const topics = [...new Set(claims!.flatMap((claim) => claim.topics))];
-    const counts = await Promise.all(topics.map(async (topic) => {
+  /** Numbers of partitions. */
+  async #counts(topics: Iterable<string>): Promise<ReadonlyMap<string, number>> {
+    const counts = await Promise.all([...topics].map(async (topic) => {
       const metadata = await this.#cluster.topic(topic, this.#left.signal, true);
       return [topic, metadata?.leaders.length ?? 0] as const;
     }));
@@ -198,16 +199,15 @@ export class KafkaMember implements GroupMember {
 
   async #hasGrown(counts: ReadonlyMap<string, number>): Promise<boolean> {
     try {
-      for (const [topic, count] of counts) {
-        const metadata = await this.#cluster.topic(topic, this.#left.signal, true);
-        if (metadata !== undefined && metadata.leaders.length !== count) return true;
-      }
+      const now = await this.#counts(counts.keys());
+      // A topic without partitions may be one that is missing for a moment.
+      return [...counts].some(([topic, count]) => ![0, count].includes(now.get(topic)!));
     } catch (error) {
       // Checked again; an unreachable log is reported by the heartbeats.
       const over = this.#isLeft || this.#cluster.closing.aborted;
       if (!over && !isRepeatable(error)) this.#report(error);
+      return false;
     }
-    return false;
   }
 
   /** Ends `#stay`. */

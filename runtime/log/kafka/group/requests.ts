@@ -2,7 +2,7 @@
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type GroupOptions, SESSION_TIMEOUT_MS } from "../../log.ts";
-import { type Broker, brokerName } from "../net/address.ts";
+import { brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Api } from "../protocol/api.ts";
 import { NetworkError, type ResponseError } from "../protocol/errors.ts";
@@ -63,11 +63,13 @@ export class GroupRequests {
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
     const connection = await this.#cluster.toCoordinator("group", group, this.#channel, both);
-    const before = await this.#cluster.findCoordinator("group", this.#place.group, both);
+    const before = await this.#cluster.findCoordinator("group", group, both);
     const watch = async (): Promise<never> => {
       for (;;) {
         await systemClock.sleep(COORDINATOR_CHECK_MS, both);
-        const now = await this.#coordinatorNow(both);
+        // If it is unknown now, the next check tries again.
+        const now = await this.#cluster.findCoordinator("group", group, both)
+          .catch(() => undefined);
         if (now === undefined || brokerName(now) === brokerName(before)) continue;
         await this.#cluster.connections.drop(this.#channel);
         throw new NetworkError(`the group moved to the coordinator ${brokerName(now)}`);
@@ -81,14 +83,6 @@ export class GroupRequests {
       return await settled(Promise.race([called, moved]), signal);
     } finally {
       end.abort(new NetworkError("the request is over"));
-    }
-  }
-
-  async #coordinatorNow(signal: AbortSignal): Promise<Broker | undefined> {
-    try {
-      return await this.#cluster.findCoordinator("group", this.#place.group, signal);
-    } catch {
-      return undefined; // Unknown now: the next check tries again.
     }
   }
 

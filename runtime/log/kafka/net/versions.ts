@@ -4,16 +4,20 @@ import { UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { CLIENT_ID } from "./framing.ts";
 
+type Ranges = ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+
 export class Versions {
   readonly #broker: string;
-  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+  readonly #known: Ranges;
 
-  constructor(
-    broker: string,
-    known: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
-  ) {
+  constructor(broker: string, known: Ranges) {
     this.#broker = broker;
     this.#known = known;
+  }
+
+  has({ key, versions: [lowest, highest] }: AnyApi): boolean {
+    const [first, last] = this.#known.get(key) ?? [0, -1];
+    return Math.min(highest, last) >= Math.max(lowest, first);
   }
 
   /**
@@ -21,27 +25,16 @@ export class Versions {
    *
    * @throws {UnsupportedError}
    */
-  of({ name, key, versions: [lowest, highest] }: AnyApi): number {
-    const known = this.#known.get(key);
-    const version = Math.min(highest, known?.[1] ?? -1);
-    if (known === undefined || version < lowest || version < known[0]) {
-      const theirs = known === undefined
-        ? `does not support ${name}`
-        : `supports ${name} in versions ${known.join(" to ")}`;
-      throw new UnsupportedError(
-        `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
-      );
-    }
-    return version;
-  }
-
-  has(request: AnyApi): boolean {
-    try {
-      return this.of(request) >= 0;
-    } catch (error) {
-      if (error instanceof UnsupportedError) return false;
-      throw error;
-    }
+  of(api: AnyApi): number {
+    const { name, versions: [lowest, highest] } = api;
+    const known = this.#known.get(api.key);
+    if (known !== undefined && this.has(api)) return Math.min(highest, known[1]);
+    const theirs = known === undefined
+      ? `does not support ${name}`
+      : `supports ${name} in versions ${known.join(" to ")}`;
+    throw new UnsupportedError(
+      `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
+    );
   }
 
   call(request: AnyApi): Call {

@@ -1,21 +1,20 @@
 // @ts-nocheck: AssemblyScript, which tools/kernels.ts compiles to crc32c.wasm
 /**
- * CRC-32C of what `crc32c.ts` wrote at `DATA`, in two steps.
+ * CRC-32C of the bytes that `crc32c.ts` wrote at `DATA`, in two steps.
  *
- * Folding: y^209 + y^144 + y^54 + y^39 + y^14 + 1 is a multiple of the CRC's polynomial for y = x, hence
- * (raised to the power of 128, where squares are free) for y = x^128. A vector of 128 bits may thus
- * be moved 65, 155, 170, 195 and 209 vectors on, where it is added by XOR: only the last 209 vectors
- * remain. Nearer places would be bound by the time from a store to its load. The way is that of
- * Chorba (K. Bickel, C. Coughlin: Chorba: A novel CRC32 implementation, 2024).
+ * Folding: y^209 + y^144 + y^54 + y^39 + y^14 + 1 is a multiple of the CRC's polynomial for y = x, and so
+ * also for y = x^128. A vector of 128 bits may therefore be XORed into the vectors 65, 155, 170, 195 and
+ * 209 places later, until only the last 209 remain. With smaller distances loads would wait for stores.
+ * See K. Bickel, C. Coughlin: Chorba: A novel CRC32 implementation, 2024.
  *
- * Then those by table, 16 bytes at a time (M. E. Kounavis, F. L. Berry, 2008).
+ * The rest by table, 16 bytes at a time (M. E. Kounavis, F. L. Berry, 2008).
  *
  * @module
  */
 /** 16 tables of 256 entries. */
 const TABLES: usize = 0;
 const TABLE: usize = 1024;
-/** Vectors of zeros before the data, for the first ones have nothing before them. */
+/** Zeros before the data, for the first vectors. */
 const WINDOW: usize = 209 * 16;
 /** Where the data is: a multiple of 16. */
 export const DATA: usize = 16 * TABLE + WINDOW;
@@ -59,7 +58,7 @@ export function update(crc: u32, length: usize): u32 {
       const near = v128.xor(v128.load(at), v128.load(at - 65 * 16));
       v128.store(at, v128.xor(near, v128.xor(far, middle)));
     }
-    // Those that remain get what was folded, and pass nothing on.
+    // The remaining vectors receive what was folded.
     for (let to = rest; to < rest + 65 * 16; to += 16) add(to, 65 * 16);
     for (let to = rest; to < rest + 155 * 16; to += 16) add(to, 155 * 16);
     for (let to = rest; to < rest + 170 * 16; to += 16) add(to, 170 * 16);
