@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 34ae996e43d4ac770812ab7b6b391a48eeae00dce168c85d19e944a4a8668144
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a4b4fd9b6c448c3edf28e4da1d13145484382b6139b97510a910c5ed3534c544
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -1271,11 +1271,18 @@ function planLaunch(argv, surroundings) {
     cache,
     realPath(Deno.execPath())
   ];
-  const faults = writableCode(access, {
-    root,
-    others,
-    authors: row.authors ?? []
-  });
+  const faults = [
+    ...writableCode(access, {
+      root,
+      others,
+      authors: row.authors ?? []
+    }),
+    // Deno takes lists of paths, and a comma always separates two.
+    ...[
+      ...access.read,
+      ...access.write.map(({ path }) => path)
+    ].filter((path) => path.includes(",")).map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`)
+  ];
   const runsModels = native?.includes("onnx") === true;
   const codecs = libraryFiles(row.native?.filter((name2) => name2 !== "onnx") ?? [], root);
   const onnx = runsModels ? libraryFiles([
@@ -1340,7 +1347,7 @@ function fileOptions(file, root) {
   const read = [
     packagesAround(root),
     file
-  ].map((path) => path.replaceAll(",", ",,")).join(",");
+  ].join(",");
   const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
@@ -1387,7 +1394,7 @@ function flagsFor(row, access, { reads, writable, withLinks }) {
   const allow = (kind, values) => {
     const list = [
       ...new Set(values)
-    ].map((value) => value.replaceAll(",", ",,"));
+    ].filter((value) => !value.includes(","));
     if (list.length > 0) flags.push(`--allow-${kind}=${list.join(",")}`);
   };
   if (access.everything) flags.push("--allow-read");

@@ -74,7 +74,13 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   }
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
-  const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
+  const faults = [
+    ...writableCode(access, { root, others, authors: row.authors ?? [] }),
+    // Deno takes lists of paths, and a comma always separates two.
+    ...[...access.read, ...access.write.map(({ path }) => path)].filter((path) =>
+      path.includes(",")
+    ).map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`),
+  ];
   const runsModels = native?.includes("onnx") === true;
   const codecs = libraryFiles(row.native?.filter((name) => name !== "onnx") ?? [], root);
   const onnx = runsModels ? libraryFiles(["onnx"], root) : [];
@@ -105,7 +111,7 @@ function tableOf(root: string): LaunchTable {
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
 function fileOptions(file: string, root: string): string[] {
-  const read = [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",");
+  const read = [packagesAround(root), file].join(",");
   const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
@@ -150,7 +156,7 @@ function flagsFor(
   const flags = ["--no-prompt", "--node-modules-dir=manual", "--cached-only", "--deny-import"];
   if (row.v8 !== undefined) flags.push(`--v8-flags=${row.v8}`);
   const allow = (kind: string, values: Iterable<string>) => {
-    const list = [...new Set(values)].map((value) => value.replaceAll(",", ",,"));
+    const list = [...new Set(values)].filter((value) => !value.includes(","));
     if (list.length > 0) flags.push(`--allow-${kind}=${list.join(",")}`);
   };
   if (access.everything) flags.push("--allow-read");
