@@ -1,6 +1,5 @@
 // `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
 // a manifest, and lists presets and devices.
-import { given } from "../../runtime/base/options.ts";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -199,29 +198,14 @@ function counted(frames: number): string {
   return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
-/** A preset, from its manifest. */
-interface Preset {
-  readonly file: string;
-  readonly name: string;
-  readonly licence?: string;
-  readonly source?: string;
-}
-
 async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
-  const found: Preset[] = [];
-  for await (const { name: file } of Deno.readDir(PRESETS)) {
-    if (!file.endsWith(".json")) continue;
-    const { name, licence, source } = readManifest(join(PRESETS, file));
-    found.push({
-      file: join("models/presets", file),
-      name,
-      ...given({ licence, source }),
-    });
-  }
-  found.sort((a, b) => a.file < b.file ? -1 : 1);
-  for (const one of found) {
-    const { file, source = "" } = one;
-    print(json ? JSON.stringify({ type: "preset", ...one }) : `${file.padEnd(40)} ${source}`);
+  const entries = await Array.fromAsync(Deno.readDir(PRESETS));
+  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
+  for (const entry of names) {
+    const { name, licence, source } = readManifest(join(PRESETS, entry));
+    const file = join("models/presets", entry);
+    const line = JSON.stringify({ type: "preset", file, name, licence, source });
+    print(json ? line : `${file.padEnd(40)} ${source ?? ""}`);
   }
   return 0;
 }
