@@ -66,10 +66,7 @@ export class VideoDecoder implements Disposable {
    * @param take called with each decoded frame, in presentation order. The frame is valid until the
    * returned promise resolves.
    */
-  async decode(
-    packet: Packet | null,
-    take: (frame: Frame) => Promise<void>,
-  ): Promise<void> {
+  async decode(packet: Packet | null, take: (frame: Frame) => Promise<void>): Promise<void> {
     const data = packet !== null && packet.size > UNCHECKED_BYTES ? packet.data : null;
     if (data !== null && this.#writer?.accepts(data) === false) {
       this.#damaged++;

@@ -49,12 +49,7 @@ export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
     parameterSets: [7, 8],
     sps: 7,
     sei: 6,
-    codec: (sps) =>
-      sps.length < 4
-        ? undefined
-        : `avc1.${
-          [...sps.subarray(1, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
-        }`,
+    codec: (sps) => sps.length < 4 ? undefined : `avc1.${sps.subarray(1, 4).toHex()}`,
   },
   h265: {
     type: (header) => (header >> 1) & 0x3f,
@@ -71,12 +66,8 @@ export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
 
 /** The codec that a record's `content-type` names; undefined for everything but `video/h264` and `video/h265`. */
 export function videoCodecOf(contentType: string | undefined): VideoCodec | undefined {
-  const [type] = contentType?.toLowerCase().split(";", 1) ?? [];
-  return type?.trim() === "video/h264"
-    ? "h264"
-    : type?.trim() === "video/h265"
-    ? "h265"
-    : undefined;
+  const type = contentType?.toLowerCase().split(";", 1)[0]?.trim();
+  return type === "video/h264" ? "h264" : type === "video/h265" ? "h265" : undefined;
 }
 
 /** More NAL units than any picture has. FFmpeg takes 4 KiB of memory for each. */

@@ -109,9 +109,8 @@ export class AnnexBWriter {
     const first = sequence && fieldOf(slices, sequence);
     if (first === undefined) return undefined;
     const others = [...nalUnits(slices)].filter((nal) => slice(type(nal[0]!)));
-    return others.every((nal) => fieldOf(nal, sequence!)?.bottom === first.bottom)
-      ? first
-      : undefined;
+    const both = others.some((nal) => fieldOf(nal, sequence!)?.bottom !== first.bottom);
+    return both ? undefined : first;
   }
 
   #remember(units: Iterable<Uint8Array>): void {
