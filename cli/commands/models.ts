@@ -42,7 +42,7 @@ const modelOptions = {
     default: 60,
     parse: parsers.positive,
   },
-  json: { switch: true, help: "Print one JSON object" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 type ModelValues = Values<typeof modelOptions>;
@@ -183,12 +183,13 @@ async function tryApart(path: string, seconds: number, signal: AbortSignal): Pro
 
 async function devices({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const { listDevices } = await import("../../queries/operators/model/devices.ts");
-  const found = listDevices();
-  if (json) print(JSON.stringify(found));
-  else {
-    for (const { device, available, needs } of found) {
-      print(`${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`);
-    }
+  for (const one of listDevices()) {
+    const { device, available, needs } = one;
+    print(
+      json
+        ? JSON.stringify({ type: "device", ...one })
+        : `${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`,
+    );
   }
   return 0;
 }
@@ -200,11 +201,11 @@ function counted(frames: number): string {
 async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const entries = await Array.fromAsync(Deno.readDir(PRESETS));
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
-  const found = names.map((entry) => {
+  for (const entry of names) {
     const { name, licence, source } = readManifest(join(PRESETS, entry));
-    return { file: join("models/presets", entry), name, licence, source };
-  });
-  if (json) print(JSON.stringify(found));
-  else for (const { file, source } of found) print(`${file.padEnd(40)} ${source ?? ""}`);
+    const file = join("models/presets", entry);
+    const line = JSON.stringify({ type: "preset", file, name, licence, source });
+    print(json ? line : `${file.padEnd(40)} ${source ?? ""}`);
+  }
   return 0;
 }
