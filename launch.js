@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 67010805eb6488b44c1452d563ca1d8d42c40dc84fc056c87526fa3bcfd7e80b
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a4b4fd9b6c448c3edf28e4da1d13145484382b6139b97510a910c5ed3534c544
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -44,6 +44,15 @@ function tokensOf(argv, options) {
     });
   }
   return tokens;
+}
+function optionText(name, form, argv, environment) {
+  const given = tokensOf(argv, {
+    [name]: form
+  }).flatMap((token) => token.kind === "option" && token.name === name ? [
+    token
+  ] : []).at(-1);
+  if (given === void 0) return environment(environmentName(name));
+  return form.switch ? String(!given.negated) : given.value;
 }
 function asksForHelp(argv) {
   const end = argv.indexOf("--");
@@ -875,6 +884,7 @@ var AccessPlan = class {
     return this.access;
   }
   #open(word, value, why) {
+    if (value.trim() === "") return;
     const path = absolute(value, this.#base);
     const { access } = this;
     switch (word) {
@@ -1009,7 +1019,7 @@ var AccessPlan = class {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".", why);
+        return this.#open("folder", target && (target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || "."), why);
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
@@ -1261,11 +1271,18 @@ function planLaunch(argv, surroundings) {
     cache,
     realPath(Deno.execPath())
   ];
-  const faults = writableCode(access, {
-    root,
-    others,
-    authors: row.authors ?? []
-  });
+  const faults = [
+    ...writableCode(access, {
+      root,
+      others,
+      authors: row.authors ?? []
+    }),
+    // Deno takes lists of paths, and a comma always separates two.
+    ...[
+      ...access.read,
+      ...access.write.map(({ path }) => path)
+    ].filter((path) => path.includes(",")).map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`)
+  ];
   const runsModels = native?.includes("onnx") === true;
   const codecs = libraryFiles(row.native?.filter((name2) => name2 !== "onnx") ?? [], root);
   const onnx = runsModels ? libraryFiles([
@@ -1304,12 +1321,9 @@ function planLaunch(argv, surroundings) {
   const queries = [
     ...access.named
   ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
-  const check = tokensOf(rest, {
-    check: {
-      switch: true
-    }
-  }).findLast((token) => token.kind === "option" && token.name === "check");
-  const checked = check?.kind === "option" ? !check.negated : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
+  const checked = !OFF.includes(optionText("check", {
+    switch: true
+  }, rest, environment) ?? "");
   return {
     ...{
       row,
@@ -1333,7 +1347,7 @@ function fileOptions(file, root) {
   const read = [
     packagesAround(root),
     file
-  ].map((path) => path.replaceAll(",", ",,")).join(",");
+  ].join(",");
   const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
@@ -1380,7 +1394,7 @@ function flagsFor(row, access, { reads, writable, withLinks }) {
   const allow = (kind, values) => {
     const list = [
       ...new Set(values)
-    ].map((value) => value.replaceAll(",", ",,"));
+    ].filter((value) => !value.includes(","));
     if (list.length > 0) flags.push(`--allow-${kind}=${list.join(",")}`);
   };
   if (access.everything) flags.push("--allow-read");

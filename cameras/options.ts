@@ -31,8 +31,8 @@ export function parseNumber(
 }
 
 /** Parses a frame rate, in frames per second. */
-export const parseFps = (text: string): number =>
-  parseNumber(text, "frames per second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
+export const parseFps = (text: string, or = ""): number =>
+  parseNumber(text, `${or}frames per second above 0, at most 1000`, (fps) => fps > 0 && fps <= 1e3);
 
 /** Parsers for the options of a source, by name. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };

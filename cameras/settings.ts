@@ -62,7 +62,7 @@ export const SETTINGS: Rows = {
     value: "FPS",
     help:
       "Frames per second, or max for no pacing; an upper limit for live sources (default: the source's own, 1 for snapshots)",
-    parse: (text) => text === "max" ? "max" : parseFps(text),
+    parse: (text) => text === "max" ? text : parseFps(text, "max or "),
     show: (fps) => `${fps} frames/s`,
   },
   size: {

@@ -92,7 +92,7 @@ export function checkUrl(shown: string, text: string): void {
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
   throw new SourceError(
     "INVALID",
-    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH${
+    `Cannot use source ${shown}: expected ${scheme}://HOST[:PORT]/PATH, with USER:PASSWORD@ before HOST to log in${
       text.includes("@") ? ", and in a password %2F for /, %3F for ?, %23 for #" : ""
     }`,
   );

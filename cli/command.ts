@@ -72,8 +72,10 @@ export interface Command<O extends Options = Options> {
   /**
    * Faults that option parsers cannot detect: of positionals, and of combined options. Called even if options
    * are invalid, so that all faults are reported together.
+   *
+   * @param given options that were given, even with an invalid value
    */
-  check?(args: Arguments<O>): readonly string[];
+  check?(args: Arguments<O>, given: { has(option: string): boolean }): readonly string[];
   /**
    * Runs the command.
    *
@@ -146,6 +148,7 @@ export function parseCommand<O extends Options>(
     if (texts === undefined) {
       const text = environment(environmentName(name));
       if (text !== undefined && text !== "") {
+        given.set(name, [text]);
         texts = option.multiple ? text.split(/\s+/).filter((part) => part !== "") : [text];
         origin = environmentName(name);
       }
@@ -167,7 +170,7 @@ export function parseCommand<O extends Options>(
   }
   // Built by the table's own parsers: the only place where they are joined with their type.
   const args: Arguments<O> = { positionals, options: options as Values<O> };
-  faults.push(...command.check?.(args) ?? []);
+  faults.push(...command.check?.(args, given) ?? []);
   // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);
@@ -257,12 +260,12 @@ export function wrapped(text: string, columns: number): string[] {
 }
 
 export const parsers = {
-  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER, or = ""): (text: string) => number {
     return (text) => {
       const number = Number(text);
       if (text.trim() === "" || !Number.isInteger(number) || number < minimum || number > maximum) {
         const bound = maximum === Number.MAX_SAFE_INTEGER ? "up" : `to ${maximum}`;
-        throw new Error(`expected a whole number from ${minimum} ${bound}`);
+        throw new Error(`expected ${or}a whole number from ${minimum} ${bound}`);
       }
       return number;
     };

@@ -10,7 +10,7 @@ import {
   parseCommand,
   UsageError,
 } from "./command.ts";
-import { asksForHelp, environmentName } from "./launch/arguments.ts";
+import { asksForHelp, environmentName, optionText } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
 
@@ -41,7 +41,8 @@ export async function dispatch(
     columns = DEFAULT_COLUMNS,
   }: DispatchOptions,
 ): Promise<number> {
-  const json = wantsJson(argv, environment);
+  // Known before parsing, since faults of options are lines too.
+  const json = optionText("log-format", {}, argv, environment) === "json";
   const asLine = (message: string, level: LogLevel) =>
     json ? JSON.stringify({ time: new Date().toISOString(), level, message }) : message;
   const masked: CommandContext = {
@@ -132,17 +133,6 @@ function learnFrom(
     }
   }
   learnWhole(environment("FRAMELANE_WEBHOOK_SECRET") ?? "");
-}
-
-/** Whether lines are JSON; known before parsing, since faults of options are lines too. */
-function wantsJson(
-  argv: readonly string[],
-  environment: (name: string) => string | undefined,
-): boolean {
-  const flag = "--log-format";
-  const at = argv.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
-  const given = argv[at] === flag ? argv[at + 1] : argv[at]?.slice(flag.length + 1);
-  return (given ?? environment(environmentName(flag.slice(2)))) === "json";
 }
 
 /** Registers a secret, and the part before the last `=`, as in `TOKEN=1,3`. */

@@ -1,4 +1,5 @@
 // Options for log and topic.
+import { isHost } from "../runtime/base/access.ts";
 import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { DEFAULT_LOG, openLog } from "../runtime/log/open.ts";
@@ -22,7 +23,7 @@ export const logOption = {
 
 function parseLog(text: string): string {
   if (text.startsWith("embedded:")) parseEmbeddedUrl(text);
-  else if (!/^kafka:\/\/./.test(text)) {
+  else if (!/^kafka:\/\/(?:.*@)?([^/?@]+)/s.exec(text)?.[1]?.split(",").every(isHost)) {
     throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
   }
   return text;

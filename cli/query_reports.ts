@@ -36,13 +36,13 @@ export function reportEnd(
 ): void {
   const sum = (count: "frames" | "outputs" | "dropped" | "deadLettered") =>
     lanes.reduce((total, { totals }) => total + totals[count], 0);
-  const [frames, outputs, dropped] = [sum("frames"), sum("outputs"), sum("dropped")];
+  const frames = sum("frames");
+  const outputs = sum("outputs");
+  const dropped = sum("dropped");
   const deadLettered = sum("deadLettered");
   const seconds = Math.round(performance.now() - started) / 1000;
-  if (json) {
-    const totals = { frames, outputs, dropped, deadLettered, seconds };
-    return print(JSON.stringify({ type: "summary", query, ...totals }));
-  }
+  const totals = { query, frames, outputs, dropped, deadLettered, seconds };
+  if (json) return print(JSON.stringify({ type: "summary", ...totals }));
   say(
     `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
       `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,

@@ -8,7 +8,6 @@ import {
   PosixError,
 } from "node-av";
 import { messageOf } from "../../runtime/base/errors.ts";
-import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { SourceError } from "../source.ts";
@@ -67,11 +66,12 @@ export class VideoDecoder implements Disposable {
    * @param take called with each decoded frame, in presentation order. The frame is valid until the
    * returned promise resolves.
    */
-  async decode(
-    packet: Packet | null,
-    take: (frame: Frame) => Promise<void>,
-  ): Promise<void> {
-    if (packet !== null && !this.#accepts(packet)) return;
+  async decode(packet: Packet | null, take: (frame: Frame) => Promise<void>): Promise<void> {
+    const data = packet !== null && packet.size > UNCHECKED_BYTES ? packet.data : null;
+    if (data !== null && this.#writer?.accepts(data) === false) {
+      this.#damaged++;
+      return;
+    }
     for (;;) {
       // Sending does the work; receiving only returns finished frames.
       const code = this.#inline
@@ -81,19 +81,6 @@ export class VideoDecoder implements Disposable {
       if (code < 0 && !full && packet !== null) this.#damaged++;
       await this.#receive(take);
       if (!full) return;
-    }
-  }
-
-  /** Whether FFmpeg can take a packet. */
-  #accepts(packet: Packet): boolean {
-    try {
-      const data = packet.size > UNCHECKED_BYTES ? packet.data : null;
-      if (data !== null) this.#writer?.check(data);
-      return true;
-    } catch (error) {
-      if (!(error instanceof BadFrameError)) throw error;
-      this.#damaged++;
-      return false;
     }
   }
 

@@ -275,20 +275,16 @@ class Lane {
   }
 
   reportDamage(): void {
+    const { name } = this.#input;
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
-    if (skipped > 0) {
-      this.#options.report(
-        `${skipped} frames of ${this.#input.name} were skipped: no keyframe came before them`,
-      );
-    }
     const damaged = this.#damaged + copied + (this.#decoder?.damaged ?? 0);
-    if (damaged > 0) {
-      this.#options.report(`${damaged} damaged packets of ${this.#input.name} were skipped`);
-    }
-    if (this.#unusable > 0) {
-      this.#options.report(
-        `${this.#unusable} frames of ${this.#input.name} could not be converted`,
-      );
+    const counts = {
+      [`frames of ${name} were skipped: no keyframe came before them`]: skipped,
+      [`damaged packets of ${name} were skipped`]: damaged,
+      [`frames of ${name} could not be converted`]: this.#unusable,
+    };
+    for (const [what, count] of Object.entries(counts)) {
+      if (count > 0) this.#options.report(`${count} ${what}`);
     }
   }
 

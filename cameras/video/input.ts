@@ -1,4 +1,5 @@
 // A video stream of a file, a network camera or a device, opened with FFmpeg; yields packets.
+import type { Buffer } from "node:buffer";
 import {
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
@@ -257,6 +258,11 @@ export class VideoInput implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
+export function formatIn(beginning: Buffer, path: string): string | undefined {
+  return InputFormat.probe(beginning, path)?.name ?? undefined;
 }
 
 function hostIn(url: string): string {

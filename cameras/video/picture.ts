@@ -7,6 +7,7 @@ import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
 
+const FORMAT: AVPixelFormat = AV_PIX_FMT_RGB0;
 const CHANNELS = 4;
 
 export interface Picture {
@@ -52,12 +53,7 @@ export class PictureMaker implements Disposable {
       if (target?.width !== width || target.height !== height) {
         target?.[Symbol.dispose]();
         this.#target = undefined;
-        this.#target = target = new ScaleTarget(
-          width,
-          height,
-          AV_PIX_FMT_RGB0 as AVPixelFormat,
-          64,
-        );
+        this.#target = target = new ScaleTarget(width, height, FORMAT, 64);
       }
       return target;
     });

@@ -201,10 +201,7 @@ interface KeyframeFacts {
 }
 
 /** Decodes a keyframe alone; undefined if that yields no picture. */
-async function probeKeyframe(
-  codec: Codec,
-  unit: Uint8Array,
-): Promise<KeyframeFacts | undefined> {
+async function probeKeyframe(codec: Codec, unit: Uint8Array): Promise<KeyframeFacts | undefined> {
   const context = await openDecoder(codec);
   const packet = new Packet();
   const frame = new Frame();

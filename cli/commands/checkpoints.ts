@@ -61,15 +61,15 @@ export const checkpoints = command({
   summary:
     "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
-  check({ positionals: [action, ...rest], options }) {
+  check({ positionals: [action, ...rest] }, given) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");
     if (faults.length > 0) return faults;
     faults.push(...noArguments({ positionals: rest }, action));
     if (action !== "reset") {
-      return options.to === undefined ? faults : [...faults, `Cannot ${action} with --to`];
+      return given.has("to") ? [...faults, `Cannot ${action} with --to`] : faults;
     }
-    for (const needed of ["query", "to"] as const) {
-      if (options[needed] === undefined) faults.push(`Cannot reset without --${needed}`);
+    for (const needed of ["query", "to"]) {
+      if (!given.has(needed)) faults.push(`Cannot reset without --${needed}`);
     }
     return faults;
   },

@@ -30,7 +30,7 @@ export const kafka = command({
     local: true,
     writes: [".cache"],
   },
-  check: noArguments,
+  check: (args) => noArguments(args),
   async run({ options }, { signal, print, say }) {
     const begun = performance.now();
     try {

@@ -1,6 +1,5 @@
 // `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
 // a manifest, and lists presets and devices.
-import { given } from "../../runtime/base/options.ts";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -43,7 +42,7 @@ const modelOptions = {
     default: 60,
     parse: parsers.positive,
   },
-  json: { switch: true, help: "Print one JSON object" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 type ModelValues = Values<typeof modelOptions>;
@@ -184,12 +183,13 @@ async function tryApart(path: string, seconds: number, signal: AbortSignal): Pro
 
 async function devices({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const { listDevices } = await import("../../queries/operators/model/devices.ts");
-  const found = listDevices();
-  if (json) print(JSON.stringify(found));
-  else {
-    for (const { device, available, needs } of found) {
-      print(`${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`);
-    }
+  for (const one of listDevices()) {
+    const { device, available, needs } = one;
+    print(
+      json
+        ? JSON.stringify({ type: "device", ...one })
+        : `${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`,
+    );
   }
   return 0;
 }
@@ -198,27 +198,14 @@ function counted(frames: number): string {
   return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
-/** A preset, from its manifest. */
-interface Preset {
-  readonly file: string;
-  readonly name: string;
-  readonly licence?: string;
-  readonly source?: string;
-}
-
 async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
-  const found: Preset[] = [];
-  for await (const { name: file } of Deno.readDir(PRESETS)) {
-    if (!file.endsWith(".json")) continue;
-    const { name, licence, source } = readManifest(join(PRESETS, file));
-    found.push({
-      file: join("models/presets", file),
-      name,
-      ...given({ licence, source }),
-    });
+  const entries = await Array.fromAsync(Deno.readDir(PRESETS));
+  const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
+  for (const entry of names) {
+    const { name, licence, source } = readManifest(join(PRESETS, entry));
+    const file = join("models/presets", entry);
+    const line = JSON.stringify({ type: "preset", file, name, licence, source });
+    print(json ? line : `${file.padEnd(40)} ${source ?? ""}`);
   }
-  found.sort((a, b) => a.file < b.file ? -1 : 1);
-  if (json) print(JSON.stringify(found));
-  else for (const { file, source } of found) print(`${file.padEnd(40)} ${source ?? ""}`);
   return 0;
 }

@@ -24,7 +24,7 @@ import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer
 const DEFAULT_PORT = 8000;
 
 function parsePort(text: string): number | "off" {
-  return text === "off" ? "off" : parsers.integer(0, 65_535)(text);
+  return text === "off" ? text : parsers.integer(0, 65_535, "off or ")(text);
 }
 
 const queryOptions = {

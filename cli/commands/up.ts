@@ -61,7 +61,7 @@ async function run(
   let content = await read(file);
   const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
   const plan = await resolve(content, check);
-  if (print) context.print(shown(plan));
+  if (print) context.print(shown(plan, json));
   if (check) context.say(`${file}: ${counts(plan)}`);
   if (check || print) return 0;
   const running = await UpRun.start(plan, context, json);
@@ -119,34 +119,33 @@ function counts({ cameras, queries, viewer }: Plan): string {
   ].join(", ");
 }
 
-/** A plan as YAML, in the format of the file, without secrets. */
-function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
+/** A plan in the format of the file, as YAML or one line of JSON, without secrets. */
+function shown({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
   const hide = (token: unknown) => token === undefined ? {} : { token: "***" };
-  return maskSecrets(
-    stringify({
-      log: maskUrl(log),
-      ...rest,
-      cameras: cameras.map(({ topic, camera: { number, source, ...settings } }) => ({
-        number,
-        source: maskUrl(source),
-        topic,
-        ...settings,
-      })),
-      queries: queries.map(({ sinks, moreSinks, source, needs: _, ...spec }) => ({
-        ...spec,
-        ...source,
-        ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
-        ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
-      })),
-      viewer: viewer === undefined ? "off" : {
-        host: viewer.hostname,
-        port: viewer.port,
-        ...hide(viewer.token),
-        ...(viewer.metricsToken === undefined ? {} : { metricsToken: "***" }),
-        ...(viewer.cameraPermissions ?? []).length === 0 ? {} : {
-          cameraTokens: viewer.cameraPermissions!.map(({ cameras }) => `***=${cameras.join(",")}`),
-        },
+  const file = {
+    log: maskUrl(log),
+    ...rest,
+    cameras: cameras.map(({ topic, camera: { number, source, ...settings } }) => ({
+      number,
+      source: maskUrl(source),
+      topic,
+      ...settings,
+    })),
+    queries: queries.map(({ sinks, moreSinks, source, needs: _, ...spec }) => ({
+      ...spec,
+      ...source,
+      ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
+      ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
+    })),
+    viewer: viewer === undefined ? "off" : {
+      host: viewer.hostname,
+      port: viewer.port,
+      ...hide(viewer.token),
+      ...(viewer.metricsToken === undefined ? {} : { metricsToken: "***" }),
+      ...(viewer.cameraPermissions ?? []).length === 0 ? {} : {
+        cameraTokens: viewer.cameraPermissions!.map(({ cameras }) => `***=${cameras.join(",")}`),
       },
-    }).trimEnd(),
-  );
+    },
+  };
+  return maskSecrets(json ? JSON.stringify(file) : stringify(file).trimEnd());
 }

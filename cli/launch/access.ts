@@ -174,6 +174,8 @@ export class AccessPlan {
   }
 
   #open(word: AccessWord, value: string, why: string): void {
+    // Not the current folder: the command says what is missing.
+    if (value.trim() === "") return;
     const path = absolute(value, this.#base);
     const { access } = this;
     switch (word) {
@@ -286,7 +288,11 @@ export class AccessPlan {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".", why);
+        return this.#open(
+          "folder",
+          target && (target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || "."),
+          why,
+        );
       case "file":
         return this.#open("file-folder", target, why);
       case "read":

@@ -60,6 +60,19 @@ export function tokensOf(
   return tokens;
 }
 
+/** One option's text before all are parsed: `true` or `false` of a switch. */
+export function optionText(
+  name: string,
+  form: OptionForm,
+  argv: readonly string[],
+  environment: (name: string) => string | undefined,
+): string | undefined {
+  const given = tokensOf(argv, { [name]: form })
+    .flatMap((token) => token.kind === "option" && token.name === name ? [token] : []).at(-1);
+  if (given === undefined) return environment(environmentName(name));
+  return form.switch ? String(!given.negated) : given.value;
+}
+
 /** Whether the line contains `--help` or `-h`. */
 export function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");

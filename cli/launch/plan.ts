@@ -2,7 +2,7 @@
 import type { AccessWord } from "../../runtime/base/access.ts";
 import type { ExecutorPermissions } from "../../runtime/driver/permissions.ts";
 import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
-import { asksForHelp, OFF, tokensOf } from "./arguments.ts";
+import { asksForHelp, OFF, optionText, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
 import { absolute, isThere, parentOf, realPath } from "./paths.ts";
@@ -74,7 +74,13 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   }
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
-  const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
+  const faults = [
+    ...writableCode(access, { root, others, authors: row.authors ?? [] }),
+    // Deno takes lists of paths, and a comma always separates two.
+    ...[...access.read, ...access.write.map(({ path }) => path)].filter((path) =>
+      path.includes(",")
+    ).map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`),
+  ];
   const runsModels = native?.includes("onnx") === true;
   const codecs = libraryFiles(row.native?.filter((name) => name !== "onnx") ?? [], root);
   const onnx = runsModels ? libraryFiles(["onnx"], root) : [];
@@ -91,11 +97,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   );
   const queries = [...access.named].filter((name) => !Object.hasOwn(table.queries, name))
     .map((name) => `${root}/queries/${name}.ts`);
-  const check = tokensOf(rest, { check: { switch: true } })
-    .findLast((token) => token.kind === "option" && token.name === "check");
-  const checked = check?.kind === "option"
-    ? !check.negated
-    : !OFF.includes(environment("FRAMELANE_CHECK") ?? "");
+  const checked = !OFF.includes(optionText("check", { switch: true }, rest, environment) ?? "");
   return {
     ...{ row, access, flags, reads, executors, cache, faults },
     queries: checked ? [...access.code, ...queries] : [],
@@ -109,7 +111,7 @@ function tableOf(root: string): LaunchTable {
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
 function fileOptions(file: string, root: string): string[] {
-  const read = [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",");
+  const read = [packagesAround(root), file].join(",");
   const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
@@ -154,7 +156,7 @@ function flagsFor(
   const flags = ["--no-prompt", "--node-modules-dir=manual", "--cached-only", "--deny-import"];
   if (row.v8 !== undefined) flags.push(`--v8-flags=${row.v8}`);
   const allow = (kind: string, values: Iterable<string>) => {
-    const list = [...new Set(values)].map((value) => value.replaceAll(",", ",,"));
+    const list = [...new Set(values)].filter((value) => !value.includes(","));
     if (list.length > 0) flags.push(`--allow-${kind}=${list.join(",")}`);
   };
   if (access.everything) flags.push("--allow-read");

@@ -45,7 +45,7 @@ const sink = fieldOf(querySpecOptions.sink);
 const sinkList = list(sink, "Sinks that replace the query's own");
 
 /** Converts flags such as `open-timeout` to field names: `openTimeout`. */
-const camel = (flag: string) => flag.replace(/-./g, (end) => end[1]!.toUpperCase());
+export const camel = (flag: string) => flag.replace(/-./g, (end) => end[1]!.toUpperCase());
 
 /** Camera settings by field name; `setting` is the name in the registry. */
 const settings = Object.entries(SETTINGS).map(([setting, row]) => ({

@@ -11,11 +11,12 @@ import {
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
 import { publishOptions } from "../camera_options.ts";
-import { UsageError } from "../command.ts";
+import { type Options, UsageError } from "../command.ts";
 import { findQuery } from "../queries_folder.ts";
-import { querySpecs } from "../query_specs.ts";
-import { viewerAccess } from "../viewer_access.ts";
+import { querySpecOptions, querySpecs } from "../query_specs.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 import {
+  camel,
   cameraSettings,
   type Config,
   DEFAULTS,
@@ -24,6 +25,8 @@ import {
   type ViewerEntry,
 } from "./config.ts";
 import type { Fault } from "./shape.ts";
+
+const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
 
 /** A camera and its topic. */
 interface CameraPlan {
@@ -127,8 +130,8 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
 /** Converts options of the command line in messages to the file's fields, which have the same names. */
 function inFile(message: string): string {
   return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
-    /--(model|zones|device)\b/g,
-    "$1",
+    /--([a-z]+(?:-[a-z]+)*)/g,
+    (_, flag: string) => camel(flag) + (OPTIONS[flag]?.multiple ? "s" : ""),
   );
 }
 
@@ -199,7 +202,9 @@ function viewerOf(entry: ViewerEntry, faults: Fault[]): { readonly viewer?: View
     return { viewer: { port: port ?? DEFAULTS.port, ...access } };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    for (const message of error.faults) faults.push({ line: entry.line, message });
+    for (const message of error.faults) {
+      faults.push({ line: entry.line, message: inFile(message) });
+    }
     return {};
   }
 }

@@ -115,15 +115,20 @@ export class Place {
     return isScalar(this.node) ? this.node.value : this.node?.toJSON() ?? null;
   }
 
-  /** The value, with `${FRAMELANE_NAME}` replaced in texts. */
+  /** The value, with `${FRAMELANE_NAME}` replaced in texts; undefined if one is not set. */
   get filled(): unknown {
     const { plain } = this;
     if (typeof plain !== "string") return plain;
-    return fillIn(plain, (name) => {
+    let known = true;
+    const text = fillIn(plain, (name) => {
       const value = this.text.variable(name);
-      if (value === undefined) this.fault(`Cannot use ${this.path}: ${name} is not set`);
+      if (value === undefined) {
+        known = false;
+        this.fault(`Cannot use ${this.path}: ${name} is not set`);
+      }
       return value;
     });
+    return known ? text : undefined;
   }
 }
 
@@ -145,6 +150,7 @@ export function scalar<T>(
     schema,
     read(place) {
       const value = place.filled;
+      if (value === undefined) return undefined;
       if (typeof value !== "string" && typeof value !== "number") {
         return place.refuse(schema["type"] === "integer" ? "a number" : "text");
       }
@@ -241,7 +247,7 @@ export function scalars(
         const value = at.filled;
         if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
           values[name] = value;
-        } else at.refuse("text, a number, true or false");
+        } else if (value !== undefined) at.refuse("text, a number, true or false");
       }
       return values;
     },

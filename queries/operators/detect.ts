@@ -145,16 +145,18 @@ function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
       `Cannot detect ${unknown.join(", ")}: the model knows ${known.join(", ")}`,
     );
   }
-  const own = {
-    ...(threshold !== undefined && { threshold }),
-    ...(maxObjects !== undefined && { maxObjects }),
-  };
   return {
     ...model,
     manifest: {
       ...model.manifest,
       outputs: outputs.map((output) =>
-        output.kind === "objects" || output.kind === "keypoints" ? { ...output, ...own } : output
+        output.kind === "objects" || output.kind === "keypoints"
+          ? {
+            ...output,
+            threshold: threshold ?? output.threshold,
+            maxObjects: maxObjects ?? output.maxObjects,
+          }
+          : output
       ),
     },
   };

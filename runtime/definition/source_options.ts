@@ -144,7 +144,8 @@ export function parseStartingOffsets(
       return () => ({ kind: "last-ms", ms });
     }
     if (/^\d{4}-\d\d/.test(given)) {
-      const timestamp = parseTimestamp("startingOffsets", given);
+      const timestamp = Date.parse(given);
+      if (Number.isNaN(timestamp)) throw refuse();
       return () => ({ kind: "timestamp", timestamp });
     }
   }

@@ -44,10 +44,9 @@ export function parseDuration(text: string): number {
 export function parseTrigger(text: string): Trigger {
   text = String(text);
   if (text === "asap" || text === "available-now" || text === "once") return { kind: text };
-  if (text.startsWith("interval:")) {
-    const ms = parseDuration(text.slice("interval:".length));
-    if (ms >= 1) return { kind: "interval", ms };
-  }
+  const [, duration] = /^interval:(\d+(?:\.\d+)?(?:ms|s|m|h))$/.exec(text) ?? [];
+  const ms = duration === undefined ? 0 : parseDuration(duration);
+  if (ms >= 1) return { kind: "interval", ms };
   throw new RangeError(
     `Cannot read trigger ${
       JSON.stringify(text)

@@ -49,12 +49,7 @@ export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
     parameterSets: [7, 8],
     sps: 7,
     sei: 6,
-    codec: (sps) =>
-      sps.length < 4
-        ? undefined
-        : `avc1.${
-          [...sps.subarray(1, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
-        }`,
+    codec: (sps) => sps.length < 4 ? undefined : `avc1.${sps.subarray(1, 4).toHex()}`,
   },
   h265: {
     type: (header) => (header >> 1) & 0x3f,
@@ -71,16 +66,12 @@ export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
 
 /** The codec that a record's `content-type` names; undefined for everything but `video/h264` and `video/h265`. */
 export function videoCodecOf(contentType: string | undefined): VideoCodec | undefined {
-  const [type] = contentType?.toLowerCase().split(";", 1) ?? [];
-  return type?.trim() === "video/h264"
-    ? "h264"
-    : type?.trim() === "video/h265"
-    ? "h265"
-    : undefined;
+  const type = contentType?.toLowerCase().split(";", 1)[0]?.trim();
+  return type === "video/h264" ? "h264" : type === "video/h265" ? "h265" : undefined;
 }
 
 /** More NAL units than any picture has. FFmpeg takes 4 KiB of memory for each. */
-const MOST_NAL_UNITS = 8_192;
+export const MOST_NAL_UNITS = 8_192;
 
 /** As many as an MP4 can hold; parameter sets have less than a hundred bytes. */
 const MOST_SET_BYTES = 0xffff;
@@ -103,7 +94,9 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
   if (bytes.length === 0) {
     throw new BadFrameError("empty", "Cannot use the access unit: it holds no bytes");
   }
-  checkUnitCount(bytes);
+  if (hasTooManyUnits(bytes)) {
+    throw corrupt(bytes, `it holds more than ${MOST_NAL_UNITS} NAL units`);
+  }
   const types = NAL_TYPES[codec];
   const seen = new Set<number>();
   let name: string | undefined;
@@ -138,22 +131,21 @@ function corrupt({ length }: Uint8Array, why: string): BadFrameError {
 }
 
 /**
- * Checks that FFmpeg can take an access unit.
+ * Whether an access unit holds more NAL units than any picture has.
  *
- * @param lengthSize bytes of the length before each NAL unit; 0: start codes
- * @throws {BadFrameError} `corrupt` when it holds more NAL units than any picture has.
+ * @param lengthSize bytes of the length before each NAL unit; 0: start codes, of three bytes at least
  */
-export function checkUnitCount(bytes: Uint8Array, lengthSize = 0): void {
-  // Start codes have three bytes.
-  if (bytes.length <= MOST_NAL_UNITS * (lengthSize === 0 ? 3 : lengthSize)) return;
+export function hasTooManyUnits(bytes: Uint8Array, lengthSize = 0): boolean {
+  if (bytes.length <= MOST_NAL_UNITS * (lengthSize || 3)) return false;
+  const next = (at: number) =>
+    lengthSize === 0
+      ? afterStartCode(bytes, at)
+      : at + lengthSize + numberAt(bytes, at, lengthSize);
   let count = 0;
-  const next = lengthSize === 0
-    ? (at: number) => afterStartCode(bytes, at)
-    : (at: number) => at + lengthSize + numberAt(bytes, at, lengthSize);
   for (let at = next(0); at < bytes.length; at = next(at)) {
-    if (++count < MOST_NAL_UNITS) continue;
-    throw corrupt(bytes, `it holds more than ${MOST_NAL_UNITS} NAL units`);
+    if (++count >= MOST_NAL_UNITS) return true;
   }
+  return false;
 }
 
 /** An unsigned number of `length` bytes, the most significant first. */

@@ -4,10 +4,11 @@ import { Buffer } from "node:buffer";
 import { concatenated } from "../base/bytes.ts";
 import {
   type AccessUnit,
-  checkUnitCount,
+  hasTooManyUnits,
   headUnits,
   inspectAccessUnit,
   joinedUnits,
+  MOST_NAL_UNITS,
   NAL_TYPES,
   nalUnits,
   numberAt,
@@ -66,9 +67,9 @@ export class AnnexBWriter {
     return this.#sets.map((set) => set.toBase64()).join();
   }
 
-  /** @throws {BadFrameError} when FFmpeg cannot take it: see `checkUnitCount`. */
-  check(data: Uint8Array): void {
-    checkUnitCount(data, this.#lengthSize);
+  /** Whether FFmpeg can take an access unit. */
+  accepts(data: Uint8Array): boolean {
+    return !hasTooManyUnits(data, this.#lengthSize);
   }
 
   /**
@@ -78,7 +79,6 @@ export class AnnexBWriter {
    * @throws {BadFrameError} when it is no access unit.
    */
   write(data: Uint8Array): AnnexBUnit {
-    this.check(data);
     const bytes = this.#lengthSize === 0
       ? new Uint8Array(data)
       : joinedUnits([...lengthUnits(data, this.#lengthSize)], "start-code");
@@ -109,9 +109,8 @@ export class AnnexBWriter {
     const first = sequence && fieldOf(slices, sequence);
     if (first === undefined) return undefined;
     const others = [...nalUnits(slices)].filter((nal) => slice(type(nal[0]!)));
-    return others.every((nal) => fieldOf(nal, sequence!)?.bottom === first.bottom)
-      ? first
-      : undefined;
+    const both = others.some((nal) => fieldOf(nal, sequence!)?.bottom !== first.bottom);
+    return both ? undefined : first;
   }
 
   #remember(units: Iterable<Uint8Array>): void {
@@ -124,9 +123,9 @@ export class AnnexBWriter {
   }
 }
 
-/** The NAL units of a sample, each behind its length. What is cut off ends with the bytes. */
+/** The NAL units of a sample, each behind its length, too many at most. What is cut off ends with the bytes. */
 function* lengthUnits(sample: Uint8Array, lengthSize: number): Generator<Uint8Array> {
-  for (let at = 0; at + lengthSize < sample.length;) {
+  for (let at = 0, count = 0; at + lengthSize < sample.length && count <= MOST_NAL_UNITS; count++) {
     const length = numberAt(sample, at, lengthSize);
     at += lengthSize;
     if (length > 0) yield sample.subarray(at, at + length);

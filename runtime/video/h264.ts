@@ -31,14 +31,9 @@ function isPicture(unit: Uint8Array): boolean {
 export class GroupEncoder implements Disposable {
   readonly #context = new CodecContext();
   readonly #packet = new Packet();
-  readonly width: number;
-  readonly height: number;
   #count = 0n;
 
-  private constructor(width: number, height: number) {
-    this.width = width;
-    this.height = height;
-  }
+  private constructor() {}
 
   static async open(
     width: number,
@@ -46,7 +41,7 @@ export class GroupEncoder implements Disposable {
     options: H264Options = {},
   ): Promise<GroupEncoder> {
     const { preset = "superfast", crf = 23 } = options;
-    const encoder = new GroupEncoder(width, height);
+    const encoder = new GroupEncoder();
     const context = encoder.#context;
     const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264);
     if (codec === null) throw new Error("Cannot encode H.264: FFmpeg has no libx264 here");

@@ -78,22 +78,15 @@ function fragmentHeader({ data, key, time, delta, offset }: Sample): Uint8Array 
   return bytes;
 }
 
-function mvhd({ startTimestamp }: Track, duration: number): Uint8Array {
+function mvhd(track: Track, duration: number): Uint8Array {
+  const parts = [u32(0x10000), u16(0x100, 0), u32(0, 0), MATRIX, new Uint8Array(24), u32(2)];
+  return fullBox("mvhd", 1, 0, ...timesOf(track, duration), ...parts);
+}
+
+/** When a file was made, and how long it is. */
+function timesOf({ startTimestamp }: Track, duration: number): readonly Uint8Array[] {
   const created = secondsOf(startTimestamp);
-  return fullBox(
-    "mvhd",
-    1,
-    0,
-    u64(created, created),
-    u32(TIMESCALE),
-    u64(duration),
-    u32(0x10000),
-    u16(0x100, 0),
-    u32(0, 0),
-    MATRIX,
-    new Uint8Array(24),
-    u32(2),
-  );
+  return [u64(created, created), u32(TIMESCALE), u64(duration)];
 }
 
 function trak(track: Track, duration: number, tables: readonly Uint8Array[]): Uint8Array {
@@ -111,15 +104,7 @@ function trak(track: Track, duration: number, tables: readonly Uint8Array[]): Ui
     MATRIX,
     u32(width * 0x10000, height * 0x10000),
   );
-  const mdhd = fullBox(
-    "mdhd",
-    1,
-    0,
-    u64(created, created),
-    u32(TIMESCALE),
-    u64(duration),
-    u16(0x55c4, 0),
-  );
+  const mdhd = fullBox("mdhd", 1, 0, ...timesOf(track, duration), u16(0x55c4, 0));
   const hdlr = fullBox("hdlr", 0, 0, u32(0), ascii("vide"), u32(0, 0, 0), ascii("Framelane\0"));
   const dref = fullBox("dref", 0, 0, u32(1), fullBox("url ", 0, 1));
   const minf = box(

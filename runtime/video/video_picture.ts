@@ -19,7 +19,7 @@ const FORMATS: Readonly<Record<Channels, AVPixelFormat>> = {
 
 /** Targets of one shape that are kept for the next conversion. */
 const MAX_IDLE = 4;
-/** Shapes that are kept ready: a lane has few. */
+/** Shapes that are kept ready: a lane has few, but for those of sizes that it had before. */
 const MAX_SHAPES = 6;
 
 /** Means over areas, as reduced JPEGs have; the same values on every processor. */
@@ -43,14 +43,10 @@ export class PictureConverter {
     channels: Channels,
   ): Promise<RawImage> {
     const name = `${source.width}x${source.height}/${source.format}>${width}x${height}/${channels}`;
-    const shape = this.#shapes.get(name) ?? new Shape(width, height, channels);
-    // The one that was used last goes last.
-    this.#shapes.delete(name);
-    this.#shapes.set(name, shape);
-    const oldest = this.#shapes.entries().next().value!;
-    if (this.#shapes.size > MAX_SHAPES) {
-      this.#shapes.delete(oldest[0]);
-      oldest[1].close();
+    let shape = this.#shapes.get(name);
+    if (shape === undefined) {
+      if (this.#shapes.size === MAX_SHAPES) this.close();
+      this.#shapes.set(name, shape = new Shape(width, height, channels));
     }
     return await shape.convert(source, steps);
   }

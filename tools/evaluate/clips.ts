@@ -1,6 +1,6 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
-import { Fields, readJson } from "../../queries/operators/model/faults.ts";
+import { faultsError, Fields, readJson } from "../../queries/operators/model/faults.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */
@@ -16,15 +16,7 @@ const VIDEOS = [".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"
 const IMAGES = [".jpg", ".jpeg", ".png", ".webp"];
 
 /** Invalid clips, with all faults. */
-export class ClipsError extends Error {
-  override readonly name = "ClipsError";
-  readonly faults: readonly string[];
-
-  constructor(path: string, faults: readonly string[]) {
-    super(`Cannot use clips ${path}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
-    this.faults = faults;
-  }
-}
+export class ClipsError extends faultsError("ClipsError", "clips") {}
 
 /**
  * Finds labelled clips: in a folder, whose subfolders are labels and contain videos or folders of

@@ -89,12 +89,6 @@ function slackOf(points: readonly ScorePoint[]): number {
 }
 
 export function startsOf(points: readonly ScorePoint[], options: AlertOptions): number[] {
-  return [...runAlerts(points, options)].flatMap(({ timestamp, result }) =>
-    result.alert?.state === "start" ? [timestamp] : []
-  );
-}
-
-function* runAlerts(points: readonly ScorePoint[], options: AlertOptions): Generator<Finding> {
   const task = alerts<Finding>(options).open({
     query: "evaluate",
     topic: "clips",
@@ -103,7 +97,7 @@ function* runAlerts(points: readonly ScorePoint[], options: AlertOptions): Gener
     signal: new AbortController().signal,
   });
   if (task instanceof Promise) throw new Error("Expected alerts to open synchronously");
-  for (const [i, { timestamp, score }] of points.entries()) {
+  return points.flatMap(({ timestamp, score }, i) => {
     const outputs = task.process({
       topic: "clips",
       partition: 0,
@@ -114,8 +108,9 @@ function* runAlerts(points: readonly ScorePoint[], options: AlertOptions): Gener
       result: { scores: { [options.label]: score } },
     });
     if (outputs instanceof Promise) throw new Error("Expected alerts to process synchronously");
-    yield* outputs;
-  }
+    return outputs.filter(({ result }) => result.alert?.state === "start")
+      .map(({ timestamp }) => timestamp);
+  });
 }
 
 /** The highest smoothed score of a clip: the highest threshold at which it raises an alert. */

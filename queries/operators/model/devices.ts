@@ -1,4 +1,5 @@
 // Where models run: the processor, or what else the machine has.
+import { BadFrameError } from "../../../runtime/mod.ts";
 import { type Device, DEVICES } from "./device_names.ts";
 import { loadOnnx } from "./onnx.ts";
 
@@ -43,10 +44,25 @@ export function providersOf(device: Device): string[] {
   return [device];
 }
 
+/** The message of an error, without the place in ONNX Runtime's own sources. */
+function messageOf({ message }: Error): string {
+  return message.replace(/\/\S*onnxruntime_src\S* .*?\) /s, "").trim();
+}
+
+/**
+ * Why a run failed. On the processor it fails again on the same frames, so they are bad; another device may
+ * be gone for a while.
+ */
+export function runError(device: Device, file: string, cause: Error): Error {
+  const text = `Cannot run the model ${file}: ${messageOf(cause)}`;
+  return device === "cpu"
+    ? new BadFrameError("model-run", text, { cause })
+    : new Error(text, { cause });
+}
+
 /** Why a model could not be loaded: the model, or the device. */
 export function deviceError(device: Device, file: string, cause: Error): Error {
-  // Without the place in ONNX Runtime's own sources.
-  const message = cause.message.replace(/\/\S*onnxruntime_src\S* .*?\) /s, "").trim();
+  const message = messageOf(cause);
   if (device === "cpu" || cause.message.startsWith("Cannot run models on")) {
     return new Error(`Cannot load the model ${file}: ${message}`, { cause });
   }

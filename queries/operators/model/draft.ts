@@ -83,7 +83,7 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
   const pictures = guessed.map((input) => ({ ...input, ...head?.input }));
   const frames = Math.max(1, ...pictures.map((input) => Number(input["frames"] ?? 1)));
   const readers = head === undefined
-    ? outputs.map((output) => guessOutput(output, frames, notes))
+    ? outputs.map((output) => guessOutput(output, frames, outputs.length === 1, notes))
     : [{ ...head.output, ...labelsOf(head, file) }];
   notes.push("outputs: activation, and labels in the order of the values");
   return {
@@ -216,6 +216,7 @@ function bare(name: string): string {
 function guessOutput(
   { name, shape }: OnnxValue,
   frames: number,
+  isAlone: boolean,
   notes: string[],
 ): Record<string, unknown> {
   // Frames lie along the second dimension, or along the first where that is no batch of windows.
@@ -231,7 +232,8 @@ function guessOutput(
         "read it (kind objects, keypoints, map or vector), or leave it out",
     );
   }
-  const labels = values > 1 && values <= MAX_LABELS
+  // Scores of outputs without labels get the names of the outputs.
+  const labels = isAlone && values > 1 && values <= MAX_LABELS
     ? { labels: Array.from({ length: values }, (_, i) => `class ${i}`) }
     : {};
   return { name, kind: perFrame ? "frame" : "window", activation: "none", ...labels };

@@ -43,6 +43,20 @@ export function readJson(
   }
 }
 
+/** The class of errors of files of one kind: each names a file that cannot be used, with all its faults. */
+export function faultsError(name: string, what: string) {
+  return class extends Error {
+    override readonly name = name;
+    /** Each names the field, what is accepted and what was given. */
+    readonly faults: readonly string[];
+
+    constructor(path: string, faults: readonly string[], options?: ErrorOptions) {
+      super(`Cannot use ${what} ${path}:\n${faults.map((one) => `  ${one}`).join("\n")}`, options);
+      this.faults = faults;
+    }
+  };
+}
+
 /** Accepted numbers. */
 export interface NumberRange {
   readonly min: number;

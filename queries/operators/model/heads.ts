@@ -9,9 +9,9 @@ export interface Head {
   /** The entry of the manifest's outputs, without labels. */
   readonly output: Readonly<Record<string, unknown>>;
   /** How such models mostly take pictures. */
-  readonly input?: Readonly<Record<string, unknown>>;
+  readonly input?: Readonly<Record<string, unknown>> | undefined;
   /** How many labels it has, where the shape tells. */
-  readonly classes?: number;
+  readonly classes?: number | undefined;
   /** Settings that the reader needs and the file does not contain. */
   readonly asks?: string;
 }
@@ -74,12 +74,7 @@ function headOf(
   input?: Head["input"],
   classes?: number,
 ): Head {
-  return {
-    description,
-    output,
-    ...(input === undefined ? {} : { input }),
-    ...(classes === undefined ? {} : { classes }),
-  };
+  return { description, output, input, classes };
 }
 
 /** Boxes, scores and classes in tensors of their own. */

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { Fields, readJson } from "./faults.ts";
+import { faultsError, Fields, readJson } from "./faults.ts";
 import {
   type ModelConstant,
   type ModelInput,
@@ -59,16 +59,7 @@ export interface ModelManifest {
 }
 
 /** A manifest that cannot be used, with all its faults. */
-export class ManifestError extends Error {
-  override readonly name = "ManifestError";
-  /** Each names the field, what is accepted and what was given. */
-  readonly faults: readonly string[];
-
-  constructor(path: string, faults: readonly string[], options?: ErrorOptions) {
-    super(`Cannot use model ${path}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`, options);
-    this.faults = faults;
-  }
-}
+export class ManifestError extends faultsError("ManifestError", "model") {}
 
 /**
  * Reads and checks a manifest.
@@ -111,6 +102,11 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ...outputs.map(({ name }) => name),
     ...state.map((s) => s.output),
   ]);
+  for (const kinds of [["window", "map"], ["frame"]]) {
+    const scored = outputs.filter(({ kind }) => kinds.includes(kind));
+    const labels = scored.flatMap((each) => "labels" in each ? [...new Set(each.labels)] : []);
+    fields.unique("labels of outputs", labels);
+  }
   const file = fields.text("file");
   if (!staysBelow(file)) fields.add("file", "a file in the folder of the manifest, or below it");
   const manifest: ModelManifest = {

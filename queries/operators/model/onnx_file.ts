@@ -69,15 +69,8 @@ export function readOnnx(path: string): OnnxFile {
 
 /** Weights may be larger than memory: they are read piece by piece. */
 function hashFile(hash: ReturnType<typeof createHash>, path: string, model: string): number {
-  let file: Deno.FsFile;
   try {
-    file = Deno.openSync(path);
-  } catch (error) {
-    throw new Error(`Cannot read weights of ${model}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  try {
+    using file = Deno.openSync(path);
     const piece = new Uint8Array(1024 * 1024);
     let total = 0;
     for (let length = file.readSync(piece); length !== null; length = file.readSync(piece)) {
@@ -85,8 +78,9 @@ function hashFile(hash: ReturnType<typeof createHash>, path: string, model: stri
       total += length;
     }
     return total;
-  } finally {
-    file.close();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`Cannot read weights of ${model}: ${message}`, { cause: error });
   }
 }
 

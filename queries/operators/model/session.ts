@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { float16Bits, searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
-import { deviceError, providersOf } from "./devices.ts";
+import { deviceError, providersOf, runError } from "./devices.ts";
 import { loadOnnx } from "./onnx.ts";
 
 /** Samples of a tensor of the model's; float16 as its bits. */
@@ -35,6 +35,7 @@ export interface ModelSession {
    * @param read is given the outputs by name, and the milliseconds in the model alone. Outputs are
    * valid until it returns: the next run writes into the same memory.
    * @param kept names of outputs that stay as they are
+   * @throws {BadFrameError} `model-run`: the model fails on these tensors, on the processor.
    */
   run<T>(
     feeds: Readonly<Record<string, ModelTensor>>,
@@ -107,7 +108,10 @@ export async function openSession(
   return {
     async run(feeds, fetches, read, kept = []) {
       const turn = used.last.then(async () => {
-        const { outputs, copies, ms } = await runOnce(used, feeds, fetches, kept);
+        const { outputs, copies, ms } = await runOnce(used, feeds, fetches, kept)
+          .catch((error) => {
+            throw runError(device, file, error);
+          });
         try {
           return read(outputs, ms);
         } finally {

@@ -42,31 +42,28 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
   const compare = (field: string, stated: string, found: string, fits: boolean) => {
     if (!fits) faults.push(`${field}: the manifest says ${stated}, the file has ${found}`);
   };
+  const match = (
+    field: string,
+    shape: string,
+    dtype: string,
+    dims: readonly number[],
+    found: OnnxValue | undefined,
+  ) => {
+    if (found === undefined) return;
+    compare(`${field}.dtype`, dtype, found.dtype, dtype === found.dtype);
+    const same = fits(dims, found.shape);
+    compare(`${field}.${shape}`, shapeText(dims), shapeText(found.shape), same);
+  };
   const several = manifest.inputs.length > 1;
   for (const [i, input] of manifest.inputs.entries()) {
     const field = several ? `input[${i}]` : "input";
     const found = look(file.inputs, "input", `${field}.name`, input.name);
-    if (found === undefined) continue;
-    compare(`${field}.dtype`, input.dtype, found.dtype, input.dtype === found.dtype);
-    const dims = dimsOf(input);
-    compare(
-      `${field}.layout ${input.layout}`,
-      shapeText(dims),
-      shapeText(found.shape),
-      fits(dims, found.shape),
-    );
+    match(field, `layout ${input.layout}`, input.dtype, dimsOf(input), found);
   }
   for (const [i, state] of manifest.state.entries()) {
     for (const [side, values] of [["input", file.inputs], ["output", file.outputs]] as const) {
       const found = look(values, side, `state[${i}].${side}`, state[side]);
-      if (found === undefined) continue;
-      compare(`state[${i}].dtype`, state.dtype, found.dtype, state.dtype === found.dtype);
-      compare(
-        `state[${i}].shape`,
-        shapeText(state.shape),
-        shapeText(found.shape),
-        fits(state.shape, found.shape),
-      );
+      match(`state[${i}]`, "shape", state.dtype, state.shape, found);
     }
   }
   for (const name of Object.keys(manifest.constants)) {
@@ -201,5 +198,7 @@ function fits(dims: readonly number[], shape: readonly Dimension[] | undefined):
 /** A shape as text: `[1, T, 224]`. */
 export function shapeText(shape: readonly Dimension[] | undefined): string {
   if (shape === undefined) return "any shape";
-  return `[${shape.map((size) => size === "" || size === -1 ? "?" : size).join(", ")}]`;
+  // Some exporters name a dimension by the formula of its size.
+  const named = (size: Dimension) => `${size}`.length > 30 ? `${`${size}`.slice(0, 29)}…` : size;
+  return `[${shape.map((size) => size === "" || size === -1 ? "?" : named(size)).join(", ")}]`;
 }

@@ -1,18 +1,10 @@
 import { fileURLToPath } from "node:url";
 import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
-import { Fields, readJson } from "../model/faults.ts";
+import { faultsError, Fields, readJson } from "../model/faults.ts";
 import { isFlat } from "./geometry.ts";
 
 /** An invalid file of zones, with all its faults. */
-export class ZonesError extends Error {
-  override readonly name = "ZonesError";
-  readonly faults: readonly string[];
-
-  constructor(path: string, faults: readonly string[]) {
-    super(`Cannot use zones ${path}:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
-    this.faults = faults;
-  }
-}
+export class ZonesError extends faultsError("ZonesError", "zones") {}
 
 /**
  * Reads a file of zones and lines.

@@ -12,7 +12,7 @@ async function call(...args: string[]) {
     if (name === undefined) positionals.push(arg);
     else options[name] = value ?? true;
   }
-  const faults = models.check!({ positionals, options });
+  const faults = models.check!({ positionals, options }, new Set(Object.keys(options)));
   if (faults.length > 0) return { code: 2, printed, said: faults };
   const code = await models.run({ positionals, options }, {
     signal: new AbortController().signal,
@@ -151,6 +151,13 @@ Deno.test("models presets lists them", async () => {
   const { code, printed } = await call("presets");
   assert.equal(code, 0);
   assert.ok(printed.some((line) => /^models\/presets\/x3d_xs.json +https:/.test(line)));
+});
+
+Deno.test("models presets and devices print an object per line with --json", async () => {
+  for (const [action, type] of [["presets", "preset"], ["devices", "device"]] as const) {
+    const { printed } = await call(action, "--json");
+    assert.ok(printed.length > 1 && printed.every((line) => JSON.parse(line).type === type));
+  }
 });
 
 Deno.test("models names wrong use", async () => {

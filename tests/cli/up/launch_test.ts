@@ -109,3 +109,13 @@ Deno.test("types are checked as the switch says, wherever it stands", () => {
     true,
   ]);
 });
+
+Deno.test("a path with a comma is refused by name: Deno would take it for two", () => {
+  const { faults, flags } = planLaunch(["queries", "--sink", "video:/none/v, d"], {
+    base: "/none",
+    root: ROOT.slice(0, -1),
+    environment: () => undefined,
+  });
+  assert.deepEqual(faults, ['Cannot open "/none/v, d": expected a path without a comma']);
+  assert.ok(!flags.join().includes("/none/v"));
+});

@@ -112,7 +112,7 @@ viewer: { port: 70000, host: 0.0.0.0 }
     /^f\.yaml:2: Unknown field camera: did you mean cameras\?/,
     /^f\.yaml:4: Cannot use cameras\[0\]\.number "0": expected a whole number from 1 to 10000/,
     /^f\.yaml:5: Cannot use cameras\[0\]\.source .*unknown option "wide": expected size/,
-    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected frames per second/,
+    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected max or frames per second/,
     /^f\.yaml:7: Cannot use cameras\[1\] without number/,
     /^f\.yaml:9: Camera 2 of VideoStreaming was given more than once/,
     /^f\.yaml:11: Unknown query "motoin": expected .*did you mean motion\?/,
@@ -139,10 +139,18 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
   assert.match((await faultsOf(""))[0]!, /^f\.yaml:1: Cannot use the file: it is empty, expected/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: Cannot use the file .*a map/);
   assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
-  assert.match(
-    (await faultsOf("\n\nstate: ${FRAMELANE_NONE}\n"))[0]!,
-    /^f\.yaml:3: Cannot use state: FRAMELANE_NONE is not set/,
+  assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
+    "f.yaml:3: Cannot use log: FRAMELANE_NONE is not set",
+  ]);
+  const flags = await faultsOf(
+    'queries: [{ query: greyscale, sinks: ["topic:VideoStreaming"], startingOffsets: { T: {} } }]\n' +
+      "viewer: { host: 0.0.0.0 }\n",
   );
+  assert.deepEqual(flags.map((fault) => /(?<= use )\w+|proxyHosts|--/.exec(fault)?.[0]), [
+    "sinks",
+    "startingOffsets",
+    "proxyHosts",
+  ]);
 });
 
 Deno.test("the launcher reads what the file opens", () => {

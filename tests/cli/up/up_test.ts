@@ -76,6 +76,8 @@ Deno.test("--check tells faults and ends with 2; the documented file has none; -
     assert.equal(print.code, 0);
     assert.match(print.process.output(), /rtsp:\/\/anna:\*\*\*@cam/);
     assert.doesNotMatch(print.process.output(), /s3cret-word|t0ken-word/);
+    const { process: { lines, said } } = await framelane(["up", file, "--print", "--json"]);
+    assert.deepEqual([lines.length, said.join().includes("cameras:")], [1, false]);
     await Deno.writeTextFile(file, "queries: [{ query: none }]\n");
     const bad = await framelane(["up", "--check", file]);
     assert.equal(bad.code, 2);

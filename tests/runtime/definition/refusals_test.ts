@@ -1,4 +1,5 @@
 /** What makes no sense is refused where it is written, with what was given and what is accepted. */
+import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import assert from "node:assert/strict";
 import {
   display,
@@ -134,7 +135,7 @@ Deno.test("a session asks for an answer at once", async () => {
     while: ((_frame: Frame) => Promise.resolve(false)) as never,
     afterMs: 1,
   });
-  const task = await open({ clock: { now: () => 0 } } as never);
+  const task = await open({ clock: new FakeClock() } as never);
   assert.throws(
     () => task.process({ timestamp: 0 } as Frame),
     /Cannot use an asynchronous while in session/,

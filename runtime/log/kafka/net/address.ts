@@ -49,7 +49,8 @@ export interface KafkaAddress {
   readonly rack: string | undefined;
 }
 
-const FORM = "expected kafka://[user:password@]host:port[,host:port][?tls=true&sasl=plain]";
+const FORM =
+  "expected kafka://host:port[,host:port][?tls=true&sasl=plain], with user:password@ before the first host to log in";
 const MECHANISMS = {
   "plain": "PLAIN",
   "scram-sha-256": "SCRAM-SHA-256",

@@ -60,7 +60,7 @@ Deno.test("a draft fills free dimensions and says so", () => {
   }]);
 });
 
-Deno.test("a draft leaves out what no reader reads, and says so", () => {
+Deno.test("a draft leaves out what no reader reads, and gives no two outputs the same labels", () => {
   const text = { name: "label", dtype: "string", shape: [1] };
   const maps = { name: "all", dtype: "sequence", shape: undefined };
   const file = fileOf([float("x", 1, 3, 8, 8)], [text, float("y", 1, 2), maps]);
@@ -70,6 +70,17 @@ Deno.test("a draft leaves out what no reader reads, and says so", () => {
     notes.join("\n"),
     /left out, .*: label \(string \[1\]\), all \(sequence any shape\)/,
   );
+  const several = fileOf([float("x", 1, 3, 8, 8)], [float("y", 1, 2), float("z", 1, 2)]);
+  const drafted = draftManifest(several, "m", "m.onnx").manifest, { outputs } = drafted;
+  const alike = ["y", "z"].map((name) => ({ name, kind: "window", labels: ["a"] }));
+  assert.throws(
+    () => parseManifest({ ...drafted, outputs: alike }, "model.json"),
+    /labels of outputs: expected different names, given "a" twice/,
+  );
+  assert.deepEqual((outputs as { labels?: string[] }[]).map(({ labels }) => labels), [
+    undefined,
+    undefined,
+  ]);
   assert.throws(
     () => draftManifest(fileOf([float("x", 1, 3, 8, 8)], [text]), "m", "m.onnx"),
     /model without numbers: expected an output .* given label \(string \[1\]\)/,

@@ -6,7 +6,8 @@ import { model } from "../../../../queries/operators/model/mod.ts";
 import { readOnnx } from "../../../../queries/operators/model/onnx_file.ts";
 import { openSession } from "../../../../queries/operators/model/session.ts";
 import { tryModel } from "../../../../queries/operators/model/trial.ts";
-import { encodeJpeg, type Finding, type Frame } from "../../../../runtime/mod.ts";
+import { encodeJpeg, type Finding, type Frame, query } from "../../../../runtime/mod.ts";
+import { collect, MemoryLog, runQuery } from "../../../../runtime/testing.ts";
 import { contextOf, frameOf, framesOf, run } from "../kit.ts";
 import { numberedJpeg, orderModel } from "./order_kit.ts";
 
@@ -35,6 +36,21 @@ function plain(grey: number, width = 48, height = 24): Promise<Uint8Array> {
   const data = new Uint8Array(width * height).fill(grey);
   return encodeJpeg({ data, width, height, channels: 1 }, { quality: 95 });
 }
+
+Deno.test("a model that fails on a frame costs that frame", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 1);
+  const value = await plain(9);
+  log.append("VideoStreaming", 0, [{ key: "CAMERA-1", value, timestamp: 0, headers: {} }]);
+  const input = { name: "image", layout: "NCHW", width: 16, height: 8 };
+  const output = { name: "score", kind: "window" };
+  await withManifest({ file: "eight.onnx", input, outputs: [output] }, async (path) => {
+    await assert.rejects(tryModel(path), /Cannot run the model .*eight.onnx: Non-zero status code/);
+    const definition = query("eight").readStream({ startingOffsets: "earliest" })
+      .process(model(path)).writeStream(collect()).trigger("available-now");
+    assert.equal((await runQuery(definition, { log })).deadLettered, 1);
+  });
+});
 
 Deno.test("inputs that take no picture get constants, and boxes may come in pixels of the frame", async () => {
   const input = { name: "image", dtype: "float64", layout: "NCHW", width: 32, height: 32 };

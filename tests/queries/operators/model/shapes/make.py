@@ -7,6 +7,7 @@ batch: a batch fixed at 2; answers a box for each frame, whose score is the fram
 nms: rows after NMS, as many as the picture is bright (0 or 2).
 bright: its numbers as they are, and those above a half.
 endless: a loop of 2^62 rounds.
+eight: fails unless the picture has 8x8 pixels, which its input does not say.
 
 Run with onnx 1.23 and numpy from this folder: python3 make.py
 """
@@ -135,4 +136,11 @@ save(
         ("Loop", ["rounds", "true", "mean"], ["score"], {"body": round_graph}),
     ],
     {"rounds": np.int64(2**62), "true": np.bool_(True)},
+)
+save(
+    "eight",
+    [("image", T.FLOAT, [1, 3, "H", "W"])],
+    [("score", T.FLOAT, [])],
+    [("Reshape", ["image", "shape"], ["row"], {}), ("ReduceMean", ["row"], ["score"], {"keepdims": 0})],
+    {"shape": np.array([192])},
 )

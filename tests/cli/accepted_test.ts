@@ -1,0 +1,48 @@
+/** A wrong value is one fault, which says all that is accepted, and the mask leaves it as it is. */
+import assert from "node:assert/strict";
+import { parseCommand, UsageError } from "../../cli/command.ts";
+import { planLaunch } from "../../cli/launch/plan.ts";
+import { commands } from "../../cli/registry.ts";
+import { maskSecrets } from "../../runtime/base/mask.ts";
+import { ROOT } from "../support/framelane.ts";
+// Loaded here, and not in the first test that loads a command.
+import "../../runtime/image/turbojpeg.ts";
+
+for (
+  const [line, expected] of [
+    ["checkpoints reset --query q --to yesterday", /--to "yesterday": expected earliest, latest/],
+    ["queries --port of", /--port "of": expected off or a whole number from 0 to 65535/],
+    ["camera 1 --fps fast", /--fps "fast": expected max or frames per second above 0/],
+    ["queries --trigger interval:500", /"interval:500": expected asap, interval:DURATION/],
+    ["queries --starting-offsets 2026-99-99", /"2026-99-99": expected earliest, latest, /],
+    ["viewer --log kafka://h:9092,h:99999", /expected embedded:DIR or kafka:\/\/host:port/],
+    ["camera 1 --source rtsp://", /expected rtsp:\/\/HOST.*, with USER:PASSWORD@ before HOST/],
+    ["queries --log embedded: --sink images:", /--log "embedded:": expected embedded:DIR/],
+  ] as const
+) {
+  Deno.test(`${line}: says what is accepted`, async () => {
+    const [name, ...argv] = line.split(" ");
+    const command = await Object.entries(commands).find(([one]) => one === name)![1].load();
+    assert.throws(() => parseCommand(command, argv, () => undefined), (error: UsageError) => {
+      assert.equal(error.faults.length, line.includes("images:") ? 2 : 1, error.message);
+      assert.match(error.faults[0]!, expected);
+      assert.equal(maskSecrets(error.message), error.message);
+      return true;
+    });
+  });
+}
+
+Deno.test("an empty target opens nothing, so that only the command refuses it", () => {
+  for (
+    const empty of [["--sink", "images:"], ["--sink", "events:"], ["--log", "embedded:"], [
+      "--checkpoint=",
+    ]]
+  ) {
+    const { faults } = planLaunch(["queries", ...empty], {
+      base: ROOT.slice(0, -1),
+      root: ROOT.slice(0, -1),
+      environment: () => undefined,
+    });
+    assert.deepEqual(faults, [], empty.join(" "));
+  }
+});
