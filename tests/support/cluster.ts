@@ -4,7 +4,12 @@ import { join, resolve } from "node:path";
 import { kafkaKit, type KitOptions, removeIfThere } from "../../tools/kafka/kit.ts";
 import { KafkaNode, KitError, type NodeParts } from "../../tools/kafka/node.ts";
 import { freePort } from "../../tools/kafka/probe.ts";
-import { type Properties, replication, serverProperties } from "../../tools/kafka/properties.ts";
+import {
+  KEEP_ALL,
+  type Properties,
+  replication,
+  serverProperties,
+} from "../../tools/kafka/properties.ts";
 import { clusterIdOf, formatStorage, writeConfiguration } from "../../tools/kafka/start.ts";
 
 /** A listener that clients use instead of the plain one. */
@@ -116,6 +121,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
       }),
       ...securityProperties(security),
       "broker.rack": racks[index],
+      ...KEEP_ALL,
       ...properties,
     });
     if (zooKeeper === undefined) {

@@ -59,6 +59,12 @@ export function replication(replicas: number): Properties {
   };
 }
 
+/**
+ * For brokers of tests and benchmarks, whose frames may have times of 1970: by default a broker deletes what is
+ * older than a week, first 30 s after its start.
+ */
+export const KEEP_ALL: Properties = { "log.retention.ms": -1 };
+
 /** The text of a Java properties file. */
 export function render(properties: Properties): string {
   return Object.entries(properties).filter(([, value]) => value !== undefined)

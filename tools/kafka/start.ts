@@ -4,7 +4,13 @@ import { join, resolve } from "node:path";
 import { kafkaKit, type KitOptions, removeIfThere } from "./kit.ts";
 import { KafkaNode, KitError, type NodeParts, runFormat } from "./node.ts";
 import { freePort, portInUse } from "./probe.ts";
-import { log4jProperties, type Properties, render, serverProperties } from "./properties.ts";
+import {
+  KEEP_ALL,
+  log4jProperties,
+  type Properties,
+  render,
+  serverProperties,
+} from "./properties.ts";
 
 export interface StartOptions extends KitOptions {
   /** Port for clients. A free one by default. */
@@ -49,6 +55,7 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
   const node = new KafkaNode(parts, { id: 1, port, dir, flags: ["-Xmx1024m", "-Xms64m"] });
   await writeConfiguration(node, dir, {
     ...serverProperties({ port, controller: freePort(), dataDir: join(dir, "data") }),
+    ...(temporary ? KEEP_ALL : {}),
     ...properties,
   });
   await formatStorage(parts, dir, await clusterIdOf(root), 1);
