@@ -35,7 +35,7 @@ const took = (process: FramelaneProcess, partition: number) =>
  */
 async function stopOutsideAWrite(process: FramelaneProcess, log: TopicLog): Promise<void> {
   for (;;) {
-    process.signal("SIGSTOP");
+    await process.freeze();
     try {
       // Writes to the records and to the checkpoints.
       const committer = await log.committer({

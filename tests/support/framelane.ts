@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
+import { until } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -124,6 +125,19 @@ export class FramelaneProcess {
 
   signal(signal: Deno.Signal): void {
     this.#child.kill(signal);
+  }
+
+  /** Freezes it, and waits until each of its threads is: one that is in the kernel may still take a lock there. */
+  async freeze(): Promise<void> {
+    this.signal("SIGSTOP");
+    const tasks = `/proc/${this.#child.pid}/task`;
+    await until("all threads are stopped", async () => {
+      for await (const { name } of Deno.readDir(tasks)) {
+        const stat = await Deno.readTextFile(`${tasks}/${name}/stat`).catch(() => "");
+        if (!/^.*\) T /s.test(stat)) return false;
+      }
+      return true;
+    });
   }
 
   /** Waits for the end by itself. */
