@@ -130,13 +130,12 @@ export class FramelaneProcess {
   /** Freezes it, and waits until each of its threads is: one that is in the kernel may still take a lock there. */
   async freeze(): Promise<void> {
     this.signal("SIGSTOP");
-    const tasks = `/proc/${this.#child.pid}/task`;
+    const threads = new Deno.Command("ps", {
+      args: ["-L", "-o", "s=", "-p", `${this.#child.pid}`],
+    });
     await until("all threads are stopped", async () => {
-      for await (const { name } of Deno.readDir(tasks)) {
-        const stat = await Deno.readTextFile(`${tasks}/${name}/stat`).catch(() => "");
-        if (!/^.*\) T /s.test(stat)) return false;
-      }
-      return true;
+      const { stdout } = await threads.output();
+      return /^(T\s+)+$/.test(new TextDecoder().decode(stdout));
     });
   }
 
