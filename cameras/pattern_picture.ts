@@ -37,7 +37,7 @@ function bands(height: number) {
   };
 }
 
-/** Draws what is the same in every frame, as RGBA. */
+/** Draws the parts that all frames share, as RGBA. */
 export function prepareBackground(look: PatternLook): Uint8Array {
   const { width, height, hue } = look;
   const data = new Uint8Array(width * height * 4);

@@ -60,7 +60,7 @@ export interface VideoPacket {
 export interface PublishTarget {
   /** Identifies the log, topic and partition permanently, without secrets. */
   readonly id: string;
-  /** Stores what was published; stays open while frames are being published. */
+  /** Stores which files were published; stays open while frames are being published. */
   readonly kv: Deno.Kv;
   /** The offset after the last record; waits for an unavailable log. */
   latest(): Promise<number>;

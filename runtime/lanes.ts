@@ -23,7 +23,7 @@ export interface LanePicture {
   readonly video?: "h264" | "h265";
 }
 
-/** What is wanted of a lane: pictures, or what was found alone, for pages that decode access units themselves. */
+/** What viewers want of a lane: pictures, or findings alone, for pages that decode access units themselves. */
 export type Demand = "pictures" | "results";
 
 /** How a lane is. */
@@ -127,7 +127,7 @@ export interface LaneFeed {
    * @returns a function that ends the subscription.
    */
   subscribe(listener: (picture: LanePicture) => void): () => void;
-  /** Tells what is looked at now, by `Lane.id`: of other lanes pictures may come rarely, or never. */
+  /** Sets which lanes are watched, by `Lane.id`: other lanes may send pictures rarely, or never. */
   demand?(lanes: ReadonlyMap<string, Demand>): void;
   /** The newest picture of a lane, also of one that is not looked at. */
   refresh?(lane: string): Promise<LanePicture | undefined>;

@@ -49,7 +49,7 @@ export class InFlight {
     return this.#drawnAfter;
   }
 
-  /** For how long the page has drawn nothing of what it was sent, milliseconds. */
+  /** How long the page has drawn no sent picture, milliseconds. */
   get unreadFor(): number {
     let oldest = Infinity;
     for (const [first] of this.#slots.values()) oldest = Math.min(oldest, first?.at ?? Infinity);

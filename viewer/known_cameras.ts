@@ -57,7 +57,7 @@ export class KnownCameras {
     for (const number of this.#cameras.keys()) this.#removed.delete(number);
   }
 
-  /** Adds what is known of its camera to a lane. A name in frames is newer than the registry's. */
+  /** Adds a camera's known facts to its lane. A name in frames is newer than the registry's. */
   describe(lane: Lane): Lane {
     const camera = this.#cameras.get(lane.partition + 1);
     if (camera === undefined) {

@@ -167,7 +167,7 @@ export class Playback {
     }
   }
 
-  /** Shows what was to be seen of a lane at the paused position. */
+  /** Shows a lane's picture at the paused position. */
   async #show(lane: Lane, signal: AbortSignal): Promise<void> {
     const { position } = this.#view;
     const { history, units } = this.#options;

@@ -15,7 +15,7 @@ export interface UnitFeedOptions {
   readonly history: History;
   readonly lane: Lane;
   readonly send: (unit: UnitMessage) => void;
-  /** Whether the page has drawn enough of what it was sent. */
+  /** Whether the page has drawn enough of the sent units. */
   readonly room: () => boolean;
   /** The units cannot be read: the page gets pictures instead. */
   readonly onProblem: (error: unknown) => void;

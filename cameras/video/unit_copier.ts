@@ -32,7 +32,7 @@ export class NotCopied {
   }
 }
 
-/** A stream without a whole keyframe in this many packets, five seconds or more, has none. */
+/** A stream without a complete keyframe in this many packets, five seconds or more, is refused. */
 const MOST_WITHOUT_KEYFRAME = 300;
 /** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
 const MOST_REORDER_MS = 1_000;

@@ -193,7 +193,7 @@ export class AccessPlan {
         }
         return this.#parent(path, why);
       case "file-folder":
-        // What is not whole yet lies in a folder beside the file.
+        // Unfinished output is kept in a folder next to the file.
         access.write.push({ path: parentOf(path), why });
         return;
       case "read":
@@ -318,7 +318,7 @@ export class AccessPlan {
   }
 }
 
-/** This machine has several names. What is no host opens nothing: the command says what it expects. */
+/** This machine has several names. Anything but a host opens nothing: the command reports it. */
 function sameHosts(host: string): string[] {
   if (!isHost(host)) return [];
   const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];

@@ -1,4 +1,4 @@
-// Code lies where no run may write: looked at before a run starts.
+// Checks, before a run starts, that it cannot write where code is.
 import type { Access } from "./access.ts";
 import { isWithin, overlap } from "../../runtime/base/folders.ts";
 import { parentOf, realPath } from "./paths.ts";

@@ -21,7 +21,7 @@ export function parentOf(path: string): string {
   return end <= 0 ? "/" : path.slice(0, end);
 }
 
-/** Where a path leads once all symbolic links are followed; what is not there yet is kept as it is. */
+/** The path with all symbolic links followed; components that do not exist yet are kept. */
 export function realPath(path: string): string {
   let rest = "";
   for (let place = path;; place = parentOf(place)) {

@@ -1,4 +1,4 @@
-// A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
+// Plans a run: its permissions as flags of Deno, and faults.
 import type { AccessWord } from "../../runtime/base/access.ts";
 import type { ExecutorPermissions } from "../../runtime/driver/permissions.ts";
 import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
@@ -22,7 +22,7 @@ export interface Launch {
   readonly access: Access;
   /** Deno's flags. */
   readonly flags: readonly string[];
-  /** What the run reads beside what its options name. */
+  /** Paths that the run reads besides those in its options. */
   readonly reads: readonly string[];
   /** Queries of users' own, whose types are to be checked. */
   readonly queries: readonly string[];

@@ -16,7 +16,7 @@ const REMEMBER =
   "const [folder, ...names] = Deno.args; Deno.mkdirSync(folder, { recursive: true });" +
   " for (const name of names) Deno.writeTextFileSync(`${folder}/${name}`, '');";
 
-/** Whether all files are right; what is wrong has been printed otherwise. */
+/** Whether all files type-check; errors have been printed. */
 export async function typesAreRight(
   files: readonly string[],
   { root, config, cache }: TypeCheck,
@@ -25,7 +25,7 @@ export async function typesAreRight(
   const unchecked = new Map<string, string>();
   for (const file of files.map(realPath)) {
     const stat = statOf(file);
-    // The command says what is not there.
+    // The command reports missing files.
     if (stat === undefined) continue;
     const name = await nameOf([file, root, stat.mtime?.getTime(), stat.size, Deno.version.deno]);
     if (!isThere(`${folder}/${name}`)) unchecked.set(file, name);

@@ -74,7 +74,7 @@ export class UpRun {
     }
   }
 
-  /** Whether a query failed for good, now or before an edit. */
+  /** Whether a query failed permanently, now or before an edit. */
   get failed(): boolean {
     return this.#failed || this.#driver.streams.all.some(hasFailed);
   }

@@ -182,7 +182,7 @@ export class Driver {
   }
 
   /**
-   * Waits until every query has ended by itself or failed for good; returns whether none failed.
+   * Waits until every query has ended by itself or failed permanently; returns whether none failed.
    */
   async awaitTermination(): Promise<boolean> {
     await this.#assigned.promise;

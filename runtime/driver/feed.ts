@@ -18,7 +18,7 @@ export class DriverFeed implements LaneFeed {
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Takes what is watched now. */
+  /** Sets the watched lanes. */
   readonly demand: (lanes: Watched) => void;
 
   constructor(

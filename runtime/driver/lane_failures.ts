@@ -1,4 +1,4 @@
-// The failures of one lane: what is retried, after how long, and when it ends.
+// The failures of one lane: whether it restarts, and after which delay.
 import {
   OperatorError,
   type OperatorErrorPolicy,

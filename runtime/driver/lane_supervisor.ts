@@ -299,7 +299,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#laneEnded = Promise.withResolvers();
   }
 
-  /** A streaming query failed: it restarts after a while, or ends for good. */
+  /** A streaming query failed: it restarts after a delay, or ends. */
   #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
     const next = lane.failures.failed({

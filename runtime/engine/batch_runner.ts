@@ -65,7 +65,7 @@ export class BatchRunner {
     this.#numbers.restore(resume.last);
   }
 
-  /** The topic was created again: forgets what was seen. */
+  /** The topic was created again: forgets its sequence numbers. */
   topicRecreated(): void {
     this.#lastFrame = undefined;
     this.#recreated = true;
@@ -96,7 +96,7 @@ export class BatchRunner {
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; `last` ends what they have open. */
+  /** Runs the operators over a batch; `last` closes their open windows. */
   async run(
     opened: Opened,
     frames: readonly Frame[],

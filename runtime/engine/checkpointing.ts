@@ -1,4 +1,4 @@
-// The checkpoint of one streaming query: what is saved with a commit, and where a restart begins.
+// The checkpoint of one streaming query: the state saved with a commit, and the offset of a restart.
 //
 // A sink may need outputs again that were committed long ago (an unfinished video fragment), and operators
 // can only be restored to the end of a batch. So the saved state is that of the newest batch end early enough

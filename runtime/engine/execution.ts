@@ -145,7 +145,7 @@ export class StreamingExecution {
     return this.totals;
   }
 
-  /** The operators begin again at `offset`, without what they had open. */
+  /** Reopens the operators at `offset`, without their open windows. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
     await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);

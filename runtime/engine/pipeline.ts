@@ -63,7 +63,7 @@ export class Pipeline {
     return this.#changes;
   }
 
-  /** The operators begin again with the frame at `offset`, without what they had open. */
+  /** Reopens the operators at `offset`, without their open windows. */
   async beginAgain(offset: number): Promise<void> {
     await this.close();
     await this.#open(offset);

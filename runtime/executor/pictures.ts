@@ -147,7 +147,7 @@ function unitIn(output: Output) {
   return frame === undefined ? undefined : unitOf(frame.value);
 }
 
-/** The result to show, without what is already drawn on the picture. */
+/** The result to show, without the findings already drawn on the picture. */
 function shown(result: Result | undefined, frame: Frame | undefined): Result | undefined {
   if (result === undefined) return undefined;
   if (frame?.headers["drawn"] !== "results") return plainResult(result);

@@ -292,7 +292,7 @@ export function threadId(): number {
 }
 
 /**
- * Lowers a thread's priority for good: it gets a tenth of what other busy threads get. Even less would delay
+ * Lowers a thread's priority permanently: it gets a tenth of what other busy threads get. Even less would delay
  * threads that wait for its locks. Has no effect on systems without such priorities.
  *
  * @param options.thread another thread of this process, even a blocked one; see `threadId`

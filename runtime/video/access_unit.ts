@@ -28,13 +28,13 @@ export interface NalTypes {
   slice(type: number): boolean;
   /** A slice of a picture at which decoding can begin. */
   randomAccess(type: number): boolean;
-  /** The delimiter that stands before everything else in an access unit. */
+  /** The delimiter, first in an access unit. */
   readonly delimiter: number;
   /** Parameter sets that a keyframe must bring. */
   readonly parameterSets: readonly number[];
   /** The sequence parameter set. */
   readonly sps: number;
-  /** Supplemental enhancement information that stands before the slices. */
+  /** Supplemental enhancement information before the slices. */
   readonly sei: number;
   codec(sps: Uint8Array): string | undefined;
 }

@@ -10,7 +10,7 @@ import { type Piece, Recorder } from "./recorder.ts";
 
 /** How to make a clip. */
 export interface ClipOptions extends H264Options {
-  /** Ends the work: what is made by then is thrown away. */
+  /** Ends the work and discards its output. */
   readonly signal?: AbortSignal;
   /** Frames that are skipped (damaged, of another size than the first), and where video ends, are reported here. */
   readonly report?: (message: string) => void;

@@ -50,7 +50,7 @@ export interface Container {
   /**
    * The beginning of a file that is not finished: of as many bytes whatever it has grown to.
    *
-   * @param grown what is in the file by now; absent when that is nothing.
+   * @param grown the content of the file so far; absent if it is empty
    */
   header(track: Track, grown?: { steps: number; length: number }): Uint8Array;
   /** Whether the header tells how far the file has grown. */

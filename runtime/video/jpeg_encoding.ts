@@ -8,7 +8,7 @@ interface Jpeg extends Prepared {
   readonly data: Uint8Array;
 }
 
-/** Passes JPEGs through; encodes what is none. */
+/** Passes JPEGs through; encodes other pictures. */
 export class JpegEncoding implements Encoding<Jpeg> {
   async prepare(value: Uint8Array): Promise<Jpeg> {
     const picture = await pictureOf({ value });

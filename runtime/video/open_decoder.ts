@@ -2,7 +2,7 @@
 import { AV_LOG_QUIET, type Codec, CodecContext, Dictionary, FFmpegError, Log } from "node-av";
 import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 
-// FFmpeg would write to standard error what it thinks of every packet.
+// FFmpeg would write messages about every packet to standard error.
 Log.setLevel(AV_LOG_QUIET);
 
 /**

@@ -164,7 +164,7 @@ export class PictureDecoder implements Disposable {
   }
 }
 
-/** Whether a JPEG has its end marker: one that was cut off has none. */
+/** Whether a JPEG has its end marker, and is complete. */
 function endsWell(image: Uint8Array): boolean {
   const { length } = image;
   return image[length - 2] === 0xff && image[length - 1] === 0xd9;

@@ -141,12 +141,12 @@ export class KafkaNode {
     this.#probePort = of.probePort ?? of.port;
   }
 
-  /** Of the process that runs now, or ran last. */
+  /** Of the current process, or the last one. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
 
-  /** Resolves with the exit code when the process that runs now has ended. */
+  /** Resolves with the exit code when the current process ends. */
   get ended(): Promise<number> {
     return this.#process?.ended ?? Promise.resolve(0);
   }
@@ -192,7 +192,7 @@ export class KafkaNode {
     return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;
   }
 
-  /** Shuts it down in good order. */
+  /** Shuts it down cleanly. */
   async stop(): Promise<void> {
     this.#process?.kill("SIGCONT");
     this.#process?.kill("SIGTERM");

@@ -90,7 +90,7 @@ export async function writeConfiguration(
   await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(logFile));
 }
 
-/** A data folder belongs to one cluster for good. */
+/** A data folder belongs to one cluster forever. */
 export async function clusterIdOf(root: string): Promise<string> {
   const file = join(root, "cluster-id");
   try {
@@ -107,7 +107,7 @@ export async function clusterIdOf(root: string): Promise<string> {
 /**
  * Prepares an empty data folder as Kafka's storage tool does; leaves a used one alone.
  *
- * @param flags more flags for the tool, which is otherwise replaced by a copy of what it would write
+ * @param flags more flags for the tool; without any, its output is written directly
  */
 export async function formatStorage(
   parts: NodeParts,

@@ -1,8 +1,8 @@
-// JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
+// Reads hand-written JSON field by field and collects all faults, to report them together.
 /**
  * Parses JSON, and refuses an object with the same field twice: only the last would count.
  *
- * @throws {SyntaxError} saying what is wrong with it.
+ * @throws {SyntaxError}
  */
 function parseJson(text: string): unknown {
   const json = text.replace(/^\ufeff/, "");
@@ -74,7 +74,7 @@ export class Fields {
   readonly faults: string[];
   readonly given: Readonly<Record<string, unknown>>;
   readonly #path: string;
-  /** It is no object: what is missing in it is no further fault. */
+  /** It is not an object: missing fields are not reported too. */
   readonly #broken: boolean;
 
   /**

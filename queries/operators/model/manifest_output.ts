@@ -15,7 +15,7 @@ export interface ScoresOutput {
   readonly top?: number;
 }
 
-/** How detectors lay out what they find. */
+/** Layouts of detections. */
 export const OBJECT_FORMATS = [
   "yolov5",
   "yolov8",

@@ -44,7 +44,7 @@ export interface ModelOptions {
   readonly reduce?: boolean;
 }
 
-/** Without frames for this long, what comes next has nothing to do with what was. */
+/** A longer gap separates windows: frames after it have nothing to do with those before. */
 const PAUSE_MS = 5_000;
 
 /**

@@ -92,7 +92,7 @@ function blacken(tensor: Float32Array, { order, offsets }: FloatLayout): void {
 
 type WriteRow = (row: number, y: number) => void;
 
-/** Turns rows into floats. Kernels take four pixels at a time: what is left over goes a detour. */
+/** Turns rows into floats. Kernels take four pixels at a time; the rest is copied through a buffer. */
 function floatWriter(
   kernels: Kernels,
   { left, top, width }: Crop,

@@ -18,7 +18,7 @@ export const ENDS = 464;
 export const QUANTIZERS = 512;
 /** Six vectors of floats: see `pixels.as.ts`. */
 export const FLOATS = 896;
-/** Coefficients of six blocks, 16 bits each; a block has room for what is thrown away. */
+/** Coefficients of six blocks, 16 bits each; a block has room for discarded ones. */
 export const COEFFICIENTS = 1024;
 export const BLOCK_BYTES = 144;
 /** For each size of a DC difference its code and the code's length, 32 bits each. */

@@ -1,4 +1,4 @@
-// JPEGs without what is wrong with them, where their picture is there whole.
+// Repairs JPEGs whose picture is complete.
 import { ownWork } from "../../base/own_work.ts";
 import { type Flaw, noteRepairs } from "../flaws.ts";
 import { countScans, EOI, readJpegHeaders } from "../jpeg_headers.ts";

@@ -1,5 +1,5 @@
 // Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
-// its folder, and polling finds what is not reported.
+// its folder, and polling finds unreported changes.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";

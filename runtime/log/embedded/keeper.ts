@@ -37,7 +37,7 @@ export class Keeper {
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
-  /** Does what is due after opening, then continues in the background. */
+  /** Does all due work after opening, then continues in the background. */
   async start(): Promise<void> {
     const { dir, db, segments } = this.#parts;
     this.#keepReserve();

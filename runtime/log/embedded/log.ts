@@ -66,7 +66,7 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  /** Closers of what is still open. */
+  /** Closers of everything still open. */
   readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 

@@ -1,4 +1,4 @@
-// Seals the segments of dead processes and cuts off what they had not committed.
+// Seals the segments of dead processes and truncates uncommitted records.
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";

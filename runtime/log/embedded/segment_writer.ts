@@ -146,7 +146,7 @@ export class SegmentWriter {
     for (const segment of ready) this.#end(segment);
   }
 
-  /** Synchronously seals what is full, and what holds expired records. */
+  /** Synchronously seals segments that are full or hold expired records. */
   sealNow(): void {
     for (const segment of this.#active.values()) {
       const [first] =

@@ -108,7 +108,7 @@ export class Tails {
     this.#staged.clear();
   }
 
-  /** Returns a function that discards what was staged since. */
+  /** Returns a function that discards everything staged since. */
   savepoint(): () => void {
     const staged = [...this.#staged];
     return () => {
@@ -117,7 +117,7 @@ export class Tails {
     };
   }
 
-  /** At the end of a transaction: writes what was staged, in place unless rows changed. */
+  /** At the end of a transaction: writes everything staged, in place unless rows changed. */
   flush(changed: boolean): void {
     const staged = [...this.#staged];
     const inPlace = !changed &&

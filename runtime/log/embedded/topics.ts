@@ -81,7 +81,7 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: stores a retention; what is not given stays.
+   * Within a transaction: stores a retention; missing limits stay.
    *
    * @throws {LogError} `INVALID` unless they are positive whole numbers
    */

@@ -1,4 +1,4 @@
-// All readers of outputs, and what they say together.
+// All readers of outputs, and their combined result.
 import type { DetectedObject, ResultData } from "../../../../runtime/mod.ts";
 import type { ModelManifest } from "../manifest.ts";
 import type { ModelOutput } from "../manifest_output.ts";

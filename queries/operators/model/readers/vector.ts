@@ -1,4 +1,4 @@
-// Outputs that describe what they saw by a list of numbers.
+// Outputs that are embeddings.
 import { Buffer } from "node:buffer";
 import type { VectorOutput } from "../manifest_output.ts";
 import { valuesOf } from "./numbers.ts";

@@ -19,7 +19,7 @@ interface Context {
 }
 
 /**
- * Runs requests until they succeed or fail for good, for `timeoutMs` at most.
+ * Runs requests until they succeed or fail permanently, for `timeoutMs` at most.
  *
  * @param action the beginning of an error message
  * @param request must have no effect but at the broker, since it may be aborted half-way and run again

@@ -176,7 +176,7 @@ export class BufferedPartition implements PartitionReader {
   }
 
   /**
-   * Buffers what was fetched from `next` on.
+   * Buffers a response to a fetch from `next` on.
    *
    * @returns what is wrong with the response, which is ignored then
    */

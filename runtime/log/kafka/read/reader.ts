@@ -258,7 +258,7 @@ export class KafkaReader implements LogReader {
     this.#attach(one);
   }
 
-  /** Retries until it succeeds, fails for good, or the partition is closed. */
+  /** Retries until it succeeds, fails permanently, or the partition is closed. */
   async #persist(
     one: BufferedPartition,
     step: (signal: AbortSignal) => Promise<void>,
