@@ -78,7 +78,7 @@ export interface Access {
   /** Ports to which FFmpeg connects by itself. */
   readonly streams: Set<number>;
   readonly libraries: Set<string>;
-  /** Files that hold code of this run beside Framelane's own. */
+  /** Files that hold code of this run besides Framelane's own. */
   readonly code: Set<string>;
   /** Queries by their names in `queries/`. */
   readonly named: Set<string>;
@@ -267,7 +267,7 @@ export class AccessPlan {
     if (place!.startsWith("embedded:")) {
       return this.#open("folder", place!.slice("embedded:".length), why);
     }
-    // The brokers that a cluster names beside these have to be listed with --allow-net.
+    // The brokers that a cluster names besides these have to be listed with --allow-net.
     const hosts = /^kafka:\/\/(?:[^/]*@)?([^/]*)/s.exec(place!)?.[1] ?? "";
     for (const host of hosts.split(",")) {
       if (host !== "") this.#net(host.replace(/:\d+$/, ""));

@@ -148,7 +148,7 @@ export class CLibrary {
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
-   * @param read folders that the program itself reads beside what `access` names.
+   * @param read folders that the program itself reads besides what `access` names.
    * @param executable what may be executed.
    * @throws {Error} when the kernel refuses.
    */

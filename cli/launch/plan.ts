@@ -139,7 +139,7 @@ function denoCache({ base, environment }: Surroundings): string {
   return realPath(absolute(environment("DENO_DIR") ?? `${caches}/deno`, base));
 }
 
-/** What is granted beside what options name. */
+/** What is granted besides what options name. */
 interface Granted {
   readonly reads: readonly string[];
   /** Whether folders are; no folder is where one holds code. */

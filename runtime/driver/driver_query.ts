@@ -117,7 +117,7 @@ export class DriverQuery {
       clock,
       report,
       onAssigned: (partition, membership) => {
-        // A lane reads this partition beside its own.
+        // A lane reads this partition besides its own.
         if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
         lanes.begin(spec, partition, membership, isLater(partition));
       },

@@ -92,7 +92,7 @@ export class ExecutorSet {
     return groups.flatMap(({ workers }) => [...workers]);
   }
 
-  /** Whether another worker may be started for a query beside the `usable` ones. */
+  /** Whether another worker may be started for a query besides the `usable` ones. */
   hasRoom(usable: number, spec: QuerySpec): boolean {
     return usable < this.#most(this.#groupOf(spec));
   }

@@ -1,4 +1,4 @@
-// What a video file looks like to who writes it: it grows picture by picture, can be played at any
+// The interface of video files for writers: a file grows picture by picture, can be played at any
 // moment, and gets an index when it is finished.
 
 import type { FrameIndex, IndexEntry } from "./frame_index.ts";

@@ -151,7 +151,7 @@ function skipUsability(bits: BitReader): void {
   bits.skip(buffers > 0 ? 2 : 1);
 }
 
-/** Number of sub-layers, profile and level. @returns sub-layers beside the first */
+/** Number of sub-layers, profile and level. @returns sub-layers besides the first */
 function hevcHead(bits: BitReader): number {
   bits.skip(4);
   const layers = bits.number(3);

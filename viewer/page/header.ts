@@ -74,7 +74,7 @@ export class Header {
       ...queries.map((name) => [name, name]),
       ...(raw ? [["Raw", "raw"]] : []),
     ];
-    // One query needs no choice beside the raw pictures.
+    // One query needs no choice besides the raw pictures.
     if (queries.length < 2) options.splice(0, queries.length + 1, ["Processed", ""]);
     const known = JSON.stringify(options);
     if (known !== this.#views) {

@@ -208,7 +208,7 @@ function namesakesOf(input: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue
   return alikeTo(input, outputs).filter(({ name }) => bare(name) === bare(input.name));
 }
 
-/** A name without what tells going in from coming out. */
+/** A name without its marks of an input or output, such as _in and _out. */
 function bare(name: string): string {
   return name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
 }
