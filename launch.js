@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a4b4fd9b6c448c3edf28e4da1d13145484382b6139b97510a910c5ed3534c544
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 28d46227307bbd185cd34995e8c8e8bfe946c0a54950727edc23c5983fae95e4
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -566,7 +566,7 @@ var CLibrary = class _CLibrary {
   /**
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
-   * @param read folders that the program itself reads beside what `access` names.
+   * @param read folders that the program itself reads besides what `access` names.
    * @param executable what may be executed.
    * @throws {Error} when the kernel refuses.
    */
