@@ -7,6 +7,11 @@ Deno.test("a camera's MJPEG plays in a browser, picture after picture", async ()
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
       // As another page of the same origin would embed it, without any script of the wall's.
+      await page.route(
+        "**/wall_page.ts",
+        (route) => route.fulfill({ contentType: "text/javascript", body: "" }),
+      );
+      await page.reload();
       await page.evaluate(() => {
         // deno-lint-ignore no-explicit-any
         const { document } = globalThis as any;
