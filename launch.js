@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 28d46227307bbd185cd34995e8c8e8bfe946c0a54950727edc23c5983fae95e4
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8dcb178c1390ed2ab7614a5e9f6716fbec555c164e12d91b80a36a6d1a92f48
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [

@@ -24,13 +24,13 @@ export async function isFile(path: string): Promise<boolean> {
   return (await infoOf(Deno.stat(path)))?.isFile === true;
 }
 
-/** Where a file lies until it is whole. */
+/** The name of a file while it is being written. */
 export function unfinishedOf(path: string): string {
   return `${path}.unfinished`;
 }
 
 /**
- * Writes a file beside its place and gives it its name at the end: a crash leaves the old file or the new
+ * Writes a file under another name and renames it at the end: a crash leaves the old file or the new
  * one. Links and devices are written in place.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {

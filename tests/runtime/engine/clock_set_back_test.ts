@@ -62,7 +62,7 @@ Deno.test("triggers, the wait for enough frames, windows and sessions end in tim
   assert.equal(await outputs({}, (frames) => frames.process(window).map(firstOf)), 1);
 });
 
-Deno.test("a query's report grows old, and an idle query is told of", async () => {
+Deno.test("a query's report ages, and an idle query is reported, while the clock is set back", async () => {
   const clock = new SetClock(10_000_000);
   const manager = managerOf();
   const stream = new StreamingQuery("q", "T", 0, {
