@@ -1,5 +1,6 @@
 // Labels for the images of a folder, from an annotation file or the names of its subfolders.
 import { join } from "node:path";
+import { ifThere } from "../runtime/base/folders.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
 
 /** Annotation files, in order of preference. */
@@ -30,17 +31,15 @@ export class Annotations {
   async refresh(): Promise<void> {
     for (const name of FILES) {
       const path = join(this.#folder, name);
-      try {
-        const { mtime, size } = await Deno.stat(path);
-        const version = `${name} ${mtime?.getTime()} ${size}`;
-        if (version === this.#version) return;
-        const text = await Deno.readTextFile(path);
-        this.#rows = name.endsWith(".csv") ? readTable(text) : readPairs(text);
-        this.#version = version;
-        return;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      const info = await ifThere(Deno.stat(path));
+      if (info === undefined) continue;
+      const version = `${name} ${info.mtime?.getTime()} ${info.size}`;
+      if (version === this.#version) return;
+      const text = await ifThere(Deno.readTextFile(path));
+      if (text === undefined) continue;
+      this.#rows = name.endsWith(".csv") ? readTable(text) : readPairs(text);
+      this.#version = version;
+      return;
     }
     this.#rows.clear();
     this.#version = "";
@@ -86,33 +85,17 @@ function readPairs(text: string): Map<string, Headers> {
   return table;
 }
 
+/** A field of CSV: its quoted part, its plain part, and what ends it. */
+const FIELD = /(?:"([^"]*(?:""[^"]*)*)(?:"|$))?([^,\n]*)(,|\n|$)/g;
+
 /** Parses CSV; quoted fields may contain commas, line breaks and doubled quotes. */
 function parseCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  let field = "";
-  let quoted = false;
-  const body = text.replace(/^\ufeff/, "");
-  for (let i = 0; i < body.length; i++) {
-    const character = body[i]!;
-    if (quoted) {
-      if (character !== '"') field += character;
-      else if (body[i + 1] === '"') field += body[++i];
-      else quoted = false;
-    } else if (character === '"' && field === "") {
-      quoted = true;
-    } else if (character === ",") {
-      row.push(field);
-      field = "";
-    } else if (character === "\n") {
-      row.push(field.replace(/\r$/, ""));
-      rows.push(row);
-      row = [];
-      field = "";
-    } else {
-      field += character;
-    }
+  const rows: string[][] = [[]];
+  for (const [, quoted = "", plain = "", end] of text.replace(/^\ufeff/, "").matchAll(FIELD)) {
+    const tail = end === "," ? plain : plain.replace(/\r$/, "");
+    rows.at(-1)!.push(quoted.replaceAll('""', '"') + tail);
+    if (end === "\n") rows.push([]);
+    if (end === "") break;
   }
-  if (field !== "" || row.length > 0) rows.push([...row, field]);
   return rows;
 }

@@ -2,6 +2,7 @@
 // export, in `dist/docs`.
 import { Marked } from "marked";
 import { writeLine } from "../cli/output.ts";
+import { ifThere } from "../runtime/base/folders.ts";
 import project from "../deno.json" with { type: "json" };
 import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
@@ -131,7 +132,7 @@ export async function deadLinks(folder: string, pages: readonly string[]): Promi
       if (/^[a-z]+:/i.test(target!)) continue;
       const [path = "", anchor] = target!.split("#");
       const file = join(folder, path === "" ? page : join(dirname(page), decodeURIComponent(path)));
-      const content = await Deno.readTextFile(file).catch(() => undefined);
+      const content = await ifThere(Deno.readTextFile(file));
       const hasAnchor = anchor === undefined || !file.endsWith(".html") ||
         content?.includes(`id="${anchor}"`);
       if (content === undefined || !hasAnchor) {
@@ -149,9 +150,7 @@ if (import.meta.main) {
     [],
   );
   const folder = join(ROOT, "dist/docs");
-  await Deno.remove(folder, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await ifThere(Deno.remove(folder, { recursive: true }));
   const pages = await buildPages(folder);
   const made = await run(Deno.execPath(), [
     ...["doc", "--html", "--name=Framelane", `--output=${join(folder, "api")}`],

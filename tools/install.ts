@@ -2,6 +2,7 @@
 // and after the lock has changed. Developers' tasks preload it, the launcher runs it.
 import { writeLine } from "../cli/output.ts";
 import { COMMANDS, INSTALLED, packagesAreMissing } from "../cli/launch/packages.ts";
+import { ifThere } from "../runtime/base/folders.ts";
 import { join, ROOT } from "./paths.ts";
 
 if (packagesAreMissing(ROOT)) {
@@ -26,8 +27,7 @@ if (packagesAreMissing(ROOT)) {
 }
 
 // Also after a manual `deno install`: nothing here uses them, and each `deno task` reads them all.
-await Deno.remove(join(ROOT, COMMANDS), { recursive: true }).catch((error) => {
-  if (error instanceof Deno.errors.NotFound) return;
+await ifThere(Deno.remove(join(ROOT, COMMANDS), { recursive: true })).catch((error) => {
   writeLine(
     Deno.stderr,
     `Cannot remove ${COMMANDS}, which makes each start slower: ${error.message}`,

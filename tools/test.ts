@@ -2,6 +2,7 @@
 // need, runs them, and ends with the line `N passed, N failed`.
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
+import { ifThere } from "../runtime/base/folders.ts";
 import { ensure } from "./debian.ts";
 import { addCounts, closingLine, countTests, NO_TESTS, type TestCounts } from "./junit.ts";
 import { join, relative, resolve, ROOT } from "./paths.ts";
@@ -136,9 +137,7 @@ async function denoTest(
         ...flags,
         ...files,
       ],
-      env: {
-        ...(broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address }),
-      },
+      env: broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address },
       stdin: "null",
       stdout: output,
       stderr: output,
@@ -148,7 +147,7 @@ async function denoTest(
     const { code, signal } = await child.status;
     release();
     return {
-      counts: settle(countTests(await readIfExists(report)), code),
+      counts: settle(countTests(await ifThere(Deno.readTextFile(report)) ?? ""), code),
       output: await printed,
       signal: signal !== null,
     };
@@ -189,15 +188,6 @@ export function settle(counts: TestCounts, code: number): TestCounts {
     return { ...counts, failed: 1, broken: [`deno test ended with ${code}, outside of a test`] };
   }
   return { ...counts, failed };
-}
-
-async function readIfExists(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
 }
 
 if (import.meta.main) {

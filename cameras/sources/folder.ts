@@ -1,5 +1,6 @@
 // A folder of images as a camera.
 import { join, resolve } from "node:path";
+import { ifThere } from "../../runtime/base/folders.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
 import { Annotations } from "../annotations.ts";
@@ -181,11 +182,7 @@ export class FolderSource implements CameraSource {
   }
 
   async #checkFolder(): Promise<void> {
-    try {
-      if ((await Deno.stat(this.#folder)).isDirectory) return;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    if ((await ifThere(Deno.stat(this.#folder)))?.isDirectory) return;
     throw new SourceError(
       "MISSING",
       `Cannot open folder ${this.description}: there is no such folder`,

@@ -1,5 +1,6 @@
 // `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
 import { stringify } from "yaml";
+import { ifThere } from "../../runtime/base/folders.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
 import { pause } from "../../runtime/base/wait.ts";
 import { maskedSink } from "../../runtime/sinks/open.ts";
@@ -96,18 +97,11 @@ function environment(name: string): string | undefined {
 }
 
 async function read(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new UsageError([
-        `Cannot find ${
-          JSON.stringify(file)
-        }: expected a file with cameras and queries, see docs/up.md`,
-      ]);
-    }
-    throw error;
-  }
+  const content = await ifThere(Deno.readTextFile(file));
+  if (content !== undefined) return content;
+  throw new UsageError([
+    `Cannot find ${JSON.stringify(file)}: expected a file with cameras and queries, see docs/up.md`,
+  ]);
 }
 
 function counts({ cameras, queries, viewer }: Plan): string {

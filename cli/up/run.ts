@@ -74,6 +74,11 @@ export class UpRun {
     }
   }
 
+  /** Address of the viewer; empty if there is none. */
+  get url(): string {
+    return this.#viewer?.url ?? "";
+  }
+
   /** Whether a query failed permanently, now or before an edit. */
   get failed(): boolean {
     return this.#failed || this.#driver.streams.all.some(hasFailed);

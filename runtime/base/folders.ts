@@ -16,12 +16,12 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
 
 /** Whether anything exists at `path`, even a dangling link. */
 export async function exists(path: string): Promise<boolean> {
-  return await infoOf(Deno.lstat(path)) !== undefined;
+  return await ifThere(Deno.lstat(path)) !== undefined;
 }
 
 /** Whether there is a file at `path`, following links. */
 export async function isFile(path: string): Promise<boolean> {
-  return (await infoOf(Deno.stat(path)))?.isFile === true;
+  return (await ifThere(Deno.stat(path)))?.isFile === true;
 }
 
 /** The name of a file while it is being written. */
@@ -34,7 +34,7 @@ export function unfinishedOf(path: string): string {
  * one. Links and devices are written in place.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const old = await infoOf(Deno.lstat(path));
+  const old = await ifThere(Deno.lstat(path));
   if (old?.isFile === false) return await Deno.writeTextFile(path, text);
   const unfinished = unfinishedOf(path);
   const isLaunchers = await exists(unfinished);
@@ -47,9 +47,10 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-async function infoOf(info: Promise<Deno.FileInfo>): Promise<Deno.FileInfo | undefined> {
+/** The result of a file operation; undefined if there is no such file. */
+export async function ifThere<Result>(result: Promise<Result>): Promise<Result | undefined> {
   try {
-    return await info;
+    return await result;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

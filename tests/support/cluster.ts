@@ -1,7 +1,8 @@
 // A Kafka cluster of the test's own: one node or several, each both broker and controller (KRaft), or brokers
 // of a ZooKeeper, each a process of this machine that can be stopped, killed, paused and restarted.
 import { join, resolve } from "node:path";
-import { kafkaKit, type KitOptions, removeIfThere } from "../../tools/kafka/kit.ts";
+import { ifThere } from "../../runtime/base/folders.ts";
+import { kafkaKit, type KitOptions } from "../../tools/kafka/kit.ts";
 import { KafkaNode, KitError, type NodeParts } from "../../tools/kafka/node.ts";
 import { freePort } from "../../tools/kafka/probe.ts";
 import {
@@ -132,7 +133,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
   const all = (action: (node: KafkaNode) => Promise<void>) => Promise.all(nodes.map(action));
   const clean = async () => {
     await zooKeeper?.kill();
-    if (temporary) await removeIfThere(root);
+    if (temporary) await ifThere(Deno.remove(root, { recursive: true }));
   };
   const cluster: KafkaCluster = {
     bootstrap: nodes.map((node) => node.address).join(","),

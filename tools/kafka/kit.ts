@@ -1,7 +1,7 @@
 // What a local Apache Kafka runs from: Java, Kafka's jars out of Maven Central, and two things
 // made from them once, which halve the time to start: an archive of loaded classes and the
 // bootstrap record of an empty cluster.
-import { exists } from "../../runtime/base/folders.ts";
+import { exists, ifThere } from "../../runtime/base/folders.ts";
 import { ensure, type NeedName } from "../debian.ts";
 import { run } from "../run.ts";
 import { KitError, type NodeParts, runFormat, runNode } from "./node.ts";
@@ -105,10 +105,10 @@ async function fetchJars(
       }
     }
     await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: version, jars }));
-    await removeIfThere(jarDir);
+    await ifThere(Deno.remove(jarDir, { recursive: true }));
     await Deno.rename(copy, jarDir);
   } finally {
-    await removeIfThere(copy);
+    await ifThere(Deno.remove(copy, { recursive: true }));
   }
 }
 
@@ -157,7 +157,7 @@ async function train(cacheDir: string, classpath: string): Promise<void> {
       join(cacheDir, "bootstrap.checkpoint"),
     );
   } finally {
-    await removeIfThere(dir);
+    await ifThere(Deno.remove(dir, { recursive: true }));
   }
 }
 
@@ -176,14 +176,5 @@ async function install(need: NeedName, say: (line: string) => void): Promise<voi
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new KitError((error as Error).message);
-  }
-}
-
-/** Removes a file or directory; fine when it is gone already. */
-export async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

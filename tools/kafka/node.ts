@@ -1,5 +1,6 @@
 // One node of Kafka: a process of this machine.
 import { join } from "node:path";
+import { ifThere } from "../../runtime/base/folders.ts";
 import { brokersSeenFrom } from "./probe.ts";
 
 /** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
@@ -181,12 +182,7 @@ export class KafkaNode {
   }
 
   async #reason(process: NodeProcess): Promise<string> {
-    let log = "";
-    try {
-      log = await Deno.readTextFile(this.logFile);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const log = await ifThere(Deno.readTextFile(this.logFile));
     const lines = (log || await process.output).split("\n");
     const telling = lines.filter((line) => /ERROR|FATAL|Exception/.test(line));
     return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;

@@ -1,7 +1,8 @@
 // Starts a local Apache Kafka without Docker: one broker that is its own controller (KRaft), as a process of
 // this machine.
 import { join, resolve } from "node:path";
-import { kafkaKit, type KitOptions, removeIfThere } from "./kit.ts";
+import { exists, ifThere } from "../../runtime/base/folders.ts";
+import { kafkaKit, type KitOptions } from "./kit.ts";
 import { KafkaNode, KitError, type NodeParts, runFormat } from "./node.ts";
 import { freePort, portInUse } from "./probe.ts";
 import {
@@ -60,7 +61,7 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
   });
   await formatStorage(parts, dir, await clusterIdOf(root), 1);
   const clean = async () => {
-    if (temporary) await removeIfThere(root);
+    if (temporary) await ifThere(Deno.remove(root, { recursive: true }));
   };
   try {
     await node.start();
@@ -93,11 +94,8 @@ export async function writeConfiguration(
 /** A data folder belongs to one cluster forever. */
 export async function clusterIdOf(root: string): Promise<string> {
   const file = join(root, "cluster-id");
-  try {
-    return (await Deno.readTextFile(file)).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const known = await ifThere(Deno.readTextFile(file));
+  if (known !== undefined) return known.trim();
   const id = randomId();
   await Deno.mkdir(root, { recursive: true });
   await Deno.writeTextFile(file, `${id}\n`);
@@ -118,12 +116,7 @@ export async function formatStorage(
 ): Promise<void> {
   const data = join(dir, "data");
   const marker = join(data, "meta.properties");
-  try {
-    await Deno.stat(marker);
-    return;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  if (await exists(marker)) return;
   await Deno.mkdir(data, { recursive: true });
   if (parts.bootstrap === undefined || flags.length > 0) {
     return await runFormat(parts, dir, clusterId, flags);

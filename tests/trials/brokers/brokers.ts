@@ -3,10 +3,11 @@
 import { writeLine } from "../../../cli/output.ts";
 import { BROKER_VARIABLE } from "../../../tools/broker.ts";
 import { ensure } from "../../../tools/debian.ts";
+import { ifThere } from "../../../runtime/base/folders.ts";
 import { closingLine } from "../../../tools/junit.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { startKfake } from "./kfake.ts";
-import { copyJars, KAFKA_VERSION, removeIfThere } from "../../../tools/kafka/kit.ts";
+import { copyJars, KAFKA_VERSION } from "../../../tools/kafka/kit.ts";
 import { startZooKeeper } from "./zookeeper.ts";
 import { join, ROOT } from "../../../tools/paths.ts";
 import { run } from "../../../tools/run.ts";
@@ -61,7 +62,7 @@ async function newestKafka(): Promise<string> {
     }
     throw new Error(`Cannot find a version of Apache Kafka in ${newer} on Maven Central`);
   } finally {
-    await removeIfThere(dir);
+    await ifThere(Deno.remove(dir, { recursive: true }));
   }
 }
 
