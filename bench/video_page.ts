@@ -2,7 +2,7 @@
 import { cpuUsage } from "node:process";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { TestPage } from "../tests/viewer/kit.ts";
-import { clipsFrom } from "../viewer/clips.ts";
+import { clipOf } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
 import { LogFeed } from "../viewer/log_feed.ts";
 import { startViewer } from "../viewer/viewer.ts";
@@ -35,7 +35,6 @@ export async function benchClip(rounds: number): Promise<void> {
     }
     await producer.close();
     const [lane] = new FakeLanes({ count: 1 }).lanes();
-    const clips = clipsFrom(history, print);
     const { signal } = new AbortController();
     const times: number[] = [];
     const processor: number[] = [];
@@ -44,9 +43,9 @@ export async function benchClip(rounds: number): Promise<void> {
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now();
       const before = cpuUsage();
-      const body = await clips({ lane: lane!, from: 0, to: frames - 1, signal });
+      const body = await clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
       bytes = 0;
-      for await (const chunk of body as ReadableStream<Uint8Array>) bytes += chunk.length;
+      for await (const chunk of body) bytes += chunk.length;
       if (round === 0) continue;
       times.push(performance.now() - begin);
       const { user, system } = cpuUsage(before);

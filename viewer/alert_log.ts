@@ -1,10 +1,11 @@
 // Follows the alerts recorded in the log, including those of other runtimes and from before this viewer's
 // start.
 import type { Clock } from "../runtime/base/clock.ts";
+import { pause } from "../runtime/base/wait.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { alertTopic } from "../runtime/sinks/findings.ts";
-import { LogReads } from "./log_reads.ts";
+import { LogReads, type Partition } from "./log_reads.ts";
 import { parseResult } from "./past_findings.ts";
 
 export interface AlertLogOptions {
@@ -51,47 +52,37 @@ export class AlertLog {
   }
 
   async #follow(topic: string): Promise<void> {
-    const { log } = this.#options;
+    const { log, clock } = this.#options;
     let fresh = false;
     do {
       try {
         const count = await log.partitionCount(topic);
         // The topic is created with the first alert: then all records are new.
         fresh ||= count === 0;
-        const partitions = Array.from({ length: count }, (_, partition) => partition);
-        await Promise.all(partitions.map((partition) => this.#catchUp(topic, partition, fresh)));
+        const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }));
+        await Promise.all(partitions.map((partition) => this.#catchUp(partition, fresh)));
       } catch {
         // The lanes report problems with the log; alerts are read once it is back.
       }
-    } while (await this.#pause());
+    } while (await pause(POLL_MS, this.#stop.signal, clock));
   }
 
-  async #catchUp(topic: string, partition: number, fresh: boolean): Promise<void> {
-    const { log, clock, onAlert } = this.#options;
-    const key = `${topic} ${partition}`;
+  async #catchUp(of: Partition, fresh: boolean): Promise<void> {
+    const { clock, onAlert } = this.#options;
+    const key = `${of.topic} ${of.partition}`;
     const known = this.#positions.get(key);
-    const { earliest, latest } = await log.offsets(topic, partition);
+    const { earliest, latest } = await this.#reads.offsets(of);
     const from = Math.max(earliest, known ?? (fresh ? 0 : latest - LOOK_BACK));
     // A recreated topic starts over.
     if (from > latest) this.#positions.delete(key);
     else this.#positions.set(key, from);
     if (from >= latest) return;
     const isNew = fresh || known !== undefined;
-    for (const { value, timestamp } of await this.#reads.read(topic, partition, from, latest)) {
+    for (const { value, timestamp } of await this.#reads.read(of, from, latest)) {
       const result = parseResult(value);
       if (result && isAlert(result)) onAlert(result, isNew ? clock.now() : timestamp);
     }
     this.#positions.set(key, latest);
-  }
-
-  /** Waits for the next poll; false if the viewer is stopping. */
-  async #pause(): Promise<boolean> {
-    try {
-      await this.#options.clock.sleep(POLL_MS, this.#stop.signal);
-      return true;
-    } catch {
-      return false; // aborted
-    }
   }
 }
 

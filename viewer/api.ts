@@ -2,6 +2,7 @@
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { maySee } from "./access.ts";
+import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
 import { begun, busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
@@ -17,7 +18,7 @@ const NO_LOG = "This viewer has no log to look back into";
 
 export function apiRoutes(
   app: Hono<Env>,
-  { hub, alerts, history, clips, signal }: Surroundings,
+  { hub, alerts, history, report, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
   /** Adds a route about the past of one lane. */
@@ -86,7 +87,6 @@ export function apiRoutes(
   });
 
   ofLane("/api/clip.mp4", async (c, lane, history) => {
-    if (clips === undefined) return problem(c, 503, "This viewer does not make clips");
     const range = await clipRange(c, history, lane);
     if (range === undefined) {
       return problem(
@@ -103,7 +103,8 @@ export function apiRoutes(
     const leave = encoders.enter();
     if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
-    const stream = await begun(() => clips({ lane, from: first.offset, to, signal }), leave);
+    const request = { lane, from: first.offset, to, signal };
+    const stream = await begun(() => clipOf(history, request, report), leave);
     return stream === undefined ? problem(c, 404, NO_FRAMES) : c.body(stream, 200, {
       "content-type": "video/mp4",
       "content-disposition": `attachment; filename="${name}"`,

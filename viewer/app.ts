@@ -11,12 +11,10 @@ import { guardOrigin, guardVisitors } from "./sign_in.ts";
 import { socketRoute } from "./socket.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-export interface AppOptions extends Omit<Surroundings, "connections" | "features"> {
+export interface AppOptions extends Omit<Surroundings, "connections"> {
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
   readonly ready: () => Promise<Readiness>;
-  /** Receives messages for the operator. */
-  readonly report: (message: string) => void;
 }
 
 /** Whether frames flow, without details, since anyone may ask. */
@@ -27,10 +25,9 @@ export interface Readiness {
 
 /** Makes the handler of all requests. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> {
-  const { hub, access, assets, metrics, ready, history, clips, report } = options;
+  const { hub, access, assets, metrics, ready, report } = options;
   const app = new Hono<Env>();
-  const features = { time: history !== undefined, clips: clips !== undefined };
-  const surroundings: Surroundings = { ...options, features, connections: new Connections() };
+  const surroundings: Surroundings = { ...options, connections: new Connections() };
 
   app.use(async (c, next) => {
     await next();

@@ -20,17 +20,16 @@ export interface ClipRequest {
   readonly signal: AbortSignal;
 }
 
-/** Makes an MP4 from recorded frames. */
-export type ClipProvider = (
-  request: ClipRequest,
-) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
-
 /** Frames per read. */
 const BATCH = 8;
 
-/** Makes clips from a log's history while they are downloaded, without buffering. */
-export function clipsFrom(history: History, report: (message: string) => void): ClipProvider {
-  return (request) => mp4Of((each) => framesOf(history, each), request, report);
+/** Makes a clip from a log's history while it is downloaded, without buffering. */
+export function clipOf(
+  history: History,
+  request: ClipRequest,
+  report: (message: string) => void,
+): Promise<ReadableStream<Uint8Array>> {
+  return mp4Of((each) => framesOf(history, each), request, report);
 }
 
 /** A camera's live video from a keyframe on: its access units, independent of any query. */

@@ -3,7 +3,9 @@
 // a token. The gate forwards a connection once a whole request head has arrived, and closes it if one side
 // keeps the other waiting.
 import { Buffer } from "node:buffer";
+import { writeAll } from "../runtime/base/bytes.ts";
 import type { Clock } from "../runtime/base/clock.ts";
+import { pause } from "../runtime/base/wait.ts";
 
 /** Address and limits of the gate. */
 export interface GateOptions {
@@ -94,7 +96,7 @@ export class Gate {
       } catch (error) {
         if (signal.aborted || error instanceof Deno.errors.BadResource) return;
         // Out of sockets, or the client has already gone: keep accepting.
-        await clock.sleep(ACCEPT_RETRY_MS, signal).catch(() => {});
+        await pause(ACCEPT_RETRY_MS, signal, clock);
         continue;
       }
       const address = client.remoteAddr.hostname;
@@ -169,12 +171,7 @@ export class Gate {
   async #watch(): Promise<void> {
     const { clock, requestMs, stallMs } = this.#options;
     const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await clock.sleep(CHECK_MS, signal);
-      } catch {
-        return; // closed
-      }
+    while (await pause(CHECK_MS, signal, clock)) {
       const now = clock.monotonic();
       const since = (moment: number | undefined) => moment === undefined ? 0 : now - moment;
       for (const passage of this.#passages) {
@@ -201,10 +198,6 @@ async function readHead(client: Deno.TcpConn): Promise<Uint8Array | undefined> {
     if (head.includes("\r\n\r\n", from)) return head;
   }
   return undefined;
-}
-
-async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }
 
 /** Closes both sides; pending operations fail. */

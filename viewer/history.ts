@@ -2,12 +2,7 @@
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
-import {
-  LogError,
-  type OffsetRange,
-  type PartitionReader,
-  type TopicLog,
-} from "../runtime/log/log.ts";
+import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { LogReads, type LogReadsOptions } from "./log_reads.ts";
 import { parseResult, PastFindings } from "./past_findings.ts";
@@ -32,18 +27,15 @@ const SHORTEST_GAP_MS = 3_000;
 /** Frames read at a time when skipping transaction markers. */
 const BATCH = 16;
 
-export class History {
-  readonly #reads: LogReads;
+export class History extends LogReads {
   readonly #outputTopics: Readonly<Record<string, string>>;
-  readonly #units: UnitReader;
-  readonly #findings: PastFindings;
+  readonly #units = new UnitReader(this);
+  readonly #findings = new PastFindings(this);
   readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
 
   constructor({ log, outputTopics = {}, ...options }: HistoryOptions) {
-    const reads = this.#reads = new LogReads(log, options);
+    super(log, options);
     this.#outputTopics = outputTopics;
-    this.#units = new UnitReader(reads);
-    this.#findings = new PastFindings(reads);
   }
 
   /** The recorded range of a lane. */
@@ -58,19 +50,13 @@ export class History {
   }
 
   /** Gaps in [after, before), as far as sampled times reveal them. */
-  async gaps(
-    { topic, partition }: Lane,
-    after: number,
-    before: number,
-  ): Promise<[number, number][]> {
+  async gaps(lane: Lane, after: number, before: number): Promise<[number, number][]> {
     const step = (before - after) / GAP_MOMENTS;
     const moments = Array.from(
       { length: GAP_MOMENTS + 1 },
       (_, at) => Math.round(after + at * step),
     );
-    const offsets = await Promise.all(
-      moments.map((time) => this.#reads.offsetAt(topic, partition, time)),
-    );
+    const offsets = await Promise.all(moments.map((time) => this.offsetAt(lane, time)));
     const gaps: [number, number][] = [];
     for (let at = 0, next = 1; at < GAP_MOMENTS; at = next, next = at + 1) {
       while (next < GAP_MOMENTS && offsets[next + 1] === offsets[at]) next++;
@@ -96,49 +82,22 @@ export class History {
     by: number,
     units = false,
   ): Promise<LanePicture | undefined> {
-    const { topic, partition } = lane;
     if (by >= 0) {
-      const frames = await this.#reads.read(topic, partition, offset, Infinity, by + 1);
+      const frames = await this.read(lane, offset, Infinity, by + 1);
       return await this.picture(lane, frames.at(-1), units);
     }
-    const before = await this.#reads.lastBefore(topic, partition, offset, -by);
-    const frame = before ?? await this.source(lane, offset);
-    return await this.picture(lane, frame, units);
+    const before = await this.lastBefore(lane, offset, -by) ?? await this.source(lane, offset);
+    return await this.picture(lane, before, units);
   }
 
   /** The last frame captured at or before `time`, or the first one after it if there is none. */
   async atTime(lane: Lane, time: number, units = false): Promise<LanePicture | undefined> {
-    const { topic, partition } = lane;
-    const offset = await this.#reads.offsetAt(topic, partition, time);
+    const offset = await this.offsetAt(lane, time);
     const next = await this.source(lane, offset);
     const shown = next !== undefined && next.timestamp <= time
       ? await this.#lastUpTo(next, time)
-      : await this.#reads.lastBefore(topic, partition, offset) ?? next;
+      : await this.lastBefore(lane, offset) ?? next;
     return await this.picture(lane, shown, units);
-  }
-
-  async offsetAt({ topic, partition }: Lane, time: number): Promise<number> {
-    return await this.#reads.offsetAt(topic, partition, time);
-  }
-
-  /** The first recorded offset of a lane, and one past the last. */
-  async offsets({ topic, partition }: Lane): Promise<OffsetRange> {
-    return await this.#reads.log.offsets(topic, partition);
-  }
-
-  /** Opens a reader of the lane's frames at `offset`, for playback in order. */
-  async open(lane: Lane, offset: number): Promise<PartitionReader> {
-    return await this.#reads.open(lane.topic, lane.partition, offset);
-  }
-
-  /** The original frame at `offset`, or the first one after it; undefined at the end of the log. */
-  async source({ topic, partition }: Lane, offset: number): Promise<Frame | undefined> {
-    return await this.#reads.firstFrom(topic, partition, offset);
-  }
-
-  /** The newest original frame; undefined if there is none. */
-  async newest({ topic, partition }: Lane): Promise<Frame | undefined> {
-    return await this.#reads.newest(topic, partition);
   }
 
   /** Whether the lane shows an original frame, since its query stored no picture of it. */
@@ -167,13 +126,13 @@ export class History {
     const keyframe = frame?.offset === offset ? await this.keyframeBefore(frame) : undefined;
     if (keyframe === undefined) return [];
     const from = decoded >= keyframe && decoded < offset ? decoded + 1 : keyframe;
-    return await this.#reads.read(lane.topic, lane.partition, from, offset + 1);
+    return await this.read(lane, from, offset + 1);
   }
 
   /** Closes the readers, but not the log. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#units.close();
-    await this.#reads.close();
+    await super.close();
   }
 
   async #range(lane: Lane): Promise<RangeView> {
@@ -228,7 +187,7 @@ export class History {
     const topic = this.#outputTopics[query];
     if (topic === undefined) return undefined;
     try {
-      const candidates = await this.#reads.readFrom(topic, partition, timestamp, OUTPUT_SEARCH);
+      const candidates = await this.readFrom({ topic, partition }, timestamp, OUTPUT_SEARCH);
       return candidates.find(({ headers }) => {
         const only = headers["source-offset"];
         if (only !== undefined) return Number(only) === offset;
@@ -249,8 +208,7 @@ export class History {
   async #lastUpTo(first: Frame, time: number): Promise<Frame> {
     let last = first;
     for (let looked = 0, count = 1; looked < MARKER_SEARCH; looked += count, count = BATCH) {
-      const { topic, partition, offset } = last;
-      const frames = await this.#reads.read(topic, partition, offset + 1, Infinity, count);
+      const frames = await this.read(last, last.offset + 1, Infinity, count);
       for (const frame of frames) {
         if (frame.timestamp > time) return last;
         last = frame;

@@ -1,6 +1,7 @@
 // State shared by all viewers: a feed subscription, a timer, cached messages.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { pause, waitAtMost } from "../runtime/base/wait.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView, ServerMessage } from "./protocol.ts";
@@ -62,10 +63,7 @@ export class Hub {
   /** Updates the measurements in `lanes`; returns after a while even if the log does not answer. */
   async measure(): Promise<void> {
     const measured = this.feed.measure?.();
-    if (measured === undefined) return;
-    const waited = new AbortController();
-    const patience = this.clock.sleep(MEASURE_MS, waited.signal).catch(() => {});
-    await Promise.race([measured, patience]).finally(() => waited.abort());
+    if (measured !== undefined) await waitAtMost(MEASURE_MS, measured, this.clock);
   }
 
   /** Why the log cannot be read, without secrets. */
@@ -194,16 +192,11 @@ export class Hub {
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
-    try {
-      while (!signal.aborted) {
-        await this.clock.sleep(TICK_MS, signal);
-        const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
-        for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
-        void this.feed.measure?.();
-        for (const ticker of this.#tickers) ticker();
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
+    while (await pause(TICK_MS, signal, this.clock)) {
+      const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
+      for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
+      void this.feed.measure?.();
+      for (const ticker of this.#tickers) ticker();
     }
   }
 }

@@ -34,10 +34,11 @@ export class LiveFindings {
     signal: AbortSignal,
     onRead: () => void,
   ): Promise<void> {
-    const found = findingsTopic(topic);
-    while (await reads.log.partitionCount(found) <= partition) await clock.sleep(LOOK_MS, signal);
-    const { latest } = await reads.log.offsets(found, partition);
-    const reader = await reads.open(found, partition, latest);
+    const found = { topic: findingsTopic(topic), partition };
+    while (await reads.log.partitionCount(found.topic) <= partition) {
+      await clock.sleep(LOOK_MS, signal);
+    }
+    const reader = await reads.open(found, (await reads.offsets(found)).latest);
     try {
       while (!signal.aborted) {
         const records = await reader.read(BATCH, signal);

@@ -1,6 +1,6 @@
 // A feed of unprocessed partitions from a log. Reads a partition only while it has viewers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
-import { Backoff } from "../runtime/base/wait.ts";
+import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
@@ -138,10 +138,9 @@ export class LogFeed implements LaneFeed {
   async refresh(lane: string): Promise<LanePicture | undefined> {
     const partition = this.#partitions.get(lane);
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
-    const { topic, partition: number } = partition.lane;
-    const { latest } = await this.#reads.log.offsets(topic, number);
+    const { latest } = await this.#reads.offsets(partition.lane);
     if (partition.refreshedTo === latest) return partition.picture;
-    const frame = await this.#reads.lastBefore(topic, number, latest);
+    const frame = await this.#reads.lastBefore(partition.lane, latest);
     partition.refreshedTo = latest;
     if (frame !== undefined) await this.#take(partition, frame);
     return partition.picture;
@@ -177,11 +176,7 @@ export class LogFeed implements LaneFeed {
         if (signal.aborted) return;
         const expired = error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE";
         if (!expired) report(error);
-        try {
-          await this.#clock.sleep(backoff.next(), signal);
-        } catch {
-          return; // aborted
-        }
+        await pause(backoff.next(), signal, this.#clock);
       }
     }
   }
@@ -192,11 +187,10 @@ export class LogFeed implements LaneFeed {
     signal: AbortSignal,
     onFrames: () => void,
   ): Promise<void> {
-    const { topic, partition: number } = partition.lane;
-    const { latest } = await this.#reads.log.offsets(topic, number);
-    const newest = await this.#reads.lastBefore(topic, number, latest);
+    const { latest } = await this.#reads.offsets(partition.lane);
+    const newest = await this.#reads.lastBefore(partition.lane, latest);
     const from = newest?.offset ?? latest;
-    const reader = await this.#reads.open(topic, number, from, (problem) => {
+    const reader = await this.#reads.open(partition.lane, from, (problem) => {
       if (problem !== undefined) this.#reportError(partition, new Error(problem.message));
     });
     try {
@@ -236,9 +230,8 @@ export class LogFeed implements LaneFeed {
   /** Reads the camera's name, even without viewers. */
   async #findIdentity(partition: PartitionLane): Promise<void> {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
-    const { topic, partition: number } = partition.lane;
     try {
-      const frame = await this.#reads.newest(topic, number);
+      const frame = await this.#reads.newest(partition.lane);
       if (frame !== undefined) partition.identify(frame, this.#clock);
     } catch {
       // The poll reports problems with the log; the name is read again later.
@@ -277,8 +270,7 @@ export class LogFeed implements LaneFeed {
 
   /** Computes the rate of a partition without readers from its end offset. */
   async #check(partition: PartitionLane): Promise<void> {
-    const { topic, partition: number } = partition.lane;
-    const { latest } = await this.#reads.log.offsets(topic, number);
+    const { latest } = await this.#reads.offsets(partition.lane);
     const at = this.#clock.monotonic();
     if (latest > 0 && at - partition.identifiedAt >= IDENTIFY_MS) {
       const first = partition.identifiedAt === -Infinity;

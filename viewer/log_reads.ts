@@ -1,7 +1,7 @@
 // Reads ranges of a log's partitions, without waiting for future records.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
-import type { LogReader, PartitionReader, TopicLog } from "../runtime/log/log.ts";
+import type { LogReader, OffsetRange, PartitionReader, TopicLog } from "../runtime/log/log.ts";
 
 export interface LogReadsOptions {
   /** Maximum concurrent reads. Default 8. */
@@ -15,6 +15,9 @@ export interface LogReadsOptions {
 /** Frames per read call; the reader buffers twice as many. */
 const BATCH = 16;
 const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
+
+/** Where frames are: a lane, or a frame beside them. */
+export type Partition = Pick<Frame, "topic" | "partition">;
 
 /** Reads a log for a part of the viewer. */
 export class LogReads {
@@ -31,21 +34,20 @@ export class LogReads {
     this.#signals = signal === undefined ? [] : [signal];
   }
 
+  /** The first existing offset of a partition, and one past the last. */
+  async offsets({ topic, partition }: Partition): Promise<OffsetRange> {
+    return await this.log.offsets(topic, partition);
+  }
+
   /** The existing frames in [from, to), at most `count`. */
-  async read(
-    topic: string,
-    partition: number,
-    from: number,
-    to = Infinity,
-    count = Infinity,
-  ): Promise<Frame[]> {
+  async read(of: Partition, from: number, to = Infinity, count = Infinity): Promise<Frame[]> {
     return await this.#slots.run(async () => {
-      const { earliest, latest } = await this.log.offsets(topic, partition);
+      const { earliest, latest } = await this.offsets(of);
       const end = Math.min(to, latest);
       const start = Math.max(earliest, from);
       const frames: Frame[] = [];
       if (start >= end) return frames;
-      const reader = await this.open(topic, partition, start);
+      const reader = await this.open(of, start);
       const signal = AbortSignal.any([...this.#signals, AbortSignal.timeout(this.#timeoutMs)]);
       try {
         while (frames.length < count) {
@@ -61,49 +63,48 @@ export class LogReads {
   }
 
   /** Up to `count` frames, starting with the first captured at or after `time`. */
-  async readFrom(topic: string, partition: number, time: number, count: number): Promise<Frame[]> {
-    const from = await this.offsetAt(topic, partition, time);
-    return await this.read(topic, partition, from, Infinity, count);
+  async readFrom(of: Partition, time: number, count: number): Promise<Frame[]> {
+    return await this.read(of, await this.offsetAt(of, time), Infinity, count);
   }
 
-  async offsetAt(topic: string, partition: number, time: number): Promise<number> {
+  /** The offset of the first frame captured at or after `time`. */
+  async offsetAt({ topic, partition }: Partition, time: number): Promise<number> {
     return await this.#slots.run(() => this.log.offsetForTime(topic, partition, Math.ceil(time)));
   }
 
   /** The frame at `offset`, or the first one after it; undefined at the end of the log. */
-  async firstFrom(topic: string, partition: number, offset: number): Promise<Frame | undefined> {
-    return (await this.read(topic, partition, offset, Infinity, 1))[0];
+  async source(of: Partition, offset: number): Promise<Frame | undefined> {
+    return (await this.read(of, offset, Infinity, 1))[0];
   }
 
   /** The `count`th frame before `offset`, or the first one if there are fewer. */
-  async lastBefore(
-    topic: string,
-    partition: number,
-    offset: number,
-    count = 1,
-  ): Promise<Frame | undefined> {
-    const { earliest } = await this.log.offsets(topic, partition);
+  async lastBefore(of: Partition, offset: number, count = 1): Promise<Frame | undefined> {
+    const { earliest } = await this.offsets(of);
     // Offsets may have holes: search further back until there are enough frames.
     for (let reach = count;; reach *= 4) {
       const from = Math.max(earliest, offset - reach);
-      const frames = await this.read(topic, partition, from, offset);
+      const frames = await this.read(of, from, offset);
       if (frames.length >= count) return frames[frames.length - count];
       if (from <= earliest) return frames[0];
     }
   }
 
-  async newest(topic: string, partition: number): Promise<Frame | undefined> {
-    const { latest } = await this.log.offsets(topic, partition);
-    return await this.lastBefore(topic, partition, latest);
+  /** The newest frame; undefined if there is none. */
+  async newest(of: Partition): Promise<Frame | undefined> {
+    return await this.lastBefore(of, (await this.offsets(of)).latest);
   }
 
   /** Opens a reader that follows a partition. */
-  async open(...from: Parameters<LogReader["open"]>): Promise<PartitionReader> {
+  async open(
+    { topic, partition }: Partition,
+    offset: number,
+    onProblem?: Parameters<LogReader["open"]>[3],
+  ): Promise<PartitionReader> {
     this.#reader ??= this.log.reader({
       maxBufferedFrames: 2 * BATCH,
       maxBufferedBytes: MAX_BUFFERED_BYTES,
     });
-    return await (await this.#reader).open(...from);
+    return await (await this.#reader).open(topic, partition, offset, onProblem);
   }
 
   /** Closes the reader, but not the log. */

@@ -51,7 +51,7 @@ export class PastFindings {
   async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
     let records: readonly Frame[] = [];
     try {
-      records = await this.#reads.readFrom(topic, partition, time, CHUNK);
+      records = await this.#reads.readFrom({ topic, partition }, time, CHUNK);
     } catch (error) {
       // There are no results yet, for this partition or at all.
       if (!(error instanceof LogError && error.code.endsWith("_MISSING"))) throw error;

@@ -4,7 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Increased when older pages become incompatible with the server. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Maximum number of tiles per page. */
 export const MAX_TILES = 512;
@@ -73,14 +73,6 @@ export interface RangeView {
   readonly gaps?: readonly (readonly [from: number, to: number])[];
 }
 
-/** Capabilities of a server beyond live pictures. */
-export interface Features {
-  /** Pause, step, scrub: there is a log to read from. */
-  readonly time: boolean;
-  /** Clips can be downloaded as MP4. */
-  readonly clips: boolean;
-}
-
 /** The state of a page's playback. */
 export interface TimeView {
   readonly mode: "live" | "paused" | "playing";
@@ -103,7 +95,8 @@ export type ServerMessage =
     readonly version: number;
     /** The server's clock, epoch milliseconds. */
     readonly now: number;
-    readonly features: Features;
+    /** Whether there is a log to look back into: for pause, step, scrub, clips. */
+    readonly hasPast: boolean;
   }
   | {
     readonly type: "lanes";

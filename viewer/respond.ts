@@ -134,13 +134,11 @@ export function secure(c: Context, access: Access): void {
  * once the stream has ended, failed or was cancelled, however early.
  */
 export async function begun(
-  open: () => Promise<Uint8Array | ReadableStream<Uint8Array>>,
+  open: () => Promise<ReadableStream<Uint8Array>>,
   then: () => void,
 ): Promise<ReadableStream<Uint8Array> | undefined> {
   try {
-    const body = await open();
-    const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
-    const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
+    const reader = (await open()).getReader();
     let next: ReadableStreamReadResult<Uint8Array> | undefined = await reader.read();
     if (next.done) then();
     return next.done ? undefined : new ReadableStream<Uint8Array>({

@@ -53,7 +53,7 @@ export class Session {
   readonly #inFlight: InFlight;
   #closed = false;
 
-  constructor({ hub, socket, visitor, features, alerts, history }: SessionOptions) {
+  constructor({ hub, socket, visitor, alerts, history }: SessionOptions) {
     this.#hub = hub;
     this.#inFlight = new InFlight(hub.clock);
     this.#socket = socket;
@@ -77,7 +77,8 @@ export class Session {
       },
       stuck: () => this.#inFlight.unreadFor > STUCK_MS,
     });
-    this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
+    const hasPast = history !== undefined;
+    this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), hasPast });
     this.#sendState();
     this.#stopTicks = hub.onTick(() => this.#tick());
   }

@@ -9,7 +9,7 @@ const IDLE_SECONDS = 30;
 
 export function socketRoute(
   app: Hono<Env>,
-  { hub, access, alerts, history, features, connections, signal }: Surroundings,
+  { hub, access, alerts, history, connections, signal }: Surroundings,
 ): void {
   app.get("/ws", (c) => {
     if (!access.originAllowed(c.req.raw)) return plain(c, 403, "This page is not the viewer's own");
@@ -37,7 +37,7 @@ export function socketRoute(
       signal.removeEventListener("abort", stopped);
     };
     socket.onopen = () => {
-      session = new Session({ hub, socket, visitor, features, alerts, history });
+      session = new Session({ hub, socket, visitor, alerts, history });
       signal.addEventListener("abort", stopped);
       if (signal.aborted) stopped();
     };

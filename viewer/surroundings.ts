@@ -1,11 +1,9 @@
 // Dependencies of the viewer's routes and sessions.
 import type { Access, Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
-import type { ClipProvider } from "./clips.ts";
 import type { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
-import type { Features } from "./protocol.ts";
 
 export interface Surroundings {
   readonly hub: Hub;
@@ -13,8 +11,8 @@ export interface Surroundings {
   readonly alerts: AlertBook;
   /** Absent if there is no log to look back into. */
   readonly history?: History | undefined;
-  readonly clips?: ClipProvider | undefined;
-  readonly features: Features;
+  /** Receives messages for the operator. */
+  readonly report: (message: string) => void;
   /** Open streams and sockets. */
   readonly connections: Connections;
   /** Aborts when the viewer stops: ends streams and sockets. */
@@ -28,8 +26,7 @@ export interface PageSocket {
   close(code?: number, reason?: string): void;
 }
 
-export interface SessionOptions
-  extends Pick<Surroundings, "hub" | "alerts" | "history" | "features"> {
+export interface SessionOptions extends Pick<Surroundings, "hub" | "alerts" | "history"> {
   readonly socket: PageSocket;
   readonly visitor: Visitor;
 }

@@ -53,10 +53,9 @@ export class UnitReader {
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
     const codec = videoCodecOf(frame.headers["content-type"]);
     if (codec === undefined) return frame.offset;
-    const { topic, partition, offset } = frame;
-    for (let reach = FIRST_REACH, to = offset + 1; reach <= LONGEST_REACH; reach *= 2) {
+    for (let reach = FIRST_REACH, to = frame.offset + 1; reach <= LONGEST_REACH; reach *= 2) {
       const from = Math.max(0, to - reach);
-      const frames = await this.#reads.read(topic, partition, from, to);
+      const frames = await this.#reads.read(frame, from, to);
       const keyframe = frames.findLast((each) => isKeyframe(each));
       if (keyframe !== undefined) return keyframe.offset;
       if (frames.length === 0 || from === 0) return undefined;
@@ -103,8 +102,8 @@ export class UnitReader {
       lane.linked.clear();
       lane.next = keyframe;
     }
-    const { topic, partition, offset } = frame;
-    for (const each of await this.#reads.read(topic, partition, lane.next, offset + 1)) {
+    const { offset } = frame;
+    for (const each of await this.#reads.read(frame, lane.next, offset + 1)) {
       if (isKeyframe(each)) lane.linked.clear();
       try {
         if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);

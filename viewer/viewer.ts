@@ -7,7 +7,6 @@ import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
 import { AlertLog } from "./alert_log.ts";
 import { createApp, type Readiness } from "./app.ts";
-import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
 import { Gate, type GateOptions } from "./gate.ts";
 import { History } from "./history.ts";
@@ -32,8 +31,6 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly cameras?: () => Promise<readonly KnownCamera[]>;
   /** Output topic of each query, by name, for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
-  /** Makes MP4s from recorded frames. Default: from `log`; `false` disables clips. */
-  readonly clips?: ClipProvider | false;
   /** Address to bind to. Default 127.0.0.1. */
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
@@ -92,9 +89,6 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     clock,
     onAlert: (result, heard) => alerts.take(result, heard),
   });
-  const clips = options.clips === false || history === undefined
-    ? undefined
-    : options.clips ?? clipsFrom(history, report);
   const stopping = new AbortController();
   const handler = createApp({
     hub,
@@ -104,7 +98,6 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     ready: () => readiness({ ...options, clock }),
     alerts,
     history,
-    clips,
     report,
     signal: stopping.signal,
   });

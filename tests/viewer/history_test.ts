@@ -6,7 +6,7 @@ import { openLog } from "../../runtime/log/open.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
-import { clipsFrom } from "../../viewer/clips.ts";
+import { clipOf } from "../../viewer/clips.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { withViewer } from "./kit.ts";
@@ -267,11 +267,12 @@ Deno.test("frames that retention takes while a clip is downloaded are left out",
     return reader;
   };
   const { signal } = new AbortController();
-  const chunks = await clipsFrom(history, () => {})({ lane, from: 0, to: 49, signal });
-  const bytes = await new Response(chunks as ReadableStream<Uint8Array>).bytes();
+  const chunks = await clipOf(history, { lane, from: 0, to: 49, signal }, () => {});
+  const bytes = await new Response(chunks).bytes();
   assert.equal(new TextDecoder().decode(bytes.subarray(4, 8)), "ftyp");
   const upTo = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
-  assert.deepEqual(taken, [...upTo(0, 8), ...upTo(40, 50)]);
+  // Look-ups read some of them too.
+  assert.deepEqual([...new Set(taken)], [...upTo(0, 8), ...upTo(40, 50)]);
   await history.close();
 });
 

@@ -249,10 +249,9 @@ Deno.test("a tile gets its picture whole where there is no time to make it small
     },
     close: () => {},
   };
-  const features = { time: false, clips: false };
   const alerts = new AlertBook({ feed: lanes, lanes: () => [], scaler: hub.scaler, clock });
   const visitor = { partitions: "all" } as const;
-  const session = new Session({ hub, socket, visitor, features, alerts, history: undefined });
+  const session = new Session({ hub, socket, visitor, alerts, history: undefined });
   const tiles = [{ slot: 0, lane: "greyscale-0", width: 150 }];
   session.receive(JSON.stringify({ type: "watch", tiles }));
   lanes.push("greyscale-0");

@@ -1,5 +1,5 @@
 // The list of alerts, grouped by day: label, camera and time, with the first picture.
-import { type AlertView, cameraText, type Features } from "../protocol.ts";
+import { type AlertView, cameraText } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
 import { copyOf, element, find, set, text } from "./dom.ts";
@@ -25,7 +25,8 @@ export class AlertList {
   #open = "";
   /** The server's clock. */
   now = 0;
-  features: Features = { time: false, clips: false };
+  /** Whether there is a log to look back into. */
+  hasPast = false;
 
   constructor(onOpen: (alert: AlertView) => void) {
     this.#onOpen = onOpen;
@@ -133,7 +134,7 @@ export class AlertList {
     const open = find(item, ".alert-item", HTMLElement);
     const newest = () => this.alerts.get(alert.id) ?? alert;
     open.addEventListener("click", () => this.#choose(newest()));
-    if (this.features.time) playWhilePointedAt(open, image, newest);
+    if (this.hasPast) playWhilePointedAt(open, image, newest);
     return item;
   }
 
@@ -150,7 +151,7 @@ export class AlertList {
       before: String(alert.toTime + CLIP_MARGIN_MS),
     });
     const clip = item.querySelector<HTMLAnchorElement>(".clip")!;
-    clip.hidden = !this.features.clips || alert.active;
+    clip.hidden = !this.hasPast || alert.active;
     set(clip, { href: `/api/clip.mp4?${query}`, "aria-label": `Clip of ${alert.label} as MP4` });
   }
 }

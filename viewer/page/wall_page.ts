@@ -111,12 +111,10 @@ class WallPage {
     switch (message.type) {
       case "hello":
         if (message.version !== PROTOCOL_VERSION) location.reload();
-        this.#canLookBack = this.#transport.enabled = message.features.time;
-        this.#alerts.features = message.features;
+        this.#canLookBack = this.#transport.enabled = this.#alerts.hasPast = message.hasPast;
         this.#alerts.clear();
         this.#header.setAlerts(0);
-        document.body.classList.toggle("no-time", !message.features.time);
-        document.body.classList.toggle("no-clips", !message.features.clips);
+        document.body.classList.toggle("no-time", !message.hasPast);
         break;
       case "lanes":
         this.#heard = true;
@@ -240,7 +238,7 @@ class WallPage {
 
   #clip(): void {
     const { lead } = this.#wall;
-    if (!this.#alerts.features.clips || lead?.shown === undefined) return;
+    if (!this.#canLookBack || lead?.shown === undefined) return;
     this.#clips.show(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
   }
 
