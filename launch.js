@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: a8dcb178c1390ed2ab7614a5e9f6716fbec555c164e12d91b80a36a6d1a92f48
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 011a39e9a504fb277ed956c364b2470b9d94fc5f861e8c9f7df84b109a3791f1
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [

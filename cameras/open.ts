@@ -10,7 +10,6 @@ import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
 import { mjpegRow } from "./sources/mjpeg.ts";
-import { panRow } from "./sources/pan.ts";
 import { patternRow } from "./sources/pattern.ts";
 import { rtspRow } from "./sources/rtsp.ts";
 
@@ -34,7 +33,7 @@ const pathRow: SourceKindRow = {
 };
 
 /** To add a kind of source, write one file and add its row here. */
-const ROWS: readonly SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
+const ROWS: readonly SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow];
 const MODULE_FORM = "./FILE.ts:TARGET";
 
 /** The accepted sources, for help and messages. */

@@ -32,11 +32,7 @@ const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, impo
 const CAMERAS: readonly DemoCamera[] = [
   { source: clip("bigbuckbunny.mp4"), about: "a video file", query: "motion" },
   { source: "pattern:?size=640x360&fps=15", about: "a test pattern", query: "greyscale" },
-  {
-    source: `pan:${clip("astronaut.jpg")}?size=640x360`,
-    about: "a camera that pans over a photograph",
-    query: "objects",
-  },
+  { source: clip("astronaut.mp4"), about: "a film that pans over a photograph", query: "objects" },
 ];
 
 const demoOptions = {

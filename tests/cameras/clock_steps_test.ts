@@ -94,10 +94,8 @@ const grey = (shade: number) =>
 
 /** Plays good cameras of each kind. */
 const GOOD: Readonly<Record<string, () => Promise<void>>> = {
-  "wall clock set ±1 h and ±10 s: pattern, pan": async () => {
-    for (const text of ["pattern:?size=64x48", "pan:clips/astronaut.jpg?size=64x48"]) {
-      assertSteady(await play(await makeSource(text, { fps: 25 })), 40);
-    }
+  "wall clock set ±1 h and ±10 s: pattern": async () => {
+    assertSteady(await play(await makeSource("pattern:?size=64x48", { fps: 25 })), 40);
   },
 
   "wall clock set ±1 h and ±10 s: video file, folder": async () => {

@@ -30,7 +30,7 @@ Deno.test("pattern: beats at its rate on the clock, and moves", async () => {
   assert.notDeepEqual(rows(first!.data), rows(last!.data));
 });
 
-Deno.test("pattern: and pan: refuse what they do not know, all of it at once", () => {
+Deno.test("pattern: refuses what it does not know, all of it at once", () => {
   const faulty = (text: string, ...expected: RegExp[]) => {
     for (const message of expected) {
       assert.throws(
@@ -47,22 +47,6 @@ Deno.test("pattern: and pan: refuse what they do not know, all of it at once", (
     /expected frames per second/,
     /unknown option "color": expected size, fps, hue, name, motion/,
   );
-  faulty("pan:?fps=5", /names no picture/);
   faulty("ftp://host/clip.mp4", /starts with "ftp:": expected a video file/);
   faulty("", /empty source/);
-});
-
-Deno.test("pan: shows moving cuts of a picture", async () => {
-  const images = await take(makeSource("pan:clips/astronaut.jpg?period=1", { fps: 20 }), 4, {
-    clock: sleptClock(),
-  });
-  assert.ok(images[0]!.width! > 200 && images[0]!.width === images[0]!.height);
-  const sized = await take(
-    makeSource("pan:clips/astronaut.jpg", { size: { width: 320, height: 240 } }),
-    1,
-  );
-  const picture = await decodeImage(sized[0]!.value, 3);
-  assert.deepEqual([picture.width, picture.height], [320, 240]);
-  picture.release();
-  await assert.rejects(take(makeSource("pan:clips/nobody.jpg"), 1), /there is no such file/);
 });

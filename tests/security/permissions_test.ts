@@ -71,10 +71,6 @@ Deno.test("A command line opens what it names", () => {
     ["/data/log", ...LIBC, "ROOT"].sort(),
   );
   assert.deepEqual(camera("--source", "/films/a.mp4")["read"]!.includes("/films/a.mp4"), true);
-  assert.deepEqual(
-    camera("--source", "pan:/films/a.jpg?zoom=1")["read"]!.includes("/films/a.jpg"),
-    true,
-  );
   assert.deepEqual(camera("--source", "http://u:p@cam.example/x")["net"], ["cam.example:80"]);
   // FFmpeg connects by itself, or by way of a relay on this machine.
   const stream = launchOf("camera", ["1", "--source", "rtsp://cam.example:8554/x"]).access;
