@@ -26,7 +26,6 @@ export interface AlertOptions {
 /** The options with all defaults. */
 export type FullAlertOptions = Required<Omit<AlertOptions, "when">> & Pick<AlertOptions, "when">;
 
-/** Fills in the defaults. */
 export function withDefaults(options: AlertOptions): FullAlertOptions {
   const { label, enter = 0.6, of = [1, 1], smoothing = 0, cooldownMs = 0 } = options;
   const { exit = Math.min(0.4, enter), silenceMs = 30_000, when } = options;
@@ -53,7 +52,6 @@ const ACCEPTED: Readonly<Record<string, readonly [string, (value: unknown) => bo
 /** The options that a manifest may contain. */
 export const ALERT_FIELDS: readonly string[] = ["label", ...Object.keys(ACCEPTED)];
 
-/** Records all faults of alert options. */
 export function checkAlertOptions(fields: Fields): void {
   const { given } = fields;
   if (given["when"] !== undefined) checkCondition(fields, "when");

@@ -2,7 +2,7 @@
 import type { Output, Result } from "../../runtime/mod.ts";
 import type { Fields } from "./model/faults.ts";
 
-/** A condition on an output. */
+/** What an alert may watch. */
 export type Condition =
   & (
     /** A score is at least this high. */
@@ -140,7 +140,6 @@ const KINDS: Readonly<Record<string, { readonly needs?: string[]; readonly may?:
   not: {},
 };
 
-/** Records all faults of a condition in a field. */
 export function checkCondition(
   fields: Fields,
   name: string,

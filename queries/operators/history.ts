@@ -2,14 +2,12 @@
 import type { Frame } from "../../runtime/mod.ts";
 import { sameShape, type SmallLuma } from "./luma.ts";
 
-/** A stored picture. */
 export interface Remembered {
   readonly offset: number;
   readonly timestamp: number;
   readonly luma: SmallLuma;
 }
 
-/** Options of a history. */
 export interface HistoryOptions {
   /** The most pictures to keep. */
   readonly pictures: number;

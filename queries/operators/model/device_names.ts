@@ -1,4 +1,4 @@
-// Names of the devices that models run on, without what runs them.
+// Names of the devices that models run on, without native code.
 
 /** Devices, as ONNX Runtime's providers are named. */
 export const DEVICES = ["cpu", "cuda", "coreml", "webgpu"] as const;
@@ -8,7 +8,7 @@ export type Device = typeof DEVICES[number];
 /**
  * A device by its name.
  *
- * @throws {RangeError} saying which there are.
+ * @throws {RangeError} naming the devices.
  */
 export function deviceOf(name: string): Device {
   const device = DEVICES.find((known) => known === name);

@@ -3,7 +3,7 @@ import { BadFrameError } from "../../../runtime/mod.ts";
 import { type Device, DEVICES } from "./device_names.ts";
 import { loadOnnx } from "./onnx.ts";
 
-/** What a device needs that the package does not bring. */
+/** What a device needs besides the package. */
 const NEEDS: Readonly<Record<Device, string>> = {
   cpu: "nothing",
   cuda:
@@ -21,7 +21,6 @@ export interface DeviceInfo {
   readonly needs: string;
 }
 
-/** All devices, with what each needs. */
 export function listDevices(): DeviceInfo[] {
   const backends = loadOnnx().listSupportedBackends().map(({ name }) => name);
   return DEVICES.map((device) => ({
@@ -50,8 +49,8 @@ function messageOf({ message }: Error): string {
 }
 
 /**
- * Why a run failed. On the processor it fails again on the same frames, so they are bad; another device may
- * be gone for a while.
+ * Why a run failed. On the processor it fails again on the same frames, so they are bad; another device may be
+ * gone temporarily.
  */
 export function runError(device: Device, file: string, cause: Error): Error {
   const text = `Cannot run the model ${file}: ${messageOf(cause)}`;

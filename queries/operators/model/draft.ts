@@ -5,13 +5,13 @@ import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";
 import { MOST_SCORES } from "./readers/scores.ts";
 import { isReadable, shapeText } from "./signature.ts";
 
-/** A manifest as it is written, and what a person must still look at. */
+/** A drafted manifest, and what its user must check. */
 export interface Draft {
   readonly manifest: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
 }
 
-/** What inputs take that are no pictures, by the names that exporters give them. */
+/** Values of inputs that take no picture, by the names that exporters give them. */
 const CONSTANTS: readonly (readonly [RegExp, ModelConstant])[] = [
   [/im_shape|image_shape/i, "inputShape"],
   [/scale_factor/i, "scale"],
@@ -29,7 +29,7 @@ const MAX_LABELS = 20;
 
 /**
  * Guesses a manifest: the inputs that can take pictures, state tensors by the names and shapes that
- * inputs and outputs share, and for the rest of the outputs whether they speak of frames or windows.
+ * inputs and outputs share, and whether each other output describes frames or windows.
  *
  * @param name of the model
  * @param fileName of the `.onnx` file, as seen from the manifest
@@ -55,7 +55,7 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
   }
   if (readable.length < file.outputs.length) {
     const others = file.outputs.filter((output) => !isReadable(output));
-    notes.push(`outputs left out, since they are no tensors of numbers: ${listed(others)}`);
+    notes.push(`outputs skipped, since they are not tensors of numbers: ${listed(others)}`);
   }
   const isPicture = (input: OnnxValue) => guessed.some((p) => p["name"] === input.name);
   const state = stateOf(file, isPicture);
@@ -71,10 +71,8 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
       continue;
     }
     notes.push(
-      `input ${name} (${dtype} ${
-        shapeText(shape)
-      }) takes no pictures and no output goes with it: ` +
-        "name what it takes in constants",
+      `input ${name} (${dtype} ${shapeText(shape)}) takes no pictures and matches no output: ` +
+        "set its value in constants",
     );
   }
   notes.push("color, resize, scale, mean and std: the file does not say what it was trained with");
@@ -176,8 +174,8 @@ function guessLayout(shape: readonly Dimension[]): Layout | undefined {
 }
 
 /**
- * The inputs that can take pictures. One that comes out again under its name is a state, whatever it
- * looks like: unless nothing else could take pictures.
+ * The inputs that can take pictures. One with an output of the same name is a state, unless no other input can
+ * take pictures.
  */
 function picturesOf(file: OnnxFile, notes: string[]): Record<string, unknown>[] {
   const { inputs, outputs } = file;
@@ -208,7 +206,7 @@ function namesakesOf(input: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue
   return alikeTo(input, outputs).filter(({ name }) => bare(name) === bare(input.name));
 }
 
-/** A name without its marks of an input or output, such as _in and _out. */
+/** A name without the parts that mark an input or output, such as _in and _out. */
 function bare(name: string): string {
   return name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
 }
@@ -219,7 +217,7 @@ function guessOutput(
   isAlone: boolean,
   notes: string[],
 ): Record<string, unknown> {
-  // Frames lie along the second dimension, or along the first where that is no batch of windows.
+  // Frames are in the second dimension, or in the first if that is not a batch of windows.
   const sizes = (shape ?? []).slice(shape?.[0] === frames ? 0 : 1);
   const perFrame = frames > 1 && sizes[0] === frames;
   const values = (perFrame ? sizes.slice(1) : sizes)
@@ -229,7 +227,7 @@ function guessOutput(
   if (values > MOST_SCORES) {
     notes.push(
       `output ${name} ${shapeText(shape)}: ${values} values are too many for scores; say how to ` +
-        "read it (kind objects, keypoints, map or vector), or leave it out",
+        "read it (kind objects, keypoints, map or vector), or remove it",
     );
   }
   // Scores of outputs without labels get the names of the outputs.

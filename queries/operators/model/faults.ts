@@ -57,12 +57,11 @@ export function faultsError(name: string, what: string) {
   };
 }
 
-/** Accepted numbers. */
 export interface NumberRange {
   readonly min: number;
   readonly max: number;
   readonly whole?: boolean;
-  /** The least value itself is not accepted. */
+  /** `min` itself is not accepted. */
   readonly above?: boolean;
   /** Default; without one, a missing field is a fault. */
   readonly absent?: number;
@@ -78,7 +77,7 @@ export class Fields {
   readonly #broken: boolean;
 
   /**
-   * @param path where the object stands, empty for the file itself
+   * @param path of the object, empty for the file itself
    * @param names of the fields that are accepted
    * @param what the file is called in faults
    */
@@ -99,18 +98,16 @@ export class Fields {
     }
   }
 
-  /** Where a field stands. */
   pathOf(name: string): string {
     return this.#path === "" ? name : `${this.#path}.${name}`;
   }
 
-  /** Notes a fault: field, accepted, given. */
+  /** Adds a fault: field, accepted, given. */
   add(name: string, accepted: string, given: unknown = this.given[name]): void {
     if (this.#broken) return;
     this.faults.push(`${this.pathOf(name)}: expected ${accepted}, given ${shown(given)}`);
   }
 
-  /** An object in a field. */
   object(name: string, names: readonly string[], json: unknown = this.given[name]): Fields {
     return new Fields(json, names, { path: this.pathOf(name), faults: this.faults });
   }
@@ -121,7 +118,7 @@ export class Fields {
     return "";
   }
 
-  /** Those of some texts that are there, to be spread. */
+  /** The given ones of some texts. */
   texts<const K extends string>(...names: readonly K[]): { readonly [key in K]?: string } {
     const there = names.filter((name) => this.given[name] !== undefined);
     return Object.fromEntries(there.map((name) => [name, this.text(name)])) as {
@@ -161,7 +158,7 @@ export class Fields {
     return false;
   }
 
-  /** A list of one entry at least; each is read with its place as the name of its field. */
+  /** A list with at least one entry; `read` gets the path of each. */
   list<T>(name: string, read: (place: string, item: unknown) => T): T[] {
     const value = this.given[name];
     if (Array.isArray(value) && value.length > 0) {
@@ -171,13 +168,13 @@ export class Fields {
     return [];
   }
 
-  /** A list of objects with these fields; left out and empty, it holds none. */
+  /** A list of objects with these fields; it may be absent or empty. */
   objects<T>(name: string, names: readonly string[], read: (fields: Fields) => T): T[] {
     if ([undefined, "[]"].includes(JSON.stringify(this.given[name]))) return [];
     return this.list(name, (place, item) => read(this.object(place, names, item)));
   }
 
-  /** Notes what occurs more than once. */
+  /** Reports duplicates. */
   unique(name: string, values: readonly string[]): void {
     const doubled = values.filter((value, i) => value !== "" && values.indexOf(value) < i);
     if (doubled.length === 0) return;

@@ -1,4 +1,4 @@
-// Model files and manifests, without what runs them: no native code is loaded.
+// Model files and manifests, without native code.
 export { type Draft, draftManifest } from "./draft.ts";
 export {
   ManifestError,

@@ -1,4 +1,4 @@
-// The tensors of the frames that windows still need.
+// Tensors of frames, shared by windows.
 import { type Frame, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";
@@ -8,7 +8,7 @@ import { frameSpec, padBars } from "./window_tensor.ts";
 export class FrameDecoder {
   readonly #tensorizers: readonly Tensorizer[];
   readonly #inputs: readonly ModelInput[];
-  /** For each input which tensorizer serves it: inputs that want the same share one. */
+  /** Index of each input's tensorizer: equal inputs share one. */
   readonly which: readonly number[];
 
   constructor(inputs: readonly ModelInput[], reduce: boolean) {
@@ -41,7 +41,7 @@ export class FrameDecoder {
   }
 }
 
-/** Holds the tensors of frames, however many windows share them. */
+/** Holds the tensors of frames while windows need them. */
 export class FrameTensors {
   readonly #decoder: FrameDecoder;
   readonly #held = new Map<number, readonly FrameTensor[]>();
@@ -50,13 +50,12 @@ export class FrameTensors {
     this.#decoder = new FrameDecoder(inputs, reduce);
   }
 
-  /** True when the frame has been decoded. */
   has(offset: number): boolean {
     return this.#held.has(offset);
   }
 
   /**
-   * Decodes a frame, if that was not done yet.
+   * Decodes a frame once.
    *
    * @throws {BadFrameError} when it cannot be decoded.
    */
@@ -70,7 +69,7 @@ export class FrameTensors {
     return this.#held.get(offset)![this.#decoder.which[input]!]!;
   }
 
-  /** Gives up all frames below an offset. */
+  /** Releases all frames below an offset. */
   forgetBelow(offset: number): void {
     for (const [held, tensors] of this.#held) {
       if (held >= offset) continue;

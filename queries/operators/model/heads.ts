@@ -2,15 +2,14 @@
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { cellCount } from "./readers/cells.ts";
 
-/** A head that is known. */
+/** A recognized head. */
 export interface Head {
-  /** Describes it. */
   readonly description: string;
   /** The entry of the manifest's outputs, without labels. */
   readonly output: Readonly<Record<string, unknown>>;
-  /** How such models mostly take pictures. */
+  /** How such models usually take pictures. */
   readonly input?: Readonly<Record<string, unknown>> | undefined;
-  /** How many labels it has, where the shape tells. */
+  /** Number of labels, if the shape shows it. */
   readonly classes?: number | undefined;
   /** Settings that the reader needs and the file does not contain. */
   readonly asks?: string;
@@ -50,7 +49,7 @@ export function sizeIn({ metadata }: OnnxFile): Side | undefined {
   return height === undefined ? undefined : { width: Number(width), height: Number(height) };
 }
 
-/** The head of a model, or undefined where it is none of the usual ones. */
+/** The head of a model; undefined for unusual ones. */
 export function recognizeHead(
   file: OnnxFile,
   outputs: readonly OnnxValue[],
@@ -77,7 +76,7 @@ function headOf(
   return { description, output, input, classes };
 }
 
-/** Boxes, scores and classes in tensors of their own. */
+/** Boxes, scores and classes in separate tensors. */
 function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | undefined {
   const boxes = named(outputs, /box/i);
   if (boxes === undefined || boxes.shape?.at(-1) !== 4) return undefined;
@@ -101,7 +100,7 @@ function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | u
   const count = scores.shape?.at(-1), rows = scores.shape?.at(-2);
   const kinds = typeof count === "number" ? count : undefined;
   if (/logit/i.test(scores.name)) {
-    // The first DETR has a class for nothing, and hundred questions.
+    // The first DETR has 100 queries, and a class for no object.
     const isFirst = rows === 100;
     const reader = { format: "detr", activation: isFirst ? "softmax" : "sigmoid" };
     return headOf("a DETR", { ...head, ...reader }, FILL, kinds && (isFirst ? kinds - 1 : kinds));
@@ -158,8 +157,7 @@ function grids(outputs: readonly OnnxValue[], { width, height }: Side): Head | u
       output: { ...objects, format: "yolov5", levels: levels.flat().map(({ name }) => name) },
       input: ULTRALYTICS,
       classes: columns - 5,
-      asks:
-        "anchors: the file does not hold them. Write for each level the widths and heights that " +
+      asks: "anchors: they are not in the file. For each level, set the widths and heights that " +
         'the model was trained with; YOLOv5\'s own are "anchors": [[10, 13, 16, 30, 33, 23], ' +
         "[30, 61, 62, 45, 59, 119], [116, 90, 156, 198, 373, 326]]",
     };
@@ -203,7 +201,7 @@ function oneTensor(
   }
   const isNumbers = /^u?int/.test(dtype) && shape.length === 3;
   if (isNumbers && second === height && third === width) {
-    return head("a map of the numbers of classes", { kind: "map" });
+    return head("a map of class numbers", { kind: "map" });
   }
   if (shape.length === 4) {
     const isWhole = (size: Dimension | undefined, side: number) =>

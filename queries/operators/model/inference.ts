@@ -25,27 +25,27 @@ export interface CheckedModel {
 /**
  * Reads a manifest and checks it against its file.
  *
- * @throws {ManifestError} naming all faults of the manifest, or all that does not fit the file.
+ * @throws {ManifestError} naming all faults of the manifest, or all mismatches with the file.
  */
 export function checkModel(path: string | URL): CheckedModel {
   const manifest = readManifest(path);
   return { manifest, file: checkAgainstFile(manifest, String(path)) };
 }
 
-/** What to know of a model whose file may be exchanged for another. */
+/** Warns of a model whose file may be replaced unnoticed. */
 export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): readonly string[] {
   if (sha256 !== undefined) return [];
   return [
-    `Model ${name} runs whatever its file holds: its manifest names no hash. ` +
+    `Model ${name} runs any content of its file: its manifest has no hash. ` +
     `To refuse another file, add "sha256": "${file.sha256}"`,
   ];
 }
 
-/** What a run of the model says. */
+/** The findings of a run. */
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */
   readonly ms: number;
-  /** What came out. */
+  /** The output tensors. */
   readonly outputs: ReadonlyMap<string, Pick<ModelTensor, "dtype" | "shape">>;
   /** Its state after the run. */
   readonly state: Readonly<Record<string, ModelTensor>>;
@@ -69,7 +69,6 @@ export class Inference {
     this.#fetches = [...this.#readers.fetches, ...manifest.state.map(({ output }) => output)];
   }
 
-  /** Loads the model. */
   static async open(model: CheckedModel, options: SessionOptions): Promise<Inference> {
     return new Inference(model, await openSession(model.manifest.file, options));
   }
@@ -77,8 +76,8 @@ export class Inference {
   /**
    * Runs the model.
    *
-   * @param tensors for each input those of its frames, in order; must stay as they are meanwhile
-   * @throws {BadFrameError} `model-output`: what comes out has another shape than the manifest says.
+   * @param tensors of the frames of each input, in order; must not change during the run
+   * @throws {BadFrameError} `model-output`: an output has another shape than in the manifest.
    */
   async run(
     tensors: readonly (readonly FrameTensor[])[],
@@ -110,7 +109,7 @@ export class Inference {
     return await this.#session.run(feeds, this.#fetches, read, states);
   }
 
-  /** What a result says of the model and its run. */
+  /** The model and its run, for a result. */
   about(ms: number): Pick<Result, "model" | "inferMs"> {
     const { name } = this.manifest;
     return { model: { name, sha256: this.#file.sha256 }, inferMs: Math.round(ms * 1000) / 1000 };
@@ -123,7 +122,6 @@ export class Inference {
 
 type Sizes = { readonly width: number; readonly height: number };
 
-/** The tensor of an input that takes no picture. */
 function constantOf(
   { dtype, shape = [] }: OnnxValue,
   value: ModelConstant,

@@ -14,15 +14,14 @@ import { type ModelOutput, readOutputs } from "./manifest_output.ts";
 export type { ModelInput } from "./manifest_input.ts";
 export type { ModelOutput } from "./manifest_output.ts";
 
-/** Whether a path from a manifest to its model stays in the manifest's folder or below it: it must. */
+/** Whether a path from a manifest leads to its folder or below it, as it must. */
 export function staysBelow(path: string): boolean {
   return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path));
 }
 
-/** Types of state tensors. */
 export const STATE_DTYPES = ["float32", "float16", "int32", "int64", "uint8", "bool"] as const;
 
-/** A tensor that goes from one run into the next, zero at first. */
+/** A tensor passed from one run to the next; zero at first. */
 export interface ModelState {
   readonly input: string;
   readonly output: string;
@@ -42,7 +41,7 @@ export interface ModelManifest {
   readonly source?: string;
   /** One or several, all fed from the same window. */
   readonly inputs: readonly ModelInput[];
-  /** What the inputs get that take no picture, by name. */
+  /** Values of inputs that take no picture, by name. */
   readonly constants: Readonly<Record<string, ModelConstant>>;
   /** Frames in a window: as many as the longest input takes. */
   readonly frames: number;
@@ -53,7 +52,7 @@ export interface ModelManifest {
   readonly keep: readonly [number, number];
   readonly outputs: readonly ModelOutput[];
   readonly state: readonly ModelState[];
-  /** Windows read again after a restart, so that its state is what it was. */
+  /** Windows to reread after a restart, which restores the state. */
   readonly warmup: number;
   readonly alert?: AlertOptions;
 }
@@ -77,7 +76,7 @@ export function readManifest(manifest: string | URL): ModelManifest {
 /**
  * Checks a manifest and fills in its defaults.
  *
- * @param json what the file holds
+ * @param json content of the file
  * @param path of the file: the model's own path is relative to it
  * @throws {ManifestError} naming all faults.
  */

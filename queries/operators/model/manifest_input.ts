@@ -1,26 +1,26 @@
 // The inputs of a model, as its manifest describes them.
 import type { Fields } from "./faults.ts";
 
-/** In which order the dimensions of an input lie: N batch, T time, H height, W width, C colours. */
+/** Order of an input's dimensions: N batch, T time, H height, W width, C colours. */
 export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;
 export type Layout = typeof LAYOUTS[number];
 
-/** Types of the samples that a frame may become. */
+/** Sample types of inputs. */
 export const INPUT_DTYPES = ["float32", "uint8", "float16", "float64", "int8"] as const;
 
-/** An input that frames go into. */
+/** An input that takes frames. */
 export interface ModelInput {
   readonly name: string;
   readonly dtype: typeof INPUT_DTYPES[number];
   readonly layout: Layout;
-  /** Frames that it takes; with `NHWC` and `NCHW` they lie along N. */
+  /** Number of frames; with `NHWC` and `NCHW` they are the batch. */
   readonly frames: number;
   /** Pixels. */
   readonly height: number;
   readonly width: number;
   readonly color: "RGB" | "BGR" | "GRAY";
   readonly resize: "fill" | "letterbox" | "crop";
-  /** Where a letterboxed frame lies: in the middle, or at the left and the top. */
+  /** Position of a letterboxed frame: centred, or at the left and the top. */
   readonly align: "center" | "start";
   /** The sample, 0 to 255, that fills the bars of a letterbox. */
   readonly pad: number;
@@ -30,7 +30,7 @@ export interface ModelInput {
   readonly std: readonly number[];
 }
 
-/** Words that stand for sizes of the frame or of the input. */
+/** Names of sizes of the frame or the input. */
 export const CONSTANT_WORDS = [
   "frameSize",
   "inputSize",
@@ -40,7 +40,7 @@ export const CONSTANT_WORDS = [
 ] as const;
 
 /**
- * What an input gets that takes no picture: `frameSize` and `inputSize` are width and height,
+ * Value of an input that takes no picture: `frameSize` and `inputSize` are width and height,
  * `frameShape` and `inputShape` height and width, `scale` input pixels for one of the frame, down and
  * across.
  */
@@ -51,7 +51,6 @@ const FIELDS = [
   ...["resize", "align", "pad", "scale", "mean", "std"],
 ];
 
-/** Reads the input, or the list of them. */
 export function readInputs(fields: Fields): ModelInput[] {
   return Array.isArray(fields.given["input"])
     ? fields.list("input", (place, item) => readInput(fields.object(place, FIELDS, item)))
@@ -104,7 +103,6 @@ function readColors(
   return new Array(channels).fill(absent);
 }
 
-/** Reads what the inputs get that take no picture. */
 export function readConstants(fields: Fields): Record<string, ModelConstant> {
   const json = fields.given["constants"];
   if (json === undefined) return {};

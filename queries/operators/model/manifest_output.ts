@@ -1,7 +1,7 @@
 // The outputs of a model, as its manifest describes them.
 import type { Fields } from "./faults.ts";
 
-/** What can be done to a model's numbers before they are scores. */
+/** How a model's numbers become scores. */
 export const ACTIVATIONS = ["none", "sigmoid", "softmax"] as const;
 export type Activation = typeof ACTIVATIONS[number];
 
@@ -11,7 +11,7 @@ export interface ScoresOutput {
   readonly kind: "window" | "frame";
   readonly activation: Activation;
   readonly labels?: readonly string[];
-  /** Keeps only this many, the highest. */
+  /** Keeps only this many of the highest. */
   readonly top?: number;
 }
 
@@ -29,7 +29,7 @@ export const OBJECT_FORMATS = [
 ] as const;
 export type ObjectFormat = typeof OBJECT_FORMATS[number];
 
-/** What a column of a row of numbers may be; `x` and `y` are the middle of a box. */
+/** Meanings of a column; `x` and `y` are the centre of a box. */
 export const COLUMNS = [
   "left",
   "top",
@@ -50,7 +50,6 @@ export type Column = typeof COLUMNS[number];
 export const UNITS = ["pixels", "fractions", "frame"] as const;
 export type Units = typeof UNITS[number];
 
-/** Objects with their boxes. */
 export interface ObjectsOutput {
   readonly name: string;
   readonly kind: "objects";
@@ -65,7 +64,7 @@ export interface ObjectsOutput {
   /** Most objects in a frame, the highest scores first. */
   readonly maxObjects: number;
   readonly activation: Activation;
-  /** Names of the tensors, where the head has several. */
+  /** Names of the tensors, if the head has several. */
   readonly boxes?: string;
   readonly scores?: string;
   readonly classes?: string;
@@ -91,33 +90,30 @@ export interface KeypointsOutput extends
   readonly kind: "keypoints";
   /** `yolov8`: boxes with points; `points`: a list of points; `heatmaps`: a map for each point. */
   readonly format: "yolov8" | "points" | "heatmaps";
-  /** Names of the points. */
   readonly points: readonly string[];
-  /** Of `points`: what each number of a point is. */
+  /** Meaning of each number of a point, for `points`. */
   readonly columns: readonly ("x" | "y" | "score" | "other")[];
 }
 
-/** A class for each spot of the picture. */
+/** A class for each cell of the picture. */
 export interface MapOutput {
   readonly name: string;
   readonly kind: "map";
   readonly activation: Activation;
   readonly labels?: readonly string[];
-  /** With a single channel: the value from which a spot belongs to the class. */
+  /** For a single channel: the value from which a cell belongs to the class. */
   readonly threshold: number;
   /** Whether results carry the mask as a PNG, whose samples are the numbers of the classes. */
   readonly mask: boolean;
 }
 
-/** An embedding. */
 export interface VectorOutput {
   readonly name: string;
   readonly kind: "vector";
-  /** Whether to bring it to length 1. */
+  /** Whether to scale it to length 1. */
   readonly normalize: boolean;
 }
 
-/** An output that is read. */
 export type ModelOutput =
   | ScoresOutput
   | ObjectsOutput
@@ -152,7 +148,6 @@ const IOU = 0.45;
 const SHARE = { min: 0, max: 1 };
 const MANY = { min: 1, max: 1000, whole: true };
 
-/** Reads the outputs. */
 export function readOutputs(manifest: Fields): ModelOutput[] {
   return manifest.list("outputs", (place, json) => {
     const given = (json as { kind?: unknown } | null | undefined)?.kind;
@@ -237,7 +232,7 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   };
 }
 
-/** The tensors of a head that comes grid by grid, and its anchors. */
+/** The tensors of a head with one per grid, and its anchors. */
 function readGrids(
   fields: Fields,
   format: ObjectFormat,

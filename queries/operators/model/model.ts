@@ -26,20 +26,19 @@ import { checkModel, Inference, type Inferred, remarksOf } from "./inference.ts"
 import type { ModelManifest } from "./manifest.ts";
 import { type ModelTensor, zeros } from "./session.ts";
 
-/** What the manifest does not say. */
+/** Settings that are not in the manifest. */
 export interface ModelOptions {
   /** Threads for one run; 1 by default, since executors already use all cores. */
   readonly threads?: number;
-  /** Where it runs; `cpu` by default. */
+  /** Device; `cpu` by default. */
   readonly device?: Device;
   /**
-   * A longer pause between two frames begins new windows and, where the model has one, a new state;
+   * A longer pause between two frames starts new windows and resets the state;
    * milliseconds. By default: with `sampling.fps` one second or four ticks, else 5,000.
    */
   readonly maxGapMs?: number;
   /**
-   * True decodes frames at reduced size where that is enough, which is cheaper and free of aliasing;
-   * false at full size. True by default.
+   * Decodes frames at reduced size if that is enough, which is cheaper and free of aliasing. True by default.
    */
   readonly reduce?: boolean;
 }
@@ -52,12 +51,12 @@ const PAUSE_MS = 5_000;
  * the manifest says, or windows of as many frames as the model takes.
  *
  * The manifest is read and checked against the file at once: hash, names, types, shapes. Each frame
- * is decoded once, however many windows share it. A frame that cannot be decoded takes part in no
+ * is decoded once, however many windows share it. A frame that cannot be decoded is in no
  * window. State tensors begin with zeros at the start, after a pause, and when the camera or the owner
  * of the partition changes.
  *
  * @param manifest path or URL of a `model.json`; a path is relative to the working directory
- * @throws {ManifestError} naming all faults of the manifest, or all that does not fit the file.
+ * @throws {ManifestError} naming all faults of the manifest, or all mismatches with the file.
  *
  * @example
  * ```ts
@@ -107,20 +106,20 @@ interface ModelTaskOptions {
   readonly context: OperatorContext;
 }
 
-/** The frame that the state of a model goes up to. */
+/** The last frame in the state of a model. */
 type Last = Pick<Frame, "offset" | "timestamp"> & { readonly session: string | null };
 
-/** What a new task needs, besides the frames that are read again. */
+/** The state of a task, besides the frames to reread. */
 interface Saved {
   readonly windows: WindowerState;
   readonly last: Last | null;
-  /** Offset of the last frame that it has taken. */
+  /** Offset of its last frame. */
   readonly seen: number;
-  /** Base64 of the state tensors by input, where they are small. */
+  /** Base64 of the state tensors by input, if they are small. */
   readonly tensors: Readonly<Record<string, string>> | null;
 }
 
-/** A place in the stream from which the task can be brought back. */
+/** A position from which the task can be restored. */
 interface Place {
   readonly offset: number;
   readonly windows: WindowerState;
@@ -137,10 +136,10 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   readonly #tensors: FrameTensors;
   #state: Readonly<Record<string, ModelTensor>> = {};
   #last: Last | undefined;
-  /** Where the last windows began, the oldest first: as many as are to be read again. */
+  /** Where the windows to reread began, oldest first. */
   readonly #places: Place[] = [];
   #seen = -1;
-  /** Windows that end up to here are in the restored state already. */
+  /** The restored state includes windows that end up to here. */
   #restored = -1;
 
   constructor({ inference, windows, reduce, context }: ModelTaskOptions) {
@@ -184,7 +183,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     return findings;
   }
 
-  /** Where to start again to cut the same windows from this frame on. */
+  /** Where to start reading to get the same windows from this frame on. */
   #place({ offset }: Frame): Place {
     const point = this.#windower.restartPoint();
     return point === undefined
@@ -205,8 +204,8 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   }
 
   /**
-   * The frames of a window, all decoded. Most are already; one that is held for ticks without a frame
-   * may turn out bad only now, and its neighbour stands in for it.
+   * The decoded frames of a window. One that is held for ticks without a frame may only now prove bad: its
+   * neighbour replaces it.
    */
   async #decoded(frames: readonly Frame[]): Promise<readonly Frame[]> {
     for (const frame of frames) {
@@ -295,8 +294,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   }
 
   /**
-   * A small state is in the checkpoint. Of a large one the log brings back what `warmup` windows make
-   * of nothing.
+   * A small state is in the checkpoint. A large one is rebuilt from zero: `warmup` windows are reread.
    */
   restartOffset(): number | undefined {
     const open = this.#windower.restartPoint();
@@ -327,7 +325,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   }
 }
 
-/** What operators before the model found on the frames of its window stays with them. */
+/** Keeps the results of earlier operators on the window's frames. */
 function withEarlier(frames: readonly Frame[], found: Result): Result {
   const earlier = frames.flatMap(({ offset, timestamp, result }): FrameResult[] => {
     if (result === undefined) return [];

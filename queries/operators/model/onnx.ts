@@ -1,4 +1,4 @@
-// ONNX Runtime, loaded when the first model is: queries without one do without it.
+// ONNX Runtime, loaded with the first model.
 import { createRequire } from "node:module";
 import type * as Onnx from "onnxruntime-node";
 

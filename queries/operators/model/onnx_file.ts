@@ -1,27 +1,25 @@
-// What an `.onnx` file says about its inputs and outputs, read without loading the model.
+// Reads the inputs and outputs of an `.onnx` file without loading the model.
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, normalize } from "node:path";
 
-/** A dimension: fixed, or free with its name (empty where it has none). */
+/** A dimension: fixed, or free with its name, which may be empty. */
 export type Dimension = number | string;
 
-/** An input or output. */
 export interface OnnxValue {
   readonly name: string;
-  /** `float32`, `float16`, `uint8`, `int64`, …; `sequence`, `map`, … for what is no tensor. */
+  /** `float32`, `float16`, `uint8`, `int64`, …; `sequence`, `map`, … for other types than tensors. */
   readonly dtype: string;
-  /** Undefined where the file does not say. */
+  /** Undefined if the file does not contain it. */
   readonly shape: readonly Dimension[] | undefined;
 }
 
-/** What an `.onnx` file says about itself. */
 export interface OnnxFile {
   readonly producer: string;
   /** Version of the standard operators. */
   readonly opset: number | undefined;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** What the exporter noted, by name: labels, sizes, licence. */
+  /** The exporter's notes by name: labels, sizes, licence. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Files beside it that hold weights, as the model names them, sorted. */
   readonly external: readonly string[];
@@ -35,7 +33,7 @@ export interface OnnxFile {
 const DTYPES = ("other float32 uint8 int8 uint16 int16 int32 int64 string bool " +
   "float16 float64 uint32 uint64 complex64 complex128 bfloat16").split(" ");
 
-/** What is no tensor, by the number of its field in a type. */
+/** Types other than tensors, by field number. */
 const NO_TENSORS: Readonly<Record<number, string>> = {
   ...{ 4: "sequence", 5: "map", 8: "sparse", 9: "optional" },
 };
@@ -43,7 +41,7 @@ const NO_TENSORS: Readonly<Record<number, string>> = {
 /**
  * Reads an `.onnx` file.
  *
- * @throws {Error} when it, or a file with its weights, cannot be read, or it is no ONNX model.
+ * @throws {Error} when it, or a file with its weights, cannot be read, or it is not an ONNX model.
  */
 export function readOnnx(path: string): OnnxFile {
   let bytes: Uint8Array;
@@ -102,7 +100,7 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
         opset = set.find((entry) => entry.field === 2)?.value;
       }
     } else if (field === 14) metadata[textOf(find(block, 1))] = textOf(find(block, 2));
-    else if (field === 1 && value > 1_000) throw new RangeError("its version makes no sense");
+    else if (field === 1 && value > 1_000) throw new RangeError("its version is implausible");
   }
   if (graph === undefined) {
     throw new RangeError(bytes.length === 0 ? "it is empty" : "it has no graph");
@@ -128,7 +126,7 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
 }
 
 type Message = "graph" | "sparse" | "node" | "attribute" | "tensor" | "function";
-/** Where tensors stand in graphs, sparse tensors, attributes, nodes and functions, by number of the field. */
+/** Fields of each message that contain tensors, or messages with tensors. */
 const TENSORS_IN: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
   sparse: { 1: "tensor", 2: "tensor" },
@@ -137,17 +135,17 @@ const TENSORS_IN: Readonly<Record<Message, Readonly<Record<number, Message>>>> =
   tensor: {},
   function: { 7: "node", 11: "attribute" },
 };
-/** Graphs within graphs, at most: real ones have a loop in a branch. */
+/** Most graphs within graphs; real models have a loop in a branch. */
 const MOST_DEPTH = 64;
 
-/** Notes the files that any tensor of a message lies in: weights, constants of nodes, those of inner graphs. */
+/** Collects the files of all tensors in a message: weights, constants of nodes, those of inner graphs. */
 function noteExternal(
   block: Uint8Array,
   external: Set<string>,
   message: Message = "graph",
   depth = 0,
 ): void {
-  if (depth > MOST_DEPTH) throw new RangeError("its graphs lie too deep in each other");
+  if (depth > MOST_DEPTH) throw new RangeError("its graphs are nested too deep");
   const inner = TENSORS_IN[message];
   for (const { field, block: part } of fieldsOf(block)) {
     if (message === "tensor") {
@@ -232,7 +230,7 @@ function* fieldsOf(bytes: Uint8Array): Generator<Field> {
         at += 4;
         break;
       default:
-        throw new RangeError("it is no Protocol Buffers message");
+        throw new RangeError("it is not a Protocol Buffers message");
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
 import { loadOnnx } from "./onnx.ts";
 
-/** Samples of a tensor of the model's; float16 as its bits. */
+/** Samples of a tensor; float16 as its bits. */
 export type Samples =
   | Float32Array
   | Float64Array
@@ -18,23 +18,22 @@ export type Samples =
   | BigInt64Array
   | BigUint64Array;
 
-/** A tensor that goes into a model or comes out. */
+/** An input or output of a model. */
 export interface ModelTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly data: Samples;
 }
 
-/** A loaded model. */
 export interface ModelSession {
   /**
-   * Runs the model once; one run at a time for all who share it.
+   * Runs the model once. Runs of a shared model take turns.
    *
-   * @param feeds a tensor for each input; must stay as they are until the promise settles
+   * @param feeds a tensor for each input; must not change until the promise settles
    * @param fetches names of the wanted outputs
-   * @param read is given the outputs by name, and the milliseconds in the model alone. Outputs are
+   * @param read receives the outputs by name, and the milliseconds in the model alone. Outputs are
    * valid until it returns: the next run writes into the same memory.
-   * @param kept names of outputs that stay as they are
+   * @param kept names of outputs that stay valid
    * @throws {BadFrameError} `model-run`: the model fails on these tensors, on the processor.
    */
   run<T>(
@@ -43,13 +42,13 @@ export interface ModelSession {
     read: (outputs: ReadonlyMap<string, ModelTensor>, ms: number) => T,
     kept?: readonly string[],
   ): Promise<T>;
-  /** Gives the session back; the model is unloaded when no other shares it. */
+  /** Releases the session; the last one unloads the model. */
   close(): Promise<void>;
 }
 
 interface Shared {
   readonly session: Promise<InferenceSession>;
-  /** What runs write large outputs into; undefined where their shapes change. */
+  /** Reused memory of large outputs; undefined if their shapes vary. */
   memory: Map<string, Tensor> | undefined;
   users: number;
   /** The last run: a session's scratch memory serves one run at a time. */
@@ -58,9 +57,8 @@ interface Shared {
 
 const shared = new Map<string, Shared>();
 
-/** How a model runs. */
 export interface SessionOptions {
-  /** For one run; executors already use all cores, so more than one rarely helps. 1 by default. */
+  /** For one run; 1 by default, since executors already use all cores. */
   readonly threads?: number;
   /** `cpu` by default. */
   readonly device?: Device;
@@ -69,7 +67,7 @@ export interface SessionOptions {
 /**
  * Loads a model, or shares it with others on this thread that have loaded it.
  *
- * @throws {Error} when the model cannot be loaded, or the device is not there: then with what to install.
+ * @throws {Error} if the model cannot be loaded, or the device is missing: then says what to install.
  */
 export async function openSession(
   file: string,
@@ -84,7 +82,7 @@ export async function openSession(
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
-      // What fails is thrown, with the same words.
+      // Errors are thrown with the same messages.
       logSeverityLevel: 4,
     });
     entry = { session, memory: new Map(), users: 0, last: Promise.resolve() };
@@ -126,7 +124,7 @@ export async function openSession(
   };
 }
 
-/** Smaller outputs come on new memory, which costs little. */
+/** Smaller outputs are allocated for each run, which costs little. */
 const LARGE_BYTES = 64 * 1024;
 
 async function runOnce(
@@ -178,7 +176,7 @@ function bitsOf(data: Samples | Float16Array): Samples {
   return new Uint16Array(data.buffer, data.byteOffset, data.length);
 }
 
-/** Zeros of a type, for state that begins. */
+/** Zeros, for a new state. */
 export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
   return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
 }
@@ -194,7 +192,7 @@ const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> 
   uint8: (numbers) => Uint8Array.from(numbers),
 };
 
-/** A tensor of numbers, of any type; those that no input has are bytes. */
+/** A tensor of any type; unknown types are bytes. */
 export function tensorOf(
   dtype: string,
   shape: readonly number[],

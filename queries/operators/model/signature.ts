@@ -1,4 +1,4 @@
-// A manifest against the file that it describes.
+// Compares a manifest with its file.
 import { ManifestError, type ModelManifest } from "./manifest.ts";
 import type { Layout, ModelInput } from "./manifest_input.ts";
 import type { ObjectFormat, ObjectsOutput, ScoresOutput } from "./manifest_output.ts";
@@ -10,8 +10,8 @@ import { MOST_SCORES } from "./readers/scores.ts";
  * Checks a manifest against its `.onnx` file: hash, names, types, shapes.
  *
  * @param path of the manifest, for messages
- * @returns what the file says.
- * @throws {ManifestError} naming all that does not fit, with both sides.
+ * @returns the inputs and outputs of the file.
+ * @throws {ManifestError} naming all mismatches, with both sides.
  */
 export function checkAgainstFile(manifest: ModelManifest, path: string): OnnxFile {
   let file: OnnxFile;
@@ -25,7 +25,7 @@ export function checkAgainstFile(manifest: ModelManifest, path: string): OnnxFil
   return file;
 }
 
-/** All that does not fit between a manifest and a file. */
+/** All mismatches between a manifest and a file. */
 export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string[] {
   const faults: string[] = [];
   if (manifest.sha256 !== undefined && manifest.sha256 !== file.sha256) {
@@ -102,7 +102,6 @@ export function isReadable({ dtype }: OnnxValue): boolean {
   return /^(float|u?int)\d+$|^bool$/.test(dtype);
 }
 
-/** The field of an output that names a tensor. */
 function headOf(output: object, name: string): string {
   return Object.entries(output).find(([field, value]) => field !== "name" && value === name)?.[0] ??
     "name";
@@ -149,10 +148,10 @@ const BEFORE_CLASSES: Readonly<Partial<Record<ObjectFormat, number>>> = {
   yolox: 5,
 };
 
-/** Rows of more numbers are none: a size that large counts rows. */
+/** A larger size counts rows, not columns. */
 const MOST_COLUMNS = 1000;
 
-/** A row holds a number for each label; behind them are only masks, of which another output tells. */
+/** A row has a score for each label, followed by masks, which another output describes. */
 function checkClasses(
   { format, labels }: ObjectsOutput,
   index: number,
@@ -161,7 +160,7 @@ function checkClasses(
 ): void {
   const before = BEFORE_CLASSES[format], sizes = shape?.slice(-2) ?? [];
   if (before === undefined || labels === undefined || sizes.length < 2) return;
-  // Of two sizes the smaller one is that of a row; where one is free, the other is, unless it is large.
+  // The smaller size is that of a row; if one is free, the other one is, unless it is large.
   const known = sizes.filter((size) => typeof size === "number" && size > 0) as number[];
   const columns = Math.min(...known);
   if (sizes.includes(before + labels.length)) return;

@@ -1,4 +1,4 @@
-// A model tried once, on grey frames.
+// Runs a model once, on grey frames.
 import { Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import { type CheckedModel, checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
@@ -7,17 +7,14 @@ import { frameSpec, padBars } from "./window_tensor.ts";
 import { zeros } from "./session.ts";
 import { signatureFaults } from "./signature.ts";
 
-/** What a try gave. */
 export interface Trial extends CheckedModel {
-  /** The tensors that came out. */
   readonly outputs: readonly {
     readonly name: string;
     readonly dtype: string;
     readonly shape: readonly number[];
   }[];
-  /** What they were read as, as text. */
+  /** The decoded result, as text. */
   readonly result: string;
-  /** What to know of the model. */
   readonly remarks: readonly string[];
   /** Milliseconds in the model. */
   readonly ms: number;
@@ -27,9 +24,9 @@ export interface Trial extends CheckedModel {
 const WIDTH = 640, HEIGHT = 480, GREY = 114;
 
 /**
- * Checks a manifest against its file, runs the model on grey frames, and reads what it says.
+ * Checks a manifest against its file, runs the model on grey frames, and decodes its outputs.
  *
- * @throws {ManifestError} naming all faults, or why the model does not run, or what cannot be read.
+ * @throws {ManifestError} naming all faults, or why the model does not run, or what cannot be decoded.
  */
 export async function tryModel(path: string): Promise<Trial> {
   const model = checkModel(path);
@@ -56,7 +53,7 @@ export async function tryModel(path: string): Promise<Trial> {
       dtype,
       shape,
     }));
-    // Now the shapes are known that the file leaves free.
+    // The run shows the shapes that the file leaves open.
     const came = model.file.outputs.map((output) => ({
       ...output,
       ...outputs.find(({ name }) => name === output.name),
@@ -78,8 +75,8 @@ function scoresRemark({ frames }: Inferred): string[] {
   const highest = Math.max(0, ...scores);
   if (highest <= 1) return [];
   return [
-    `Objects have scores of up to ${highest}: expected 0 to 1. See whether format and columns fit, ` +
-    "and name an activation where the model ends in logits",
+    `Objects have scores of up to ${highest}: expected 0 to 1. Check format and ` +
+    "columns; if the model returns logits, set activation",
   ];
 }
 

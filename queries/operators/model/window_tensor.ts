@@ -1,4 +1,4 @@
-// Windows of frames to the tensor that a model takes.
+// Builds the input tensor of a window.
 import {
   allocate,
   float16Bits,
@@ -10,7 +10,7 @@ import type { ModelInput } from "./manifest_input.ts";
 import type { ModelTensor } from "./session.ts";
 import { dimsOf } from "./signature.ts";
 
-/** How one frame of an input is to be made; types that no frame has are made of float32. */
+/** The tensor of one frame; types that frames do not have are converted from float32. */
 export function frameSpec(input: ModelInput, reduce: boolean): TensorSpec {
   const { layout, width, height, color, resize, align, scale, mean, std } = input;
   const order = layout.indexOf("C") < layout.indexOf("H") ? "CHW" : "HWC";
@@ -18,7 +18,7 @@ export function frameSpec(input: ModelInput, reduce: boolean): TensorSpec {
   return { width, height, color, resize, align, dtype, order, scale, mean, std, reduce };
 }
 
-/** Fills the bars around a letterboxed frame with the input's sample for them. */
+/** Fills the bars around a letterboxed frame. */
 export function padBars(input: ModelInput, { data, placement: { content } }: FrameTensor): void {
   const { width, height, color, layout, pad, scale, mean, std, dtype } = input;
   if (pad === 0 || (content.width === width && content.height === height)) return;
@@ -44,7 +44,7 @@ export function padBars(input: ModelInput, { data, placement: { content } }: Fra
   }
 }
 
-/** Puts the frames of windows together, one window at a time. */
+/** Joins the frames of windows, one window at a time. */
 export class WindowTensor {
   readonly #input: ModelInput;
   readonly #shape: readonly number[];

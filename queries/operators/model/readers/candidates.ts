@@ -1,4 +1,4 @@
-// Boxes that may be objects, until those that show the same thing are dropped.
+// Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
@@ -9,10 +9,10 @@ const MOST_COMPARED = 30_000;
 /** Left, top, right, bottom. */
 type Sides = readonly [number, number, number, number];
 
-/** Numbers of a candidate: its box, score, class, and which row of the output it came from. */
+/** Numbers of a candidate: box, score, class, row of the output. */
 const NUMBERS = 7, SCORE = 4, CLASS = 5, ROW = 6;
 
-/** Collects candidates without making an object of each. */
+/** Candidates in one array, without an object for each. */
 export class Candidates {
   #numbers = new Float32Array(64 * NUMBERS);
   count = 0;
@@ -39,11 +39,10 @@ export class Candidates {
   }
 
   /**
-   * The candidates that remain, by score, the first added first among equals: of two that overlap by
-   * more than `iou` the one with the lower score goes.
+   * Drops the lower-scoring one of two candidates that overlap by more than `iou`.
    *
    * @param agnostic true compares across classes
-   * @returns their indices.
+   * @returns the indices of the others by score; among equals, the first added comes first.
    */
   select(iou: number, agnostic: boolean, most: number): number[] {
     const score = (at: number) => this.#numbers[at * NUMBERS + SCORE]!;
@@ -80,7 +79,7 @@ export class Candidates {
   /**
    * A candidate as an object of the frame.
    *
-   * @param inFrame true when boxes are in pixels of the frame already
+   * @param inFrame whether boxes are already in pixels of the frame
    */
   objectOf(
     index: number,

@@ -10,7 +10,6 @@ import { knownColumns, type Table, tableOf } from "./table.ts";
 interface Cell {
   readonly x: number;
   readonly y: number;
-  /** Side length in pixels. */
   readonly stride: number;
   /** Index of its grid, finest first. */
   readonly level: number;

@@ -23,7 +23,7 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
   const stride = inputWidth / width;
-  // Nearly all of the map is below: looking through it is most of the work.
+  // Most of the map is below: the search takes most of the time.
   for (const at of indexesFrom(data, output.threshold)) {
     const cell = at % plane;
     if (!isPeak(data, at, cell, width, plane)) continue;

@@ -1,4 +1,4 @@
-// How detectors lay out their boxes: one function for each format, from numbers to candidates.
+// The formats of detectors: one function for each, from numbers to candidates.
 import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts";
 import { nanodet, yolov5, yolox } from "./cells.ts";
 import { addPeaks } from "./centernet.ts";
@@ -7,7 +7,7 @@ import { sigmoid } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 import { bestClasses, knownColumns, type Table, tableOf } from "./table.ts";
 
-/** Middle, width and height, then the scores of the classes. */
+/** Centre, width and height, then the class scores. */
 const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
   const { name, labels, threshold } = output;
   const known = output.columns?.length ?? knownColumns(main, labels && 4 + labels.length);
@@ -30,7 +30,7 @@ const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
 const CORNERS: readonly Column[] = ["left", "top", "right", "bottom"];
 const MIDDLES: readonly Column[] = ["x", "y", "width", "height"];
 
-/** What reads the sides of a box from a row that begins at a position. */
+/** Functions that read the sides of a box from the row at a position. */
 function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]) {
   const place = (column: Column) => columns.indexOf(column) * step;
   const has = (...wanted: Column[]) => wanted.every((column) => columns.includes(column));
@@ -62,7 +62,7 @@ function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]
   };
 }
 
-/** Rows that say what each of their numbers is; what ends in NMS has as many as it found. */
+/** Rows described by `columns`; models with NMS return one for each object. */
 const rows: Decode = (output, head, found) => {
   if (head.boxes !== undefined) return heads(output, head, found);
   const { name, threshold, firstClass, columns = [] } = output;
@@ -146,7 +146,6 @@ function activated(
 
 const END_TO_END: readonly Column[] = ["left", "top", "right", "bottom", "score", "class"];
 
-/** All formats. */
 export const DECODERS: Readonly<Record<ObjectFormat, Decode>> = {
   yolov5,
   yolov8,

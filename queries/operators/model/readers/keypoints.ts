@@ -1,4 +1,4 @@
-// Outputs of models that find points: of bodies, faces, hands.
+// Reads keypoints: of bodies, faces, hands.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
@@ -11,7 +11,6 @@ import { tableOf } from "./table.ts";
 
 type Point = readonly [x: number, y: number, score: number];
 
-/** Reads objects with their points. */
 export function keypointsReader(output: KeypointsOutput): OutputReader {
   const { name, format } = output;
   const rank = format === "heatmaps" ? 3 : 2;
@@ -71,7 +70,7 @@ const readBoxes: Read = (output, values, placement) => {
   }));
 };
 
-/** One body: its points in a list. */
+/** One body: a list of points. */
 const readPoints: Read = (output, values, placement, { input }) => {
   const { name, columns, points, units } = output;
   const { data, rows, rowStep, step } = tableOf(name, values, columns.length);
@@ -94,7 +93,7 @@ const readPoints: Read = (output, values, placement, { input }) => {
   );
 };
 
-/** One body: a map for each point, which is where the map is highest. */
+/** One body: each point is the maximum of its map. */
 const readHeatmaps: Read = (output, { data, shape }, placement, { input }) => {
   const { name, points } = output;
   const [count, height, width] = shape as [number, number, number];
@@ -113,14 +112,14 @@ const readHeatmaps: Read = (output, { data, shape }, placement, { input }) => {
   );
 };
 
-/** A point that is not known is at 0, 0 with a score of 0, as in COCO. */
+/** An unknown point is at 0, 0 with a score of 0, as in COCO. */
 function pointOf(placement: Placement, x: number, y: number, score: number): Point {
   if (!Number.isFinite(x + y + score)) return [0, 0, 0];
   const [left, top] = toSource(placement, [x, y, x, y]);
   return [tenths(left), tenths(top), rounded(score)];
 }
 
-/** The body that the points make; none where they are too unsure. */
+/** The body of the points; none if their mean score is too low. */
 function bodyOf({ labels, threshold }: KeypointsOutput, keypoints: Point[]): DetectedObject[] {
   const score = keypoints.reduce((sum, [, , sure]) => sum + sure, 0) / keypoints.length;
   if (!(score >= threshold)) return [];

@@ -1,4 +1,4 @@
-// Outputs that say what each spot of the picture is: areas, and a mask.
+// Reads segmentation maps: areas, and a mask.
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import type { Placement } from "../../../../runtime/image/mod.ts";
@@ -14,7 +14,7 @@ export function mapReader(output: MapOutput): OutputReader {
     read(outputs, { frames, placements, input }) {
       const tensor = outputs.get(name)!;
       const values = valuesOf(tensor);
-      // Whole numbers are those of classes, unless there is one class alone.
+      // Integers are class numbers, unless there is only one class.
       const rank = /^u?int/.test(tensor.dtype) && output.labels?.length !== 1 ? 2 : 3;
       const masks: string[] = [];
       const readings = placements.map((placement, frame) => {
@@ -55,7 +55,7 @@ function classesOf(
   if (first === undefined || second === undefined || third === undefined || shape.length > 3) {
     throw unreadable(name, shape, "a map of 2 or 3 dimensions for each frame");
   }
-  // The classes lie first, or last.
+  // Classes are the first or the last dimension.
   const isLast = labels !== undefined ? third === labels.length && first !== third : third < first;
   const [kinds, height, width] = isLast ? [third, first, second] : [first, second, third];
   if (kinds > 256 || (labels !== undefined && kinds !== labels.length && kinds !== 1)) {
@@ -100,7 +100,7 @@ function contentOf(
 function areasOf({ name, labels }: MapOutput, { data }: ClassMap, kinds: number) {
   const counts = new Uint32Array(256);
   for (let i = 0; i < data.length; i++) counts[data[i]!]!++;
-  // A single channel says where its one class is.
+  // A single channel shows one class.
   const first = kinds === 2 && labels?.length !== 2 ? 1 : 0;
   const scores: Record<string, number> = {};
   for (let kind = first; kind < kinds; kind++) {

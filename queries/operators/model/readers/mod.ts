@@ -26,10 +26,10 @@ function readerOf(output: ModelOutput, constants: readonly unknown[]): OutputRea
   }
 }
 
-/** All that a model says of a window. */
+/** The decoded outputs for a window. */
 export interface Readings {
   readonly scores: Readonly<Record<string, number>>;
-  /** For each frame; empty when the outputs concern no single frame. */
+  /** By frame; empty if no output describes single frames. */
   readonly frames: readonly FrameReading[];
   readonly data: ResultData;
 }
@@ -45,7 +45,7 @@ export class OutputReaders {
     this.fetches = [...new Set(this.#readers.flatMap(({ fetches }) => fetches))];
   }
 
-  /** @throws {BadFrameError} `model-output`: the tensors have a shape that a reader cannot read. */
+  /** @throws {BadFrameError} `model-output`: a tensor has an unexpected shape. */
   read(outputs: ReadonlyMap<string, ModelTensor>, context: ReadContext): Readings {
     let scores: Readings["scores"] = {}, data: ResultData = {};
     const frames: { scores?: Record<string, number>; objects?: DetectedObject[] }[] = [];

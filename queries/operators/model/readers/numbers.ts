@@ -1,11 +1,9 @@
-// The numbers of a tensor, whatever its type.
+// Tensors of any type as numbers.
 import { fromFloat16Bits } from "../../../../runtime/image/mod.ts";
 import type { ModelTensor, Samples } from "../session.ts";
 
-/** Numbers that can be read in place. */
 export type Numbers = Exclude<Samples, BigInt64Array | BigUint64Array>;
 
-/** A tensor as numbers. */
 export interface Values {
   readonly data: Numbers;
   readonly shape: readonly number[];
@@ -13,7 +11,7 @@ export interface Values {
 
 let halves: Float32Array | undefined;
 
-/** A tensor as numbers: in place where its type allows, else copied. */
+/** A tensor as numbers: copied only if its type requires it. */
 export function valuesOf({ dtype, shape, data }: ModelTensor): Values {
   if (dtype === "float16") {
     halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => fromFloat16Bits(bits));
@@ -28,15 +26,14 @@ export function valuesOf({ dtype, shape, data }: ModelTensor): Values {
   return { data, shape };
 }
 
-/** How many numbers a shape holds. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
 /**
- * The part of a tensor that belongs to one frame of several, which lie along its first dimension.
+ * The part of a tensor for one of several frames, which are its first dimension.
  *
- * @param rank dimensions of the part; a tensor that has no more is the frame's own
+ * @param rank dimensions of the part; a tensor without more is one frame's
  */
 export function partOf({ data, shape }: Values, frame: number, frames: number, rank: number) {
   let own = shape, numbers = data;
@@ -49,7 +46,7 @@ export function partOf({ data, shape }: Values, frame: number, frames: number, r
   return { data: numbers, shape: own };
 }
 
-/** Six digits: beyond them float32 says nothing, and lines get long. */
+/** Six digits: float32 has no more. */
 export function rounded(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }

@@ -1,4 +1,4 @@
-// Outputs of detectors to objects.
+// Reads objects.
 import type { ObjectsOutput } from "../manifest_output.ts";
 import { Candidates } from "./candidates.ts";
 import { stacked } from "./cells.ts";
@@ -7,10 +7,9 @@ import type { HeadTensors } from "./head_tensors.ts";
 import { partOf, type Values, valuesOf } from "./numbers.ts";
 import type { OutputReader, ReadContext } from "./reader.ts";
 
-/** Reads objects; their labels' highest scores are the scores of the frame. */
 export function objectsReader(output: ObjectsOutput, constants: readonly unknown[]): OutputReader {
   const { format, iou, agnostic, maxObjects } = output;
-  // A model that was given the size of the frame answers in its pixels.
+  // A model that takes the frame's size returns pixels of the frame.
   const inFrame = output.units === "frame" || (output.units === "pixels" &&
     (constants.includes("frameSize") || constants.includes("frameShape")));
   const scores = output.scores ?? output.name;
@@ -50,7 +49,7 @@ function headOf(
   const { sourceWidth, sourceHeight } = placements[frame]!;
   const isFraction = output.units === "fractions";
   const ofLevel = (name: string) => part(name, values.get(name)!.shape.length - 1)!;
-  // Rows that name their frame are not divided.
+  // Rows with a batch number stay together.
   const main = output.levels !== undefined
     ? stacked(output, output.levels.map((names) => names.map(ofLevel)))
     : output.columns?.includes("batch")

@@ -1,14 +1,14 @@
-// Outputs of a model to scores.
+// Reads scores.
 import type { Activation, ScoresOutput } from "../manifest_output.ts";
 import { type Numbers, rounded, sigmoid, valuesOf } from "./numbers.ts";
 import { type OutputReader, type Reading, unreadable } from "./reader.ts";
 
-/** Most scores that a result may hold: more is no classifier's output, and fills the log. */
+/** Most scores in a result: more do not come from a classifier, and would fill the log. */
 export const MOST_SCORES = 2000;
 
 type Scores = Readonly<Record<string, number>>;
 
-/** Reads scores; invalid numbers are dropped, and named in `data`. */
+/** Drops invalid numbers and names them in `data`. */
 export function scoresReader(output: ScoresOutput): OutputReader {
   const { name, kind } = output;
   return {
@@ -38,7 +38,6 @@ export function scoresReader(output: ScoresOutput): OutputReader {
   };
 }
 
-/** The refusal of an output that holds too many values for scores. */
 export function tooMany(name: string, shape: readonly number[]) {
   return unreadable(
     name,

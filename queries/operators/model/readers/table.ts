@@ -31,7 +31,7 @@ export function tableOf(name: string, { data, shape }: Values, columns?: number)
 /** The class with the highest score, for each row. */
 export function bestClasses({ data, rows, rowStep, step }: Table, first: number, classes: number) {
   const best = new Float32Array(rows).fill(-Infinity), kinds = new Int32Array(rows).fill(-1);
-  // Class by class: the numbers of a class mostly lie side by side.
+  // Class by class: the scores of a class are usually adjacent.
   for (let c = 0; c < classes; c++) {
     for (let row = 0, at = (first + c) * step; row < rows; row++, at += rowStep) {
       const score = data[at]!;
@@ -44,7 +44,7 @@ export function bestClasses({ data, rows, rowStep, step }: Table, first: number,
   return { best, kinds };
 }
 
-/** Columns beyond those of the labels (masks, points) come last. */
+/** Columns after those of the labels hold masks or points. */
 export function knownColumns({ shape }: Values, least: number | undefined): number | undefined {
   return least !== undefined && shape.includes(least) ? least : undefined;
 }

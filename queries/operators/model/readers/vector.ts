@@ -1,13 +1,13 @@
-// Outputs that are embeddings.
+// Reads embeddings.
 import { Buffer } from "node:buffer";
 import type { VectorOutput } from "../manifest_output.ts";
 import { valuesOf } from "./numbers.ts";
 import { type OutputReader, unreadable } from "./reader.ts";
 
-/** Numbers of the longest embedding that a result carries: 64 KB. */
+/** Most numbers of an embedding in a result: 64 KB. */
 const MOST_NUMBERS = 16_384;
 
-/** Reads an embedding into `data`: base64 of float32, the lowest byte first. */
+/** Reads an embedding into `data`: base64 of float32, little-endian. */
 export function vectorReader({ name, normalize }: VectorOutput): OutputReader {
   return {
     fetches: [name],
