@@ -73,17 +73,14 @@ export function imageSettings({ size, quality, codec }: CameraSettings): ImageSe
   };
 }
 
-export function liveSettings(settings: CameraSettings): ImageSettings & { readonly fps?: number } {
-  const { fps } = settings;
-  return { ...imageSettings(settings), ...(typeof fps === "number" ? { fps } : {}) };
+/** Settings of a live source, whose frame rate is an upper limit. */
+export interface LiveSettings extends Omit<CameraSettings, "fps" | "name" | "place"> {
+  readonly fps?: number;
 }
 
-export function networkSettings(settings: CameraSettings) {
-  const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
-  return {
-    ...liveSettings(settings),
-    ...given({ stallMs, openTimeoutMs, tlsCa, tlsInsecure }),
-  };
+export function liveSettings(settings: CameraSettings): LiveSettings {
+  const { fps, codec: _codec, name: _name, place: _place, ...rest } = settings;
+  return { ...rest, ...imageSettings(settings), ...(typeof fps === "number" ? { fps } : {}) };
 }
 
 /** @throws {SourceError} `INVALID` if the text is not a URL with a host. */

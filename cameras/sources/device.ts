@@ -1,10 +1,10 @@
 // Webcams and other cameras of this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { type SourceContext, SourceError, type SourceImage } from "../source.ts";
-import { liveSettings, type SourceKindRow } from "../source_kind.ts";
-import { liveVideo, type StreamOptions } from "./live_video.ts";
+import { type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
+import { liveVideo } from "./live_video.ts";
 
-interface DeviceOptions extends StreamOptions {
+interface DeviceOptions extends LiveSettings {
   /** The size, frame rate and encoding to request from the camera, e.g. `mjpeg`. */
   readonly captureSize?: string;
   readonly captureFps?: number;

@@ -1,13 +1,9 @@
 // Live video, shared by streams and devices.
 import { Decimator, LiveTime } from "../live_time.ts";
-import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
+import type { SourceContext, SourceImage } from "../source.ts";
+import type { LiveSettings } from "../source_kind.ts";
 import type { VideoInput, VideoInputOptions } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
-
-export interface StreamOptions extends ImageSettings {
-  /** At most this many frames per second; all by default. */
-  readonly fps?: number;
-}
 
 /** Default time limit for opening, milliseconds. */
 export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
@@ -15,7 +11,7 @@ export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
 /** The images of a live input, with capture times on this machine's clock. */
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
-  { fps, ...settings }: StreamOptions,
+  { fps, ...settings }: LiveSettings,
   { signal, times, report, onActivity, onPacket }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   const { videoImages, VideoInput } = await loadVideo();

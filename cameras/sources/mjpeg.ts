@@ -1,10 +1,9 @@
 // HTTP cameras: an MJPEG stream, or one picture per request.
-import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
+import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { Decimator, StreamStart } from "../live_time.ts";
-import type { TlsSettings } from "../net/connection.ts";
 import { get, type HttpResponse } from "../net/http.ts";
 import {
   answerable,
@@ -19,22 +18,9 @@ import {
 import { pictures } from "../net/picture_stream.ts";
 import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
-import {
-  type CameraSource,
-  type ImageSettings,
-  type SourceContext,
-  SourceError,
-  type SourceImage,
-} from "../source.ts";
+import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { ticks } from "../ticker.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
-
-export interface MjpegOptions extends ImageSettings, TlsSettings {
-  /** At most this many frames per second; 1 for snapshots. */
-  readonly fps?: number;
-  /** Time limit for connecting and logging in, milliseconds; 15 000 by default. */
-  readonly openTimeoutMs?: number;
-}
 
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
@@ -47,11 +33,11 @@ class MjpegSource implements CameraSource {
   readonly kind = "live";
   readonly #url: URL;
   readonly #credentials: Credentials | undefined;
-  readonly #options: MjpegOptions;
+  readonly #options: LiveSettings;
   /** True after the first picture: a later answer without one means that the camera is starting. */
   #worked = false;
 
-  constructor(url: string, options: MjpegOptions = {}) {
+  constructor(url: string, options: LiveSettings = {}) {
     this.description = maskUrl(url);
     const { url: plain, credentials } = splitCredentials(url);
     this.#url = new URL(plain);
@@ -261,6 +247,6 @@ export const mjpegRow: SourceKindRow = {
   access: { target: "host" },
   make(text, _rest, settings) {
     checkUrl(maskUrl(text), text);
-    return new MjpegSource(text, networkSettings(settings));
+    return new MjpegSource(text, liveSettings(settings));
   },
 };

@@ -1,19 +1,12 @@
 // A generated test pattern: camera name, sequence number, time, and motion.
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
-import { liveSettings, type SourceKindRow } from "../source_kind.ts";
+import { type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
-import {
-  DEFAULT_QUALITY,
-  type ImageSettings,
-  type SourceContext,
-  type SourceImage,
-} from "../source.ts";
+import { DEFAULT_QUALITY, type SourceContext, type SourceImage } from "../source.ts";
 import { ticks } from "../ticker.ts";
 
-interface PatternOptions extends ImageSettings {
-  /** Frames per second; 15 by default. */
-  readonly fps?: number;
+interface PatternOptions extends LiveSettings {
   /** Hue of the background, degrees; by default different for each camera. */
   readonly hue?: number;
   /** Shown instead of the camera's name. */

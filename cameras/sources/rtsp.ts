@@ -1,5 +1,5 @@
 // RTSP cameras.
-import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
+import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
@@ -13,14 +13,7 @@ import { describeStream, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import type { VideoInputOptions } from "../video/input.ts";
 import { DEFAULT_STALL_MS } from "../watchdog.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
-
-interface RtspOptions extends StreamOptions, TlsSettings {
-  /** Time limit for opening, milliseconds; 15 000 by default. */
-  readonly openTimeoutMs?: number;
-  /** Longest silence of the server, milliseconds; 20 000 by default. */
-  readonly stallMs?: number;
-}
+import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 
@@ -36,11 +29,11 @@ export class RtspSource implements CameraSource {
   readonly #udp: boolean;
   readonly #peer: Peer;
   readonly #credentials: Credentials | undefined;
-  readonly #options: RtspOptions;
+  readonly #options: LiveSettings;
   /** True to use the relay: FFmpeg needs a login, or its own connection broke. */
   #relayed: boolean;
 
-  constructor(text: string, options: RtspOptions = {}) {
+  constructor(text: string, options: LiveSettings = {}) {
     this.description = maskUrl(text);
     this.#udp = /^rtsp\+udp:/i.test(text);
     const { url, peer, credentials } = readUrl(text.replace(/^rtsp\+udp:/i, "rtsp:"), options);
@@ -188,7 +181,7 @@ export const rtspRow: SourceKindRow = {
     checkUrl(maskUrl(text), text);
     const { codec = "auto", fps } = settings;
     return new RtspSource(text, {
-      ...networkSettings(settings),
+      ...liveSettings(settings),
       // At a lower frame rate, frames that others depend on are missing.
       codec: codec === "auto" && typeof fps === "number" ? "jpeg" : codec,
     });

@@ -36,7 +36,7 @@ export function checkModel(path: string | URL): CheckedModel {
 export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): readonly string[] {
   if (sha256 !== undefined) return [];
   return [
-    `Model ${name} runs any content of its file: its manifest has no hash. ` +
+    `Model ${name} runs any content of its file: its manifest names no hash. ` +
     `To refuse another file, add "sha256": "${file.sha256}"`,
   ];
 }
