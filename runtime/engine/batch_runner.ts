@@ -27,11 +27,8 @@ interface Running {
   readonly range: BatchRange;
   /** Monotonic. */
   readonly started: number;
-  readonly frames: readonly Frame[];
-  /** When the operators got each frame, monotonic. */
+  /** When the operators got the frame at each offset from `range.start` on, monotonic. */
   readonly arrivals: number[];
-  /** Index of the frame that caused the last output. */
-  cause: number;
   /** The operators' timers run, or their end: outputs belong to no frame. */
   byTimer: boolean;
 }
@@ -123,23 +120,14 @@ export class BatchRunner {
     let turned = started;
     reporter.begin(batch.rows);
     const arrivals = new Array<number>(frames.length);
-    const running: Running = this.#running = {
-      opened,
-      batch,
-      range,
-      started,
-      frames,
-      arrivals,
-      cause: 0,
-      byTimer: true,
-    };
+    const running: Running = { opened, batch, range, started, arrivals, byTimer: true };
+    this.#running = running;
     if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), this.#cause(range));
     running.byTimer = false;
-    for (let i = 0; i < frames.length; i++) {
-      const frame = frames[i]!;
+    for (const frame of frames) {
       this.#abort.throwIfAborted();
       this.#lastFrame = frame;
-      const now = arrivals[i] = clock.monotonic();
+      const now = arrivals[frame.offset - range.start] = clock.monotonic();
       this.#count(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
@@ -190,7 +178,7 @@ export class BatchRunner {
       ? clock.now()
       : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
     reporter.outputDone(
-      clock.monotonic() - arrivalOf(running, cause),
+      clock.monotonic() - (running.arrivals[cause.offset - range.start] ?? running.started),
       typeof captured === "number" ? captured : cause.timestamp,
       clock.now(),
     );
@@ -212,12 +200,9 @@ export class BatchRunner {
     running.batch.records.push(this.#options.deadLetter(frame, error));
   }
 
-  #cause({ start }: BatchRange): Frame {
-    return this.#lastFrame ?? this.#noFrame(start);
-  }
-
-  /** The cause of timers' outputs before the first frame. */
-  #noFrame(offset: number): Frame {
+  /** The cause of timers' outputs: the last frame, or none. */
+  #cause({ start: offset }: BatchRange): Frame {
+    if (this.#lastFrame !== undefined) return this.#lastFrame;
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
@@ -273,20 +258,11 @@ export class BatchRunner {
   }
 }
 
-/** When the operators got the frame that caused an output: causes only go forward. */
-function arrivalOf(running: Running, { offset }: Frame): number {
-  const { frames, arrivals, started } = running;
-  while (running.cause < frames.length - 1 && frames[running.cause]!.offset < offset) {
-    running.cause++;
-  }
-  return frames[running.cause]?.offset === offset ? arrivals[running.cause]! : started;
-}
-
 /** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
 function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
   for (const { check } of plan.sinks) check?.(output);
-  const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
-  void [result?.alert, timestamp];
+  const { result, timestamp: _, partition = own } = (output ?? {}) as Partial<Output>;
+  void result?.alert;
   if (partition !== own) {
     throw new TypeError(
       `Cannot emit this output: it belongs to partition ${

@@ -126,37 +126,30 @@ export class Stage {
   #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
     this.#started++;
     try {
-      const outputs: unknown = this.#options.events.call(() => this.task.process(item), {
-        step: this.#number,
-        offset,
-      });
-      return Array.isArray(outputs) ? this.#returned(outputs, item) : Promise.resolve(outputs).then(
-        (settled) => this.#returned(settled, item),
-        (error) => this.#failed(error),
-      );
+      const input = { step: this.#number, offset };
+      const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
+      return Array.isArray(outputs) ? this.#checked(outputs, item) : this.#promised(outputs, item);
     } catch (error) {
-      return this.#failed(error);
+      return new Failed(error);
+    } finally {
+      this.#ended++;
+    }
+  }
+
+  async #promised(outputs: unknown, item: unknown): Promise<Outcome> {
+    this.#started++;
+    try {
+      return this.#checked(await outputs, item);
+    } catch (error) {
+      return new Failed(error);
+    } finally {
+      this.#ended++;
     }
   }
 
   /** Calls that run and that have ended: one hangs when neither changes. */
   get calls(): { readonly open: number; readonly ended: number } {
     return { open: this.#started - this.#ended, ended: this.#ended };
-  }
-
-  #returned(outputs: unknown, item: unknown): Outcome {
-    try {
-      const checked = this.#checked(outputs, item);
-      this.#ended++;
-      return checked;
-    } catch (error) {
-      return this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): Failed {
-    this.#ended++;
-    return new Failed(error);
   }
 
   /** @throws {TypeError} when the next operator, or the sinks, cannot take them. */
@@ -183,9 +176,7 @@ export class Stage {
     let error = first;
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
-      if (isA(error, BadFrameError)) {
-        return events.onBadFrame(cause, error);
-      }
+      if (isA(error, BadFrameError)) return events.onBadFrame(cause, error);
       const failure = this.#errorOf(error, this.#inputOf(cause));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
       if (tried >= policy.tries) return this.#deadLetter(failure, cause);
@@ -258,11 +249,11 @@ export class Stage {
 
   emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
     if (outputs.length === 1) return this.#pass(outputs[0], cause);
-    if (outputs.length > 1) {
-      return (async () => {
-        for (const output of outputs) await this.#pass(output, cause);
-      })();
-    }
+    if (outputs.length > 1) return this.#passAll(outputs, cause);
+  }
+
+  async #passAll(outputs: readonly unknown[], cause: Frame): Promise<void> {
+    for (const output of outputs) await this.#pass(output, cause);
   }
 
   #pass(output: unknown, cause: Frame): void | Promise<void> {
