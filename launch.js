@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 011a39e9a504fb277ed956c364b2470b9d94fc5f861e8c9f7df84b109a3791f1
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7e0ac9d1eb90c72b2f68d1f53569b86acaa4eeacbb5618dbbe775b813ba1f791
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -564,7 +564,7 @@ var CLibrary = class _CLibrary {
     else unlink(unfinished);
   }
   /**
-   * Keeps this thread, and the program that it starts, within `access`; for good.
+   * Limits this thread, and the program that it starts, to `access`. It cannot be undone.
    *
    * @param read folders that the program itself reads besides what `access` names.
    * @param executable what may be executed.

@@ -98,7 +98,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   });
   const lines = [
     `Resident memory of \`deno task queries greyscale\` with its viewer, ${PARTITIONS} cameras × ${FPS} frames/s of 640×480, ` +
-    `${seconds} s; the first quarter is left out except for the most. Goal: the most ≤ ${GOAL} MiB.`,
+    `${seconds} s; the first quarter counts only for the most. Goal: the most ≤ ${GOAL} MiB.`,
     "",
     ...table([
       "log",

@@ -92,6 +92,12 @@ const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "out of (its|their) bounds": "out of range",
   "that (is|are) none": "that is invalid, that is not a …",
   "knows? nothing of": "does not know",
+  "asked for": "requested, set, named",
+  "left out": "skipped, dropped, omitted",
+  "in vain": "without success",
+  "for good": "permanently, until a restart",
+  "(hears?|heard) (it|of)": "receives, gets",
+  "(gives?|gave) back": "returns",
   "(takes?|is taken) up again": "resumes",
   "ere|whither|hither|thither|yonder|wherefore|whence": "a modern word",
 };

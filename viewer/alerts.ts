@@ -106,7 +106,7 @@ export class AlertBook {
     return episode.thumbnail;
   }
 
-  /** Adds a result from the log, heard of at `heard` (epoch milliseconds). Repetitions have no effect. */
+  /** Adds a result from the log, which came at `heard` (epoch milliseconds). Repetitions have no effect. */
   take(result: Result, heard: number): void {
     const { query, topic, partition, window, alert, camera } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;

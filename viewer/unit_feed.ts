@@ -122,7 +122,7 @@ export class UnitFeed {
 function messageOf(frame: Frame, hidden: boolean, result: Findings | undefined): UnitMessage {
   const { headers, offset, timestamp, value } = frame;
   const codec = videoCodecOf(headers["content-type"]);
-  if (codec === undefined) throw new Error(`Offset ${offset} is no access unit`);
+  if (codec === undefined) throw new Error(`Offset ${offset} is not an access unit`);
   const { keyframe, codec: name } = inspectAccessUnit(codec, value);
   return {
     contentType: `video/${codec}`,

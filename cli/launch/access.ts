@@ -55,7 +55,7 @@ export interface LaunchTable {
   readonly queries: Readonly<Record<string, Needs | null>>;
 }
 
-/** A path that the run may write below, and which words asked for it. */
+/** A path that the run may write below, and the words that name it. */
 export interface WritablePath {
   readonly path: string;
   readonly why: string;

@@ -30,7 +30,7 @@ export interface CodePlaces {
 }
 
 /**
- * Writable places that hold code, or lie in it. Each message says which option asked for it.
+ * Writable places that hold code, or lie in it. Each message names the option that made it writable.
  * A folder that is a symbolic link counts as what it leads to.
  */
 export function writableCode(access: Access, { root, authors, others }: CodePlaces): string[] {

@@ -146,7 +146,7 @@ export class CLibrary {
   }
 
   /**
-   * Keeps this thread, and the program that it starts, within `access`; for good.
+   * Limits this thread, and the program that it starts, to `access`. It cannot be undone.
    *
    * @param read folders that the program itself reads besides what `access` names.
    * @param executable what may be executed.

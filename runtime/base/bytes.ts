@@ -1,4 +1,4 @@
-/** Parts one after the other; a single part is given back as it is. */
+/** Parts one after the other; a single part is returned unchanged. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));

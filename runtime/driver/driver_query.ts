@@ -103,7 +103,7 @@ export class DriverQuery {
     const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
-    // The end of two cameras is no single offset.
+    // Two cameras have no single end offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();

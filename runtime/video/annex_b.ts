@@ -76,7 +76,7 @@ export class AnnexBWriter {
    * The unit in Annex B form. Units that are so already keep every byte; a keyframe gets the parameter
    * sets that it lacks.
    *
-   * @throws {BadFrameError} when it is no access unit.
+   * @throws {BadFrameError} when it is not an access unit.
    */
   write(data: Uint8Array): AnnexBUnit {
     const bytes = this.#lengthSize === 0

@@ -68,7 +68,7 @@ async function* record(
       const { width, height } = picture;
       if (track !== undefined && (track.width !== width || track.height !== height)) {
         report(
-          `Left out of the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
+          `Not in the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
             `expected ${track.width}x${track.height}`,
         );
         // Later access units depend on this one.
@@ -102,7 +102,7 @@ async function pictureOf(
     return await encoding.prepare(frame.value);
   } catch (error) {
     if (!(error instanceof BadFrameError)) throw error;
-    report(`Left out of the clip: offset ${frame.offset}: ${error.message}`);
+    report(`Not in the clip: offset ${frame.offset}: ${error.message}`);
     return undefined;
   }
 }

@@ -24,7 +24,7 @@ import { PictureConverter, VideoPicture } from "./video_picture.ts";
 
 /** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
 const KEPT_PICTURES = 2;
-/** The same where operators have asked for older ones: as many as they work on at once, and some. */
+/** The same where operators have read older ones: as many as they work on at once, and some. */
 const MOST_KEPT_PICTURES = 6;
 const KEPT_BYTES = 96 * 1024 * 1024;
 /** Larger pictures, those of 4K, would hold a thread for too long at a time. */
@@ -70,7 +70,7 @@ export class GroupDecoder implements UnitDecoder {
     const turn = this.#turn.then(async () => {
       return this.#find(unit)?.retain() ?? await this.#decodeUpTo(unit);
     });
-    this.#turn = turn.catch(() => {}); // Who asked for it hears of it.
+    this.#turn = turn.catch(() => {}); // The caller gets the error.
     return turn;
   }
 

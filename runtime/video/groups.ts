@@ -11,7 +11,7 @@ import {
 import type { GroupDecoder } from "./group_decoder.ts";
 import type { Group, Unit } from "./unit.ts";
 
-/** A longer group is no group that one could go back to: its keyframes come too rarely. */
+/** No reader can go back in a longer group: its keyframes come too rarely. */
 const MAX_GROUP_UNITS = 3_000;
 const MAX_GROUP_BYTES = 64 * 1024 * 1024;
 /** Access units without a keyframe after which the lane says so once. */
@@ -56,7 +56,7 @@ export class GroupTracker {
    * Takes the next frame.
    *
    * @returns `no-keyframe` for an access unit that depends on one which never came, or came before its group.
-   * @throws {BadFrameError} when its bytes are no access unit; what depends on it cannot be decoded.
+   * @throws {BadFrameError} when its bytes are not an access unit; what depends on it cannot be decoded.
    */
   take(frame: Frame): Linked {
     const codec = videoCodecOf(frame.headers["content-type"]);

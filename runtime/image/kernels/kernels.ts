@@ -75,7 +75,7 @@ function naturalOrder(): number[] {
 
 let compiled: WebAssembly.Module | undefined;
 
-/** The kernels, compiled when first asked for. */
+/** The kernels, compiled at first use. */
 export function kernelModule(): WebAssembly.Module {
   return compiled ??= new WebAssembly.Module(
     Deno.readFileSync(new URL("./kernels.wasm", import.meta.url)),
@@ -150,7 +150,7 @@ export class Kernels {
 let shared: Kernels | undefined;
 
 /**
- * Works with this thread's kernels, made when first asked for. Where they trap, or lack memory, the
+ * Works with this thread's kernels, made at first use. Where they trap, or lack memory, the
  * result is undefined and the next call gets new ones: nothing that a picture did stays behind.
  */
 export function withKernels<T>(use: (kernels: Kernels) => T | undefined): T | undefined {

@@ -72,7 +72,7 @@ export function repaired(jpeg: Uint8Array): Uint8Array<ArrayBuffer> | undefined 
   return result?.bytes;
 }
 
-/** Where segments lie in the file; undefined where their codes are no picture. */
+/** Where segments lie in the file; undefined where their codes do not make a picture. */
 function findSegments(kernels: Kernels, header: JpegHeader, jpeg: Uint8Array) {
   const scan = enterScan(kernels, header, jpeg);
   if (scan === undefined) return undefined;

@@ -107,7 +107,7 @@ class ImagesTask implements SinkTask {
       return picture === undefined ? undefined : await asImage(picture);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#context.report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
+      this.#context.report(`Not in the images: offset ${picture!.offset}: ${error.message}`);
       return undefined;
     }
   }

@@ -183,7 +183,7 @@ class VideoTask implements SinkTask {
       return await this.#parts.encoding.prepare(shot.image);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      this.#parts.context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
+      this.#parts.context.report(`Not in the video: offset ${shot.offset}: ${error.message}`);
       return undefined;
     }
   }

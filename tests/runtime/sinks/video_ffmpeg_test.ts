@@ -96,7 +96,7 @@ Deno.test("video: what cannot be decoded is left out and said", async () => {
     await task.close!();
     assert.equal((await probe(`${directory}/CAMERA-1.mp4`)).frames, 4);
     assert.equal(said.length, 1);
-    assert.match(said[0]!, /Left out of the video: offset 2: /);
+    assert.match(said[0]!, /Not in the video: offset 2: /);
   });
 });
 

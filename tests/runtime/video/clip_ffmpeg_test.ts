@@ -28,7 +28,7 @@ Deno.test("clip: damaged frames are left out and said, and one without any is em
   const report = (line: string) => said.push(line);
   const found = await probeBytes(await clipOf([episode[0]!, damaged, episode[2]!], { report }));
   assert.equal(found.frames, 2);
-  assert.match(said.join(), /^Left out of the clip: offset 101: /);
+  assert.match(said.join(), /^Not in the clip: offset 101: /);
   assert.equal((await clipOf([damaged])).length, 0);
 });
 
