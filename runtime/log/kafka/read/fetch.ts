@@ -1,29 +1,17 @@
 // Fetch requests.
-import type { Connection, RequestOptions } from "../net/connection.ts";
+import type { Connection } from "../net/connection.ts";
 import { checked } from "../protocol/api.ts";
-import { FETCH, FETCH_BY_NAME, type FetchedPartition } from "../protocol/records.ts";
-import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
-
-export interface FetchPartition {
-  readonly topic: string;
-  readonly topicId: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly fetchedEpoch: number;
-  readonly maxBytes: number;
-  /** Used by replicas only. */
-  readonly logStart: -1;
-}
-
-export interface FetchBounds {
-  readonly maxWaitMs: number;
-  readonly maxBytes: number;
-  readonly rack?: string | undefined;
-}
-
-/** First version that identifies topics by id. */
-const TOPIC_IDS = 13;
+import {
+  FETCH,
+  FETCH_BY_NAME,
+  type FetchBounds,
+  type FetchedPartition,
+  type FetchPartition,
+  readFetched,
+  TOPIC_IDS,
+  writeFetch,
+} from "../protocol/records.ts";
+import { NO_ID } from "../protocol/topics.ts";
 
 /**
  * The broker responds when there are records, or after `maxWaitMs`.
@@ -34,34 +22,28 @@ const TOPIC_IDS = 13;
 export async function fetchPartitions(
   connection: Connection,
   partitions: readonly FetchPartition[],
-  { maxWaitMs, maxBytes, rack = "" }: FetchBounds,
-  options: RequestOptions = {},
+  bounds: FetchBounds,
+  signal?: AbortSignal,
 ): Promise<(FetchedPartition | undefined)[]> {
   const api = partitions.some(({ topicId }) => topicId === NO_ID) ? FETCH_BY_NAME : FETCH;
-  const byId = connection.versions.of(api) >= TOPIC_IDS;
-  const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
-  const topics = [...Map.groupBy(partitions, nameOf)]
-    .map(([name, of]) => ({ name, topicId: name, partitions: of }));
-  const response = await connection.callUnchecked(api, {
-    replicaId: NO_REPLICA,
-    maxWaitMs,
-    minBytes: 1,
-    maxBytes,
-    isolationLevel: READ_COMMITTED,
-    sessionId: 0,
-    sessionEpoch: -1,
-    topics,
-    forgotten: [],
-    rack,
-  }, { ...options, extraMs: maxWaitMs });
-  const { errorCode } = response;
+  const call = connection.versions.call(api);
+  const { version } = call;
+  const response = await connection.request(
+    call,
+    (to) => writeFetch(to, version, partitions, bounds),
+    (from) => readFetched(from, version),
+    { signal, extraMs: bounds.maxWaitMs },
+  );
+  const { errorCode, throttleTimeMs } = response;
+  connection.throttle(throttleTimeMs);
   if (errorCode !== 0) checked({ errorCode });
-  const found = new Map<string, Map<number, FetchedPartition>>();
-  for (const { name, topicId, partitions } of response.topics) {
-    const of = new Map(partitions.map((one) => [one.partition, one]));
-    found.set(byId ? topicId : name, of);
-  }
-  const fetched = partitions.map((one) => found.get(nameOf(one))?.get(one.partition));
+  const fetched = partitions.map(({ topic, topicId, partition }, index) => {
+    const name = version >= TOPIC_IDS ? topicId : topic;
+    const found = (one: FetchedPartition) => one.partition === partition && one.topic === name;
+    // Brokers keep the order.
+    const expected = response.partitions[index];
+    return expected !== undefined && found(expected) ? expected : response.partitions.find(found);
+  });
   if (!fetched.some((one) => one !== undefined)) {
     throw connection.malformed("Fetch has none of the requested partitions");
   }

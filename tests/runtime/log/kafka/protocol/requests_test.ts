@@ -14,12 +14,12 @@ const batch = new Uint8Array(40_000).map((_, i) => i);
 
 function part(topic: number, partition: number, offset: number) {
   return {
+    topic: `t${topic}`,
     topicId: `0123456789ab4def812300000000000${topic}`,
     partition,
     offset,
     leaderEpoch: partition % 3,
     fetchedEpoch: partition % 2 === 0 ? -1 : partition,
-    logStart: -1,
     maxBytes: 2_097_152 - partition,
   };
 }
@@ -37,18 +37,7 @@ function fetchOf(parts: readonly ReturnType<typeof part>[]): [Uint8Array, Uint8A
     })),
   }));
   return [
-    sent(records.FETCH, {
-      replicaId: -1,
-      maxWaitMs: 500,
-      minBytes: 1,
-      maxBytes: 8_388_608,
-      isolationLevel: topics.READ_COMMITTED,
-      sessionId: 0,
-      sessionEpoch: -1,
-      topics: [...byTopic].map(([topicId, partitions]) => ({ name: "", topicId, partitions })),
-      forgotten: [],
-      rack: "",
-    }),
+    written((to) => records.writeFetch(to, 13, parts, { maxWaitMs: 500, maxBytes: 8_388_608 })),
     bytesOf(
       apis.fetchV13.createRequest(
         500,
