@@ -16,8 +16,8 @@ import {
   struct,
   uuid,
 } from "../../runtime/log/kafka/protocol/fields.ts";
-import { FETCH } from "../../runtime/log/kafka/protocol/records.ts";
 import { NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
+import { FETCH } from "../../runtime/log/kafka/read/fetch.ts";
 
 const NO_TAGS = new Uint8Array([0]);
 /** Tag 0, empty. */

@@ -1,8 +1,8 @@
 // A Kafka broker that does as the test says: it answers every request that Framelane makes, well or
 // with an error code, or not at all. One topic is as good as another: each has one partition.
+import { PRODUCE } from "../../runtime/log/kafka/append/produce.ts";
 import { type Api, API_VERSIONS } from "../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../runtime/log/kafka/protocol/groups.ts";
-import { PRODUCE } from "../../runtime/log/kafka/protocol/records.ts";
 import * as topics from "../../runtime/log/kafka/protocol/topics.ts";
 import * as transactions from "../../runtime/log/kafka/protocol/transactions.ts";
 import { RequestWriter, ResponseReader } from "../../runtime/log/kafka/protocol/wire.ts";

@@ -3,10 +3,10 @@ import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
+  BrokerFailure,
   LoginError,
   MalformedError,
   NetworkError,
-  ResponseError,
   ThrottledError,
   TimeoutError,
 } from "../protocol/errors.ts";
@@ -129,13 +129,18 @@ export class Connection {
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
-    const response = await this.callUnchecked(api, body, options);
-    try {
-      return checked(response);
-    } catch (error) {
-      if (error instanceof ResponseError) error.broker = this.broker;
-      throw error;
-    }
+    const call = this.#versions.call(api);
+    return await this.request(
+      call,
+      (to) => api.request.write(to, body, call),
+      (from) => {
+        const response = api.response.read(from, call);
+        const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
+        if (typeof throttleTimeMs === "number") this.throttle(throttleTimeMs);
+        return checked(response);
+      },
+      options,
+    );
   }
 
   /** The error for a response that does not fit its request. */
@@ -145,27 +150,10 @@ export class Connection {
     return error;
   }
 
-  /** Returns the response even if it contains errors. */
-  async callUnchecked<Request, Response>(
-    api: Api<Request, Response>,
-    body: Request,
-    options: RequestOptions = {},
-  ): Promise<Response> {
-    const call = this.#versions.call(api);
-    const response = await this.request(
-      call,
-      (to) => api.request.write(to, body, call),
-      (from) => api.response.read(from, call),
-      options,
-    );
-    const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
-    if (typeof throttleTimeMs === "number") this.throttle(throttleTimeMs);
-    return response;
-  }
-
   /**
-   * @param read must copy what it keeps of the response
-   * @throws {NetworkError} if the connection is lost, the request times out, or `read` throws
+   * @param read must copy what it keeps of the response; its errors but a `BrokerFailure` mean that the
+   * response is malformed
+   * @throws {NetworkError} if the connection is lost, the request times out, or the response is malformed
    * @throws {ThrottledError} also the signal's reason
    */
   request<T>(
@@ -183,8 +171,7 @@ export class Connection {
           if (call.flexibleResponse ?? call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
-          const { name, version } = call;
-          reject(this.malformed(`${name}, version ${version}: ${(error as Error).message}`));
+          reject(this.#failure(call, error));
         }
       };
       const since = systemClock.monotonic();
@@ -192,6 +179,13 @@ export class Connection {
       void this.#write(chunks);
     });
     return settled(response, signal);
+  }
+
+  #failure({ name, version }: Call, error: unknown): BrokerFailure {
+    if (error instanceof BrokerFailure) error.broker = this.broker;
+    return error instanceof BrokerFailure
+      ? error
+      : this.malformed(`${name}, version ${version}: ${(error as Error).message}`);
   }
 
   /** In the connection's own memory, unless an earlier request is still there. */

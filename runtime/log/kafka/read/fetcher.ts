@@ -8,8 +8,7 @@ import { Backoff } from "../../../base/wait.ts";
 import type { Broker } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { ThrottledError } from "../protocol/errors.ts";
-import type { FetchedPartition, FetchPartition } from "../protocol/records.ts";
-import { fetchPartitions } from "./fetch.ts";
+import { type FetchedPartition, type FetchPartition, fetchPartitions } from "./fetch.ts";
 import type { BufferedPartition } from "./partition_reader.ts";
 
 /** How long a request waits at the broker for the next frame. */

@@ -4,10 +4,10 @@ import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
-import type { FetchedPartition } from "../protocol/records.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
+import type { FetchedPartition } from "./fetch.ts";
 
 /** Limits of a buffer. */
 export interface Bounds {

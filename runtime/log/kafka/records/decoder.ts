@@ -2,10 +2,15 @@
 // ones are copied.
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
-import type { AbortedTransaction } from "../protocol/records.ts";
 import { crc32c } from "./crc32c.ts";
 import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
+
+/** A producer's records from `firstOffset` on must be skipped. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
 
 /** Offsets from `from` to before `to`, written in one leader epoch. */
 export interface EpochRange {

@@ -1,15 +1,15 @@
 /** Fetch is written and read by hand; a table of its fields says what is right, in every version. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { NO_ID } from "../../../../../runtime/log/kafka/protocol/topics.ts";
+import { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
 import {
   FETCH,
   type FetchPartition,
   readFetched,
   TOPIC_IDS,
   writeFetch,
-} from "../../../../../runtime/log/kafka/protocol/records.ts";
-import { NO_ID } from "../../../../../runtime/log/kafka/protocol/topics.ts";
-import { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
+} from "../../../../../runtime/log/kafka/read/fetch.ts";
 import { FETCH_TABLE } from "../../../../support/fetch_table.ts";
 import { written } from "./requests_kit.ts";
 
