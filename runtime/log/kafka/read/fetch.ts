@@ -109,7 +109,8 @@ export function writeFetch(
   const flexible = version >= FETCH.flexible;
   to.int32(NO_REPLICA).int32(maxWaitMs).int32(MIN_BYTES).int32(maxBytes).int8(READ_COMMITTED);
   if (version >= 7) to.int32(NO_SESSION.id).int32(NO_SESSION.epoch);
-  const topics = byTopic(partitions);
+  const nameOf = (one: FetchPartition) => version >= TOPIC_IDS ? one.topicId : one.topic;
+  const topics = grouped(partitions, nameOf);
   to.count(topics.length, flexible);
   for (const of of topics) {
     if (version >= TOPIC_IDS) to.uuid(of[0]!.topicId);
@@ -132,11 +133,14 @@ export function writeFetch(
   if (flexible) to.noTags();
 }
 
-function byTopic(partitions: readonly FetchPartition[]): (readonly FetchPartition[])[] {
-  const [first] = partitions;
-  return partitions.every(({ topic }) => topic === first!.topic)
+function grouped(
+  partitions: readonly FetchPartition[],
+  nameOf: (one: FetchPartition) => string,
+): (readonly FetchPartition[])[] {
+  const name = nameOf(partitions[0]!);
+  return partitions.every((one) => nameOf(one) === name)
     ? [partitions]
-    : [...Map.groupBy(partitions, ({ topic }) => topic).values()];
+    : [...Map.groupBy(partitions, nameOf).values()];
 }
 
 export function readFetched(from: ResponseReader, version: number) {
