@@ -48,7 +48,6 @@ export class CaptureTimes implements TimeFaults {
     return this.#timeJumps;
   }
 
-  /** The current time, epoch milliseconds. */
   now(): number {
     return this.at(this.clock.monotonic());
   }

@@ -18,7 +18,6 @@ export interface CameraSettings {
   readonly codec?: CodecChoice;
   /** Absent if neither `--loop` nor `--no-loop` was given. */
   readonly loop?: boolean;
-  /** Display name. */
   readonly name?: string;
   /** Groups cameras. */
   readonly place?: string;

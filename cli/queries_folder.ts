@@ -8,7 +8,6 @@ const FOLDER = new URL("../queries/", import.meta.url);
 const EXTENSION = import.meta.url.slice(-3);
 
 export interface FoundQuery {
-  /** Name in its definition. */
   readonly name: string;
   readonly module: string;
   /** Whether it is shipped with Framelane. */

@@ -156,7 +156,6 @@ async function denoTest(
   }
 }
 
-/** Collects the standard output and standard error of a program, interleaved. */
 async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   let text = "";
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {

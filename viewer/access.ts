@@ -3,14 +3,12 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 
-/** A token for some cameras only. */
 export interface CameraPermission {
   readonly token: string;
   /** Camera numbers: 1 is `CAMERA-1`. */
   readonly cameras: readonly number[];
 }
 
-/** Access configuration. */
 export interface AccessOptions {
   /** Address that the viewer binds to. */
   readonly hostname: string;
@@ -34,7 +32,6 @@ export interface AccessOptions {
 
 /** A signed-in user. */
 export interface Visitor {
-  /** Partitions that they may see. */
   readonly partitions: "all" | ReadonlySet<number>;
 }
 
@@ -129,7 +126,6 @@ export class Access {
     }
   }
 
-  /** Whether a token is required. */
   get guarded(): boolean {
     return this.#tokens.length > 0;
   }

@@ -73,7 +73,6 @@ export class Gate {
     return this.#passages.size;
   }
 
-  /** Closes all connections and the gate. */
   async close(): Promise<void> {
     this.#stop.abort(new Error("The gate is closed"));
     this.#listener.close();

@@ -38,7 +38,6 @@ export class History extends LogReads {
     this.#outputTopics = outputTopics;
   }
 
-  /** The recorded range of a lane. */
   range(lane: Lane): Promise<RangeView> {
     const key = `${lane.partition} ${lane.topic}`;
     const known = this.#ranges.get(key);

@@ -7,7 +7,6 @@ import {
   yieldToOthers,
 } from "../runtime/image/reduce_jpeg.ts";
 
-/** A picture to reduce. */
 export interface ReduceRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: JpegSize;

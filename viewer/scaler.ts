@@ -34,7 +34,6 @@ const IDLE_TIME_COST = 0.5;
  */
 const MOST_WANTED = 6 + Math.ceil(CORES);
 
-/** A picture in all requested sizes. */
 interface Sizes {
   readonly whole: ScaledPicture;
   /** See `PictureInfo`. */

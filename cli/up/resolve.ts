@@ -28,7 +28,6 @@ import type { Fault } from "./shape.ts";
 
 const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
 
-/** A camera and its topic. */
 interface CameraPlan {
   readonly topic: string;
   readonly camera: RegisteredCamera;

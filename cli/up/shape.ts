@@ -12,7 +12,6 @@ import {
 } from "yaml";
 import { nearest, refused } from "../command.ts";
 
-/** A fault and its line. */
 export interface Fault {
   readonly line: number;
   readonly message: string;
@@ -30,7 +29,6 @@ export interface Field<T> extends Shape<T> {
   readonly required?: boolean;
 }
 
-/** The values of fields. */
 export type Read<F extends Readonly<Record<string, Field<unknown>>>> =
   & { -readonly [K in keyof F as F[K] extends { required: true } ? K : never]: Of<F[K]> }
   & { -readonly [K in keyof F as F[K] extends { required: true } ? never : K]?: Of<F[K]> };

@@ -8,7 +8,6 @@ export class KitError extends Error {
   override readonly name = "KitError";
 }
 
-/** What a node is run from. */
 export interface NodeParts {
   readonly classpath: string;
   /** Java's archive of loaded classes. */

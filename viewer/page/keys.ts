@@ -1,5 +1,4 @@
 // Keyboard shortcuts.
-/** Actions that keys trigger. */
 export interface KeyActions extends PlainActions {
   /** Selects the camera this many columns and rows away. */
   readonly move: (columns: number, rows: number) => void;

@@ -107,7 +107,6 @@ export function parseGroups(text: string): Group[] {
   return groups;
 }
 
-/** Normalises a group name. */
 export function groupName(text: string): string {
   return text.replace(/[~:\s]+/g, " ").trim().slice(0, 40);
 }

@@ -67,7 +67,6 @@ export interface NumberRange {
   readonly absent?: number;
 }
 
-/** The fields of one JSON object. */
 export class Fields {
   /** All faults so far, of every object of the file. */
   readonly faults: string[];

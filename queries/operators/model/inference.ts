@@ -45,7 +45,6 @@ export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): r
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */
   readonly ms: number;
-  /** The output tensors. */
   readonly outputs: ReadonlyMap<string, Pick<ModelTensor, "dtype" | "shape">>;
   /** Its state after the run. */
   readonly state: Readonly<Record<string, ModelTensor>>;
