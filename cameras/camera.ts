@@ -27,7 +27,6 @@ export interface CameraOptions {
   /** Stops after this many frames. */
   readonly limit?: number | undefined;
   readonly clock: Clock;
-  /** Stops the camera; frames already buffered are still published. */
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */

@@ -48,6 +48,7 @@ export class CaptureTimes implements TimeFaults {
     return this.#timeJumps;
   }
 
+  /** The current time, epoch milliseconds. */
   now(): number {
     return this.at(this.clock.monotonic());
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
 
+/** One encoded image from a source. */
 export interface SourceImage {
   /** The encoded image, or one access unit in Annex B form, in memory that is not reused. */
   readonly value: Uint8Array;
@@ -26,6 +27,7 @@ export interface SourceImage {
  */
 export type SourceKind = "live" | "recorded" | "collection";
 
+/** The environment of a source. */
 export interface SourceContext {
   /** `CAMERA-n`. */
   readonly camera: string;
@@ -34,6 +36,7 @@ export interface SourceContext {
   readonly times: CaptureTimes;
   /** Stops the source: its iteration then ends without an error. */
   readonly signal: AbortSignal;
+  /** Prints a message for the user. */
   readonly report: (message: string) => void;
   /** Called when any data arrives, even part of an image. */
   readonly onActivity?: () => void;
@@ -65,6 +68,7 @@ export interface PublishTarget {
   since(offset: number): AsyncIterable<PublishedRecord>;
 }
 
+/** A record in the log. */
 export interface PublishedRecord {
   readonly offset: number;
   readonly headers: Headers;

@@ -16,7 +16,6 @@ interface FleetOptions {
   readonly json: boolean;
   /** Without a progress bar. */
   readonly quiet?: boolean;
-  /** See `SupervisorOptions`. */
   readonly pollMs?: number;
 }
 
@@ -126,7 +125,6 @@ export class CameraFleet {
     return account;
   }
 
-  /** Writes the status to the registry, for `cameras list` and others. */
   #write({ number, ...status }: SupervisedCamera): void {
     const write = this.#options.registry.setStatus(number, status).catch((error: Error) => {
       this.#report(`Cannot store its status: ${error.message}`, number);

@@ -112,7 +112,6 @@ export function parseSource(text: string): string {
   return text;
 }
 
-/** Faults of a source together with its settings. */
 export function togetherFaults(
   text: string | undefined,
   options: Readonly<Record<string, unknown>>,

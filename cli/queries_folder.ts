@@ -14,7 +14,6 @@ export interface FoundQuery {
   readonly shipped?: true;
 }
 
-/** Sorted names of the shipped queries. */
 function shippedQueries(): string[] {
   return [...Deno.readDirSync(FOLDER)]
     .filter(({ name, isFile }) => isFile && name.endsWith(EXTENSION))

@@ -47,7 +47,6 @@ export const needs = {
 
 export type NeedName = keyof typeof needs;
 
-/** The needs that this machine does not meet. */
 export async function missing(names: readonly NeedName[]): Promise<NeedName[]> {
   const found = await Promise.all(names.map(async (name) => {
     const [program, ...args] = needs[name].probe;

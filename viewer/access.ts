@@ -17,7 +17,6 @@ export interface AccessOptions {
    * proxy.
    */
   readonly token?: string;
-  /** Grants access to `/metrics` only. */
   readonly metricsToken?: string;
   readonly cameraPermissions?: readonly CameraPermission[];
   /**
@@ -30,7 +29,6 @@ export interface AccessOptions {
   readonly clock?: Clock;
 }
 
-/** A signed-in user. */
 export interface Visitor {
   readonly partitions: "all" | ReadonlySet<number>;
 }
@@ -66,7 +64,6 @@ class Guesses {
     this.#since = clock.monotonic();
   }
 
-  /** Records a wrong token. */
   async wrong(): Promise<void> {
     const now = this.#clock.monotonic();
     this.#count = Math.max(0, this.#count - (now - this.#since) / FORGET_MS) + 1;
@@ -75,7 +72,6 @@ class Guesses {
   }
 }
 
-/** Authorises requests. */
 export class Access {
   readonly #guesses: Guesses;
   readonly #proxyHosts: ReadonlySet<string>;

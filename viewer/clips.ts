@@ -19,7 +19,6 @@ export interface ClipRequest {
   readonly signal: AbortSignal;
 }
 
-/** Frames per read. */
 const BATCH = 8;
 
 /** Makes a clip from a log's history while it is downloaded, without buffering. */

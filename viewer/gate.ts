@@ -7,7 +7,6 @@ import { writeAll } from "../runtime/base/bytes.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { pause } from "../runtime/base/wait.ts";
 
-/** Address and limits of the gate. */
 export interface GateOptions {
   readonly hostname: string;
   readonly port: number;

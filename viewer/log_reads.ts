@@ -85,7 +85,6 @@ export class LogReads {
     return await this.lastBefore(of, (await this.offsets(of)).latest);
   }
 
-  /** Opens a reader that follows a partition. */
   async open(
     { topic, partition }: Partition,
     offset: number,

@@ -53,7 +53,6 @@ export class PartitionLane {
     this.identifiedAt = clock.monotonic();
   }
 
-  /** Records the arrival of frames. */
   arrived(frames: readonly Frame[], now: number): void {
     for (const { timestamp } of frames) {
       this.#arrivals.push(now);

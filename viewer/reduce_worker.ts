@@ -18,7 +18,6 @@ export interface ReduceRequest {
 export interface ReduceReply {
   /** Absent if the picture needs another decoder. */
   readonly bytes?: Uint8Array<ArrayBuffer>;
-  /** Elapsed milliseconds. */
   readonly ms: number;
 }
 

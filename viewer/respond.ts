@@ -10,7 +10,6 @@ export interface Env {
   Variables: { visitor: Visitor };
 }
 
-/** A plain text response. */
 export function plain(
   c: Context,
   status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503,

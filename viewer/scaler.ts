@@ -6,7 +6,6 @@ import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
-/** A picture in its transmitted size. */
 export interface ScaledPicture {
   readonly picture: LanePicture;
   readonly contentType: string;

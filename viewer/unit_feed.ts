@@ -60,7 +60,6 @@ export class UnitFeed {
     if (!busy) this.#begin((signal) => this.#showWanted(signal));
   }
 
-  /** The page has drawn something. */
   drawn(): void {
     this.#drawn.notify();
   }

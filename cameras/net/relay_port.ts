@@ -19,7 +19,6 @@ let listener: Deno.TcpListener | undefined;
 export interface RelayPlace extends Disposable {
   /** Its address, to which the stream's own path is appended. */
   readonly url: string;
-  /** The first client that connects to it. */
   readonly client: Promise<RelayClient>;
 }
 

@@ -214,7 +214,6 @@ class Lane {
     );
   }
 
-  /** Skips a frame that cannot be converted. */
   #skip(error: unknown): undefined {
     if (!(error instanceof BadFrameError)) throw error;
     if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is skipped`);

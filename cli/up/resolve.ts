@@ -49,7 +49,6 @@ export interface Plan {
 }
 
 interface ResolveOptions {
-  /** Name of the file, for messages. */
   readonly file: string;
   readonly environment: (name: string) => string | undefined;
   /** Whether to load each query, to check that it loads. */

@@ -97,7 +97,6 @@ export class Place {
     this.text.faults.push({ line: this.line, message });
   }
 
-  /** Reports a value that is not accepted. */
   refuse(expected: string): undefined {
     const value = JSON.stringify(this.plain) ?? "null";
     const given = value.length > 60 ? `${value.slice(0, 59)}…` : value;
@@ -229,7 +228,6 @@ export function map<F extends Readonly<Record<string, Field<unknown>>>>(
   };
 }
 
-/** A map of names to scalars. */
 export function scalars(
   description: string,
 ): Shape<Readonly<Record<string, string | number | boolean>>> {

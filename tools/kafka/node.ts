@@ -16,7 +16,6 @@ export interface NodeParts {
   readonly bootstrap?: string;
 }
 
-/** A Kafka process that was started. */
 export interface NodeProcess {
   readonly pid: number;
   /** Its exit code, once it has ended. */

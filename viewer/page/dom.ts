@@ -75,7 +75,6 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return node;
 }
 
-/** A symbol of the page. */
 export type IconName = "close" | "pause" | "pencil" | "play";
 
 /** A line icon, hidden from screen readers: its control has a label. */

@@ -118,7 +118,6 @@ export class Wall {
     this.#bySlot.get(slot)?.found(offset, result);
   }
 
-  /** Fits the grid to the window. */
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";

@@ -18,7 +18,6 @@ export type Samples =
   | BigInt64Array
   | BigUint64Array;
 
-/** An input or output of a model. */
 export interface ModelTensor {
   readonly dtype: string;
   readonly shape: readonly number[];

@@ -53,7 +53,6 @@ export class BoxFilter {
     }
   }
 
-  /** Corrects the prediction with a measured box. */
   update(box: Box): void {
     const { values } = this, seen = measured(box), height = values[HEIGHT * EACH]!;
     for (let i = 0; i < 4; i++) {

@@ -16,7 +16,6 @@ export interface FrameReading {
   readonly objects?: readonly DetectedObject[];
 }
 
-/** Findings of one output. */
 export interface Reading {
   /** For the whole window. */
   readonly scores?: Readonly<Record<string, number>>;
