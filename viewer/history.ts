@@ -1,4 +1,5 @@
 // Recorded frames by offset or time, with the outputs of queries.
+import { given } from "../runtime/base/options.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
@@ -163,8 +164,7 @@ export class History extends LogReads {
       contentType: shown.headers["content-type"] ?? "image/jpeg",
       bytes: shown.value,
       headers: shown.headers,
-      ...(result === undefined ? {} : { result }),
-      ...(video === undefined ? {} : { video }),
+      ...given({ result, video }),
       ...(drawn || lane.query === "raw" ? {} : { source: true as const }),
     };
   }
