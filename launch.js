@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7e0ac9d1eb90c72b2f68d1f53569b86acaa4eeacbb5618dbbe775b813ba1f791
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3e66e4e2b35601f0562196d2905e71d109d73c29b9b980a52fa17ee99c937c5a
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -538,7 +538,6 @@ var CLibrary = class _CLibrary {
   setEnvironment(name, value, replace = 1) {
     this.#common.setenv(text(name), text(value), replace);
   }
-  /** Makes a folder and those above it. */
   makeFolder(path, mode) {
     if (path === "/" || isThere(path)) return;
     this.makeFolder(parentOf(path), 511);

@@ -27,9 +27,7 @@ export interface CameraOptions {
   /** Stops after this many frames. */
   readonly limit?: number | undefined;
   readonly clock: Clock;
-  /** Stops the camera; frames already buffered are still published. */
   readonly signal: AbortSignal;
-  /** Prints a message for the user. */
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;

@@ -6,7 +6,6 @@ import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
 
 export interface FoundCamera {
-  /** Address of its device service. */
   readonly service: string;
   /** The name that the camera reports. */
   readonly name?: string;

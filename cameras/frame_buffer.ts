@@ -17,7 +17,6 @@ export type DropReason = "overflow" | "too-large" | "stopped";
 /** Bytes of a record in addition to its value. */
 const RECORD_OVERHEAD = 256;
 
-/** The waiting frames of one camera, in order. */
 export class FrameBuffer {
   readonly dropped: Record<DropReason, number> = { overflow: 0, "too-large": 0, stopped: 0 };
   readonly #frames: PublisherFrame[] = [];

@@ -3,7 +3,6 @@ import { Camera, type CameraOptions } from "./camera.ts";
 import { FramePublisher, type PublisherOptions } from "./publisher.ts";
 import { logTarget } from "./published.ts";
 
-/** What all cameras of a process share. */
 export interface CameraHost
   extends Omit<PublisherOptions, "partition" | "report" | "overflow" | "lingerMs"> {
   /** Remembers which images of folders were published. */

@@ -6,7 +6,6 @@ import type { CameraStats } from "./camera.ts";
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
-  /** Its display name. */
   readonly name?: string | undefined;
   readonly stats: CameraStats;
 }

@@ -7,7 +7,7 @@ import { get } from "./net/http.ts";
 import { offeredByStream } from "./sources/rtsp.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError, type VideoPacket } from "./source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS } from "./watchdog.ts";
 
 export interface ProbeReport {
   readonly frames: number;

@@ -3,8 +3,7 @@ import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { parseFps, parseNumber, parseSize } from "./options.ts";
 import type { CodecChoice, Size } from "./source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
-import { DEFAULT_STALL_MS } from "./watchdog.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "./watchdog.ts";
 
 /** The settings of a camera. They override the options in its source. */
 export interface CameraSettings {
@@ -18,7 +17,6 @@ export interface CameraSettings {
   readonly codec?: CodecChoice;
   /** Absent if neither `--loop` nor `--no-loop` was given. */
   readonly loop?: boolean;
-  /** Display name. */
   readonly name?: string;
   /** Groups cameras. */
   readonly place?: string;

@@ -27,7 +27,6 @@ export class StreamWatch {
     this.#keyframeMs = streamMs;
   };
 
-  /** Records the content type of a published frame. */
   published(contentType: string): void {
     this.#contentType = contentType;
   }

@@ -5,6 +5,8 @@ import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source that sends nothing for this long has stalled, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
+/** Default time limit for opening, milliseconds. */
+export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
 /** How long a source may take to close after its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;
 

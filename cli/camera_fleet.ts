@@ -16,7 +16,6 @@ interface FleetOptions {
   readonly json: boolean;
   /** Without a progress bar. */
   readonly quiet?: boolean;
-  /** See `SupervisorOptions`. */
   readonly pollMs?: number;
 }
 
@@ -26,7 +25,7 @@ const BAR_EVERY_MS = 200;
 /** Counts of a camera over all its runs. */
 interface Account {
   readonly meter: Meter;
-  past: CameraStats;
+  past: CameraStats | undefined;
   now: Camera | undefined;
   settings: CameraSettings;
 }
@@ -77,11 +76,10 @@ export class CameraFleet {
   /** All cameras that have run here, by number. */
   measured(): MeasuredCamera[] {
     return [...this.#accounts].sort(([a], [b]) => a - b)
-      .map(([number, { settings, past, now }]) => ({
-        number,
-        name: settings.name,
-        stats: now ? sum(past, now.stats) : past,
-      }));
+      .flatMap(([number, { settings: { name }, past, now }]) => {
+        const stats = now ? sum(past, now.stats) : past;
+        return stats === undefined ? [] : [{ number, name, stats }];
+      });
   }
 
   async #start(camera: RegisteredCamera, signal: AbortSignal) {
@@ -122,12 +120,11 @@ export class CameraFleet {
     const known = this.#accounts.get(number);
     if (known !== undefined) return known;
     const meter = new Meter(this.#options.host.clock.monotonic());
-    const account = { meter, past: NOTHING, now: undefined, settings: {} };
+    const account = { meter, past: undefined, now: undefined, settings: {} };
     this.#accounts.set(number, account);
     return account;
   }
 
-  /** Writes the status to the registry, for `cameras list` and others. */
   #write({ number, ...status }: SupervisedCamera): void {
     const write = this.#options.registry.setStatus(number, status).catch((error: Error) => {
       this.#report(`Cannot store its status: ${error.message}`, number);
@@ -161,14 +158,8 @@ export class CameraFleet {
     if (this.#options.json || this.#options.quiet) return;
     const { cameras } = this.#supervisor;
     const running = cameras.filter(({ state }) => state === "running").length;
-    let published = 0;
-    let dropped = 0;
-    let late = 0;
-    for (const { stats } of this.measured()) {
-      published += stats.published;
-      dropped += stats.dropped;
-      late += stats.late;
-    }
+    const all = this.measured().map(({ stats }) => stats);
+    const { published = 0, dropped = 0, late = 0 } = all.length > 0 ? all.reduce(sum) : {};
     this.#bar.update(
       running,
       undefined,
@@ -178,24 +169,9 @@ export class CameraFleet {
   }
 }
 
-const NOTHING: CameraStats = {
-  late: 0,
-  behindMs: 0,
-  clockSteps: 0,
-  timeJumps: 0,
-  failures: {},
-  stream: {},
-  published: 0,
-  bytes: 0,
-  dropped: 0,
-  droppedBy: { overflow: 0, "too-large": 0, stopped: 0 },
-  retries: 0,
-  batches: 0,
-  buffered: 0,
-};
-
 /** Adds counts; takes the current state from `now`. */
-function sum(past: CameraStats, now: CameraStats): CameraStats {
+function sum(past: CameraStats | undefined, now: CameraStats): CameraStats {
+  if (past === undefined) return now;
   const { lastTimestamp = past.lastTimestamp, buffered } = now;
   return {
     ...added(past, now),

@@ -133,7 +133,6 @@ function describeFound({ service, name, place, streams, error }: FoundCamera, us
   ].map((line) => line.replaceAll(/\p{Cc}/gu, "�"));
 }
 
-/** Quotes a text for a shell. */
 function quoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -20,7 +20,6 @@ export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntrie
   }]),
 );
 
-/** Where and how frames are published. */
 export const publishOptions = {
   ...logOption,
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parsers.topic },
@@ -113,7 +112,6 @@ export function parseSource(text: string): string {
   return text;
 }
 
-/** Faults of a source together with its settings. */
 export function togetherFaults(
   text: string | undefined,
   options: Readonly<Record<string, unknown>>,
@@ -143,7 +141,6 @@ export async function makeSourceOrUsageError(
   }
 }
 
-/** Validates arguments that consist of a camera's number. */
 export function numberFaults(positionals: readonly string[]): string[] {
   const [text = ""] = positionals;
   if (positionals.length !== 1) {

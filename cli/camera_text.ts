@@ -80,7 +80,6 @@ export class Meter {
     return Math.round(now - this.#start) / 1000;
   }
 
-  /** Fields of a JSON progress line. */
   progress(number: number, { name, place }: CameraSettings, stats: CameraStats, now: number) {
     const { published, dropped, bytes, buffered } = stats;
     this.#measure(published, now);

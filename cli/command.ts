@@ -12,7 +12,6 @@ export interface Option<T = unknown> {
   readonly help: string;
   /** Used if neither the flag nor the environment variable is given. */
   readonly default?: T;
-  /** Whether the option must be given. */
   readonly required?: boolean;
   /** May be repeated; in the environment variable, values are separated by spaces. */
   readonly multiple?: boolean;

@@ -8,14 +8,12 @@ const FOLDER = new URL("../queries/", import.meta.url);
 const EXTENSION = import.meta.url.slice(-3);
 
 export interface FoundQuery {
-  /** Name in its definition. */
   readonly name: string;
   readonly module: string;
   /** Whether it is shipped with Framelane. */
   readonly shipped?: true;
 }
 
-/** Sorted names of the shipped queries. */
 function shippedQueries(): string[] {
   return [...Deno.readDirSync(FOLDER)]
     .filter(({ name, isFile }) => isFile && name.endsWith(EXTENSION))

@@ -51,7 +51,6 @@ function parameterOf(text: string): readonly [string, ParameterValue] {
   return [text.slice(0, end), text.slice(end + 1)];
 }
 
-/** Options that apply to every query of a run. */
 export const querySpecOptions = {
   group: {
     value: "G",
@@ -116,7 +115,6 @@ export const querySpecOptions = {
 } as const satisfies Options;
 
 interface QueryPlace {
-  /** The log's URL. */
   readonly log: string;
   readonly topic: string;
   readonly partitions: "all" | readonly number[];

@@ -102,7 +102,6 @@ function section(command: Command): string[] {
   ];
 }
 
-/** Formats text with `deno fmt`. */
 export async function formatted(text: string, kind: "md" | "json" = "md"): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--ext", kind, "-"],

@@ -47,7 +47,8 @@ export const needs = {
 
 export type NeedName = keyof typeof needs;
 
-/** The needs that this machine does not meet. */
+const RETRIES = ["-o", "Acquire::Retries=3"];
+
 export async function missing(names: readonly NeedName[]): Promise<NeedName[]> {
   const found = await Promise.all(names.map(async (name) => {
     const [program, ...args] = needs[name].probe;
@@ -84,19 +85,16 @@ export async function ensure(
   say(`Installing ${list}: ${installCommand(absent)}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const [program, ...args] = installCommand(absent).split(" ") as [string, ...string[]];
-  await retried("apt-get", ["-q", "update"], env);
-  await retried(program, ["-q", "-y", ...args], env);
+  await succeed("apt-get", ["-q", ...RETRIES, "update"], env);
+  await succeed(program, ["-q", "-y", ...RETRIES, ...args], env);
   const still = await missing(absent);
   if (still.length > 0) {
     throw new Error(`Installed packages, but still missing ${still.join(", ")}`);
   }
 }
 
-async function retried(program: string, args: string[], env: Record<string, string>) {
-  let ended = await run(program, args, { env });
-  for (let attempt = 1; attempt < 3 && ended?.code !== 0; attempt++) {
-    ended = await run(program, args, { env });
-  }
+async function succeed(program: string, args: string[], env: Record<string, string>) {
+  const ended = await run(program, args, { env });
   if (ended?.code !== 0) {
     const last = ended?.output.trimEnd().split("\n").slice(-5).join("\n");
     throw new Error(`Cannot run ${program} ${args.join(" ")}: exit code ${ended?.code}\n${last}`);

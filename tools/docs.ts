@@ -123,7 +123,6 @@ function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
 
-/** Finds broken links in the built pages. */
 export async function deadLinks(folder: string, pages: readonly string[]): Promise<string[]> {
   const broken: string[] = [];
   for (const page of pages.filter((file) => file.endsWith(".html"))) {

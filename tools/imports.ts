@@ -11,7 +11,6 @@ export interface Import {
   readonly line: number;
   /** Removed by compilation. */
   readonly typeOnly?: boolean;
-  /** A dynamic import. */
   readonly lazy?: boolean;
 }
 

@@ -11,7 +11,6 @@ export interface TestCounts {
 
 export const NO_TESTS: TestCounts = { passed: 0, failed: 0, ignored: 0, broken: [] };
 
-/** Adds the counts of two runs. */
 export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
   return {
     passed: a.passed + b.passed,

@@ -1,10 +1,8 @@
 // Checks the dependencies: exact versions, from npm alone.
 
-/** The relevant parts of `deno.lock`. */
 export interface Lock {
   readonly version: string;
   readonly specifiers: Readonly<Record<string, string>>;
-  /** By name with version. */
   readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
   readonly jsr?: unknown;
   readonly remote?: unknown;

@@ -1,4 +1,5 @@
 // Runs other programs.
+import { given } from "../runtime/base/options.ts";
 
 interface Ended {
   readonly code: number;
@@ -21,8 +22,7 @@ export async function run(
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args: [...args],
       stdin: "null",
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env }),
+      ...given({ cwd, env }),
     }).output();
     const decoder = new TextDecoder();
     const text = decoder.decode(stdout);

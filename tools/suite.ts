@@ -16,7 +16,6 @@ export function isUnit(file: string): boolean {
   return needsOf([file]).length === 0;
 }
 
-/** True if a file needs the shared broker. */
 export function needsBroker(file: string): boolean {
   return file.endsWith("_kafka_test.ts");
 }

@@ -1,5 +1,6 @@
 // `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
 // need, runs them, and ends with the line `N passed, N failed`.
+import { parseArgs } from "node:util";
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ifThere } from "../runtime/base/folders.ts";
@@ -20,7 +21,6 @@ const PERMISSIONS = [
 // Files per process of `deno test`. Several processes run at once, since tests mostly wait; and a
 // dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
 const FILES_AT_ONCE = 36;
-const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
@@ -37,18 +37,15 @@ export interface TestRun {
 
 export function parseArguments(argv: readonly string[]): TestRun {
   const end = argv.indexOf("--");
-  const own = end < 0 ? argv : argv.slice(0, end);
-  const folder = own.find((argument) => argument.startsWith(FOLDER));
-  const unknown = own.find((argument) =>
-    argument.startsWith("-") && argument !== "--unit" && argument !== folder
-  );
-  if (unknown !== undefined) {
-    throw new Error(`Unknown option ${unknown}: flags of deno test go after --`);
-  }
+  const { values: { unit = false, folder }, positionals } = parseArgs({
+    args: end < 0 ? [...argv] : argv.slice(0, end),
+    options: { unit: { type: "boolean" }, folder: { type: "string" } },
+    allowPositionals: true,
+  });
   return {
-    unit: own.includes("--unit"),
-    filters: own.filter((argument) => !argument.startsWith("-")),
-    ...(folder === undefined ? {} : { folder: resolve(folder.slice(FOLDER.length)) }),
+    unit,
+    filters: positionals,
+    ...(folder === undefined ? {} : { folder: resolve(folder) }),
     flags: end < 0 ? [] : argv.slice(end + 1),
   };
 }
@@ -156,7 +153,6 @@ async function denoTest(
   }
 }
 
-/** Collects the standard output and standard error of a program, interleaved. */
 async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   let text = "";
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {

@@ -3,14 +3,12 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 
-/** A token for some cameras only. */
 export interface CameraPermission {
   readonly token: string;
   /** Camera numbers: 1 is `CAMERA-1`. */
   readonly cameras: readonly number[];
 }
 
-/** Access configuration. */
 export interface AccessOptions {
   /** Address that the viewer binds to. */
   readonly hostname: string;
@@ -19,7 +17,6 @@ export interface AccessOptions {
    * proxy.
    */
   readonly token?: string;
-  /** Grants access to `/metrics` only. */
   readonly metricsToken?: string;
   readonly cameraPermissions?: readonly CameraPermission[];
   /**
@@ -32,9 +29,7 @@ export interface AccessOptions {
   readonly clock?: Clock;
 }
 
-/** A signed-in user. */
 export interface Visitor {
-  /** Partitions that they may see. */
   readonly partitions: "all" | ReadonlySet<number>;
 }
 
@@ -69,7 +64,6 @@ class Guesses {
     this.#since = clock.monotonic();
   }
 
-  /** Records a wrong token. */
   async wrong(): Promise<void> {
     const now = this.#clock.monotonic();
     this.#count = Math.max(0, this.#count - (now - this.#since) / FORGET_MS) + 1;
@@ -78,7 +72,6 @@ class Guesses {
   }
 }
 
-/** Authorises requests. */
 export class Access {
   readonly #guesses: Guesses;
   readonly #proxyHosts: ReadonlySet<string>;
@@ -129,7 +122,6 @@ export class Access {
     }
   }
 
-  /** Whether a token is required. */
   get guarded(): boolean {
     return this.#tokens.length > 0;
   }

@@ -40,7 +40,7 @@ export class AlertLog {
   /** Starts at once; retries while the log is unreachable. */
   constructor(options: AlertLogOptions) {
     this.#options = options;
-    this.#reads = new LogReads(options.log, { signal: this.#stop.signal });
+    this.#reads = new LogReads(options.log, this.#stop.signal);
     this.#following = Promise.all(options.topics.map((topic) => this.#follow(alertTopic(topic))));
   }
 

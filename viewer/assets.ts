@@ -2,7 +2,6 @@
 // page is TypeScript whose types are stripped; there is no build step.
 import { stripTypeScriptTypes } from "node:module";
 
-/** A served file. */
 export interface Asset {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly gzip: Uint8Array<ArrayBuffer>;

@@ -7,7 +7,6 @@ import { GroupTracker } from "../runtime/video/groups.ts";
 import { cameraText } from "./protocol.ts";
 import type { History } from "./history.ts";
 
-/** The frames of a clip. */
 export interface ClipRequest {
   readonly lane: Lane;
   /** First and last offset, inclusive. A clip of access units begins at the preceding keyframe. */
@@ -20,7 +19,6 @@ export interface ClipRequest {
   readonly signal: AbortSignal;
 }
 
-/** Frames per read. */
 const BATCH = 8;
 
 /** Makes a clip from a log's history while it is downloaded, without buffering. */

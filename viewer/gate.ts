@@ -7,7 +7,6 @@ import { writeAll } from "../runtime/base/bytes.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { pause } from "../runtime/base/wait.ts";
 
-/** Address and limits of the gate. */
 export interface GateOptions {
   readonly hostname: string;
   readonly port: number;
@@ -73,7 +72,6 @@ export class Gate {
     return this.#passages.size;
   }
 
-  /** Closes all connections and the gate. */
   async close(): Promise<void> {
     this.#stop.abort(new Error("The gate is closed"));
     this.#listener.close();

@@ -1,16 +1,17 @@
 // Recorded frames by offset or time, with the outputs of queries.
+import { given } from "../runtime/base/options.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
-import { LogReads, type LogReadsOptions } from "./log_reads.ts";
+import { LogReads } from "./log_reads.ts";
 import { parseResult, PastFindings } from "./past_findings.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
 
-export interface HistoryOptions extends LogReadsOptions {
+export interface HistoryOptions {
   readonly log: TopicLog;
   /** Output topic of each query, by name. */
   readonly outputTopics?: Readonly<Record<string, string>>;
@@ -33,12 +34,11 @@ export class History extends LogReads {
   readonly #findings = new PastFindings(this);
   readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
 
-  constructor({ log, outputTopics = {}, ...options }: HistoryOptions) {
-    super(log, options);
+  constructor({ log, outputTopics = {} }: HistoryOptions) {
+    super(log);
     this.#outputTopics = outputTopics;
   }
 
-  /** The recorded range of a lane. */
   range(lane: Lane): Promise<RangeView> {
     const key = `${lane.partition} ${lane.topic}`;
     const known = this.#ranges.get(key);
@@ -164,8 +164,7 @@ export class History extends LogReads {
       contentType: shown.headers["content-type"] ?? "image/jpeg",
       bytes: shown.value,
       headers: shown.headers,
-      ...(result === undefined ? {} : { result }),
-      ...(video === undefined ? {} : { video }),
+      ...given({ result, video }),
       ...(drawn || lane.query === "raw" ? {} : { source: true as const }),
     };
   }

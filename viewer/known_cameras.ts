@@ -1,4 +1,5 @@
 // What the registry knows about cameras: names before the first frame, and why no frames arrive.
+import { given } from "../runtime/base/options.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Lane } from "../runtime/lanes.ts";
@@ -68,13 +69,11 @@ export class KnownCameras {
         : { ...lane, removed: true };
     }
     const { unused: _, ...used } = lane;
-    const { name, place, trouble, since } = camera;
-    return {
-      ...used,
-      ...(lane.cameraName !== undefined || name === undefined ? {} : { cameraName: name }),
-      ...(lane.place !== undefined || place === undefined ? {} : { place }),
-      ...(trouble === undefined ? {} : { trouble: maskSecrets(trouble) }),
-      ...(trouble === undefined || since === undefined ? {} : { troubleSince: since }),
+    const { name: cameraName, place } = {
+      ...camera,
+      ...given({ name: lane.cameraName, place: lane.place }),
     };
+    const trouble = camera.trouble && maskSecrets(camera.trouble);
+    return { ...used, ...given({ cameraName, place, trouble, troubleSince: camera.since }) };
   }
 }

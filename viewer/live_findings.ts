@@ -10,7 +10,6 @@ import { objectsFirst, parseResult } from "./past_findings.ts";
 const LOOK_MS = 2_000;
 /** Queries commit once a second: older results belong to another scene, milliseconds. */
 const RECENT_MS = 3_000;
-/** Records per read. */
 const BATCH = 128;
 
 /** The newest results of one partition. */

@@ -55,7 +55,7 @@ export class LogFeed implements LaneFeed {
     if (topics.length === 0) {
       throw new RangeError("Cannot show a log without topics: expected at least one");
     }
-    this.#reads = new LogReads(log, { signal: this.#stop.signal });
+    this.#reads = new LogReads(log, this.#stop.signal);
     this.#units = new UnitReader(this.#reads);
     this.#topics = topics;
     this.#clock = clock;

@@ -3,15 +3,8 @@ import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { LogReader, OffsetRange, PartitionReader, TopicLog } from "../runtime/log/log.ts";
 
-export interface LogReadsOptions {
-  /** Maximum concurrent reads. Default 8. */
-  readonly concurrency?: number;
-  /** Timeout of one read, milliseconds. Default 5000. */
-  readonly timeoutMs?: number;
-  /** Cancels all reads. */
-  readonly signal?: AbortSignal;
-}
-
+const MOST_AT_ONCE = 8;
+const READ_TIMEOUT_MS = 5_000;
 /** Frames per read call; the reader buffers twice as many. */
 const BATCH = 16;
 const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
@@ -22,15 +15,13 @@ export type Partition = Pick<Frame, "topic" | "partition">;
 /** Reads a log for a part of the viewer. */
 export class LogReads {
   readonly log: TopicLog;
-  readonly #timeoutMs: number;
-  readonly #slots: Semaphore;
+  readonly #slots = new Semaphore(MOST_AT_ONCE);
   readonly #signals: readonly AbortSignal[];
   #reader: Promise<LogReader> | undefined;
 
-  constructor(log: TopicLog, { concurrency = 8, timeoutMs = 5_000, signal }: LogReadsOptions = {}) {
+  /** @param signal cancels all reads */
+  constructor(log: TopicLog, signal?: AbortSignal) {
     this.log = log;
-    this.#timeoutMs = timeoutMs;
-    this.#slots = new Semaphore(concurrency);
     this.#signals = signal === undefined ? [] : [signal];
   }
 
@@ -48,7 +39,7 @@ export class LogReads {
       const frames: Frame[] = [];
       if (start >= end) return frames;
       const reader = await this.open(of, start);
-      const signal = AbortSignal.any([...this.#signals, AbortSignal.timeout(this.#timeoutMs)]);
+      const signal = AbortSignal.any([...this.#signals, AbortSignal.timeout(READ_TIMEOUT_MS)]);
       try {
         while (frames.length < count) {
           const more = await reader.read(Math.min(count - frames.length, BATCH), signal, end);
@@ -94,7 +85,6 @@ export class LogReads {
     return await this.lastBefore(of, (await this.offsets(of)).latest);
   }
 
-  /** Opens a reader that follows a partition. */
   async open(
     { topic, partition }: Partition,
     offset: number,

@@ -2,7 +2,6 @@
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
-/** A tile and the pictures sent to it. */
 export class Tile {
   readonly slot: number;
   readonly lane: string;

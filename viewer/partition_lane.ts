@@ -1,4 +1,5 @@
 // A partition of a log as a lane: its camera, newest picture and rates.
+import { given } from "../runtime/base/options.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { type Frame, laneName } from "../runtime/definition/frame.ts";
 import {
@@ -53,7 +54,6 @@ export class PartitionLane {
     this.identifiedAt = clock.monotonic();
   }
 
-  /** Records the arrival of frames. */
   arrived(frames: readonly Frame[], now: number): void {
     for (const { timestamp } of frames) {
       this.#arrivals.push(now);
@@ -73,8 +73,7 @@ export class PartitionLane {
       contentType: frame.headers["content-type"] ?? "image/jpeg",
       bytes: frame.value.slice(),
       headers: frame.headers,
-      ...(result === undefined ? {} : { result }),
-      ...(video === undefined ? {} : { video }),
+      ...given({ result, video }),
     };
     this.seen(frame, clock);
   }

@@ -11,7 +11,6 @@ const CHUNK = 128;
 /** How long a missing result is cached, milliseconds: it may be written later. */
 const FRESH_MS = 500;
 
-/** Consecutive records. */
 interface Chunk {
   /** Capture times that it has all records of. */
   readonly from: number;

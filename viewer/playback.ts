@@ -10,7 +10,6 @@ export interface PlaybackOptions {
   /** Absent if there is no log: then only pausing works. */
   readonly history: History | undefined;
   readonly clock: Clock;
-  /** A lane that the page may see. */
   readonly lane: (id: string) => Lane | undefined;
   /** Called when a lane has a new picture: see `current`. */
   readonly onPicture: (lane: string) => void;

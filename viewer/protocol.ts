@@ -61,7 +61,6 @@ export interface AlertView {
   readonly toTime: number;
 }
 
-/** The recorded range of a lane. */
 export interface RangeView {
   /** First existing offset, and one past the last. */
   readonly earliest: number;
@@ -115,7 +114,6 @@ export type ServerMessage =
   | { readonly type: "alerts"; readonly alerts: readonly AlertView[] }
   | { readonly type: "time"; readonly time: TimeView };
 
-/** A tile of a page. */
 export interface TileRequest {
   /** The page's number for the tile, returned with each picture. 0 to 65535. */
   readonly slot: number;
@@ -144,7 +142,6 @@ export type TimeCommand =
   /** Plays from the current position, or from `time` if live. */
   | { readonly action: "play"; readonly speed: number; readonly time: number };
 
-/** Playback speeds. */
 export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 /** Page to server, as JSON. */
@@ -177,7 +174,6 @@ export interface UnitInfo {
   readonly hidden: boolean;
 }
 
-/** A picture for a tile. */
 export interface PictureMessage {
   readonly slot: number;
   /** Counts the pictures sent to one page. */

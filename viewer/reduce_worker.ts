@@ -7,7 +7,6 @@ import {
   yieldToOthers,
 } from "../runtime/image/reduce_jpeg.ts";
 
-/** A picture to reduce. */
 export interface ReduceRequest {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly size: JpegSize;
@@ -19,7 +18,6 @@ export interface ReduceRequest {
 export interface ReduceReply {
   /** Absent if the picture needs another decoder. */
   readonly bytes?: Uint8Array<ArrayBuffer>;
-  /** Elapsed milliseconds. */
   readonly ms: number;
 }
 

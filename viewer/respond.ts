@@ -6,12 +6,10 @@ import type { Access, Visitor } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import type { Scaler } from "./scaler.ts";
 
-/** Variables of a request. */
 export interface Env {
   Variables: { visitor: Visitor };
 }
 
-/** A plain text response. */
 export function plain(
   c: Context,
   status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503,
@@ -34,12 +32,10 @@ export function json(c: Context, value: unknown, status: 200 | 400 | 404 | 503 =
   return c.body(text, status, { "content-type": "application/json", "cache-control": "no-store" });
 }
 
-/** A JSON error. */
 export function problem(c: Context, status: 400 | 404 | 503, message: string): Response {
   return json(c, { error: message }, status);
 }
 
-/** Rejects a request for lack of capacity. */
 export function busy(c: Context): Response {
   return plain(c, 503, "Too many viewers at the moment", { "retry-after": "5" });
 }
@@ -57,7 +53,6 @@ function isKnown(c: Context, etag: string): boolean {
   return known.trim() === "*" || known.includes(etag);
 }
 
-/** A file of the page. */
 export function asset(
   c: Context,
   { body, gzip, contentType, etag }: Asset,

@@ -6,7 +6,6 @@ import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
-/** A picture in its transmitted size. */
 export interface ScaledPicture {
   readonly picture: LanePicture;
   readonly contentType: string;
@@ -34,7 +33,6 @@ const IDLE_TIME_COST = 0.5;
  */
 const MOST_WANTED = 6 + Math.ceil(CORES);
 
-/** A picture in all requested sizes. */
 interface Sizes {
   readonly whole: ScaledPicture;
   /** See `PictureInfo`. */

@@ -37,7 +37,6 @@ const OVERDUE_MS = 1_000;
 /** Playback pauses for a page that draws nothing for this long. */
 const STUCK_MS = 3_000;
 
-/** Serves one page. */
 export class Session {
   readonly #hub: Hub;
   readonly #socket: SessionOptions["socket"];
@@ -107,7 +106,6 @@ export class Session {
     }
   }
 
-  /** Releases everything except the socket, which the caller closes. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

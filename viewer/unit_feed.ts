@@ -27,7 +27,6 @@ export type UnitMessage = Omit<PictureMessage, "slot" | "sequence" | "generation
 /** A live page that is this many frames behind continues at the newest keyframe. */
 const MAX_BEHIND = 60;
 
-/** Sends one tile's units. */
 export class UnitFeed {
   readonly #options: UnitFeedOptions;
   readonly #drawn = new Notifier();
@@ -61,7 +60,6 @@ export class UnitFeed {
     if (!busy) this.#begin((signal) => this.#showWanted(signal));
   }
 
-  /** The page has drawn something. */
   drawn(): void {
     this.#drawn.notify();
   }

@@ -64,7 +64,6 @@ export class UnitReader {
     return undefined;
   }
 
-  /** Frees the decoders. */
   async close(): Promise<void> {
     const lanes = [...this.#lanes.values()];
     this.#lanes.clear();

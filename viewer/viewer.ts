@@ -19,7 +19,6 @@ import { LogFeed } from "./log_feed.ts";
 const READY_MS = 2_000;
 
 export interface ViewerOptions extends Partial<AccessOptions> {
-  /** The lanes to show. */
   readonly feed: LaneFeed;
   /** The text of `/metrics`, in Prometheus' format. */
   readonly metrics: () => Promise<string>;
@@ -40,7 +39,6 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly clock?: Clock;
 }
 
-/** A running viewer. */
 export interface Viewer {
   /** The address for a browser, without a token. */
   readonly url: string;

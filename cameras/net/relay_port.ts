@@ -16,11 +16,9 @@ const MOST_GREETING = 16 * 1024;
 const waiting = new Map<string, (client: RelayClient) => void>();
 let listener: Deno.TcpListener | undefined;
 
-/** A path at the port. */
 export interface RelayPlace extends Disposable {
   /** Its address, to which the stream's own path is appended. */
   readonly url: string;
-  /** The first client that connects to it. */
   readonly client: Promise<RelayClient>;
 }
 

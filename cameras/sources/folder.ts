@@ -42,7 +42,6 @@ interface Candidate {
   readonly version: string;
 }
 
-/** The images of a folder and its subfolders. */
 export class FolderSource implements CameraSource {
   readonly description: string;
   readonly kind = "collection";

@@ -5,9 +5,6 @@ import type { LiveSettings } from "../source_kind.ts";
 import type { VideoInput, VideoInputOptions } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
-/** Default time limit for opening, milliseconds. */
-export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
-
 /** The images of a live input, with capture times on this machine's clock. */
 export async function* liveVideo(
   inputOptions: VideoInputOptions,

@@ -20,7 +20,7 @@ import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { ticks } from "../ticker.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS } from "../watchdog.ts";
 
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;

@@ -12,8 +12,8 @@ import {
 import { describeStream, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import type { VideoInputOptions } from "../video/input.ts";
-import { DEFAULT_STALL_MS } from "../watchdog.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo } from "./live_video.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "../watchdog.ts";
+import { liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 

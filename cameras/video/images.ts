@@ -26,7 +26,6 @@ interface VideoImagesOptions {
   readonly times: CaptureTimes;
   /** Live input: frames without usable times are dated by their arrival. */
   readonly live?: boolean;
-  /** Called for each packet. */
   readonly onPacket?: (packet: VideoPacket) => void;
   /** Starts again at the end if the container can seek. Times keep rising. */
   readonly loop?: boolean;
@@ -215,7 +214,6 @@ class Lane {
     );
   }
 
-  /** Skips a frame that cannot be converted. */
   #skip(error: unknown): undefined {
     if (!(error instanceof BadFrameError)) throw error;
     if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is skipped`);

@@ -20,7 +20,6 @@ type CopiedUnit = Omit<SourceImage, "timestamp"> & Pick<Packet, "pts">;
 
 type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts">;
 
-/** Why a stream cannot be copied. */
 export class NotCopied {
   readonly why: string;
   /** True if the packet that showed it is a keyframe. */
@@ -191,7 +190,6 @@ const OUT_OF_ORDER = "its frames are not in presentation order (B-frames)";
 const MAYBE_OUT_OF_ORDER =
   "its frames may not be in presentation order (B-frames); if they are, use --codec copy";
 
-/** Properties of a stream from a keyframe on. */
 interface KeyframeFacts {
   readonly width: number;
   readonly height: number;

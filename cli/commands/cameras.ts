@@ -183,7 +183,6 @@ async function runAll(
   }
 }
 
-/** Describes a camera, without secrets. */
 function describe(camera: RegisteredCamera): string {
   return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
 }

@@ -79,7 +79,6 @@ export const checkpoints = command({
 interface Row extends CheckpointInfo {
   /** Offsets of the partition; absent if the topic does not exist. */
   readonly offsets?: OffsetRange;
-  /** Number of unprocessed frames. */
   readonly lag?: number;
 }
 
@@ -139,7 +138,6 @@ async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {
   }
 }
 
-/** Columns of `inspect`, by title. */
 const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
   query: ({ query }) => query,
   topic: ({ topic }) => topic,

@@ -12,7 +12,6 @@ import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
 import { commonOptions } from "../common_options.ts";
 import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
 
-/** Thresholds for the table and the plot. */
 const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
 const evaluateOptions = {

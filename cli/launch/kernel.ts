@@ -119,7 +119,6 @@ export class CLibrary {
     this.#common.setenv(text(name), text(value), replace);
   }
 
-  /** Makes a folder and those above it. */
   makeFolder(path: string, mode: number): void {
     if (path === "/" || isThere(path)) return;
     this.makeFolder(parentOf(path), 0o777);

@@ -15,7 +15,6 @@ export function absolute(path: string, base: string): string {
   return `${drive}/${parts.join("/")}`;
 }
 
-/** The folder that holds the path. */
 export function parentOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end <= 0 ? "/" : path.slice(0, end);

@@ -7,9 +7,7 @@ import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
 import { absolute, isThere, parentOf, realPath } from "./paths.ts";
 
-/** Where a run starts. */
 export interface Surroundings {
-  /** The current folder. */
   readonly base: string;
   /** Folder of Framelane's code, with links followed. */
   readonly root: string;
@@ -20,7 +18,6 @@ export interface Surroundings {
 export interface Launch {
   readonly row: LaunchRow;
   readonly access: Access;
-  /** Deno's flags. */
   readonly flags: readonly string[];
   /** Paths that the run reads besides those in its options. */
   readonly reads: readonly string[];
@@ -28,7 +25,6 @@ export interface Launch {
   readonly queries: readonly string[];
   /** What the run's executors may do, which is less: see `EXECUTORS`. Undefined where none may run models. */
   readonly executors: ExecutorPermissions | undefined;
-  /** Deno's cache. */
   readonly cache: string;
   /** Places that must not be written; the command reports them with its other faults. */
   readonly faults: readonly string[];

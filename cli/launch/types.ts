@@ -1,7 +1,6 @@
 // Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
 import { isThere, realPath, statOf } from "./paths.ts";
 
-/** What a check needs of the launcher. */
 export interface TypeCheck {
   /** Folder of Framelane's code. */
   readonly root: string;

@@ -32,7 +32,6 @@ function integer(description: string, minimum: number, maximum?: number): Shape<
   return scalar(schema, parsers.integer(minimum, maximum));
 }
 
-/** An option of the command line as a field. */
 function fieldOf<T>(
   { help, parse, show }: Omit<Option, "parse"> & { readonly parse: (text: string) => T },
   type: Schema["type"] = "string",

@@ -28,7 +28,6 @@ import type { Fault } from "./shape.ts";
 
 const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
 
-/** A camera and its topic. */
 interface CameraPlan {
   readonly topic: string;
   readonly camera: RegisteredCamera;
@@ -50,7 +49,6 @@ export interface Plan {
 }
 
 interface ResolveOptions {
-  /** Name of the file, for messages. */
   readonly file: string;
   readonly environment: (name: string) => string | undefined;
   /** Whether to load each query, to check that it loads. */

@@ -12,7 +12,6 @@ import {
 } from "yaml";
 import { nearest, refused } from "../command.ts";
 
-/** A fault and its line. */
 export interface Fault {
   readonly line: number;
   readonly message: string;
@@ -30,7 +29,6 @@ export interface Field<T> extends Shape<T> {
   readonly required?: boolean;
 }
 
-/** The values of fields. */
 export type Read<F extends Readonly<Record<string, Field<unknown>>>> =
   & { -readonly [K in keyof F as F[K] extends { required: true } ? K : never]: Of<F[K]> }
   & { -readonly [K in keyof F as F[K] extends { required: true } ? never : K]?: Of<F[K]> };
@@ -99,7 +97,6 @@ export class Place {
     this.text.faults.push({ line: this.line, message });
   }
 
-  /** Reports a value that is not accepted. */
   refuse(expected: string): undefined {
     const value = JSON.stringify(this.plain) ?? "null";
     const given = value.length > 60 ? `${value.slice(0, 59)}…` : value;
@@ -231,7 +228,6 @@ export function map<F extends Readonly<Record<string, Field<unknown>>>>(
   };
 }
 
-/** A map of names to scalars. */
 export function scalars(
   description: string,
 ): Shape<Readonly<Record<string, string | number | boolean>>> {

@@ -27,7 +27,6 @@ export interface Evaluation {
   readonly falseAlertsPerCameraHour: number;
 }
 
-/** A point of the ROC curve. */
 export interface RocPoint {
   readonly threshold: number;
   readonly hitRate: number;

@@ -1,7 +1,6 @@
 // Formats an evaluation.
 import type { Evaluation, RocPoint } from "./metrics.ts";
 
-/** An evaluation and its subject. */
 export interface Report {
   readonly model: { readonly name: string; readonly sha256: string };
   readonly label: string;

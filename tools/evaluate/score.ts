@@ -19,7 +19,6 @@ export interface ScorePoint {
   readonly score: number;
 }
 
-/** A clip with the model's scores. */
 export interface ScoredClip extends LabelledClip {
   readonly points: readonly ScorePoint[];
   readonly frames: number;

@@ -21,7 +21,6 @@ const MARKER = "complete.json";
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
 const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
 
-/** How to prepare. */
 export interface KitOptions {
   /** Version of Apache Kafka. Default `KAFKA_VERSION`, which alone is prepared for quick starts. */
   readonly version?: string;

@@ -8,7 +8,6 @@ export class KitError extends Error {
   override readonly name = "KitError";
 }
 
-/** What a node is run from. */
 export interface NodeParts {
   readonly classpath: string;
   /** Java's archive of loaded classes. */
@@ -17,7 +16,6 @@ export interface NodeParts {
   readonly bootstrap?: string;
 }
 
-/** A Kafka process that was started. */
 export interface NodeProcess {
   readonly pid: number;
   /** Its exit code, once it has ended. */

@@ -5,9 +5,7 @@ export type Properties = Readonly<Record<string, string | number | boolean | und
 
 /** What the configuration of a broker depends on. It listens on 127.0.0.1. */
 export interface BrokerPlace {
-  /** Port for clients. */
   readonly port: number;
-  /** Port of the controller. */
   readonly controller: number;
   readonly dataDir: string;
 }
@@ -65,7 +63,6 @@ export function replication(replicas: number): Properties {
  */
 export const KEEP_ALL: Properties = { "log.retention.ms": -1 };
 
-/** The text of a Java properties file. */
 export function render(properties: Properties): string {
   return Object.entries(properties).filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${String(value).replaceAll("\\", "\\\\")}\n`).join("");

@@ -22,7 +22,6 @@ export interface StartOptions extends KitOptions {
   readonly properties?: Properties;
 }
 
-/** A Kafka that was started. */
 export interface LocalKafka {
   /** `127.0.0.1:port`, as a Kafka client wants it. */
   readonly bootstrap: string;

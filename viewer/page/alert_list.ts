@@ -21,7 +21,6 @@ export class AlertList {
   readonly #filter = new AlertFilter(() => this.#arrange());
   readonly #news = find(this.root, "header .muted", HTMLElement);
   readonly #allSeen = find(this.root, "header .link", HTMLElement);
-  /** The last opened alert. */
   #open = "";
   /** The server's clock. */
   now = 0;
@@ -91,7 +90,6 @@ export class AlertList {
     text(this.#empty, this.alerts.size === 0 ? "No alerts" : "No alert matches");
   }
 
-  /** Number of ongoing alerts. */
   get active(): number {
     let active = 0;
     for (const alert of this.alerts.values()) if (alert.active) active++;

@@ -68,7 +68,6 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** Sets the tiles of this page. */
   watch(tiles: readonly TileRequest[]): void {
     this.#tiles = tiles;
     this.#send({ type: "watch", tiles });
@@ -79,7 +78,6 @@ export class Connection {
     this.#drawn.set(slot, Math.max(sequence, this.#drawn.get(slot) ?? 0));
   }
 
-  /** Sends the confirmations. */
   flush(): void {
     if (this.#drawn.size === 0) return;
     this.#send({ type: "drawn", tiles: [...this.#drawn] });

@@ -28,7 +28,6 @@ interface Camera {
   readonly name: string;
 }
 
-/** Edits the groups of cameras. */
 export class GroupsDialog {
   readonly #node = dialog("groups");
   readonly #list = find(this.#node, ".group-list", HTMLElement);

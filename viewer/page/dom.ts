@@ -29,13 +29,11 @@ export function find<T extends Element>(
   throw new Error(`The page has no ${type.name} ${selector}`);
 }
 
-/** A copy of the element in a template. */
 export function copyOf(template: string): HTMLElement {
   const { content } = find(document, `#${template}`, HTMLTemplateElement);
   return find(document.importNode(content, true), "*", HTMLElement);
 }
 
-/** Sets or removes attributes. */
 export function set(node: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) node.removeAttribute(name);
@@ -77,7 +75,6 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return node;
 }
 
-/** A symbol of the page. */
 export type IconName = "close" | "pause" | "pencil" | "play";
 
 /** A line icon, hidden from screen readers: its control has a label. */

@@ -53,7 +53,6 @@ export class Header {
     this.#updateCounts(state, lanes);
   }
 
-  /** Shows the number of ongoing alerts. */
   setAlerts(active: number): void {
     text(this.#badge, active === 0 ? "" : String(active));
     set(this.#button("a"), {

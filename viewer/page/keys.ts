@@ -1,5 +1,4 @@
 // Keyboard shortcuts.
-/** Actions that keys trigger. */
 export interface KeyActions extends PlainActions {
   /** Selects the camera this many columns and rows away. */
   readonly move: (columns: number, rows: number) => void;
@@ -54,7 +53,6 @@ const PLAIN = {
   "?": "help",
 } as const;
 
-/** Actions without parameters. */
 type PlainActions = Readonly<Record<typeof PLAIN[keyof typeof PLAIN], () => void>>;
 
 /** Listens for keys that no other control handles, and for clicks on buttons that stand for a key. */

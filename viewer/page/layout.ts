@@ -9,7 +9,6 @@ export interface Space {
   readonly gap: number;
   /** Height of the caption below each picture. */
   readonly caption: number;
-  /** Border width of each tile. */
   readonly border: number;
   /** Minimum width of pictures; below it, the wall scrolls. */
   readonly smallest: number;

@@ -9,7 +9,6 @@ import type { LaneStats } from "./stats.ts";
 /** Facts shown in the operator's view. */
 const OPERATORS = new Set(["Captured", "Camera", "Place"]);
 
-/** One chart with values and lines. */
 class Chart {
   readonly #canvas: HTMLCanvasElement;
   readonly #values: readonly Element[];

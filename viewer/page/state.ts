@@ -3,7 +3,6 @@ import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf, isGone } from "./condition.ts";
 import { formatNumbers } from "./format.ts";
 
-/** A named set of cameras. */
 export interface Group {
   readonly name: string;
   /** Camera numbers: 1 is `CAMERA-1`. */
@@ -107,7 +106,6 @@ export function parseGroups(text: string): Group[] {
   return groups;
 }
 
-/** Normalises a group name. */
 export function groupName(text: string): string {
   return text.replace(/[~:\s]+/g, " ").trim().slice(0, 40);
 }

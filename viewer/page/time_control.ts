@@ -2,7 +2,6 @@
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 
-/** A frame of a lane. */
 export interface Place {
   readonly lane: string;
   readonly offset: number;
@@ -12,7 +11,6 @@ export interface Place {
 export interface TimeControlOptions {
   /** The frame that the lead lane shows; undefined before its first picture. */
   readonly place: () => Place | undefined;
-  /** The leading lane. */
   readonly lead: () => string | undefined;
   readonly onChange: () => void;
 }
@@ -28,7 +26,6 @@ export class TimeControl {
   /** Waits for the previous command; only the last one counts. */
   #next: (() => TimeCommand | undefined) | undefined;
   #steps = 0;
-  /** Playback speed. */
   speed = 1;
 
   constructor(connection: Connection, options: TimeControlOptions) {

@@ -52,7 +52,6 @@ export class Track {
     this.#listen();
   }
 
-  /** Whether the user is dragging. */
   get dragging(): boolean {
     return this.#dragging;
   }

@@ -40,7 +40,6 @@ export class Transport {
     this.#track.enabled = enabled;
   }
 
-  /** Updates the position. */
   update(): void {
     if (this.root.hidden) return;
     const { time, place } = this.#options;

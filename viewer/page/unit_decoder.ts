@@ -6,7 +6,6 @@ import type { DecodedUnit, UnitToDecode } from "./unit_worker.ts";
 export const CAN_DECODE = isSecureContext && "VideoDecoder" in globalThis;
 
 export interface UnitDecoderEvents {
-  /** A picture to show. */
   readonly onPicture: (picture: PictureMessage, bitmap: ImageBitmap) => void;
   /** A unit decoded only as a reference. */
   readonly onHidden: (picture: PictureMessage) => void;

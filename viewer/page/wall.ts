@@ -41,7 +41,6 @@ export class Wall {
   #focus = "";
   #selected = "";
   #columns = 0;
-  /** Number of tiles per row. */
   #rows: readonly number[] = [];
   #nextSlot = 0;
   #frame = 0;
@@ -77,7 +76,6 @@ export class Wall {
     return this.tiles.get(this.#selected);
   }
 
-  /** Lanes in display order. */
   get order(): readonly string[] {
     return this.#order.map((tile) => tile.laneId);
   }
@@ -104,7 +102,6 @@ export class Wall {
     this.watch();
   }
 
-  /** Passes a picture to its tile. */
   take(picture: PictureMessage): void {
     const tile = this.#bySlot.get(picture.slot);
     // A unit outside the current position is decoded anyway: others depend on it.
@@ -121,7 +118,6 @@ export class Wall {
     this.#bySlot.get(slot)?.found(offset, result);
   }
 
-  /** Fits the grid to the window. */
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";

@@ -67,7 +67,6 @@ export interface NumberRange {
   readonly absent?: number;
 }
 
-/** The fields of one JSON object. */
 export class Fields {
   /** All faults so far, of every object of the file. */
   readonly faults: string[];
@@ -174,7 +173,6 @@ export class Fields {
     return this.list(name, (place, item) => read(this.object(place, names, item)));
   }
 
-  /** Reports duplicates. */
   unique(name: string, values: readonly string[]): void {
     const doubled = values.filter((value, i) => value !== "" && values.indexOf(value) < i);
     if (doubled.length === 0) return;

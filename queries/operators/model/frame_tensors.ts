@@ -69,7 +69,6 @@ export class FrameTensors {
     return this.#held.get(offset)![this.#decoder.which[input]!]!;
   }
 
-  /** Releases all frames below an offset. */
   forgetBelow(offset: number): void {
     for (const [held, tensors] of this.#held) {
       if (held >= offset) continue;

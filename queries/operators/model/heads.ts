@@ -2,7 +2,6 @@
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { cellCount } from "./readers/cells.ts";
 
-/** A recognized head. */
 export interface Head {
   readonly description: string;
   /** The entry of the manifest's outputs, without labels. */

@@ -16,7 +16,6 @@ import {
 import { checkAgainstFile } from "./signature.ts";
 import { WindowTensor } from "./window_tensor.ts";
 
-/** A manifest that fits its file. */
 export interface CheckedModel {
   readonly manifest: ModelManifest;
   readonly file: OnnxFile;
@@ -41,13 +40,10 @@ export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): r
   ];
 }
 
-/** The findings of a run. */
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */
   readonly ms: number;
-  /** The output tensors. */
   readonly outputs: ReadonlyMap<string, Pick<ModelTensor, "dtype" | "shape">>;
-  /** Its state after the run. */
   readonly state: Readonly<Record<string, ModelTensor>>;
 }
 

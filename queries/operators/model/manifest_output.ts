@@ -15,7 +15,6 @@ export interface ScoresOutput {
   readonly top?: number;
 }
 
-/** Layouts of detections. */
 export const OBJECT_FORMATS = [
   "yolov5",
   "yolov8",

@@ -18,7 +18,6 @@ export type Samples =
   | BigInt64Array
   | BigUint64Array;
 
-/** An input or output of a model. */
 export interface ModelTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -176,7 +175,6 @@ function bitsOf(data: Samples | Float16Array): Samples {
   return new Uint16Array(data.buffer, data.byteOffset, data.length);
 }
 
-/** Zeros, for a new state. */
 export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
   return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
 }

@@ -25,7 +25,6 @@ export function checkAgainstFile(manifest: ModelManifest, path: string): OnnxFil
   return file;
 }
 
-/** All mismatches between a manifest and a file. */
 export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string[] {
   const faults: string[] = [];
   if (manifest.sha256 !== undefined && manifest.sha256 !== file.sha256) {

@@ -3,7 +3,6 @@
 import type { ManifestError } from "./manifest.ts";
 import { type Trial, tryModel } from "./trial.ts";
 
-/** The outcome of the trial. */
 export type TrialReply = { readonly trial: Trial } | { readonly faults: readonly string[] };
 
 self.onmessage = async ({ data: path }: MessageEvent<string>) => {

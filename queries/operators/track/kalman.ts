@@ -23,7 +23,6 @@ export class BoxFilter {
     this.values = values;
   }
 
-  /** Creates the filter of a new box. */
   static of(box: Box): BoxFilter {
     const values = new Float32Array(4 * EACH), seen = measured(box), height = seen[HEIGHT]!;
     for (let i = 0; i < 4; i++) {
@@ -54,7 +53,6 @@ export class BoxFilter {
     }
   }
 
-  /** Corrects the prediction with a measured box. */
   update(box: Box): void {
     const { values } = this, seen = measured(box), height = values[HEIGHT * EACH]!;
     for (let i = 0; i < 4; i++) {
@@ -71,7 +69,6 @@ export class BoxFilter {
     }
   }
 
-  /** The estimated box. */
   get box(): Box {
     const { values } = this;
     const x = values[0]!, y = values[EACH]!, height = values[HEIGHT * EACH]!;

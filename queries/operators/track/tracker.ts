@@ -36,14 +36,12 @@ interface Track {
   lastTime: number;
 }
 
-/** A tracker's state as JSON. */
 export interface TrackerState {
   readonly frame: number;
   readonly next: number;
   readonly tracks: readonly (Omit<Track, "filter"> & { readonly filter: string })[];
 }
 
-/** Tracks the objects of one camera. */
 export class Tracker {
   readonly #options: TrackerOptions;
   #frame: number;

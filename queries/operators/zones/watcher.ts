@@ -23,7 +23,6 @@ export interface WatcherState {
   readonly counts: Readonly<Record<string, LineCount>>;
 }
 
-/** The findings in one frame. */
 export interface Seen {
   readonly zones: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, LineCount>>;

@@ -19,7 +19,6 @@ interface Cell {
 
 const STRIDES = [8, 16, 32, 64];
 
-/** Number of cells in the first grids. */
 export function cellCount(width: number, height: number, grids: number): number {
   return STRIDES.slice(0, grids).reduce(
     (sum, stride) => sum + Math.ceil(width / stride) * Math.ceil(height / stride),

@@ -34,7 +34,6 @@ export function mapReader(output: MapOutput): OutputReader {
   };
 }
 
-/** A class for each cell. */
 interface ClassMap {
   readonly data: Uint8Array;
   readonly width: number;

@@ -5,20 +5,17 @@ import type { ModelInput } from "../manifest_input.ts";
 import type { ModelTensor } from "../session.ts";
 
 export interface ReadContext {
-  /** Number of frames in the window. */
   readonly frames: number;
   /** Position of each frame in the input. */
   readonly placements: readonly Placement[];
   readonly input: ModelInput;
 }
 
-/** Findings in one frame. */
 export interface FrameReading {
   readonly scores?: Readonly<Record<string, number>>;
   readonly objects?: readonly DetectedObject[];
 }
 
-/** Findings of one output. */
 export interface Reading {
   /** For the whole window. */
   readonly scores?: Readonly<Record<string, number>>;
