@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3e66e4e2b35601f0562196d2905e71d109d73c29b9b980a52fa17ee99c937c5a
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: ad7dc89b8b80266644896cd613950cb95a67a1f065da05f83ec090b36c3971d1
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -529,7 +529,7 @@ var CLibrary = class _CLibrary {
     this.version = Number(longOf(linux.createRuleset(CALL2.createRuleset, null, 0n, 1)));
     if (this.version > 0) this.#linux = linux;
   }
-  /** Undefined where the C library is none of those known. */
+  /** Undefined if the C library is unknown. */
   static open() {
     const path = LIBRARIES.find(isThere);
     return path === void 0 ? void 0 : new _CLibrary(path);

@@ -1,4 +1,4 @@
-// What is on its way to a page and has not been drawn yet: the server keeps nothing else for it.
+// Pictures that were sent to a page and not drawn yet: all that the server keeps for it.
 import type { Clock } from "../runtime/base/clock.ts";
 
 /** Bytes of pictures on their way to one page; one picture is always allowed. */
@@ -15,7 +15,7 @@ export class InFlight {
     this.#clock = clock;
   }
 
-  /** Whether a tile may get another picture, where `most` may be on their way to it. */
+  /** Whether a tile has fewer than `most` pictures in flight. */
   room(slot: number, most: number): boolean {
     return (this.#slots.get(slot)?.length ?? 0) < most && this.#bytes < MAX_BYTES;
   }
@@ -28,7 +28,7 @@ export class InFlight {
     this.#bytes += bytes;
   }
 
-  /** The page has drawn a tile's pictures up to that sequence, or left them out. */
+  /** The page has drawn or skipped a tile's pictures up to that sequence. */
   drawn(slot: number, sequence: number): void {
     const pictures = this.#slots.get(slot);
     while (pictures?.[0] !== undefined && pictures[0].sequence <= sequence) {
@@ -44,7 +44,7 @@ export class InFlight {
     this.#slots.delete(slot);
   }
 
-  /** From sending a picture to hearing that it was drawn, milliseconds, smoothed. */
+  /** Smoothed time from sending a picture to its confirmation, milliseconds. */
   get drawnAfter(): number {
     return this.#drawnAfter;
   }

@@ -87,7 +87,7 @@ export class UnitFeed {
     if (newest === undefined || from === undefined) throw new Error("There is no keyframe");
     const units = unitsOf(history, { lane, from, to: Infinity, maxBehind: MAX_BEHIND, signal });
     for await (const frame of units) {
-      // What was there before is only decoded: a page that joins does not play it in a rush.
+      // Earlier units are only decoded: a page that joins does not show them in a burst.
       await this.#send(frame, frame.offset < newest.offset, undefined, signal);
     }
   }
@@ -130,7 +130,7 @@ function messageOf(frame: Frame, hidden: boolean, result: Findings | undefined):
     sourceHeight: 0,
     unit: { hidden, ...(keyframe && name !== undefined ? { codec: name } : {}) },
     ...(hidden || result === undefined ? {} : { result }),
-    // Else decoders of browsers may hold pictures back, too.
+    // Otherwise decoders of browsers may hold pictures back.
     image: shownAtOnce(codec, value),
   };
 }

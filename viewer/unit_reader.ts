@@ -6,7 +6,7 @@ import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts
 import { GroupTracker } from "../runtime/video/groups.ts";
 import type { LogReads } from "./log_reads.ts";
 
-/** A keyframe is looked for so far back, doubling the reach from the first step on. */
+/** Reach of the first search for a keyframe; each further one doubles it. */
 const FIRST_REACH = 32;
 const LONGEST_REACH = 4_096;
 /** Partitions whose decoders are kept for the next picture. */

@@ -23,25 +23,25 @@ export interface LaunchRow {
   readonly options: Readonly<
     Record<string, { opens?: AccessWord; default?: string; multiple?: true }>
   >;
-  /** What each positional opens; or, by the first one, what those after it open. */
+  /** What each positional opens; or, by the first positional, what the later ones open. */
   readonly positionals?: AccessWord | Readonly<Record<string, AccessWord>>;
   readonly native?: readonly NativeName[];
   /** Folders below the current one that the command always writes to. */
   readonly writes?: readonly string[];
   /** Names in Framelane's folder that count as code elsewhere, and that this command writes to. */
   readonly authors?: readonly string[];
-  /** The file, unless one is named, that says what `queries` and `camera` say with options. */
+  /** Default file whose settings replace the options of `queries` and `camera`. */
   readonly file?: string;
-  /** By the first positional: what cannot be known at the start, and is open unless an `--allow-…` names less. */
+  /** By the first positional: access that is unknown at the start and unlimited without an `--allow-…`. */
   readonly wide?: Readonly<Record<string, readonly ("read" | "net")[]>>;
-  /** Reaches this machine alone, at any port. */
+  /** Connects to this machine only, at any port. */
   readonly local?: boolean;
-  /** The port that the viewer takes when none is named. */
+  /** Default port of the viewer. */
   readonly listens?: number;
   /** Programs that it starts; such a command has no kernel fence. */
   readonly runs?: readonly string[];
   readonly sys?: readonly string[];
-  /** Whether libraries may ask for environment variables and hear that there are none. */
+  /** Whether libraries see an empty environment instead of an error. */
   readonly hidesEnvironment?: boolean;
   readonly v8?: string;
 }
@@ -207,7 +207,7 @@ export class AccessPlan {
         return;
       case "model":
         access.read.add(parentOf(path));
-        // Where there is no model no manifest is made for it.
+        // No manifest is drafted without a model.
         if (!value.endsWith(".onnx") || !isThere(path)) return;
         return this.#open("file", `${parentOf(path)}/model.json`, why);
       case "query":
@@ -267,7 +267,7 @@ export class AccessPlan {
     if (place!.startsWith("embedded:")) {
       return this.#open("folder", place!.slice("embedded:".length), why);
     }
-    // The brokers that a cluster names besides these have to be listed with --allow-net.
+    // Further brokers of a cluster must be listed with --allow-net.
     const hosts = /^kafka:\/\/(?:[^/]*@)?([^/]*)/s.exec(place!)?.[1] ?? "";
     for (const host of hosts.split(",")) {
       if (host !== "") this.#net(host.replace(/:\d+$/, ""));
@@ -276,7 +276,7 @@ export class AccessPlan {
       const file = parameters.get(name);
       if (file !== null) this.access.read.add(absolute(file, this.#base));
     }
-    // Something outside puts a newer one in its place.
+    // Another program may replace the file.
     const token = parameters.get("token");
     if (token !== null) this.access.read.add(parentOf(absolute(token, this.#base)));
   }

@@ -31,7 +31,7 @@ export interface CodePlaces {
 
 /**
  * Writable places that hold code, or lie in it. Each message names the option that made it writable.
- * A folder that is a symbolic link counts as what it leads to.
+ * A symbolic link counts as its target.
  */
 export function writableCode(access: Access, { root, authors, others }: CodePlaces): string[] {
   if (access.write.length === 0) return [];

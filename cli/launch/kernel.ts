@@ -1,5 +1,5 @@
-// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock and
-// seccomp), which holds native code too, and starting a program in place of this one.
+// The C library, for calls that Deno lacks: a fence that the kernel enforces (Linux's Landlock and
+// seccomp), also against native code, and replacing this process by another program.
 import { unfinishedOf } from "../../runtime/base/folders.ts";
 import type { Access } from "./access.ts";
 import { isThere, parentOf } from "./paths.ts";
@@ -108,7 +108,7 @@ export class CLibrary {
     if (this.version > 0) this.#linux = linux;
   }
 
-  /** Undefined where the C library is none of those known. */
+  /** Undefined if the C library is unknown. */
   static open(): CLibrary | undefined {
     const path = LIBRARIES.find(isThere);
     return path === undefined ? undefined : new CLibrary(path);
@@ -183,7 +183,7 @@ export class CLibrary {
     }
     const filter = systemCallFilter();
     const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
-    // Where a container forbids it, the container has a filter of its own.
+    // A container that forbids it has its own filter.
     linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
   }
 

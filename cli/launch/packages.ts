@@ -5,7 +5,7 @@ import { isThere, statOf } from "./paths.ts";
 /** Deno writes it last, so an install that was interrupted counts as none. */
 export const INSTALLED = "node_modules/.deno/.setup-cache.bin";
 
-/** Whether packages have to be installed: none are, or `deno.lock` has changed since. */
+/** Whether packages are missing, or older than `deno.lock`. */
 export function packagesAreMissing(root: string): boolean {
   const locked = timeOf(`${root}/deno.lock`);
   return locked !== undefined && (timeOf(`${root}/${INSTALLED}`) ?? 0) < locked;

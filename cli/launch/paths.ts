@@ -28,7 +28,7 @@ export function realPath(path: string): string {
       const real = Deno.realPathSync(place).replaceAll("\\", "/");
       return rest === "" ? real : real.replace(/\/$/, "") + rest;
     } catch (error) {
-      // Of /proc, /sys and /dev Deno tells only programs with all permissions.
+      // Deno describes /proc, /sys and /dev only to programs with all permissions.
       if (error instanceof Deno.errors.NotCapable) return path;
       if (
         !(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotADirectory)
@@ -56,7 +56,7 @@ export function statOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {
-    // Not there, or not to be seen: the command says so when it opens it.
+    // Missing or hidden: the command reports it when it opens the path.
     return undefined;
   }
 }

@@ -42,7 +42,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const [name = "", ...rest] = argv;
   const table = tableOf(root);
   const known = Object.hasOwn(table.commands, name) ? table.commands[name]! : NOTHING;
-  // Help is a part of the command, whose libraries load with it; it reads and writes nothing.
+  // Help loads the command's libraries, but reads and writes nothing.
   const { native, hidesEnvironment } = known;
   const help = asksForHelp(rest);
   const row = help
@@ -100,12 +100,12 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   };
 }
 
-/** Not imported: as a part of `launch.js` it would change that with every option. */
+/** Read, not imported: inside `launch.js` it would change that file with every option. */
 function tableOf(root: string): LaunchTable {
   return JSON.parse(Deno.readTextFileSync(`${root}/cli/launch/table.json`)) as LaunchTable;
 }
 
-/** What a file opens, as options: read by a program of its own, since it takes a library. */
+/** What a file opens, as options. A separate program reads it, since that takes a library. */
 function fileOptions(file: string, root: string): string[] {
   const read = [packagesAround(root), file].join(",");
   const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
@@ -135,10 +135,10 @@ function denoCache({ base, environment }: Surroundings): string {
   return realPath(absolute(environment("DENO_DIR") ?? `${caches}/deno`, base));
 }
 
-/** What is granted besides what options name. */
+/** What is granted in addition to the options' values. */
 interface Granted {
   readonly reads: readonly string[];
-  /** Whether folders are; no folder is where one holds code. */
+  /** Whether folders are granted; none is if one of them holds code. */
   readonly writable: boolean;
   readonly withLinks: (paths: readonly string[]) => string[];
 }
@@ -169,7 +169,7 @@ function flagsFor(
 }
 
 /**
- * Executors run queries, models and codecs: they listen nowhere, start nothing, ask the system nothing, and
+ * Executors run queries, models and codecs. They may not listen, start programs or query the system, and
  * see no token of the viewer, no camera and no registry.
  *
  * @param all what the options open that concern queries.
@@ -206,7 +206,7 @@ function executorPermissions(
   };
 }
 
-/** Gives paths as given and where they lead, each of which it looks up once. */
+/** Each path as given, and its target, looked up once. */
 function linksFollowed(): (paths: readonly string[]) => string[] {
   const known = new Map<string, string>();
   return (paths) =>

@@ -1,4 +1,4 @@
-// What Landlock has no rule for: a filter of system calls (seccomp), as the program that the kernel runs at each.
+// A filter of system calls (seccomp) for what Landlock does not cover: the program that the kernel runs at each.
 
 const X86 = Deno.build.arch === "x86_64";
 /** Numbers of system calls, and the kernel's name of the processor (linux/audit.h). */

@@ -6,11 +6,11 @@ export interface TypeCheck {
   readonly root: string;
   /** The configuration that says where the types of Framelane's names are. */
   readonly config: string;
-  /** Deno's cache: which files are right is kept there. */
+  /** Deno's cache, which remembers the checked files. */
   readonly cache: string;
 }
 
-/** Writes files that say that a check went well, in a process that may. */
+/** Records successful checks, in a process that may write. */
 const REMEMBER =
   "const [folder, ...names] = Deno.args; Deno.mkdirSync(folder, { recursive: true });" +
   " for (const name of names) Deno.writeTextFileSync(`${folder}/${name}`, '');";
@@ -35,7 +35,7 @@ export async function typesAreRight(
       .output();
   const flags = [`--config=${config}`, "--no-lock"];
   const { success } = await deno("check", "--quiet", ...flags, ...unchecked.keys());
-  // Where the cache may not be written it is checked again next time.
+  // Without write access to the cache, the next start checks again.
   if (success) {
     await new Deno.Command("deno", {
       args: ["eval", "--no-config", REMEMBER, folder, ...unchecked.values()],

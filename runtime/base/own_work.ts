@@ -1,5 +1,5 @@
-// Marks Framelane's own work that may hold the thread, so that an operator that reads a large picture
-// is not blamed for its decoding.
+// Marks Framelane's own work that may hold the thread, so that the operator that uses a large picture is
+// not blamed for its decoding.
 
 let cells: Int32Array | undefined;
 let index = 0;

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
 import { log4jProperties, render, serverProperties } from "./properties.ts";
 
-/** The version of Apache Kafka that runs unless another one is named. */
+/** Default version of Apache Kafka. */
 export const KAFKA_VERSION = "4.1.1";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -25,11 +25,11 @@ export interface KitOptions {
   /** Version of Apache Kafka. Default `KAFKA_VERSION`, which alone is prepared for quick starts. */
   readonly version?: string;
   readonly cacheDir?: string;
-  /** Told what takes time: installations, downloads. */
+  /** Receives messages about installations and downloads. */
   readonly say?: (line: string) => void;
 }
 
-/** Makes sure that Kafka can be started, and says from what. Cheap when all is there already. */
+/** Prepares Kafka and returns its parts. Fast if they exist already. */
 export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   const { version = KAFKA_VERSION, say = () => {} } = options;
   const { cacheDir = cacheDirOf(version) } = options;
@@ -39,7 +39,7 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   const ready = await readyParts(cacheDir, trained);
   if (ready !== undefined) return ready;
   await Deno.mkdir(cacheDir, { recursive: true });
-  // Two at once would remove the jars under each other's brokers.
+  // Two processes would remove each other's jars.
   using lock = await Deno.open(join(cacheDir, "lock"), { create: true, write: true });
   await lock.lock(true);
   if (await completeJars(join(cacheDir, "lib")) === undefined) {
@@ -52,7 +52,7 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   return (await readyParts(cacheDir, trained))!;
 }
 
-/** What is there; undefined when something is missing. */
+/** The existing parts; undefined if one is missing. */
 async function readyParts(cacheDir: string, trained: boolean): Promise<NodeParts | undefined> {
   const archive = join(cacheDir, "classes.jsa");
   const bootstrap = join(cacheDir, "bootstrap.checkpoint");
@@ -92,7 +92,7 @@ async function fetchJars(
 ): Promise<void> {
   await install("maven", say);
   say(`Fetching Apache Kafka ${version} from Maven Central (some 40 MB)`);
-  // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
+  // Copied beside the final folder, then renamed, so that no partial copy is used. What Maven has downloaded
   // stays in its own cache, so a second try continues where the first one ended.
   const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
   try {
@@ -128,7 +128,7 @@ export async function copyJars(to: string, version: string, flags: readonly stri
   );
 }
 
-/** Starts an empty Kafka once, and keeps what loading its classes came to. */
+/** Starts an empty Kafka once, and keeps the archive of its loaded classes. */
 async function train(cacheDir: string, classpath: string): Promise<void> {
   const dir = await Deno.makeTempDir({ dir: cacheDir, prefix: "train-" });
   try {

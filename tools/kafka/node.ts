@@ -93,7 +93,7 @@ export async function runFormat(
   throw new KitError(`Cannot format Kafka's storage for ${dir}: ${output}`);
 }
 
-/** The last 4 kB or so of a stream. */
+/** About the last 4 kB of a stream. */
 async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
   for await (const part of stream.pipeThrough(new TextDecoderStream())) {
@@ -121,7 +121,7 @@ export class KafkaNode {
     of: {
       id: number;
       port: number;
-      /** Where it is asked whether it serves clients; `port` by default. */
+      /** The port that is probed; `port` by default. */
       probePort?: number;
       dir: string;
       /** For Java. */
@@ -174,7 +174,7 @@ export class KafkaNode {
     }
   }
 
-  /** How many brokers of the cluster serve clients, as this one sees it. */
+  /** How many brokers of the cluster this one knows. */
   brokersSeen(): Promise<number> {
     return brokersSeenFrom(this.#probePort);
   }

@@ -56,7 +56,7 @@ function closeQuietly(connection: Deno.TcpConn | undefined): void {
   }
 }
 
-/** Below the ports that the system hands out by itself: so no other process takes it between choice and use. */
+/** Below the system's dynamic ports, so that no other process takes one between choice and use. */
 const PORTS = { from: 20_000, count: 12_000 };
 const given = new Set<number>();
 

@@ -43,7 +43,7 @@ export function serverProperties({ port, controller, dataDir }: BrokerPlace): Pr
   };
 }
 
-/** How often topics are stored: this many replicas, of which all but one are needed. */
+/** Replicas of topics; all but one must be in sync. */
 export function replication(replicas: number): Properties {
   const least = Math.max(1, replicas - 1);
   return {
@@ -68,7 +68,7 @@ export function render(properties: Properties): string {
     .map(([name, value]) => `${name}=${String(value).replaceAll("\\", "\\\\")}\n`).join("");
 }
 
-/** Kafka's own log goes to a file beside its data, bounded: two files of 10 MB. */
+/** Kafka's own log: at most two files of 10 MB beside its data. */
 export function log4jProperties(file: string): string {
   return render({
     "rootLogger.level": "info",

@@ -16,9 +16,9 @@ import {
 export interface StartOptions extends KitOptions {
   /** Port for clients. A free one by default. */
   readonly port?: number;
-  /** Where the data stays. A folder that is removed at the end by default. */
+  /** Folder of the data; by default one that is removed at the end. */
   readonly dataDir?: string;
-  /** Wins over the lines of `server.properties`. */
+  /** Overrides `server.properties`. */
   readonly properties?: Properties;
 }
 
@@ -79,7 +79,7 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
   };
 }
 
-/** Writes what a node reads at its start, into its folder. */
+/** Writes a node's configuration into its folder. */
 export async function writeConfiguration(
   { logFile }: KafkaNode,
   dir: string,
