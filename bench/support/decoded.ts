@@ -3,10 +3,12 @@
  * it has decoded: a query's totals are those of its commits, which come a second late.
  */
 import { display, type Frame, type Operator, pictureOf, query } from "../../runtime/mod.ts";
+import { WARM_UP } from "./codec_loop.ts";
 
 /** Name of the channel with the counts of all lanes. */
 export const DECODED_CHANNEL = "framelane-bench-decoded";
-const FRAMES_A_COUNT = 20;
+/** The first count comes when the lane has warmed up, as the bare decoder has. */
+const FRAMES_A_COUNT = WARM_UP;
 
 /** Frames that a lane has decoded so far. */
 export interface DecodedCount {

@@ -29,13 +29,10 @@ export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
  */
 export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
   const { sps } = NAL_TYPES[codec];
-  const units: Uint8Array[] = [];
-  let changed = false;
-  for (const { type, nal, isSlice } of headUnits(codec, unit)) {
-    if (isSlice && !changed) return unit;
-    changed ||= type === sps;
-    units.push(type !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
-  }
+  const head = headUnits(codec, unit);
+  if (head.every(({ type }) => type !== sps)) return unit;
+  const atOnce = codec === "h264" ? avcAtOnce : hevcAtOnce;
+  const units = head.map(({ type, nal }) => type === sps ? atOnce(nal) : nal);
   return joinedUnits(units, "start-code");
 }
 
