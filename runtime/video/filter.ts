@@ -1,7 +1,8 @@
 // A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
-import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, Frame, PosixError } from "node-av";
-import type { FilterContext } from "node-av";
+import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, PosixError } from "node-av";
+import type { FilterContext, Frame } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
+import { newFrame } from "./open_decoder.ts";
 
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
 
@@ -10,15 +11,11 @@ export type FilterStep = readonly [name: string, settings?: string];
 
 /** Runs frames through filters, off this thread. Times are kept elsewhere. */
 export class FrameFilter implements Disposable {
-  readonly #out = new Frame();
+  readonly #out = newFrame();
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
   #shape = "";
-
-  constructor() {
-    this.#out.alloc();
-  }
 
   /**
    * Gives the filters a frame, or the end (`null`), and takes what comes out, valid until `take`

@@ -10,14 +10,15 @@ import {
   type CodecContext,
   FF_DECODER_H264,
   FF_DECODER_HEVC,
-  Frame,
+  type Frame,
   Packet,
 } from "node-av";
 import { ownWork } from "../base/own_work.ts";
+import { Semaphore } from "../base/wait.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
-import { openDecoder } from "./open_decoder.ts";
+import { newFrame, openDecoder } from "./open_decoder.ts";
 import { shownAtOnce } from "./sequence.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
@@ -47,8 +48,8 @@ export class GroupDecoder implements UnitDecoder {
   #seen = 0;
   /** Units of the group from here on depend on a damaged one. */
   #damagedAt = Infinity;
-  /** Calls wait for each other: a decoder is a sequence. Undefined while none waits. */
-  #turn: Promise<unknown> | undefined;
+  /** A decoder is a sequence. */
+  readonly #turns = new Semaphore(1);
   /** Decodes on the thread that asks. What comes first may be of any size. */
   #here = false;
   readonly #mayBeHere: boolean;
@@ -71,27 +72,16 @@ export class GroupDecoder implements UnitDecoder {
     const { group, index } = unit;
     const isNext = this.#group === group && this.#seen === index;
     // A lane's usual case. Each promise costs a unit several microseconds.
-    if (this.#turn === undefined && this.#here && isNext && !this.#closed) {
+    if (isNext && this.#here && this.#turns.isFree && !this.#closed) {
       return this.#asked(unit, this.#decodeHere(group, this.#seen++));
     }
-    return this.#inTurn(() => this.#find(unit)?.retain() ?? this.#decodeUpTo(unit));
-  }
-
-  /** Runs `work` once earlier calls have ended. */
-  async #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
-    const turn = (this.#turn ?? Promise.resolve()).then(work);
-    const ended = this.#turn = turn.catch(() => {}); // The caller handles the error.
-    try {
-      return await turn;
-    } finally {
-      if (this.#turn === ended) this.#turn = undefined;
-    }
+    return this.#turns.run(() => this.#find(unit)?.retain() ?? this.#decodeUpTo(unit));
   }
 
   /** Frees everything but pictures that are still held. */
   close(): void {
     this.#closed = true;
-    void this.#inTurn(() => {
+    void this.#turns.run(() => {
       for (const { picture } of this.#kept.splice(0)) picture.release();
       this.#context?.decoder.freeContext();
       this.#packet.free();
@@ -122,24 +112,17 @@ export class GroupDecoder implements UnitDecoder {
     return this.#asked(unit, picture);
   }
 
-  #asked({ group, index }: Unit, picture: VideoPicture | undefined): VideoPicture {
-    if (picture === undefined || index > this.#damagedAt) throw this.#fault(group, index);
-    return picture.retain();
-  }
-
-  #fault({ codec, units }: Group, index: number): BadFrameError {
+  #asked({ group: { codec, units }, index }: Unit, picture?: VideoPicture): VideoPicture {
+    if (picture !== undefined && index <= this.#damagedAt) return picture.retain();
     const action = `Cannot decode access unit ${index} of its group`;
-    const before = this.#damagedAt;
-    if (index > before) {
-      return new BadFrameError(
-        "damaged",
-        `${action}: unit ${before}, which it depends on, could not be decoded`,
-      );
+    if (index > this.#damagedAt) {
+      const why = `unit ${this.#damagedAt}, which it depends on, could not be decoded`;
+      throw new BadFrameError("damaged", `${action}: ${why}`);
     }
     const why = inspectAccessUnit(codec, units[index]!).bidirectional
       ? "its frames are not in the order of showing (B-frames)"
       : `it is damaged, no whole frame, or larger than ${DEFAULT_MAX_PIXELS} pixels`;
-    return new BadFrameError("corrupt", `${action}: ${why}`);
+    throw new BadFrameError("corrupt", `${action}: ${why}`);
   }
 
   async #begin(group: Group): Promise<void> {
@@ -209,10 +192,4 @@ export class GroupDecoder implements UnitDecoder {
     frame.unref();
     this.#idle.push(frame);
   };
-}
-
-function newFrame(): Frame {
-  const frame = new Frame();
-  frame.alloc();
-  return frame;
 }
