@@ -2,8 +2,7 @@
 import { AV_PIX_FMT_RGB0, type AVPixelFormat, type Frame } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
-import type { FilterStep } from "../../runtime/video/filter.ts";
-import { newFrame } from "../../runtime/video/open_decoder.ts";
+import { type FilterStep, newFrame } from "../../runtime/video/filter.ts";
 import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";

@@ -1,10 +1,16 @@
 // A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
-import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, PosixError } from "node-av";
-import type { FilterContext, Frame } from "node-av";
+import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, Frame, PosixError } from "node-av";
+import type { FilterContext } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
-import { newFrame } from "./open_decoder.ts";
 
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
+
+/** A frame for FFmpeg to write into. */
+export function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  return frame;
+}
 
 /** One filter and its settings, such as `["transpose", "dir=clock"]`. */
 export type FilterStep = readonly [name: string, settings?: string];

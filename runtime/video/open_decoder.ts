@@ -1,13 +1,5 @@
 // Opens FFmpeg's decoders, within the limits that images have too.
-import {
-  AV_LOG_QUIET,
-  type Codec,
-  CodecContext,
-  Dictionary,
-  FFmpegError,
-  Frame,
-  Log,
-} from "node-av";
+import { AV_LOG_QUIET, type Codec, CodecContext, Dictionary, FFmpegError, Log } from "node-av";
 import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 
 // FFmpeg would write messages about every packet to standard error.
@@ -35,11 +27,4 @@ export async function openDecoder(
   if (code >= 0) return context;
   context.freeContext();
   throw new Error(`FFmpeg's ${codec.longName} decoder says ${FFmpegError.strerror(code)}`);
-}
-
-/** A frame that FFmpeg can write into. */
-export function newFrame(): Frame {
-  const frame = new Frame();
-  frame.alloc();
-  return frame;
 }

@@ -18,7 +18,8 @@ import {
 import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
-import { newFrame, openDecoder } from "./open_decoder.ts";
+import { newFrame } from "./filter.ts";
+import { openDecoder } from "./open_decoder.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
 

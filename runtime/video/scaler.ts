@@ -8,8 +8,7 @@ import {
 } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 import { plainColours } from "./colours.ts";
-import { type FilterStep, FrameFilter } from "./filter.ts";
-import { newFrame } from "./open_decoder.ts";
+import { type FilterStep, FrameFilter, newFrame } from "./filter.ts";
 
 /** Filters and scales one frame at a time; sizes and formats may change from frame to frame. */
 export class FrameScaler implements Disposable {

@@ -40,10 +40,7 @@ function avcForm(bits: BitReader): SampleForm {
   const profile = bits.number(8);
   bits.skip(16);
   bits.skipNumbers(1);
-  return namesForm(profile) ? formOf(bits) : { chroma: 1, luma: 0, colours: 0 };
-}
-
-function formOf(bits: BitReader): SampleForm {
+  if (!namesForm(profile)) return { chroma: 1, luma: 0, colours: 0 };
   const chroma = chromaOf(bits);
   return { chroma, luma: bits.exponentialGolomb(), colours: bits.exponentialGolomb() };
 }
