@@ -1,16 +1,6 @@
 // An access unit at its place in its group of pictures.
 import type { VideoCodec } from "./access_unit.ts";
-import type { VideoPicture } from "./video_picture.ts";
-
-/** Decodes the units of one lane. */
-export interface UnitDecoder {
-  /**
-   * The picture of a unit; release it after use.
-   *
-   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
-   */
-  picture(unit: Unit): VideoPicture | Promise<VideoPicture>;
-}
+import type { GroupDecoder } from "./group_decoder.ts";
 
 /** A keyframe and the access units that depend on it. */
 export interface Group {
@@ -18,7 +8,7 @@ export interface Group {
   /** In decoding order. */
   readonly units: Uint8Array[];
   /** Decodes units of this lane. */
-  readonly decoder: () => UnitDecoder | Promise<UnitDecoder>;
+  readonly decoder: () => GroupDecoder | Promise<GroupDecoder>;
 }
 
 /** An access unit at its place in its group. */
