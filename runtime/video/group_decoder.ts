@@ -21,7 +21,7 @@ import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
 import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 import { shownAtOnce } from "./sequence.ts";
-import type { Group, Unit } from "./unit.ts";
+import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
 
 /** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
@@ -38,7 +38,7 @@ const TURN_MS = 10;
 const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 
 /** Decoder of one lane. */
-export class GroupDecoder {
+export class GroupDecoder implements UnitDecoder {
   readonly #converter = new PictureConverter();
   readonly #packet = new Packet();
   /** FFmpeg's frames for the next pictures. */
@@ -67,11 +67,6 @@ export class GroupDecoder {
     this.#packet.alloc();
   }
 
-  /**
-   * The picture of a unit of the lane; release it after use.
-   *
-   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
-   */
   picture(unit: Unit): VideoPicture | Promise<VideoPicture> {
     const kept = this.#find(unit);
     if (kept !== undefined) return kept.retain();

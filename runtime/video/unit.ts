@@ -1,6 +1,16 @@
 // An access unit at its place in its group of pictures.
 import type { VideoCodec } from "./access_unit.ts";
-import type { GroupDecoder } from "./group_decoder.ts";
+import type { VideoPicture } from "./video_picture.ts";
+
+/** Decodes the units of one lane. */
+export interface UnitDecoder {
+  /**
+   * The picture of a unit; release it after use.
+   *
+   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
+   */
+  picture(unit: Unit): VideoPicture | Promise<VideoPicture>;
+}
 
 /** A keyframe and the access units that depend on it. */
 export interface Group {
@@ -8,7 +18,7 @@ export interface Group {
   /** In decoding order. */
   readonly units: Uint8Array[];
   /** Decodes units of this lane. */
-  readonly decoder: () => GroupDecoder | Promise<GroupDecoder>;
+  readonly decoder: () => UnitDecoder | Promise<UnitDecoder>;
 }
 
 /** An access unit at its place in its group. */
