@@ -7,8 +7,6 @@ import { WARM_UP } from "./codec_loop.ts";
 
 /** Name of the channel with the counts of all lanes. */
 export const DECODED_CHANNEL = "framelane-bench-decoded";
-/** The first count comes when the lane has warmed up, as the bare decoder has. */
-const FRAMES_A_COUNT = WARM_UP;
 
 /** Frames that a lane has decoded so far. */
 export interface DecodedCount {
@@ -29,8 +27,9 @@ function decoded(): Operator<Frame, Frame> {
           const picture = await pictureOf(frame);
           if (picture.image !== undefined) (await picture.pixels(3)).release();
           picture.release();
+          // The first count comes when the lane has warmed up, as the bare decoder has.
           const said: DecodedCount = { partition, count: ++count };
-          if (count % FRAMES_A_COUNT === 0) channel.postMessage(said);
+          if (count % WARM_UP === 0) channel.postMessage(said);
           return [frame];
         },
         close: () => channel.close(),

@@ -169,13 +169,10 @@ export function headUnits(codec: VideoCodec, unit: Uint8Array): HeadUnit[] {
   for (let begin = afterStartCode(unit, 0); begin < unit.length;) {
     const type = types.type(unit[begin]!);
     // No NAL unit begins with two zeros.
-    if (types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0)) {
-      units.push({ type, nal: unit.subarray(begin), isSlice: true });
-      break;
-    }
-    const next = afterStartCode(unit, begin);
-    const nal = withoutZeros(unit, begin, next);
-    if (nal.length > 0) units.push({ type, nal, isSlice: false });
+    const isSlice = types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0);
+    const next = isSlice ? Infinity : afterStartCode(unit, begin);
+    const nal = isSlice ? unit.subarray(begin) : withoutZeros(unit, begin, next);
+    if (nal.length > 0) units.push({ type, nal, isSlice });
     begin = next;
   }
   return units;

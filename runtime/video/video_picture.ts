@@ -135,25 +135,22 @@ export class VideoPicture {
     if (--this.#users === 0) this.#give(this.#frame);
   }
 
-  /** FFmpeg's frame, with plain colours; valid until released. */
+  /**
+   * FFmpeg's frame, with plain colours; valid until released. They become plain only where a frame is looked
+   * at, since each of its properties is a call into FFmpeg.
+   */
   get frame(): Frame {
-    this.#prepare();
-    return this.#frame;
-  }
-
-  /** Done only where pixels are requested: each look at a frame's properties is a call into FFmpeg. */
-  #prepare(): readonly FilterStep[] {
     if (this.#steps === undefined) {
       this.#steps = colourSteps(this.#frame);
       plainColours(this.#frame);
     }
-    return this.#steps;
+    return this.#frame;
   }
 
   /** The pixels, at one over `denominator` of the size, rounded up; the image outlives the picture. */
   pixels(channels: Channels, denominator = 1): Promise<RawImage> {
     const width = Math.ceil(this.width / denominator);
     const height = Math.ceil(this.height / denominator);
-    return this.#converter.convert(this.#frame, this.#prepare(), width, height, channels);
+    return this.#converter.convert(this.frame, this.#steps ?? [], width, height, channels);
   }
 }
