@@ -1,6 +1,6 @@
 /**
- * Decodes every frame, and hands it on as it came: an access unit to its planes, a JPEG to RGB. Says how many
- * it has decoded: a query's totals are those of its commits, which come a second late.
+ * Decodes every frame and passes it on: an access unit to its planes, a JPEG to RGB. Reports how many: totals
+ * come with commits, a second late. The first report comes when the lane is as warm as the bare decoder.
  */
 import { display, type Frame, type Operator, pictureOf, query } from "../../runtime/mod.ts";
 import { WARM_UP } from "./codec_loop.ts";
@@ -27,7 +27,6 @@ function decoded(): Operator<Frame, Frame> {
           const picture = await pictureOf(frame);
           if (picture.image !== undefined) (await picture.pixels(3)).release();
           picture.release();
-          // The first count comes when the lane has warmed up, as the bare decoder has.
           const said: DecodedCount = { partition, count: ++count };
           if (count % WARM_UP === 0) channel.postMessage(said);
           return [frame];
