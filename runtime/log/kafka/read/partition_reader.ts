@@ -4,16 +4,11 @@ import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
-import { BatchDecoder, type Decoded } from "../records/decoder.ts";
+import { toLogError } from "../net/failures.ts";
+import { BatchDecoder, type Decoded, type FrameLimit } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
-import type { FetchedPartition } from "./fetch.ts";
-
-/** Limits of a buffer. */
-export interface Bounds {
-  readonly frames: number;
-  readonly bytes: number;
-}
+import type { FetchedPartition, FetchPartition } from "./fetch.ts";
 
 export interface PartitionOwner {
   /** There is room again, or the offset changed. */
@@ -21,10 +16,12 @@ export interface PartitionOwner {
   closed(partition: BufferedPartition): void;
 }
 
+/** Of one partition in one response. */
+const FETCH_BYTES = 4 * 1024 * 1024;
 /** Longer open transactions of other producers are reported. */
 const OPEN_TRANSACTION_MS = 5_000;
 
-export class BufferedPartition implements PartitionReader {
+export class BufferedPartition implements PartitionReader, FetchPartition {
   readonly topic: string;
   readonly partition: number;
   /** `topic/partition` */
@@ -51,9 +48,8 @@ export class BufferedPartition implements PartitionReader {
   readonly #onProblem: ((problem?: ReadProblem) => void) | undefined;
   #inTrouble = false;
   readonly #epochs: Epochs;
-  readonly #bounds: Bounds;
+  readonly #bounds: FrameLimit;
   #frames: Frame[] = [];
-  #taken = 0;
   #bytes = 0;
   #position: number;
   #next: number;
@@ -70,7 +66,7 @@ export class BufferedPartition implements PartitionReader {
 
   constructor(
     owner: PartitionOwner,
-    bounds: Bounds,
+    bounds: FrameLimit,
     of: {
       readonly topic: string;
       readonly partition: number;
@@ -101,7 +97,7 @@ export class BufferedPartition implements PartitionReader {
   }
 
   get buffered(): number {
-    return this.#frames.length - this.#taken;
+    return this.#frames.length;
   }
 
   get position(): number {
@@ -110,8 +106,16 @@ export class BufferedPartition implements PartitionReader {
   }
 
   /** Offset of the next fetch. */
-  get next(): number {
+  get offset(): number {
     return this.#next;
+  }
+
+  get leaderEpoch(): number {
+    return this.leader?.epoch ?? -1;
+  }
+
+  get maxBytes(): number {
+    return Math.min(this.room.bytes, FETCH_BYTES);
   }
 
   get isClosed(): boolean {
@@ -136,7 +140,7 @@ export class BufferedPartition implements PartitionReader {
   }
 
   /** What fits into the buffer, at least one byte of one frame. */
-  get room(): Bounds {
+  get room(): FrameLimit {
     return {
       frames: Math.max(1, this.#bounds.frames - this.buffered),
       bytes: Math.max(1, this.#bounds.bytes - this.#bytes),
@@ -168,23 +172,14 @@ export class BufferedPartition implements PartitionReader {
   }
 
   #take(max: number, until: number): Frame[] {
-    let end = this.#taken;
-    const limit = Math.min(this.#frames.length, this.#taken + max);
+    let end = 0;
+    const limit = Math.min(this.#frames.length, max);
     while (end < limit && this.#frames[end]!.offset < until) {
       this.#bytes -= weightOf(this.#frames[end]!);
       end++;
     }
-    const frames = this.#frames.slice(this.#taken, end);
-    this.#taken = end;
+    const frames = this.#frames.splice(0, end);
     this.#blocked = false;
-    if (this.#taken === this.#frames.length) {
-      this.#frames = [];
-      this.#taken = 0;
-    } else if (this.#taken > 64) {
-      // Release the responses of the frames taken.
-      this.#frames = this.#frames.slice(this.#taken);
-      this.#taken = 0;
-    }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
     // Skip the holes that follow, so that the next read does not report them again.
@@ -230,19 +225,13 @@ export class BufferedPartition implements PartitionReader {
     }
   }
 
-  #decode(rest: BatchDecoder, limit: Bounds): Decoded | undefined {
+  #decode(rest: BatchDecoder, limit: FrameLimit): Decoded | undefined {
     try {
       return rest.take(limit);
     } catch (error) {
       const action =
         `Cannot read ${this.topic} partition ${this.partition} at offset ${this.#next}`;
-      this.fail(
-        error instanceof LogError ? error : new LogError(
-          "INTERNAL",
-          `${action}: ${(error as Error).message}`,
-          { cause: error },
-        ),
-      );
+      this.fail(toLogError(error, action, ""));
       return undefined;
     }
   }
@@ -303,7 +292,7 @@ export class BufferedPartition implements PartitionReader {
       throw new LogError("INVALID", `Cannot seek to offset ${offset}: expected 0 or more`);
     }
     this.#frames = [];
-    this.#taken = this.#bytes = 0;
+    this.#bytes = 0;
     this.#position = this.#next = offset;
     this.#error = undefined;
     this.#rest = undefined;
@@ -321,7 +310,7 @@ export class BufferedPartition implements PartitionReader {
       this.version++;
       this.#frames = [];
       this.#rest = undefined;
-      this.#taken = this.#bytes = 0;
+      this.#bytes = 0;
       this.#changes.notify();
       this.#owner.closed(this);
     }

@@ -5,6 +5,7 @@ import { asciiText, isAscii, keyText } from "./key.ts";
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
 const decoder = new TextDecoder();
+const decode = (bytes: Uint8Array) => decoder.decode(bytes);
 /** Texts at later places of a record are not kept. */
 const KEPT_PLACES = 64;
 
@@ -30,7 +31,7 @@ export class RecordCursor {
   readonly #end: number;
 
   /** @param texts of the partition's last record, by their place: most are the same in the next one */
-  constructor(bytes: Uint8Array, texts: string[], from = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, texts: string[] = [], from = 0, end = bytes.length) {
     this.#bytes = bytes;
     this.#texts = texts;
     this.#at = from;
@@ -118,8 +119,4 @@ export class RecordCursor {
     }
     return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
   }
-}
-
-function decode(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }

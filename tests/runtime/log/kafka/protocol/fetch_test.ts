@@ -74,6 +74,16 @@ Deno.test("a fetch request says what its table says", () => {
   }));
 });
 
+Deno.test("a topic that was deleted and made again is asked for by both ids", () => {
+  const place = { topic: "t", offset: 1, leaderEpoch: 0, fetchedEpoch: 0, maxBytes: 1 };
+  const ids = ["0", "1"].map((digit) => digit.repeat(32));
+  const partitions = ids.map((topicId, partition) => ({ ...place, topicId, partition }));
+  const bounds = { maxWaitMs: 1, maxBytes: 1 };
+  const from = new ResponseReader(written((to) => writeFetch(to, 13, partitions, bounds)));
+  const { topics } = FETCH_TABLE.request.read(from, asOf(13));
+  assert.deepEqual(topics.map(({ topicId }) => topicId), ids);
+});
+
 const response = fc.record({
   throttleTimeMs: int32,
   errorCode: fc.integer({ min: -1, max: 120 }),

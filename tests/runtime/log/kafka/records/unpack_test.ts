@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { COMPRESSORS } from "../../../../../runtime/log/kafka/records/codecs.ts";
-import { decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
 import { FREE_BYTES, unpack } from "../../../../../runtime/log/kafka/records/unpack.ts";
 import type { Compression, LogRecord } from "../../../../../runtime/log/log.ts";
 import { bomb, packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
+import { decodeBatches } from "./decode.ts";
 
 const CODECS: readonly Exclude<Compression, "none">[] = ["gzip", "snappy", "lz4", "zstd"];
 const place = {
