@@ -170,8 +170,7 @@ export class Connection {
           if (call.flexibleResponse ?? call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
-          const { name, version } = call;
-          const message = `${name}, version ${version}: ${(error as Error).message}`;
+          const message = `${call.name}, version ${call.version}: ${(error as Error).message}`;
           const failure = error instanceof BrokerFailure ? error : new MalformedError(message);
           failure.broker = this.broker;
           reject(failure);

@@ -257,8 +257,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   /** Buffers what fits; the rest is fetched again. */
   #takeIn(decoded: Decoded, rest: BatchDecoder): void {
     for (const seen of decoded.epochs) {
-      if (seen.epoch < 0) continue;
-      this.fetchedEpoch = seen.epoch;
+      if (seen.epoch >= 0) this.fetchedEpoch = seen.epoch;
       this.#epochs.observe(this.topic, this.partition, seen);
     }
     let next = decoded.next;
