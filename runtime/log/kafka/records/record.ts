@@ -44,7 +44,9 @@ export class RecordCursor {
     { topic, partition }: { readonly topic: string; readonly partition: number },
     from: number,
   ): Frame | undefined {
-    const end = this.#varint() + this.#at;
+    const length = this.#varint();
+    const end = this.#at + length;
+    if (length < 0) throw outside();
     this.#at++;
     const timestamp = firstTimestamp + this.#varint();
     const offset = base + this.#varint();
@@ -102,7 +104,8 @@ export class RecordCursor {
 
   #pass(length: number): number {
     const at = this.#at;
-    if (at + length > this.#end) throw new RangeError("it ends inside a record");
+    // Not a number after a varint of hundreds of bytes.
+    if (!(at + length <= this.#end)) throw outside();
     this.#at = at + length;
     return at;
   }
@@ -111,12 +114,16 @@ export class RecordCursor {
     let shift = 1;
     let rest = 0;
     for (;;) {
-      if (this.#at >= this.#end) throw new RangeError("it ends inside a record");
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#at < this.#end ? this.#bytes[this.#at++] : undefined;
+      if (byte === undefined) throw outside();
       rest += (byte & 127) * shift;
       if (byte < 128) break;
       shift *= 128;
     }
     return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
   }
+}
+
+function outside(): RangeError {
+  return new RangeError("it ends inside a record");
 }
