@@ -31,6 +31,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   /** Undefined while unknown. */
   leader: Leader | undefined;
   inFlight = false;
+  isClosed = false;
   /** Its leader is being looked up. */
   searching = false;
   /** Consecutive failed fetches. */
@@ -54,7 +55,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   #position: number;
   #next: number;
   #error: LogError | undefined;
-  #closed = false;
   /** Batches of the last fetch that are not decoded yet. */
   #rest: BatchDecoder | undefined;
   #heldSince: number | undefined;
@@ -118,10 +118,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     return Math.min(this.room.bytes, FETCH_BYTES);
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
   startFetch(): void {
     this.inFlight = true;
     this.#fetchedVersion = this.version;
@@ -134,7 +130,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
 
   /** Whether more may be fetched now: not while the buffer is more than half full. */
   get hasRoom(): boolean {
-    if (this.#closed || this.#blocked || this.#error !== undefined) return false;
+    if (this.isClosed || this.#blocked || this.#error !== undefined) return false;
     return this.buffered === 0 ||
       (2 * this.buffered <= this.#bounds.frames && 2 * this.#bytes <= this.#bounds.bytes);
   }
@@ -153,7 +149,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     }
     for (;;) {
       signal?.throwIfAborted();
-      if (this.#closed) {
+      if (this.isClosed) {
         throw new LogError(
           "CLOSED",
           `Cannot read ${this.topic} partition ${this.partition}: the reader is closed`,
@@ -300,12 +296,12 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
     this.#changes.notify();
-    if (!this.#closed) this.#owner.changed(this);
+    if (!this.isClosed) this.#owner.changed(this);
   }
 
   close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
+    if (!this.isClosed) {
+      this.isClosed = true;
       this.version++;
       this.#frames = [];
       this.#rest = undefined;

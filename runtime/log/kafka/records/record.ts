@@ -8,6 +8,7 @@ const decoder = new TextDecoder();
 const decode = (bytes: Uint8Array) => decoder.decode(bytes);
 /** Texts at later places of a record are not kept. */
 const KEPT_PLACES = 64;
+const INSIDE = "it ends inside a record";
 
 export interface BatchHead {
   readonly base: number;
@@ -46,7 +47,7 @@ export class RecordCursor {
   ): Frame | undefined {
     const length = this.#varint();
     const end = this.#at + length;
-    if (length < 0) throw outside();
+    if (length < 0) throw new RangeError(INSIDE);
     this.#at++;
     const timestamp = firstTimestamp + this.#varint();
     const offset = base + this.#varint();
@@ -58,15 +59,7 @@ export class RecordCursor {
     const value = this.#value();
     const headers = this.#headers();
     this.#at = end;
-    return {
-      topic,
-      partition,
-      offset,
-      timestamp: appendTime ?? timestamp,
-      key,
-      headers,
-      value,
-    };
+    return { topic, partition, offset, timestamp: appendTime ?? timestamp, key, headers, value };
   }
 
   #headers(): Headers {
@@ -105,7 +98,7 @@ export class RecordCursor {
   #pass(length: number): number {
     const at = this.#at;
     // Not a number after a varint of hundreds of bytes.
-    if (!(at + length <= this.#end)) throw outside();
+    if (!(at + length <= this.#end)) throw new RangeError(INSIDE);
     this.#at = at + length;
     return at;
   }
@@ -115,15 +108,11 @@ export class RecordCursor {
     let rest = 0;
     for (;;) {
       const byte = this.#at < this.#end ? this.#bytes[this.#at++] : undefined;
-      if (byte === undefined) throw outside();
+      if (byte === undefined) throw new RangeError(INSIDE);
       rest += (byte & 127) * shift;
       if (byte < 128) break;
       shift *= 128;
     }
     return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
   }
-}
-
-function outside(): RangeError {
-  return new RangeError("it ends inside a record");
 }
