@@ -80,7 +80,8 @@ export class AlertLog {
     for (const { value, timestamp } of await this.#reads.read(topic, partition, from, latest)) {
       const result = parseResult(value);
       if (result && isAlert(result)) {
-        onAlert(result, isNew ? clock.monotonic() : monotonicOf(clock, timestamp));
+        const now = clock.monotonic();
+        onAlert(result, isNew ? now : Math.min(now, monotonicOf(clock, timestamp)));
       }
     }
     this.#positions.set(key, latest);

@@ -188,7 +188,8 @@ export class Hub {
     if (arrival === undefined) return undefined;
     let last = this.#arrivals.get(id);
     if (last?.arrival !== arrival) {
-      this.#arrivals.set(id, last = { arrival, at: monotonicOf(this.clock, arrival) });
+      const at = Math.min(this.clock.monotonic(), monotonicOf(this.clock, arrival));
+      this.#arrivals.set(id, last = { arrival, at });
     }
     if (state !== "running") return undefined;
     const interval = this.#intervals.get(id)?.interval ?? 0;

@@ -29,11 +29,6 @@ export function epochOf(clock: Clock, monotonic: number): number {
   return left > 0 ? clock.now() + left : 0;
 }
 
-/** Monotonic time of a past date, by the wall clock as it is now; a date in the future counts as now. */
-export function monotonicOf(clock: Clock, epoch: number): number {
-  return clock.monotonic() - Math.max(0, clock.now() - epoch);
-}
-
 /** The system clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,6 +1,5 @@
 /** A wall clock that is set while a viewer runs: nothing ends, stalls or comes back because of it. */
 import assert from "node:assert/strict";
-import { monotonicOf } from "../../runtime/base/clock.ts";
 import type { Frame } from "../../runtime/definition/frame.ts";
 import { NO_NUMBERS } from "../../runtime/lanes.ts";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
@@ -102,10 +101,3 @@ for (const step of [HOUR, -HOUR]) {
     assert.equal(known.describe(lane(clock.now())).removed, undefined);
   });
 }
-
-Deno.test("monotonicOf: a past date, and a date of the future as now", async () => {
-  const clock = new SettableClock();
-  await clock.advance(10_000);
-  assert.equal(monotonicOf(clock, clock.now() - 4_000), 6_000);
-  assert.equal(monotonicOf(clock, clock.now() + 4_000), 10_000);
-});
