@@ -293,16 +293,6 @@ Deno.test("what does not fit the file is refused, with both sides", async () => 
   for (const [change, message] of cases) {
     assert.match((await misfit("nthwc", change)).message, message);
   }
-  // Input and output of a state have its shape: one fault.
-  const shape = (size: number) => (m: typeof GOOD) => ({
-    ...m,
-    state: m.state.map((each) => ({ ...each, shape: [1, size] })),
-  });
-  const { faults } = await misfit("state", shape(7)) as ManifestError;
-  assert.deepEqual(faults, [
-    "state[0].shape: the manifest says [1, 7], the file has [1, 1]",
-    "state[1].shape: the manifest says [1, 7], the file has [1]",
-  ]);
   const error = await misfit("state", ({ state: _, ...rest }) => rest);
   assert.match(
     error.message,
