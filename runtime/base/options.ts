@@ -97,8 +97,9 @@ export function checkOptions<Options extends object>(
   action: string,
   given: Options,
   rows: OptionRows<Required<Options>>,
+  required: readonly string[] = [],
 ): void {
-  const faults = optionFaults(given, rows);
+  const faults = optionFaults(given, rows, required);
   if (faults.length > 0) throw new RangeError(`Cannot ${action}: ${faults.join("; ")}`);
 }
 
@@ -111,10 +112,9 @@ export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T
 /** Options with defaults in place of missing or undefined values. */
 export function withDefaults<Options extends object>(
   defaults: Options,
-  given: Partial<Options>,
+  options: Partial<Options>,
 ): Options {
-  const all = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(all) };
+  return { ...defaults, ...given(options) };
 }
 
 /** Longest given value in a message, in characters. */
