@@ -99,8 +99,7 @@ export class ChangeWatcher {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
-        this.#reportsAll = true;
-        this.#tryLook(false);
+        this.#tryLook(true);
       }
     } catch {
       // All watches of this user are taken, or the file is gone: polling continues.
@@ -114,23 +113,19 @@ export class ChangeWatcher {
     if (delay === this.#pollMs) return;
     clearInterval(this.#timer);
     this.#pollMs = delay;
-    this.#timer = setInterval(() => {
-      if (this.#tryLook(true)) this.#reportsAll = false;
-    }, delay);
+    this.#timer = setInterval(() => this.#tryLook(false), delay);
   }
 
-  /** Returns whether a partition has changed. */
-  #tryLook(rows: boolean): boolean {
-    let changed = false;
+  #tryLook(reported: boolean): void {
     try {
-      changed = this.#look(rows);
+      const changed = this.#look(!reported);
+      this.#reportsAll = reported || this.#reportsAll && !changed;
     } catch (error) {
       // Locked, or worse: the readers meet and report it too.
       this.#forget();
       if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
     }
     if (this.#watched.size > 0) this.#pace();
-    return changed;
   }
 
   /** The next look takes everything for changed. */

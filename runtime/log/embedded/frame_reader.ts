@@ -117,7 +117,8 @@ const nothing = new Uint8Array(0);
 /** Where the adjacent bytes end from the chunk at `i` on. */
 function end(chunks: readonly ChunkRow[], i: number): number {
   let [, , segment, position, size] = chunks[i]!;
-  for (const [, , other, start, length] of chunks.slice(i + 1)) {
+  for (let next = i + 1; next < chunks.length; next++) {
+    const [, , other, start, length] = chunks[next]!;
     if (other !== segment || start !== position + size) break;
     size += length;
   }
