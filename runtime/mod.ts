@@ -70,12 +70,12 @@ export type {
 } from "./definition/frame.ts";
 export type { Line, Places, Point, Zone } from "./definition/places.ts";
 export type {
-  LeftOut,
   NativeLibrary,
   Observed,
   Operator,
   OperatorContext,
   OperatorTask,
+  SkippedFrames,
 } from "./definition/operator.ts";
 export {
   type FailedInput,

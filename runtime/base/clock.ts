@@ -18,7 +18,12 @@ export interface Clock {
  */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Epoch milliseconds of a monotonic time; 0 once it has passed. Ask again: the wall clock may be set. */
+/** Monotonic time of epoch milliseconds, as the wall clock is now: it may be set. */
+export function monotonicOf(clock: Clock, epoch: number): number {
+  return clock.monotonic() + epoch - clock.now();
+}
+
+/** Epoch milliseconds of a monotonic time; 0 once it has passed. */
 export function epochOf(clock: Clock, monotonic: number): number {
   const left = monotonic - clock.monotonic();
   return left > 0 ? clock.now() + left : 0;

@@ -135,8 +135,9 @@ export function settled<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   return new Promise<T>((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    signal.addEventListener("abort", abort, { once: true });
+    const end = () => signal.removeEventListener("abort", abort);
+    promise.then((value) => (end(), resolve(value)), (error) => (end(), reject(error)));
   });
 }
 

@@ -30,8 +30,8 @@ export interface Observed {
   readonly count: number;
 }
 
-/** Counts of frames that joined no window. */
-export interface LeftOut {
+/** Counts of good frames that are in no window. */
+export interface SkippedFrames {
   /** Frames that arrived after their windows had closed. */
   readonly late: number;
   /** Frames whose capture time was implausibly far ahead. */
@@ -106,8 +106,8 @@ export interface OperatorTask<In, Out> {
   snapshot?(): Uint8Array | undefined;
   /** Size of its state for progress reports: items, and bytes as far as known. */
   stateSize?(): { readonly items: number; readonly bytes: number };
-  /** Valid frames of this run that joined no window: too late, or too far ahead. */
-  leftOut?(): LeftOut;
+  /** Good frames of this run that are in no window: too late, or too far ahead. */
+  skipped?(): SkippedFrames;
   /** The metrics since the last call. */
   observed?(): readonly Observed[];
   /** Capture time up to which processing is complete: earlier frames are late. */

@@ -14,10 +14,6 @@ export function checkOutput(output: Output): void {
     throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
   }
   const { partition, timestamp, key, result } = output;
-  const fault = (field: string, expected: string, given: unknown) => {
-    const what = typeof given === "number" || given === null ? given : typeof given;
-    throw new TypeError(`Cannot pass this output on: ${field} is ${what}, expected ${expected}`);
-  };
   if (typeof partition !== "number") fault("partition", "a number", partition);
   if (!(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
     fault("timestamp", "epoch milliseconds", timestamp);
@@ -29,9 +25,14 @@ export function checkOutput(output: Output): void {
   const { value, headers } = frame;
   if (!hasBytes(value)) fault("value", "an unshared Uint8Array", value);
   if (typeof headers !== "object" || headers === null) fault("headers", "an object", headers);
-  for (const [name, text] of Object.entries(headers)) {
-    if (typeof text !== "string") fault(`header ${name}`, "text", text);
+  for (const name in headers) {
+    if (typeof headers[name] !== "string") fault(`header ${name}`, "text", headers[name]);
   }
+}
+
+function fault(field: string, expected: string, given: unknown): never {
+  const what = typeof given === "number" || given === null ? given : typeof given;
+  throw new TypeError(`Cannot pass this output on: ${field} is ${what}, expected ${expected}`);
 }
 
 /** True for a byte array that can be stored: neither shared with other threads nor detached. */

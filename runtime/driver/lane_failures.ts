@@ -4,7 +4,7 @@ import {
   type OperatorErrorPolicy,
   type OperatorPlace,
 } from "../definition/operator_error.ts";
-import type { InputAside } from "../engine/put_aside.ts";
+import type { DeadInput } from "../engine/dead_inputs.ts";
 import { type LoadedQuery, type PlainError, plainError } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
 
@@ -51,7 +51,7 @@ export interface FailedRun {
 
 /** Another start, or the end. */
 export type Consequence =
-  | { readonly delayMs: number; readonly aside: boolean }
+  | { readonly delayMs: number; readonly dead: boolean }
   | { readonly delayMs: undefined; readonly why: string };
 
 export class LaneFailures {
@@ -62,8 +62,8 @@ export class LaneFailures {
   #cut = 0;
 
   /** Inputs that the next run skips. */
-  get aside(): readonly InputAside[] {
-    return this.#inputs.aside;
+  get deadInputs(): readonly DeadInput[] {
+    return this.#inputs.deadInputs;
   }
 
   progressed(): void {
@@ -103,10 +103,10 @@ export class LaneFailures {
         : "";
       return { delayMs: undefined, why: error.message + times };
     }
-    const aside = input?.aside === true;
-    this.#failures = aside && cheap ? 0 : next.failures;
+    const dead = input?.dead === true;
+    this.#failures = dead && cheap ? 0 : next.failures;
     // After a cut it must soon be in the checkpoint: the held thread may end the process.
-    return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
+    return { delayMs: dead && executor !== "ended" ? 0 : next.delayMs, dead };
   }
 }
 
@@ -122,33 +122,33 @@ const MOST = 100;
 export class FailedInputs {
   #key = "";
   #tries = 0;
-  #aside: readonly InputAside[] = [];
+  #dead: readonly DeadInput[] = [];
 
   /** Inputs that the next run skips. */
-  get aside(): readonly InputAside[] {
-    return this.#aside;
+  get deadInputs(): readonly DeadInput[] {
+    return this.#dead;
   }
 
   /**
    * Records the error of a run; returns how often its input has failed, and whether it was dead-lettered;
    * undefined without an input.
    */
-  note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
+  note({ failed, stack }: PlainError): { tries: number; dead: boolean } | undefined {
     if (failed === undefined) return undefined;
     const { tries: limit = Infinity, why, ...input } = failed;
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
     // A dead-lettered input that still fails is left to the restarts.
-    const known = this.#aside.some(({ operator, offset, timer }) =>
+    const known = this.#dead.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );
-    const aside = this.#tries >= limit && !known;
-    if (aside) {
+    const dead = this.#tries >= limit && !known;
+    if (dead) {
       const one = { ...input, message: why, ...(stack === undefined ? {} : { stack }) };
-      this.#aside = [...this.#aside, one].slice(-MOST);
+      this.#dead = [...this.#dead, one].slice(-MOST);
     }
-    return { tries: this.#tries, aside };
+    return { tries: this.#tries, dead };
   }
 }
 

@@ -164,7 +164,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
           this.#options.report(`${titleOf(lane)}: ${message.message}`);
         }
         return;
-      case "put-aside":
+      case "dead-input":
         this.#options.report(`${titleOf(lane)} dead-letters an input: ${message.error.message}`);
         return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
@@ -243,14 +243,17 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.reported = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
-    const { alone, yields, failures: { aside } } = lane;
+    const { alone, yields, failures: { deadInputs } } = lane;
     this.#pool.start(lane.spec, {
       lane: lane.number,
       partition: lane.partition,
       runId,
       shown: lane.shown,
       foundLater: lane.foundLater,
-      ...given({ aside: aside.length > 0 ? aside : undefined, membership: lane.membership }),
+      ...given({
+        deadInputs: deadInputs.length > 0 ? deadInputs : undefined,
+        membership: lane.membership,
+      }),
     }, { alone, yields });
   }
 
@@ -318,7 +321,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#events.ended(lane, error);
     this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
     const how = [
-      next.aside ? "without this input" : "",
+      next.dead ? "without this input" : "",
       next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
     ];
     this.#options.report(

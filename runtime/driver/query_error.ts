@@ -17,7 +17,7 @@ export interface QueryErrorEvent {
   /** ISO 8601. */
   readonly timestamp: string;
   /**
-   * The reaction: `dead-letter` puts the frame aside, `restart` restarts the query, `stop` leaves
+   * The reaction: `dead-letter` makes a dead letter of the frame, `restart` restarts the query, `stop` leaves
    * it failed.
    */
   readonly action: "dead-letter" | "restart" | "stop";

@@ -184,7 +184,7 @@ export class AlignedReader implements LaneReader {
       const until = bounded ? await this.#endOf("right") : undefined;
       if (until === this.#parts.right.position) return false;
       const frames = until === undefined
-        ? (await this.#wait("right", this.#parts.right.readBefore(CHUNK, Infinity)))?.frames ?? []
+        ? await this.#wait("right", this.#nextRight())
         : await this.#parts.right.readUntil(CHUNK, until);
       this.#parts.pairing.push("right", frames);
       this.#read += frames.length;
@@ -196,6 +196,16 @@ export class AlignedReader implements LaneReader {
       if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
       // Without a range, since it is not the left partition's.
       throw new LogError(error.code, error.message, { cause: error });
+    }
+  }
+
+  /** The next right frames; none if the topic was created again. */
+  async #nextRight(): Promise<readonly Frame[]> {
+    const { right } = this.#parts;
+    for (;;) {
+      const taken = right.take(CHUNK);
+      if (taken !== undefined || right.recreated) return taken?.frames ?? [];
+      await right.arrival(Infinity);
     }
   }
 

@@ -30,10 +30,10 @@ export function least(numbers: readonly (number | undefined)[]): number | undefi
   return given.length === 0 ? undefined : Math.min(...given);
 }
 
-/** @throws {AnswerError} when it is no time. */
-export function timerOf(task: Task): number | undefined {
+/** `Infinity` for none. @throws {AnswerError} when it is no time. */
+export function timerOf(task: Task): number {
   const time = task.nextTimer?.();
-  if (time === undefined || time === Infinity) return undefined;
+  if (time === undefined) return Infinity;
   if (typeof time === "number" && !Number.isNaN(time)) return time;
   throw new AnswerError(`Cannot set a timer at ${shown(time)}: expected epoch milliseconds`);
 }

@@ -1,6 +1,5 @@
 // Constructs batches: the frames that the next one takes, by trigger, limits and the end of the
-// read.
-import { epochOf } from "../base/clock.ts";
+// read. All times are monotonic.
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";
@@ -8,9 +7,11 @@ import type { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { ReadEnd } from "./read_end.ts";
 
+const NONE: readonly Frame[] = [];
+
 /** Work that does not wait for frames. */
 export interface Duties {
-  /** When the next one is due, epoch milliseconds; `Infinity` if none is. */
+  /** When the next one is due; `Infinity` if none is. */
   readonly due: () => number;
   /** Whether an operator's timer is due. */
   readonly timersDue: () => boolean;
@@ -24,11 +25,12 @@ export class BatchBuilder {
   readonly #intake: Intake;
   readonly #end: ReadEnd;
   readonly #duties: Duties;
-  /** Frames waiting for `minFramesPerTrigger`. */
-  #frames: Frame[] = [];
-  /** When waiting frames are taken even if there are too few, monotonic. */
+  /** Frames waiting for `minFramesPerTrigger`, and one past the last offset read since the last batch. */
+  #frames: readonly Frame[] = NONE;
+  #readTo = 0;
+  /** When waiting frames are taken even if there are too few. */
   #deadline = Infinity;
-  /** When the last interval batch was taken, monotonic. */
+  /** When the last interval batch was taken. */
   #taken: number;
 
   constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
@@ -43,43 +45,49 @@ export class BatchBuilder {
     this.#taken = options.clock.monotonic();
   }
 
+  /** When the next batch, or other work, is due even if no frames arrive. */
+  get due(): number {
+    return Math.min(this.#duties.due(), this.#deadline);
+  }
+
   /**
-   * The next batch of `asap`: as soon as there are enough frames or a timer is due; undefined when
-   * there is other work.
+   * The next batch of `asap`: as soon as there are enough frames or a timer is due; undefined if
+   * neither is the case yet.
    *
    * @param next start offset of the batch
    */
-  async asSoonAsPossible(next: number): Promise<Taken | undefined> {
+  asSoonAsPossible(next: number): Taken | undefined {
     const { clock } = this.#options;
-    for (let end = this.#frames.at(-1)?.offset ?? next - 1;;) {
-      const room = this.max - this.#frames.length;
-      const taken = await this.#intake.readBefore(
-        room,
-        Math.min(this.#duties.due(), epochOf(clock, this.#deadline)),
-      );
-      if (taken !== undefined) {
-        const { frames, end: read } = this.#end.clip(taken);
-        if (frames.length > 0 && this.#frames.length === 0) {
-          this.#deadline = clock.monotonic() + this.#delayMs;
-        }
-        this.#frames.push(...frames);
-        end = read - 1;
-      }
-      const enough = this.#frames.length >= this.#min || clock.monotonic() >= this.#deadline ||
-        this.#intake.recreated || this.#end.reached;
-      if (this.#frames.length > 0 && enough) {
-        const frames = this.#frames;
-        this.#frames = [];
+    for (;;) {
+      const read = this.#intake.take(this.max - this.#frames.length);
+      if (read !== undefined) this.#add(this.#end.clip(read));
+      const waiting = this.#frames.length;
+      const enough = waiting >= this.#min || this.#intake.recreated || this.#end.reached ||
+        clock.monotonic() >= this.#deadline;
+      if (waiting > 0 && enough) {
+        const batch = { frames: this.#frames, end: this.#readTo };
+        this.#frames = NONE;
         this.#deadline = Infinity;
-        return { frames, end: Math.max(end, frames.at(-1)!.offset) + 1 };
+        return batch;
       }
-      if (this.#duties.timersDue()) return { frames: [], end: next };
-      if (taken === undefined) return undefined;
+      if (this.#duties.timersDue()) return { frames: NONE, end: next };
+      if (read === undefined) return undefined;
       // Dropped frames are committed too, with those that follow where there are some.
-      const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
-      if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
+      const idle = waiting === 0 && this.#intake.buffered === 0;
+      if ((idle || this.#end.reached) && this.#readTo > next) {
+        return { frames: NONE, end: this.#readTo };
+      }
       if (this.#end.reached) return undefined;
     }
+  }
+
+  #add({ frames, end }: Taken): void {
+    this.#readTo = end;
+    if (frames.length === 0) return;
+    if (this.#frames.length === 0) {
+      this.#frames = frames;
+      this.#deadline = this.#options.clock.monotonic() + this.#delayMs;
+    } else this.#frames = this.#frames.concat(frames);
   }
 
   /**

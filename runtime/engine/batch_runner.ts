@@ -3,15 +3,15 @@
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
-import type { BatchRange, OutputRecord } from "../log/log.ts";
-import type { RunBatch } from "./commits.ts";
+import type { BatchRange } from "../log/log.ts";
+import type { AfterBatch } from "./checkpointing.ts";
+import type { Batch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
-import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
-import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
+import { SkippedReport } from "./skipped_frames.ts";
 import { step } from "./steps.ts";
 
 /** A batch yields to the event loop at least this often, milliseconds. */
@@ -20,24 +20,33 @@ const TURN_MS = 10;
 /** Minimum capture time between stored updates of an ongoing alert, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
+/** A batch while the operators work on it. */
+interface Running {
+  readonly opened: Opened;
+  readonly batch: Batch;
+  readonly range: BatchRange;
+  /** Monotonic. */
+  readonly started: number;
+  /** When the operators got the frame at each offset from `range.start` on, monotonic. */
+  readonly arrivals: number[];
+  /** The operators' timers run, or their end: outputs belong to no frame. */
+  byTimer: boolean;
+}
+
 export class BatchRunner {
   readonly events: PipelineEvents;
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
-  /** Receives the pipeline's outputs. */
-  #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  /**
-   * Takes frames that cannot be processed; undefined while frames are read again, which were
-   * counted before.
-   */
-  #reject: ((frame: Frame, error: Error) => void) | undefined;
-  #records: OutputRecord[] = [];
+  /** Undefined while frames are read again, which were counted before. */
+  #running: Running | undefined;
+  /** Takes outputs of frames that are read again. */
+  #refeed: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
   /** The alert that was recorded last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
-  readonly #leftOut: LeftOutFrames;
+  readonly #skipped: SkippedReport;
   /** The next frame is the first of a topic that was created again. */
   #recreated = false;
   readonly #shown: BigInt64Array;
@@ -48,13 +57,16 @@ export class BatchRunner {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
-    this.#leftOut = new LeftOutFrames(options);
+    this.#skipped = new SkippedReport(options);
     this.#shown = options.shown ?? new BigInt64Array(1);
     this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
-      onOutput: (output, cause) => this.#collect(output, cause),
-      onBadFrame: (frame, error) => this.#reject?.(frame, error),
-      onPutAside: (error, frame) => this.#deadLetter(error, frame),
+      onOutput: (output, cause) =>
+        this.#running === undefined
+          ? this.#refeed(output, cause)
+          : this.#collect(this.#running, output, cause),
+      onBadFrame: (frame, error) => this.#reject(frame, error),
+      onDeadInput: (error, frame) => this.#deadLetter(error, frame),
       checkOutput: (output) => checkOutput(output, options),
       call: options.call ?? ((work) => work()),
     };
@@ -79,77 +91,47 @@ export class BatchRunner {
     { pipeline, sinks, resume: { base } }: Opened,
     frames: readonly Frame[],
   ): Promise<void> {
-    this.#reject = undefined;
-    this.#collect = async (output, cause) => {
-      if (cause.offset >= base) await sinks.refeed(output);
-    };
+    this.#running = undefined;
+    this.#refeed = (output, cause) => cause.offset >= base ? sinks.refeed(output) : undefined;
     for (const frame of frames) {
       if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
-    this.#leftOut.rebase(pipeline.leftOut());
+    this.#skipped.rebase(pipeline.skipped());
     pipeline.observed();
   }
 
   timersDue({ pipeline }: Opened): boolean {
-    const due = pipeline.nextTimer();
-    return due !== undefined && due <= this.#options.clock.now();
+    return pipeline.nextTimer() <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; `last` closes their open windows. */
+  /** Runs the operators over frames of a batch; `last` closes their open windows. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
+    batch: Batch,
     range: BatchRange,
     last?: "ended" | "stopped",
-  ): Promise<RunBatch> {
-    const { reporter, pipeline, sinks } = opened;
+  ): Promise<void> {
+    const { reporter, pipeline } = opened;
     const { clock } = this.#options;
     step("read");
     const started = clock.monotonic();
     let turned = started;
-    const rows = reporter.begin();
-    const outputs: unknown[] = [];
-    const arrivals = new Map<number, number>();
-    this.#records = [];
-    let byTimer = true;
-    this.#reject = (frame, error) => {
-      reporter.deadLettered++;
-      this.#records.push(this.#options.deadLetter(frame, error));
-    };
-    this.#collect = (made, cause) => {
-      const output = this.#numbers.number(made);
-      if (typeof output === "object" && output !== null) this.#record(output as Output);
-      outputs.push(output);
-      // A timer's output belongs to no frame, so it cannot be marked as shown.
-      const shown = !byTimer && cause.offset < this.#shownBefore;
-      if (shown && sinks.live) {
-        reporter.outputRepeated();
-        return;
-      }
-      // A timer's output has no capture to measure from.
-      const captured = byTimer
-        ? clock.now()
-        : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
-      reporter.outputDone(
-        clock.monotonic() - (arrivals.get(cause.offset) ?? started),
-        typeof captured === "number" ? captured : cause.timestamp,
-        clock.now(),
-      );
-      if (sinks.showing && !shown) return this.#show(sinks, output, cause, range);
-    };
-    const cause = () => this.#lastFrame ?? this.#noFrame(range.start);
-    if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
-    byTimer = false;
+    reporter.begin(batch.rows);
+    const arrivals = new Array<number>(frames.length);
+    const running: Running = { opened, batch, range, started, arrivals, byTimer: true };
+    this.#running = running;
+    if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), this.#cause(range));
+    running.byTimer = false;
     for (const frame of frames) {
       this.#abort.throwIfAborted();
       this.#lastFrame = frame;
-      const now = clock.monotonic();
-      arrivals.set(frame.offset, now);
+      const now = arrivals[frame.offset - range.start] = clock.monotonic();
       this.#count(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
-        this.#reject?.(frame, frame.fault);
+        this.#reject(frame, frame.fault);
         continue;
       }
       const room = pipeline.push(frame);
@@ -160,67 +142,100 @@ export class BatchRunner {
         turned = clock.monotonic();
       }
     }
-    await pipeline.settle();
-    byTimer = true;
-    if (last !== undefined) await pipeline.finish(cause(), last === "ended");
-    for (const { value } of frames) reporter.repaired(this.#options.repairs?.(value) ?? []);
+    const settled = pipeline.settle();
+    if (settled !== undefined) await settled;
+    running.byTimer = true;
+    if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
+    this.#countRepairs(frames, reporter);
     step("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    this.#leftOut.update(pipeline.leftOut(), reporter);
+    this.#skipped.update(pipeline.skipped(), reporter);
+    batch.totals = reporter.counted();
+  }
+
+  /** What a commit at `end` saves; nothing may have run since. */
+  stateAt({ pipeline }: Opened, end: number): AfterBatch {
     return {
-      range,
-      outputs,
-      records: this.#records,
-      snapshot: pipeline.snapshot(range.end),
+      snapshot: pipeline.snapshot(end),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
-      observed: pipeline.observed(),
-      rows,
-      totals: reporter.counted(),
     };
   }
 
-  /** The cause of timers' outputs before the first frame. */
-  #noFrame(offset: number): Frame {
+  #collect(running: Running, made: unknown, cause: Frame): void | Promise<void> {
+    const { opened: { reporter, sinks }, batch, range, byTimer } = running;
+    const { clock } = this.#options;
+    const output = this.#numbers.number(made);
+    if (typeof output === "object" && output !== null) this.#record(output as Output, batch);
+    if (!sinks.live) batch.outputs.push(output);
+    // A timer's output belongs to no frame, so it cannot be marked as shown.
+    const shown = !byTimer && cause.offset < this.#shownBefore;
+    if (shown && sinks.live) return reporter.outputRepeated();
+    // A timer's output has no capture to measure from.
+    const captured = byTimer
+      ? clock.now()
+      : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
+    reporter.outputDone(
+      clock.monotonic() - (running.arrivals[cause.offset - range.start] ?? running.started),
+      typeof captured === "number" ? captured : cause.timestamp,
+      clock.now(),
+    );
+    if (!sinks.showing || shown) return;
+    const waiting = sinks.show(output, range);
+    if (waiting !== undefined) return waiting.then(() => this.#markShown(cause));
+    this.#markShown(cause);
+  }
+
+  #markShown({ offset }: Frame): void {
+    Atomics.store(this.#shown, 0, BigInt(offset + 1));
+  }
+
+  /** Makes a dead letter of a frame, unless it was one before. */
+  #reject(frame: Frame, error: Error): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.opened.reporter.deadLettered++;
+    running.batch.records.push(this.#options.deadLetter(frame, error));
+  }
+
+  /** The cause of timers' outputs: the last frame, or none. */
+  #cause({ start: offset }: BatchRange): Frame {
+    if (this.#lastFrame !== undefined) return this.#lastFrame;
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
   }
 
   #deadLetter(error: OperatorError, frame?: Frame): boolean {
-    if (this.#reject === undefined) return false;
-    this.#options.onPutAside?.(error);
+    if (this.#running === undefined) return false;
+    this.#options.onDeadInput?.(error);
     if (frame !== undefined) this.#reject(frame, error);
     return true;
   }
 
   /** Alerts and findings go to the log too, for walls that are opened later or elsewhere. */
-  #record(output: Output): void {
+  #record(output: Output, { records }: Batch): void {
     const { alertRecord, findingsRecord } = this.#options;
     const { result, timestamp } = output;
     if (result === undefined) return;
     const found = findingsRecord?.(output);
-    if (found !== undefined) this.#records.push(found);
+    if (found !== undefined) records.push(found);
     const { alert } = result;
     if (alert === undefined || alertRecord === undefined) return;
     const known = this.#alert?.id === alert.id ? this.#alert : undefined;
     const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;
     if (alert.state === "update" && recent) return;
     this.#alert = { id: alert.id, timestamp };
-    this.#records.push(alertRecord(output));
+    records.push(alertRecord(output));
   }
 
-  #show(
-    sinks: SinkSet,
-    output: unknown,
-    cause: Frame,
-    range: BatchRange,
-  ): void | Promise<void> {
-    const shown = () => void Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
-    const waiting = sinks.show(output, range);
-    return waiting === undefined ? shown() : waiting.then(shown);
+  #countRepairs(frames: readonly Frame[], reporter: ProgressReporter): void {
+    for (const { value } of frames) {
+      const flaws = this.#options.repairs?.(value);
+      if (flaws !== undefined) reporter.repaired(flaws);
+    }
   }
 
   /** Counts by the camera's sequence numbers what was lost with the previous topic. */
@@ -246,8 +261,8 @@ export class BatchRunner {
 /** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
 function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
   for (const { check } of plan.sinks) check?.(output);
-  const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
-  void [result?.alert, timestamp];
+  const { result, timestamp: _, partition = own } = (output ?? {}) as Partial<Output>;
+  void result?.alert;
   if (partition !== own) {
     throw new TypeError(
       `Cannot emit this output: it belongs to partition ${

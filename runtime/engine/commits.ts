@@ -1,12 +1,12 @@
 // Commits batches: sinks take a batch, then the checkpoint records it. One batch is committed at a
 // time, in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
-import type { QueryTotals } from "../definition/progress.ts";
+import { NO_TOTALS } from "../definition/progress.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
-import type { Rows } from "./reporter.ts";
+import { Rows } from "./reporter.ts";
 import { step } from "./steps.ts";
 
 /**
@@ -15,15 +15,19 @@ import { step } from "./steps.ts";
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
-/** A batch that has run but is not committed yet. */
-export interface RunBatch extends AfterBatch {
-  readonly range: BatchRange;
-  readonly outputs: readonly unknown[];
+/** A batch that runs, or has run and is not committed yet. */
+export class Batch {
+  range: BatchRange;
+  /** Outputs for the sinks that take whole batches. */
+  readonly outputs: unknown[] = [];
   /** Dead letters, alerts and results, committed with the batch. */
-  readonly records: readonly OutputRecord[];
-  readonly observed: readonly NamedMetrics[];
-  readonly totals: QueryTotals;
-  readonly rows: Rows;
+  readonly records: OutputRecord[] = [];
+  readonly rows = new Rows();
+  totals = NO_TOTALS;
+
+  constructor(range: BatchRange) {
+    this.range = range;
+  }
 }
 
 /** How long a topic that could not be created is left alone, milliseconds. */
@@ -31,6 +35,8 @@ const RETRY_TOPIC_MS = 60_000;
 
 /** Callbacks of a commit. */
 export interface CommitEvents {
+  /** The state to commit with a batch: nothing has run since its end. */
+  readonly onBegin: (end: number) => AfterBatch;
   readonly onCommitted: (range: BatchRange) => void;
   /** A commit failed: all waits for frames must end. */
   readonly onFailed: (error: unknown, range: BatchRange) => void;
@@ -49,7 +55,7 @@ export class Commits {
   readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
   #nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
-  #held: RunBatch | undefined;
+  #held: Batch | undefined;
   #last: number;
 
   constructor(
@@ -71,28 +77,39 @@ export class Commits {
     return this.#nextBatchId;
   }
 
-  /** When a waiting batch should be committed, epoch milliseconds; undefined if none waits. */
-  get due(): number | undefined {
-    if (this.#held === undefined) return undefined;
-    const { clock } = this.#options;
-    const since = clock.monotonic() % LIVE_COMMIT_INTERVAL_MS;
-    return clock.now() + LIVE_COMMIT_INTERVAL_MS - since;
+  /** When a waiting batch should be committed, monotonic; `Infinity` if none waits. */
+  get due(): number {
+    return this.#held === undefined
+      ? Infinity
+      : (momentOf(this.#options.clock.monotonic()) + 1) * LIVE_COMMIT_INTERVAL_MS;
   }
 
-  /** Adds a batch that has run, in order. */
-  hold(batch: RunBatch): void {
-    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+  /** The batch to commit what runs next with: one that waits (its views have its outputs), or a new one. */
+  batchOf(range: BatchRange): Batch {
+    const batch = this.#held ??= new Batch(range);
+    if (batch.range !== range) batch.range = { ...batch.range, end: range.end };
+    return batch;
   }
 
-  /** Starts to commit the waiting batch if it is due or `now` is set, once the previous commit has ended. */
-  async begin(now: boolean): Promise<void> {
+  /**
+   * Starts to commit the waiting batch if it is due or `now` is set, once the previous commit has
+   * ended.
+   */
+  begin(now: boolean): void | Promise<void> {
     const batch = this.#held;
     if (batch === undefined) return;
-    if (!now && momentOf(this.#options.clock.monotonic()) === momentOf(this.#last)) return;
+    if (now || momentOf(this.#options.clock.monotonic()) !== momentOf(this.#last)) {
+      return this.#begin(batch);
+    }
+  }
+
+  async #begin(batch: Batch): Promise<void> {
+    const after = this.#events.onBegin(batch.range.end);
+    const observed = this.#opened.pipeline.observed();
     this.#held = undefined;
     this.#nextBatchId = batch.range.batchId + 1;
     await this.#running;
-    this.#running = this.#commit(batch);
+    this.#running = this.#commit(batch, after, observed);
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
@@ -101,7 +118,11 @@ export class Commits {
   }
 
   /** Writes the batch to the sinks, then commits the checkpoint. */
-  async #commit(batch: RunBatch): Promise<void> {
+  async #commit(
+    batch: Batch,
+    after: AfterBatch,
+    observed: readonly NamedMetrics[],
+  ): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
     const { onTotals, clock } = this.#options;
@@ -120,7 +141,7 @@ export class Commits {
     }
     await checkpointing.commit(
       range,
-      batch,
+      after,
       sinks.restartOffset(),
       records.filter((record) => !lost.has(record)),
       { repeatable: sinks.live },
@@ -131,7 +152,7 @@ export class Commits {
     const { totals } = batch;
     reporter.totals = { ...totals, deadLettered: totals.deadLettered + reporter.replaced };
     onTotals?.(reporter.totals);
-    reporter.observed.add(batch.observed);
+    reporter.observed.add(observed);
     reporter.committed(batch.rows);
     step("commit.after");
     await sinks.committed(range);
@@ -193,16 +214,4 @@ function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord 
 
 function momentOf(monotonic: number): number {
   return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
-}
-
-/** Joins two batches of a query with live views; the views already have their outputs. */
-function join(first: RunBatch, second: RunBatch): RunBatch {
-  second.rows.add(first.rows);
-  return {
-    ...second,
-    range: { ...first.range, end: second.range.end },
-    outputs: [],
-    records: [...first.records, ...second.records],
-    observed: [...first.observed, ...second.observed],
-  };
 }

@@ -1,4 +1,4 @@
-// Leaves frames out where a query is behind, by its overload policy.
+// Drops frames where a query is behind, by its overload policy.
 import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";
@@ -39,45 +39,47 @@ export class Excess {
   }
 
   /** The frames to process. */
-  leaveOut(taken: Taken, max: number): Taken {
-    const { overload, onDropped } = this.#options;
+  apply(taken: Taken, max: number): Taken {
+    const { overload } = this.#options;
     if (overload.kind === "wait") return taken;
     const { frames, end } = taken;
     const { buffered, latest } = this.#source;
     const density = this.#density(taken);
     const waiting = Math.max(Math.round((latest - end) * density), buffered);
     const total = frames.length + waiting;
-    const keep = (kept: readonly Frame[]): Taken => {
-      onDropped(frames.length - kept.length, "overload");
-      return { frames: kept, end };
-    };
-    /**
-     * Offsets are passed only where each is known to be a frame, and no later frame depends on it.
-     */
-    const passTo = (offset: number): Taken => {
-      if (this.linked || density < 1 || offset <= end) return keep([]);
-      onDropped(frames.length + offset - end, "overload");
-      this.#source.seek(offset);
-      this.#end = offset;
-      return { frames: [], end: offset };
-    };
     switch (overload.kind) {
       case "latest":
         if (total <= 1) return taken;
-        if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
+        if (waiting > max && latest - NEWEST_KEPT > end) {
+          return this.#passTo(latest - NEWEST_KEPT, taken, density);
+        }
         // What is not buffered may be no frame: the newest known one is kept.
-        return keep(buffered > 0 ? [] : frames.slice(-1));
+        return this.#keep(buffered > 0 ? [] : frames.slice(-1), taken);
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
         if (excess <= 0) return taken;
         return excess >= frames.length
-          ? passTo(end + excess - frames.length)
-          : keep(frames.slice(excess));
+          ? this.#passTo(end + excess - frames.length, taken, density)
+          : this.#keep(frames.slice(excess), taken);
       }
       case "sample":
         if (total <= overload.maxLagFrames) return taken;
-        return keep(frames.filter(() => this.#sampled++ % overload.every === 0));
+        return this.#keep(frames.filter(() => this.#sampled++ % overload.every === 0), taken);
     }
+  }
+
+  #keep(kept: readonly Frame[], { frames, end }: Taken): Taken {
+    this.#options.onDropped(frames.length - kept.length, "overload");
+    return { frames: kept, end };
+  }
+
+  /** Passes offsets only where each is known to be a frame, and no later frame depends on it. */
+  #passTo(offset: number, taken: Taken, density: number): Taken {
+    if (this.linked || density < 1 || offset <= taken.end) return this.#keep([], taken);
+    this.#options.onDropped(taken.frames.length + offset - taken.end, "overload");
+    this.#source.seek(offset);
+    this.#end = offset;
+    return { frames: [], end: offset };
   }
 
   /** Recent frames per offset: 1 without holes. */

@@ -7,14 +7,14 @@
 //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
 // While one batch is being committed, the next one is already processed; its outputs wait.
-import type { Clock } from "../base/clock.ts";
+import { type Clock, monotonicOf } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
 import { isFiniteTrigger, TickTimer } from "../definition/trigger.ts";
 import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
-import { Commits, LIVE_COMMIT_INTERVAL_MS, type RunBatch } from "./commits.ts";
+import { Commits, LIVE_COMMIT_INTERVAL_MS } from "./commits.ts";
 import { type Opened, type Opener, takeOver } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
@@ -112,6 +112,7 @@ export class StreamingExecution {
       this.#runner.resume(opened);
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {
+        onBegin: (end) => this.#runner.stateAt(opened, end),
         onCommitted: (range) => {
           if (range.end >= this.#next) this.#options.onTrigger?.(false);
           this.#reports.batchDone(range);
@@ -128,7 +129,8 @@ export class StreamingExecution {
       }));
       this.#end = await ReadEnd.of(this.#options);
       this.#builder = new BatchBuilder(this.#options, opened.intake, this.#end, {
-        due: () => Math.min(opened.pipeline.nextTimer() ?? Infinity, this.#commits.due ?? Infinity),
+        due: () =>
+          Math.min(monotonicOf(this.#clock, opened.pipeline.nextTimer()), this.#commits.due),
         timersDue: () => this.#runner.timersDue(opened),
       });
       this.#options.onStarted?.(opened.committer.queryId, this.#next);
@@ -225,10 +227,13 @@ export class StreamingExecution {
         }
       } else {
         while (!this.#end.isBehind(this.#next)) {
-          const taken = await this.#builder.asSoonAsPossible(this.#next);
+          const taken = this.#builder.asSoonAsPossible(this.#next);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
           else await this.#commits.begin(false);
-          await this.#continueRecreated(opened);
+          if (opened.intake.recreated) await this.#continueRecreated(opened);
+          else if (taken === undefined && !this.#end.reached) {
+            await opened.intake.arrival(this.#builder.due);
+          }
         }
       }
     } catch (error) {
@@ -239,7 +244,7 @@ export class StreamingExecution {
     }
     if (opened.pipeline.finishes && !this.#moves) {
       const why = this.#drain.signal.aborted ? "stopped" : "ended";
-      this.#commits.hold(await this.#runBatch(opened, [], this.#next, why));
+      await this.#runAndCommit(opened, [], this.#next, why);
     }
     await this.#commits.begin(true);
     await this.#commits.settled();
@@ -298,21 +303,15 @@ export class StreamingExecution {
     return await this.#continueRecreated(opened);
   }
 
-  async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
-    this.#options.onTrigger?.(true);
-    this.#commits.hold(await this.#runBatch(opened, frames, end));
-    const { live } = opened.sinks;
-    await this.#commits.begin(!live);
-    if (live) this.#options.onTrigger?.(false);
-  }
-
-  async #runBatch(
+  /** Runs a batch, and begins to commit it; `last` closes the operators' open windows. */
+  async #runAndCommit(
     opened: Opened,
     frames: readonly Frame[],
     end: number,
     last?: "ended" | "stopped",
-  ): Promise<RunBatch> {
+  ): Promise<void> {
     const { checkpointing, reporter, sinks } = opened;
+    this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
     this.#batch = range;
     if (sinks.needsPlan) {
@@ -321,9 +320,12 @@ export class StreamingExecution {
       if (checkpointing.planned === undefined) await checkpointing.plan(range, true);
       reporter.took("walCommit", this.#clock.monotonic() - started);
     }
-    const batch = await this.#runner.run(opened, frames, range, last);
+    await this.#runner.run(opened, frames, this.#commits.batchOf(range), range, last);
     this.#next = Math.max(this.#next, end);
-    return batch;
+    // One that waits for its commit with others costs no promise.
+    const begun = this.#commits.begin(!sinks.live);
+    if (begun !== undefined) await begun;
+    if (sinks.live) this.#options.onTrigger?.(false);
   }
 
   async #close(): Promise<void> {

@@ -30,14 +30,20 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
 
 /** Numbers multiple outputs of one frame or window. */
 export class OutputNumbers {
-  #last: LastOutput | undefined;
+  #first: number | undefined;
+  #end = 0;
+  #number = 0;
+  #part = 0;
 
   get last(): LastOutput | undefined {
-    return this.#last;
+    return this.#first === undefined
+      ? undefined
+      : [this.#first, this.#end, this.#number, this.#part];
   }
 
   restore(last: LastOutput | undefined): void {
-    this.#last = last;
+    this.#first = undefined;
+    if (last !== undefined) [this.#first, this.#end, this.#number, this.#part] = last;
   }
 
   /** The output, with its part unless it is the first of its frame or window. */
@@ -47,11 +53,11 @@ export class OutputNumbers {
     if (first === undefined) return output;
     const last = output.lastOffset ?? first;
     const { number = 0 } = output;
-    const before = this.#last;
-    const same = before !== undefined && before[0] === first && before[1] === last &&
-      before[2] === number;
-    const part = same ? before[3] + 1 : 0;
-    this.#last = [first, last, number, part];
-    return part === 0 ? output : { ...output, part };
+    const same = this.#first === first && this.#end === last && this.#number === number;
+    this.#part = same ? this.#part + 1 : 0;
+    this.#first = first;
+    this.#end = last;
+    this.#number = number;
+    return this.#part === 0 ? output : { ...output, part: this.#part };
   }
 }

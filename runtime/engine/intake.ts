@@ -15,8 +15,8 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: LaneReader;
   readonly #excess: Excess;
-  /** One read is pending at a time; a wait that ends earlier leaves it for the next one. */
-  #pending: Promise<void> | undefined;
+  /** One read is pending at a time, whatever wakes the reader before it ends. */
+  #reading = false;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #alarm: { readonly due: number; readonly end: AbortController } | undefined;
@@ -28,6 +28,8 @@ export class Intake {
     this.#options = options;
     this.#source = options.source;
     this.#excess = new Excess(options);
+    // The pending read takes no signal, which would cost a listener for each read: closing the source ends it.
+    options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }
 
   get position(): number {
@@ -109,34 +111,34 @@ export class Intake {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
       const end = frames.length < max ? this.held ?? until : Math.min(until, this.position);
-      const taken = this.#excess.leaveOut({ frames, end }, max);
+      const taken = this.#excess.apply({ frames, end }, max);
       if (taken.frames.length > 0 || taken.end >= (this.held ?? until)) return taken;
     }
   }
 
   /**
-   * The next frames, perhaps all of them dropped; undefined when `time` (epoch milliseconds) comes
-   * first, or the topic was created again.
+   * The frames that have arrived, perhaps all of them dropped; undefined if none have, or the topic
+   * was created again.
    */
-  async readBefore(max: number, time: number): Promise<Taken | undefined> {
-    const { signal, clock } = this.#options;
-    const due = clock.monotonic() + time - clock.now();
-    for (;;) {
-      signal.throwIfAborted();
-      if (this.#pending === undefined && this.#arrived === undefined) this.#startRead(max);
-      if (this.#arrived === undefined && clock.monotonic() < due) await this.#waitUntil(due);
-      const arrived = this.#arrived;
-      if (arrived === undefined) {
-        if (clock.monotonic() < due) continue;
-        signal.throwIfAborted();
-        return undefined;
-      }
-      this.#arrived = undefined;
-      if ("frames" in arrived) return this.#excess.leaveOut(arrived, max);
-      this.#dataLoss(arrived.error);
-      if (this.recreated) return undefined;
-    }
+  take(max: number): Taken | undefined {
+    this.#options.signal.throwIfAborted();
+    const arrived = this.#arrived;
+    this.#arrived = undefined;
+    if (arrived !== undefined && "frames" in arrived) return this.#excess.apply(arrived, max);
+    if (arrived !== undefined) this.#dataLoss(arrived.error);
+    if (!this.#reading && !this.recreated) this.#startRead(max);
+    return undefined;
   }
+
+  /** Resolves when frames arrive that `take` waits for, or at a monotonic time. */
+  arrival(due: number): void | Promise<void> {
+    const { signal, clock } = this.#options;
+    if (this.#arrived !== undefined || signal.aborted || clock.monotonic() >= due) return;
+    this.#setAlarm(due);
+    return new Promise(this.#sleep);
+  }
+
+  readonly #sleep = (wake: () => void) => void (this.#wake = wake);
 
   seek(offset: number): void {
     if (offset !== this.#source.position) this.#options.groups?.interrupt();
@@ -144,24 +146,18 @@ export class Intake {
   }
 
   #startRead(max: number): void {
-    this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
-      (frames) => {
-        this.#arrived = { frames: this.#inspectAll(frames), end: this.#source.position };
-      },
-      (error) => {
-        this.#arrived = { error };
-      },
-    ).then(() => {
-      this.#pending = undefined;
-      this.#wake?.();
-    });
+    this.#reading = true;
+    this.#source.read(this.#affordable(max)).then(this.#onFrames, this.#onError);
   }
 
-  /** Until something has arrived, or the monotonic time `due` at the latest. */
-  async #waitUntil(due: number): Promise<void> {
-    this.#setAlarm(due);
-    await new Promise<void>((resolve) => this.#wake = resolve);
-    this.#wake = undefined;
+  readonly #onFrames = (frames: Frame[]) =>
+    this.#arrive({ frames: this.#inspectAll(frames), end: this.#source.position });
+  readonly #onError = (error: unknown) => this.#arrive({ error });
+
+  #arrive(arrived: Taken | { readonly error: unknown }): void {
+    this.#reading = false;
+    this.#arrived = arrived;
+    this.#wake?.();
   }
 
   /** One that rings earlier stays, since a reader who is woken early waits again: most waits set no timer. */
@@ -187,18 +183,19 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  /** Inspects frames: bad ones carry their fault, those without a keyframe are dropped. */
-  #inspectAll(frames: readonly Frame[]): Frame[] {
-    const taken: Frame[] = [];
+  /** Inspects frames, in place: bad ones carry their fault, those without a keyframe are dropped. */
+  #inspectAll(frames: Frame[]): Frame[] {
+    let kept = 0;
     let undecodable = 0;
     for (const frame of frames) {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
       const inspected = this.#inspected(frame);
-      if (inspected !== undefined) taken.push(inspected);
+      if (inspected !== undefined) frames[kept++] = inspected;
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
     if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
-    return taken;
+    frames.length = kept;
+    return frames;
   }
 
   #inspected(frame: Frame): Frame | undefined {

@@ -108,7 +108,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       context: { query: plan.name, topic, partition, clock, signal: opener.abort },
       events: opener.events,
       policy: plan.onOperatorError,
-      aside: options.aside ?? [],
+      deadInputs: options.deadInputs ?? [],
     },
     resume.base,
     resume.pipeline,

@@ -5,7 +5,7 @@ import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from 
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/plan.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
-import type { InputAside } from "./put_aside.ts";
+import type { DeadInput } from "./dead_inputs.ts";
 import type { Measurements } from "./reporter.ts";
 
 /** Which call of user code runs. */
@@ -29,7 +29,7 @@ export interface PipelineEvents {
    *
    * @returns false if it was dead-lettered before, which does not count again
    */
-  onPutAside(error: OperatorError, frame?: Frame): boolean;
+  onDeadInput(error: OperatorError, frame?: Frame): boolean;
   /** Throws when the sinks cannot take an output: a failure of its operator. */
   checkOutput?(output: unknown): void;
   readonly call: CallUser;
@@ -69,7 +69,7 @@ export interface ExecutionEvents {
   /** A function of a sink that must not run twice at once begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
   /** An input was dead-lettered, since its operator has failed on it too often. */
-  readonly onPutAside?: (error: OperatorError) => void;
+  readonly onDeadInput?: (error: OperatorError) => void;
 }
 
 /** Which frames of a lane depend on earlier ones: access units of video, not images. */
@@ -101,7 +101,7 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly foundLater?: boolean;
   readonly runId: string;
   /** Inputs dead-lettered by earlier runs. */
-  readonly aside?: readonly InputAside[];
+  readonly deadInputs?: readonly DeadInput[];
   /**
    * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
    * that nothing is shown, nor its latency measured, a second time.

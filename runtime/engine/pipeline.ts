@@ -2,13 +2,13 @@
 // `process` calls are under way.
 import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
-import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
+import type { Operator, OperatorTask, SkippedFrames } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf } from "./answers.ts";
-import { leftOutProgress } from "./left_out.ts";
+import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
-import type { StepErrors } from "./put_aside.ts";
+import { skippedProgress } from "./skipped_frames.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
@@ -124,7 +124,11 @@ export class Pipeline {
   }
 
   /** Resolves when everything that was pushed has left. */
-  async settle(): Promise<void> {
+  settle(): void | Promise<void> {
+    if (this.#stages.some(({ busy }) => busy)) return this.#settle();
+  }
+
+  async #settle(): Promise<void> {
     for (const stage of this.#stages) await stage.settle();
   }
 
@@ -157,7 +161,7 @@ export class Pipeline {
         operatorName: stage.name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...leftOutProgress(stage.ask((task) => task.leftOut?.())),
+        ...skippedProgress(stage.ask((task) => task.skipped?.())),
       }];
     });
   }
@@ -170,13 +174,13 @@ export class Pipeline {
     );
   }
 
-  /** Frames of this run that are in no window. */
-  leftOut(): LeftOut {
-    const sum = { late: 0, ahead: 0 };
+  /** Frames of this run that are in no window; undefined if no operator counts them. */
+  skipped(): SkippedFrames | undefined {
+    let sum: SkippedFrames | undefined;
     for (const stage of this.#stages) {
-      const { late = 0, ahead = 0 } = stage.ask((task) => task.leftOut?.()) ?? {};
-      sum.late += late;
-      sum.ahead += ahead;
+      if (stage.task.skipped === undefined) continue;
+      const { late, ahead } = stage.ask((task) => task.skipped!());
+      sum = { late: late + (sum?.late ?? 0), ahead: ahead + (sum?.ahead ?? 0) };
     }
     return sum;
   }
@@ -186,9 +190,14 @@ export class Pipeline {
     return least(this.#stages.map((stage) => stage.ask((task) => task.watermark?.())));
   }
 
-  /** The earliest timer of the operators. */
-  nextTimer(): number | undefined {
-    return least(this.#stages.map((stage) => stage.nextTimer()));
+  /** The earliest timer of the operators, epoch milliseconds; `Infinity` if there is none. */
+  nextTimer(): number {
+    let next = Infinity;
+    for (const stage of this.#stages) {
+      const time = stage.nextTimer();
+      if (time < next) next = time;
+    }
+    return next;
   }
 
   /** Runs due timers; their outputs count as caused by `cause`. */

@@ -34,6 +34,7 @@ export class ReadEnd {
   }
 
   clip(taken: Taken): Taken {
+    if (this.offset === Infinity && this.#timestamp === Infinity) return taken;
     const { frames, end } = taken;
     const past = frames.findIndex(({ offset, timestamp }) =>
       offset >= this.offset || timestamp >= this.#timestamp

@@ -105,7 +105,9 @@ export class ProgressReporter {
   #startOffset: number | undefined;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
-  #record: Pick<Frame, "key" | "headers"> = { key: null, headers: {} };
+  /** Of the newest frame. */
+  #key: Frame["key"] = null;
+  #headers: Frame["headers"] = {};
 
   constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
     this.#identity = identity;
@@ -140,7 +142,8 @@ export class ProgressReporter {
   }
 
   frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
-    this.#record = { key, headers };
+    this.#key = key;
+    this.#headers = headers;
     this.frames++;
     this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
@@ -186,9 +189,9 @@ export class ProgressReporter {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
   }
 
-  /** Starts the rows of a new batch. */
-  begin(): Rows {
-    return this.#running = new Rows();
+  /** What follows counts in the rows of this batch. */
+  begin(rows: Rows): void {
+    this.#running = rows;
   }
 
   committed(rows: Rows): void {
@@ -300,7 +303,7 @@ export class ProgressReporter {
       query,
       topic,
       partition,
-      ...cameraIdentity({ ...this.#record, partition }),
+      ...cameraIdentity({ key: this.#key, headers: this.#headers, partition }),
       totals: this.totals,
     };
     const measurements = { ...this.#measurements, observed };

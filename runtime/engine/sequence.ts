@@ -12,13 +12,21 @@ const LONGEST_NAME = 120;
 /** Sessions of cameras and the last number of each, oldest first. */
 export type SeenSequences = readonly (readonly [name: string, last: number])[];
 
+interface Session {
+  readonly name: string;
+  last: number;
+}
+
 export class SequenceTracker {
   gaps = 0;
   duplicates = 0;
   orderViolations = 0;
-  readonly #last = new Map<string, number>();
   readonly #onTwoCameras: (sessions: readonly [string, string]) => void;
-  #current: string | undefined;
+  /** The newest is last: nearly all frames are of its camera. */
+  #sessions: Session[] = [];
+  /** The newest frame's, so that no name is made for the next one. */
+  #key: string | null = null;
+  #session: string | undefined;
   #reported = false;
 
   /** @param onTwoCameras called once if two sessions alternate on the partition */
@@ -26,55 +34,60 @@ export class SequenceTracker {
     this.#onTwoCameras = onTwoCameras;
   }
 
-  see(frame: Frame): void {
-    const { session, seq } = frame.headers;
+  see({ key, headers: { session, seq } }: Frame): void {
     if (session === undefined || seq === undefined) return;
     const number = Number(seq);
     if (!Number.isSafeInteger(number) || number < 0) return;
-    const name = nameOf(frame.key, session);
-    const last = this.#last.get(name);
-    if (name !== this.#current) {
-      // A session that resumes after another one has not ended: two cameras share the partition.
-      if (last !== undefined && this.#current !== undefined && !this.#reported) {
-        this.#reported = true;
-        this.#onTwoCameras([this.#current, name]);
-      }
-      this.#current = name;
+    if (session !== this.#session || key !== this.#key) {
+      this.#enter(nameOf(key, session), number);
+      this.#key = key;
+      this.#session = session;
     }
-    if (last === undefined || number === last + 1) this.#remember(name, number);
-    else if (number > last) {
-      this.gaps += number - last - 1;
-      this.#remember(name, number);
-    } else if (number === last) this.duplicates++;
+    const current = this.#sessions.at(-1)!;
+    if (number > current.last) {
+      this.gaps += number - current.last - 1;
+      current.last = number;
+    } else if (number === current.last) this.duplicates++;
     else this.orderViolations++;
+  }
+
+  /** Makes a session the newest one. */
+  #enter(name: string, number: number): void {
+    const newest = this.#sessions.at(-1);
+    if (newest?.name === name) return;
+    const known = this.#sessions.findIndex((session) => session.name === name);
+    if (known < 0) {
+      this.#sessions.push({ name, last: number - 1 });
+      if (this.#sessions.length > SESSIONS_REMEMBERED) this.#sessions.shift();
+      return;
+    }
+    this.#sessions.push(...this.#sessions.splice(known, 1));
+    // A session that resumes after another one has not ended: two cameras share the partition.
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#onTwoCameras([newest!.name, name]);
   }
 
   /** For the checkpoint, so that gaps are detected across restarts. */
   get seen(): SeenSequences {
-    return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
+    return this.#sessions.slice(-SESSIONS_SAVED).filter(({ name }) => name.length <= LONGEST_NAME)
+      .map(({ name, last }) => [name, last]);
   }
 
   restore(seen: SeenSequences): void {
-    for (const [name, last] of seen) this.#remember(name, last);
-    this.#current = seen.at(-1)?.[0];
+    this.#sessions = seen.map(([name, last]) => ({ name, last }));
   }
 
   /** Whether frames of the same session were seen before. */
   knows({ key, headers: { session } }: Frame): boolean {
-    return session !== undefined && this.#last.has(nameOf(key, session));
+    return session !== undefined &&
+      this.#sessions.some(({ name }) => name === nameOf(key, session));
   }
 
   /** Frames were dropped on purpose: the next number is no gap. */
   skip(): void {
-    this.#last.clear();
-  }
-
-  #remember(name: string, number: number): void {
-    this.#last.delete(name);
-    this.#last.set(name, number);
-    if (this.#last.size > SESSIONS_REMEMBERED) {
-      this.#last.delete(this.#last.keys().next().value!);
-    }
+    this.#sessions = [];
+    this.#session = undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import type { CallUser, PicturePort } from "./options.ts";
+import type { CalledWith, CallUser, PicturePort } from "./options.ts";
 import { least } from "./answers.ts";
 import { step } from "./steps.ts";
 
@@ -53,18 +53,32 @@ export class SinkFailedError extends Error {
   }
 }
 
+/** A call of a sink, for no single frame. */
+const SINK: CalledWith = { step: 0, offset: -1 };
+
 interface OpenSink {
   readonly sink: Sink<unknown>;
   readonly task: SinkTask<unknown>;
 }
 
 export class SinkSet {
+  /** Whether all sinks are live views: such a query commits once a second. */
+  readonly live: boolean;
+  /** Whether some sinks are live views. */
+  readonly showing: boolean;
+  /** Whether a batch must be planned before it runs. */
+  readonly needsPlan: boolean;
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
-  #running: { readonly sink: string; readonly batch: BatchRange } | undefined;
+  /** The call that runs. */
+  #sink: Sink<unknown> | undefined;
+  #batch: BatchRange | undefined;
   #ended = 0;
 
-  private constructor(options: SinkSetOptions) {
+  private constructor(sinks: readonly Sink<unknown>[], options: SinkSetOptions) {
+    this.live = sinks.every(({ delivery }) => delivery === "live");
+    this.showing = sinks.some(({ delivery }) => delivery === "live");
+    this.needsPlan = sinks.some(({ needsPlan }) => needsPlan === true);
     this.#options = options;
   }
 
@@ -73,7 +87,7 @@ export class SinkSet {
     options: SinkSetOptions,
     onClose: (close: () => Promise<void>) => void,
   ): Promise<SinkSet> {
-    const set = new SinkSet(options);
+    const set = new SinkSet(sinks, options);
     onClose(() => set.close());
     const { call = (work) => work(), context } = options;
     for (const sink of sinks) {
@@ -88,28 +102,12 @@ export class SinkSet {
     return set;
   }
 
-  /** Whether all sinks are live views: such a query commits once a second. */
-  get live(): boolean {
-    return this.#sinks.every(({ sink }) => sink.delivery === "live");
-  }
-
-  /** Whether some sinks are live views. */
-  get showing(): boolean {
-    return this.#sinks.some(({ sink }) => sink.delivery === "live");
-  }
-
-  /** Whether a batch must be planned before it runs. */
-  get needsPlan(): boolean {
-    return this.#sinks.some(({ sink }) => sink.needsPlan === true);
-  }
-
   /** The call that runs, and how many have ended. */
   get calls(): { readonly name: string | undefined; readonly ended: number } {
-    const working = this.#running;
-    const name = working === undefined
+    const name = this.#sink === undefined || this.#batch === undefined
       ? undefined
-      : `Sink ${working.sink} (batch ${working.batch.batchId}, offsets ${working.batch.start} to ${
-        working.batch.end - 1
+      : `Sink ${this.#sink.uri} (batch ${this.#batch.batchId}, offsets ${this.#batch.start} to ${
+        this.#batch.end - 1
       })`;
     return { name, ended: this.#ended };
   }
@@ -183,8 +181,8 @@ export class SinkSet {
 
   /** Marks that the thread runs code of a sink. */
   #mark<T>(work: () => T): T {
-    const { call = (work) => work() } = this.#options;
-    return call(work, { step: 0, offset: -1 });
+    const { call } = this.#options;
+    return call === undefined ? work() : call(work, SINK);
   }
 
   /** @throws {SinkFailedError} unless the query is being aborted */
@@ -193,30 +191,39 @@ export class SinkSet {
     batch: BatchRange,
     work: () => void | Promise<void>,
   ): void | Promise<void> {
-    const { context, onWrite, onFunction } = this.#options;
+    const { context, onFunction } = this.#options;
     const started = context.clock.monotonic();
-    const exclusive = sink.exclusive === true;
-    if (exclusive) onFunction?.(true);
-    this.#running = { sink: sink.uri, batch };
-    const ended = () => {
-      this.#running = undefined;
-      this.#ended++;
-      if (exclusive) onFunction?.(false);
-    };
-    const done = () => {
-      ended();
-      onWrite(sink.uri, context.clock.monotonic() - started);
-    };
-    const failed = (error: unknown): never => {
-      ended();
-      throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
-    };
+    if (sink.exclusive === true) onFunction?.(true);
+    this.#sink = sink;
+    this.#batch = batch;
     let waiting: void | Promise<void>;
     try {
       waiting = this.#mark(work);
     } catch (error) {
-      return failed(error);
+      this.#failed(sink, batch, error);
     }
-    return waiting === undefined ? done() : Promise.resolve(waiting).then(done, failed);
+    if (waiting === undefined) return this.#done(sink, started);
+    return Promise.resolve(waiting).then(
+      () => this.#done(sink, started),
+      (error) => this.#failed(sink, batch, error),
+    );
+  }
+
+  #done(sink: Sink<unknown>, started: number): void {
+    const { context, onWrite } = this.#options;
+    this.#end(sink);
+    onWrite(sink.uri, context.clock.monotonic() - started);
+  }
+
+  #failed(sink: Sink<unknown>, batch: BatchRange, error: unknown): never {
+    const { context } = this.#options;
+    this.#end(sink);
+    throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
+  }
+
+  #end({ exclusive }: Sink<unknown>): void {
+    this.#sink = undefined;
+    this.#ended++;
+    if (exclusive === true) this.#options.onFunction?.(false);
   }
 }

@@ -10,9 +10,9 @@ import {
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
 import { timerOf } from "./answers.ts";
+import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
-import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
 /** Delays between the tries of one input, milliseconds. */
@@ -24,7 +24,7 @@ export interface StageOptions {
   readonly context: Omit<OperatorContext, "state">;
   readonly events: PipelineEvents;
   readonly policy: OperatorErrorPolicy;
-  readonly aside: readonly InputAside[];
+  readonly deadInputs: readonly DeadInput[];
 }
 
 /** An operator, the name of its step, and its task on the partition. */
@@ -34,6 +34,13 @@ export interface Step {
   readonly operator: Operator<unknown, unknown>;
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
+}
+
+/** What became of a call: its outputs, or its error. */
+type Outcome = readonly unknown[] | Failed;
+
+class Failed {
+  constructor(readonly error: unknown) {}
 }
 
 export class Stage {
@@ -48,7 +55,7 @@ export class Stage {
   readonly #stateless: boolean;
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
-  readonly #aside: PutAside;
+  readonly #dead: DeadInputs;
   /** Timers that the operator sets again and again. */
   readonly #deadTimers = new Set<number>();
   #started = 0;
@@ -79,22 +86,22 @@ export class Stage {
     this.#from = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
-    this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
+    this.#dead = new DeadInputs(name, options.context, options.policy, options.deadInputs, errors);
   }
 
-  /** See `PutAside.errors`. */
+  /** See `DeadInputs.errors`. */
   errors(restart: number): StepErrors | undefined {
-    return this.#aside.errors(restart);
+    return this.#dead.errors(restart);
   }
 
   get failedOnAll(): OperatorError | undefined {
-    return this.#aside.failedOnAll;
+    return this.#dead.failedOnAll;
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (cause.offset < this.#from) return;
-    const failed = this.#aside.skipped(cause.offset);
+    const failed = this.#dead.skipped(cause.offset);
     if (failed !== undefined) {
       return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
@@ -102,45 +109,42 @@ export class Stage {
   }
 
   #one(item: unknown, cause: Frame): void | Promise<void> {
-    let outputs: readonly unknown[] | Promise<readonly unknown[]>;
-    try {
-      outputs = this.#process(item, cause);
-    } catch (error) {
-      return this.#retry(item, cause, error).then((late) => this.emit(late, cause));
-    }
-    if (!(outputs instanceof Promise)) {
-      this.#passed();
-      return this.emit(outputs, cause);
-    }
-    return outputs.then(
-      (settled) => {
-        this.#passed();
-        return this.emit(settled, cause);
-      },
-      async (error) => await this.emit(await this.#retry(item, cause, error), cause),
-    );
+    const outcome = this.#process(item, cause);
+    return outcome instanceof Promise
+      ? outcome.then((ended) => this.#conclude(ended, item, cause))
+      : this.#conclude(outcome, item, cause);
   }
 
-  /** Calls the operator, which returns an array of outputs or a promise of one. */
-  #process(item: unknown, { offset }: Frame): readonly unknown[] | Promise<readonly unknown[]> {
+  /** Passes the outputs on, or tries again. */
+  #conclude(outcome: Outcome, item: unknown, cause: Frame): void | Promise<void> {
+    if (outcome instanceof Failed) return this.#retry(item, cause, outcome.error);
+    this.#passed();
+    return this.emit(outcome, cause);
+  }
+
+  /** Calls the operator; neither throws nor rejects. */
+  #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
     this.#started++;
-    let outputs: unknown;
     try {
-      outputs = this.#options.events.call(() => this.task.process(item), {
-        step: this.#number,
-        offset,
-      });
+      const input = { step: this.#number, offset };
+      const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
+      return Array.isArray(outputs) ? this.#checked(outputs, item) : this.#promised(outputs, item);
     } catch (error) {
+      return new Failed(error);
+    } finally {
       this.#ended++;
-      throw error;
     }
-    if (Array.isArray(outputs)) {
+  }
+
+  async #promised(outputs: unknown, item: unknown): Promise<Outcome> {
+    this.#started++;
+    try {
+      return this.#checked(await outputs, item);
+    } catch (error) {
+      return new Failed(error);
+    } finally {
       this.#ended++;
-      return this.#checked(outputs, item);
     }
-    return Promise.resolve(outputs)
-      .finally(() => void this.#ended++)
-      .then((settled) => this.#checked(settled, item));
   }
 
   /** Calls that run and that have ended: one hangs when neither changes. */
@@ -160,38 +164,26 @@ export class Stage {
   }
 
   #passed(): void {
-    if (this.#aside.passed()) this.#backoff.reset();
+    if (this.#dead.passed()) this.#backoff.reset();
   }
 
   /**
-   * The operator failed on an input: tries it again, as the policy says, and puts it aside at last.
+   * The operator failed on an input: tries it again, as the policy says, then makes a dead letter of it.
    * One with state may be half changed: its query starts again from the checkpoint.
-   *
-   * @returns the outputs of a later try; none if the input was dead-lettered
    */
-  async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
+  async #retry(item: unknown, cause: Frame, first: unknown): Promise<void> {
     const { context: { clock, signal }, events, policy } = this.#options;
     let error = first;
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
-      if (isA(error, BadFrameError)) {
-        events.onBadFrame(cause, error);
-        return [];
-      }
+      if (isA(error, BadFrameError)) return events.onBadFrame(cause, error);
       const failure = this.#errorOf(error, this.#inputOf(cause));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
-      if (tried >= policy.tries) {
-        this.#deadLetter(failure, cause);
-        return [];
-      }
+      if (tried >= policy.tries) return this.#deadLetter(failure, cause);
       await clock.sleep(this.#backoff.next(), signal);
-      try {
-        const outputs = await this.#process(item, cause);
-        this.#passed();
-        return outputs;
-      } catch (again) {
-        error = again;
-      }
+      const outcome = await this.#process(item, cause);
+      if (!(outcome instanceof Failed)) return await this.#conclude(outcome, item, cause);
+      error = outcome.error;
     }
   }
 
@@ -199,7 +191,7 @@ export class Stage {
     return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
   }
 
-  /** Asks the task for something between its inputs. */
+  /** Calls the task between its inputs. */
   ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
     const { events, context } = this.#options;
     try {
@@ -219,31 +211,36 @@ export class Stage {
 
   /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
   #deadLetter(failure: OperatorError, cause: Frame): void {
-    this.#aside.remember(cause.offset);
-    if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
+    this.#dead.remember(cause.offset);
+    if (this.#options.events.onDeadInput(failure, cause)) this.#dead.count(failure);
   }
 
-  async #several(item: unknown, cause: Frame): Promise<void> {
-    const outputs = Promise.resolve().then(() => this.#process(item, cause));
+  /** Begins at once; the outputs wait for those of earlier inputs, and so do retries. */
+  #several(item: unknown, cause: Frame): void | Promise<void> {
     this.#underWay++;
-    // Every link handles its own error, so that none is unhandled; `settle` and the next `push`
-    // throw the first. Retries wait for their turn.
-    const work = outputs.then((settled) => () => {
-      this.#passed();
-      return settled;
-    }, (error) => () => this.#retry(item, cause, error));
-    this.#emitted = this.#emitted.then(async () => {
-      try {
-        if (this.#failure !== undefined) return;
-        const settled = await (await work)();
-        await this.emit(settled, cause);
-      } catch (error) {
-        this.#failure ??= { error };
-      } finally {
-        this.#underWay--;
-        this.#room?.();
-      }
-    });
+    this.#emitted = this.#inTurn(this.#emitted, this.#process(item, cause), item, cause);
+    if (this.#underWay >= this.#limit) return this.#untilRoom();
+  }
+
+  /** Never rejects, so that no error is unhandled: `settle` and the next `push` throw the first. */
+  async #inTurn(
+    earlier: Promise<void>,
+    outcome: Outcome | Promise<Outcome>,
+    item: unknown,
+    cause: Frame,
+  ): Promise<void> {
+    try {
+      await earlier;
+      if (this.#failure === undefined) await this.#conclude(await outcome, item, cause);
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#underWay--;
+      this.#room?.();
+    }
+  }
+
+  async #untilRoom(): Promise<void> {
     while (this.#underWay >= this.#limit) {
       await new Promise<void>((resolve) => this.#room = resolve);
     }
@@ -252,11 +249,11 @@ export class Stage {
 
   emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
     if (outputs.length === 1) return this.#pass(outputs[0], cause);
-    if (outputs.length > 1) {
-      return (async () => {
-        for (const output of outputs) await this.#pass(output, cause);
-      })();
-    }
+    if (outputs.length > 1) return this.#passAll(outputs, cause);
+  }
+
+  async #passAll(outputs: readonly unknown[], cause: Frame): Promise<void> {
+    for (const output of outputs) await this.#pass(output, cause);
   }
 
   #pass(output: unknown, cause: Frame): void | Promise<void> {
@@ -265,23 +262,23 @@ export class Stage {
       : this.#options.events.onOutput(output, cause);
   }
 
-  /** The earliest time at which the operator wants to be called; undefined when it does not. */
-  nextTimer(): number | undefined {
-    // Asked for each frame; most operators have none.
-    if (this.task.nextTimer === undefined) return undefined;
+  /** The earliest time at which the operator wants to be called, epoch milliseconds; `Infinity` for never. */
+  nextTimer(): number {
+    // Called for each frame; most operators have none.
+    if (this.task.nextTimer === undefined) return Infinity;
     const time = this.ask(timerOf);
-    return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
+    return this.#deadTimers.has(time) ? Infinity : time;
   }
 
   /** Runs due timers; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
     for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
       const due = this.nextTimer();
-      if (due === undefined || due > now) return;
+      if (due > now) return;
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
         // It would be called endlessly.
-        if (!this.#aside.holdsTimer(due)) {
+        if (!this.#dead.holdsTimer(due)) {
           const why = "Cannot set the same timer again after it was called: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
         }
@@ -309,12 +306,17 @@ export class Stage {
     } catch (error) {
       if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, timer));
-      if (timer === undefined || !this.#aside.holdsTimer(timer)) throw failure;
-      events.onPutAside(failure);
+      if (timer === undefined || !this.#dead.holdsTimer(timer)) throw failure;
+      events.onDeadInput(failure);
       return [];
     } finally {
       this.#ended++;
     }
+  }
+
+  /** Whether calls are under way, or one has failed. */
+  get busy(): boolean {
+    return this.#underWay > 0 || this.#failure !== undefined;
   }
 
   async settle(): Promise<void> {

@@ -262,10 +262,10 @@ export class ExecutorHost {
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }),
       onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
-      onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }),
+      onDeadInput: (error) => this.#send({ type: "dead-input", lane, error: plainError(error) }),
       ...given({
         membership,
-        aside: message.aside,
+        deadInputs: message.deadInputs,
         call: this.#cells && callsOf(lane, this.#cells),
       }),
       progressIntervalMs,

@@ -8,7 +8,7 @@ import {
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
-import type { InputAside } from "../engine/put_aside.ts";
+import type { DeadInput } from "../engine/dead_inputs.ts";
 import type { Held } from "../engine/options.ts";
 import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
@@ -152,7 +152,7 @@ export type ToExecutor =
     readonly runId: string;
     readonly membership?: Membership;
     /** Inputs that earlier runs have failed on too often. */
-    readonly aside?: readonly InputAside[];
+    readonly deadInputs?: readonly DeadInput[];
     /** See `ExecutionOptions.foundLater`. */
     readonly foundLater?: boolean;
     /** Cells that outlive the lane's runs: see `SHOWN`. */
@@ -182,7 +182,7 @@ export type FromExecutor =
   | { readonly type: "held"; readonly lane: number; readonly held: Held }
   /** A call that hangs; without a message, none does any more. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
-  | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }
+  | { readonly type: "dead-input"; readonly lane: number; readonly error: PlainError }
   | {
     readonly type: "stopped";
     readonly lane: number;

@@ -62,8 +62,12 @@ export interface Turn {
 }
 
 const lanes = new AsyncLocalStorage<number>();
-/** The calls that have made promises: what continues after one of these is the call's too. */
-const makers = new WeakMap<object, Call>();
+/**
+ * The call that made a promise: what continues after the promise belongs to that call too. A property, since a
+ * WeakMap of all these promises costs several times more, most of it for garbage collection.
+ */
+const MAKER = Symbol("framelane.call");
+type Made = Promise<unknown> & { [MAKER]?: Call };
 /** The call whose code is running. */
 let running: Call | undefined;
 
@@ -123,9 +127,11 @@ export function watchTurns(
   onError: (lane: number, error: unknown) => void,
 ): void {
   v8.promiseHooks.createHook({
-    init: (promise) => void (running !== undefined && makers.set(promise, running)),
-    before(promise) {
-      const maker = makers.get(promise);
+    init(promise: Made) {
+      if (running !== undefined) promise[MAKER] = running;
+    },
+    before(promise: Made) {
+      const maker = promise[MAKER];
       if (maker !== undefined || running !== undefined) giveTurn(cells, maker);
     },
     after: () => void (running !== undefined && giveTurn(cells, undefined)),

@@ -2,7 +2,7 @@
 import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";
-import { APP1, countScans, readJpegHeaders, SOF2, startsWithText } from "./jpeg_headers.ts";
+import { APP1, countScans, hasText, readJpegHeaders, SOF2 } from "./jpeg_headers.ts";
 import { repairJpeg } from "./kernels/repair.ts";
 import { MAX_SCANS } from "./turbojpeg.ts";
 
@@ -122,15 +122,15 @@ const WEBP = [0x57, 0x45, 0x42, 0x50];
 
 function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
   let orientation: number | undefined;
-  const headers = readJpegHeaders(bytes, (marker, content) => {
-    if (marker === APP1 && startsWithText(content, "Exif\0\0")) {
-      orientation = readOrientation(content.subarray(6)) ?? orientation;
+  const headers = readJpegHeaders(bytes, (marker, from, end) => {
+    if (marker === APP1 && hasText(bytes, "Exif\0\0", from, end)) {
+      orientation = readOrientation(bytes.subarray(from + 6, end)) ?? orientation;
     }
   });
   const { width, height, components, process, scan, start } = headers;
   const progressive = process === SOF2;
   const flaws: Flaw[] = headers.stray.length > 0 ? ["stray-before-segment"] : [];
-  if (progressive || scan[0] !== components.length) {
+  if (progressive || bytes[scan] !== components.length) {
     // A sequential JPEG has each component once.
     const most = Math.min(
       progressive ? MAX_SCANS : components.length,

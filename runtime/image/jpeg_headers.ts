@@ -25,15 +25,15 @@ export interface JpegHeaders {
   readonly components: readonly JpegComponent[];
   /** Minimum coded units between two restart markers; 0 without restart markers. */
   readonly restart: number;
-  /** The first scan's header, without its length, and the offset of its codes. */
-  readonly scan: Uint8Array;
+  /** Offset of the first scan's header, after its length, and of its codes. */
+  readonly scan: number;
   readonly start: number;
   /** Bytes that belong to no segment, as pairs: from, to. */
   readonly stray: readonly number[];
 }
 
-/** Receives each segment before the first scan. */
-export type SegmentVisitor = (marker: number, content: Uint8Array) => void;
+/** Receives each segment before the first scan: its content begins at `from` and ends before `end`. */
+export type SegmentVisitor = (marker: number, from: number, end: number) => void;
 
 /**
  * Reads a JPEG's headers.
@@ -64,32 +64,32 @@ export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () =>
     if (!(at + length <= bytes.length)) {
       throw refusal("cut", unreadable("it ends inside its headers"));
     }
-    const content = bytes.subarray(at + 2, at + length);
-    at += length;
+    const start = at + 2, end = at + length;
+    at = end;
     if (marker === SOS) {
       if (frame === undefined) {
         throw refusal("segment", unreadable("its picture begins before its size is known"));
       }
-      const count = content[0] ?? 0;
-      if (count < 1 || count > 4 || content.length !== 4 + 2 * count) throw damaged(marker);
-      return { ...frame, restart, scan: content, start: at, stray };
+      const count = length < 3 ? 0 : bytes[start]!;
+      if (count < 1 || count > 4 || length !== 6 + 2 * count) throw damaged(marker);
+      return { ...frame, restart, scan: start, start: end, stray };
     }
     if (isStartOfFrame(marker)) {
       if (frame !== undefined) throw refusal("segment", unreadable("it has two frame headers"));
-      frame = readFrame(marker, content);
+      frame = readFrame(marker, bytes, start, end);
     } else if (marker === DRI) {
-      if (content.length !== 2) throw damaged(marker);
-      restart = content[0]! << 8 | content[1]!;
+      if (length !== 4) throw damaged(marker);
+      restart = bytes[start]! << 8 | bytes[start + 1]!;
     } else if (marker === DHT) {
-      if (!isHuffman(content)) throw damaged(marker);
-      visit(marker, content);
+      if (!isHuffman(bytes, start, end)) throw damaged(marker);
+      visit(marker, start, end);
     } else if (marker === DQT) {
-      if (!isQuantization(content)) throw damaged(marker);
-      visit(marker, content);
+      if (!isQuantization(bytes, start, end)) throw damaged(marker);
+      visit(marker, start, end);
     } else if (marker === DAC) throw unsupported("arithmetic coding");
     else if ((marker < APP0 && marker !== DNL) || (marker > APP15 && marker !== COM)) {
       throw unsupported(`marker ff ${marker.toString(16)}`);
-    } else visit(marker, content);
+    } else visit(marker, start, end);
   }
 }
 
@@ -133,57 +133,60 @@ function isStartOfFrame(marker: number): boolean {
   return marker >= SOF0 && marker <= 0xcf && marker !== DHT && marker !== JPG && marker !== DAC;
 }
 
-function readFrame(process: number, content: Uint8Array) {
-  if (content.length < 6) throw damaged(process);
+function readFrame(process: number, bytes: Uint8Array, from: number, end: number) {
+  if (end - from < 6) throw damaged(process);
   if (process > SOF2) throw unsupported(`coding process ${process - SOF0}`);
-  if (content[0] !== 8) throw unsupported(`${content[0]} bits per sample`);
-  const count = content[5]!;
-  if (count === 0 || content.length !== 6 + 3 * count) throw damaged(process);
+  if (bytes[from] !== 8) throw unsupported(`${bytes[from]} bits per sample`);
+  const count = bytes[from + 5]!;
+  if (count === 0 || end - from !== 6 + 3 * count) throw damaged(process);
   if (count === 2 || count > 4) throw unsupported(`${count} components`);
-  const height = content[1]! << 8 | content[2]!, width = content[3]! << 8 | content[4]!;
+  const height = bytes[from + 1]! << 8 | bytes[from + 2]!;
+  const width = bytes[from + 3]! << 8 | bytes[from + 4]!;
   if (height === 0) {
     throw refusal("height-missing", unreadable("its size is unknown before its picture ends"));
   }
   if (width === 0) throw refusal("segment", unreadable(`its size is ${width}x${height}`));
   const components: JpegComponent[] = [];
-  for (let at = 6; at < content.length; at += 3) {
-    const across = content[at + 1]! >> 4, down = content[at + 1]! & 15;
+  for (let at = from + 6; at < end; at += 3) {
+    const across = bytes[at + 1]! >> 4, down = bytes[at + 1]! & 15;
     if (across < 1 || across > 4 || down < 1 || down > 4) throw damaged(process);
-    components.push({ id: content[at]!, across, down, quantizer: content[at + 2]! });
+    components.push({ id: bytes[at]!, across, down, quantizer: bytes[at + 2]! });
   }
   return { process, width, height, components };
 }
 
 /** Whether valid Huffman tables fill the segment. */
-function isHuffman(content: Uint8Array): boolean {
-  let at = 0;
-  while (at < content.length) {
-    if ((content[at]! & 0xef) > 3 || at + 17 > content.length) return false;
+function isHuffman(bytes: Uint8Array, from: number, end: number): boolean {
+  let at = from;
+  while (at < end) {
+    if ((bytes[at]! & 0xef) > 3 || at + 17 > end) return false;
     let symbols = 0, space = 0;
     for (let length = 1; length <= 16; length++) {
-      symbols += content[at + length]!;
-      space = 2 * space + content[at + length]!;
+      symbols += bytes[at + length]!;
+      space = 2 * space + bytes[at + length]!;
       if (space > 1 << length) return false;
     }
     if (symbols > 256) return false;
     at += 17 + symbols;
   }
-  return at === content.length;
+  return at === end;
 }
 
 /** Whether valid quantisation tables fill the segment. */
-function isQuantization(content: Uint8Array): boolean {
-  let at = 0;
-  while (at < content.length) {
-    const precision = content[at]! >> 4;
-    if (precision > 1 || (content[at]! & 15) > 3) return false;
+function isQuantization(bytes: Uint8Array, from: number, end: number): boolean {
+  let at = from;
+  while (at < end) {
+    const precision = bytes[at]! >> 4;
+    if (precision > 1 || (bytes[at]! & 15) > 3) return false;
     at += 65 + 64 * precision;
   }
-  return at === content.length;
+  return at === end;
 }
 
-export function startsWithText(content: Uint8Array, text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (content[i] !== text.charCodeAt(i)) return false;
+/** Whether the text begins at `at` and ends before `end`. */
+export function hasText(bytes: Uint8Array, text: string, at: number, end: number): boolean {
+  if (at + text.length > end) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
   return true;
 }
 

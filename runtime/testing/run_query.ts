@@ -6,7 +6,7 @@ import { given } from "../base/options.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { StopMode } from "../engine/stop.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
-import type { InputAside } from "../engine/put_aside.ts";
+import type { DeadInput } from "../engine/dead_inputs.ts";
 import type { BatchRange, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides } from "../definition/plan.ts";
@@ -33,7 +33,7 @@ export interface RunQueryOptions {
   /** How far live sinks have received outputs: one cell that outlives a run. */
   readonly shown?: BigInt64Array;
   /** Inputs that earlier runs dead-lettered after repeated failures. */
-  readonly aside?: readonly InputAside[];
+  readonly deadInputs?: readonly DeadInput[];
   /** Returns whether the run still owns the partition. Default: always true. */
   readonly owns?: () => boolean;
 }
@@ -53,7 +53,7 @@ export interface RunningQuery {
 /** Starts a query on one partition. */
 export function startQuery(definition: QueryDefinition, options: RunQueryOptions): RunningQuery {
   const { log, topic = "VideoStreaming", partition = 0, group = "test" } = options;
-  const { onProgress, onProblem, shown, aside, owns, membership } = options;
+  const { onProgress, onProblem, shown, deadInputs, owns, membership } = options;
   const published: Output[] = [];
   const reports: string[] = [];
   const stopped = { execution: undefined as StreamingExecution | undefined };
@@ -77,8 +77,8 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
-        ...given({ onProgress, onProblem, shown, aside, owns, membership }),
-        onPutAside: ({ message }) => void reports.push(`Dead-lettered: ${message}`),
+        ...given({ onProgress, onProblem, shown, deadInputs, owns, membership }),
+        onDeadInput: ({ message }) => void reports.push(`Dead-lettered: ${message}`),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });
       return await execution.run();

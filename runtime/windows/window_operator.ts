@@ -26,7 +26,7 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
           return windower.push(frame);
         },
         stateSize: () => ({ items: windower.held, bytes: windower.heldBytes }),
-        leftOut: () => ({ late: windower.late, ahead: windower.ahead }),
+        skipped: () => ({ late: windower.late, ahead: windower.ahead }),
         watermark: () => windower.watermark,
         restartOffset: () => windower.restartPoint()?.offset,
         snapshot: () =>

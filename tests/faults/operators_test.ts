@@ -214,12 +214,12 @@ async function outputs(log: TopicLog, run: string, culprits: Culprits) {
   const out = `out-${run}`;
   await log.createTopic(out, PARTITIONS);
   const definition = faulty(culprits, out, over.promise);
-  // As a supervisor does it: from the checkpoint, without what was put aside.
+  // As a supervisor does it: from the checkpoint, without its dead letters.
   const lane = async (partition: number, mostRuns: number) => {
     const failed = new FailedInputs();
     for (let runs = 1;; runs++) {
-      const { aside } = failed;
-      const options = { log, partition, group: run, clock, inspect: inspectImage, aside };
+      const { deadInputs } = failed;
+      const options = { log, partition, group: run, clock, inspect: inspectImage, deadInputs };
       try {
         return await startQuery(definition, options).ended;
       } catch (error) {

@@ -39,13 +39,11 @@ export class HuffmanTables {
    * @returns undefined for one that no baseline JPEG has
    */
   find(definition: Uint8Array, dc: boolean): number | undefined {
-    const index = this.#slots.findIndex((one) =>
-      one.dc === dc && equal(one.definition, definition)
-    );
-    if (index >= 0) {
-      const [found] = this.#slots.splice(index, 1);
-      this.#slots.push(found!);
-      return addressOf(found!.slot);
+    for (const [index, one] of this.#slots.entries()) {
+      if (one.dc !== dc || !equal(one.definition, definition)) continue;
+      this.#slots.copyWithin(index, index + 1);
+      this.#slots[this.#slots.length - 1] = one;
+      return addressOf(one.slot);
     }
     const slot = this.#slots.length < TABLE_SLOTS ? this.#slots.length : this.#slots.shift()!.slot;
     const made = this.#make(addressOf(slot), definition, dc);

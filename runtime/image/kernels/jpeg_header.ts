@@ -5,10 +5,10 @@ import {
   APP14,
   DHT,
   DQT,
+  hasText,
   type JpegComponent,
   readJpegHeaders,
   SOF2,
-  startsWithText,
 } from "../jpeg_headers.ts";
 import { MAX_BLOCKS } from "./layout.ts";
 
@@ -45,11 +45,13 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   let isJfif = false, isOdd = false;
   let headers;
   try {
-    headers = readJpegHeaders(bytes, (marker, content) => {
-      if (marker === DQT) isOdd ||= !splitFactors(content, factors);
-      else if (marker === DHT) splitTables(content, tables);
-      else if (marker === APP0) isJfif ||= startsWithText(content, "JFIF\0");
-      else if (marker === APP14) isOdd ||= startsWithText(content, "Adobe") && content[11] !== 1;
+    headers = readJpegHeaders(bytes, (marker, from, end) => {
+      if (marker === DQT) isOdd ||= !splitFactors(bytes, from, end, factors);
+      else if (marker === DHT) splitTables(bytes, from, end, tables);
+      else if (marker === APP0) isJfif ||= hasText(bytes, "JFIF\0", from, end);
+      else if (marker === APP14) {
+        isOdd ||= hasText(bytes, "Adobe", from, end) && (end - from < 12 || bytes[from + 11] !== 1);
+      }
     });
   } catch (error) {
     if (error instanceof BadFrameError) return undefined;
@@ -58,17 +60,16 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   const { process, width, height, scan, restart, start, stray } = headers;
   const count = headers.components.length;
   // All components, all coefficients, all bits.
-  if (isOdd || process >= SOF2 || scan[0] !== count) return undefined;
-  if (scan[1 + 2 * count] !== 0 || scan[2 + 2 * count] !== 63 || scan[3 + 2 * count] !== 0) {
-    return undefined;
-  }
+  if (isOdd || process >= SOF2 || bytes[scan] !== count) return undefined;
+  const last = scan + 1 + 2 * count;
+  if (bytes[last] !== 0 || bytes[last + 1] !== 63 || bytes[last + 2] !== 0) return undefined;
   const components: ScanComponent[] = [];
   let blocks = 0;
   for (const [i, component] of headers.components.entries()) {
-    const ids = scan[2 + 2 * i]!;
+    const ids = bytes[scan + 2 + 2 * i]!;
     const dc = tables[ids >> 4], ac = tables[16 + (ids & 15)];
     const own = factors[component.quantizer];
-    if (scan[1 + 2 * i] !== component.id || !own || !dc || !ac) return undefined;
+    if (bytes[scan + 1 + 2 * i] !== component.id || !own || !dc || !ac) return undefined;
     blocks += component.across * component.down;
     components.push({ ...component, factors: own, dc, ac });
   }
@@ -98,20 +99,20 @@ function isYcc420(components: readonly JpegComponent[], isJfif: boolean): boolea
 }
 
 /** False for factors of 16 bits, which no baseline JPEG has. */
-function splitFactors(content: Uint8Array, to: Uint8Array[]): boolean {
-  for (let at = 0; at < content.length; at += 65) {
-    if (content[at]! > 3) return false;
-    to[content[at]!] = content.subarray(at + 1, at + 65);
+function splitFactors(bytes: Uint8Array, from: number, end: number, to: Uint8Array[]): boolean {
+  for (let at = from; at < end; at += 65) {
+    if (bytes[at]! > 3) return false;
+    to[bytes[at]!] = bytes.subarray(at + 1, at + 65);
   }
   return true;
 }
 
 /** Tables for DC have the numbers 0 to 3, those for AC 16 to 19. */
-function splitTables(content: Uint8Array, to: Uint8Array[]): void {
-  for (let at = 0; at < content.length;) {
-    let end = at + 17;
-    for (let length = 1; length <= 16; length++) end += content[at + length]!;
-    to[content[at]!] = content.subarray(at + 1, end);
-    at = end;
+function splitTables(bytes: Uint8Array, from: number, end: number, to: Uint8Array[]): void {
+  for (let at = from; at < end;) {
+    let next = at + 17;
+    for (let length = 1; length <= 16; length++) next += bytes[at + length]!;
+    to[bytes[at]!] = bytes.subarray(at + 1, next);
+    at = next;
   }
 }

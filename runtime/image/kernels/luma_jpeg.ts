@@ -55,10 +55,13 @@ export function takeLuma(
   const codes = kernels.bytes.subarray(to, functions.stuff(from, end, to));
 
   const head = headOf(width, height, components[0]!);
-  const grey = new Uint8Array(head.length + codes.length + 2);
-  grey.set(head);
-  grey.set(codes, head.length);
-  grey.set([0xff, EOI], head.length + codes.length);
+  const length = head.reduce((sum, part) => sum + part.length, 0);
+  const grey = new Uint8Array(length + codes.length + 2);
+  let at = 0;
+  for (const part of [...head, codes, END]) {
+    grey.set(part, at);
+    at += part.length;
+  }
   return grey;
 }
 
@@ -67,29 +70,38 @@ function headOf(
   width: number,
   height: number,
   { factors, ac }: { readonly factors: Uint8Array; readonly ac: Uint8Array },
-): number[] {
+): (readonly number[] | Uint8Array)[] {
   const size = [height >> 8, height & 255, width >> 8, width & 255];
   return [
-    ...[0xff, SOI],
-    ...segment(APP0, JFIF),
-    ...segment(DQT, [0, ...factors]),
-    ...segment(SOF0, [8, ...size, 1, 1, 0x11, 0]),
-    ...segment(DHT, [0, ...DC_TABLE, 0x10, ...ac]),
-    ...segment(SOS, [1, 1, 0, 0, 63, 0]),
+    BEFORE_FACTORS,
+    factors,
+    [...beginOf(SOF0, 9), 8, ...size, 1, 1, 0x11, 0],
+    [...beginOf(DHT, 2 + DC_TABLE.length + ac.length), 0],
+    DC_TABLE,
+    [0x10],
+    ac,
+    SCAN_HEADER,
   ];
 }
 
-function segment(marker: number, content: readonly number[]): number[] {
-  const length = content.length + 2;
-  return [0xff, marker, length >> 8, length & 255, ...content];
+/** Marker and length of a segment with this many bytes of content. */
+function beginOf(marker: number, size: number): number[] {
+  const length = size + 2;
+  return [0xff, marker, length >> 8, length & 255];
 }
+
+const BEFORE_FACTORS = [0xff, SOI, ...beginOf(APP0, JFIF.length), ...JFIF, ...beginOf(DQT, 65), 0];
+const SCAN_HEADER = [...beginOf(SOS, 6), 1, 1, 0, 0, 63, 0];
+const END = [0xff, EOI];
 
 function enterDcCodes({ longs }: Kernels): void {
   let code = 0, at = 16;
   for (let length = 1; length <= 16; length++) {
     code <<= 1;
     for (let n = DC_TABLE[length - 1]!; n > 0; n--, code++, at++) {
-      longs.set([code, length], (DC_CODES >> 2) + 2 * DC_TABLE[at]!);
+      const entry = (DC_CODES >> 2) + 2 * DC_TABLE[at]!;
+      longs[entry] = code;
+      longs[entry + 1] = length;
     }
   }
 }

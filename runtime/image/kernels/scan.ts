@@ -58,8 +58,11 @@ export function enterScan(
     const dcTable = tables.find(dc, true), acTable = tables.find(ac, false);
     if (dcTable === undefined || acTable === undefined) return undefined;
     for (let n = components.length === 1 ? 1 : across * down; n > 0; n--, block++) {
-      const coefficients = COEFFICIENTS + BLOCK_BYTES * block;
-      longs.set([dcTable, acTable, PREDICTIONS + 4 * i, coefficients], (BLOCKS + 16 * block) >> 2);
+      const at = (BLOCKS + 16 * block) >> 2;
+      longs[at] = dcTable;
+      longs[at + 1] = acTable;
+      longs[at + 2] = PREDICTIONS + 4 * i;
+      longs[at + 3] = COEFFICIENTS + BLOCK_BYTES * block;
     }
   }
   return { input, coded, codes, blocks: block };

@@ -66,12 +66,12 @@ Deno.test("what another system refuses is tried for ever", () => {
   assert.equal(failed(wrong).delayMs, undefined, "no system refused it");
 });
 
-Deno.test("an input that ends the executor three times is put aside, and each end waits longer", () => {
+Deno.test("an input that ends the executor three times becomes a dead letter, and each end waits longer", () => {
   const { failures, ended } = lane();
   const delays = [7, 7, 7, 47, 47, 47].map((offset) => ended(offset).delayMs);
   assert.deepEqual(delays, [1000, 2000, 4000, 8000, 16_000, 30_000]);
   assert.deepEqual(
-    failures.aside.map(({ operator, offset }) => [operator, offset]),
+    failures.deadInputs.map(({ operator, offset }) => [operator, offset]),
     [["second", 7], ["second", 47]],
   );
 });
@@ -95,10 +95,10 @@ Deno.test("what ends an executor is named with its operator and offset, also bey
   assert.equal(error.code, "OPERATOR_FAILED");
 });
 
-Deno.test("an input whose call was cut is put aside at once; the third cut ends the query", () => {
+Deno.test("an input whose call was cut becomes a dead letter at once; the third cut ends the query", () => {
   const { failures, ended } = lane();
   assert.equal(ended(7, "cut").delayMs, 0);
-  assert.deepEqual(failures.aside.map(({ offset }) => offset), [7]);
+  assert.deepEqual(failures.deadInputs.map(({ offset }) => offset), [7]);
   assert.equal(ended(47, "cut").delayMs, 0);
   failures.progressed();
   assert.equal(ended(87, "cut").delayMs, undefined);

@@ -59,14 +59,14 @@ function supervised(
   const running: number[] = [];
   /** How each run counts. */
   const counting: ((totals: QueryTotals) => void)[] = [];
-  let aside: unknown;
+  let deadInputs: unknown;
   const stopping = new AbortController();
   const lanes: LaneSupervisor = new LaneSupervisor({
     pool: {
       start(_spec, message) {
         running.push(message.lane);
         counting.push(addTotals(new BigInt64Array(message.shown)));
-        aside = message.aside;
+        deadInputs = message.deadInputs;
       },
       post: (message: ToExecutor) => {
         if (message.type === "stop" && !deaf) stopped();
@@ -120,7 +120,7 @@ function supervised(
     started,
     progressed,
     stopped,
-    aside: () => aside,
+    deadInputs: () => deadInputs,
   };
 }
 
@@ -230,8 +230,8 @@ const FAILED: PlainError = {
   place: { file: "gauge.ts", line: 4, column: 2 },
 };
 
-Deno.test("an input that three runs failed on is put aside for the fourth", async () => {
-  const { clock, streams, lanes, running, started, stopped, aside } = supervised();
+Deno.test("an input that three runs failed on is a dead letter for the fourth", async () => {
+  const { clock, streams, lanes, running, started, stopped, deadInputs } = supervised();
   const errors: QueryErrorEvent[] = [];
   streams.addListener({ onQueryError: (event) => void errors.push(event) });
   lanes.begin(SPEC, 3, undefined);
@@ -241,7 +241,7 @@ Deno.test("an input that three runs failed on is put aside for the fourth", asyn
     await clock.advance(5_000);
     assert.equal(running.length, run + 1);
   }
-  assert.deepEqual(aside(), [{ operator: "gauge", offset: 7, message: "no gauge" }]);
+  assert.deepEqual(deadInputs(), [{ operator: "gauge", offset: 7, message: "no gauge" }]);
   started();
   const [{ runId: _, timestamp: __, ...event }] = errors as [QueryErrorEvent];
   assert.deepEqual(event, {
@@ -263,7 +263,7 @@ Deno.test("an input that three runs failed on is put aside for the fourth", asyn
   await lanes.end(SPEC, 3, "drain");
 });
 
-Deno.test("an input that fails although it was put aside does not restart in a tight loop", async () => {
+Deno.test("an input that fails although it is a dead letter does not restart in a tight loop", async () => {
   const { clock, lanes, running, started, stopped } = supervised();
   lanes.begin(SPEC, 3, undefined);
   for (let run = 1; run <= 6; run++) {

@@ -20,7 +20,7 @@ function drain(overload: OverloadPolicy, count: number, step: number, atOnce: nu
     const read = offsets.filter((offset) => offset >= position).slice(0, atOnce);
     position = read.length === 0 ? latest : read.at(-1)! + step;
     const frames = read.map((offset) => ({ offset }) as Frame);
-    kept.push(...excess.leaveOut({ frames, end: position }, atOnce).frames.map((f) => f.offset));
+    kept.push(...excess.apply({ frames, end: position }, atOnce).frames.map((f) => f.offset));
   }
   return { kept, dropped, seeks };
 }

@@ -215,7 +215,7 @@ Deno.test("with restart and stop the first error ends the run, with its place", 
   }
 });
 
-Deno.test("an operator with state is opened again, and not given what was put aside", async () => {
+Deno.test("an operator with state is opened again, and not given its dead letters", async () => {
   const log = logOf(10);
   const sums: number[] = [];
   const sum = query("sum").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 2 })
@@ -236,14 +236,14 @@ Deno.test("an operator with state is opened again, and not given what was put as
     offset: 5,
     tries: 3,
   });
-  const aside = [{ ...error.input!, message: error.message }];
-  const { deadLettered } = await runQuery(sum, { log, aside });
+  const deadInputs = [{ ...error.input!, message: error.message }];
+  const { deadLettered } = await runQuery(sum, { log, deadInputs });
   assert.equal(deadLettered, 1);
   assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
   assert.equal(sums.at(-1), 45 - 5);
 });
 
-Deno.test("windows that are read again after a restart are without the inputs put aside", async () => {
+Deno.test("windows that are read again after a restart are without the dead letters", async () => {
   const log = logOf(12);
   const seen: string[] = [];
   const definition = () =>

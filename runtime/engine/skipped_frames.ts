@@ -1,5 +1,5 @@
-// Counts and reports good frames in no window.
-import type { LeftOut } from "../definition/operator.ts";
+// Counts and reports good frames that are in no window.
+import type { SkippedFrames } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
 
@@ -7,15 +7,15 @@ import type { ExecutionOptions } from "./options.ts";
 const REPORT_EVERY_MS = 60_000;
 
 /** The counts of one operator, as in Spark's progress reports. */
-export function leftOutProgress(counts: LeftOut | undefined): Partial<StateOperatorProgress> {
+export function skippedProgress(counts: SkippedFrames | undefined): Partial<StateOperatorProgress> {
   if (counts === undefined) return {};
   const { late, ahead } = counts;
   return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }
 
-export class LeftOutFrames {
+export class SkippedReport {
   readonly #options: ExecutionOptions;
-  #seen: LeftOut = { late: 0, ahead: 0 };
+  #seen: SkippedFrames = { late: 0, ahead: 0 };
   #unreported = { late: 0, ahead: 0 };
   #reported = -Infinity;
 
@@ -24,12 +24,13 @@ export class LeftOutFrames {
   }
 
   /** Sets the base: re-read frames were counted before. */
-  rebase(counts: LeftOut): void {
-    this.#seen = counts;
+  rebase(counts: SkippedFrames | undefined): void {
+    if (counts !== undefined) this.#seen = counts;
   }
 
   /** Adds what is new in the operators' counts after a batch. */
-  update(counts: LeftOut, totals: { late: number; ahead: number }): void {
+  update(counts: SkippedFrames | undefined, totals: { late: number; ahead: number }): void {
+    if (counts === undefined) return;
     for (const kind of ["late", "ahead"] as const) {
       // Reopened operators count from 0.
       const before = Math.min(this.#seen[kind], counts[kind]);

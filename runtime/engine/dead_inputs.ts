@@ -3,18 +3,20 @@ import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 
 /** An input dead-lettered by an earlier run. */
-export interface InputAside extends FailedInput {
+export interface DeadInput extends FailedInput {
   readonly message: string;
   readonly stack?: string;
 }
 
+/** What the checkpoint keeps of a step's errors. */
 export interface StepErrors {
+  /** Offsets of the dead-lettered inputs. */
   readonly aside?: readonly number[];
   /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;
 }
 
-export class PutAside {
+export class DeadInputs {
   readonly #place: OperatorPlace;
   readonly #limit: number;
   readonly #skipped: ReadonlyMap<number, Error>;
@@ -27,19 +29,19 @@ export class PutAside {
   #last: OperatorError | undefined;
 
   /**
-   * @param aside from the driver.
+   * @param dead from the driver.
    * @param errors from the checkpoint.
    */
   constructor(
     operator: string,
     place: OperatorPlace,
     policy: OperatorErrorPolicy,
-    aside: readonly InputAside[],
+    dead: readonly DeadInput[],
     errors: StepErrors,
   ) {
     this.#place = place;
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
-    const own = aside.filter((input) => input.operator === operator);
+    const own = dead.filter((input) => input.operator === operator);
     this.#skipped = new Map([
       ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
