@@ -6,14 +6,13 @@ import HistogramPart from "prom-client/lib/histogram.js";
 import RegistryPart from "prom-client/lib/registry.js";
 import type * as Prometheus from "prom-client";
 
-const parts = {
+// Only the whole package has types.
+const { Counter, Gauge, Histogram, Registry } = {
   Counter: CounterPart,
   Gauge: GaugePart,
   Histogram: HistogramPart,
   Registry: RegistryPart,
-};
-// Only the whole package has types.
-const { Counter, Gauge, Histogram, Registry } = parts as unknown as typeof Prometheus;
+} as unknown as typeof Prometheus;
 
 const PREFIX = "framelane_";
 

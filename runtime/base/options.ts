@@ -94,8 +94,9 @@ export function checkOptions<Options extends object>(
   action: string,
   given: Options,
   rows: OptionRows<Required<Options>>,
+  required: readonly string[] = [],
 ): void {
-  const faults = optionFaults(given, rows);
+  const faults = optionFaults(given, rows, required);
   if (faults.length > 0) throw new RangeError(`Cannot ${action}: ${faults.join("; ")}`);
 }
 
@@ -108,18 +109,15 @@ export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T
 /** Options with defaults in place of missing or undefined values. */
 export function withDefaults<Options extends object>(
   defaults: Options,
-  given: Partial<Options>,
+  options: Partial<Options>,
 ): Options {
-  const all = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(all) };
+  return { ...defaults, ...given(options) };
 }
 
 export function shown(value: unknown): string {
   try {
-    if (typeof value === "number" || typeof value === "function") {
-      return String(value).slice(0, 100);
-    }
-    return JSON.stringify(value) ?? String(value);
+    const plain = typeof value === "number" || typeof value === "function";
+    return plain ? String(value).slice(0, 100) : JSON.stringify(value) ?? String(value);
   } catch {
     return typeof value;
   }

@@ -1,4 +1,4 @@
-// Marks Framelane's own work that may hold the thread, so that the operator that asked for a large picture is
+// Marks Framelane's own work that may hold the thread, so that the operator that uses a large picture is
 // not blamed for its decoding.
 
 let cells: Int32Array | undefined;

@@ -173,12 +173,10 @@ export async function waitAtMost(
 ): Promise<void> {
   const over = new AbortController();
   const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-  const late = pause(ms, stop, clock);
   try {
-    await Promise.race([promise, late]);
+    await Promise.race([promise, pause(ms, stop, clock)]);
   } finally {
-    over.abort();
-    await late;
+    over.abort(DONE);
   }
 }
 
@@ -236,13 +234,10 @@ export class Semaphore {
     }
   }
 
-  #acquire(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#free > 0) {
-      this.#free--;
-      return Promise.resolve();
-    }
-    return new Promise<void>((resolve, reject) => {
+  async #acquire(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#free > 0) return void this.#free--;
+    await new Promise<void>((resolve, reject) => {
       const abort = () => {
         this.#queue.splice(this.#queue.indexOf(enter), 1);
         reject(signal!.reason);

@@ -1,5 +1,5 @@
 // Errors of operators, and a query's policy for them.
-import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
+import { checkOptions, shown, whole, withDefaults } from "../base/options.ts";
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 
@@ -40,13 +40,8 @@ export function checkOperatorErrors(option: OperatorErrorOption): OperatorErrorP
       `Cannot use onOperatorError ${shown(option)}: expected restart, dead-letter or stop`,
     );
   }
-  const faults = optionFaults(
-    numbers,
-    kind === "dead-letter" ? { tries: whole(1), maxInARow: whole(1) } : {},
-  );
-  if (faults.length > 0) {
-    throw new RangeError(`Cannot use onOperatorError ${kind}: ${faults.join("; ")}`);
-  }
+  const rows = kind === "dead-letter" ? { tries: whole(1), maxInARow: whole(1) } : {};
+  checkOptions<object>(`use onOperatorError ${kind}`, numbers, rows);
   return kind === "dead-letter"
     ? withDefaults({ kind, tries: 3, maxInARow: 10 }, numbers)
     : { kind };

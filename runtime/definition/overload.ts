@@ -1,5 +1,5 @@
 // A query's policy when frames arrive faster than it processes them.
-import { optionFaults, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
+import { checkOptions, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
 
 /**
  * - `wait`: drops nothing; the backlog stays in the log;
@@ -43,9 +43,6 @@ export function checkOverload(policy: OverloadPolicy | OverloadPolicy["kind"]): 
       `Cannot use overload policy ${shown(policy)}: expected wait, drop-oldest, latest or sample`,
     );
   }
-  const faults = optionFaults(numbers, rows);
-  if (faults.length > 0) {
-    throw new RangeError(`Cannot use overload policy ${kind}: ${faults.join("; ")}`);
-  }
+  checkOptions(`use overload policy ${kind}`, numbers, rows);
   return withDefaults<OverloadPolicy>(DEFAULTS[kind], numbers);
 }

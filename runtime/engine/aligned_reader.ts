@@ -28,7 +28,7 @@ export interface SavedAlignment extends PairingState {
   readonly keyframe?: number;
 }
 
-/** Start positions of a lane with two cameras. */
+/** Where a lane with two cameras starts. */
 export interface AlignedStart {
   /** From the checkpoint. */
   readonly aligned: SavedAlignment | undefined;

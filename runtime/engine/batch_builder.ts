@@ -1,21 +1,17 @@
 // Constructs batches: the frames that the next one takes, by trigger, limits and the end of the
 // read. All times are monotonic.
+import { monotonicOf } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
+import type { Commits } from "./commits.ts";
 import type { Taken } from "./excess.ts";
 import type { Intake } from "./intake.ts";
+import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
+import type { Pipeline } from "./pipeline.ts";
 import type { ReadEnd } from "./read_end.ts";
 
 const NONE: readonly Frame[] = [];
-
-/** Work that does not wait for frames. */
-export interface Duties {
-  /** When the next one is due; `Infinity` if none is. */
-  readonly due: () => number;
-  /** Whether an operator's timer is due. */
-  readonly timersDue: () => boolean;
-}
 
 export class BatchBuilder {
   readonly max: number;
@@ -23,8 +19,9 @@ export class BatchBuilder {
   readonly #delayMs: number;
   readonly #options: ExecutionOptions;
   readonly #intake: Intake;
+  readonly #pipeline: Pipeline;
   readonly #end: ReadEnd;
-  readonly #duties: Duties;
+  readonly #commits: Commits;
   /** Frames waiting for `minFramesPerTrigger`, and one past the last offset read since the last batch. */
   #frames: readonly Frame[] = NONE;
   #readTo = 0;
@@ -33,21 +30,33 @@ export class BatchBuilder {
   /** When the last interval batch was taken. */
   #taken: number;
 
-  constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
+  constructor(
+    options: ExecutionOptions,
+    { intake, pipeline }: Opened,
+    end: ReadEnd,
+    commits: Commits,
+  ) {
     const { source } = options.plan;
     this.max = source.maxFramesPerTrigger ?? 64;
     this.#min = source.minFramesPerTrigger ?? 1;
     this.#delayMs = parseDuration(source.maxTriggerDelay ?? "15m");
     this.#options = options;
     this.#intake = intake;
+    this.#pipeline = pipeline;
     this.#end = end;
-    this.#duties = duties;
+    this.#commits = commits;
     this.#taken = options.clock.monotonic();
   }
 
   /** When the next batch, or other work, is due even if no frames arrive. */
   get due(): number {
-    return Math.min(this.#duties.due(), this.#deadline);
+    const timer = monotonicOf(this.#options.clock, this.#pipeline.nextTimer());
+    return Math.min(timer, this.#commits.due, this.#deadline);
+  }
+
+  /** Whether an operator's timer is due. */
+  get timersDue(): boolean {
+    return this.#pipeline.nextTimer() <= this.#options.clock.now();
   }
 
   /**
@@ -70,7 +79,7 @@ export class BatchBuilder {
         this.#deadline = Infinity;
         return batch;
       }
-      if (this.#duties.timersDue()) return { frames: NONE, end: next };
+      if (this.timersDue) return { frames: NONE, end: next };
       if (read === undefined) return undefined;
       // Dropped frames are committed too, with those that follow where there are some.
       const idle = waiting === 0 && this.#intake.buffered === 0;
@@ -105,6 +114,6 @@ export class BatchBuilder {
       if (taken === undefined) return undefined;
       if (taken.end > next) return this.#end.clip(taken);
     }
-    return this.#duties.timersDue() ? { frames: [], end: next } : undefined;
+    return this.timersDue ? { frames: NONE, end: next } : undefined;
   }
 }

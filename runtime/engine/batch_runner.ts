@@ -22,7 +22,6 @@ const ALERT_UPDATE_MS = 5_000;
 
 /** A batch while the operators work on it. */
 interface Running {
-  readonly opened: Opened;
   readonly batch: Batch;
   readonly range: BatchRange;
   /** Monotonic. */
@@ -38,6 +37,7 @@ export class BatchRunner {
   readonly #options: ExecutionOptions;
   readonly #sequence: SequenceTracker;
   readonly #abort: AbortSignal;
+  #opened!: Opened;
   /** Undefined while frames are read again, which were counted before. */
   #running: Running | undefined;
   /** Takes outputs of frames that are read again. */
@@ -73,8 +73,9 @@ export class BatchRunner {
   }
 
   /** Continues after the last commit. */
-  resume({ resume }: Opened): void {
-    this.#numbers.restore(resume.last);
+  resume(opened: Opened): void {
+    this.#opened = opened;
+    this.#numbers.restore(opened.resume.last);
   }
 
   /** The topic was created again: forgets its sequence numbers. */
@@ -87,10 +88,8 @@ export class BatchRunner {
   }
 
   /** Gives operators frames again, and sinks that ask for it the outputs from `base` on. */
-  async replay(
-    { pipeline, sinks, resume: { base } }: Opened,
-    frames: readonly Frame[],
-  ): Promise<void> {
+  async replay(frames: readonly Frame[]): Promise<void> {
+    const { pipeline, sinks, resume: { base } } = this.#opened;
     this.#running = undefined;
     this.#refeed = (output, cause) => cause.offset >= base ? sinks.refeed(output) : undefined;
     for (const frame of frames) {
@@ -101,33 +100,29 @@ export class BatchRunner {
     pipeline.observed();
   }
 
-  timersDue({ pipeline }: Opened): boolean {
-    return pipeline.nextTimer() <= this.#options.clock.now();
-  }
-
   /** Runs the operators over frames of a batch; `last` closes their open windows. */
   async run(
-    opened: Opened,
     frames: readonly Frame[],
     batch: Batch,
     range: BatchRange,
     last?: "ended" | "stopped",
   ): Promise<void> {
-    const { reporter, pipeline } = opened;
-    const { clock } = this.#options;
+    const { reporter, pipeline } = this.#opened;
+    const { clock, repairs } = this.#options;
     step("read");
     const started = clock.monotonic();
     let turned = started;
     reporter.begin(batch.rows);
     const arrivals = new Array<number>(frames.length);
-    const running: Running = { opened, batch, range, started, arrivals, byTimer: true };
+    const running: Running = { batch, range, started, arrivals, byTimer: true };
     this.#running = running;
-    if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), this.#cause(range));
+    const now = clock.now();
+    if (pipeline.nextTimer() <= now) await pipeline.runTimers(now, this.#cause(range));
     running.byTimer = false;
     for (const frame of frames) {
       this.#abort.throwIfAborted();
       this.#lastFrame = frame;
-      const now = arrivals[frame.offset - range.start] = clock.monotonic();
+      const arrival = arrivals[frame.offset - range.start] = clock.monotonic();
       this.#count(frame, reporter);
       reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
@@ -137,7 +132,7 @@ export class BatchRunner {
       const room = pipeline.push(frame);
       if (room !== undefined) await room;
       // Operators that never wait must not keep timers and other lanes from this thread.
-      if (now - turned > TURN_MS) {
+      if (arrival - turned > TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turned = clock.monotonic();
       }
@@ -146,7 +141,7 @@ export class BatchRunner {
     if (settled !== undefined) await settled;
     running.byTimer = true;
     if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
-    this.#countRepairs(frames, reporter);
+    for (const { value } of frames) reporter.repaired(repairs?.(value));
     step("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
@@ -156,16 +151,17 @@ export class BatchRunner {
   }
 
   /** What a commit at `end` saves; nothing may have run since. */
-  stateAt({ pipeline }: Opened, end: number): AfterBatch {
+  stateAt(end: number): AfterBatch {
     return {
-      snapshot: pipeline.snapshot(end),
+      snapshot: this.#opened.pipeline.snapshot(end),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
     };
   }
 
   #collect(running: Running, made: unknown, cause: Frame): void | Promise<void> {
-    const { opened: { reporter, sinks }, batch, range, byTimer } = running;
+    const { batch, range, byTimer } = running;
+    const { reporter, sinks } = this.#opened;
     const { clock } = this.#options;
     const output = this.#numbers.number(made);
     if (typeof output === "object" && output !== null) this.#record(output as Output, batch);
@@ -194,10 +190,9 @@ export class BatchRunner {
 
   /** Makes a dead letter of a frame, unless it was one before. */
   #reject(frame: Frame, error: Error): void {
-    const running = this.#running;
-    if (running === undefined) return;
-    running.opened.reporter.deadLettered++;
-    running.batch.records.push(this.#options.deadLetter(frame, error));
+    if (this.#running === undefined) return;
+    this.#opened.reporter.deadLettered++;
+    this.#running.batch.records.push(this.#options.deadLetter(frame, error));
   }
 
   /** The cause of timers' outputs: the last frame, or none. */
@@ -229,13 +224,6 @@ export class BatchRunner {
     if (alert.state === "update" && recent) return;
     this.#alert = { id: alert.id, timestamp };
     records.push(alertRecord(output));
-  }
-
-  #countRepairs(frames: readonly Frame[], reporter: ProgressReporter): void {
-    for (const { value } of frames) {
-      const flaws = this.#options.repairs?.(value);
-      if (flaws !== undefined) reporter.repaired(flaws);
-    }
   }
 
   /** Counts by the camera's sequence numbers what was lost with the previous topic. */

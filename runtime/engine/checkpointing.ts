@@ -53,7 +53,7 @@ export interface ResumePoint {
   readonly readFrom: number;
   /** Outputs caused by frames from this offset on are replayed to the sinks that need them. */
   readonly base: number;
-  /** The operators' state, for `Pipeline.open`. */
+  /** The operators' state, for `Pipeline`'s `open`. */
   readonly pipeline: Uint8Array | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
@@ -126,11 +126,6 @@ export class Checkpointing {
       last: saved?.last,
       aligned: saved?.aligned,
     };
-  }
-
-  /** Records durably which offsets a batch takes, before it runs. */
-  plan(batch: BatchRange, required: boolean): Promise<void> {
-    return this.#committer.plan(batch, required);
   }
 
   /**

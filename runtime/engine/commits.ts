@@ -123,7 +123,7 @@ export class Commits {
     after: AfterBatch,
     observed: readonly NamedMetrics[],
   ): Promise<void> {
-    const { checkpointing, reporter, sinks } = this.#opened;
+    const { checkpointing, committer, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
     const { onTotals, clock } = this.#options;
     const started = clock.monotonic();
@@ -132,7 +132,7 @@ export class Commits {
     const records = [...batch.records, ...written.map((record) => noted(record, replaced))];
     const lost = await this.#ensureTopics(records);
     const writtenAt = clock.monotonic();
-    if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
+    if (checkpointing.planned === undefined) await committer.plan(range, false);
     step("plan");
     const planned = clock.monotonic();
     step("commit.before");

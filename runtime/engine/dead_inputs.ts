@@ -19,7 +19,8 @@ export interface StepErrors {
 export class DeadInputs {
   readonly #place: OperatorPlace;
   readonly #limit: number;
-  readonly #skipped: ReadonlyMap<number, Error>;
+  /** The errors of inputs dead-lettered by earlier runs. */
+  readonly #errors: ReadonlyMap<number, Error>;
   /** Timers dead-lettered by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
   /** Offsets of all dead-lettered inputs, for the checkpoint. */
@@ -42,7 +43,7 @@ export class DeadInputs {
     this.#place = place;
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = dead.filter((input) => input.operator === operator);
-    this.#skipped = new Map([
+    this.#errors = new Map([
       ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
       ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
         [offset, Object.assign(new Error(message), { stack })] as const
@@ -54,8 +55,8 @@ export class DeadInputs {
   }
 
   /** The error of an input dead-lettered before. */
-  skipped(offset: number): Error | undefined {
-    return this.#skipped.size === 0 ? undefined : this.#skipped.get(offset);
+  errorAt(offset: number): Error | undefined {
+    return this.#errors.get(offset);
   }
 
   holdsTimer(time: number): boolean {

@@ -15,35 +15,33 @@ const NEWEST_KEPT = 16;
 /** After this many offsets, earlier observations count half. */
 const RECENT = 1024;
 
+type ExcessOptions = Pick<IntakeOptions, "overload" | "onDropped"> & {
+  readonly source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
+};
+
 export class Excess {
   /**
    * Access units come: they must be read even if they are dropped, since later ones depend on
    * them.
    */
   linked = false;
-  readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
-  readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
+  readonly #options: ExcessOptions;
   #sampled = 0;
   /** Reading position; offsets since then, and frames among them. Transactions and compaction leave holes. */
   #end: number | undefined;
   #offsets = 0;
   #frames = 0;
 
-  constructor(
-    options: Pick<IntakeOptions, "overload" | "onDropped"> & {
-      readonly source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-    },
-  ) {
+  constructor(options: ExcessOptions) {
     this.#options = options;
-    this.#source = options.source;
   }
 
   /** The frames to process. */
   apply(taken: Taken, max: number): Taken {
-    const { overload } = this.#options;
+    const { overload, source } = this.#options;
     if (overload.kind === "wait") return taken;
     const { frames, end } = taken;
-    const { buffered, latest } = this.#source;
+    const { buffered, latest } = source;
     const density = this.#density(taken);
     const waiting = Math.max(Math.round((latest - end) * density), buffered);
     const total = frames.length + waiting;
@@ -77,7 +75,7 @@ export class Excess {
   #passTo(offset: number, taken: Taken, density: number): Taken {
     if (this.linked || density < 1 || offset <= taken.end) return this.#keep([], taken);
     this.#options.onDropped(taken.frames.length + offset - taken.end, "overload");
-    this.#source.seek(offset);
+    this.#options.source.seek(offset);
     this.#end = offset;
     return { frames: [], end: offset };
   }

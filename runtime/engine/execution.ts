@@ -7,7 +7,7 @@
 //   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
 //
 // While one batch is being committed, the next one is already processed; its outputs wait.
-import { type Clock, monotonicOf } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
@@ -112,7 +112,7 @@ export class StreamingExecution {
       this.#runner.resume(opened);
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {
-        onBegin: (end) => this.#runner.stateAt(opened, end),
+        onBegin: (end) => this.#runner.stateAt(end),
         onCommitted: (range) => {
           if (range.end >= this.#next) this.#options.onTrigger?.(false);
           this.#reports.batchDone(range);
@@ -128,11 +128,7 @@ export class StreamingExecution {
         end: this.#next,
       }));
       this.#end = await ReadEnd.of(this.#options);
-      this.#builder = new BatchBuilder(this.#options, opened.intake, this.#end, {
-        due: () =>
-          Math.min(monotonicOf(this.#clock, opened.pipeline.nextTimer()), this.#commits.due),
-        timersDue: () => this.#runner.timersDue(opened),
-      });
+      this.#builder = new BatchBuilder(this.#options, opened, this.#end, this.#commits);
       this.#options.onStarted?.(opened.committer.queryId, this.#next);
       for (const change of opened.pipeline.changes) {
         this.#options.report(`The query changed since its checkpoint was written: ${change}`);
@@ -186,7 +182,7 @@ export class StreamingExecution {
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
-    }, (frames) => this.#runner.replay(opened, frames));
+    }, (frames) => this.#runner.replay(frames));
     if (await this.#continueRecreated(opened)) return;
     if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
@@ -204,7 +200,7 @@ export class StreamingExecution {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
         // Timers that are due do not wait for frames of the next run.
-        if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
+        if (this.#builder.timersDue) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -212,7 +208,7 @@ export class StreamingExecution {
               Math.round(late)
             } ms after the next tick of the ${trigger.ms} ms interval`,
           ));
-        // The reader knows nothing yet: the log is asked.
+        // The reader knows nothing yet.
         let latest = (await log.offsets(topic, partition)).latest;
         while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
@@ -256,12 +252,7 @@ export class StreamingExecution {
 
   /** Re-runs a batch planned before a crash with exactly its offsets. */
   async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
-    const frames: Frame[] = [];
-    while (opened.intake.position < planned.end) {
-      const more = await opened.intake.readUntil(64, planned.end);
-      if (more.length === 0) break;
-      frames.push(...more);
-    }
+    const frames = await opened.intake.readAll(planned.end);
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#commits.settled();
     await this.#continueRecreated(opened);
@@ -310,17 +301,17 @@ export class StreamingExecution {
     end: number,
     last?: "ended" | "stopped",
   ): Promise<void> {
-    const { checkpointing, reporter, sinks } = opened;
+    const { checkpointing, committer, reporter, sinks } = opened;
     this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
     this.#batch = range;
     if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();
-      if (checkpointing.planned === undefined) await checkpointing.plan(range, true);
+      if (checkpointing.planned === undefined) await committer.plan(range, true);
       reporter.took("walCommit", this.#clock.monotonic() - started);
     }
-    await this.#runner.run(opened, frames, this.#commits.batchOf(range), range, last);
+    await this.#runner.run(frames, this.#commits.batchOf(range), range, last);
     this.#next = Math.max(this.#next, end);
     // One that waits for its commit with others costs no promise.
     const begun = this.#commits.begin(!sinks.live);

@@ -95,18 +95,24 @@ export class Intake {
     }
   }
 
+  /** All frames below `until`, or the first `max`. */
+  async readAll(until: number, max = Infinity): Promise<Frame[]> {
+    const frames: Frame[] = [];
+    while (frames.length < max && this.position < until) {
+      const read = await this.readUntil(max - frames.length, until);
+      if (read.length === 0) break;
+      frames.push(...read);
+    }
+    return frames;
+  }
+
   /**
    * Up to `max` frames below `until`, without those dropped by the overload policy; undefined when
    * the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
-      const frames: Frame[] = [];
-      while (frames.length < max && this.position < until && !this.recreated) {
-        const read = await this.readUntil(max - frames.length, until);
-        if (read.length === 0) break;
-        frames.push(...read);
-      }
+      const frames = await this.readAll(until, max);
       if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }

@@ -1,5 +1,4 @@
 // Options of the intake.
-import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
@@ -13,17 +12,14 @@ export interface LaneReader extends PartitionReader {
   readonly held?: number | undefined;
 }
 
-export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
+export interface IntakeOptions
+  extends Pick<ExecutionOptions, "topic" | "partition" | "clock" | "report" | "inspect"> {
   readonly source: LaneReader;
   readonly groups?: FrameGroups;
-  readonly topic: string;
-  readonly partition: number;
   readonly query: string;
   readonly failOnDataLoss: boolean;
   readonly overload: OverloadPolicy;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly report: (message: string) => void;
   readonly onDropped: (count: number, reason: DropReason) => void;
 }
 

@@ -1,4 +1,5 @@
 // Takes a partition over: its checkpoint, and all parts of a streaming query.
+import { given } from "../base/options.ts";
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
@@ -48,17 +49,19 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const { plan, log, reader, topic, partition, clock, inspect } = options;
   const groups = options.groups?.();
   if (groups !== undefined) onClose(() => groups.close());
-  const committer = await openCommitter(options);
+  const committer = await log.committer({
+    group: options.group,
+    query: plan.name,
+    topic,
+    partition,
+    outputTopics: outputTopics(options),
+    ...given({ membership: options.membership }),
+  });
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(options, committer);
-  const checkpointing = new Checkpointing(
-    committer,
-    next,
-    clock,
-    stepNames(plan.operators),
-    groups,
-  );
+  const steps = stepNames(plan.operators);
+  const checkpointing = new Checkpointing(committer, next, clock, steps, groups);
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
@@ -88,7 +91,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     signal: opener.drain,
     report: options.report,
     inspect,
-    ...(groups === undefined ? {} : { groups }),
+    ...given({ groups }),
     onDropped: (count, reason) => {
       reporter.drop(count, reason);
       sequence.skip();
@@ -102,18 +105,13 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const aligned = await AlignedReader.open(options, intakeOptions, start, onClose);
   if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
   checkpointing.aligned = aligned;
-  const pipeline = await Pipeline.open(
-    plan.operators,
-    {
-      context: { query: plan.name, topic, partition, clock, signal: opener.abort },
-      events: opener.events,
-      policy: plan.onOperatorError,
-      deadInputs: options.deadInputs ?? [],
-    },
-    resume.base,
-    resume.pipeline,
-    plan.droppedState,
-  );
+  const pipeline = new Pipeline(plan.operators, {
+    context: { query: plan.name, topic, partition, clock, signal: opener.abort },
+    events: opener.events,
+    policy: plan.onOperatorError,
+    deadInputs: options.deadInputs ?? [],
+  });
+  await pipeline.open(resume.base, resume.pipeline, plan.droppedState);
   onClose(() => pipeline.close());
   const sinks = await SinkSet.open(plan.sinks, {
     context: {
@@ -131,33 +129,11 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     call: options.call,
     onFunction: options.onFunction,
   }, onClose);
-  return {
-    committer,
-    checkpointing,
-    reporter,
-    intake,
-    aligned,
-    pipeline,
-    sinks,
-    next,
-    resume,
-  };
+  return { committer, checkpointing, reporter, intake, aligned, pipeline, sinks, next, resume };
 }
 
 export function outputTopics({ plan }: ExecutionOptions): string[] {
   return plan.sinks.flatMap(({ topics }) => topics ?? []);
-}
-
-function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
-  const { plan, log, topic, partition, group, membership } = options;
-  return log.committer({
-    group,
-    query: plan.name,
-    topic,
-    partition,
-    outputTopics: outputTopics(options),
-    ...(membership !== undefined ? { membership } : {}),
-  });
 }
 
 /** Where a query without a checkpoint begins: recorded at once, whether or not a batch comes. */

@@ -8,9 +8,8 @@ import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
-import { skippedProgress } from "./skipped_frames.ts";
 import { Stage, type StageOptions } from "./stage.ts";
-import { matchStates, stepNames, type StepState } from "./step_states.ts";
+import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
 export interface PipelineSnapshot {
   /** Oldest offset to re-read; undefined if none. */
@@ -27,17 +26,21 @@ const decoder = new TextDecoder();
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
+  /** How the query differs from the one that wrote the checkpoint, in words. */
+  changes: readonly string[] = [];
   #stages: readonly Stage[] = [];
   /** The buffer of the newest frame, which no operator can transfer. */
   #protected: ArrayBufferLike | undefined;
-  #changes: readonly string[] = [];
 
-  private constructor(
-    operators: readonly Operator<unknown, unknown>[],
-    options: StageOptions,
-  ) {
+  constructor(operators: readonly Operator<unknown, unknown>[], options: StageOptions) {
     this.#operators = operators;
     this.#options = options;
+  }
+
+  /** Reopens the operators at `offset`, without their open windows. */
+  async beginAgain(offset: number): Promise<void> {
+    await this.close();
+    await this.open(offset);
   }
 
   /**
@@ -46,30 +49,7 @@ export class Pipeline {
    * @param dropped names of steps whose state the query drops.
    * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
-  static async open(
-    operators: readonly Operator<unknown, unknown>[],
-    options: StageOptions,
-    end: number,
-    saved?: Uint8Array,
-    dropped?: readonly string[],
-  ): Promise<Pipeline> {
-    const pipeline = new Pipeline(operators, options);
-    await pipeline.#open(end, saved, dropped);
-    return pipeline;
-  }
-
-  /** How the query differs from the one that wrote the checkpoint, in words. */
-  get changes(): readonly string[] {
-    return this.#changes;
-  }
-
-  /** Reopens the operators at `offset`, without their open windows. */
-  async beginAgain(offset: number): Promise<void> {
-    await this.close();
-    await this.#open(offset);
-  }
-
-  async #open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
+  async open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
     const options = this.#options;
     const { states, changes } = matchStates(
       options.context.query,
@@ -79,7 +59,7 @@ export class Pipeline {
         : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages,
       dropped,
     );
-    this.#changes = changes;
+    this.changes = changes;
     const names = stepNames(this.#operators);
     const tasks: OperatorTask<unknown, unknown>[] = [];
     try {
@@ -139,10 +119,10 @@ export class Pipeline {
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
       const state = stage.ask(snapshotOf);
-      const errors = stage.errors(restart ?? end);
+      const errors = stage.dead.errors(restart ?? end);
       if (state !== undefined || errors !== undefined) any = true;
       return {
-        ...stage.saved,
+        ...namedState(stage.name, this.#operators[index]!),
         restart: points[index] ?? null,
         state: state === undefined ? null : state.toBase64(),
         ...errors,
@@ -157,21 +137,25 @@ export class Pipeline {
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap((stage) => {
       const size = stage.ask((task) => task.stateSize?.());
+      const skipped = stage.ask((task) => task.skipped?.());
       return size === undefined ? [] : [{
         operatorName: stage.name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...skippedProgress(stage.ask((task) => task.skipped?.())),
+        ...(skipped && {
+          numRowsDroppedByWatermark: skipped.late,
+          customMetrics: { numRowsTooFarAhead: skipped.ahead },
+        }),
       }];
     });
   }
 
   observed(): NamedMetrics[] {
-    return this.#stages.flatMap((stage) =>
-      stage.observes === undefined
-        ? []
-        : [{ name: stage.observes, metrics: stage.ask((task) => task.observed?.()) ?? [] }]
-    );
+    return this.#stages.flatMap((stage, index) => {
+      const name = this.#operators[index]!.observes;
+      const metrics = name === undefined ? undefined : stage.ask((task) => task.observed?.());
+      return name === undefined ? [] : [{ name, metrics: metrics ?? [] }];
+    });
   }
 
   /** Frames of this run that are in no window; undefined if no operator counts them. */
@@ -206,7 +190,7 @@ export class Pipeline {
   }
 
   get failedOnAll(): OperatorError | undefined {
-    return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
+    return this.#stages.map(({ dead }) => dead.failedOnAll).find((error) => error !== undefined);
   }
 
   /** Open and ended calls, by operator. */

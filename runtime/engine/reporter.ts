@@ -37,12 +37,8 @@ const LATENCY_SPAN_MS = 10_000;
 /** Most measurements kept between two reports. */
 const MEASUREMENTS = 2048;
 
-export interface ReporterIdentity {
-  readonly id: string;
-  readonly runId: string;
-  readonly query: string;
-  readonly topic: string;
-  readonly partition: number;
+export interface ReporterIdentity
+  extends Pick<StreamingQueryProgress, "id" | "runId" | "query" | "topic" | "partition"> {
   readonly sourceDescription: string;
   readonly sinkDescription: string;
 }
@@ -151,7 +147,8 @@ export class ProgressReporter {
   }
 
   /** The flaws that were repaired when a frame was decoded. */
-  repaired(flaws: Iterable<string>): void {
+  repaired(flaws: Iterable<string> | undefined): void {
+    if (flaws === undefined) return;
     let any = false;
     for (const flaw of flaws) {
       this.#repairs[flaw] = (this.#repairs[flaw] ?? 0) + 1;
@@ -162,8 +159,7 @@ export class ProgressReporter {
 
   /** An output reached its sinks. Times in milliseconds. */
   outputDone(processingMs: number, captured: number, now: number): void {
-    this.outputs++;
-    this.#running.outputs++;
+    this.outputRepeated();
     const endToEnd = Math.max(0, now - captured);
     const at = this.#clock.monotonic();
     this.#processing.add(processingMs, at);
@@ -291,15 +287,13 @@ export class ProgressReporter {
         ...observedJson(observed),
         ...(Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {}),
       },
-      ...(queueing && processing && endToEnd
-        ? {
-          latencies: {
-            processingLatencyMs: processing,
-            sourceQueuingLatencyMs: queueing,
-            e2eLatencyMs: endToEnd,
-          },
-        }
-        : {}),
+      ...(queueing && processing && endToEnd && {
+        latencies: {
+          processingLatencyMs: processing,
+          sourceQueuingLatencyMs: queueing,
+          e2eLatencyMs: endToEnd,
+        },
+      }),
       query,
       topic,
       partition,

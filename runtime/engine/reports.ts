@@ -1,5 +1,6 @@
 // When a streaming query reports progress: after a batch, at most this often, and once more when a
 // pause begins.
+import { pause } from "../base/wait.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -59,16 +60,12 @@ export class Reports {
   }
 
   /** The last batches before a pause are reported too. */
-  #sendLater(ms: number): void {
+  async #sendLater(ms: number): Promise<void> {
     if (this.#due) return;
     this.#due = true;
-    this.#options.clock.sleep(ms, this.#drain).then(
-      () => {
-        this.#due = false;
-        this.send();
-      },
-      // The query is ending and reports then.
-      () => {},
-    );
+    // A query that ends reports then.
+    if (!await pause(ms, this.#drain, this.#options.clock)) return;
+    this.#due = false;
+    this.send();
   }
 }

@@ -55,15 +55,11 @@ export class SequenceTracker {
   #enter(name: string, number: number): void {
     const newest = this.#sessions.at(-1);
     if (newest?.name === name) return;
-    const known = this.#sessions.findIndex((session) => session.name === name);
-    if (known < 0) {
-      this.#sessions.push({ name, last: number - 1 });
-      if (this.#sessions.length > SESSIONS_REMEMBERED) this.#sessions.shift();
-      return;
-    }
-    this.#sessions.push(...this.#sessions.splice(known, 1));
+    const known = this.#sessions.find((session) => session.name === name);
+    const others = this.#sessions.filter((session) => session !== known);
+    this.#sessions = [...others, known ?? { name, last: number - 1 }].slice(-SESSIONS_REMEMBERED);
     // A session that resumes after another one has not ended: two cameras share the partition.
-    if (this.#reported) return;
+    if (known === undefined || this.#reported) return;
     this.#reported = true;
     this.#onTwoCameras([newest!.name, name]);
   }

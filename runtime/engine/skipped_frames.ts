@@ -1,17 +1,9 @@
 // Counts and reports good frames that are in no window.
 import type { SkippedFrames } from "../definition/operator.ts";
-import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
 
 /** Reported at most this often, milliseconds. */
 const REPORT_EVERY_MS = 60_000;
-
-/** The counts of one operator, as in Spark's progress reports. */
-export function skippedProgress(counts: SkippedFrames | undefined): Partial<StateOperatorProgress> {
-  if (counts === undefined) return {};
-  const { late, ahead } = counts;
-  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
-}
 
 export class SkippedReport {
   readonly #options: ExecutionOptions;

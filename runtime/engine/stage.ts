@@ -13,7 +13,6 @@ import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
-import { namedState, type StepState } from "./step_states.ts";
 
 /** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
@@ -46,8 +45,7 @@ class Failed {
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
-  readonly observes: string | undefined;
-  readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
+  readonly dead: DeadInputs;
   readonly #number: number;
   readonly #next: Stage | undefined;
   readonly #limit: number;
@@ -55,7 +53,6 @@ export class Stage {
   readonly #stateless: boolean;
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
-  readonly #dead: DeadInputs;
   /** Timers that the operator sets again and again. */
   readonly #deadTimers = new Set<number>();
   #started = 0;
@@ -77,8 +74,6 @@ export class Stage {
     options: StageOptions,
   ) {
     this.name = name;
-    this.observes = operator.observes;
-    this.saved = namedState(name, operator);
     this.task = task;
     this.#number = number;
     this.#next = next;
@@ -86,22 +81,13 @@ export class Stage {
     this.#from = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
-    this.#dead = new DeadInputs(name, options.context, options.policy, options.deadInputs, errors);
-  }
-
-  /** See `DeadInputs.errors`. */
-  errors(restart: number): StepErrors | undefined {
-    return this.#dead.errors(restart);
-  }
-
-  get failedOnAll(): OperatorError | undefined {
-    return this.#dead.failedOnAll;
+    this.dead = new DeadInputs(name, options.context, options.policy, options.deadInputs, errors);
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (cause.offset < this.#from) return;
-    const failed = this.#dead.skipped(cause.offset);
+    const failed = this.dead.errorAt(cause.offset);
     if (failed !== undefined) {
       return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
@@ -164,7 +150,7 @@ export class Stage {
   }
 
   #passed(): void {
-    if (this.#dead.passed()) this.#backoff.reset();
+    if (this.dead.passed()) this.#backoff.reset();
   }
 
   /**
@@ -211,8 +197,8 @@ export class Stage {
 
   /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
   #deadLetter(failure: OperatorError, cause: Frame): void {
-    this.#dead.remember(cause.offset);
-    if (this.#options.events.onDeadInput(failure, cause)) this.#dead.count(failure);
+    this.dead.remember(cause.offset);
+    if (this.#options.events.onDeadInput(failure, cause)) this.dead.count(failure);
   }
 
   /** Begins at once; the outputs wait for those of earlier inputs, and so do retries. */
@@ -278,7 +264,7 @@ export class Stage {
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
         // It would be called endlessly.
-        if (!this.#dead.holdsTimer(due)) {
+        if (!this.dead.holdsTimer(due)) {
           const why = "Cannot set the same timer again after it was called: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
         }
@@ -306,7 +292,7 @@ export class Stage {
     } catch (error) {
       if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, timer));
-      if (timer === undefined || !this.#dead.holdsTimer(timer)) throw failure;
+      if (timer === undefined || !this.dead.holdsTimer(timer)) throw failure;
       events.onDeadInput(failure);
       return [];
     } finally {

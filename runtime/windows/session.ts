@@ -3,9 +3,9 @@
 import { epochOf } from "../base/clock.ts";
 import {
   ABOVE_ZERO,
+  checkOptions,
   FROM_ZERO,
   FUNCTION,
-  optionFaults,
   type OptionRows,
   TEXT,
 } from "../base/options.ts";
@@ -59,8 +59,7 @@ const ROWS: OptionRows<SessionOptions> = {
  * ```
  */
 export function sessionWindow(options: SessionOptions): Operator<Frame, Window> {
-  const faults = optionFaults(options, ROWS, ["while", "afterMs"]);
-  if (faults.length > 0) throw new RangeError(`Cannot use session options: ${faults.join("; ")}`);
+  checkOptions("use session options", options, ROWS, ["while", "afterMs"]);
   const { while: holds, afterMs, maxMs = 60_000, silenceMs, name = "session" } = options;
   return {
     name,

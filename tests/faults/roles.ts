@@ -1,6 +1,7 @@
 // Which partitions a Kafka node leads or follows, and when the cluster does without it.
 import { Connection } from "../../runtime/log/kafka/net/connection.ts";
-import { METADATA, NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
+import { ResponseError } from "../../runtime/log/kafka/protocol/errors.ts";
+import { METADATA, type Metadata, NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
 
 export const [FRAMES, OUT, PEER] = ["frames", "out", "peer"] as const;
 const [OFFSETS, TRANSACTIONS] = ["__consumer_offsets", "__transaction_state"] as const;
@@ -31,11 +32,16 @@ export function isStruck(roles: Roles, stream: string, partition: number): boole
 /** All partitions of the trial, as the broker of a connection sees them. */
 export async function partitionsSeen(connection: Connection): Promise<Seen[]> {
   const names = [FRAMES, OUT, PEER, OFFSETS, TRANSACTIONS];
-  const { topics } = await connection.callUnchecked(METADATA, {
+  const asked = connection.call(METADATA, {
     topics: names.map((name) => ({ topicId: NO_ID, name })),
     allowAutoTopicCreation: false,
     includeClusterAuthorizedOperations: false,
     includeTopicAuthorizedOperations: false,
+  });
+  const { topics } = await asked.catch((error: unknown) => {
+    // Partitions without a leader.
+    if (error instanceof ResponseError) return error.response as Metadata;
+    throw error;
   });
   return topics.flatMap(({ name, partitions }) =>
     partitions.map((one) => ({ ...one, place: `${name}/${one.partition}` }))

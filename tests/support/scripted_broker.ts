@@ -1,11 +1,12 @@
 // A Kafka broker that does as the test says: it answers every request that Framelane makes, well or
 // with an error code, or not at all. One topic is as good as another: each has one partition.
+import { PRODUCE } from "../../runtime/log/kafka/append/produce.ts";
 import { type Api, API_VERSIONS } from "../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../runtime/log/kafka/protocol/groups.ts";
-import { FETCH, PRODUCE } from "../../runtime/log/kafka/protocol/records.ts";
 import * as topics from "../../runtime/log/kafka/protocol/topics.ts";
 import * as transactions from "../../runtime/log/kafka/protocol/transactions.ts";
 import { RequestWriter, ResponseReader } from "../../runtime/log/kafka/protocol/wire.ts";
+import { FETCH_TABLE } from "./fetch_table.ts";
 import {
   type Body,
   closeQuietly,
@@ -54,10 +55,10 @@ function isApi(one: unknown): one is Api<unknown, unknown> {
 function nameOfTopic(key: number, { topics }: Body): string | undefined {
   const topic = topics?.[0];
   if (key === PRODUCE.key) return topic!.name;
-  return key === FETCH.key ? topic!.name || nameOf(topic!.topicId!) : undefined;
+  return key === FETCH_TABLE.key ? topic!.name || nameOf(topic!.topicId!) : undefined;
 }
 
-const ALL: readonly Api<unknown, unknown>[] = [...APIS, PRODUCE, FETCH].filter(isApi);
+const ALL: readonly Api<unknown, unknown>[] = [...APIS, PRODUCE, FETCH_TABLE].filter(isApi);
 
 /** A broker on a port of its own. */
 export class ScriptedBroker {
@@ -254,7 +255,7 @@ export class ScriptedBroker {
         const partitions = [{ ...partition, ...stored, recordErrors: [], errorMessage }];
         return { throttleTimeMs: this.throttleMs, topics: [{ name, partitions }] };
       }
-      case FETCH.key: {
+      case FETCH_TABLE.key: {
         const offsets = { highWatermark: 0, lastStableOffset: 0, logStart: 0 };
         const records = { aborted: [], preferredReplica: -1, batches: new Uint8Array(0) };
         const partitions = [{ ...partition, ...offsets, ...records, diverged: false }];

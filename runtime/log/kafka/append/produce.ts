@@ -1,7 +1,44 @@
 // Sends a record batch to the partition's leader.
 import type { Connection, RequestOptions } from "../net/connection.ts";
+import { api } from "../protocol/api.ts";
 import { brokerErrors } from "../protocol/errors.ts";
-import { PRODUCE } from "../protocol/records.ts";
+import {
+  array,
+  bytes,
+  int16,
+  int32,
+  int64,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "../protocol/fields.ts";
+
+export const PRODUCE = api("Produce", 0, [3, 9], 9, {
+  request: struct({
+    transactionalId: nullableString,
+    acks: int16,
+    timeoutMs: int32,
+    topics: array(
+      struct({ name: string, partitions: array(struct({ partition: int32, batches: bytes })) }),
+    ),
+  }),
+  response: struct({
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        errorCode: int16,
+        offset: int64,
+        appendTime: int64,
+        logStart: since(5, int64, -1),
+        recordErrors: since(8, array(struct({ index: int32, message: nullableString })), []),
+        errorMessage: since(8, nullableString, null),
+      })),
+    })),
+    throttleTimeMs: int32,
+  }),
+});
 
 interface Batch {
   readonly topic: string;

@@ -52,9 +52,9 @@ export async function readState(
     const wanted = { topic: STATE_TOPIC, topicId, partition, offset, leaderEpoch: epoch };
     const fetched = await fetchPartitions(
       connection,
-      [{ ...wanted, fetchedEpoch: -1, maxBytes: 1, logStart: -1 }],
+      [{ ...wanted, fetchedEpoch: -1, maxBytes: 1 }],
       { maxWaitMs: 0, maxBytes: 1 },
-      { signal },
+      signal,
     );
     const [found] = checked({ name: STATE_TOPIC, partitions: fetched }).partitions;
     const { frames: [frame] } = decodeBatches(found?.batches ?? new Uint8Array(0), {

@@ -1,15 +1,16 @@
 // One connection to a broker: responses come in the order of the requests.
 import { systemClock } from "../../../base/clock.ts";
+import { settled } from "../../../base/wait.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
+  BrokerFailure,
   LoginError,
   MalformedError,
   NetworkError,
-  ResponseError,
   ThrottledError,
   TimeoutError,
 } from "../protocol/errors.ts";
-import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
+import { RequestWriter, type ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
 import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
@@ -35,7 +36,7 @@ export interface ConnectionOptions {
 
 export interface RequestOptions {
   /** Once aborted, nothing is sent, and the response is ignored. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Added to the time-out, since the broker may wait before it responds. */
   readonly extraMs?: number;
 }
@@ -55,7 +56,11 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #pending: PendingRequests;
   #correlation = 0;
+  /** Chunks to write, in order. */
+  readonly #unsent: Uint8Array[] = [];
+  #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
+  readonly #writer = new RequestWriter();
   #sessionTimer: ReturnType<typeof setTimeout> | undefined;
   /** Why the connection ended. */
   #ended: unknown;
@@ -124,13 +129,18 @@ export class Connection {
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
-    const response = await this.callUnchecked(api, body, options);
-    try {
-      return checked(response);
-    } catch (error) {
-      if (error instanceof ResponseError) error.broker = this.broker;
-      throw error;
-    }
+    const call = this.#versions.call(api);
+    return await this.request(
+      call,
+      (to) => api.request.write(to, body, call),
+      (from) => {
+        const response = api.response.read(from, call);
+        const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
+        if (typeof throttleTimeMs === "number") this.throttle(throttleTimeMs);
+        return checked(response);
+      },
+      options,
+    );
   }
 
   /** The error for a response that does not fit its request. */
@@ -140,27 +150,10 @@ export class Connection {
     return error;
   }
 
-  /** Returns the response even if it contains errors. */
-  async callUnchecked<Request, Response>(
-    api: Api<Request, Response>,
-    body: Request,
-    options: RequestOptions = {},
-  ): Promise<Response> {
-    const call = this.#versions.call(api);
-    const response = await this.request(
-      call,
-      (to) => api.request.write(to, body, call),
-      (from) => api.response.read(from, call),
-      options,
-    );
-    const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
-    if (typeof throttleTimeMs === "number") this.#throttle(throttleTimeMs);
-    return response;
-  }
-
   /**
-   * @param read must copy what it keeps of the response
-   * @throws {NetworkError} if the connection is lost, the request times out, or `read` throws
+   * @param read must copy what it keeps of the response; its errors but a `BrokerFailure` mean that the
+   * response is malformed
+   * @throws {NetworkError} if the connection is lost, the request times out, or the response is malformed
    * @throws {ThrottledError} also the signal's reason
    */
   request<T>(
@@ -169,34 +162,40 @@ export class Connection {
     read: (from: ResponseReader) => T,
     { signal, extraMs = 0 }: RequestOptions = {},
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
+    const response = new Promise<T>((resolve, reject) => {
       this.#throwIfUnusable(signal);
       const correlation = this.#next();
-      const chunks = encodeRequest(call, correlation, write);
-      const abort = () => reject(signal!.reason);
-      const over = () => signal?.removeEventListener("abort", abort);
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#pending.add({
-        correlation,
-        call,
-        extraMs,
-        take: (response) => {
-          over();
-          try {
-            if (call.flexibleResponse ?? call.flexible) response.tags();
-            resolve(read(response));
-          } catch (error) {
-            const { name, version } = call;
-            reject(this.malformed(`${name}, version ${version}: ${(error as Error).message}`));
-          }
-        },
-        fail: (error) => {
-          over();
-          reject(error);
-        },
-      });
+      const chunks = this.#encode(call, correlation, write);
+      const take = (from: ResponseReader) => {
+        try {
+          if (call.flexibleResponse ?? call.flexible) from.tags();
+          resolve(read(from));
+        } catch (error) {
+          reject(this.#failure(call, error));
+        }
+      };
+      const since = systemClock.monotonic();
+      this.#pending.add({ correlation, call, extraMs, since, take, fail: reject });
       void this.#write(chunks);
     });
+    return settled(response, signal);
+  }
+
+  #failure({ name, version }: Call, error: unknown): BrokerFailure {
+    if (error instanceof BrokerFailure) error.broker = this.broker;
+    return error instanceof BrokerFailure
+      ? error
+      : this.malformed(`${name}, version ${version}: ${(error as Error).message}`);
+  }
+
+  /** In the connection's own memory, unless an earlier request is still there. */
+  #encode(
+    call: Call,
+    correlation: number,
+    write: (to: RequestWriter) => void,
+  ): readonly Uint8Array[] {
+    const to = this.#isWriting ? new RequestWriter() : this.#writer.reset();
+    return encodeRequest(to, call, correlation, write);
   }
 
   /** Sends a request without a response; resolves when it is written. */
@@ -207,11 +206,12 @@ export class Connection {
   ): Promise<void> {
     this.#throwIfUnusable(signal);
     const call = this.#versions.call(api);
-    await this.#write(encodeRequest(call, this.#next(), (to) => api.request.write(to, body, call)));
+    await this.#write(this.#encode(call, this.#next(), (to) => api.request.write(to, body, call)));
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  #throttle(ms: number): void {
+  /** The broker wants no requests for this long: they fail with `ThrottledError`. */
+  throttle(ms: number): void {
     if (ms <= 0) return;
     const until = systemClock.monotonic() + Math.min(ms, MAX_THROTTLE_MS);
     this.#throttledUntil = Math.max(this.#throttledUntil, until);
@@ -249,20 +249,29 @@ export class Connection {
   }
 
   #write(chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#writing = this.#writing.then(async () => {
-      try {
-        for (const chunk of chunks) {
-          for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
-            if (this.#ended !== undefined) return;
-            const bytes = chunk.subarray(at, at + CHUNK_BYTES);
-            await this.#transport.write(bytes);
-            this.#pending.moved(bytes.length);
-          }
+    this.#unsent.push(...chunks);
+    if (!this.#isWriting) this.#writing = this.#writeAll();
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      for (let chunk; (chunk = this.#unsent.shift()) !== undefined;) {
+        for (let at = 0; at < chunk.length;) {
+          if (this.#ended !== undefined) return;
+          const whole = at === 0 && chunk.length <= CHUNK_BYTES;
+          const bytes = whole ? chunk : chunk.subarray(at, at + CHUNK_BYTES);
+          const count = await this.#transport.write(bytes);
+          this.#pending.moved(count);
+          at += count;
         }
-      } catch (error) {
-        this.#lose(error);
       }
-    });
+    } catch (error) {
+      this.#lose(error);
+    } finally {
+      this.#isWriting = false;
+    }
   }
 
   async #read(): Promise<void> {

@@ -39,8 +39,10 @@ export class Connections {
   }
 
   /** @throws {NetworkError} also `LoginError`, `UnsupportedError`; the signal's reason */
-  async get(broker: Broker, channel: string, signal?: AbortSignal): Promise<Connection> {
-    if (this.#closed) throw new LogError("CLOSED", "Cannot use Kafka: the log is closed");
+  get(broker: Broker, channel: string, signal?: AbortSignal): Promise<Connection> {
+    if (this.#closed) {
+      return Promise.reject(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
+    }
     const key = `${brokerName(broker)}/${channel}`;
     let opened = this.#channels.get(key);
     if (opened === undefined) {
@@ -52,7 +54,7 @@ export class Connections {
       opened.ready.catch(forget);
       this.#channels.set(key, opened);
     }
-    return await settled(opened.ready, signal);
+    return settled(opened.ready, signal);
   }
 
   /** When a broker failed last, or −Infinity. */

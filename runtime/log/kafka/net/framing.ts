@@ -4,24 +4,26 @@ import { LoginError, NetworkError } from "../protocol/errors.ts";
 import { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 
 export const CLIENT_ID = "framelane";
+const CLIENT_ID_BYTES = new TextEncoder().encode(CLIENT_ID);
 const LENGTH_BYTES = 4;
 /** Responses up to this size share one buffer; larger ones get their own. */
-const SCRATCH_BYTES = 16 * 1024;
+const SCRATCH_BYTES = 64 * 1024;
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 export function encodeRequest(
+  to: RequestWriter,
   { key, version, flexible }: Call,
   correlation: number,
   write: (to: RequestWriter) => void,
 ): readonly Uint8Array[] {
   const lengthUnknown = 0;
-  const to = new RequestWriter().int32(lengthUnknown).int16(key).int16(version).int32(correlation);
-  to.string(CLIENT_ID, false);
+  to.int32(lengthUnknown).int16(key).int16(version).int32(correlation);
+  to.int16(CLIENT_ID_BYTES.length).raw(CLIENT_ID_BYTES);
   if (flexible) to.noTags();
   write(to);
   const pieces = to.pieces();
-  const { buffer, byteOffset } = pieces[0]!;
-  new DataView(buffer, byteOffset).setInt32(0, to.size - LENGTH_BYTES);
+  const size = to.size - LENGTH_BYTES;
+  for (let at = 0; at < LENGTH_BYTES; at++) pieces[0]![at] = size >>> (24 - 8 * at);
   return pieces;
 }
 
@@ -38,11 +40,13 @@ export async function readResponses(
   received: (response: ResponseReader) => void,
 ): Promise<void> {
   const scratch = new Uint8Array(SCRATCH_BYTES);
+  const shared = new ResponseReader(scratch, false);
   let large: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
   for (let wanted = LENGTH_BYTES;;) {
     while (filled < wanted) {
-      const count = await read((large ?? scratch).subarray(filled));
+      const into = large ?? scratch;
+      const count = await read(filled === 0 ? into : into.subarray(filled));
       if (count === null) return;
       moved(count);
       filled += count;
@@ -54,7 +58,7 @@ export async function readResponses(
       wanted = LENGTH_BYTES;
       continue;
     }
-    const end = LENGTH_BYTES + sizeOf(scratch);
+    const end = LENGTH_BYTES + sizeOf(scratch, shared.moveTo(0, LENGTH_BYTES).int32());
     if (end > SCRATCH_BYTES) {
       large = new Uint8Array(end - LENGTH_BYTES);
       large.set(scratch.subarray(LENGTH_BYTES, filled));
@@ -63,20 +67,19 @@ export async function readResponses(
     } else if (filled < end) {
       wanted = end;
     } else {
-      received(new ResponseReader(scratch.subarray(LENGTH_BYTES, end), false));
-      scratch.copyWithin(0, end, filled);
+      received(shared.moveTo(LENGTH_BYTES, end));
+      if (filled > end) scratch.copyWithin(0, end, filled);
       filled -= end;
       wanted = LENGTH_BYTES;
     }
   }
 }
 
-function sizeOf(bytes: Uint8Array): number {
+function sizeOf(bytes: Uint8Array, size: number): number {
   // A TLS record: handshake or alert, version 3.
   if (bytes[0]! >= 0x14 && bytes[0]! <= 0x17 && bytes[1] === 3 && bytes[2]! <= 4) {
     throw new LoginError("the broker requires TLS: add tls=true");
   }
-  const size = new DataView(bytes.buffer).getInt32(0);
   if (size < LENGTH_BYTES || size > MAX_RESPONSE_BYTES) {
     throw new NetworkError("the server is not a Kafka broker");
   }

@@ -16,13 +16,15 @@ export interface PendingRequest {
   readonly call: Call;
   /** Added to the time-out. */
   readonly extraMs: number;
+  /** When it became the oldest; before that, when it was added. */
+  since: number;
   readonly take: (response: ResponseReader) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /** All requests in flight, the oldest first. */
 export class PendingRequests {
-  readonly #requests: { readonly request: PendingRequest; since: number }[] = [];
+  readonly #requests: PendingRequest[] = [];
   readonly #timeoutMs: number;
   readonly #onTimeout: (error: TimeoutError) => void;
   readonly #onSilence: () => void;
@@ -48,7 +50,7 @@ export class PendingRequests {
   }
 
   get oldest(): Call | undefined {
-    return this.#requests[0]?.request.call;
+    return this.#requests[0]?.call;
   }
 
   get completed(): number {
@@ -56,7 +58,7 @@ export class PendingRequests {
   }
 
   add(request: PendingRequest): void {
-    this.#requests.push({ request, since: systemClock.monotonic() });
+    this.#requests.push(request);
     if (this.#requests.length === 1) this.#watch();
   }
 
@@ -74,7 +76,7 @@ export class PendingRequests {
    * @throws {NetworkError} if the response belongs to another request
    */
   take(response: ResponseReader): void {
-    const request = this.#requests[0]?.request;
+    const request = this.#requests[0];
     const correlation = response.int32();
     if (request?.correlation !== correlation) {
       throw new NetworkError(
@@ -93,7 +95,7 @@ export class PendingRequests {
   fail(error: unknown): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { request } of this.#requests.splice(0)) request.fail(error);
+    for (const { fail } of this.#requests.splice(0)) fail(error);
   }
 
   #watch(reported = false): void {
@@ -113,7 +115,7 @@ export class PendingRequests {
       if (oldest === undefined) return;
       const silentMs = this.#silentMs();
       if (silentMs >= this.#timeoutMs) {
-        const allowed = Math.round(this.#timeoutMs + oldest.request.extraMs);
+        const allowed = Math.round(this.#timeoutMs + oldest.extraMs);
         return this.#onTimeout(new TimeoutError(`no response within ${allowed} ms`));
       }
       const silent = silentMs >= SILENCE_MS;
@@ -124,7 +126,7 @@ export class PendingRequests {
 
   /** Silence beyond the oldest request's `extraMs`. */
   #silentMs(): number {
-    const { request, since } = this.#requests[0]!;
-    return systemClock.monotonic() - Math.max(since, this.#alive) - request.extraMs;
+    const { extraMs, since } = this.#requests[0]!;
+    return systemClock.monotonic() - Math.max(since, this.#alive) - extraMs;
   }
 }

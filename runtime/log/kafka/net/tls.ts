@@ -8,8 +8,8 @@ import { sentence } from "./failures.ts";
 export interface Transport {
   /** Returns the number of bytes read, null at the end. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes all bytes. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Returns the number of bytes written, at least one. */
+  write(bytes: Uint8Array): Promise<number>;
   /** Closes at once; pending reads and writes fail. */
   close(): void;
 }
@@ -78,10 +78,12 @@ class TlsTransport implements Transport {
     return length;
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#socket.write(bytes, (error) => error instanceof Error ? reject(error) : resolve())
-    );
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const written = (error: unknown) =>
+        error instanceof Error ? reject(error) : resolve(bytes.length);
+      this.#socket.write(bytes, written);
+    });
   }
 
   close(): void {

@@ -9,6 +9,7 @@ type Ranges = ReadonlyMap<number, readonly [lowest: number, highest: number]>;
 export class Versions {
   readonly #broker: string;
   readonly #known: Ranges;
+  readonly #calls = new Map<AnyApi, Call>();
 
   constructor(broker: string, known: Ranges) {
     this.#broker = broker;
@@ -38,9 +39,14 @@ export class Versions {
   }
 
   call(request: AnyApi): Call {
-    const { name, key, flexible } = request;
-    const version = this.of(request);
-    return { name, key, version, flexible: version >= flexible };
+    let call = this.#calls.get(request);
+    if (call === undefined) {
+      const { name, key, flexible } = request;
+      const version = this.of(request);
+      call = { name, key, version, flexible: version >= flexible };
+      this.#calls.set(request, call);
+    }
+    return call;
   }
 }
 

@@ -63,9 +63,7 @@ export const uuid = plain((to, value: string) => to.uuid(value), (from) => from.
 export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
   return {
     write(to, values, as) {
-      const length = values === null ? null : values.length;
-      if (as.flexible) to.count(length);
-      else to.int32(length ?? -1);
+      to.count(values === null ? null : values.length, as.flexible);
       for (const value of values ?? []) item.write(to, value, as);
     },
     read: (from, as) => from.list(() => item.read(from, as), as.flexible),
@@ -82,46 +80,20 @@ type Struct<F extends Fields> = { readonly [Name in keyof F]: Value<F[Name]> };
 
 /** Fields in order, then tagged fields. */
 export function struct<F extends Fields>(fields: F): Field<Struct<F>> {
-  const { write, read } = untagged(fields);
-  return {
-    write(to, value, as) {
-      write(to, value, as);
-      if (as.flexible) to.noTags();
-    },
-    read(from, as) {
-      const value = read(from, as);
-      if (as.flexible) from.tags();
-      return value;
-    },
-  };
-}
-
-/** Like `struct`, but the last field reads the tagged fields. */
-export function untagged<F extends Fields>(fields: F): Field<Struct<F>> {
   const entries: [keyof F, Field<unknown>][] = Object.entries(fields);
   return {
     write(to, value, as) {
       for (const [name, field] of entries) field.write(to, value[name], as);
+      if (as.flexible) to.noTags();
     },
     read(from, as) {
       const read: Partial<Record<keyof F, unknown>> = {};
       for (const [name, field] of entries) read[name] = field.read(from, as);
+      if (as.flexible) from.tags();
       return read as Struct<F>;
     },
   };
 }
-
-const NO_TAGS = new Uint8Array([0]);
-const ONE_TAG = new Uint8Array([1, 0, 0]);
-/** Tagged fields: whether they include tag 0. */
-export const hasTag0: Field<boolean> = {
-  write: (to, value, { flexible }) => void (flexible && to.raw(value ? ONE_TAG : NO_TAGS)),
-  read: (from, { flexible }) => {
-    let there = false;
-    if (flexible) from.tags((tag) => there ||= tag === 0);
-    return there;
-  },
-};
 
 export const partitionErrors = array(struct({
   name: string,

@@ -1,5 +1,6 @@
 // Writes and reads the protocol's primitive types, by default in compact (flexible) encoding.
 const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
 const decoder = new TextDecoder();
 
 const FIRST_BYTES = 512;
@@ -13,8 +14,15 @@ export class RequestWriter {
   #at = 0;
   /** Start of the current chunk. */
   #from = 0;
-  readonly #pieces: Uint8Array[] = [];
+  #pieces: Uint8Array[] = [];
   #size = 0;
+
+  /** Begins another request in the same memory. */
+  reset(): this {
+    this.#at = this.#from = this.#size = 0;
+    this.#pieces = [];
+    return this;
+  }
 
   int8(value: number): this {
     this.#room(1);
@@ -54,8 +62,9 @@ export class RequestWriter {
     return this.int8(value ? 1 : 0);
   }
 
-  /** Compact length; null differs from 0. */
-  count(value: number | null): this {
+  /** Length of what follows; null differs from 0. */
+  count(value: number | null, compact = true): this {
+    if (!compact) return this.int32(value ?? -1);
     this.#room(5);
     let rest = value === null ? 0 : value + 1;
     for (; rest > 127; rest >>>= 7) this.#bytes[this.#at++] = rest & 127 | 128;
@@ -64,21 +73,21 @@ export class RequestWriter {
   }
 
   string(text: string | null, compact = true): this {
-    const bytes = text === null ? undefined : encoder.encode(text);
+    const bytes = text === null ? undefined : text === "" ? EMPTY : encoder.encode(text);
     if (compact) this.count(bytes?.length ?? null);
     else this.int16(bytes?.length ?? -1);
     return bytes === undefined ? this : this.raw(bytes);
   }
 
   bytes(bytes: Uint8Array, compact = true): this {
-    return (compact ? this.count(bytes.length) : this.int32(bytes.length)).raw(bytes);
+    return this.count(bytes.length, compact).raw(bytes);
   }
 
   /** @param id 32 hexadecimal digits */
   uuid(id: string): this {
     this.#room(16);
     for (let at = 0; at < 32; at += 2) {
-      this.#bytes[this.#at++] = parseInt(id.slice(at, at + 2), 16);
+      this.#bytes[this.#at++] = digit(id, at) << 4 | digit(id, at + 1);
     }
     return this;
   }
@@ -130,21 +139,36 @@ export class RequestWriter {
   }
 }
 
+/** The value of a hexadecimal digit, without the garbage of `parseInt`. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return (code & 15) + 9 * (code >> 6);
+}
+
 export class ResponseReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
   readonly #owned: boolean;
   #at = 0;
+  #end: number;
 
   /** @param owned the memory is used by this response only */
   constructor(bytes: Uint8Array<ArrayBuffer>, owned = true) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#owned = owned;
+    this.#end = bytes.length;
+  }
+
+  /** Reads another response, at this place of the same memory. */
+  moveTo(from: number, end: number): this {
+    this.#at = from;
+    this.#end = end;
+    return this;
   }
 
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   skip(length: number): this {
@@ -217,6 +241,7 @@ export class ResponseReader {
    */
   records(compact = true): Uint8Array<ArrayBuffer> {
     const length = this.#length(compact);
+    if (length === 0) return EMPTY;
     if (!this.#owned || 2 * length < this.#bytes.length) return this.take(length);
     const at = this.#pass(length);
     return this.#bytes.subarray(at, at + length);
@@ -225,26 +250,35 @@ export class ResponseReader {
   /** 32 hexadecimal digits. */
   uuid(): string {
     const at = this.#pass(16);
-    let id = "";
-    for (let i = at; i < at + 16; i++) id += this.#bytes[i]!.toString(16).padStart(2, "0");
-    return id;
+    return this.#hex(at) + this.#hex(at + 8);
   }
 
-  list<T>(read: () => T, compact = true): T[] {
+  #hex(at: number): string {
+    return this.#view.getBigUint64(at).toString(16).padStart(16, "0");
+  }
+
+  /** Number of items in a list; 0 for null. */
+  count(compact = true): number {
     const length = this.#length(compact);
     // Each item takes at least one byte.
     if (length > this.left) throw tooShort();
+    return length;
+  }
+
+  list<T>(read: () => T, compact = true): T[] {
     const items: T[] = [];
-    for (let i = 0; i < length; i++) items.push(read());
+    for (let left = this.count(compact); left > 0; left--) items.push(read());
     return items;
   }
 
-  tags(see: (tag: number) => void = () => {}): this {
+  /** Passes tagged fields by; returns whether one of them has this tag. */
+  tags(wanted = -1): boolean {
+    let found = false;
     for (let count = this.varint(); count > 0; count--) {
-      see(this.varint());
+      if (this.varint() === wanted) found = true;
       this.skip(this.varint());
     }
-    return this;
+    return found;
   }
 
   #text(length: number): string {
@@ -259,7 +293,7 @@ export class ResponseReader {
 
   #pass(length: number): number {
     const at = this.#at;
-    if (!(length >= 0) || length > this.#bytes.length - at) throw tooShort();
+    if (!(length >= 0) || length > this.#end - at) throw tooShort();
     this.#at = at + length;
     return at;
   }

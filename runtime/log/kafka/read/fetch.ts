@@ -1,8 +1,17 @@
-// Fetch requests.
-import type { Connection, RequestOptions } from "../net/connection.ts";
-import { checked } from "../protocol/api.ts";
-import { FETCH, FETCH_BY_NAME, type FetchedPartition } from "../protocol/records.ts";
+// Fetch, by hand: it runs for each frame, and a table of fields would make garbage for each of them.
+import type { Connection } from "../net/connection.ts";
+import { type AnyApi, checked } from "../protocol/api.ts";
+import { MalformedError } from "../protocol/errors.ts";
 import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
+import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
+import type { AbortedTransaction } from "../records/decoder.ts";
+
+/** The broker responds when there are records, or after `maxWaitMs`. */
+export const FETCH: AnyApi = { name: "Fetch", key: 1, versions: [4, 13], flexible: 12 };
+/** For topics without an id: later versions identify topics by id only. */
+export const FETCH_BY_NAME: AnyApi = { ...FETCH, versions: [4, 12] };
+/** First version that identifies topics by id. */
+export const TOPIC_IDS = 13;
 
 export interface FetchPartition {
   readonly topic: string;
@@ -10,60 +19,169 @@ export interface FetchPartition {
   readonly partition: number;
   readonly offset: number;
   readonly leaderEpoch: number;
+  /** Leader epoch of the record before `offset`, to detect truncation; −1 if unknown. */
   readonly fetchedEpoch: number;
   readonly maxBytes: number;
-  /** Used by replicas only. */
-  readonly logStart: -1;
 }
 
 export interface FetchBounds {
   readonly maxWaitMs: number;
+  /** Limits the response, but never its first batch. */
   readonly maxBytes: number;
   readonly rack?: string | undefined;
 }
 
-/** First version that identifies topics by id. */
-const TOPIC_IDS = 13;
+export interface FetchedPartition {
+  /** Its id since version 13, its name before. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly errorCode: number;
+  /** One past the last record. */
+  readonly highWatermark: number;
+  /** One past the last record before any open transaction. */
+  readonly lastStableOffset: number;
+  readonly aborted: readonly AbortedTransaction[];
+  /** A nearer replica to fetch from; −1 if there is none. */
+  readonly preferredReplica: number;
+  /** Complete record batches, perhaps followed by an incomplete one; see `ResponseReader.records`. */
+  readonly batches: Uint8Array;
+  /** The log was truncated before the fetch offset. */
+  readonly diverged: boolean;
+}
+
+const MIN_BYTES = 1;
+const NO_SESSION = { id: 0, epoch: -1 };
+/** Set by replicas only. */
+const NO_LOG_START = -1;
+const DIVERGING_EPOCH_TAG = 0;
 
 /**
- * The broker responds when there are records, or after `maxWaitMs`.
- *
  * @returns results in the order of `partitions`; undefined for those that the response does not contain
  * @throws {ResponseError} also what `Connection.request` throws
  */
-export async function fetchPartitions(
+export function fetchPartitions(
   connection: Connection,
   partitions: readonly FetchPartition[],
-  { maxWaitMs, maxBytes, rack = "" }: FetchBounds,
-  options: RequestOptions = {},
+  bounds: FetchBounds,
+  signal?: AbortSignal,
 ): Promise<(FetchedPartition | undefined)[]> {
   const api = partitions.some(({ topicId }) => topicId === NO_ID) ? FETCH_BY_NAME : FETCH;
-  const byId = connection.versions.of(api) >= TOPIC_IDS;
-  const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
-  const topics = [...Map.groupBy(partitions, nameOf)]
-    .map(([name, of]) => ({ name, topicId: name, partitions: of }));
-  const response = await connection.callUnchecked(api, {
-    replicaId: NO_REPLICA,
-    maxWaitMs,
-    minBytes: 1,
-    maxBytes,
-    isolationLevel: READ_COMMITTED,
-    sessionId: 0,
-    sessionEpoch: -1,
-    topics,
-    forgotten: [],
-    rack,
-  }, { ...options, extraMs: maxWaitMs });
-  const { errorCode } = response;
-  if (errorCode !== 0) checked({ errorCode });
-  const found = new Map<string, Map<number, FetchedPartition>>();
-  for (const { name, topicId, partitions } of response.topics) {
-    const of = new Map(partitions.map((one) => [one.partition, one]));
-    found.set(byId ? topicId : name, of);
+  const call = connection.versions.call(api);
+  const { version } = call;
+  return connection.request(
+    call,
+    (to) => writeFetch(to, version, partitions, bounds),
+    (from) => {
+      const { throttleTimeMs, errorCode, partitions: fetched } = readFetched(from, version);
+      connection.throttle(throttleTimeMs);
+      if (errorCode !== 0) checked({ errorCode });
+      return inOrder(fetched, partitions, version >= TOPIC_IDS);
+    },
+    { signal, extraMs: bounds.maxWaitMs },
+  );
+}
+
+/** @throws {MalformedError} if there is none of the partitions */
+function inOrder(
+  fetched: readonly FetchedPartition[],
+  partitions: readonly FetchPartition[],
+  byId: boolean,
+): (FetchedPartition | undefined)[] {
+  let missing = 0;
+  const ordered = partitions.map(({ topic, topicId, partition }, index) => {
+    const isIt = (one: FetchedPartition | undefined) =>
+      one !== undefined && one.partition === partition && one.topic === (byId ? topicId : topic);
+    // Brokers keep the order.
+    const found = isIt(fetched[index]) ? fetched[index] : fetched.find(isIt);
+    if (found === undefined) missing++;
+    return found;
+  });
+  if (missing < ordered.length) return ordered;
+  throw new MalformedError("Fetch has none of the requested partitions");
+}
+
+export function writeFetch(
+  to: RequestWriter,
+  version: number,
+  partitions: readonly FetchPartition[],
+  { maxWaitMs, maxBytes, rack = "" }: FetchBounds,
+): void {
+  const flexible = version >= FETCH.flexible;
+  to.int32(NO_REPLICA).int32(maxWaitMs).int32(MIN_BYTES).int32(maxBytes).int8(READ_COMMITTED);
+  if (version >= 7) to.int32(NO_SESSION.id).int32(NO_SESSION.epoch);
+  const nameOf = (one: FetchPartition) => version >= TOPIC_IDS ? one.topicId : one.topic;
+  const topics = grouped(partitions, nameOf);
+  to.count(topics.length, flexible);
+  for (const of of topics) {
+    if (version >= TOPIC_IDS) to.uuid(of[0]!.topicId);
+    else to.string(of[0]!.topic, flexible);
+    to.count(of.length, flexible);
+    for (const one of of) {
+      to.int32(one.partition);
+      if (version >= 9) to.int32(one.leaderEpoch);
+      to.int64(one.offset);
+      if (version >= 12) to.int32(one.fetchedEpoch);
+      if (version >= 5) to.int64(NO_LOG_START);
+      to.int32(one.maxBytes);
+      if (flexible) to.noTags();
+    }
+    if (flexible) to.noTags();
   }
-  const fetched = partitions.map((one) => found.get(nameOf(one))?.get(one.partition));
-  if (!fetched.some((one) => one !== undefined)) {
-    throw connection.malformed("Fetch has none of the requested partitions");
+  const forgotten = 0;
+  if (version >= 7) to.count(forgotten, flexible);
+  if (version >= 11) to.string(rack, flexible);
+  if (flexible) to.noTags();
+}
+
+function grouped(
+  partitions: readonly FetchPartition[],
+  nameOf: (one: FetchPartition) => string,
+): (readonly FetchPartition[])[] {
+  const name = nameOf(partitions[0]!);
+  return partitions.every((one) => nameOf(one) === name)
+    ? [partitions]
+    : [...Map.groupBy(partitions, nameOf).values()];
+}
+
+export function readFetched(from: ResponseReader, version: number) {
+  const flexible = version >= FETCH.flexible;
+  const throttleTimeMs = from.int32();
+  const errorCode = version >= 7 ? from.int16() : 0;
+  if (version >= 7) from.int32(); // session
+  const partitions: FetchedPartition[] = [];
+  for (let topics = from.count(flexible); topics > 0; topics--) {
+    const topic = version >= TOPIC_IDS ? from.uuid() : from.string(flexible);
+    for (let left = from.count(flexible); left > 0; left--) {
+      partitions.push(readPartition(from, version, topic));
+    }
+    if (flexible) from.tags();
   }
-  return fetched;
+  if (flexible) from.tags();
+  return { throttleTimeMs, errorCode, partitions };
+}
+
+function readPartition(from: ResponseReader, version: number, topic: string): FetchedPartition {
+  const flexible = version >= FETCH.flexible;
+  const partition = from.int32();
+  const errorCode = from.int16();
+  const highWatermark = from.int64();
+  const lastStableOffset = from.int64();
+  if (version >= 5) from.int64(); // start of the log
+  return {
+    topic,
+    partition,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    aborted: from.list(() => readAborted(from, flexible), flexible),
+    preferredReplica: version >= 11 ? from.int32() : -1,
+    batches: from.records(flexible),
+    diverged: flexible && from.tags(DIVERGING_EPOCH_TAG),
+  };
+}
+
+function readAborted(from: ResponseReader, flexible: boolean): AbortedTransaction {
+  const transaction = { producerId: from.bigint64(), firstOffset: from.int64() };
+  if (flexible) from.tags();
+  return transaction;
 }

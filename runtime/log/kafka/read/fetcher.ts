@@ -8,8 +8,7 @@ import { Backoff } from "../../../base/wait.ts";
 import type { Broker } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { ThrottledError } from "../protocol/errors.ts";
-import type { FetchedPartition } from "../protocol/records.ts";
-import { type FetchPartition, fetchPartitions } from "./fetch.ts";
+import { type FetchedPartition, type FetchPartition, fetchPartitions } from "./fetch.ts";
 import type { BufferedPartition } from "./partition_reader.ts";
 
 /** How long a request waits at the broker for the next frame. */
@@ -98,9 +97,10 @@ export class Fetcher {
   }
 
   #pump(): void {
-    const ready = [...this.#readers].filter((reader) =>
-      !reader.inFlight && reader.room !== undefined
-    );
+    const ready: BufferedPartition[] = [];
+    for (const reader of this.#readers) {
+      if (!reader.inFlight && reader.hasRoom) ready.push(reader);
+    }
     if (ready.length === 0) return;
     const channel = this.#channels.indexOf(undefined);
     if (channel < 0) return;
@@ -119,12 +119,11 @@ export class Fetcher {
       );
     }
     const start = this.#turn++ % ready.length;
-    const readers = [...ready.slice(start), ...ready.slice(0, start)];
+    if (start > 0) ready.push(...ready.splice(0, start));
     this.#channels[channel] = now + wait;
-    this.#fetch(channel, wait, readers).then(() => {
-      this.#channels[channel] = undefined;
-      this.wake();
-    });
+    void this.#fetch(channel, wait, sharing(ready));
+    // Those that need another request.
+    if (ready.some(({ inFlight }) => !inFlight)) this.wake();
   }
 
   /** Whether the next request must wait; if so, schedules it. */
@@ -139,27 +138,17 @@ export class Fetcher {
     return true;
   }
 
-  async #fetch(channel: number, maxWaitMs: number, readers: BufferedPartition[]): Promise<void> {
-    // Readers of a partition at the same offset share its data; others need another request.
-    const requested = new Map<string, BufferedPartition[]>();
-    const versions = new Map<BufferedPartition, number>();
-    for (const reader of readers) {
-      const { key, topicId, next } = reader;
-      const same = requested.get(key);
-      if (same === undefined) requested.set(key, [reader]);
-      else if (same[0]!.next === next && same[0]!.topicId === topicId) same.push(reader);
-      else continue;
-      reader.inFlight = true;
-      versions.set(reader, reader.version);
-    }
-    if (readers.length > versions.size) this.wake();
-    const taking = [...versions.keys()];
+  async #fetch(
+    channel: number,
+    maxWaitMs: number,
+    groups: readonly (readonly BufferedPartition[])[],
+  ): Promise<void> {
+    for (const same of groups) for (const reader of same) reader.startFetch();
     try {
       const connection = await this.#cluster.connections.get(
         this.#broker,
         `${this.#name}${channel}`,
       );
-      const groups = [...requested.values()];
       const sent = this.#clock.monotonic();
       const fetched = await fetchPartitions(connection, groups.map(partitionOf), {
         maxWaitMs,
@@ -167,26 +156,40 @@ export class Fetcher {
         rack: this.#handler.rack(),
       });
       const early = this.#clock.monotonic() - sent < maxWaitMs / 2;
-      for (const [index, same] of groups.entries()) {
+      for (let index = 0; index < groups.length; index++) {
         const one = fetched[index];
-        const current = same.filter((reader) =>
-          versions.get(reader) === reader.version && !reader.isClosed
-        );
+        const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
         if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
       }
       if (early && fetched.every(isEmpty)) await this.#pause(this.#empty.next());
       else this.#empty.reset();
     } catch (error) {
       if (error instanceof ThrottledError) await this.#pause(error.ms);
-      else this.#handler.failed(taking.filter((reader) => !reader.isClosed), error);
+      else this.#handler.failed(groups.flat().filter(({ isClosed }) => !isClosed), error);
     } finally {
-      for (const reader of taking) reader.inFlight = false;
+      for (const same of groups) for (const reader of same) reader.inFlight = false;
+      this.#channels[channel] = undefined;
+      this.wake();
     }
   }
 
   async #pause(ms: number): Promise<void> {
     await this.#clock.sleep(ms, this.#cluster.closing).catch(() => {});
   }
+}
+
+/** Readers of a partition at the same offset, which share its data; others need another request. */
+function sharing(readers: readonly BufferedPartition[]): BufferedPartition[][] {
+  if (readers.length === 1) return [[readers[0]!]];
+  const groups = new Map<string, BufferedPartition[]>();
+  for (const reader of readers) {
+    const same = groups.get(reader.key);
+    if (same === undefined) groups.set(reader.key, [reader]);
+    else if (same[0]!.next === reader.next && same[0]!.topicId === reader.topicId) {
+      same.push(reader);
+    }
+  }
+  return [...groups.values()];
 }
 
 /** Neither records nor an error nor another replica. */
@@ -198,7 +201,7 @@ function isEmpty(one: FetchedPartition | undefined): boolean {
 function partitionOf(same: readonly BufferedPartition[]): FetchPartition {
   const reader = same[0]!;
   let room = 1;
-  for (const one of same) room = Math.max(room, one.room?.bytes ?? 0);
+  for (const one of same) room = Math.max(room, one.room.bytes);
   return {
     topic: reader.topic,
     topicId: reader.topicId,
@@ -207,6 +210,5 @@ function partitionOf(same: readonly BufferedPartition[]): FetchPartition {
     leaderEpoch: reader.leader?.epoch ?? -1,
     fetchedEpoch: reader.fetchedEpoch,
     maxBytes: Math.min(room, PARTITION_BYTES),
-    logStart: -1,
   };
 }

@@ -4,10 +4,10 @@ import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
-import type { FetchedPartition } from "../protocol/records.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
+import type { FetchedPartition } from "./fetch.ts";
 
 /** Limits of a buffer. */
 export interface Bounds {
@@ -44,6 +44,7 @@ export class BufferedPartition implements PartitionReader {
   fetchedEpoch = -1;
   /** Counts seeks: responses to earlier requests are dropped. */
   version = 0;
+  #fetchedVersion = 0;
   /** A nearer replica than the leader, until it fails. */
   replica: number | undefined;
   readonly #owner: PartitionOwner;
@@ -63,6 +64,8 @@ export class BufferedPartition implements PartitionReader {
   #heldSince: number | undefined;
   /** The next frame did not fit: no fetch until some frames are taken. */
   #blocked = false;
+  /** See `RecordCursor`. */
+  readonly #texts: string[] = [];
   readonly #changes = new Notifier();
 
   constructor(
@@ -115,14 +118,29 @@ export class BufferedPartition implements PartitionReader {
     return this.#closed;
   }
 
-  /** What may be fetched now; undefined while the buffer is more than half full. */
-  get room(): Bounds | undefined {
-    const frames = this.#bounds.frames - this.buffered;
-    const bytes = this.#bounds.bytes - this.#bytes;
-    if (this.#closed || this.#blocked || this.#error !== undefined) return undefined;
-    const enough = this.buffered === 0 ||
-      (2 * frames >= this.#bounds.frames && 2 * bytes >= this.#bounds.bytes);
-    return enough ? { frames, bytes } : undefined;
+  startFetch(): void {
+    this.inFlight = true;
+    this.#fetchedVersion = this.version;
+  }
+
+  /** Not after a seek, nor when it is closed. */
+  get awaitsFetch(): boolean {
+    return this.#fetchedVersion === this.version;
+  }
+
+  /** Whether more may be fetched now: not while the buffer is more than half full. */
+  get hasRoom(): boolean {
+    if (this.#closed || this.#blocked || this.#error !== undefined) return false;
+    return this.buffered === 0 ||
+      (2 * this.buffered <= this.#bounds.frames && 2 * this.#bytes <= this.#bounds.bytes);
+  }
+
+  /** What fits into the buffer, at least one byte of one frame. */
+  get room(): Bounds {
+    return {
+      frames: Math.max(1, this.#bounds.frames - this.buffered),
+      bytes: Math.max(1, this.#bounds.bytes - this.#bytes),
+    };
   }
 
   async read(max: number, signal?: AbortSignal, until = Infinity): Promise<Frame[]> {
@@ -171,7 +189,7 @@ export class BufferedPartition implements PartitionReader {
     this.#decodeOn();
     // Skip the holes that follow, so that the next read does not report them again.
     if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
-    if (this.room !== undefined) this.#owner.changed(this);
+    if (this.hasRoom) this.#owner.changed(this);
     return frames;
   }
 
@@ -186,8 +204,8 @@ export class BufferedPartition implements PartitionReader {
     const from = this.#next;
     const rest = batches.length === 0
       ? undefined
-      : new BatchDecoder(batches, { topic, partition, from, aborted });
-    const decoded = rest && this.#decode(rest, this.room ?? { frames: 1, bytes: 1 });
+      : new BatchDecoder(batches, { topic, partition, from, aborted, texts: this.#texts });
+    const decoded = rest && this.#decode(rest, this.room);
     if (this.#error !== undefined) return undefined;
     const end = decoded?.next ?? from;
     if (rest !== undefined && decoded !== undefined) {
@@ -205,8 +223,8 @@ export class BufferedPartition implements PartitionReader {
   }
 
   #decodeOn(): void {
-    for (let rest, room; (rest = this.#rest) !== undefined && (room = this.room) !== undefined;) {
-      const decoded = this.#decode(rest, room);
+    for (let rest; (rest = this.#rest) !== undefined && this.hasRoom;) {
+      const decoded = this.#decode(rest, this.room);
       this.#rest = undefined;
       if (decoded !== undefined) this.#takeIn(decoded, rest);
     }

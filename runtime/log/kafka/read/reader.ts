@@ -18,8 +18,8 @@ import {
   MalformedError,
   ResponseError,
 } from "../protocol/errors.ts";
-import type { FetchedPartition } from "../protocol/records.ts";
 import type { Epochs } from "./epochs.ts";
+import type { FetchedPartition } from "./fetch.ts";
 import { Fetcher } from "./fetcher.ts";
 import { type Bounds, BufferedPartition } from "./partition_reader.ts";
 import { offsetRange } from "./topics.ts";

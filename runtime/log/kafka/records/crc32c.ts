@@ -15,7 +15,7 @@ const room = new Uint8Array(memory.buffer, DATA);
 export function crc32c(bytes: Uint8Array): number {
   let crc = -1;
   for (let from = 0; from < bytes.length; from += room.length) {
-    const part = bytes.subarray(from, from + room.length);
+    const part = bytes.length <= room.length ? bytes : bytes.subarray(from, from + room.length);
     room.set(part);
     crc = update(crc, part.length);
   }

@@ -2,10 +2,15 @@
 // ones are copied.
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
-import type { AbortedTransaction } from "../protocol/records.ts";
 import { crc32c } from "./crc32c.ts";
 import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
+
+/** A producer's records from `firstOffset` on must be skipped. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
 
 /** Offsets from `from` to before `to`, written in one leader epoch. */
 export interface EpochRange {
@@ -33,6 +38,8 @@ export interface BatchSource {
   /** Earlier records are skipped: brokers send complete batches. */
   readonly from: number;
   readonly aborted: readonly AbortedTransaction[];
+  /** See `RecordCursor`. */
+  readonly texts?: string[];
 }
 
 const HEADER = 61;
@@ -54,7 +61,9 @@ interface Batch extends BatchHead {
   readonly epoch: number;
   readonly count: number;
   readonly compression: number;
-  readonly records: Uint8Array;
+  /** Where its records are in the response. */
+  readonly from: number;
+  readonly end: number;
   /** Undefined until the records are decompressed. */
   cursor: RecordCursor | undefined;
   /** Number of records read. */
@@ -62,25 +71,15 @@ interface Batch extends BatchHead {
   fault: BadFrameError | undefined;
 }
 
-const EMPTY_BATCH = {
-  epoch: -1,
-  count: 0,
-  compression: 0,
-  records: NO_VALUE,
-  firstTimestamp: 0,
-  appendTime: undefined,
-  cursor: undefined,
-  passed: 0,
-  fault: undefined,
-};
-
 /** Decodes the complete batches of a response step by step. */
 export class BatchDecoder {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #source: BatchSource;
+  readonly #texts: string[];
   readonly #aborted: readonly AbortedTransaction[];
-  readonly #open = new Set<bigint>();
+  /** Producers of open transactions that will be aborted. */
+  #open: Set<bigint> | undefined;
   #upcoming = 0;
   #at = 0;
   #next: number;
@@ -92,6 +91,8 @@ export class BatchDecoder {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#source = source;
+    this.#texts = source.texts ?? [];
+    if (source.aborted.length > 0) this.#open = new Set();
     this.#aborted = source.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
     this.#next = source.from;
   }
@@ -110,12 +111,6 @@ export class BatchDecoder {
     const epochs: EpochRange[] = [];
     let budget = limit.bytes;
     let unpacked = 0;
-    const took = (epoch: number, from: number, to: number) => {
-      const last = epochs.at(-1);
-      if (last?.epoch === epoch) last.to = to;
-      else epochs.push({ epoch, from, to });
-      this.#next = to;
-    };
     for (;;) {
       const batch = this.#batch ??= this.#nextBatch();
       if (batch === undefined) break;
@@ -133,17 +128,24 @@ export class BatchDecoder {
         }
         this.#held = undefined;
         budget -= weight;
-        took(batch.epoch, frame.offset, frame.offset + 1);
+        this.#pass(epochs, batch.epoch, frame.offset, frame.offset + 1);
         // The decompressed batch may be much larger than these frames.
         const packed = batch.compression !== 0 && frame.fault === undefined;
         frames.push(packed ? { ...frame, value: frame.value.slice() } : frame);
       }
       if (batch.last >= this.#next) {
-        took(batch.epoch, Math.max(batch.base, this.#next), batch.last + 1);
+        this.#pass(epochs, batch.epoch, Math.max(batch.base, this.#next), batch.last + 1);
       }
       this.#batch = undefined;
     }
     return { frames, next: this.#next, epochs };
+  }
+
+  #pass(epochs: EpochRange[], epoch: number, from: number, to: number): void {
+    const last = epochs.at(-1);
+    if (last?.epoch === epoch) last.to = to;
+    else epochs.push({ epoch, from, to });
+    this.#next = to;
   }
 
   #hasBatch(): boolean {
@@ -162,7 +164,7 @@ export class BatchDecoder {
     while (this.#hasBatch()) {
       const at = this.#at;
       const size = 12 + view.getInt32(at + 8);
-      const base = Number(view.getBigInt64(at));
+      const base = int64(view, at);
       const magic = view.getInt8(at + MAGIC_AT);
       if (magic !== 2) {
         throw new LogError(
@@ -188,45 +190,57 @@ export class BatchDecoder {
           "wrong checksum",
         );
       }
-      const producerId = view.getBigInt64(at + 43);
-      const aborted = this.#aborted;
-      while (this.#upcoming < aborted.length && aborted[this.#upcoming]!.firstOffset <= last) {
-        this.#open.add(aborted[this.#upcoming++]!.producerId);
-      }
-      const hidden = (attributes & TRANSACTIONAL) !== 0 && this.#open.has(producerId);
-      const control = (attributes & CONTROL) !== 0;
-      // A commit or abort marker ends the producer's transaction.
-      if (control) this.#open.delete(producerId);
+      const hidden = this.#isAborted(at, last, attributes);
       if (last < this.#next) continue;
       return {
-        ...EMPTY_BATCH,
         base,
         last,
         epoch: view.getInt32(at + 12),
-        count: control || hidden ? 0 : view.getInt32(at + 57),
+        count: hidden || (attributes & CONTROL) !== 0 ? 0 : view.getInt32(at + 57),
         compression: attributes & COMPRESSION,
-        records: this.#bytes.subarray(at + HEADER, at + size),
-        firstTimestamp: Number(view.getBigInt64(at + 27)),
-        appendTime: (attributes & LOG_APPEND_TIME) === 0
-          ? undefined
-          : Number(view.getBigInt64(at + 35)),
+        from: at + HEADER,
+        end: at + size,
+        firstTimestamp: int64(view, at + 27),
+        appendTime: (attributes & LOG_APPEND_TIME) === 0 ? undefined : int64(view, at + 35),
+        cursor: undefined,
+        passed: 0,
+        fault: undefined,
       };
     }
   }
 
+  /** Whether the batch at this place belongs to an aborted transaction. */
+  #isAborted(at: number, last: number, attributes: number): boolean {
+    const open = this.#open;
+    if (open === undefined || (attributes & (TRANSACTIONAL | CONTROL)) === 0) return false;
+    const aborted = this.#aborted;
+    while (this.#upcoming < aborted.length && aborted[this.#upcoming]!.firstOffset <= last) {
+      open.add(aborted[this.#upcoming++]!.producerId);
+    }
+    const producerId = this.#view.getBigInt64(at + 43);
+    // A commit or abort marker ends the producer's transaction.
+    return (attributes & CONTROL) === 0 ? open.has(producerId) : open.delete(producerId);
+  }
+
   #broken(base: number, last: number, why: string): Batch {
-    return { ...EMPTY_BATCH, base, last, fault: faultOf(new RangeError(why)) };
+    const fault = faultOf(new RangeError(why));
+    const nothing = { epoch: -1, count: 0, compression: 0, from: 0, end: 0 };
+    const times = { firstTimestamp: 0, appendTime: undefined };
+    return { base, last, ...nothing, ...times, cursor: undefined, passed: 0, fault };
   }
 
   /** @returns the number of decompressed bytes */
   #unpack(batch: Batch): number {
-    const { records, compression, count } = batch;
-    batch.cursor = new RecordCursor(NO_VALUE);
-    if (count <= 0) return 0;
+    const { from, end, compression, count } = batch;
+    if (count <= 0 || compression === 0) {
+      batch.cursor = new RecordCursor(this.#bytes, this.#texts, from, end);
+      return 0;
+    }
+    batch.cursor = new RecordCursor(NO_VALUE, this.#texts);
     try {
-      const plain = compression === 0 ? records : unpack(records, compression);
-      batch.cursor = new RecordCursor(plain);
-      return compression === 0 ? 0 : plain.length;
+      const plain = unpack(this.#bytes.subarray(from, end), compression);
+      batch.cursor = new RecordCursor(plain, this.#texts);
+      return plain.length;
     } catch (error) {
       batch.fault = faultOf(error);
       return FREE_BYTES;
@@ -267,6 +281,11 @@ export class BatchDecoder {
     const place = { topic, partition, offset, timestamp };
     return { ...place, key: null, headers: NO_HEADERS, value: NO_VALUE, fault: batch.fault };
   }
+}
+
+/** Exact up to 2 ** 53. */
+function int64(view: DataView, at: number): number {
+  return view.getInt32(at) * 2 ** 32 + view.getUint32(at + 4);
 }
 
 export function decodeBatches(

@@ -10,15 +10,28 @@ const RAW = 0xdc00;
 const SHORT = 64;
 
 /** The text of short ASCII, in a fifth of the time that a decoder takes; undefined for any other. */
-export function asciiText(bytes: Uint8Array): string | undefined {
-  if (bytes.length > SHORT) return undefined;
+export function asciiText(
+  bytes: Uint8Array,
+  from = 0,
+  end = bytes.length,
+): string | undefined {
+  if (end - from > SHORT) return undefined;
   let text = "";
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = from; at < end; at++) {
     const byte = bytes[at]!;
     if (byte > 0x7f) return undefined;
     text += String.fromCharCode(byte);
   }
   return text;
+}
+
+/** Whether these bytes are this ASCII text. */
+export function isAscii(text: string, bytes: Uint8Array, from: number, end: number): boolean {
+  if (text.length !== end - from) return false;
+  for (let at = from; at < end; at++) {
+    if (text.charCodeAt(at - from) !== bytes[at]) return false;
+  }
+  return true;
 }
 
 export function keyText(bytes: Uint8Array): string {

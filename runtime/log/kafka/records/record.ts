@@ -1,10 +1,12 @@
 // The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
-import { asciiText, keyText } from "./key.ts";
+import { asciiText, isAscii, keyText } from "./key.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
-const text = new TextDecoder();
+const decoder = new TextDecoder();
+/** Texts at later places of a record are not kept. */
+const KEPT_PLACES = 64;
 
 export interface BatchHead {
   readonly base: number;
@@ -23,10 +25,16 @@ export function weightOf({ value, key, headers }: Frame): number {
 /** Reads the records of a batch. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  readonly #texts: string[];
+  #at: number;
+  readonly #end: number;
 
-  constructor(bytes: Uint8Array) {
+  /** @param texts of the partition's last record, by their place: most are the same in the next one */
+  constructor(bytes: Uint8Array, texts: string[], from = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#texts = texts;
+    this.#at = from;
+    this.#end = end;
   }
 
   /** The next record; undefined if its offset is below `from`. */
@@ -43,8 +51,8 @@ export class RecordCursor {
       this.#at = end;
       return undefined;
     }
-    const key = this.#take();
-    const value = this.#take();
+    const key = this.#text(0, keyText);
+    const value = this.#value();
     const headers = this.#headers();
     this.#at = end;
     return {
@@ -52,9 +60,9 @@ export class RecordCursor {
       partition,
       offset,
       timestamp: appendTime ?? timestamp,
-      key: key === null ? null : keyText(key),
+      key,
       headers,
-      value: value ?? NO_VALUE,
+      value,
     };
   }
 
@@ -63,8 +71,8 @@ export class RecordCursor {
     if (count <= 0) return NO_HEADERS;
     const headers: Record<string, string> = {};
     for (let i = 0; i < count; i++) {
-      const name = this.#text();
-      const value = this.#text();
+      const name = this.#text(2 * i + 1, decode) ?? "";
+      const value = this.#text(2 * i + 2, decode) ?? "";
       // An assignment would set the object's prototype.
       if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
       else headers[name] = value;
@@ -72,31 +80,46 @@ export class RecordCursor {
     return headers;
   }
 
-  #text(): string {
-    const bytes = this.#take();
-    return bytes === null ? "" : asciiText(bytes) ?? text.decode(bytes);
-  }
-
-  #take(): Uint8Array<ArrayBuffer> | null {
+  #text(place: number, otherwise: (bytes: Uint8Array) => string): string | null {
     const length = this.#varint();
     if (length < 0) return null;
-    if (this.#at + length > this.#bytes.length) throw new RangeError("it ends inside a record");
+    const from = this.#pass(length);
+    const last = this.#texts[place];
+    if (last !== undefined && isAscii(last, this.#bytes, from, this.#at)) return last;
+    const text = asciiText(this.#bytes, from, this.#at);
+    if (text === undefined) return otherwise(this.#bytes.subarray(from, this.#at));
+    if (place < KEPT_PLACES) this.#texts[place] = text;
+    return text;
+  }
+
+  #value(): Uint8Array<ArrayBuffer> {
+    const length = this.#varint();
+    if (length < 0) return NO_VALUE;
     const { buffer, byteOffset } = this.#bytes;
-    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset + this.#at, length);
-    this.#at += length;
-    return bytes;
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset + this.#pass(length), length);
+  }
+
+  #pass(length: number): number {
+    const at = this.#at;
+    if (at + length > this.#end) throw new RangeError("it ends inside a record");
+    this.#at = at + length;
+    return at;
   }
 
   #varint(): number {
     let shift = 1;
     let rest = 0;
     for (;;) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new RangeError("it ends inside a record");
+      if (this.#at >= this.#end) throw new RangeError("it ends inside a record");
+      const byte = this.#bytes[this.#at++]!;
       rest += (byte & 127) * shift;
       if (byte < 128) break;
       shift *= 128;
     }
     return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
   }
+}
+
+function decode(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
 }

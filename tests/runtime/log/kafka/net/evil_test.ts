@@ -1,11 +1,11 @@
 /** Brokers that answer, but wrongly: what was asked is asked again, ends in time, and says what is wrong. */
 import assert from "node:assert/strict";
 import { Semaphore, withDeadline } from "../../../../../runtime/base/wait.ts";
-import { produce } from "../../../../../runtime/log/kafka/append/produce.ts";
+import { PRODUCE, produce } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
-import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
+import { FETCH } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { retry } from "../../../../support/retry.ts";

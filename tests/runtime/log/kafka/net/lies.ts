@@ -1,14 +1,15 @@
 // What a broker may respond that is wrong, and what comes of it.
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
+import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../../../../runtime/log/kafka/protocol/groups.ts";
-import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
 import {
   FIND_COORDINATOR,
   LIST_OFFSETS,
   METADATA,
 } from "../../../../../runtime/log/kafka/protocol/topics.ts";
+import { FETCH } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import { packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
 import type { Lie } from "../../../../support/scripted_broker.ts";
 import {

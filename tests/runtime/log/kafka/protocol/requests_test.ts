@@ -1,25 +1,27 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as apis from "../../../../../node_modules/@platformatic/kafka/dist/apis/index.js";
+import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { type Api, checked } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { errorNames, ResponseError } from "../../../../../runtime/log/kafka/protocol/errors.ts";
 import * as groups from "../../../../../runtime/log/kafka/protocol/groups.ts";
-import * as records from "../../../../../runtime/log/kafka/protocol/records.ts";
 import * as topics from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import * as transactions from "../../../../../runtime/log/kafka/protocol/transactions.ts";
 import { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
+import { writeFetch } from "../../../../../runtime/log/kafka/read/fetch.ts";
+import { FETCH_TABLE } from "../../../../support/fetch_table.ts";
 import { bytesOf, sent, written, writtenAlike } from "./requests_kit.ts";
 
 const batch = new Uint8Array(40_000).map((_, i) => i);
 
 function part(topic: number, partition: number, offset: number) {
   return {
+    topic: `t${topic}`,
     topicId: `0123456789ab4def812300000000000${topic}`,
     partition,
     offset,
     leaderEpoch: partition % 3,
     fetchedEpoch: partition % 2 === 0 ? -1 : partition,
-    logStart: -1,
     maxBytes: 2_097_152 - partition,
   };
 }
@@ -37,18 +39,7 @@ function fetchOf(parts: readonly ReturnType<typeof part>[]): [Uint8Array, Uint8A
     })),
   }));
   return [
-    sent(records.FETCH, {
-      replicaId: -1,
-      maxWaitMs: 500,
-      minBytes: 1,
-      maxBytes: 8_388_608,
-      isolationLevel: topics.READ_COMMITTED,
-      sessionId: 0,
-      sessionEpoch: -1,
-      topics: [...byTopic].map(([topicId, partitions]) => ({ name: "", topicId, partitions })),
-      forgotten: [],
-      rack: "",
-    }),
+    written((to) => writeFetch(to, 13, parts, { maxWaitMs: 500, maxBytes: 8_388_608 })),
     bytesOf(
       apis.fetchV13.createRequest(
         500,
@@ -150,7 +141,7 @@ writtenAlike({
 
 Deno.test("records go out as they are, in whatever pieces", () => {
   const small = new Uint8Array([9, 8, 7]);
-  const bytes = sent(records.PRODUCE, {
+  const bytes = sent(PRODUCE, {
     transactionalId: "id",
     acks: -1,
     timeoutMs: 1000,
@@ -191,7 +182,7 @@ Deno.test("errors are found wherever they are in a response, with their place an
 });
 
 Deno.test("what a table writes it reads, in every version that it speaks", () => {
-  for (const module of [topics, groups, records, transactions]) {
+  for (const module of [topics, groups, transactions, { PRODUCE, FETCH_TABLE }]) {
     for (const api of Object.values(module).filter(isApi)) {
       for (let version = api.versions[0]; version <= api.versions[1]; version++) {
         const as = { version, flexible: version >= api.flexible };

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../../../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
-import { FETCH } from "../../../../../runtime/log/kafka/protocol/records.ts";
 import { Epochs } from "../../../../../runtime/log/kafka/read/epochs.ts";
+import { FETCH } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import { Fetcher } from "../../../../../runtime/log/kafka/read/fetcher.ts";
 import { BufferedPartition } from "../../../../../runtime/log/kafka/read/partition_reader.ts";
 import { FakeClock, settle } from "../../../../../runtime/testing/fake_clock.ts";
