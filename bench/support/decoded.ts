@@ -1,12 +1,12 @@
 /**
- * Decodes every frame, and hands it on as it came: an access unit to its planes, a JPEG to RGB. Says how many
- * it has decoded: a query's totals are those of its commits, which come a second late.
+ * Decodes every frame and passes it on: an access unit to its planes, a JPEG to RGB. Reports how many: totals
+ * come with commits, a second late. The first report comes when the lane is as warm as the bare decoder.
  */
 import { display, type Frame, type Operator, pictureOf, query } from "../../runtime/mod.ts";
+import { WARM_UP } from "./codec_loop.ts";
 
 /** Name of the channel with the counts of all lanes. */
 export const DECODED_CHANNEL = "framelane-bench-decoded";
-const FRAMES_A_COUNT = 20;
 
 /** Frames that a lane has decoded so far. */
 export interface DecodedCount {
@@ -28,7 +28,7 @@ function decoded(): Operator<Frame, Frame> {
           if (picture.image !== undefined) (await picture.pixels(3)).release();
           picture.release();
           const said: DecodedCount = { partition, count: ++count };
-          if (count % FRAMES_A_COUNT === 0) channel.postMessage(said);
+          if (count % WARM_UP === 0) channel.postMessage(said);
           return [frame];
         },
         close: () => channel.close(),

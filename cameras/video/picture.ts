@@ -1,8 +1,8 @@
 // Turns decoded frames upright, scales them and encodes them as JPEG.
-import { AV_PIX_FMT_RGB0, type AVPixelFormat, Frame } from "node-av";
+import { AV_PIX_FMT_RGB0, type AVPixelFormat, type Frame } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
-import type { FilterStep } from "../../runtime/video/filter.ts";
+import { type FilterStep, newFrame } from "../../runtime/video/filter.ts";
 import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
@@ -19,7 +19,7 @@ export interface Picture {
 /** Turns frames of any size and pixel format into pictures, one at a time, reusing its memory. */
 export class PictureMaker implements Disposable {
   readonly #scaler = new FrameScaler();
-  readonly #source = new Frame();
+  readonly #source = newFrame();
   readonly #turning: readonly FilterStep[];
   readonly #settings: ImageSettings;
   /** Turn the frame upright and convert its colours to BT.709. */
@@ -28,7 +28,6 @@ export class PictureMaker implements Disposable {
 
   constructor(settings: ImageSettings, rotation: Rotation) {
     this.#settings = settings;
-    this.#source.alloc();
     this.#turning = turningSteps(rotation);
   }
 

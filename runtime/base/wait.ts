@@ -218,6 +218,11 @@ export class Semaphore {
     this.#free = permits;
   }
 
+  /** Whether an action would begin at once. */
+  get isFree(): boolean {
+    return this.#free > 0;
+  }
+
   /**
    * Runs `action` as soon as a permit is free.
    *

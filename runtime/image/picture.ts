@@ -54,9 +54,10 @@ export interface Picture {
  */
 export async function pictureOf({ value }: Pick<Frame, "value">): Promise<Picture> {
   const unit = unitOf(value);
-  return unit === undefined
-    ? new ImagePicture(value, inspectImage(value))
-    : await (await unit.group.decoder()).picture(unit);
+  if (unit === undefined) return new ImagePicture(value, inspectImage(value));
+  const decoder = unit.group.decoder();
+  const picture = (decoder instanceof Promise ? await decoder : decoder).picture(unit);
+  return picture instanceof Promise ? await picture : picture;
 }
 
 class ImagePicture implements Picture {

@@ -98,32 +98,32 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
     throw corrupt(bytes, `it holds more than ${MOST_NAL_UNITS} NAL units`);
   }
   const types = NAL_TYPES[codec];
-  const seen = new Set<number>();
+  const head = headUnits(codec, bytes);
+  const first = head.pop();
+  if (first?.isSlice !== true) {
+    const title = codec === "h264" ? "H.264" : "H.265";
+    throw corrupt(bytes, `it holds no coded slice of ${title} behind a start code`);
+  }
   let name: string | undefined;
   let recovers = false;
-  for (const { type, nal, isSlice } of headUnits(codec, bytes)) {
-    if (isSlice) {
-      const complete = types.parameterSets.every((set) => seen.has(set));
-      const slice = codec === "h264" ? sliceType(nal) : undefined;
-      const entry = types.randomAccess(type) || (recovers && slice === INTRA_SLICE);
-      return {
-        keyframe: complete && entry,
-        entry,
-        bidirectional: slice === BIDIRECTIONAL_SLICE,
-        leading: codec === "h265" && (type === 8 || type === 9),
-        ...(name === undefined ? {} : { codec: name }),
-      };
-    }
+  for (const { type, nal } of head) {
     if (types.parameterSets.includes(type) && nal.length > MOST_SET_BYTES) {
       throw corrupt(bytes, `a parameter set has ${nal.length}, expected ${MOST_SET_BYTES} at most`);
     }
-    seen.add(type);
     // Layers beyond the first, such as a second view, have sets of their own.
     if (type === types.sps) name ??= types.codec(nal);
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
-  const title = codec === "h264" ? "H.264" : "H.265";
-  throw corrupt(bytes, `it holds no coded slice of ${title} behind a start code`);
+  const complete = types.parameterSets.every((set) => head.some(({ type }) => type === set));
+  const slice = codec === "h264" ? sliceType(first.nal) : undefined;
+  const entry = types.randomAccess(first.type) || (recovers && slice === INTRA_SLICE);
+  return {
+    keyframe: complete && entry,
+    entry,
+    bidirectional: slice === BIDIRECTIONAL_SLICE,
+    leading: codec === "h265" && (first.type === 8 || first.type === 9),
+    ...(name === undefined ? {} : { codec: name }),
+  };
 }
 
 function corrupt({ length }: Uint8Array, why: string): BadFrameError {
@@ -163,20 +163,19 @@ interface HeadUnit {
 }
 
 /** The NAL units before the first coded slice, then all bytes from that slice on, which are not searched. */
-export function* headUnits(codec: VideoCodec, unit: Uint8Array): Generator<HeadUnit> {
+export function headUnits(codec: VideoCodec, unit: Uint8Array): HeadUnit[] {
   const types = NAL_TYPES[codec];
+  const units: HeadUnit[] = [];
   for (let begin = afterStartCode(unit, 0); begin < unit.length;) {
     const type = types.type(unit[begin]!);
     // No NAL unit begins with two zeros.
-    if (types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0)) {
-      yield { type, nal: unit.subarray(begin), isSlice: true };
-      return;
-    }
-    const next = afterStartCode(unit, begin);
-    const nal = withoutZeros(unit, begin, next);
-    if (nal.length > 0) yield { type, nal, isSlice: false };
+    const isSlice = types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0);
+    const next = isSlice ? Infinity : afterStartCode(unit, begin);
+    const nal = isSlice ? unit.subarray(begin) : withoutZeros(unit, begin, next);
+    if (nal.length > 0) units.push({ type, nal, isSlice });
     begin = next;
   }
+  return units;
 }
 
 /** The NAL units of a byte stream, without start codes and trailing zeros. */

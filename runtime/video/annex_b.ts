@@ -84,7 +84,7 @@ export class AnnexBWriter {
       : joinedUnits([...lengthUnits(data, this.#lengthSize)], "start-code");
     const info = inspectAccessUnit(this.#codec, bytes);
     const { delimiter, parameterSets, type } = NAL_TYPES[this.#codec];
-    const head = [...headUnits(this.#codec, bytes)].map(({ nal }) => nal);
+    const head = headUnits(this.#codec, bytes).map(({ nal }) => nal);
     const slices = head.pop()!;
     this.#remember(head);
     const field = this.#fieldOf(slices);

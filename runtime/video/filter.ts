@@ -5,20 +5,23 @@ import { BadFrameError } from "../definition/frame.ts";
 
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
 
+/** A frame for FFmpeg to write into. */
+export function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  return frame;
+}
+
 /** One filter and its settings, such as `["transpose", "dir=clock"]`. */
 export type FilterStep = readonly [name: string, settings?: string];
 
 /** Runs frames through filters, off this thread. Times are kept elsewhere. */
 export class FrameFilter implements Disposable {
-  readonly #out = new Frame();
+  readonly #out = newFrame();
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
   #shape = "";
-
-  constructor() {
-    this.#out.alloc();
-  }
 
   /**
    * Gives the filters a frame, or the end (`null`), and takes what comes out, valid until `take`

@@ -10,13 +10,15 @@ import {
   type CodecContext,
   FF_DECODER_H264,
   FF_DECODER_HEVC,
-  Frame,
+  type Frame,
   Packet,
 } from "node-av";
 import { ownWork } from "../base/own_work.ts";
+import { Semaphore } from "../base/wait.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
+import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 import { shownAtOnce } from "./sequence.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
@@ -26,7 +28,8 @@ import { PictureConverter, VideoPicture } from "./video_picture.ts";
 const KEPT_PICTURES = 2;
 /** The same where operators have asked for older ones: as many as they work on at once, and some. */
 const MOST_KEPT_PICTURES = 6;
-const KEPT_BYTES = 96 * 1024 * 1024;
+/** Pixels of all of them, about 100 MB. */
+const KEPT_PIXELS = 64 * 1024 * 1024;
 /** Larger pictures, those of 4K, would hold a thread for too long at a time. */
 const MOST_PIXELS_HERE = 1920 * 1088;
 /** A thread that decodes lets its event loop turn at least this often, milliseconds. */
@@ -46,8 +49,8 @@ export class GroupDecoder implements UnitDecoder {
   #seen = 0;
   /** Units of the group from here on depend on a damaged one. */
   #damagedAt = Infinity;
-  /** Calls wait for each other: a decoder is a sequence. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** A decoder is a sequence. */
+  readonly #turns = new Semaphore(1);
   /** Decodes on the thread that asks. What comes first may be of any size. */
   #here = false;
   readonly #mayBeHere: boolean;
@@ -64,20 +67,22 @@ export class GroupDecoder implements UnitDecoder {
     this.#packet.alloc();
   }
 
-  picture(unit: Unit): Promise<VideoPicture> {
+  picture(unit: Unit): VideoPicture | Promise<VideoPicture> {
     const kept = this.#find(unit);
-    if (kept !== undefined) return Promise.resolve(kept.retain());
-    const turn = this.#turn.then(async () => {
-      return this.#find(unit)?.retain() ?? await this.#decodeUpTo(unit);
-    });
-    this.#turn = turn.catch(() => {}); // Who asked for it hears of it.
-    return turn;
+    if (kept !== undefined) return kept.retain();
+    const { group, index } = unit;
+    const isNext = this.#group === group && this.#seen === index;
+    // A lane's usual case. Each promise costs a unit several microseconds.
+    if (isNext && this.#here && this.#turns.isFree && !this.#closed) {
+      return this.#asked(unit, this.#decodeHere(group, this.#seen++));
+    }
+    return this.#turns.run(() => this.#find(unit)?.retain() ?? this.#decodeUpTo(unit));
   }
 
   /** Frees everything but pictures that are still held. */
   close(): void {
     this.#closed = true;
-    this.#turn = this.#turn.then(() => {
+    void this.#turns.run(() => {
       for (const { picture } of this.#kept.splice(0)) picture.release();
       this.#context?.decoder.freeContext();
       this.#packet.free();
@@ -90,92 +95,94 @@ export class GroupDecoder implements UnitDecoder {
     return this.#kept.find((one) => one.group === group && one.index === index)?.picture;
   }
 
-  async #decodeUpTo({ group, index }: Unit): Promise<VideoPicture> {
+  async #decodeUpTo(unit: Unit): Promise<VideoPicture> {
     if (this.#closed) throw new Error("Cannot decode: the lane has ended");
+    const { group, index } = unit;
     if (this.#group === group && this.#seen > index) this.#mostKept = MOST_KEPT_PICTURES;
     if (this.#group !== group || this.#seen > index) await this.#begin(group);
-    const { decoder } = this.#context!;
     let picture: VideoPicture | undefined;
     let turned = performance.now();
     while (this.#seen <= index) {
       const at = this.#seen++;
-      const bytes = shownAtOnce(group.codec, group.units[at]!);
-      picture = await this.#send(decoder, bytes, at) < 0
-        ? undefined
-        : this.#receive(decoder, group, at);
-      if (picture === undefined) this.#damagedAt = Math.min(this.#damagedAt, at);
+      picture = this.#here ? this.#decodeHere(group, at) : await this.#decodeElsewhere(group, at);
       if (performance.now() - turned > TURN_MS && at < index) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turned = performance.now();
       }
     }
-    if (picture === undefined || index > this.#damagedAt) {
-      throw this.#fault(group, index);
-    }
-    return picture.retain();
+    return this.#asked(unit, picture);
   }
 
-  #fault({ codec, units }: Group, index: number): BadFrameError {
+  #asked({ group: { codec, units }, index }: Unit, picture?: VideoPicture): VideoPicture {
+    if (picture !== undefined && index <= this.#damagedAt) return picture.retain();
     const action = `Cannot decode access unit ${index} of its group`;
-    const before = this.#damagedAt;
-    if (index > before) {
-      return new BadFrameError(
-        "damaged",
-        `${action}: unit ${before}, which it depends on, could not be decoded`,
-      );
+    if (index > this.#damagedAt) {
+      const why = `unit ${this.#damagedAt}, which it depends on, could not be decoded`;
+      throw new BadFrameError("damaged", `${action}: ${why}`);
     }
     const why = inspectAccessUnit(codec, units[index]!).bidirectional
       ? "its frames are not in the order of showing (B-frames)"
       : `it is damaged, no whole frame, or larger than ${DEFAULT_MAX_PIXELS} pixels`;
-    return new BadFrameError("corrupt", `${action}: ${why}`);
+    throw new BadFrameError("corrupt", `${action}: ${why}`);
   }
 
   async #begin(group: Group): Promise<void> {
+    this.#group = undefined;
+    if (this.#context?.codec === group.codec) this.#context.decoder.flushBuffers();
+    else await this.#open(group.codec);
     this.#group = group;
     this.#seen = 0;
     this.#damagedAt = Infinity;
-    if (this.#context?.codec === group.codec) return this.#context.decoder.flushBuffers();
-    this.#context?.decoder.freeContext();
-    this.#context = undefined;
-    const codec = Codec.findDecoderByName(DECODERS[group.codec]);
-    if (codec === null) {
-      throw new Error(`Cannot decode ${group.codec}: FFmpeg was built without it`);
-    }
-    // Units come in the order of showing, so that none waits for another.
-    const decoder = await openDecoder(codec, (one) => one.setFlags(AV_CODEC_FLAG_LOW_DELAY));
-    this.#context = { codec: group.codec, decoder };
   }
 
-  /** Decodes one unit; FFmpeg's code. */
-  async #send(decoder: CodecContext, bytes: Uint8Array, index: number): Promise<number> {
-    this.#packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  async #open(name: VideoCodec): Promise<void> {
+    this.#context?.decoder.freeContext();
+    this.#context = undefined;
+    const codec = Codec.findDecoderByName(DECODERS[name]);
+    if (codec === null) throw new Error(`Cannot decode ${name}: FFmpeg was built without it`);
+    // Units come in the order of showing, so that none waits for another.
+    const decoder = await openDecoder(codec, (one) => one.setFlags(AV_CODEC_FLAG_LOW_DELAY));
+    this.#context = { codec: name, decoder };
+  }
+
+  /** Decodes one unit on this thread; FFmpeg's code. */
+  #decodeHere(group: Group, index: number): VideoPicture | undefined {
+    const decoder = this.#fill(group, index);
+    const code = ownWork(() => decoder.sendPacketSync(this.#packet));
+    return this.#receive(code, group, index);
+  }
+
+  async #decodeElsewhere(group: Group, index: number): Promise<VideoPicture | undefined> {
+    return this.#receive(await this.#fill(group, index).sendPacket(this.#packet), group, index);
+  }
+
+  /** Fills the packet with a unit. */
+  #fill({ codec, units }: Group, index: number): CodecContext {
+    const { buffer, byteOffset, byteLength } = shownAtOnce(codec, units[index]!);
+    this.#packet.data = Buffer.from(buffer, byteOffset, byteLength);
     this.#packet.pts = BigInt(index);
-    try {
-      return this.#here
-        ? ownWork(() => decoder.sendPacketSync(this.#packet))
-        : await decoder.sendPacket(this.#packet);
-    } finally {
-      this.#packet.unref();
-    }
+    return this.#context!.decoder;
   }
 
   /** The picture of the unit that was decoded; undefined when it is damaged. */
-  #receive(decoder: CodecContext, group: Group, index: number): VideoPicture | undefined {
+  #receive(sent: number, group: Group, index: number): VideoPicture | undefined {
+    this.#packet.unref();
     const frame = this.#idle.pop() ?? newFrame();
-    let picture: VideoPicture | undefined;
-    try {
-      do {
-        if (decoder.receiveFrameSync(frame) < 0) return undefined;
-      } while (frame.pts !== BigInt(index));
-      const { width, height } = frame;
-      if (frame.decodeErrorFlags !== 0) return undefined;
-      this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
-      picture = new VideoPicture(frame, this.#converter, this.#give);
-    } finally {
-      if (picture === undefined) this.#give(frame);
+    let code = sent;
+    while (code >= 0) {
+      code = this.#context!.decoder.receiveFrameSync(frame);
+      if (frame.pts === BigInt(index)) break;
     }
+    if (code < 0 || frame.decodeErrorFlags !== 0) {
+      this.#damagedAt = Math.min(this.#damagedAt, index);
+      this.#give(frame);
+      return undefined;
+    }
+    const picture = new VideoPicture(frame, this.#converter, this.#give);
     this.#kept.push({ group, index, picture });
-    const most = Math.max(1, Math.min(this.#mostKept, Math.floor(KEPT_BYTES / picture.bytes)));
+    const pixels = picture.width * picture.height;
+    this.#here = this.#mayBeHere && pixels <= MOST_PIXELS_HERE;
+    const most = Math.max(1, Math.min(this.#mostKept, Math.floor(KEPT_PIXELS / pixels)));
     while (this.#kept.length > most) this.#kept.shift()!.picture.release();
     return picture;
   }
@@ -186,10 +193,4 @@ export class GroupDecoder implements UnitDecoder {
     frame.unref();
     this.#idle.push(frame);
   };
-}
-
-function newFrame(): Frame {
-  const frame = new Frame();
-  frame.alloc();
-  return frame;
 }

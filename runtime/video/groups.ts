@@ -32,7 +32,7 @@ export type Linked = "image" | "unit" | "no-keyframe";
 export class GroupTracker {
   readonly #report: (message: string) => void;
   readonly #here: boolean;
-  #decoder: Promise<GroupDecoder> | undefined;
+  #decoder: GroupDecoder | Promise<GroupDecoder> | undefined;
   #group: Group | undefined;
   #bytes = 0;
   /** Offsets of keyframes, oldest first: those of groups that may be read again, and of the last one. */
@@ -115,7 +115,7 @@ export class GroupTracker {
   #begin(codec: VideoCodec, offset: number): void {
     const decoder = () =>
       this.#decoder ??= loadPart("video", () => import("./group_decoder.ts"))
-        .then(({ GroupDecoder }) => new GroupDecoder(this.#here));
+        .then(({ GroupDecoder }) => this.#decoder = new GroupDecoder(this.#here));
     this.#group = { codec, units: [], decoder };
     this.#bytes = 0;
     this.#keyframes.push(offset);

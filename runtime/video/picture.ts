@@ -18,6 +18,7 @@ import {
 import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
+import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
@@ -145,8 +146,7 @@ export class PictureDecoder implements Disposable {
   #take(): Frame {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    const frame = new Frame();
-    frame.alloc();
+    const frame = newFrame();
     this.#frames.push(frame);
     return frame;
   }

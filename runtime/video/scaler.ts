@@ -3,12 +3,12 @@ import {
   AVCOL_RANGE_JPEG,
   type AVPixelFormat,
   FFmpegError,
-  Frame,
+  type Frame,
   SoftwareScaleContext,
 } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 import { plainColours } from "./colours.ts";
-import { type FilterStep, FrameFilter } from "./filter.ts";
+import { type FilterStep, FrameFilter, newFrame } from "./filter.ts";
 
 /** Filters and scales one frame at a time; sizes and formats may change from frame to frame. */
 export class FrameScaler implements Disposable {
@@ -56,7 +56,7 @@ export class FrameScaler implements Disposable {
 export class ScaleTarget implements Disposable {
   readonly width: number;
   readonly height: number;
-  readonly frame = new Frame();
+  readonly frame = newFrame();
   /**
    * Its rows. FFmpeg's binding makes a buffer at each look at a frame's data, which the garbage collector
    * counts as new memory: it is looked at once.
@@ -72,7 +72,6 @@ export class ScaleTarget implements Disposable {
    */
   constructor(width: number, height: number, format: AVPixelFormat, align = 1) {
     const { frame } = this;
-    frame.alloc();
     frame.width = this.width = width;
     frame.height = this.height = height;
     frame.format = format;

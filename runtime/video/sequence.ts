@@ -29,13 +29,10 @@ export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
  */
 export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
   const { sps } = NAL_TYPES[codec];
-  const units: Uint8Array[] = [];
-  let changed = false;
-  for (const { type, nal, isSlice } of headUnits(codec, unit)) {
-    if (isSlice && !changed) return unit;
-    changed ||= type === sps;
-    units.push(type !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
-  }
+  const head = headUnits(codec, unit);
+  if (head.every(({ type }) => type !== sps)) return unit;
+  const atOnce = codec === "h264" ? avcAtOnce : hevcAtOnce;
+  const units = head.map(({ type, nal }) => type === sps ? atOnce(nal) : nal);
   return joinedUnits(units, "start-code");
 }
 
@@ -43,10 +40,7 @@ function avcForm(bits: BitReader): SampleForm {
   const profile = bits.number(8);
   bits.skip(16);
   bits.skipNumbers(1);
-  return namesForm(profile) ? formOf(bits) : { chroma: 1, luma: 0, colours: 0 };
-}
-
-function formOf(bits: BitReader): SampleForm {
+  if (!namesForm(profile)) return { chroma: 1, luma: 0, colours: 0 };
   const chroma = chromaOf(bits);
   return { chroma, luma: bits.exponentialGolomb(), colours: bits.exponentialGolomb() };
 }

@@ -9,7 +9,7 @@ export interface UnitDecoder {
    *
    * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
    */
-  picture(unit: Unit): Promise<VideoPicture>;
+  picture(unit: Unit): VideoPicture | Promise<VideoPicture>;
 }
 
 /** A keyframe and the access units that depend on it. */
@@ -18,7 +18,7 @@ export interface Group {
   /** In decoding order. */
   readonly units: Uint8Array[];
   /** Decodes units of this lane. */
-  readonly decoder: () => Promise<UnitDecoder>;
+  readonly decoder: () => UnitDecoder | Promise<UnitDecoder>;
 }
 
 /** An access unit at its place in its group. */

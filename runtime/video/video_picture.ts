@@ -110,7 +110,7 @@ export class VideoPicture {
   readonly width: number;
   readonly height: number;
   readonly #frame: Frame;
-  readonly #steps: readonly FilterStep[];
+  #steps: readonly FilterStep[] | undefined;
   readonly #converter: PictureConverter;
   readonly #give: (frame: Frame) => void;
   #users = 1;
@@ -118,20 +118,10 @@ export class VideoPicture {
   /** @param give takes the frame back. */
   constructor(frame: Frame, converter: PictureConverter, give: (frame: Frame) => void) {
     this.#frame = frame;
-    this.#steps = colourSteps(frame);
-    plainColours(frame);
     this.#converter = converter;
     this.#give = give;
     this.width = frame.width;
     this.height = frame.height;
-  }
-
-  /** Memory of the planes, about. */
-  get bytes(): number {
-    return this.#frame.linesize.reduce(
-      (sum, size, plane) => sum + Math.abs(size) * (plane === 0 ? this.height : this.height / 2),
-      0,
-    );
   }
 
   /** One more user. */
@@ -145,8 +135,15 @@ export class VideoPicture {
     if (--this.#users === 0) this.#give(this.#frame);
   }
 
-  /** FFmpeg's frame, valid until released. */
+  /**
+   * FFmpeg's frame, with plain colours; valid until released. They become plain only where a frame is looked
+   * at, since each of its properties is a call into FFmpeg.
+   */
   get frame(): Frame {
+    if (this.#steps === undefined) {
+      this.#steps = colourSteps(this.#frame);
+      plainColours(this.#frame);
+    }
     return this.#frame;
   }
 
@@ -154,6 +151,6 @@ export class VideoPicture {
   pixels(channels: Channels, denominator = 1): Promise<RawImage> {
     const width = Math.ceil(this.width / denominator);
     const height = Math.ceil(this.height / denominator);
-    return this.#converter.convert(this.#frame, this.#steps, width, height, channels);
+    return this.#converter.convert(this.frame, this.#steps ?? [], width, height, channels);
   }
 }

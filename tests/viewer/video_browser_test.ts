@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
+import { GroupTracker } from "../../runtime/video/groups.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { accessUnits } from "../support/access_units.ts";
+import { clipOf } from "../support/clip.ts";
 import { CODE_BITS } from "../support/fake_lanes.ts";
 import { withFolder } from "../support/folder.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { joined } from "../support/h264_writer.ts";
+import { RtspServer } from "../support/rtsp.ts";
 import { codeOf, offsetOf, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
@@ -111,12 +114,37 @@ Deno.test("a page that cannot decode video gets pictures, live and in steps", as
   });
 });
 
-Deno.test("a camera's H.265: queries that decode it, or not, show the right frames on tiles, alone and in steps", async () => {
+/** Two minutes of the units over and over: longer than the test, as the server's next round would cost units. */
+function filmOf(once: readonly Uint8Array[]): Promise<Uint8Array> {
+  const tracker = new GroupTracker((message) => assert.fail(message));
+  const headers = { "content-type": "video/h265" };
+  const frames = Array.from({ length: 3_000 }, (_, offset): Frame => ({
+    ...{ topic: TOPIC, partition: 0, offset, timestamp: offset * 40, key: null, headers },
+    value: once[offset % once.length]!.slice(),
+  }));
+  for (const frame of frames) tracker.take(frame);
+  return clipOf(frames);
+}
+
+/** What FFmpeg's reader finds in the first ten frames: codec, width, height and their number. */
+async function firstFrames(url: string): Promise<string> {
+  const entries = "stream=codec_name,width,height,nb_read_frames";
+  const { stdout } = await new Deno.Command("ffprobe", {
+    args: ["-v", "error", "-count_frames", "-read_intervals", "%+#10"]
+      .concat("-show_entries", entries, "-of", "csv=p=0", url),
+    stderr: "inherit",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("an RTSP camera's H.265 is a film at /cam/N.mp4; queries that decode it, or not, show the right frames on tiles, alone and in steps", async () => {
   await withFolder(async (folder) => {
-    const path = join(folder, "film.hevc"), log = `embedded:${join(folder, "log")}`;
-    await Deno.writeFile(path, joined(...await accessUnits({ ...STREAM, codec: "h265" })));
+    const path = join(folder, "film.mp4"), log = `embedded:${join(folder, "log")}`;
+    await Deno.writeFile(path, await filmOf(await accessUnits({ ...STREAM, codec: "h265" })));
+    const server = await RtspServer.start(path, { codec: "h265" });
+    const source = `rtsp://127.0.0.1:${server.port}/clip`;
     const processes = [
-      ["camera", "1", "--source", path, "--codec", "copy", "--loop"],
+      ["camera", "1", "--source", source, "--codec", "copy"],
       ["queries", "greyscale", "passthrough", "--port", "0"],
     ].map((args) => new FramelaneProcess([...args, "--log", log], { cwd: folder }));
     const queries = processes[1]!;
@@ -124,6 +152,9 @@ Deno.test("a camera's H.265: queries that decode it, or not, show the right fram
       queries.said.map((line) => /(http:\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
     try {
       await queries.until("the address", () => address() !== undefined, 60_000);
+      const film = `${address()}cam/1.mp4`;
+      await until(async () => (await fetch(film, { method: "HEAD" })).ok, "a film of the camera");
+      assert.equal(await firstFrames(film), "hevc,320,240,10\n");
       await withBrowser(async (open) => {
         for (const lane of ["greyscale-0", "passthrough-0"]) {
           const page = await open("about:blank");
@@ -164,6 +195,7 @@ Deno.test("a camera's H.265: queries that decode it, or not, show the right fram
       });
     } finally {
       for (const each of processes) await each.stop();
+      await server.kill();
     }
   });
 });

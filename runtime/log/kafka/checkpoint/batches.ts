@@ -1,5 +1,6 @@
 // Cuts the records of a transaction into batches.
 import type { OutputRecord } from "../../log.ts";
+import { byTopic } from "../protocol/groups.ts";
 import { sizeBound } from "../records/encoder.ts";
 
 /** Below Kafka's default limit of a batch. */
@@ -46,8 +47,8 @@ export function cutIntoBatches(
 export function partitionsByTopic(
   batches: readonly OutputBatch[],
 ): { readonly name: string; readonly partitions: number[] }[] {
-  return [...Map.groupBy(batches, ({ topic }) => topic)].map(([name, of]) => ({
+  return byTopic(batches).map(({ name, partitions }) => ({
     name,
-    partitions: [...new Set(of.map(({ partition }) => partition))],
+    partitions: [...new Set(partitions.map(({ partition }) => partition))],
   }));
 }

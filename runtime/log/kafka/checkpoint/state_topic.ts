@@ -4,7 +4,7 @@ import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
 import { fetchPartitions } from "../read/fetch.ts";
-import { decodeBatches } from "../records/decoder.ts";
+import { BatchDecoder } from "../records/decoder.ts";
 import type { StatePlace } from "./metadata.ts";
 
 export const STATE_TOPIC = "__framelane_state";
@@ -57,13 +57,9 @@ export async function readState(
       signal,
     );
     const [found] = checked({ name: STATE_TOPIC, partitions: fetched }).partitions;
-    const { frames: [frame] } = decodeBatches(found?.batches ?? new Uint8Array(0), {
-      topic: STATE_TOPIC,
-      partition,
-      from: offset,
-      aborted: found?.aborted ?? [],
-      limit: { frames: 1, bytes: Infinity },
-    });
+    const source = { topic: STATE_TOPIC, partition, from: offset, aborted: found?.aborted ?? [] };
+    const { frames: [frame] } = new BatchDecoder(found?.batches ?? new Uint8Array(0), source)
+      .take({ frames: 1, bytes: Infinity });
     if (frame?.offset === offset && frame.fault === undefined) return frame.value.slice();
     const why = frame?.offset === offset ? `damaged: ${frame.fault!.message}` : "missing";
     throw new LogError(

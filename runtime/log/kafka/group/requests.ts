@@ -1,7 +1,7 @@
 // The requests of a group member.
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
-import { type GroupOptions, SESSION_TIMEOUT_MS } from "../../log.ts";
+import { type GroupOptions, type Membership, SESSION_TIMEOUT_MS } from "../../log.ts";
 import { brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Api } from "../protocol/api.ts";
@@ -23,12 +23,7 @@ const COORDINATOR_CHECK_MS = 2_000;
 /** How long the group waits for a member that is releasing its partitions. */
 const REBALANCE_MS = 30_000;
 
-interface Member {
-  readonly memberId: string;
-  readonly generation: number;
-}
-
-export interface Joined extends Member {
+export interface Joined extends Membership {
   /** Present if this member leads the group. */
   readonly claims?: readonly MemberClaim[];
 }
@@ -88,7 +83,7 @@ export class GroupRequests {
 
   /** Resolves when all members have joined, or have timed out. */
   async join(
-    { memberId, generation }: Member,
+    { memberId, generation }: Membership,
     owned: readonly number[],
     signal: AbortSignal,
   ): Promise<Joined> {

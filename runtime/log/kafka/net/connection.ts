@@ -164,38 +164,31 @@ export class Connection {
   ): Promise<T> {
     const response = new Promise<T>((resolve, reject) => {
       this.#throwIfUnusable(signal);
-      const correlation = this.#next();
-      const chunks = this.#encode(call, correlation, write);
+      const chunks = this.#encode(call, write);
       const take = (from: ResponseReader) => {
         try {
           if (call.flexibleResponse ?? call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
-          reject(this.#failure(call, error));
+          const message = `${call.name}, version ${call.version}: ${(error as Error).message}`;
+          const failure = error instanceof BrokerFailure ? error : new MalformedError(message);
+          failure.broker = this.broker;
+          reject(failure);
         }
       };
       const since = systemClock.monotonic();
+      const correlation = this.#correlation;
       this.#pending.add({ correlation, call, extraMs, since, take, fail: reject });
       void this.#write(chunks);
     });
     return settled(response, signal);
   }
 
-  #failure({ name, version }: Call, error: unknown): BrokerFailure {
-    if (error instanceof BrokerFailure) error.broker = this.broker;
-    return error instanceof BrokerFailure
-      ? error
-      : this.malformed(`${name}, version ${version}: ${(error as Error).message}`);
-  }
-
   /** In the connection's own memory, unless an earlier request is still there. */
-  #encode(
-    call: Call,
-    correlation: number,
-    write: (to: RequestWriter) => void,
-  ): readonly Uint8Array[] {
+  #encode(call: Call, write: (to: RequestWriter) => void): readonly Uint8Array[] {
+    this.#correlation = (this.#correlation + 1) & 0x7fffffff;
     const to = this.#isWriting ? new RequestWriter() : this.#writer.reset();
-    return encodeRequest(to, call, correlation, write);
+    return encodeRequest(to, call, this.#correlation, write);
   }
 
   /** Sends a request without a response; resolves when it is written. */
@@ -206,7 +199,7 @@ export class Connection {
   ): Promise<void> {
     this.#throwIfUnusable(signal);
     const call = this.#versions.call(api);
-    await this.#write(this.#encode(call, this.#next(), (to) => api.request.write(to, body, call)));
+    await this.#write(this.#encode(call, (to) => api.request.write(to, body, call)));
     if (this.#ended !== undefined) throw this.#ended;
   }
 
@@ -244,10 +237,6 @@ export class Connection {
     await this.#reading;
   }
 
-  #next(): number {
-    return this.#correlation = (this.#correlation + 1) & 0x7fffffff;
-  }
-
   #write(chunks: readonly Uint8Array[]): Promise<void> {
     this.#unsent.push(...chunks);
     if (!this.#isWriting) this.#writing = this.#writeAll();
@@ -279,7 +268,10 @@ export class Connection {
       await readResponses(
         (into) => this.#transport.read(into),
         (count) => this.#pending.moved(count),
-        (response) => this.#received(response),
+        (response) => {
+          this.#pending.take(response);
+          this.#endIfRetired();
+        },
       );
       this.#lose(this.#closedByBroker());
     } catch (error) {
@@ -296,11 +288,6 @@ export class Connection {
     const needsLogin = completed > 0 && this.#options.credentials === undefined;
     const hint = needsLogin ? ": it may require a login (user:password@ before the host)" : "";
     return new NetworkError(`it closed the connection at ${oldest.name}${hint}`);
-  }
-
-  #received(response: ResponseReader): void {
-    this.#pending.take(response);
-    this.#endIfRetired();
   }
 
   /** Closes the connection after this time, once no request is in flight. */

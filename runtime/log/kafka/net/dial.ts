@@ -22,11 +22,12 @@ export async function dial(
   const addresses = isAddress(host) ? [host] : await settled(addressesOf(host), signal);
   // Loaded only if needed: each executor loads its own modules.
   const dialTls = tls === undefined ? undefined : (await import("./tls.ts")).dialTls;
-  return await firstOf(addresses, (address, signal) => {
-    return dialTls === undefined
+  const attempt = (address: string, signal: AbortSignal) =>
+    dialTls === undefined
       ? dialPlain(address, port, signal)
       : dialTls({ host, port, address }, tls!, signal);
-  }, { delayMs: NEXT_ADDRESS_MS, signal, discard: (late) => late.close() });
+  const discard = (late: Transport) => late.close();
+  return await firstOf(addresses, attempt, { delayMs: NEXT_ADDRESS_MS, signal, discard });
 }
 
 async function addressesOf(host: string): Promise<string[]> {
@@ -36,35 +37,8 @@ async function addressesOf(host: string): Promise<string[]> {
   return [...new Set(found)];
 }
 
-async function dialPlain(
-  hostname: string,
-  port: number,
-  signal: AbortSignal,
-): Promise<Transport> {
+async function dialPlain(hostname: string, port: number, signal: AbortSignal): Promise<Transport> {
   const connection = await Deno.connect({ hostname, port, signal });
   connection.setNoDelay(true);
-  return new PlainTransport(connection);
-}
-
-class PlainTransport implements Transport {
-  readonly #connection: Deno.TcpConn;
-  #closed = false;
-
-  constructor(connection: Deno.TcpConn) {
-    this.#connection = connection;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    return this.#connection.read(into);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#connection.write(bytes);
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#connection.close();
-  }
+  return connection;
 }

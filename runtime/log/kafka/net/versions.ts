@@ -22,30 +22,26 @@ export class Versions {
   }
 
   /**
-   * The highest version that both sides support.
+   * A request in the highest version that both sides support.
    *
    * @throws {UnsupportedError}
    */
-  of(api: AnyApi): number {
-    const { name, versions: [lowest, highest] } = api;
-    const known = this.#known.get(api.key);
-    if (known !== undefined && this.has(api)) return Math.min(highest, known[1]);
-    const theirs = known === undefined
-      ? `does not support ${name}`
-      : `supports ${name} in versions ${known.join(" to ")}`;
-    throw new UnsupportedError(
-      `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
-    );
-  }
-
-  call(request: AnyApi): Call {
-    let call = this.#calls.get(request);
-    if (call === undefined) {
-      const { name, key, flexible } = request;
-      const version = this.of(request);
-      call = { name, key, version, flexible: version >= flexible };
-      this.#calls.set(request, call);
+  call(api: AnyApi): Call {
+    const used = this.#calls.get(api);
+    if (used !== undefined) return used;
+    const { name, key, flexible, versions: [lowest, highest] } = api;
+    const known = this.#known.get(key);
+    if (known === undefined || !this.has(api)) {
+      const theirs = known === undefined
+        ? `does not support ${name}`
+        : `supports ${name} in versions ${known.join(" to ")}`;
+      throw new UnsupportedError(
+        `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
+      );
     }
+    const version = Math.min(highest, known[1]);
+    const call = { name, key, version, flexible: version >= flexible };
+    this.#calls.set(api, call);
     return call;
   }
 }

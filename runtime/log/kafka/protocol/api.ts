@@ -58,29 +58,23 @@ export function errorOf(code: number, place = "", message = ""): BrokerError | u
 
 /** @throws {ResponseError} with all errors in the response, at any depth */
 export function checked<T>(response: T): T {
-  const errors = [...errorsIn(response, "")];
+  const errors = errorsIn(response, "");
   if (errors.length > 0) throw new ResponseError(errors, response);
   return response;
 }
 
-function* errorsIn(value: unknown, outer: string): Generator<BrokerError> {
-  if (Array.isArray(value)) {
-    for (const item of value) yield* errorsIn(item, outer);
-  } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
-    const fields: Readonly<Record<string, unknown>> = { ...value };
-    const { name, partition, errorCode, errorMessage } = fields;
-    const place = typeof partition === "number"
-      ? `${outer}/${partition}`
-      : typeof name === "string"
-      ? name
-      : outer;
-    if (typeof errorCode === "number") {
-      const message = typeof errorMessage === "string" ? errorMessage : "";
-      const error = errorOf(errorCode, place, message);
-      if (error !== undefined) yield error;
-    }
-    for (const inner of Object.values(fields)) {
-      if (typeof inner === "object") yield* errorsIn(inner, place);
-    }
-  }
+function errorsIn(value: unknown, outer: string): BrokerError[] {
+  if (Array.isArray(value)) return value.flatMap((item) => errorsIn(item, outer));
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return [];
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  const { name, partition, errorCode, errorMessage } = fields;
+  const place = typeof partition === "number"
+    ? `${outer}/${partition}`
+    : typeof name === "string"
+    ? name
+    : outer;
+  const message = typeof errorMessage === "string" ? errorMessage : "";
+  const own = typeof errorCode === "number" ? errorOf(errorCode, place, message) : undefined;
+  const inner = Object.values(fields).flatMap((one) => errorsIn(one, place));
+  return own === undefined ? inner : [own, ...inner];
 }

@@ -1,16 +1,5 @@
-/**
- * Typed fields of requests and responses, with the versions that contain them. One table writes, reads
- * and types all versions of a message.
- *
- * @example
- * ```ts
- * import { array, int32, since, string, struct } from "./fields.ts";
- *
- * const topics = struct({ topics: array(struct({ name: string })), timeoutMs: since(1, int32, 0) });
- * ```
- *
- * @module
- */
+// Typed fields of requests and responses, with the versions that contain them. One table writes, reads
+// and types all versions of a message.
 import type { RequestWriter, ResponseReader } from "./wire.ts";
 
 export interface Encoding {

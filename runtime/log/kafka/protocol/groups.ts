@@ -201,7 +201,9 @@ export function offsetsIn(
 
 export function byTopic<P extends { readonly topic: string }>(
   places: readonly P[],
+  nameOf: (place: P) => string = ({ topic }) => topic,
 ): { readonly name: string; readonly partitions: readonly P[] }[] {
-  return [...Map.groupBy(places, ({ topic }) => topic)]
+  if (places.length === 1) return [{ name: nameOf(places[0]!), partitions: places }];
+  return [...Map.groupBy(places, nameOf)]
     .map(([name, partitions]) => ({ name, partitions }));
 }

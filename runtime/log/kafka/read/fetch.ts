@@ -2,6 +2,7 @@
 import type { Connection } from "../net/connection.ts";
 import { type AnyApi, checked } from "../protocol/api.ts";
 import { MalformedError } from "../protocol/errors.ts";
+import { byTopic } from "../protocol/groups.ts";
 import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import type { AbortedTransaction } from "../records/decoder.ts";
@@ -50,9 +51,6 @@ export interface FetchedPartition {
 }
 
 const MIN_BYTES = 1;
-const NO_SESSION = { id: 0, epoch: -1 };
-/** Set by replicas only. */
-const NO_LOG_START = -1;
 const DIVERGING_EPOCH_TAG = 0;
 
 /**
@@ -87,16 +85,14 @@ function inOrder(
   partitions: readonly FetchPartition[],
   byId: boolean,
 ): (FetchedPartition | undefined)[] {
-  let missing = 0;
   const ordered = partitions.map(({ topic, topicId, partition }, index) => {
-    const isIt = (one: FetchedPartition | undefined) =>
-      one !== undefined && one.partition === partition && one.topic === (byId ? topicId : topic);
+    const isIt = (one: FetchedPartition) =>
+      one.partition === partition && one.topic === (byId ? topicId : topic);
     // Brokers keep the order.
-    const found = isIt(fetched[index]) ? fetched[index] : fetched.find(isIt);
-    if (found === undefined) missing++;
-    return found;
+    const expected = fetched[index];
+    return expected !== undefined && isIt(expected) ? expected : fetched.find(isIt);
   });
-  if (missing < ordered.length) return ordered;
+  if (ordered.some((one) => one !== undefined)) return ordered;
   throw new MalformedError("Fetch has none of the requested partitions");
 }
 
@@ -108,39 +104,28 @@ export function writeFetch(
 ): void {
   const flexible = version >= FETCH.flexible;
   to.int32(NO_REPLICA).int32(maxWaitMs).int32(MIN_BYTES).int32(maxBytes).int8(READ_COMMITTED);
-  if (version >= 7) to.int32(NO_SESSION.id).int32(NO_SESSION.epoch);
-  const nameOf = (one: FetchPartition) => version >= TOPIC_IDS ? one.topicId : one.topic;
-  const topics = grouped(partitions, nameOf);
+  if (version >= 7) to.int32(0).int32(-1); // no session
+  const byId = version >= TOPIC_IDS;
+  const topics = byTopic(partitions, ({ topic, topicId }) => byId ? topicId : topic);
   to.count(topics.length, flexible);
-  for (const of of topics) {
-    if (version >= TOPIC_IDS) to.uuid(of[0]!.topicId);
-    else to.string(of[0]!.topic, flexible);
-    to.count(of.length, flexible);
-    for (const one of of) {
+  for (const { name, partitions } of topics) {
+    if (byId) to.uuid(name);
+    else to.string(name, flexible);
+    to.count(partitions.length, flexible);
+    for (const one of partitions) {
       to.int32(one.partition);
       if (version >= 9) to.int32(one.leaderEpoch);
       to.int64(one.offset);
       if (version >= 12) to.int32(one.fetchedEpoch);
-      if (version >= 5) to.int64(NO_LOG_START);
+      if (version >= 5) to.int64(-1); // start of a replica's log
       to.int32(one.maxBytes);
       if (flexible) to.noTags();
     }
     if (flexible) to.noTags();
   }
-  const forgotten = 0;
-  if (version >= 7) to.count(forgotten, flexible);
+  if (version >= 7) to.count(0, flexible); // forgotten topics
   if (version >= 11) to.string(rack, flexible);
   if (flexible) to.noTags();
-}
-
-function grouped(
-  partitions: readonly FetchPartition[],
-  nameOf: (one: FetchPartition) => string,
-): (readonly FetchPartition[])[] {
-  const name = nameOf(partitions[0]!);
-  return partitions.every((one) => nameOf(one) === name)
-    ? [partitions]
-    : [...Map.groupBy(partitions, nameOf).values()];
 }
 
 export function readFetched(from: ResponseReader, version: number) {

@@ -5,10 +5,9 @@
 // returns.
 import { type Clock, systemClock } from "../../../base/clock.ts";
 import { Backoff } from "../../../base/wait.ts";
-import type { Broker } from "../net/address.ts";
-import type { Cluster } from "../net/cluster.ts";
+import type { Connection } from "../net/connection.ts";
 import { ThrottledError } from "../protocol/errors.ts";
-import { type FetchedPartition, type FetchPartition, fetchPartitions } from "./fetch.ts";
+import { type FetchedPartition, fetchPartitions } from "./fetch.ts";
 import type { BufferedPartition } from "./partition_reader.ts";
 
 /** How long a request waits at the broker for the next frame. */
@@ -24,22 +23,25 @@ const PACED_FROM = 16;
 /** Interval for each partition. */
 const PACE_MS = 0.5;
 const MAX_PACE_MS = 20;
-const PARTITION_BYTES = 4 * 1024 * 1024;
 const RESPONSE_BYTES = 8 * 1024 * 1024;
 
 export interface FetchHandler {
   /** The readers are of one partition, at the same offset. */
   fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
   readonly rack: () => string | undefined;
+  /** A connection to the broker. */
+  readonly connect: (channel: number) => Promise<Connection>;
+  /** Ends pauses. */
+  readonly closing: AbortSignal;
   /** The whole request failed. */
   failed(readers: readonly BufferedPartition[], error: unknown): void;
 }
 
+/** Readers of a partition at the same offset share its data. */
+type Groups = readonly (readonly BufferedPartition[])[];
+
 /** The fetch loop of one broker. */
 export class Fetcher {
-  readonly #cluster: Cluster;
-  readonly #broker: Broker;
-  readonly #name: string;
   readonly #handler: FetchHandler;
   readonly #clock: Clock;
   /** Delays while the broker returns empty responses without waiting. */
@@ -55,18 +57,9 @@ export class Fetcher {
   /** Rotates the partitions, since the size of responses is limited. */
   #turn = 0;
 
-  constructor(
-    cluster: Cluster,
-    broker: Broker,
-    name: string,
-    handler: FetchHandler,
-    clock: Clock = systemClock,
-  ) {
-    this.#clock = clock;
-    this.#cluster = cluster;
-    this.#broker = broker;
-    this.#name = name;
+  constructor(handler: FetchHandler, clock: Clock = systemClock) {
     this.#handler = handler;
+    this.#clock = clock;
   }
 
   add(reader: BufferedPartition): void {
@@ -121,7 +114,9 @@ export class Fetcher {
     const start = this.#turn++ % ready.length;
     if (start > 0) ready.push(...ready.splice(0, start));
     this.#channels[channel] = now + wait;
-    void this.#fetch(channel, wait, sharing(ready));
+    const groups = sharing(ready);
+    for (const same of groups) for (const reader of same) reader.startFetch();
+    void this.#fetch(channel, wait, groups);
     // Those that need another request.
     if (ready.some(({ inFlight }) => !inFlight)) this.wake();
   }
@@ -138,54 +133,52 @@ export class Fetcher {
     return true;
   }
 
-  async #fetch(
-    channel: number,
-    maxWaitMs: number,
-    groups: readonly (readonly BufferedPartition[])[],
-  ): Promise<void> {
-    for (const same of groups) for (const reader of same) reader.startFetch();
+  async #fetch(channel: number, maxWaitMs: number, groups: Groups): Promise<void> {
     try {
-      const connection = await this.#cluster.connections.get(
-        this.#broker,
-        `${this.#name}${channel}`,
-      );
+      const connection = await this.#handler.connect(channel);
       const sent = this.#clock.monotonic();
-      const fetched = await fetchPartitions(connection, groups.map(partitionOf), {
-        maxWaitMs,
-        maxBytes: RESPONSE_BYTES,
-        rack: this.#handler.rack(),
-      });
+      const rack = this.#handler.rack();
+      const bounds = { maxWaitMs, maxBytes: RESPONSE_BYTES, rack };
+      const fetched = await fetchPartitions(connection, groups.map(([first]) => first!), bounds);
       const early = this.#clock.monotonic() - sent < maxWaitMs / 2;
-      for (let index = 0; index < groups.length; index++) {
-        const one = fetched[index];
-        const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
-        if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
-      }
+      this.#deliver(groups, fetched);
       if (early && fetched.every(isEmpty)) await this.#pause(this.#empty.next());
       else this.#empty.reset();
     } catch (error) {
       if (error instanceof ThrottledError) await this.#pause(error.ms);
       else this.#handler.failed(groups.flat().filter(({ isClosed }) => !isClosed), error);
     } finally {
-      for (const same of groups) for (const reader of same) reader.inFlight = false;
-      this.#channels[channel] = undefined;
-      this.wake();
+      this.#finish(channel, groups);
     }
   }
 
+  #deliver(groups: Groups, fetched: readonly (FetchedPartition | undefined)[]): void {
+    for (let index = 0; index < groups.length; index++) {
+      const one = fetched[index];
+      const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
+      if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
+    }
+  }
+
+  #finish(channel: number, groups: Groups): void {
+    for (const same of groups) for (const reader of same) reader.inFlight = false;
+    this.#channels[channel] = undefined;
+    this.wake();
+  }
+
   async #pause(ms: number): Promise<void> {
-    await this.#clock.sleep(ms, this.#cluster.closing).catch(() => {});
+    await this.#clock.sleep(ms, this.#handler.closing).catch(() => {});
   }
 }
 
-/** Readers of a partition at the same offset, which share its data; others need another request. */
-function sharing(readers: readonly BufferedPartition[]): BufferedPartition[][] {
+/** Without those that need another request, since they are at another offset. */
+function sharing(readers: readonly BufferedPartition[]): Groups {
   if (readers.length === 1) return [[readers[0]!]];
   const groups = new Map<string, BufferedPartition[]>();
   for (const reader of readers) {
     const same = groups.get(reader.key);
     if (same === undefined) groups.set(reader.key, [reader]);
-    else if (same[0]!.next === reader.next && same[0]!.topicId === reader.topicId) {
+    else if (same[0]!.offset === reader.offset && same[0]!.topicId === reader.topicId) {
       same.push(reader);
     }
   }
@@ -196,19 +189,4 @@ function sharing(readers: readonly BufferedPartition[]): BufferedPartition[][] {
 function isEmpty(one: FetchedPartition | undefined): boolean {
   return one === undefined ||
     one.batches.length === 0 && one.errorCode === 0 && !one.diverged && one.preferredReplica < 0;
-}
-
-function partitionOf(same: readonly BufferedPartition[]): FetchPartition {
-  const reader = same[0]!;
-  let room = 1;
-  for (const one of same) room = Math.max(room, one.room.bytes);
-  return {
-    topic: reader.topic,
-    topicId: reader.topicId,
-    partition: reader.partition,
-    offset: reader.next,
-    leaderEpoch: reader.leader?.epoch ?? -1,
-    fetchedEpoch: reader.fetchedEpoch,
-    maxBytes: Math.min(room, PARTITION_BYTES),
-  };
 }

@@ -4,16 +4,11 @@ import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
-import { BatchDecoder, type Decoded } from "../records/decoder.ts";
+import { toLogError } from "../net/failures.ts";
+import { BatchDecoder, type Decoded, type FrameLimit } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
-import type { FetchedPartition } from "./fetch.ts";
-
-/** Limits of a buffer. */
-export interface Bounds {
-  readonly frames: number;
-  readonly bytes: number;
-}
+import type { FetchedPartition, FetchPartition } from "./fetch.ts";
 
 export interface PartitionOwner {
   /** There is room again, or the offset changed. */
@@ -21,10 +16,12 @@ export interface PartitionOwner {
   closed(partition: BufferedPartition): void;
 }
 
+/** Of one partition in one response. */
+const FETCH_BYTES = 4 * 1024 * 1024;
 /** Longer open transactions of other producers are reported. */
 const OPEN_TRANSACTION_MS = 5_000;
 
-export class BufferedPartition implements PartitionReader {
+export class BufferedPartition implements PartitionReader, FetchPartition {
   readonly topic: string;
   readonly partition: number;
   /** `topic/partition` */
@@ -34,6 +31,7 @@ export class BufferedPartition implements PartitionReader {
   /** Undefined while unknown. */
   leader: Leader | undefined;
   inFlight = false;
+  isClosed = false;
   /** Its leader is being looked up. */
   searching = false;
   /** Consecutive failed fetches. */
@@ -51,14 +49,12 @@ export class BufferedPartition implements PartitionReader {
   readonly #onProblem: ((problem?: ReadProblem) => void) | undefined;
   #inTrouble = false;
   readonly #epochs: Epochs;
-  readonly #bounds: Bounds;
+  readonly #bounds: FrameLimit;
   #frames: Frame[] = [];
-  #taken = 0;
   #bytes = 0;
   #position: number;
   #next: number;
   #error: LogError | undefined;
-  #closed = false;
   /** Batches of the last fetch that are not decoded yet. */
   #rest: BatchDecoder | undefined;
   #heldSince: number | undefined;
@@ -70,7 +66,7 @@ export class BufferedPartition implements PartitionReader {
 
   constructor(
     owner: PartitionOwner,
-    bounds: Bounds,
+    bounds: FrameLimit,
     of: {
       readonly topic: string;
       readonly partition: number;
@@ -101,7 +97,7 @@ export class BufferedPartition implements PartitionReader {
   }
 
   get buffered(): number {
-    return this.#frames.length - this.#taken;
+    return this.#frames.length;
   }
 
   get position(): number {
@@ -110,12 +106,16 @@ export class BufferedPartition implements PartitionReader {
   }
 
   /** Offset of the next fetch. */
-  get next(): number {
+  get offset(): number {
     return this.#next;
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
+  get leaderEpoch(): number {
+    return this.leader?.epoch ?? -1;
+  }
+
+  get maxBytes(): number {
+    return Math.min(this.room.bytes, FETCH_BYTES);
   }
 
   startFetch(): void {
@@ -130,13 +130,13 @@ export class BufferedPartition implements PartitionReader {
 
   /** Whether more may be fetched now: not while the buffer is more than half full. */
   get hasRoom(): boolean {
-    if (this.#closed || this.#blocked || this.#error !== undefined) return false;
+    if (this.isClosed || this.#blocked || this.#error !== undefined) return false;
     return this.buffered === 0 ||
       (2 * this.buffered <= this.#bounds.frames && 2 * this.#bytes <= this.#bounds.bytes);
   }
 
   /** What fits into the buffer, at least one byte of one frame. */
-  get room(): Bounds {
+  get room(): FrameLimit {
     return {
       frames: Math.max(1, this.#bounds.frames - this.buffered),
       bytes: Math.max(1, this.#bounds.bytes - this.#bytes),
@@ -149,7 +149,7 @@ export class BufferedPartition implements PartitionReader {
     }
     for (;;) {
       signal?.throwIfAborted();
-      if (this.#closed) {
+      if (this.isClosed) {
         throw new LogError(
           "CLOSED",
           `Cannot read ${this.topic} partition ${this.partition}: the reader is closed`,
@@ -168,23 +168,14 @@ export class BufferedPartition implements PartitionReader {
   }
 
   #take(max: number, until: number): Frame[] {
-    let end = this.#taken;
-    const limit = Math.min(this.#frames.length, this.#taken + max);
+    let end = 0;
+    const limit = Math.min(this.#frames.length, max);
     while (end < limit && this.#frames[end]!.offset < until) {
       this.#bytes -= weightOf(this.#frames[end]!);
       end++;
     }
-    const frames = this.#frames.slice(this.#taken, end);
-    this.#taken = end;
+    const frames = this.#frames.splice(0, end);
     this.#blocked = false;
-    if (this.#taken === this.#frames.length) {
-      this.#frames = [];
-      this.#taken = 0;
-    } else if (this.#taken > 64) {
-      // Release the responses of the frames taken.
-      this.#frames = this.#frames.slice(this.#taken);
-      this.#taken = 0;
-    }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
     // Skip the holes that follow, so that the next read does not report them again.
@@ -230,19 +221,13 @@ export class BufferedPartition implements PartitionReader {
     }
   }
 
-  #decode(rest: BatchDecoder, limit: Bounds): Decoded | undefined {
+  #decode(rest: BatchDecoder, limit: FrameLimit): Decoded | undefined {
     try {
       return rest.take(limit);
     } catch (error) {
       const action =
         `Cannot read ${this.topic} partition ${this.partition} at offset ${this.#next}`;
-      this.fail(
-        error instanceof LogError ? error : new LogError(
-          "INTERNAL",
-          `${action}: ${(error as Error).message}`,
-          { cause: error },
-        ),
-      );
+      this.fail(toLogError(error, action, ""));
       return undefined;
     }
   }
@@ -268,8 +253,7 @@ export class BufferedPartition implements PartitionReader {
   /** Buffers what fits; the rest is fetched again. */
   #takeIn(decoded: Decoded, rest: BatchDecoder): void {
     for (const seen of decoded.epochs) {
-      if (seen.epoch < 0) continue;
-      this.fetchedEpoch = seen.epoch;
+      if (seen.epoch >= 0) this.fetchedEpoch = seen.epoch;
       this.#epochs.observe(this.topic, this.partition, seen);
     }
     let next = decoded.next;
@@ -303,7 +287,7 @@ export class BufferedPartition implements PartitionReader {
       throw new LogError("INVALID", `Cannot seek to offset ${offset}: expected 0 or more`);
     }
     this.#frames = [];
-    this.#taken = this.#bytes = 0;
+    this.#bytes = 0;
     this.#position = this.#next = offset;
     this.#error = undefined;
     this.#rest = undefined;
@@ -312,16 +296,16 @@ export class BufferedPartition implements PartitionReader {
     this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
     this.#changes.notify();
-    if (!this.#closed) this.#owner.changed(this);
+    if (!this.isClosed) this.#owner.changed(this);
   }
 
   close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
+    if (!this.isClosed) {
+      this.isClosed = true;
       this.version++;
       this.#frames = [];
       this.#rest = undefined;
-      this.#taken = this.#bytes = 0;
+      this.#bytes = 0;
       this.#changes.notify();
       this.#owner.closed(this);
     }

@@ -18,10 +18,11 @@ import {
   MalformedError,
   ResponseError,
 } from "../protocol/errors.ts";
+import type { FrameLimit } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
 import type { FetchedPartition } from "./fetch.ts";
 import { Fetcher } from "./fetcher.ts";
-import { type Bounds, BufferedPartition } from "./partition_reader.ts";
+import { BufferedPartition } from "./partition_reader.ts";
 import { offsetRange } from "./topics.ts";
 
 const MISSING: ReadonlySet<string> = new Set(["TOPIC_MISSING", "PARTITION_MISSING"]);
@@ -38,7 +39,7 @@ let readers = 0;
 export class KafkaReader implements LogReader {
   readonly #cluster: Cluster;
   readonly #epochs: Epochs;
-  readonly #bounds: Bounds;
+  readonly #bounds: FrameLimit;
   /** Prefix of this reader's channels. */
   readonly #name = `fetch-${++readers}-`;
   readonly #fetchers = new Map<string, Fetcher>();
@@ -122,7 +123,9 @@ export class KafkaReader implements LogReader {
     const key = `${brokerId} ${brokerName(broker)}`;
     let fetcher = this.#fetchers.get(key);
     if (fetcher === undefined) {
-      fetcher = new Fetcher(this.#cluster, broker, this.#name, {
+      fetcher = new Fetcher({
+        connect: (channel) => this.#cluster.connections.get(broker, `${this.#name}${channel}`),
+        closing: this.#cluster.closing,
         rack: () => systemClock.monotonic() < this.#leadersUntil ? undefined : this.#cluster.rack,
         fetched: (readers, fetched) => this.#fetched(readers, fetched, broker),
         failed: (readers, error) => this.#failed(readers, error),
@@ -211,14 +214,14 @@ export class KafkaReader implements LogReader {
 
   /** Fails with the partition's offsets if the fetch offset does not exist. */
   async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
-    const { version, topic, partition, next } = one;
+    const { version, topic, partition, offset } = one;
     this.#detach(one);
     one.failures++;
     await this.#persist(one, async (signal) => {
       const range = await offsetRange(this.#cluster, topic, partition);
       const leader = await this.#cluster.leader(topic, partition, signal, true);
       // The offset may exist by now, or the reader may have been moved.
-      const exists = !diverged && next >= range.earliest && next <= range.latest;
+      const exists = !diverged && offset >= range.earliest && offset <= range.latest;
       if (diverged) this.#epochs.forget(topic, partition);
       if (one.version === version && !exists) {
         const why = diverged ? "its log was truncated and written again" : "";
@@ -300,7 +303,7 @@ function backoff(failures: number): number {
 
 function failOutOfRange(one: BufferedPartition, range: OffsetRange, why: string): void {
   const { earliest, latest } = range;
-  const action = `Cannot read ${one.topic} partition ${one.partition} at offset ${one.next}`;
+  const action = `Cannot read ${one.topic} partition ${one.partition} at offset ${one.offset}`;
   const held = `it holds ${earliest} to ${latest}${why === "" ? "" : `, ${why}`}`;
   one.latest = latest;
   one.fail(new LogError("OFFSET_OUT_OF_RANGE", `${action}: ${held}`, { range }));

@@ -96,7 +96,7 @@ export async function ensureTopic(
   }
 
   async function create(controller: Connection, signal: AbortSignal): Promise<void> {
-    const defaults = controller.versions.of(CREATE_TOPICS) >= DEFAULT_REPLICATION_SINCE;
+    const defaults = controller.versions.call(CREATE_TOPICS).version >= DEFAULT_REPLICATION_SINCE;
     const replicationFactor = defaults ? -1 : Math.min(3, (await cluster.brokers(signal)).length);
     for (const [i, ours] of CONFIGURATIONS.entries()) {
       const configs = Object.entries({ ...ours, ...configuration })

@@ -26,8 +26,8 @@ export interface Decoded {
   readonly epochs: readonly EpochRange[];
 }
 
-/** Limits of `take`; it always returns at least one frame. */
-export interface DecodeLimit {
+/** Limits of a buffer, and of `take`, which always returns at least one frame. */
+export interface FrameLimit {
   readonly frames: number;
   readonly bytes: number;
 }
@@ -76,7 +76,6 @@ export class BatchDecoder {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #source: BatchSource;
-  readonly #texts: string[];
   readonly #aborted: readonly AbortedTransaction[];
   /** Producers of open transactions that will be aborted. */
   #open: Set<bigint> | undefined;
@@ -91,7 +90,6 @@ export class BatchDecoder {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#source = source;
-    this.#texts = source.texts ?? [];
     if (source.aborted.length > 0) this.#open = new Set();
     this.#aborted = source.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
     this.#next = source.from;
@@ -106,7 +104,7 @@ export class BatchDecoder {
    *
    * @throws {LogError} `INVALID` for batches older than Kafka 0.11
    */
-  take(limit: DecodeLimit): Decoded {
+  take(limit: FrameLimit): Decoded {
     const frames: Frame[] = [];
     const epochs: EpochRange[] = [];
     let budget = limit.bytes;
@@ -233,13 +231,13 @@ export class BatchDecoder {
   #unpack(batch: Batch): number {
     const { from, end, compression, count } = batch;
     if (count <= 0 || compression === 0) {
-      batch.cursor = new RecordCursor(this.#bytes, this.#texts, from, end);
+      batch.cursor = new RecordCursor(this.#bytes, this.#source.texts, from, end);
       return 0;
     }
-    batch.cursor = new RecordCursor(NO_VALUE, this.#texts);
+    batch.cursor = new RecordCursor(NO_VALUE, this.#source.texts);
     try {
       const plain = unpack(this.#bytes.subarray(from, end), compression);
-      batch.cursor = new RecordCursor(plain, this.#texts);
+      batch.cursor = new RecordCursor(plain, this.#source.texts);
       return plain.length;
     } catch (error) {
       batch.fault = faultOf(error);
@@ -286,13 +284,6 @@ export class BatchDecoder {
 /** Exact up to 2 ** 53. */
 function int64(view: DataView, at: number): number {
   return view.getInt32(at) * 2 ** 32 + view.getUint32(at + 4);
-}
-
-export function decodeBatches(
-  bytes: Uint8Array,
-  { limit, ...source }: BatchSource & { readonly limit: DecodeLimit },
-): Decoded {
-  return new BatchDecoder(bytes, source).take(limit);
 }
 
 function faultOf(error: unknown): BadFrameError {

@@ -10,11 +10,7 @@ const RAW = 0xdc00;
 const SHORT = 64;
 
 /** The text of short ASCII, in a fifth of the time that a decoder takes; undefined for any other. */
-export function asciiText(
-  bytes: Uint8Array,
-  from = 0,
-  end = bytes.length,
-): string | undefined {
+export function asciiText(bytes: Uint8Array, from = 0, end = bytes.length): string | undefined {
   if (end - from > SHORT) return undefined;
   let text = "";
   for (let at = from; at < end; at++) {

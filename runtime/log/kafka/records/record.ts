@@ -5,8 +5,10 @@ import { asciiText, isAscii, keyText } from "./key.ts";
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
 const decoder = new TextDecoder();
+const decode = (bytes: Uint8Array) => decoder.decode(bytes);
 /** Texts at later places of a record are not kept. */
 const KEPT_PLACES = 64;
+const INSIDE = "it ends inside a record";
 
 export interface BatchHead {
   readonly base: number;
@@ -30,7 +32,7 @@ export class RecordCursor {
   readonly #end: number;
 
   /** @param texts of the partition's last record, by their place: most are the same in the next one */
-  constructor(bytes: Uint8Array, texts: string[], from = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, texts: string[] = [], from = 0, end = bytes.length) {
     this.#bytes = bytes;
     this.#texts = texts;
     this.#at = from;
@@ -43,7 +45,9 @@ export class RecordCursor {
     { topic, partition }: { readonly topic: string; readonly partition: number },
     from: number,
   ): Frame | undefined {
-    const end = this.#varint() + this.#at;
+    const length = this.#varint();
+    const end = this.#at + length;
+    if (length < 0) throw new RangeError(INSIDE);
     this.#at++;
     const timestamp = firstTimestamp + this.#varint();
     const offset = base + this.#varint();
@@ -55,15 +59,7 @@ export class RecordCursor {
     const value = this.#value();
     const headers = this.#headers();
     this.#at = end;
-    return {
-      topic,
-      partition,
-      offset,
-      timestamp: appendTime ?? timestamp,
-      key,
-      headers,
-      value,
-    };
+    return { topic, partition, offset, timestamp: appendTime ?? timestamp, key, headers, value };
   }
 
   #headers(): Headers {
@@ -101,7 +97,8 @@ export class RecordCursor {
 
   #pass(length: number): number {
     const at = this.#at;
-    if (at + length > this.#end) throw new RangeError("it ends inside a record");
+    // Not a number after a varint of hundreds of bytes.
+    if (!(at + length <= this.#end)) throw new RangeError(INSIDE);
     this.#at = at + length;
     return at;
   }
@@ -110,16 +107,12 @@ export class RecordCursor {
     let shift = 1;
     let rest = 0;
     for (;;) {
-      if (this.#at >= this.#end) throw new RangeError("it ends inside a record");
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#at < this.#end ? this.#bytes[this.#at++] : undefined;
+      if (byte === undefined) throw new RangeError(INSIDE);
       rest += (byte & 127) * shift;
       if (byte < 128) break;
       shift *= 128;
     }
     return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
   }
-}
-
-function decode(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
 }

@@ -5,7 +5,7 @@ import { PRODUCE, produce } from "../../../../../runtime/log/kafka/append/produc
 import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
-import { FETCH } from "../../../../../runtime/log/kafka/read/fetch.ts";
+import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { retry } from "../../../../support/retry.ts";
@@ -15,6 +15,7 @@ import {
   ScriptedBroker,
   type Seen,
 } from "../../../../support/scripted_broker.ts";
+import { idOf } from "../../../../support/scripted_bytes.ts";
 import { LIES, UNTIL_LATE } from "./lies.ts";
 import { append, batch, bytes, metadata, patched } from "./lies_kit.ts";
 
@@ -142,19 +143,28 @@ function elsewhere(leaderId: number): Lie {
 }
 
 Deno.test("a broker that wants quiet for weeks is asked again after a minute", async () => {
-  const broker = new ScriptedBroker();
-  broker.throttleMs = 2 ** 31 - 1;
-  const { port } = broker;
-  const connection = await Connection.open({ host: "127.0.0.1", port }, {
-    ...{ connectTimeoutMs: 2_000, requestTimeoutMs: 2_000, signal: new AbortController().signal },
-    onEnd() {},
-  });
-  await produce(connection, {
-    ...{ topic: "t", partition: 0, bytes: batch(), acks: -1, timeoutMs: 1 },
-  });
-  assert.ok(connection.throttledMs > 0 && connection.throttledMs <= 60_000);
-  await connection.close();
-  await broker.close();
+  const place = { topic: "t", partition: 0 };
+  const requests = [
+    (to: Connection) => produce(to, { ...place, bytes: batch(), acks: -1, timeoutMs: 1 }),
+    (to: Connection) => {
+      const from = { topicId: idOf("t"), offset: 0, leaderEpoch: 0, fetchedEpoch: -1, maxBytes: 1 };
+      return fetchPartitions(to, [{ ...place, ...from }], { maxWaitMs: 1, maxBytes: 1 });
+    },
+  ];
+  for (const request of requests) {
+    const broker = new ScriptedBroker(({ key }) =>
+      key === API_VERSIONS.key ? "well" : { fields: (all) => all.throttleTimeMs = 2 ** 31 - 1 }
+    );
+    const connection = await Connection.open({ host: "127.0.0.1", port: broker.port }, {
+      ...{ connectTimeoutMs: 60_000, requestTimeoutMs: 60_000 },
+      signal: new AbortController().signal,
+      onEnd() {},
+    });
+    await request(connection);
+    assert.ok(connection.throttledMs > 0 && connection.throttledMs <= 60_000);
+    await connection.close();
+    await broker.close();
+  }
 });
 
 Deno.test("a leader at an address that no host has is named, with where the address comes from", async () => {

@@ -239,6 +239,13 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     /Fetch has none of the requested partitions/,
   ],
   [
+    "a fetch of another topic",
+    FETCH,
+    { fields: (all) => all.topics[0].topicId = "f".repeat(32) },
+    read,
+    /Fetch has none of the requested partitions/,
+  ],
+  [
     "offsets that go back",
     FETCH,
     fetched(batch((all) => all.writeBigInt64BE(2n, 0))),

@@ -25,7 +25,9 @@ Deno.test("a broker that answers each fetch at once with nothing is asked again 
     const owner = { changed: () => {}, closed: () => {} };
     const fetched: unknown[] = [];
     const failed: unknown[] = [];
-    const fetcher = new Fetcher(cluster, leader.broker, "fetch-", {
+    const fetcher = new Fetcher({
+      connect: (channel) => cluster.connections.get(leader.broker, `fetch-${channel}`),
+      closing: cluster.closing,
       rack: () => undefined,
       fetched: (_, one) => fetched.push(one),
       failed: (_, error) => failed.push(error),

@@ -1,8 +1,8 @@
 /** Which leader wrote which records, when one fetch brings those of several. */
 import assert from "node:assert/strict";
 import { Epochs } from "../../../../../runtime/log/kafka/read/epochs.ts";
-import { decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
+import { decodeBatches } from "./decode.ts";
 
 /** A batch as a broker keeps it: with its place and the epoch of its leader. */
 function batch(base: number, count: number, epoch: number): Uint8Array {

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { Reader, readRecordsBatches } from "@platformatic/kafka";
-import { BatchDecoder, decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
+import { BatchDecoder } from "../../../../../runtime/log/kafka/records/decoder.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
 import { keyBytes, keyText } from "../../../../../runtime/log/kafka/records/key.ts";
 import { cameraOf } from "../../../../../runtime/definition/frame.ts";
 import { withAttributes } from "../../../../support/packed_batches.ts";
 import type { Compression, LogRecord } from "../../../../../runtime/log/log.ts";
+import { decodeBatches } from "./decode.ts";
 
 const recordOf = fc.record({
   key: fc.option(fc.string({ unit: "grapheme" }), { nil: null }),

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { COMPRESSORS } from "../../../../../runtime/log/kafka/records/codecs.ts";
-import { decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
 import { FREE_BYTES, unpack } from "../../../../../runtime/log/kafka/records/unpack.ts";
 import type { Compression, LogRecord } from "../../../../../runtime/log/log.ts";
 import { bomb, packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
+import { decodeBatches } from "./decode.ts";
 
 const CODECS: readonly Exclude<Compression, "none">[] = ["gzip", "snappy", "lz4", "zstd"];
 const place = {
@@ -165,6 +165,37 @@ Deno.test("a record that says it lies beyond its batch is no silent jump", () =>
   assert.deepEqual(frames.map(({ offset }) => offset), [0, 1, 2, 3, 4, 5]);
   assert.equal(frames[0]!.fault?.reason, "corrupt");
   assert.match(frames[0]!.fault!.message, /holds offset 1 between 0 and 0/);
+});
+
+Deno.test("whatever its records say, a batch costs its own offsets alone, and gives bytes of its own", () => {
+  const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0xff));
+  const long = fc.nat(400).map((length) => [...Array(length).fill(0x80), 1]);
+  const bytes = fc.oneof(fc.array(byte, { maxLength: 60 }), long);
+  const good = encodeBatch(records.slice(0, 1)).subarray(61);
+  fc.assert(
+    fc.property(bytes, fc.nat(good.length), (evil, keep) => {
+      const packed = Buffer.concat([good.subarray(0, keep), Buffer.from(evil)]);
+      const before = encodeBatch(records.slice(0, 1));
+      const middle = packedBatch(records.slice(0, 2), "none", packed);
+      const after = encodeBatch(records.slice(0, 1));
+      const all = stored([
+        { bytes: before, count: 1 },
+        { bytes: middle, count: 2 },
+        { bytes: after, count: 1 },
+      ]);
+      const { frames, next } = decodeBatches(all, place);
+      assert.equal(next, 4);
+      assert.deepEqual(frames.at(0)!.value, records[0]!.value);
+      assert.deepEqual(frames.at(-1)!.value, records[0]!.value);
+      const start = all.byteOffset + before.length;
+      for (const { value, fault } of frames.slice(1, -1)) {
+        if (fault !== undefined || value.length === 0) continue;
+        assert.ok(value.byteOffset >= start + 61);
+        assert.ok(value.byteOffset + value.length <= start + middle.length);
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 Deno.test("bombs in a row are unpacked a few at a time", () => {
