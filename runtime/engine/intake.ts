@@ -166,7 +166,7 @@ export class Intake {
     this.#wake?.();
   }
 
-  /** One that rings earlier stays, since a reader who is woken early waits again: most waits set no timer. */
+  /** An earlier alarm stays, so that few waits set a timer: a reader that wakes too early waits again. */
   #setAlarm(due: number): void {
     if (due === Infinity || this.#alarm !== undefined && this.#alarm.due <= due) return;
     this.close();

@@ -1,4 +1,4 @@
-/** What overload policies leave out of topics with holes: transactions leave an offset behind each commit. */
+/** What overload policies drop from topics with holes: each commit of a transaction takes an offset. */
 import assert from "node:assert/strict";
 import type { OverloadPolicy } from "../../../runtime/definition/overload.ts";
 import { Excess } from "../../../runtime/engine/excess.ts";
