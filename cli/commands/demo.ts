@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { aborted } from "../../runtime/base/wait.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { isLoopback } from "../../viewer/mod.ts";
+import { isLoopback } from "../../runtime/base/host.ts";
 import {
   type Arguments,
   command,
