@@ -1,47 +1,50 @@
 // Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
-// its folder, and polling finds unreported changes.
-import { LogError, type OffsetRange } from "../log.ts";
+// the file `tails`, and polling finds unreported changes.
+import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
-import type { Topics } from "./topics.ts";
+import { rowsSlot, type SeenSlot } from "./tail_file.ts";
+import type { PartitionView, Topics } from "./topics.ts";
 
-/** Poll delay while appends come, and how long it stays after the last one. */
+/** Poll delay while appends come that are not reported, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay otherwise, and while all changes are reported: a commit may become visible late on a busy machine. */
+/** Poll delay otherwise. */
 const idlePollMs = 10;
+/** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
+const reportedPollMs = 100;
 
-/** Gets the range of its partition; undefined when the log is gone, which reading reports. */
-export type ChangeListener = (range: OffsetRange | undefined) => void;
+/** Gets its partition as it is now; undefined when the log is gone, which reading reports. */
+export type ChangeListener = (view: PartitionView | undefined) => void;
+
+interface Watched extends SeenSlot {
+  readonly listeners: Set<ChangeListener>;
+}
 
 /**
- * Looks at SQLite's `data_version` and the partitions' tails, which costs microseconds, and at the partitions only when
- * one moved: after each reported write, and 2 ms later, since a commit becomes visible a moment after its write. Where
- * a poll finds a change that was not reported, polling is fast again until the next report. Runs while there are
- * listeners.
+ * Looks at the partitions' tails after each reported write, which costs microseconds, and at their rows only when a
+ * commit has announced that it changed some. It does so once others see the rows, so that a look after the report
+ * finds them: a reader without a report need not look. Polls look at SQLite's `data_version` as well. Where one finds
+ * a change that was not reported, polling is fast until the next report. Runs while there are listeners.
  */
 export class ChangeWatcher {
-  readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
-  readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** The tails at the last look. */
-  readonly #seen = new Map<number, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #rows: Watched = { id: rowsSlot, latest: -1, listeners: new Set() };
+  readonly #watched = new Map<number, Watched>();
+  /** Ordered by id. */
+  #slots: readonly Watched[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #pollMs = 0;
   #version = -1;
-  #wrote = false;
   #change = 0;
+  #rowCommits = 0;
   #lastChange = -Infinity;
-  #lastLook = -Infinity;
   #watcher: Deno.FsWatcher | undefined;
-  /** A write was reported since the last poll. */
-  #reported = false;
   /** No poll has found a change that was not reported. */
   #reportsAll = false;
 
-  /** @param dir the log's folder. */
-  constructor(dir: string, db: Database, topics: Topics) {
-    this.#dir = dir;
+  constructor(db: Database, topics: Topics) {
     this.#db = db;
     this.#topics = topics;
   }
@@ -51,125 +54,126 @@ export class ChangeWatcher {
    * that ends it.
    */
   listen(id: number, listener: ChangeListener): () => void {
-    let listeners = this.#listeners.get(id);
-    if (listeners === undefined) {
-      this.#listeners.set(id, listeners = new Set());
-      this.#seen.set(id, -1);
-    }
-    listeners.add(listener);
+    const one = this.#watched.get(id) ?? { id, latest: -1, listeners: new Set() };
+    one.listeners.add(listener);
+    this.#watched.set(id, one);
+    this.#arrange();
     void this.#watch();
-    this.#schedule();
+    this.#pace();
     return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(id) === listeners) {
-        this.#listeners.delete(id);
-        this.#seen.delete(id);
-      }
-      if (this.#listeners.size === 0) this.stop();
+      one.listeners.delete(listener);
+      if (one.listeners.size > 0 || this.#watched.get(id) !== one) return;
+      this.#watched.delete(id);
+      this.#arrange();
+      if (this.#watched.size === 0) this.stop();
     };
   }
 
-  /** Call after a write by this connection, which `data_version` does not show. */
+  /** Call after a write by this connection: its readers need not wait for the report. */
   written(): void {
-    this.#wrote = true;
-    if (this.#listeners.size === 0) return;
+    if (this.#watched.size === 0) return;
     try {
-      this.#check();
+      this.#look(false);
     } catch (error) {
-      this.#resetSeen();
+      this.#forget();
       if (storageFault(error) !== "busy") throw error;
     }
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearInterval(this.#timer);
+    this.#pollMs = 0;
     this.#watcher?.close();
     this.#watcher = undefined;
-    this.#reported = this.#reportsAll = false;
+    this.#reportsAll = false;
+  }
+
+  #arrange(): void {
+    this.#slots = [this.#rows, ...this.#watched.values()].sort((a, b) => a.id - b.id);
   }
 
   async #watch(): Promise<void> {
     // Elsewhere reports come later than polling finds the change.
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
-      const watcher = this.#watcher = Deno.watchFs(this.#dir, { recursive: false });
-      for await (const _ of watcher) if (watcher === this.#watcher) this.#written();
+      const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
+      for await (const _ of watcher) {
+        if (watcher !== this.#watcher) return;
+        this.#tryLook(true);
+      }
     } catch {
-      // All watches of this user are taken, or the folder is gone: polling continues.
+      // All watches of this user are taken, or the file is gone: polling continues.
     }
   }
 
-  /** Something was written into the folder. */
-  #written(): void {
-    this.#reported = this.#reportsAll = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (performance.now() - this.#lastLook < busyPollMs) this.#schedule();
-    else this.#poll();
-  }
-
-  #schedule(): void {
-    if (this.#timer !== undefined || this.#listeners.size === 0) return;
+  /** Polls as often as is needed now. */
+  #pace(): void {
     const busy = performance.now() - this.#lastChange < busyForMs;
-    const delay = busy && (this.#reported || !this.#reportsAll) ? busyPollMs : idlePollMs;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      const reported = this.#reported;
-      this.#reported = false;
-      if (this.#poll() && !reported) this.#reportsAll = false;
-    }, delay);
+    const delay = this.#reportsAll ? reportedPollMs : busy ? busyPollMs : idlePollMs;
+    if (delay === this.#pollMs) return;
+    clearInterval(this.#timer);
+    this.#pollMs = delay;
+    this.#timer = setInterval(() => this.#tryLook(false), delay);
   }
 
-  /** Returns whether a partition has changed. */
-  #poll(): boolean {
-    let changed = false;
+  #tryLook(reported: boolean): void {
     try {
-      changed = this.#check();
+      const changed = this.#look(!reported);
+      this.#reportsAll = reported || this.#reportsAll && !changed;
     } catch (error) {
       // Locked, or worse: the readers meet and report it too.
-      this.#resetSeen();
+      this.#forget();
       if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
     }
-    this.#schedule();
-    return changed;
+    if (this.#watched.size > 0) this.#pace();
   }
 
-  #resetSeen(): void {
+  /** The next look takes everything for changed. */
+  #forget(): void {
+    this.#reportsAll = false;
     this.#version = -1;
     this.#change = 0;
-    for (const id of this.#seen.keys()) this.#seen.set(id, -1);
+    for (const slot of this.#slots) slot.latest = -1;
   }
 
   #wakeAll(): void {
-    for (const listeners of [...this.#listeners.values()]) {
+    for (const { listeners } of this.#slots) {
       for (const listener of [...listeners]) listener(undefined);
     }
   }
 
-  /** Calls the listeners of changed partitions; returns whether there are any. */
-  #check(): boolean {
-    this.#lastLook = performance.now();
-    const moved = this.#db.tails.file.changed(this.#seen);
-    const version = this.#db.dataVersion();
-    if (version !== this.#version || this.#wrote) {
-      [this.#version, this.#wrote] = [version, false];
-      const rows = this.#db.all<[number, number]>(
-        "SELECT id, change FROM partitions WHERE change > ?",
-        this.#change,
+  /**
+   * Calls the listeners of changed partitions; returns whether there are any.
+   *
+   * @param rows look for changed rows, whether announced or not
+   */
+  #look(rows: boolean): boolean {
+    this.#db.checkPresent();
+    const { tails } = this.#db;
+    let changed = tails.file.changed(this.#slots);
+    const announced = changed[0] === this.#rows || tails.rowCommits !== this.#rowCommits;
+    if (announced || rows && this.#db.dataVersion() !== this.#version) {
+      changed = [...new Set([...changed, ...this.#changedRows()])].filter((one) =>
+        one !== this.#rows
       );
-      for (const [id, change] of rows) {
-        this.#change = Math.max(this.#change, change);
-        moved.push(id);
-      }
     }
-    for (const id of new Set(moved)) {
-      const listeners = this.#listeners.get(id);
-      if (listeners === undefined) continue;
-      this.#lastChange = performance.now();
-      const range = this.#topics.range(id);
-      for (const listener of listeners) listener(range);
+    if (changed.length === 0) return false;
+    this.#lastChange = performance.now();
+    for (const { id, listeners } of changed) {
+      const view = this.#topics.view(id);
+      for (const listener of listeners) listener(view);
     }
-    return moved.length > 0;
+    return true;
+  }
+
+  #changedRows(): Watched[] {
+    this.#version = this.#db.dataVersion();
+    this.#rowCommits = this.#db.tails.rowCommits;
+    const rows = this.#db.all<[number, number]>(
+      "SELECT id, change FROM partitions WHERE change > ?",
+      this.#change,
+    );
+    for (const [, change] of rows) this.#change = Math.max(this.#change, change);
+    return rows.flatMap(([id]) => this.#watched.get(id) ?? []);
   }
 }

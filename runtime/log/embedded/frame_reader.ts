@@ -3,6 +3,7 @@ import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
 import type { ChunkRow, Records } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
+import type { Tail } from "./tails.ts";
 import type { Topics } from "./topics.ts";
 
 /** Adjacent chunks are read together, up to this many bytes. */
@@ -52,12 +53,13 @@ export class FrameReader {
    * Returns the frames from `offset` on, and the offset to continue from, perhaps behind a hole.
    */
   read(
+    tail: Tail,
     offset: number,
     { maxFrames, maxBytes, always }: FrameLimits,
   ): { frames: Frame[]; next: number } {
     const { id, topic, partition } = this.#partition;
     const { records, topics } = this.#parts;
-    const chunks = records.from(id, offset, maxFrames);
+    const chunks = records.from(id, tail, offset, maxFrames);
     const frames: Frame[] = [];
     let [next, bytes] = [offset, 0];
     for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
@@ -115,7 +117,8 @@ const nothing = new Uint8Array(0);
 /** Where the adjacent bytes end from the chunk at `i` on. */
 function end(chunks: readonly ChunkRow[], i: number): number {
   let [, , segment, position, size] = chunks[i]!;
-  for (const [, , other, start, length] of chunks.slice(i + 1)) {
+  for (let next = i + 1; next < chunks.length; next++) {
+    const [, , other, start, length] = chunks[next]!;
     if (other !== segment || start !== position + size) break;
     size += length;
   }

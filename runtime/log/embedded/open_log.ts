@@ -49,7 +49,7 @@ export async function openParts(
     const segments = new SegmentWriter(dir, db, topics, now);
     const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell });
     await keeper.start();
-    const changes = new ChangeWatcher(dir, db, topics);
+    const changes = new ChangeWatcher(db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });
     const checkpoints = new Checkpoints(db);
     const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };

@@ -3,6 +3,7 @@ import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
+import type { PartitionView } from "./topics.ts";
 
 /**
  * Most frames and bytes of one look into the database, so that the event loop is never blocked for
@@ -57,9 +58,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#frames = new FrameReader(parts, place);
     this.#range = place.range;
     this.#position = this.#next = place.offset;
-    this.#unlisten = parts.changes.listen(place.id, (range) => {
-      if (range !== undefined) this.#range = range;
-      if (this.#waiter !== undefined) this.#serve();
+    this.#unlisten = parts.changes.listen(place.id, (view) => {
+      if (view !== undefined) this.#range = view.range;
+      if (this.#waiter !== undefined) this.#serve(view);
       else this.#refill();
     });
     this.#refill();
@@ -146,12 +147,12 @@ export class EmbeddedPartitionReader implements PartitionReader {
     if (this.#closed) throw this.#closedError();
   }
 
-  #serve(): void {
+  #serve(view?: PartitionView): void {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
       if (this.#position < until) {
         // Reading ahead comes later: who wants one frame does not wait for more.
-        if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position));
+        if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position), view);
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
       const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
@@ -202,9 +203,8 @@ export class EmbeddedPartitionReader implements PartitionReader {
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` if nothing is buffered and nothing can follow
    */
-  #fetch(most = this.#place.maxFrames): void {
+  #fetch(most = this.#place.maxFrames, view?: PartitionView): void {
     const { id, maxFrames, maxBytes } = this.#place;
-    const { topics } = this.#parts;
     const frames = Math.min(chunkFrames, Math.min(most, maxFrames) - this.#buffer.length);
     const bytes = Math.min(chunkBytes, maxBytes - this.#bufferedBytes);
     const empty = this.#buffer.length === 0;
@@ -212,11 +212,14 @@ export class EmbeddedPartitionReader implements PartitionReader {
     let got: Frame[] = [];
     try {
       this.#parts.db.checkPresent();
-      this.#range = topics.range(id);
+      // At the end: the next change wakes the reader.
+      if (view === undefined && this.#next === this.#range.latest && !this.#fault) return;
+      const { tail, range } = view ?? this.#parts.topics.view(id);
+      this.#range = range;
       if (empty) this.#checkRange();
       if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) return;
       const limits = { maxFrames: frames, maxBytes: bytes, always: empty };
-      const read = this.#frames.read(this.#next, limits);
+      const read = this.#frames.read(tail, this.#next, limits);
       got = read.frames;
       this.#next = read.next;
       this.#fault = false;

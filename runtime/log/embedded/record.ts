@@ -81,9 +81,14 @@ export function encodePadding(size: number): Uint8Array {
   return bytes;
 }
 
+/** Without the objects that a view would be, since each record is read by it. */
+function uint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
+}
+
 /** Whether padding with an intact head begins here. */
 export function isPadding(bytes: Uint8Array, at: number): boolean {
-  return new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getUint32(16) === padMark;
+  return uint32(bytes, at + 16) === padMark;
 }
 
 export interface FramePlace {
@@ -148,16 +153,15 @@ function nextRecord(
 /** Size of the record or padding at `at`; undefined if its head is damaged or truncated. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
-  const key = isPadding(bytes, at) ? 0 : Math.max(0, view.getUint32(16) - 1);
-  const size = headBytes + key + view.getUint32(20) + view.getUint32(24);
+  const key = isPadding(bytes, at) ? 0 : Math.max(0, uint32(bytes, at + 16) - 1);
+  const size = headBytes + key + uint32(bytes, at + 20) + uint32(bytes, at + 24);
   const whole = size <= maxRecordBytes &&
-    crc32(bytes.subarray(at + 4, at + headBytes)) === view.getUint32(0);
+    crc32(bytes.subarray(at + 4, at + headBytes)) === uint32(bytes, at);
   return whole ? size : undefined;
 }
 
 export function recordTime(bytes: Uint8Array, at: number): number {
-  return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
+  return (uint32(bytes, at + 8) | 0) * 2 ** 32 + uint32(bytes, at + 12);
 }
 
 /** Decodes a record; a damaged one becomes a frame with a `fault`. */
@@ -166,15 +170,14 @@ export function decodeRecord(
   { at, size }: RecordPlace,
   place: FramePlace,
 ): Frame {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
   const timestamp = recordTime(bytes, at);
   const body = bytes.subarray(at + headBytes, at + size);
-  if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
+  if (body.length < size - headBytes || crc32(body) !== uint32(bytes, at + 4)) {
     return badFrame(place, timestamp, "its content is damaged");
   }
-  const keyLength = view.getUint32(16);
+  const keyLength = uint32(bytes, at + 16);
   const keyBytes = Math.max(0, keyLength - 1);
-  const fieldBytes = keyBytes + view.getUint32(20);
+  const fieldBytes = keyBytes + uint32(bytes, at + 20);
   const key = keyLength === 0 ? null : decoder.decode(body.subarray(0, keyBytes));
   const headers = fieldBytes === keyBytes
     ? noHeaders

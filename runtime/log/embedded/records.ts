@@ -29,6 +29,10 @@ export type ChunkRow = [
 
 export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
+const chunksFrom = `SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((
+    SELECT max(id) FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
+  ), ${placeId}) ORDER BY id LIMIT ?`;
+
 /** The growing chunk, if any. */
 export function openChunk({ latest, bytes, open }: Tail): ChunkRow[] {
   if (open === undefined) return [];
@@ -112,17 +116,16 @@ export class Records {
   }
 
   /** Up to `limit` chunks, starting with the one that holds `offset`. */
-  from(id: number, offset: number, limit: number): ChunkRow[] {
-    const tail = this.#db.tails.read(id);
+  from(id: number, tail: Tail, offset: number, limit: number): ChunkRow[] {
+    const growing = openChunk(tail);
     // A chunk closed meanwhile is listed once.
     const end = tail.open?.first ?? offsetLimit - 1;
+    if (offset >= end) return offset < tail.latest ? growing : [];
     const chunks = this.#db.all<ChunkRow>(
-      `SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((
-         SELECT max(id) FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
-       ), ${placeId}) ORDER BY id LIMIT ?`,
+      chunksFrom,
       ...[id, end, id, 0, id, offset, id, offset, limit + 1],
     );
-    return [...chunks, ...openChunk(tail)].filter(([first, count]) => first + count > offset)
+    return [...chunks, ...growing].filter(([first, count]) => first + count > offset)
       .slice(0, limit);
   }
 

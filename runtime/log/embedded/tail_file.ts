@@ -1,6 +1,7 @@
 // The file `tails`: a slot per partition, written in place. A slot holds two copies of: CRC-32 of the rest;
 // segment, run, latest offset, bytes, arrival and newest timestamp as 64-bit numbers. A slot fits in a disk
-// sector, so it is never half written.
+// sector, so it is never half written. Slot 0, of no partition, has another number in place of the latest offset
+// after each commit that changed rows of partitions.
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
@@ -18,13 +19,25 @@ export type Slot = [
   time: number,
 ];
 
+/** A slot, and its latest offset when it was last looked at. */
+export interface SeenSlot {
+  readonly id: number;
+  latest: number;
+}
+
+/** The slot that shows changed rows. */
+export const rowsSlot = 0;
+
 const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
 /** A slot is read again while it is being written. */
 const rereads = 1_000;
+const none: readonly never[] = [];
 
 export class TailFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
+  #bytes = new Uint8Array(slotBytes);
+  #view = new DataView(this.#bytes.buffer);
   #size = 0;
   #dirty = false;
   #fresh = true;
@@ -42,13 +55,13 @@ export class TailFile {
    */
   get(id: number): Slot | undefined {
     for (let tries = 0; tries < rereads; tries++) {
-      const bytes = this.#read(id, 1);
-      if (bytes.length < slotBytes || bytes.every((byte) => byte === 0)) return undefined;
-      for (const at of [0, copyBytes]) {
-        const sum = crc32(bytes.subarray(at + 4, at + copyBytes));
-        if (sum !== new DataView(bytes.buffer).getUint32(at)) continue;
-        return [...new Float64Array(bytes.buffer, at + 8, fields)] as Slot;
+      if (this.#read(id, 1) < slotBytes) return undefined;
+      for (let at = 0; at < slotBytes; at += copyBytes) {
+        const sum = crc32(this.#bytes.subarray(at + 4, at + copyBytes));
+        if (sum !== this.#view.getUint32(at)) continue;
+        return [...new Float64Array(this.#bytes.buffer, at + 8, fields)] as Slot;
       }
+      if (this.#bytes.subarray(0, slotBytes).every((byte) => byte === 0)) return undefined;
     }
     throw new LogError(
       "INTERNAL",
@@ -64,6 +77,16 @@ export class TailFile {
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
     this.#file.writeSync(bytes);
     this.#dirty = true;
+  }
+
+  /** Shows readers that rows changed; space should be reserved. */
+  announce(): void {
+    try {
+      this.#file.seekSync(rowsSlot * slotBytes + latestAt, Deno.SeekMode.Start);
+      this.#file.writeSync(new Uint8Array(Float64Array.of(Math.random()).buffer));
+    } catch {
+      // The rows are committed: readers find them by polling.
+    }
   }
 
   /**
@@ -86,22 +109,25 @@ export class TailFile {
     return true;
   }
 
-  /** Partitions whose latest offset differs from `seen`, which is updated. */
-  changed(seen: Map<number, number>): number[] {
-    if (seen.size === 0) return [];
-    const ids = [...seen.keys()];
-    const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
-    // In one read, unless they are far apart.
-    const most = 16 * ids.length;
-    const together = end - first > most ? undefined : this.#read(first, end - first);
-    return ids.filter((id) => {
-      const [bytes, from] = together === undefined ? [this.#read(id, 1), id] : [together, first];
-      const at = (id - from) * slotBytes + latestAt;
-      const latest = at < bytes.length ? new DataView(bytes.buffer).getFloat64(at, true) : 0;
-      if (latest === seen.get(id)) return false;
-      seen.set(id, latest);
-      return true;
-    });
+  /** The slots that differ from when they were last looked at; `slots`, ordered by id, are updated. */
+  changed<S extends SeenSlot>(slots: readonly S[]): readonly S[] {
+    let changed: S[] | undefined;
+    for (let i = 0, from = 0, end = 0, size = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      if (slot.id >= end) {
+        from = slot.id;
+        // In one read, unless the rest are far apart.
+        const last = slots.at(-1)!.id;
+        end = 1 + (last - from < 16 * (slots.length - i) ? last : from);
+        size = this.#read(from, end - from);
+      }
+      const at = (slot.id - from) * slotBytes + latestAt;
+      const latest = at < size ? this.#view.getFloat64(at, true) : 0;
+      if (latest === slot.latest) continue;
+      slot.latest = latest;
+      (changed ??= []).push(slot);
+    }
+    return changed ?? none;
   }
 
   async sync(): Promise<void> {
@@ -117,10 +143,16 @@ export class TailFile {
     this.#file.close();
   }
 
-  /** The bytes of slots; fewer at the end of the file. */
-  #read(id: number, count: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(count * slotBytes);
+  /** Reads slots into the buffer; returns how many bytes there are, fewer at the end of the file. */
+  #read(id: number, count: number): number {
+    const size = count * slotBytes;
+    if (this.#bytes.length < size) {
+      this.#bytes = new Uint8Array(size);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
-    return bytes.subarray(0, this.#file.readSync(bytes) ?? 0);
+    return this.#file.readSync(
+      this.#bytes.length === size ? this.#bytes : this.#bytes.subarray(0, size),
+    ) ?? 0;
   }
 }

@@ -6,7 +6,7 @@
 // After a power failure the row may be several chunks behind: they are then merged into one that begins with
 // the slot's run.
 import { placeId } from "./schema.ts";
-import { TailFile } from "./tail_file.ts";
+import { rowsSlot, TailFile } from "./tail_file.ts";
 
 export interface OpenChunk {
   readonly segment: number;
@@ -44,7 +44,16 @@ interface Rows {
   dataVersion(): number;
 }
 
-type TailRow = [latest: number, bytes: number, arrived: number, open: number | null, ...number[]];
+/** Columns of `partitions` that hold a tail. */
+export const tailColumns = "p.latest, p.bytes, p.arrived, " +
+  "open_segment, open_first, open_position, open_total, open_arrived, open_time";
+const tailSql = `SELECT ${tailColumns} FROM partitions p WHERE p.id = ?`;
+/** With `segment` the five columns after it are null. */
+type TailRow<Rest extends unknown[]> = [
+  ...[latest: number, bytes: number, arrived: number, segment: number | null],
+  ...[first: number, position: number, total: number, since: number, time: number],
+  ...Rest,
+];
 
 /** Synchronous: call the methods within `read` or `write`. */
 export class Tails {
@@ -56,6 +65,9 @@ export class Tails {
   #synced = 0;
   #version = -1;
   #change = 0;
+  /** The transaction changes rows of partitions; commits of this log that did. */
+  #changesRows = false;
+  #rowCommits = 0;
 
   constructor(dir: string, rows: Rows) {
     this.file = new TailFile(dir);
@@ -71,11 +83,23 @@ export class Tails {
       this.#change = Math.max(this.#change, last ?? 0);
       this.#version = version;
     }
+    this.#changesRows = true;
     return ++this.#change;
+  }
+
+  /** Changes with each commit of this log that changed rows of partitions. */
+  get rowCommits(): number {
+    return this.#rowCommits;
   }
 
   read(id: number): Tail {
     return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
+  }
+
+  /** The tail, and what `sql` selects of the partition after `tailColumns`. */
+  readWith<Rest extends (number | null)[]>(id: number, sql: string): { tail: Tail; rest: Rest } {
+    const { tail, rest } = this.#merged<Rest>(id, sql);
+    return { tail: this.#staged.get(id)?.tail ?? tail, rest };
   }
 
   /**
@@ -105,6 +129,7 @@ export class Tails {
 
   /** Call after a failed transaction. */
   failed(): void {
+    this.#changesRows = false;
     this.#staged.clear();
   }
 
@@ -128,10 +153,17 @@ export class Tails {
         this.file.put(id, [open!.segment, run!.first, latest, bytes, arrived, run!.time]);
       } else this.#save(id, tail);
     }
+    if (this.#changesRows) this.file.reserve(rowsSlot);
   }
 
   /** After a transaction; returns whether a sync would allow more appends in place. */
   committed(): boolean {
+    if (this.#changesRows) {
+      this.#changesRows = false;
+      this.#rowCommits++;
+      // Only now do others see the rows.
+      this.file.announce();
+    }
     this.#commits++;
     const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
     for (const run of runs) run.commit ??= this.#commits;
@@ -160,23 +192,22 @@ export class Tails {
     );
   }
 
-  /** The tail, and whether it is ahead of the row. */
-  #merged(id: number): { tail: Tail; ahead: boolean } {
+  /** The tail, whether it is ahead of the row, and the row's columns after it. */
+  #merged<Rest extends (number | null)[] = []>(
+    id: number,
+    sql = tailSql,
+  ): { tail: Tail; ahead: boolean; rest: Rest } {
     // Read first: the row is at least as new.
     const slot = this.file.get(id);
-    const [latest, bytes, arrived, segment, ...open] = this.#rows.get<TailRow>(
-      `SELECT latest, bytes, arrived, open_segment, open_first, open_position, open_total, open_arrived,
-       open_time FROM partitions WHERE id = ?`,
-      id,
-    )!;
-    if (segment === null) return { tail: { latest, bytes, arrived }, ahead: false };
-    const [first, position, total, since, time] = open as [number, number, number, number, number];
-    const chunk = { segment, first, position, total, arrived: since };
-    if (slot !== undefined && slot[0] === segment && slot[1] <= first && slot[2] > latest) {
-      const [, , latest, bytes, arrived, newest] = slot;
-      const open = { ...chunk, time: Math.max(time, newest) };
-      return { tail: { latest, bytes, arrived, open }, ahead: true };
+    const row = this.#rows.get<TailRow<Rest>>(sql, id)!;
+    let [latest, bytes, arrived, segment, first, position, total, since, time, ...rest] = row;
+    if (segment === null) return { tail: { latest, bytes, arrived }, ahead: false, rest };
+    const ahead = slot !== undefined && slot[0] === segment && slot[1] <= first && slot[2] > latest;
+    if (ahead) {
+      [, , latest, bytes, arrived] = slot;
+      time = Math.max(time, slot[5]);
     }
-    return { tail: { latest, bytes, arrived, open: { ...chunk, time } }, ahead: false };
+    const open = { segment, first, position, total, arrived: since, time };
+    return { tail: { latest, bytes, arrived, open }, ahead, rest };
   }
 }

@@ -2,7 +2,7 @@ import { TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
-import type { Tail } from "./tails.ts";
+import { type Tail, tailColumns } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
 export interface PartitionRow {
@@ -12,10 +12,29 @@ export interface PartitionRow {
   readonly retention: Retention;
 }
 
-/** What determines which records are kept, besides the tail. */
-type KeptRow = [id: number, floor: number, retentionBytes: number, retentionMs: number];
-const keptColumns = "p.id, floor, retention_bytes, retention_ms";
+export interface PartitionView {
+  readonly tail: Tail;
+  /** The offsets that are not expired, whether removed already or not. */
+  readonly range: OffsetRange;
+}
+
+/** What determines which records are kept, besides the tail; the last three describe the floor's chunk. */
+type KeptRow = [
+  floor: number,
+  retentionBytes: number,
+  retentionMs: number,
+  first: number | null,
+  total: number | null,
+  arrived: number | null,
+];
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
+const keptColumns = `floor, retention_bytes, retention_ms, c.id & ${
+  offsetLimit - 1
+}, c.total, c.arrived
+  FROM ${partitionsOfTopics} LEFT JOIN chunks c ON c.id = (
+    SELECT max(id) FROM chunks WHERE id >= p.id << ${offsetBits} AND id <= p.id << ${offsetBits} | floor
+  )`;
+const viewSql = `SELECT ${tailColumns}, ${keptColumns} WHERE p.id = ?`;
 
 /**
  * Topics and partitions in the database. Synchronous: call the methods within `read` or `write`.
@@ -136,36 +155,36 @@ export class Topics {
     return row[0];
   }
 
-  /** The offsets that are not expired, whether removed already or not. */
+  /** The partition as it is now. */
+  view(id: number): PartitionView {
+    const { tail, rest } = this.#db.tails.readWith<KeptRow>(id, viewSql);
+    const earliest = this.#floor(id, rest, tail);
+    return { tail, range: { earliest, latest: Math.max(earliest, tail.latest) } };
+  }
+
   range(id: number): OffsetRange {
-    const tail = this.#db.tails.read(id);
-    const row = this.#db.get<KeptRow>(
-      `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE p.id = ?`,
-      id,
-    )!;
-    const earliest = this.#floor(row, tail);
-    return { earliest, latest: Math.max(earliest, tail.latest) };
+    return this.view(id).range;
   }
 
   /** Partitions with newly expired records, and their new floors. */
   expired(): { id: number; floor: number }[] {
-    const rows = this.#db.all<KeptRow>(
-      `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE latest > floor`,
+    const rows = this.#db.all<[number, ...KeptRow]>(
+      `SELECT p.id, ${keptColumns} WHERE latest > floor`,
     );
-    return rows.map((row) => ({ row, floor: this.#floor(row, this.#db.tails.read(row[0])) }))
-      .filter(({ row, floor }) => floor > row[1])
-      .map(({ row, floor }) => ({ id: row[0], floor }));
+    return rows.flatMap(([id, ...kept]) => {
+      const floor = this.#floor(id, kept, this.#db.tails.read(id));
+      return floor > kept[0] ? { id, floor } : [];
+    });
   }
 
-  #floor([id, floor, keptBytes, keptMs]: KeptRow, { latest, bytes, open }: Tail): number {
+  #floor(
+    id: number,
+    [floor, keptBytes, keptMs, first, total, arrived]: KeptRow,
+    { latest, bytes, open }: Tail,
+  ): number {
     if (floor >= latest) return floor;
-    const start = this.#db.get<[number, number, number]>(
-      `SELECT id, total, arrived FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
-       ORDER BY id DESC LIMIT 1`,
-      ...[id, 0, id, floor],
-    );
     const young = this.#now() - keptMs;
-    if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
+    if (first !== null && total! >= bytes - keptBytes && arrived! > young) return floor;
     // The newest chunk is always kept.
     const newest = open === undefined
       ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
@@ -173,7 +192,7 @@ export class Topics {
     const kept = this.#db.get<[number]>(
       `SELECT ${offsetOfId} FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND arrived > ?
        AND (total >= ? OR ${newest}) ORDER BY id LIMIT 1`,
-      ...[id, start === undefined ? floor : start[0] % offsetLimit, id, offsetLimit - 1, young],
+      ...[id, first ?? floor, id, offsetLimit - 1, young],
       ...[bytes - keptBytes, id, offsetLimit - 1],
     );
     const growing = open !== undefined && open.arrived > young ? open.first : latest;

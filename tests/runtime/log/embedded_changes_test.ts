@@ -1,11 +1,17 @@
 /** How readers notice appends by others: by reports of the system, and by polling where there are none. */
 import assert from "node:assert/strict";
-import { Database } from "../../../runtime/log/embedded/database.ts";
-import { append, record } from "../../contracts/log_contract_kit.ts";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
+import type { PartitionReader } from "../../../runtime/log/log.ts";
+import { append, record, records } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 /** Appends at one connection and reads at another; calls `after` while the reader waits for more. */
-async function appendAndRead(after: () => Promise<void> = async () => {}): Promise<void> {
+async function appendAndRead(
+  after: (reader: PartitionReader, theirs: EmbeddedLog) => Promise<void> = async () => {},
+): Promise<void> {
   await inFolder(async (dir) => {
     const url = `embedded:${dir}`;
     await withLog(url, async (ours) => {
@@ -17,7 +23,7 @@ async function appendAndRead(after: () => Promise<void> = async () => {}): Promi
           await append(theirs, "t", 0, [record(new Uint8Array(10))]);
           assert.equal((await reading)[0]!.offset, offset);
         }
-        await after();
+        await after(reader, theirs);
         await reader.close();
       });
     });
@@ -35,27 +41,80 @@ async function withWatch(watch: typeof Deno.watchFs, body: () => Promise<void>):
   }
 }
 
+/** Intervals that fire when `tick` is called, not with time. */
+interface Polls {
+  /** The current one, milliseconds. */
+  delay: number;
+  tick: () => void;
+}
+
+async function withPolls(body: (polls: Polls) => Promise<void>): Promise<void> {
+  const { setInterval, clearInterval } = globalThis;
+  const polls: Polls = { delay: 0, tick: () => {} };
+  const start = (tick: () => void, delay: number) => void Object.assign(polls, { tick, delay });
+  Object.assign(globalThis, { setInterval: start, clearInterval: () => {} });
+  try {
+    await body(polls);
+  } finally {
+    Object.assign(globalThis, { setInterval, clearInterval });
+  }
+}
+
 Deno.test({
-  name: "embedded log: a reader polls seldom where the system reports each write",
+  name: "embedded log: a reader finds each append by its report, and polls ten times a second",
   ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    const { dataVersion } = Database.prototype;
-    let looks = 0;
-    Database.prototype.dataVersion = function () {
-      looks++;
-      return dataVersion.call(this);
-    };
-    try {
-      await appendAndRead(async () => {
-        looks = 0;
-        await new Promise((resolve) => setTimeout(resolve, 600));
-      });
-    } finally {
-      Database.prototype.dataVersion = dataVersion;
-    }
-    // Without reports it looks every 2 ms. A slow machine looks less often.
-    assert.ok(looks < 60, `${looks} looks in 600 ms`);
-  },
+  fn: () =>
+    withPolls(async (polls) => {
+      await appendAndRead(() => Promise.resolve(assert.equal(polls.delay, 100)));
+    }),
+});
+
+Deno.test({
+  name: "embedded log: what a killed process committed but did not announce is found by a poll",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withPolls((polls) =>
+      appendAndRead(async (reader, theirs) => {
+        const { announce } = TailFile.prototype;
+        TailFile.prototype.announce = () => {};
+        try {
+          // A row: the chunk is full.
+          const reading = reader.read(64);
+          await append(theirs, "t", 0, records(64));
+          assert.equal(reader.latest, 10);
+          polls.tick();
+          assert.equal((await reading).length, 64);
+          // It may be the report that comes late.
+          assert.equal(polls.delay, 2);
+        } finally {
+          TailFile.prototype.announce = announce;
+        }
+      })
+    ),
+});
+
+Deno.test("embedded log: a commit is announced once others see it", async () => {
+  const { announce } = TailFile.prototype;
+  const seen: number[] = [];
+  TailFile.prototype.announce = function () {
+    const db = new DatabaseSync(join(dirname(this.path), "log.db"), { readOnly: true });
+    seen.push(
+      Number(db.prepare("SELECT total(latest) AS latest FROM partitions").get()!["latest"]),
+    );
+    db.close();
+    announce.call(this);
+  };
+  try {
+    await inFolder((dir) =>
+      withLog(`embedded:${dir}`, async (log) => {
+        await log.createTopic("t", 1);
+        for (let i = 0; i < 3; i++) await append(log, "t", 0, records(100));
+      })
+    );
+  } finally {
+    TailFile.prototype.announce = announce;
+  }
+  for (const latest of [100, 200, 300]) assert.ok(seen.includes(latest), `${seen}`);
 });
 
 Deno.test("embedded log: a reader polls where the folder cannot be watched", async () => {
