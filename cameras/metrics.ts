@@ -1,4 +1,5 @@
 // Prometheus metrics of the cameras of a process.
+import { hostOf, isLoopback } from "../runtime/base/host.ts";
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./camera.ts";
 
@@ -92,6 +93,9 @@ export class CameraMetrics {
   /** Serves `/metrics` and `/healthz` on this machine only, until the signal aborts. */
   serve(port: number, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
     return Deno.serve({ hostname: "127.0.0.1", port, signal, onListen() {} }, async (request) => {
+      if (!isLoopback(hostOf(request)?.name ?? "")) {
+        return new Response("Unknown host: expected 127.0.0.1 or localhost\n", { status: 403 });
+      }
       const { pathname } = new URL(request.url);
       if (pathname === "/healthz") return new Response("ok\n");
       if (pathname !== "/metrics") return new Response("Not found\n", { status: 404 });

@@ -1,4 +1,5 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
+import { shown } from "../runtime/base/options.ts";
 import { type Size, SourceError } from "./source.ts";
 
 const MOST_PIXELS_A_SIDE = 8_192;
@@ -54,7 +55,7 @@ export function readOptions<T extends object>(
   for (const [name, value] of new URLSearchParams(text.slice(mark + 1))) {
     if (!Object.hasOwn(readers, name)) {
       faults.push(
-        `unknown option ${JSON.stringify(name)}: expected ${Object.keys(readers).join(", ")}`,
+        `unknown option ${shown(name)}: expected ${Object.keys(readers).join(", ")}`,
       );
       continue;
     }

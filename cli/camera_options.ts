@@ -1,5 +1,5 @@
 // Options shared by all camera commands.
-import { given } from "../runtime/base/options.ts";
+import { given, shown } from "../runtime/base/options.ts";
 import type { CameraHost } from "../cameras/launch.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
 import { checkSource, makeSource } from "../cameras/open.ts";
@@ -151,5 +151,5 @@ export function numberFaults(positionals: readonly string[]): string[] {
   }
   return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000
     ? []
-    : [`Cannot use camera ${JSON.stringify(text)}: expected its number, 1 to 10000`];
+    : [`Cannot use camera ${shown(text)}: expected its number, 1 to 10000`];
 }

@@ -2,7 +2,7 @@
 // and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
-import { TOPIC } from "../runtime/base/options.ts";
+import { brief, shown, TOPIC } from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, OFF, tokensOf } from "./launch/arguments.ts";
 
@@ -124,10 +124,10 @@ export function parseCommand<O extends Options>(
     const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
     if (option === undefined || !flag.startsWith("--")) {
       const close = nearest(name, names);
-      faults.push(`Unknown option ${flag}${close ? `: did you mean --${close}?` : ""}`);
+      faults.push(`Unknown option ${brief(flag)}${close ? `: did you mean --${close}?` : ""}`);
     } else if (option.switch) {
       if (value !== undefined) {
-        faults.push(`Option ${flag} takes no value: given ${JSON.stringify(value)}`);
+        faults.push(`Option ${flag} takes no value: given ${shown(value)}`);
       }
       given.set(name, [negated ? "false" : "true"]);
     } else if (negated) {
@@ -179,7 +179,7 @@ export function parseCommand<O extends Options>(
 
 /** The message for an invalid value. Avoids naming it twice if the error names it too. */
 export function refused(what: string, given: string, error: unknown): string {
-  const value = `${JSON.stringify(given)}: `;
+  const value = `${shown(given)}: `;
   const [before, ...after] = messageOf(error).split(value);
   const why = after.length > 0 && !before!.includes(":") ? after.join(value) : messageOf(error);
   return `Cannot use ${what} ${value}${why}`;
@@ -308,7 +308,7 @@ export function actionFaults(
   if (action === undefined) return [`Nothing to do: ${expected}`];
   const close = nearest(action, actions);
   const hint = close === undefined ? expected : `did you mean ${close}?`;
-  return [`Unknown action ${JSON.stringify(action)} of ${what}: ${hint}`];
+  return [`Unknown action ${shown(action)} of ${what}: ${hint}`];
 }
 
 /** Validates that an action or a command has no further arguments. */
@@ -318,7 +318,7 @@ export function noArguments(
 ): string[] {
   if (positionals.length === 0) return [];
   const taken = action === undefined ? "none is accepted" : `${action} accepts none`;
-  return [`Cannot use argument ${JSON.stringify(positionals[0])}: ${taken}`];
+  return [`Cannot use argument ${shown(positionals[0])}: ${taken}`];
 }
 
 /** The most similar of `names`: at most two edits away, or one for a short name. */

@@ -1,4 +1,5 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
+import { shown } from "../runtime/base/options.ts";
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   columnsOf,
@@ -67,9 +68,9 @@ export async function dispatch(
     if (load === undefined) {
       const close = nearest(name, Object.keys(commands));
       masked.say(
-        `Unknown command ${JSON.stringify(name)}${
-          close ? `: did you mean ${close}?` : ""
-        }\nCommands: ${Object.keys(commands).join(", ")}`,
+        `Unknown command ${shown(name)}${close ? `: did you mean ${close}?` : ""}\nCommands: ${
+          Object.keys(commands).join(", ")
+        }`,
         "error",
       );
       return EXIT.wrongUse;

@@ -1,11 +1,12 @@
 // Options for log and topic.
 import { isHost } from "../runtime/base/access.ts";
+import { aborted } from "../runtime/base/wait.ts";
 import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
-import { DEFAULT_LOG, openLog } from "../runtime/log/open.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC, openLog } from "../runtime/log/open.ts";
 import { type Options, UsageError } from "./command.ts";
 
-export { DEFAULT_LOG, DEFAULT_TOPIC } from "../runtime/log/open.ts";
+export { DEFAULT_LOG, DEFAULT_TOPIC };
 /**
  * Frames are outside V8's heap; with its default, four times as many would accumulate before a collection.
  */
@@ -47,4 +48,21 @@ export async function openLogOrUsageError(
     }
     throw error;
   }
+}
+
+/**
+ * Asks the log once, so that a command ends at its start if the log refuses it. An unreachable log is left to
+ * the command, which waits for it.
+ *
+ * @throws {LogError} that waiting does not mend, such as a wrong password
+ */
+export async function throwIfRefused(
+  log: TopicLog,
+  topic = DEFAULT_TOPIC,
+  signal?: AbortSignal,
+): Promise<void> {
+  const asked = log.partitionCount(topic).catch((error) => {
+    if (!(error instanceof LogError) || !error.retryable) throw error;
+  });
+  await (signal === undefined ? asked : Promise.race([asked, aborted(signal)]));
 }

@@ -1,4 +1,5 @@
 // Finds query definitions: those shipped in `queries/`, and users' own files.
+import { shown } from "../runtime/base/options.ts";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nearest } from "./command.ts";
@@ -31,16 +32,14 @@ function shippedQueries(): string[] {
 export function findQuery(given: string): FoundQuery {
   if (given.endsWith(".ts")) {
     const path = resolve(given);
-    if (!exists(path)) throw new Error(`Cannot find query file ${JSON.stringify(given)}`);
+    if (!exists(path)) throw new Error(`Cannot find query file ${shown(given)}`);
     return { name: nameIn(path) ?? basename(path).slice(0, -3), module: pathToFileURL(path).href };
   }
   const names = shippedQueries();
   if (!names.includes(given)) {
     const close = nearest(given, names);
     throw new Error(
-      `Unknown query ${JSON.stringify(given)}: expected ${
-        names.join(", ")
-      } or the path of a .ts file` +
+      `Unknown query ${shown(given)}: expected ${names.join(", ")} or the path of a .ts file` +
         (close !== undefined ? `; did you mean ${close}?` : ""),
     );
   }

@@ -1,5 +1,5 @@
 // The queries of a command line, in the form that executors load.
-import { given } from "../runtime/base/options.ts";
+import { given, shown } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
@@ -151,9 +151,7 @@ export function findQueries(
   }
   if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
     faults.push(
-      `Cannot use --group ${
-        JSON.stringify(group)
-      } for ${found.length} queries: a group holds one ` +
+      `Cannot use --group ${shown(group)} for ${found.length} queries: a group holds one ` +
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
@@ -163,7 +161,7 @@ export function findQueries(
   }
   if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
     faults.push(
-      `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
+      `Cannot use --starting-offsets ${shown(JSON.stringify(offsets))}: ` +
         `expected offsets of ${topic}, the source topic`,
     );
   }

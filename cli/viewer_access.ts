@@ -1,6 +1,7 @@
 // Options of every command with a viewer: its address and access control.
-import { given } from "../runtime/base/options.ts";
-import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
+import { given, shown } from "../runtime/base/options.ts";
+import { isLoopback } from "../runtime/base/host.ts";
+import type { CameraPermission, ViewerOptions } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
@@ -43,7 +44,7 @@ export function viewerAccessFaults(
   const isName = isHost(host) && !/[:/*]/.test(host.replace(/^\[.*\]$/, ""));
   if (!isName && !isHost(`[${host}]`)) {
     faults.push(
-      `Cannot use --host "${host}": expected an address or a name, such as 0.0.0.0 or ::`,
+      `Cannot use --host ${shown(host)}: expected an address or a name, such as 0.0.0.0 or ::`,
     );
   } else if (!isLoopback(host) && token === undefined && proxies.length === 0) {
     faults.push(

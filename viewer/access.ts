@@ -2,6 +2,7 @@
 // foreign host names and pages.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { hostOf, isLoopback } from "../runtime/base/host.ts";
 
 /** A token for some cameras only. */
 export interface CameraPermission {
@@ -39,16 +40,9 @@ export interface Visitor {
 }
 
 const EVERYTHING: Visitor = { partitions: "all" };
-const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 export function maySee(visitor: Visitor, partition: number): boolean {
   return visitor.partitions === "all" || visitor.partitions.has(partition);
-}
-
-/** Whether only this machine can reach an address. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || hostname === "[::1]" ||
-    /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /**
@@ -147,8 +141,7 @@ export class Access {
     if (host === undefined) return false;
     const { name } = host;
     if (this.#proxyHosts.has(host.full) || this.#proxyHosts.has(name)) return true;
-    if (LOOPBACK_NAMES.has(name) || /^127(\.\d{1,3}){3}$/.test(name)) return true;
-    return this.guarded;
+    return isLoopback(name) || this.guarded;
   }
 
   /** False for requests from another site's page, for `/ws` and state-changing requests. */
@@ -218,14 +211,6 @@ export class Access {
   cookieName(request: Request): string {
     return `framelane-${hostOf(request)?.full.match(/:(\d+)$/)?.[1] ?? "80"}`;
   }
-}
-
-function hostOf(request: Request): { full: string; name: string } | undefined {
-  const full = request.headers.get("host")?.toLowerCase();
-  const match = full?.match(/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/);
-  return full === undefined || match === null || match === undefined
-    ? undefined
-    : { full, name: match[1]! };
 }
 
 function bearerOf(request: Request): string | undefined {

@@ -1,6 +1,6 @@
 // Follows the alerts recorded in the log, including those of other runtimes and from before this viewer's
 // start.
-import type { Clock } from "../runtime/base/clock.ts";
+import { type Clock, monotonicOf } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { alertTopic } from "../runtime/sinks/findings.ts";
@@ -15,7 +15,7 @@ export interface AlertLogOptions {
   /**
    * Called with each transition of an alert, in order within a partition.
    *
-   * @param heard epoch milliseconds: the arrival, or the capture time for existing records
+   * @param heard monotonic: the arrival, or the capture time for existing records
    */
   readonly onAlert: (result: Result, heard: number) => void;
 }
@@ -79,7 +79,10 @@ export class AlertLog {
     const isNew = fresh || known !== undefined;
     for (const { value, timestamp } of await this.#reads.read(topic, partition, from, latest)) {
       const result = parseResult(value);
-      if (result && isAlert(result)) onAlert(result, isNew ? clock.now() : timestamp);
+      if (result && isAlert(result)) {
+        const now = clock.monotonic();
+        onAlert(result, isNew ? now : Math.min(now, monotonicOf(clock, timestamp)));
+      }
     }
     this.#positions.set(key, latest);
   }

@@ -43,7 +43,7 @@ interface Episode {
   over: boolean;
   /** Version of the book at the last change. */
   version: number;
-  /** Time of the last update, epoch milliseconds. */
+  /** Time of the last update, monotonic. */
   heard: number;
   thumbnail: Promise<Thumbnail | undefined> | undefined;
 }
@@ -106,7 +106,7 @@ export class AlertBook {
     return episode.thumbnail;
   }
 
-  /** Adds a result from the log, heard of at `heard` (epoch milliseconds). Repetitions have no effect. */
+  /** Adds a result from the log, heard of at `heard` (monotonic). Repetitions have no effect. */
   take(result: Result, heard: number): void {
     const { query, topic, partition, window, alert, camera } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;
@@ -133,7 +133,7 @@ export class AlertBook {
       lastTimestamp: timestamp,
     };
     const transition = { query, topic, partition, camera, alert: result.alert, window };
-    const { episode, began } = this.#take(transition, this.#options.clock.now());
+    const { episode, began } = this.#take(transition, this.#options.clock.monotonic());
     if (began && result.alert.state === "start") episode.thumbnail = this.#small(picture);
   }
 
@@ -203,7 +203,7 @@ export class AlertBook {
   }
 
   #isActive({ over, heard }: Episode): boolean {
-    return !over && this.#options.clock.now() - heard < LOST_MS;
+    return !over && this.#options.clock.monotonic() - heard < LOST_MS;
   }
 
   /** Periodically updates lanes, and ends episodes without updates. */

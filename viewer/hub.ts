@@ -1,5 +1,5 @@
 // State shared by all viewers: a feed subscription, a timer, cached messages.
-import type { Clock } from "../runtime/base/clock.ts";
+import { type Clock, monotonicOf } from "../runtime/base/clock.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
@@ -33,6 +33,8 @@ export class Hub {
   readonly #listeners = new Map<string, Map<PictureListener, Demand>>();
   readonly #tickers = new Set<() => void>();
   readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
+  /** The lanes' `lastFrameArrival`, and the same as monotonic times. */
+  readonly #arrivals = new Map<string, { arrival: number; at: number }>();
   readonly #states = new WeakMap<Visitor, { at: number; text: string }>();
   #unsubscribe: (() => void) | undefined;
   #ticking: AbortController | undefined;
@@ -47,9 +49,8 @@ export class Hub {
 
   /** The lanes that a visitor may see, with additions for the page. */
   lanes(visitor: Visitor): LaneView[] {
-    const now = this.clock.now();
     return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
-      const since = this.#stalledSince(lane, now);
+      const since = this.#stalledSince(lane);
       if (since === undefined && lane.exception === undefined) return lane;
       return {
         ...lane,
@@ -183,14 +184,20 @@ export class Hub {
     if (listeners !== undefined) { for (const listener of listeners.keys()) listener(picture); }
   }
 
-  #stalledSince(lane: Lane, now: number): number | undefined {
-    if (lane.lastFrameArrival === undefined) return undefined;
-    if (lane.state !== "running") return undefined;
-    const interval = this.#intervals.get(lane.id)?.interval ?? 0;
-    const watched = interval > 0 && this.#listeners.has(lane.id);
+  #stalledSince({ id, state, lastFrameArrival: arrival }: Lane): number | undefined {
+    if (arrival === undefined) return undefined;
+    let last = this.#arrivals.get(id);
+    if (last?.arrival !== arrival) {
+      const at = Math.min(this.clock.monotonic(), monotonicOf(this.clock, arrival));
+      this.#arrivals.set(id, last = { arrival, at });
+    }
+    if (state !== "running") return undefined;
+    const interval = this.#intervals.get(id)?.interval ?? 0;
+    const watched = interval > 0 && this.#listeners.has(id);
     const least = watched ? STALL_MS : UNWATCHED_STALL_MS;
     const patience = Math.max(least, interval * STALL_INTERVALS);
-    return now - lane.lastFrameArrival > patience ? lane.lastFrameArrival : undefined;
+    const silence = this.clock.monotonic() - last.at;
+    return silence > patience ? Math.round(this.clock.now() - silence) : undefined;
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
@@ -198,7 +205,9 @@ export class Hub {
       while (!signal.aborted) {
         await this.clock.sleep(TICK_MS, signal);
         const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
-        for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
+        for (const known of [this.#intervals, this.#arrivals]) {
+          for (const id of known.keys()) if (!lanes.has(id)) known.delete(id);
+        }
         void this.feed.measure?.();
         for (const ticker of this.#tickers) ticker();
       }

@@ -25,8 +25,8 @@ export class KnownCameras {
   readonly #read: () => Promise<readonly KnownCamera[]>;
   readonly #clock: Clock;
   #cameras: ReadonlyMap<number, KnownCamera> = new Map();
-  /** When cameras were removed from the registry, epoch milliseconds, by number. */
-  readonly #removed = new Map<number, number>();
+  /** Removed cameras by number: when (monotonic), and the arrival of their last frame. */
+  readonly #removed = new Map<number, { readonly at: number; last?: number | undefined }>();
   #reading: Promise<void> | undefined;
   #readAt = -Infinity;
 
@@ -52,7 +52,7 @@ export class KnownCameras {
     const before = this.#cameras;
     this.#cameras = new Map(cameras.map((camera) => [camera.number, camera]));
     for (const number of before.keys()) {
-      if (!this.#cameras.has(number)) this.#removed.set(number, this.#clock.now());
+      if (!this.#cameras.has(number)) this.#removed.set(number, { at: this.#clock.monotonic() });
     }
     for (const number of this.#cameras.keys()) this.#removed.delete(number);
   }
@@ -61,11 +61,12 @@ export class KnownCameras {
   describe(lane: Lane): Lane {
     const camera = this.#cameras.get(lane.partition + 1);
     if (camera === undefined) {
-      const removed = this.#removed.get(lane.partition + 1) ?? -Infinity;
+      const removed = this.#removed.get(lane.partition + 1);
+      if (removed === undefined) return lane;
       // Its last frames may still have been in transit.
-      return removed + IN_TRANSIT_MS < (lane.lastFrameArrival ?? 0) || removed === -Infinity
-        ? lane
-        : { ...lane, removed: true };
+      const inTransit = this.#clock.monotonic() - removed.at < IN_TRANSIT_MS;
+      if (inTransit || !("last" in removed)) removed.last = lane.lastFrameArrival;
+      return lane.lastFrameArrival === removed.last ? { ...lane, removed: true } : lane;
     }
     const { unused: _, ...used } = lane;
     const { name, place, trouble, since } = camera;

@@ -203,7 +203,7 @@ export class LogFeed implements LaneFeed {
       while (!signal.aborted) {
         const frames = await reader.read(READ_AHEAD, signal);
         onFrames();
-        partition.arrived(frames, this.#clock.now());
+        partition.arrived(frames, this.#clock);
         const newest = frames.findLast(isShown);
         if (newest !== undefined) await this.#take(partition, newest);
         // Its pictures are sent by other means.

@@ -1,7 +1,7 @@
 // The viewer's public API.
 export { cameraText, cameraTitle } from "./protocol.ts";
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
-export { type CameraPermission, isLoopback } from "./access.ts";
+export type { CameraPermission } from "./access.ts";
 export type { ClipProvider, ClipRequest } from "./clips.ts";
 export type { KnownCamera } from "./known_cameras.ts";
 export { LogFeed, type LogFeedOptions } from "./log_feed.ts";

@@ -27,7 +27,7 @@ export class PartitionLane {
   refreshedTo?: number;
   /** When the camera's name was last read, monotonic. */
   identifiedAt = -Infinity;
-  /** Arrival times (epoch milliseconds) and latencies of the last frames. */
+  /** Arrival times (monotonic) and latencies of the last frames. */
   readonly #arrivals: number[] = [];
   readonly #latencies: number[] = [];
   /** End offset at the last poll, and its time. */
@@ -54,10 +54,10 @@ export class PartitionLane {
   }
 
   /** Records the arrival of frames. */
-  arrived(frames: readonly Frame[], now: number): void {
+  arrived(frames: readonly Frame[], clock: Clock): void {
     for (const { timestamp } of frames) {
-      this.#arrivals.push(now);
-      this.#latencies.push(Math.max(0, now - timestamp));
+      this.#arrivals.push(clock.monotonic());
+      this.#latencies.push(Math.max(0, clock.now() - timestamp));
     }
     this.#arrivals.splice(0, this.#arrivals.length - RECENT);
     this.#latencies.splice(0, this.#latencies.length - RECENT);
@@ -89,13 +89,12 @@ export class PartitionLane {
   /** Updates the lane with the newest frame's name and time. */
   seen(frame: Frame, clock: Clock): void {
     this.identify(frame, clock);
-    const now = clock.now();
     const sorted = this.#latencies.toSorted((a, b) => a - b);
-    const rate = rateOf(this.#arrivals, now);
+    const rate = rateOf(this.#arrivals, clock.monotonic());
     this.lane = {
       ...this.lane,
       lastFrameTimestamp: frame.timestamp,
-      lastFrameArrival: now,
+      lastFrameArrival: clock.now(),
       framesPerSecondIn: rate,
       framesPerSecondOut: rate,
       ...(sorted.length === 0 ? {} : {
@@ -113,7 +112,7 @@ export class PartitionLane {
     const { unused: _, ...used } = this.lane;
     this.lane = latest > 0 ? used : { ...used, unused: true };
     if (this.reading !== undefined) {
-      const rate = rateOf(this.#arrivals, clock.now());
+      const rate = rateOf(this.#arrivals, clock.monotonic());
       this.lane = { ...this.lane, framesPerSecondIn: rate, framesPerSecondOut: rate };
       return;
     }

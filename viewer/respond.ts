@@ -57,6 +57,17 @@ function isKnown(c: Context, etag: string): boolean {
   return known.trim() === "*" || known.includes(etag);
 }
 
+/** Whether `Accept-Encoding` allows gzip: by its name or by `*`, unless its weight is 0 (RFC 9110). */
+function acceptsGzip(header: string): boolean {
+  const weights = new Map(
+    header.toLowerCase().split(",").map((coding) => {
+      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim());
+      return [name, Number(parameters.find((one) => one.startsWith("q="))?.slice(2) ?? 1)];
+    }),
+  );
+  return (weights.get("gzip") ?? weights.get("x-gzip") ?? weights.get("*") ?? 0) > 0;
+}
+
 /** A file of the page. */
 export function asset(
   c: Context,
@@ -70,7 +81,7 @@ export function asset(
     etag,
   };
   if (status === 200 && isKnown(c, etag)) return c.body(null, 304, headers);
-  return /\bgzip\b/.test(c.req.header("accept-encoding") ?? "")
+  return acceptsGzip(c.req.header("accept-encoding") ?? "")
     ? c.body(gzip, status, { ...headers, "content-encoding": "gzip" })
     : c.body(body, status, headers);
 }

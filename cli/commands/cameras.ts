@@ -27,9 +27,11 @@ import {
   type Values,
 } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { openLogOrUsageError } from "../log_options.ts";
+import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 
 const ACTIONS = ["add", "list", "remove", "run", "probe", "discover"] as const;
+/** Said where no camera is registered. */
+const NONE = "No camera is registered: add one with add N SOURCE";
 type Action = typeof ACTIONS[number];
 
 const camerasOptions = {
@@ -146,7 +148,7 @@ async function list(
         : `CAMERA-${number}  ${describe(camera)}${failure}`,
     );
   }
-  if (entries.length === 0 && !json) say("No camera is registered: add one with add N SOURCE");
+  if (entries.length === 0 && !json) say(NONE);
   return 0;
 }
 
@@ -172,6 +174,8 @@ async function runAll(
   const log = await openLogOrUsageError(values.log);
   const over = new AbortController();
   try {
+    await throwIfRefused(log, values.topic, context.signal);
+    if ((await registry.list()).length === 0) context.say(`${NONE}; waiting for one`);
     const host = { ...await cameraHost(log, values), kv };
     const fleet = new CameraFleet({ host, registry, json: values.json ?? false }, context);
     serveMetrics(values, () => fleet.measured(), over.signal, context.say);

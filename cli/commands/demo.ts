@@ -7,7 +7,8 @@ import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { isLoopback, startViewer, type Viewer } from "../../viewer/mod.ts";
+import { isLoopback } from "../../runtime/base/host.ts";
+import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import {
   type Arguments,
   command,

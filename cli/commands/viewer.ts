@@ -13,7 +13,7 @@ import {
 } from "../command.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { commonOptions } from "../common_options.ts";
-import { DEFAULT_TOPIC, logOption, openLogOrUsageError } from "../log_options.ts";
+import { DEFAULT_TOPIC, logOption, openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 const viewerOptions = {
@@ -55,7 +55,7 @@ async function run(
   const registry = new KnownRegistry(options.cameras);
   const feed = new LogFeed({ log, topics, cameras: registry.read });
   try {
-    await feed.start();
+    await Promise.all([throwIfRefused(log), feed.start()]);
     if (feed.problem !== undefined) say(`${feed.problem}: retrying`, "warn");
     const running = await startViewer({
       feed,

@@ -11,7 +11,7 @@ import type { CommandContext } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
-import { openLogOrUsageError } from "../log_options.ts";
+import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
 import { changesOf } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
@@ -66,6 +66,7 @@ export class UpRun {
     try {
       // First, so that it is available at once, however busy cameras and queries are.
       await run.#startViewer();
+      await throwIfRefused(log, plan.topics[0], context.signal);
       await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
       return run;
     } catch (error) {

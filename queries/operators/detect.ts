@@ -4,7 +4,13 @@ import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../..
 import { isStill } from "./gate_mark.ts";
 import { providersOf } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
-import { type CheckedModel, checkModel, Inference, remarksOf } from "./model/inference.ts";
+import {
+  type CheckedModel,
+  checkModel,
+  Inference,
+  labelsOf,
+  remarksOf,
+} from "./model/inference.ts";
 import type { ModelManifest } from "./model/manifest.ts";
 import type { Device } from "./model/device_names.ts";
 import { checkNumbers } from "./options.ts";
@@ -68,12 +74,14 @@ export function detect(
         }`,
     );
   }
+  const known = labelsOf(model);
   const wanted = labels === undefined ? undefined : new Set(labels);
   return {
     name: `detect(${model.manifest.name})`,
     reads: [dirname(model.manifest.file)],
     loads: ["onnxruntime-node"],
     remarks: remarksOf(model),
+    ...(known === undefined ? {} : { labels: labels ?? known }),
     // Decode the next frame while the model processes one.
     concurrency: 2,
     async open() {
@@ -138,11 +146,11 @@ function bestOf(objects: readonly DetectedObject[] = []): Record<string, number>
 function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
   const { threshold, maxObjects, labels = [] } = options;
   const { outputs } = model.manifest;
-  const known = outputs.flatMap((output) => "labels" in output ? output.labels! : []);
-  const unknown = known.length === 0 ? [] : labels.filter((label) => !known.includes(label));
+  const known = labelsOf(model);
+  const unknown = known === undefined ? [] : labels.filter((label) => !known.includes(label));
   if (unknown.length > 0) {
     throw new RangeError(
-      `Cannot detect ${unknown.join(", ")}: the model knows ${known.join(", ")}`,
+      `Cannot detect ${unknown.join(", ")}: the model knows ${known!.join(", ")}`,
     );
   }
   return {

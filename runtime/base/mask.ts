@@ -19,9 +19,11 @@ const URL_START = /[a-z][a-z0-9+.-]{0,31}:\/\//gi;
 const ENCODED_URL = /([a-z][a-z0-9+.-]{0,31}%3A%2F%2F)([^\s"&]{0,512})%40/gi;
 const BARE_CREDENTIALS =
   /(^|[\s"'`,;=(<[{])([^\s"'`,;=(<[{:@/]{1,128}):(?!\/\/)([^\s"@]{1,128})@(?=[\w[])/g;
+/** A colon in a value. One before a blank or at the end belongs to the sentence around it. */
+const COLON = String.raw`:(?![\s"']|$)`;
 const QUERY_SECRET = new RegExp(
   String
-    .raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)((?:\\[^"\r\n]|[^\s"'&#<>\\])*)`,
+    .raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)((?:\\[^"\r\n]|${COLON}|[^\s"'&#<>\\:])*)`,
   "gi",
 );
 const SECRET_KEY = new RegExp(SECRET_NAME, "i");
@@ -29,10 +31,11 @@ const SETTING = new RegExp(
   String.raw`${SECRET_NAME}[\w.-]{0,64}(?:=|(\\*["'])\s*:\s*|: +(?=\\*["']))(?!\*{3})`,
   "gi",
 );
-const BARE_VALUE = /(?:\\[^"\r\n]|[^\s"'&,;<>\\])+/y;
+const BARE_VALUE = new RegExp(String.raw`(?:\\[^"\r\n]|${COLON}|[^\s"'&,;<>\\:])+`, "y");
 const JSON_SCALAR = /[\w.+-]+/y;
 const FLAG = new RegExp(
-  String.raw`(--[a-z-]{0,32}${SECRET_NAME}[a-z-]{0,32}[\s=]+)(?!-)((?:\\[^"\r\n]|[^\s"'\\])+)`,
+  String
+    .raw`(--[a-z-]{0,32}${SECRET_NAME}[a-z-]{0,32}[\s=]+)(?!-)((?:\\[^"\r\n]|${COLON}|[^\s"'\\:])+)`,
   "gi",
 );
 const HEADER =

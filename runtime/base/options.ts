@@ -1,5 +1,6 @@
 // Validates options: each option has a row that says what it accepts, and all faults are reported together.
-import { messageOf, read } from "./errors.ts";
+import { messageOf, read, shortened } from "./errors.ts";
+import { maskSecrets } from "./mask.ts";
 
 export interface OptionRow {
   /** Completes the sentence "expected …". */
@@ -78,7 +79,9 @@ export function optionFaults(
     .map((name) => `${name}: expected ${rows[name]!.accepted}`);
   const wrong = Object.entries(given).flatMap(([name, value]) => {
     const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
-    if (row === undefined) return [`${name}: unknown; expected ${Object.keys(rows).join(", ")}`];
+    if (row === undefined) {
+      return [`${brief(name)}: unknown; expected ${Object.keys(rows).join(", ")}`];
+    }
     if (value === undefined) return [];
     try {
       return row.takes(value) ? [] : [`${name}: expected ${row.accepted}, given ${shown(value)}`];
@@ -114,11 +117,21 @@ export function withDefaults<Options extends object>(
   return { ...defaults, ...given(options) };
 }
 
+/** Longest given value in a message, in characters. */
+const MOST_SHOWN = 300;
+
+/** A given value as text for a message, cut if it is long. */
 export function shown(value: unknown): string {
   try {
+    if (typeof value === "string") return JSON.stringify(brief(value));
     const plain = typeof value === "number" || typeof value === "function";
-    return plain ? String(value).slice(0, 100) : JSON.stringify(value) ?? String(value);
+    return brief(plain ? String(value) : JSON.stringify(value) ?? String(value));
   } catch {
     return typeof value;
   }
+}
+
+/** The text, cut if it is long. Secrets are masked first: the rest of one that is cut is not found. */
+export function brief(text: string): string {
+  return text.length <= MOST_SHOWN ? text : shortened(maskSecrets(text), MOST_SHOWN);
 }

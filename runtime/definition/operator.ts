@@ -59,6 +59,8 @@ export interface Operator<In, Out> {
   readonly settings?: string;
   /** Zones and lines that it watches, to be drawn on its pictures. */
   readonly places?: Places;
+  /** All labels that its objects may have; absent if unknown. */
+  readonly labels?: readonly string[];
   /** Files and folders that it reads, such as a model: permissions that the run needs. */
   readonly reads?: readonly string[];
   /** Native libraries that it loads besides the image codecs: permissions that the run needs. */

@@ -1,4 +1,5 @@
 // Zones and lines in a camera's picture.
+import { shown } from "../base/options.ts";
 import type { Result } from "./frame.ts";
 
 /** x and y as fractions of the picture, from its top left corner. */
@@ -27,6 +28,19 @@ export interface Line {
 export interface Places {
   readonly zones: readonly Zone[];
   readonly lines: readonly Line[];
+}
+
+/** A remark for each zone or line with labels that no object has. */
+export function labelRemarks({ zones, lines }: Places, known: readonly string[]): string[] {
+  return [...zones, ...lines].flatMap(({ name, labels = [] }) => {
+    const unknown = labels.filter((label) => !known.includes(label)).map(shown);
+    if (unknown.length === 0) return [];
+    return [
+      `Zone or line ${name} never counts ${unknown.join(", ")}: the model knows ${
+        known.join(", ")
+      }`,
+    ];
+  });
 }
 
 /** A result with the zones and lines that its query watches, for display. */

@@ -88,7 +88,7 @@ export function checkSteps(plan: QueryPlan): void {
       throw new RangeError(
         `Cannot run query ${plan.name}: two steps with ${
           kind === undefined ? "metrics" : "state"
-        } are named ${JSON.stringify(name)}; rename one, with .process(operator, { name: "…" })`,
+        } are named ${shown(name)}; rename one, with .process(operator, { name: "…" })`,
       );
     }
     names.add(name);

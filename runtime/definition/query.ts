@@ -11,6 +11,7 @@ import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
 import { checkOperatorErrors, type OperatorErrorOption } from "./operator_error.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
+import { labelRemarks } from "./places.ts";
 import { checkSinks, checkSteps, type QueryPlan } from "./plan.ts";
 import type { Sink } from "./sink.ts";
 import { checkQueryName, checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
@@ -85,7 +86,8 @@ export class Stream<T> {
    * @throws {RangeError} if the step's options are invalid.
    */
   process<Out>(operator: Operator<T, Out>, step: StepOptions = {}): Stream<Out> {
-    const named = erase(withStep(operator, step));
+    const known = this.operators.findLast(({ labels }) => labels !== undefined)?.labels;
+    const named = erase(withStep(withRemarks(operator, known), step));
     return new Stream<Out>(this.queryName, this.source, [...this.operators, named]);
   }
 
@@ -255,6 +257,16 @@ export class QueryDefinition {
 
 function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown> {
   return operator as unknown as Operator<unknown, unknown>;
+}
+
+/** The operator with remarks about labels of its zones and lines that no earlier step finds. */
+function withRemarks<In, Out>(
+  operator: Operator<In, Out>,
+  known: readonly string[] | undefined,
+): Operator<In, Out> {
+  if (known === undefined || operator?.places === undefined) return operator;
+  const remarks = [...operator.remarks ?? [], ...labelRemarks(operator.places, known)];
+  return { ...operator, remarks, open: (context) => operator.open(context) };
 }
 
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {

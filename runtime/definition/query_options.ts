@@ -1,4 +1,5 @@
 // Options that queries accept from the command line.
+import { shown } from "../base/options.ts";
 import { isA, messageOf } from "../base/errors.ts";
 import type { QueryDefinition } from "./query.ts";
 
@@ -74,9 +75,7 @@ async function makeDefinition(
       const value = valueOf(module.parameters?.[option] ?? "string", given);
       if (value === undefined) {
         faults.push(
-          `parameter ${option} is ${JSON.stringify(given)}: expected a ${
-            module.parameters![option]
-          }`,
+          `parameter ${option} is ${shown(given)}: expected a ${module.parameters![option]}`,
         );
       }
       return [option, value];

@@ -1,4 +1,5 @@
 // Kinds of sinks for the command line: one row describes a kind completely.
+import { shown } from "../base/options.ts";
 import type { AccessWord, UriAccess } from "../base/access.ts";
 import type { Output } from "./frame.ts";
 import type { Sink } from "./sink.ts";
@@ -110,7 +111,7 @@ export const word = <W extends string>(given: string): W => given as W;
 export function number(given: string): number {
   const value = Number(given);
   if (given.trim() === "" || !Number.isFinite(value)) {
-    throw new RangeError(`Cannot use ${JSON.stringify(given)} as a number`);
+    throw new RangeError(`Cannot use ${shown(given)} as a number`);
   }
   return value;
 }

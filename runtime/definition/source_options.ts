@@ -118,7 +118,7 @@ export function parseStartingOffsets(
   const refuse = () =>
     new RangeError(
       `Cannot read starting offsets ${
-        JSON.stringify(given)
+        shown(given)
       }: expected earliest, latest, "-100 frames", "-10 minutes", a time such as 2026-01-31T12:00Z, or JSON such as {"VideoStreaming":{"0":17}}`,
     );
   if (given === "earliest" || given === "latest") return () => ({ kind: given });
@@ -189,7 +189,7 @@ function parseTimestamp(name: string, given: number | string): number {
   const timestamp = Number.isFinite(number) ? number : Date.parse(String(given));
   if (!Number.isFinite(timestamp)) {
     throw new RangeError(
-      `Cannot read ${name} ${JSON.stringify(given)}: expected epoch milliseconds or ISO 8601`,
+      `Cannot read ${name} ${shown(given)}: expected epoch milliseconds or ISO 8601`,
     );
   }
   return timestamp;
@@ -223,7 +223,7 @@ function parseEndingOffsets(
   if (offsets === undefined) {
     throw new RangeError(
       `Cannot end a read at ${
-        JSON.stringify(given)
+        shown(given)
       }: expected latest or JSON such as {"VideoStreaming":{"0":17}}, without −2`,
     );
   }

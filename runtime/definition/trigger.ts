@@ -1,4 +1,5 @@
 // Triggers: when a streaming query starts its next batch.
+import { shown } from "../base/options.ts";
 import type { Clock } from "../base/clock.ts";
 
 /**
@@ -28,9 +29,7 @@ export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(text).trim());
   if (match === null) {
     throw new RangeError(
-      `Cannot read duration ${
-        JSON.stringify(text)
-      }: expected a number and a unit, e.g. 500ms, 2s, 15m, 1h`,
+      `Cannot read duration ${shown(text)}: expected a number and a unit, e.g. 500ms, 2s, 15m, 1h`,
     );
   }
   return Number(match[1]) * UNITS[match[2]!]!;
@@ -49,7 +48,7 @@ export function parseTrigger(text: string): Trigger {
   if (ms >= 1) return { kind: "interval", ms };
   throw new RangeError(
     `Cannot read trigger ${
-      JSON.stringify(text)
+      shown(text)
     }: expected asap, interval:DURATION from 1ms (e.g. interval:500ms), available-now or once`,
   );
 }
@@ -66,7 +65,7 @@ export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
   if (kind === "interval" && Number.isFinite(trigger.ms) && trigger.ms >= 1) return trigger;
   throw new RangeError(
     `Cannot use trigger ${
-      JSON.stringify(trigger)
+      shown(trigger)
     }: expected the kind asap, available-now, once, or interval with ms from 1 up`,
   );
 }

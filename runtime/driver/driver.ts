@@ -1,5 +1,6 @@
 // The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
 // for executors alone. Queries come and go while it runs.
+import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { pause } from "../base/wait.ts";
 import type { StopMode } from "../engine/stop.ts";
@@ -229,9 +230,7 @@ export class Driver {
     if (query !== undefined) return query;
     const names = [...this.#queries.keys()].join(", ");
     throw new RangeError(
-      `Cannot ${what} query ${JSON.stringify(name)}: expected ${
-        names || "none, since no query runs"
-      }`,
+      `Cannot ${what} query ${shown(name)}: expected ${names || "none, since no query runs"}`,
     );
   }
 

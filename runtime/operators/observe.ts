@@ -1,4 +1,5 @@
 // Custom metrics of the items in a stream.
+import { shown } from "../base/options.ts";
 import type { Observed, Operator } from "../definition/operator.ts";
 
 /** How a metric is computed from the items between two progress reports. */
@@ -31,7 +32,9 @@ export function observeOperator<T>(
   name: string,
   observations: Observations<T>,
 ): Operator<T, T> {
-  const faults = NAME.test(name) ? [] : [`name: expected letters, digits and _, given ${name}`];
+  const faults = NAME.test(name)
+    ? []
+    : [`name: expected letters, digits and _, given ${shown(name)}`];
   const metrics = new Map<string, Metric<T>>();
   const given = Object.entries(observations ?? {});
   if (given.length === 0) faults.push('expected metrics such as { frames: "count" }, given none');

@@ -1,4 +1,5 @@
 // The stateful operator: state and timers per partition.
+import { shown } from "../base/options.ts";
 import type { Operator } from "../definition/operator.ts";
 import { checkJsonState } from "./json_state.ts";
 
@@ -51,12 +52,12 @@ export function stateOperator<State, In, Out>(
   const { name, timeMode = "processing" } = processor ?? {};
   if (timeMode !== "processing" && timeMode !== "event") {
     throw new RangeError(
-      `Cannot use timeMode ${JSON.stringify(timeMode)} of ${name}: expected processing or event`,
+      `Cannot use timeMode ${shown(timeMode)} of ${name}: expected processing or event`,
     );
   }
   if (typeof name !== "string" || name === "") {
     throw new RangeError(
-      `Cannot keep the state of a step named ${JSON.stringify(name)}: expected text`,
+      `Cannot keep the state of a step named ${shown(name)}: expected text`,
     );
   }
   for (const method of ["init", "handleInput", "handleExpiredTimer"] as const) {

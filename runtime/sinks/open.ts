@@ -1,7 +1,7 @@
 // Opens sinks by their URIs on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
-import { given } from "../base/options.ts";
+import { given, shown } from "../base/options.ts";
 import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
@@ -41,7 +41,7 @@ export function openSink(uri: string): Sink {
   const type = SINK_TYPES.find((one) => one.name === name);
   if (type === undefined || (rest !== "" && !/^[:?#]/.test(rest))) {
     throw new RangeError(
-      `Unknown sink ${JSON.stringify(maskedSink(uri))}: expected ${sinkForms()}`,
+      `Unknown sink ${shown(maskedSink(uri))}: expected ${sinkForms()}`,
     );
   }
   return openAs(type, uri, rest);
@@ -79,7 +79,7 @@ function openAs(type: AnySinkType, uri: string, rest: string): Sink {
   const { target, options } = type;
   const form = formOf(type);
   const fail = (why: string): never => {
-    throw new RangeError(`Cannot use sink ${JSON.stringify(maskedSink(uri))}: ${why}`);
+    throw new RangeError(`Cannot use sink ${shown(maskedSink(uri))}: ${why}`);
   };
   const mark = rest.indexOf(type.mark ?? "?");
   const given = mark === -1 ? rest : rest.slice(0, mark);

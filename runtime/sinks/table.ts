@@ -1,6 +1,6 @@
 // All kinds of sinks: one row each for help, the reference, permissions, secrets and the
 // constructor.
-import { given } from "../base/options.ts";
+import { given, shown } from "../base/options.ts";
 import {
   type AnySinkType,
   duration,
@@ -108,7 +108,7 @@ function roll(text: string): Pick<VideoOptions, "rollMs" | "rollBytes"> {
     return { rollMs: duration(text) };
   } catch (error) {
     throw new RangeError(
-      `Cannot roll videos at ${JSON.stringify(text)}: ` +
+      `Cannot roll videos at ${shown(text)}: ` +
         "expected a duration such as 10m or a size such as 500MB",
       { cause: error },
     );

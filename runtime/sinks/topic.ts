@@ -8,7 +8,7 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
-import { TOPIC } from "../base/options.ts";
+import { shown, TOPIC } from "../base/options.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
@@ -42,7 +42,7 @@ export function topic(options: TopicOptions): Sink {
   const { name } = options;
   if (!TOPIC.takes(name)) {
     throw new RangeError(
-      `Cannot write to topic ${JSON.stringify(name)}: expected ${TOPIC.accepted}`,
+      `Cannot write to topic ${shown(name)}: expected ${TOPIC.accepted}`,
     );
   }
   return {

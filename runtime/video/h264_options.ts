@@ -1,4 +1,5 @@
 // Options of the H.264 encoder.
+import { shown } from "../base/options.ts";
 
 /** x264's presets that are fast enough for live video, fastest first. */
 export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
@@ -24,7 +25,7 @@ export interface H264Options {
 export function checkH264Options({ preset, crf }: H264Options): void {
   if (preset !== undefined && !PRESETS.includes(preset)) {
     throw new RangeError(
-      `Cannot use preset ${JSON.stringify(preset)}: expected ${PRESETS.join(", ")}`,
+      `Cannot use preset ${shown(preset)}: expected ${PRESETS.join(", ")}`,
     );
   }
   if (crf !== undefined && !(crf >= 0 && crf <= 51)) {

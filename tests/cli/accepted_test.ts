@@ -46,3 +46,28 @@ Deno.test("an empty target opens nothing, so that only the command refuses it", 
     assert.deepEqual(faults, [], empty.join(" "));
   }
 });
+
+Deno.test("a long value is cut in every fault, and its secret is not shown", async () => {
+  const long = `rtsp://u:canary${"x".repeat(10_000)}@h`;
+  const overlong: string[] = [];
+  for (const [name, { load }] of Object.entries(commands)) {
+    const command = await load();
+    const lines = Object.entries(command.options).flatMap(([option, { switch: isSwitch }]) => [
+      [`--${option}${isSwitch ? "=" : ""}${isSwitch ? long : ""}`, ...(isSwitch ? [] : [long])],
+      [`--${option}`, `{"${long}": "${long}"}`],
+    ]);
+    for (const argv of [...lines, [long], [`--${long}`], ["add", long], ["add", "1", long]]) {
+      try {
+        parseCommand(command, argv, () => undefined);
+      } catch (error) {
+        assert.ok(error instanceof UsageError, String(error));
+        for (const fault of error.faults) {
+          const shown = maskSecrets(fault);
+          if (shown.length > 1_500) overlong.push(`${name} ${argv[0]!.slice(0, 30)}: ${shown}`);
+          assert.ok(!shown.includes("canary"), shown);
+        }
+      }
+    }
+  }
+  assert.deepEqual(overlong.map((one) => one.slice(0, 200)), []);
+});

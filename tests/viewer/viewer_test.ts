@@ -279,3 +279,35 @@ Deno.test("a query that failed leaves the wall ready, and readyz says so", async
     );
   });
 });
+
+Deno.test("a file of the page is compressed only if the client accepts gzip", async () => {
+  await withViewer({}, async (viewer) => {
+    const cases: [string, string | undefined][] = [
+      ["gzip", "gzip"],
+      ["br, GZIP;q=0.5", "gzip"],
+      ["*", "gzip"],
+      ["identity", undefined],
+      ["gzip;q=0", undefined],
+      ["br, gzip; q=0.000, *", undefined],
+      ["*;q=0", undefined],
+      ["gzip2", undefined],
+    ];
+    for (const [accepted, expected] of cases) {
+      const answer = await raw(viewer.url, `accept-encoding: ${accepted}`);
+      assert.match(answer, /^HTTP\/1.1 200/, accepted);
+      assert.equal(/content-encoding: (\w+)/i.exec(answer)?.[1], expected, accepted);
+    }
+  });
+});
+
+/** The head of an answer; `fetch` sends headers of its own. */
+async function raw(url: string, header: string): Promise<string> {
+  const { hostname, port, host } = new URL(url);
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET / HTTP/1.1\r\nhost: ${host}\r\n${header}\r\nconnection: close\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(request));
+  let text = "";
+  const decoder = new TextDecoder("latin1");
+  for await (const chunk of connection.readable) text += decoder.decode(chunk);
+  return text.slice(0, text.indexOf("\r\n\r\n"));
+}

@@ -50,7 +50,8 @@ export function faultsError(name: string, what: string) {
     /** Each names the field, what is accepted and what was given. */
     readonly faults: readonly string[];
 
-    constructor(path: string, faults: readonly string[], options?: ErrorOptions) {
+    constructor(path: string, given: readonly string[], options?: ErrorOptions) {
+      const faults = [...new Set(given)];
       super(`Cannot use ${what} ${path}:\n${faults.map((one) => `  ${one}`).join("\n")}`, options);
       this.faults = faults;
     }
@@ -95,7 +96,7 @@ export class Fields {
     this.given = this.#broken ? {} : json as Record<string, unknown>;
     for (const name of Object.keys(this.given)) {
       if (names.includes(name)) continue;
-      faults.push(`${this.pathOf(name)}: unknown field, accepted are ${names.join(", ")}`);
+      faults.push(`${brief(this.pathOf(name))}: unknown field, accepted are ${names.join(", ")}`);
     }
   }
 
@@ -188,6 +189,9 @@ export class Fields {
 
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = JSON.stringify(value) ?? String(value);
+  return brief(JSON.stringify(value) ?? String(value));
+}
+
+function brief(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -41,6 +41,15 @@ export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): r
   ];
 }
 
+/** All labels that its objects may have; undefined if some come without. */
+export function labelsOf({ manifest: { outputs } }: CheckedModel): readonly string[] | undefined {
+  const found = outputs.filter(({ kind }) => kind === "objects" || kind === "keypoints");
+  const labels = found.map((output) => "labels" in output ? output.labels : undefined);
+  return labels.length === 0 || labels.includes(undefined)
+    ? undefined
+    : labels.flatMap((each) => each ?? []);
+}
+
 /** What a run of the model says. */
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */

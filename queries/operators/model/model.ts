@@ -22,7 +22,7 @@ import { mergeResults } from "../picture.ts";
 import type { Device } from "./device_names.ts";
 import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
-import { checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
+import { checkModel, Inference, type Inferred, labelsOf, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
 import { type ModelTensor, zeros } from "./session.ts";
 
@@ -86,6 +86,7 @@ export function model(
       ? {}
       : { maxGapMs: PAUSE_MS }),
   });
+  const labels = labelsOf(model);
   checkNumbers("model", { threads }, { threads: { min: 1, max: 64, whole: true } });
   return {
     name: `model(${checked.name})`,
@@ -93,6 +94,7 @@ export function model(
     reads: [dirname(checked.file)],
     loads: ["onnxruntime-node"],
     remarks: remarksOf(model),
+    ...(labels === undefined ? {} : { labels }),
     async open(context) {
       const inference = await Inference.open(model, { threads, device });
       return new ModelTask({ inference, windows, reduce, context });

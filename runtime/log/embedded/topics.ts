@@ -1,4 +1,4 @@
-import { TOPIC } from "../../base/options.ts";
+import { shown, TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
@@ -204,7 +204,7 @@ function missing(topic: string, partition: number, count: number): LogError {
   return count === 0
     ? new LogError(
       "TOPIC_MISSING",
-      `Cannot find topic ${JSON.stringify(topic)} in the log; create it first`,
+      `Cannot find topic ${shown(topic)} in the log; create it first`,
     )
     : new LogError(
       "PARTITION_MISSING",
@@ -221,7 +221,7 @@ export function checkTopic(topic: string, partitions: number): void {
   if (!TOPIC.takes(topic)) {
     throw new LogError(
       "INVALID",
-      `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
+      `Cannot create topic ${shown(topic)}: expected ${TOPIC.accepted}`,
     );
   }
   if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 100_000) {

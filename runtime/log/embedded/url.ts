@@ -1,3 +1,4 @@
+import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 
 /** `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
@@ -40,17 +41,17 @@ export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   for (const [name, value] of new URLSearchParams(match?.[2] ?? "")) {
     if (name === "sync") {
       if (value === "always" || value === "interval") sync = value;
-      else faults.push(`sync is ${JSON.stringify(value)}, expected always or interval`);
+      else faults.push(`sync is ${shown(value)}, expected always or interval`);
     } else if (!Object.hasOwn(numbers, name)) {
       faults.push(`unknown parameter ${name}, expected ${names.join(", ")}`);
     } else if (!/^\d+$/.test(value) || Number(value) < 1 || !Number.isSafeInteger(Number(value))) {
-      faults.push(`${name} is ${JSON.stringify(value)}, expected a whole number from 1`);
+      faults.push(`${name} is ${shown(value)}, expected a whole number from 1`);
     } else {
       retention[numbers[name as keyof typeof numbers]] = Number(value);
     }
   }
   if (faults.length > 0) {
-    throw new LogError("INVALID", `Cannot open log ${JSON.stringify(url)}: ${faults.join("; ")}`);
+    throw new LogError("INVALID", `Cannot open log ${shown(url)}: ${faults.join("; ")}`);
   }
   return { url, dir, retention, sync };
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { parseZones, readZones } from "../../../queries/operators/zones/file.ts";
 import { isInside } from "../../../queries/operators/zones/geometry.ts";
+import { detect } from "../../../queries/operators/detect.ts";
+import { track } from "../../../queries/operators/track/mod.ts";
 import { zones } from "../../../queries/operators/zones/mod.ts";
-import type { DetectedObject, Frame } from "../../../runtime/mod.ts";
+import { type DetectedObject, display, type Frame, query } from "../../../runtime/mod.ts";
 import { contextOf, frameOf } from "./kit.ts";
 
 const SIZE = { width: "100", height: "100" };
@@ -198,5 +200,32 @@ Deno.test("a file of zones names all its faults", () => {
   assert.throws(
     () => readZones("no/zones.json"),
     /^ZonesError: Cannot use zones no\/zones.json:\n {2}there is no such file$/,
+  );
+});
+
+Deno.test("labels that the model does not know are named beside those that it knows", () => {
+  const polygon = [[0, 0], [1, 0], [1, 1]] as const;
+  const places = {
+    zones: [
+      { name: "all", polygon },
+      { name: "yard", polygon, labels: ["person", "fork lift", "persn"] },
+    ],
+    lines: [{ ...LINE.lines[0], labels: ["car"] }],
+  };
+  const remarksAfter = (labels?: readonly string[]) => {
+    const found = detect(undefined, labels === undefined ? {} : { labels });
+    const { plan } = query("q").readStream().process(found).process(track())
+      .process(zones(places)).writeStream(display());
+    return plan.operators.at(-1)!.remarks ?? [];
+  };
+  const [yard, ...others] = remarksAfter();
+  assert.match(
+    yard!,
+    /yard never counts "fork lift", "persn": the model knows person, bicycle, car,/,
+  );
+  assert.deepEqual(others, []);
+  assert.equal(
+    remarksAfter(["person"]).at(-1),
+    'Zone or line door never counts "car": the model knows person',
   );
 });

@@ -52,6 +52,10 @@ Deno.test("maskSecrets hides tokens in query strings, settings, headers and argu
     ["Cookie: session=1; x=2", "Cookie: ***"],
     ["deno task viewer --token abc --port 1", "deno task viewer --token *** --port 1"],
     ["deno task viewer --token=abc --port 1", "deno task viewer --token=*** --port 1"],
+    ["Cannot use password=a:b: too short", "Cannot use password=***: too short"],
+    ["http://h/?key=a:b: refused, token=abc:", "http://h/?key=***: refused, token=***:"],
+    ["Cannot read --token abc: no such file", "Cannot read --token ***: no such file"],
+    ['{"error":"token=abc:"}', '{"error":"token=***:"}'],
   ];
   for (const [text, expected] of cases) assert.equal(maskSecrets(text), expected);
 });

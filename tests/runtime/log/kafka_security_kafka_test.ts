@@ -11,6 +11,7 @@ import {
   take,
   text,
 } from "../../contracts/log_contract_kit.ts";
+import { FramelaneProcess } from "../../support/framelane.ts";
 import { withKafka } from "../../support/kafka.ts";
 
 const PASSWORD = "canary-correct-horse";
@@ -78,6 +79,31 @@ async function firstUse(log: TopicLog): Promise<unknown> {
   return await (await log.producer()).append("frames", 0, records(1));
 }
 
+/** Whatever the command, a refused login is its end, in the broker's words. */
+async function everyCommandEnds(url: string, dir: string): Promise<void> {
+  const log = ["--log", url, "--state", join(dir, "state")];
+  const plan = join(dir, "plan.yaml");
+  const camera = { number: 1, source: "pattern:" };
+  const parts = { log: url, state: join(dir, "up"), viewer: { port: 0 }, cameras: [camera] };
+  await Deno.writeTextFile(plan, JSON.stringify({ ...parts, queries: [{ query: "passthrough" }] }));
+  const commands = [
+    ["viewer", "--port", "0", ...log.slice(0, 2)],
+    ["queries", "passthrough", "--port", "0", ...log.slice(0, 2)],
+    ["camera", "1", "--source", "pattern:", ...log],
+    ["cameras", "run", ...log],
+    ["checkpoints", "list", ...log.slice(0, 2)],
+    ["up", plan],
+  ];
+  await Promise.all(commands.map(async (args) => {
+    const process = new FramelaneProcess(args);
+    await process.until("the end", ({ hasEnded }) => hasEnded, 60_000);
+    const code = await process.ended();
+    assert.equal(code, 1, `${args}: ${process.output()}`);
+    assert.match(process.output(), /refused the connection: user name or password is wrong/);
+    assert.ok(!process.output().includes("canary"), process.output());
+  }));
+}
+
 function noSecretIn(error: LogError): void {
   for (let one: unknown = error; one !== undefined; one = (one as Error).cause) {
     const all = Deno.inspect(one, { depth: 10 }) + (one as Error).stack;
@@ -114,6 +140,7 @@ Deno.test("Kafka over TLS with SASL", async () => {
       );
       await refused(`${login}?tls=true`, /issuer is not trusted/);
       await refused(`kafka://${kafka.bootstrap}`, /requires TLS/);
+      await everyCommandEnds(`kafka://alice:${WRONG}@${kafka.bootstrap}${query}plain`, dir);
     });
   } finally {
     await Deno.remove(dir, { recursive: true });

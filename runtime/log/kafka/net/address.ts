@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { shown } from "../../../base/options.ts";
 import { LogError } from "../../log.ts";
 
 export interface Broker {
@@ -77,7 +78,7 @@ export async function parseAddress(
   for (const name of parameters.keys()) {
     if (!PARAMETERS.includes(name)) {
       throw invalid(
-        `Cannot use parameter ${JSON.stringify(name)} of the Kafka address: expected ${
+        `Cannot use parameter ${shown(name)} of the Kafka address: expected ${
           PARAMETERS.join(", ")
         }`,
       );
@@ -85,13 +86,13 @@ export async function parseAddress(
   }
   const credentials = parseCredentials(login, parameters, readFile);
   const tls = await parseTls(parameters, readFile);
-  const shown = [...parameters]
+  const kept = [...parameters]
     .filter(([name]) => !HIDDEN.includes(name))
     .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2F", "/")}`)
     .join("&");
   return {
     brokers,
-    url: `kafka://${brokers.map(brokerName).join(",")}${shown === "" ? "" : `?${shown}`}`,
+    url: `kafka://${brokers.map(brokerName).join(",")}${kept === "" ? "" : `?${kept}`}`,
     tls,
     credentials,
     rack: parameters.get("rack") ?? undefined,
@@ -109,7 +110,7 @@ function parseBroker(text: string): Broker {
   const host = v6 ?? name;
   const port = Number(digits ?? 9092);
   if (host === undefined || port < 1 || port > 65_535) {
-    throw invalid(`Cannot use Kafka broker ${JSON.stringify(text)}: expected host:port`);
+    throw invalid(`Cannot use Kafka broker ${shown(text)}: expected host:port`);
   }
   return { host, port };
 }
@@ -132,7 +133,7 @@ function parseCredentials(
   if (login === undefined && sasl === null) return undefined;
   if (!(mechanism in MECHANISMS)) {
     throw invalid(
-      `Cannot use SASL mechanism ${JSON.stringify(sasl)}: expected ${
+      `Cannot use SASL mechanism ${shown(sasl)}: expected ${
         [...Object.keys(MECHANISMS), "oauthbearer"].join(", ")
       }`,
     );
@@ -160,7 +161,7 @@ async function parseTls(
   const files = ["ca", "cert", "key"].filter((name) => parameters.has(name));
   const tls = parameters.get("tls") ?? (files.length > 0 ? "true" : "false");
   if (tls !== "true" && tls !== "false") {
-    throw invalid(`Cannot use tls=${JSON.stringify(tls)}: expected true or false`);
+    throw invalid(`Cannot use tls=${shown(tls)}: expected true or false`);
   }
   if (tls === "false") {
     if (files.length > 0) throw invalid(`Cannot use ${files.join(", ")} with tls=false`);
@@ -183,7 +184,7 @@ async function readNamed(
   try {
     return await readFile(path);
   } catch (error) {
-    throw invalid(`Cannot read ${name} ${JSON.stringify(path)}: ${(error as Error).message}`);
+    throw invalid(`Cannot read ${name} ${shown(path)}: ${(error as Error).message}`);
   }
 }
 

@@ -1,5 +1,5 @@
 // Topics and offsets.
-import { TOPIC } from "../../../base/options.ts";
+import { shown, TOPIC } from "../../../base/options.ts";
 import { LogError, type OffsetRange } from "../../log.ts";
 import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
@@ -67,7 +67,7 @@ export async function ensureTopic(
   if (!TOPIC.takes(topic)) {
     throw new LogError(
       "INVALID",
-      `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
+      `Cannot create topic ${shown(topic)}: expected ${TOPIC.accepted}`,
     );
   }
   let changed = false;

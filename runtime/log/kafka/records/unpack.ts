@@ -1,5 +1,6 @@
 // Decompresses batches within limits: a few kilobytes may expand to gigabytes.
 import { Buffer } from "node:buffer";
+import { read } from "../../../base/errors.ts";
 import { BadFrameError } from "../../../definition/frame.ts";
 import { zlib } from "./codecs.ts";
 import { lz4, snappy, TooLarge } from "./lz.ts";
@@ -10,6 +11,10 @@ export const FREE_BYTES = 16 * 1024 * 1024;
 export const MOST_TIMES = 4;
 
 const chunkSize = 256 * 1024;
+/** The first bytes of a gzip member that is compressed by deflate. */
+const GZIP_MAGIC = 0x1f8b08;
+const GZIP_HEADER = 10;
+const GZIP_TRAILER = 8;
 /** Header of snappy streams from Java producers. */
 const XERIAL = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0];
 const XERIAL_HEADER = 16;
@@ -19,7 +24,7 @@ type Unpacker = (packed: Buffer, most: number) => Uint8Array;
 
 /** By the codec in the batch's attributes. */
 const UNPACKERS: Readonly<Record<number, Unpacker>> = {
-  1: (packed, most) => zlib().gunzipSync(packed, { maxOutputLength: most, chunkSize }),
+  1: gunzip,
   2: snappyStream,
   3: lz4,
   4: (packed, most) => zlib().zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
@@ -59,6 +64,34 @@ export function unpack(packed: Uint8Array, compression: number): Uint8Array {
       { cause: error },
     );
   }
+}
+
+/** All gzip members. Bytes after the last one are ignored, as by Java's client and librdkafka. */
+function gunzip(packed: Buffer, most: number): Uint8Array {
+  const { gunzipSync } = zlib(), options = { maxOutputLength: most, chunkSize };
+  try {
+    return gunzipSync(packed, options);
+  } catch (error) {
+    const end = read(error, "code") === "ERR_BUFFER_TOO_LARGE" ? 0 : endOfMembers(packed, most);
+    if (end === 0 || end === packed.length) throw error;
+    return gunzipSync(packed.subarray(0, end), options);
+  }
+}
+
+/** Where the last gzip member ends (RFC 1952). */
+function endOfMembers(packed: Buffer, most: number): number {
+  const options = { info: true, maxOutputLength: most, chunkSize: 16 * 1024 };
+  let end = 0;
+  while (packed.length - end > GZIP_HEADER && packed.readUIntBE(end, 3) === GZIP_MAGIC) {
+    const flags = packed[end + 3]!;
+    end += GZIP_HEADER;
+    if (flags & 4) end += 2 + packed.readUInt16LE(end);
+    for (const text of [8, 16]) if (flags & text) end = packed.indexOf(0, end) + 1;
+    if (flags & 2) end += 2;
+    const inflated: unknown = zlib().inflateRawSync(packed.subarray(end), options);
+    end += Number(read(read(inflated, "engine"), "bytesWritten")) + GZIP_TRAILER;
+  }
+  return end;
 }
 
 /** A stream of Snappy chunks, or one block without the stream's header. */

@@ -21,3 +21,13 @@ Deno.test("JSON may begin with a byte order mark, and has each field of an objec
   await assert.rejects(read('{"": 1, "": 2, "b": [], "b": {}}'), /has "", "b" more than once$/);
   await Deno.remove(path);
 });
+
+Deno.test("a fault that is found twice, as the shape of a state's input and output, is reported once", () => {
+  const { faults, message } = new ManifestError("model.json", [
+    "state[0].shape: a",
+    "b",
+    "state[0].shape: a",
+  ]);
+  assert.deepEqual(faults, ["state[0].shape: a", "b"]);
+  assert.equal(message.split("state[0].shape").length, 2);
+});

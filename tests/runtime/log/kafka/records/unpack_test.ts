@@ -122,6 +122,28 @@ for (const codec of ["snappy", "lz4"] as const) {
   });
 }
 
+Deno.test("gzip: what follows the last member is ignored, a member that is cut is not", () => {
+  const { compress, number } = COMPRESSORS.gzip;
+  const one = compress(Buffer.from("frame ".repeat(20)));
+  const named = Buffer.concat([
+    Buffer.from([0x1f, 0x8b, 8, 4 | 8, 0, 0, 0, 0, 0, 3, 2, 0, 1, 1]),
+    Buffer.from("name\0"),
+    one.subarray(10),
+  ]);
+  const tails = [[0], [1], [0x1f, 0x8b], [0, 0, 0, 0, 0, 0, 0, 0, 1], [..."rubbish"].map(Number)];
+  for (const members of [[one], [one, named], [named, one, one]]) {
+    const text = "frame ".repeat(20 * members.length);
+    for (const tail of [[], ...tails]) {
+      const packed = Buffer.concat([...members, Buffer.from(tail)]);
+      assert.equal(Buffer.from(unpack(packed, number)).toString(), text, String(tail));
+    }
+    const cut = Buffer.concat([...members, one.subarray(0, one.length - 9)]);
+    assert.throws(() => unpack(cut, number), { reason: "corrupt" });
+  }
+  const bombs = Buffer.concat([compress(Buffer.alloc(FREE_BYTES + 1)), Buffer.from("x")]);
+  assert.throws(() => unpack(bombs, number), { reason: "too-large" });
+});
+
 Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
   const { compress, number } = COMPRESSORS.snappy;
   const head = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
