@@ -4,7 +4,9 @@
 export function unescaped(unit: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(unit.length);
   let length = 0, zeros = 0;
-  for (const byte of unit) {
+  // By index: an iterator makes an object for each byte.
+  for (let at = 0; at < unit.length; at++) {
+    const byte = unit[at]!;
     if (zeros >= 2 && byte === 3) {
       zeros = 0;
       continue;
