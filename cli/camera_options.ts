@@ -142,9 +142,10 @@ export async function makeSourceOrUsageError(
 }
 
 export function numberFaults(positionals: readonly string[]): string[] {
-  const [text = ""] = positionals;
-  if (positionals.length !== 1) {
-    return [`Cannot use ${positionals.length} arguments: expected one, the number of the camera`];
+  const [text, more] = positionals;
+  if (text === undefined) return ["No camera given: expected one, the number of the camera"];
+  if (more !== undefined) {
+    return [`Cannot use argument ${shown(more)}: expected one, the number of the camera`];
   }
   return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000
     ? []

@@ -119,10 +119,12 @@ async function retention(
   opened: EmbeddedLog,
   topic: string | undefined,
   { bytes, ms, json }: LogValues,
-  { print }: CommandContext,
+  { print, say }: CommandContext,
 ): Promise<number> {
   const change = { ...(bytes === undefined ? {} : { bytes }), ...(ms === undefined ? {} : { ms }) };
-  for (const name of topic === undefined ? await opened.topics() : [topic]) {
+  const topics = topic === undefined ? await opened.topics() : [topic];
+  if (topics.length === 0 && !json) say("The log has no topic yet");
+  for (const name of topics) {
     const kept = await opened.retention(name, change);
     if (json) print(JSON.stringify({ type: "retention", topic: name, ...kept }));
     else print(`${name}: ${kept.bytes} bytes per partition at most, for ${kept.ms / 3.6e6} h`);
