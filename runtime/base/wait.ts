@@ -173,10 +173,12 @@ export async function waitAtMost(
 ): Promise<void> {
   const over = new AbortController();
   const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  const late = pause(ms, stop, clock);
   try {
-    await Promise.race([promise, pause(ms, stop, clock)]);
+    await Promise.race([promise, late]);
   } finally {
     over.abort(DONE);
+    await late;
   }
 }
 

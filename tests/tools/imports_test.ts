@@ -10,7 +10,7 @@ Deno.test("Each direction that the architecture forbids is a violation", () => {
   const forbidden: [string, string][] = [
     ["cli/dispatch.ts", "main.ts"],
     ["tests/cli/main_test.ts", "main.ts"],
-    ["runtime/definition/frame.ts", "runtime/base/mask.ts"],
+    ["runtime/definition/frame.ts", "runtime/base/wait.ts"],
     ["runtime/log/log.ts", "runtime/log/embedded/log.ts"],
     ["runtime/log/log.ts", "npm:hono"],
     ["runtime/engine/execution.ts", "runtime/log/kafka/log.ts"],
