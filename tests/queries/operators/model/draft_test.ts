@@ -68,7 +68,7 @@ Deno.test("a draft leaves out what no reader reads, and gives no two outputs the
   assert.deepEqual((manifest["outputs"] as { name: string }[]).map(({ name }) => name), ["y"]);
   assert.match(
     notes.join("\n"),
-    /left out, .*: label \(string \[1\]\), all \(sequence any shape\)/,
+    /outputs skipped, .*: label \(string \[1\]\), all \(sequence any shape\)/,
   );
   const several = fileOf([float("x", 1, 3, 8, 8)], [float("y", 1, 2), float("z", 1, 2)]);
   const drafted = draftManifest(several, "m", "m.onnx").manifest, { outputs } = drafted;
