@@ -236,7 +236,7 @@ export const STREAM_KINDS: readonly StreamKind[] = [
     file: "corpus_test.ts",
     test: "corpus: two recordings joined in TS, an hour between, or back",
   },
-  set("pattern, pan"),
+  set("pattern"),
   set("video file, folder"),
   set("MJPEG, snapshots"),
   set("RTSP"),
