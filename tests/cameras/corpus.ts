@@ -34,8 +34,8 @@ const FIELDS = "-flags +ilme+ildct";
 
 export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
   "H.264 in MP4": { file: "a.mp4", encode: X264 },
-  "H.264 of a width that is no multiple of 8": { file: "w.mp4", size: "86x50", encode: X264 },
-  "H.264 4:2:2 of a width that is no multiple of 8": {
+  "H.264 of a width that is not a multiple of 8": { file: "w.mp4", size: "86x50", encode: X264 },
+  "H.264 4:2:2 of a width that is not a multiple of 8": {
     file: "w2.mp4",
     size: "70x50",
     encode: `${X264} -pix_fmt yuv422p`,
