@@ -1,4 +1,5 @@
 // The registry of cameras and their settings, in Deno KV.
+import { shown } from "../runtime/base/options.ts";
 import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
 import { type CameraSettings, settingFaults } from "./settings.ts";
@@ -35,7 +36,7 @@ const LONGEST_SOURCE = 8_192;
  * @throws {SourceError} `INVALID` with all faults, without the source: it may contain a password.
  */
 export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
-  const name = `the registry's entry ${JSON.stringify(key.map(String))}`;
+  const name = `the registry's entry ${shown(key.map(String))}`;
   const fault = (text: string) => new SourceError("INVALID", `Cannot use ${name}: ${text}`);
   if (typeof value !== "object" || value === null) throw fault("it is not an object");
   const fields = value as Record<string, unknown>;

@@ -1,4 +1,5 @@
 // `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
+import { shown } from "../../runtime/base/options.ts";
 import { stringify } from "yaml";
 import { ifThere } from "../../runtime/base/folders.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
@@ -62,7 +63,7 @@ async function run(
   let content = await read(file);
   const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
   const plan = await resolve(content, check);
-  if (print) context.print(shown(plan, json));
+  if (print) context.print(planText(plan, json));
   if (check) context.say(`${file}: ${counts(plan)}`);
   if (check || print) return 0;
   const running = await UpRun.start(plan, context, json);
@@ -100,7 +101,7 @@ async function read(file: string): Promise<string> {
   const content = await ifThere(Deno.readTextFile(file));
   if (content !== undefined) return content;
   throw new UsageError([
-    `Cannot find ${JSON.stringify(file)}: expected a file with cameras and queries, see docs/up.md`,
+    `Cannot find ${shown(file)}: expected a file with cameras and queries, see docs/up.md`,
   ]);
 }
 
@@ -114,7 +115,7 @@ function counts({ cameras, queries, viewer }: Plan): string {
 }
 
 /** A plan in the format of the file, as YAML or one line of JSON, without secrets. */
-function shown({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
+function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
   const hide = (token: unknown) => token === undefined ? {} : { token: "***" };
   const file = {
     log: maskUrl(log),

@@ -1,4 +1,5 @@
 // Metrics of operators, added up between reports.
+import { shown } from "../base/options.ts";
 import type { Observed } from "../definition/operator.ts";
 
 export interface NamedMetrics {
@@ -38,7 +39,7 @@ export class ObservedMetrics {
     const full = `${name} ${metric}`;
     if (!NAME.test(name) || !NAME.test(metric)) {
       throw new RangeError(
-        `Cannot observe ${JSON.stringify(full)}: expected names of letters, digits and _`,
+        `Cannot observe ${shown(full)}: expected names of letters, digits and _`,
       );
     }
     if (!KINDS.has(kind) || ![total, count].every(Number.isFinite)) {

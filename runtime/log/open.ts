@@ -1,3 +1,4 @@
+import { shown } from "../base/options.ts";
 import { LogError, type TopicLog } from "./log.ts";
 
 /** The embedded log in the current folder. */
@@ -35,7 +36,7 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
         "INVALID",
         // Not the whole URL, which may contain a password.
         `Cannot open a log whose URL begins ${
-          JSON.stringify(scheme || url.slice(0, 8))
+          shown(scheme || url.slice(0, 8))
         }: expected embedded:DIR or kafka://host:port[,host:port]`,
       );
   }

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { shown } from "../../base/options.ts";
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
@@ -109,13 +110,13 @@ function bytesOf(base64: string, name: string): Uint8Array {
 export function whole(content: Record<string, unknown>, field: string, name: string): number {
   const value = content[field];
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
+  throw corrupt(name, `its ${field} is ${shown(value)}`);
 }
 
 export function textOf(content: Record<string, unknown>, field: string, name: string): string {
   const value = content[field];
   if (typeof value === "string" && value !== "") return value;
-  throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
+  throw corrupt(name, `its ${field} is ${shown(value)}`);
 }
 
 function sum(json: string): string {
