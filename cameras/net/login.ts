@@ -185,7 +185,7 @@ export class Login {
     this.#renewed = false;
   }
 
-  /** The header line of a login; none before the server asked for one. */
+  /** The header line of a login; none before the server requested one. */
   lines(request: { readonly method: string; readonly uri: string }): string[] {
     if (this.#challenge === undefined || this.#credentials === undefined) return [];
     const text = authorize(this.#challenge, request, this.#credentials, ++this.#uses);
