@@ -39,8 +39,8 @@ export interface ImageLimits {
 
 /** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. */
 export const DEFAULT_MAX_PIXELS = 64_000_000;
-/** The limit of JPEG. Each row costs 1 µs in addition to its pixels: a one-column PNG took a minute. */
-const MAX_SIDE = 65_535;
+/** The limit of libjpeg. Each row costs 1 µs in addition to its pixels: a one-column PNG took a minute. */
+const MAX_SIDE = 65_500;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 

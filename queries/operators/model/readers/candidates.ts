@@ -6,6 +6,9 @@ import { rounded } from "../../rounded.ts";
 /** Most candidates that are compared with each other, the highest scores first. */
 const MOST_COMPARED = 30_000;
 
+/** Larger numbers are not those of classes. */
+const MOST_CLASSES = 100_000;
+
 /** Left, top, right, bottom. */
 type Sides = readonly [number, number, number, number];
 
@@ -27,15 +30,16 @@ export class Candidates {
     kind: number,
     row: number,
   ): void {
-    if (!Number.isFinite(left + top + right + bottom + score + kind)) return;
-    if (kind < 0 || right < left || bottom < top) return;
-    const at = this.count++ * NUMBERS;
+    if (!(kind >= 0 && kind < MOST_CLASSES && right >= left && bottom >= top)) return;
+    const at = this.count * NUMBERS;
     if (at === this.#numbers.length) {
       const more = new Float32Array(4 * at);
       more.set(this.#numbers);
       this.#numbers = more;
     }
     this.#numbers.set([left, top, right, bottom, score, kind, row], at);
+    // Checked as stored: float32 overflows before the decoders' numbers do.
+    if (this.#numbers.subarray(at, at + NUMBERS).every(Number.isFinite)) this.count++;
   }
 
   /**

@@ -106,6 +106,33 @@ Deno.test("scores, boxes and classes that are no numbers are no objects, nor are
   assert.deepEqual(found!.map(({ label, score }) => [label, score]), [["class 1", 0.8]]);
 });
 
+Deno.test("whatever numbers a head holds, objects are in the frame and have finite scores", () => {
+  const odd = [NaN, Infinity, -Infinity, 3.4e38, -3.4e38, 1e30, -1, 0, 1];
+  let turn = 0;
+  const next = () => Math.imul(++turn, 0x9e3779b1) >>> 8;
+  for (const { name, tensors, output, resize, ...more } of reference.cases) {
+    const given = Object.entries(tensors as unknown as Record<string, Stored>).map(
+      ([key, stored]) => {
+        const { shape, data } = tensorOf(stored);
+        const numbers = Float64Array.from(
+          data as ArrayLike<number>,
+          (value) => next() % 2 === 0 ? odd[next() % odd.length]! : Number(value),
+        );
+        return [key, { dtype: "float64", shape, data: numbers }] as const;
+      },
+    );
+    const constants = "constants" in more ? more.constants : {};
+    const [found] = read(output, Object.fromEntries(given), { resize, constants });
+    for (const { label, score, box } of found!) {
+      const [left, top, right, bottom] = box;
+      assert.ok(Number.isFinite(score), `${name}: score ${score}`);
+      assert.ok(0 <= left && left <= right && right <= width, `${name}: ${box}`);
+      assert.ok(0 <= top && top <= bottom && bottom <= height, `${name}: ${box}`);
+      assert.doesNotMatch(label, /e\+/, name);
+    }
+  }
+});
+
 Deno.test("a head of another shape costs the frame, and the message has both sides", () => {
   const data = new Float32Array(12);
   const output = { name: "out", kind: "objects", format: "yolov8", labels: ["a", "b", "c"] };
