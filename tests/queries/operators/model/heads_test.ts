@@ -18,7 +18,7 @@ interface Stored {
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
-  float16: Uint16Array,
+  float16: Float16Array,
   int32: Int32Array,
   int64: BigInt64Array,
 } as const;
