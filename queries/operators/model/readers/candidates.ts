@@ -1,6 +1,7 @@
 // Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
+import { overlap } from "../../overlap.ts";
 import { rounded } from "../../rounded.ts";
 
 /** Most candidates that are compared with each other, the highest scores first. */
@@ -49,8 +50,9 @@ export class Candidates {
    * @returns the indices of the others by score; among equals, the first added comes first.
    */
   select(iou: number, agnostic: boolean, most: number): number[] {
-    const score = (at: number) => this.#numbers[at * NUMBERS + SCORE]!;
-    const kind = (at: number) => this.#numbers[at * NUMBERS + CLASS]!;
+    const boxes = this.#numbers;
+    const score = (at: number) => boxes[at * NUMBERS + SCORE]!;
+    const kind = (at: number) => boxes[at * NUMBERS + CLASS]!;
     let order = Array.from({ length: this.count }, (_, i) => i)
       .sort((a, b) => score(b) - score(a) || a - b);
     if (iou >= 1) return order.slice(0, most);
@@ -59,20 +61,12 @@ export class Candidates {
     for (const at of order) {
       if (kept.length === most) break;
       const isNew = kept.every((other) =>
-        (!agnostic && kind(at) !== kind(other)) || this.#iou(at, other) <= iou
+        (!agnostic && kind(at) !== kind(other)) ||
+        overlap(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
       );
       if (isNew) kept.push(at);
     }
     return kept;
-  }
-
-  #iou(a: number, b: number): number {
-    const boxes = this.#numbers, i = a * NUMBERS, j = b * NUMBERS;
-    const width = Math.min(boxes[i + 2]!, boxes[j + 2]!) - Math.max(boxes[i]!, boxes[j]!);
-    const height = Math.min(boxes[i + 3]!, boxes[j + 3]!) - Math.max(boxes[i + 1]!, boxes[j + 1]!);
-    if (width <= 0 || height <= 0) return 0;
-    const area = (at: number) => (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
-    return width * height / (area(i) + area(j) - width * height);
   }
 
   /** Which row of the output a candidate came from. */
