@@ -125,7 +125,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   #isInvalid({ result }: T): boolean {
     const { label } = this.#options;
     const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
-    return (score !== undefined && !Number.isFinite(score)) ||
+    return (typeof score === "number" && !Number.isFinite(score)) ||
       (Array.isArray(named) && named.includes(label));
   }
 
