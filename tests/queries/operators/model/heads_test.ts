@@ -133,6 +133,18 @@ Deno.test("whatever numbers a head holds, objects are in the frame and have fini
   }
 });
 
+Deno.test("grids have equally many tensors each, and no others beside them", () => {
+  const grids = { name: "p8", kind: "objects", format: "yolox", levels: ["p8", "p16"] };
+  for (
+    const fault of [{ levels: [["p8"], []] }, { levels: [["p8", "q8"], "p16"] }, { boxes: "b" }]
+  ) {
+    assert.throws(
+      () => read({ ...grids, ...fault }, {}),
+      /outputs\[0\].levels: expected equally many outputs for each grid, and no boxes, .* beside/,
+    );
+  }
+});
+
 Deno.test("a head of another shape costs the frame, and the message has both sides", () => {
   const data = new Float32Array(12);
   const output = { name: "out", kind: "objects", format: "yolov8", labels: ["a", "b", "c"] };

@@ -47,9 +47,6 @@ const GOOD = {
   },
 };
 
-/** A head with a tensor for each grid. */
-const GRIDS = { name: "p8", kind: "objects", format: "yolox", levels: ["p8", "p16"] };
-
 function faultsOf(json: unknown): readonly string[] {
   try {
     parseManifest(json, "models/violence/model.json");
@@ -172,8 +169,6 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["outputs.0.activation", "relu", /^outputs\[0\].activation: expected one of none, sigmoid, soft/],
   ["outputs.0.labels", ["a", "a"], /^outputs\[0\].labels: expected different .*, given "a" twice$/],
   ["outputs.0.label", "a", /^outputs\[0\].label: unknown field, accepted are name, kind, activati/],
-  ["outputs.0", { ...GRIDS, levels: [["p8"], []] }, /^outputs\[0\].levels: expected equally many/],
-  ["outputs.0", { ...GRIDS, boxes: "b" }, /^outputs\[0\].levels: expected equally many .* beside,/],
   ["outputs.1.name", "scores", /^output names: expected different names, given "scores" twice$/],
   ["state.0.shape", [1, 0], /^state\[0\].shape: expected a list of whole numbers from 1 up, given/],
   ["state.0.dtype", "float", /^state\[0\].dtype: expected one of float32, float16, int32, int64/],
