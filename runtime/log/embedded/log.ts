@@ -22,7 +22,6 @@ import {
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
 import { backup, type BackupReport } from "./backup.ts";
-import { listCheckpoints } from "./checkpoint_list.ts";
 import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { EmbeddedGroupMember } from "./group.ts";
@@ -167,7 +166,7 @@ export class EmbeddedLog implements TopicLog {
     const store = await this.#store(parts);
     return await parts.db.read(
       "list the checkpoints",
-      () => listCheckpoints(parts.checkpoints, store, filter),
+      () => parts.checkpoints.list(store, filter),
     );
   }
 

@@ -1,5 +1,6 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
+import { pause } from "../../../base/wait.ts";
 import { checkWhole, missing, outOfRange } from "../../checks.ts";
 import {
   LogError,
@@ -264,8 +265,7 @@ export class KafkaReader implements LogReader {
     one.searching = true;
     // After a first failure the leader has probably moved, so it is looked up at once.
     for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      await systemClock.sleep(delay, this.#ended.signal).catch(() => {});
-      if (one.isClosed || this.#ended.signal.aborted) return;
+      if (!await pause(delay, this.#ended.signal) || one.isClosed) return;
       try {
         one.searching = true;
         await step(this.#cluster.closing);
