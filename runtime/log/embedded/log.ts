@@ -206,22 +206,6 @@ export class EmbeddedLog implements TopicLog {
     return verdict === "ok" ? undefined : verdict;
   }
 
-  /**
-   * Removes the records of a partition below an offset, ahead of retention.
-   *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
-   */
-  async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
-    const parts = await this.#open();
-    const { db, topics, records, changes } = parts;
-    await db.write(
-      `delete records of ${topic}/${partition}`,
-      () => records.hideBefore(topics.id(topic, partition), before),
-    );
-    changes.written();
-    await expire(parts);
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -27,7 +27,7 @@ const RESPONSE_BYTES = 8 * 1024 * 1024;
 
 export interface FetchHandler {
   /** The readers are of one partition, at the same offset. */
-  fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
+  fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition | undefined): void;
   readonly rack: () => string | undefined;
   /** A connection to the broker. */
   readonly connect: (channel: number) => Promise<Connection>;
@@ -157,7 +157,7 @@ export class Fetcher {
     for (let index = 0; index < groups.length; index++) {
       const one = fetched[index];
       const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
-      if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
+      if (current.length > 0) this.#handler.fetched(current, one);
     }
   }
 

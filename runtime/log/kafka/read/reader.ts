@@ -148,7 +148,7 @@ export class KafkaReader implements LogReader {
 
   #fetched(
     partitions: readonly BufferedPartition[],
-    fetched: FetchedPartition,
+    fetched: FetchedPartition | undefined,
     broker: Broker,
   ): void {
     const fail = (error: BrokerFailure, failed = partitions) => {
@@ -156,9 +156,9 @@ export class KafkaReader implements LogReader {
       this.#failed(failed, error);
     };
     const [first] = partitions as [BufferedPartition];
-    const { topic, partition, replica } = first;
-    const { errorCode } = fetched;
-    const error = errorCode === 0 ? undefined : errorOf(errorCode, `${topic}/${partition}`);
+    const { key, replica } = first;
+    if (fetched === undefined) return fail(new MalformedError(`Fetch says nothing about ${key}`));
+    const error = errorOf(fetched.errorCode, key);
     const range = fetched.diverged || error?.kind.outcome === "look-up-offsets";
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
