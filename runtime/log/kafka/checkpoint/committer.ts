@@ -3,6 +3,7 @@
 // A batch is committed by one transaction with the outputs and the group's offset; a repeatable batch
 // without outputs by a plain offset commit. Opening a committer takes over the transactional id of query
 // and partition, which fences the former owner.
+import { Semaphore } from "../../../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -48,7 +49,7 @@ export class KafkaCommitter implements BatchCommitter {
   #known: boolean;
   #planned: BatchRange | undefined;
   #membership: Membership | undefined;
-  #working: Promise<void> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
@@ -110,7 +111,7 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   plan(batch: BatchRange, required = true): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       checkPlan(action, batch, this.#stored.batchId, this.#planned);
@@ -134,7 +135,7 @@ export class KafkaCommitter implements BatchCommitter {
     records: readonly OutputRecord[],
     options: CommitOptions = {},
   ): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
@@ -274,7 +275,7 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   async #keepAlive(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
       if (!due || this.#closed || this.#broken !== undefined) return;
       try {
@@ -291,12 +292,6 @@ export class KafkaCommitter implements BatchCommitter {
     });
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#working.then(work);
-    this.#working = done.catch(() => {});
-    return done;
-  }
-
   #throwIfUnusable(action: string): void {
     if (this.#broken?.code === "FENCED") throw this.#broken;
     if (this.#closed) throw new LogError("CLOSED", `${action}: the committer is closed`);
@@ -308,7 +303,7 @@ export class KafkaCommitter implements BatchCommitter {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#refresh);
-    await this.#working;
+    await this.#turns.run(() => {});
     if (this.#broken === undefined) await this.#transactions.settle();
     this.#context.cluster.opened.delete(this);
   }

@@ -79,13 +79,12 @@ async function membersOf(
   { group, topic, partition }: TransactionPlace,
 ): Promise<{ readonly member?: string | undefined; readonly settled: boolean }> {
   const body = { groups: [group], includeAuthorizedOperations: false };
-  const { groups: [described] } = await cluster.attempt(
-    action,
-    (signal) => cluster.callGroup(group, DESCRIBE_GROUPS, body, signal),
-  );
-  if (described?.protocolType !== CONSUMERS) return { settled: true };
-  const member = described.members.find(({ assignment }) =>
-    decodeAssignment(assignment).get(topic)?.includes(partition)
-  )?.memberId;
-  return { member, settled: SETTLED.has(described.state) };
+  return await cluster.attempt(action, async (signal) => {
+    const { groups: [described] } = await cluster.callGroup(group, DESCRIBE_GROUPS, body, signal);
+    if (described?.protocolType !== CONSUMERS) return { settled: true };
+    const member = described.members.find(({ assignment }) =>
+      decodeAssignment(assignment).get(topic)?.includes(partition)
+    )?.memberId;
+    return { member, settled: SETTLED.has(described.state) };
+  });
 }

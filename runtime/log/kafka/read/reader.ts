@@ -1,5 +1,6 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
+import { pause } from "../../../base/wait.ts";
 import { checkWhole, missing, outOfRange } from "../../checks.ts";
 import {
   LogError,
@@ -147,7 +148,7 @@ export class KafkaReader implements LogReader {
 
   #fetched(
     partitions: readonly BufferedPartition[],
-    fetched: FetchedPartition,
+    fetched: FetchedPartition | undefined,
     broker: Broker,
   ): void {
     const fail = (error: BrokerFailure, failed = partitions) => {
@@ -155,9 +156,9 @@ export class KafkaReader implements LogReader {
       this.#failed(failed, error);
     };
     const [first] = partitions as [BufferedPartition];
-    const { topic, partition, replica } = first;
-    const { errorCode } = fetched;
-    const error = errorCode === 0 ? undefined : errorOf(errorCode, `${topic}/${partition}`);
+    const { key, replica } = first;
+    if (fetched === undefined) return fail(new MalformedError(`Fetch says nothing about ${key}`));
+    const error = errorOf(fetched.errorCode, key);
     const range = fetched.diverged || error?.kind.outcome === "look-up-offsets";
     if (range && replica === undefined) {
       for (const one of partitions) this.#outOfRange(one, fetched.diverged);
@@ -264,8 +265,7 @@ export class KafkaReader implements LogReader {
     one.searching = true;
     // After a first failure the leader has probably moved, so it is looked up at once.
     for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      await systemClock.sleep(delay, this.#ended.signal).catch(() => {});
-      if (one.isClosed || this.#ended.signal.aborted) return;
+      if (!await pause(delay, this.#ended.signal) || one.isClosed) return;
       try {
         one.searching = true;
         await step(this.#cluster.closing);

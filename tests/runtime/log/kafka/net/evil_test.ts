@@ -115,6 +115,21 @@ Deno.test("a new leader that is behind its reader for a moment is no error, and 
   );
 });
 
+Deno.test("a partition that a broker never answers for is reported, and costs no other", async () => {
+  const only = (all: { topics: { topicId: string }[] }) =>
+    void (all.topics = all.topics.filter(({ topicId }) => topicId === idOf("t")));
+  await withBroker(({ key }) => key === FETCH.key ? { fields: only } : "well", async (log) => {
+    const reader = await log.reader();
+    const told: string[] = [];
+    const open = (topic: string) =>
+      reader.open(topic, 0, 0, (problem) => told.push(`${topic}: ${problem?.message}`));
+    const [t, u] = [await open("t"), await open("u")];
+    while (u.status === "reading") await new Promise((next) => setTimeout(next, 10));
+    assert.equal(t.status, "reading");
+    assert.match(told.join(), /^u: .*wrong response: Fetch says nothing about u\/0/);
+  });
+});
+
 Deno.test("two brokers that each name the other as the leader are left in the end", async () => {
   const NOT_LEADER = { errorCode: 6 };
   const brokers = [1, 2].map((id) =>
