@@ -184,6 +184,6 @@ function sharing(readers: readonly BufferedPartition[]): Groups {
 
 /** Neither records nor an error nor another replica. */
 function isEmpty(one: FetchedPartition | undefined): boolean {
-  return one === undefined ||
-    one.batches.length === 0 && one.errorCode === 0 && !one.diverged && one.preferredReplica < 0;
+  return one !== undefined && one.batches.length === 0 && one.errorCode === 0 && !one.diverged &&
+    one.preferredReplica < 0;
 }
