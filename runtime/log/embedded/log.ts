@@ -93,9 +93,10 @@ export class EmbeddedLog implements TopicLog {
   async createTopic(
     topic: string,
     partitions: number,
-    { retentionBytes: bytes }: TopicLimits = {},
+    limits: TopicLimits = {},
   ): Promise<number> {
-    checkTopic(topic, partitions);
+    checkTopic(topic, partitions, limits);
+    const { retentionBytes: bytes } = limits;
     const { db, topics, appender } = await this.#open();
     const { retention } = this.#place;
     if (bytes !== undefined) appender.limited(topic);

@@ -1,6 +1,7 @@
 import type { Frame } from "../../definition/frame.ts";
 import { checkMost, checkWhole, outOfRange } from "../checks.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
+import { weightOf } from "../records.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { FrameReader, type PartitionId } from "./frame_reader.ts";
@@ -159,7 +160,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       }
       const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
       const frames = this.#buffer.splice(0, Math.min(max, beyond === -1 ? max : beyond));
-      for (const { value } of frames) this.#bufferedBytes -= value.length;
+      for (const frame of frames) this.#bufferedBytes -= weightOf(frame);
       if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
       resolve(frames);
       this.#refill();
@@ -234,7 +235,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
     for (const frame of got) {
       this.#buffer.push(frame);
-      this.#bufferedBytes += frame.value.length;
+      this.#bufferedBytes += weightOf(frame);
     }
   }
 
