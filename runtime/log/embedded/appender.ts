@@ -118,7 +118,7 @@ export class Appender {
         if (!(error instanceof SegmentLost) || tries === attempts) throw error;
         segments.forget(error.segment as OpenSegment);
       } finally {
-        for (const { segment } of placed.values()) segment.pending--;
+        for (const { segment } of placed.values()) segments.done(segment);
       }
     }
   }

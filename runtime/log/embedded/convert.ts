@@ -156,7 +156,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
         return table.append(id, batch, placed, { kept: row.retention, now: arrived });
       });
       placed.segment.known = true;
-      placed.segment.pending--;
+      segments.done(placed.segment);
       offset += batch.length;
       count += batch.length;
     }

@@ -144,7 +144,6 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
-    for (const topic of options.outputTopics ?? []) checkTopic(topic);
     const parts = await this.#open();
     const store = await this.#store(parts);
     if (this.#closing !== undefined) throw this.#closed();

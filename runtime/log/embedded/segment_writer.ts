@@ -48,6 +48,8 @@ export interface OpenSegment {
   known: boolean;
   /** Commits under way with records in it. */
   pending: number;
+  /** It belongs to another log, or is gone. */
+  lost: boolean;
   dirty: boolean;
   /** Its folder entry is not durable yet. */
   fresh: boolean;
@@ -80,7 +82,7 @@ export class SegmentWriter {
     return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
   }
 
-  /** Writes adjacent records. The caller counts `pending` down after its commit. */
+  /** Writes adjacent records. Call `done` after their commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
@@ -124,11 +126,16 @@ export class SegmentWriter {
     return syncs.length > 0;
   }
 
-  /** Drops a segment that no longer belongs to this log. */
+  /** Drops a segment that no longer belongs to this log; other commits may still have records in it. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
-    segment.handle.close();
+    segment.lost = true;
+  }
+
+  /** A commit with records in the segment is over. */
+  done(segment: OpenSegment): void {
+    if (--segment.pending === 0 && segment.lost) segment.handle.close();
   }
 
   /** Seals full and old segments, or all of them. */
@@ -226,6 +233,7 @@ export class SegmentWriter {
       run,
       known: false,
       pending: 0,
+      lost: false,
       dirty: false,
       fresh: true,
     };
