@@ -21,11 +21,10 @@ import type { Cluster } from "../net/cluster.ts";
 import type { Epochs } from "../read/epochs.ts";
 import { countPartitions, ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
-import { checkUnowned } from "./owner.ts";
+import { checkUnowned, transactionalId } from "./owner.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { type OffsetCommit, Transactions } from "./transaction.ts";
-import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
+import { isFencing, isForgotten, type OffsetCommit, Transactions } from "./transaction.ts";
 
 /** Offsets are committed again at this interval: Kafka deletes those of groups without members after a week. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
