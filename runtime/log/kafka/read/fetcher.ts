@@ -154,10 +154,14 @@ export class Fetcher {
   }
 
   #deliver(groups: Groups, fetched: readonly (FetchedPartition | undefined)[]): void {
+    // Some brokers leave partitions out of a full response.
+    const mayLack = fetched.some((one) => one !== undefined && one.batches.length > 0);
     for (let index = 0; index < groups.length; index++) {
       const one = fetched[index];
       const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
-      if (current.length > 0) this.#handler.fetched(current, one);
+      if (current.length > 0 && (one !== undefined || !mayLack)) {
+        this.#handler.fetched(current, one);
+      }
     }
   }
 
