@@ -6,7 +6,7 @@
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { freeBytes, syncPath } from "./disk.ts";
+import { freeBytes, Sync, syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
@@ -50,7 +50,7 @@ export interface OpenSegment {
   pending: number;
   /** It belongs to another log, or is gone. */
   lost: boolean;
-  dirty: boolean;
+  readonly sync: Sync;
   /** Its folder entry is not durable yet. */
   fresh: boolean;
 }
@@ -88,7 +88,7 @@ export class SegmentWriter {
     const { position, padding } = segment;
     write(segment, joined(records));
     segment.padding = 0;
-    segment.dirty = true;
+    segment.sync.written();
     segment.pending++;
     return { segment, position, padding };
   }
@@ -116,14 +116,9 @@ export class SegmentWriter {
   }
 
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
-    const syncs: Promise<void>[] = [];
-    for (const segment of segments) {
-      if (!segment.dirty) continue;
-      segment.dirty = false;
-      syncs.push(this.#sync(segment));
-    }
-    await Promise.all(syncs);
-    return syncs.length > 0;
+    const due = [...segments].filter(({ sync }) => sync.isDue);
+    await Promise.all(due.map(({ sync }) => sync.finished()));
+    return due.length > 0;
   }
 
   /** Drops a segment that no longer belongs to this log; other commits may still have records in it. */
@@ -234,18 +229,19 @@ export class SegmentWriter {
       known: false,
       pending: 0,
       lost: false,
-      dirty: false,
       fresh: true,
     };
     const room = freeBytes(this.#dir) ?? Infinity;
-    return { id, partition, file, handle, openedAt, room, ...state };
+    const sync = new Sync(() => this.#sync(segment));
+    const segment: OpenSegment = { id, partition, file, handle, openedAt, room, sync, ...state };
+    return segment;
   }
 
   async #sync(segment: OpenSegment): Promise<void> {
     await segment.handle.syncData();
     if (!segment.fresh) return;
-    segment.fresh = false;
     await syncPath(dirname(join(this.#dir, segment.file)));
+    segment.fresh = false;
   }
 }
 
