@@ -94,7 +94,8 @@ export class GroupsDialog {
         this.#name.focus();
       });
       const numbers = element("span", { class: "muted" }, formatNumbers(cameras));
-      const remove = iconButton("close", `Delete group ${name}`, () => {
+      const remove = iconButton("close", `Delete group ${name}`);
+      remove.addEventListener("click", () => {
         this.#change(this.#groups.filter((each) => each !== group));
       });
       return element("li", {}, open, numbers, remove);

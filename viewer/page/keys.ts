@@ -47,7 +47,6 @@ const PLAIN = {
   "a": "alerts",
   "o": "overlay",
   "g": "groups",
-  "d": "theme",
   "f": "fullScreen",
   "n": "numbers",
   "?": "help",

@@ -1,7 +1,6 @@
 // The grid of tiles; or a single large one, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
-import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
 import { find, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
@@ -198,12 +197,6 @@ export class Wall {
   neighbour(by: number): string | undefined {
     const at = this.#order.findIndex((tile) => tile.laneId === this.#selected);
     return at < 0 ? undefined : this.#order[at + by]?.laneId;
-  }
-
-  /** Redraws the small charts; `rates` returns a lane's frame rates. */
-  drawSparks(rates: (lane: string) => Series): void {
-    const color = getComputedStyle(this.root).getPropertyValue("--spark");
-    for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
   }
 
   /** Distance in order to the tile `by` rows below, at a similar horizontal position. */

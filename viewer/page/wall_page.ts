@@ -10,7 +10,7 @@ import { ClipDialog, GroupsDialog, showKeys } from "./dialogs.ts";
 import { find } from "./dom.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
-import { startLooks, toggleDetail, toggleFullScreen, toggleTheme } from "./looks.ts";
+import { showsNumbers, toggleFullScreen, toggleNumbers } from "./looks.ts";
 import { Panel } from "./panel.ts";
 import {
   formatGroups,
@@ -126,7 +126,6 @@ class WallPage {
         this.#stats.push(message.lanes);
         this.#announcer.take(message.lanes);
         this.#render();
-        this.#wall.drawSparks((lane) => this.#stats.of(lane).framesOut);
         this.#seekAtStart();
         break;
       case "alerts":
@@ -158,6 +157,7 @@ class WallPage {
     const focus = ours.find(({ id }) => id === state.focus);
     // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
+    document.body.classList.toggle("operator", !showsNumbers());
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
     this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
@@ -292,9 +292,11 @@ class WallPage {
       alerts: () => this.#toggleAlerts(),
       overlay: () => this.#change({ overlay: !this.#state.overlay }),
       groups: () => this.#editGroups(),
-      theme: toggleTheme,
       fullScreen: toggleFullScreen,
-      numbers: () => toggleDetail(() => this.#render()),
+      numbers: () => {
+        toggleNumbers();
+        this.#render();
+      },
       help: showKeys,
     };
   }
@@ -314,5 +316,4 @@ class WallPage {
   }
 }
 
-startLooks();
 new WallPage();
