@@ -10,9 +10,8 @@ export interface WallEvents {
   /** A tile was chosen to fill the wall, or to return to it. */
   readonly onFocus: (lane: string) => void;
   readonly onMove: (moved: string, target: string, after: boolean) => void;
-  /** A tile has displayed a picture. */
-  readonly onDrawn: (tile: Tile) => void;
-  readonly onSelect: (lane: string) => void;
+  /** Another tile leads, or the one that does has displayed a picture. */
+  readonly onLead: () => void;
 }
 
 const GAP = 6;
@@ -233,7 +232,7 @@ export class Wall {
       onNoVideo: () => this.watch(),
       onSelect: () => {
         this.#select(tile.laneId);
-        this.#events.onSelect(tile.laneId);
+        this.#events.onLead();
       },
     });
     this.tiles.set(lane.id, tile);
@@ -283,7 +282,7 @@ export class Wall {
       let shapes = false;
       for (const tile of this.#ready) {
         const { aspect } = tile;
-        if (tile.draw(this.overlay, this.accepts)) this.#events.onDrawn(tile);
+        if (tile.draw(this.overlay, this.accepts) && tile === this.lead) this.#events.onLead();
         shapes ||= tile.aspect !== aspect;
       }
       if (shapes) this.layout();
