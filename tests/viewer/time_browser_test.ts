@@ -54,6 +54,10 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
       await shows(page, "greyscale-0", FRAMES - 1);
       await page.keyboard.press(" ");
       await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      // In the past a tile shows when it was, and no number of now.
+      const tile = page.locator('[data-lane="greyscale-0"]');
+      await tile.locator(".clock").waitFor();
+      assert.equal(await tile.locator(".rate").isVisible(), false);
       lanes.push("greyscale-0");
       await page.keyboard.press(",");
       await shows(page, "greyscale-0", FRAMES - 2);
@@ -78,6 +82,8 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
       await shows(page, "greyscale-0", 120);
       await page.getByRole("button", { name: "Live", exact: true }).click();
       await shows(page, "greyscale-0", FRAMES);
+      await tile.locator(".rate").waitFor();
+      assert.equal(await tile.locator(".clock").isVisible(), false);
     });
   });
 });

@@ -3,7 +3,15 @@ import type { LaneView } from "../protocol.ts";
 import { recent, span } from "./format.ts";
 
 /** A lane's condition, as shown to users and used by style sheets. */
-export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
+export const CONDITIONS = [
+  "live",
+  "starting",
+  "stalled",
+  "restarting",
+  "failed",
+  "stopped",
+] as const;
+export type Condition = typeof CONDITIONS[number];
 
 /** A frame this long after a camera's problem was reported shows that it is over, milliseconds. */
 const OVER_MS = 1_000;
