@@ -61,7 +61,12 @@ export function cameraRoutes(
     if (from === undefined) {
       return plain(c, 503, `${cameraText(lane)} has sent no keyframe yet`, { "retry-after": "1" });
     }
-    return await stream(c, lane, "video/mp4", (signal) => liveVideo(history, { lane, from, signal }));
+    return await stream(
+      c,
+      lane,
+      "video/mp4",
+      (signal) => liveVideo(history, { lane, from, signal }),
+    );
   });
 
   app.get("/cam/:number{[0-9]{1,6}}", async (c) => {
@@ -69,7 +74,12 @@ export function cameraRoutes(
     if (lane === undefined) return plain(c, 404, "No such camera");
     if (await hub.newest(lane) === undefined) return notYet(c, lane);
     const width = widthOf(c);
-    return await stream(c, lane, MJPEG_CONTENT_TYPE, (signal) => mjpegOf(hub, lane.id, width, signal));
+    return await stream(
+      c,
+      lane,
+      MJPEG_CONTENT_TYPE,
+      (signal) => mjpegOf(hub, lane.id, width, signal),
+    );
   });
 }
 

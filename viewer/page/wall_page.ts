@@ -281,7 +281,7 @@ class WallPage {
       "enter": () => this.#focus(this.#state.focus === "" ? wall.lead?.laneId ?? "" : ""),
       "escape": () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
       "/": () => this.#header.search.focus(),
-      "+": () => this.#change({ columns: Math.min(MAX_COLUMNS, this.#state.columns + 1) }),
+      "+": () => this.#change({ columns: Math.min(MAX_COLUMNS, (this.#state.columns || 4) + 1) }),
       "-": () => this.#change({ columns: Math.max(1, (this.#state.columns || 4) - 1) }),
       "0": () => this.#change({ columns: 0 }),
       " ": () => time.toggle(),
