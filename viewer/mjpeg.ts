@@ -25,7 +25,8 @@ export async function* mjpegOf(
   const stopListening = hub.listen(lane, () => news.notify());
   try {
     yield encoder.encode(`--${BOUNDARY}\r\n`);
-    for (let sent: LanePicture | undefined;;) {
+    let sent: LanePicture | undefined;
+    while (true) {
       const picture = hub.feed.latest(lane);
       if (picture === undefined || picture === sent) {
         await news.wait(signal);

@@ -11,7 +11,7 @@ export interface StreamOptions {
 
 /**
  * A stream that has its first chunk; undefined if there is none. `chunks` gets a signal that aborts when the
- * viewer stops or nobody reads any longer.
+ * viewer stops or the reader is gone.
  */
 export async function streamOf(
   chunks: (signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>,
