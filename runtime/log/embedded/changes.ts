@@ -12,7 +12,7 @@ const busyForMs = 1_000;
 /** Poll delay otherwise. */
 const idlePollMs = 10;
 /** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
-const reportedPollMs = 100;
+const reportedPollMs = 500;
 
 /** Gets its partition as it is now; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (view: PartitionView | undefined) => void;
