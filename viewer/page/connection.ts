@@ -25,7 +25,7 @@ export type ConnectionState = "open" | "heard" | "silent" | "lost";
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 5_000;
 const CHECK_MS = 500;
-/** Access units are confirmed so many together, or after this time: each message wakes the server. */
+/** Access units are confirmed this many at a time, or after this time: each message wakes the server. */
 const UNITS_TOGETHER = 8;
 const UNITS_CONFIRMED_MS = 200;
 /** The server sends twice a second; after this silence it counts as not responding. */
