@@ -107,7 +107,7 @@ export class Driver {
     for (const spec of options.queries ?? []) this.#admit(spec);
   }
 
-  /** What viewers see of its queries. Executors make pictures for it once it is asked for. */
+  /** What viewers see of its queries. Executors make pictures from its first use on. */
   get feed(): DriverFeed {
     if (this.#feed !== undefined) return this.#feed;
     this.#pool.watch(new Map());

@@ -276,7 +276,7 @@ Deno.test("a camera is called as its newest frame says: in progress, results and
   });
 });
 
-Deno.test("lanes send pictures once the driver's feed is asked for, and none before", async () => {
+Deno.test("lanes send pictures from the first use of the driver's feed on", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 1);
     await append(log, 0, 3);
