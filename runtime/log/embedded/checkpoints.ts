@@ -6,6 +6,7 @@
 import { crc32 } from "node:zlib";
 import { given } from "../../base/options.ts";
 import { byPlace, listed } from "../checkpoint.ts";
+import { corrupt, gap } from "../checkpoint_plan.ts";
 import {
   type BatchRange,
   type Checkpoint,
@@ -14,7 +15,6 @@ import {
   LogError,
 } from "../log.ts";
 import {
-  corrupt,
   decodeBatch,
   decodeCheckpoint,
   encodeBatch,
@@ -241,12 +241,4 @@ function cells(
 
 function sumOf(name: ReturnType<typeof cells>): number {
   return crc32(JSON.stringify(name));
-}
-
-function gap(name: string, why: string): LogError {
-  return new LogError(
-    "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
-      "--checkpoint or --group",
-  );
 }
