@@ -59,6 +59,7 @@ function guarded(
       used++;
       return undefined;
     }
+    if (current && !fresh) return `RTSP/1.0 400 Replayed\r\nCSeq: ${cseq}\r\n\r\n`;
     const old = stale && field("nonce") !== "" && used >= uses ? ", stale=true" : "";
     nonce++;
     used = 0;
