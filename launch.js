@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: ad7dc89b8b80266644896cd613950cb95a67a1f065da05f83ec090b36c3971d1
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7b368918254551fe82e3b9e9b8bbd8f8806c7da3977b61dbe34915125f06d5b6
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -717,7 +717,7 @@ function timeOf(path) {
 
 // runtime/base/access.ts
 var RELAY_PORTS = Array.from({
-  length: 32
+  length: 256
 }, (_, i) => 39554 + i);
 function moduleOf(uri, amongFiles) {
   const [, path, rest] = /^((?:\.{0,2}\/|file:\/\/)[^?#]*?\.[cm]?[jt]s)(?=[:?#]|$)(.*)$/s.exec(uri) ?? [];

@@ -1,6 +1,7 @@
 // The local port where FFmpeg finds all relays of this process. Each relay has a secret path, since
 // other programs on this machine can connect too.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
+import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { Head } from "./head.ts";
 
@@ -53,7 +54,17 @@ function listen(): Deno.TcpListener {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
-  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    throw new SourceError(
+      "UNREACHABLE",
+      `Cannot relay a stream to FFmpeg: the local ports ${RELAY_PORTS[0]} to ${
+        RELAY_PORTS.at(-1)
+      } are in use`,
+    );
+  }
 }
 
 async function serve(listener: Deno.TcpListener): Promise<void> {
