@@ -6,6 +6,8 @@ import { isCommitted, type Position } from "./lane.ts";
 
 const OUTBOX = { name: "outbox", headerBytes: 8 } as const;
 const MAXIMUM_WASTE = 1 << 20;
+/** An item without its body, and the note of its delivery. */
+const ENTRY_BYTES = 200;
 
 export interface Item {
   readonly number: number;
@@ -24,6 +26,8 @@ export class Outbox {
   readonly #journal: Journal<Item | Sent>;
   #items: Item[] = [];
   #next = 1;
+  /** Bytes of the journal's entries that were delivered, about. */
+  #waste = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(journal: Journal<Item | Sent>) {
@@ -84,11 +88,13 @@ export class Outbox {
     if (item === undefined) return;
     await this.#exclusively(async () => {
       await this.#journal.add({ sent: item.number });
-      if (this.#journal.size <= MAXIMUM_WASTE) return;
+      this.#waste += item.body.length + ENTRY_BYTES;
+      if (this.#waste <= MAXIMUM_WASTE) return;
       const { fence } = this.#journal;
       // Keeps the undelivered items, released or not.
       await fence.guard(async () => {
         await this.#journal.replace(undelivered(await this.#journal.entries()));
+        this.#waste = 0;
       });
     });
   }

@@ -158,6 +158,26 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
   });
 });
 
+Deno.test("outbox: much that waits is not written again with each delivery", async () => {
+  await withDirectory(async (directory) => {
+    const root = `${directory}/box`;
+    const box = await Outbox.open(root, sinkContext());
+    const body = JSON.stringify("x".repeat(100_000));
+    const items = Array.from(
+      { length: 30 },
+      (_, index) => ({ position: at(0), id: `${index}`, body }),
+    );
+    await box.release(await box.add(items));
+    const files = new Set<number | null>();
+    for (let i = 0; i < 12; i++) {
+      await box.removeOldest();
+      files.add((await Deno.stat(`${root}/g1/outbox`)).ino);
+    }
+    box.close();
+    assert.ok(files.size <= 2, `${files.size} files`);
+  });
+});
+
 Deno.test("failure: the usual ones are described in words", () => {
   const cases: [unknown, string, RegExp][] = [
     [
