@@ -100,7 +100,7 @@ async function connectSecurely(
   const stop = () => reject(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   socket.once("secureConnect", resolve);
-  // Stays: an error may come while nobody reads.
+  // Stays: an error may come between two reads.
   socket.on("error", reject);
   try {
     await promise;

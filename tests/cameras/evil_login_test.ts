@@ -118,7 +118,7 @@ Deno.test("RTSP: a server that calls every nonce too old gets few tries", async 
 Deno.test("RTSP: keep-alives are sent, and a stream goes on whatever a server answers to them", async () => {
   const answers: Readonly<Record<string, (cseq: string) => string>> = {
     "nothing": () => "",
-    "not implemented": (cseq) => `RTSP/1.0 501 No\r\nCSeq: ${cseq}\r\n\r\n`,
+    "an error": (cseq) => `RTSP/1.0 501 No\r\nCSeq: ${cseq}\r\n\r\n`,
     "forbidden": (cseq) => `RTSP/1.0 403 No\r\nCSeq: ${cseq}\r\n\r\n`,
     "a redirect": (cseq) => `RTSP/1.0 302 Go\r\nCSeq: ${cseq}\r\nLocation: rtsp://a/\r\n\r\n`,
     "another login": (cseq) =>
