@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7b368918254551fe82e3b9e9b8bbd8f8806c7da3977b61dbe34915125f06d5b6
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 2847a38cf9d7a28ed45fdd1e944bd4011d7023e8c4fa5ce376c3abd5f35640b2
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -1035,10 +1035,18 @@ var AccessPlan = class {
           this.#net(host);
         }
         if (hosts.length === 0) return;
+        const ipv6 = hosts.some((host) => host.startsWith("["));
         for (const relay of RELAY_PORTS) {
           access.streams.add(relay);
-          access.listens.add(`127.0.0.1:${relay}`);
-          access.net?.add(`127.0.0.1:${relay}`);
+          for (const name of ipv6 ? [
+            "127.0.0.1",
+            "[::1]"
+          ] : [
+            "127.0.0.1"
+          ]) {
+            access.listens.add(`${name}:${relay}`);
+            access.net?.add(`${name}:${relay}`);
+          }
         }
     }
   }

@@ -16,7 +16,7 @@ export interface RelayClient {
 const GREETING_MS = 5_000;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
-let listener: Deno.TcpListener | undefined;
+const listeners = new Map<string, Deno.TcpListener>();
 
 export interface RelayPlace extends Disposable {
   /** Its address, to which the stream's own path is appended. */
@@ -24,47 +24,50 @@ export interface RelayPlace extends Disposable {
   readonly client: Promise<RelayClient>;
 }
 
-/** Reserves a path; the port is open while at least one is reserved. */
-export function takeRelayPlace(): RelayPlace {
+/**
+ * Reserves a path; the port is open while at least one is reserved.
+ *
+ * @param camera the camera's host: of video over UDP, FFmpeg expects the relay's kind of address
+ */
+export function takeRelayPlace(camera: string): RelayPlace {
+  const hostname = camera.startsWith("[") ? "::1" : "127.0.0.1";
   const secret = crypto.randomUUID();
   const { promise, resolve } = Promise.withResolvers<RelayClient>();
+  let listener = listeners.get(hostname);
   if (listener === undefined) {
-    listener = listen();
+    listener = listen(hostname);
+    listeners.set(hostname, listener);
     void serve(listener);
   }
   waiting.set(secret, resolve);
   return {
-    url: `rtsp://127.0.0.1:${listener.addr.port}/${secret}`,
+    url: `rtsp://${hostname === "::1" ? "[::1]" : hostname}:${listener.addr.port}/${secret}`,
     client: promise,
     [Symbol.dispose]() {
       waiting.delete(secret);
       if (waiting.size > 0) return;
-      listener?.close();
-      listener = undefined;
+      for (const one of listeners.values()) one.close();
+      listeners.clear();
     },
   };
 }
 
 /** Listens on a free port among those that the launcher permits. */
-function listen(): Deno.TcpListener {
-  for (const port of RELAY_PORTS) {
+function listen(hostname: string): Deno.TcpListener {
+  const ports = [...RELAY_PORTS, 0];
+  for (const port of ports) {
     try {
-      return Deno.listen({ hostname: "127.0.0.1", port });
+      return Deno.listen({ hostname, port });
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) break;
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
-  try {
-    return Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw new SourceError(
-      "UNREACHABLE",
-      `Cannot relay a stream to FFmpeg: the local ports ${RELAY_PORTS[0]} to ${
-        RELAY_PORTS.at(-1)
-      } are in use`,
-    );
-  }
+  const [first, last] = [RELAY_PORTS[0], RELAY_PORTS.at(-1)];
+  throw new SourceError(
+    "UNREACHABLE",
+    `Cannot relay a stream to FFmpeg: ports ${first} to ${last} of ${hostname} are in use`,
+  );
 }
 
 async function serve(listener: Deno.TcpListener): Promise<void> {

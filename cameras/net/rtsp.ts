@@ -29,7 +29,7 @@ const MOST_BODY = 1024 * 1024;
  */
 export class RtspRelay implements Disposable {
   readonly #options: RelayOptions;
-  readonly #place: RelayPlace = takeRelayPlace();
+  readonly #place: RelayPlace;
   readonly #over = new AbortController();
   #client: Deno.TcpConn | undefined;
   #upstream: Connection | undefined;
@@ -43,6 +43,7 @@ export class RtspRelay implements Disposable {
   /** Connects to the camera once FFmpeg has connected to `url`. */
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#place = takeRelayPlace(options.peer.hostname);
     void this.#run();
   }
 
