@@ -238,7 +238,10 @@ Deno.test("a page comes back by itself when the server was started again", async
       const page = await open(viewer.url);
       lanes.push("greyscale-0", { offset: 7 });
       await until(async () => await offsetOf(page, "greyscale-0") === 7);
+      const details = await open(`${viewer.url}queries/greyscale-0`);
+      await details.locator(".condition").waitFor();
       await viewer.stop();
+      await details.locator(".condition").waitFor({ state: "hidden" });
       await page.getByText(/Connection lost/).waitFor();
       // Nothing looks live that nobody knows about.
       const tile = page.locator('[data-lane="greyscale-0"]');
@@ -252,6 +255,7 @@ Deno.test("a page comes back by itself when the server was started again", async
       await until(async () => await offsetOf(page, "greyscale-0") === 8, "it is back");
       await page.getByText(/Connection lost/).waitFor({ state: "hidden" });
       assert.equal(await tile.locator(".rate").isVisible(), true);
+      await details.locator(".condition").waitFor();
       lanes.push("greyscale-1", { offset: 9 });
       await until(async () => await offsetOf(page, "greyscale-1") === 9);
     });

@@ -95,8 +95,10 @@ class QueryPage {
       if (response.ok) this.#show(await response.json() as Details);
       text(this.#notice, response.ok ? "" : "No such query");
       if (!response.ok) text(this.#title, this.#lane);
+      document.body.classList.remove("lost");
     } catch {
       text(this.#notice, "Connection lost. Retrying …");
+      document.body.classList.add("lost");
     }
   }
 
