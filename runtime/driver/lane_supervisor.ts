@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import { pause } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,
