@@ -6,14 +6,21 @@ import { retry, withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/options.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
-import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
+import {
+  type Assignment,
+  type GroupMember,
+  LogError,
+  type Membership,
+  type TopicLog,
+} from "../log/log.ts";
 import type { ExecutorPool } from "./executor_pool.ts";
 import type { LaneSupervisor } from "./lane_supervisor.ts";
 import type { QueryMetrics } from "./metrics.ts";
-import { waitForPartitions } from "./topic_wait.ts";
 
 /** How long a module may take to load, milliseconds. */
 const LOAD_MS = 60_000;
+/** How often the log is asked for a topic that is not there yet, milliseconds. */
+const TOPIC_POLL_MS = 250;
 
 /** Parts shared by the queries of a driver. */
 export interface DriverParts {
@@ -78,24 +85,53 @@ export class DriverQuery {
    * @throws when it is missing and the query is finite.
    */
   async find(): Promise<void> {
-    const { log, clock, report } = this.#parts;
-    this.#count = await waitForPartitions({
-      log,
-      topic: this.spec.topic,
-      partitions: Math.max(0, ...this.#named ?? []) + 1,
-      patient: async () => !(await this.load()).finite,
-      report,
-      clock,
-      signal: this.#ending.signal,
-    });
     const { name, topic, source: { startingOffsets: from } = {} } = this.spec;
+    const count = this.#count = await this.#partitions(Math.max(0, ...this.#named ?? []) + 1);
     const unused = Object.keys(typeof from === "object" ? from[topic] ?? {} : {})
-      .filter((partition) => Number(partition) >= this.#count!);
+      .filter((partition) => Number(partition) >= count);
     if (unused.length === 0) return;
-    report(
+    this.#parts.report(
       `${name}: starting offsets of partition ${unused.join(", ")} are not used: expected 0 to ` +
-        `${this.#count - 1}, the partitions of ${topic}`,
+        `${count - 1}, the partitions of ${topic}`,
     );
+  }
+
+  /**
+   * Waits until its topic has at least this many partitions; returns how many it has.
+   *
+   * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting, if the query is finite;
+   * errors of the log that do not heal
+   */
+  async #partitions(needed: number): Promise<number> {
+    const { log, clock, report } = this.#parts;
+    const { topic } = this.spec;
+    const waits = async () => !(await this.load()).finite;
+    for (let reported = false;; reported = true) {
+      let count = 0;
+      let away: LogError | undefined;
+      try {
+        count = await log.partitionCount(topic);
+      } catch (error) {
+        if (!(error instanceof LogError) || !error.retryable || !await waits()) throw error;
+        away = error;
+      }
+      if (count >= needed) return count;
+      const missing = count === 0
+        ? `Topic ${topic} does not exist in ${log.url}`
+        : `Topic ${topic} in ${log.url} has no partition ${needed - 1} (it has ${count})`;
+      if (!await waits()) {
+        throw new LogError(
+          count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",
+          `${missing}: start a camera first, or name another --topic`,
+        );
+      }
+      if (!reported) {
+        report(
+          away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`,
+        );
+      }
+      await clock.sleep(TOPIC_POLL_MS, this.#ending.signal);
+    }
   }
 
   /** Takes over the partitions; resolves once the first ones are assigned. */
