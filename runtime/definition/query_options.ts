@@ -1,7 +1,8 @@
 // Options that queries accept from the command line.
 import { shown } from "../base/options.ts";
-import { isA, messageOf } from "../base/errors.ts";
-import type { QueryDefinition } from "./query.ts";
+import { isA, messageOf, read } from "../base/errors.ts";
+import type { QueryPlan } from "./plan.ts";
+import { QueryDefinition } from "./query.ts";
 
 /** Options of a query. */
 export interface QueryOptions {
@@ -115,9 +116,8 @@ export async function loadDefinition(
   const loaded = typeof module === "string" ? await imported(module) : module;
   const definition = await makeDefinition(name, loaded, options);
   // Check the shape, not the class: a program may have another copy of this package.
-  if (typeof definition === "object" && definition !== null && "plan" in definition) {
-    return definition as QueryDefinition;
-  }
+  const plan = read(definition, "plan");
+  if (typeof plan === "object" && plan !== null) return new QueryDefinition(plan as QueryPlan);
   const what = typeof module === "string" ? module : "a value";
   throw new TypeError(
     `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,

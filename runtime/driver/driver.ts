@@ -3,7 +3,7 @@
 import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { pause } from "../base/wait.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
