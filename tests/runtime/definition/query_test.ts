@@ -150,3 +150,20 @@ Deno.test("a definition that was made by hand is checked as a whole", async () =
   ];
   for (const [parts, says] of faults) await assert.rejects(load(parts), says);
 });
+
+Deno.test("what a module declares beside its query is checked", async () => {
+  const definition = query("made").readStream().writeStream(display());
+  const faults: [exported: object, says: RegExp][] = [
+    [{ takes: 5 }, /takes: expected a list of model, zones, device, given 5/],
+    [{ takes: ["colour"] }, /takes: .* given \["colour"\]/],
+    [{ parameters: null }, /parameters: expected types such as .* given null/],
+    [{ parameters: { threshold: "float" } }, /parameters: .* given \{"threshold":"float"\}/],
+    [
+      { default: () => Promise.reject(undefined) },
+      /^QueryOptionsError: Cannot make query made: undefined/,
+    ],
+  ];
+  for (const [exported, says] of faults) {
+    await assert.rejects(loadDefinition("made", { default: definition, ...exported }), says);
+  }
+});
