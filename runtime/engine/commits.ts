@@ -147,7 +147,7 @@ export class Commits {
     await checkpointing.commit(
       range,
       after,
-      sinks.restartOffset(),
+      sinks.restartOffset(range),
       records.filter((record) => !lost.has(record)),
       { repeatable: sinks.live },
       this.#drain,
