@@ -19,7 +19,7 @@ import type { QueryMetrics } from "./metrics.ts";
 
 /** How long a module may take to load, milliseconds. */
 const LOAD_MS = 60_000;
-/** How often the log is asked for a topic that is not there yet, milliseconds. */
+/** Interval between looks for a topic that does not exist yet, milliseconds. */
 const TOPIC_POLL_MS = 250;
 
 /** Parts shared by the queries of a driver. */
