@@ -322,7 +322,10 @@ export class StreamingQueryManager {
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
   ): void {
     if (this.#listeners.size > 0) freeze(event);
-    for (const listening of this.#listeners.values()) listening.call(method, event);
+    // Not those that are added or removed meanwhile.
+    for (const [listener, listening] of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) listening.call(method, event);
+    }
   }
 
   /** @internal */
