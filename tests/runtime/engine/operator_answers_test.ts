@@ -178,6 +178,16 @@ Deno.test("an operator may use one list for all its outputs, and a list may fail
   assert.equal(deadLettered, 1);
 });
 
+Deno.test("promises of any library are waited for in map and filter", async () => {
+  const promised = <T>(value: T) => ({ then: (use: (value: T) => void) => use(value) }) as Anything;
+  const sink = collect<Frame>();
+  const definition = query("promises").readStream({ startingOffsets: "earliest" })
+    .map((frame): Frame => promised(frame)).filter(({ offset }) => promised(offset % 2 === 0))
+    .writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log: logOf(5) });
+  assert.deepEqual(offsets(sink.outputs), [0, 2, 4]);
+});
+
 Deno.test("results of a query's own items are its own, and are not recorded", async () => {
   const log = logOf(3);
   const sink = collect<unknown>();
