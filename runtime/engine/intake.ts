@@ -99,7 +99,7 @@ export class Intake {
   async reread(rereading: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
     this.#rereading = rereading;
     try {
-      while (this.position < rereading.until) {
+      while (this.position < rereading.until && !this.recreated) {
         const frames = await this.readUntil(64, rereading.until);
         if (frames.length === 0) break;
         await take(frames);
@@ -272,7 +272,11 @@ export class Intake {
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
         const { earliest } = error.range!;
-        if (earliest <= this.#source.position) break; // Another topic: the next read reports it.
+        if (earliest <= this.#source.position) {
+          // Another topic: the log says so only once.
+          this.#source.seek(until);
+          return this.lost(error.range!, error);
+        }
         groups?.interrupt();
         report(
           `The keyframe at offset ${keyframe} of ${topic} partition ${partition} is no longer in the log: ` +

@@ -4,16 +4,25 @@
 // An owner is known by its epoch: each of its transactions checks that it is still the newest one.
 // The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
 import { crc32 } from "node:zlib";
-import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
+import { given } from "../../base/options.ts";
+import { byPlace, listed } from "../checkpoint.ts";
+import { corrupt, gap } from "../checkpoint_plan.ts";
 import {
-  corrupt,
+  type BatchRange,
+  type Checkpoint,
+  type CheckpointFilter,
+  type CheckpointInfo,
+  LogError,
+} from "../log.ts";
+import {
   decodeBatch,
   decodeCheckpoint,
   encodeBatch,
   encodeCheckpoint,
 } from "./checkpoint_entry.ts";
-import type { Database } from "./database.ts";
-import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
+import type { CheckpointStore } from "./checkpoint_store.ts";
+import type { Cell, Database } from "./database.ts";
+import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
 /** A query on a partition, in a set of checkpoints. */
 export interface CheckpointKey {
@@ -24,7 +33,7 @@ export interface CheckpointKey {
   readonly partition: number;
 }
 
-export interface CheckpointRow {
+export interface CheckpointRow extends CheckpointKey {
   readonly id: number;
   readonly queryId: string;
   readonly epoch: number;
@@ -36,50 +45,67 @@ export interface CheckpointRow {
 /** Past entries to keep at least, and how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
-const columns = "id, query_id, epoch, member, process";
-type Columns = [number, string, number, string | null, string | null];
-const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
+const rowsWhere = "SELECT id, query_id, epoch, member, process, grp, query, topic, partition " +
+  "FROM checkpoints WHERE store = ?1 AND ";
+type Columns = [
+  ...[id: number, queryId: string, epoch: number, member: string | null, process: string | null],
+  ...[group: string, query: string, topic: string, partition: number],
+];
 
 /** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
   readonly #db: Database;
+  #checked = false;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
   find(key: CheckpointKey): CheckpointRow | undefined {
-    const row = this.#db.get<Columns>(
-      `SELECT ${columns} FROM checkpoints WHERE ${ofKey}`,
-      ...cells(key),
-    );
-    return row === undefined ? undefined : toRow(row);
+    return this.#select("grp = ? AND query = ? AND topic = ? AND partition = ?", ...cells(key))[0];
   }
 
-  /** The checkpoints of a store that match the filter. */
-  list(
-    store: string,
-    { group, query, topic }: CheckpointFilter,
-  ): (CheckpointRow & CheckpointKey)[] {
-    return this.#db.all<[...Columns, string, string, string, number]>(
-      `SELECT ${columns}, grp, query, topic, partition FROM checkpoints WHERE store = ?1
-       AND grp = coalesce(?2, grp) AND query = coalesce(?3, query) AND topic = coalesce(?4, topic)`,
-      store,
-      group ?? null,
-      query ?? null,
-      topic ?? null,
-    ).map(([id, queryId, epoch, member, process, group, query, topic, partition]) => ({
-      ...toRow([id, queryId, epoch, member, process]),
-      ...{ store, group, query, topic, partition },
-    }));
+  /** The checkpoints of a store that match the filter, without taking them over. */
+  list(store: CheckpointStore, { group, query, topic }: CheckpointFilter): CheckpointInfo[] {
+    const filter =
+      "grp = coalesce(?2, grp) AND query = coalesce(?3, query) AND topic = coalesce(?4, topic)";
+    return this.#select(filter, store.id, group ?? null, query ?? null, topic ?? null)
+      .map((row) => this.#describe(row, store))
+      .sort(byPlace);
+  }
+
+  #select(where: string, store: string, ...values: Cell[]): CheckpointRow[] {
+    return this.#db.all<Columns>(rowsWhere + where, store, ...values).map(
+      ([id, queryId, epoch, member, process, group, query, topic, partition]) => (
+        { id, queryId, epoch, member, process, store, group, query, topic, partition }
+      ),
+    );
+  }
+
+  #describe(row: CheckpointRow, store: CheckpointStore): CheckpointInfo {
+    const { group, query, topic, partition, queryId, epoch, member } = row;
+    const place = { group, query, topic, partition };
+    try {
+      const entries = listed(this.read(row.id, checkpointName(row, store)));
+      return {
+        ...place,
+        queryId,
+        ...entries,
+        owner: { epoch, ...given({ member: member ?? undefined }) },
+      };
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.code.startsWith("CHECKPOINT_")) throw error;
+      return { ...place, fault: error.message };
+    }
   }
 
   /**
    * Within a transaction: sets a new owner, which fences all earlier epochs.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` if it looks like a first start only because a row is damaged
+   * @throws {LogError} `CHECKPOINT_CORRUPT` if a table is damaged, or it looks like a first start only because a row is
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
+    this.#checkTables();
     if (this.find(key) === undefined) this.#checkRows(key);
     this.#db.run(
       `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
@@ -103,6 +129,34 @@ export class Checkpoints {
         "its row is damaged",
       );
     }
+  }
+
+  /** Before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing. */
+  #checkTables(): void {
+    if (this.#checked) return;
+    const shared =
+      "SELECT name FROM sqlite_schema WHERE rootpage > 0 GROUP BY rootpage HAVING count(*) > 1";
+    const [table] = this.#db.get<[string]>(shared) ?? [];
+    if (table !== undefined) {
+      throw corrupt("the checkpoints", `table ${table} was put where another belongs`);
+    }
+    for (const table of ["checkpoints", "entries"]) {
+      const [found] = this.#db.get<[string]>(`PRAGMA integrity_check(${table})`)!;
+      if (found !== "ok") throw corrupt("the checkpoints", `table ${table} is damaged: ${found}`);
+    }
+    this.#checked = true;
+  }
+
+  /** An entry whose id is damaged must not just be missing. Further than beside the others it is out of order. */
+  #checkBeside(ends: readonly number[], name: string): void {
+    const stray = this.#db.get(
+      `SELECT 1 FROM (
+         SELECT max(id) AS id FROM entries WHERE id < ${placeId}
+         UNION SELECT min(id) FROM entries WHERE id > ${placeId}
+       ) WHERE id >> ${offsetBits} NOT IN (SELECT id FROM checkpoints)`,
+      ...ends,
+    );
+    if (stray !== undefined) throw corrupt(name, "an entry beside it belongs to no checkpoint");
   }
 
   /** Within a transaction: the owner releases it, unless another has taken over. */
@@ -138,7 +192,7 @@ export class Checkpoints {
   }
 
   /**
-   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit.
+   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit, no stray beside.
    *
    * @param name of the checkpoint, for messages
    * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
@@ -147,11 +201,13 @@ export class Checkpoints {
     let before: number | undefined;
     let committed: Checkpoint | undefined;
     let planned: BatchRange | undefined;
+    const ends = [id, 0, id, offsetLimit - 1];
     const rows = this.#db.all<[number, string | null, string | null]>(
       `SELECT ${offsetOfId}, offsets, commits FROM entries
        WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id`,
-      ...[id, 0, id, offsetLimit - 1],
+      ...ends,
     );
+    this.#checkBeside(ends, name);
     for (const [batchId, offsets, commits] of rows) {
       if (before !== undefined && batchId !== before + 1) {
         throw gap(`offsets/${batchId} of ${name}`, `offsets/${before} precedes it`);
@@ -173,15 +229,15 @@ export class Checkpoints {
       if (commits === null) planned = batch;
       else committed = named("commits", (entry) => decodeCheckpoint(commits, entry));
     }
-    return {
-      ...(committed === undefined ? {} : { committed }),
-      ...(planned === undefined ? {} : { planned }),
-    };
+    return given({ committed, planned });
   }
 }
 
-function toRow([id, queryId, epoch, member, process]: Columns): CheckpointRow {
-  return { id, queryId, epoch, member, process };
+export function checkpointName(
+  { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
+  store: CheckpointStore,
+): string {
+  return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
 }
 
 function cells(
@@ -192,12 +248,4 @@ function cells(
 
 function sumOf(name: ReturnType<typeof cells>): number {
   return crc32(JSON.stringify(name));
-}
-
-function gap(name: string, why: string): LogError {
-  return new LogError(
-    "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
-      "--checkpoint or --group",
-  );
 }

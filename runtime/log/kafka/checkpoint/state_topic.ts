@@ -1,5 +1,6 @@
 // Operators' state that is too large for the offset's metadata: a record of a compacted topic, written in
 // the same transaction.
+import { corrupt } from "../../checkpoint_plan.ts";
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
@@ -57,14 +58,13 @@ export async function readState(
       signal,
     );
     const [found] = checked({ name: STATE_TOPIC, partitions: fetched }).partitions;
-    const source = { topic: STATE_TOPIC, partition, from: offset, aborted: found?.aborted ?? [] };
-    const { frames: [frame] } = new BatchDecoder(found?.batches ?? new Uint8Array(0), source)
+    if (found === undefined) throw connection.malformed(`Fetch says nothing about ${STATE_TOPIC}`);
+    const source = { topic: STATE_TOPIC, partition, from: offset, aborted: found.aborted };
+    const { frames: [frame] } = new BatchDecoder(found.batches, source)
       .take({ frames: 1, bytes: Infinity });
     if (frame?.offset === offset && frame.fault === undefined) return frame.value.slice();
     const why = frame?.offset === offset ? `damaged: ${frame.fault!.message}` : "missing";
-    throw new LogError(
-      "CHECKPOINT_CORRUPT",
-      `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is ${why}`,
-    );
+    const record = `its state at offset ${offset} of ${STATE_TOPIC} partition ${partition}`;
+    throw corrupt(`the checkpoint of ${place}`, `${record} is ${why}`);
   });
 }
