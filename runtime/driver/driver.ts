@@ -48,12 +48,13 @@ const POLL_MS = 250;
 
 export class Driver {
   readonly streams: StreamingQueryManager;
-  readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
   /** The output topic of each query that has one. */
   readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
+  readonly #lag: LagMeter;
+  #feed: DriverFeed | undefined;
   readonly #pool: ExecutorPool;
   readonly #lanes: LaneSupervisor;
   readonly #stopping = new AbortController();
@@ -75,15 +76,8 @@ export class Driver {
       replace: async (...given) => this.replace(await specOf(...given, options)),
       remove: (name) => this.#require(name, "remove") && this.remove(name),
     });
-    const lag = new LagMeter(log, clock);
-    this.metrics = new QueryMetrics(this.streams, lag);
-    this.feed = new DriverFeed(
-      this.streams,
-      clock,
-      lag,
-      (query) => this.#queries.get(query)?.loaded?.places,
-      (lanes) => this.#pool.watch(lanes),
-    );
+    this.#lag = new LagMeter(log, clock);
+    this.metrics = new QueryMetrics(this.streams, this.#lag);
     const config: ExecutorConfig = {
       log: logUrl,
       ...(checkpointDir !== undefined ? { checkpointDir } : {}),
@@ -91,7 +85,7 @@ export class Driver {
     };
     this.#pool = new ExecutorPool(config, {
       onMessage: (message) => this.#lanes.onMessage(message),
-      onPicture: (picture) => this.feed.show(picture),
+      onPicture: (picture) => this.#feed?.show(picture),
       onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
       onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
       onYields: (lane) => this.#lanes.onYields(lane),
@@ -111,6 +105,19 @@ export class Driver {
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
     for (const spec of options.queries ?? []) this.#admit(spec);
+  }
+
+  /** What viewers see of its queries. Executors make pictures from its first use on. */
+  get feed(): DriverFeed {
+    if (this.#feed !== undefined) return this.#feed;
+    this.#pool.watch(new Map());
+    return this.#feed = new DriverFeed(
+      this.streams,
+      this.#clock,
+      this.#lag,
+      (query) => this.#queries.get(query)?.loaded?.places,
+      (lanes) => this.#pool.watch(lanes),
+    );
   }
 
   /** @throws when a query cannot be loaded. */
@@ -177,7 +184,7 @@ export class Driver {
     delete this.outputTopics[name];
     for (const handle of handles) {
       this.streams.forget(handle);
-      this.feed.forget(handle);
+      this.#feed?.forget(handle);
     }
     return handles;
   }

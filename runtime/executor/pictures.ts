@@ -34,7 +34,7 @@ export interface Picture {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What viewers want of each lane, by `QUERY-PARTITION`. */
+/** What viewers want of each lane, by `QUERY-PARTITION`; lanes that are not in it show some pictures. */
 export type Watched = ReadonlyMap<string, Demand>;
 
 export class LanePictures implements PicturePort {
@@ -43,20 +43,21 @@ export class LanePictures implements PicturePort {
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
-  #demand: Demand | undefined;
+  #demand: Demand | "nothing" | undefined = "nothing";
   /** An access unit is being decoded; the next picture waits. */
   #decoding = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** @param watched undefined while there is no viewer that could ask for pictures */
   constructor(
     lane: Pick<Picture, "query" | "partition" | "run">,
     send: (picture: Picture) => void,
-    watched: Watched,
+    watched: Watched | undefined,
   ) {
     this.#lane = lane;
     this.#send = send;
-    this.watch(watched);
+    if (watched !== undefined) this.watch(watched);
   }
 
   /** Sets which lanes are viewed. */
@@ -68,6 +69,7 @@ export class LanePictures implements PicturePort {
   }
 
   show(output: Output): void {
+    if (this.#demand === "nothing") return;
     // The next picture must not replace an alert that was not shown yet.
     const urgent = output.result?.alert !== undefined;
     const wait = this.#last + this.#interval - performance.now();
