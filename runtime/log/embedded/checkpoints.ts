@@ -6,6 +6,7 @@
 import { crc32 } from "node:zlib";
 import { given } from "../../base/options.ts";
 import { byPlace, listed } from "../checkpoint.ts";
+import { corrupt, gap } from "../checkpoint_plan.ts";
 import {
   type BatchRange,
   type Checkpoint,
@@ -14,7 +15,6 @@ import {
   LogError,
 } from "../log.ts";
 import {
-  corrupt,
   decodeBatch,
   decodeCheckpoint,
   encodeBatch,
@@ -138,7 +138,7 @@ export class Checkpoints {
       "SELECT name FROM sqlite_schema WHERE rootpage > 0 GROUP BY rootpage HAVING count(*) > 1";
     const [table] = this.#db.get<[string]>(shared) ?? [];
     if (table !== undefined) {
-      throw corrupt("the checkpoints", `table ${table} is in the place of another`);
+      throw corrupt("the checkpoints", `table ${table} was put where another belongs`);
     }
     for (const table of ["checkpoints", "entries"]) {
       const [found] = this.#db.get<[string]>(`PRAGMA integrity_check(${table})`)!;
@@ -248,12 +248,4 @@ function cells(
 
 function sumOf(name: ReturnType<typeof cells>): number {
   return crc32(JSON.stringify(name));
-}
-
-function gap(name: string, why: string): LogError {
-  return new LogError(
-    "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
-      "--checkpoint or --group",
-  );
 }
