@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: ad7dc89b8b80266644896cd613950cb95a67a1f065da05f83ec090b36c3971d1
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 2847a38cf9d7a28ed45fdd1e944bd4011d7023e8c4fa5ce376c3abd5f35640b2
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 var OFF = [
@@ -717,7 +717,7 @@ function timeOf(path) {
 
 // runtime/base/access.ts
 var RELAY_PORTS = Array.from({
-  length: 32
+  length: 256
 }, (_, i) => 39554 + i);
 function moduleOf(uri, amongFiles) {
   const [, path, rest] = /^((?:\.{0,2}\/|file:\/\/)[^?#]*?\.[cm]?[jt]s)(?=[:?#]|$)(.*)$/s.exec(uri) ?? [];
@@ -1035,10 +1035,18 @@ var AccessPlan = class {
           this.#net(host);
         }
         if (hosts.length === 0) return;
+        const ipv6 = hosts.some((host) => host.startsWith("["));
         for (const relay of RELAY_PORTS) {
           access.streams.add(relay);
-          access.listens.add(`127.0.0.1:${relay}`);
-          access.net?.add(`127.0.0.1:${relay}`);
+          for (const name of ipv6 ? [
+            "127.0.0.1",
+            "[::1]"
+          ] : [
+            "127.0.0.1"
+          ]) {
+            access.listens.add(`${name}:${relay}`);
+            access.net?.add(`${name}:${relay}`);
+          }
         }
     }
   }

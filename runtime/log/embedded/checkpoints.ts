@@ -138,7 +138,7 @@ export class Checkpoints {
       "SELECT name FROM sqlite_schema WHERE rootpage > 0 GROUP BY rootpage HAVING count(*) > 1";
     const [table] = this.#db.get<[string]>(shared) ?? [];
     if (table !== undefined) {
-      throw corrupt("the checkpoints", `table ${table} is in the place of another`);
+      throw corrupt("the checkpoints", `table ${table} was put where another belongs`);
     }
     for (const table of ["checkpoints", "entries"]) {
       const [found] = this.#db.get<[string]>(`PRAGMA integrity_check(${table})`)!;

@@ -56,7 +56,7 @@ Deno.test("checkpoint: a damaged page that holds an entry is refused, and so is 
       bytes[newest - newest % pageSize + 4]! ^= 1;
       Deno.writeFileSync(file(dir), bytes);
     },
-    "is in the place of another": (dir) => {
+    "was put where another belongs": (dir) => {
       const db = new DatabaseSync(file(dir), { defensive: false } as object);
       db.exec("PRAGMA writable_schema = ON");
       const root = "SELECT rootpage FROM sqlite_schema WHERE name = 'groups'";
