@@ -35,7 +35,7 @@ Deno.test("Help fits terminals of any width, but for words that are wider", asyn
 });
 
 Deno.test("Each task of the command line has a command", () => {
-  const named = Object.keys(tasks).filter((name) => / launch\.js \S+$/.test(tasks[name]!));
+  const named = Object.keys(tasks).filter((name) => / launch\.ts \S+$/.test(tasks[name]!));
   assert.deepEqual(named.sort(), Object.keys(commands).sort());
 });
 
