@@ -80,7 +80,7 @@ export class SequenceTracker {
       this.#sessions.some(({ name }) => name === nameOf(key, session));
   }
 
-  /** Frames were dropped on purpose: the next number is no gap. */
+  /** Frames were dropped on purpose: the next number does not count as a gap. */
   skip(): void {
     this.#sessions = [];
     this.#session = undefined;

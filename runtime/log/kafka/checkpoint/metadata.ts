@@ -74,7 +74,9 @@ export function decodeMetadata(
   } catch (error) {
     throw corrupt(place, (error as Error).message);
   }
-  if (typeof metadata !== "object" || metadata === null) throw corrupt(place, "it is no object");
+  if (typeof metadata !== "object" || metadata === null) {
+    throw corrupt(place, "it is not an object");
+  }
   const { framelane, sum, ...fields } = metadata;
   const { id, query, batch, restart, plan, state, stateAt } = fields;
   if (typeof framelane === "number" && framelane > VERSION) {
