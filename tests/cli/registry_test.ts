@@ -14,7 +14,7 @@ Deno.test("Each command loads under its name, has a task, and a help for each op
     const command = await load();
     assert.equal(command.name, name);
     assert.match(summary, /^[A-Z].*\.$/, name);
-    assert.match(tasks[name] ?? "", new RegExp(` launch\\.js ${name}$`));
+    assert.match(tasks[name] ?? "", new RegExp(` launch\\.ts ${name}$`));
     for (const [option, { help, value, switch: isSwitch }] of Object.entries(command.options)) {
       assert.match(option, /^[a-z]+(-[a-z]+)*$/);
       assert.ok(help.length > 3, `${name} --${option}`);
