@@ -1,5 +1,5 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
-import { shown } from "../runtime/base/options.ts";
+import { nearest, shown } from "../runtime/base/options.ts";
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   columnsOf,
@@ -7,7 +7,6 @@ import {
   type CommandContext,
   help,
   type LogLevel,
-  nearest,
   parseCommand,
   UsageError,
 } from "./command.ts";

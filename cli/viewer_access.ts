@@ -23,6 +23,7 @@ export const viewerAccessOptions = {
     value: "NAME",
     help: "Public name of a reverse proxy that authenticates users and forwards to the viewer",
     multiple: true,
+    parse: parseProxy,
   },
   "embed-origin": {
     value: "URL",
@@ -90,6 +91,13 @@ function parsePermission(text: string): CameraPermission {
     throw new Error("expected a token, = and numbers of cameras such as 1,3");
   }
   return { token, cameras };
+}
+
+function parseProxy(text: string): string {
+  if (!isHost(text) || /[*/]/.test(text)) {
+    throw new Error("expected a host such as cameras.example.org");
+  }
+  return text;
 }
 
 function parseOrigin(text: string): string {

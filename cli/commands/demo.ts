@@ -8,7 +8,6 @@ import {
   command,
   type CommandContext,
   type LogLevel,
-  noArguments,
   type Options,
   parsers,
   type Values,
@@ -60,7 +59,7 @@ export const demo = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
-  check: (args) => [...noArguments(args), ...viewerAccessFaults(guarded(args.options))],
+  check: ({ options }) => viewerAccessFaults(guarded(options)),
   run,
 });
 

@@ -48,10 +48,6 @@ export const up = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
-  check: ({ positionals }) =>
-    positionals.length > 1
-      ? [`Cannot use ${positionals.length} files: expected at most one (default ${DEFAULT_FILE})`]
-      : [],
   run,
 });
 

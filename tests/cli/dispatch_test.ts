@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Command, nearest, parsers, UsageError } from "../../cli/command.ts";
+import { type Command, parsers, UsageError } from "../../cli/command.ts";
+import { nearest } from "../../runtime/base/options.ts";
 import { dispatch } from "../../cli/dispatch.ts";
 
 interface Run {

@@ -1,6 +1,7 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
-import { faultsError, Fields, readJson } from "../../queries/operators/model/faults.ts";
+import { faultsError, readJson } from "../../runtime/base/json_file.ts";
+import { Fields } from "../../runtime/base/options.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */

@@ -187,7 +187,7 @@ Deno.test("a file of zones names all its faults", () => {
       const fault of [
         /zones\[0\].polygon\[1\]: expected \[x, y\], fractions .*, given \[1,2\]/,
         /zones\[0\].polygon: expected three corners or more/,
-        /zones\[1\].loiter: unknown field, accepted are name, polygon, labels, loiterMs/,
+        /zones\[1\].loiter: unknown; expected name, polygon, labels, loiterMs/,
         /zones: expected different names, given "a" twice/,
         /lines\[0\].to: expected another point than from/,
       ]
