@@ -2,11 +2,8 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
-import { describeChallenges, parseChallenges } from "./net/login.ts";
-import { get } from "./net/http.ts";
-import { offeredByStream } from "./sources/rtsp.ts";
 import type { CameraSettings } from "./settings.ts";
-import { type CameraSource, SourceError, type VideoPacket } from "./source.ts";
+import type { CameraSource, VideoPacket } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./watchdog.ts";
 
 export interface ProbeReport {
@@ -24,6 +21,8 @@ export interface ProbeReport {
   readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
   /** How many jumps in the stream's timestamps were corrected. */
   readonly timeJumps: number;
+  /** The logins that the camera offers; absent if it needs none. */
+  readonly login?: string;
   /** Deviation of the stream's clock from this machine's, in parts per million. */
   readonly driftPpm?: number;
   readonly reports: readonly string[];
@@ -56,6 +55,7 @@ export async function probeSource(
   const arrivals: number[] = [];
   const keyframes: number[] = [];
   let packet: VideoPacket | undefined;
+  let login: string | undefined;
   let bytes = 0;
   let size: { width?: number; height?: number; contentType?: string } = {};
   const timeout = settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
@@ -67,6 +67,7 @@ export async function probeSource(
       times,
       signal: stop,
       report,
+      onLogin: (offered) => void (login = offered),
       onPacket(next) {
         packet = next;
         bytes += next.bytes;
@@ -108,6 +109,7 @@ export async function probeSource(
     ...(steps.length > 0 &&
       { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
     timeJumps: times.timeJumps,
+    ...given({ login }),
     reports,
   };
 }
@@ -118,29 +120,4 @@ function stepsOf(measured: readonly number[]): number[] {
 
 function median(sorted: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!;
-}
-
-/** Asks a network camera which logins it offers; undefined if it needs none. */
-export async function offeredLogins(
-  text: string,
-  settings: CameraSettings,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const timeout = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
-  const stop = AbortSignal.any([signal, timeout]);
-  try {
-    if (/^rtsp(?:s|\+udp)?:/i.test(text)) return await offeredByStream(text, settings, stop);
-    if (!/^https?:/i.test(text)) return undefined;
-    const { tlsCa, tlsInsecure } = settings;
-    using response = await get(new URL(text), {
-      signal: stop,
-      ...given({ tlsCa, tlsInsecure }),
-    });
-    const challenges = parseChallenges(response.header("www-authenticate"));
-    return challenges.length === 0 ? undefined : describeChallenges(challenges);
-  } catch (error) {
-    // Opening the source reports the fault.
-    if (error instanceof SourceError || stop.aborted) return undefined;
-    throw error;
-  }
 }

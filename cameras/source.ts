@@ -40,6 +40,8 @@ export interface SourceContext {
   readonly report: (message: string) => void;
   /** Called when any data arrives, even part of an image. */
   readonly onActivity?: () => void;
+  /** Called with the logins that a network camera offers: `Digest (MD5), Basic`. */
+  readonly onLogin?: (offered: string) => void;
   /** Called for each packet of a video stream. */
   readonly onPacket?: (packet: VideoPacket) => void;
   /** The camera's partition, for sources that remember what they published. */

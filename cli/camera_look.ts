@@ -1,6 +1,6 @@
 // `cameras probe URL` and `cameras discover`: inspects cameras before they are added.
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
-import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
+import { type ProbeReport, probeSource } from "../cameras/probe.ts";
 import { type CameraSettings, settingWords } from "../cameras/settings.ts";
 import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
@@ -49,26 +49,25 @@ export async function probe(
   const source = await makeSourceOrUsageError(text, { loop: false, ...settings }, signal);
   const seconds = values.for ?? 10;
   say(`Looking at ${source.description} for ${seconds} s`);
-  const login = await offeredLogins(text, settings, signal);
   try {
     const forMs = seconds * 1000;
     const found = await probeSource(source, { settings, clock: systemClock, signal, forMs });
     const words = ["add", "1", maskUrl(text), ...settingWords(settings)];
     const add = `deno task cameras ${words.map(quoted).join(" ")}`;
-    if (values.json) print(JSON.stringify({ type: "probe", ...found, login, add }));
-    else for (const line of lines(found, login, add)) print(line);
+    if (values.json) print(JSON.stringify({ type: "probe", ...found, add }));
+    else for (const line of lines(found, add)) print(line);
     return found.frames > 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    if (values.json) {
-      print(JSON.stringify({ type: "probe", frames: 0, login, error: error.message }));
-    } else say(login === undefined ? error.message : `${error.message}; it supports ${login}`);
+    const { message } = error;
+    if (values.json) print(JSON.stringify({ type: "probe", frames: 0, error: message }));
+    else say(message);
     return 1;
   }
 }
 
-function lines(found: ProbeReport, login: string | undefined, add: string): string[] {
-  const { codec, width, height, steps, keyframeSeconds, driftPpm, bitsPerSecond } = found;
+function lines(found: ProbeReport, add: string): string[] {
+  const { codec, width, height, steps, keyframeSeconds, driftPpm, bitsPerSecond, login } = found;
   const rows: [string, string | undefined][] = [
     ["codec", codec],
     ["size", width === undefined ? undefined : `${width}x${height}`],

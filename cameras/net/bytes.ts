@@ -1,6 +1,7 @@
 // Buffers a stream of chunks, to be read in pieces of any length.
+import { Buffer } from "node:buffer";
 
-/** The bytes of an input that have arrived and were not read. */
+/** The bytes of an input that have arrived and were not read. Copies each chunk at once. */
 export class ByteQueue {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #buffer = new Uint8Array(64 * 1024);
@@ -48,14 +49,16 @@ export class ByteQueue {
   }
 
   /**
-   * Reads a line, without its line break.
+   * Reads a line of Latin-1, without its line break.
    *
    * @returns undefined if the input ends first, or no line ends within `most` bytes.
    */
   async line(most: number): Promise<string | undefined> {
     for (let from = 0;;) {
       const at = this.bytes.indexOf(10, from);
-      if (at >= 0) return new TextDecoder().decode(this.take(at + 1)).replace(/\r?\n$/, "");
+      if (at >= 0) {
+        return Buffer.from(this.take(at + 1).buffer).toString("latin1").replace(/\r?\n$/, "");
+      }
       from = this.#end - this.#start;
       if (from > most || !await this.more()) return undefined;
     }

@@ -19,7 +19,10 @@ export interface Peer extends TlsSettings {
 }
 
 export interface Connection {
-  /** Received data; ends when the peer closes the connection, throws if it breaks. */
+  /**
+   * Received data, each piece valid until the next one; ends when the peer closes the connection,
+   * throws if it breaks.
+   */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** The peer's address; absent with TLS. */
   readonly address?: string;
@@ -94,9 +97,9 @@ async function connectDeno(
 const READ_BYTES = 64 * 1024;
 
 async function* read(socket: Deno.Conn, isClosed: () => boolean): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(READ_BYTES);
   try {
     for (;;) {
-      const buffer = new Uint8Array(READ_BYTES);
       const length = await socket.read(buffer);
       if (length === null) return;
       yield buffer.subarray(0, length);

@@ -3,20 +3,18 @@
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, describeCause, type TlsSettings } from "./connection.ts";
+import { encodeHead, Head } from "./head.ts";
 
 export interface HttpResponse extends Disposable {
-  readonly status: number;
-  /** All values of a header, by its lower-case name. */
-  header(name: string): readonly string[];
+  readonly head: Head;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
 interface HttpOptions extends TlsSettings {
-  readonly authorization?: string;
+  /** More header lines. */
+  readonly lines?: readonly string[];
   readonly signal: AbortSignal;
 }
-
-const MOST_HEADER_BYTES = 64 * 1024;
 
 /**
  * Requests a URL, without following redirects.
@@ -25,7 +23,7 @@ const MOST_HEADER_BYTES = 64 * 1024;
  * @throws the signal's reason if it aborts.
  */
 export async function get(url: URL, options: HttpOptions): Promise<HttpResponse> {
-  const { authorization, signal, ...tls } = options;
+  const { lines: more = [], signal, ...tls } = options;
   const secure = url.protocol === "https:";
   const port = Number(url.port) || (secure ? 443 : 80);
   const connection = await connect({ ...tls, hostname: url.hostname, port, secure }, signal);
@@ -36,15 +34,14 @@ export async function get(url: URL, options: HttpOptions): Promise<HttpResponse>
       "Accept: */*",
       "User-Agent: framelane",
       "Connection: close",
-      ...(authorization === undefined ? [] : [`Authorization: ${authorization}`]),
+      ...more,
     ];
-    await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+    await connection.write(encodeHead(lines));
     const input = new ByteQueue(connection.chunks);
-    const { status, headers } = await readHead(input);
+    const head = await readAnswer(input);
     return {
-      status,
-      header: (name) => headers.get(name) ?? [],
-      body: reportBreak(bodyOf(input, headers), signal),
+      head,
+      body: reportBreak(bodyOf(input, head), signal),
       [Symbol.dispose]: () => connection.close(),
     };
   } catch (error) {
@@ -55,38 +52,20 @@ export async function get(url: URL, options: HttpOptions): Promise<HttpResponse>
   }
 }
 
-async function readHead(
-  input: ByteQueue,
-): Promise<{ status: number; headers: Map<string, string[]> }> {
+async function readAnswer(input: ByteQueue): Promise<Head> {
   for (;;) {
-    const first = await input.line(MOST_HEADER_BYTES);
-    const status = Number(/^[A-Z]+(?:\/\d(?:\.\d)?)? (\d{3})(?: |$)/.exec(first ?? "")?.[1]);
-    if (first === undefined || Number.isNaN(status)) {
-      throw new SourceError("UNREACHABLE", "it does not speak HTTP");
-    }
-    const headers = new Map<string, string[]>();
-    for (let bytes = 0;;) {
-      const line = await input.line(MOST_HEADER_BYTES);
-      if (line === undefined) throw new SourceError("UNREACHABLE", "its answer is cut off");
-      if (line === "") break;
-      bytes += line.length;
-      if (bytes > MOST_HEADER_BYTES) {
-        throw new SourceError("UNREACHABLE", `its headers exceed ${MOST_HEADER_BYTES} bytes`);
-      }
-      const colon = line.indexOf(":");
-      const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
-      headers.set(name, [...headers.get(name) ?? [], line.slice(colon + 1).trim()]);
-    }
+    const head = await Head.read(input, "HTTP");
+    if (head === undefined) throw new SourceError("UNREACHABLE", "it closes the connection");
     // Skip interim responses such as 100 Continue.
-    if (status >= 200) return { status, headers };
+    if (head.status.code >= 200) return head;
   }
 }
 
 async function* bodyOf(
   input: ByteQueue,
-  headers: ReadonlyMap<string, readonly string[]>,
+  head: Head,
 ): AsyncGenerator<Uint8Array> {
-  if (/\bchunked\b/i.test(headers.get("transfer-encoding")?.join() ?? "")) {
+  if (/\bchunked\b/i.test(head.values("transfer-encoding").join())) {
     for (;;) {
       const line = await input.line(1024);
       const length = parseInt(line ?? "", 16);
@@ -96,10 +75,8 @@ async function* bodyOf(
     }
   }
   // A multipart stream has no length, although some cameras send one.
-  const length = /^multipart\//i.test(headers.get("content-type")?.[0] ?? "")
-    ? NaN
-    : Number(headers.get("content-length")?.at(-1) ?? NaN);
-  yield* piece(input, length >= 0 ? length : Infinity);
+  const multipart = /^multipart\//i.test(head.values("content-type")[0] ?? "");
+  yield* piece(input, multipart ? Infinity : head.length ?? Infinity);
 }
 
 async function* piece(input: ByteQueue, length: number): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,7 @@
 // HTTP and RTSP authentication.
+import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
+import { SourceError } from "../source.ts";
 
 export interface Credentials {
   readonly user: string;
@@ -75,12 +77,12 @@ const HASHES: ReadonlyMap<string, string> = new Map([
   ["SHA-512-256", "sha512-256"],
 ]);
 
-function algorithmOf({ parameters }: Challenge): string {
-  return (parameters.get("algorithm") ?? "MD5").toUpperCase().replace(/-SESS$/, "");
+function algorithmOf(challenge: Challenge | undefined): string {
+  return (challenge?.parameters.get("algorithm") ?? "MD5").toUpperCase().replace(/-SESS$/, "");
 }
 
 /** True if the server rejects the nonce as too old, not the password (RFC 7616). */
-export function isStale({ scheme, parameters }: Challenge): boolean {
+function isStale({ scheme, parameters }: Challenge): boolean {
   return scheme === "digest" && parameters.get("stale")?.toLowerCase() === "true";
 }
 
@@ -108,8 +110,8 @@ export function describeChallenges(challenges: readonly Challenge[]): string {
 }
 
 function acceptsAuth({ parameters }: Challenge): boolean {
-  const qop = parameters.get("qop");
-  return qop === undefined || qop.split(",").some((word) => word.trim() === "auth");
+  const qop = parameters.get("qop") ?? "";
+  return qop === "" || qop.split(",").some((word) => word.trim() === "auth");
 }
 
 /**
@@ -117,24 +119,28 @@ function acceptsAuth({ parameters }: Challenge): boolean {
  *
  * @param method `GET`, or an RTSP method
  * @param uri as in the request line
+ * @param uses how often the challenge's nonce has been used, with this time
  */
 export function authorize(
   challenge: Challenge,
   { method, uri }: { readonly method: string; readonly uri: string },
-  { user, password }: Credentials,
+  credentials: Credentials,
+  uses = 1,
 ): string {
   const { scheme, parameters } = challenge;
-  if (scheme === "basic") {
-    return `Basic ${new TextEncoder().encode(`${user}:${password}`).toBase64()}`;
-  }
+  // As in a `Head`: the realm's bytes may be in any encoding.
+  const [user, password] = [credentials.user, credentials.password]
+    .map((text) => Buffer.from(text).toString("latin1")) as [string, string];
+  if (scheme === "basic") return `Basic ${btoa(`${user}:${password}`)}`;
   const name = HASHES.get(algorithmOf(challenge))!;
-  const hash = (text: string) => createHash(name).update(text).digest("hex");
+  const hash = (text: string) => createHash(name).update(text, "latin1").digest("hex");
   const [realm, nonce] = [parameters.get("realm") ?? "", parameters.get("nonce") ?? ""];
   const [algorithm, opaque] = [parameters.get("algorithm"), parameters.get("opaque")];
   const cnonce = randomBytes(8).toString("hex");
-  const nc = "00000001";
+  const nc = uses.toString(16).padStart(8, "0");
   let secret = hash(`${user}:${realm}:${password}`);
-  if (/-sess$/i.test(algorithm ?? "")) secret = hash(`${secret}:${nonce}:${cnonce}`);
+  const session = /-sess$/i.test(algorithm ?? "");
+  if (session) secret = hash(`${secret}:${nonce}:${cnonce}`);
   const request = hash(`${method}:${uri}`);
   const quoted = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
   const fields = [
@@ -145,11 +151,82 @@ export function authorize(
   ];
   if (algorithm !== undefined) fields.push(`algorithm=${algorithm}`);
   if (opaque !== undefined) fields.push(`opaque=${quoted(opaque)}`);
-  if (parameters.has("qop")) {
-    const response = hash([secret, nonce, nc, cnonce, "auth", request].join(":"));
-    fields.push("qop=auth", `nc=${nc}`, `cnonce=${quoted(cnonce)}`, `response=${quoted(response)}`);
-  } else {
-    fields.push(`response=${quoted(hash(`${secret}:${nonce}:${request}`))}`);
-  }
+  const qop = (parameters.get("qop") ?? "") !== "";
+  if (qop || session) fields.push(`cnonce=${quoted(cnonce)}`);
+  if (qop) fields.push("qop=auth", `nc=${nc}`);
+  const proof = [secret, nonce, ...(qop ? [nc, cnonce, "auth"] : []), request];
+  fields.push(`response=${quoted(hash(proof.join(":")))}`);
   return `Digest ${fields.join(", ")}`;
+}
+
+/**
+ * Logs in to one server. A request gets one attempt, since more could lock the account: two after
+ * the rarely supported SHA-512-256, and another if the server calls its nonce too old.
+ */
+export class Login {
+  readonly #credentials: Credentials | undefined;
+  readonly #onOffer: ((offered: string) => void) | undefined;
+  #challenge: Challenge | undefined;
+  #uses = 0;
+  /** The challenges that the current request may still answer; undefined before it was refused. */
+  #left: Challenge[] | undefined;
+  #renewed = false;
+  #offered: readonly Challenge[] = [];
+
+  /** @param onOffer called with the logins that the server supports: `Digest (MD5), Basic` */
+  constructor(credentials: Credentials | undefined, onOffer?: (offered: string) => void) {
+    this.#credentials = credentials;
+    this.#onOffer = onOffer;
+  }
+
+  /** Begins another request. */
+  begin(): void {
+    this.#left = undefined;
+    this.#renewed = false;
+  }
+
+  /** The header line of a login; none before the server requested one. */
+  lines(request: { readonly method: string; readonly uri: string }): string[] {
+    if (this.#challenge === undefined || this.#credentials === undefined) return [];
+    const text = authorize(this.#challenge, request, this.#credentials, ++this.#uses);
+    return [`Authorization: ${text}`];
+  }
+
+  /**
+   * Takes an answer of 401 or 403: afterwards the request can be sent again with other `lines`.
+   *
+   * @param headers the values of `www-authenticate`
+   * @throws {SourceError} `UNAUTHORIZED` if that is hopeless.
+   */
+  refused(headers: readonly string[]): void {
+    const offered = parseChallenges(headers);
+    const known = answerable(offered);
+    if (offered.length > 0) {
+      this.#offered = offered;
+      this.#onOffer?.(describeChallenges(offered));
+    }
+    if (this.#left === undefined) {
+      const rare = algorithmOf(known[0]).startsWith("SHA-512");
+      this.#left = known.slice(0, rare && known[1]?.scheme === "digest" ? 2 : 1);
+    } else if (!this.#renewed) {
+      const stale = known.find(isStale);
+      this.#renewed = stale !== undefined;
+      if (stale !== undefined) this.#left.unshift(stale);
+    }
+    const next = this.#credentials && this.#left.shift();
+    if (next === undefined) throw new SourceError("UNAUTHORIZED", this.#refusal());
+    this.#challenge = next;
+    this.#uses = 0;
+  }
+
+  #refusal(): string {
+    const logins = describeChallenges(this.#offered);
+    if (this.#offered.length === 0) return "access is forbidden";
+    if (answerable(this.#offered).length === 0) {
+      return `it asks for a login that is not supported (${logins}): Digest and Basic are`;
+    }
+    return this.#credentials === undefined
+      ? `it asks for a user name and a password (${logins})`
+      : `the user name or the password is wrong (${logins})`;
+  }
 }

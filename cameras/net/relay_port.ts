@@ -2,16 +2,17 @@
 // other programs on this machine can connect too.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { ByteQueue } from "./bytes.ts";
+import { Head } from "./head.ts";
 
 /** A connection from FFmpeg. */
 export interface RelayClient {
   readonly connection: Deno.TcpConn;
-  /** The bytes that FFmpeg sends. */
+  readonly greeting: Head;
+  /** The bytes that FFmpeg sends after it. */
   readonly input: ByteQueue;
 }
 
 const GREETING_MS = 5_000;
-const MOST_GREETING = 16 * 1024;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
 let listener: Deno.TcpListener | undefined;
@@ -63,20 +64,17 @@ async function greet(connection: Deno.TcpConn): Promise<void> {
   const timer = setTimeout(() => connection.close(), GREETING_MS);
   const input = new ByteQueue(connection.readable.values({ preventCancel: true }));
   try {
-    for (;;) {
-      const text = new TextDecoder().decode(input.bytes);
-      const secret = /^[A-Z_]+ rtsp:\/\/[^/\s]*\/([^/\s]*)/.exec(text)?.[1] ?? "";
-      const resolve = text.includes("\n") ? waiting.get(secret) : undefined;
-      if (resolve !== undefined) {
-        clearTimeout(timer);
-        // One client each: close any further connection.
-        waiting.set(secret, ({ connection }) => connection.close());
-        return resolve({ connection, input });
-      }
-      if (text.includes("\n") || text.length > MOST_GREETING || !await input.more()) break;
+    const greeting = await Head.read(input, "RTSP");
+    const secret = /^[A-Z_]+ rtsp:\/\/[^/\s]*\/([^/\s]*)/.exec(greeting?.lines[0] ?? "")?.[1];
+    const resolve = waiting.get(secret ?? "");
+    if (greeting !== undefined && resolve !== undefined) {
+      clearTimeout(timer);
+      // One client each: close any further connection.
+      waiting.set(secret!, ({ connection }) => connection.close());
+      return resolve({ connection, greeting, input });
     }
   } catch {
-    // The client disconnected, or was too slow.
+    // The client disconnected, was too slow, or speaks no RTSP.
   }
   clearTimeout(timer);
   try {

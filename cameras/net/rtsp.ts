@@ -1,134 +1,56 @@
-// RTSP beside FFmpeg: explains FFmpeg's failures, and relays streams that need a login or a
-// certificate check.
-import { writeAll } from "../../runtime/base/bytes.ts";
+// A relay between FFmpeg and an RTSP camera, on the way of everything but video over UDP.
+import { concatenated, writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, type Connection, type Peer } from "./connection.ts";
-import {
-  answerable,
-  authorize,
-  type Challenge,
-  type Credentials,
-  describeChallenges,
-  parseChallenges,
-} from "./login.ts";
+import { encodeHead, Head } from "./head.ts";
+import type { Login } from "./login.ts";
 import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.ts";
 
-interface RtspAnswer {
-  readonly status: number;
-  readonly reason: string;
-  readonly challenges: readonly Challenge[];
+interface RelayOptions {
+  readonly peer: Peer;
+  /** The stream's address, without credentials. */
+  readonly uri: string;
+  readonly login: Login;
+  /** Called once if there are bytes that are neither a packet nor a message. */
+  readonly onStray: () => void;
 }
 
-const MOST_LINE_BYTES = 16 * 1024;
-const MOST_LINES = 200;
-
-async function readHead(input: ByteQueue): Promise<string[] | undefined> {
-  const lines: string[] = [];
-  while (lines.length < MOST_LINES) {
-    const line = await input.line(MOST_LINE_BYTES);
-    if (line === undefined) return undefined;
-    if (line === "" && lines.length > 0) return lines;
-    if (line !== "") lines.push(line);
-  }
-  throw new SourceError("UNREACHABLE", "it does not speak RTSP");
-}
-
-function headersOf(lines: readonly string[], name: string): string[] {
-  const start = `${name}:`;
-  return lines.slice(1).filter((line) => line.toLowerCase().startsWith(start))
-    .map((line) => line.slice(start.length).trim());
-}
-
-function readAnswer(lines: readonly string[]): RtspAnswer {
-  const match = /^RTSP\/\d\.\d (\d{3}) ?(.*)$/.exec(lines[0]!);
-  if (match === null) throw new SourceError("UNREACHABLE", "it does not speak RTSP");
-  const challenges = parseChallenges(headersOf(lines, "www-authenticate"));
-  return { status: Number(match[1]), reason: match[2]!, challenges };
-}
+/** The longest description of a stream; an ordinary one has a few hundred bytes. */
+const MOST_BODY = 1024 * 1024;
 
 /**
- * Sends DESCRIBE for a stream, without logging in.
- *
- * @throws {SourceError} `UNREACHABLE` with the cause.
- */
-export async function describeStream(
-  peer: Peer,
-  uri: string,
-  signal: AbortSignal,
-): Promise<RtspAnswer> {
-  const connection = await connect(peer, signal);
-  try {
-    const lines = [`DESCRIBE ${uri} RTSP/1.0`, "CSeq: 1", "Accept: application/sdp"];
-    await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
-    const head = await readHead(new ByteQueue(connection.chunks));
-    if (head === undefined) throw new SourceError("UNREACHABLE", "it closes the connection");
-    return readAnswer(head);
-  } finally {
-    connection.close();
-  }
-}
-
-/**
- * A local proxy for a camera: FFmpeg connects to it without a password and without TLS, and the
- * relay logs in and checks the certificate. Interleaved packets pass unchanged; stray bytes between
- * them, at which FFmpeg loses the stream, are removed. The server cannot redirect FFmpeg elsewhere.
+ * A local proxy for a camera. FFmpeg connects to it without a password and without TLS; the relay
+ * logs in, checks the certificate, and keeps the server's reason if it refuses. Interleaved packets
+ * pass unchanged; stray bytes between them, at which FFmpeg loses the stream, are removed. The
+ * server cannot redirect FFmpeg elsewhere.
  */
 export class RtspRelay implements Disposable {
+  readonly #options: RelayOptions;
   readonly #place: RelayPlace = takeRelayPlace();
-  readonly #upstream: Connection;
-  readonly #uri: string;
-  readonly #credentials: Credentials | undefined;
-  readonly #onStray: () => void;
+  readonly #over = new AbortController();
   #client: Deno.TcpConn | undefined;
-  #challenge: Challenge | undefined;
-  /** The current request, kept to send it again with a login. */
-  #request: { readonly lines: readonly string[]; tries: number } | undefined;
+  #upstream: Connection | undefined;
+  /** The request that waits for its answer, kept to send it again with a login. */
+  #request: readonly string[] | undefined;
+  #sent = 0;
+  #streaming = false;
+  #strayed = false;
   #failure: unknown;
 
-  private constructor(
-    upstream: Connection,
-    uri: string,
-    credentials: Credentials | undefined,
-    onStray: () => void,
-  ) {
-    this.#upstream = upstream;
-    this.#uri = uri;
-    this.#credentials = credentials;
-    this.#onStray = onStray;
+  /** Connects to the camera once FFmpeg has connected to `url`. */
+  constructor(options: RelayOptions) {
+    this.#options = options;
     void this.#run();
   }
 
-  /**
-   * Connects to the camera.
-   *
-   * @param uri the stream's address, without credentials
-   * @param onStray called once if there are bytes that are neither a packet nor a message
-   * @throws {SourceError} with the cause.
-   */
-  static async open(
-    peer: Peer,
-    uri: string,
-    credentials: Credentials | undefined,
-    signal: AbortSignal,
-    onStray: () => void,
-  ): Promise<RtspRelay> {
-    const upstream = await connect(peer, signal);
-    try {
-      return new RtspRelay(upstream, uri, credentials, onStray);
-    } catch (error) {
-      upstream.close();
-      throw error;
-    }
-  }
-
   get url(): string {
-    const { pathname, search } = new URL(this.#uri.replace(/^rtsps?:/, "http:"));
+    const { pathname, search } = new URL(this.#options.uri.replace(/^rtsps?:/, "http:"));
     return `${this.#place.url}${pathname}${search}`;
   }
 
-  /** What the server rejected, or why the relay ended. */
+  /** Why the relay ended: a `SourceError` if the camera is the cause. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -137,7 +59,12 @@ export class RtspRelay implements Disposable {
     try {
       const client = await this.#place.client;
       this.#client = client.connection;
-      await Promise.race([this.#requests(client), this.#answers(client.connection)]);
+      const upstream = await connect(this.#options.peer, this.#over.signal);
+      this.#upstream = upstream;
+      await Promise.race([
+        this.#requests(client, upstream),
+        this.#answers(client.connection, upstream),
+      ]);
     } catch (error) {
       this.#failure = error;
     } finally {
@@ -145,69 +72,57 @@ export class RtspRelay implements Disposable {
     }
   }
 
-  async #requests({ input }: RelayClient): Promise<void> {
+  async #requests({ greeting, input }: RelayClient, upstream: Connection): Promise<void> {
+    await this.#ask(greeting, upstream);
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
       if (input.bytes[0] === DOLLAR) {
-        if (!await forward(input, (bytes) => this.#upstream.write(bytes))) return;
+        if (!await forward(input, (bytes) => upstream.write(bytes))) return;
         continue;
       }
-      const lines = await readHead(input);
-      if (lines === undefined) return;
-      const length = Number(headersOf(lines, "content-length")[0] ?? 0);
-      while (input.bytes.length < length) if (!await input.more()) return;
-      input.skip(length); // bodies of a reader's requests do not matter
-      const authority = /^rtsps?:\/\/[^/]+/.exec(this.#uri)![0];
-      this.#request = {
-        lines: lines.map((line) => line.replace(this.#place.url, authority)),
-        tries: 0,
-      };
-      await this.#send();
+      const head = await Head.read(input, "RTSP");
+      if (head === undefined) return;
+      await this.#ask(head, upstream);
     }
   }
 
-  async #send(): Promise<void> {
-    const { lines } = this.#request!;
-    const [method = "", uri = ""] = lines[0]!.split(" ");
-    const login = this.#challenge === undefined || this.#credentials === undefined
-      ? []
-      : [`Authorization: ${authorize(this.#challenge, { method, uri }, this.#credentials)}`];
-    const text = [...lines, ...login].join("\r\n");
-    await this.#upstream.write(new TextEncoder().encode(`${text}\r\n\r\n`));
+  /** Passes on what FFmpeg asks, or its answer to a request of the server. */
+  async #ask(head: Head, upstream: Connection): Promise<void> {
+    if (head.status.code > 0) return await upstream.write(encodeHead(head.lines));
+    const authority = /^rtsps?:\/\/[^/]+/.exec(this.#options.uri)![0];
+    this.#options.login.begin();
+    this.#request = head.lines.map((line) => line.replace(this.#place.url, authority));
+    await this.#send(this.#request, upstream);
   }
 
-  async #answers(client: Deno.TcpConn): Promise<void> {
-    const input = new ByteQueue(this.#upstream.chunks);
+  async #send(lines: readonly string[], upstream: Connection): Promise<void> {
+    const [method = "", uri = ""] = lines[0]!.split(" ");
+    // A number of its own for each attempt: a server may ignore one that it knows. FFmpeg compares
+    // the numbers of answers with nothing.
+    const number = ++this.#sent;
+    const numbered = lines.map((line) => line.replace(/^(CSeq:).*/i, `$1 ${number}`));
+    const login = this.#options.login.lines({ method, uri });
+    await upstream.write(encodeHead([...numbered, ...login]));
+  }
+
+  async #answers(client: Deno.TcpConn, upstream: Connection): Promise<void> {
+    const input = new ByteQueue(upstream.chunks);
     const write = (bytes: Uint8Array) => writeAll(client, bytes);
-    let streaming = false;
-    let lost = false;
-    let reported = false;
-    for (;;) {
-      if (input.bytes.length === 0 && !await input.more()) return;
-      if (lost || (streaming && input.bytes[0] !== DOLLAR)) {
-        const at = nextStart(input.bytes);
-        const stray = at ?? Math.max(0, input.bytes.length - BEGINNING_BYTES + 1);
-        if (stray > 0 && !reported) this.#onStray();
-        reported ||= stray > 0;
-        input.skip(stray);
-        lost = at === undefined;
-        if (lost && !await input.more()) return;
-        if (lost) continue;
-      }
+    while (input.bytes.length > 0 || await input.more()) {
+      if (this.#streaming && input.bytes[0] !== DOLLAR && !await this.#skipStray(input)) break;
       if (input.bytes[0] === DOLLAR) {
-        if (!await forward(input, write)) return;
-        streaming = true;
+        if (!await forward(input, write)) break;
+        this.#streaming = true;
         continue;
       }
-      const lines = await readHead(input);
-      if (lines === undefined) return;
-      const length = Number(headersOf(lines, "content-length")[0] ?? 0);
-      while (input.bytes.length < length) if (!await input.more()) return;
-      const body = input.take(length);
-      if (await this.#isHandled(lines)) continue;
-      await write(new TextEncoder().encode(`${this.#answerLines(lines).join("\r\n")}\r\n\r\n`));
-      await write(body);
-      streaming ||= this.#request?.lines[0]?.startsWith("PLAY ") ?? false;
+      const head = await Head.read(input, "RTSP");
+      const body = head && await bodyOf(head, input);
+      if (head === undefined || body === undefined) break;
+      if (await this.#isHandled(head, upstream)) continue;
+      await write(concatenated([encodeHead(answerLines(head, upstream)), body]));
+    }
+    if (!this.#streaming) {
+      throw new SourceError("UNREACHABLE", "the server closes the connection");
     }
   }
 
@@ -215,58 +130,97 @@ export class RtspRelay implements Disposable {
    * Handles answers that are not meant for FFmpeg: sends the request again, with a login, if the
    * answer asks for one.
    *
-   * @throws {SourceError} if it asks for an unsupported login, or redirects.
+   * @throws {SourceError} if the server refuses or redirects.
    */
-  async #isHandled(lines: readonly string[]): Promise<boolean> {
-    if (!lines[0]!.startsWith("RTSP/")) return false;
-    const { status, reason, challenges } = readAnswer(lines);
+  async #isHandled(head: Head, upstream: Connection): Promise<boolean> {
+    const { code } = head.status;
+    // Interim answers, such as 100 Continue.
+    if (code >= 100 && code < 200) return true;
     const request = this.#request;
-    if (status >= 300 && status < 400) {
-      const to = maskUrl((headersOf(lines, "location")[0] ?? "").slice(0, 200));
-      throw new SourceError(
-        "UNREACHABLE",
-        `it redirects to ${to}, which is not followed; use that address as the source`,
-      );
-    }
-    if (status > 401 && status !== 404 && request?.lines[0]?.startsWith("DESCRIBE ")) {
-      this.#failure = new SourceError("UNREACHABLE", `the server answers ${status} ${reason}`);
-    }
-    if (status !== 401 || this.#credentials === undefined) return false;
-    const [best] = answerable(challenges);
-    if (best === undefined) {
-      const offered = describeChallenges(challenges);
-      throw new SourceError(
-        "UNAUTHORIZED",
-        `it asks for a login that is not supported (${offered})`,
-      );
-    }
-    if (request === undefined || request.tries++ > 0) return false;
-    this.#challenge = best;
-    await this.#send();
-    return true;
+    if (code === 0 || request === undefined) return false;
+    if (code === 401 || code === 403) {
+      try {
+        this.#options.login.refused(head.values("www-authenticate"));
+        await this.#send(request, upstream);
+        return true;
+      } catch (error) {
+        // The stream may go on without this keep-alive.
+        if (!this.#streaming) throw error;
+      }
+    } else if (code >= 300 && !this.#streaming) throw refusal(head);
+    if (code < 300 && request[0]!.startsWith("PLAY ")) this.#streaming = true;
+    this.#request = undefined;
+    return false;
   }
 
-  /** Names the camera as the source of UDP video, which does not come from the relay. */
-  #answerLines(lines: readonly string[]): readonly string[] {
-    const { address } = this.#upstream;
-    if (address === undefined) return lines;
-    return lines.map((line) =>
-      /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
-        ? `${line};source=${address}`
-        : line
-    );
+  /**
+   * Skips bytes that are neither a packet nor a message.
+   *
+   * @returns false if the input ends first.
+   */
+  async #skipStray(input: ByteQueue): Promise<boolean> {
+    for (;;) {
+      const at = nextStart(input.bytes);
+      const stray = at ?? Math.max(0, input.bytes.length - BEGINNING_BYTES + 1);
+      if (stray > 0 && !this.#strayed) this.#options.onStray();
+      this.#strayed ||= stray > 0;
+      input.skip(stray);
+      if (at !== undefined) return true;
+      if (!await input.more()) return false;
+    }
   }
 
   [Symbol.dispose](): void {
     this.#place[Symbol.dispose]();
-    for (const end of [this.#client, this.#upstream]) {
-      try {
-        end?.close();
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BadResource)) throw error;
-      }
+    this.#over.abort();
+    this.#upstream?.close();
+    try {
+      this.#client?.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
+}
+
+function refusal(head: Head): SourceError {
+  const { code, reason } = head.status;
+  const [to] = head.values("location");
+  if (code < 400 && to !== undefined) {
+    const where = maskUrl(to.slice(0, 200));
+    return new SourceError(
+      "UNREACHABLE",
+      `it redirects to ${where}, which is not followed; use that address as the source`,
+    );
+  }
+  if (code === 404) return new SourceError("UNREACHABLE", "the server has no such stream");
+  if (code === 461) {
+    return new SourceError(
+      "UNSUPPORTED",
+      "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) instead of TCP, or TCP (rtsp://) instead of UDP",
+    );
+  }
+  return new SourceError("UNREACHABLE", `the server answers ${code} ${reason.slice(0, 200)}`);
+}
+
+/** Names the camera as the source of UDP video, which does not come from the relay. */
+function answerLines({ lines }: Head, { address }: Connection): readonly string[] {
+  if (address === undefined) return lines;
+  return lines.map((line) =>
+    /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
+      ? `${line};source=${address}`
+      : line
+  );
+}
+
+/** @returns undefined if the input ends first. */
+async function bodyOf(head: Head, input: ByteQueue): Promise<Uint8Array | undefined> {
+  const { length = 0 } = head;
+  if (length > MOST_BODY) {
+    const most = `at most ${MOST_BODY} are accepted`;
+    throw new SourceError("UNREACHABLE", `its answer has ${length} bytes: ${most}`);
+  }
+  while (input.bytes.length < length) if (!await input.more()) return undefined;
+  return input.take(length);
 }
 
 const DOLLAR = 36;
@@ -299,7 +253,8 @@ async function forward(
       end = next;
     }
     if (end > 0) {
-      await write(input.take(end));
+      await write(bytes.subarray(0, end));
+      input.skip(end);
       return true;
     }
     if (!await input.more()) return false;

@@ -5,16 +5,7 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { Decimator, StreamStart } from "../live_time.ts";
 import { get, type HttpResponse } from "../net/http.ts";
-import {
-  answerable,
-  authorize,
-  type Challenge,
-  type Credentials,
-  describeChallenges,
-  isStale,
-  parseChallenges,
-  splitCredentials,
-} from "../net/login.ts";
+import { type Credentials, Login, splitCredentials } from "../net/login.ts";
 import { pictures } from "../net/picture_stream.ts";
 import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
@@ -106,7 +97,7 @@ class MjpegSource implements CameraSource {
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
     const close = new AbortController();
     try {
-      using response = await this.#request(AbortSignal.any([end, close.signal]), close);
+      using response = await this.#request(context, AbortSignal.any([end, close.signal]), close);
       const chunks = async function* () {
         for await (const chunk of response.body) {
           context.onActivity?.();
@@ -120,7 +111,7 @@ class MjpegSource implements CameraSource {
         yield picture;
       }
       if (count > 0) return;
-      const type = response.header("content-type")[0] ?? "something unnamed";
+      const type = response.head.values("content-type")[0] ?? "something unnamed";
       throw new SourceError(
         "UNSUPPORTED",
         `it sends ${type} without a picture: expected JPEG, PNG or WebP`,
@@ -137,7 +128,11 @@ class MjpegSource implements CameraSource {
   }
 
   /** Returns a successful response. Follows redirects on the camera's host only. */
-  async #request(end: AbortSignal, close: AbortController): Promise<HttpResponse> {
+  async #request(
+    { onLogin }: SourceContext,
+    end: AbortSignal,
+    close: AbortController,
+  ): Promise<HttpResponse> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
     const late = new SourceError(
       "UNREACHABLE",
@@ -147,14 +142,14 @@ class MjpegSource implements CameraSource {
     try {
       let url = this.#url;
       for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-        const response = await this.#logIn(url, end);
-        const location = response.header("location")[0];
-        if (response.status < 300 || response.status > 399 || location === undefined) {
-          if (response.status >= 200 && response.status <= 299) return response;
-          response[Symbol.dispose]();
-          throw new SourceError("UNREACHABLE", `the server answers ${response.status}`);
-        }
+        const response = await this.#logIn(url, onLogin, end);
+        const { code } = response.head.status;
+        if (code >= 200 && code <= 299) return response;
         response[Symbol.dispose]();
+        const location = response.head.values("location")[0];
+        if (code < 300 || code > 399 || location === undefined) {
+          throw new SourceError("UNREACHABLE", `the server answers ${code}`);
+        }
         url = this.#target(url, location);
       }
       throw new SourceError("UNREACHABLE", `it redirects more than ${MOST_REDIRECTS} times`);
@@ -179,50 +174,16 @@ class MjpegSource implements CameraSource {
     return to;
   }
 
-  async #logIn(url: URL, signal: AbortSignal): Promise<HttpResponse> {
-    const ask = (authorization?: string) =>
-      get(url, {
-        ...this.#options,
-        signal,
-        ...(authorization === undefined ? {} : { authorization }),
-      });
-    let response = await ask();
-    if (response.status !== 401 && response.status !== 403) return response;
-    const challenges = parseChallenges(response.header("www-authenticate"));
-    response[Symbol.dispose]();
-    if (this.#credentials !== undefined) {
-      const uri = url.pathname + url.search;
-      const attempts = this.#attempts(challenges);
-      let renewed = false;
-      for (let challenge; (challenge = attempts.shift()) !== undefined;) {
-        response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
-        if (response.status !== 401 && response.status !== 403) return response;
-        // The nonce was too old, the password may be right: try once with the new nonce.
-        const stale = parseChallenges(response.header("www-authenticate")).find(isStale);
-        response[Symbol.dispose]();
-        if (stale !== undefined && !renewed) attempts.unshift(stale);
-        renewed ||= stale !== undefined;
-      }
+  async #logIn(url: URL, onLogin: SourceContext["onLogin"], signal: AbortSignal) {
+    const login = new Login(this.#credentials, onLogin);
+    for (;;) {
+      const lines = login.lines({ method: "GET", uri: url.pathname + url.search });
+      const response = await get(url, { ...this.#options, signal, lines });
+      const { head } = response;
+      if (head.status.code !== 401 && head.status.code !== 403) return response;
+      response[Symbol.dispose]();
+      login.refused(head.values("www-authenticate"));
     }
-    throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
-  }
-
-  /** One attempt, since more could lock the account; two for the rarely supported SHA-512-256. */
-  #attempts(challenges: readonly Challenge[]): Challenge[] {
-    const known = answerable(challenges);
-    const rare = known[0]?.parameters.get("algorithm")?.toUpperCase().startsWith("SHA-512");
-    return known.slice(0, rare && known[1]?.scheme === "digest" ? 2 : 1);
-  }
-
-  #refusal(challenges: readonly Challenge[]): string {
-    const offered = describeChallenges(challenges);
-    if (challenges.length === 0) return "access is forbidden";
-    if (answerable(challenges).length === 0) {
-      return `it asks for a login that is not supported (${offered}): Digest and Basic are`;
-    }
-    return this.#credentials === undefined
-      ? `it asks for a user name and a password (${offered})`
-      : `the user name or the password is wrong (${offered})`;
   }
 }
 

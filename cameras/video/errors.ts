@@ -1,9 +1,6 @@
 // Translates FFmpeg's error codes into SourceErrors.
 import {
   AVERROR_DECODER_NOT_FOUND,
-  AVERROR_HTTP_FORBIDDEN,
-  AVERROR_HTTP_NOT_FOUND,
-  AVERROR_HTTP_UNAUTHORIZED,
   AVERROR_INVALIDDATA,
   AVERROR_PROTOCOL_NOT_FOUND,
   FFmpegError,
@@ -12,9 +9,6 @@ import { SourceError, type SourceErrorCode } from "../source.ts";
 
 /** FFmpeg's own codes; POSIX codes follow below. */
 const MEANINGS: ReadonlyMap<number, readonly [SourceErrorCode, string]> = new Map([
-  [AVERROR_HTTP_UNAUTHORIZED, ["UNAUTHORIZED", "the user name or the password is wrong"]],
-  [AVERROR_HTTP_FORBIDDEN, ["UNAUTHORIZED", "access is forbidden"]],
-  [AVERROR_HTTP_NOT_FOUND, ["UNREACHABLE", "the server has no such stream"]],
   [
     AVERROR_INVALIDDATA,
     ["CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off"],
@@ -41,14 +35,8 @@ export function describeAvError(
 
 function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
   if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "the server does not send video"];
-  if (FFmpegError.strerror(code) === "Protocol not supported") {
-    return [
-      "UNSUPPORTED",
-      "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) instead of TCP, or TCP (rtsp://) instead of UDP",
-    ];
-  }
   const error = FFmpegError.fromCode(code);
-  if (error?.isEIO) return ["UNREACHABLE", "there is no such host, or the connection broke"];
+  if (error?.isEIO) return ["UNREACHABLE", "the connection broke"];
   if (error?.isENOENT) return ["UNREACHABLE", "there is no such device"];
   return undefined;
 }

@@ -165,13 +165,6 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(url, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
-      const [asked, opener] = [url, context.url ?? url].map(hostIn);
-      if (asked !== opener) {
-        throw new SourceError(
-          "UNREACHABLE",
-          `Cannot open ${name}: it redirects to ${opener}, another host; use that address as the source`,
-        );
-      }
       if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
@@ -263,10 +256,6 @@ export class VideoInput implements AsyncDisposable {
 /** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
 export function formatIn(beginning: Buffer, path: string): string | undefined {
   return InputFormat.probe(beginning, path)?.name ?? undefined;
-}
-
-function hostIn(url: string): string {
-  return /^[a-z][a-z+]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
 
 /** FFmpeg checks for interruptions only between system calls, which may hang. */

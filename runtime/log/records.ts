@@ -5,7 +5,7 @@ import type { Headers } from "../definition/frame.ts";
 export interface LogRecord {
   readonly key: string | null;
   readonly value: Uint8Array;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; stored as a whole number from 0 up. */
   readonly timestamp: number;
   readonly headers: Headers;
 }

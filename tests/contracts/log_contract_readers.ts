@@ -196,6 +196,21 @@ export function registerReaders(obligation: Obligation): void {
     }
   });
 
+  obligation("what is no offset, and no number of frames, is refused", async ({ log }) => {
+    const topic = unique("no-offset");
+    await log.createTopic(topic, 1);
+    const reader = await log.reader();
+    const partition = await reader.open(topic, 0, 0);
+    for (const wrong of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
+      await rejectsWith("INVALID", () => reader.open(topic, 0, wrong));
+      await rejectsWith("INVALID", async () => partition.seek(await wrong));
+      for (const name of ["maxBufferedFrames", "maxBufferedBytes"]) {
+        await rejectsWith("INVALID", () => log.reader({ [name]: wrong }));
+      }
+    }
+    for (const wrong of [0, -1, NaN]) await rejectsWith("INVALID", () => partition.read(wrong));
+  });
+
   obligation("an offset that is not there yet is out of range", async ({ log }) => {
     const topic = unique("ahead");
     await log.createTopic(topic, 1);

@@ -4,6 +4,7 @@ import { parseAddress } from "../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../runtime/log/kafka/net/cluster.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
+import { trialUnits } from "../support/access_units.ts";
 import type { KafkaCluster } from "../support/cluster.ts";
 import { freePort } from "../../tools/kafka/probe.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
@@ -204,10 +205,11 @@ class Bed implements AsyncDisposable {
   }
 
   async #publish(partition: number): Promise<void> {
+    const units = (await trialUnits())(partition + 1);
     const producer = await this.#log.producer();
     const start = Date.now();
     for (let from = 0; !this.#stop.signal.aborted; from++) {
-      const records = markedRecords(partition + 1, 1, { from, start });
+      const records = markedRecords(partition + 1, 1, { from, start, units });
       await retry(() => producer.append(FRAMES, partition, records), 120_000);
       this.#published.push(...records.map(markOf));
       await new Promise((next) => setTimeout(next, EVERY_MS));

@@ -30,11 +30,16 @@ export interface LostDisk {
 }
 
 /** Makes a trial on a broker of its own; fails unless everything is stopped, counted and gone on with as it must be. */
-export async function lostDisk(loss: Loss, random: Random): Promise<LostDisk> {
+export async function lostDisk(
+  loss: Loss,
+  random: Random,
+  units?: readonly Uint8Array[],
+): Promise<LostDisk> {
   return await withFolder(async (dataDir) => {
     let found: LostDisk | undefined;
     await withKafka({ dataDir }, async (kafka) => {
-      found = await trial(loss, random, kafka, join(dataDir, "node-1", "data", `${TOPIC}-0`));
+      const disk = join(dataDir, "node-1", "data", `${TOPIC}-0`);
+      found = await trial(loss, { random, kafka, disk, units });
     });
     return found!;
   });
@@ -42,9 +47,12 @@ export async function lostDisk(loss: Loss, random: Random): Promise<LostDisk> {
 
 async function trial(
   loss: Loss,
-  random: Random,
-  kafka: KafkaCluster,
-  disk: string,
+  { random, kafka, disk, units }: {
+    readonly random: Random;
+    readonly kafka: KafkaCluster;
+    readonly disk: string;
+    readonly units: readonly Uint8Array[] | undefined;
+  },
 ): Promise<LostDisk> {
   const url = `kafka://${kafka.bootstrap}`;
   const log = await openLog(url, { timeoutMs: 2000 });
@@ -59,6 +67,7 @@ async function trial(
       clock: systemClock,
       report: (message) => say(`camera: ${message}`),
     }),
+    units,
   );
   const running: FramelaneProcess[] = [];
   const start = (name: string, ...more: string[]) => {
@@ -142,11 +151,13 @@ class Camera {
   readonly published: Marked[] = [];
   seq = 0;
   readonly #publisher: FramePublisher;
+  readonly #units: readonly Uint8Array[] | undefined;
   readonly #ended = new AbortController();
   readonly #done: Promise<void>;
 
-  constructor(publisher: FramePublisher) {
+  constructor(publisher: FramePublisher, units: readonly Uint8Array[] | undefined) {
     this.#publisher = publisher;
+    this.#units = units;
     this.#done = this.#run();
     this.#done.catch(() => {});
   }
@@ -154,7 +165,7 @@ class Camera {
   async #run(): Promise<void> {
     const start = Date.now();
     while (!this.#ended.signal.aborted) {
-      const [record] = markedRecords(1, 1, { from: this.seq++, start });
+      const [record] = markedRecords(1, 1, { from: this.seq++, start, units: this.#units });
       await this.#publisher.publish({
         record: record!,
         delivered: () => void this.published.push(markOf(record!)),

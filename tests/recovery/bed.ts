@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
 import { CRASH_VARIABLE } from "./crash.ts";
-import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
-import { accessUnits } from "../support/access_units.ts";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { accessUnits, GROUP } from "../support/access_units.ts";
 import {
   assertFlawless,
   type Marked,
@@ -34,8 +34,6 @@ const MOST_RUNS = 6;
 const QUERIES = ["chain", "hashes", "pairs"] as const;
 /** The query of windows where frames are access units: it hashes what they show. */
 const PIXELS = "pixels";
-/** Access units from keyframe to keyframe: more than a batch holds. */
-const GROUP = 11;
 
 /** When a query is killed. */
 export type KillPoint =
@@ -115,8 +113,10 @@ export class RecoveryBed {
     // Kafka deletes by capture time: frames of long ago are gone before they are compared.
     const start = Date.now();
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      const images = markedRecords(partition + 1, FRAMES, { start });
-      const frames = this.#video ? await asAccessUnits(images, partition) : images;
+      const units = this.#video
+        ? await accessUnits({ frames: FRAMES, gop: GROUP, seed: 100 * partition })
+        : undefined;
+      const frames = markedRecords(partition + 1, FRAMES, { start, units });
       await producer.append(this.#source, partition, frames);
       this.#published.push(...frames.map(markOf));
     }
@@ -158,9 +158,10 @@ export class RecoveryBed {
     assertSame(outputs, this.#undisturbed.get(query)!, where);
     if (query !== "chain") return;
     const expected = this.#published;
-    const verdicts = [await judgeTopic(this.#log, places.topic, PARTITIONS, expected)];
-    // Access units become JPEGs there, compared with those of the run in peace above.
-    if (!this.#video) verdicts.push(await judgeImages(`${places.folder}/images`, expected));
+    const verdicts = [
+      await judgeTopic(this.#log, places.topic, PARTITIONS, expected),
+      await judgeImages(`${places.folder}/images`, expected),
+    ];
     for (const verdict of verdicts) {
       this.#verdicts.push(verdict);
       assertFlawless(verdict, where);
@@ -188,18 +189,6 @@ export class RecoveryBed {
       env: kill !== undefined && "at" in kill ? { [CRASH_VARIABLE]: kill.at } : {},
     });
   }
-}
-
-async function asAccessUnits(
-  images: readonly LogRecord[],
-  partition: number,
-): Promise<LogRecord[]> {
-  const units = await accessUnits({ frames: images.length, gop: GROUP, seed: 100 * partition });
-  return images.map((record, i) => ({
-    ...record,
-    value: units[i]!,
-    headers: { ...record.headers, "content-type": "video/h264" },
-  }));
 }
 
 /** Waits until there are this many files, and kills at that instant. */

@@ -1,5 +1,5 @@
-// Several runtimes in one group, cameras that never rest, and outputs of every kind that outlives a
-// process: what is lost, doubled or reordered when runtimes come and go.
+// Several runtimes in one group, cameras that never rest, of images and of H.264, and outputs of every
+// kind that outlives a process: what is lost, doubled or reordered when runtimes come and go.
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { retry } from "../../runtime/base/wait.ts";
@@ -22,10 +22,6 @@ export interface GroupBedOptions {
   readonly within?: readonly string[];
   /** Frames of each camera in a second, about. Default 50. */
   readonly framesPerSecond?: number;
-  /** See `CamerasOptions`. */
-  readonly units?: readonly Uint8Array[];
-  /** Sinks beside the topic. Default the pictures. */
-  readonly pictures?: boolean;
 }
 
 /** Cameras, a group, and its outputs. */
@@ -38,13 +34,12 @@ export class GroupBed {
   constructor(options: GroupBedOptions) {
     this.#options = options;
     this.partitions = options.partitions ?? 4;
-    const { log, source, framesPerSecond = 50, units } = options;
+    const { log, source, framesPerSecond = 50 } = options;
     this.#cameras = new Cameras({
       log,
       topic: source,
       cameras: this.partitions,
       everyMs: 2000 / framesPerSecond,
-      ...(units === undefined ? {} : { units }),
     });
   }
 
@@ -59,10 +54,10 @@ export class GroupBed {
       const rest = this.start("--trigger", "available-now");
       assert.equal(await rest.ended(), 0, rest.output());
       this.#runtimes.delete(rest);
-      const { log, folder, pictures = true } = this.#options;
+      const { log, folder } = this.#options;
       const verdict = total([
         await judgeTopic(log, this.output, this.partitions, published),
-        ...(pictures ? [await judgeImages(folder, published)] : []),
+        await judgeImages(folder, published),
       ]);
       assertFlawless(verdict, "topic and images");
       return verdict;
@@ -88,7 +83,7 @@ export class GroupBed {
 
   /** The same, run by another command. */
   startWithin(within: readonly string[], ...more: readonly string[]): FramelaneProcess {
-    const { url, source, folder, sessionTimeoutMs, pictures = true } = this.#options;
+    const { url, source, folder, sessionTimeoutMs } = this.#options;
     const runtime = new FramelaneProcess([
       "queries",
       "passthrough",
@@ -100,7 +95,8 @@ export class GroupBed {
       `${source}-passthrough`,
       "--sink",
       `topic:${this.output}`,
-      ...(pictures ? ["--sink", `images:${folder}`] : []),
+      "--sink",
+      `images:${folder}`,
       "--starting-offsets",
       "earliest",
       "--session-timeout",

@@ -104,6 +104,17 @@ export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]>
   return units;
 }
 
+/** Access units from keyframe to keyframe: more than a batch of the trials holds. */
+export const GROUP = 11;
+
+/** What the cameras of a trial send over and over: every second one H.264, the others images. */
+export async function trialUnits(): Promise<
+  (camera: number) => readonly Uint8Array[] | undefined
+> {
+  const units = await accessUnits({ frames: 5 * GROUP, gop: GROUP });
+  return (camera) => camera % 2 === 0 ? units : undefined;
+}
+
 function patternOf(width: number, height: number, step: number): Buffer {
   const luma = Buffer.alloc(width * height * 3 / 2, 128);
   for (let y = 0; y < height; y++) {

@@ -1,7 +1,8 @@
-// Cameras that publish marked frames all the while a trial continues.
+// Cameras that publish marked frames all the while a trial continues: every second one sends H.264.
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { retry } from "../../runtime/base/wait.ts";
+import { trialUnits } from "./access_units.ts";
 import { type Marked, markedRecords, markOf } from "./checker.ts";
 
 /** What the cameras do. */
@@ -12,8 +13,6 @@ export interface CamerasOptions {
   readonly cameras: number;
   /** Frames of each camera in one go. Default 2. */
   readonly frames?: number;
-  /** Access units of H.264 that each camera sends in turn, from the first one on, in place of images. */
-  readonly units?: readonly Uint8Array[];
   /** Milliseconds between two goes. Default 40. */
   readonly everyMs?: number;
 }
@@ -62,7 +61,8 @@ export class Cameras {
   }
 
   async #publish(): Promise<void> {
-    const { log, topic, frames = 2, everyMs = 40, units } = this.#options;
+    const { log, topic, frames = 2, everyMs = 40 } = this.#options;
+    const unitsOf = await trialUnits();
     const producer = await log.producer();
     // Kafka deletes by capture time: frames of long ago are gone before they are read.
     const start = Date.now();
@@ -70,13 +70,9 @@ export class Cameras {
       while (!this.#stop.signal.aborted) {
         await Promise.all(Array.from({ length: this.#cameras }, async (_, partition) => {
           const from = this.count;
-          const begun = this.#before[partition] ??= from;
-          const images = markedRecords(partition + 1, frames, { from, start });
-          const records = units === undefined ? images : images.map((image, index) => ({
-            ...image,
-            value: units[(from - begun + index) % units.length]!,
-            headers: { ...image.headers, "content-type": "video/h264" },
-          }));
+          const first = this.#before[partition] ??= from;
+          const units = unitsOf(partition + 1);
+          const records = markedRecords(partition + 1, frames, { from, start, units, first });
           // Cut off from its broker a camera tries again, and its producer doubles nothing.
           await retry(() => producer.append(topic, partition, records), patience);
           this.published.push(...records.map(markOf));

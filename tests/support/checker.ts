@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { LogRecord } from "../../runtime/log/log.ts";
-import { records } from "./frames.ts";
+import { type RecordOptions, records } from "./frames.ts";
 
 /** A frame as the checker knows it. */
 export interface Marked {
@@ -11,6 +11,8 @@ export interface Marked {
   /** The camera's own count. */
   readonly seq: number;
   readonly sha256: string;
+  /** It is an access unit: its picture has other bytes. */
+  readonly isUnit?: boolean;
 }
 
 /** What became of the frames. All zeros: nothing. */
@@ -34,7 +36,7 @@ export function sha256(bytes: Uint8Array | string): string {
 export function markedRecords(
   camera: number,
   count: number,
-  options: { from?: number; start?: number; intervalMs?: number; session?: string } = {},
+  options: RecordOptions = {},
 ): LogRecord[] {
   return records(camera, count, options).map((record) => ({
     ...record,
@@ -46,7 +48,12 @@ export function markedRecords(
 export function markOf(
   { key, value, headers }: Pick<LogRecord, "key" | "value" | "headers">,
 ): Marked {
-  return { camera: key ?? "", seq: Number(headers["seq"]), sha256: sha256(value) };
+  return {
+    camera: key ?? "",
+    seq: Number(headers["seq"]),
+    sha256: sha256(value),
+    isUnit: headers["content-type"] === "video/h264",
+  };
 }
 
 /**

@@ -23,19 +23,34 @@ export function jpegOf(number: number): Uint8Array {
   }));
 }
 
+/** How a camera makes its records. */
+export interface RecordOptions {
+  readonly from?: number;
+  /** Capture time of number 0. */
+  readonly start?: number;
+  readonly intervalMs?: number;
+  readonly session?: string;
+  /** Access units of H.264 that it sends over and over in place of images. */
+  readonly units?: readonly Uint8Array[] | undefined;
+  /** Sequence number of its first frame, which is the first of the units. Default 0. */
+  readonly first?: number;
+}
+
 /** Records as a camera publishes them, from sequence number `from` on. */
 export function records(
   camera: number,
   count: number,
-  { from = 0, start = 1_700_000_000_000, intervalMs = 66, session = "s" } = {},
+  { from = 0, start = 1_700_000_000_000, intervalMs = 66, session = "s", units, first = 0 }:
+    RecordOptions = {},
 ): LogRecord[] {
+  const type = units === undefined ? "image/jpeg" : "video/h264";
   return Array.from({ length: count }, (_, index) => {
     const seq = from + index;
     return {
       key: `CAMERA-${camera}`,
-      value: jpegOf(seq),
+      value: units?.[(seq - first) % units.length] ?? jpegOf(seq),
       timestamp: start + seq * intervalMs,
-      headers: { "content-type": "image/jpeg", session, seq: String(seq) },
+      headers: { "content-type": type, session, seq: String(seq) },
     };
   });
 }

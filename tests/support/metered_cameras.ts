@@ -1,10 +1,16 @@
-// Cameras that each keep a rate of their own, which a trial may change while they run.
-import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
+// Cameras that each keep a rate of their own, which a trial may change while they run: every second one sends H.264.
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { trialUnits } from "./access_units.ts";
 import { type Marked, markOf } from "./checker.ts";
-import { jpegOf } from "./frames.ts";
+import { records } from "./frames.ts";
 
-/** JPEG decoders stop at the end of the image: what follows makes a frame as large as a camera's. */
-const PADDING = 60_000;
+/**
+ * Makes a frame as large as a camera's: to H.264 it is a NAL unit of filler data, and JPEG decoders stop at the end of
+ * the image.
+ */
+const PADDING = new Uint8Array(60_000).fill(0xff);
+PADDING.set([0, 0, 0, 1, 0x0c]);
+PADDING[PADDING.length - 1] = 0x80;
 /** How often a camera looks whether a frame is due. */
 const TICK_MS = 5;
 const BURST_AT_ONCE = 50;
@@ -62,6 +68,7 @@ export class MeteredCameras {
   }
 
   async #publish(camera: number): Promise<void> {
+    const units = (await trialUnits())(camera + 1);
     const producer = await this.#log.producer();
     let due = 0;
     let before = performance.now();
@@ -76,7 +83,8 @@ export class MeteredCameras {
         due -= Math.floor(due);
         if (count > 0) {
           const from = this.published[camera]!.length;
-          const some = Array.from({ length: count }, (_, i) => frame(camera, from + i));
+          const some = records(camera + 1, count, { from, units })
+            .map((record) => ({ ...record, value: padded(record.value), timestamp: Date.now() }));
           await producer.append(this.#topic, camera, some);
           this.published[camera]!.push(...some.map(markOf));
         }
@@ -88,14 +96,9 @@ export class MeteredCameras {
   }
 }
 
-function frame(camera: number, seq: number): LogRecord {
-  const image = jpegOf(seq);
-  const value = new Uint8Array(image.length + PADDING);
+function padded(image: Uint8Array): Uint8Array {
+  const value = new Uint8Array(image.length + PADDING.length);
   value.set(image);
-  return {
-    key: `CAMERA-${camera + 1}`,
-    value,
-    timestamp: Date.now(),
-    headers: { "content-type": "image/jpeg", session: "s", seq: String(seq) },
-  };
+  value.set(PADDING, image.length);
+  return value;
 }

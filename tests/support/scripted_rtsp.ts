@@ -1,4 +1,5 @@
 // An RTSP server that does what a test says: times, pauses, and answers that no camera should give.
+import { Buffer } from "node:buffer";
 import { withServer } from "./scripted_server.ts";
 
 /** What the server does. */
@@ -9,8 +10,10 @@ export interface RtspScript {
   readonly streamMs?: (index: number) => number;
   /** Awaited before a frame is sent; false ends the connection. */
   readonly before?: (index: number) => Promise<boolean | void>;
-  /** An answer in place of the ordinary one; undefined: the ordinary one. */
+  /** An answer in Latin-1 in place of the ordinary one; undefined: the ordinary one. */
   readonly answer?: (method: string, cseq: string, request: string) => string | undefined;
+  /** Answers come so many bytes at a time. */
+  readonly pieces?: number;
   /** Written before each frame: whatever stands between. */
   readonly noise?: Uint8Array;
   readonly hostname?: string;
@@ -68,7 +71,11 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
             `Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n`,
         }[method] ?? `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7\r\n\r\n`;
         const answer = script.answer?.(method, cseq, request) ?? ordinary;
-        await write(new TextEncoder().encode(answer));
+        const bytes = Buffer.from(answer, "latin1");
+        const { pieces = bytes.length } = script;
+        for (let at = 0; at < bytes.length; at += pieces) {
+          await write(bytes.subarray(at, at + pieces));
+        }
         if (method === "PLAY") playing = play(script, write).catch(() => {});
       }
     }

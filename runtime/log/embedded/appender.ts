@@ -5,7 +5,7 @@ import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import type { Records } from "./records.ts";
+import type { Opened, Records } from "./records.ts";
 import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -227,12 +227,13 @@ export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
   readonly #pending = new Set<Promise<number>>();
-  readonly #onClose: () => void;
+  readonly #opened: Opened;
   #closed = false;
 
-  constructor(appender: Appender, { acks = "all" }: ProducerOptions, onClose: () => void) {
+  constructor(appender: Appender, { acks = "all" }: ProducerOptions, opened: Opened) {
     this.#appender = appender;
-    this.#onClose = onClose;
+    this.#opened = opened;
+    opened.add(this);
     this.#acknowledged = acks !== "none";
   }
 
@@ -252,6 +253,6 @@ export class EmbeddedProducer implements LogProducer {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#pending);
-    this.#onClose();
+    this.#opened.delete(this);
   }
 }

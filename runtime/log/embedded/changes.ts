@@ -1,6 +1,5 @@
 // Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
 // the file `tails`, and polling finds unreported changes.
-import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import { rowsSlot, type SeenSlot } from "./tail_file.ts";
@@ -14,7 +13,7 @@ const idlePollMs = 10;
 /** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
 const reportedPollMs = 100;
 
-/** Gets its partition as it is now; undefined when the log is gone, which reading reports. */
+/** Gets its partition as it is now; undefined when it cannot be read, which reading reports. */
 export type ChangeListener = (view: PartitionView | undefined) => void;
 
 interface Watched extends SeenSlot {
@@ -71,13 +70,7 @@ export class ChangeWatcher {
 
   /** Call after a write by this connection: its readers need not wait for the report. */
   written(): void {
-    if (this.#watched.size === 0) return;
-    try {
-      this.#look(false);
-    } catch (error) {
-      this.#forget();
-      if (storageFault(error) !== "busy") throw error;
-    }
+    if (this.#watched.size > 0) this.#tryLook(false);
   }
 
   stop(): void {
@@ -99,33 +92,39 @@ export class ChangeWatcher {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
-        this.#tryLook(true);
+        this.#reportsAll = true;
+        this.#tryLook(false);
+        this.#pace();
       }
     } catch {
       // All watches of this user are taken, or the file is gone: polling continues.
     }
   }
 
+  #poll(): void {
+    if (this.#tryLook(true)) this.#reportsAll = false;
+    this.#pace();
+  }
+
   /** Polls as often as is needed now. */
   #pace(): void {
     const busy = performance.now() - this.#lastChange < busyForMs;
     const delay = this.#reportsAll ? reportedPollMs : busy ? busyPollMs : idlePollMs;
-    if (delay === this.#pollMs) return;
+    if (delay === this.#pollMs || this.#watched.size === 0) return;
     clearInterval(this.#timer);
     this.#pollMs = delay;
-    this.#timer = setInterval(() => this.#tryLook(false), delay);
+    this.#timer = setInterval(() => this.#poll(), delay);
   }
 
-  #tryLook(reported: boolean): void {
+  #tryLook(rows: boolean): boolean {
     try {
-      const changed = this.#look(!reported);
-      this.#reportsAll = reported || this.#reportsAll && !changed;
+      return this.#look(rows);
     } catch (error) {
-      // Locked, or worse: the readers meet and report it too.
       this.#forget();
-      if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
+      // While it is locked the next look finds it. What else is wrong the readers meet and report.
+      if (storageFault(error) !== "busy") this.#wakeAll();
+      return false;
     }
-    if (this.#watched.size > 0) this.#pace();
   }
 
   /** The next look takes everything for changed. */

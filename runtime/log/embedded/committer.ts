@@ -17,6 +17,7 @@ import type { Database } from "./database.ts";
 import { GroupTables } from "./group_tables.ts";
 import { isPresent, type Presence } from "./presence.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
+import type { Opened } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
 export interface CheckpointParts {
@@ -27,6 +28,7 @@ export interface CheckpointParts {
   readonly checkpoints: Checkpoints;
   readonly presence: Presence;
   readonly store: CheckpointStore;
+  readonly opened: Opened;
 }
 
 export function checkpointName(
@@ -43,7 +45,6 @@ export class EmbeddedCommitter implements BatchCommitter {
   readonly #options: CommitterOptions;
   readonly #name: string;
   readonly #row: CheckpointRow;
-  readonly #onClose: (committer: EmbeddedCommitter) => void;
   #committed: Checkpoint | undefined;
   #planned: BatchRange | undefined;
   #busy: Promise<unknown> = Promise.resolve();
@@ -54,7 +55,6 @@ export class EmbeddedCommitter implements BatchCommitter {
     options: CommitterOptions,
     row: CheckpointRow,
     { committed, planned }: { committed?: Checkpoint; planned?: BatchRange },
-    onClose: (committer: EmbeddedCommitter) => void,
   ) {
     this.#parts = parts;
     this.#options = options;
@@ -63,7 +63,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     this.queryId = row.queryId;
     this.#committed = committed;
     this.#planned = planned;
-    this.#onClose = onClose;
+    parts.opened.add(this);
   }
 
   /**
@@ -77,7 +77,6 @@ export class EmbeddedCommitter implements BatchCommitter {
   static async open(
     parts: CheckpointParts,
     options: CommitterOptions,
-    onClose: (committer: EmbeddedCommitter) => void,
   ): Promise<EmbeddedCommitter> {
     const { dir, db, checkpoints, presence, store } = parts;
     const name = checkpointName(options, store);
@@ -99,7 +98,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       const row = checkpoints.takeOver(key, options.membership?.memberId ?? null, presence.id);
       return { row, entries: checkpoints.read(row.id, name) };
     }, { durable: true });
-    return new EmbeddedCommitter(parts, options, row, entries, onClose);
+    return new EmbeddedCommitter(parts, options, row, entries);
   }
 
   get committed(): Checkpoint | undefined {
@@ -167,7 +166,7 @@ export class EmbeddedCommitter implements BatchCommitter {
   async close(): Promise<void> {
     if (this.#closed) return void await this.#busy;
     this.#closed = true;
-    this.#onClose(this);
+    this.#parts.opened.delete(this);
     await this.#busy;
     const { db, checkpoints } = this.#parts;
     try {

@@ -1,20 +1,11 @@
 import type { Frame } from "../../definition/frame.ts";
-import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
-import type { ChunkRow, Records } from "./records.ts";
+import type { ChunkRow, Store } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 import type { Tail } from "./tails.ts";
-import type { Topics } from "./topics.ts";
 
 /** Adjacent chunks are read together, up to this many bytes. */
 const readAhead = 1 << 20;
-
-export interface FrameParts {
-  readonly dir: string;
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly records: Records;
-}
 
 export interface FrameLimits {
   readonly maxFrames: number;
@@ -37,13 +28,13 @@ interface Start {
 }
 
 export class FrameReader {
-  readonly #parts: FrameParts;
+  readonly #parts: Store;
   readonly #partition: PartitionId;
   readonly #cursor: SegmentCursor;
   /** The place of the record after the last one read. */
   #next: Start & { readonly segment: number } | undefined;
 
-  constructor(parts: FrameParts, partition: PartitionId) {
+  constructor(parts: Store, partition: PartitionId) {
     this.#parts = parts;
     this.#partition = partition;
     this.#cursor = new SegmentCursor(parts.dir, parts.db);

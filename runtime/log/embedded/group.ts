@@ -3,9 +3,11 @@
 // Time is never stored, only counters: each member measures with its monotonic clock how long a
 // heartbeat has stood still. So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
+import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
+import type { Opened } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
 const tickMs = 50;
@@ -15,6 +17,7 @@ export interface GroupParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly clock: Clock;
+  readonly opened: Opened;
 }
 
 /** A member; make it with `join`. */
@@ -34,36 +37,25 @@ export class EmbeddedGroupMember implements GroupMember {
   #expelled = false;
   #ticking: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
-  #onLeft: () => void;
 
-  private constructor(parts: GroupParts, options: GroupOptions, onLeft: () => void) {
+  private constructor(parts: GroupParts, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
-    if (!Number.isSafeInteger(sessionTimeoutMs) || sessionTimeoutMs < minSessionTimeoutMs) {
-      throw new LogError(
-        "INVALID",
-        `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms: ` +
-          `expected at least ${minSessionTimeoutMs}`,
-      );
-    }
+    checkWhole(
+      `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms`,
+      sessionTimeoutMs,
+      minSessionTimeoutMs,
+    );
     this.#parts = parts;
     this.#options = options;
     this.#sessionMs = sessionTimeoutMs;
     this.#tables = new GroupTables(parts.db, parts.topics, options.group, options.topic);
     this.#lastTick = parts.clock.monotonic();
-    this.#onLeft = onLeft;
   }
 
-  static async join(
-    parts: GroupParts,
-    options: GroupOptions,
-    onLeft: (member: EmbeddedGroupMember) => void,
-  ): Promise<EmbeddedGroupMember> {
-    const member: EmbeddedGroupMember = new EmbeddedGroupMember(
-      parts,
-      options,
-      () => onLeft(member),
-    );
+  static async join(parts: GroupParts, options: GroupOptions): Promise<EmbeddedGroupMember> {
+    const member = new EmbeddedGroupMember(parts, options);
     await member.#join();
+    parts.opened.add(member);
     member.#ticking = member.#run();
     return member;
   }
@@ -73,13 +65,17 @@ export class EmbeddedGroupMember implements GroupMember {
     return this.#leaving;
   }
 
+  close(): Promise<void> {
+    return this.leave();
+  }
+
   async #leave(): Promise<void> {
     this.#stop.abort();
     await this.#ticking;
     try {
       await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId));
     } finally {
-      this.#onLeft();
+      this.#parts.opened.delete(this);
     }
   }
 

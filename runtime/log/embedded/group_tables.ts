@@ -1,4 +1,5 @@
 // Groups in the database: members, and the target and holder of each partition.
+import { assignPartitions } from "../assign_partitions.ts";
 import type { Membership } from "../log.ts";
 import type { Database } from "./database.ts";
 import type { Topics } from "./topics.ts";
@@ -182,41 +183,4 @@ export class GroupTables {
   #id(): number {
     return this.#row()![0];
   }
-}
-
-/**
- * Shares `partitions` partitions among `members` evenly: no two members' numbers differ by more than one. Every
- * process that calls this with the same arguments gets the same answer. As many partitions as possible stay with
- * the member that had them.
- *
- * @param members in the order in which they joined.
- * @param before the owner of each partition until now; owners that are not members do not count.
- * @returns the owner of each partition; empty when there is no member.
- */
-export function assignPartitions(
-  partitions: number,
-  members: readonly string[],
-  before: readonly (string | null)[],
-): string[] {
-  if (members.length === 0) return [];
-  const held = new Map(members.map((member) => [member, 0]));
-  for (let partition = 0; partition < partitions; partition++) {
-    const owner = before[partition] ?? null;
-    if (owner !== null && held.has(owner)) held.set(owner, held.get(owner)! + 1);
-  }
-  // Those with most keep the larger shares: that moves least.
-  const order = members.toSorted((a, b) => held.get(b)! - held.get(a)!);
-  const least = Math.floor(partitions / members.length);
-  const larger = partitions % members.length;
-  const room = new Map(order.map((member, i) => [member, least + (i < larger ? 1 : 0)]));
-  const take = (member: string): boolean => {
-    const left = room.get(member) ?? 0;
-    if (left > 0) room.set(member, left - 1);
-    return left > 0;
-  };
-  const owners = Array.from({ length: partitions }, (_, partition) => {
-    const owner = before[partition] ?? null;
-    return owner !== null && take(owner) ? owner : null;
-  });
-  return owners.map((owner) => owner ?? order.find(take)!);
 }

@@ -6,7 +6,8 @@ import { freeBytes, sizeOf } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { recover } from "./recovery.ts";
-import { expire, expireNow, type RetentionParts } from "./retention.ts";
+import type { Store } from "./records.ts";
+import { expire, expireNow } from "./retention.ts";
 import type { SegmentWriter } from "./segment_writer.ts";
 
 const tickMs = 1_000;
@@ -17,7 +18,7 @@ const reserveBytes = 2 << 20;
 /** A write-ahead log of this length is reported: a transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
-export interface KeeperParts extends RetentionParts {
+export interface KeeperParts extends Store {
   readonly segments: SegmentWriter;
   readonly clock: Clock;
   readonly tell: (message: string) => void;

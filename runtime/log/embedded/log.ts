@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { isFile } from "../../base/folders.ts";
+import { checkTopic } from "../checks.ts";
 import {
   type BatchCommitter,
   type CheckpointFilter,
@@ -29,7 +30,6 @@ import { closeParts, type OpenLog, openParts } from "./open_log.ts";
 import { EmbeddedReader } from "./reader.ts";
 import { expire } from "./retention.ts";
 import { offsetForTime } from "./time_search.ts";
-import { checkTopic } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -66,8 +66,6 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  /** Closers of everything still open. */
-  readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
   /** @throws {LogError} `INVALID` if the URL is invalid */
@@ -133,48 +131,31 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
-    const { appender } = await this.#open();
-    return this.#keep((onClose) => new EmbeddedProducer(appender, options, onClose));
+    const { appender, opened } = await this.#open();
+    return new EmbeddedProducer(appender, options, opened);
   }
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    const parts = await this.#open();
-    return this.#keep((onClose) => new EmbeddedReader(parts, options, onClose));
-  }
-
-  /** Has what was made closed with the log, unless it is before. */
-  #keep<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
-    const made: T = make(() => this.#closers.delete(made));
-    this.#closers.set(made, () => made.close());
-    return made;
+    return new EmbeddedReader(await this.#open(), options);
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
-    const member = await EmbeddedGroupMember.join(
-      await this.#open(),
-      options,
-      (member) => this.#closers.delete(member),
-    );
-    if (this.#closing !== undefined) {
-      await member.leave();
-      throw this.#closed();
-    }
-    this.#closers.set(member, () => member.leave());
-    return member;
+    return await this.#kept(await EmbeddedGroupMember.join(await this.#open(), options));
   }
 
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
-    for (const topic of options.outputTopics ?? []) checkTopic(topic, 1);
+    for (const topic of options.outputTopics ?? []) checkTopic(topic);
     const parts = await this.#open();
     const store = await this.#store(parts);
     if (this.#closing !== undefined) throw this.#closed();
-    const committer = await EmbeddedCommitter.open(
-      { ...parts, store },
-      options,
-      (committer) => this.#closers.delete(committer),
-    );
-    this.#closers.set(committer, () => committer.close());
-    return committer;
+    return await this.#kept(await EmbeddedCommitter.open({ ...parts, store }, options));
+  }
+
+  /** What was opened while the log was being closed is closed too. */
+  async #kept<T extends { close(): Promise<void> }>(opened: T): Promise<T> {
+    if (this.#closing === undefined) return opened;
+    await opened.close();
+    throw this.#closed();
   }
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
@@ -249,8 +230,9 @@ export class EmbeddedLog implements TopicLog {
 
   async #close(): Promise<void> {
     const parts = await this.#opening?.catch(() => undefined);
-    const ends = await Promise.allSettled([...this.#closers.values()].map((close) => close()));
-    if (parts !== undefined) await closeParts(parts);
+    if (parts === undefined) return;
+    const ends = await Promise.allSettled([...parts.opened].map((one) => one.close()));
+    await closeParts(parts);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 

@@ -9,7 +9,7 @@ import { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { Keeper } from "./keeper.ts";
 import { Presence } from "./presence.ts";
-import { Records } from "./records.ts";
+import { type Opened, Records } from "./records.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -27,6 +27,8 @@ export interface OpenLog {
   readonly keeper: Keeper;
   readonly presence: Presence;
   readonly clock: Clock;
+  /** Producers, readers, group members and committers, which end with the log. */
+  readonly opened: Opened;
 }
 
 /** @param tell is called with warnings. */
@@ -53,7 +55,7 @@ export async function openParts(
     const appender = new Appender({ db, topics, records, segments, changes, now, place });
     const checkpoints = new Checkpoints(db);
     const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };
-    return { ...parts, presence, clock };
+    return { ...parts, presence, clock, opened: new Set() };
   } catch (error) {
     await presence?.end();
     await db.close();

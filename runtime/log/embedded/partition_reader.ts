@@ -1,8 +1,10 @@
 import type { Frame } from "../../definition/frame.ts";
+import { checkMost, checkWhole, outOfRange } from "../checks.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
-import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
+import { FrameReader, type PartitionId } from "./frame_reader.ts";
+import type { Opened, Store } from "./records.ts";
 import type { PartitionView } from "./topics.ts";
 
 /**
@@ -14,8 +16,9 @@ const chunkBytes = 4 << 20;
 /** Delay before a retry while the database is locked. */
 const retryMs = 5;
 
-export interface ReaderParts extends FrameParts {
+export interface ReaderParts extends Store {
   readonly changes: ChangeWatcher;
+  readonly opened: Opened;
 }
 
 /** What to read, where to begin, and how much to buffer. */
@@ -59,7 +62,8 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (view) => {
-      if (view !== undefined) this.#range = view.range;
+      if (view === undefined) this.#fault = true;
+      else this.#range = view.range;
       if (this.#waiter !== undefined) this.#serve(view);
       else this.#refill();
     });
@@ -86,9 +90,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       this.#checkOpen();
-      if (!(max >= 1)) {
-        throw new LogError("INVALID", `Cannot read ${max} frames: expected at least 1`);
-      }
+      checkMost(this.#name, max);
       if (this.#waiter !== undefined) {
         throw new LogError("INVALID", `Cannot read ${this.#name}: another read is waiting`);
       }
@@ -114,7 +116,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
 
   seek(offset: number): void {
     this.#checkOpen();
-    checkOffset(offset);
+    checkWhole(`Cannot read ${this.#name} from offset ${offset}`, offset, 0);
     this.#buffer = [];
     this.#bufferedBytes = 0;
     this.#position = this.#next = offset;
@@ -216,13 +218,13 @@ export class EmbeddedPartitionReader implements PartitionReader {
       if (view === undefined && this.#next === this.#range.latest && !this.#fault) return;
       const { tail, range } = view ?? this.#parts.topics.view(id);
       this.#range = range;
+      this.#fault = false;
       if (empty) this.#checkRange();
       if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) return;
       const limits = { maxFrames: frames, maxBytes: bytes, always: empty };
       const read = this.#frames.read(tail, this.#next, limits);
       got = read.frames;
       this.#next = read.next;
-      this.#fault = false;
     } catch (error) {
       const failed = storageError(error, `read ${this.#name}`, this.#parts.db.path);
       if (!failed.retryable) throw failed;
@@ -248,22 +250,6 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #checkRange(): void {
     const { earliest, latest } = this.#range;
     if (this.#next >= earliest && this.#next <= latest) return;
-    const where = this.#next < earliest ? "no longer exists" : "does not exist yet";
-    throw new LogError(
-      "OFFSET_OUT_OF_RANGE",
-      `Cannot read ${this.#name} from offset ${this.#next}: it ${where}, the partition holds ` +
-        `${earliest} to ${latest - 1}`,
-      { range: { earliest, latest } },
-    );
-  }
-}
-
-/** @throws {LogError} `INVALID` if it is not an offset */
-export function checkOffset(offset: number): void {
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw new LogError(
-      "INVALID",
-      `Cannot read from offset ${offset}: expected a whole number from 0`,
-    );
+    throw outOfRange(this.#name, this.#next, this.#range);
   }
 }

@@ -1,5 +1,6 @@
+import { checkWhole } from "../checks.ts";
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
-import { checkOffset, EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
+import { EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
 
 /** Opens partition readers, each with its own buffer. */
 export class EmbeddedReader implements LogReader {
@@ -7,31 +8,23 @@ export class EmbeddedReader implements LogReader {
   readonly #maxFrames: number;
   readonly #maxBytes: number;
   readonly #open = new Set<EmbeddedPartitionReader>();
-  readonly #onClose: () => void;
   #closed = false;
 
   constructor(
     parts: ReaderParts,
     { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
-    onClose: () => void,
   ) {
-    for (const [name, value] of Object.entries({ maxBufferedFrames, maxBufferedBytes })) {
-      if (!Number.isSafeInteger(value) || value < 1) {
-        throw new LogError(
-          "INVALID",
-          `Cannot read with ${name} ${value}: expected a whole number from 1`,
-        );
-      }
-    }
+    checkWhole(`Cannot read with maxBufferedFrames ${maxBufferedFrames}`, maxBufferedFrames, 1);
+    checkWhole(`Cannot read with maxBufferedBytes ${maxBufferedBytes}`, maxBufferedBytes, 1);
     this.#parts = parts;
-    this.#onClose = onClose;
     this.#maxFrames = maxBufferedFrames;
     this.#maxBytes = maxBufferedBytes;
+    parts.opened.add(this);
   }
 
   async open(topic: string, partition: number, offset: number): Promise<PartitionReader> {
     this.#checkOpen();
-    checkOffset(offset);
+    checkWhole(`Cannot read ${topic}/${partition} from offset ${offset}`, offset, 0);
     const { db, topics } = this.#parts;
     const { id, range } = await db.read(`read ${topic}/${partition}`, () => {
       const id = topics.id(topic, partition);
@@ -50,7 +43,7 @@ export class EmbeddedReader implements LogReader {
   close(): Promise<void> {
     this.#closed = true;
     for (const reader of this.#open) reader.close();
-    this.#onClose();
+    this.#parts.opened.delete(this);
     return Promise.resolve();
   }
 

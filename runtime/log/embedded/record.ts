@@ -15,6 +15,7 @@
 // Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
+import { timeOf } from "../checks.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
 /** Maximum size of a record including key and headers. */
@@ -30,7 +31,8 @@ export interface EncodedRecord {
   readonly size: number;
 }
 
-const padMark = 0xffffffff;
+/** In place of the length of the key. */
+export const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -42,13 +44,9 @@ const noValue = new Uint8Array(0);
  *
  * @throws {LogError} `TOO_LARGE`; `INVALID` if the timestamp is not a number
  */
-export function encodeRecord({ timestamp, key, headers, value }: LogRecord): EncodedRecord {
-  if (!Number.isFinite(timestamp) || Math.abs(timestamp) > Number.MAX_SAFE_INTEGER) {
-    throw new LogError(
-      "INVALID",
-      `Cannot append a record with timestamp ${timestamp}: expected epoch milliseconds`,
-    );
-  }
+export function encodeRecord(record: LogRecord): EncodedRecord {
+  const { key, headers, value } = record;
+  const timestamp = timeOf(record);
   const text = JSON.stringify(headers);
   const fields = encoder.encode((key ?? "") + (text === "{}" ? "" : text));
   const keyBytes = key === null ? 0 : encoder.encode(key).length;
@@ -62,14 +60,13 @@ export function encodeRecord({ timestamp, key, headers, value }: LogRecord): Enc
   const head = new Uint8Array(headBytes + fields.length);
   head.set(fields, headBytes);
   const view = new DataView(head.buffer);
-  const time = Math.floor(timestamp);
   view.setUint32(4, crc32(value, crc32(fields)));
-  view.setBigInt64(8, BigInt(time));
+  view.setBigInt64(8, BigInt(timestamp));
   view.setUint32(16, key === null ? 0 : keyBytes + 1);
   view.setUint32(20, fields.length - keyBytes);
   view.setUint32(24, value.length);
   view.setUint32(0, crc32(head.subarray(4, headBytes)));
-  return { timestamp: time, head, value, size };
+  return { timestamp, head, value, size };
 }
 
 export function encodePadding(size: number): Uint8Array {

@@ -7,6 +7,7 @@ import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import { SegmentLost } from "./errors.ts";
 import type { Placed } from "./segment_writer.ts";
 import type { Tail } from "./tails.ts";
+import type { Topics } from "./topics.ts";
 import type { Retention } from "./url.ts";
 
 /** Limits of a chunk: retention and time are known this finely. */
@@ -16,6 +17,17 @@ const [chunkRecords, chunkBytes] = [64, 1 << 20];
 function chunkMs(kept: number): number {
   return Math.min(kept / 16, 5_000, Math.max(kept / 1_000, 1_000));
 }
+
+/** The parts of an open log that hold its records. */
+export interface Store {
+  readonly dir: string;
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly records: Records;
+}
+
+/** What ends with the log. */
+export type Opened = Set<{ close(): Promise<void> }>;
 
 /** Adjacent records from offset `first` on. `time` is the newest timestamp. */
 export type ChunkRow = [

@@ -1,22 +1,13 @@
 // Retention: expired records are hidden at once; a segment is removed when all its records are.
 import { join } from "node:path";
-import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
-import type { Records } from "./records.ts";
+import type { Store } from "./records.ts";
 import { placeId } from "./schema.ts";
-import type { Topics } from "./topics.ts";
-
-export interface RetentionParts {
-  readonly dir: string;
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly records: Records;
-}
 
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
-export async function expire(parts: RetentionParts): Promise<void> {
+export async function expire(parts: Store): Promise<void> {
   const { dir, db, topics } = parts;
   const due = await db.read(
     "look for expired frames",
@@ -32,7 +23,7 @@ export async function expire(parts: RetentionParts): Promise<void> {
 }
 
 /** The same, synchronously; returns how many segments were removed. */
-export function expireNow(parts: RetentionParts): number {
+export function expireNow(parts: Store): number {
   let removed = 0;
   for (;;) {
     const files = parts.db.writeNow(() => expireRows(parts));
@@ -49,7 +40,7 @@ export function expireNow(parts: RetentionParts): number {
 }
 
 /** Within a transaction: returns the files to remove after its commit. */
-function expireRows({ db, topics, records }: RetentionParts): string[] {
+function expireRows({ db, topics, records }: Store): string[] {
   for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);
   for (const [id, partition, , first, next] of gone) {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
 import { freeBytes, syncPath } from "./disk.ts";
+import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
@@ -83,16 +84,7 @@ export class SegmentWriter {
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
-    try {
-      for (const bytes of joined(records)) {
-        writeAll(segment.handle, bytes);
-        segment.position += bytes.length;
-      }
-    } catch (error) {
-      segment.position = position;
-      segment.handle.seekSync(position, Deno.SeekMode.Start);
-      throw error;
-    }
+    write(segment, joined(records));
     segment.padding = 0;
     segment.dirty = true;
     segment.pending++;
@@ -105,12 +97,18 @@ export class SegmentWriter {
    */
   pad(): void {
     for (const segment of this.#active.values()) {
-      const { position, handle, synced } = segment;
+      const { position, synced } = segment;
       segment.synced = position;
       const size = -position & (pageBytes - 1);
       if (size < headBytes || position - synced < 8 * size) continue;
-      writeAll(handle, encodePadding(size));
-      segment.position = segment.synced = position + size;
+      try {
+        write(segment, [encodePadding(size)]);
+      } catch (error) {
+        // On a full disk the page is written again.
+        if (storageFault(error) !== "full") throw error;
+        continue;
+      }
+      segment.synced = segment.position;
       segment.padding += size;
     }
   }
@@ -283,6 +281,17 @@ function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
   if (bytes > 0) yield concatenated(parts);
 }
 
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+/** Writes at the segment's end; what a failed write has left there is written over. */
+function write(segment: OpenSegment, parts: Iterable<Uint8Array>): void {
+  const { handle, position } = segment;
+  try {
+    for (const bytes of parts) {
+      for (let at = 0; at < bytes.length;) at += handle.writeSync(bytes.subarray(at));
+      segment.position += bytes.length;
+    }
+  } catch (error) {
+    segment.position = position;
+    handle.seekSync(position, Deno.SeekMode.Start);
+    throw error;
+  }
 }

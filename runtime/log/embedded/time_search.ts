@@ -1,8 +1,7 @@
 // Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one
 // chunk is searched.
-import type { FrameParts } from "./frame_reader.ts";
 import { recordPlaces, recordTime } from "./record.ts";
-import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
+import { chunkColumns, type ChunkRow, openChunk, type Store } from "./records.ts";
 import { offsetLimit, placeId } from "./schema.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 
@@ -11,7 +10,7 @@ const nothing = new Uint8Array(0);
 /**
  * The first offset of a partition with a timestamp at or after `time`; the latest offset if there is none.
  */
-export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
+export function offsetForTime({ dir, db, topics }: Store, id: number, time: number): number {
   const { earliest, latest } = topics.range(id);
   const cursor = new SegmentCursor(dir, db);
   try {

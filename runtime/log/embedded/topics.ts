@@ -1,4 +1,4 @@
-import { shown, TOPIC } from "../../base/options.ts";
+import { checkWhole, missing } from "../checks.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
@@ -107,11 +107,7 @@ export class Topics {
   setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
     if (bytes === undefined && ms === undefined) return;
     for (const [value, unit] of [[bytes, "bytes"], [ms, "ms"]] as const) {
-      if (value === undefined || Number.isSafeInteger(value) && value >= 1) continue;
-      throw new LogError(
-        "INVALID",
-        `Cannot keep ${value} ${unit} of ${topic}: expected a whole number from 1`,
-      );
+      if (value !== undefined) checkWhole(`Cannot keep ${value} ${unit} of ${topic}`, value, 1);
     }
     this.#db.run(
       `UPDATE topics SET retention_bytes = coalesce(?, retention_bytes),
@@ -197,37 +193,5 @@ export class Topics {
     );
     const growing = open !== undefined && open.arrived > young ? open.first : latest;
     return Math.max(floor, Math.min(kept?.[0] ?? growing, latest));
-  }
-}
-
-function missing(topic: string, partition: number, count: number): LogError {
-  return count === 0
-    ? new LogError(
-      "TOPIC_MISSING",
-      `Cannot find topic ${shown(topic)} in the log; create it first`,
-    )
-    : new LogError(
-      "PARTITION_MISSING",
-      `Cannot find partition ${partition} of topic ${topic}: it has ${count}, numbered from 0`,
-    );
-}
-
-/**
- * Checks a topic to create. What Kafka takes is taken, so that it can move there.
- *
- * @throws {LogError} `INVALID`
- */
-export function checkTopic(topic: string, partitions: number): void {
-  if (!TOPIC.takes(topic)) {
-    throw new LogError(
-      "INVALID",
-      `Cannot create topic ${shown(topic)}: expected ${TOPIC.accepted}`,
-    );
-  }
-  if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 100_000) {
-    throw new LogError(
-      "INVALID",
-      `Cannot create topic ${topic} with ${partitions} partitions: expected 1 to 100 000`,
-    );
   }
 }

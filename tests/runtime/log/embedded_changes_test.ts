@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import type { PartitionReader } from "../../../runtime/log/log.ts";
-import { append, record, records } from "../../contracts/log_contract_kit.ts";
+import { append, record, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 /** Appends at one connection and reads at another; calls `after` while the reader waits for more. */
@@ -115,6 +115,16 @@ Deno.test("embedded log: a commit is announced once others see it", async () => 
     TailFile.prototype.announce = announce;
   }
   for (const latest of [100, 200, 300]) assert.ok(seen.includes(latest), `${seen}`);
+});
+
+Deno.test("embedded log: a reader that waits reports a tail that was damaged meanwhile", async () => {
+  await appendAndRead(async (reader, theirs) => {
+    const reading = reader.read(1, AbortSignal.timeout(20_000));
+    const tails = join(theirs.url.slice("embedded:".length), "tails");
+    await Deno.writeFile(tails, (await Deno.readFile(tails)).fill(7));
+    const { message } = await rejectsWith("INTERNAL", () => reading);
+    assert.match(message, /tails: it is damaged; restore a backup/);
+  });
 });
 
 Deno.test("embedded log: a reader polls where the folder cannot be watched", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { systemClock } from "../../../runtime/base/clock.ts";
-import { assignPartitions } from "../../../runtime/log/embedded/group_tables.ts";
+import { assignPartitions } from "../../../runtime/log/assign_partitions.ts";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import type { LogError } from "../../../runtime/log/log.ts";
 import { eventually, join, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";

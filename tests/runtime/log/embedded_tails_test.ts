@@ -6,6 +6,7 @@ import {
   decodeRecord,
   encodePadding,
   encodeRecord,
+  padMark,
   recordPlaces,
 } from "../../../runtime/log/embedded/record.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
@@ -182,6 +183,36 @@ Deno.test("embedded log: segments with padding are read, searched and checked as
       for (let i = 0; i < count; i += 3) assert.equal(await log.offsetForTime("t", 0, i), i);
     }, { clock })
   );
+});
+
+Deno.test("embedded log: padding that a full disk cuts off harms no record behind it", async () => {
+  const { writeSync } = Deno.FsFile.prototype;
+  let cut = 0;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    if (
+      bytes.length < 28 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(16) !== padMark
+    ) {
+      return writeSync.call(this, bytes);
+    }
+    cut++;
+    writeSync.call(this, bytes.subarray(0, bytes.length >> 1));
+    throw new Error("No space left on device (os error 28)");
+  };
+  try {
+    await inFolder((dir) =>
+      withLog(`embedded:${dir}`, async (log) => {
+        await log.createTopic("t", 1);
+        let count = 0;
+        await eventually("padding", async () => {
+          await append(log, "t", 0, records(60, `${count++} `));
+          return cut > 1;
+        });
+        assert.ok((await readAll(log, "t", 0)).every(({ fault }) => fault === undefined));
+      }, { clock, onWarning: (message) => assert.fail(message) })
+    );
+  } finally {
+    Deno.FsFile.prototype.writeSync = writeSync;
+  }
 });
 
 Deno.test("embedded log: one of version 3 is brought up to date, unless an older Framelane has it open", async () => {

@@ -1,6 +1,7 @@
-/** Frames that expire under running queries, again and again, on both logs. */
+/** Frames that expire under running queries, again and again, on both logs: images and H.264 by turns. */
 import { dataLossWhileRunning } from "../../faults/data_loss.ts";
 import { withEmbeddedPlace, withKafkaPlace } from "../../faults/data_loss_places.ts";
+import { trialUnits } from "../../support/access_units.ts";
 import { Random } from "../../support/random.ts";
 import { reportRow } from "../../support/trial_report.ts";
 
@@ -11,10 +12,11 @@ for (
 ) {
   Deno.test(`frames expire under a query, ${name}`, async () => {
     const random = Random.fromEnvironment(5);
+    const unitsOf = await trialUnits();
     let lost = 0;
     for (let round = 0; round < ROUNDS; round++) {
       await within(async (place) => {
-        lost += await dataLossWhileRunning(place, random);
+        lost += await dataLossWhileRunning({ ...place, units: unitsOf(round) }, random);
       });
     }
     reportRow({

@@ -1,5 +1,4 @@
-/** 200 random steps from each of 20 seeds on the embedded log, over images and over H.264. */
-import { accessUnits } from "../../support/access_units.ts";
+/** 200 random steps from each of 20 seeds on the embedded log. */
 import { GroupBed } from "../../recovery/group_bed.ts";
 import { total, type Verdict } from "../../support/checker.ts";
 import { withLog } from "../../support/log.ts";
@@ -7,37 +6,32 @@ import { Random } from "../../support/random.ts";
 import { reportRow, say } from "../../support/trial_report.ts";
 import { randomSteps, seeds, STEPS } from "./random_steps.ts";
 
-for (const kind of ["images", "H.264"] as const) {
-  Deno.test(`random steps on the embedded log over ${kind}`, async () => {
-    const verdicts: Verdict[] = [];
-    const recoveryMs: number[] = [];
-    const units = kind === "images" ? undefined : await accessUnits({ frames: 55, gop: 11 });
-    for (const seed of seeds()) {
-      say(`seed ${seed}`);
-      await withLog(async (url, log, directory) => {
-        const bed = new GroupBed({
-          log,
-          url,
-          source: "VideoStreaming",
-          folder: `${directory}/images`,
-          partitions: 3,
-          framesPerSecond: 10,
-          sessionTimeoutMs: 2000,
-          // Pictures of access units are made from others: the topic gets them as they came.
-          ...(units === undefined ? {} : { units, pictures: false }),
-        });
-        verdicts.push(
-          await bed.run(async (bed) => {
-            recoveryMs.push(await randomSteps(bed, new Random(seed), STEPS));
-          }),
-        );
+Deno.test("random steps on the embedded log", async () => {
+  const verdicts: Verdict[] = [];
+  const recoveryMs: number[] = [];
+  for (const seed of seeds()) {
+    say(`seed ${seed}`);
+    await withLog(async (url, log, directory) => {
+      const bed = new GroupBed({
+        log,
+        url,
+        source: "VideoStreaming",
+        folder: `${directory}/images`,
+        partitions: 3,
+        framesPerSecond: 10,
+        sessionTimeoutMs: 2000,
       });
-    }
-    reportRow({
-      fault: `${STEPS} random steps over ${kind}, embedded log`,
-      repetitions: verdicts.length,
-      verdict: total(verdicts),
-      recoveryMs,
+      verdicts.push(
+        await bed.run(async (bed) => {
+          recoveryMs.push(await randomSteps(bed, new Random(seed), STEPS));
+        }),
+      );
     });
+  }
+  reportRow({
+    fault: `${STEPS} random steps, embedded log`,
+    repetitions: verdicts.length,
+    verdict: total(verdicts),
+    recoveryMs,
   });
-}
+});

@@ -1,5 +1,6 @@
 // Appends records through one queue for each partition. A queue has one request in flight; calls made
 // meanwhile form the next batch.
+import { timeOf } from "../../checks.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { PartitionQueue } from "./partition_queue.ts";
@@ -23,6 +24,8 @@ export class KafkaProducer implements LogProducer {
     if (records.length === 0) {
       throw new LogError("INVALID", `${action}: expected at least one record, given none`);
     }
+    // Before it shares a batch with other calls.
+    for (const record of records) timeOf(record);
     const key = `${topic}/${partition}`;
     let queue = this.#queues.get(key);
     if (queue === undefined) {

@@ -5,6 +5,7 @@
 // Heartbeats continue meanwhile.
 import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
+import { checkWhole } from "../../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { isRepeatable, outcomeOf, toLogError } from "../net/failures.ts";
@@ -40,12 +41,11 @@ export class KafkaMember implements GroupMember {
 
   private constructor(cluster: Cluster, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
-    if (!(sessionTimeoutMs >= 100)) {
-      throw new LogError(
-        "INVALID",
-        `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms: expected 100 or more`,
-      );
-    }
+    checkWhole(
+      `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms`,
+      sessionTimeoutMs,
+      100,
+    );
     this.#cluster = cluster;
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;

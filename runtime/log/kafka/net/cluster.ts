@@ -1,5 +1,6 @@
 // Leaders of partitions, coordinators of groups and transactions, and requests to them.
 import { settled } from "../../../base/wait.ts";
+import { missing } from "../../checks.ts";
 import { LogError } from "../../log.ts";
 import { type Api, errorOf } from "../protocol/api.ts";
 import { MalformedError, ResponseError } from "../protocol/errors.ts";
@@ -206,7 +207,7 @@ export class Cluster {
     if (metadata === undefined || metadata.leaders[partition] === undefined) {
       // It may have been created since.
       if (cached) return await this.leader(topic, partition, signal, true);
-      throw missing(topic, partition, metadata);
+      throw missing(topic, partition, metadata?.leaders.length ?? 0);
     }
     const { leaderId, leaderEpoch } = metadata.leaders[partition];
     const broker = this.#brokers.members.get(leaderId);
@@ -290,19 +291,4 @@ const TOPIC_STATES = new Set([
 
 export function leaderNotAvailable(place: string): ResponseError {
   return new ResponseError([errorOf(LEADER_NOT_AVAILABLE, place)!]);
-}
-
-export function missing(
-  topic: string,
-  partition: number,
-  metadata: TopicMetadata | undefined,
-): LogError {
-  return metadata === undefined
-    ? new LogError("TOPIC_MISSING", `Cannot find topic ${JSON.stringify(topic)} on Kafka`)
-    : new LogError(
-      "PARTITION_MISSING",
-      `Cannot find partition ${partition} of topic ${
-        JSON.stringify(topic)
-      }: it has ${metadata.leaders.length}`,
-    );
 }

@@ -2,6 +2,7 @@
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
+import { checkMost, checkWhole } from "../../checks.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
@@ -144,9 +145,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   }
 
   async read(max: number, signal?: AbortSignal, until = Infinity): Promise<Frame[]> {
-    if (!(max >= 1)) {
-      throw new LogError("INVALID", `Cannot read ${max} frames: expected 1 or more`);
-    }
+    checkMost(this.key, max);
     for (;;) {
       signal?.throwIfAborted();
       if (this.isClosed) {
@@ -283,9 +282,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   }
 
   seek(offset: number): void {
-    if (!Number.isInteger(offset) || offset < 0) {
-      throw new LogError("INVALID", `Cannot seek to offset ${offset}: expected 0 or more`);
-    }
+    checkWhole(`Cannot read ${this.key} from offset ${offset}`, offset, 0);
     this.#frames = [];
     this.#bytes = 0;
     this.#position = this.#next = offset;

@@ -1,5 +1,6 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
+import { checkWhole, missing, outOfRange } from "../../checks.ts";
 import {
   LogError,
   type LogReader,
@@ -9,7 +10,7 @@ import {
   type ReadProblem,
 } from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
-import { type Cluster, type Leader, missing } from "../net/cluster.ts";
+import type { Cluster, Leader } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
 import {
@@ -53,12 +54,8 @@ export class KafkaReader implements LogReader {
     options: ReaderOptions,
   ) {
     const { maxBufferedFrames = 256, maxBufferedBytes = 16 * 1024 * 1024 } = options;
-    if (!(maxBufferedFrames >= 1) || !(maxBufferedBytes >= 1)) {
-      throw new LogError(
-        "INVALID",
-        `Cannot buffer ${maxBufferedFrames} frames of ${maxBufferedBytes} bytes: expected 1 or more`,
-      );
-    }
+    checkWhole(`Cannot read with maxBufferedFrames ${maxBufferedFrames}`, maxBufferedFrames, 1);
+    checkWhole(`Cannot read with maxBufferedBytes ${maxBufferedBytes}`, maxBufferedBytes, 1);
     this.#cluster = cluster;
     this.#epochs = epochs;
     this.#bounds = { frames: maxBufferedFrames, bytes: maxBufferedBytes };
@@ -73,9 +70,7 @@ export class KafkaReader implements LogReader {
   ): Promise<PartitionReader> {
     const action = `Cannot read ${topic} partition ${partition}`;
     this.#throwIfClosed(action);
-    if (!Number.isInteger(offset) || offset < 0) {
-      throw new LogError("INVALID", `${action} from offset ${offset}: expected 0 or more`);
-    }
+    checkWhole(`${action} from offset ${offset}`, offset, 0);
     const leader = await this.#cluster.attempt(
       action,
       (signal) => this.#cluster.leader(topic, partition, signal),
@@ -224,7 +219,7 @@ export class KafkaReader implements LogReader {
       const exists = !diverged && offset >= range.earliest && offset <= range.latest;
       if (diverged) this.#epochs.forget(topic, partition);
       if (one.version === version && !exists) {
-        const why = diverged ? "its log was truncated and written again" : "";
+        const why = diverged ? "its log was truncated and written again" : undefined;
         failOutOfRange(one, range, why);
       }
       this.#resume(one, leader);
@@ -239,7 +234,7 @@ export class KafkaReader implements LogReader {
       const metadata = await this.#cluster.topic(topic, signal, true);
       if (metadata?.leaders[partition] === undefined) {
         missingSince ??= systemClock.monotonic();
-        const gone = missing(topic, partition, metadata);
+        const gone = missing(topic, partition, metadata?.leaders.length ?? 0);
         if (systemClock.monotonic() - missingSince < GONE_AFTER_MS) throw gone;
         one.fail(gone);
         return;
@@ -301,10 +296,7 @@ function backoff(failures: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 10), MAX_DELAY_MS);
 }
 
-function failOutOfRange(one: BufferedPartition, range: OffsetRange, why: string): void {
-  const { earliest, latest } = range;
-  const action = `Cannot read ${one.topic} partition ${one.partition} at offset ${one.offset}`;
-  const held = `it holds ${earliest} to ${latest}${why === "" ? "" : `, ${why}`}`;
-  one.latest = latest;
-  one.fail(new LogError("OFFSET_OUT_OF_RANGE", `${action}: ${held}`, { range }));
+function failOutOfRange(one: BufferedPartition, range: OffsetRange, why?: string): void {
+  one.latest = range.latest;
+  one.fail(outOfRange(one.key, one.offset, range, why));
 }

@@ -1,6 +1,6 @@
 // Topics and offsets.
-import { shown, TOPIC } from "../../../base/options.ts";
-import { LogError, type OffsetRange } from "../../log.ts";
+import { checkTopic } from "../../checks.ts";
+import type { OffsetRange } from "../../log.ts";
 import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
 import { errorNames } from "../protocol/errors.ts";
@@ -58,18 +58,7 @@ export async function ensureTopic(
   partitions: number,
   configuration: Readonly<Record<string, string>> = {},
 ): Promise<number> {
-  if (!Number.isInteger(partitions) || partitions < 1) {
-    throw new LogError(
-      "INVALID",
-      `Cannot create topic ${topic} with ${partitions} partitions: expected 1 or more`,
-    );
-  }
-  if (!TOPIC.takes(topic)) {
-    throw new LogError(
-      "INVALID",
-      `Cannot create topic ${shown(topic)}: expected ${TOPIC.accepted}`,
-    );
-  }
+  checkTopic(topic, partitions);
   let changed = false;
   return await cluster.attempt(`Cannot create topic ${topic}`, async (signal) => {
     const leaders = (await cluster.topic(topic, signal, true))?.leaders ?? [];
@@ -148,7 +137,8 @@ export async function offsetAt(
   partition: number,
   timestamp: number,
 ): Promise<number> {
-  const found = await findOffset(cluster, topic, partition, Math.max(0, Math.ceil(timestamp)));
+  const time = Math.min(Math.max(0, Math.ceil(timestamp)), Number.MAX_SAFE_INTEGER);
+  const found = await findOffset(cluster, topic, partition, time);
   return found >= 0 ? found : (await offsetRange(cluster, topic, partition)).latest;
 }
 

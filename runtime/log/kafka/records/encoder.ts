@@ -1,5 +1,6 @@
 // Encodes record batches (format 2) into one buffer: a frame's bytes are copied once.
 import { Buffer } from "node:buffer";
+import { timeOf } from "../../checks.ts";
 import type { Compression, LogRecord } from "../../log.ts";
 import type { ProducerIdentity } from "../protocol/transactions.ts";
 import { COMPRESSORS } from "./codecs.ts";
@@ -33,11 +34,11 @@ export function sizeBound(records: readonly LogRecord[]): number {
 /** Encodes at least one record as a batch. */
 export function encodeBatch(records: readonly LogRecord[], options: BatchOptions = {}): Buffer {
   const { compression = "none", identity, sequence = -1, transactional = false } = options;
-  const first = timestampOf(records[0]!);
+  const first = timeOf(records[0]!);
   const writer = new RecordWriter(sizeBound(records));
   let latest = first;
   for (let i = 0; i < records.length; i++) {
-    const timestamp = timestampOf(records[i]!);
+    const timestamp = timeOf(records[i]!);
     if (timestamp > latest) latest = timestamp;
     writer.record(records[i]!, i, timestamp - first);
   }
@@ -64,10 +65,6 @@ export function encodeBatch(records: readonly LogRecord[], options: BatchOptions
   buffer.writeInt32BE(records.length, 57);
   buffer.writeUInt32BE(crc32c(buffer.subarray(21, end)), 17);
   return buffer.subarray(0, end);
-}
-
-function timestampOf({ timestamp }: LogRecord): number {
-  return Math.max(0, Math.floor(timestamp));
 }
 
 class RecordWriter {

@@ -1,0 +1,73 @@
+// What every log refuses, in the same words. What Kafka takes is taken, so that a log can move there.
+import { shown, TOPIC, whole } from "../base/options.ts";
+import { LogError } from "./log_error.ts";
+import type { LogRecord, OffsetRange } from "./records.ts";
+
+const MOST_PARTITIONS = 100_000;
+
+/**
+ * @param action with the value, as the beginning of a message
+ * @throws {LogError} `INVALID` unless the value is a whole number in this range
+ */
+export function checkWhole(action: string, value: number, from: number, to?: number): void {
+  const { takes, accepted } = whole(from, to);
+  if (!takes(value)) throw new LogError("INVALID", `${action}: expected ${accepted}`);
+}
+
+/** @throws {LogError} `INVALID` unless a topic may be created with this name and number of partitions */
+export function checkTopic(topic: string, partitions = 1): void {
+  if (!TOPIC.takes(topic)) {
+    const accepted = `expected ${TOPIC.accepted}`;
+    throw new LogError("INVALID", `Cannot create topic ${shown(topic)}: ${accepted}`);
+  }
+  const action = `Cannot create topic ${topic} with ${partitions} partitions`;
+  checkWhole(action, partitions, 1, MOST_PARTITIONS);
+}
+
+/**
+ * A record's time as it is stored: whole milliseconds since 1970.
+ *
+ * @throws {LogError} `INVALID` if it is not a number of milliseconds
+ */
+export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
+  if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return Math.max(0, Math.floor(timestamp));
+  throw new LogError(
+    "INVALID",
+    `Cannot append a record with timestamp ${timestamp}: expected epoch milliseconds`,
+  );
+}
+
+/** @param count of the topic's partitions; 0 if there is no such topic */
+export function missing(topic: string, partition: number, count: number): LogError {
+  return count === 0
+    ? new LogError(
+      "TOPIC_MISSING",
+      `Cannot find topic ${shown(topic)} in the log; create it first`,
+    )
+    : new LogError(
+      "PARTITION_MISSING",
+      `Cannot find partition ${partition} of topic ${topic}: it has ${count}, numbered from 0`,
+    );
+}
+
+/** @param why by default the offset itself says it */
+export function outOfRange(
+  place: string,
+  offset: number,
+  range: OffsetRange,
+  why = offset < range.earliest ? "it no longer exists" : "it does not exist yet",
+): LogError {
+  const { earliest, latest } = range;
+  const held = earliest < latest ? `${earliest} to ${latest - 1}` : "nothing";
+  return new LogError(
+    "OFFSET_OUT_OF_RANGE",
+    `Cannot read ${place} from offset ${offset}: ${why}, the partition holds ${held}`,
+    { range },
+  );
+}
+
+/** @throws {LogError} `INVALID` unless at least one frame is wanted; `Infinity` is accepted */
+export function checkMost(place: string, frames: number): void {
+  if (frames >= 1) return;
+  throw new LogError("INVALID", `Cannot read ${frames} frames of ${place}: expected at least 1`);
+}
