@@ -119,6 +119,7 @@ export function parseCommand<O extends Options>(
   /** Those that cannot be the value of an unknown option before them. */
   const certain: string[] = [];
   const names = Object.keys(command.options);
+  const empty = new Set<string>();
   let unknownBefore = false;
   for (const token of tokensOf(argv, command.options)) {
     if (token.kind === "positional") {
@@ -147,6 +148,7 @@ export function parseCommand<O extends Options>(
       faults.push(`Unknown option ${flag}: --${name} takes a value`);
     } else if (value === undefined || value.trim() === "") {
       faults.push(`No value for ${flag}: expected ${option.value ?? "VALUE"}`);
+      empty.add(name);
     } else if (given.has(name) && !option.multiple) {
       faults.push(`Option ${flag} was given more than once`);
     } else {
@@ -168,7 +170,9 @@ export function parseCommand<O extends Options>(
     }
     if (texts === undefined) {
       if (option.default !== undefined) options[name] = option.default;
-      else if (option.required) faults.push(`Cannot ${command.name} without --${name}`);
+      else if (option.required && !empty.has(name)) {
+        faults.push(`Cannot ${command.name} without --${name}`);
+      }
       continue;
     }
     const values: unknown[] = [];

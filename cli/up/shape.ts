@@ -37,7 +37,8 @@ export function scalar<T>(
         return parse(String(value));
       } catch (error) {
         const given = show(String(value));
-        fields.fault(name, `${reasonOf(given, error)}, given ${shown(given)}`);
+        const quoted = shown(typeof value === "number" ? value : given);
+        fields.fault(name, `${reasonOf(given, error)}, given ${quoted}`);
       }
     },
   };

@@ -31,6 +31,7 @@ async function run(
       return Promise.resolve({
         name,
         summary: `Does ${name}.`,
+        positionals: "[N]",
         options: {
           port: { value: "PORT", help: "Where", default: 8000, parse: parsers.integer(1, 65_535) },
           source: { value: "URI", help: "From where" },

@@ -7,6 +7,7 @@ import "../../runtime/image/turbojpeg.ts";
 const command = {
   name: "queries",
   summary: "",
+  positionals: "[NAME…]",
   options: querySpecOptions,
   run: () => Promise.resolve(0),
 };
