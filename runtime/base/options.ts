@@ -3,6 +3,7 @@
 import { messageOf, read, shortened } from "./errors.ts";
 import { maskSecrets } from "./mask.ts";
 
+/** What an option or a field accepts. */
 export interface OptionRow {
   /** Completes the sentence "expected …". */
   readonly accepted: string;
