@@ -131,6 +131,6 @@ function planOf(directory: string, port: number, access: ReturnType<typeof viewe
 /** Adds a token if others could reach the viewer. */
 function guarded(options: Values<typeof viewerAccessOptions>): typeof options {
   const { host, token, "proxy-host": proxies } = options;
-  const open = !isLoopback(host) && token === undefined && proxies === undefined;
-  return open ? { ...options, token: crypto.randomUUID().replaceAll("-", "") } : options;
+  if (isLoopback(host) || token !== undefined || proxies !== undefined) return options;
+  return { ...options, token: [{ token: crypto.randomUUID().replaceAll("-", ""), opens: "all" }] };
 }

@@ -40,6 +40,18 @@ function fieldOf<T>(
   return scalar({ type, description: help }, parse, show);
 }
 
+/** One value or several. */
+function oneOrList<T>(shape: Shape<T>, description: string): Shape<T[]> {
+  const several = list(shape, description);
+  return {
+    schema: { anyOf: [shape.schema, several.schema] },
+    read: (fields, name, value) =>
+      Array.isArray(value)
+        ? several.read(fields, name, value)
+        : [shape.read(fields, name, value) ?? []].flat() as T[],
+  };
+}
+
 const topic = fieldOf(publishOptions.topic);
 const sink = fieldOf(querySpecOptions.sink);
 const sinkList = list(sink, "Sinks that replace the query's own");
@@ -162,9 +174,7 @@ const query = {
 const viewer = {
   port: integer("Port of the viewer", 0, 65_535),
   host: text(viewerAccessOptions.host.help),
-  token: text(viewerAccessOptions.token.help),
-  metricsToken: text(viewerAccessOptions["metrics-token"].help),
-  cameraTokens: list(fieldOf(viewerAccessOptions["camera-token"]), "Tokens for some cameras"),
+  token: oneOrList(fieldOf(viewerAccessOptions.token), viewerAccessOptions.token.help),
   proxyHosts: list(fieldOf(viewerAccessOptions["proxy-host"]), "Reverse proxies"),
   embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),
 };

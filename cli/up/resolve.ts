@@ -182,16 +182,12 @@ function viewerOf(
   entry: ViewerEntry,
   fault: (message: string) => void,
 ): { readonly viewer?: ViewerPlan } {
-  const { host, port, token, metricsToken, cameraTokens = [], proxyHosts, embedOrigins } = entry;
-  for (const secret of [token, metricsToken, ...cameraTokens.map(({ token }) => token)]) {
-    if (secret !== undefined) learnSecrets(secret, { whole: true });
-  }
+  const { host, port, token = [], proxyHosts, embedOrigins } = entry;
+  for (const one of token) learnSecrets(one.token, { whole: true });
   try {
     const access = viewerAccess({
       host: host ?? "127.0.0.1",
       token,
-      "metrics-token": metricsToken,
-      "camera-token": cameraTokens,
       "proxy-host": proxyHosts,
       "embed-origin": embedOrigins,
     });

@@ -92,7 +92,7 @@ for (const [name, { load }] of Object.entries(commands)) {
       await one(new RegExp(`^No value for ${flag}: expected`), [`${flag}=`]);
       await one(new RegExp(`^No value for ${flag}: expected`), [flag, "--log-format=text"]);
       await one(new RegExp(`^Unknown option --no-${option}`), [`--no-${option}`]);
-      if (parse === undefined || ["source", "to"].includes(option)) continue;
+      if (parse === undefined || ["source", "to", "token"].includes(option)) continue;
       await one(/: expected /, [flag, "\0?"]);
       await one(/: expected /, [], { [variable]: "\0?" });
       if (multiple) await one(/: expected /, [flag, "\0?", flag, "\0?"]);

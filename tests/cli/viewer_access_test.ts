@@ -20,7 +20,7 @@ Deno.test("the viewer listens to this machine alone, unless somebody guards it",
     assert.equal(access("--host", host, "--token", "t").hostname, host);
     assert.equal(access("--host", host, "--proxy-host", "wall.example").hostname, host);
   }
-  assert.throws(() => access("--camera-token", "gate=1"), /set a token too/);
+  assert.throws(() => access("--token", "gate=1"), /set a token for all/);
   for (const host of ["a b", "0.0.0.0:80", "[::1]:80", "*.example", "x:", ":::"]) {
     assert.throws(
       () => access("--token=t", "--host", host),
@@ -33,9 +33,9 @@ Deno.test("the viewer listens to this machine alone, unless somebody guards it",
 Deno.test("tokens, cameras and origins are read as they are written", () => {
   const given = access(
     "--token=all",
-    "--metrics-token=m",
-    "--camera-token=a=b=1,3",
-    "--camera-token=c=2",
+    "--token=m=metrics",
+    "--token=a=b=1,3",
+    "--token=c=2",
     "--embed-origin=https://house.example:8443",
   );
   assert.deepEqual(given, {
@@ -46,8 +46,11 @@ Deno.test("tokens, cameras and origins are read as they are written", () => {
     proxyHosts: [],
     embedOrigins: ["https://house.example:8443"],
   });
-  for (const wrong of ["gate", "=1", "gate=", "gate=0", "gate=1;2"]) {
-    assert.throws(() => access("--token=t", `--camera-token=${wrong}`), /expected a token/, wrong);
+  for (const whole of ["=1", "gate=", "gate=1;2", "YQ=="]) {
+    assert.equal(access("--token", whole).token, whole);
+  }
+  for (const [wrong, says] of [["gate=0", /from 1 up/], ["other", /two tokens/]] as const) {
+    assert.throws(() => access("--token=t", `--token=${wrong}`), says);
   }
   for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {
     assert.throws(() => access(`--embed-origin=${wrong}`), /expected an origin/, wrong);

@@ -36,7 +36,7 @@ queries:
   - query: motion
     topic: U
 executors: 1
-viewer: { port: 0 }
+viewer: { port: 0, token: [all, m=metrics, "c=1,3"] }
 alerts: ["webhook:https://example.org/hook"]
 `,
     { FRAMELANE_PW: "pass word" },
@@ -79,7 +79,9 @@ alerts: ["webhook:https://example.org/hook"]
   });
   assert.deepEqual([motion!.topic, motion!.partitions, motion!.sinks], ["U", "all", []]);
   assert.equal(plan.executors, 1);
-  assert.equal(plan.viewer?.port, 0);
+  const { port, token, metricsToken, cameraPermissions } = plan.viewer!;
+  assert.deepEqual([port, token, metricsToken], [0, "all", "m"]);
+  assert.deepEqual(cameraPermissions, [{ token: "c", cameras: [1, 3] }]);
   const { viewer, log } = await resolve("viewer: off\n");
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
 });

@@ -194,7 +194,10 @@ for (const [path, value, fault] of BAD) {
 
 Deno.test("What is not an object is refused", () => {
   for (const json of [null, 7, "model", [GOOD]]) {
-    assert.match(faultsOf(json)[0]!, /^model.json: expected an object with name, version, .*, given /);
+    assert.match(
+      faultsOf(json)[0]!,
+      /^model.json: expected an object with name, version, .*, given /,
+    );
   }
 });
 
