@@ -42,6 +42,11 @@ export const needs = {
     ],
   },
   go: { purpose: "building kfake", packages: ["golang-go"], probe: ["go", "version"] },
+  fence: {
+    purpose: "running commands within a container's fence",
+    packages: ["bubblewrap", "python3-seccomp"],
+    probe: ["sh", "-c", "bwrap --version && python3 -c 'import seccomp'"],
+  },
   network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
 } as const satisfies Record<string, Need>;
 

@@ -9,6 +9,7 @@ const NEEDS_BY_SUFFIX: readonly (readonly [suffix: string, needs: readonly NeedN
   ["_rtsp_test.ts", ["rtsp", "ffmpeg"]],
   ["_ffmpeg_test.ts", ["ffmpeg"]],
   ["_network_test.ts", ["network", "java", "maven"]],
+  ["_fence_test.ts", ["fence"]],
 ];
 
 /** True for tests that need nothing but Deno. */

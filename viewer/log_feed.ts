@@ -142,7 +142,7 @@ export class LogFeed implements LaneFeed {
     if (partition.refreshedTo === latest) return partition.picture;
     const frame = await this.#reads.lastBefore(partition.lane, latest);
     partition.refreshedTo = latest;
-    if (frame !== undefined) await this.#take(partition, frame);
+    if (frame !== undefined) await this.#take(partition, frame, false);
     return partition.picture;
   }
 
@@ -197,9 +197,9 @@ export class LogFeed implements LaneFeed {
       while (!signal.aborted) {
         const frames = await reader.read(READ_AHEAD, signal);
         onFrames();
-        partition.arrived(frames, this.#clock);
+        partition.arrived(frames.filter(({ offset }) => offset >= latest), this.#clock);
         const newest = frames.findLast(isShown);
-        if (newest !== undefined) await this.#take(partition, newest);
+        if (newest !== undefined) await this.#take(partition, newest, newest.offset >= latest);
         // Its pictures are sent by other means.
         if (partition.demand === "results") await this.#clock.sleep(RESULTS_MS, signal);
         const waiting = reader.status === "waiting-for-log";
@@ -214,16 +214,16 @@ export class LogFeed implements LaneFeed {
     }
   }
 
-  async #take(partition: PartitionLane, newest: Frame): Promise<void> {
+  async #take(partition: PartitionLane, newest: Frame, fresh: boolean): Promise<void> {
     const video = videoCodecOf(newest.headers["content-type"]);
     if (video !== undefined && partition.demand === "results" && partition.picture !== undefined) {
-      partition.seen(newest, this.#clock);
       partition.found(newest);
     } else {
       const frame = await this.#units.image(newest);
       if (frame === undefined || !isImage(frame.value)) return;
-      partition.show(frame, this.#clock, video);
+      partition.show(frame, video);
     }
+    partition.seen(newest, this.#clock, fresh);
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 
@@ -232,7 +232,7 @@ export class LogFeed implements LaneFeed {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
     try {
       const frame = await this.#reads.newest(partition.lane);
-      if (frame !== undefined) partition.identify(frame, this.#clock);
+      if (frame !== undefined) partition.seen(frame, this.#clock, false);
     } catch {
       // The poll reports problems with the log; the name is read again later.
     }

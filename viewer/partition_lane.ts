@@ -47,13 +47,7 @@ export class PartitionLane {
     };
   }
 
-  /** Updates the camera's name from a frame. */
-  identify(frame: Frame, clock: Clock): void {
-    const { cameraName: _name, place: _place, ...lane } = this.lane;
-    this.lane = { ...lane, ...cameraIdentity(frame) };
-    this.identifiedAt = clock.monotonic();
-  }
-
+  /** Counts frames that arrived just now; those that were in the log before say nothing about rates. */
   arrived(frames: readonly Frame[], clock: Clock): void {
     for (const { timestamp } of frames) {
       this.#arrivals.push(clock.monotonic());
@@ -64,7 +58,7 @@ export class PartitionLane {
   }
 
   /** Shows a frame with an image; `video` is the codec of its access unit. */
-  show(frame: Frame, clock: Clock, video?: VideoCodec): void {
+  show(frame: Frame, video?: VideoCodec): void {
     const result = this.findings.before(frame.timestamp);
     this.picture = {
       lane: this.lane.id,
@@ -75,7 +69,6 @@ export class PartitionLane {
       headers: frame.headers,
       ...given({ result, video }),
     };
-    this.seen(frame, clock);
   }
 
   /** Adds recent results for an access unit that is shown without its own picture. */
@@ -85,21 +78,20 @@ export class PartitionLane {
     this.picture = { ...this.picture, offset, timestamp, result };
   }
 
-  /** Updates the lane with the newest frame's name and time. */
-  seen(frame: Frame, clock: Clock): void {
-    this.identify(frame, clock);
-    const sorted = this.#latencies.toSorted((a, b) => a - b);
-    const rate = rateOf(this.#arrivals, clock.monotonic());
+  /**
+   * Updates the lane with the newest frame's name and times. A frame that is not `fresh` was in the log before
+   * this viewer looked: it arrived when it was captured, as far as is known.
+   */
+  seen(frame: Frame, clock: Clock, fresh: boolean): void {
+    const { cameraName: _name, place: _place, lastFrameArrival = 0, ...lane } = this.lane;
+    const now = clock.now();
+    this.identifiedAt = clock.monotonic();
     this.lane = {
-      ...this.lane,
+      ...lane,
+      ...cameraIdentity(frame),
       lastFrameTimestamp: frame.timestamp,
-      lastFrameArrival: clock.now(),
-      framesPerSecondIn: rate,
-      framesPerSecondOut: rate,
-      ...(sorted.length === 0 ? {} : {
-        latencyP50Ms: sorted[sorted.length >> 1]!,
-        latencyP99Ms: sorted[Math.floor(sorted.length * 0.99)]!,
-      }),
+      lastFrameArrival: fresh ? now : Math.max(lastFrameArrival, Math.min(frame.timestamp, now)),
+      ...(fresh ? this.#numbers(clock) : {}),
     };
   }
 
@@ -111,8 +103,7 @@ export class PartitionLane {
     const { unused: _, ...used } = this.lane;
     this.lane = latest > 0 ? used : { ...used, unused: true };
     if (this.reading !== undefined) {
-      const rate = rateOf(this.#arrivals, clock.monotonic());
-      this.lane = { ...this.lane, framesPerSecondIn: rate, framesPerSecondOut: rate };
+      this.lane = { ...this.lane, ...this.#numbers(clock) };
       return;
     }
     if (this.lane.state === "restarting") {
@@ -127,6 +118,20 @@ export class PartitionLane {
       framesPerSecondIn: frames / seconds,
       framesPerSecondOut: 0,
       ...(frames > 0 ? { lastFrameArrival: clock.now() } : {}),
+    };
+  }
+
+  /** Rates and latencies of the frames that arrived last. */
+  #numbers(clock: Clock): Partial<Lane> {
+    const rate = rateOf(this.#arrivals, clock.monotonic());
+    const sorted = this.#latencies.toSorted((a, b) => a - b);
+    return {
+      framesPerSecondIn: rate,
+      framesPerSecondOut: rate,
+      ...given({
+        latencyP50Ms: sorted[sorted.length >> 1],
+        latencyP99Ms: sorted[Math.floor(sorted.length * 0.99)],
+      }),
     };
   }
 

@@ -3,6 +3,11 @@ import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
+/** Whether the engine records what was found: other items are the query's own, whatever they hold. */
+export function hasResult(output: unknown): output is Output & { readonly result: Result } {
+  return isObject(output) && "partition" in output && "result" in output && isObject(output.result);
+}
+
 /**
  * Checks that an output is a frame or a finding, since plain JavaScript functions are not
  * type-checked.
@@ -13,13 +18,20 @@ export function checkOutput(output: Output): void {
   if (typeof output !== "object" || output === null) {
     throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
   }
-  const { partition, timestamp, key, result } = output;
+  const { partition, timestamp, key, result, part } = output;
   if (typeof partition !== "number") fault("partition", "a number", partition);
-  if (!(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
+  if (typeof timestamp !== "number" || !(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
     fault("timestamp", "epoch milliseconds", timestamp);
   }
   if (key !== null && typeof key !== "string") fault("key", "text or null", key);
-  if (result !== undefined) plainResult(result);
+  if (isFinding(output)) {
+    const { firstOffset, lastOffset, number } = output;
+    checkOffset("firstOffset", firstOffset);
+    checkOffset("lastOffset", lastOffset, firstOffset);
+    if (number !== undefined) checkOffset("number", number);
+  } else checkOffset("offset", output.offset);
+  if (part !== undefined) checkOffset("part", part);
+  if (result !== undefined) checkResult(result);
   const frame = isFinding(output) ? output.picture : output;
   if (frame === undefined) return;
   const { value, headers } = frame;
@@ -30,8 +42,37 @@ export function checkOutput(output: Output): void {
   }
 }
 
+/** Offsets and numbers identify an output: files and records are named by them. */
+function checkOffset(field: string, given: unknown, least = 0): void {
+  if (Number.isSafeInteger(given) && Number(given) >= least) return;
+  fault(field, `a whole number from ${least} up`, given);
+}
+
+const ALERT_STATES: readonly unknown[] = ["start", "update", "end"];
+
+/** What the engine and the sinks read of a result; the rest is passed on as it is. */
+function checkResult(result: Result): void {
+  if (!isObject(result)) fault("result", "an object", result);
+  plainResult(result);
+  const { frames, alert } = result;
+  if (frames !== undefined && !(Array.isArray(frames) && frames.every(isObject))) {
+    fault("result.frames", "a list of objects", frames);
+  }
+  if (alert === undefined) return;
+  if (!isObject(alert)) fault("result.alert", "an object", alert);
+  const { id, state, label, peak } = alert;
+  if (typeof id !== "string") fault("result.alert.id", "text", id);
+  if (!ALERT_STATES.includes(state)) fault("result.alert.state", "start, update or end", state);
+  if (typeof label !== "string") fault("result.alert.label", "text", label);
+  if (!Number.isFinite(peak)) fault("result.alert.peak", "a number", peak);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function fault(field: string, expected: string, given: unknown): never {
-  const what = typeof given === "number" || given === null ? given : typeof given;
+  const what = typeof given === "object" && given !== null ? "an object" : shown(given);
   throw new TypeError(`Cannot pass this output on: ${field} is ${what}, expected ${expected}`);
 }
 

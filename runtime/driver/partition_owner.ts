@@ -1,6 +1,7 @@
 // The partitions of a query here: shared with a group, or named in its options.
 import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
+import { messageOf } from "../base/errors.ts";
 import { retry } from "../base/wait.ts";
 
 export interface PartitionOwnerOptions {
@@ -57,7 +58,7 @@ export class PartitionOwner {
       signal,
       minDelayMs: 100,
       maxDelayMs: 5000,
-      onRetry: (error) => report(`Group ${group}: ${(error as Error).message}`),
+      onRetry: (error) => report(`Group ${group}: ${messageOf(error)}`),
     });
     await first.promise;
   }

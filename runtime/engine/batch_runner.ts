@@ -1,8 +1,10 @@
 // Runs batches: frames through the operators, in order. Frames that are not images become dead
 // letters, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
-import type { Frame, Output } from "../definition/frame.ts";
+import { shown } from "../base/options.ts";
+import type { Frame, Output, Result } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
+import { checkOutput as checkFound, hasResult } from "../definition/result.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { Batch } from "./commits.ts";
@@ -164,7 +166,7 @@ export class BatchRunner {
     const { reporter, sinks } = this.#opened;
     const { clock } = this.#options;
     const output = this.#numbers.number(made);
-    if (typeof output === "object" && output !== null) this.#record(output as Output, batch);
+    if (hasResult(output)) this.#record(output, batch);
     if (!sinks.live) batch.outputs.push(output);
     // A timer's output belongs to no frame, so it cannot be marked as shown.
     const shown = !byTimer && cause.offset < this.#shownBefore;
@@ -211,13 +213,11 @@ export class BatchRunner {
   }
 
   /** Alerts and findings go to the log too, for walls that are opened later or elsewhere. */
-  #record(output: Output, { records }: Batch): void {
+  #record(output: Output & { readonly result: Result }, { records }: Batch): void {
     const { alertRecord, findingsRecord } = this.#options;
-    const { result, timestamp } = output;
-    if (result === undefined) return;
+    const { result: { alert }, timestamp } = output;
     const found = findingsRecord?.(output);
     if (found !== undefined) records.push(found);
-    const { alert } = result;
     if (alert === undefined || alertRecord === undefined) return;
     const known = this.#alert?.id === alert.id ? this.#alert : undefined;
     const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;
@@ -246,16 +246,17 @@ export class BatchRunner {
   }
 }
 
-/** @throws if a sink rejects an output, it belongs to another lane, or reading it throws */
-function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
+/** @throws if a sink or the engine cannot take an output, or it belongs to another lane */
+function checkOutput(
+  output: unknown,
+  { plan, topic: read, partition: own }: ExecutionOptions,
+): void {
   for (const { check } of plan.sinks) check?.(output);
-  const { result, timestamp: _, partition = own } = (output ?? {}) as Partial<Output>;
-  void result?.alert;
-  if (partition !== own) {
-    throw new TypeError(
-      `Cannot emit this output: it belongs to partition ${
-        String(partition)
-      }, expected ${own}, the partition of its input`,
-    );
-  }
+  if (hasResult(output)) checkFound(output);
+  const { topic = read, partition = own } = (output ?? {}) as Partial<Output>;
+  if (partition === own && topic === read) return;
+  throw new TypeError(
+    `Cannot emit this output: it belongs to ${shown(topic)} partition ${shown(partition)}, ` +
+      `expected ${read} partition ${own}, that of its input`,
+  );
 }

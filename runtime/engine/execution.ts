@@ -8,6 +8,7 @@
 //
 // While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
@@ -326,7 +327,7 @@ export class StreamingExecution {
       try {
         await close();
       } catch (error) {
-        this.#options.report(`Cannot close: ${(error as Error).message}`);
+        this.#options.report(`Cannot close: ${messageOf(error)}`);
       }
     }
   }

@@ -73,7 +73,7 @@ export class Pipeline {
         tasks.push(await options.events.call(open));
       }
     } catch (error) {
-      for (const task of tasks) await task.close?.();
+      await closeAll(tasks).catch(() => {}); // Why one cannot open says more.
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
@@ -211,7 +211,20 @@ export class Pipeline {
     }
   }
 
-  async close(): Promise<void> {
-    for (const stage of this.#stages) await stage.close();
+  close(): Promise<void> {
+    return closeAll(this.#stages);
   }
+}
+
+/** @throws the first error, once all are closed */
+async function closeAll(tasks: readonly { close?(): unknown }[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const task of tasks) {
+    try {
+      await task.close?.();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

@@ -138,15 +138,20 @@ export class Stage {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 
-  /** @throws {TypeError} when the next operator, or the sinks, cannot take them. */
+  /**
+   * The outputs in a list of ours, since the operator may change its own later.
+   *
+   * @throws {TypeError} when the next operator, or the sinks, cannot take them.
+   */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
     if (!Array.isArray(outputs)) {
       throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
     }
+    const own: unknown[] = [...outputs];
     if (this.#next === undefined) {
-      for (const output of outputs) this.#options.events.checkOutput?.(output);
+      for (const output of own) this.#options.events.checkOutput?.(output);
     }
-    return numbered(outputs, input);
+    return numbered(own, input);
   }
 
   #passed(): void {

@@ -13,7 +13,7 @@ import {
   encodeCheckpoint,
 } from "./checkpoint_entry.ts";
 import type { Database } from "./database.ts";
-import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
+import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
 /** A query on a partition, in a set of checkpoints. */
 export interface CheckpointKey {
@@ -105,6 +105,29 @@ export class Checkpoints {
     }
   }
 
+  /**
+   * An entry whose id is damaged must not just be missing: it stands beside the others, or in their midst, where a search
+   * ends at it.
+   *
+   * @param ends of the ids, for `placeId`
+   * @param last newest batch found, reading onwards
+   */
+  #checkEnds(ends: readonly number[], last: number | undefined, name: string): void {
+    const newest = this.#db.get<[number]>(
+      `SELECT ${offsetOfId} FROM entries WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id DESC LIMIT 1`,
+      ...ends,
+    )?.[0];
+    if (newest !== last) throw corrupt(name, "its entries are out of order");
+    const stray = this.#db.get(
+      `SELECT 1 FROM (
+         SELECT max(id) AS id FROM entries WHERE id < ${placeId}
+         UNION SELECT min(id) FROM entries WHERE id > ${placeId}
+       ) WHERE id >> ${offsetBits} NOT IN (SELECT id FROM checkpoints)`,
+      ...ends,
+    );
+    if (stray !== undefined) throw corrupt(name, "an entry beside it belongs to no checkpoint");
+  }
+
   /** Within a transaction: the owner releases it, unless another has taken over. */
   release({ id, epoch }: CheckpointRow): void {
     this.#db.run("UPDATE checkpoints SET process = NULL WHERE id = ? AND epoch = ?", id, epoch);
@@ -138,7 +161,7 @@ export class Checkpoints {
   }
 
   /**
-   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit.
+   * Reads and validates all entries: consecutive ids, at most one batch planned beyond the last commit, no stray beside.
    *
    * @param name of the checkpoint, for messages
    * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
@@ -147,11 +170,13 @@ export class Checkpoints {
     let before: number | undefined;
     let committed: Checkpoint | undefined;
     let planned: BatchRange | undefined;
+    const ends = [id, 0, id, offsetLimit - 1];
     const rows = this.#db.all<[number, string | null, string | null]>(
       `SELECT ${offsetOfId}, offsets, commits FROM entries
        WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id`,
-      ...[id, 0, id, offsetLimit - 1],
+      ...ends,
     );
+    this.#checkEnds(ends, rows.at(-1)?.[0], name);
     for (const [batchId, offsets, commits] of rows) {
       if (before !== undefined && batchId !== before + 1) {
         throw gap(`offsets/${batchId} of ${name}`, `offsets/${before} precedes it`);

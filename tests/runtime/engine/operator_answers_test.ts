@@ -5,10 +5,10 @@ import type { Operator } from "../../../runtime/definition/operator.ts";
 import { OperatorError } from "../../../runtime/definition/operator_error.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
-import { collect, FakeClock, runQuery } from "../../../runtime/testing.ts";
+import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
-import { logOf } from "./kit.ts";
+import { logOf, offsets, upTo } from "./kit.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;
@@ -136,5 +136,80 @@ Deno.test("what a sink throws is named with its batch; the code of another syste
       message:
         /^Sink foreachBatch of query faulty failed at VideoStreaming partition 0, batch 0 \(offsets 0 to 3\): /,
     });
+  }
+});
+
+Deno.test("an operator may use one list for all its outputs, and a list may fail when it is read", async () => {
+  const list: Frame[] = [];
+  const reused: Operator<Frame, Frame> = {
+    name: "reused",
+    concurrency: 4,
+    open: () => ({
+      process(frame) {
+        list.splice(0, list.length, frame);
+        return list;
+      },
+    }),
+  };
+  const traps: Operator<Frame, Frame> = {
+    name: "traps",
+    open: () => ({
+      process: (frame) =>
+        frame.offset !== 5 ? [frame] : new Proxy([frame], {
+          get(target, property) {
+            if (property === "length") throw new Error("no length");
+            return Reflect.get(target, property);
+          },
+        }),
+    }),
+  };
+  const sink = collect<Frame>();
+  const definition = query("lists").readStream({ startingOffsets: "earliest" })
+    .process(reused).process(traps).map((frame) => frame)
+    .writeStream(sink).trigger("available-now");
+  const { deadLettered } = await runQuery(definition, { log: logOf(10) });
+  assert.deepEqual(offsets(sink.outputs), upTo(10).filter((offset) => offset !== 5));
+  assert.equal(deadLettered, 1);
+});
+
+Deno.test("results of a query's own items are its own, and are not recorded", async () => {
+  const log = logOf(3);
+  const sink = collect<unknown>();
+  const definition = query("own").readStream({ startingOffsets: "earliest" })
+    .map((frame): unknown =>
+      frame.offset === 0 ? { result: null } : { result: { scores: { a: 1 } } }
+    )
+    .writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log });
+  assert.equal(sink.outputs.length, 3);
+  assert.deepEqual(await log.topics(), ["VideoStreaming"]);
+});
+
+Deno.test("operators that fail to close leave none open, and are reported whatever they throw", async () => {
+  for (const thrown of [new Error("no"), null, undefined]) {
+    const closed: string[] = [];
+    const closing = (name: string): Operator<Frame, Frame> => ({
+      name,
+      open: () => ({
+        process: (frame) => [frame],
+        close() {
+          closed.push(name);
+          throw thrown;
+        },
+      }),
+    });
+    const sink = collect<Frame>();
+    const definition = query("closing").readStream({ startingOffsets: "earliest" })
+      .process(closing("first")).process(closing("second"))
+      .writeStream({
+        ...sink,
+        open: (context) => ({ ...sink.open(context), close: () => Promise.reject(thrown) }),
+      })
+      .trigger("available-now");
+    const running = startQuery(definition, { log: logOf(3) });
+    assert.equal((await running.ended).frames, 3);
+    assert.deepEqual(closed, ["first", "second"]);
+    assert.equal(running.reports.length, 2, running.reports.join());
+    assert.match(running.reports[1]!, /Cannot close: Operator first of query closing/);
   }
 });

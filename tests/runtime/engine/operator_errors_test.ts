@@ -84,6 +84,16 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
   },
   "gives a frame of another partition": (frame) => [{ ...frame, partition: 1 }],
   "gives a frame at no time": (frame) => [{ ...frame, timestamp: 1e300 }],
+  "gives a frame whose time is text": (frame) => [{ ...frame, timestamp: "5" }],
+  "gives a frame of another topic": (frame) => [{ ...frame, topic: "Other" }],
+  "gives a frame at no offset": (frame) => [{ ...frame, offset: NaN }],
+  "gives a frame whose number among several is text": (frame) => [{ ...frame, part: "2" }],
+  "gives a finding that ends before it begins": (frame) => [
+    { ...frame, firstOffset: 5, lastOffset: 4, result: {} },
+  ],
+  "gives a finding whose window has no number": (frame) => [
+    { ...frame, firstOffset: 5, lastOffset: 5, number: null, result: {} },
+  ],
   "gives a frame whose key is a number": (frame) => [{ ...frame, key: 7 }],
   "gives a frame without headers": (frame) => [{ ...frame, headers: null }],
   "gives a frame whose header is a number": (frame) => [{ ...frame, headers: { lux: 5 } }],
@@ -100,6 +110,13 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     return [frame];
   },
   "changes the frame that it was given": (frame) => [Object.assign(frame, { offset: 0 })],
+  "gives a result that is null": (frame) => [{ ...frame, result: null }],
+  "gives a result that is a list": (frame) => [{ ...frame, result: [1] }],
+  "gives results of no frame": (frame) => [{ ...frame, result: { frames: [null] } }],
+  "gives an alert that is null": (frame) => [{ ...frame, result: { alert: null } }],
+  "gives an alert without a name": (frame) => [
+    { ...frame, result: { alert: { state: "start", label: "fire", peak: 1 } } },
+  ],
   "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
   "gives a result that holds itself": (frame) => {
     const data: Record<string, unknown> = {};

@@ -25,6 +25,26 @@ Deno.test("checkpoint: the past is pruned", async () => {
   });
 });
 
+Deno.test("checkpoint: an entry whose id is damaged is not just missing", async () => {
+  // As a flipped bit moves the last one, and the only one.
+  const moves = [[3, "id | 1 << 41"], [1, "id | 1 << 41"], [1, "id & ~(1 << 40)"]] as const;
+  for (const [batches, moved] of moves) {
+    await inFolder(async (dir) => {
+      await withLog(dir, (log) =>
+        withCommitter(log, options, async (committer) => {
+          for (let i = 0; i < batches; i++) await run(committer, i);
+        }));
+      const db = new DatabaseSync(join(dir, "log.db"));
+      db.exec(`UPDATE entries SET id = ${moved} WHERE id = (SELECT max(id) FROM entries)`);
+      db.close();
+      await withLog(dir, async (log) => {
+        const { message } = await rejectsWith("CHECKPOINT_CORRUPT", () => log.committer(options));
+        assert.match(message, /^Cannot trust the checkpoint of query q on t\/0 .* no checkpoint;/);
+      });
+    });
+  }
+});
+
 Deno.test("checkpoint: a folder of its own", async () => {
   await inFolder(async (dir) => {
     const at = (name: string) => ({ checkpointDir: join(dir, name) });

@@ -1,7 +1,6 @@
 /**
  * The fence of containers, applied to real commands: as a user of its own, with the file system read-only but
- * for one folder, and with the system calls that `deploy/seccomp.json` lets through. Needs root, bubblewrap and
- * python3-seccomp.
+ * for one folder, and with the system calls that `deploy/seccomp.json` lets through. Needs root.
  */
 import assert from "node:assert/strict";
 import { launchOf, listen } from "../../security/task.ts";

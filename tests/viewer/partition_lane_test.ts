@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
+import type { LaneView } from "../../viewer/protocol.ts";
+import { startViewer } from "../../viewer/viewer.ts";
+import { paintCode } from "../support/fake_lanes.ts";
+import { TestPage, until } from "./kit.ts";
+
+const frame = (offset: number, timestamp: number) => ({
+  key: null,
+  value: paintCode(0, offset, 32, 16),
+  timestamp,
+  headers: {},
+});
+
+Deno.test("a frame that was in the log before anybody looked is no sign of life", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 2);
+  const captured = Date.now() - 30_000;
+  for (const partition of [0, 1]) {
+    log.append("VideoStreaming", partition, [frame(0, captured)]);
+  }
+  const topics = ["VideoStreaming"];
+  const feed = new LogFeed({ log, topics, pollMs: 20 });
+  await feed.start();
+  const metrics = () => Promise.resolve("");
+  const viewer = await startViewer({ feed, log, topics, metrics, port: 0 });
+  const page = await TestPage.open(viewer);
+  try {
+    const lane = async (index: number) => {
+      const lanes = await (await fetch(`${viewer.url}api/lanes`)).json() as LaneView[];
+      return [lanes[index]!.stalledSince, lanes[index]!.latencyP50Ms];
+    };
+    // Watched, not watched, asked for once.
+    page.watch("raw-0");
+    await until(() => page.newest(0)?.offset === 0);
+    assert.deepEqual(await lane(0), [captured, undefined]);
+    assert.deepEqual(await lane(1), [captured, undefined]);
+    await (await fetch(`${viewer.url}cam/2.jpg`)).body!.cancel();
+    assert.deepEqual(await lane(1), [captured, undefined]);
+    log.append("VideoStreaming", 0, [frame(1, Date.now())]);
+    await until(async () => (await lane(0))[0] === undefined);
+    assert.ok((await lane(0))[1]! < 20_000);
+  } finally {
+    await page.close();
+    await viewer.stop();
+    await feed.close();
+  }
+});
