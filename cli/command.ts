@@ -77,7 +77,10 @@ export interface Command<O extends Options = Options> {
    *
    * @param given options that were given, even with an invalid value
    */
-  check?(args: Arguments<O>, given: { has(option: string): boolean }): readonly string[];
+  check?(
+    args: Arguments<O>,
+    given: { has(option: string): boolean },
+  ): readonly string[] | Promise<readonly string[]>;
   /**
    * Runs the command.
    *
@@ -108,11 +111,11 @@ export class UsageError extends Error {
  *
  * @throws {UsageError} with all faults, each saying what was given and what is accepted
  */
-export function parseCommand<O extends Options>(
+export async function parseCommand<O extends Options>(
   command: Command<O>,
   argv: readonly string[],
   environment: (name: string) => string | undefined,
-): Arguments<O> {
+): Promise<Arguments<O>> {
   const faults: string[] = [];
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -188,10 +191,11 @@ export function parseCommand<O extends Options>(
   }
   // Built by the table's own parsers: the only place where they are joined with their type.
   const args: Arguments<O> = { positionals, options: options as Values<O> };
-  const [fewest] = [positionals, certain].map((words) =>
-    wordFaults(command, words, () => command.check?.({ ...args, positionals: words }, given) ?? [])
-  ).sort((a, b) => a.length - b.length);
-  faults.push(...fewest!);
+  const faultsWith = (words: readonly string[]) =>
+    wordFaults(command, words, () => command.check?.({ ...args, positionals: words }, given) ?? []);
+  const own = await faultsWith(positionals);
+  const fewer = certain.length === positionals.length ? own : await faultsWith(certain);
+  faults.push(...own.length < fewer.length ? own : fewer);
   // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError([...new Set(faults)]);
@@ -320,11 +324,11 @@ export const parsers = {
 };
 
 /** Faults in the words that are not options: the action, their number by the usage line, and the command's own. */
-function wordFaults(
+async function wordFaults(
   { name, positionals = "" }: Command,
   words: readonly string[],
-  check: () => readonly string[],
-): readonly string[] {
+  check: () => readonly string[] | Promise<readonly string[]>,
+): Promise<readonly string[]> {
   const forms = positionals.split(" | ").map((form) => form.split(" ").filter((word) => word));
   const actions = forms.length === 1 ? [] : forms.map(([action]) => action!);
   const [action] = words;
@@ -336,7 +340,7 @@ function wordFaults(
     const hint = close === undefined ? expected : `did you mean ${close}?`;
     return [`Unknown action ${shown(action)} of ${name}: ${hint}`];
   }
-  const faults = [...check()];
+  const faults = [...await check()];
   const expected = `expected deno task ${[name, ...form].join(" ")}`;
   const missing = form.slice(words.length).filter((word) => !word.startsWith("["));
   if (missing.length > 0) faults.push(`Missing ${missing.join(" and ")}: ${expected}`);

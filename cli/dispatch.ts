@@ -94,7 +94,7 @@ async function run(
   environment: (name: string) => string | undefined,
 ): Promise<number> {
   try {
-    const args = parseCommand(command, argv, environment);
+    const args = await parseCommand(command, argv, environment);
     return await command.run(args, context);
   } catch (error) {
     // Stopped during startup.

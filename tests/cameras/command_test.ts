@@ -264,7 +264,7 @@ Deno.test("cameras: registered, listed, run together, changed while they run; pa
   });
 });
 
-Deno.test("cameras: wrong use says what is accepted", () => {
+Deno.test("cameras: wrong use says what is accepted", async () => {
   for (
     const [args, fault] of [
       [[], /expected add, list, remove, run, probe or discover/],
@@ -276,8 +276,8 @@ Deno.test("cameras: wrong use says what is accepted", () => {
       [["list", "all"], /argument "all": expected deno task cameras list$/],
     ] as const
   ) {
-    assert.throws(
-      () => parseCommand(cameras, args, () => undefined),
+    await assert.rejects(
+      parseCommand(cameras, args, () => undefined),
       (error) =>
         error instanceof UsageError && fault.test(error.message) &&
         !error.message.includes("canary"),

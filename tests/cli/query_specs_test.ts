@@ -13,7 +13,7 @@ const command = {
 };
 
 async function specs(...argv: string[]) {
-  const { positionals, options } = parseCommand(command, argv, () => undefined);
+  const { positionals, options } = await parseCommand(command, argv, () => undefined);
   return await querySpecs(positionals, options, {
     log: "embedded:none",
     topic: "T",

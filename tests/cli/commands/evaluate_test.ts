@@ -63,8 +63,8 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
 });
 
 Deno.test("evaluate names wrong use", async () => {
-  assert.throws(
-    () => parseCommand(evaluate, [], () => undefined),
+  await assert.rejects(
+    parseCommand(evaluate, [], () => undefined),
     new UsageError(["Cannot evaluate without --model", "Cannot evaluate without --clips"]),
   );
   const folder = await Deno.makeTempDir();
