@@ -18,10 +18,15 @@ export default function objects(
     & QueryOptions
     & ParameterValues<typeof parameters> = {},
 ): QueryDefinition {
+  const detector = detectorOf("objects", options), { labels } = detector;
+  const remarks = labels === undefined || labels.includes(label) ? [] : [
+    `Query objects never alerts on ${label}: the model knows ${labels.join(", ")}; ` +
+    "--set label=NAME chooses another",
+  ];
   return query("objects")
     .readStream()
-    .process(detectorOf("objects", options))
-    .process(alerts({ label, enter, exit, smoothing: 0.8, cooldownMs: 5_000 }))
+    .process(detector)
+    .process({ ...alerts({ label, enter, exit, smoothing: 0.8, cooldownMs: 5_000 }), remarks })
     .writeStream(display())
     .overload("latest");
 }

@@ -24,6 +24,7 @@ import {
 import { type ConditionState, holds, scoreOf } from "./condition.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
+import { savedState, stateBytes } from "./state.ts";
 
 export type { AlertOptions } from "./alert_options.ts";
 
@@ -74,14 +75,7 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T |
   };
 }
 
-interface Last {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key: string | null;
-  readonly firstOffset: number;
-  readonly lastOffset: number;
-  readonly number?: number;
-  readonly timestamp: number;
+interface Last extends Omit<Finding, "result" | "picture" | "part"> {
   readonly window: Result["window"] | null;
   /** When it arrived, by the clock. */
   readonly heard: number;
@@ -108,9 +102,8 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   constructor(options: FullAlertOptions, context: OperatorContext) {
     this.#options = options;
     this.#context = context;
-    this.#state = context.state === undefined
-      ? { ...FRESH, condition: { since: {}, counts: {} }, hits: [] }
-      : JSON.parse(new TextDecoder().decode(context.state)) as State;
+    this.#state = savedState<State>(context) ??
+      { ...FRESH, condition: { since: {}, counts: {} }, hits: [] };
   }
 
   process(output: T): readonly (T | Finding)[] {
@@ -133,7 +126,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   #isInvalid({ result }: T): boolean {
     const { label } = this.#options;
     const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
-    return (score !== undefined && !Number.isFinite(score)) ||
+    return (typeof score === "number" && !Number.isFinite(score)) ||
       (Array.isArray(named) && named.includes(label));
   }
 
@@ -214,7 +207,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   }
 
   snapshot(): Uint8Array {
-    return new TextEncoder().encode(JSON.stringify(this.#state));
+    return stateBytes(this.#state);
   }
 }
 

@@ -16,7 +16,7 @@ import {
   fillBox,
   labelScale,
 } from "../../runtime/image/mod.ts";
-import { drawnOn, shownFrame } from "./picture.ts";
+import { drawnOn, shownFrame, withShown } from "./picture.ts";
 
 /** Options of `drawn`. */
 export interface DrawnOptions {
@@ -62,7 +62,7 @@ export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T,
         if (objects.length === 0 && lines.length === 0) return [output];
         try {
           const copy = await drawnOn(picture, (image) => draw(image, objects, lines), quality);
-          return [isFinding(output) ? { ...output, picture: copy } : { ...output, ...copy }];
+          return [withShown(output, copy)];
         } catch (error) {
           // Keep a finding without its picture; but a frame that cannot be decoded is a bad frame.
           if (!(error instanceof BadFrameError) || !isFinding(output)) throw error;

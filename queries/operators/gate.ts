@@ -6,6 +6,7 @@ import { History } from "./history.ts";
 import { checkNumbers } from "./options.ts";
 import { smallLuma } from "./luma.ts";
 import { withResult } from "./picture.ts";
+import { savedState, stateBytes } from "./state.ts";
 
 /** Options of `gate`. */
 export interface GateOptions extends MotionOptions {
@@ -65,9 +66,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
         intervalMs: motion.backgroundIntervalMs,
         maxGapMs: motion.maxGapMs,
       });
-      const saved = context.state === undefined
-        ? undefined
-        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      const saved = savedState<State>(context);
       let state: State = saved ??
         { ran: -1, ranAt: LONG_AGO, movedAt: LONG_AGO, skipped: 0, seen: -1 };
       return {
@@ -98,7 +97,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
           if (state.ran < 0) return history.oldestOffset;
           return Math.min(history.oldestOffset ?? state.ran, state.ran);
         },
-        snapshot: () => new TextEncoder().encode(JSON.stringify(state)),
+        snapshot: () => stateBytes(state),
       };
     },
   };

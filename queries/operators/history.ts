@@ -1,6 +1,6 @@
 // The last pictures of a camera: the state of operators that compare frames with earlier ones.
 import type { Frame } from "../../runtime/mod.ts";
-import { sameShape, type SmallLuma } from "./luma.ts";
+import type { SmallLuma } from "./luma.ts";
 
 export interface Remembered {
   readonly offset: number;
@@ -55,7 +55,9 @@ export class History {
     const last = this.#pictures.at(-1);
     if (last === undefined || previous === undefined) return true;
     const pause = Math.abs(timestamp - previous.timestamp) > maxGapMs;
-    if (pause || previous.session !== session || !sameShape(luma, last.luma)) {
+    const { sourceWidth, sourceHeight } = last.luma;
+    const sameSize = luma.sourceWidth === sourceWidth && luma.sourceHeight === sourceHeight;
+    if (pause || previous.session !== session || !sameSize) {
       this.#pictures = [];
       return true;
     }

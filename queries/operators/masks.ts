@@ -1,7 +1,7 @@
 // Shows segmentation masks as pictures.
-import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
+import type { Frame, Operator, Output } from "../../runtime/mod.ts";
 import { imageHeaders } from "../../runtime/image/mod.ts";
-import { shownFrame } from "./picture.ts";
+import { shownFrame, withShown } from "./picture.ts";
 
 /**
  * Replaces the picture with the mask of a model's output as a PNG, for example for the `images`
@@ -33,8 +33,7 @@ export function masks<T extends Output>(name: string): Operator<T, T> {
         const mask = maskIn(output, name);
         const frame = shownFrame(output);
         if (mask === undefined || frame === undefined) return [output];
-        const shown = pngFrame(frame, mask);
-        return [isFinding(output) ? { ...output, picture: shown } : { ...output, ...shown }];
+        return [withShown(output, pngFrame(frame, mask))];
       },
     }),
   };

@@ -17,6 +17,11 @@ export function shownFrame(output: Output): Frame | undefined {
   return isFinding(output) ? output.picture : output;
 }
 
+/** Shows another picture. */
+export function withShown<T extends Output>(output: T, picture: Frame): T {
+  return isFinding(output) ? { ...output, picture } : { ...output, ...picture };
+}
+
 /** Replaces the picture of a frame with one of the same size. */
 export function withPicture(
   frame: Frame,
@@ -86,17 +91,13 @@ export async function drawnOn(
   quality = 80,
 ): Promise<Frame> {
   const picture = await pictureOf(frame);
+  const image = await picture.pixels(3).finally(() => picture.release());
   try {
-    const image = await picture.pixels(3);
-    try {
-      draw(image);
-      const jpeg = upright(await encodeJpeg(image, { quality }), picture);
-      const drawn = withPicture(frame, jpeg, picture);
-      return { ...drawn, headers: { ...drawn.headers, drawn: "results" } };
-    } finally {
-      image.release();
-    }
+    draw(image);
+    const jpeg = upright(await encodeJpeg(image, { quality }), picture);
+    const drawn = withPicture(frame, jpeg, picture);
+    return { ...drawn, headers: { ...drawn.headers, drawn: "results" } };
   } finally {
-    picture.release();
+    image.release();
   }
 }

@@ -27,20 +27,10 @@ export interface ImageInfo {
   readonly flaws?: readonly Flaw[];
 }
 
-/** Limits on images to decode. */
-export interface ImageLimits {
-  /** Maximum number of pixels. */
-  readonly maxPixels?: number;
-  /** Maximum size of the encoded image in bytes. */
-  readonly maxBytes?: number;
-  /** False checks only the headers, to show truncated JPEGs. */
-  readonly codes?: boolean;
-}
-
 /** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. */
 export const DEFAULT_MAX_PIXELS = 64_000_000;
-/** The limit of JPEG. Each row costs 1 µs in addition to its pixels: a one-column PNG took a minute. */
-const MAX_SIDE = 65_535;
+/** The limit of libjpeg. Each row costs 1 µs in addition to its pixels: a one-column PNG took a minute. */
+const MAX_SIDE = 65_500;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -56,6 +46,7 @@ const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp"
  * Determines type and size of an encoded image from its bytes; ignores any `content-type` header.
  *
  * @param bytes the encoded image; neither copied nor kept
+ * @param options.codes false checks only the headers, to show truncated JPEGs
  * @throws {BadFrameError} with reason `empty`, `unsupported-type`, `corrupt` (invalid header) or `too-large`;
  * nothing else
  *
@@ -67,24 +58,28 @@ const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp"
  * console.log(`${type} of ${width}x${height} pixels`);
  * ```
  */
-export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): ImageInfo {
-  const { maxPixels = DEFAULT_MAX_PIXELS, maxBytes = DEFAULT_MAX_BYTES, codes = true } = limits;
+export function inspectImage(
+  bytes: Uint8Array,
+  { codes = true }: { readonly codes?: boolean } = {},
+): ImageInfo {
   if (bytes.length === 0) throw new BadFrameError("empty", "Cannot read the image: it is empty");
-  if (bytes.length > maxBytes) {
+  if (bytes.length > DEFAULT_MAX_BYTES) {
     throw new BadFrameError(
       "too-large",
-      `Cannot accept an image of ${bytes.length} bytes: at most ${maxBytes} are accepted`,
+      `Cannot accept an image of ${bytes.length} bytes: at most ${DEFAULT_MAX_BYTES} are accepted`,
     );
   }
   const info = ownWork(() => readHeader(bytes, codes));
   if (info.width === 0 || info.height === 0) {
     throw corrupt(info.type, `its size is ${info.width}x${info.height}`);
   }
-  if (info.width * info.height > maxPixels || Math.max(info.width, info.height) > MAX_SIDE) {
+  if (
+    info.width * info.height > DEFAULT_MAX_PIXELS || Math.max(info.width, info.height) > MAX_SIDE
+  ) {
     throw new BadFrameError(
       "too-large",
       `Cannot accept an image of ${info.width}x${info.height} pixels: ` +
-        `at most ${maxPixels} pixels are accepted, ${MAX_SIDE} on a side`,
+        `at most ${DEFAULT_MAX_PIXELS} pixels are accepted, ${MAX_SIDE} on a side`,
     );
   }
   if (info.width * info.height * bytesToDecode(info) > MAX_DECODING_BYTES) {

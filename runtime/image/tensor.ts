@@ -19,7 +19,7 @@ import {
 import { decodeHalfSize } from "./kernels/half_size.ts";
 import { type Kernels, withKernels } from "./kernels/kernels.ts";
 import { MOST_BYTES } from "./kernels/scan.ts";
-import { allocate, float16Bits, type TensorData, type TensorSpec } from "./tensor_spec.ts";
+import { allocate, fillColours, type TensorData, type TensorSpec } from "./tensor_spec.ts";
 
 /** Pixels: larger pictures would block this thread for several milliseconds. */
 const MOST_PIXELS_HERE = 1280 * 960;
@@ -74,7 +74,7 @@ export class Tensorizer {
     this.#channels = spec.color === "GRAY" ? 1 : 3;
     this.size = spec.width * spec.height * this.#channels;
     this.#tables = Array.from({ length: this.#channels }, (_, c) => tableOf(spec, c));
-    this.#layout = layoutOf(spec);
+    this.#layout = layoutOf(spec, this.#tables);
   }
 
   /**
@@ -177,7 +177,9 @@ export class Tensorizer {
     const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
     const { width, height, order, color } = this.spec;
     const tables = this.#tables;
-    if (content.width < width || content.height < height) this.#blacken(data);
+    if (content.width < width || content.height < height) {
+      fillColours(data, order, tables.map((table) => table[this.spec.pad ?? 0]!));
+    }
     // Distance between pixels and between colours, in samples.
     const [step, apart] = order === "HWC" ? [this.#channels, 1] : [1, width * height];
     resizeRows(image, crop, content.width, content.height, (row, y) => {
@@ -187,15 +189,6 @@ export class Tensorizer {
       else writeRow(row, 2, 0, tables, data, at, step, apart);
     });
     return data;
-  }
-
-  #blacken(data: TensorData): void {
-    const { width, height, order } = this.spec;
-    const plane = width * height;
-    for (const [c, table] of this.#tables.entries()) {
-      if (order === "CHW") data.fill(table[0]!, c * plane, (c + 1) * plane);
-      else for (let at = c; at < data.length; at += this.#channels) data[at] = table[0]!;
-    }
   }
 }
 
@@ -218,11 +211,19 @@ function decodedRows(
 
 /** The kernels' layout; they only write colour tensors of floats. */
 function layoutOf(
-  { width, height, color, order, dtype, scale, mean, std }: TensorSpec,
+  { width, height, color, order, dtype, scale, mean, std, pad = 0 }: TensorSpec,
+  tables: readonly TensorData[],
 ): FloatLayout | undefined {
   if (color === "GRAY" || dtype !== "float32") return undefined;
-  const factors = std.map((one) => scale / one);
-  return { width, height, color, order, factors, offsets: std.map((one, c) => 0 - mean[c]! / one) };
+  return {
+    width,
+    height,
+    color,
+    order,
+    factors: std.map((one) => scale / one),
+    offsets: std.map((one, c) => 0 - mean[c]! / one),
+    bars: tables.map((table) => table[pad]!),
+  };
 }
 
 function writeGrey(row: Uint8Array, table: TensorData, to: TensorData, at: number): void {
@@ -253,11 +254,7 @@ function tableOf({ dtype, scale, mean, std }: TensorSpec, channel: number): Tens
   const table = allocate(dtype, 256);
   for (let sample = 0; sample < 256; sample++) {
     const value = (sample * scale - mean[channel]!) / std[channel]!;
-    table[sample] = dtype === "uint8"
-      ? Math.min(255, Math.max(0, Math.round(value)))
-      : dtype === "float16"
-      ? float16Bits(value)
-      : value;
+    table[sample] = dtype === "uint8" ? Math.min(255, Math.max(0, Math.round(value))) : value;
   }
   return table;
 }

@@ -5,9 +5,11 @@ export interface TensorSpec {
   readonly color: "RGB" | "BGR" | "GRAY";
   /**
    * How a frame of another shape is fitted: `fill` stretches it, `letterbox` keeps its aspect ratio and adds
-   * black bars, `crop` keeps its aspect ratio and cuts off two sides.
+   * bars, `crop` keeps its aspect ratio and cuts off two sides.
    */
   readonly resize: "fill" | "letterbox" | "crop";
+  /** The sample, 0 to 255, that fills the bars of a letterbox. Default: 0, black. */
+  readonly pad?: number;
   /** Position of a letterboxed frame: `center` (default), or `start` (left and top). */
   readonly align?: "center" | "start";
   readonly dtype: "float32" | "uint8" | "float16";
@@ -21,29 +23,28 @@ export interface TensorSpec {
   readonly reduce?: boolean;
 }
 
-/** Samples of a tensor; float16 as raw bits. */
+/** Samples of a tensor. */
 export type TensorData =
   | Float32Array<ArrayBuffer>
   | Uint8Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>;
+  | Float16Array<ArrayBuffer>;
+
+const ARRAYS = { float32: Float32Array, uint8: Uint8Array, float16: Float16Array } as const;
 
 /** Allocates the samples of a tensor. */
 export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData {
-  if (dtype === "float32") return new Float32Array(length);
-  return dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
+  return new ARRAYS[dtype](length);
 }
 
-const halves = new Float16Array(1);
-const halfBits = new Uint16Array(halves.buffer);
-
-/** The bits of the nearest float16. */
-export function float16Bits(value: number): number {
-  halves[0] = value;
-  return halfBits[0]!;
-}
-
-/** The value of a float16 given as bits. */
-export function fromFloat16Bits(bits: number): number {
-  halfBits[0] = bits;
-  return halves[0]!;
+/** Fills a tensor with one sample for each colour. */
+export function fillColours(
+  tensor: TensorData | Float32Array,
+  order: TensorSpec["order"],
+  samples: readonly number[],
+): void {
+  const plane = tensor.length / samples.length;
+  for (const [c, sample] of samples.entries()) {
+    if (order === "CHW") tensor.fill(sample, c * plane, (c + 1) * plane);
+    else for (let at = c; at < tensor.length; at += samples.length) tensor[at] = sample;
+  }
 }

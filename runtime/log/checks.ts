@@ -15,13 +15,23 @@ export function checkWhole(action: string, value: number, from: number, to?: num
 }
 
 /** @throws {LogError} `INVALID` unless a topic may be created with this name and number of partitions */
-export function checkTopic(topic: string, partitions = 1): void {
+export function checkTopic(
+  topic: string,
+  partitions = 1,
+  { retentionBytes }: { readonly retentionBytes?: number | undefined } = {},
+): void {
   if (!TOPIC.takes(topic)) {
     const accepted = `expected ${TOPIC.accepted}`;
     throw new LogError("INVALID", `Cannot create topic ${shown(topic)}: ${accepted}`);
   }
   const action = `Cannot create topic ${topic} with ${partitions} partitions`;
   checkWhole(action, partitions, 1, MOST_PARTITIONS);
+  if (retentionBytes === undefined) return;
+  checkWhole(
+    `Cannot create topic ${topic} with retentionBytes ${retentionBytes}`,
+    retentionBytes,
+    1,
+  );
 }
 
 /**

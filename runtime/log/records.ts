@@ -1,5 +1,5 @@
 // Records, and identifiers of offsets and members.
-import type { Headers } from "../definition/frame.ts";
+import type { Frame, Headers } from "../definition/frame.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -40,4 +40,11 @@ export interface OffsetRange {
 export interface Membership {
   readonly memberId: string;
   readonly generation: number;
+}
+
+/** Size of a frame in a buffer; headers may be as large as pictures. */
+export function weightOf({ value, key, headers }: Frame): number {
+  let weight = value.length + (key?.length ?? 0);
+  for (const name in headers) weight += name.length + headers[name]!.length;
+  return weight;
 }

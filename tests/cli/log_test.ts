@@ -6,6 +6,7 @@ import {
   encodeCheckpoint,
   encodeEntry,
 } from "../../runtime/log/embedded/checkpoint_entry.ts";
+import { convertLog } from "../../runtime/log/embedded/convert.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { append, LogChild, readAll, record, records, text } from "../contracts/log_contract_kit.ts";
 import { framelane } from "../support/framelane.ts";
@@ -156,6 +157,28 @@ async function makeVersion1(dir: string): Promise<void> {
   kv.close();
   db.close();
 }
+
+Deno.test("a conversion that was broken off at any of its moves is made from the start", async () => {
+  const { rename } = Deno;
+  for (let broken = 1; broken <= 4; broken++) {
+    await withFolder(async (folder) => {
+      const dir = `${folder}/log`;
+      await makeVersion1(dir);
+      let moves = 0;
+      Deno.rename = (...paths) =>
+        ++moves === broken ? Promise.reject(new Error("Broken off")) : rename(...paths);
+      try {
+        await assert.rejects(convertLog(dir), /Broken off/);
+      } finally {
+        Deno.rename = rename;
+      }
+      assert.deepEqual(await convertLog(dir), { records: 100, checkpoints: 2 });
+      const opened = await openLog(`embedded:${dir}`);
+      assert.equal((await readAll(opened, "t", 0)).length, 100);
+      await opened.close();
+    });
+  }
+});
 
 Deno.test("log convert takes an old log over, with offsets and checkpoints", async () => {
   await withFolder(async (folder) => {

@@ -1,5 +1,6 @@
 /** Obligations: readers. */
 import assert from "node:assert/strict";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import {
   append,
   assertGrowing,
@@ -182,9 +183,12 @@ export function registerReaders(obligation: Obligation): void {
   obligation("buffers are bounded by bytes, one frame always passes", async ({ log }) => {
     const topic = unique("bytes");
     await log.createTopic(topic, 1);
-    const sizes = [40_000, 40_000, 300_000, 40_000, 40_000, 40_000, 300_000, 40_000];
+    const sizes = [40_000, 40_000, 300_000, 40_000, 40_000, 40_000, 40_000, 300_000, 40_000];
     const producer = await log.producer();
-    for (const size of sizes) await producer.append(topic, 0, [record(new Uint8Array(size))]);
+    for (const [i, size] of sizes.entries()) {
+      const note = { value: new Uint8Array(0), headers: { note: "x".repeat(size) } };
+      await producer.append(topic, 0, [record(new Uint8Array(size), i < 4 ? {} : note)]);
+    }
     const reader = await log.reader({ maxBufferedBytes: 100_000 });
     const partition = await reader.open(topic, 0, 0);
     for (const [i, size] of sizes.entries()) {
@@ -192,7 +196,8 @@ export function registerReaders(obligation: Obligation): void {
       let bytes = 0;
       for (let j = i; j < i + partition.buffered; j++) bytes += sizes[j]!;
       assert.ok(partition.buffered === 1 || bytes <= 100_000, `${bytes} bytes are buffered`);
-      assert.equal((await take(partition, 1))[0]!.value.length, size);
+      const [{ value, headers }] = await take(partition, 1) as [Frame];
+      assert.equal(value.length + (headers["note"] ?? "").length, size);
     }
   });
 

@@ -58,6 +58,18 @@ export function registerTopics(obligation: Obligation): void {
     for (const count of [0, -1, 1.5, NaN, 1e6]) {
       await rejectsWith("INVALID", () => log.createTopic(unique("wrong"), count));
     }
+    for (const retentionBytes of [0, -1, 0.5, NaN, Infinity]) {
+      await rejectsWith("INVALID", () => log.createTopic(unique("wrong"), 1, { retentionBytes }));
+    }
+  });
+
+  obligation("a topic keeps as little or as much as is wanted", async ({ log }) => {
+    for (const retentionBytes of [1, 2 ** 40]) {
+      const topic = unique("kept");
+      assert.equal(await log.createTopic(topic, 1, { retentionBytes }), 1);
+      await append(log, topic, 0, records(1));
+      assert.equal((await readAll(log, topic, 0)).length, 1);
+    }
   });
 
   obligation("a record without a time is refused alone; before 1970 is 1970", async ({ log }) => {

@@ -1,5 +1,5 @@
 // Logs on which frames can be made to expire.
-import type { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
+import { deleteRecords } from "../runtime/log/embedded_kit.ts";
 import { uniqueName, withAdmin, withKafkaLog } from "../support/kafka.ts";
 import { withLog } from "../support/log.ts";
 import type { DataLossPlace } from "./data_loss.ts";
@@ -32,7 +32,7 @@ export async function withEmbeddedPlace(
       log,
       url,
       topic: "VideoStreaming",
-      expire: (topic, before) => (log as EmbeddedLog).deleteRecords(topic, 0, before),
+      expire: (topic, before) => deleteRecords(log, topic, 0, before),
     })
   );
 }

@@ -55,6 +55,15 @@ for (const definition of [passthrough, greyscale, motion, tamper, objects(), det
   });
 }
 
+Deno.test("query objects says when its model knows no object of the label to alert on", () => {
+  assert.deepEqual(objects({ label: "dog" }).plan.operators.at(-1)!.remarks, []);
+  const [remark] = objects({ label: "unicorn" }).plan.operators.at(-1)!.remarks!;
+  assert.match(
+    remark!,
+    /^Query objects never alerts on unicorn: the model knows person, .*--set label=/,
+  );
+});
+
 Deno.test("query action runs the model that it is given, and writes what it says", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -83,7 +83,10 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
   const readers = head === undefined
     ? outputs.map((output) => guessOutput(output, frames, outputs.length === 1, notes))
     : [{ ...head.output, ...labelsOf(head, file) }];
-  notes.push("outputs: activation, and labels in the order of the values");
+  if (head === undefined) notes.push("outputs: activation, and labels in the order of the values");
+  else if (labelsIn(file) === undefined) {
+    notes.push("outputs: labels in the order of the classes, which the file does not name");
+  }
   return {
     manifest: {
       name,

@@ -2,21 +2,19 @@
 import { type Frame, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";
-import { frameSpec, padBars } from "./window_tensor.ts";
+import { frameSpec } from "./window_tensor.ts";
 
 /** Decodes frames for a model, once for each kind of input. */
 export class FrameDecoder {
   readonly #tensorizers: readonly Tensorizer[];
-  readonly #inputs: readonly ModelInput[];
   /** Index of each input's tensorizer: equal inputs share one. */
   readonly which: readonly number[];
 
   constructor(inputs: readonly ModelInput[], reduce: boolean) {
-    const specs = inputs.map((input) => JSON.stringify([frameSpec(input, reduce), input.pad]));
+    const specs = inputs.map((input) => JSON.stringify(frameSpec(input, reduce)));
     const different = [...new Set(specs)];
     this.which = specs.map((spec) => different.indexOf(spec));
-    this.#inputs = different.map((spec) => inputs[specs.indexOf(spec)]!);
-    this.#tensorizers = this.#inputs.map((input) => new Tensorizer(frameSpec(input, reduce)));
+    this.#tensorizers = different.map((spec) => new Tensorizer(JSON.parse(spec)));
   }
 
   /**
@@ -36,7 +34,6 @@ export class FrameDecoder {
       tensors.forEach((tensor) => tensor.release());
       throw failed.reason;
     }
-    tensors.forEach((tensor, i) => padBars(this.#inputs[i]!, tensor));
     return tensors;
   }
 }

@@ -237,22 +237,26 @@ function readGrids(
   format: ObjectFormat,
 ): Pick<ObjectsOutput, "levels" | "anchors"> {
   const { levels: given, anchors } = fields.given;
-  const levels = given === undefined ? {} : {
-    levels: fields.list(
-      "levels",
-      (place, names) => [names].flat().map((name) => fields.text(place, name)),
-    ),
-  };
-  if (format !== "yolov5" || (given ?? anchors) === undefined) return levels;
-  const count = levels.levels?.length;
+  const levels = given === undefined ? undefined : fields.list(
+    "levels",
+    (place, names) => [names].flat().map((name) => fields.text(place, name)),
+  );
+  const each = levels?.[0]?.length;
+  const isOdd = levels?.some(({ length }) => length === 0 || length !== each);
+  if (isOdd || (levels && HEADS.some((head) => fields.given[head] !== undefined))) {
+    fields.add("levels", `equally many outputs for each grid, and no ${HEADS.join(", ")} beside`);
+  }
+  const grids = levels === undefined ? {} : { levels };
+  if (format !== "yolov5" || (given ?? anchors) === undefined) return grids;
+  const count = levels?.length;
   if (areAnchors(anchors) && anchors.length === (count ?? anchors.length)) {
-    return { ...levels, anchors };
+    return { ...grids, anchors };
   }
   const accepted =
     `for each of ${count ?? 3} levels the widths and heights in pixels that the model ` +
     "was trained with, as in [[10, 13, 16, 30, 33, 23], …]";
   fields.add("anchors", accepted);
-  return levels;
+  return grids;
 }
 
 /** Widths and heights in pixels, equally many for each level. */

@@ -19,6 +19,7 @@ import {
 } from "../../../runtime/mod.ts";
 import { checkNumbers } from "../options.ts";
 import { mergeResults } from "../picture.ts";
+import { savedState, stateBytes } from "../state.ts";
 import type { Device } from "./device_names.ts";
 import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
@@ -148,9 +149,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     const { manifest } = inference;
     this.#manifest = manifest;
     this.#inference = inference;
-    const saved = context.state === undefined
-      ? undefined
-      : JSON.parse(new TextDecoder().decode(context.state)) as Saved;
+    const saved = savedState<Saved>(context);
     this.#windower = createWindower(windows, saved?.windows);
     this.#maxGapMs = windows.maxGapMs!;
     this.#tensors = new FrameTensors(manifest.inputs, reduce);
@@ -307,8 +306,8 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     const point = this.#windower.restartPoint();
     const windows = this.#places[0]?.windows ?? point?.state ?? this.#windower.state();
     const tensors = this.#smallState();
-    const saved: Saved = { windows, last: this.#last ?? null, seen: this.#seen, tensors };
-    return new TextEncoder().encode(JSON.stringify(saved));
+    const last = this.#last ?? null;
+    return stateBytes({ windows, last, seen: this.#seen, tensors } satisfies Saved);
   }
 
   #smallState(): Saved["tensors"] {

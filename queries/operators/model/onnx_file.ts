@@ -78,7 +78,7 @@ function hashFile(hash: ReturnType<typeof createHash>, path: string, model: stri
     return total;
   } catch (error) {
     const { message } = error as Error;
-    throw new Error(`Cannot read weights of ${model}: ${message}`, { cause: error });
+    throw new Error(`Cannot read weights of ${model} from ${path}: ${message}`, { cause: error });
   }
 }
 

@@ -1,13 +1,14 @@
 // Loaded models, shared by all partitions of an executor.
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { float16Bits, searchableFloats } from "../../../runtime/image/mod.ts";
+import { searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
 import { loadOnnx } from "./onnx.ts";
 
-/** Samples of a tensor; float16 as its bits. */
+/** Samples of a tensor. */
 export type Samples =
   | Float32Array
+  | Float16Array
   | Float64Array
   | Uint8Array
   | Int8Array
@@ -150,7 +151,7 @@ async function runOnce(
   const outputs = new Map<string, ModelTensor>(), copies: Samples[] = [];
   for (const name of fetches) {
     const { type, dims, data, size } = memoryOf(name) ?? results[name]!;
-    outputs.set(name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) });
+    outputs.set(name, { dtype: type, shape: dims, data: data as Samples });
     if (kept.includes(name)) continue;
     copies.push(results[name]!.data as Samples);
     const large = type === "float32" && 4 * size >= LARGE_BYTES;
@@ -165,14 +166,12 @@ async function runOnce(
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
   // The constructor's types know each pair of type and array; which pair this is, is not known here.
   const tensor = new (loadOnnx().Tensor)(dtype as "float32", data as Float32Array, shape);
-  // It wraps the bits of float16 in a Float16Array, which Deno's native interface does not know yet.
-  if (dtype === "float16") Object.defineProperty(tensor, "data", { value: data });
+  if (data instanceof Float16Array) {
+    // Deno's native interface does not know it yet, but its bits.
+    const bits = new Uint16Array(data.buffer, data.byteOffset, data.length);
+    Object.defineProperty(tensor, "data", { value: bits });
+  }
   return tensor;
-}
-
-function bitsOf(data: Samples | Float16Array): Samples {
-  if (!(data instanceof Float16Array)) return data;
-  return new Uint16Array(data.buffer, data.byteOffset, data.length);
 }
 
 export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
@@ -182,7 +181,7 @@ export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
 const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> = {
   float32: (numbers) => Float32Array.from(numbers),
   float64: (numbers) => Float64Array.from(numbers),
-  float16: (numbers) => Uint16Array.from(numbers, float16Bits),
+  float16: (numbers) => Float16Array.from(numbers),
   int8: (numbers) => Int8Array.from(numbers),
   int16: (numbers) => Int16Array.from(numbers),
   int32: (numbers) => Int32Array.from(numbers),

@@ -3,7 +3,7 @@ import { Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import { type CheckedModel, checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
 import { ManifestError } from "./manifest.ts";
-import { frameSpec, padBars } from "./window_tensor.ts";
+import { frameSpec } from "./window_tensor.ts";
 import { zeros } from "./session.ts";
 import { signatureFaults } from "./signature.ts";
 
@@ -38,11 +38,8 @@ export async function tryModel(path: string): Promise<Trial> {
       const channels = input.color === "GRAY" ? 1 : 3;
       const data = new Uint8Array(WIDTH * HEIGHT * channels).fill(GREY);
       const image = { data, width: WIDTH, height: HEIGHT, channels, release: () => {} } as const;
-      return Array.from({ length: input.frames }, (): FrameTensor => {
-        const tensor = new Tensorizer(frameSpec(input, true)).fromImage(image);
-        padBars(input, tensor);
-        return tensor;
-      });
+      const tensor = new Tensorizer(frameSpec(input, true)).fromImage(image);
+      return new Array<FrameTensor>(input.frames).fill(tensor);
     });
     const state = Object.fromEntries(
       manifest.state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),

@@ -1,7 +1,6 @@
 // Builds the input tensor of a window.
 import {
   allocate,
-  float16Bits,
   type FrameTensor,
   type TensorData,
   type TensorSpec,
@@ -12,36 +11,10 @@ import { dimsOf } from "./signature.ts";
 
 /** The tensor of one frame; types that frames do not have are converted from float32. */
 export function frameSpec(input: ModelInput, reduce: boolean): TensorSpec {
-  const { layout, width, height, color, resize, align, scale, mean, std } = input;
+  const { layout, width, height, color, resize, align, pad, scale, mean, std } = input;
   const order = layout.indexOf("C") < layout.indexOf("H") ? "CHW" : "HWC";
   const dtype = input.dtype === "float64" || input.dtype === "int8" ? "float32" : input.dtype;
-  return { width, height, color, resize, align, dtype, order, scale, mean, std, reduce };
-}
-
-/** Fills the bars around a letterboxed frame. */
-export function padBars(input: ModelInput, { data, placement: { content } }: FrameTensor): void {
-  const { width, height, color, layout, pad, scale, mean, std, dtype } = input;
-  if (pad === 0 || (content.width === width && content.height === height)) return;
-  const channels = color === "GRAY" ? 1 : 3;
-  const planes = layout.indexOf("C") < layout.indexOf("H");
-  const [step, apart] = planes ? [1, width * height] : [channels, 1];
-  const right = content.left + content.width, bottom = content.top + content.height;
-  for (let c = 0; c < channels; c++) {
-    const value = (pad * scale - mean[c]!) / std[c]!;
-    const sample = dtype === "float16"
-      ? float16Bits(value)
-      : dtype === "uint8"
-      ? Math.min(255, Math.max(0, Math.round(value)))
-      : value;
-    for (let y = 0; y < height; y++) {
-      const inside = y >= content.top && y < bottom;
-      const row = c * apart + y * width * step;
-      for (let x = 0; x < width; x++) {
-        if (inside && x === content.left) x = right;
-        if (x < width) data[row + x * step] = sample;
-      }
-    }
-  }
+  return { width, height, color, resize, align, pad, dtype, order, scale, mean, std, reduce };
 }
 
 /** Joins the frames of windows, one window at a time. */

@@ -81,13 +81,3 @@ function measured([left, top, right, bottom]: Box): readonly number[] {
   const height = Math.max(1e-3, bottom - top);
   return [(left + right) / 2, (top + bottom) / 2, (right - left) / height, height];
 }
-
-/** Intersection over union of two boxes. */
-export function overlap(a: Box, b: Box): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const shared = width * height;
-  const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
-  return shared / (area(a) + area(b) - shared);
-}

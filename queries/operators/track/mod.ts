@@ -9,6 +9,7 @@ import {
 import { isStill } from "../gate_mark.ts";
 import { checkNumbers } from "../options.ts";
 import { shownFrame } from "../picture.ts";
+import { savedState, stateBytes } from "../state.ts";
 import { Tracker, type TrackerState } from "./tracker.ts";
 
 /** Options of `track`. */
@@ -68,9 +69,7 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
     settings: `sure=${sure} begin=${begin} lostMs=${lostMs}`,
     kind: "state",
     open(context) {
-      const saved = context.state === undefined
-        ? undefined
-        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      const saved = savedState<State>(context);
       const tracker = new Tracker({ sure, begin, lostMs }, saved?.tracker);
       let { session, lastOffset, last }: State = saved ??
         { tracker: tracker.state(), session: null, lastOffset: -1, last: [] };
@@ -102,10 +101,8 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
           const frames = result.frames.map((frame) => trackFrame(frame, still));
           return [{ ...output, result: { ...result, frames } }];
         },
-        snapshot() {
-          const state: State = { tracker: tracker.state(), session, lastOffset, last };
-          return new TextEncoder().encode(JSON.stringify(state));
-        },
+        snapshot: () =>
+          stateBytes({ tracker: tracker.state(), session, lastOffset, last } satisfies State),
         stateSize: () => ({ items: tracker.size, bytes: 160 * tracker.size }),
       };
     },

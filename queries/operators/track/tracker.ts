@@ -1,7 +1,8 @@
 // Tracks objects from frame to frame like ByteTrack: first matches certain detections to tracks,
 // then uncertain ones to the remaining tracks.
 import { assign } from "./assignment.ts";
-import { type Box, BoxFilter, overlap } from "./kalman.ts";
+import { overlap } from "../overlap.ts";
+import { type Box, BoxFilter } from "./kalman.ts";
 
 export interface Detection {
   readonly label: string;

@@ -15,7 +15,7 @@ export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
 
 /** True for corners that all lie on one line, which have no inside. */
 export function isFlat(corners: readonly Point[]): boolean {
-  const [x, y] = corners[0]!;
+  const [x, y] = corners[0] ?? [0, 0];
   return corners.every((a) =>
     corners.every((b) => (a[0] - x) * (b[1] - y) === (b[0] - x) * (a[1] - y))
   );

@@ -7,6 +7,7 @@ import {
   type Places,
 } from "../../../runtime/mod.ts";
 import { shownFrame, withResult } from "../picture.ts";
+import { savedState, stateBytes } from "../state.ts";
 import { parseZones, readZones } from "./file.ts";
 import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
 
@@ -58,9 +59,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
     places: checked,
     kind: "state",
     open(context) {
-      const saved = context.state === undefined
-        ? undefined
-        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      const saved = savedState<State>(context);
       const watcher = new Watcher(checked, saved?.watcher);
       let { session, lastOffset, seen }: Omit<State, "watcher"> = saved ??
         { session: null, lastOffset: -1 };
@@ -87,10 +86,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
             ...(Object.keys(dwellMs).length > 0 ? { data: { dwellMs, loitering } } : {}),
           })];
         },
-        snapshot() {
-          const state = { watcher: watcher.state(), session, lastOffset, seen };
-          return new TextEncoder().encode(JSON.stringify(state));
-        },
+        snapshot: () => stateBytes({ watcher: watcher.state(), session, lastOffset, seen }),
       };
     },
   };

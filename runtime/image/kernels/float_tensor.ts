@@ -1,5 +1,6 @@
 // Pictures to tensors of floats in one pass: a row's colours, its resizing, its floats.
 import type { RawImage } from "../raw.ts";
+import { fillColours } from "../tensor_spec.ts";
 import { type Crop, type RowSteps, type Taps, tapsOf, walkRows } from "../resize.ts";
 import type { Planes } from "./half_size.ts";
 import type { Kernels } from "./kernels.ts";
@@ -15,6 +16,8 @@ export interface FloatLayout {
   /** A sample of 0 to 255 becomes `sample * factor + offset`, in the order of `color`. */
   readonly factors: readonly number[];
   readonly offsets: readonly number[];
+  /** What fills the bars of a letterbox, for each colour. */
+  readonly bars: readonly number[];
 }
 
 /**
@@ -60,7 +63,7 @@ export function rowsAt(picture: number, width: number, { left, top }: Crop): Rea
 
 /**
  * Resizes `crop` to `content` of a tensor and turns it into floats; the values of the samples are those
- * of `resizeRows`. Outside `content` the tensor is black.
+ * of `resizeRows`.
  *
  * @param read gives rows of `crop`; reserved memory stays as it is
  */
@@ -76,18 +79,11 @@ export function fillFloats(
   const isWhole = content.width === layout.width && content.height === layout.height;
   const write = floatWriter(kernels, content, layout, output);
   if (!isWhole) {
-    blacken(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length), layout);
+    const floats = kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length);
+    fillColours(floats, layout.order, layout.bars);
   }
   walkRows(crop, content, kernelSteps(kernels, read, crop, content), write);
   tensor.set(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length));
-}
-
-function blacken(tensor: Float32Array, { order, offsets }: FloatLayout): void {
-  const plane = tensor.length / 3;
-  for (let c = 0; c < 3; c++) {
-    if (order === "CHW") tensor.fill(offsets[c]!, c * plane, (c + 1) * plane);
-    else for (let at = c; at < tensor.length; at += 3) tensor[at] = offsets[c]!;
-  }
 }
 
 type WriteRow = (row: number, y: number) => void;

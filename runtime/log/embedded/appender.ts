@@ -118,7 +118,7 @@ export class Appender {
         if (!(error instanceof SegmentLost) || tries === attempts) throw error;
         segments.forget(error.segment as OpenSegment);
       } finally {
-        for (const { segment } of placed.values()) segment.pending--;
+        for (const { segment } of placed.values()) segments.done(segment);
       }
     }
   }
@@ -226,8 +226,9 @@ export class Appender {
 export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
-  readonly #pending = new Set<Promise<number>>();
   readonly #opened: Opened;
+  /** Calls take effect in order: with the last one all are done. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(appender: Appender, { acks = "all" }: ProducerOptions, opened: Opened) {
@@ -243,16 +244,14 @@ export class EmbeddedProducer implements LogProducer {
       throw new LogError("INVALID", `Cannot append no records to ${topic}: expected at least one`);
     }
     const appended = this.#appender.append(topic, partition, records);
-    this.#pending.add(appended);
-    const forget = () => this.#pending.delete(appended);
     // With acks none the caller does not hear how it went.
-    appended.then(forget, forget);
+    this.#last = appended.catch(() => {});
     return this.#acknowledged ? await appended : -1;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#pending);
+    await this.#last;
     this.#opened.delete(this);
   }
 }

@@ -4,7 +4,15 @@
 // An owner is known by its epoch: each of its transactions checks that it is still the newest one.
 // The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
 import { crc32 } from "node:zlib";
-import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
+import { given } from "../../base/options.ts";
+import { byPlace, listed } from "../checkpoint.ts";
+import {
+  type BatchRange,
+  type Checkpoint,
+  type CheckpointFilter,
+  type CheckpointInfo,
+  LogError,
+} from "../log.ts";
 import {
   corrupt,
   decodeBatch,
@@ -12,7 +20,8 @@ import {
   encodeBatch,
   encodeCheckpoint,
 } from "./checkpoint_entry.ts";
-import type { Database } from "./database.ts";
+import type { CheckpointStore } from "./checkpoint_store.ts";
+import type { Cell, Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
 
 /** A query on a partition, in a set of checkpoints. */
@@ -24,7 +33,7 @@ export interface CheckpointKey {
   readonly partition: number;
 }
 
-export interface CheckpointRow {
+export interface CheckpointRow extends CheckpointKey {
   readonly id: number;
   readonly queryId: string;
   readonly epoch: number;
@@ -36,9 +45,12 @@ export interface CheckpointRow {
 /** Past entries to keep at least, and how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
-const columns = "id, query_id, epoch, member, process";
-type Columns = [number, string, number, string | null, string | null];
-const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
+const rowsWhere = "SELECT id, query_id, epoch, member, process, grp, query, topic, partition " +
+  "FROM checkpoints WHERE store = ?1 AND ";
+type Columns = [
+  ...[id: number, queryId: string, epoch: number, member: string | null, process: string | null],
+  ...[group: string, query: string, topic: string, partition: number],
+];
 
 /** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
@@ -49,29 +61,41 @@ export class Checkpoints {
   }
 
   find(key: CheckpointKey): CheckpointRow | undefined {
-    const row = this.#db.get<Columns>(
-      `SELECT ${columns} FROM checkpoints WHERE ${ofKey}`,
-      ...cells(key),
-    );
-    return row === undefined ? undefined : toRow(row);
+    return this.#select("grp = ? AND query = ? AND topic = ? AND partition = ?", ...cells(key))[0];
   }
 
-  /** The checkpoints of a store that match the filter. */
-  list(
-    store: string,
-    { group, query, topic }: CheckpointFilter,
-  ): (CheckpointRow & CheckpointKey)[] {
-    return this.#db.all<[...Columns, string, string, string, number]>(
-      `SELECT ${columns}, grp, query, topic, partition FROM checkpoints WHERE store = ?1
-       AND grp = coalesce(?2, grp) AND query = coalesce(?3, query) AND topic = coalesce(?4, topic)`,
-      store,
-      group ?? null,
-      query ?? null,
-      topic ?? null,
-    ).map(([id, queryId, epoch, member, process, group, query, topic, partition]) => ({
-      ...toRow([id, queryId, epoch, member, process]),
-      ...{ store, group, query, topic, partition },
-    }));
+  /** The checkpoints of a store that match the filter, without taking them over. */
+  list(store: CheckpointStore, { group, query, topic }: CheckpointFilter): CheckpointInfo[] {
+    const filter =
+      "grp = coalesce(?2, grp) AND query = coalesce(?3, query) AND topic = coalesce(?4, topic)";
+    return this.#select(filter, store.id, group ?? null, query ?? null, topic ?? null)
+      .map((row) => this.#describe(row, store))
+      .sort(byPlace);
+  }
+
+  #select(where: string, store: string, ...values: Cell[]): CheckpointRow[] {
+    return this.#db.all<Columns>(rowsWhere + where, store, ...values).map(
+      ([id, queryId, epoch, member, process, group, query, topic, partition]) => (
+        { id, queryId, epoch, member, process, store, group, query, topic, partition }
+      ),
+    );
+  }
+
+  #describe(row: CheckpointRow, store: CheckpointStore): CheckpointInfo {
+    const { group, query, topic, partition, queryId, epoch, member } = row;
+    const place = { group, query, topic, partition };
+    try {
+      const entries = listed(this.read(row.id, checkpointName(row, store)));
+      return {
+        ...place,
+        queryId,
+        ...entries,
+        owner: { epoch, ...given({ member: member ?? undefined }) },
+      };
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.code.startsWith("CHECKPOINT_")) throw error;
+      return { ...place, fault: error.message };
+    }
   }
 
   /**
@@ -198,15 +222,15 @@ export class Checkpoints {
       if (commits === null) planned = batch;
       else committed = named("commits", (entry) => decodeCheckpoint(commits, entry));
     }
-    return {
-      ...(committed === undefined ? {} : { committed }),
-      ...(planned === undefined ? {} : { planned }),
-    };
+    return given({ committed, planned });
   }
 }
 
-function toRow([id, queryId, epoch, member, process]: Columns): CheckpointRow {
-  return { id, queryId, epoch, member, process };
+export function checkpointName(
+  { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
+  store: CheckpointStore,
+): string {
+  return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
 }
 
 function cells(

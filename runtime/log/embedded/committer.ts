@@ -1,3 +1,4 @@
+import { Semaphore } from "../../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -12,7 +13,7 @@ import { checkCommit, checkPlan } from "../checkpoint_plan.ts";
 import type { Appender } from "./appender.ts";
 import { maxStateBytes } from "./checkpoint_entry.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
-import type { CheckpointKey, CheckpointRow, Checkpoints } from "./checkpoints.ts";
+import { checkpointName, type CheckpointRow, type Checkpoints } from "./checkpoints.ts";
 import type { Database } from "./database.ts";
 import { GroupTables } from "./group_tables.ts";
 import { isPresent, type Presence } from "./presence.ts";
@@ -31,13 +32,6 @@ export interface CheckpointParts {
   readonly opened: Opened;
 }
 
-export function checkpointName(
-  { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
-  store: CheckpointStore,
-): string {
-  return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
-}
-
 /** The owned checkpoint of one query on one partition. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
   readonly queryId: string;
@@ -47,7 +41,7 @@ export class EmbeddedCommitter implements BatchCommitter {
   readonly #row: CheckpointRow;
   #committed: Checkpoint | undefined;
   #planned: BatchRange | undefined;
-  #busy: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
   #closed = false;
 
   private constructor(
@@ -164,10 +158,11 @@ export class EmbeddedCommitter implements BatchCommitter {
   renew(_membership: Membership): void {}
 
   async close(): Promise<void> {
-    if (this.#closed) return void await this.#busy;
+    const wasClosed = this.#closed;
     this.#closed = true;
     this.#parts.opened.delete(this);
-    await this.#busy;
+    await this.#turns.run(() => {});
+    if (wasClosed) return;
     const { db, checkpoints } = this.#parts;
     try {
       await db.write(`release ${this.#name}`, () => checkpoints.release(this.#row));
@@ -179,17 +174,10 @@ export class EmbeddedCommitter implements BatchCommitter {
 
   /** Runs steps one at a time, in call order. */
   #exclusively<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#busy.then(() => {
-      if (this.#closed) {
-        throw new LogError(
-          "CLOSED",
-          `Cannot continue with ${this.#name}: the committer is closed`,
-        );
-      }
-      return step();
+    return this.#turns.run(() => {
+      if (!this.#closed) return step();
+      throw new LogError("CLOSED", `Cannot continue with ${this.#name}: the committer is closed`);
     });
-    this.#busy = result.catch(() => {/* Reported to the step's caller. */});
-    return result;
   }
 
   /**

@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
-import { isFile } from "../../base/folders.ts";
+import { exists, isFile } from "../../base/folders.ts";
 import { LogError } from "../log.ts";
 import { decodeBatch, decodeCheckpoint, decodeEntry, textOf } from "./checkpoint_entry.ts";
 import { storeOf } from "./checkpoint_store.ts";
@@ -37,16 +37,23 @@ export async function convertLog(
   checkpointDirs: readonly string[] = [],
 ): Promise<ConvertReport> {
   const made = join(dir, "converting");
-  await Deno.remove(made, { recursive: true }).catch(ignoreMissing);
+  const move = (file: string, from: string, to: string) =>
+    Deno.rename(join(from, file), join(to, file)).catch(ignoreMissing);
+  const remove = (path: string) => Deno.remove(path, { recursive: true }).catch(ignoreMissing);
+  if (await exists(made) && !await exists(join(dir, "log.db"))) {
+    // A conversion was broken off while it moved the files.
+    for (const file of files) await move(file, join(dir, oldFolder), dir);
+    await remove(join(dir, "segments"));
+  }
+  await remove(made);
   const old = openOld(dir);
   try {
     const report = await copyInto(made, old, [dir, ...checkpointDirs]);
     old.close();
-    await Deno.mkdir(join(dir, oldFolder), { mode: modes.folder });
-    const move = (from: string, to: string) => Deno.rename(from, to).catch(ignoreMissing);
-    for (const file of files) await move(join(dir, file), join(dir, oldFolder, file));
-    for (const file of ["segments", "log.db"]) await move(join(made, file), join(dir, file));
-    await Deno.remove(made, { recursive: true });
+    await Deno.mkdir(join(dir, oldFolder), { recursive: true, mode: modes.folder });
+    for (const file of files) await move(file, dir, join(dir, oldFolder));
+    for (const file of ["segments", "log.db"]) await move(file, made, dir);
+    await remove(made);
     return report;
   } catch (error) {
     if (old.isOpen) old.close();
@@ -149,7 +156,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
         return table.append(id, batch, placed, { kept: row.retention, now: arrived });
       });
       placed.segment.known = true;
-      placed.segment.pending--;
+      segments.done(placed.segment);
       offset += batch.length;
       count += batch.length;
     }

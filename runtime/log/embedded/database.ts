@@ -119,10 +119,15 @@ export class Database {
 
   /** Runs queries; retries while the database is locked. */
   async read<T>(action: string, queries: () => T): Promise<T> {
-    return await this.#guard(action, () => {
+    const work = () => {
       this.checkPresent();
       return queries();
-    });
+    };
+    try {
+      return await whileBusy(this.#waiting, () => this.turns.run(work));
+    } catch (error) {
+      throw storageError(error, action, this.path);
+    }
   }
 
   /**
@@ -241,14 +246,6 @@ export class Database {
       this.#statements.set(sql, statement);
     }
     return statement;
-  }
-
-  async #guard<T>(action: string, work: () => T): Promise<T> {
-    try {
-      return await whileBusy(this.#waiting, () => this.turns.run(work));
-    } catch (error) {
-      throw storageError(error, action, this.path);
-    }
   }
 
   async #run(): Promise<void> {

@@ -112,25 +112,23 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
           "or remove the folder to start over",
       );
     }
-    db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
-    try {
+    db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL`);
+    atomically(db, () => {
       // Another process may have been faster.
-      if (!check()) {
-        db.exec(schema);
-        const id = crypto.randomUUID();
-        db.prepare("INSERT INTO log VALUES (1, ?, ?, ?)").run(id, id, placeOf(path)!);
-        db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
-      }
-      db.exec("COMMIT");
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
+      if (check()) return;
+      db.exec(schema);
+      const id = crypto.randomUUID();
+      db.prepare("INSERT INTO log VALUES (1, ?, ?, ?)").run(id, id, placeOf(path)!);
+      db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
+    });
   }
   if (number("PRAGMA user_version") < schemaVersion) {
     // An older Framelane does not know the tails.
     if (!alone) throw refuse("an older Framelane has it open; stop that one first");
-    upgradeFile(db);
+    atomically(db, () => {
+      if (number("PRAGMA user_version") === 2) db.exec(upgrade);
+      db.exec(`PRAGMA user_version = ${schemaVersion}`);
+    });
   }
   db.exec(`
     PRAGMA synchronous = NORMAL;
@@ -140,16 +138,14 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
   `);
 }
 
-function upgradeFile(db: DatabaseSync): void {
+function atomically(db: DatabaseSync, work: () => void): void {
   db.exec("BEGIN IMMEDIATE");
   try {
-    // Another process may have been faster.
-    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
-    if (version === 2) db.exec(upgrade);
-    db.exec(`PRAGMA user_version = ${schemaVersion}`);
+    work();
     db.exec("COMMIT");
   } catch (error) {
-    db.exec("ROLLBACK");
+    // Some errors end the transaction by themselves.
+    if (db.isTransaction) db.exec("ROLLBACK");
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-// File system helpers.
+// Disk space, and when what was written is on the disk.
 import { statfsSync } from "node:fs";
 
 /** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
@@ -30,4 +30,39 @@ export function ignoreMissing(error: unknown): void {
 export async function syncPath(path: string): Promise<void> {
   using file = await Deno.open(path);
   await file.sync();
+}
+
+/** Syncs what was written to a file. */
+export class Sync {
+  readonly #run: () => Promise<void>;
+  #dirty = false;
+  #running: Promise<void> | undefined;
+
+  constructor(run: () => Promise<void>) {
+    this.#run = run;
+  }
+
+  /** Call after each write. */
+  written(): void {
+    this.#dirty = true;
+  }
+
+  get isDue(): boolean {
+    return this.#dirty || this.#running !== undefined;
+  }
+
+  /** Resolves when all that was written is on the disk, whoever has begun to sync it. */
+  async finished(): Promise<void> {
+    if (!this.#dirty) return await this.#running;
+    this.#dirty = false;
+    const running = this.#running = this.#run();
+    try {
+      await running;
+    } catch (error) {
+      this.#dirty = true;
+      throw error;
+    } finally {
+      if (this.#running === running) this.#running = undefined;
+    }
+  }
 }

@@ -1,9 +1,9 @@
 // Maintains an open log: syncs, retention, sealing, dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
-import { LogError, type LogStorage } from "../log.ts";
+import type { LogStorage } from "../log.ts";
 import { freeBytes, sizeOf } from "./disk.ts";
-import { storageFault } from "./errors.ts";
+import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { recover } from "./recovery.ts";
 import type { Store } from "./records.ts";
@@ -59,18 +59,22 @@ export class Keeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, tell } = this.#parts;
+    const { clock, db, tell } = this.#parts;
     const { signal } = this.#stop;
+    let told = "";
     while (!signal.aborted) {
       try {
         await clock.sleep(tickMs, signal);
         await this.#tick();
+        told = "";
       } catch (error) {
         if (signal.aborted) return;
+        const { code, message, retryable } = storageError(error, "keep the log", db.path);
         // Locked or full: the next tick tries again. Users of the log meet it too.
-        if (error instanceof LogError && error.retryable) continue;
-        tell(error instanceof Error ? error.message : String(error));
-        if (error instanceof LogError && error.code === "DELETED") return;
+        if (retryable) continue;
+        if (message !== told) tell(message);
+        told = message;
+        if (code === "DELETED") return;
       }
     }
   }

@@ -22,7 +22,6 @@ import {
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
 import { backup, type BackupReport } from "./backup.ts";
-import { listCheckpoints } from "./checkpoint_list.ts";
 import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { EmbeddedGroupMember } from "./group.ts";
@@ -94,9 +93,10 @@ export class EmbeddedLog implements TopicLog {
   async createTopic(
     topic: string,
     partitions: number,
-    { retentionBytes: bytes }: TopicLimits = {},
+    limits: TopicLimits = {},
   ): Promise<number> {
-    checkTopic(topic, partitions);
+    checkTopic(topic, partitions, limits);
+    const { retentionBytes: bytes } = limits;
     const { db, topics, appender } = await this.#open();
     const { retention } = this.#place;
     if (bytes !== undefined) appender.limited(topic);
@@ -144,7 +144,6 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
-    for (const topic of options.outputTopics ?? []) checkTopic(topic);
     const parts = await this.#open();
     const store = await this.#store(parts);
     if (this.#closing !== undefined) throw this.#closed();
@@ -167,7 +166,7 @@ export class EmbeddedLog implements TopicLog {
     const store = await this.#store(parts);
     return await parts.db.read(
       "list the checkpoints",
-      () => listCheckpoints(parts.checkpoints, store, filter),
+      () => parts.checkpoints.list(store, filter),
     );
   }
 
@@ -205,22 +204,6 @@ export class EmbeddedLog implements TopicLog {
       () => db.all<[string]>("PRAGMA integrity_check(5)").flat().join("; "),
     );
     return verdict === "ok" ? undefined : verdict;
-  }
-
-  /**
-   * Removes the records of a partition below an offset, ahead of retention.
-   *
-   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`
-   */
-  async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
-    const parts = await this.#open();
-    const { db, topics, records, changes } = parts;
-    await db.write(
-      `delete records of ${topic}/${partition}`,
-      () => records.hideBefore(topics.id(topic, partition), before),
-    );
-    changes.written();
-    await expire(parts);
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Frame } from "../../definition/frame.ts";
 import { checkMost, checkWhole, outOfRange } from "../checks.ts";
-import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
+import { LogError, type OffsetRange, type PartitionReader, type ReadProblem } from "../log.ts";
+import { weightOf } from "../records.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { FrameReader, type PartitionId } from "./frame_reader.ts";
@@ -13,8 +14,10 @@ import type { PartitionView } from "./topics.ts";
  */
 const chunkFrames = 64;
 const chunkBytes = 4 << 20;
-/** Delay before a retry while the database is locked. */
-const retryMs = 5;
+/** First delay before a retry while the log cannot be read; doubles up to the longest. */
+const [retryMs, mostRetryMs] = [5, 500];
+/** Failures in a row from which on they are reported. */
+const reportedFailures = 4;
 
 export interface ReaderParts extends Store {
   readonly changes: ChangeWatcher;
@@ -27,6 +30,7 @@ export interface PartitionPlace extends PartitionId {
   readonly range: OffsetRange;
   readonly maxFrames: number;
   readonly maxBytes: number;
+  readonly onProblem: ((problem?: ReadProblem) => void) | undefined;
 }
 
 /** A read waiting for the next append. */
@@ -51,7 +55,8 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #waiter: Waiter | undefined;
   #filling = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #fault = false;
+  /** In a row. */
+  #failures = 0;
   #closed = false;
 
   constructor(parts: ReaderParts, place: PartitionPlace, onClose: () => void) {
@@ -62,7 +67,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (view) => {
-      if (view === undefined) this.#fault = true;
+      if (view === undefined) this.#failures++;
       else this.#range = view.range;
       if (this.#waiter !== undefined) this.#serve(view);
       else this.#refill();
@@ -83,7 +88,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 
   get status(): "reading" | "waiting-for-log" {
-    return this.#fault ? "waiting-for-log" : "reading";
+    return this.#failures > 0 ? "waiting-for-log" : "reading";
   }
 
   read(max: number, signal?: AbortSignal, until = Infinity): Promise<Frame[]> {
@@ -159,7 +164,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       }
       const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
       const frames = this.#buffer.splice(0, Math.min(max, beyond === -1 ? max : beyond));
-      for (const { value } of frames) this.#bufferedBytes -= value.length;
+      for (const frame of frames) this.#bufferedBytes -= weightOf(frame);
       if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
       resolve(frames);
       this.#refill();
@@ -215,36 +220,43 @@ export class EmbeddedPartitionReader implements PartitionReader {
     try {
       this.#parts.db.checkPresent();
       // At the end: the next change wakes the reader.
-      if (view === undefined && this.#next === this.#range.latest && !this.#fault) return;
+      if (view === undefined && this.#next === this.#range.latest && this.#failures === 0) return;
       const { tail, range } = view ?? this.#parts.topics.view(id);
       this.#range = range;
-      this.#fault = false;
       if (empty) this.#checkRange();
-      if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) return;
+      if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) {
+        return this.#succeeded();
+      }
       const limits = { maxFrames: frames, maxBytes: bytes, always: empty };
       const read = this.#frames.read(tail, this.#next, limits);
       got = read.frames;
       this.#next = read.next;
+      this.#succeeded();
     } catch (error) {
       const failed = storageError(error, `read ${this.#name}`, this.#parts.db.path);
       if (!failed.retryable) throw failed;
-      this.#fault = true;
-      this.#retryLater();
+      this.#retryLater(failed);
       return;
     }
     for (const frame of got) {
       this.#buffer.push(frame);
-      this.#bufferedBytes += frame.value.length;
+      this.#bufferedBytes += weightOf(frame);
     }
   }
 
-  /** Retries after the database was locked. */
-  #retryLater(): void {
+  #succeeded(): void {
+    if (this.#failures >= reportedFailures) this.#place.onProblem?.();
+    this.#failures = 0;
+  }
+
+  #retryLater({ code, message }: LogError): void {
     clearTimeout(this.#retry);
+    const delay = Math.min(retryMs * 2 ** Math.min(this.#failures++, 10), mostRetryMs);
+    if (this.#failures >= reportedFailures) this.#place.onProblem?.({ reason: code, message });
     this.#retry = setTimeout(() => {
       if (this.#waiter !== undefined) this.#serve();
       else this.#refill();
-    }, retryMs);
+    }, delay);
   }
 
   #checkRange(): void {

@@ -1,5 +1,11 @@
 import { checkWhole } from "../checks.ts";
-import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
+import {
+  LogError,
+  type LogReader,
+  type PartitionReader,
+  type ReaderOptions,
+  type ReadProblem,
+} from "../log.ts";
 import { EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
 
 /** Opens partition readers, each with its own buffer. */
@@ -22,7 +28,12 @@ export class EmbeddedReader implements LogReader {
     parts.opened.add(this);
   }
 
-  async open(topic: string, partition: number, offset: number): Promise<PartitionReader> {
+  async open(
+    topic: string,
+    partition: number,
+    offset: number,
+    onProblem?: (problem?: ReadProblem) => void,
+  ): Promise<PartitionReader> {
     this.#checkOpen();
     checkWhole(`Cannot read ${topic}/${partition} from offset ${offset}`, offset, 0);
     const { db, topics } = this.#parts;
@@ -33,7 +44,10 @@ export class EmbeddedReader implements LogReader {
     this.#checkOpen();
     const reader: EmbeddedPartitionReader = new EmbeddedPartitionReader(
       this.#parts,
-      { id, topic, partition, offset, range, maxFrames: this.#maxFrames, maxBytes: this.#maxBytes },
+      {
+        ...{ id, topic, partition, offset, range, onProblem },
+        ...{ maxFrames: this.#maxFrames, maxBytes: this.#maxBytes },
+      },
       () => this.#open.delete(reader),
     );
     this.#open.add(reader);

@@ -6,7 +6,7 @@
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { freeBytes, syncPath } from "./disk.ts";
+import { freeBytes, Sync, syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
@@ -48,7 +48,9 @@ export interface OpenSegment {
   known: boolean;
   /** Commits under way with records in it. */
   pending: number;
-  dirty: boolean;
+  /** It belongs to another log, or is gone. */
+  lost: boolean;
+  readonly sync: Sync;
   /** Its folder entry is not durable yet. */
   fresh: boolean;
 }
@@ -80,13 +82,13 @@ export class SegmentWriter {
     return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
   }
 
-  /** Writes adjacent records. The caller counts `pending` down after its commit. */
+  /** Writes adjacent records. Call `done` after their commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
     write(segment, joined(records));
     segment.padding = 0;
-    segment.dirty = true;
+    segment.sync.written();
     segment.pending++;
     return { segment, position, padding };
   }
@@ -114,21 +116,21 @@ export class SegmentWriter {
   }
 
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
-    const syncs: Promise<void>[] = [];
-    for (const segment of segments) {
-      if (!segment.dirty) continue;
-      segment.dirty = false;
-      syncs.push(this.#sync(segment));
-    }
-    await Promise.all(syncs);
-    return syncs.length > 0;
+    const due = [...segments].filter(({ sync }) => sync.isDue);
+    await Promise.all(due.map(({ sync }) => sync.finished()));
+    return due.length > 0;
   }
 
-  /** Drops a segment that no longer belongs to this log. */
+  /** Drops a segment that no longer belongs to this log; other commits may still have records in it. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
-    segment.handle.close();
+    segment.lost = true;
+  }
+
+  /** A commit with records in the segment is over. */
+  done(segment: OpenSegment): void {
+    if (--segment.pending === 0 && segment.lost) segment.handle.close();
   }
 
   /** Seals full and old segments, or all of them. */
@@ -226,18 +228,20 @@ export class SegmentWriter {
       run,
       known: false,
       pending: 0,
-      dirty: false,
+      lost: false,
       fresh: true,
     };
     const room = freeBytes(this.#dir) ?? Infinity;
-    return { id, partition, file, handle, openedAt, room, ...state };
+    const sync = new Sync(() => this.#sync(segment));
+    const segment: OpenSegment = { id, partition, file, handle, openedAt, room, sync, ...state };
+    return segment;
   }
 
   async #sync(segment: OpenSegment): Promise<void> {
     await segment.handle.syncData();
     if (!segment.fresh) return;
-    segment.fresh = false;
     await syncPath(dirname(join(this.#dir, segment.file)));
+    segment.fresh = false;
   }
 }
 

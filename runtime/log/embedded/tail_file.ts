@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
-import { syncPath } from "./disk.ts";
+import { Sync, syncPath } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
@@ -39,13 +39,14 @@ export class TailFile {
   #bytes = new Uint8Array(slotBytes);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
-  #dirty = false;
+  readonly #sync: Sync;
   #fresh = true;
 
   constructor(dir: string) {
     this.path = join(dir, "tails");
     const options = { create: true, read: true, write: true, mode: modes.file };
     this.#file = Deno.openSync(this.path, options);
+    this.#sync = new Sync(() => this.#syncFile());
   }
 
   /**
@@ -76,7 +77,7 @@ export class TailFile {
     bytes.copyWithin(copyBytes, 0, copyBytes);
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
     this.#file.writeSync(bytes);
-    this.#dirty = true;
+    this.#sync.written();
   }
 
   /** Shows readers that rows changed; space should be reserved. */
@@ -130,13 +131,15 @@ export class TailFile {
     return changed ?? none;
   }
 
-  async sync(): Promise<void> {
-    if (!this.#dirty) return;
-    this.#dirty = false;
+  sync(): Promise<void> {
+    return this.#sync.finished();
+  }
+
+  async #syncFile(): Promise<void> {
     await this.#file.syncData();
     if (!this.#fresh) return;
-    this.#fresh = false;
     await syncPath(dirname(this.path));
+    this.#fresh = false;
   }
 
   close(): void {

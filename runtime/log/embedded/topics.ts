@@ -1,4 +1,4 @@
-import { checkWhole, missing } from "../checks.ts";
+import { checkTopic, checkWhole, missing } from "../checks.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
@@ -64,6 +64,7 @@ export class Topics {
    * stored.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
+    checkTopic(topic, partitions);
     const existing = this.partitionCount(topic);
     this.#db.run(
       `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)

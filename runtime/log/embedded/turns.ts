@@ -25,7 +25,7 @@ export class Turns {
 
   /** Runs `work` in this turn if it has time left, otherwise in a later one. */
   async run<T>(work: () => T): Promise<T> {
-    while (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
+    while (this.exhausted) await this.ready();
     return this.spend(work);
   }
 

@@ -14,6 +14,7 @@ import type {
   TopicLimits,
   TopicLog,
 } from "../log.ts";
+import { checkTopic } from "../checks.ts";
 import { KafkaProducer } from "./append/producer.ts";
 import { KafkaCommitter } from "./checkpoint/committer.ts";
 import { listCheckpoints } from "./checkpoint/list.ts";
@@ -24,6 +25,9 @@ import { Cluster } from "./net/cluster.ts";
 import { Epochs } from "./read/epochs.ts";
 import { KafkaReader } from "./read/reader.ts";
 import { countPartitions, ensureTopic, listTopics, offsetAt, offsetRange } from "./read/topics.ts";
+
+/** Kafka's lowest and its default. */
+const [MIN_SEGMENT, MAX_SEGMENT] = [2 ** 20, 2 ** 30];
 
 /**
  * Opens `kafka://host:port[,host:port]` without connecting.
@@ -58,19 +62,21 @@ class KafkaLog implements TopicLog {
     return countPartitions(this.#cluster, topic);
   }
 
-  createTopic(
+  async createTopic(
     topic: string,
     partitions: number,
-    { retentionBytes }: TopicLimits = {},
+    limits: TopicLimits = {},
   ): Promise<number> {
-    return ensureTopic(
+    checkTopic(topic, partitions, limits);
+    const { retentionBytes: bytes } = limits;
+    return await ensureTopic(
       this.#cluster,
       topic,
       partitions,
-      retentionBytes === undefined ? {} : {
-        "retention.bytes": String(retentionBytes),
+      bytes === undefined ? {} : {
+        "retention.bytes": String(bytes),
         // Kafka deletes complete segments.
-        "segment.bytes": String(Math.max(1024 * 1024, Math.ceil(retentionBytes / 8))),
+        "segment.bytes": String(Math.min(Math.max(MIN_SEGMENT, Math.ceil(bytes / 8)), MAX_SEGMENT)),
       },
     );
   }

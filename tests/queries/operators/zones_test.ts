@@ -196,6 +196,12 @@ Deno.test("a file of zones names all its faults", () => {
   });
   const flat = { zones: [{ name: "a", polygon: [[0, 0], [0.5, 0.5], [1, 1]] }] };
   assert.throws(() => parseZones(flat), /three corners or more, not all on one line/);
+  for (const zone of ["door", null, [], 7]) {
+    assert.throws(
+      () => parseZones({ zones: [zone] }),
+      /^ZonesError: .*\n {2}zones\[0\]: expected an object, given [^\n]+$/,
+    );
+  }
   assert.throws(() => parseZones({}), /expected zones or lines, given neither/);
   assert.throws(
     () => readZones("no/zones.json"),

@@ -1,6 +1,7 @@
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { maxRecordBytes } from "../../../runtime/log/embedded/record.ts";
 import { logContract } from "../../contracts/log_contract.ts";
+import { deleteRecords } from "./embedded_kit.ts";
 
 logContract("embedded log", {
   async open() {
@@ -15,7 +16,7 @@ logContract("embedded log", {
         logs.push(other);
         return Promise.resolve(other);
       },
-      expire: (topic, partition, before) => log.deleteRecords(topic, partition, before),
+      expire: (topic, partition, before) => deleteRecords(log, topic, partition, before),
       async cleanup() {
         for (const open of logs) await open.close();
         await Deno.remove(dir, { recursive: true });

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../runtime/base/clock.ts";
+import { Database } from "../../../runtime/log/embedded/database.ts";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import { sealRow } from "../../../runtime/log/embedded/segment_writer.ts";
 import { LogError } from "../../../runtime/log/log.ts";
-import { LogChild, readAll, text } from "../../contracts/log_contract_kit.ts";
-import { options, run, withLog } from "./embedded_checkpoint_kit.ts";
+import { LogChild, readAll, records, text } from "../../contracts/log_contract_kit.ts";
+import { batch, done, options, output, run, withLog } from "./embedded_checkpoint_kit.ts";
 import { inFolder } from "./embedded_kit.ts";
 
 Deno.test("checkpoint: of many that take over at once one writes", async () => {
@@ -28,6 +31,30 @@ Deno.test("checkpoint: of many that take over at once one writes", async () => {
       for (const other of others) await other.close();
       assert.equal(written, 1);
       assert.deepEqual((await readAll(log, "out", 0)).map((f) => text(f.value)), ["only one"]);
+    });
+  });
+});
+
+Deno.test("embedded log: a segment that another log has sealed costs none of the commits that share it", async () => {
+  await inFolder(async (dir) => {
+    await withLog(dir, async (log) => {
+      const producer = await log.producer();
+      const committer = await log.committer(options);
+      await producer.append("out", 0, records(1));
+      const db = await Database.open(dir, { clock: systemClock, timeoutMs: 10_000 });
+      await db.write("seal", () => {
+        const segments = db.all<[number, number]>("SELECT id, partition FROM segments");
+        for (const [id, partition] of segments) sealRow(db, id, partition);
+      });
+      await db.close();
+      await committer.plan(batch(0));
+      const appends = [producer.append("out", 0, records(1))];
+      const committed = committer.commit(batch(0), done(0), [output("output")]);
+      appends.push(producer.append("out", 0, records(1)));
+      await Promise.all([...appends, committed]);
+      const values = (await readAll(log, "out", 0)).map(({ value }) => text(value));
+      assert.deepEqual(values.toSorted(), ["output", "v0", "v0", "v0"]);
+      await committer.close();
     });
   });
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import type { ReadProblem } from "../../../runtime/log/log.ts";
 import { append, readAll, record } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
@@ -45,4 +46,37 @@ Deno.test("embedded log: a frame that is read alone is what it is among others, 
       });
     }
   });
+});
+
+Deno.test("embedded log: what keeps a reader from reading is told, and when it is over", async () => {
+  const { openSync } = Deno;
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, [record("v")]);
+      Deno.openSync = (path, options) => {
+        if (!`${path}`.endsWith(".seg")) return openSync(path, options);
+        throw new Error("Too many open files (os error 24)");
+      };
+      try {
+        const told: (ReadProblem | undefined)[] = [];
+        const first = Promise.withResolvers<void>();
+        const frames = await (await log.reader()).open("t", 0, 0, (problem) => {
+          told.push(problem);
+          first.resolve();
+        });
+        const reading = frames.read(1);
+        await first.promise;
+        assert.equal(told[0]!.reason, "NO_HANDLES");
+        assert.match(told[0]!.message, /^Cannot read t\/0: out of file handles/);
+        assert.equal(frames.status, "waiting-for-log");
+        Deno.openSync = openSync;
+        assert.equal((await reading)[0]!.offset, 0);
+        assert.equal(told.at(-1), undefined);
+        assert.equal(frames.status, "reading");
+      } finally {
+        Deno.openSync = openSync;
+      }
+    })
+  );
 });

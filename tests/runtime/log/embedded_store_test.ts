@@ -14,7 +14,7 @@ import {
   text,
   within,
 } from "../../contracts/log_contract_kit.ts";
-import { inFolder, withLog } from "./embedded_kit.ts";
+import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
 
 /** The segment files of a partition, in their order. */
 async function segmentsOf(dir: string, partition = "t-0"): Promise<string[]> {
@@ -273,7 +273,7 @@ Deno.test("embedded log: the offset for a time is found as by looking at every r
         const value = new Uint8Array(2_000);
         await append(log, "t", 0, batch.map((timestamp) => record(value, { timestamp })));
       }
-      await log.deleteRecords("t", 0, 33);
+      await deleteRecords(log, "t", 0, 33);
       const { earliest, latest } = await log.offsets("t", 0);
       assert.equal(latest, times.length);
       for (let time = -1_500; time < 31_500; time += 37) {

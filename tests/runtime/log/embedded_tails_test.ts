@@ -20,7 +20,7 @@ import {
   rejectsWith,
   text,
 } from "../../contracts/log_contract_kit.ts";
-import { inFolder, withLog } from "./embedded_kit.ts";
+import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
 
 /** Looks after the log all the time, not once a second. */
 const clock = {
@@ -62,7 +62,7 @@ Deno.test("embedded log: an append that only lets a chunk grow writes no row, an
           const offset = begun + 20 + i;
           assert.equal(await append([other, log][i % 2]!, "t", 0, records(1, `${i} `)), offset);
         }
-        await log.deleteRecords("t", 0, begun + 22);
+        await deleteRecords(log, "t", 0, begun + 22);
         assert.deepEqual(await other.offsets("t", 0), {
           earliest: begun + 22,
           latest: begun + 26,

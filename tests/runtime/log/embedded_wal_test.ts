@@ -45,3 +45,27 @@ Deno.test("embedded log: a long foreign reader is reported and measured; once it
     }, { clock, onWarning: (message) => void told.push(message) });
   });
 });
+
+Deno.test("embedded log: a fault that stays is told once", async () => {
+  const { syncData } = Deno.FsFile.prototype;
+  const told: string[] = [];
+  let tries = 0;
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      Deno.FsFile.prototype.syncData = () => {
+        tries++;
+        return Promise.reject(new Error("Input/output error (os error 5)"));
+      };
+      try {
+        await eventually("tries", async () => {
+          await append(log, "t", 0, records(1));
+          return tries > 20;
+        });
+      } finally {
+        Deno.FsFile.prototype.syncData = syncData;
+      }
+      assert.deepEqual(told.map((message) => /Input\/output error/.test(message)), [true]);
+    }, { clock, onWarning: (message) => void told.push(message) })
+  );
+});

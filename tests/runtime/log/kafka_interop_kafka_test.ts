@@ -10,7 +10,7 @@ import {
 } from "@platformatic/kafka";
 import { AssignerProtocol, CompressionTypes, Kafka, logLevel } from "kafkajs";
 import type { Compression, LogRecord, TopicLog } from "../../../runtime/log/log.ts";
-import { transactionalId } from "../../../runtime/log/kafka/checkpoint/transactional_id.ts";
+import { transactionalId } from "../../../runtime/log/kafka/checkpoint/owner.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import {
   append,

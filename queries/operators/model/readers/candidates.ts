@@ -1,10 +1,14 @@
 // Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
+import { overlap } from "../../overlap.ts";
 import { rounded } from "../../rounded.ts";
 
 /** Most candidates that are compared with each other, the highest scores first. */
 const MOST_COMPARED = 30_000;
+
+/** Larger numbers are not those of classes. */
+const MOST_CLASSES = 100_000;
 
 /** Left, top, right, bottom. */
 type Sides = readonly [number, number, number, number];
@@ -27,15 +31,16 @@ export class Candidates {
     kind: number,
     row: number,
   ): void {
-    if (!Number.isFinite(left + top + right + bottom + score + kind)) return;
-    if (kind < 0 || right < left || bottom < top) return;
-    const at = this.count++ * NUMBERS;
+    if (!(kind >= 0 && kind < MOST_CLASSES && right >= left && bottom >= top)) return;
+    const at = this.count * NUMBERS;
     if (at === this.#numbers.length) {
       const more = new Float32Array(4 * at);
       more.set(this.#numbers);
       this.#numbers = more;
     }
     this.#numbers.set([left, top, right, bottom, score, kind, row], at);
+    // Checked as stored: float32 overflows before the decoders' numbers do.
+    if (this.#numbers.subarray(at, at + NUMBERS).every(Number.isFinite)) this.count++;
   }
 
   /**
@@ -45,8 +50,9 @@ export class Candidates {
    * @returns the indices of the others by score; among equals, the first added comes first.
    */
   select(iou: number, agnostic: boolean, most: number): number[] {
-    const score = (at: number) => this.#numbers[at * NUMBERS + SCORE]!;
-    const kind = (at: number) => this.#numbers[at * NUMBERS + CLASS]!;
+    const boxes = this.#numbers;
+    const score = (at: number) => boxes[at * NUMBERS + SCORE]!;
+    const kind = (at: number) => boxes[at * NUMBERS + CLASS]!;
     let order = Array.from({ length: this.count }, (_, i) => i)
       .sort((a, b) => score(b) - score(a) || a - b);
     if (iou >= 1) return order.slice(0, most);
@@ -55,20 +61,12 @@ export class Candidates {
     for (const at of order) {
       if (kept.length === most) break;
       const isNew = kept.every((other) =>
-        (!agnostic && kind(at) !== kind(other)) || this.#iou(at, other) <= iou
+        (!agnostic && kind(at) !== kind(other)) ||
+        overlap(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
       );
       if (isNew) kept.push(at);
     }
     return kept;
-  }
-
-  #iou(a: number, b: number): number {
-    const boxes = this.#numbers, i = a * NUMBERS, j = b * NUMBERS;
-    const width = Math.min(boxes[i + 2]!, boxes[j + 2]!) - Math.max(boxes[i]!, boxes[j]!);
-    const height = Math.min(boxes[i + 3]!, boxes[j + 3]!) - Math.max(boxes[i + 1]!, boxes[j + 1]!);
-    if (width <= 0 || height <= 0) return 0;
-    const area = (at: number) => (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
-    return width * height / (area(i) + area(j) - width * height);
   }
 
   /** Which row of the output a candidate came from. */

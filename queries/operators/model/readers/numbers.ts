@@ -1,5 +1,4 @@
 // Tensors of any type as numbers.
-import { fromFloat16Bits } from "../../../../runtime/image/mod.ts";
 import type { ModelTensor, Samples } from "../session.ts";
 
 export type Numbers = Exclude<Samples, BigInt64Array | BigUint64Array>;
@@ -9,17 +8,8 @@ export interface Values {
   readonly shape: readonly number[];
 }
 
-let halves: Float32Array | undefined;
-
 /** A tensor as numbers: copied only if its type requires it. */
-export function valuesOf({ dtype, shape, data }: ModelTensor): Values {
-  if (dtype === "float16") {
-    halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => fromFloat16Bits(bits));
-    const table = halves, bits = data as Uint16Array;
-    const numbers = new Float32Array(bits.length);
-    for (let i = 0; i < bits.length; i++) numbers[i] = table[bits[i]!]!;
-    return { data: numbers, shape };
-  }
+export function valuesOf({ shape, data }: ModelTensor): Values {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     return { data: Float64Array.from(data as ArrayLike<bigint>, Number), shape };
   }

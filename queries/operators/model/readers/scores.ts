@@ -24,7 +24,12 @@ export function scoresReader(output: ScoresOutput): OutputReader {
         const whose = sets === 1 ? "for the window" : `for each of ${sets} frames`;
         throw unreadable(name, shape, `${accepted} ${whose}`);
       }
-      if (top === undefined && data.length > MOST_SCORES) throw tooMany(name, shape);
+      if (top === undefined && data.length > MOST_SCORES) {
+        const accepted =
+          `up to ${MOST_SCORES} scores; read it with kind objects, map or vector, or ` +
+          "keep the highest with top";
+        throw unreadable(name, shape, accepted);
+      }
       const invalid = new Set<string>();
       const found = Array.from({ length: sets }, (_, set) => {
         const own = data.subarray(set * width, (set + 1) * width);
@@ -36,14 +41,6 @@ export function scoresReader(output: ScoresOutput): OutputReader {
       return invalid.size === 0 ? reading : { ...reading, data: { invalidScores: [...invalid] } };
     },
   };
-}
-
-export function tooMany(name: string, shape: readonly number[]) {
-  return unreadable(
-    name,
-    shape,
-    `up to ${MOST_SCORES} scores; read it with kind objects, map or vector, or keep the highest with top`,
-  );
 }
 
 function named({ name, labels, top }: ScoresOutput, values: Numbers, invalid: Set<string>): Scores {

@@ -3,6 +3,7 @@
 // A batch is committed by one transaction with the outputs and the group's offset; a repeatable batch
 // without outputs by a plain offset commit. Opening a committer takes over the transactional id of query
 // and partition, which fences the former owner.
+import { Semaphore } from "../../../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -20,11 +21,10 @@ import type { Cluster } from "../net/cluster.ts";
 import type { Epochs } from "../read/epochs.ts";
 import { countPartitions, ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
-import { checkUnowned } from "./owner.ts";
+import { checkUnowned, transactionalId } from "./owner.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { type OffsetCommit, Transactions } from "./transaction.ts";
-import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
+import { isFencing, isForgotten, type OffsetCommit, Transactions } from "./transaction.ts";
 
 /** Offsets are committed again at this interval: Kafka deletes those of groups without members after a week. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
@@ -48,7 +48,7 @@ export class KafkaCommitter implements BatchCommitter {
   #known: boolean;
   #planned: BatchRange | undefined;
   #membership: Membership | undefined;
-  #working: Promise<void> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
@@ -110,7 +110,7 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   plan(batch: BatchRange, required = true): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       checkPlan(action, batch, this.#stored.batchId, this.#planned);
@@ -134,7 +134,7 @@ export class KafkaCommitter implements BatchCommitter {
     records: readonly OutputRecord[],
     options: CommitOptions = {},
   ): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.run(async () => {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
@@ -274,7 +274,7 @@ export class KafkaCommitter implements BatchCommitter {
   }
 
   async #keepAlive(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
       if (!due || this.#closed || this.#broken !== undefined) return;
       try {
@@ -291,12 +291,6 @@ export class KafkaCommitter implements BatchCommitter {
     });
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#working.then(work);
-    this.#working = done.catch(() => {});
-    return done;
-  }
-
   #throwIfUnusable(action: string): void {
     if (this.#broken?.code === "FENCED") throw this.#broken;
     if (this.#closed) throw new LogError("CLOSED", `${action}: the committer is closed`);
@@ -308,7 +302,7 @@ export class KafkaCommitter implements BatchCommitter {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#refresh);
-    await this.#working;
+    await this.#turns.run(() => {});
     if (this.#broken === undefined) await this.#transactions.settle();
     this.#context.cluster.opened.delete(this);
   }

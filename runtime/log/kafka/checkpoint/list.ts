@@ -3,9 +3,10 @@ import { given } from "../../../base/options.ts";
 import { byPlace, listed } from "../../checkpoint.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
+import { LIST_GROUPS } from "../protocol/groups.ts";
 import { checkpointGroup, checkpointOf, decodeMetadata } from "./metadata.ts";
 import { ownerOf } from "./owner.ts";
+import { committedOffsets } from "./reader.ts";
 
 const ACTION = "Cannot list the checkpoints";
 
@@ -38,12 +39,8 @@ async function groupNames(cluster: Cluster): Promise<string[]> {
 }
 
 async function checkpointsOf(cluster: Cluster, group: string): Promise<CheckpointInfo[]> {
-  const body = { group, topics: null, requireStable: false };
-  const response = await cluster.attempt(
-    ACTION,
-    (signal) => cluster.callGroup(group, OFFSET_FETCH, body, signal),
-  );
-  return offsetsIn(response).flatMap(({ topic, partition, offset, metadata }) =>
+  const found = await committedOffsets(cluster, ACTION, group, null);
+  return found.flatMap(({ topic, partition, offset, metadata }) =>
     infoOf({ group, topic, partition }, offset, metadata) ?? []
   );
 }

@@ -1,16 +1,25 @@
 // Owners of checkpoints: the group member that has the partition, and the transactional id's owner.
-import { type CheckpointInfo, LogError } from "../../log.ts";
+import { type CheckpointInfo, type CommitterOptions, LogError } from "../../log.ts";
 import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
+import type { Connection } from "../net/connection.ts";
+import { errorNames } from "../protocol/errors.ts";
 import { DESCRIBE_GROUPS } from "../protocol/groups.ts";
 import { DESCRIBE_TRANSACTIONS } from "../protocol/transactions.ts";
 import { placeOf } from "./metadata.ts";
-import { describeTransaction, transactionalId, type TransactionPlace } from "./transactional_id.ts";
 
 const CONSUMERS = "consumer";
 const OLD = "The broker cannot describe transactions: expected Apache Kafka 3.0 or later";
 /** Group states with known assignments. */
 const SETTLED = new Set(["Stable", "Empty", "Dead"]);
+
+export type TransactionPlace = Pick<CommitterOptions, "group" | "query" | "topic" | "partition">;
+
+/** Unique for each group, query, topic and partition. */
+export function transactionalId({ group, query, topic, partition }: TransactionPlace): string {
+  const names = [group, query, topic].map(encodeURIComponent);
+  return `framelane/${names.join("/")}/${partition}`;
+}
 
 export async function ownerOf(
   cluster: Cluster,
@@ -79,13 +88,33 @@ async function membersOf(
   { group, topic, partition }: TransactionPlace,
 ): Promise<{ readonly member?: string | undefined; readonly settled: boolean }> {
   const body = { groups: [group], includeAuthorizedOperations: false };
-  const { groups: [described] } = await cluster.attempt(
-    action,
-    (signal) => cluster.callGroup(group, DESCRIBE_GROUPS, body, signal),
-  );
-  if (described?.protocolType !== CONSUMERS) return { settled: true };
-  const member = described.members.find(({ assignment }) =>
-    decodeAssignment(assignment).get(topic)?.includes(partition)
-  )?.memberId;
-  return { member, settled: SETTLED.has(described.state) };
+  return await cluster.attempt(action, async (signal) => {
+    const { groups: [described] } = await cluster.callGroup(group, DESCRIBE_GROUPS, body, signal);
+    if (described?.protocolType !== CONSUMERS) return { settled: true };
+    const member = described.members.find(({ assignment }) =>
+      decodeAssignment(assignment).get(topic)?.includes(partition)
+    )?.memberId;
+    return { member, settled: SETTLED.has(described.state) };
+  });
+}
+
+/** Undefined if the broker does not know the id, or does not support DescribeTransactions. */
+export async function describeTransaction(
+  connection: Connection,
+  transactionalId: string,
+  signal: AbortSignal,
+) {
+  if (!connection.versions.has(DESCRIBE_TRANSACTIONS)) return undefined;
+  try {
+    const { transactions } = await connection.call(
+      DESCRIBE_TRANSACTIONS,
+      { transactionalIds: [transactionalId] },
+      { signal },
+    );
+    return transactions[0];
+  } catch (error) {
+    // Kafka forgets ids that are not used for a week.
+    if (errorNames(error).includes("TRANSACTIONAL_ID_NOT_FOUND")) return undefined;
+    throw error;
+  }
 }

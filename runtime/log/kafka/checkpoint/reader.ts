@@ -2,7 +2,7 @@
 import { type CommitterOptions, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";
-import { type CommittedOffset, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
+import { type CommittedOffset, OFFSET_FETCH } from "../protocol/groups.ts";
 import type { Epochs } from "../read/epochs.ts";
 import { checkpointGroup, decodeMetadata, type Stored } from "./metadata.ts";
 import { readState } from "./state_topic.ts";
@@ -20,9 +20,15 @@ export async function readStored(
   const { group, query, topic, partition } = options;
   const own = checkpointGroup(group, query);
   const place = `query ${query} on ${topic} partition ${partition} in group ${own}`;
+  const ourOffset = async (group: string) => {
+    const place = [{ name: topic, partitions: [partition] }];
+    return (await committedOffsets(cluster, action, group, place)).find((found) =>
+      found.topic === topic && found.partition === partition && found.offset >= 0
+    );
+  };
   const [ours, shared] = await Promise.all([
-    committedOffset(cluster, action, own, topic, partition),
-    own === group ? undefined : committedOffset(cluster, action, group, topic, partition),
+    ourOffset(own),
+    own === group ? undefined : ourOffset(group),
   ]);
   if (ours !== undefined) {
     // Lets a reader that continues there detect a truncated log.
@@ -64,28 +70,28 @@ export async function readStored(
   return stored ?? same;
 }
 
-/** Waits for a transaction that is being completed. */
-async function committedOffset(
+/**
+ * Offsets that a group has committed.
+ *
+ * @param topics waits for transactions of these that are being completed; null for all, without waiting
+ */
+export async function committedOffsets(
   cluster: Cluster,
   action: string,
   group: string,
-  topic: string,
-  partition: number,
-): Promise<CommittedOffset | undefined> {
-  const topics = [{ name: topic, partitions: [partition] }];
-  const body = { group, topics, requireStable: true };
-  const response = await cluster.attempt(
-    action,
-    (signal) =>
-      cluster.callGroup(group, OFFSET_FETCH, body, signal).catch((error) => {
-        // Apache Kafka returns no offsets for unknown groups, other brokers this error.
-        if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return undefined;
-        throw error;
-      }),
-    1,
-  );
-  return response &&
-    offsetsIn(response).find((found) =>
-      found.topic === topic && found.partition === partition && found.offset >= 0
-    );
+  topics: readonly { readonly name: string; readonly partitions: readonly number[] }[] | null,
+): Promise<CommittedOffset[]> {
+  const body = { group, topics, requireStable: topics !== null };
+  return await cluster.attempt(action, async (signal) => {
+    try {
+      const found = await cluster.callGroup(group, OFFSET_FETCH, body, signal);
+      return found.topics.flatMap(({ name, partitions }) =>
+        partitions.map((one) => ({ topic: name, ...one }))
+      );
+    } catch (error) {
+      // Apache Kafka returns no offsets for unknown groups, other brokers this error.
+      if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return [];
+      throw error;
+    }
+  }, 1);
 }

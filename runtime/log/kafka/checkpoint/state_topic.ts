@@ -57,8 +57,9 @@ export async function readState(
       signal,
     );
     const [found] = checked({ name: STATE_TOPIC, partitions: fetched }).partitions;
-    const source = { topic: STATE_TOPIC, partition, from: offset, aborted: found?.aborted ?? [] };
-    const { frames: [frame] } = new BatchDecoder(found?.batches ?? new Uint8Array(0), source)
+    if (found === undefined) throw connection.malformed(`Fetch says nothing about ${STATE_TOPIC}`);
+    const source = { topic: STATE_TOPIC, partition, from: offset, aborted: found.aborted };
+    const { frames: [frame] } = new BatchDecoder(found.batches, source)
       .take({ frames: 1, bytes: Infinity });
     if (frame?.offset === offset && frame.fault === undefined) return frame.value.slice();
     const why = frame?.offset === offset ? `damaged: ${frame.fault!.message}` : "missing";

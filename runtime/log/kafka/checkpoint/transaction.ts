@@ -24,7 +24,7 @@ import {
 import { ensureTopic } from "../read/topics.ts";
 import { encodeBatch } from "../records/encoder.ts";
 import { cutIntoBatches, type OutputBatch, partitionsByTopic } from "./batches.ts";
-import { ABORTED, describeTransaction, UNSETTLED } from "./transactional_id.ts";
+import { describeTransaction } from "./owner.ts";
 
 export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
@@ -37,6 +37,10 @@ const TIMEOUT_MS = 15_000;
 /** The coordinator completes the previous transaction within a few milliseconds. */
 const FIRST_DELAY_MS = 1;
 const ALL_REPLICAS = -1;
+/** States of an aborted transaction. */
+const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
+/** States of a transaction whose markers are being written. */
+const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
 
 interface Written {
   /** Of the first record that was written. */
@@ -324,4 +328,14 @@ export class Transactions {
       })
     ));
   }
+}
+
+/** Whether the transactional id has another owner. */
+export function isFencing(error: unknown): boolean {
+  return brokerErrors(error).some(({ kind }) => kind.outcome === "fenced");
+}
+
+/** Whether the coordinator has forgotten the idle transactional id. */
+export function isForgotten(error: unknown): boolean {
+  return errorNames(error).includes("INVALID_PRODUCER_ID_MAPPING");
 }

@@ -3,8 +3,7 @@
 // A member joins, gets its assignment, hands it to the runtime, and stays until the next rebalance. If it
 // loses a partition, it first stops its queries and then joins again: no partition has two owners.
 // Heartbeats continue meanwhile.
-import { systemClock } from "../../../base/clock.ts";
-import { Notifier } from "../../../base/wait.ts";
+import { Notifier, pause } from "../../../base/wait.ts";
 import { checkWhole } from "../../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -128,7 +127,7 @@ export class KafkaMember implements GroupMember {
         // Any error is reported if it repeats.
         if (delay === MAX_DELAY_MS) this.#report(error);
         await this.#recover(error);
-        await systemClock.sleep(delay, this.#left.signal).catch(() => {});
+        await pause(delay, this.#left.signal);
         delay = Math.min(2 * delay, MAX_DELAY_MS);
       }
     }

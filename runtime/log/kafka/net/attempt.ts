@@ -44,9 +44,8 @@ export async function attempt<T>(
   for (;;) {
     throwIfOver();
     try {
-      return await withDeadline(action, deadline - systemClock.monotonic(), request, {
-        signal: closing,
-      });
+      const leftMs = Math.max(0, deadline - systemClock.monotonic());
+      return await withDeadline(action, leftMs, request, { signal: closing });
     } catch (error) {
       throwIfOver();
       if (error instanceof ThrottledError) {

@@ -9,10 +9,10 @@ import { firstOf } from "./race.ts";
 const NEXT_BROKER_MS = 400;
 
 /** All known brokers, and the connections to them. */
-export class Brokers {
+export abstract class Brokers {
   readonly connections: Connections;
+  readonly timeoutMs: number;
   readonly #address: KafkaAddress;
-  readonly #refresh: (signal: AbortSignal) => Promise<unknown>;
   #members = new Map<number, Broker>();
   /** Names of all current and former members. */
   readonly #formerly = new Set<string>();
@@ -20,25 +20,39 @@ export class Brokers {
   #lastResponder = "";
   #checking = false;
 
-  /** @param refresh requests the cluster's metadata, and calls `update` */
-  constructor(
-    address: KafkaAddress,
-    timeoutMs: number,
-    refresh: (signal: AbortSignal) => Promise<unknown>,
-  ) {
+  constructor(address: KafkaAddress, timeoutMs: number) {
     this.#address = address;
-    this.#refresh = refresh;
+    this.timeoutMs = timeoutMs;
     this.connections = new Connections(address, timeoutMs, (broker) => void this.#check(broker));
   }
 
-  /** The cluster's brokers by id. */
-  get members(): ReadonlyMap<number, Broker> {
-    return this.#members;
+  /** All brokers, from fresh metadata. */
+  abstract brokers(signal: AbortSignal): Promise<Broker[]>;
+
+  /** The bootstrap brokers, for messages. */
+  get where(): string {
+    return this.#address.brokers.map(brokerName).join(", ");
   }
 
-  update(members: readonly (Broker & { readonly nodeId: number })[]): void {
+  get rack(): string | undefined {
+    return this.#address.rack;
+  }
+
+  get isAlone(): boolean {
+    return this.#members.size < 2;
+  }
+
+  broker(id: number): Broker | undefined {
+    return this.#members.get(id);
+  }
+
+  protected update(members: readonly (Broker & { readonly nodeId: number })[]): void {
     this.#members = new Map(members.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
     for (const broker of members) this.#formerly.add(brokerName(broker));
+  }
+
+  protected get members(): Broker[] {
+    return [...this.#members.values()];
   }
 
   /** Sends a request to any broker: first to the last responder, to the next one when that fails or is slow. */
@@ -68,7 +82,7 @@ export class Brokers {
 
   /** The last responder first, recently failed brokers last. */
   #candidates(): Broker[] {
-    const brokers = [...this.#members.values(), ...this.#address.brokers];
+    const brokers = [...this.members, ...this.#address.brokers];
     const byName = new Map(brokers.map((broker) => [brokerName(broker), broker]));
     const rank = (name: string, broker: Broker) =>
       name === this.#lastResponder ? -Infinity : this.connections.failedAt(broker);
@@ -83,8 +97,8 @@ export class Brokers {
     if (this.#checking || !this.#formerly.has(name)) return;
     this.#checking = true;
     try {
-      await this.#refresh(AbortSignal.timeout(this.connections.requestTimeoutMs));
-      if (![...this.#members.values()].some((one) => brokerName(one) === name)) {
+      const now = await this.brokers(AbortSignal.timeout(this.connections.requestTimeoutMs));
+      if (!now.some((one) => brokerName(one) === name)) {
         await this.connections.abandon(broker, new NetworkError("the cluster has removed it"));
       }
     } catch {

@@ -11,11 +11,10 @@ import {
   type Metadata,
   NO_ID,
 } from "../protocol/topics.ts";
-import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import type { Broker } from "./address.ts";
 import { Brokers } from "./brokers.ts";
 import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
 
 interface TopicMetadata {
   /** Changes when a topic is deleted and created again. */
@@ -35,45 +34,19 @@ export interface Leader {
 const LEADER_NOT_AVAILABLE = 5;
 const METADATA_MAX_AGE_MS = 60_000;
 
-export class Cluster {
-  readonly timeoutMs: number;
+export class Cluster extends Brokers {
   /** Producers, readers, group members and committers, which end with the log. */
   readonly opened = new Set<{ close(): Promise<void> }>();
   #ending: Promise<void> | undefined;
-  readonly #address: KafkaAddress;
-  readonly #brokers: Brokers;
   #controllerId = -1;
   readonly #topics = new Map<string, { topic: TopicMetadata; at: number }>();
   readonly #requested = new Map<string, Promise<TopicMetadata | undefined>>();
   readonly #coordinators = new Map<string, Broker>();
   readonly #closing = new AbortController();
 
-  constructor(address: KafkaAddress, timeoutMs: number) {
-    this.#address = address;
-    this.timeoutMs = timeoutMs;
-    this.#brokers = new Brokers(
-      address,
-      timeoutMs,
-      (signal) => this.#metadata([], AbortSignal.any([signal, this.closing])),
-    );
-  }
-
-  get connections(): Connections {
-    return this.#brokers.connections;
-  }
-
   /** Aborts when the log is closed. */
   get closing(): AbortSignal {
     return this.#closing.signal;
-  }
-
-  /** The bootstrap brokers, for messages. */
-  get where(): string {
-    return this.#address.brokers.map(brokerName).join(", ");
-  }
-
-  get rack(): string | undefined {
-    return this.#address.rack;
   }
 
   /** How long a broker may wait for its replicas: less than the request's time-out. */
@@ -90,10 +63,6 @@ export class Cluster {
     return attempt(this, action, request, firstDelayMs);
   }
 
-  get isAlone(): boolean {
-    return this.#brokers.members.size < 2;
-  }
-
   /** @throws {LogError} `CLOSED` */
   throwIfClosed(action: string): void {
     if (this.#ending !== undefined) throw new LogError("CLOSED", `${action}: the log is closed`);
@@ -105,28 +74,15 @@ export class Cluster {
     for (const entry of this.#topics.values()) entry.at = -Infinity;
   }
 
-  /** See `Brokers.any`. */
-  any<T>(
-    signal: AbortSignal,
-    request: (connection: Connection, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return this.#brokers.any(signal, request);
-  }
-
-  /** All brokers, from fresh metadata. */
   async brokers(signal: AbortSignal): Promise<Broker[]> {
-    await this.#metadata([], signal);
-    return [...this.#brokers.members.values()];
-  }
-
-  broker(id: number): Broker | undefined {
-    return this.#brokers.members.get(id);
+    await this.#metadata([], AbortSignal.any([signal, this.closing]));
+    return this.members;
   }
 
   /** A connection to the controller, which creates topics. */
   async controller(signal: AbortSignal): Promise<Connection> {
-    await this.#metadata([], signal);
-    const controller = this.#brokers.members.get(this.#controllerId);
+    await this.brokers(signal);
+    const controller = this.broker(this.#controllerId);
     if (controller === undefined) return await this.any(signal, (one) => Promise.resolve(one));
     return await this.connections.get(controller, "main", signal);
   }
@@ -190,7 +146,7 @@ export class Cluster {
       if (!known) throw error;
       response = error.response as Metadata;
     }
-    this.#brokers.update(response.brokers);
+    this.update(response.brokers);
     this.#controllerId = response.controllerId;
     return response;
   }
@@ -210,7 +166,7 @@ export class Cluster {
       throw missing(topic, partition, metadata?.leaders.length ?? 0);
     }
     const { leaderId, leaderEpoch } = metadata.leaders[partition];
-    const broker = this.#brokers.members.get(leaderId);
+    const broker = this.broker(leaderId);
     if (broker === undefined) throw leaderNotAvailable(`${topic}/${partition}`);
     return { broker, brokerId: leaderId, epoch: leaderEpoch, topicId: metadata.id };
   }

@@ -48,6 +48,8 @@ const FLUSH_MS = 1_000;
 /** Fraction of a session's lifetime after which no new requests are sent. */
 const SESSION_SHARE = 0.8;
 const MAX_THROTTLE_MS = 60_000;
+/** A longer session ends sooner: a timer takes no more. */
+const MAX_SESSION_MS = 20 * 24 * 60 * 60 * 1_000;
 
 export class Connection {
   /** `host:port` */
@@ -107,7 +109,8 @@ export class Connection {
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
-        if (lifetimeMs > 0) connection.#retireAfter(SESSION_SHARE * lifetimeMs);
+        const usedMs = Math.min(SESSION_SHARE * lifetimeMs, MAX_SESSION_MS);
+        if (lifetimeMs > 0) connection.#retireAfter(usedMs);
       }
       return connection;
     } catch (error) {

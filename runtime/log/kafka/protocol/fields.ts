@@ -88,7 +88,9 @@ export const partitionErrors = array(struct({
   name: string,
   partitions: array(struct({ partition: int32, errorCode: int16 })),
 }));
-export const outcome = struct({ throttleTimeMs: int32, errorCode: int16 });
+/** The first fields of most responses. */
+export const head = { throttleTimeMs: int32, errorCode: int16 };
+export const outcome = struct(head);
 
 /** A field since a version; older ones read `absent`. */
 export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {

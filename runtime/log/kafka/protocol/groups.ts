@@ -6,6 +6,7 @@ import {
   boolean,
   bytes,
   type Field,
+  head,
   int16,
   int32,
   int64,
@@ -16,7 +17,6 @@ import {
   since,
   string,
   struct,
-  type Value,
 } from "./fields.ts";
 
 /** A member of a group in one generation. */
@@ -58,8 +58,7 @@ export const JOIN_GROUP = api("JoinGroup", 11, [2, 7], 6, {
     protocols: array(struct({ name: string, metadata: bytes })),
   }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     generation: int32,
     protocolType: since(7, nullableString, null),
     protocolName: nullableString,
@@ -84,8 +83,7 @@ export const SYNC_GROUP = api("SyncGroup", 14, [1, 5], 4, {
     assignments: array(struct({ memberId: string, assignment: bytes })),
   }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     protocolType: since(5, nullableString, null),
     protocolName: since(5, nullableString, null),
     assignment: bytes,
@@ -109,8 +107,7 @@ export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 4], 4, {
     members: since(3, array(struct({ memberId: string, instanceId })), []),
   }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     members: since(3, array(struct({ memberId: string, instanceId, errorCode: int16 })), []),
   }),
 });
@@ -118,8 +115,7 @@ export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 4], 4, {
 export const LIST_GROUPS = api("ListGroups", 16, [1, 4], 3, {
   request: struct({ statesFilter: since<readonly string[]>(4, array(string), []) }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     groups: array(struct({ group: string, protocolType: string, state: since(4, string, "") })),
   }),
 });
@@ -189,14 +185,6 @@ export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
 /** A group's committed offset; −1 if there is none. */
 export interface CommittedOffset extends Omit<OffsetToCommit, "metadata"> {
   readonly metadata: string | null;
-}
-
-export function offsetsIn(
-  { topics }: Value<typeof OFFSET_FETCH.response>,
-): CommittedOffset[] {
-  return topics.flatMap(({ name, partitions }) =>
-    partitions.map(({ errorCode: _errorCode, ...rest }) => ({ topic: name, ...rest }))
-  );
 }
 
 export function byTopic<P extends { readonly topic: string }>(

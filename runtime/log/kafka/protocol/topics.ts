@@ -4,6 +4,7 @@ import {
   array,
   between,
   boolean,
+  head,
   int16,
   int32,
   int64,
@@ -60,8 +61,7 @@ export type Metadata = Value<typeof METADATA.response>;
 export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 3], 3, {
   request: struct({ key: string, keyType: int8 }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     errorMessage: nullableString,
     nodeId: int32,
     host: string,

@@ -4,6 +4,7 @@ import {
   array,
   bigint64,
   boolean,
+  head,
   int16,
   int32,
   int64,
@@ -36,8 +37,7 @@ export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
     epoch: since(3, int16, -1),
   }),
   response: struct({
-    throttleTimeMs: int32,
-    errorCode: int16,
+    ...head,
     producerId: bigint64,
     epoch: int16,
   }),

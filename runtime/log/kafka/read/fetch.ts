@@ -1,7 +1,6 @@
 // Fetch, by hand: it runs for each frame, and a table of fields would make garbage for each of them.
 import type { Connection } from "../net/connection.ts";
 import { type AnyApi, checked } from "../protocol/api.ts";
-import { MalformedError } from "../protocol/errors.ts";
 import { byTopic } from "../protocol/groups.ts";
 import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
@@ -79,21 +78,18 @@ export function fetchPartitions(
   );
 }
 
-/** @throws {MalformedError} if there is none of the partitions */
 function inOrder(
   fetched: readonly FetchedPartition[],
   partitions: readonly FetchPartition[],
   byId: boolean,
 ): (FetchedPartition | undefined)[] {
-  const ordered = partitions.map(({ topic, topicId, partition }, index) => {
+  return partitions.map(({ topic, topicId, partition }, index) => {
     const isIt = (one: FetchedPartition) =>
       one.partition === partition && one.topic === (byId ? topicId : topic);
     // Brokers keep the order.
     const expected = fetched[index];
     return expected !== undefined && isIt(expected) ? expected : fetched.find(isIt);
   });
-  if (ordered.some((one) => one !== undefined)) return ordered;
-  throw new MalformedError("Fetch has none of the requested partitions");
 }
 
 export function writeFetch(

@@ -4,7 +4,7 @@
 // added meanwhile (opened, or with room again) is fetched over another connection until that request
 // returns.
 import { type Clock, systemClock } from "../../../base/clock.ts";
-import { Backoff } from "../../../base/wait.ts";
+import { Backoff, pause } from "../../../base/wait.ts";
 import type { Connection } from "../net/connection.ts";
 import { ThrottledError } from "../protocol/errors.ts";
 import { type FetchedPartition, fetchPartitions } from "./fetch.ts";
@@ -27,7 +27,7 @@ const RESPONSE_BYTES = 8 * 1024 * 1024;
 
 export interface FetchHandler {
   /** The readers are of one partition, at the same offset. */
-  fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
+  fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition | undefined): void;
   readonly rack: () => string | undefined;
   /** A connection to the broker. */
   readonly connect: (channel: number) => Promise<Connection>;
@@ -134,6 +134,7 @@ export class Fetcher {
   }
 
   async #fetch(channel: number, maxWaitMs: number, groups: Groups): Promise<void> {
+    const { closing } = this.#handler;
     try {
       const connection = await this.#handler.connect(channel);
       const sent = this.#clock.monotonic();
@@ -142,10 +143,10 @@ export class Fetcher {
       const fetched = await fetchPartitions(connection, groups.map(([first]) => first!), bounds);
       const early = this.#clock.monotonic() - sent < maxWaitMs / 2;
       this.#deliver(groups, fetched);
-      if (early && fetched.every(isEmpty)) await this.#pause(this.#empty.next());
+      if (early && fetched.every(isEmpty)) await pause(this.#empty.next(), closing, this.#clock);
       else this.#empty.reset();
     } catch (error) {
-      if (error instanceof ThrottledError) await this.#pause(error.ms);
+      if (error instanceof ThrottledError) await pause(error.ms, closing, this.#clock);
       else this.#handler.failed(groups.flat().filter(({ isClosed }) => !isClosed), error);
     } finally {
       this.#finish(channel, groups);
@@ -153,10 +154,14 @@ export class Fetcher {
   }
 
   #deliver(groups: Groups, fetched: readonly (FetchedPartition | undefined)[]): void {
+    // Some brokers leave partitions out of a full response.
+    const mayLack = fetched.some((one) => one !== undefined && one.batches.length > 0);
     for (let index = 0; index < groups.length; index++) {
       const one = fetched[index];
       const current = groups[index]!.filter(({ awaitsFetch }) => awaitsFetch);
-      if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
+      if (current.length > 0 && (one !== undefined || !mayLack)) {
+        this.#handler.fetched(current, one);
+      }
     }
   }
 
@@ -164,10 +169,6 @@ export class Fetcher {
     for (const same of groups) for (const reader of same) reader.inFlight = false;
     this.#channels[channel] = undefined;
     this.wake();
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await this.#clock.sleep(ms, this.#handler.closing).catch(() => {});
   }
 }
 
@@ -187,6 +188,6 @@ function sharing(readers: readonly BufferedPartition[]): Groups {
 
 /** Neither records nor an error nor another replica. */
 function isEmpty(one: FetchedPartition | undefined): boolean {
-  return one === undefined ||
-    one.batches.length === 0 && one.errorCode === 0 && !one.diverged && one.preferredReplica < 0;
+  return one !== undefined && one.batches.length === 0 && one.errorCode === 0 && !one.diverged &&
+    one.preferredReplica < 0;
 }

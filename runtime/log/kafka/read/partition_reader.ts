@@ -4,10 +4,10 @@ import { systemClock } from "../../../base/clock.ts";
 import { Notifier } from "../../../base/wait.ts";
 import { checkMost, checkWhole } from "../../checks.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
+import { weightOf } from "../../records.ts";
 import type { Leader } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { BatchDecoder, type Decoded, type FrameLimit } from "../records/decoder.ts";
-import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
 import type { FetchedPartition, FetchPartition } from "./fetch.ts";
 

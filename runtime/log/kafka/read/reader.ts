@@ -1,16 +1,16 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
+import { pause } from "../../../base/wait.ts";
 import { checkWhole, missing, outOfRange } from "../../checks.ts";
 import {
   LogError,
   type LogReader,
-  type OffsetRange,
   type PartitionReader,
   type ReaderOptions,
   type ReadProblem,
 } from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
-import type { Cluster, Leader } from "../net/cluster.ts";
+import type { Cluster } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
 import {
@@ -147,7 +147,7 @@ export class KafkaReader implements LogReader {
 
   #fetched(
     partitions: readonly BufferedPartition[],
-    fetched: FetchedPartition,
+    fetched: FetchedPartition | undefined,
     broker: Broker,
   ): void {
     const fail = (error: BrokerFailure, failed = partitions) => {
@@ -155,12 +155,12 @@ export class KafkaReader implements LogReader {
       this.#failed(failed, error);
     };
     const [first] = partitions as [BufferedPartition];
-    const { topic, partition, replica } = first;
-    const { errorCode } = fetched;
-    const error = errorCode === 0 ? undefined : errorOf(errorCode, `${topic}/${partition}`);
+    const { key, replica } = first;
+    if (fetched === undefined) return fail(new MalformedError(`Fetch says nothing about ${key}`));
+    const error = errorOf(fetched.errorCode, key);
     const range = fetched.diverged || error?.kind.outcome === "look-up-offsets";
     if (range && replica === undefined) {
-      for (const one of partitions) this.#outOfRange(one, fetched.diverged);
+      for (const one of partitions) this.#lookUp(one, fetched.diverged ? "diverged" : "range");
     } else if (range || error !== undefined) {
       fail(new ResponseError(error === undefined ? [] : [error]));
     } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
@@ -207,28 +207,16 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  /** Fails with the partition's offsets if the fetch offset does not exist. */
-  async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
+  /**
+   * Reads on from the partition's leader, once there is one. Fails if the topic is gone, or another one has its
+   * name.
+   *
+   * @param doubt why the next offset may not exist: then fails with those that do
+   */
+  async #lookUp(one: BufferedPartition, doubt?: "range" | "diverged"): Promise<void> {
     const { version, topic, partition, offset } = one;
     this.#detach(one);
-    one.failures++;
-    await this.#persist(one, async (signal) => {
-      const range = await offsetRange(this.#cluster, topic, partition);
-      const leader = await this.#cluster.leader(topic, partition, signal, true);
-      // The offset may exist by now, or the reader may have been moved.
-      const exists = !diverged && offset >= range.earliest && offset <= range.latest;
-      if (diverged) this.#epochs.forget(topic, partition);
-      if (one.version === version && !exists) {
-        const why = diverged ? "its log was truncated and written again" : undefined;
-        failOutOfRange(one, range, why);
-      }
-      this.#resume(one, leader);
-    });
-  }
-
-  async #lookUp(one: BufferedPartition): Promise<void> {
-    this.#detach(one);
-    const { topic, partition } = one;
+    if (doubt !== undefined) one.failures++;
     let missingSince: number | undefined;
     await this.#persist(one, async (signal) => {
       const metadata = await this.#cluster.topic(topic, signal, true);
@@ -241,19 +229,25 @@ export class KafkaReader implements LogReader {
       }
       missingSince = undefined;
       const leader = await this.#cluster.leader(topic, partition, signal);
-      if (leader.topicId !== one.topicId) {
-        this.#epochs.forget(topic, partition);
+      const why = leader.topicId !== one.topicId
+        ? "the topic was deleted and created again"
+        : doubt === "diverged"
+        ? "its log was truncated and written again"
+        : undefined;
+      if (why !== undefined) this.#epochs.forget(topic, partition);
+      if (why !== undefined || doubt !== undefined) {
         const range = await offsetRange(this.#cluster, topic, partition);
-        failOutOfRange(one, range, "the topic was deleted and created again");
+        // The offset may exist by now, or the reader may have been moved.
+        const exists = why === undefined && offset >= range.earliest && offset <= range.latest;
+        if (one.version === version && !exists) {
+          one.latest = range.latest;
+          one.fail(outOfRange(one.key, offset, range, why));
+        }
       }
-      this.#resume(one, leader);
+      one.leader = leader;
+      one.topicId = leader.topicId;
+      this.#attach(one);
     });
-  }
-
-  #resume(one: BufferedPartition, leader: Leader): void {
-    one.leader = leader;
-    one.topicId = leader.topicId;
-    this.#attach(one);
   }
 
   /** Retries until it succeeds, fails permanently, or the partition is closed. */
@@ -264,8 +258,7 @@ export class KafkaReader implements LogReader {
     one.searching = true;
     // After a first failure the leader has probably moved, so it is looked up at once.
     for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      await systemClock.sleep(delay, this.#ended.signal).catch(() => {});
-      if (one.isClosed || this.#ended.signal.aborted) return;
+      if (!await pause(delay, this.#ended.signal) || one.isClosed) return;
       try {
         one.searching = true;
         await step(this.#cluster.closing);
@@ -294,9 +287,4 @@ function problemOf(error: LogError): ReadProblem {
 
 function backoff(failures: number): number {
   return Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 10), MAX_DELAY_MS);
-}
-
-function failOutOfRange(one: BufferedPartition, range: OffsetRange, why?: string): void {
-  one.latest = range.latest;
-  one.fail(outOfRange(one.key, one.offset, range, why));
 }

@@ -2,8 +2,9 @@
 // ones are copied.
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
+import { weightOf } from "../../records.ts";
 import { crc32c } from "./crc32c.ts";
-import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
+import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
 
 /** A producer's records from `firstOffset` on must be skipped. */

@@ -17,13 +17,6 @@ export interface BatchHead {
   readonly appendTime: number | undefined;
 }
 
-/** Size of a frame in a buffer; headers may be as large as pictures. */
-export function weightOf({ value, key, headers }: Frame): number {
-  let weight = value.length + (key?.length ?? 0);
-  for (const name in headers) weight += name.length + headers[name]!.length;
-  return weight;
-}
-
 /** Reads the records of a batch. */
 export class RecordCursor {
   readonly #bytes: Uint8Array;

@@ -18,7 +18,7 @@ interface Stored {
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
-  float16: Uint16Array,
+  float16: Float16Array,
   int32: Int32Array,
   int64: BigInt64Array,
 } as const;
@@ -104,6 +104,45 @@ Deno.test("scores, boxes and classes that are no numbers are no objects, nor are
   const output = { name: "out", kind: "objects", format: "yolov10" };
   const [found] = read(output, { out: { dtype: "float32", shape: [1, 7, 6], data } });
   assert.deepEqual(found!.map(({ label, score }) => [label, score]), [["class 1", 0.8]]);
+});
+
+Deno.test("whatever numbers a head holds, objects are in the frame and have finite scores", () => {
+  const odd = [NaN, Infinity, -Infinity, 3.4e38, -3.4e38, 1e30, -1, 0, 1];
+  let turn = 0;
+  const next = () => Math.imul(++turn, 0x9e3779b1) >>> 8;
+  for (const { name, tensors, output, resize, ...more } of reference.cases) {
+    const given = Object.entries(tensors as unknown as Record<string, Stored>).map(
+      ([key, stored]) => {
+        const { shape, data } = tensorOf(stored);
+        const numbers = Float64Array.from(
+          data as ArrayLike<number>,
+          (value) => next() % 2 === 0 ? odd[next() % odd.length]! : Number(value),
+        );
+        return [key, { dtype: "float64", shape, data: numbers }] as const;
+      },
+    );
+    const constants = "constants" in more ? more.constants : {};
+    const [found] = read(output, Object.fromEntries(given), { resize, constants });
+    for (const { label, score, box } of found!) {
+      const [left, top, right, bottom] = box;
+      assert.ok(Number.isFinite(score), `${name}: score ${score}`);
+      assert.ok(0 <= left && left <= right && right <= width, `${name}: ${box}`);
+      assert.ok(0 <= top && top <= bottom && bottom <= height, `${name}: ${box}`);
+      assert.doesNotMatch(label, /e\+/, name);
+    }
+  }
+});
+
+Deno.test("grids have equally many tensors each, and no others beside them", () => {
+  const grids = { name: "p8", kind: "objects", format: "yolox", levels: ["p8", "p16"] };
+  for (
+    const fault of [{ levels: [["p8"], []] }, { levels: [["p8", "q8"], "p16"] }, { boxes: "b" }]
+  ) {
+    assert.throws(
+      () => read({ ...grids, ...fault }, {}),
+      /outputs\[0\].levels: expected equally many outputs for each grid, and no boxes, .* beside/,
+    );
+  }
 });
 
 Deno.test("a head of another shape costs the frame, and the message has both sides", () => {

@@ -162,13 +162,20 @@ Deno.test("inspect takes labels and size from what the exporter noted", () => {
     task: "detect",
   };
   const free = { image: ["b", 3, "h", "w"] as Shape, metadata };
-  const { manifest } = draftManifest(file({ output0: ["b", 6, "a"] }, free), "m", "m.onnx");
+  const onnx = file({ output0: ["b", 6, "a"] }, free);
+  const { manifest, notes } = draftManifest(onnx, "m", "m.onnx");
   const { input, outputs: [output] } = parseManifest(manifest, "model.json") as never as {
     input: undefined;
     outputs: { labels: string[] }[];
   };
   assert.equal(input, undefined);
   assert.deepEqual(output!.labels, ["person", "driver's seat"]);
+  assert.ok(!notes.some((note) => note.includes("labels")), notes.join());
+  const unnamed = draftManifest({ ...onnx, metadata: {} }, "m", "m.onnx").notes.join();
+  assert.match(
+    unnamed,
+    /outputs: labels in the order of the classes, which the file does not name/,
+  );
   const { height, width, pad, resize } = manifest["input"] as Record<string, unknown>;
   assert.deepEqual([height, width, pad, resize], [320, 416, 114, "letterbox"]);
 });

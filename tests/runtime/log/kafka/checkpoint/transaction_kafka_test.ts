@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../../../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
-import { Transactions } from "../../../../../runtime/log/kafka/checkpoint/transaction.ts";
-import { isFencing } from "../../../../../runtime/log/kafka/checkpoint/transactional_id.ts";
+import {
+  isFencing,
+  Transactions,
+} from "../../../../../runtime/log/kafka/checkpoint/transaction.ts";
 import { ensureTopic } from "../../../../../runtime/log/kafka/read/topics.ts";
 import type { OutputRecord } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";

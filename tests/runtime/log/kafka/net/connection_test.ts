@@ -184,6 +184,20 @@ Deno.test("an answer that cannot be read fails its request alone", async () => {
   });
 });
 
+Deno.test("a session that lasts for years does not end at once", async () => {
+  await connected(async (connection, broker, ends) => {
+    for (let i = 0; i < 50; i++) {
+      const asked = ask(connection);
+      await broker.write(answer(await broker.next(), filled(3, i)));
+      assert.deepEqual(await asked, filled(3, i));
+    }
+    assert.equal(ends(), 0);
+  }, {
+    credentials: { mechanism: "PLAIN", username: "u", password: "p" },
+    logIn: () => Promise.resolve(2 ** 40),
+  });
+});
+
 Deno.test("closing lets out what was sent without waiting for an answer", async () => {
   await connected(async (connection, broker) => {
     const large = new Uint8Array(3_000_000);

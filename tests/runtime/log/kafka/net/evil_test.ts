@@ -17,7 +17,7 @@ import {
 } from "../../../../support/scripted_broker.ts";
 import { idOf } from "../../../../support/scripted_bytes.ts";
 import { LIES, UNTIL_LATE } from "./lies.ts";
-import { append, batch, bytes, metadata, patched } from "./lies_kit.ts";
+import { append, batch, bytes, type Metadata, metadata, patched } from "./lies_kit.ts";
 
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
 /** More than any of them needs: what is asked for without a pause comes to far more in this time. */
@@ -113,6 +113,45 @@ Deno.test("a new leader that is behind its reader for a moment is no error, and 
       assert.deepEqual(problems, []);
     },
   );
+});
+
+Deno.test("a partition that a broker never answers for is reported, and costs no other", async () => {
+  const only = (all: { topics: { topicId: string }[] }) =>
+    void (all.topics = all.topics.filter(({ topicId }) => topicId === idOf("t")));
+  await withBroker(({ key }) => key === FETCH.key ? { fields: only } : "well", async (log) => {
+    const reader = await log.reader();
+    const told: string[] = [];
+    const open = (topic: string) =>
+      reader.open(topic, 0, 0, (problem) => told.push(`${topic}: ${problem?.message}`));
+    const [t, u] = [await open("t"), await open("u")];
+    while (u.status === "reading") await new Promise((next) => setTimeout(next, 10));
+    assert.equal(t.status, "reading");
+    assert.match(told.join(), /^u: .*wrong response: Fetch says nothing about u\/0/);
+  });
+});
+
+Deno.test("a topic that is gone, or another one, when its offsets are looked for is named", async () => {
+  const changes = [
+    [(all: Metadata) => void (all.topics = []), /^TOPIC_MISSING: Cannot find topic "t"/],
+    [
+      (all: Metadata) => all.topics.forEach((topic) => topic.topicId = idOf("u")),
+      /^OFFSET_OUT_OF_RANGE: .* from offset 0: the topic was deleted and created again/,
+    ],
+  ] as const;
+  for (const [change, said] of changes) {
+    let fetched = false;
+    await withBroker(({ key }) => {
+      if (key === METADATA.key) return fetched ? metadata(change) : "well";
+      if (key !== FETCH.key) return "well";
+      fetched = true;
+      return { errorCode: 1 };
+    }, async (log) => {
+      const partition = await (await log.reader()).open("t", 0, 0);
+      const error = await partition.read(1, AbortSignal.timeout(30_000))
+        .then(() => "a frame", ({ code, message }: LogError) => `${code}: ${message}`);
+      assert.match(error, said);
+    });
+  }
 });
 
 Deno.test("two brokers that each name the other as the leader are left in the end", async () => {

@@ -89,8 +89,12 @@ export function metadata(change: (answer: Metadata) => void): Lie {
   return { fields: change };
 }
 
-interface Metadata {
+export interface Metadata {
   brokers: { nodeId: number; host: string; port: number }[];
-  topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
+  topics: {
+    name: string;
+    topicId: string;
+    partitions: { partition: number; leaderId: number }[];
+  }[];
   controllerId: number;
 }

@@ -151,14 +151,13 @@ function checkError(error: unknown, kind: ErrorKind, pair: string): void {
 Deno.test("each error code of a fetch ends the read or is reported, and none is asked for without a pause", async () => {
   await withBroker(async (broker) => {
     const log = await openLog(broker.url, { timeoutMs: TIMEOUT_MS });
-    const reader = await log.reader();
     try {
       // That offsets are there after all is no error to report: asked again, ever more slowly.
       const codes = CODES.filter((code) => errorOf(code)!.kind.outcome !== "look-up-offsets");
       await Promise.all(codes.map(async (code) => {
         const name = nameOf(1, code);
         const told = Promise.withResolvers<ReadProblem | undefined>();
-        const partition = await reader.open(name, 0, 0, told.resolve);
+        const partition = await (await log.reader()).open(name, 0, 0, told.resolve);
         const ended = partition.read(1).then(() => "a frame", (error) => error.message);
         const outcome = await Promise.race([told.promise, ended]);
         const { kind } = errorOf(code)!;
