@@ -2,14 +2,13 @@
 import { nearest, shown } from "../runtime/base/options.ts";
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
-  columnsOf,
   type Command,
   type CommandContext,
-  help,
   type LogLevel,
   parseCommand,
   UsageError,
 } from "./command.ts";
+import { columnsOf, help } from "./help.ts";
 import { asksForHelp, environmentName, optionText } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";

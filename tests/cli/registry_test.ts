@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
-import { help } from "../../cli/command.ts";
+import { help } from "../../cli/help.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import "../../runtime/image/mod.ts";

@@ -51,7 +51,7 @@ export class Sync {
     return this.#dirty || this.#running !== undefined;
   }
 
-  /** Resolves when all that was written is on the disk, whoever has begun to sync it. */
+  /** Resolves when all that was written is on the disk, also by a sync that another call began. */
   async finished(): Promise<void> {
     if (!this.#dirty) return await this.#running;
     this.#dirty = false;
