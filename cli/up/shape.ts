@@ -113,12 +113,14 @@ export function scalars(description: string): Shape<Readonly<Record<string, Scal
       additionalProperties: { type: ["string", "number", "boolean"] },
     },
     read(fields, name, value) {
-      const own = fields.object(name, Object.keys(value ?? {}), value);
-      for (const [each, one] of Object.entries(own.given)) {
-        if (["string", "number", "boolean"].includes(typeof one)) continue;
-        own.add(each, "text, a number, true or false");
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        return void fields.add(name, "names with values", value);
       }
-      return own.given as Readonly<Record<string, Scalar>>;
+      for (const [each, one] of Object.entries(value)) {
+        if (["string", "number", "boolean"].includes(typeof one)) continue;
+        fields.add(`${name}.${each}`, "text, a number, true or false", one);
+      }
+      return value as Readonly<Record<string, Scalar>>;
     },
   };
 }

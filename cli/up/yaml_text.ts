@@ -1,5 +1,6 @@
 // The text of a YAML file: its values, and the lines of its fields.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { messageOf } from "../../runtime/base/errors.ts";
 import { type Fault, faultText } from "../../runtime/base/options.ts";
 
 /** A fault and its line in the file. */
@@ -36,7 +37,8 @@ export class YamlText {
     try {
       this.value = this.#filled(this.#document.toJS({ maxAliasCount: 1_000 }), "", environment);
     } catch (error) {
-      this.faults.push({ line: 1, message: `Cannot read YAML: ${(error as Error).message}` });
+      const why = error instanceof RangeError ? "an alias is part of itself" : messageOf(error);
+      this.faults.push({ line: 1, message: `Cannot read YAML: ${why}` });
     }
   }
 

@@ -47,7 +47,7 @@ export function readPlaces(fields: Fields): Places {
   fields.unique("zones", zones.map(({ name }) => name));
   fields.unique("lines", lines.map(({ name }) => name));
   if (fields.faults.length === before && zones.length + lines.length === 0) {
-    fields.fault("zones", "expected zones or lines, given neither");
+    fields.add("zones", "zones or lines");
   }
   return { zones, lines };
 }

@@ -1,6 +1,7 @@
 /** What a `framelane.yaml` comes to, and what is said of one with faults. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../../cli/command.ts";
+import { configSchema } from "../../../cli/up/config.ts";
 import { optionsOf } from "../../../cli/up/opens.ts";
 import { resolvePlan } from "../../../cli/up/resolve.ts";
 
@@ -132,6 +133,33 @@ viewer: { port: 70000, host: 0.0.0.0 }
   assert.equal(faults.length, expected.length, faults.join("\n"));
 });
 
+Deno.test("with every field wrong, each is one fault", async () => {
+  type Properties = Readonly<Record<string, { items?: { properties: object } }>>;
+  const root = configSchema()["properties"] as Properties;
+  const viewerShape = (root["viewer"] as { anyOf?: { properties?: object }[] }).anyOf!.at(-1)!;
+  const wrong = (properties: object, path = "") =>
+    Object.keys(properties).filter((name) => !["cameras", "queries", "viewer"].includes(name))
+      .map((name) => [name, `${path}${name}`] as const);
+  const parts = {
+    "": wrong(root),
+    cameras: wrong(root["cameras"]!.items!.properties, "cameras[0]."),
+    queries: wrong(root["queries"]!.items!.properties, "queries[0]."),
+    viewer: wrong(viewerShape.properties!, "viewer."),
+  };
+  const filled = (names: readonly (readonly [string, string])[]) =>
+    Object.fromEntries(names.map(([name]) => [name, [[]]]));
+  const file = {
+    ...filled(parts[""]),
+    cameras: [filled(parts.cameras)],
+    queries: [filled(parts.queries)],
+    viewer: filled(parts.viewer),
+  };
+  const faults = (await faultsOf(JSON.stringify(file))).map((fault) =>
+    /^f\.yaml:1: (.*?)(?:\[0\])?: /.exec(fault)?.[1]
+  );
+  assert.deepEqual(faults.sort(), Object.values(parts).flat().map(([, path]) => path).sort());
+});
+
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
   const broken = await faultsOf(
@@ -142,6 +170,7 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
     (await faultsOf(""))[0]!,
     /^f\.yaml:1: the file: expected an object with log, .*given null$/,
   );
+  assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*an alias is part of itself/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
   assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
   assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
