@@ -5,6 +5,7 @@ import type { Headers } from "../runtime/definition/frame.ts";
 
 /** Annotation files, in order of preference. */
 const FILES = ["annotations.csv", "labels.csv", "labels.txt"];
+const MOST_BYTES = 64 * 1024 * 1024;
 const FILE_COLUMNS = ["file", "filename", "image", "path"];
 /** Headers that annotations must not override. */
 const RESERVED = new Set(
@@ -22,24 +23,36 @@ const RESERVED = new Set(
 export class Annotations {
   readonly #folder: string;
   #version = "";
+  #fault = "";
   #rows = new Map<string, Headers>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  async refresh(): Promise<void> {
+  /** Reads them again if they changed; reports a file that cannot be read. */
+  async refresh(report: (message: string) => void): Promise<void> {
     for (const name of FILES) {
       const path = join(this.#folder, name);
-      const info = await ifThere(Deno.stat(path));
-      if (info === undefined) continue;
-      const version = `${name} ${info.mtime?.getTime()} ${info.size}`;
-      if (version === this.#version) return;
-      const text = await ifThere(Deno.readTextFile(path));
-      if (text === undefined) continue;
-      this.#rows = name.endsWith(".csv") ? readTable(text) : readPairs(text);
-      this.#version = version;
-      return;
+      try {
+        const info = await ifThere(Deno.stat(path));
+        if (info?.isFile !== true) continue;
+        const version = `${name} ${info.mtime?.getTime()} ${info.size}`;
+        if (version === this.#version) return;
+        this.#version = version;
+        if (info.size > MOST_BYTES) {
+          throw new Error(`it has ${info.size} bytes, at most ${MOST_BYTES} are accepted`);
+        }
+        const text = await Deno.readTextFile(path);
+        this.#rows = name.endsWith(".csv") ? readTable(text) : readPairs(text);
+        this.#fault = "";
+        return;
+      } catch (error) {
+        const { message } = error as Error;
+        if (message !== this.#fault) report(`Cannot read the labels in ${path}: ${message}`);
+        this.#fault = message;
+        return this.#rows.clear();
+      }
     }
     this.#rows.clear();
     this.#version = "";

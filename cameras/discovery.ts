@@ -110,7 +110,9 @@ export async function streamsOf(
     throw new Error(`Its media service is on another host, ${new URL(media).hostname}`);
   }
   const profiles = await ask(media, `<GetProfiles xmlns="${MEDIA}"/>`);
-  const tokens = [...profiles.matchAll(/<(?:\w+:)?Profiles\b[^>]*\btoken="([^"]{1,200})"/g)];
+  const tokens = [
+    ...profiles.matchAll(/<(?:\w{1,64}:)?Profiles\b[^<>]*?\btoken="([^"<>]{1,200})"/g),
+  ];
   const streams: string[] = [];
   for (const [, token] of tokens.slice(0, 16)) {
     const answer = await ask(
@@ -171,13 +173,19 @@ function security({ user, password }: Credentials): string {
     `</UsernameToken></Security>`;
 }
 
-/** The contents of all elements with a name, in any namespace. */
+/** The contents of all elements with a name, in any namespace. Reads a hostile text once. */
 function tags(xml: string, name: string): string[] {
-  const pattern = new RegExp(
-    `<(?:[\\w-]+:)?${name}(?:\\s[^>]*)?>([\\s\\S]*?)</(?:[\\w-]+:)?${name}>`,
-    "g",
-  );
-  return [...xml.matchAll(pattern)].map(([, content]) => content!);
+  const opening = new RegExp(`<(?:[\\w-]{1,64}:)?${name}(?:\\s[^<>]*)?>`, "g");
+  const closing = new RegExp(`</(?:[\\w-]{1,64}:)?${name}>`, "g");
+  const contents: string[] = [];
+  while (opening.exec(xml) !== null) {
+    closing.lastIndex = opening.lastIndex;
+    const end = closing.exec(xml);
+    if (end === null) break;
+    contents.push(xml.slice(opening.lastIndex, end.index));
+    opening.lastIndex = closing.lastIndex;
+  }
+  return contents;
 }
 
 function tag(xml: string, name: string): string | undefined {

@@ -7,6 +7,9 @@ import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 const RESCAN_MS = 5_000;
 /** The same if the system does not report changes. */
 const UNWATCHED_RESCAN_MS = 1_000;
+/** Scans of a large folder take at most this share of the time, unless one takes very long. */
+const SCAN_SHARE = 0.1;
+const MOST_RESCAN_MS = 60_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
@@ -20,7 +23,10 @@ export class FolderWatch implements Disposable {
   #isGone = false;
   readonly #changed = new Set<string>();
   #all = false;
-  #lastScan: number;
+  /** When the last scan began. */
+  #scanned: number;
+  /** How long it took; undefined while it runs. */
+  #scanMs: number | undefined;
   readonly #wake = new Notifier();
 
   /** @param watch creates the system's watcher; `Deno.watchFs` by default */
@@ -33,7 +39,7 @@ export class FolderWatch implements Disposable {
     this.#folder = folder;
     this.#clock = clock;
     this.#signal = signal;
-    this.#lastScan = clock.monotonic();
+    this.#scanned = clock.monotonic();
     this.#watch = watch;
     this.#start();
   }
@@ -69,24 +75,29 @@ export class FolderWatch implements Disposable {
    * @returns paths below the folder, or `all` if every file must be checked
    */
   async changes(soon: boolean): Promise<readonly string[] | "all"> {
+    this.#scanMs ??= this.#clock.monotonic() - this.#scanned;
+    const due = this.#scanned + this.#scanMs + this.#pauseMs(this.#scanMs);
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
       const woken = this.#wake.wait();
-      const rescan = this.#lastScan + this.#rescanMs - this.#clock.monotonic();
+      const rescan = due - this.#clock.monotonic();
       const wait = Math.max(0, soon ? Math.min(RETRY_MS, rescan) : rescan);
       await waitAtMost(wait, woken, this.#clock, this.#signal);
     }
     const changed = [...this.#changed];
     this.#changed.clear();
-    if (this.#all || this.#clock.monotonic() - this.#lastScan >= this.#rescanMs) {
+    if (this.#all || this.#clock.monotonic() >= due) {
       this.#all = false;
-      this.#lastScan = this.#clock.monotonic();
+      this.#scanned = this.#clock.monotonic();
+      this.#scanMs = undefined;
       return "all";
     }
     return changed;
   }
 
-  get #rescanMs(): number {
-    return this.#watcher === undefined ? UNWATCHED_RESCAN_MS : RESCAN_MS;
+  /** How long after a scan the next one follows. */
+  #pauseMs(scanMs: number): number {
+    const least = this.#watcher === undefined ? UNWATCHED_RESCAN_MS : RESCAN_MS;
+    return Math.max(least, Math.min(scanMs / SCAN_SHARE, MOST_RESCAN_MS));
   }
 
   async #listen(watcher: Deno.FsWatcher): Promise<void> {

@@ -29,9 +29,6 @@ export interface SupervisorOptions {
   readonly report: (message: string, number?: number) => void;
   /** How often the registry is read, milliseconds; 1 000 by default. */
   readonly pollMs?: number;
-  /** Limits of the delay before a failed camera restarts, milliseconds. */
-  readonly minRestartMs?: number;
-  readonly maxRestartMs?: number;
 }
 
 const POLL_MS = 1_000;
@@ -111,7 +108,7 @@ class Supervised {
   readonly #options: SupervisorOptions;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
-  readonly #backoff: Backoff;
+  readonly #backoff = new Backoff({ minDelayMs: MIN_RESTART_MS, maxDelayMs: MAX_RESTART_MS });
   #state: CameraState = "waiting";
   #restarts = 0;
   #error: string | undefined;
@@ -123,11 +120,9 @@ class Supervised {
     ready: Promise<void>,
     options: SupervisorOptions,
   ) {
-    const { minRestartMs = MIN_RESTART_MS, maxRestartMs = MAX_RESTART_MS } = options;
     this.version = version;
     this.#camera = camera;
     this.#options = options;
-    this.#backoff = new Backoff({ minDelayMs: minRestartMs, maxDelayMs: maxRestartMs });
     this.#ended = ready.then(() => this.#run());
   }
 

@@ -45,7 +45,7 @@ export const needs = {
   fence: {
     purpose: "running commands within a container's fence",
     packages: ["bubblewrap", "python3-seccomp"],
-    probe: ["sh", "-c", "bwrap --version && python3 -c 'import seccomp'"],
+    probe: ["sh", "-c", "bwrap --version && /usr/bin/python3 -c 'import seccomp'"],
   },
   network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
 } as const satisfies Record<string, Need>;

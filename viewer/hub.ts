@@ -105,11 +105,11 @@ export class Hub {
     let listeners = this.#listeners.get(lane);
     if (listeners === undefined) this.#listeners.set(lane, listeners = new Map());
     listeners.set(listener, demand);
-    if (demand === "pictures") this.#watched++;
+    if (demand === "pictures") this.#watch(1);
     this.#demandChanged();
     return () => {
       if (!listeners.delete(listener)) return;
-      if (demand === "pictures") this.#watched--;
+      if (demand === "pictures") this.#watch(-1);
       if (listeners.size === 0 && this.#listeners.get(lane) === listeners) {
         this.#listeners.delete(lane);
       }
@@ -144,16 +144,21 @@ export class Hub {
     this.#ticking?.abort();
     this.#ticking = undefined;
     this.#listeners.clear();
+    this.#watch(-this.#watched);
     this.#demandChanged();
     this.scaler.close();
   }
 
+  #watch(more: number): void {
+    this.#watched += more;
+    if (this.#watched > 0) this.pace.start();
+    else this.pace.stop();
+  }
+
   #demandChanged(): void {
     if (this.#listeners.size > 0) {
-      this.pace.start();
       this.#unsubscribe ??= this.feed.subscribe((picture) => this.#deliver(picture));
     } else {
-      this.pace.stop();
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     }

@@ -40,9 +40,7 @@ export interface Connection {
 export async function connect(peer: Peer, signal: AbortSignal): Promise<Connection> {
   signal.throwIfAborted();
   try {
-    const connection = peer.secure && (peer.tlsCa !== undefined || peer.tlsInsecure)
-      ? await connectNodeTls(peer, signal)
-      : await connectDeno(peer, signal);
+    const connection = await (peer.secure ? connectSecurely : connectPlainly)(peer, signal);
     const close = () => connection.close();
     if (signal.aborted) close();
     signal.addEventListener("abort", close, { once: true });
@@ -60,31 +58,12 @@ export async function connect(peer: Peer, signal: AbortSignal): Promise<Connecti
   }
 }
 
-async function connectDeno(
-  { hostname, port, secure }: Peer,
-  signal: AbortSignal,
-): Promise<Connection> {
-  const name = hostname.replace(/^\[|\]$/g, "");
-  const plain = await Deno.connect({ hostname: name, port, signal });
-  let socket: Deno.Conn = plain;
-  if (secure) {
-    const tls = await Deno.startTls(plain, { hostname: name });
-    const close = () => tls.close();
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      await tls.handshake();
-      socket = tls;
-    } catch (error) {
-      if (!signal.aborted) close();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", close);
-    }
-  }
+async function connectPlainly({ hostname, port }: Peer, signal: AbortSignal): Promise<Connection> {
+  const socket = await Deno.connect({ hostname: hostname.replace(/^\[|\]$/g, ""), port, signal });
   let closed = false;
   return {
     chunks: read(socket, () => closed),
-    ...(plain.remoteAddr.transport === "tcp" ? { address: plain.remoteAddr.hostname } : {}),
+    address: socket.remoteAddr.hostname,
     write: (bytes) => writeAll(socket, bytes),
     close() {
       if (closed) return;
@@ -109,19 +88,20 @@ async function* read(socket: Deno.Conn, isClosed: () => boolean): AsyncGenerator
   }
 }
 
-/** Uses Node's TLS, which accepts a trusted self-signed certificate; Deno's does not. */
-async function connectNodeTls(
+/** With Node's TLS, which accepts a trusted self-signed certificate; Deno's does not. */
+async function connectSecurely(
   { hostname, port, tlsCa, tlsInsecure = false }: Peer,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const ca = tlsCa === undefined ? [] : [await readCertificates(tlsCa)];
+  const ca = tlsCa === undefined ? {} : { ca: [await readCertificates(tlsCa)] };
   const host = hostname.replace(/^\[|\]$/g, "");
-  const socket = connectTls({ host, port, ca, rejectUnauthorized: !tlsInsecure });
+  const socket = connectTls({ host, port, ...ca, rejectUnauthorized: !tlsInsecure });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = () => reject(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   socket.once("secureConnect", resolve);
-  socket.once("error", reject);
+  // Stays: an error may come between two reads.
+  socket.on("error", reject);
   try {
     await promise;
   } catch (error) {
@@ -129,7 +109,6 @@ async function connectNodeTls(
     throw error;
   } finally {
     signal.removeEventListener("abort", stop);
-    socket.off("error", reject);
   }
   return {
     chunks: socket,
@@ -137,7 +116,7 @@ async function connectNodeTls(
       new Promise((done, fail) => {
         socket.write(bytes, (error) => error ? fail(error) : done());
       }),
-    close: () => void socket.on("error", () => {}).destroy(),
+    close: () => void socket.destroy(),
   };
 }
 
@@ -160,7 +139,6 @@ export function describeCause(error: unknown): string {
   }
   const text = maskSecrets(texts.join(": ") || String(error))
     .replace(/ \(os error \d+\)$/, "")
-    .replace("Other(OtherError(CaUsedAsEndEntity))", "it is self-signed")
     .replace(/failed to lookup address information.*/i, "there is no such host");
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}${
     /certificate|self.signed/i.test(text)

@@ -32,6 +32,7 @@ export async function get(url: URL, options: HttpOptions): Promise<HttpResponse>
       `GET ${url.pathname}${url.search} HTTP/1.1`,
       `Host: ${url.host}`,
       "Accept: */*",
+      "Accept-Encoding: identity",
       "User-Agent: framelane",
       "Connection: close",
       ...more,

@@ -1,6 +1,7 @@
 // The local port where FFmpeg finds all relays of this process. Each relay has a secret path, since
 // other programs on this machine can connect too.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
+import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { Head } from "./head.ts";
 
@@ -15,7 +16,7 @@ export interface RelayClient {
 const GREETING_MS = 5_000;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
-let listener: Deno.TcpListener | undefined;
+const listeners = new Map<string, Deno.TcpListener>();
 
 export interface RelayPlace extends Disposable {
   /** Its address, to which the stream's own path is appended. */
@@ -23,37 +24,50 @@ export interface RelayPlace extends Disposable {
   readonly client: Promise<RelayClient>;
 }
 
-/** Reserves a path; the port is open while at least one is reserved. */
-export function takeRelayPlace(): RelayPlace {
+/**
+ * Reserves a path; the port is open while at least one is reserved.
+ *
+ * @param camera the camera's host: of video over UDP, FFmpeg expects the relay's kind of address
+ */
+export function takeRelayPlace(camera: string): RelayPlace {
+  const hostname = camera.startsWith("[") ? "::1" : "127.0.0.1";
   const secret = crypto.randomUUID();
   const { promise, resolve } = Promise.withResolvers<RelayClient>();
+  let listener = listeners.get(hostname);
   if (listener === undefined) {
-    listener = listen();
+    listener = listen(hostname);
+    listeners.set(hostname, listener);
     void serve(listener);
   }
   waiting.set(secret, resolve);
   return {
-    url: `rtsp://127.0.0.1:${listener.addr.port}/${secret}`,
+    url: `rtsp://${hostname === "::1" ? "[::1]" : hostname}:${listener.addr.port}/${secret}`,
     client: promise,
     [Symbol.dispose]() {
       waiting.delete(secret);
       if (waiting.size > 0) return;
-      listener?.close();
-      listener = undefined;
+      for (const one of listeners.values()) one.close();
+      listeners.clear();
     },
   };
 }
 
 /** Listens on a free port among those that the launcher permits. */
-function listen(): Deno.TcpListener {
-  for (const port of RELAY_PORTS) {
+function listen(hostname: string): Deno.TcpListener {
+  const ports = [...RELAY_PORTS, 0];
+  for (const port of ports) {
     try {
-      return Deno.listen({ hostname: "127.0.0.1", port });
+      return Deno.listen({ hostname, port });
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) break;
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     }
   }
-  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [first, last] = [RELAY_PORTS[0], RELAY_PORTS.at(-1)];
+  throw new SourceError(
+    "UNREACHABLE",
+    `Cannot relay a stream to FFmpeg: ports ${first} to ${last} of ${hostname} are in use`,
+  );
 }
 
 async function serve(listener: Deno.TcpListener): Promise<void> {

@@ -1,6 +1,7 @@
 // A relay between FFmpeg and an RTSP camera, on the way of everything but video over UDP.
 import { concatenated, writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { brief } from "../../runtime/base/options.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, type Connection, type Peer } from "./connection.ts";
@@ -28,7 +29,7 @@ const MOST_BODY = 1024 * 1024;
  */
 export class RtspRelay implements Disposable {
   readonly #options: RelayOptions;
-  readonly #place: RelayPlace = takeRelayPlace();
+  readonly #place: RelayPlace;
   readonly #over = new AbortController();
   #client: Deno.TcpConn | undefined;
   #upstream: Connection | undefined;
@@ -42,6 +43,7 @@ export class RtspRelay implements Disposable {
   /** Connects to the camera once FFmpeg has connected to `url`. */
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#place = takeRelayPlace(options.peer.hostname);
     void this.#run();
   }
 
@@ -186,10 +188,11 @@ function refusal(head: Head): SourceError {
   const { code, reason } = head.status;
   const [to] = head.values("location");
   if (code < 400 && to !== undefined) {
-    const where = maskUrl(to.slice(0, 200));
     return new SourceError(
       "UNREACHABLE",
-      `it redirects to ${where}, which is not followed; use that address as the source`,
+      `it redirects to ${
+        brief(maskUrl(to))
+      }, which is not followed; use that address as the source`,
     );
   }
   if (code === 404) return new SourceError("UNREACHABLE", "the server has no such stream");
@@ -199,7 +202,7 @@ function refusal(head: Head): SourceError {
       "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) instead of TCP, or TCP (rtsp://) instead of UDP",
     );
   }
-  return new SourceError("UNREACHABLE", `the server answers ${code} ${reason.slice(0, 200)}`);
+  return new SourceError("UNREACHABLE", `the server answers ${code} ${brief(reason)}`);
 }
 
 /** Names the camera as the source of UDP video, which does not come from the relay. */

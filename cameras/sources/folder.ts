@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { ifThere } from "../../runtime/base/folders.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
+import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
 import { Annotations } from "../annotations.ts";
 import { FolderWatch } from "../folder_watch.ts";
@@ -40,6 +41,7 @@ interface Candidate {
   readonly file: string;
   /** Size and modification time. */
   readonly version: string;
+  readonly size: number;
 }
 
 export class FolderSource implements CameraSource {
@@ -76,7 +78,7 @@ export class FolderSource implements CameraSource {
       ? await PublishedFiles.open(target, this.#folder, report)
       : undefined;
     do {
-      await annotations.refresh();
+      await annotations.refresh(context.report);
       let count = 0;
       for (const file of files) {
         if (context.signal.aborted) return;
@@ -123,10 +125,10 @@ export class FolderSource implements CameraSource {
     const settled = new Map<string, string>();
     /** Incomplete files, with their version and when it was first seen. */
     const incomplete = new Map<string, { readonly version: string; readonly since: number }>();
-    let files = await this.#list(report);
+    let files = await this.#list(report, false);
     const listAgain = async () => {
       try {
-        const found = await this.#list(report);
+        const found = await this.#list(report, false);
         if (watch.setGone(false)) report(`Folder ${this.description} is back`);
         return found;
       } catch (error) {
@@ -138,16 +140,21 @@ export class FolderSource implements CameraSource {
       }
     };
     while (!signal.aborted) {
-      await annotations.refresh();
+      await annotations.refresh(report);
+      const due: Candidate[] = [];
       for (const file of files) {
         if (signal.aborted) return;
         const candidate = await this.#stat(file);
-        if (candidate === undefined) {
-          incomplete.delete(file);
-          continue;
+        if (candidate === undefined) incomplete.delete(file);
+        else if (
+          settled.get(file) !== candidate.version && !published.has(file, candidate.version)
+        ) {
+          due.push(candidate);
         }
-        const { version } = candidate;
-        if (settled.get(file) === version || published.has(file, version)) continue;
+      }
+      for (const candidate of due.sort((a, b) => NATURAL.compare(a.file, b.file))) {
+        if (signal.aborted) return;
+        const { file, version } = candidate;
         const now = clock.monotonic(), earlier = incomplete.get(file);
         const since = earlier?.version === version ? earlier.since : now;
         const isStable = now - since >= settleMs;
@@ -173,10 +180,8 @@ export class FolderSource implements CameraSource {
       const changed = await watch.changes(incomplete.size > 0);
       files = changed === "all"
         ? await listAgain()
-        : [...new Set([...changed, ...incomplete.keys()])].filter((path) =>
-          this.#isImage(path, report)
-        )
-          .sort(NATURAL.compare);
+        : [...new Set([...changed, ...incomplete.keys()])]
+          .filter((path) => this.#isImage(path, report));
     }
   }
 
@@ -188,8 +193,12 @@ export class FolderSource implements CameraSource {
     );
   }
 
-  /** All image files, in natural order of their paths. Follows symbolic links. */
-  async #list(report: (message: string) => void): Promise<string[]> {
+  /**
+   * All image files. Follows symbolic links.
+   *
+   * @param sorted in natural order of their paths, which takes half a second for 100 000
+   */
+  async #list(report: (message: string) => void, sorted = true): Promise<string[]> {
     const files: string[] = [];
     const walk = async (below: string, inside: readonly string[]) => {
       try {
@@ -222,7 +231,7 @@ export class FolderSource implements CameraSource {
       report(`${join(this.description, path)} was skipped: ${message}`);
     };
     await walk("", []);
-    return files.sort(NATURAL.compare);
+    return sorted ? files.sort(NATURAL.compare) : files;
   }
 
   async #isFolder(path: string): Promise<boolean> {
@@ -254,11 +263,11 @@ export class FolderSource implements CameraSource {
   async #stat(file: string): Promise<Candidate | undefined> {
     try {
       const { isFile, size, mtime } = await Deno.stat(join(this.#folder, file));
-      return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}` } : undefined;
+      return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}`, size } : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       // Reading it reports the fault, which must not affect the folder's other images.
-      return { file, version: "unreadable" };
+      return { file, version: "unreadable", size: 0 };
     }
   }
 
@@ -269,10 +278,14 @@ export class FolderSource implements CameraSource {
    * image decodes, as in a query
    */
   async #read(
-    { file, version }: Candidate,
+    { file, version, size }: Candidate,
     annotations: Annotations,
     isStable: boolean,
   ): Promise<SourceImage | BadFrameError> {
+    if (size > DEFAULT_MAX_BYTES) {
+      const most = `at most ${DEFAULT_MAX_BYTES} are accepted`;
+      return new BadFrameError("too-large", `It has ${size} bytes: ${most}`);
+    }
     let bytes: Uint8Array;
     try {
       bytes = await Deno.readFile(join(this.#folder, file));

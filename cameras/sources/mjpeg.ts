@@ -1,6 +1,7 @@
 // HTTP cameras: an MJPEG stream, or one picture per request.
 import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { brief } from "../../runtime/base/options.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { Decimator, StreamStart } from "../live_time.ts";
@@ -111,10 +112,13 @@ class MjpegSource implements CameraSource {
         yield picture;
       }
       if (count > 0) return;
-      const type = response.head.values("content-type")[0] ?? "something unnamed";
+      const [type = "something unnamed"] = response.head.values("content-type");
+      const [encoding = "identity"] = response.head.values("content-encoding");
       throw new SourceError(
         "UNSUPPORTED",
-        `it sends ${type} without a picture: expected JPEG, PNG or WebP`,
+        `it sends ${brief(type)} without a picture: expected JPEG, PNG or WebP${
+          encoding === "identity" ? "" : `, not compressed by ${brief(encoding)}`
+        }`,
         { retryable: this.#worked || /^(?:image|multipart)\//i.test(type) },
       );
     } catch (error) {
@@ -167,7 +171,9 @@ class MjpegSource implements CameraSource {
     ) {
       throw new SourceError(
         "UNREACHABLE",
-        `it redirects to ${maskUrl(to?.href ?? location)}: use that address if it is the camera`,
+        `it redirects to ${
+          brief(maskUrl(to?.href ?? location))
+        }: use that address if it is the camera`,
         { retryable: false },
       );
     }

@@ -309,10 +309,13 @@ export class AccessPlan {
           this.#net(host);
         }
         if (hosts.length === 0) return;
+        const ipv6 = hosts.some((host) => host.startsWith("["));
         for (const relay of RELAY_PORTS) {
           access.streams.add(relay);
-          access.listens.add(`127.0.0.1:${relay}`);
-          access.net?.add(`127.0.0.1:${relay}`);
+          for (const name of ipv6 ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"]) {
+            access.listens.add(`${name}:${relay}`);
+            access.net?.add(`${name}:${relay}`);
+          }
         }
     }
   }

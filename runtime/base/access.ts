@@ -36,8 +36,8 @@ export type AccessWord =
   | "hosts"
   | "libraries";
 
-/** Local ports of the relays that handle a camera's login and certificate for FFmpeg. */
-export const RELAY_PORTS: readonly number[] = Array.from({ length: 32 }, (_, i) => 39_554 + i);
+/** Local ports of the relays between FFmpeg and RTSP cameras: one for each process with cameras. */
+export const RELAY_PORTS: readonly number[] = Array.from({ length: 256 }, (_, i) => 39_554 + i);
 
 /** What the target and the options of a sink's or source's URI open. */
 export interface UriAccess {

@@ -49,7 +49,8 @@ export const systemClock: Clock = {
           resolve();
         }, Math.min(left, LONGEST_MS));
       };
-      wait(ms);
+      // A time that is over already is no reason for a warning.
+      wait(Math.max(0, ms));
       signal?.addEventListener("abort", abort, { once: true });
     });
   },

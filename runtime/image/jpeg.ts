@@ -76,12 +76,7 @@ export async function decodeJpeg(
       ? decompress(ofOwnMemory(jpeg), image, denominator ?? 1, denominator === undefined)
       : decompressByAddon(jpeg, image);
   try {
-    const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
-    let complaint = await decode(whole ?? bytes);
-    if (complaint !== undefined && whole === undefined) {
-      const second = repaired(bytes);
-      if (second !== undefined) complaint = await decode(second);
-    }
+    const complaint = await asIsOrRepaired(bytes, flaws, decode, (words) => words === undefined);
     if (complaint === undefined) return image;
     throw refusal("codes", `Cannot decode the jpeg image: ${complaint}`);
   } catch (error) {
@@ -122,6 +117,19 @@ async function decompressByAddon(
   }
 }
 
+/** What `attempt` makes of the bytes; of repaired ones where they seem flawed, or where it fails. */
+async function asIsOrRepaired<T>(
+  bytes: Uint8Array,
+  flaws: ImageInfo["flaws"],
+  attempt: (jpeg: Uint8Array) => Promise<T>,
+  succeeded: (result: T) => boolean,
+): Promise<T> {
+  const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
+  const first = await attempt(whole ?? bytes);
+  const second = whole !== undefined || succeeded(first) ? undefined : repaired(bytes);
+  return second === undefined ? first : await attempt(second);
+}
+
 /** Whether the bytes before the end marker are equal: repairing first avoids decoding twice. */
 function seemsPadded(jpeg: Uint8Array): boolean {
   const tail = jpeg.subarray(-2 - LIKELY_PADDING, -2);
@@ -157,11 +165,8 @@ export async function extractLuma(
   if (info.type !== "jpeg" || info.components !== 3) return undefined;
   const taken = withKernels((kernels) => takeLuma(kernels, bytes));
   if (taken !== undefined || !hasLibrary) return taken;
-  const whole = info.flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
-  const kept = await keepLuma(ofOwnMemory(whole ?? bytes), info);
-  if (kept !== undefined || whole !== undefined) return kept;
-  const second = repaired(bytes);
-  return second === undefined ? undefined : await keepLuma(second, info);
+  const keep = (jpeg: Uint8Array) => keepLuma(ofOwnMemory(jpeg), info);
+  return await asIsOrRepaired(bytes, info.flaws, keep, (kept) => kept !== undefined);
 }
 
 /** Encoder options. */

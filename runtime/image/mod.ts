@@ -18,7 +18,6 @@ export {
 export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
-export { BufferPool } from "./pool.ts";
 export type { Channels, RawImage } from "./raw.ts";
 export { resize } from "./resize.ts";
 export { shrink } from "./shrink.ts";

@@ -1,6 +1,6 @@
-// The rules for consecutive batches, common to all logs.
+// What every log refuses in checkpoints: batches that do not follow, entries that cannot be trusted.
 import { type BatchRange, type Checkpoint, saysFirst } from "./checkpoint.ts";
-import { LogError } from "./log_error.ts";
+import { LogError, type LogErrorCode } from "./log_error.ts";
 
 /**
  * Checks whether a batch may be planned.
@@ -55,4 +55,30 @@ function checkPlanned(action: string, batch: BatchRange, planned: BatchRange | u
 
 function isOffset(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
+}
+
+const OVER = "start over with another --checkpoint or --group";
+
+/** @param name of the checkpoint or entry, as the object of a sentence */
+export function corrupt(name: string, why: string, cause?: unknown): LogError {
+  return untrusted("CHECKPOINT_CORRUPT", name, why, cause);
+}
+
+/** A batch is missing. */
+export function gap(name: string, why: string): LogError {
+  return untrusted("CHECKPOINT_GAP", name, why);
+}
+
+function untrusted(code: LogErrorCode, name: string, why: string, cause?: unknown): LogError {
+  const message = `Cannot trust ${name}: ${why}; restore the log from a backup, or ${OVER}`;
+  return new LogError(code, message, { cause });
+}
+
+/** @param known the newest version that this Framelane reads */
+export function newer(name: string, version: number, known: number): LogError {
+  return new LogError(
+    "CHECKPOINT_NEWER",
+    `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ${known}; ` +
+      `update Framelane, or ${OVER}`,
+  );
 }

@@ -14,8 +14,6 @@ export interface DeliveryOptions {
   readonly maxDelayMs: number;
   /** Time limit of a try. */
   readonly timeoutMs: number;
-  /** Returns 0 to 1: half of each delay is fixed, the other half is scaled by it. */
-  readonly jitter?: () => number;
 }
 
 export type Outcome =
@@ -40,12 +38,8 @@ export class Deliverer {
    * @throws the signal's reason if it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
-    const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
-    const backoff = new Backoff({
-      minDelayMs: Math.min(minDelayMs, maxDelayMs),
-      maxDelayMs,
-      ...(jitter === undefined ? {} : { jitter }),
-    });
+    const { clock, retries, minDelayMs, maxDelayMs } = this.#options;
+    const backoff = new Backoff({ minDelayMs: Math.min(minDelayMs, maxDelayMs), maxDelayMs });
     for (let tries = 1;; tries++) {
       const { reason, again, waitMs = 0 } = await this.#try(id, body, signal);
       if (reason === undefined) return { delivered: true, tries };

@@ -10,7 +10,12 @@ const soap = (body: string) =>
 
 /** A device that answers WS-Discovery and ONVIF's device and media services. */
 async function withDevice(
-  options: { readonly xaddrs?: (own: string) => string; readonly media?: (own: string) => string },
+  options: {
+    readonly xaddrs?: (own: string) => string;
+    readonly media?: (own: string) => string;
+    /** In place of its profiles. */
+    readonly profiles?: string;
+  },
   body: (port: number, own: string) => Promise<void>,
 ): Promise<void> {
   const answer = async (request: Request): Promise<Response> => {
@@ -30,7 +35,10 @@ async function withDevice(
     }
     if (text.includes("GetProfiles")) {
       return new Response(
-        soap('<trt:Profiles fixed="true" token="main"/><trt:Profiles token="sub"/>'),
+        soap(
+          options.profiles ??
+            '<trt:Profiles fixed="true" token="main"/><trt:Profiles token="sub"/>',
+        ),
       );
     }
     const token = /<ProfileToken>(\w+)/.exec(text)![1];
@@ -105,5 +113,19 @@ Deno.test("discovery: a device speaks for itself alone", async () => {
   await withDevice({ media: () => "http://10.0.0.9/media" }, async (port) => {
     const [found] = await discover({ hostname: "127.0.0.1", port, forMs: 100, signal });
     assert.match(found!.error!, /media service is on another host, 10\.0\.0\.9/);
+  });
+});
+
+Deno.test("discovery: hostile answers are read once, whatever they hold", async () => {
+  const credentials = { user: "ann&a", password: PASSWORD };
+  const ask = (port: number) =>
+    discover({ hostname: "127.0.0.1", port, forMs: 100, credentials, signal });
+  await withDevice({ media: () => "<x:Media>".repeat(100_000) }, async (port) => {
+    const [found] = await ask(port);
+    assert.match(found!.error!, /Invalid URL|no media service/);
+  });
+  const profiles = "<trt:Profiles ".repeat(70_000);
+  await withDevice({ profiles }, async (port) => {
+    assert.deepEqual((await ask(port))[0]!.streams, []);
   });
 });

@@ -59,6 +59,7 @@ function guarded(
       used++;
       return undefined;
     }
+    if (current && !fresh) return `RTSP/1.0 400 Replayed\r\nCSeq: ${cseq}\r\n\r\n`;
     const old = stale && field("nonce") !== "" && used >= uses ? ", stale=true" : "";
     nonce++;
     used = 0;
@@ -111,5 +112,44 @@ Deno.test("RTSP: a server that calls every nonce too old gets few tries", async 
         !error.message.includes("canary"),
     );
     assert.equal(asked, 3);
+  });
+});
+
+Deno.test("RTSP: keep-alives are sent, and a stream goes on whatever a server answers to them", async () => {
+  const answers: Readonly<Record<string, (cseq: string) => string>> = {
+    "nothing": () => "",
+    "an error": (cseq) => `RTSP/1.0 501 No\r\nCSeq: ${cseq}\r\n\r\n`,
+    "forbidden": (cseq) => `RTSP/1.0 403 No\r\nCSeq: ${cseq}\r\n\r\n`,
+    "a redirect": (cseq) => `RTSP/1.0 302 Go\r\nCSeq: ${cseq}\r\nLocation: rtsp://a/\r\n\r\n`,
+    "another login": (cseq) =>
+      `RTSP/1.0 401 No\r\nCSeq: ${cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n`,
+  };
+  await withUnits(async (units) => {
+    await Promise.all(
+      Object.entries(answers).map(async ([name, answer]) => {
+        let playing = false, kept = 0;
+        const script: RtspScript = {
+          units,
+          before: () => systemClock.sleep(40),
+          answer(method, cseq) {
+            if (playing) {
+              kept++;
+              return answer(cseq);
+            }
+            playing = method === "PLAY";
+            const session = `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7;timeout=2\r\n`;
+            if (method === "SETUP") {
+              return `${session}Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n`;
+            }
+            return playing ? `${session}\r\n` : undefined;
+          },
+        };
+        await withScriptedRtsp(script, async (url) => {
+          const images = await take(makeSource(login(url, "canary")), 80);
+          assert.equal(images.length, 80, name);
+          assert.ok(kept >= 2, `${name}: ${kept}`);
+        });
+      }),
+    );
   });
 });

@@ -100,6 +100,40 @@ Deno.test("folder: an annotation file wins over folder names, its columns become
   });
 });
 
+Deno.test("folder: labels that cannot be read are reported, and cost no image", async () => {
+  const makers: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+    "a folder": (path) => Deno.mkdir(path),
+    "a link to itself": (path) => Deno.symlink(path, path),
+    "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+    "a file of 6 GB": (path) =>
+      Deno.writeFile(path, new Uint8Array()).then(() => Deno.truncate(path, 6e9)),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    await withFolder(async (folder) => {
+      await put(folder, "a.jpg", await jpeg(1));
+      await make(join(folder, "annotations.csv"));
+      const reports: string[] = [];
+      const report = (line: string) => void reports.push(line);
+      const images = await take(new FolderSource(folder, { mode: "loop" }), 3, { report });
+      assert.equal(images.length, 3, name);
+      const faulty = /link|GB/.test(name);
+      assert.equal(reports.length, faulty ? 1 : 0, `${name}: ${reports}`);
+      if (faulty) assert.match(reports[0]!, /^Cannot read the labels in .*annotations\.csv: /);
+    });
+  }
+});
+
+Deno.test("folder: a file too large for an image is not read", async () => {
+  await withFolder(async (folder) => {
+    await put(folder, "a.jpg", await jpeg(1));
+    await Deno.truncate(join(folder, "a.jpg"), 6e9);
+    await put(folder, "b.jpg", await jpeg(2));
+    const { records, reports } = await runToMemory(folder, { settings: { loop: false } });
+    assert.equal(records.length, 1);
+    assert.match(reports.join(), /a\.jpg was skipped: It has 6000000000 bytes: at most \d+ are/);
+  });
+});
+
 Deno.test("folder: one in it that goes while it is looked through is no failure", async () => {
   await withFolder(async (folder) => {
     await Deno.mkdir(join(folder, "gone"));

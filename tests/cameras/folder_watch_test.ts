@@ -167,6 +167,25 @@ Deno.test("folder: where the system cannot watch, looking again finds what is ne
   });
 });
 
+Deno.test("folder: a large one, which takes long to look through, is looked through less often", async () => {
+  await withFolder(async (folder) => {
+    const stop = new AbortController();
+    const clock = new FakeClock(1_000);
+    using watch = new FolderWatch(folder, clock, stop.signal, () => {
+      throw new Error("No space left for watches");
+    });
+    for (const [tookMs, pauseMs] of [[20, 1_000], [2_000, 20_000], [90_000, 60_000]] as const) {
+      await clock.advance(tookMs);
+      const changes = watch.changes(false);
+      await clock.advance(pauseMs - 1);
+      assert.equal(clock.sleeping, 1, String(tookMs));
+      await clock.advance(1);
+      assert.equal(await changes, "all");
+    }
+    stop.abort();
+  });
+});
+
 Deno.test("folder: a watch that fails on the way costs nothing but time", async () => {
   await withFolder(async (folder) => {
     const stop = new AbortController();

@@ -6,6 +6,7 @@ import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { until } from "../support/until.ts";
 import { withFolder } from "../support/folder.ts";
+import { hurriedClock } from "./kit.ts";
 
 const summary = (published: number) => ({ published }) as CameraStats;
 
@@ -22,11 +23,8 @@ class Stage {
   supervise(registry: CameraRegistry) {
     const supervisor = new CameraSupervisor({
       registry,
-      clock: systemClock,
+      clock: hurriedClock,
       signal: this.stop.signal,
-      pollMs: 10,
-      minRestartMs: 5,
-      maxRestartMs: 20,
       report: (message, number) => this.reports.push(`${number}: ${message}`),
       run: async (camera, signal) => {
         assert.ok(!this.running.has(camera.number), "never two of one number at once");

@@ -8,7 +8,7 @@ import { inspectImage } from "../../runtime/image/inspect.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
-import { burntIn, context, runToMemory, take, TOPIC } from "./kit.ts";
+import { burntIn, context, hasIpv6, runToMemory, take, TOPIC } from "./kit.ts";
 import { withFolder } from "../support/folder.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
@@ -137,18 +137,21 @@ Deno.test("RTSP: passwords are used, wrong ones told at once, none shown", async
   }
 });
 
-Deno.test("RTSP: video over UDP, with a login", async () => {
-  const server = await RtspServer.start(CLIP, { user: "anna.b", password: PASSWORD });
-  try {
-    const url = (word: string) => `rtsp+udp://anna.b:${word}@127.0.0.1:${server.port}/clip`;
-    const images = await take(makeSource(url(PASSWORD)), 10);
-    assert.ok(images.every(({ value }) => inspectImage(value).width === 640));
-    await assert.rejects(
-      take(makeSource(url("wrong")), 1),
-      (error) => error instanceof SourceError && error.code === "UNAUTHORIZED",
-    );
-  } finally {
-    await server.kill();
+Deno.test("RTSP: video over UDP, with a login, of IPv4 and IPv6", async () => {
+  for (const address of ["127.0.0.1", ...(hasIpv6() ? ["::1"] : [])]) {
+    const server = await RtspServer.start(CLIP, { address, user: "anna.b", password: PASSWORD });
+    const host = address.includes(":") ? `[${address}]` : address;
+    const url = (word: string) => `rtsp+udp://anna.b:${word}@${host}:${server.port}/clip`;
+    try {
+      const images = await take(makeSource(url(PASSWORD)), 10);
+      assert.ok(images.every(({ value }) => inspectImage(value).width === 640));
+      await assert.rejects(
+        take(makeSource(url("wrong")), 1),
+        (error) => error instanceof SourceError && error.code === "UNAUTHORIZED",
+      );
+    } finally {
+      await server.kill();
+    }
   }
 });
 

@@ -39,6 +39,11 @@ export function damages(size: number, count: number, random: Random): Damage[] {
   return [...cuts, ...flips];
 }
 
+/** Each bit of a file of this size, flipped. */
+export function eachBit(size: number): Damage[] {
+  return Array.from({ length: size * 8 }, (_, i) => ({ at: i >> 3, kind: "flipped", bit: i & 7 }));
+}
+
 /** Makes checkpoints, damages their file in each of these ways, and opens it. */
 export async function damageCheckpoints(
   choose: (size: number) => Damage[],

@@ -3,23 +3,13 @@
 import assert from "node:assert/strict";
 import { GroupBed } from "../recovery/group_bed.ts";
 import type { Verdict } from "../support/checker.ts";
+import { withClock } from "../support/faketime.ts";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { withLog } from "../support/log.ts";
 import { say } from "../support/trial_report.ts";
 
-/** Where Debian and Ubuntu keep it. */
-const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
 /** Hours. */
 const JUMPS = [24, -24, 1, 0];
-
-/** Whether the clock of a process can be turned here. */
-export function canFakeTime(): boolean {
-  try {
-    return Deno.statSync(FAKETIME).isFile;
-  } catch {
-    return false;
-  }
-}
 
 /** What a trial found. */
 export interface Found {
@@ -52,10 +42,7 @@ export async function manyProcesses(rounds: number, sessionTimeoutMs: number): P
       const looks = look(url, looking.signal);
       try {
         const stopped = bed.start();
-        const jumping = bed.startWithin([
-          ...["env", `LD_PRELOAD=${FAKETIME}`, `FAKETIME_TIMESTAMP_FILE=${clock}`],
-          ...["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1"],
-        ]);
+        const jumping = bed.startWithin(withClock(clock));
         for (const runtime of [stopped, jumping]) await bed.owns(runtime, 1);
         const patience = sessionTimeoutMs + 15_000;
         for (let round = 0; round < rounds; round++) {

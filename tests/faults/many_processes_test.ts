@@ -1,5 +1,6 @@
 /** Seven processes on one embedded log, one of them stopped, one with a clock that jumps. */
-import { canFakeTime, manyProcesses } from "./many_processes.ts";
+import { canFakeTime } from "../support/faketime.ts";
+import { manyProcesses } from "./many_processes.ts";
 
 const ignore = !canFakeTime();
 Deno.test({

@@ -71,7 +71,7 @@ Deno.test("hostile names, labels and keys of records reach no terminal, path, me
     assert.doesNotMatch(table, /,"?[=+@\t-](?!\d+")/);
     // A folder of images as a camera gives the labels back.
     const annotations = new Annotations(`${folder}/images`);
-    await annotations.refresh();
+    await annotations.refresh(() => {});
     const names = [...Deno.readDirSync(`${folder}/images/CAMERA-1`)].map(({ name }) => name).sort();
     for (const [i, name] of names.entries()) {
       assert.equal(

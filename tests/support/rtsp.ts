@@ -20,6 +20,8 @@ export class RtspServer {
       readonly port?: number;
       /** Of the clip. */
       readonly codec?: "h264" | "h265";
+      /** The server's address; 127.0.0.1 by default. */
+      readonly address?: string;
       readonly user?: string;
       readonly password?: string;
       /** All clients get the same stream, as of a camera, where they come in. */
@@ -28,13 +30,15 @@ export class RtspServer {
       readonly tls?: string;
     } = {},
   ): Promise<RtspServer> {
-    const { port = 0, codec = "h264", shared = false, user, password, tls } = options;
+    const { port = 0, address = "127.0.0.1", codec = "h264", shared = false, user, password, tls } =
+      options;
     const child = new Deno.Command("/usr/bin/python3", {
       args: [
         SCRIPT,
         clip,
         `--port=${port}`,
         `--codec=${codec}`,
+        `--address=${address}`,
         ...(shared ? ["--shared"] : []),
         ...(tls === undefined ? [] : [`--tls=${tls}`]),
         ...(user === undefined ? [] : [`--user=${user}`, `--password=${password}`]),

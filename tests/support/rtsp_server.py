@@ -1,6 +1,6 @@
 """An RTSP server that plays a clip over and over, for tests.
 
-usage: rtsp_server.py CLIP [--codec h264|h265] [--port PORT] [--shared] [--user NAME --password WORD] [--tls CERT_AND_KEY]
+usage: rtsp_server.py CLIP [--codec h264|h265] [--port PORT] [--address HOST] [--shared] [--user NAME --password WORD] [--tls CERT_AND_KEY]
 
 Prints the port, alone on a line, when it listens. /clip is the stream.
 """
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("clip")
     parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--port", default="0")
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--shared", action="store_true")
     parser.add_argument("--user")
     parser.add_argument("--password")
@@ -60,7 +61,7 @@ def main():
     options = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(options.port)
     factory = Clip(options.clip, options.codec, options.shared)
     if options.user or options.tls:

@@ -7,6 +7,7 @@ import { withFolder } from "./folder.ts";
 import type { FramelaneProcess } from "./framelane.ts";
 import { HttpCamera } from "./http_camera.ts";
 import { FPS, type Told, TroubledWall } from "./troubled_wall.ts";
+import { FAKETIME } from "./faketime.ts";
 import { until } from "./until.ts";
 
 /** A kind of trouble, and how long it took until it was known everywhere, milliseconds. */
@@ -14,9 +15,6 @@ export interface Truth {
   readonly kind: string;
   readonly ms: number;
 }
-
-/** Where Debian and Ubuntu keep it. */
-const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
 
 /** One kind of trouble of one camera. */
 interface Trouble {
@@ -201,13 +199,4 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
     }
   });
   return truths;
-}
-
-/** Whether the clock of a process can be turned here. */
-export function canFakeTime(): boolean {
-  try {
-    return Deno.statSync(FAKETIME).isFile;
-  } catch {
-    return false;
-  }
 }

@@ -70,7 +70,10 @@ export class TestPage {
     };
   }
 
-  static async open(viewer: Viewer, headers: Record<string, string> = {}): Promise<TestPage> {
+  static async open(
+    viewer: Pick<Viewer, "url">,
+    headers: Record<string, string> = {},
+  ): Promise<TestPage> {
     const url = `${viewer.url.replace("http", "ws")}ws`;
     const page = new TestPage(new WebSocket(url, { headers }));
     await new Promise<void>((resolve, reject) => {

@@ -235,6 +235,20 @@ Deno.test("on a busy machine all tiles share a few hundred pictures a second, th
   hub.close();
 });
 
+Deno.test("lateness is checked only while pictures are viewed, not for results or access units", () => {
+  const hub = new Hub(new FakeLanes({ count: 1 }), systemClock);
+  const checks: string[] = [];
+  hub.pace.start = () => void checks.push("start");
+  hub.pace.stop = () => void checks.push("stop");
+  const results = hub.listen("greyscale-0", () => {}, "results");
+  assert.deepEqual(checks, []);
+  const pictures = hub.listen("greyscale-0", () => {}, "pictures");
+  pictures();
+  assert.deepEqual(checks, ["start", "stop"]);
+  results();
+  hub.close();
+});
+
 Deno.test("a tile gets its picture whole where there is no time to make it smaller", async () => {
   const clock = new FakeClock();
   const lanes = new FakeLanes({ count: 1, width: 640, height: 480, clock });

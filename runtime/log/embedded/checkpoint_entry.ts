@@ -12,7 +12,8 @@
  */
 import { shown } from "../../base/options.ts";
 import { crc32 } from "node:zlib";
-import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
+import { corrupt, newer } from "../checkpoint_plan.ts";
+import type { BatchRange, Checkpoint } from "../log.ts";
 
 const checkpointVersion = 1;
 
@@ -34,11 +35,7 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
   if (match === null) throw corrupt(name, "it has no version and checksum");
   const [, version, checksum, json] = match as unknown as [string, string, string, string];
   if (Number(version) > checkpointVersion) {
-    throw new LogError(
-      "CHECKPOINT_NEWER",
-      `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
-        `${checkpointVersion}; update Framelane, or start over with another --checkpoint or --group`,
-    );
+    throw newer(name, Number(version), checkpointVersion);
   }
   if (sum(json) !== checksum) throw corrupt(name, "its checksum does not match");
   try {
@@ -48,15 +45,6 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
     throw corrupt(name, "it is not JSON", error);
   }
   throw corrupt(name, "it is not an object");
-}
-
-export function corrupt(name: string, why: string, cause?: unknown): LogError {
-  return new LogError(
-    "CHECKPOINT_CORRUPT",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
-      "--checkpoint or --group",
-    { cause },
-  );
 }
 
 /** `offsets/N`. */

@@ -1,9 +1,9 @@
 // Sets of checkpoints: the log's own, or those of a folder (`--checkpoint DIR`). All are in the
 // log's database, so that outputs and checkpoint are one transaction; the folder holds the identity
 // by which they are found.
+import { corrupt } from "../checkpoint_plan.ts";
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
-import { corrupt } from "./checkpoint_entry.ts";
 import { storageError, storageFault } from "./errors.ts";
 
 export interface CheckpointStore {

@@ -6,6 +6,7 @@
 import { crc32 } from "node:zlib";
 import { given } from "../../base/options.ts";
 import { byPlace, listed } from "../checkpoint.ts";
+import { corrupt, gap } from "../checkpoint_plan.ts";
 import {
   type BatchRange,
   type Checkpoint,
@@ -14,7 +15,6 @@ import {
   LogError,
 } from "../log.ts";
 import {
-  corrupt,
   decodeBatch,
   decodeCheckpoint,
   encodeBatch,
@@ -55,6 +55,7 @@ type Columns = [
 /** The tables of checkpoints. Methods are synchronous: call them within `read` or `write`. */
 export class Checkpoints {
   readonly #db: Database;
+  #checked = false;
 
   constructor(db: Database) {
     this.#db = db;
@@ -101,9 +102,10 @@ export class Checkpoints {
   /**
    * Within a transaction: sets a new owner, which fences all earlier epochs.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` if it looks like a first start only because a row is damaged
+   * @throws {LogError} `CHECKPOINT_CORRUPT` if a table is damaged, or it looks like a first start only because a row is
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
+    this.#checkTables();
     if (this.find(key) === undefined) this.#checkRows(key);
     this.#db.run(
       `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
@@ -129,19 +131,24 @@ export class Checkpoints {
     }
   }
 
-  /**
-   * An entry whose id is damaged must not just be missing: it stands beside the others, or in their midst, where a search
-   * ends at it.
-   *
-   * @param ends of the ids, for `placeId`
-   * @param last newest batch found, reading onwards
-   */
-  #checkEnds(ends: readonly number[], last: number | undefined, name: string): void {
-    const newest = this.#db.get<[number]>(
-      `SELECT ${offsetOfId} FROM entries WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id DESC LIMIT 1`,
-      ...ends,
-    )?.[0];
-    if (newest !== last) throw corrupt(name, "its entries are out of order");
+  /** Before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing. */
+  #checkTables(): void {
+    if (this.#checked) return;
+    const shared =
+      "SELECT name FROM sqlite_schema WHERE rootpage > 0 GROUP BY rootpage HAVING count(*) > 1";
+    const [table] = this.#db.get<[string]>(shared) ?? [];
+    if (table !== undefined) {
+      throw corrupt("the checkpoints", `table ${table} was put where another belongs`);
+    }
+    for (const table of ["checkpoints", "entries"]) {
+      const [found] = this.#db.get<[string]>(`PRAGMA integrity_check(${table})`)!;
+      if (found !== "ok") throw corrupt("the checkpoints", `table ${table} is damaged: ${found}`);
+    }
+    this.#checked = true;
+  }
+
+  /** An entry whose id is damaged must not just be missing. Further than beside the others it is out of order. */
+  #checkBeside(ends: readonly number[], name: string): void {
     const stray = this.#db.get(
       `SELECT 1 FROM (
          SELECT max(id) AS id FROM entries WHERE id < ${placeId}
@@ -200,7 +207,7 @@ export class Checkpoints {
        WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id`,
       ...ends,
     );
-    this.#checkEnds(ends, rows.at(-1)?.[0], name);
+    this.#checkBeside(ends, name);
     for (const [batchId, offsets, commits] of rows) {
       if (before !== undefined && batchId !== before + 1) {
         throw gap(`offsets/${batchId} of ${name}`, `offsets/${before} precedes it`);
@@ -241,12 +248,4 @@ function cells(
 
 function sumOf(name: ReturnType<typeof cells>): number {
   return crc32(JSON.stringify(name));
-}
-
-function gap(name: string, why: string): LogError {
-  return new LogError(
-    "CHECKPOINT_GAP",
-    `Cannot trust ${name}: ${why}; restore the log from a backup, or start over with another ` +
-      "--checkpoint or --group",
-  );
 }

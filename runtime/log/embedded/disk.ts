@@ -51,7 +51,7 @@ export class Sync {
     return this.#dirty || this.#running !== undefined;
   }
 
-  /** Resolves when all that was written is on the disk, also by a sync that another call began. */
+  /** Resolves when all that was written is on the disk, also if another call began to sync it. */
   async finished(): Promise<void> {
     if (!this.#dirty) return await this.#running;
     this.#dirty = false;

@@ -13,11 +13,14 @@ import { SinkError } from "./failure.ts";
 
 const GENERATION = /^g(\d{1,15})$/;
 const PREVIOUS = /^previous-(\d{1,15})$/;
+/** Former owners' folders kept until a commit. */
+const MAXIMUM_PREVIOUS = 8;
 
 export class Fence {
   readonly directory: string;
   readonly generation: number;
   readonly #root: string;
+  #confirmed = false;
 
   private constructor(root: string, generation: number) {
     this.#root = root;
@@ -53,7 +56,7 @@ export class Fence {
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }
-    return this.previous;
+    return this.#previous;
   }
 
   async #take(from: string, prefix: string, pattern: RegExp): Promise<void> {
@@ -69,13 +72,24 @@ export class Fence {
     }
   }
 
-  /** The folders that `adopt` moved here and `removePrevious` has not removed, newest first. */
-  get previous(): string[] {
+  /** The folders that `adopt` moved here and were not removed, newest first. */
+  get #previous(): string[] {
     return generationsOf(this.directory, PREVIOUS)
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  async removePrevious(folders: readonly string[] = this.previous): Promise<void> {
+  /** Removes the folders of all former owners but a few, before this owner's first commit. */
+  async trim(): Promise<void> {
+    await this.#remove(this.#previous.slice(MAXIMUM_PREVIOUS));
+  }
+
+  /** Removes the folders of former owners, once this one is known to be the current one. */
+  async confirm(): Promise<void> {
+    if (!this.#confirmed) await this.guard(() => this.#remove(this.#previous));
+    this.#confirmed = true;
+  }
+
+  async #remove(folders: readonly string[]): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 

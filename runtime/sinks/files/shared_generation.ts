@@ -84,7 +84,7 @@ export async function advance(
     await writeMeta(`${own}/meta.new`, meta);
     await fence.publish("meta.new", `${own}/meta`);
     await syncDirectory(own);
-    await fence.removePrevious();
+    await fence.confirm();
     return true;
   } catch (error) {
     if (!fence.held) return false;

@@ -4,9 +4,9 @@ import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { exists } from "../../base/folders.ts";
 import { syncDirectory, writeDurably } from "./io.ts";
-import { isCommitted, laneKey } from "./lane.ts";
+import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
-import { type Entry, type Left, Stage } from "./stage.ts";
+import { Journal } from "./journal.ts";
 
 interface StagedLinesOptions extends SharedFileOptions {
   readonly path: string;
@@ -16,8 +16,17 @@ interface StagedLinesOptions extends SharedFileOptions {
   readonly lastOffsetOf: (line: string) => number | undefined;
 }
 
-/** Former owners' folders kept until a commit. */
-const MAXIMUM_LEFT = 8;
+interface Entry {
+  readonly position: Position;
+  /** First source offset of the batch. */
+  readonly start: number;
+  /** Lines for the shared file. */
+  readonly lines: string;
+  /** Names of files in the lane's generation to make visible under the same names. */
+  readonly files: readonly string[];
+}
+
+const STAGE = { name: "stage", headerBytes: 16 } as const;
 /** The size of a stage at which its lines are made durable in the shared file. */
 const MAXIMUM_STAGE = 1 << 18;
 
@@ -26,20 +35,17 @@ interface Parts {
   readonly context: SinkContext;
   readonly lane: string;
   readonly shared: SharedFile;
-  readonly stage: Stage;
+  readonly stage: Journal<Entry>;
 }
 
 export class StagedLines {
   readonly #parts: Parts;
-  /** Stages of former owners, which this one must not change before its own first commit. */
-  #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
   #pending: Entry | undefined;
 
-  private constructor(parts: Parts, left: readonly Left[], rewind: boolean) {
+  private constructor(parts: Parts, rewind: boolean) {
     this.#parts = parts;
-    this.#left = left;
     this.#rewind = rewind;
   }
 
@@ -47,17 +53,16 @@ export class StagedLines {
   static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
     const lane = laneKey(context);
     const shared = await SharedFile.open(options.path, options);
-    let stage: Stage | undefined;
+    let stage: Journal<Entry> | undefined;
     try {
-      const opened = await Stage.open(`${options.root}/lanes/${lane}`);
-      stage = opened.stage;
+      stage = await Journal.open<Entry>(`${options.root}/lanes/${lane}`, STAGE);
       const { position, foreign } = await shared.position(lane);
       const rewind = position === undefined ? foreign : !isCommitted(position, context);
-      const lines = new StagedLines({ options, context, lane, shared, stage }, opened.left, rewind);
+      const lines = new StagedLines({ options, context, lane, shared, stage }, rewind);
       const { fence } = stage;
       await fence.guard(async () => {
         if (!rewind) await lines.#finishLeft();
-        await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
+        await fence.trim();
       });
       return lines;
     } catch (error) {
@@ -131,8 +136,7 @@ export class StagedLines {
       this.#rewind = false;
       await this.#finishLeft();
     }
-    await this.#parts.stage.fence.removePrevious();
-    this.#left = [];
+    await this.#parts.stage.confirm();
     this.#confirmed = true;
   }
 
@@ -140,7 +144,7 @@ export class StagedLines {
   // The newest entry counts; the same batch with another end was abandoned.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#parts.context;
-    for (const { folder, entries } of this.#left) {
+    for (const { folder, entries } of this.#parts.stage.left) {
       const entry = entries.findLast(({ position: { batch, end } }) =>
         end === committedEnd && batch === (committedBatch ?? batch)
       );

@@ -17,7 +17,6 @@ import { newestState, Slots } from "./slots.ts";
 import { VideoFiles } from "./video_files.ts";
 
 const STATE_CAPACITY = 1 << 18;
-const MAXIMUM_LEFT = 8;
 
 interface State {
   /** Absent before the first batch. */
@@ -59,7 +58,6 @@ export class VideoLane {
   #surplus: readonly string[];
   #undo: boolean;
   #started = false;
-  #confirmed = false;
   /** True after a failed write: the next owner must check the files. */
   #broken = false;
   #held: { pieces: Piece[]; progress: Progress } | undefined;
@@ -113,7 +111,7 @@ export class VideoLane {
         await stateFile.sync();
         await syncDirectory(fence.directory);
       }
-      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
+      await fence.trim();
       const beginning = beginningOf(old?.state, context);
       const progress = await files.verified(beginning.progress);
       const damaged = progress !== beginning.progress;
@@ -177,8 +175,7 @@ export class VideoLane {
       await this.#apply(pieces, progress, position);
     }
     this.#committed = position;
-    if (!this.#confirmed) await this.#parts.fence.guard(() => this.#parts.fence.removePrevious());
-    this.#confirmed = true;
+    await this.#parts.fence.confirm();
   }
 
   /**

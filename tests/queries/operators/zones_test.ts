@@ -194,8 +194,17 @@ Deno.test("a file of zones names all its faults", () => {
     ) assert.match(message, fault);
     return true;
   });
-  const flat = { zones: [{ name: "a", polygon: [[0, 0], [0.5, 0.5], [1, 1]] }] };
-  assert.throws(() => parseZones(flat), /three corners or more, not all on one line/);
+  const flat = [
+    [[0, 0], [0.5, 0.5], [1, 1]],
+    [[0.1, 0.2], [0.3, 0.6], [0.7, 1], [0.2, 0.4]].map(([x]) => [x, 0.1 + 0.7 * x!]),
+    new Array(50_000).fill([0.5, 0.5]),
+  ];
+  for (const polygon of flat) {
+    assert.throws(
+      () => parseZones({ zones: [{ name: "a", polygon }] }),
+      /not all on one line, given/,
+    );
+  }
   for (const zone of ["door", null, [], 7]) {
     assert.throws(
       () => parseZones({ zones: [zone] }),

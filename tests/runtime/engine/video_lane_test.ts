@@ -3,12 +3,14 @@ import type { Frame, Output } from "../../../runtime/definition/frame.ts";
 import type { OverloadPolicy } from "../../../runtime/definition/overload.ts";
 import type { Operator } from "../../../runtime/definition/operator.ts";
 import { query } from "../../../runtime/definition/query.ts";
+import { LogError } from "../../../runtime/log/log.ts";
 import { pictureOf } from "../../../runtime/image/picture.ts";
 import { MemoryLog } from "../../../runtime/testing/memory_log.ts";
 import { collect, runQuery, startQuery } from "../../../runtime/testing/run_query.ts";
 import { accessUnits } from "../../support/access_units.ts";
 import { Random } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
+import { upTo } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 
@@ -42,9 +44,15 @@ const brightness: Operator<Frame, Frame> = {
   }),
 };
 
-function definition(sink: ReturnType<typeof collect>, frames?: number, overload?: OverloadPolicy) {
+function definition(
+  sink: ReturnType<typeof collect>,
+  frames?: number,
+  overload?: OverloadPolicy,
+  failOnDataLoss = true,
+) {
   const stream = query("brightness").readStream({
     startingOffsets: "earliest",
+    failOnDataLoss,
     ...(frames === undefined ? {} : { maxFramesPerTrigger: frames }),
   });
   const written = stream.process(brightness).writeStream(sink);
@@ -109,6 +117,32 @@ Deno.test("A lane whose keyframe has expired continues at the next one, and coun
   reports.push(...running.reports);
   assert.deepEqual([totals.frames, totals.dropped], [4, 5]);
   assert.ok(reports.some((line) => line.includes("keyframe at offset 8")), reports.join("\n"));
+});
+
+Deno.test("A lane whose log is another one, as the log says once, is stopped by name or begins anew", async () => {
+  const units = await accessUnits({ frames: 20, gop: 8 });
+  for (const failOnDataLoss of [true, false]) {
+    const log = await logOf(units.slice(0, 11));
+    const sink = collect();
+    const anew = definition(sink, undefined, undefined, failOnDataLoss);
+    const overrides = { trigger: { kind: "available-now" } } as const;
+    await runQuery(anew, { log, overrides });
+    log.makeAnew(TOPIC);
+    // The offset that comes next is there again.
+    appendTo(log, units.slice(0, 16));
+    log.fail = (point) => {
+      if (point !== "read") return;
+      log.fail = () => {};
+      const range = { earliest: 0, latest: 16 };
+      throw new LogError("OFFSET_OUT_OF_RANGE", "Its log was written again", { range });
+    };
+    const again = runQuery(anew, { log, overrides });
+    if (failOnDataLoss) {
+      await assert.rejects(again, /from offset 11: the topic was deleted and created again/);
+    } else await again;
+    const offsets = sink.outputs.map((output) => (output as Frame).offset);
+    assert.deepEqual(offsets, [...upTo(11), ...failOnDataLoss ? [] : upTo(16)]);
+  }
 });
 
 Deno.test("A damaged unit and what hangs on it become dead letters; the lane continues", async () => {

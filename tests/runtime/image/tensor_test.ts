@@ -96,6 +96,23 @@ Deno.test("resize of a flat picture is flat, and to its own size is a copy", () 
   }
 });
 
+Deno.test("the bars of a letterbox hold the pad, whatever the type, the order and the colours", () => {
+  for (const dtype of ["float32", "float16", "uint8"] as const) {
+    for (const order of ["CHW", "HWC"] as const) {
+      for (const color of ["RGB", "BGR", "GRAY"] as const) {
+        const image = picture(4, 8, color === "GRAY" ? 1 : 3);
+        image.data.fill(10);
+        const size = { width: 8, height: 8, resize: "letterbox", pad: 114 } as const;
+        const { data } = new Tensorizer({ ...SPEC, ...size, dtype, order, color }).fromImage(image);
+        const samples = Array.from<number>(data);
+        const name = `${dtype} ${order} ${color}`;
+        assert.deepEqual([...new Set(samples)], [114, 10], name);
+        assert.equal(samples.filter((sample) => sample === 114).length, data.length / 2, name);
+      }
+    }
+  }
+});
+
 Deno.test("tensors of other types hold the same values", () => {
   const image = picture(16, 8, 3);
   const scaled = { ...SPEC, scale: 1 / 255, mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] };

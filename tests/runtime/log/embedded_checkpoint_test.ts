@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { maxStateBytes } from "../../../runtime/log/embedded/checkpoint_entry.ts";
+import { pageSize } from "../../../runtime/log/embedded/schema.ts";
 import { type BatchCommitter } from "../../../runtime/log/log.ts";
 import { readAll, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
 import { batch, done, options, output, run, withLog } from "./embedded_checkpoint_kit.ts";
@@ -40,6 +41,39 @@ Deno.test("checkpoint: an entry whose id is damaged is not just missing", async 
       await withLog(dir, async (log) => {
         const { message } = await rejectsWith("CHECKPOINT_CORRUPT", () => log.committer(options));
         assert.match(message, /^Cannot trust the checkpoint of query q on t\/0 .* no checkpoint;/);
+      });
+    });
+  }
+});
+
+Deno.test("checkpoint: a damaged page that holds an entry is refused, and so is one that belongs to another table", async () => {
+  const file = (dir: string) => join(dir, "log.db");
+  const damages: Record<string, (dir: string) => void> = {
+    "table entries is damaged": (dir) => {
+      const bytes = Deno.readFileSync(file(dir));
+      const newest = new TextDecoder("latin1").decode(bytes).lastIndexOf('"batchId":2');
+      // The lower byte of the number of cells.
+      bytes[newest - newest % pageSize + 4]! ^= 1;
+      Deno.writeFileSync(file(dir), bytes);
+    },
+    "was put where another belongs": (dir) => {
+      const db = new DatabaseSync(file(dir), { defensive: false } as object);
+      db.exec("PRAGMA writable_schema = ON");
+      const root = "SELECT rootpage FROM sqlite_schema WHERE name = 'groups'";
+      db.exec(`UPDATE sqlite_schema SET rootpage = (${root}) WHERE name = 'entries'`);
+      db.close();
+    },
+  };
+  for (const [said, damage] of Object.entries(damages)) {
+    await inFolder(async (dir) => {
+      await withLog(dir, (log) =>
+        withCommitter(log, options, async (committer) => {
+          for (let i = 0; i < 3; i++) await run(committer, i);
+        }));
+      damage(dir);
+      await withLog(dir, async (log) => {
+        const { message } = await rejectsWith("CHECKPOINT_CORRUPT", () => log.committer(options));
+        assert.ok(message.includes(said), message);
       });
     });
   }

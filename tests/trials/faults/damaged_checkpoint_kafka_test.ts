@@ -1,5 +1,5 @@
 /** A checkpoint in Kafka, truncated at every byte and with each of its bits flipped. */
-import type { Damage } from "../../faults/damage.ts";
+import { type Damage, eachBit } from "../../faults/damage.ts";
 import { damageMetadata } from "../../faults/damage_metadata.ts";
 import { reportDamage } from "./damage_report.ts";
 
@@ -11,11 +11,5 @@ Deno.test("a checkpoint in Kafka truncated at every byte", async () => {
 });
 
 Deno.test("a checkpoint in Kafka with each of its bits flipped", async () => {
-  const every = (size: number) =>
-    Array.from({ length: size * 8 }, (_, i): Damage => ({
-      at: i >> 3,
-      kind: "flipped",
-      bit: i & 7,
-    }));
-  reportDamage("Kafka's metadata with each bit flipped", await damageMetadata(every));
+  reportDamage("Kafka's metadata with each bit flipped", await damageMetadata(eachBit));
 });

@@ -1,7 +1,8 @@
 /** How long it takes until a real wall says what is wrong, for each kind of trouble: 3 s at most. */
 import assert from "node:assert/strict";
 import { say } from "../../support/trial_report.ts";
-import { canFakeTime, measureTroubles } from "../../support/wall_troubles.ts";
+import { canFakeTime } from "../../support/faketime.ts";
+import { measureTroubles } from "../../support/wall_troubles.ts";
 
 /** Longest that an operator may be misled, milliseconds. */
 const GOAL_MS = 3_000;

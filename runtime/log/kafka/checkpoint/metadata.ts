@@ -2,7 +2,8 @@
 // `docs/checkpoint-format.md`.
 import { Buffer } from "node:buffer";
 import { crc32 } from "../../../base/crc32.ts";
-import { type BatchRange, type Checkpoint, type CheckpointInfo, LogError } from "../../log.ts";
+import { corrupt, newer } from "../../checkpoint_plan.ts";
+import type { BatchRange, Checkpoint, CheckpointInfo } from "../../log.ts";
 
 const VERSION = 1;
 /** Within the broker's default limit, `offset.metadata.max.bytes`. */
@@ -68,24 +69,20 @@ export function decodeMetadata(
   place: string,
 ): Stored | undefined {
   if (text === null || !isOurs(text)) return undefined;
+  const name = `the checkpoint of ${place}`;
   let metadata: Partial<Metadata>;
   try {
     metadata = JSON.parse(text);
   } catch (error) {
-    throw corrupt(place, (error as Error).message);
+    throw corrupt(name, (error as Error).message);
   }
-  if (typeof metadata !== "object" || metadata === null) {
-    throw corrupt(place, "it is not an object");
-  }
+  if (typeof metadata !== "object" || metadata === null) throw corrupt(name, "it is not an object");
   const { framelane, sum, ...fields } = metadata;
   const { id, query, batch, restart, plan, state, stateAt } = fields;
   if (typeof framelane === "number" && framelane > VERSION) {
-    throw new LogError(
-      "CHECKPOINT_NEWER",
-      `Cannot read the checkpoint of ${place}: it is of version ${framelane}, this Framelane knows ${VERSION}`,
-    );
+    throw newer(name, framelane, VERSION);
   }
-  if (sum !== sumOf(offset, fields)) throw corrupt(place, "its checksum does not fit");
+  if (sum !== sumOf(offset, fields)) throw corrupt(name, "its checksum does not fit");
   const whole = framelane === VERSION && typeof id === "string" && typeof query === "string" &&
     isCount(batch, -1) && isCount(restart) && restart <= offset &&
     (plan === undefined ||
@@ -93,7 +90,7 @@ export function decodeMetadata(
     (state === undefined || typeof state === "string") &&
     (stateAt === undefined ||
       (Array.isArray(stateAt) && stateAt.length === 2 && stateAt.every((n) => isCount(n))));
-  if (!whole) throw corrupt(place, "a field is missing or not what it should be");
+  if (!whole) throw corrupt(name, "a field is missing or not what it should be");
   return {
     queryId: id,
     query,
@@ -117,13 +114,6 @@ function sumOf(offset: number, fields: object): string {
 
 function isCount(value: unknown, minimum = 0): value is number {
   return Number.isSafeInteger(value) && (value as number) >= minimum;
-}
-
-function corrupt(place: string, reason: string): LogError {
-  return new LogError(
-    "CHECKPOINT_CORRUPT",
-    `Cannot read the checkpoint of ${place}: ${reason}`,
-  );
 }
 
 export function placeOf(

@@ -1,5 +1,6 @@
 // Operators' state that is too large for the offset's metadata: a record of a compacted topic, written in
 // the same transaction.
+import { corrupt } from "../../checkpoint_plan.ts";
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
@@ -63,9 +64,7 @@ export async function readState(
       .take({ frames: 1, bytes: Infinity });
     if (frame?.offset === offset && frame.fault === undefined) return frame.value.slice();
     const why = frame?.offset === offset ? `damaged: ${frame.fault!.message}` : "missing";
-    throw new LogError(
-      "CHECKPOINT_CORRUPT",
-      `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is ${why}`,
-    );
+    const record = `its state at offset ${offset} of ${STATE_TOPIC} partition ${partition}`;
+    throw corrupt(`the checkpoint of ${place}`, `${record} is ${why}`);
   });
 }

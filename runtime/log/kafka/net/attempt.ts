@@ -44,7 +44,7 @@ export async function attempt<T>(
   for (;;) {
     throwIfOver();
     try {
-      const leftMs = Math.max(0, deadline - systemClock.monotonic());
+      const leftMs = deadline - systemClock.monotonic();
       return await withDeadline(action, leftMs, request, { signal: closing });
     } catch (error) {
       throwIfOver();

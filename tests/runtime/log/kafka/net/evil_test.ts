@@ -4,6 +4,7 @@ import { Semaphore, withDeadline } from "../../../../../runtime/base/wait.ts";
 import { PRODUCE, produce } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import { LIST_GROUPS, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
@@ -152,6 +153,17 @@ Deno.test("a topic that is gone, or another one, when its offsets are looked for
       assert.match(error, said);
     });
   }
+});
+
+Deno.test("a group that is gone once its checkpoints are looked for has none", async () => {
+  const group = { group: "g", protocolType: "consumer", state: "Empty" };
+  await withBroker(({ key }) => {
+    if (key === LIST_GROUPS.key) return { fields: (all) => all.groups = [group] };
+    return key === OFFSET_FETCH.key ? { errorCode: 69 } : "well";
+  }, async (log, broker) => {
+    assert.deepEqual(await log.checkpoints(), []);
+    assert.ok(broker.seen.some(({ key }) => key === OFFSET_FETCH.key));
+  });
 });
 
 Deno.test("two brokers that each name the other as the leader are left in the end", async () => {
