@@ -19,7 +19,7 @@ export const TEXT: OptionRow = {
 /** The name of a topic, by Kafka's rules. */
 export const TOPIC: OptionRow = {
   accepted: "1 to 249 letters, digits, dots, underscores or hyphens, not . or .. alone",
-  takes: (value) => /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/.test(String(value)),
+  takes: (value) => typeof value === "string" && /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/.test(value),
 };
 
 export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };

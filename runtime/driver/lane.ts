@@ -64,18 +64,13 @@ export function titleOf({ spec, handle }: Lane): string {
   return `${spec.name} ${handle.name}`;
 }
 
-/** Identifies the query and its partition across runs. */
-export function keyOf({ spec, partition }: Lane): string {
-  return `${spec.name}-${partition}`;
-}
-
 export class Lingering {
   readonly #runs = new Map<
     number,
     { readonly key: string; readonly over: PromiseWithResolvers<void> }
   >();
 
-  /** @param key names the query and its partition. */
+  /** @param key `laneId`: the query and its partition, across runs. */
   add(number: number, key: string): void {
     this.#runs.set(number, { key, over: Promise.withResolvers() });
   }

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import { pause } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,
@@ -14,18 +14,10 @@ import {
   SHOWN,
 } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
+import { laneId } from "../lanes.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { BlockedBy, ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
-import {
-  inFunction,
-  keyOf,
-  type Lane,
-  letCommit,
-  Lingering,
-  newLane,
-  NO_RUN,
-  titleOf,
-} from "./lane.ts";
+import { inFunction, type Lane, letCommit, Lingering, newLane, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun } from "./lane_failures.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -90,7 +82,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     });
     this.#options.streams.begins(handle);
     const lane = newLane({ number, handle, spec, partition, membership, foundLater, shown });
-    const lingering = this.#lingering.over(keyOf(lane));
+    const lingering = this.#lingering.over(laneId(lane.handle));
     if (lingering === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
     this.#options.report(`${titleOf(lane)} waits for its earlier run to end`);
@@ -277,7 +269,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   /** The run does not end: its function may continue, and must not run twice. */
   #linger(lane: Lane): void {
-    this.#lingering.add(lane.number, keyOf(lane));
+    this.#lingering.add(lane.number, laneId(lane.handle));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
     this.#options.report(
       `${titleOf(lane)} is abandoned after ${DRAIN_MS / 1000} s: ${what} is still running. ` +

@@ -1,6 +1,8 @@
-// Checks what an operator's task returns between inputs: code of users may return anything.
-import { shown } from "../base/options.ts";
+// Checks what operators and sinks return besides outputs: code of users may return anything.
+import { shown, TOPIC } from "../base/options.ts";
 import type { OperatorTask } from "../definition/operator.ts";
+import { hasBytes } from "../definition/result.ts";
+import type { OutputRecord } from "../log/log.ts";
 
 type Task = OperatorTask<unknown, unknown>;
 
@@ -10,8 +12,48 @@ class AnswerError extends TypeError {
   readonly code = "OPERATOR_FAILED";
 }
 
+/** @throws {AnswerError} if it is not an object, or lacks a function that it must have */
+export function taskOf<T>(opened: T, needed?: keyof T & string): T {
+  const task: unknown = opened;
+  const isTask = typeof task === "object" && task !== null &&
+    (needed === undefined || typeof opened[needed] === "function");
+  if (isTask) return opened;
+  const accepted = needed === undefined ? "functions such as write" : `a function ${needed}`;
+  throw new AnswerError(`Cannot use what open returned, ${shown(task)}: expected ${accepted}`);
+}
+
+/** @throws {AnswerError} naming the field that no log can store */
+export function recordsOf(records: readonly OutputRecord[], read: string): readonly OutputRecord[] {
+  if (!Array.isArray(records)) {
+    throw new AnswerError(`Cannot write ${shown(records)} as records: expected a list`);
+  }
+  for (const record of records as readonly OutputRecord[]) {
+    const { topic, partition, key, value, timestamp, headers } = record ?? {};
+    if (!TOPIC.takes(topic) || topic === read) {
+      refuse("topic", topic, `${TOPIC.accepted}, other than ${read}, which is read`);
+    }
+    if (!Number.isSafeInteger(partition) || partition < 0) {
+      refuse("partition", partition, "a whole number from 0 up");
+    }
+    if (key !== null && typeof key !== "string") refuse("key", key, "text or null");
+    if (!hasBytes(value)) refuse("value", typeof value, "an unshared Uint8Array");
+    if (!Number.isFinite(timestamp)) refuse("timestamp", timestamp, "epoch milliseconds");
+    if (typeof headers !== "object" || headers === null) refuse("headers", headers, "an object");
+    for (const name in headers) {
+      if (typeof headers[name] !== "string") refuse(`header ${name}`, headers[name], "text");
+    }
+  }
+  return records;
+}
+
+function refuse(field: string, given: unknown, accepted: string): never {
+  throw new AnswerError(
+    `Cannot write a record whose ${field} is ${shown(given)}: expected ${accepted}`,
+  );
+}
+
 /** @throws {AnswerError} if it is not a valid offset */
-export function restartOffsetOf(task: Task): number | undefined {
+export function restartOffsetOf(task: Pick<Task, "restartOffset">): number | undefined {
   const offset = task.restartOffset?.();
   if (offset === undefined || Number.isSafeInteger(offset) && offset >= 0) return offset;
   throw new AnswerError(`Cannot restart at ${shown(offset)}: expected an offset`);
