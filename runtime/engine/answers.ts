@@ -63,7 +63,7 @@ export function least(numbers: readonly (number | undefined)[]): number | undefi
   return given.length === 0 ? undefined : Math.min(...given);
 }
 
-/** `Infinity` for none. @throws {AnswerError} when it is no time. */
+/** `Infinity` for none. @throws {AnswerError} when it is not a time. */
 export function timerOf(task: Task): number {
   const time = task.nextTimer?.();
   if (time === undefined) return Infinity;

@@ -1,4 +1,4 @@
-// Runs batches: frames through the operators, in order. Frames that are no images become dead
+// Runs batches: frames through the operators, in order. Frames that are not images become dead
 // letters, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import { shown } from "../base/options.ts";

@@ -93,7 +93,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     ...given({ groups }),
     onDropped: (count, reason) => {
       reporter.drop(count, reason);
-      sequence.skip();
+      sequence.skip(count);
     },
   };
   let intake = new Intake(intakeOptions);
