@@ -43,7 +43,7 @@ export async function benchClip(rounds: number): Promise<void> {
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now();
       const before = cpuUsage();
-      const body = await clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
+      const body = clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
       bytes = 0;
       for await (const chunk of body) bytes += chunk.length;
       if (round === 0) continue;

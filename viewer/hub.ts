@@ -122,6 +122,11 @@ export class Hub {
     return this.pace.interval(this.#watched);
   }
 
+  /** Number of connected pages. */
+  get pages(): number {
+    return this.#tickers.size;
+  }
+
   /** Calls `listener` twice a second, until the returned function is called. */
   onTick(listener: () => void): () => void {
     this.#tickers.add(listener);

@@ -1,9 +1,10 @@
 // The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
 // for executors alone. Queries come and go while it runs.
+import { messageOf } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { pause } from "../base/wait.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
@@ -36,6 +37,8 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
+  /** Stops all queries. */
+  readonly signal?: AbortSignal;
   readonly report: (message: string) => void;
   /** Every latency sample, seconds. */
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
@@ -105,6 +108,7 @@ export class Driver {
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
     for (const spec of options.queries ?? []) this.#admit(spec);
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /** What viewers see of its queries. Executors make pictures from its first use on. */
@@ -119,6 +123,9 @@ export class Driver {
       (lanes) => this.#pool.watch(lanes),
     );
   }
+
+  readonly #onAbort = () =>
+    void this.streams.stop().catch((error) => this.#options.report(messageOf(error)));
 
   /** @throws when a query cannot be loaded. */
   async load(): Promise<void> {
@@ -217,6 +224,7 @@ export class Driver {
 
   /** Ends all queries; `drain` first finishes and commits the running batches. */
   async stop(mode: StopMode = "drain"): Promise<void> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#stopping.abort(new Error("The driver is stopping"));
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();

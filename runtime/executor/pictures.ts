@@ -10,7 +10,7 @@ import {
 } from "../definition/frame.ts";
 import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
-import type { Demand } from "../lanes.ts";
+import { type Demand, laneId } from "../lanes.ts";
 import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
 
@@ -62,7 +62,7 @@ export class LanePictures implements PicturePort {
 
   /** Sets which lanes are viewed. */
   watch(watched: Watched): void {
-    this.#demand = watched.get(`${this.#lane.query}-${this.#lane.partition}`);
+    this.#demand = watched.get(laneId(this.#lane));
     const pictures = this.#demand === "pictures";
     this.#interval = pictures ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (pictures && this.#waiting !== undefined) this.#flush();

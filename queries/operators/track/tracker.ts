@@ -1,8 +1,9 @@
 // Tracks objects from frame to frame like ByteTrack: first matches certain detections to tracks,
 // then uncertain ones to the remaining tracks.
+import type { Box } from "../../../runtime/image/mod.ts";
 import { assign } from "./assignment.ts";
 import { overlap } from "../overlap.ts";
-import { type Box, BoxFilter } from "./kalman.ts";
+import { BoxFilter } from "./kalman.ts";
 
 export interface Detection {
   readonly label: string;

@@ -1,6 +1,6 @@
 // Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
-import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
+import { type Box, type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { overlap } from "../../overlap.ts";
 import { rounded } from "../../rounded.ts";
 
@@ -9,9 +9,6 @@ const MOST_COMPARED = 30_000;
 
 /** Larger numbers are not those of classes. */
 const MOST_CLASSES = 100_000;
-
-/** Left, top, right, bottom. */
-type Sides = readonly [number, number, number, number];
 
 /** Numbers of a candidate: box, score, class, row of the output. */
 const NUMBERS = 7, SCORE = 4, CLASS = 5, ROW = 6;
@@ -98,7 +95,7 @@ export class Candidates {
   }
 }
 
-function insideOf({ sourceWidth, sourceHeight }: Placement, [l, t, r, b]: Sides): Sides {
+function insideOf({ sourceWidth, sourceHeight }: Placement, [l, t, r, b]: Box): Box {
   const x = (value: number) => Math.min(sourceWidth, Math.max(0, value));
   const y = (value: number) => Math.min(sourceHeight, Math.max(0, value));
   return [x(l), y(t), x(r), y(b)];
