@@ -1,15 +1,15 @@
-// What video costs the viewer that stays video: clips, and a page that watches one camera.
+// What video that stays video costs: a clip, and a server whose page watches one camera.
 import { cpuUsage } from "node:process";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
+import { FramelaneProcess } from "../tests/support/framelane.ts";
 import { TestPage } from "../tests/viewer/kit.ts";
+import { freePort } from "../tools/kafka/probe.ts";
 import { clipOf } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
-import { LogFeed } from "../viewer/log_feed.ts";
-import { startViewer } from "../viewer/viewer.ts";
 import { print } from "./print.ts";
 import { film, FILM_FPS as FPS } from "./support/film.ts";
 import { embeddedLog } from "./support/logs.ts";
-import { cost } from "./support/process_stats.ts";
+import { processStats } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
@@ -43,7 +43,7 @@ export async function benchClip(rounds: number): Promise<void> {
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now();
       const before = cpuUsage();
-      const body = await clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
+      const body = clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
       bytes = 0;
       for await (const chunk of body) bytes += chunk.length;
       if (round === 0) continue;
@@ -60,74 +60,90 @@ export async function benchClip(rounds: number): Promise<void> {
   }
 }
 
-/** What a page watches. */
-const WATCHED = ["nothing", "access units", "JPEGs"] as const;
+/** What a page does. */
+const PAGES = ["no page", "access units", "JPEGs"] as const;
+/** How often the page confirms what it has drawn, milliseconds. */
+const CONFIRM_MS = 200;
 
-/**
- * What a page that watches one 1080p camera costs the server, of a core: beside a page that watches
- * nothing, since the camera and the page's socket are in this process too.
- */
+/** What `deno task queries` with one 1080p camera takes of a core, and a page that watches that camera. */
 export async function benchFocus(rounds: number): Promise<void> {
+  const { log, url, close } = await embeddedLog();
+  await log.createTopic(TOPIC, 1);
+  const producer = await log.producer();
   const units = await film();
-  const shares: Record<string, number[]> = {}, rates: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    for (const watched of WATCHED) {
-      const { share, rate } = await watch(units, watched);
-      (shares[watched] ??= []).push(share);
-      (rates[watched] ??= []).push(rate);
+  let next = 0;
+  const publish = () => {
+    const value = units[next % units.length]!;
+    const headers = { "content-type": "video/h264", session: "bench", seq: String(next++) };
+    void producer.append(TOPIC, 0, [{ key: null, headers, timestamp: Date.now(), value }]);
+  };
+  let timer: ReturnType<typeof setInterval> | undefined;
+  /** Frames that this busy thread is late with come together. */
+  const play = (fps: number) => {
+    clearInterval(timer);
+    let due = performance.now();
+    timer = setInterval(() => {
+      for (; due <= performance.now(); due += 1_000 / fps) publish();
+    }, 1_000 / fps);
+  };
+  play(FPS);
+  const port = freePort();
+  const args = ["--log", url, "--checkpoint", `${url.slice("embedded:".length)}-checkpoints`];
+  const server = new FramelaneProcess(["queries", "passthrough", "--port", `${port}`, ...args]);
+  try {
+    await server.until("the viewer", ({ said }) => said.some((line) => line.includes(`:${port}`)));
+    // A minute's frames, so that it is compiled as a server that has run for a while.
+    play(10 * FPS);
+    await sleep(6_000);
+    play(FPS);
+    const shares: Record<string, number[]> = {}, rates: Record<string, number[]> = {};
+    for (let round = 0; round < rounds; round++) {
+      for (const page of PAGES) {
+        const { share, rate } = await watch(server.pid, port, page);
+        (shares[page] ??= []).push(share);
+        (rates[page] ??= []).push(rate);
+      }
     }
-  }
-  for (const watched of WATCHED) {
-    const more = shares[watched]!.map((share, i) => share - shares["nothing"]![i]!);
-    print(
-      `focus    ${watched}: ${spread(rates[watched]!, 1)} frames/s, ` +
-        `${spread(shares[watched]!, 1)} % of a core, ${spread(more, 1)} more than for nothing`,
-    );
+    for (const page of PAGES) {
+      print(
+        `focus    ${page}: ${spread(rates[page]!, 1)} frames/s, ${
+          spread(shares[page]!, 1)
+        } % of a core`,
+      );
+    }
+  } finally {
+    clearInterval(timer);
+    await server.stop();
+    await producer.close();
+    await close();
   }
 }
 
-/** Percent of a core, and frames a second, while a page watches. */
-async function watch(units: readonly Uint8Array[], watched: typeof WATCHED[number]) {
-  const { log, close } = await embeddedLog();
-  await log.createTopic(TOPIC, 1);
-  const producer = await log.producer();
-  let next = 0;
-  const publish = () => {
-    const value = units[next++ % units.length]!;
-    const headers = { "content-type": "video/h264" };
-    void producer.append(TOPIC, 0, [{ key: null, headers, timestamp: Date.now(), value }]);
-  };
-  publish();
-  const feed = new LogFeed({ log, topics: [TOPIC] });
-  await feed.start();
-  const viewer = await startViewer({
-    feed,
-    log,
-    topics: [TOPIC],
-    metrics: () => Promise.resolve(""),
-    port: 0,
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Percent of a core that the server takes, and pictures a second, while a page watches. */
+async function watch(pid: number, port: number, what: typeof PAGES[number]) {
+  const page = what === "no page"
+    ? undefined
+    : await TestPage.open({ url: `http://127.0.0.1:${port}/` });
+  if (page !== undefined) page.draws = false;
+  const confirming = setInterval(() => {
+    const newest = page?.newest(0);
+    if (newest !== undefined) page!.draw(newest);
+  }, what === "JPEGs" ? 1_000 / FPS : CONFIRM_MS);
+  const video = what === "access units";
+  page?.send({
+    type: "watch",
+    tiles: [{ slot: 0, lane: "passthrough-0", width: 1_280, video }],
   });
-  const page = await TestPage.open(viewer);
-  if (watched !== "nothing") {
-    const video = watched === "access units";
-    page.send({ type: "watch", tiles: [{ slot: 0, lane: "raw-0", width: 1_280, video }] });
-  }
-  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  // A minute's frames, so that it is compiled as that of a server that has run for a while.
-  let timer = setInterval(publish, 100 / FPS);
-  await sleep(6_000);
-  clearInterval(timer);
-  timer = setInterval(publish, 1_000 / FPS);
-  await sleep(1_000);
-  const [before, began] = [page.pictures.length, performance.now()];
-  const ms = await cost(1, () => sleep(8_000));
+  await sleep(2_000);
+  const taken = () => processStats(pid).cpuSeconds;
+  const [before, began, used] = [page?.pictures.length ?? 0, performance.now(), taken()];
+  await sleep(8_000);
   const seconds = (performance.now() - began) / 1_000;
-  const rate = (page.pictures.length - before) / seconds;
-  clearInterval(timer);
-  await page.close();
-  await viewer.stop();
-  await feed.close();
-  await producer.close();
-  await close();
-  return { share: ms / seconds / 10, rate };
+  const share = (taken() - used) * 100 / seconds;
+  const rate = ((page?.pictures.length ?? 0) - before) / seconds;
+  clearInterval(confirming);
+  await page?.close();
+  return { share, rate };
 }

@@ -77,6 +77,11 @@ export interface Lane {
   readonly places?: Places;
 }
 
+/** `greyscale-0`: unique within a driver and safe in URLs. */
+export function laneId(query: { query: string; partition: number }): string {
+  return `${query.query}-${query.partition}`;
+}
+
 /** The numbers of a lane that has done nothing yet. */
 export const NO_NUMBERS = {
   framesPerSecondIn: 0,

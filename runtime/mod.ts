@@ -28,10 +28,13 @@ export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 
 export { start, type StartOptions } from "./driver/start.ts";
 export type { QueryStartOptions } from "./driver/query_spec.ts";
-export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
+export type {
+  QueryErrorEvent,
+  StreamingQueryListener,
+  StreamingQueryManager,
+} from "./driver/manager.ts";
 export type { StreamingQuery } from "./driver/streaming_query.ts";
 export type { StreamingQueryException } from "./driver/query_exception.ts";
-export type { QueryErrorEvent } from "./driver/query_error.ts";
 export type { LaneState } from "./lanes.ts";
 export type {
   DurationMs,
@@ -85,6 +88,8 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
+export { faultsError, readJson } from "./base/json_file.ts";
+export { type Fault, faultText, Fields, type NumberRange, type OptionRow } from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export { createWindower } from "./windows/window.ts";

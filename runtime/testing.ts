@@ -7,7 +7,7 @@ export type * from "./log/log.ts";
 export type { Clock } from "./base/clock.ts";
 export type { PlanOverrides } from "./definition/plan.ts";
 export type { DeadInput } from "./engine/dead_inputs.ts";
-export type { StopMode } from "./engine/stop.ts";
+export type { StopMode } from "./engine/options.ts";
 export { accessOf, type PlanAccess } from "./definition/plan_access.ts";
 export { FakeClock, settle } from "./testing/fake_clock.ts";
 export { type FailurePoint, MemoryLog } from "./testing/memory_log.ts";

@@ -1,6 +1,7 @@
 // Access control. Closed by default: without a token the viewer answers only this machine, and rejects
 // foreign host names and pages.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { parse } from "hono/utils/cookie";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { hostOf, isLoopback } from "../runtime/base/host.ts";
 
@@ -167,7 +168,8 @@ export class Access {
     if (bearer !== undefined) return await this.visitorOfToken(bearer);
     const query = new URL(request.url).searchParams.get("token");
     if (query !== null) return await this.visitorOfToken(query);
-    const cookie = cookieOf(request, this.cookieName(request));
+    const name = this.cookieName(request);
+    const cookie = parse(request.headers.get("cookie") ?? "", name)[name];
     return cookie === undefined ? undefined : find(this.#cookies, cookie);
   }
 
@@ -207,14 +209,6 @@ export class Access {
 
 function bearerOf(request: Request): string | undefined {
   return request.headers.get("authorization")?.match(/^Bearer +(\S+) *$/i)?.[1];
-}
-
-function cookieOf(request: Request, name: string): string | undefined {
-  for (const part of (request.headers.get("cookie") ?? "").split(";")) {
-    const at = part.indexOf("=");
-    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim();
-  }
-  return undefined;
 }
 
 function cookieValue(token: string): string {

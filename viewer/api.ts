@@ -5,7 +5,8 @@ import { maySee } from "./access.ts";
 import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import { begun, busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
+import { busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
+import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Five minutes at 30 frames per second. */
@@ -103,8 +104,11 @@ export function apiRoutes(
     const leave = encoders.enter();
     if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
-    const request = { lane, from: first.offset, to, signal };
-    const stream = await begun(() => clipOf(history, request, report), leave);
+    const request = { lane, from: first.offset, to };
+    const stream = await streamOf(
+      (signal) => clipOf(history, { ...request, signal }, report),
+      { stopped: signal, onEnd: leave },
+    );
     return stream === undefined ? problem(c, 404, NO_FRAMES) : c.body(stream, 200, {
       "content-type": "video/mp4",
       "content-disposition": `attachment; filename="${name}"`,

@@ -1,6 +1,8 @@
 // The page's files, read once at start and served from memory, so that no request names a file on disk. The
 // page is TypeScript whose types are stripped; there is no build step.
+import { createHash } from "node:crypto";
 import { stripTypeScriptTypes } from "node:module";
+import { gzipSync } from "node:zlib";
 
 export interface Asset {
   readonly body: Uint8Array<ArrayBuffer>;
@@ -64,12 +66,11 @@ async function loadAsset(
   if (extension === "ts") text = stripTypeScriptTypes(text);
   if (extension === "ts" || extension === "css") text = compact(text);
   const body = new TextEncoder().encode(text);
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
   return {
     body,
-    gzip: await gzip(body),
+    gzip: new Uint8Array(gzipSync(body)),
     contentType: TYPES[extension] ?? "application/octet-stream",
-    etag: `"${hash.toHex().slice(0, 24)}"`,
+    etag: `"${createHash("sha256").update(body).digest("hex").slice(0, 24)}"`,
   };
 }
 
@@ -77,9 +78,4 @@ async function loadAsset(
 function compact(text: string): string {
   return text.replace(/^[ \t]*\/\*[^]*?\*\/$/gm, "").replace(/^[ \t]*\/\/.*$/gm, "")
     .replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
-}
-
-async function gzip(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -6,14 +6,32 @@ import { type Access, maySee } from "./access.ts";
 import { liveVideo } from "./clips.ts";
 import type { Hub } from "./hub.ts";
 import { cameraText } from "./protocol.ts";
-import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
-import { begun, busy, type Env, image, plain, widthOf } from "./respond.ts";
+import { MJPEG_CONTENT_TYPE, mjpegOf } from "./mjpeg.ts";
+import { busy, type Env, image, plain, widthOf } from "./respond.ts";
+import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 export function cameraRoutes(
   app: Hono<Env>,
   { hub, access, connections, history, signal }: Surroundings,
 ): void {
+  /** Answers with pictures as they come. */
+  const stream = async (
+    c: Context<Env>,
+    lane: Lane,
+    contentType: string,
+    chunks: Parameters<typeof streamOf>[0],
+  ) => {
+    const leave = connections.enter();
+    if (leave === undefined) return busy(c);
+    const body = await streamOf(chunks, { stopped: signal, onEnd: leave, endless: true });
+    return body === undefined ? notYet(c, lane) : c.body(body, 200, {
+      "content-type": contentType,
+      "cache-control": "no-store",
+      ...embedding(c, access),
+    });
+  };
+
   app.get("/cam/:file{[0-9]{1,6}\\.jpg}", async (c) => {
     const lane = laneOf(c, hub, parseInt(c.req.param("file")));
     if (lane === undefined) return plain(c, 404, "No such camera");
@@ -43,32 +61,24 @@ export function cameraRoutes(
     if (from === undefined) {
       return plain(c, 503, `${cameraText(lane)} has sent no keyframe yet`, { "retry-after": "1" });
     }
-    const headers = {
-      "content-type": "video/mp4",
-      "cache-control": "no-store",
-      ...embedding(c, access),
-    };
-    const leave = connections.enter();
-    if (leave === undefined) return busy(c);
-    const stream = await begun(() => liveVideo(history, { lane, from, signal }), leave);
-    return stream === undefined ? notYet(c, lane) : c.body(stream, 200, headers);
+    return await stream(
+      c,
+      lane,
+      "video/mp4",
+      (signal) => liveVideo(history, { lane, from, signal }),
+    );
   });
 
   app.get("/cam/:number{[0-9]{1,6}}", async (c) => {
     const lane = laneOf(c, hub, Number(c.req.param("number")));
     if (lane === undefined) return plain(c, 404, "No such camera");
     if (await hub.newest(lane) === undefined) return notYet(c, lane);
-    const headers = {
-      "content-type": MJPEG_CONTENT_TYPE,
-      "cache-control": "no-store",
-      ...embedding(c, access),
-    };
-    const leave = connections.enter();
-    if (leave === undefined) return busy(c);
-    return c.body(
-      mjpegStream(hub, lane.id, { width: widthOf(c), signal, onEnd: leave }),
-      200,
-      headers,
+    const width = widthOf(c);
+    return await stream(
+      c,
+      lane,
+      MJPEG_CONTENT_TYPE,
+      (signal) => mjpegOf(hub, lane.id, width, signal),
     );
   });
 }

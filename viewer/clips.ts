@@ -15,7 +15,7 @@ export interface ClipRequest {
   readonly to: number;
   /** Lag in frames after which a slow reader skips to the newest keyframe. Default 400. */
   readonly maxBehind?: number;
-  /** Aborts when the viewer stops. An unwanted stream is cancelled instead. */
+  /** Ends it. */
   readonly signal: AbortSignal;
 }
 
@@ -26,48 +26,29 @@ export function clipOf(
   history: History,
   request: ClipRequest,
   report: (message: string) => void,
-): Promise<ReadableStream<Uint8Array>> {
-  return mp4Of((each) => framesOf(history, each), request, report);
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return mp4Of(framesOf(history, request), request, report);
 }
 
 /** A camera's live video from a keyframe on: its access units, independent of any query. */
 export function liveVideo(
   history: History,
   request: Omit<ClipRequest, "to">,
-): Promise<ReadableStream<Uint8Array>> {
-  return mp4Of((each) => unitsOf(history, each), { ...request, to: Infinity }, () => {});
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return mp4Of(unitsOf(history, { ...request, to: Infinity }), request, () => {});
 }
 
-async function mp4Of(
-  frames: (request: ClipRequest) => AsyncIterable<Frame>,
-  request: ClipRequest,
+async function* mp4Of(
+  frames: AsyncGenerator<Frame>,
+  { lane, signal }: Pick<ClipRequest, "lane" | "signal">,
   report: (message: string) => void,
-): Promise<ReadableStream<Uint8Array>> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   // Loaded for the first clip: FFmpeg takes time and memory.
   const { streamClip } = await import("../runtime/video/clip.ts");
-  const cancelled = new AbortController();
-  const signal = AbortSignal.any([request.signal, cancelled.signal]);
-  const chunks = streamClip(frames({ ...request, signal }), {
+  yield* streamClip(frames, {
     signal,
-    report: (message) => report(maskSecrets(`Clip of ${cameraText(request.lane)}: ${message}`)),
+    report: (message) => report(maskSecrets(`Clip of ${cameraText(lane)}: ${message}`)),
   });
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await chunks.next();
-        if (done !== true) controller.enqueue(value);
-        else controller.close();
-      } catch (error) {
-        // A live stream ends normally on abort; a truncated clip must not look complete.
-        if (!signal.aborted || request.to !== Infinity) throw error;
-        if (!cancelled.signal.aborted) controller.close();
-      }
-    },
-    async cancel(reason) {
-      cancelled.abort(reason);
-      await chunks.return();
-    },
-  }, { highWaterMark: 0 });
 }
 
 async function* framesOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {

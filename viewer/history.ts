@@ -17,8 +17,6 @@ export interface HistoryOptions {
   readonly outputTopics?: Readonly<Record<string, string>>;
 }
 
-/** Pages that scrub request ranges often: they share an answer for this long, milliseconds. */
-const RANGE_FRESH_MS = 500;
 /** Outputs have their source's timestamp, so a frame's output is among few with the same time. */
 const OUTPUT_SEARCH = 64;
 const MARKER_SEARCH = 512;
@@ -32,21 +30,19 @@ export class History extends LogReads {
   readonly #outputTopics: Readonly<Record<string, string>>;
   readonly #units = new UnitReader(this);
   readonly #findings = new PastFindings(this);
-  readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
 
   constructor({ log, outputTopics = {} }: HistoryOptions) {
     super(log);
     this.#outputTopics = outputTopics;
   }
 
-  range(lane: Lane): Promise<RangeView> {
-    const key = `${lane.partition} ${lane.topic}`;
-    const known = this.#ranges.get(key);
-    if (known !== undefined && performance.now() - known.at < RANGE_FRESH_MS) return known.range;
-    const range = this.#range(lane);
-    this.#ranges.set(key, { at: performance.now(), range });
-    range.catch(() => this.#ranges.delete(key));
-    return range;
+  /** The first and the last frame. */
+  async range(lane: Lane): Promise<RangeView> {
+    const { earliest, latest } = await this.offsets(lane);
+    if (earliest >= latest) return { earliest, latest };
+    const [first, last] = await Promise.all([this.source(lane, earliest), this.newest(lane)]);
+    if (first === undefined || last === undefined) return { earliest, latest };
+    return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
   }
 
   /** Gaps in [after, before), as far as sampled times reveal them. */
@@ -133,14 +129,6 @@ export class History extends LogReads {
   override async close(): Promise<void> {
     await this.#units.close();
     await super.close();
-  }
-
-  async #range(lane: Lane): Promise<RangeView> {
-    const { earliest, latest } = await this.offsets(lane);
-    if (earliest >= latest) return { earliest, latest };
-    const [first, last] = await Promise.all([this.source(lane, earliest), this.newest(lane)]);
-    if (first === undefined || last === undefined) return { earliest, latest };
-    return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
   }
 
   /** A frame as the lane shows it: the query's output if one was stored. */

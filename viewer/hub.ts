@@ -105,11 +105,11 @@ export class Hub {
     let listeners = this.#listeners.get(lane);
     if (listeners === undefined) this.#listeners.set(lane, listeners = new Map());
     listeners.set(listener, demand);
-    if (demand === "pictures") this.#watched++;
+    if (demand === "pictures") this.#watch(1);
     this.#demandChanged();
     return () => {
       if (!listeners.delete(listener)) return;
-      if (demand === "pictures") this.#watched--;
+      if (demand === "pictures") this.#watch(-1);
       if (listeners.size === 0 && this.#listeners.get(lane) === listeners) {
         this.#listeners.delete(lane);
       }
@@ -120,6 +120,11 @@ export class Hub {
   /** Minimum interval between pictures of a tile, milliseconds; 0 while there is time for all. */
   get interval(): number {
     return this.pace.interval(this.#watched);
+  }
+
+  /** Number of connected pages. */
+  get pages(): number {
+    return this.#tickers.size;
   }
 
   /** Calls `listener` twice a second, until the returned function is called. */
@@ -144,16 +149,21 @@ export class Hub {
     this.#ticking?.abort();
     this.#ticking = undefined;
     this.#listeners.clear();
+    this.#watch(-this.#watched);
     this.#demandChanged();
     this.scaler.close();
   }
 
+  #watch(more: number): void {
+    this.#watched += more;
+    if (this.#watched > 0) this.pace.start();
+    else this.pace.stop();
+  }
+
   #demandChanged(): void {
     if (this.#listeners.size > 0) {
-      this.pace.start();
       this.#unsubscribe ??= this.feed.subscribe((picture) => this.#deliver(picture));
     } else {
-      this.pace.stop();
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     }

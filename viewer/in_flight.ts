@@ -1,23 +1,28 @@
 // Pictures that were sent to a page and not drawn yet: all that the server keeps for it.
 import type { Clock } from "../runtime/base/clock.ts";
 
-/** Bytes of pictures on their way to one page; one picture is always allowed. */
+/** Bytes of pictures on their way to one page, and to all of them; one picture is always allowed. */
 const MAX_BYTES = 3 * 1024 * 1024;
+const MAX_BYTES_OF_ALL = 256 * 1024 * 1024;
 
 /** Counts pictures by the slots of their tiles. */
 export class InFlight {
   readonly #clock: Clock;
+  readonly #pages: () => number;
   readonly #slots = new Map<number, { sequence: number; bytes: number; at: number }[]>();
   #bytes = 0;
   #drawnAfter = 0;
 
-  constructor(clock: Clock) {
+  /** @param pages the number of pages, which share what may be on its way */
+  constructor(clock: Clock, pages: () => number) {
     this.#clock = clock;
+    this.#pages = pages;
   }
 
   /** Whether a tile has fewer than `most` pictures in flight. */
   room(slot: number, most: number): boolean {
-    return (this.#slots.get(slot)?.length ?? 0) < most && this.#bytes < MAX_BYTES;
+    return (this.#slots.get(slot)?.length ?? 0) < most &&
+      this.#bytes < Math.min(MAX_BYTES, MAX_BYTES_OF_ALL / this.#pages());
   }
 
   sent(slot: number, sequence: number, bytes: number): void {

@@ -9,7 +9,7 @@ const CALM_MS = 3;
 /** Pictures per second for all tiles on a busy machine. */
 const BUSY_PICTURES = 400;
 
-/** Measures timer lateness while there are viewers. */
+/** Measures timer lateness while pictures are viewed. */
 export class Pace {
   #timer: ReturnType<typeof setInterval> | undefined;
   #last = 0;

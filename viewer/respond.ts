@@ -1,5 +1,6 @@
 // Kinds of responses, and common headers.
 import type { Context } from "hono";
+import { accepts } from "hono/accepts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Access, Visitor } from "./access.ts";
@@ -53,17 +54,6 @@ function isKnown(c: Context, etag: string): boolean {
   return known.trim() === "*" || known.includes(etag);
 }
 
-/** Whether `Accept-Encoding` allows gzip: by its name or by `*`, unless its weight is 0 (RFC 9110). */
-function acceptsGzip(header: string): boolean {
-  const weights = new Map(
-    header.toLowerCase().split(",").map((coding) => {
-      const [name = "", ...parameters] = coding.split(";").map((part) => part.trim());
-      return [name, Number(parameters.find((one) => one.startsWith("q="))?.slice(2) ?? 1)];
-    }),
-  );
-  return (weights.get("gzip") ?? weights.get("x-gzip") ?? weights.get("*") ?? 0) > 0;
-}
-
 export function asset(
   c: Context,
   { body, gzip, contentType, etag }: Asset,
@@ -76,7 +66,8 @@ export function asset(
     etag,
   };
   if (status === 200 && isKnown(c, etag)) return c.body(null, 304, headers);
-  return acceptsGzip(c.req.header("accept-encoding") ?? "")
+  const supports = ["gzip", "identity"];
+  return accepts(c, { header: "Accept-Encoding", supports, default: "identity" }) === "gzip"
     ? c.body(gzip, status, { ...headers, "content-encoding": "gzip" })
     : c.body(body, status, headers);
 }
@@ -133,40 +124,4 @@ export function secure(c: Context, access: Access): void {
   }
   if (embedOrigins.length === 0) headers.set("x-frame-options", "DENY");
   headers.set("permissions-policy", "camera=(), microphone=(), geolocation=(), fullscreen=(self)");
-}
-
-/**
- * A stream that has its first bytes; undefined if it is empty because no frame could be shown. Calls `then`
- * once the stream has ended, failed or was cancelled, however early.
- */
-export async function begun(
-  open: () => Promise<ReadableStream<Uint8Array>>,
-  then: () => void,
-): Promise<ReadableStream<Uint8Array> | undefined> {
-  try {
-    const reader = (await open()).getReader();
-    let next: ReadableStreamReadResult<Uint8Array> | undefined = await reader.read();
-    if (next.done) then();
-    return next.done ? undefined : new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        try {
-          const { done, value } = next ?? await reader.read();
-          next = undefined;
-          if (!done) return controller.enqueue(value);
-          then();
-          controller.close();
-        } catch (error) {
-          then();
-          throw error;
-        }
-      },
-      async cancel(reason) {
-        then();
-        await reader.cancel(reason);
-      },
-    }, { highWaterMark: 0 });
-  } catch (error) {
-    then();
-    throw error;
-  }
 }

@@ -54,7 +54,7 @@ export class Session {
 
   constructor({ hub, socket, visitor, alerts, history }: SessionOptions) {
     this.#hub = hub;
-    this.#inFlight = new InFlight(hub.clock);
+    this.#inFlight = new InFlight(hub.clock, () => hub.pages);
     this.#socket = socket;
     this.#visitor = visitor;
     this.#alerts = alerts;

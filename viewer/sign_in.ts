@@ -1,5 +1,6 @@
 // Authentication, before any route.
 import type { Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import type { Access } from "./access.ts";
 import type { Assets } from "./assets.ts";
 import { asset, type Env, plain, unauthorized } from "./respond.ts";
@@ -36,11 +37,11 @@ function isForeign(c: Context): boolean {
 
 /** Requires a token if one is configured; later handlers always have a visitor. */
 export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): void {
-  app.post("*", async (c) => {
+  const maxSize = MAX_FORM_BYTES;
+  const onError = (c: Context) => plain(c, 413, "The sign-in form is too large");
+  app.post("*", bodyLimit({ maxSize, onError }), async (c) => {
     if (!access.originAllowed(c.req.raw)) return plain(c, 403, "Sign in on the viewer's own page");
-    const form = await readSmall(c.req.raw, MAX_FORM_BYTES);
-    if (form === undefined) return plain(c, 413, "The sign-in form is too large");
-    const token = new URLSearchParams(form).get("token") ?? "";
+    const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
     if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
     c.header("set-cookie", access.cookie(c.req.raw, token));
     return c.redirect(here(c), 303);
@@ -75,16 +76,4 @@ function here(c: Context): string {
 
 function wantsPage(c: Context): boolean {
   return c.req.method === "GET" && (c.req.header("accept") ?? "").includes("text/html");
-}
-
-/** A request's body as text; undefined if it exceeds `limit` bytes. */
-async function readSmall(request: Request, limit: number): Promise<string | undefined> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
-  }
-  return await new Blob(chunks).text();
 }

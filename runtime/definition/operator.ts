@@ -30,6 +30,18 @@ export interface Observed {
   readonly count: number;
 }
 
+/** A metric of the items of both; `before` is of the same metric. */
+export function joined(one: Observed, before: Observed | undefined): Observed {
+  if (before === undefined) return one;
+  const { metric, kind } = one;
+  const total = kind === "min"
+    ? Math.min(before.total, one.total)
+    : kind === "max"
+    ? Math.max(before.total, one.total)
+    : before.total + one.total;
+  return { metric, kind, total, count: before.count + one.count };
+}
+
 /** Counts of good frames that are in no window. */
 export interface SkippedFrames {
   /** Frames that arrived after their windows had closed. */

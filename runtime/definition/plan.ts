@@ -52,7 +52,7 @@ export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPl
 
 /** @throws {RangeError} if there are no sinks, or an invalid one. */
 export function checkSinks({ name, sinks }: QueryPlan): void {
-  if (sinks.length === 0) {
+  if (!Array.isArray(sinks) || sinks.length === 0) {
     throw new RangeError(
       `Cannot run query ${name} without a sink: expected at least one, such as display()`,
     );

@@ -179,10 +179,27 @@ export class FrameStream extends Stream<Frame> {
 export class QueryDefinition {
   readonly plan: QueryPlan;
 
+  /**
+   * @param plan may come from another copy of this package, or be made by hand
+   * @throws {RangeError} saying what cannot run
+   */
   constructor(plan: QueryPlan) {
-    checkSteps(plan);
-    checkSinks(plan);
-    this.plan = plan;
+    const { name, source, operators, trigger, overload, onOperatorError } = plan;
+    const own = {
+      ...plan,
+      name: checkQueryName(name),
+      source: checkReadOptions(source),
+      trigger: checkTrigger(trigger),
+      overload: checkOverload(overload),
+      onOperatorError: checkOperatorErrors(onOperatorError),
+    };
+    if (!Array.isArray(operators)) {
+      throw new RangeError(`Cannot run query ${name}: expected a list of operators`);
+    }
+    for (const operator of operators) withStep(operator, {});
+    checkSteps(own);
+    checkSinks(own);
+    this.plan = own;
   }
 
   /**
@@ -191,7 +208,7 @@ export class QueryDefinition {
    * @throws {RangeError} for any other trigger.
    */
   trigger(trigger: Trigger | TriggerSpec): QueryDefinition {
-    return new QueryDefinition({ ...this.plan, trigger: checkTrigger(trigger) });
+    return this.#with({ trigger: checkTrigger(trigger) });
   }
 
   /**
@@ -200,7 +217,7 @@ export class QueryDefinition {
    * @throws {RangeError} if the policy is invalid.
    */
   overload(policy: OverloadPolicy | OverloadPolicy["kind"]): QueryDefinition {
-    return new QueryDefinition({ ...this.plan, overload: checkOverload(policy) });
+    return this.#with({ overload: checkOverload(policy) });
   }
 
   /**
@@ -216,7 +233,7 @@ export class QueryDefinition {
    * ```
    */
   onOperatorError(policy: OperatorErrorOption): QueryDefinition {
-    return new QueryDefinition({ ...this.plan, onOperatorError: checkOperatorErrors(policy) });
+    return this.#with({ onOperatorError: checkOperatorErrors(policy) });
   }
 
   /**
@@ -229,8 +246,11 @@ export class QueryDefinition {
     if (!names.every(TEXT.takes)) {
       throw new RangeError(`Cannot drop the state of ${shown(names)}: expected names of steps`);
     }
-    const droppedState = [...this.plan.droppedState ?? [], ...names];
-    return new QueryDefinition({ ...this.plan, droppedState });
+    return this.#with({ droppedState: [...this.plan.droppedState ?? [], ...names] });
+  }
+
+  #with(parts: Partial<QueryPlan>): QueryDefinition {
+    return new QueryDefinition({ ...this.plan, ...parts });
   }
 
   /** Describes the plan, one line per step. */

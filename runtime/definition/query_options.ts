@@ -1,7 +1,8 @@
 // Options that queries accept from the command line.
 import { shown } from "../base/options.ts";
-import { isA, messageOf } from "../base/errors.ts";
-import type { QueryDefinition } from "./query.ts";
+import { isA, messageOf, read } from "../base/errors.ts";
+import type { QueryPlan } from "./plan.ts";
+import { QueryDefinition } from "./query.ts";
 
 /** Options of a query. */
 export interface QueryOptions {
@@ -41,12 +42,30 @@ export interface QueryModule {
   readonly parameters?: ParameterKinds;
 }
 
-/** The names of the options and parameters that a query accepts. */
-export function takenOptions(
-  { default: made, takes, parameters = {} }: QueryModule,
-): readonly string[] {
+const KINDS: readonly unknown[] = ["string", "number", "boolean"] satisfies ParameterKind[];
+
+/**
+ * The names of the options and parameters that a query accepts.
+ *
+ * @throws {RangeError} naming what its module declares wrongly
+ */
+export function takenOptions({ default: made, takes, parameters }: QueryModule): readonly string[] {
   const options = takes ?? (typeof made === "function" ? QUERY_OPTIONS : []);
-  return [...new Set([...options, ...Object.keys(parameters)])];
+  const names: readonly unknown[] = QUERY_OPTIONS;
+  const faults: string[] = [];
+  if (!Array.isArray(options) || !options.every((option) => names.includes(option))) {
+    faults.push(`takes: expected a list of ${names.join(", ")}, given ${shown(takes)}`);
+  }
+  const isObject = typeof parameters === "object" && parameters !== null;
+  const kinds: unknown[] = isObject ? Object.values(parameters) : [];
+  if (!isObject && parameters !== undefined || !kinds.every((kind) => KINDS.includes(kind))) {
+    faults.push(
+      `parameters: expected types such as { threshold: "number" }, one of ${KINDS.join(", ")}, ` +
+        `given ${shown(parameters)}`,
+    );
+  }
+  if (faults.length > 0) throw new RangeError(`Cannot load a query: ${faults.join("; ")}`);
+  return [...new Set([...options, ...Object.keys(parameters ?? {})])];
 }
 
 /** A query cannot be made from the given options: a usage error, even if an executor detects it. */
@@ -86,7 +105,8 @@ async function makeDefinition(
   try {
     return await module.default(values);
   } catch (error) {
-    throw new QueryOptionsError(messageOf(error), { cause: error });
+    const whose = isA(error, Error) ? "" : `Cannot make query ${name}: `;
+    throw new QueryOptionsError(whose + messageOf(error), { cause: error });
   }
 }
 
@@ -115,9 +135,8 @@ export async function loadDefinition(
   const loaded = typeof module === "string" ? await imported(module) : module;
   const definition = await makeDefinition(name, loaded, options);
   // Check the shape, not the class: a program may have another copy of this package.
-  if (typeof definition === "object" && definition !== null && "plan" in definition) {
-    return definition as QueryDefinition;
-  }
+  const plan = read(definition, "plan");
+  if (typeof plan === "object" && plan !== null) return new QueryDefinition(plan as QueryPlan);
   const what = typeof module === "string" ? module : "a value";
   throw new TypeError(
     `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,

@@ -1,9 +1,10 @@
 // The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
 // for executors alone. Queries come and go while it runs.
+import { messageOf } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { pause } from "../base/wait.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
@@ -36,6 +37,8 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
+  /** Stops all queries. */
+  readonly signal?: AbortSignal;
   readonly report: (message: string) => void;
   /** Every latency sample, seconds. */
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
@@ -48,12 +51,13 @@ const POLL_MS = 250;
 
 export class Driver {
   readonly streams: StreamingQueryManager;
-  readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
   /** The output topic of each query that has one. */
   readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
+  readonly #lag: LagMeter;
+  #feed: DriverFeed | undefined;
   readonly #pool: ExecutorPool;
   readonly #lanes: LaneSupervisor;
   readonly #stopping = new AbortController();
@@ -75,15 +79,8 @@ export class Driver {
       replace: async (...given) => this.replace(await specOf(...given, options)),
       remove: (name) => this.#require(name, "remove") && this.remove(name),
     });
-    const lag = new LagMeter(log, clock);
-    this.metrics = new QueryMetrics(this.streams, lag);
-    this.feed = new DriverFeed(
-      this.streams,
-      clock,
-      lag,
-      (query) => this.#queries.get(query)?.loaded?.places,
-      (lanes) => this.#pool.watch(lanes),
-    );
+    this.#lag = new LagMeter(log, clock);
+    this.metrics = new QueryMetrics(this.streams, this.#lag);
     const config: ExecutorConfig = {
       log: logUrl,
       ...(checkpointDir !== undefined ? { checkpointDir } : {}),
@@ -91,7 +88,7 @@ export class Driver {
     };
     this.#pool = new ExecutorPool(config, {
       onMessage: (message) => this.#lanes.onMessage(message),
-      onPicture: (picture) => this.feed.show(picture),
+      onPicture: (picture) => this.#feed?.show(picture),
       onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
       onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
       onYields: (lane) => this.#lanes.onYields(lane),
@@ -111,7 +108,24 @@ export class Driver {
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
     for (const spec of options.queries ?? []) this.#admit(spec);
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
+
+  /** What viewers see of its queries. Executors make pictures from its first use on. */
+  get feed(): DriverFeed {
+    if (this.#feed !== undefined) return this.#feed;
+    this.#pool.watch(new Map());
+    return this.#feed = new DriverFeed(
+      this.streams,
+      this.#clock,
+      this.#lag,
+      (query) => this.#queries.get(query)?.loaded?.places,
+      (lanes) => this.#pool.watch(lanes),
+    );
+  }
+
+  readonly #onAbort = () =>
+    void this.streams.stop().catch((error) => this.#options.report(messageOf(error)));
 
   /** @throws when a query cannot be loaded. */
   async load(): Promise<void> {
@@ -177,7 +191,7 @@ export class Driver {
     delete this.outputTopics[name];
     for (const handle of handles) {
       this.streams.forget(handle);
-      this.feed.forget(handle);
+      this.#feed?.forget(handle);
     }
     return handles;
   }
@@ -210,6 +224,7 @@ export class Driver {
 
   /** Ends all queries; `drain` first finishes and commits the running batches. */
   async stop(mode: StopMode = "drain"): Promise<void> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#stopping.abort(new Error("The driver is stopping"));
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();

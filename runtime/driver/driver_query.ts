@@ -1,18 +1,26 @@
 // One query of a driver, on all partitions that it has here: loaded, at work, ended.
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { given } from "../base/options.ts";
 import { retry, withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
-import type { TopicLog } from "../log/log.ts";
+import {
+  type Assignment,
+  type GroupMember,
+  LogError,
+  type Membership,
+  type TopicLog,
+} from "../log/log.ts";
 import type { ExecutorPool } from "./executor_pool.ts";
 import type { LaneSupervisor } from "./lane_supervisor.ts";
 import type { QueryMetrics } from "./metrics.ts";
-import { PartitionOwner } from "./partition_owner.ts";
-import { waitForPartitions } from "./topic_wait.ts";
 
 /** How long a module may take to load, milliseconds. */
 const LOAD_MS = 60_000;
+/** Interval between looks for a topic that does not exist yet, milliseconds. */
+const TOPIC_POLL_MS = 250;
 
 /** Parts shared by the queries of a driver. */
 export interface DriverParts {
@@ -33,7 +41,7 @@ export class DriverQuery {
   #loaded: LoadedQuery | undefined;
   /** Number of partitions of its topic when it began. */
   #count: number | undefined;
-  #owner: PartitionOwner | undefined;
+  #member: GroupMember | undefined;
   #end: Promise<void> | undefined;
   /** Ends of all partitions at the start, of a finite query that shares them. */
   #ends: readonly number[] = [];
@@ -77,55 +85,111 @@ export class DriverQuery {
    * @throws when it is missing and the query is finite.
    */
   async find(): Promise<void> {
-    const { log, clock, report } = this.#parts;
-    this.#count = await waitForPartitions({
-      log,
-      topic: this.spec.topic,
-      partitions: Math.max(0, ...this.#named ?? []) + 1,
-      patient: async () => !(await this.load()).finite,
-      report,
-      clock,
-      signal: this.#ending.signal,
-    });
     const { name, topic, source: { startingOffsets: from } = {} } = this.spec;
+    const count = this.#count = await this.#partitions(Math.max(0, ...this.#named ?? []) + 1);
     const unused = Object.keys(typeof from === "object" ? from[topic] ?? {} : {})
-      .filter((partition) => Number(partition) >= this.#count!);
+      .filter((partition) => Number(partition) >= count);
     if (unused.length === 0) return;
-    report(
+    this.#parts.report(
       `${name}: starting offsets of partition ${unused.join(", ")} are not used: expected 0 to ` +
-        `${this.#count - 1}, the partitions of ${topic}`,
+        `${count - 1}, the partitions of ${topic}`,
     );
+  }
+
+  /**
+   * Waits until its topic has at least this many partitions; returns how many it has.
+   *
+   * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting, if the query is finite;
+   * errors of the log that do not heal
+   */
+  async #partitions(needed: number): Promise<number> {
+    const { log, clock, report } = this.#parts;
+    const { topic } = this.spec;
+    const waits = async () => !(await this.load()).finite;
+    for (let reported = false;; reported = true) {
+      let count = 0;
+      let away: LogError | undefined;
+      try {
+        count = await log.partitionCount(topic);
+      } catch (error) {
+        if (!(error instanceof LogError) || !error.retryable || !await waits()) throw error;
+        away = error;
+      }
+      if (count >= needed) return count;
+      const missing = count === 0
+        ? `Topic ${topic} does not exist in ${log.url}`
+        : `Topic ${topic} in ${log.url} has no partition ${needed - 1} (it has ${count})`;
+      if (!await waits()) {
+        throw new LogError(
+          count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",
+          `${missing}: start a camera first, or name another --topic`,
+        );
+      }
+      if (!reported) {
+        report(
+          away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`,
+        );
+      }
+      await clock.sleep(TOPIC_POLL_MS, this.#ending.signal);
+    }
   }
 
   /** Takes over the partitions; resolves once the first ones are assigned. */
   async begin(): Promise<void> {
-    const { spec, spec: { topic, group, name } } = this;
-    const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
+    const { spec } = this;
+    const { log, lanes } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
     // Two cameras have no single end offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
     signal.throwIfAborted();
-    this.#owner = new PartitionOwner({
-      log,
-      topic,
-      group,
-      partitions: spec.partitions ?? "all",
-      ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
-      signal,
-      clock,
-      report,
-      onAssigned: (partition, membership) => {
-        // A lane reads this partition besides its own.
-        if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
-        lanes.begin(spec, partition, membership, isLater(partition));
-      },
-      onKept: (partition, membership) => lanes.renew(spec, partition, membership),
-      onRevoked: (partition) => lanes.end(spec, partition, "move"),
-      onRebalance: () => metrics.rebalances.inc({ query: name }),
-    });
-    await this.#owner.start();
+    const begin = (partition: number, membership?: Membership) => {
+      // A lane reads this partition besides its own.
+      if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
+      lanes.begin(spec, partition, membership, isLater(partition));
+    };
+    if (this.#named === undefined) return await this.#join(begin);
+    for (const partition of this.#named) begin(partition);
+  }
+
+  /** Shares the partitions with the group; resolves with the first assignment, or at the end. */
+  async #join(begin: (partition: number, membership?: Membership) => void): Promise<void> {
+    const { spec, spec: { topic, group, name } } = this;
+    const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
+    const { signal } = this.#ending;
+    const first = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => first.resolve(), { once: true });
+    let assigned = new Set<number>();
+    const onAssignment = async ({ partitions, membership }: Assignment) => {
+      if (signal.aborted) return;
+      metrics.rebalances.inc({ query: name });
+      const before = assigned;
+      assigned = new Set(partitions);
+      for (const partition of assigned) {
+        if (before.has(partition)) lanes.renew(spec, partition, membership);
+        else begin(partition, membership);
+      }
+      const revoked = [...before].filter((partition) => !assigned.has(partition));
+      await Promise.all(revoked.map((partition) => lanes.end(spec, partition, "move")));
+      first.resolve();
+    };
+    const onError = (error: unknown) => report(`Group ${group}: ${messageOf(error)}`);
+    const join = async () => {
+      const member = await log.joinGroup({
+        group,
+        topic,
+        ...given({ sessionTimeoutMs }),
+        onAssignment,
+        onError,
+      });
+      // After a stop meanwhile it must not keep partitions.
+      if (signal.aborted) await member.leave();
+      else this.#member = member;
+    };
+    const delays = { minDelayMs: 100, maxDelayMs: 5000 };
+    await retry(join, { clock, signal, ...delays, onRetry: onError });
+    await first.promise;
   }
 
   end(mode: StopMode): Promise<void> {
@@ -135,7 +199,7 @@ export class DriverQuery {
   async #endAll(mode: StopMode): Promise<void> {
     this.#ending.abort(new Error(`Query ${this.spec.name} stops`));
     await this.#parts.lanes.endAll(mode, this.spec);
-    await this.#owner?.leave();
+    await this.#member?.leave();
     this.#parts.pool.unload(this.spec);
   }
 

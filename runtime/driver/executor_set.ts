@@ -72,7 +72,7 @@ export class ExecutorSet {
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #leaving = new Set<Promise<void>>();
   #started = 0;
-  #watched: Watched = new Map();
+  #watched: Watched | undefined;
   #closed = false;
 
   constructor(config: ExecutorConfig, events: LinkEvents, options: SetOptions = {}) {
@@ -299,7 +299,7 @@ export class ExecutorSet {
     const events = { onMessage, onPicture, onDeath: died };
     const name = `executor-${++this.#started}`;
     const link = startLink(name, this.#config, events, group.permissions);
-    link.watch(this.#watched);
+    if (this.#watched !== undefined) link.watch(this.#watched);
     // A lane that is started there reports what is wrong.
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
-import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
+import { cameraIdentity, type Lane, type LaneFeed, laneId, type LanePicture } from "../lanes.ts";
 import type { Headers } from "../definition/frame.ts";
 import type { Places } from "../definition/places.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
@@ -155,9 +155,4 @@ function lastFrame(
   return committed <= timestamp
     ? { lastFrameTimestamp: timestamp, lastFrameArrival: arrival }
     : { lastFrameTimestamp: committed, lastFrameArrival: Math.max(arrival, lastCommit ?? 0) };
-}
-
-/** `greyscale-0`: unique within a driver and safe in URLs. */
-export function laneId(query: { query: string; partition: number }): string {
-  return `${query.query}-${query.partition}`;
 }

@@ -1,9 +1,10 @@
 // Reports events of lanes to the listeners of a driver.
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
+import { cameraOfPartition } from "../definition/frame.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import type { Lane } from "./lane.ts";
-import type { StreamingQueryManager } from "./manager.ts";
-import { queryError, type QueryErrorEvent } from "./query_error.ts";
+import type { QueryErrorEvent, StreamingQueryManager } from "./manager.ts";
 
 export class LaneEvents {
   readonly #streams: StreamingQueryManager;
@@ -15,8 +16,7 @@ export class LaneEvents {
   }
 
   started({ handle: { id, runId, name } }: Lane): void {
-    const timestamp = new Date(this.#clock.now()).toISOString();
-    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp });
+    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp: this.#timestamp() });
   }
 
   /** A run ended, with its error if it failed; reported once. */
@@ -33,6 +33,29 @@ export class LaneEvents {
 
   /** A run failed, or an input was dead-lettered. */
   failed({ handle }: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
-    this.#streams.notify("onQueryError", queryError(handle, error, action, this.#clock.now()));
+    const { query, name, id, runId, topic, partition } = handle;
+    const { name: type, message, stack, code, failed, operator, sink, place } = error;
+    const { tries: _tries, why: _why, ...input } = failed ?? {};
+    this.#streams.notify("onQueryError", {
+      query,
+      name,
+      id,
+      runId,
+      topic,
+      partition,
+      camera: cameraOfPartition(partition),
+      timestamp: this.#timestamp(),
+      action,
+      error: type,
+      message,
+      ...given({ stack, code, operator }),
+      ...input,
+      ...given({ sink }),
+      ...place,
+    });
+  }
+
+  #timestamp(): string {
+    return new Date(this.#clock.now()).toISOString();
   }
 }

@@ -1,5 +1,7 @@
 // The failures of one lane: whether it restarts, and after which delay.
+import { given } from "../base/options.ts";
 import {
+  type FailedInput,
   OperatorError,
   type OperatorErrorPolicy,
   type OperatorPlace,
@@ -43,6 +45,7 @@ export interface FailedRun {
   readonly error: PlainError;
   /** Run time, milliseconds. */
   readonly ranMs: number;
+  /** The partition came from a group, and may come again. */
   readonly member: boolean;
   readonly query: LoadedQuery | undefined;
   /** Its executor ended with it, or was cut. */
@@ -55,7 +58,11 @@ export type Consequence =
   | { readonly delayMs: undefined; readonly why: string };
 
 export class LaneFailures {
-  readonly #inputs = new FailedInputs();
+  /** The input that failed last, and how often in a row. */
+  #key = "";
+  #tries = 0;
+  #dead: readonly DeadInput[] = [];
+  /** Failures since it last recovered. */
   #failures = 0;
   /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
@@ -63,7 +70,7 @@ export class LaneFailures {
 
   /** Inputs that the next run skips. */
   get deadInputs(): readonly DeadInput[] {
-    return this.#inputs.deadInputs;
+    return this.#dead;
   }
 
   progressed(): void {
@@ -72,11 +79,12 @@ export class LaneFailures {
 
   /** Its executor died for an unknown reason; returns milliseconds to wait. */
   stranded(): number {
-    return strandedDelay(this.#failures++);
+    return Math.min(FAILURE.most, RETRYABLE.first * 2 ** this.#failures++);
   }
 
-  failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
-    const input = this.#inputs.note(error);
+  failed(run: FailedRun): Consequence {
+    const { error, query, executor } = run;
+    const input = this.#note(error);
     // Executors are expensive: what ends one again and again waits longer each time.
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
@@ -88,26 +96,55 @@ export class LaneFailures {
     // a Node function with wrong arguments.
     const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
-    const next = nextStart({
-      error,
-      // Another input than before: the query made progress.
-      failures: cheap && input?.tries === 1 ? 0 : this.#failures,
-      ranMs,
-      finite: query?.finite === true,
-      member,
-    });
+    // Another input than before: the query made progress.
+    if (cheap && input?.tries === 1 || run.ranMs > RECOVERED_AFTER_MS) this.#failures = 0;
     const enough = this.#inARow >= mostInARow(query?.onOperatorError);
-    if (next === undefined || enough) {
+    if (enough || this.#isFatal(run)) {
       const times = enough && this.#inARow > 1
         ? `; it has failed ${this.#inARow} times in a row`
         : "";
       return { delayMs: undefined, why: error.message + times };
     }
+    const { first, most } = paceOf(error);
+    const delayMs = Math.min(most, first * 2 ** this.#failures++);
     const dead = input?.dead === true;
-    this.#failures = dead && cheap ? 0 : next.failures;
+    if (dead && cheap) this.#failures = 0;
     // After a cut it must soon be in the checkpoint: the held thread may end the process.
-    return { delayMs: dead && executor !== "ended" ? 0 : next.delayMs, dead };
+    return { delayMs: dead && executor !== "ended" ? 0 : delayMs, dead };
   }
+
+  /** Whether a restart cannot mend it. */
+  #isFatal({ error, query, member }: FailedRun): boolean {
+    const { code = "", retryable, failed } = error;
+    const fenced = FENCING.has(code);
+    if (FATAL.has(code) || fenced && !member) return true;
+    if (query?.finite !== true) return false;
+    return this.#failures >= paceOf(error).times || !retryable && !fenced && failed === undefined;
+  }
+
+  /**
+   * Records the error of a run; returns how often its input has failed, and whether it was
+   * dead-lettered; undefined without an input.
+   */
+  #note({ failed, stack }: PlainError): { tries: number; dead: boolean } | undefined {
+    if (failed === undefined) return undefined;
+    const { tries: limit = Infinity, why, ...input } = failed;
+    const key = keyOf(input);
+    this.#tries = key === this.#key ? this.#tries + 1 : 1;
+    this.#key = key;
+    // A dead-lettered input that still fails is left to the restarts.
+    const known = this.#dead.some((one) => keyOf(one) === key);
+    const dead = this.#tries >= limit && !known;
+    if (dead) {
+      this.#dead = [...this.#dead, { ...input, message: why, ...given({ stack }) }].slice(-MOST);
+    }
+    return { tries: this.#tries, dead };
+  }
+}
+
+/** Names an input: of several offsets before the same timer there is one. */
+function keyOf({ operator, offset, timer }: FailedInput): string {
+  return JSON.stringify([operator, timer ?? offset, timer]);
 }
 
 /** The number of failures without a batch in between that ends the query. */
@@ -119,45 +156,17 @@ function mostInARow(policy: OperatorErrorPolicy | undefined): number {
 /** Inputs remembered; older ones are in the checkpoint. */
 const MOST = 100;
 
-export class FailedInputs {
-  #key = "";
-  #tries = 0;
-  #dead: readonly DeadInput[] = [];
-
-  /** Inputs that the next run skips. */
-  get deadInputs(): readonly DeadInput[] {
-    return this.#dead;
-  }
-
-  /**
-   * Records the error of a run; returns how often its input has failed, and whether it was dead-lettered;
-   * undefined without an input.
-   */
-  note({ failed, stack }: PlainError): { tries: number; dead: boolean } | undefined {
-    if (failed === undefined) return undefined;
-    const { tries: limit = Infinity, why, ...input } = failed;
-    const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
-    this.#tries = key === this.#key ? this.#tries + 1 : 1;
-    this.#key = key;
-    // A dead-lettered input that still fails is left to the restarts.
-    const known = this.#dead.some(({ operator, offset, timer }) =>
-      operator === input.operator && offset === input.offset && timer === input.timer
-    );
-    const dead = this.#tries >= limit && !known;
-    if (dead) {
-      const one = { ...input, message: why, ...(stack === undefined ? {} : { stack }) };
-      this.#dead = [...this.#dead, one].slice(-MOST);
-    }
-    return { tries: this.#tries, dead };
-  }
-}
-
 /**
  * Delays before restarts, milliseconds; they double each time. A finite query restarts this many times,
  * others without limit. A log that is back must not wait for its queries.
  */
 const RETRYABLE = { first: 100, most: 1000, times: 20 };
 const FAILURE = { first: 1000, most: 30_000, times: 8 };
+
+function paceOf({ retryable }: PlainError): typeof FAILURE {
+  return retryable ? RETRYABLE : FAILURE;
+}
+
 /** A query that ran this long has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
 /** Failures that a restart cannot mend. */
@@ -175,33 +184,3 @@ const FATAL = new Set([
 ]);
 /** Another runtime took over, as noticed by the log or a sink. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
-
-export interface Failure {
-  readonly error: PlainError;
-  /** Failures before this one, since it last recovered. */
-  readonly failures: number;
-  /** How long it ran, milliseconds. */
-  readonly ranMs: number;
-  /** The query has an end. */
-  readonly finite: boolean;
-  /** The partition came from a group, and may come again. */
-  readonly member: boolean;
-}
-
-/** Milliseconds until the next start and the failures so far; undefined when there is none. */
-export function nextStart(
-  { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
-): { readonly delayMs: number; readonly failures: number } | undefined {
-  const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
-  const fenced = code !== undefined && FENCING.has(code);
-  const pace = retryable ? RETRYABLE : FAILURE;
-  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
-    finite && (before >= pace.times || !retryable && !fenced && failed === undefined);
-  if (fatal) return undefined;
-  return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
-}
-
-/** Milliseconds before lanes of a dead executor start again, by the number of failures. */
-function strandedDelay(failures: number): number {
-  return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
-}

@@ -3,10 +3,45 @@ import { messageOf, placeOf, read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
-import type { QueryErrorEvent } from "./query_error.ts";
+import { laneId } from "../lanes.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import type { QueryStartOptions } from "./query_spec.ts";
 import { type StreamingQuery, within } from "./streaming_query.ts";
+
+/** A run failed, or an operator failed on an input that was dead-lettered. */
+export interface QueryErrorEvent {
+  readonly query: string;
+  /** `QUERY-PARTITION-n`. */
+  readonly name: string;
+  readonly id: string;
+  readonly runId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly camera: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  /**
+   * The reaction: `dead-letter` makes a dead letter of the frame, `restart` restarts the query, `stop` leaves
+   * it failed.
+   */
+  readonly action: "dead-letter" | "restart" | "stop";
+  /** Name of the error's class. */
+  readonly error: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  /** The failed operator, and the offset of its input frame, if any. */
+  readonly operator?: string;
+  readonly offset?: number;
+  /** Time of the timer being handled, epoch milliseconds. */
+  readonly timer?: number;
+  /** URI of the sink that failed. */
+  readonly sink?: string;
+  /** Place in the user's source; line and column from 1. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
 
 /**
  * Observes streaming queries. All methods are optional, and may be asynchronous: what they throw,
@@ -198,7 +233,7 @@ export class StreamingQueryManager {
 
   /** The query of a definition on a partition. */
   lane(query: string, partition: number): StreamingQuery | undefined {
-    return this.#queries.get(`${query}-${partition}`);
+    return this.#queries.get(laneId({ query, partition }));
   }
 
   /**
@@ -273,13 +308,12 @@ export class StreamingQueryManager {
 
   /** @internal */
   begins(query: StreamingQuery): void {
-    this.#queries.set(`${query.query}-${query.partition}`, query);
+    this.#queries.set(laneId(query), query);
   }
 
   /** @internal */
   forget(query: StreamingQuery): void {
-    if (this.lane(query.query, query.partition) !== query) return;
-    this.#queries.delete(`${query.query}-${query.partition}`);
+    if (this.#queries.get(laneId(query)) === query) this.#queries.delete(laneId(query));
   }
 
   /** @internal */
@@ -288,7 +322,10 @@ export class StreamingQueryManager {
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
   ): void {
     if (this.#listeners.size > 0) freeze(event);
-    for (const listening of this.#listeners.values()) listening.call(method, event);
+    // Not those that are added or removed meanwhile.
+    for (const [listener, listening] of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) listening.call(method, event);
+    }
   }
 
   /** @internal */

@@ -1,5 +1,4 @@
 // Runs a query from a program.
-import { messageOf } from "../base/errors.ts";
 import { FROM_ZERO, FUNCTION, given, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import { DEFAULT_LOG, openLog } from "../log/open.ts";
@@ -89,12 +88,11 @@ export async function start(
     topic: spec.topic,
     report,
     queries: [spec],
-    ...given({ checkpointDir, executors, sessionTimeoutMs, progressIntervalMs }),
+    ...given({ checkpointDir, executors, sessionTimeoutMs, progressIntervalMs, signal }),
   });
   const { streams } = driver;
-  const stop = () => void streams.stop().catch((error) => report(messageOf(error)));
-  signal?.addEventListener("abort", stop, { once: true });
   try {
+    signal?.throwIfAborted(); // While the log was opened.
     await driver.start();
     signal?.throwIfAborted();
     return streams;

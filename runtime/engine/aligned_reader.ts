@@ -9,8 +9,7 @@ import { alignmentOf } from "../definition/plan.ts";
 import type { SourceProgress } from "../definition/progress.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { LogError, type PartitionReader } from "../log/log.ts";
-import { Intake } from "./intake.ts";
-import type { IntakeOptions, LaneReader } from "./intake_options.ts";
+import { Intake, type IntakeOptions, type LaneReader } from "./intake.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import { Pairing, type PairingState, type Side } from "./pairing.ts";
 

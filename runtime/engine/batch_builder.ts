@@ -27,6 +27,8 @@ export class BatchBuilder {
   #readTo = 0;
   /** When waiting frames are taken even if there are too few. */
   #deadline = Infinity;
+  /** The operators' earliest timer when they were last asked, epoch milliseconds. */
+  #timer = Infinity;
   /** When the last interval batch was taken. */
   #taken: number;
 
@@ -48,15 +50,16 @@ export class BatchBuilder {
     this.#taken = options.clock.monotonic();
   }
 
-  /** When the next batch, or other work, is due even if no frames arrive. */
+  /** When the next batch, or other work, is due even if no frames arrive; once no batch was. */
   get due(): number {
-    const timer = monotonicOf(this.#options.clock, this.#pipeline.nextTimer());
+    const timer = monotonicOf(this.#options.clock, this.#timer);
     return Math.min(timer, this.#commits.due, this.#deadline);
   }
 
-  /** Whether an operator's timer is due. */
-  get timersDue(): boolean {
-    return this.#pipeline.nextTimer() <= this.#options.clock.now();
+  /** Asks the operators whether a timer is due. */
+  timersDue(): boolean {
+    this.#timer = this.#pipeline.nextTimer();
+    return this.#timer <= this.#options.clock.now();
   }
 
   /**
@@ -79,7 +82,7 @@ export class BatchBuilder {
         this.#deadline = Infinity;
         return batch;
       }
-      if (this.timersDue) return { frames: NONE, end: next };
+      if (this.timersDue()) return { frames: NONE, end: next };
       if (read === undefined) return undefined;
       // Dropped frames are committed too, with those that follow where there are some.
       const idle = waiting === 0 && this.#intake.buffered === 0;
@@ -114,6 +117,6 @@ export class BatchBuilder {
       if (taken === undefined) return undefined;
       if (taken.end > next) return this.#end.clip(taken);
     }
-    return this.timersDue ? { frames: NONE, end: next } : undefined;
+    return this.timersDue() ? { frames: NONE, end: next } : undefined;
   }
 }

@@ -15,9 +15,14 @@ import { step } from "./steps.ts";
  */
 export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
+/** The offsets of a batch, which grow while batches of live views wait to be committed with it. */
+export interface GrowingRange extends BatchRange {
+  end: number;
+}
+
 /** A batch that runs, or has run and is not committed yet. */
 export class Batch {
-  range: BatchRange;
+  readonly range: GrowingRange;
   /** Outputs for the sinks that take whole batches. */
   readonly outputs: unknown[] = [];
   /** Dead letters, alerts and results, committed with the batch. */
@@ -25,7 +30,7 @@ export class Batch {
   readonly rows = new Rows();
   totals = NO_TOTALS;
 
-  constructor(range: BatchRange) {
+  constructor(range: GrowingRange) {
     this.range = range;
   }
 }
@@ -85,9 +90,9 @@ export class Commits {
   }
 
   /** The batch to commit what runs next with: one that waits (its views have its outputs), or a new one. */
-  batchOf(range: BatchRange): Batch {
+  batchOf(range: GrowingRange): Batch {
     const batch = this.#held ??= new Batch(range);
-    if (batch.range !== range) batch.range = { ...batch.range, end: range.end };
+    batch.range.end = range.end;
     return batch;
   }
 
@@ -142,7 +147,7 @@ export class Commits {
     await checkpointing.commit(
       range,
       after,
-      sinks.restartOffset(),
+      sinks.restartOffset(range),
       records.filter((record) => !lost.has(record)),
       { repeatable: sinks.live },
       this.#drain,

@@ -1,7 +1,8 @@
 // Drops frames where a query is behind, by its overload policy.
 import type { Frame } from "../definition/frame.ts";
+import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
-import type { IntakeOptions } from "./intake_options.ts";
+import type { DropReason } from "./reporter.ts";
 
 /** Frames, and the end of the range they were read from. */
 export interface Taken {
@@ -15,9 +16,11 @@ const NEWEST_KEPT = 16;
 /** After this many offsets, earlier observations count half. */
 const RECENT = 1024;
 
-type ExcessOptions = Pick<IntakeOptions, "overload" | "onDropped"> & {
+export interface ExcessOptions {
   readonly source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
-};
+  readonly overload: OverloadPolicy;
+  readonly onDropped: (count: number, reason: DropReason) => void;
+}
 
 export class Excess {
   /**
@@ -51,7 +54,7 @@ export class Excess {
         if (waiting > max && latest - NEWEST_KEPT > end) {
           return this.#passTo(latest - NEWEST_KEPT, taken, density);
         }
-        // What is not buffered may be no frame: the newest known one is kept.
+        // What is not buffered may not be a frame: the newest known one is kept.
         return this.#keep(buffered > 0 ? [] : frames.slice(-1), taken);
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;

@@ -17,11 +17,10 @@ import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, LIVE_COMMIT_INTERVAL_MS } from "./commits.ts";
 import { type Opened, type Opener, takeOver } from "./opened.ts";
-import type { ExecutionOptions } from "./options.ts";
+import { type ExecutionOptions, type StopMode, StoppedError } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
-import { type StopMode, StoppedError } from "./stop.ts";
 
 export class StreamingExecution {
   readonly #options: ExecutionOptions;
@@ -123,11 +122,7 @@ export class StreamingExecution {
           this.#drain.abort(error);
         },
       });
-      this.#reports = new Reports(opened, this.#options, signal, () => ({
-        batchId: this.#commits.nextBatchId - 1,
-        start: this.#next,
-        end: this.#next,
-      }));
+      this.#reports = new Reports(opened, this.#options, signal);
       this.#end = await ReadEnd.of(this.#options);
       this.#builder = new BatchBuilder(this.#options, opened, this.#end, this.#commits);
       this.#options.onStarted?.(opened.committer.queryId, this.#next);
@@ -201,7 +196,7 @@ export class StreamingExecution {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
         // Timers that are due do not wait for frames of the next run.
-        if (this.#builder.timersDue) await this.#runAndCommit(opened, [], this.#next);
+        if (this.#builder.timersDue()) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(

@@ -2,14 +2,44 @@
 // dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange } from "../log/log.ts";
-import { Excess, type Taken } from "./excess.ts";
-import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
+import type { ExecutionOptions, FrameGroups } from "./options.ts";
 
 /** Target size of one read, in bytes. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 /** One shared reason saves an exception with a stack for each timer. */
 const ENDED = new Error("No longer needed");
+
+export interface LaneReader extends PartitionReader {
+  /**
+   * Where the last bounded read stopped early: the frame at this offset waits for one that is not
+   * in the log yet. Absent where no frame waits for others.
+   */
+  readonly held?: number | undefined;
+}
+
+export interface IntakeOptions
+  extends
+    ExcessOptions,
+    Pick<ExecutionOptions, "topic" | "partition" | "clock" | "report" | "inspect"> {
+  readonly source: LaneReader;
+  readonly groups?: FrameGroups;
+  readonly query: string;
+  readonly failOnDataLoss: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A range re-read after a restart. */
+interface Rereading {
+  /** Frames below this offset were processed before the restart. */
+  readonly until: number;
+  /**
+   * Called with the first offset that the log holds, when it lacks some; true when the query does
+   * without.
+   */
+  readonly onMissing: (earliest: number) => boolean;
+}
 
 export class Intake {
   readonly #options: IntakeOptions;

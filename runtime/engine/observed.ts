@@ -1,6 +1,6 @@
 // Metrics of operators, added up between reports.
 import { shown } from "../base/options.ts";
-import type { Observed } from "../definition/operator.ts";
+import { joined, type Observed } from "../definition/operator.ts";
 
 export interface NamedMetrics {
   readonly name: string;
@@ -29,8 +29,7 @@ export class ObservedMetrics {
       for (const one of metrics) {
         this.#check(name, one);
         const key = `${name}/${one.metric}`;
-        const before = this.#metrics.get(key);
-        this.#metrics.set(key, { ...(before === undefined ? one : joined(before, one)), name });
+        this.#metrics.set(key, { ...joined(one, this.#metrics.get(key)), name });
       }
     }
   }
@@ -63,16 +62,6 @@ export class ObservedMetrics {
     this.#metrics = new Map();
     return all;
   }
-}
-
-function joined(a: Observed, b: Observed): Observed {
-  const { metric, kind } = a;
-  const total = kind === "min"
-    ? Math.min(a.total, b.total)
-    : kind === "max"
-    ? Math.max(a.total, b.total)
-    : a.total + b.total;
-  return { metric, kind, total, count: a.count + b.count };
 }
 
 export function observedJson(

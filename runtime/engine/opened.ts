@@ -6,8 +6,7 @@ import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
 import { AlignedReader } from "./aligned_reader.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
-import { Intake } from "./intake.ts";
-import type { IntakeOptions } from "./intake_options.ts";
+import { Intake, type IntakeOptions } from "./intake.ts";
 import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
@@ -94,7 +93,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     ...given({ groups }),
     onDropped: (count, reason) => {
       reporter.drop(count, reason);
-      sequence.skip();
+      sequence.skip(count);
     },
   };
   let intake = new Intake(intakeOptions);

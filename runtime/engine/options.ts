@@ -8,6 +8,20 @@ import type { OperatorError } from "../definition/operator_error.ts";
 import type { DeadInput } from "./dead_inputs.ts";
 import type { Measurements } from "./reporter.ts";
 
+/**
+ * `drain`: once the running batch is committed; `move`: the same, but another runtime continues there;
+ * `abort`: at once.
+ */
+export type StopMode = "drain" | "move" | "abort";
+
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+
+  constructor() {
+    super("The streaming query was stopped");
+  }
+}
+
 /** Which call of user code runs. */
 export interface CalledWith {
   /** Number of the operator, from 1; 0 for a sink or a timer. */

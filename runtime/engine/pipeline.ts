@@ -5,7 +5,7 @@ import type { Frame } from "../definition/frame.ts";
 import type { Operator, OperatorTask, SkippedFrames } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
-import { least, restartOffsetOf, snapshotOf } from "./answers.ts";
+import { least, restartOffsetOf, snapshotOf, taskOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { Stage, type StageOptions } from "./stage.ts";
@@ -70,7 +70,7 @@ export class Pipeline {
             ...options.context,
             ...(typeof state === "string" ? { state: Uint8Array.fromBase64(state) } : {}),
           });
-        tasks.push(await options.events.call(open));
+        tasks.push(taskOf(await options.events.call(open), "process"));
       }
     } catch (error) {
       await closeAll(tasks).catch(() => {}); // Why one cannot open says more.

@@ -15,6 +15,8 @@ export type SeenSequences = readonly (readonly [name: string, last: number])[];
 interface Session {
   readonly name: string;
   last: number;
+  /** Frames dropped since, perhaps its own. */
+  skipped: number;
 }
 
 export class SequenceTracker {
@@ -45,8 +47,9 @@ export class SequenceTracker {
     }
     const current = this.#sessions.at(-1)!;
     if (number > current.last) {
-      this.gaps += number - current.last - 1;
+      this.gaps += Math.max(0, number - current.last - 1 - current.skipped);
       current.last = number;
+      current.skipped = 0;
     } else if (number === current.last) this.duplicates++;
     else this.orderViolations++;
   }
@@ -57,7 +60,9 @@ export class SequenceTracker {
     if (newest?.name === name) return;
     const known = this.#sessions.find((session) => session.name === name);
     const others = this.#sessions.filter((session) => session !== known);
-    this.#sessions = [...others, known ?? { name, last: number - 1 }].slice(-SESSIONS_REMEMBERED);
+    this.#sessions = [...others, known ?? { name, last: number - 1, skipped: 0 }].slice(
+      -SESSIONS_REMEMBERED,
+    );
     // A session that resumes after another one has not ended: two cameras share the partition.
     if (known === undefined || this.#reported) return;
     this.#reported = true;
@@ -66,12 +71,13 @@ export class SequenceTracker {
 
   /** For the checkpoint, so that gaps are detected across restarts. */
   get seen(): SeenSequences {
-    return this.#sessions.slice(-SESSIONS_SAVED).filter(({ name }) => name.length <= LONGEST_NAME)
+    return this.#sessions.slice(-SESSIONS_SAVED)
+      .filter(({ name, skipped }) => name.length <= LONGEST_NAME && skipped === 0)
       .map(({ name, last }) => [name, last]);
   }
 
   restore(seen: SeenSequences): void {
-    this.#sessions = seen.map(([name, last]) => ({ name, last }));
+    this.#sessions = seen.map(([name, last]) => ({ name, last, skipped: 0 }));
   }
 
   /** Whether frames of the same session were seen before. */
@@ -80,10 +86,9 @@ export class SequenceTracker {
       this.#sessions.some(({ name }) => name === nameOf(key, session));
   }
 
-  /** Frames were dropped on purpose: the next number is no gap. */
-  skip(): void {
-    this.#sessions = [];
-    this.#session = undefined;
+  /** This many frames were dropped and counted: they do not count as a gap. */
+  skip(count: number): void {
+    for (const session of this.#sessions) session.skipped += count;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CalledWith, CallUser, PicturePort } from "./options.ts";
-import { least } from "./answers.ts";
+import { least, recordsOf, restartOffsetOf, taskOf } from "./answers.ts";
 import { step } from "./steps.ts";
 
 export interface SinkSetOptions {
@@ -92,7 +92,7 @@ export class SinkSet {
     const { call = (work) => work(), context } = options;
     for (const sink of sinks) {
       try {
-        set.#sinks.push({ sink, task: await call(() => sink.open(context)) });
+        set.#sinks.push({ sink, task: taskOf(await call(() => sink.open(context))) });
       } catch (error) {
         throw context.signal.aborted
           ? error
@@ -136,7 +136,8 @@ export class SinkSet {
     const records: OutputRecord[] = [];
     for (const { sink, task } of this.#sinks) {
       if (task.records !== undefined) {
-        await this.#call(sink, batch, () => void records.push(...task.records!(outputs, batch)));
+        const made = () => recordsOf(task.records!(outputs, batch), this.#options.context.topic);
+        await this.#call(sink, batch, () => made().forEach((record) => records.push(record)));
       }
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await this.#call(sink, batch, () => task.write!(outputs, batch));
@@ -151,8 +152,14 @@ export class SinkSet {
   }
 
   /** The oldest source offset whose outputs a sink would need again; undefined if none. */
-  restartOffset(): number | undefined {
-    return least(this.#sinks.map(({ task }) => this.#mark(() => task.restartOffset?.())));
+  restartOffset(batch: BatchRange): number | undefined {
+    return least(this.#sinks.map(({ sink, task }) => {
+      try {
+        return this.#mark(() => restartOffsetOf(task));
+      } catch (error) {
+        throw new SinkFailedError(sink.uri, this.#options.context, batch, error);
+      }
+    }));
   }
 
   async committed(batch: BatchRange): Promise<void> {

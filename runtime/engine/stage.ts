@@ -111,19 +111,20 @@ export class Stage {
   /** Calls the operator; neither throws nor rejects. */
   #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
     this.#started++;
+    let outcome: Outcome;
     try {
       const input = { step: this.#number, offset };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
-      return Array.isArray(outputs) ? this.#checked(outputs, item) : this.#promised(outputs, item);
+      if (!Array.isArray(outputs)) return this.#promised(outputs, item);
+      outcome = this.#checked(outputs, item);
     } catch (error) {
-      return new Failed(error);
-    } finally {
-      this.#ended++;
+      outcome = new Failed(error);
     }
+    this.#ended++;
+    return outcome;
   }
 
   async #promised(outputs: unknown, item: unknown): Promise<Outcome> {
-    this.#started++;
     try {
       return this.#checked(await outputs, item);
     } catch (error) {

@@ -113,7 +113,7 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
-  #watched: Watched = new Map();
+  #watched: Watched | undefined;
 
   constructor({ send, sendPicture, cells }: ExecutorPorts) {
     this.#send = send;

@@ -10,7 +10,7 @@ import {
 } from "../definition/frame.ts";
 import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
-import type { Demand } from "../lanes.ts";
+import { type Demand, laneId } from "../lanes.ts";
 import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
 
@@ -34,7 +34,7 @@ export interface Picture {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What viewers want of each lane, by `QUERY-PARTITION`. */
+/** What viewers want of each lane, by `QUERY-PARTITION`; lanes that are not in it show some pictures. */
 export type Watched = ReadonlyMap<string, Demand>;
 
 export class LanePictures implements PicturePort {
@@ -43,31 +43,33 @@ export class LanePictures implements PicturePort {
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
-  #demand: Demand | undefined;
+  #demand: Demand | "nothing" | undefined = "nothing";
   /** An access unit is being decoded; the next picture waits. */
   #decoding = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** @param watched undefined while there is no viewer that could ask for pictures */
   constructor(
     lane: Pick<Picture, "query" | "partition" | "run">,
     send: (picture: Picture) => void,
-    watched: Watched,
+    watched: Watched | undefined,
   ) {
     this.#lane = lane;
     this.#send = send;
-    this.watch(watched);
+    if (watched !== undefined) this.watch(watched);
   }
 
   /** Sets which lanes are viewed. */
   watch(watched: Watched): void {
-    this.#demand = watched.get(`${this.#lane.query}-${this.#lane.partition}`);
+    this.#demand = watched.get(laneId(this.#lane));
     const pictures = this.#demand === "pictures";
     this.#interval = pictures ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (pictures && this.#waiting !== undefined) this.#flush();
   }
 
   show(output: Output): void {
+    if (this.#demand === "nothing") return;
     // The next picture must not replace an alert that was not shown yet.
     const urgent = output.result?.alert !== undefined;
     const wait = this.#last + this.#interval - performance.now();

@@ -9,8 +9,7 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { DeadInput } from "../engine/dead_inputs.ts";
-import type { Held } from "../engine/options.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { Held, StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { Alignment } from "../definition/align.ts";

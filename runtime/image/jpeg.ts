@@ -13,7 +13,7 @@ import {
   type Pixels,
 } from "./turbojpeg.ts";
 import { pool } from "./pool.ts";
-import { type Channels, PooledImage, type RawImage } from "./raw.ts";
+import { type Channels, type Denominator, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { takeLuma } from "./kernels/luma_jpeg.ts";
 
@@ -63,7 +63,7 @@ export async function decodeJpeg(
   bytes: Uint8Array,
   channels: Channels,
   info: ImageInfo = inspectImage(bytes),
-  denominator?: 1 | 2 | 4 | 8,
+  denominator?: Denominator,
 ): Promise<RawImage> {
   const { width, height, flaws } = info;
   const image = new PooledImage(
@@ -76,12 +76,7 @@ export async function decodeJpeg(
       ? decompress(ofOwnMemory(jpeg), image, denominator ?? 1, denominator === undefined)
       : decompressByAddon(jpeg, image);
   try {
-    const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
-    let complaint = await decode(whole ?? bytes);
-    if (complaint !== undefined && whole === undefined) {
-      const second = repaired(bytes);
-      if (second !== undefined) complaint = await decode(second);
-    }
+    const complaint = await asIsOrRepaired(bytes, flaws, decode, (words) => words === undefined);
     if (complaint === undefined) return image;
     throw refusal("codes", `Cannot decode the jpeg image: ${complaint}`);
   } catch (error) {
@@ -99,7 +94,7 @@ export function decodeJpegHere(
   bytes: Uint8Array,
   info: ImageInfo,
   target: Pixels,
-  denominator: 1 | 2 | 4 | 8,
+  denominator: Denominator,
 ): boolean {
   return hasLibrary && isDirect(info) && info.flaws === undefined && !seemsPadded(bytes) &&
     decompressHere(ofOwnMemory(bytes), target, denominator) === undefined;
@@ -120,6 +115,19 @@ async function decompressByAddon(
     if (error instanceof Error) return DAMAGED;
     throw error;
   }
+}
+
+/** What `attempt` makes of the bytes; of repaired ones where they seem flawed, or where it fails. */
+async function asIsOrRepaired<T>(
+  bytes: Uint8Array,
+  flaws: ImageInfo["flaws"],
+  attempt: (jpeg: Uint8Array) => Promise<T>,
+  succeeded: (result: T) => boolean,
+): Promise<T> {
+  const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
+  const first = await attempt(whole ?? bytes);
+  const second = whole !== undefined || succeeded(first) ? undefined : repaired(bytes);
+  return second === undefined ? first : await attempt(second);
 }
 
 /** Whether the bytes before the end marker are equal: repairing first avoids decoding twice. */
@@ -157,11 +165,8 @@ export async function extractLuma(
   if (info.type !== "jpeg" || info.components !== 3) return undefined;
   const taken = withKernels((kernels) => takeLuma(kernels, bytes));
   if (taken !== undefined || !hasLibrary) return taken;
-  const whole = info.flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
-  const kept = await keepLuma(ofOwnMemory(whole ?? bytes), info);
-  if (kept !== undefined || whole !== undefined) return kept;
-  const second = repaired(bytes);
-  return second === undefined ? undefined : await keepLuma(second, info);
+  const keep = (jpeg: Uint8Array) => keepLuma(ofOwnMemory(jpeg), info);
+  return await asIsOrRepaired(bytes, info.flaws, keep, (kept) => kept !== undefined);
 }
 
 /** Encoder options. */

@@ -1,4 +1,5 @@
 // Operators from plain functions.
+import { read } from "../base/errors.ts";
 import type { Operator } from "../definition/operator.ts";
 
 export function mapOperator<In, Out>(
@@ -10,7 +11,7 @@ export function mapOperator<In, Out>(
     open: () => ({
       process(item) {
         const result = transform(item);
-        return result instanceof Promise ? result.then((value) => [value]) : [result];
+        return isPromise(result) ? Promise.resolve(result).then((value) => [value]) : [result];
       },
     }),
   };
@@ -25,14 +26,16 @@ export function filterOperator<T>(
     open: () => ({
       process(item) {
         const keep = predicate(item);
-        return keep instanceof Promise
-          ? keep.then((yes) => (yes ? [item] : []))
-          : keep
-          ? [item]
-          : [];
+        if (isPromise(keep)) return Promise.resolve(keep).then((yes) => yes ? [item] : []);
+        return keep ? [item] : [];
       },
     }),
   };
+}
+
+/** Whether it is a promise, of any library. */
+export function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && typeof read(value, "then") === "function";
 }
 
 function checkFunction(step: string, given: unknown): void {

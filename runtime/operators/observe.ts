@@ -1,6 +1,6 @@
 // Custom metrics of the items in a stream.
 import { shown } from "../base/options.ts";
-import type { Observed, Operator } from "../definition/operator.ts";
+import { joined, type Observed, type Operator } from "../definition/operator.ts";
 
 /** How a metric is computed from the items between two progress reports. */
 export type Observation<T> =
@@ -16,7 +16,6 @@ export type Observations<T> = Readonly<Record<string, Observation<T>>>;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const KINDS = ["sum", "avg", "min", "max"] as const;
 type Kind = Observed["kind"];
-const START: Record<Kind, number> = { count: 0, sum: 0, avg: 0, min: Infinity, max: -Infinity };
 
 interface Metric<T> {
   readonly kind: Kind;
@@ -57,13 +56,7 @@ export function observeOperator<T>(
             const number = value(item);
             // Skip items without a value for this metric.
             if (!Number.isFinite(number)) continue;
-            const { total, count } = found.get(metric) ?? { total: START[kind], count: 0 };
-            found.set(metric, {
-              metric,
-              kind,
-              total: combine(kind, total, number),
-              count: count + 1,
-            });
+            found.set(metric, joined({ metric, kind, total: number, count: 1 }, found.get(metric)));
           }
           return [item];
         },
@@ -84,9 +77,4 @@ function metricOf<T>(observation: Observation<T>): Metric<T> | undefined {
   const known = KINDS.find((one) => one === kind);
   if (known === undefined || typeof value !== "function" || more.length > 0) return undefined;
   return { kind: known, value: value as (item: T) => number };
-}
-
-function combine(kind: Kind, a: number, b: number): number {
-  if (kind === "min") return Math.min(a, b);
-  return kind === "max" ? Math.max(a, b) : a + b;
 }

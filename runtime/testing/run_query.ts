@@ -4,13 +4,14 @@ import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import { StreamingExecution } from "../engine/execution.ts";
-import type { StopMode } from "../engine/stop.ts";
-import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
+import type { StopMode } from "../engine/options.ts";
+import type { Output } from "../definition/frame.ts";
 import type { DeadInput } from "../engine/dead_inputs.ts";
-import type { BatchRange, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
+import type { BatchRange, Membership, ReadProblem, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides } from "../definition/plan.ts";
 import type { QueryDefinition } from "../definition/query.ts";
+import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import type { Sink } from "../definition/sink.ts";
 
@@ -72,7 +73,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         inspect: options.inspect ?? (() => {}),
         repairs: repairsOf,
         groups: () => new GroupTracker((message) => void reports.push(message)),
-        deadLetter,
+        deadLetter: deadLetterRecord,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
         findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
@@ -102,17 +103,6 @@ export async function runQuery(
   options: RunQueryOptions,
 ): Promise<QueryTotals> {
   return await startQuery(definition, options).ended;
-}
-
-function deadLetter(frame: Frame, error: Error): OutputRecord {
-  return {
-    topic: `${frame.topic}.dead-letters`,
-    partition: frame.partition,
-    key: frame.key,
-    value: frame.value,
-    timestamp: frame.timestamp,
-    headers: { reason: error instanceof BadFrameError ? error.reason : "operator-error" },
-  };
 }
 
 /** A sink that collects committed outputs and batches. */

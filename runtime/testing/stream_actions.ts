@@ -1,7 +1,7 @@
 // Stream tests as lists of actions: add frames, advance the clock, crash, restart, check. When a
 // check fails, the message shows what the stream did.
 import { given } from "../base/options.ts";
-import type { StopMode } from "../engine/stop.ts";
+import type { StopMode } from "../engine/options.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";

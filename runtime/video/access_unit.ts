@@ -16,6 +16,10 @@ export interface AccessUnit {
   readonly bidirectional: boolean;
   /** It depends on pictures before its keyframe, and nothing of use depends on it (RASL); of H.265 alone. */
   readonly leading: boolean;
+  /** Number of its H.264 frame among those that others depend on (`frame_num`); known on request. */
+  readonly number?: number;
+  /** Other pictures may depend on it; known of H.264 alone. */
+  readonly reference: boolean;
   /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
   readonly codec?: string;
 }
@@ -79,6 +83,7 @@ const MOST_SET_BYTES = 0xffff;
 /**
  * Looks at an access unit, up to its first slice: of what follows only NAL units are counted.
  *
+ * @param numberBits length of the frame's number in a slice of H.264; 0: it is not read
  * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice, or NAL
  * units beyond all limits.
  *
@@ -90,7 +95,11 @@ const MOST_SET_BYTES = 0xffff;
  * console.assert(inspectAccessUnit("h264", unit).codec === "avc1.64001f");
  * ```
  */
-export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessUnit {
+export function inspectAccessUnit(
+  codec: VideoCodec,
+  bytes: Uint8Array,
+  numberBits = 0,
+): AccessUnit {
   if (bytes.length === 0) {
     throw new BadFrameError("empty", "Cannot use the access unit: it holds no bytes");
   }
@@ -115,13 +124,15 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
   const complete = types.parameterSets.every((set) => head.some(({ type }) => type === set));
-  const slice = codec === "h264" ? sliceType(first.nal) : undefined;
-  const entry = types.randomAccess(first.type) || (recovers && slice === INTRA_SLICE);
+  const slice = codec === "h264" ? sliceHead(first.nal, numberBits) : undefined;
+  const entry = types.randomAccess(first.type) || (recovers && slice?.type === INTRA_SLICE);
   return {
     keyframe: complete && entry,
     entry,
-    bidirectional: slice === BIDIRECTIONAL_SLICE,
+    bidirectional: slice?.type === BIDIRECTIONAL_SLICE,
     leading: codec === "h265" && (first.type === 8 || first.type === 9),
+    reference: codec === "h264" && (first.nal[0]! & 0x60) !== 0,
+    ...(slice?.number === undefined ? {} : { number: slice.number }),
     ...(name === undefined ? {} : { codec: name }),
   };
 }
@@ -238,11 +249,14 @@ function recoversAtOnce(sei: Uint8Array): boolean {
 const BIDIRECTIONAL_SLICE = 1;
 const INTRA_SLICE = 2;
 
-/** An H.264 slice's type, the second number of its header. */
-function sliceType(slice: Uint8Array): number {
+/** What the header of an H.264 slice begins with: its type, and its frame's number unless that has 0 bits. */
+function sliceHead(slice: Uint8Array, numberBits: number): { type: number; number?: number } {
   const bits = new BitReader(unescaped(slice.subarray(1, 16)));
   bits.exponentialGolomb();
-  return bits.exponentialGolomb() % 5;
+  const type = bits.exponentialGolomb() % 5;
+  if (numberBits === 0) return { type };
+  bits.exponentialGolomb();
+  return { type, number: bits.number(numberBits) };
 }
 
 /** ISO/IEC 14496-15, annex E: profile, compatibility, tier and level, constraints. */

@@ -9,6 +9,7 @@ import {
   videoCodecOf,
 } from "./access_unit.ts";
 import type { GroupDecoder } from "./group_decoder.ts";
+import { frameNumberBits } from "./sequence.ts";
 import type { Group, Unit } from "./unit.ts";
 
 /** No reader can go back in a longer group: its keyframes come too rarely. */
@@ -35,6 +36,9 @@ export class GroupTracker {
   #decoder: GroupDecoder | Promise<GroupDecoder> | undefined;
   #group: Group | undefined;
   #bytes = 0;
+  /** Length of the group's frame numbers; 0: they tell nothing. The last one that others depend on. */
+  #numberBits = 0;
+  #number = 0;
   /** Offsets of keyframes, oldest first: those of groups that may be read again, and of the last one. */
   #keyframes: number[] = [];
   #without = 0;
@@ -65,13 +69,15 @@ export class GroupTracker {
     this.#last = frame;
     let unit: AccessUnit;
     try {
-      unit = inspectAccessUnit(codec, frame.value);
+      unit = inspectAccessUnit(codec, frame.value, this.#numberBits);
     } catch (error) {
       this.interrupt();
       throw error;
     }
-    if (unit.keyframe) this.#begin(codec, frame.offset);
-    else if (this.#group !== undefined && !this.#follows(before, frame, codec)) this.interrupt();
+    if (unit.keyframe) this.#begin(codec, frame);
+    else if (
+      this.#group !== undefined && !(this.#follows(before, frame, codec) && this.#isNext(unit))
+    ) this.interrupt();
     const group = this.#group;
     if (group === undefined || unit.leading) {
       if (++this.#without === REPORT_AFTER) {
@@ -112,13 +118,24 @@ export class GroupTracker {
     (await this.#decoder)?.close();
   }
 
-  #begin(codec: VideoCodec, offset: number): void {
+  #begin(codec: VideoCodec, { offset, value }: Frame): void {
     const decoder = () =>
       this.#decoder ??= loadPart("video", () => import("./group_decoder.ts"))
         .then(({ GroupDecoder }) => this.#decoder = new GroupDecoder(this.#here));
     this.#group = { codec, units: [], decoder };
     this.#bytes = 0;
+    this.#numberBits = codec === "h264" ? frameNumberBits(value) : 0;
+    this.#number = inspectAccessUnit(codec, value, this.#numberBits).number ?? 0;
     this.#keyframes.push(offset);
+  }
+
+  /** Whether no frame that a unit may depend on is missing before it, as far as their numbers tell. */
+  #isNext({ number, reference }: AccessUnit): boolean {
+    if (number === undefined) return true;
+    const last = this.#number;
+    if (reference) this.#number = number;
+    // A frame may reset the numbers for those after it: they begin with 1.
+    return number === last || number === (last + 1) % 2 ** this.#numberBits || number === 1;
   }
 
   /** Whether a unit can depend on the one before it. */

@@ -68,8 +68,19 @@ export function fieldOf(slice: Uint8Array, sps: Uint8Array): Field | undefined {
   return bits.bit() === 1 ? { frame, bottom: bits.bit() === 1 } : undefined;
 }
 
+/** Length of a frame's number in the slices of an H.264 keyframe's group; 0 where numbers may be missing. */
+export function frameNumberBits(keyframe: Uint8Array): number {
+  const [sps, other] = headUnits("h264", keyframe).filter(({ type }) =>
+    type === NAL_TYPES.h264.sps
+  );
+  if (sps === undefined || other !== undefined) return 0;
+  const bits = new BitReader(unescaped(sps.nal.subarray(1)));
+  const { numberBits, gaps, chroma } = skipToSize(bits, sps.nal[1]!);
+  return gaps || chroma === 3 ? 0 : numberBits;
+}
+
 /** Reads a sequence parameter set of H.264 up to its size; returns what the headers of slices depend on. */
-function skipToSize(bits: BitReader, profile: number): { numberBits: number; fields: boolean } {
+function skipToSize(bits: BitReader, profile: number) {
   const { chroma } = avcForm(bits);
   if (namesForm(profile)) {
     bits.bit();
@@ -84,11 +95,11 @@ function skipToSize(bits: BitReader, profile: number): { numberBits: number; fie
     bits.skipNumbers(Math.min(255, bits.exponentialGolomb()));
   }
   bits.skipNumbers(1);
-  bits.bit();
+  const gaps = bits.bit() === 1;
   bits.skipNumbers(2);
   const fields = bits.bit() === 0;
   if (fields) bits.bit();
-  return { numberBits, fields };
+  return { numberBits, fields, gaps, chroma };
 }
 
 function avcAtOnce(sps: Uint8Array): Uint8Array {

@@ -12,6 +12,7 @@ import {
 import { windowOf } from "./windower.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
+import { isPromise } from "../operators/functions.ts";
 
 /** When a session starts and ends. */
 export interface SessionOptions {
@@ -85,7 +86,7 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
               timestamp < first.timestamp);
           const done = over ? close() : [];
           const isActive: unknown = holds(frame);
-          if (isActive instanceof Promise) {
+          if (isPromise(isActive)) {
             throw new TypeError(
               `Cannot use an asynchronous while in ${name}: expected true or false`,
             );

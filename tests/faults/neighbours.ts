@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
+import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { trialUnits } from "../support/access_units.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { greyscale } from "../../queries/operators/greyscale.ts";
-import { FailedInputs } from "../../runtime/driver/lane_failures.ts";
+import { LaneFailures } from "../../runtime/driver/lane_failures.ts";
 import { plainError } from "../../runtime/executor/protocol.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
@@ -216,9 +216,9 @@ async function outputs(log: TopicLog, run: string, culprits: Culprits) {
   const definition = faulty(culprits, out, over.promise);
   // As a supervisor does it: from the checkpoint, without its dead letters.
   const lane = async (partition: number, mostRuns: number) => {
-    const failed = new FailedInputs();
+    const failures = new LaneFailures();
     for (let runs = 1;; runs++) {
-      const { deadInputs } = failed;
+      const { deadInputs } = failures;
       const options = { log, partition, group: run, clock, inspect: inspectImage, deadInputs };
       try {
         return await startQuery(definition, options).ended;
@@ -227,7 +227,9 @@ async function outputs(log: TopicLog, run: string, culprits: Culprits) {
           if (mostRuns === 1) throw error;
           return;
         }
-        failed.note(plainError(error));
+        failures.failed({
+          ...{ error: plainError(error), ranMs: 0, member: false, query: undefined },
+        });
       }
     }
   };

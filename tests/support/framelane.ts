@@ -1,6 +1,6 @@
 // Framelane as users run it: processes of their own, seen through their output.
 import { fileURLToPath } from "node:url";
-import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
+import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { until } from "./until.ts";
 

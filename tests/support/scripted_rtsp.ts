@@ -1,11 +1,20 @@
-// An RTSP server that does what a test says: times, pauses, and answers that no camera should give.
+// An RTSP server that does what a test says: times, pauses, packets, and answers that no camera should give.
 import { Buffer } from "node:buffer";
+import { nalUnits, type VideoCodec } from "../../runtime/video/access_unit.ts";
 import { withServer } from "./scripted_server.ts";
 
 /** What the server does. */
 export interface RtspScript {
-  /** Access units of H.264 in Annex B form, sent over and over. */
+  /** Access units in Annex B form, sent over and over. */
   readonly units: readonly Uint8Array[];
+  /** H.264 unless given. */
+  readonly codec?: VideoCodec;
+  /** Parameter sets in the description, as its format line has them; none unless given. */
+  readonly sets?: string;
+  /** NAL units that go into one packet where they fit: an aggregation packet; 1 unless given. */
+  readonly together?: number;
+  /** Packets that are lost, by their frame and their number in it. */
+  readonly lost?: (index: number, at: number) => boolean;
   /** The stream's time of a frame, milliseconds; 40 apart unless given. */
   readonly streamMs?: (index: number) => number;
   /** Awaited before a frame is sent; false ends the connection. */
@@ -20,11 +29,16 @@ export interface RtspScript {
 }
 
 const MOST_PAYLOAD = 1_400;
-const H264_TRACK = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n" +
-  "a=fmtp:96 packetization-mode=1\r\na=control:track1\r\n";
+
+/** The description of a video track. */
+function track({ codec = "h264", sets }: Partial<RtspScript> = {}): string {
+  const format = [codec === "h264" ? "packetization-mode=1" : undefined, sets].filter(Boolean);
+  return `m=video 0 RTP/AVP 96\r\na=rtpmap:96 ${codec.toUpperCase()}/90000\r\n` +
+    `a=fmtp:96 ${format.join(";")}\r\na=control:track1\r\n`;
+}
 
 /** A session description with these tracks. */
-export function sdp(tracks = H264_TRACK): string {
+export function sdp(tracks = track()): string {
   return `v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n${tracks}`;
 }
 
@@ -66,7 +80,7 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
         const cseq = /CSeq: *(\d+)/i.exec(request)?.[1] ?? "0";
         const ordinary = {
           OPTIONS: `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nPublic: DESCRIBE, SETUP, PLAY\r\n\r\n`,
-          DESCRIBE: describeAnswer(cseq, sdp()),
+          DESCRIBE: describeAnswer(cseq, sdp(track(script))),
           SETUP: `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7\r\n` +
             `Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n`,
         }[method] ?? `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7\r\n\r\n`;
@@ -87,7 +101,8 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
 }
 
 async function play(
-  { units, streamMs = (index) => index * 40, before, noise }: RtspScript,
+  { units, codec = "h264", together = 1, lost, streamMs = (index) => index * 40, before, noise }:
+    RtspScript,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   let sequence = 1;
@@ -95,7 +110,11 @@ async function play(
     if (await before?.(index) === false) throw new Error("The script ends");
     if (noise !== undefined) await write(noise);
     const time = Math.round(streamMs(index) * 90) >>> 0;
-    const payloads = nalUnits(units[index % units.length]!).flatMap(fragments);
+    const nals = [...nalUnits(units[index % units.length]!)];
+    const payloads = grouped(nals, together)
+      .flatMap((group) =>
+        group.length > 1 ? [aggregate(codec, group)] : fragments(codec, group[0]!)
+      );
     for (const [at, payload] of payloads.entries()) {
       const packet = new Uint8Array(16 + payload.length);
       const view = new DataView(packet.buffer);
@@ -106,33 +125,49 @@ async function play(
       view.setUint32(8, time);
       view.setUint32(12, 7);
       packet.set(payload, 16);
-      await write(packet);
+      if (!lost?.(index, at)) await write(packet);
     }
   }
 }
 
-/** The NAL units between start codes. */
-function nalUnits(unit: Uint8Array): Uint8Array[] {
-  const starts: number[] = [];
-  for (let at = 0; at + 3 < unit.length; at++) {
-    if (unit[at] === 0 && unit[at + 1] === 0 && unit[at + 2] === 1) starts.push(at + 3);
+/** NAL units, several in a row where they fit into one packet. */
+function grouped(nals: readonly Uint8Array[], most: number): Uint8Array[][] {
+  const groups: Uint8Array[][] = [];
+  let room = 0;
+  for (const nal of nals) {
+    const group = groups.at(-1);
+    if (group === undefined || group.length === most || nal.length + 2 > room) {
+      groups.push([nal]);
+      room = MOST_PAYLOAD - 4 - nal.length;
+    } else {
+      group.push(nal);
+      room -= nal.length + 2;
+    }
   }
-  return starts.map((start, i) => {
-    let end = (starts[i + 1] ?? unit.length + 3) - 3;
-    if (i + 1 < starts.length) { while (unit[end - 1] === 0) end--; }
-    return unit.subarray(start, end);
-  });
+  return groups;
 }
 
-/** A NAL unit as it is, or in fragments (FU-A, RFC 6184). */
-function fragments(nal: Uint8Array): Uint8Array[] {
+/** Several NAL units in one payload (STAP-A, RFC 6184; aggregation packet, RFC 7798). */
+function aggregate(codec: VideoCodec, nals: readonly Uint8Array[]): Uint8Array {
+  const header = codec === "h264" ? [0x60 | 24] : [48 << 1, 1];
+  return Uint8Array.from([
+    ...header,
+    ...nals.flatMap((nal) => [nal.length >> 8, nal.length & 255, ...nal]),
+  ]);
+}
+
+/** A NAL unit as it is, or in fragments (FU-A, RFC 6184; fragmentation unit, RFC 7798). */
+function fragments(codec: VideoCodec, nal: Uint8Array): Uint8Array[] {
   if (nal.length <= MOST_PAYLOAD) return [nal];
-  const [header = 0] = nal;
+  const [first = 0, second = 0] = nal;
+  const [head, type] = codec === "h264"
+    ? [[first & 0xe0 | 28], first & 0x1f]
+    : [[first & 0x81 | 49 << 1, second], first >> 1 & 0x3f];
   const pieces: Uint8Array[] = [];
-  for (let at = 1; at < nal.length; at += MOST_PAYLOAD) {
+  for (let at = head.length; at < nal.length; at += MOST_PAYLOAD) {
     const body = nal.subarray(at, at + MOST_PAYLOAD);
-    const flags = (at === 1 ? 0x80 : 0) | (at + MOST_PAYLOAD >= nal.length ? 0x40 : 0);
-    pieces.push(new Uint8Array([header & 0xe0 | 28, flags | header & 0x1f, ...body]));
+    const flags = (at === head.length ? 0x80 : 0) | (at + MOST_PAYLOAD >= nal.length ? 0x40 : 0);
+    pieces.push(new Uint8Array([...head, flags | type, ...body]));
   }
   return pieces;
 }

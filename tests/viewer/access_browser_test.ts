@@ -19,7 +19,8 @@ Deno.test("nothing stands in the way of anybody, dark or light", async () => {
     await withBrowser(async (open) => {
       for (const colorScheme of ["dark", "light"] as const) {
         const page = await open(viewer.url, { colorScheme });
-        assert.equal(await page.locator("html").getAttribute("data-theme"), colorScheme);
+        const ground = await page.evaluate("getComputedStyle(document.body).backgroundColor");
+        assert.equal(ground, colorScheme === "dark" ? "rgb(10, 12, 15)" : "rgb(232, 236, 241)");
         await until(async () => await offsetOf(page, "greyscale-0") >= 0);
         await page.getByText("Query failed").waitFor();
         assert.deepEqual(await violations(page), [], `wall, ${colorScheme}`);

@@ -9,29 +9,14 @@ import { startViewer, type Viewer } from "../../viewer/viewer.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { TestPage, until } from "./kit.ts";
+import { recorded as recordedLog, TestPage, until } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const AGO = Date.now() - 3_600_000;
 
 /** Two cameras of an hour ago, five pictures a second. */
-async function recorded(): Promise<MemoryLog> {
-  const log = new MemoryLog();
-  await log.createTopic(TOPIC, 2);
-  for (const partition of [0, 1]) {
-    log.append(
-      TOPIC,
-      partition,
-      Array.from({ length: 30 }, (_, offset) => ({
-        key: null,
-        value: paintCode(partition, offset, 640, 360),
-        timestamp: AGO + 200 * offset,
-        headers: {},
-      })),
-    );
-  }
-  return log;
-}
+const recorded = () =>
+  recordedLog(30, (offset) => AGO + 200 * offset, (...ids) => paintCode(...ids, 640, 360));
 
 /** What a runtime remembers of an alert on a frame. */
 async function remember(

@@ -267,8 +267,8 @@ Deno.test("frames that retention takes while a clip is downloaded are left out",
     return reader;
   };
   const { signal } = new AbortController();
-  const chunks = await clipOf(history, { lane, from: 0, to: 49, signal }, () => {});
-  const bytes = await new Response(chunks).bytes();
+  const chunks = clipOf(history, { lane, from: 0, to: 49, signal }, () => {});
+  const bytes = await new Response(ReadableStream.from(chunks)).bytes();
   assert.equal(new TextDecoder().decode(bytes.subarray(4, 8)), "ftyp");
   const upTo = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
   // Look-ups read some of them too.

@@ -6,6 +6,7 @@ import {
   type PictureMessage,
   type ServerMessage,
 } from "../../viewer/protocol.ts";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { startViewer, type Viewer, type ViewerOptions } from "../../viewer/viewer.ts";
 import { FakeLanes, type FakeLanesOptions } from "../support/fake_lanes.ts";
 
@@ -43,6 +44,25 @@ export async function until(
   }
 }
 
+/** A log with frames of two cameras. */
+export async function recorded(
+  count: number,
+  time: (offset: number) => number,
+  paint: (partition: number, offset: number) => Uint8Array,
+): Promise<MemoryLog> {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 2);
+  for (const partition of [0, 1]) {
+    for (let offset = 0; offset < count; offset++) {
+      const value = paint(partition, offset);
+      log.append("VideoStreaming", partition, [
+        { key: null, value, timestamp: time(offset), headers: {} },
+      ]);
+    }
+  }
+  return log;
+}
+
 /** A page of which only the socket is there. */
 export class TestPage {
   readonly messages: ServerMessage[] = [];
@@ -70,7 +90,10 @@ export class TestPage {
     };
   }
 
-  static async open(viewer: Viewer, headers: Record<string, string> = {}): Promise<TestPage> {
+  static async open(
+    viewer: Pick<Viewer, "url">,
+    headers: Record<string, string> = {},
+  ): Promise<TestPage> {
     const url = `${viewer.url.replace("http", "ws")}ws`;
     const page = new TestPage(new WebSocket(url, { headers }));
     await new Promise<void>((resolve, reject) => {

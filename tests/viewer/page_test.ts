@@ -168,6 +168,8 @@ Deno.test("a notice says what keeps frames away", () => {
   };
   assert.equal(conditionOf(over), "live");
   assert.equal(conditionOf({ ...over, troubleSince: 8_500 }), "stalled");
+  // A query that is behind gets frames from before the trouble long after it.
+  assert.equal(conditionOf({ ...over, lastFrameTimestamp: 900 }), "stalled");
   const starting = { ...lane!, state: "starting" as const };
   assert.equal(noticeOf(starting, 0).title, "Query is starting");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { TestPage, until, withViewer } from "./kit.ts";
+import { recorded, TestPage, until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const EVERY_MS = 40;
@@ -13,20 +13,8 @@ const time = (offset: number) => BEGIN + offset * EVERY_MS;
 async function withPast(
   body: (page: TestPage, log: MemoryLog, lanes: FakeLanes) => Promise<void>,
 ): Promise<void> {
-  const log = new MemoryLog();
-  await log.createTopic(TOPIC, 2);
-  for (const partition of [0, 1]) {
-    log.append(
-      TOPIC,
-      partition,
-      Array.from({ length: 200 }, (_, offset) => ({
-        key: null,
-        value: new TextEncoder().encode(`${partition}:${offset}`),
-        timestamp: time(offset),
-        headers: {},
-      })),
-    );
-  }
+  const value = (...ids: number[]) => new TextEncoder().encode(ids.join(":"));
+  const log = await recorded(200, time, value);
   await withViewer({ log, topics: [TOPIC], lanes: { count: 2 } }, async (viewer, lanes) => {
     for (const { id } of lanes.lanes()) lanes.push(id, { offset: 199, timestamp: time(199) });
     const page = await TestPage.open(viewer);

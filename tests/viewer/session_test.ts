@@ -4,6 +4,7 @@ import { systemClock } from "../../runtime/base/clock.ts";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { AlertBook } from "../../viewer/alerts.ts";
 import { Hub } from "../../viewer/hub.ts";
+import { InFlight } from "../../viewer/in_flight.ts";
 import { decodePicture, type PictureMessage } from "../../viewer/protocol.ts";
 import { Session } from "../../viewer/session.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
@@ -66,6 +67,17 @@ Deno.test("a page that does not draw gets two pictures a tile, then the newest",
     assert.deepEqual(page.pictures.map(({ offset }) => offset), [0, 1, 49]);
     await page.close();
   });
+});
+
+Deno.test("a thousand pages that do not draw share what is on its way", () => {
+  let pages = 1;
+  const flight = new InFlight(systemClock, () => pages);
+  flight.sent(0, 1, 300_000);
+  assert.equal(flight.room(0, 2), true);
+  pages = 1_000;
+  assert.equal(flight.room(0, 2), false);
+  flight.drawn(0, 1);
+  assert.equal(flight.room(0, 2), true);
 });
 
 Deno.test("one page that does not draw leaves the others alone", async () => {
@@ -232,6 +244,20 @@ Deno.test("on a busy machine all tiles share a few hundred pictures a second, th
   for (let i = 0; i < 60; i++) hub.pace.add(0);
   assert.equal(hub.interval, 0);
   ends.forEach((end) => end());
+  hub.close();
+});
+
+Deno.test("lateness is checked only while pictures are viewed, not for results or access units", () => {
+  const hub = new Hub(new FakeLanes({ count: 1 }), systemClock);
+  const checks: string[] = [];
+  hub.pace.start = () => void checks.push("start");
+  hub.pace.stop = () => void checks.push("stop");
+  const results = hub.listen("greyscale-0", () => {}, "results");
+  assert.deepEqual(checks, []);
+  const pictures = hub.listen("greyscale-0", () => {}, "pictures");
+  pictures();
+  assert.deepEqual(checks, ["start", "stop"]);
+  results();
   hub.close();
 });
 

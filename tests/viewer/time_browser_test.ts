@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
-import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { SPEEDS } from "../../viewer/protocol.ts";
 import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { codeIn, codeOf, offsetOf, withBrowser } from "./browser.ts";
-import { until, withViewer } from "./kit.ts";
+import { recorded, until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const FRAMES = 300;
@@ -19,20 +18,7 @@ async function withPast(
   body: (viewer: Viewer, lanes: FakeLanes) => Promise<void>,
   options: Partial<ViewerOptions> = {},
 ): Promise<void> {
-  const log = new MemoryLog();
-  await log.createTopic(TOPIC, 2);
-  for (const partition of [0, 1]) {
-    log.append(
-      TOPIC,
-      partition,
-      Array.from({ length: FRAMES }, (_, offset) => ({
-        key: null,
-        value: paintCode(partition, offset, 160, 90),
-        timestamp: time(offset),
-        headers: {},
-      })),
-    );
-  }
+  const log = await recorded(FRAMES, time, (...ids) => paintCode(...ids, 160, 90));
   const all = { log, topics: [TOPIC], lanes: { count: 2, width: 160, height: 90 }, ...options };
   await withViewer(all, async (viewer, lanes) => {
     for (const { id } of lanes.lanes()) {
@@ -54,6 +40,10 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
       await shows(page, "greyscale-0", FRAMES - 1);
       await page.keyboard.press(" ");
       await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      // In the past a tile shows when it was, and no number of now.
+      const tile = page.locator('[data-lane="greyscale-0"]');
+      await tile.locator(".clock").waitFor();
+      assert.equal(await tile.locator(".rate").isVisible(), false);
       lanes.push("greyscale-0");
       await page.keyboard.press(",");
       await shows(page, "greyscale-0", FRAMES - 2);
@@ -78,6 +68,8 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
       await shows(page, "greyscale-0", 120);
       await page.getByRole("button", { name: "Live", exact: true }).click();
       await shows(page, "greyscale-0", FRAMES);
+      await tile.locator(".rate").waitFor();
+      assert.equal(await tile.locator(".clock").isVisible(), false);
     });
   });
 });

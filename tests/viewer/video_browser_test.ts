@@ -47,6 +47,16 @@ async function withCamera(body: (url: string) => Promise<void>): Promise<void> {
   }
 }
 
+/** Counts the messages with which a page confirms what it has drawn. */
+function confirmationsOf(page: Page): { count: number } {
+  const confirmations = { count: 0 };
+  page.on("websocket", (socket) =>
+    socket.on("framesent", ({ payload }) => {
+      if (String(payload).includes('"drawn"')) confirmations.count++;
+    }));
+  return confirmations;
+}
+
 /** Content types of the pictures that a page has got, by their numbers on the wire. */
 function typesOf(page: Page): number[] {
   const types: number[] = [];
@@ -67,6 +77,7 @@ Deno.test("a focused lane is decoded by the page, live, and in steps to the exac
     await withBrowser(async (open) => {
       const page = await open("about:blank");
       const types = typesOf(page);
+      const confirmations = confirmationsOf(page);
       await page.goto(`${url}?focus=${LANE}`);
       await until(async () => {
         const offset = await offsetOf(page, LANE);
@@ -74,6 +85,8 @@ Deno.test("a focused lane is decoded by the page, live, and in steps to the exac
       }, "access units are shown live");
       const pictures = types.filter((type) => type === 0).length;
       assert.ok(pictures < 10, `${pictures} JPEGs beside ${types.length} access units`);
+      const { count } = confirmations;
+      assert.ok(count - pictures < types.length / 2, `${count} messages for ${types.length} units`);
       await page.keyboard.press("Space");
       await page.locator("body.looking-back").waitFor();
       let at = await offsetOf(page, LANE);

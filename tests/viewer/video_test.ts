@@ -141,12 +141,11 @@ Deno.test("a reader that falls far behind continues at the newest keyframe", asy
   const history = new History({ log });
   const [lane] = new FakeLanes({ count: 1 }).lanes();
   const stop = new AbortController();
-  const stream = await liveVideo(history, { lane: lane!, from: 40, signal: stop.signal });
+  const chunks = liveVideo(history, { lane: lane!, from: 40, signal: stop.signal });
   const offsets: number[] = [];
-  const reader = stream.getReader();
   const upTo = async (offset: number) => {
     while (offsets.at(-1) !== offset) {
-      const { value } = await reader.read();
+      const { value } = await chunks.next();
       // A fragment's number is its frame's offset and one.
       const isHead = new TextDecoder().decode(value!.subarray(4, 8)) === "moof";
       if (isHead) offsets.push(new DataView(value!.buffer).getUint32(20) - 1);
@@ -160,7 +159,7 @@ Deno.test("a reader that falls far behind continues at the newest keyframe", asy
     offsets.slice(offsets.indexOf(3040)),
     [...Array(20).keys()].map((i) => 3040 + i),
   );
-  await reader.cancel();
+  await chunks.return();
   await history.close();
 });
 

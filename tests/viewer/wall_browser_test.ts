@@ -238,18 +238,45 @@ Deno.test("a page comes back by itself when the server was started again", async
       const page = await open(viewer.url);
       lanes.push("greyscale-0", { offset: 7 });
       await until(async () => await offsetOf(page, "greyscale-0") === 7);
+      const details = await open(`${viewer.url}queries/greyscale-0`);
+      await details.locator(".condition").waitFor();
       await viewer.stop();
+      await details.locator(".condition").waitFor({ state: "hidden" });
       await page.getByText(/Connection lost/).waitFor();
+      // Nothing looks live that nobody knows about.
+      const tile = page.locator('[data-lane="greyscale-0"]');
+      for (const number of [page.locator(".counts"), tile.locator(".rate")]) {
+        assert.equal(await number.isVisible(), false);
+      }
+      const dot = await tile.locator(".state").evaluate(colorOf);
+      assert.equal(dot, "rgb(152, 165, 181)");
       lanes.push("greyscale-0", { offset: 8 });
       viewer = await startViewer({ ...options, port });
       await until(async () => await offsetOf(page, "greyscale-0") === 8, "it is back");
       await page.getByText(/Connection lost/).waitFor({ state: "hidden" });
+      assert.equal(await tile.locator(".rate").isVisible(), true);
+      await details.locator(".condition").waitFor();
       lanes.push("greyscale-1", { offset: 9 });
       await until(async () => await offsetOf(page, "greyscale-1") === 9);
     });
   } finally {
     await viewer.stop();
   }
+});
+
+Deno.test("a tile says when the browser cannot show its picture, until it can", async () => {
+  await withViewer({ lanes: { count: 1 } }, async (viewer, lanes) => {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const notice = page.locator(".notice");
+      const { bytes } = lanes.push("greyscale-0");
+      await until(async () => await offsetOf(page, "greyscale-0") === 0);
+      lanes.push("greyscale-0", { bytes: bytes.slice(0, 400) });
+      await notice.getByText("This browser cannot show the picture").waitFor();
+      lanes.push("greyscale-0");
+      await notice.waitFor({ state: "hidden" });
+    });
+  });
 });
 
 Deno.test("results, zones and lines are drawn over the picture, and taken away on demand", async () => {
@@ -311,3 +338,6 @@ Deno.test("results, zones and lines are drawn over the picture, and taken away o
     });
   });
 });
+
+// deno-lint-ignore no-explicit-any
+const colorOf = (element: any) => (globalThis as any).getComputedStyle(element).backgroundColor;

@@ -1,5 +1,6 @@
 // Plays an alert's frames in its thumbnail while it is hovered or focused.
 import type { AlertView } from "../protocol.ts";
+import { loadFrame } from "./preview.ts";
 
 const WIDTH = 224;
 /** Pictures per alert, whatever its length. */
@@ -37,20 +38,10 @@ async function play(
 ): Promise<void> {
   const step = Math.max(EVERY_MS, (toTime - fromTime) / PICTURES);
   for (let time = fromTime; !signal.aborted; time = time + step > toTime ? fromTime : time + step) {
-    const next = new Image();
-    const query = new URLSearchParams({
-      lane,
-      time: String(Math.round(time)),
-      width: String(WIDTH),
-    });
-    next.src = `/api/frame?${query}`;
-    try {
-      await next.decode();
-    } catch {
-      return; // its frames are gone from the log: keep the thumbnail
-    }
-    if (signal.aborted) return;
-    image.src = next.src;
+    const next = await loadFrame(lane, time, WIDTH);
+    // Once its frames are gone from the log, the thumbnail stays.
+    if (signal.aborted || next === undefined) return;
+    image.src = next;
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

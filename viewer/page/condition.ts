@@ -3,16 +3,25 @@ import type { LaneView } from "../protocol.ts";
 import { recent, span } from "./format.ts";
 
 /** A lane's condition, as shown to users and used by style sheets. */
-export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
+export const CONDITIONS = [
+  "live",
+  "starting",
+  "stalled",
+  "restarting",
+  "failed",
+  "stopped",
+] as const;
+export type Condition = typeof CONDITIONS[number];
 
 /** A frame this long after a camera's problem was reported shows that it is over, milliseconds. */
 const OVER_MS = 1_000;
 
-/** The camera's problem; empty if frames have arrived since. */
+/** The camera's problem; empty if a frame was captured since, and has arrived: a query may be behind. */
 function troubleOf(
-  { trouble = "", troubleSince = Infinity, lastFrameArrival = 0 }: LaneView,
+  { trouble = "", troubleSince = Infinity, lastFrameArrival = 0, lastFrameTimestamp = Infinity }:
+    LaneView,
 ): string {
-  return lastFrameArrival > troubleSince + OVER_MS ? "" : trouble;
+  return Math.min(lastFrameArrival, lastFrameTimestamp) > troubleSince + OVER_MS ? "" : trouble;
 }
 
 export function conditionOf(lane: LaneView): Condition {

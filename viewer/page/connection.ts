@@ -25,6 +25,9 @@ export type ConnectionState = "open" | "heard" | "silent" | "lost";
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 5_000;
 const CHECK_MS = 500;
+/** Access units are confirmed this many at a time, or after this time: each message wakes the server. */
+const UNITS_TOGETHER = 8;
+const UNITS_CONFIRMED_MS = 200;
 /** The server sends twice a second; after this silence it counts as not responding. */
 const SILENT_MS = 2_000;
 /** After this silence the connection is abandoned. */
@@ -49,8 +52,12 @@ export class Connection {
   #silent = false;
   #tiles: readonly TileRequest[] = [];
   #generation = 0;
-  /** Newest sequence to confirm by slot; sent with the next animation frame. */
+  /** Newest sequence to confirm by slot, and how many pictures that confirms. */
   readonly #drawn = new Map<number, number>();
+  #pending = 0;
+  /** Slots that get access units. */
+  readonly #units = new Set<number>();
+  #confirming = 0;
 
   constructor(url: string, events: ConnectionEvents) {
     this.#url = url;
@@ -76,12 +83,17 @@ export class Connection {
   /** Confirms a picture that was drawn or skipped; sent by `flush`. */
   drawn(slot: number, sequence: number): void {
     this.#drawn.set(slot, Math.max(sequence, this.#drawn.get(slot) ?? 0));
+    this.#pending++;
   }
 
+  /** Confirms what was drawn: pictures at once, access units several together. */
   flush(): void {
-    if (this.#drawn.size === 0) return;
-    this.#send({ type: "drawn", tiles: [...this.#drawn] });
-    this.#drawn.clear();
+    const wait = this.#pending < UNITS_TOGETHER &&
+      [...this.#drawn.keys()].every((slot) => this.#units.has(slot));
+    if (!wait) this.#confirm();
+    else if (this.#confirming === 0) {
+      this.#confirming = setTimeout(() => this.#confirm(), UNITS_CONFIRMED_MS);
+    }
   }
 
   /** Sends a time command; returns the generation of the pictures that will answer it. */
@@ -117,13 +129,27 @@ export class Connection {
       if (this.#silent) this.#events.onState("heard");
       this.#silent = false;
       if (typeof data === "string") this.#events.onMessage(JSON.parse(data) as ServerMessage);
-      else this.#events.onPicture(decodePicture(data));
+      else this.#take(decodePicture(data));
     };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
       if (!opened) void reloadIfSignedOut();
       this.#lose();
     };
+  }
+
+  #take(picture: PictureMessage): void {
+    if (picture.unit === undefined) this.#units.delete(picture.slot);
+    else this.#units.add(picture.slot);
+    this.#events.onPicture(picture);
+  }
+
+  #confirm(): void {
+    clearTimeout(this.#confirming);
+    this.#confirming = this.#pending = 0;
+    if (this.#drawn.size === 0) return;
+    this.#send({ type: "drawn", tiles: [...this.#drawn] });
+    this.#drawn.clear();
   }
 
   #lose(): void {

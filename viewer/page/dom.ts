@@ -77,22 +77,16 @@ export function svg<K extends keyof SVGElementTagNameMap>(
 
 export type IconName = "close" | "pause" | "pencil" | "play";
 
-/** A line icon, hidden from screen readers: its control has a label. */
+/** A line icon; its control has a title. */
 export function icon(name: IconName): SVGSVGElement {
-  return svg(
-    "svg",
-    { class: "icon", "aria-hidden": "true" },
-    svg("use", { href: `#${name}` }),
-  );
+  return svg("svg", { class: "icon", viewBox: "0 0 24 24" }, svg("use", { href: `#${name}` }));
 }
 
-/** A button with an icon and an accessible label. */
-export function iconButton(name: IconName, label: string, onClick: () => void): HTMLButtonElement {
-  const button = element(
+/** A button with an icon. */
+export function iconButton(name: IconName, title: string, className = ""): HTMLButtonElement {
+  return element(
     "button",
-    { type: "button", class: "icon-button", "aria-label": label, title: label },
+    { type: "button", class: `icon-button ${className}`, title },
     icon(name),
   );
-  button.addEventListener("click", onClick);
-  return button;
 }

@@ -1,7 +1,7 @@
 // The bar at the top: groups, search, view options, and counts by condition.
 import type { LaneView } from "../protocol.ts";
-import { conditionOf } from "./condition.ts";
-import { element, find, icon, set, text } from "./dom.ts";
+import { conditionOf, CONDITIONS } from "./condition.ts";
+import { element, find, iconButton, set, text } from "./dom.ts";
 import { showFullScreen, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
@@ -9,12 +9,11 @@ export class Header {
   readonly #root = find(document, "#bar", HTMLElement);
   readonly search = find(this.#root, ".search input", HTMLInputElement);
   readonly #tabs = find(this.#root, ".tabs", HTMLElement);
-  readonly #counts = [...this.#root.querySelectorAll<HTMLButtonElement>(".count")];
+  readonly #counts = find(this.#root, ".counts", HTMLElement);
   readonly #view = find(this.#root, ".view", HTMLSelectElement);
   readonly #columns = find(this.#root, ".columns-choice", HTMLSelectElement);
   readonly #badge = find(this.#root, ".badge", HTMLElement);
   readonly #onState: (change: Partial<WallState>) => void;
-  #condition = "";
   #views = "";
   #tabsFor = "";
 
@@ -29,12 +28,15 @@ export class Header {
     this.#columns.addEventListener("change", () => {
       onState({ columns: Number(this.#columns.value) });
     });
-    for (const button of this.#counts) {
-      const { condition = "" } = button.dataset;
+    this.#counts.append(...CONDITIONS.map((condition) => {
+      const attributes = { type: "button", class: "count", "data-condition": condition };
+      const [dot, word] = [element("i", { class: "state" }), element("span", {}, ` ${condition}`)];
+      const button = element("button", attributes, dot, element("b"), word);
       button.addEventListener("click", () => {
-        onState({ condition: this.#condition === condition ? "" : condition });
+        onState({ condition: button.ariaPressed === "true" ? "" : condition });
       });
-    }
+      return button;
+    }));
     showFullScreen(this.#button("f"));
   }
 
@@ -97,7 +99,8 @@ export class Header {
     const known = JSON.stringify([tabs, state.group]);
     if (known === this.#tabsFor) return;
     this.#tabsFor = known;
-    const label = "Edit groups (G)";
+    const edit = iconButton("pencil", "Edit groups (G)", "small");
+    set(edit, { "data-key": "g" });
     this.#tabs.replaceChildren(
       ...tabs.map(({ name, label, count }) => {
         const tab = element(
@@ -109,21 +112,13 @@ export class Header {
         tab.addEventListener("click", () => this.#onState({ group: name }));
         return tab;
       }),
-      element(
-        "button",
-        {
-          ...{ type: "button", class: "icon-button small", "data-key": "g" },
-          ...{ "aria-label": label, title: label },
-        },
-        icon("pencil"),
-      ),
+      edit,
     );
   }
 
   #updateCounts(state: WallState, lanes: readonly LaneView[]): void {
-    this.#condition = state.condition;
-    for (const button of this.#counts) {
-      const { condition = "" } = button.dataset;
+    CONDITIONS.forEach((condition, index) => {
+      const button = this.#counts.children[index] as HTMLElement;
       const count = lanes.filter((lane) => conditionOf(lane) === condition).length;
       const only = state.condition === condition;
       button.hidden = count === 0 && !only;
@@ -133,6 +128,6 @@ export class Header {
         "aria-pressed": String(only),
         title: only ? "Show all" : `Show only ${condition}`,
       });
-    }
+    });
   }
 }

@@ -1,5 +1,5 @@
 // The preview above the track: the picture recorded at the pointer's position.
-import { find, text } from "./dom.ts";
+import { find, set, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";
 
 const WIDTH = 160;
@@ -22,7 +22,7 @@ export class Preview {
     this.root.style.left = `${x}px`;
     this.root.hidden = false;
     text(this.#time, momentOfFrame(moment).slice(11));
-    this.#wanted = { lane, time: Math.round(moment) };
+    this.#wanted = { lane, time: moment };
     if (!this.#loading) void this.#load();
   }
 
@@ -37,16 +37,21 @@ export class Preview {
     let loaded: { readonly time: number } | undefined;
     while (this.#wanted !== undefined && this.#wanted.time !== loaded?.time) {
       const { lane, time } = loaded = this.#wanted;
-      const query = new URLSearchParams({ lane, time: String(time), width: String(WIDTH) });
-      const image = new Image();
-      image.src = `/api/frame?${query}`;
-      try {
-        await image.decode();
-        this.#image.src = image.src;
-      } catch {
-        this.#image.removeAttribute("src"); // no recording there
-      }
+      const address = await loadFrame(lane, time, WIDTH);
+      set(this.#image, { src: address });
     }
     this.#loading = false;
   }
+}
+
+/** The address of a recorded picture, which the browser has loaded; undefined if there is none. */
+export async function loadFrame(
+  lane: string,
+  time: number,
+  width: number,
+): Promise<string | undefined> {
+  const image = new Image();
+  const query = new URLSearchParams({ lane, time: `${Math.round(time)}`, width: `${width}` });
+  image.src = `/api/frame?${query}`;
+  return await image.decode().then(() => image.src, () => undefined);
 }

@@ -5,7 +5,6 @@ import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, recent, span } from "./format.ts";
-import { startLooks } from "./looks.ts";
 
 interface Details {
   readonly lane: LaneView;
@@ -17,14 +16,39 @@ interface Details {
 const EVERY_MS = 1_000;
 const BATCHES_SHOWN = 25;
 
-/** What the charts show, in the order of the page. */
-const CHARTS: readonly ((each: StreamingQueryProgress) => number | undefined)[] = [
-  (each) => each.inputRowsPerSecond,
-  (each) => each.processedRowsPerSecond,
-  (each) => each.batchDuration,
-  (each) => each.latencies?.e2eLatencyMs.P50,
-  (each) => each.latencies?.e2eLatencyMs.P99,
-  (each) => offsetsOf(each).reduce((sum, { lag = 0 }) => sum + lag, 0),
+/** Titles of charts and columns, and what they show. */
+type Shown<Row, Value> = readonly (readonly [title: string, read: (row: Row) => Value])[];
+
+const CHARTS: Shown<StreamingQueryProgress, number | undefined> = [
+  ["Frames in per second", (each) => each.inputRowsPerSecond],
+  ["Processed per second", (each) => each.processedRowsPerSecond],
+  ["Batch, ms", (each) => each.batchDuration],
+  ["Latency p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
+  ["Latency p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
+  ["Lag, frames", (each) => offsetsOf(each).reduce((sum, { lag = 0 }) => sum + lag, 0)],
+];
+
+const BATCHES: Shown<StreamingQueryProgress, string | number> = [
+  ["Batch", (each) => each.batchId],
+  ["Started", (each) => recent(Date.parse(each.timestamp))],
+  ["Frames", (each) => each.numInputRows],
+  ["In/s", (each) => known(rate, each.inputRowsPerSecond)],
+  ["Processed/s", (each) => known(rate, each.processedRowsPerSecond)],
+  ["Took", (each) => known(duration, each.batchDuration)],
+  ["Write-ahead", (each) => known(duration, each.durationMs.walCommit)],
+  ["Run", (each) => known(duration, each.durationMs.addBatch)],
+  ["Commit", (each) => known(duration, each.durationMs.commitOffsets)],
+  ["Latency p50", (each) => known(duration, each.latencies?.e2eLatencyMs.P50)],
+  ["p99", (each) => known(duration, each.latencies?.e2eLatencyMs.P99)],
+];
+
+const OFFSETS: Shown<ReturnType<typeof offsetsOf>[number], string | number> = [
+  ["Topic", ({ topic }) => topic],
+  ["Partition", ({ partition }) => partition],
+  ["Start", ({ start }) => known(String, start)],
+  ["End", ({ end }) => end],
+  ["Latest", ({ latest }) => known(String, latest)],
+  ["Lag", ({ lag }) => known(String, lag)],
 ];
 
 class QueryPage {
@@ -45,6 +69,16 @@ class QueryPage {
   constructor() {
     const live = find(document, ".live-tab", HTMLElement);
     set(live, { href: `/?focus=${encodeURIComponent(this.#lane)}` });
+    this.#charts.append(...CHARTS.map(([title]) => {
+      const caption = [element("span", { class: "title" }, title), element("b")];
+      const canvas = element("canvas", { "aria-hidden": "true" });
+      return element(
+        "figure",
+        { class: "chart card" },
+        element("figcaption", {}, ...caption),
+        canvas,
+      );
+    }));
   }
 
   async run(): Promise<void> {
@@ -61,16 +95,19 @@ class QueryPage {
       if (response.ok) this.#show(await response.json() as Details);
       text(this.#notice, response.ok ? "" : "No such query");
       if (!response.ok) text(this.#title, this.#lane);
+      document.body.classList.remove("lost");
     } catch {
       text(this.#notice, "Connection lost. Retrying …");
+      document.body.classList.add("lost");
     }
   }
 
   #show({ lane, now, progress, plan }: Details): void {
     const newest = progress.at(-1);
     const condition = conditionOf(lane);
-    document.title = `${lane.name} · Framelane`;
-    text(this.#title, `${lane.query} on ${cameraText(lane)}`);
+    const title = `${lane.query} on ${cameraText(lane)}`;
+    document.title = `${title} · Framelane`;
+    text(this.#title, title);
     set(this.#condition, { "data-condition": condition });
     text(this.#condition, condition);
     this.#exception.hidden = lane.exception === undefined;
@@ -85,8 +122,8 @@ class QueryPage {
     this.#showFacts(lane, now, newest);
     this.#showCharts(progress);
     text(this.#plan, plan === "" ? "No plan: this lane shows its partition as it is" : plan);
-    this.#showOffsets(newest);
-    this.#showBatches(progress);
+    showTable(this.#offsets, OFFSETS, newest === undefined ? [] : offsetsOf(newest));
+    showTable(this.#batches, BATCHES, progress.slice(-BATCHES_SHOWN).reverse());
   }
 
   #showFacts(lane: LaneView, now: number, newest: StreamingQueryProgress | undefined): void {
@@ -94,11 +131,8 @@ class QueryPage {
     showFacts(this.#facts, [
       ["Name", lane.name],
       ["Partition", `${lane.topic} / ${lane.partition}`],
-      ["Batch", newest === undefined ? "–" : String(newest.batchId)],
-      [
-        "Checkpoint age",
-        lane.lastCommit === undefined ? "–" : span(now - lane.lastCommit),
-      ],
+      ["Batch", known(String, newest?.batchId)],
+      ["Checkpoint age", known((commit) => span(now - commit), lane.lastCommit)],
       ["Frames in", `${rate(lane.framesPerSecondIn)} per second`],
       ["Frames out", `${rate(lane.framesPerSecondOut)} per second`],
       ["Lag", frames(lane.lagFrames)],
@@ -111,14 +145,11 @@ class QueryPage {
       ["Dropped", frames(lane.dropped)],
       ["Dead letters", frames(lane.deadLettered)],
       ["Gaps", frames(lane.gaps)],
-      ["Duplicates", totals === undefined ? "–" : frames(totals.duplicates)],
-      ["Out of order", totals === undefined ? "–" : frames(totals.orderViolations)],
+      ["Duplicates", known(frames, totals?.duplicates)],
+      ["Out of order", known(frames, totals?.orderViolations)],
       ["Restarts", count(lane.restarts)],
       ["Sink", newest?.sink.description ?? "–"],
-      [
-        "Newest frame",
-        lane.lastFrameTimestamp === undefined ? "–" : moment(lane.lastFrameTimestamp),
-      ],
+      ["Newest frame", known(moment, lane.lastFrameTimestamp)],
       ["Id", newest?.id ?? "–"],
       ["Run", newest?.runId ?? "–"],
     ]);
@@ -126,7 +157,7 @@ class QueryPage {
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
     const color = getComputedStyle(this.#charts).getPropertyValue("--spark");
-    CHARTS.forEach((read, index) => {
+    CHARTS.forEach(([, read], index) => {
       const series = new Series(Math.max(30, progress.length));
       for (const each of progress) series.push(read(each) ?? NaN);
       const figure = this.#charts.children[index]!;
@@ -134,33 +165,6 @@ class QueryPage {
       text(find(figure, "b", HTMLElement), Number.isNaN(last) ? "–" : rate(last));
       drawLine(find(figure, "canvas", HTMLCanvasElement), series, { color });
     });
-  }
-
-  #showOffsets(newest: StreamingQueryProgress | undefined): void {
-    const rows = newest === undefined ? [] : offsetsOf(newest);
-    fill(
-      this.#offsets,
-      rows.map((row) => Object.values(row).map((value) => String(value ?? "–"))),
-      6,
-    );
-  }
-
-  #showBatches(progress: readonly StreamingQueryProgress[]): void {
-    const ms = (value: number | undefined) => value === undefined ? "–" : duration(value);
-    const rows = progress.slice(-BATCHES_SHOWN).reverse().map((each) => [
-      String(each.batchId),
-      recent(Date.parse(each.timestamp)),
-      String(each.numInputRows),
-      each.inputRowsPerSecond === undefined ? "–" : rate(each.inputRowsPerSecond),
-      each.processedRowsPerSecond === undefined ? "–" : rate(each.processedRowsPerSecond),
-      ms(each.batchDuration),
-      ms(each.durationMs.walCommit),
-      ms(each.durationMs.addBatch),
-      ms(each.durationMs.commitOffsets),
-      ms(each.latencies?.e2eLatencyMs.P50),
-      ms(each.latencies?.e2eLatencyMs.P99),
-    ]);
-    fill(this.#batches, rows, 11);
   }
 }
 
@@ -177,13 +181,26 @@ function offsetsOf({ sources }: StreamingQueryProgress) {
   );
 }
 
-function fill(body: HTMLElement, rows: readonly string[][], columns: number): void {
-  body.replaceChildren(
-    ...(rows.length > 0 ? rows : [["Nothing yet", ...Array<string>(columns - 1).fill("")]]).map(
-      (row) => element("tr", {}, ...row.map((value) => element("td", {}, value))),
+function known<Value>(format: (value: Value) => string, value: Value | undefined): string {
+  return value === undefined ? "–" : format(value);
+}
+
+function showTable<Row>(
+  table: HTMLElement,
+  columns: Shown<Row, string | number>,
+  rows: readonly Row[],
+): void {
+  const nothing = element("td", { colspan: columns.length }, "Nothing yet");
+  const titles = columns.map(([title]) => element("th", { scope: "col" }, title));
+  const lines = rows.map((row) => columns.map(([, read]) => element("td", {}, String(read(row)))));
+  table.replaceChildren(
+    element("thead", {}, element("tr", {}, ...titles)),
+    element(
+      "tbody",
+      {},
+      ...(rows.length === 0 ? [[nothing]] : lines).map((cells) => element("tr", {}, ...cells)),
     ),
   );
 }
 
-startLooks();
 void new QueryPage().run();

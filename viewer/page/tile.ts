@@ -1,11 +1,10 @@
 // One lane on the wall: picture, results, condition and metrics.
 import type { Findings } from "../../runtime/definition/places.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
-import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { listenForDrag } from "./drag.ts";
 import { copyOf, find, set, text } from "./dom.ts";
-import { clock, count, duration, rate, span } from "./format.ts";
+import { count, duration, rate, recent, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
@@ -52,7 +51,6 @@ export class Tile {
   readonly #number = find(this.root, ".camera-number", HTMLElement);
   readonly #query = find(this.root, ".query", HTMLElement);
   readonly #clock = find(this.root, ".clock", HTMLElement);
-  readonly #spark = find(this.root, ".spark", HTMLCanvasElement);
   readonly #rate = find(this.root, ".rate b", HTMLElement);
   readonly #latency = find(this.root, ".latency b", HTMLElement);
   readonly #lag = find(this.root, ".lag b", HTMLElement);
@@ -67,6 +65,8 @@ export class Tile {
   #closed = false;
   #drawnAt = 0;
   #source = { width: 0, height: 0 };
+  /** The newest picture cannot be decoded here. */
+  #unreadable = false;
   #next: PictureMessage | undefined;
   #ready: { bitmap: ImageBitmap; picture: PictureMessage } | undefined;
 
@@ -119,12 +119,13 @@ export class Tile {
     }
     this.#canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(bitmap);
     this.#drawnAt = Date.now();
+    this.#unreadable = false;
     this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
     this.#origin.hidden = picture.source === undefined;
     this.root.classList.toggle("grey", picture.source?.grey === true);
-    text(this.#clock, clock(picture.timestamp));
+    text(this.#clock, recent(picture.timestamp));
     const alerting = this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places);
     this.root.classList.toggle("alerting", alerting);
     this.#events.onDone(this.slot, picture.sequence);
@@ -153,8 +154,7 @@ export class Tile {
     if (!focused) this.#endUnits();
     this.root.classList.toggle("alone", focused);
     set(this.root, { role: focused ? "group" : "listitem" });
-    const label = focused ? "Back to the wall" : "Show alone";
-    set(this.#expand, { "aria-label": `${label}: ${cameraText(this.lane)}`, title: label });
+    set(this.#expand, { title: focused ? "Back to the wall" : "Show alone" });
   }
 
   close(): void {
@@ -170,7 +170,7 @@ export class Tile {
     const condition = conditionOf(lane);
     if (this.root.dataset["condition"] !== condition) {
       this.root.dataset["condition"] = condition;
-      set(this.#state, { "aria-label": condition, title: condition });
+      set(this.#state, { title: condition });
     }
     const { title, number } = cameraTitle(lane);
     text(this.#camera, title);
@@ -185,14 +185,13 @@ export class Tile {
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
     this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#drawAge(condition, now);
-    this.#notice.hidden = condition === "live";
-    if (condition !== "live") this.#drawNotice(now);
+    const { title: problem, detail } = condition === "live" && this.#unreadable
+      ? { title: "This browser cannot show the picture", detail: "" }
+      : noticeOf(lane, now);
+    this.#notice.hidden = problem === "";
+    text(this.#notice.children[0]!, problem);
+    text(this.#notice.children[1]!, detail);
     set(this.root, { "aria-label": this.#description(condition) });
-  }
-
-  /** Draws the small chart of frames per second. */
-  drawSpark(rates: Series, color: string): void {
-    drawLine(this.#spark, rates, { color });
   }
 
   async #decode(): Promise<void> {
@@ -205,7 +204,8 @@ export class Tile {
         const image = picture.image as Uint8Array<ArrayBuffer>;
         bitmap = await createImageBitmap(new Blob([image], { type: picture.contentType }));
       } catch {
-        this.#events.onDone(this.slot, picture.sequence); // not decodable; the next one may be
+        this.#unreadable = true; // the next one may be readable
+        this.#events.onDone(this.slot, picture.sequence);
         continue;
       }
       if (this.#closed) {
@@ -279,12 +279,6 @@ export class Tile {
     this.#age.hidden = this.shown === undefined || !(old || condition !== "live");
     if (!this.#age.hidden) text(this.#age, `${span(Math.max(0, age))} old`);
     this.root.classList.toggle("old", old);
-  }
-
-  #drawNotice(now: number): void {
-    const { title, detail } = noticeOf(this.lane, now);
-    text(this.#notice.children[0]!, title);
-    text(this.#notice.children[1]!, detail);
   }
 
   #description(condition: Condition): string {

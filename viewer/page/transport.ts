@@ -49,8 +49,7 @@ export class Transport {
     if (this.#play.dataset["shows"] !== String(paused)) {
       this.#play.dataset["shows"] = String(paused);
       this.#play.replaceChildren(icon(paused ? "play" : "pause"));
-      const label = paused ? "Play (Space)" : "Pause (Space)";
-      set(this.#play, { "aria-label": label, title: label });
+      set(this.#play, { title: paused ? "Play (Space)" : "Pause (Space)" });
     }
     set(this.#live, { "aria-pressed": String(time.live) });
     text(this.#moment, position === undefined ? "–" : momentOfFrame(position));

@@ -1,7 +1,6 @@
 // The grid of tiles; or a single large one, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
-import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
 import { find, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
@@ -11,9 +10,8 @@ export interface WallEvents {
   /** A tile was chosen to fill the wall, or to return to it. */
   readonly onFocus: (lane: string) => void;
   readonly onMove: (moved: string, target: string, after: boolean) => void;
-  /** A tile has displayed a picture. */
-  readonly onDrawn: (tile: Tile) => void;
-  readonly onSelect: (lane: string) => void;
+  /** Another tile leads, or the one that does has displayed a picture. */
+  readonly onLead: () => void;
 }
 
 const GAP = 6;
@@ -200,12 +198,6 @@ export class Wall {
     return at < 0 ? undefined : this.#order[at + by]?.laneId;
   }
 
-  /** Redraws the small charts; `rates` returns a lane's frame rates. */
-  drawSparks(rates: (lane: string) => Series): void {
-    const color = getComputedStyle(this.root).getPropertyValue("--spark");
-    for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
-  }
-
   /** Distance in order to the tile `by` rows below, at a similar horizontal position. */
   #down(from: number, by: number): number {
     let row = 0, start = 0;
@@ -240,7 +232,7 @@ export class Wall {
       onNoVideo: () => this.watch(),
       onSelect: () => {
         this.#select(tile.laneId);
-        this.#events.onSelect(tile.laneId);
+        this.#events.onLead();
       },
     });
     this.tiles.set(lane.id, tile);
@@ -290,7 +282,7 @@ export class Wall {
       let shapes = false;
       for (const tile of this.#ready) {
         const { aspect } = tile;
-        if (tile.draw(this.overlay, this.accepts)) this.#events.onDrawn(tile);
+        if (tile.draw(this.overlay, this.accepts) && tile === this.lead) this.#events.onLead();
         shapes ||= tile.aspect !== aspect;
       }
       if (shapes) this.layout();

@@ -10,7 +10,7 @@ import { ClipDialog, GroupsDialog, showKeys } from "./dialogs.ts";
 import { find } from "./dom.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
-import { startLooks, toggleDetail, toggleFullScreen, toggleTheme } from "./looks.ts";
+import { showsNumbers, toggleFullScreen, toggleNumbers } from "./looks.ts";
 import { Panel } from "./panel.ts";
 import {
   formatGroups,
@@ -76,11 +76,8 @@ class WallPage {
     this.#wall = new Wall(this.#connection, {
       onFocus: (lane) => this.#focus(lane),
       onMove: (moved, target, after) => this.#move(moved, target, after),
-      onDrawn: (tile) => {
-        if (tile !== this.#wall.lead) return;
-        if (!this.#time.live) this.#transport.update();
-      },
-      onSelect: () => this.#transport.update(),
+      // While live, the next report of the server is soon enough.
+      onLead: () => this.#time.live || this.#transport.update(),
     });
     const place = (): Place | undefined => {
       const { lead } = this.#wall;
@@ -126,7 +123,6 @@ class WallPage {
         this.#stats.push(message.lanes);
         this.#announcer.take(message.lanes);
         this.#render();
-        this.#wall.drawSparks((lane) => this.#stats.of(lane).framesOut);
         this.#seekAtStart();
         break;
       case "alerts":
@@ -158,6 +154,7 @@ class WallPage {
     const focus = ours.find(({ id }) => id === state.focus);
     // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
+    document.body.classList.toggle("operator", !showsNumbers());
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
     this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
@@ -271,31 +268,51 @@ class WallPage {
 
   #keyActions(): KeyActions {
     const time = this.#time;
+    const wall = this.#wall;
     return {
-      move: (columns, rows) => this.#wall.move(columns, rows),
-      reorder: (by) => this.#moveSelected(by),
-      group: (index) => this.#showGroup(index),
-      step: (frames) => time.step(frames),
-      alert: (by) => this.#alerts.go(by),
-      alone: () => this.#focus(this.#state.focus === "" ? this.#wall.lead?.laneId ?? "" : ""),
-      back: () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
-      search: () => this.#header.search.focus(),
-      moreColumns: () => this.#change({ columns: Math.min(MAX_COLUMNS, this.#state.columns + 1) }),
-      fewerColumns: () => this.#change({ columns: Math.max(1, (this.#state.columns || 4) - 1) }),
-      bestColumns: () => this.#change({ columns: 0 }),
-      togglePlaying: () => time.toggle(),
-      slower: () => time.play(Math.max(SPEEDS[0]!, time.speed / 2)),
-      faster: () => time.play(Math.min(SPEEDS.at(-1)!, time.speed * 2)),
-      live: () => time.goLive(),
-      clip: () => this.#clip(),
-      timeBar: () => this.#change({ time: !this.#state.time }),
-      alerts: () => this.#toggleAlerts(),
-      overlay: () => this.#change({ overlay: !this.#state.overlay }),
-      groups: () => this.#editGroups(),
-      theme: toggleTheme,
-      fullScreen: toggleFullScreen,
-      numbers: () => toggleDetail(() => this.#render()),
-      help: showKeys,
+      "arrowleft": () => wall.move(-1, 0),
+      "arrowright": () => wall.move(1, 0),
+      "arrowup": () => wall.move(0, -1),
+      "arrowdown": () => wall.move(0, 1),
+      "alt+arrowleft": () => this.#moveSelected(-1),
+      "alt+arrowup": () => this.#moveSelected(-1),
+      "alt+arrowright": () => this.#moveSelected(1),
+      "alt+arrowdown": () => this.#moveSelected(1),
+      "enter": () => this.#focus(this.#state.focus === "" ? wall.lead?.laneId ?? "" : ""),
+      "escape": () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
+      "/": () => this.#header.search.focus(),
+      "+": () => this.#change({ columns: Math.min(MAX_COLUMNS, (this.#state.columns || 4) + 1) }),
+      "-": () => this.#change({ columns: Math.max(1, (this.#state.columns || 4) - 1) }),
+      "0": () => this.#change({ columns: 0 }),
+      " ": () => time.toggle(),
+      ",": () => time.step(-1),
+      ".": () => time.step(1),
+      // With Shift, keyboards produce different characters.
+      "shift+,": () => time.step(-10),
+      "shift+<": () => time.step(-10),
+      "shift+;": () => time.step(-10),
+      "shift+.": () => time.step(10),
+      "shift+>": () => time.step(10),
+      "shift+:": () => time.step(10),
+      "[": () => time.play(Math.max(SPEEDS[0]!, time.speed / 2)),
+      "]": () => time.play(Math.min(SPEEDS.at(-1)!, time.speed * 2)),
+      "l": () => time.goLive(),
+      "c": () => this.#clip(),
+      "t": () => this.#change({ time: !this.#state.time }),
+      "a": () => this.#toggleAlerts(),
+      "j": () => this.#alerts.go(1),
+      "k": () => this.#alerts.go(-1),
+      "o": () => this.#change({ overlay: !this.#state.overlay }),
+      "g": () => this.#editGroups(),
+      "f": toggleFullScreen,
+      "n": () => {
+        toggleNumbers();
+        this.#render();
+      },
+      "?": showKeys,
+      ...Object.fromEntries(
+        Array.from({ length: 9 }, (_, index) => [index + 1, () => this.#showGroup(index)]),
+      ),
     };
   }
 
@@ -314,5 +331,4 @@ class WallPage {
   }
 }
 
-startLooks();
 new WallPage();

@@ -16,9 +16,10 @@ export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
 /** True for corners that all lie on one line, which have no inside. */
 export function isFlat(corners: readonly Point[]): boolean {
   const [x, y] = corners[0] ?? [0, 0];
-  return corners.every((a) =>
-    corners.every((b) => (a[0] - x) * (b[1] - y) === (b[0] - x) * (a[1] - y))
-  );
+  const others = corners.map((corner): Point => [corner[0] - x, corner[1] - y]);
+  const far = others.reduce((a, b) => Math.hypot(...b) > Math.hypot(...a) ? b : a, [0, 0]);
+  // Decimal fractions on one line are not so to the last bit.
+  return others.every((other) => Math.abs(other[0] * far[1] - far[0] * other[1]) < 1e-12);
 }
 
 /** Distance of a point to the right of the line from one point to another; negative on the left. */

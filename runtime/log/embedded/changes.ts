@@ -3,7 +3,7 @@
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import { rowsSlot, type SeenSlot } from "./tail_file.ts";
-import type { PartitionView, Topics } from "./topics.ts";
+import type { PartitionRows, PartitionView, Topics } from "./topics.ts";
 
 /** Poll delay while appends come that are not reported, and how long it stays after the last one. */
 const busyPollMs = 2;
@@ -11,7 +11,7 @@ const busyForMs = 1_000;
 /** Poll delay otherwise. */
 const idlePollMs = 10;
 /** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
-const reportedPollMs = 100;
+const reportedPollMs = 500;
 
 /** Gets its partition as it is now; undefined when it cannot be read, which reading reports. */
 export type ChangeListener = (view: PartitionView | undefined) => void;
@@ -31,6 +31,8 @@ export class ChangeWatcher {
   readonly #topics: Topics;
   readonly #rows: Watched = { id: rowsSlot, latest: -1, listeners: new Set() };
   readonly #watched = new Map<number, Watched>();
+  /** Rows of partitions since the last look at changed ones: most appends change none. */
+  readonly #known: PartitionRows = new Map();
   /** Ordered by id. */
   #slots: readonly Watched[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -74,6 +76,7 @@ export class ChangeWatcher {
   }
 
   stop(): void {
+    this.#known.clear();
     clearInterval(this.#timer);
     this.#pollMs = 0;
     this.#watcher?.close();
@@ -90,6 +93,8 @@ export class ChangeWatcher {
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
+      // Shows at once whether writes are reported: a log into which none come would be polled often.
+      this.#db.tails.file.announce();
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
         this.#reportsAll = true;
@@ -129,6 +134,7 @@ export class ChangeWatcher {
 
   /** The next look takes everything for changed. */
   #forget(): void {
+    this.#known.clear();
     this.#reportsAll = false;
     this.#version = -1;
     this.#change = 0;
@@ -159,13 +165,14 @@ export class ChangeWatcher {
     if (changed.length === 0) return false;
     this.#lastChange = performance.now();
     for (const { id, listeners } of changed) {
-      const view = this.#topics.view(id);
+      const view = this.#topics.view(id, this.#known);
       for (const listener of listeners) listener(view);
     }
     return true;
   }
 
   #changedRows(): Watched[] {
+    this.#known.clear();
     this.#version = this.#db.dataVersion();
     this.#rowCommits = this.#db.tails.rowCommits;
     const rows = this.#db.all<[number, number]>(

@@ -10,7 +10,8 @@ import { GroupTables, type GroupView } from "./group_tables.ts";
 import type { Opened } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
-const tickMs = 50;
+/** Interval of looks at the group: while it changes, and otherwise. */
+const [changingTickMs, calmTickMs] = [50, 250];
 const minSessionTimeoutMs = 300;
 
 export interface GroupParts {
@@ -95,8 +96,9 @@ export class EmbeddedGroupMember implements GroupMember {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        await this.#tick();
-        await this.#parts.clock.sleep(tickMs, signal);
+        const calm = await this.#tick();
+        const delay = calm ? Math.min(calmTickMs, this.#sessionMs / 6) : changingTickMs;
+        await this.#parts.clock.sleep(Math.max(changingTickMs, delay), signal);
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error);
@@ -107,8 +109,8 @@ export class EmbeddedGroupMember implements GroupMember {
     }
   }
 
-  /** Looks at the group, updates it, announces our partitions. */
-  async #tick(): Promise<void> {
+  /** Looks at the group, updates it, announces our partitions; returns whether no partition moves. */
+  async #tick(): Promise<boolean> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
     // A member that was stopped must not take its own absence for the others' silence.
@@ -117,7 +119,7 @@ export class EmbeddedGroupMember implements GroupMember {
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
     if (!view.members.some(({ member }) => member === this.memberId)) {
       await this.#rejoin(view);
-      return;
+      return false;
     }
     const silent = this.#silentMembers(view, elapsed);
     const beat = now - this.#lastBeat >= this.#sessionMs / 3;
@@ -138,6 +140,8 @@ export class EmbeddedGroupMember implements GroupMember {
       if (beat) this.#lastBeat = now;
     }
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
+    return this.#announcing === undefined &&
+      view.claims.every(({ target, holder }) => target === holder);
   }
 
   #silentMembers(view: GroupView, elapsed: number): { member: string; beat: number }[] {

@@ -49,7 +49,7 @@ export const tailColumns = "p.latest, p.bytes, p.arrived, " +
   "open_segment, open_first, open_position, open_total, open_arrived, open_time";
 const tailSql = `SELECT ${tailColumns} FROM partitions p WHERE p.id = ?`;
 /** With `segment` the five columns after it are null. */
-type TailRow<Rest extends unknown[]> = [
+export type TailRow<Rest extends unknown[]> = [
   ...[latest: number, bytes: number, arrived: number, segment: number | null],
   ...[first: number, position: number, total: number, since: number, time: number],
   ...Rest,
@@ -96,9 +96,17 @@ export class Tails {
     return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
   }
 
-  /** The tail, and what `sql` selects of the partition after `tailColumns`. */
-  readWith<Rest extends (number | null)[]>(id: number, sql: string): { tail: Tail; rest: Rest } {
-    const { tail, rest } = this.#merged<Rest>(id, sql);
+  /**
+   * The tail, and what `sql` selects of the partition after `tailColumns`.
+   *
+   * @param known rows that have not changed since they were read; those that it lacks are added
+   */
+  readWith<Rest extends (number | null)[]>(
+    id: number,
+    sql: string,
+    known?: Map<number, TailRow<Rest>>,
+  ): { tail: Tail; rest: Rest } {
+    const { tail, rest } = this.#merged<Rest>(id, sql, known);
     return { tail: this.#staged.get(id)?.tail ?? tail, rest };
   }
 
@@ -196,10 +204,12 @@ export class Tails {
   #merged<Rest extends (number | null)[] = []>(
     id: number,
     sql = tailSql,
+    known?: Map<number, TailRow<Rest>>,
   ): { tail: Tail; ahead: boolean; rest: Rest } {
     // Read first: the row is at least as new.
     const slot = this.file.get(id);
-    const row = this.#rows.get<TailRow<Rest>>(sql, id)!;
+    const row = known?.get(id) ?? this.#rows.get<TailRow<Rest>>(sql, id)!;
+    known?.set(id, row);
     let [latest, bytes, arrived, segment, first, position, total, since, time, ...rest] = row;
     if (segment === null) return { tail: { latest, bytes, arrived }, ahead: false, rest };
     const ahead = slot !== undefined && slot[0] === segment && slot[1] <= first && slot[2] > latest;

@@ -2,7 +2,7 @@ import { checkTopic, checkWhole, missing } from "../checks.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
-import { type Tail, tailColumns } from "./tails.ts";
+import { type Tail, tailColumns, type TailRow } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
 export interface PartitionRow {
@@ -27,6 +27,9 @@ type KeptRow = [
   total: number | null,
   arrived: number | null,
 ];
+/** Rows of partitions, by id. */
+export type PartitionRows = Map<number, TailRow<KeptRow>>;
+
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 const keptColumns = `floor, retention_bytes, retention_ms, c.id & ${
   offsetLimit - 1
@@ -152,9 +155,13 @@ export class Topics {
     return row[0];
   }
 
-  /** The partition as it is now. */
-  view(id: number): PartitionView {
-    const { tail, rest } = this.#db.tails.readWith<KeptRow>(id, viewSql);
+  /**
+   * The partition as it is now.
+   *
+   * @param known rows of partitions that have not changed since they were read, of earlier calls
+   */
+  view(id: number, known?: PartitionRows): PartitionView {
+    const { tail, rest } = this.#db.tails.readWith<KeptRow>(id, viewSql, known);
     const earliest = this.#floor(id, rest, tail);
     return { tail, range: { earliest, latest: Math.max(earliest, tail.latest) } };
   }

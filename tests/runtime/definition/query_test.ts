@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Frame, query, type Window } from "../../../runtime/mod.ts";
 import { systemClock } from "../../../runtime/base/clock.ts";
+import { loadDefinition } from "../../../runtime/definition/query_options.ts";
 import { display, foreach, foreachBatch } from "../../../runtime/mod.ts";
 import { silent } from "../query_fixtures.ts";
 
@@ -130,4 +131,39 @@ Deno.test("a timer at no time is refused, with the step's name", async () => {
     signal: new AbortController().signal,
   });
   assert.throws(() => task.process({}), /timer of late at NaN: expected epoch milliseconds/);
+});
+
+Deno.test("a definition that was made by hand is checked as a whole", async () => {
+  const { plan } = query("made").readStream().map((frame) => frame).writeStream(display());
+  const load = (parts: object) =>
+    loadDefinition("made", { default: { plan: { ...plan, ...parts } } });
+  assert.deepEqual((await load({})).plan, plan);
+  const faults: [parts: object, says: RegExp][] = [
+    [{ name: "../made" }, /Cannot name a query "..\/made"/],
+    [{ source: null }, /Cannot use source options/],
+    [{ operators: null }, /Cannot run query made: expected a list of operators/],
+    [{ operators: [null] }, /Cannot add a step: expected an operator .* given null/],
+    [{ sinks: {} }, /Cannot run query made without a sink/],
+    [{ trigger: "now" }, /Cannot read trigger "now"/],
+    [{ overload: null }, /Cannot use overload policy null/],
+    [{ onOperatorError: undefined }, /Cannot use onOperatorError/],
+  ];
+  for (const [parts, says] of faults) await assert.rejects(load(parts), says);
+});
+
+Deno.test("what a module declares beside its query is checked", async () => {
+  const definition = query("made").readStream().writeStream(display());
+  const faults: [exported: object, says: RegExp][] = [
+    [{ takes: 5 }, /takes: expected a list of model, zones, device, given 5/],
+    [{ takes: ["colour"] }, /takes: .* given \["colour"\]/],
+    [{ parameters: null }, /parameters: expected types such as .* given null/],
+    [{ parameters: { threshold: "float" } }, /parameters: .* given \{"threshold":"float"\}/],
+    [
+      { default: () => Promise.reject(undefined) },
+      /^QueryOptionsError: Cannot make query made: undefined/,
+    ],
+  ];
+  for (const [exported, says] of faults) {
+    await assert.rejects(loadDefinition("made", { default: definition, ...exported }), says);
+  }
 });

@@ -275,3 +275,18 @@ Deno.test("a camera is called as its newest frame says: in progress, results and
     await one.stop();
   });
 });
+
+Deno.test("lanes send pictures from the first use of the driver's feed on", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 3);
+    const one = driver(url, log);
+    await one.start();
+    await one.streams.processAllAvailable();
+    assert.equal(one.feed.latest("passthrough-0"), undefined);
+    await append(log, 0, 1);
+    await one.streams.processAllAvailable();
+    assert.equal(one.feed.latest("passthrough-0")?.offset, 3);
+    await one.stop();
+  });
+});

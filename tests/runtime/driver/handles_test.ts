@@ -267,3 +267,21 @@ Deno.test("two queries of one name are refused", () => {
     /Cannot run two queries named "q"/,
   );
 });
+
+Deno.test("an event reaches the listeners of its moment, whoever they add or remove", () => {
+  const manager = managerOf();
+  let calls = 0;
+  const adding = () => {
+    calls++;
+    if (calls < 100) manager.addListener({ onQueryStarted: adding });
+    manager.removeListener(second);
+  };
+  const second = { onQueryStarted: () => assert.fail("It was removed") };
+  manager.addListener({ onQueryStarted: adding });
+  manager.addListener(second);
+  const event = { id: "i", runId: "r", name: "QUERY-PARTITION-0", timestamp: "" };
+  manager.notify("onQueryStarted", event);
+  assert.equal(calls, 1);
+  manager.notify("onQueryStarted", event);
+  assert.equal(calls, 3);
+});

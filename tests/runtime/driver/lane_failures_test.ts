@@ -9,10 +9,10 @@ import type { LoadedQuery, PlainError } from "../../../runtime/executor/protocol
 
 const PLACE = { query: "q", topic: "t", partition: 3 };
 
-function queryOf(onOperatorError: OperatorErrorOption): LoadedQuery {
+function queryOf(onOperatorError: OperatorErrorOption, finite = false): LoadedQuery {
   return {
     plan: "",
-    finite: false,
+    finite,
     steps: ["first", "second"],
     onOperatorError: checkOperatorErrors(onOperatorError),
     access: { read: [], write: [], net: [], libraries: [], open: false },
@@ -102,4 +102,47 @@ Deno.test("an input whose call was cut becomes a dead letter at once; the third 
   assert.equal(ended(47, "cut").delayMs, 0);
   failures.progressed();
   assert.equal(ended(87, "cut").delayMs, undefined);
+});
+
+type Given = {
+  code?: string;
+  retryable?: boolean;
+  finite?: boolean;
+  member?: boolean;
+  ranMs?: number;
+};
+
+/** Delays after failures of one lane that end no query by their number; the last is undefined at its end. */
+function delays(
+  times: number,
+  { finite, member = false, ranMs = 100, code = "REFUSED", retryable = false }: Given = {},
+): (number | undefined)[] {
+  const failures = new LaneFailures();
+  const run = { ranMs, member, query: queryOf("restart", finite) };
+  const error = { name: "Error", message: "no", code, retryable };
+  return Array.from({ length: times }, () => failures.failed({ ...run, error }).delayMs);
+}
+
+Deno.test("a query that fails waits twice as long each time, up to a limit; one that ran for a minute has recovered", () => {
+  assert.deepEqual(delays(9), [1000, 2000, 4000, 8000, 16_000, ...Array(4).fill(30_000)]);
+  assert.deepEqual(delays(9, { retryable: true }), [100, 200, 400, 800, ...Array(5).fill(1000)]);
+  assert.deepEqual(delays(3, { ranMs: 61_000 }), [1000, 1000, 1000]);
+});
+
+Deno.test("what a restart cannot mend ends the query", () => {
+  for (
+    const code of ["OFFSET_OUT_OF_RANGE", "CHECKPOINT_CORRUPT", "TOO_LARGE", "OPERATOR_FAILED"]
+  ) {
+    assert.deepEqual(delays(1, { code, retryable: true }), [undefined], code);
+  }
+  assert.deepEqual(delays(1, { finite: true }), [undefined]);
+  const retried = delays(21, { finite: true, retryable: true });
+  assert.deepEqual([retried[0], retried[19], retried[20]], [100, 1000, undefined]);
+});
+
+Deno.test("one that was fenced starts again only where a group may give the partition back", () => {
+  for (const code of ["FENCED", "TAKEN_OVER"]) {
+    assert.deepEqual(delays(1, { code }), [undefined]);
+    assert.deepEqual(delays(1, { code, member: true, finite: true }), [1000]);
+  }
 });

@@ -4,7 +4,7 @@ import { LaneSupervisor } from "../../../runtime/driver/lane_supervisor.ts";
 import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
-import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
+import type { QueryErrorEvent } from "../../../runtime/driver/manager.ts";
 import {
   checkOperatorErrors,
   type OperatorErrorOption,

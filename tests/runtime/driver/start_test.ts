@@ -57,3 +57,31 @@ Deno.test("a signal ends the wait for a topic", () =>
       /Enough/,
     );
   }));
+
+Deno.test("a signal that aborts while the log is opened ends the start; one that lives on keeps no listener", () =>
+  withLog(async (url, log) => {
+    const options = { log: url, report: () => {} };
+    for (let turns = 0; turns < 40; turns++) {
+      const stopping = new AbortController();
+      const starting = start(definition, { ...options, topic: "Missing", signal: stopping.signal });
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      stopping.abort(new Error("enough"));
+      await assert.rejects(starting, /enough/);
+    }
+    await log.createTopic("VideoStreaming", 1);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (...given: Parameters<typeof addEventListener>) => {
+      listeners++;
+      addEventListener.apply(signal, given);
+    };
+    signal.removeEventListener = (...given: Parameters<typeof removeEventListener>) => {
+      listeners--;
+      removeEventListener.apply(signal, given);
+    };
+    const streams = await start(definition, { ...options, signal });
+    assert.equal(listeners, 1);
+    await streams.stop();
+    assert.equal(listeners, 0);
+  }));

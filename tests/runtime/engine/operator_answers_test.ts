@@ -65,6 +65,12 @@ Deno.test("an operator that fails on no input is named, and answers that make no
   const faults: [open: () => Anything, says: RegExp, code?: string][] = [
     [fail, /Cannot read gauge/],
     [() => Promise.reject(null), /null was thrown/],
+    [
+      () => null,
+      /Cannot use what open returned, null: expected a function process/,
+      "OPERATOR_FAILED",
+    ],
+    [() => ({}), /Cannot use what open returned, \{\}/, "OPERATOR_FAILED"],
     [task({ snapshot: fail }), /Cannot read gauge/],
     [task({ snapshot: () => 7 }), /Cannot save 7 as state/, "OPERATOR_FAILED"],
     [task({ restartOffset: fail }), /Cannot read gauge/],
@@ -172,6 +178,16 @@ Deno.test("an operator may use one list for all its outputs, and a list may fail
   assert.equal(deadLettered, 1);
 });
 
+Deno.test("promises of any library are waited for in map and filter", async () => {
+  const promised = <T>(value: T) => ({ then: (use: (value: T) => void) => use(value) }) as Anything;
+  const sink = collect<Frame>();
+  const definition = query("promises").readStream({ startingOffsets: "earliest" })
+    .map((frame): Frame => promised(frame)).filter(({ offset }) => promised(offset % 2 === 0))
+    .writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log: logOf(5) });
+  assert.deepEqual(offsets(sink.outputs), [0, 2, 4]);
+});
+
 Deno.test("results of a query's own items are its own, and are not recorded", async () => {
   const log = logOf(3);
   const sink = collect<unknown>();
@@ -211,5 +227,43 @@ Deno.test("operators that fail to close leave none open, and are reported whatev
     assert.deepEqual(closed, ["first", "second"]);
     assert.equal(running.reports.length, 2, running.reports.join());
     assert.match(running.reports[1]!, /Cannot close: Operator first of query closing/);
+  }
+});
+
+Deno.test("answers of a sink that make no sense end its query, by the sink's name", async () => {
+  const record = {
+    ...{ topic: "out", partition: 0, key: null, timestamp: 5, headers: {} },
+    value: new Uint8Array(1),
+  };
+  const records = (parts: Anything) => ({ records: () => [{ ...record, ...parts }] });
+  const faults: [task: Anything, says: RegExp][] = [
+    [undefined, /on opening: Cannot use what open returned, undefined/],
+    [5, /on opening: Cannot use what open returned, 5/],
+    [{ restartOffset: () => NaN }, /batch 0 .* Cannot restart at NaN: expected an offset/],
+    [{ restartOffset: () => -5 }, /Cannot restart at -5/],
+    [{ records: () => null }, /Cannot write null as records: expected a list/],
+    [{ records: () => [undefined] }, /a record whose topic is undefined/],
+    [records({ topic: "../out" }), /a record whose topic is "..\/out"/],
+    [records({ topic: "VideoStreaming" }), /other than VideoStreaming, which is read/],
+    [records({ partition: NaN }), /a record whose partition is NaN/],
+    [records({ key: 7 }), /a record whose key is 7/],
+    [records({ value: "text" }), /a record whose value is "text"/],
+    [records({ timestamp: "5" }), /a record whose timestamp is "5"/],
+    [records({ headers: null }), /a record whose headers is null/],
+    [records({ headers: { lux: 5 } }), /a record whose header lux is 5/],
+  ];
+  for (const [task, says] of faults) {
+    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
+      .writeStream({ uri: "mine", delivery: "exactly-once", open: () => task })
+      .trigger("available-now");
+    await assert.rejects(runQuery(definition, { log: logOf(4) }), (error: Anything) => {
+      assert.match(
+        error.message,
+        /^Sink mine of query faulty failed at VideoStreaming partition 0, /,
+      );
+      assert.match(error.message, says);
+      assert.equal(error.code, "OPERATOR_FAILED");
+      return true;
+    });
   }
 });

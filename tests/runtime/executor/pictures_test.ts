@@ -59,6 +59,21 @@ Deno.test("Without viewers only keyframes are decoded, and none later than its l
   await tracker.close();
 });
 
+Deno.test("Where no viewer can come nothing is decoded, until one can", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), undefined);
+  for (const frame of frames.slice(0, 6)) publisher.show(frame);
+  (await pictureOf(frames[5]!)).release();
+  assert.deepEqual(sent, []);
+  publisher.watch(new Map());
+  for (const frame of frames.slice(6)) publisher.show(frame);
+  await until("a picture", () => sent.length > 0);
+  publisher.close();
+  assert.deepEqual(sent.map(({ offset }) => offset), [6]);
+  await tracker.close();
+});
+
 Deno.test("A page that decodes units itself gets what was found in each, and keyframes' pictures", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];

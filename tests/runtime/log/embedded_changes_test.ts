@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import { Database } from "../../../runtime/log/embedded/database.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import type { PartitionReader } from "../../../runtime/log/log.ts";
 import { append, record, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
+import { until } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 /** Appends at one connection and reads at another; calls `after` while the reader waits for more. */
@@ -61,12 +63,28 @@ async function withPolls(body: (polls: Polls) => Promise<void>): Promise<void> {
 }
 
 Deno.test({
-  name: "embedded log: a reader finds each append by its report, and polls ten times a second",
+  name: "embedded log: a reader finds each append by its report, and polls twice a second",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withPolls(async (polls) => {
-      await appendAndRead(() => Promise.resolve(assert.equal(polls.delay, 100)));
+      await appendAndRead(() => Promise.resolve(assert.equal(polls.delay, 500)));
     }),
+});
+
+Deno.test({
+  name: "embedded log: a reader polls twice a second, too, where nothing is ever appended",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withPolls((polls) =>
+      inFolder((dir) =>
+        withLog(`embedded:${dir}`, async (log) => {
+          await log.createTopic("t", 1);
+          const reader = await (await log.reader()).open("t", 0, 0);
+          await until("its own report", () => polls.delay === 500);
+          await reader.close();
+        })
+      )
+    ),
 });
 
 Deno.test({
@@ -91,6 +109,30 @@ Deno.test({
         }
       })
     ),
+});
+
+Deno.test({
+  name: "embedded log: a reader reads its partition's row again only when rows have changed",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    appendAndRead(async (reader, theirs) => {
+      const { get } = Database.prototype;
+      let queries = 0;
+      Database.prototype.get = function (sql, ...values) {
+        if (sql.includes("LEFT JOIN chunks")) queries++;
+        return get.call(this, sql, ...values) as never;
+      };
+      try {
+        for (let i = 0; i < 40; i++) {
+          const reading = reader.read(1);
+          await append(theirs, "t", 0, [record(new Uint8Array(10))]);
+          assert.equal((await reading)[0]!.offset, 10 + i);
+        }
+      } finally {
+        Database.prototype.get = get;
+      }
+      assert.ok(queries < 20, `${queries} queries for 40 appends`);
+    }),
 });
 
 Deno.test("embedded log: a commit is announced once others see it", async () => {

@@ -98,6 +98,36 @@ Deno.test("group: an error of onAssignment is reported and ends nothing", async 
   });
 });
 
+Deno.test("group: a member looks often while partitions move, and four times a second otherwise", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
+  const sleeps: number[] = [];
+  const clock = {
+    ...systemClock,
+    sleep(ms: number, signal?: AbortSignal) {
+      if (ms <= 250) sleeps.push(ms);
+      return systemClock.sleep(ms, signal);
+    },
+  };
+  const log = new EmbeddedLog(`embedded:${dir}`, { clock });
+  try {
+    await log.createTopic("t", 2);
+    const one = await join(log, group);
+    await eventually("a calm look", () => sleeps.at(-1) === 250);
+    assert.equal(one.held()?.length, 2);
+    sleeps.length = 0;
+    const other = await join(log, group);
+    await eventually("a share each", () => one.held()?.length === 1 && other.held()?.length === 1);
+    assert.ok(sleeps.includes(50), `${sleeps}`);
+    sleeps.length = 0;
+    await eventually("calm looks", () => sleeps.slice(-2).every((ms) => ms === 250));
+    await one.member.leave();
+    await other.member.leave();
+  } finally {
+    await log.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("group: a member that was taken for dead says so, lets go and joins again", async () => {
   const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
   // The first member's time stands still when the test says so, like that of a stopped process.

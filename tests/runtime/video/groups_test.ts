@@ -154,6 +154,22 @@ Deno.test("Units before the first keyframe and after a gap are not decoded", asy
   );
 });
 
+Deno.test("H.264's own numbers tell that a frame is missing, whichever it is, also where they begin again", async () => {
+  // Numbers of four bits: they begin again after 15. Of frame 17 it is 1, as after a frame that resets them.
+  const units = await accessUnits({ frames: 30, gop: 30, parameters: "keyint=1000:ref=1" });
+  const taken = (kept: readonly Uint8Array[]) => {
+    const tracker = new GroupTracker(silent);
+    return kept.map((unit, offset) => tracker.take(frameOf(unit, offset)));
+  };
+  assert.deepEqual(new Set(taken(units)), new Set(["unit"]));
+  for (let missing = 1; missing < 29; missing++) {
+    if (missing === 16) continue;
+    const kept = units.toSpliced(missing, 1);
+    const kinds = taken(kept);
+    assert.deepEqual(kinds, kept.map((_, i) => i < missing ? "unit" : "no-keyframe"), `${missing}`);
+  }
+});
+
 Deno.test("A restart goes back to the keyframe that the oldest frame needed hangs on", async () => {
   const units = await accessUnits({ frames: 20, gop: 5 });
   const tracker = new GroupTracker(silent);

@@ -119,11 +119,11 @@ function pointOf(placement: Placement, x: number, y: number, score: number): Poi
   return [tenths(left), tenths(top), rounded(score)];
 }
 
-/** The body of the points; none if their mean score is too low. */
+/** The body of the points; none if their mean score is too low, or no point is known. */
 function bodyOf({ labels, threshold }: KeypointsOutput, keypoints: Point[]): DetectedObject[] {
   const score = keypoints.reduce((sum, [, , sure]) => sum + sure, 0) / keypoints.length;
-  if (!(score >= threshold)) return [];
   const known = keypoints.filter(([, , sure]) => sure !== 0);
+  if (known.length === 0 || !(score >= threshold)) return [];
   const xs = known.map(([x]) => x), ys = known.map(([, y]) => y);
   return [{
     label: labels?.[0] ?? "person",

@@ -154,6 +154,8 @@ Deno.test("keypoints: of boxes, of a list, of heat maps, in pixels of the frame"
   const unknown = Float32Array.from([0.25, NaN, 0.8, 0.75, 0.625, 0.7]);
   const [half] = read(list, [1, 1, 2, 3], unknown).frames[0]!.objects!;
   assert.deepEqual([half!.keypoints, half!.box], [[[0, 0, 0], [96, 96, 0.7]], [96, 96, 96, 96]]);
+  const none = read({ ...list, threshold: 0 }, [1, 1, 2, 3], new Float32Array(6).fill(NaN));
+  assert.deepEqual(none.frames[0]!.objects, []);
   const maps = new Float32Array(2 * 8 * 16);
   maps[2 * 16 + 6] = 0.8;
   maps[128 + 5 * 16 + 9] = 0.6;

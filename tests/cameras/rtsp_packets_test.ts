@@ -1,0 +1,165 @@
+/** H.264 and H.265 in the packets of RTP (RFC 6184, RFC 7798): as cameras pack them, and with packets lost. */
+import assert from "node:assert/strict";
+// Loads FFmpeg before the tests begin, each of which must leave as much as it found.
+import "../../runtime/video/h264_encoding.ts";
+import { makeSource } from "../../cameras/open.ts";
+import type { SourceImage } from "../../cameras/source.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { BadFrameError } from "../../runtime/definition/frame.ts";
+import { NAL_TYPES, nalUnits, type VideoCodec } from "../../runtime/video/access_unit.ts";
+import { GroupTracker, unitOf } from "../../runtime/video/groups.ts";
+import { framesOf, lumaOf, planeOf } from "../runtime/video/corpus.ts";
+import { accessUnits } from "../support/access_units.ts";
+import { joined } from "../support/h264_writer.ts";
+import { type RtspScript, withScriptedRtsp } from "../support/scripted_rtsp.ts";
+import { take } from "./kit.ts";
+
+const CODECS = ["h264", "h265"] as const;
+const GOP = 8;
+const FRAMES = 3 * GOP;
+const START = Uint8Array.of(0, 0, 0, 1);
+
+const nalsOf = (unit: Uint8Array) => [...nalUnits(unit)].map((nal) => nal.toBase64());
+
+/** What a camera copies of a stream that is played over and over. */
+async function copied(
+  script: Omit<RtspScript, "before">,
+  count = FRAMES,
+): Promise<readonly SourceImage[]> {
+  let images: readonly SourceImage[] = [];
+  await withScriptedRtsp({ ...script, before: () => systemClock.sleep(4) }, async (url) => {
+    images = await take(makeSource(url, { codec: "copy" }), count);
+  });
+  return images;
+}
+
+/** The parameter sets of a keyframe, as a session description names them, and the units without them. */
+function withoutSets(codec: VideoCodec, units: readonly Uint8Array[]) {
+  const { parameterSets, type } = NAL_TYPES[codec];
+  const isSet = (nal: Uint8Array) => parameterSets.includes(type(nal[0]!));
+  const texts = [...nalUnits(units[0]!)].filter(isSet).map((set) => set.toBase64());
+  const sets = codec === "h264"
+    ? `sprop-parameter-sets=${texts.join()}`
+    : ["vps", "sps", "pps"].map((name, i) => `sprop-${name}=${texts[i]}`).join(";");
+  const rest = units.map((unit) =>
+    joined(...[...nalUnits(unit)].filter((nal) => !isSet(nal)).flatMap((nal) => [START, nal]))
+  );
+  return { sets, texts, rest };
+}
+
+for (const codec of CODECS) {
+  Deno.test(`RTSP, ${codec}: parameter sets that stand in the description alone come with each keyframe`, async () => {
+    const units = await accessUnits({ codec, frames: FRAMES, gop: GOP });
+    const { sets, texts, rest } = withoutSets(codec, units);
+    const images = await copied({ units: rest, codec, sets });
+    for (const [i, { value, headers }] of images.entries()) {
+      const keyframe = i % GOP === 0;
+      assert.equal(headers?.["keyframe"], keyframe ? "1" : undefined);
+      assert.deepEqual(
+        nalsOf(value),
+        [...keyframe ? texts : [], ...nalsOf(rest[i]!)],
+        `frame ${i}`,
+      );
+    }
+    assert.deepEqual(
+      await lumaOf(images.map(({ value }) => value), codec),
+      await lumaOf(units, codec),
+    );
+  });
+
+  Deno.test(`RTSP, ${codec}: aggregation packets and fragments come as the units that they hold`, async () => {
+    const parameters = "slices=4:aud=1";
+    const size = { width: 320, height: 192 };
+    const units = await accessUnits({ codec, frames: FRAMES, gop: GOP, parameters, ...size });
+    for (const together of [2, 9]) {
+      const images = await copied({ units, codec, together });
+      assert.deepEqual(images.map(({ value }) => nalsOf(value)), units.map(nalsOf));
+    }
+  });
+
+  Deno.test(`RTSP, ${codec}: a resolution that changes at a keyframe goes on with its own parameter sets`, async () => {
+    const sizes = [[160, 96], [320, 192], [96, 160]] as const;
+    const groups = await Promise.all(
+      sizes.map(([width, height]) => accessUnits({ codec, frames: GOP, gop: GOP, width, height })),
+    );
+    const units = groups.flat();
+    const images = await copied({ units, codec });
+    assert.deepEqual(images.map(({ value }) => nalsOf(value)), units.map(nalsOf));
+    assert.deepEqual(
+      images.map(({ width, height }) => [width, height]),
+      units.map((_, i) => sizes[Math.floor(i / GOP)]!),
+    );
+  });
+}
+
+/** The place in the stream of each picture that a lane decodes; why it decodes none, or `wrong`. */
+async function decoded(
+  images: readonly SourceImage[],
+  codec: VideoCodec,
+  expected: readonly string[],
+): Promise<(number | string)[]> {
+  const tracker = new GroupTracker(() => {}, { here: true });
+  const places: (number | string)[] = [];
+  for (const frame of framesOf(images.map(({ value }) => value), codec)) {
+    try {
+      if (tracker.take(frame) !== "unit") {
+        places.push("no-keyframe");
+        continue;
+      }
+      const unit = unitOf(frame.value)!;
+      const picture = await (await unit.group.decoder()).picture(unit);
+      const place = expected.indexOf(planeOf(picture));
+      places.push(place === -1 ? "wrong" : place);
+      picture.release();
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      places.push(error.reason);
+    }
+  }
+  await tracker.close();
+  return places;
+}
+
+Deno.test("RTSP, h264: a lost packet costs its frame and what depends on it, and no wrong picture is shown", async () => {
+  // Each frame has several fragments.
+  const options = { width: 640, height: 480, parameters: "bitrate=3000" };
+  const units = await accessUnits({ ...options, frames: FRAMES, gop: GOP });
+  const expected = await lumaOf(units, "h264");
+  const at = GOP + 3;
+  const losses: Readonly<Record<string, (index: number, packet: number) => boolean>> = {
+    "a whole frame": (index) => index === at,
+    "two frames": (index) => index === at || index === at + 1,
+    "the first fragment": (index, packet) => index === at && packet === 0,
+    "a fragment in the middle": (index, packet) => index === at && packet === 1,
+    "the first fragment of a keyframe": (index, packet) => index === GOP && packet === 2,
+    "a fragment of a keyframe": (index, packet) => index === GOP && packet === 4,
+  };
+  for (const [name, lost] of Object.entries(losses)) {
+    const images = await copied({ units, lost });
+    const places = await decoded(images, "h264", expected);
+    const first = name.includes("keyframe") ? GOP : at;
+    const next = places.findIndex((place, i) => i >= first && place === 2 * GOP);
+    assert.deepEqual(places.slice(0, first), expected.slice(0, first).map((_, i) => i), name);
+    assert.ok(
+      next >= first && places.slice(next).every((place) => typeof place === "number"),
+      name,
+    );
+    const bad = places.slice(first, next);
+    assert.ok(
+      bad.every((reason) => ["no-keyframe", "corrupt", "damaged"].includes(`${reason}`)),
+      `${name}: ${places}`,
+    );
+  }
+});
+
+Deno.test("RTSP, h265: a lost frame costs what depends on it, and no wrong picture is shown", async () => {
+  const units = await accessUnits({ codec: "h265", frames: FRAMES, gop: GOP });
+  const expected = await lumaOf(units, "h265");
+  const at = GOP + 3;
+  const images = await copied({ units, codec: "h265", lost: (index) => index === at }, FRAMES);
+  const places = await decoded(images, "h265", expected);
+  assert.deepEqual(places.slice(0, at), expected.slice(0, at).map((_, i) => i));
+  const next = places.indexOf(2 * GOP);
+  assert.ok(places.slice(at, next).every((reason) => typeof reason === "string"), `${places}`);
+  assert.ok(!places.includes("wrong"), `${places}`);
+});
