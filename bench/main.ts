@@ -1,5 +1,5 @@
 // `deno task bench NAME [OPTIONS]`: runs one benchmark.
-import { columnsOf, wrapped } from "../cli/command.ts";
+import { columnsOf, wrapped } from "../cli/help.ts";
 import { terminalColumns } from "../cli/progress_bar.ts";
 import { print } from "./print.ts";
 

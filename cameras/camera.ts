@@ -22,7 +22,7 @@ export interface CameraOptions {
   readonly source: CameraSource;
   readonly publisher: FramePublisher;
   readonly target?: PublishTarget | undefined;
-  /** Of these, `fps`, `stallMs`, `timeJumpMs`, `name` and `place` concern the camera itself. */
+  /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
   /** Stops after this many frames. */
   readonly limit?: number | undefined;
@@ -100,8 +100,8 @@ export class Camera {
 
   constructor(options: CameraOptions) {
     this.#options = options;
-    const { clock, report, settings = {}, number } = options;
-    this.#times = new CaptureTimes(clock, report, settings.timeJumpMs);
+    const { clock, report, number } = options;
+    this.#times = new CaptureTimes(clock, report);
     this.#camera = cameraOfPartition(number - 1);
     this.ended = this.#run();
   }

@@ -11,8 +11,8 @@ export interface TimeFaults {
 
 /** A larger change of the difference between the two clocks means that the wall clock was set. */
 const STEP_MS = 500;
-/** A larger jump means that the stream's timestamps restarted, milliseconds. */
-export const DEFAULT_TIME_JUMP_MS = 10_000;
+/** A larger step in a stream's timestamps is a jump, milliseconds. */
+export const TIME_JUMP_MS = 10_000;
 
 /**
  * Converts readings of the monotonic clock to epoch time. When the wall clock is set, the
@@ -21,21 +21,14 @@ export const DEFAULT_TIME_JUMP_MS = 10_000;
  */
 export class CaptureTimes implements TimeFaults {
   readonly clock: Clock;
-  /** A larger step in a stream's timestamps is a jump. */
-  readonly timeJumpMs: number;
   readonly #report: (message: string) => void;
   #offset: number;
   #clockSteps = 0;
   #timeJumps = 0;
   #reported = 0;
 
-  constructor(
-    clock: Clock,
-    report: (message: string) => void = () => {},
-    timeJumpMs = DEFAULT_TIME_JUMP_MS,
-  ) {
+  constructor(clock: Clock, report: (message: string) => void = () => {}) {
     this.clock = clock;
-    this.timeJumpMs = timeJumpMs;
     this.#report = report;
     this.#offset = this.#difference();
   }

@@ -48,7 +48,7 @@ export async function probeSource(
   const stop = AbortSignal.any([signal, over.signal]);
   const reports: string[] = [];
   const report = (message: string) => void reports.push(message);
-  const times = new CaptureTimes(clock, report, settings.timeJumpMs);
+  const times = new CaptureTimes(clock, report);
   // A recording is read at full speed, so its own times are measured.
   const live = source.kind === "live";
   const timestamps: number[] = [];

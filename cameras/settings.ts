@@ -1,6 +1,5 @@
 // A camera's settings: one row each, for the command line, the registry and messages.
 import type { AccessWord } from "../runtime/base/access.ts";
-import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { parseFps, parseNumber, parseSize } from "./options.ts";
 import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "./watchdog.ts";
@@ -24,8 +23,6 @@ export interface CameraSettings {
   readonly stallMs?: number;
   /** Time limit for opening a network camera, milliseconds. */
   readonly openTimeoutMs?: number;
-  /** A larger step in a stream's timestamps is a jump, milliseconds. */
-  readonly timeJumpMs?: number;
   /** PEM file of the only certificates to trust. */
   readonly tlsCa?: string;
   /** Accepts any certificate. */
@@ -112,10 +109,6 @@ export const SETTINGS: Rows = {
   openTimeoutMs: seconds("open-timeout", "Give up opening a network camera after this long", {
     default: DEFAULT_OPEN_TIMEOUT_MS,
     show: (ms) => `${ms / 1000} s to open`,
-  }),
-  timeJumpMs: seconds("time-jump", "Correct steps in a stream's timestamps above this", {
-    default: DEFAULT_TIME_JUMP_MS,
-    show: (ms) => `jumps beyond ${ms / 1000} s`,
   }),
   tlsCa: {
     flag: "tls-ca",

@@ -141,13 +141,8 @@ export async function makeSourceOrUsageError(
   }
 }
 
-export function numberFaults(positionals: readonly string[]): string[] {
-  const [text, more] = positionals;
-  if (text === undefined) return ["No camera given: expected one, the number of the camera"];
-  if (more !== undefined) {
-    return [`Cannot use argument ${shown(more)}: expected one, the number of the camera`];
-  }
-  return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000
+export function numberFaults(text: string | undefined): string[] {
+  return text === undefined || /^0*[1-9]\d{0,3}$|^0*10000$/.test(text)
     ? []
     : [`Cannot use camera ${shown(text)}: expected its number, 1 to 10000`];
 }

@@ -2,7 +2,7 @@
 // and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
-import { brief, shown, TOPIC } from "../runtime/base/options.ts";
+import { brief, nearest, oneOf, shown, TOPIC } from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, OFF, tokensOf } from "./launch/arguments.ts";
 
@@ -63,18 +63,24 @@ export interface CommandContext {
 export interface Command<O extends Options = Options> {
   readonly name: string;
   readonly summary: string;
-  /** Placeholder in the usage line, e.g. `N` or `[NAME…]`. */
+  /**
+   * The words besides options, as in the usage line: `N`, `[NAME…]`, or actions with theirs, such as
+   * `add N SOURCE | list`. Without it, none is accepted.
+   */
   readonly positionals?: string;
   readonly options: O;
   /** What the command always needs, and what its positionals open. */
   readonly needs?: Omit<LaunchRow, "switches" | "options">;
   /**
-   * Faults that option parsers cannot detect: of positionals, and of combined options. Called even if options
-   * are invalid, so that all faults are reported together.
+   * Faults that option parsers cannot detect: in the values of positionals, and of combined options. Called even
+   * if options are invalid or positionals are missing, but not without a known action, so that all faults are reported together.
    *
    * @param given options that were given, even with an invalid value
    */
-  check?(args: Arguments<O>, given: { has(option: string): boolean }): readonly string[];
+  check?(
+    args: Arguments<O>,
+    given: { has(option: string): boolean },
+  ): readonly string[] | Promise<readonly string[]>;
   /**
    * Runs the command.
    *
@@ -105,34 +111,47 @@ export class UsageError extends Error {
  *
  * @throws {UsageError} with all faults, each saying what was given and what is accepted
  */
-export function parseCommand<O extends Options>(
+export async function parseCommand<O extends Options>(
   command: Command<O>,
   argv: readonly string[],
   environment: (name: string) => string | undefined,
-): Arguments<O> {
+): Promise<Arguments<O>> {
   const faults: string[] = [];
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
+  /** Those that cannot be the value of an unknown option before them. */
+  const certain: string[] = [];
   const names = Object.keys(command.options);
+  const empty = new Set<string>();
+  let unknownBefore = false;
   for (const token of tokensOf(argv, command.options)) {
     if (token.kind === "positional") {
       positionals.push(token.value);
+      if (!unknownBefore) certain.push(token.value);
+      unknownBefore = false;
       continue;
     }
     const { name, flag, value, negated } = token;
     const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
-    if (option === undefined || !flag.startsWith("--")) {
+    const unknown = option === undefined || !flag.startsWith("--");
+    unknownBefore = unknown && value === undefined;
+    if (unknown) {
       const close = nearest(name, names);
       faults.push(`Unknown option ${brief(flag)}${close ? `: did you mean --${close}?` : ""}`);
     } else if (option.switch) {
       if (value !== undefined) {
         faults.push(`Option ${flag} takes no value: given ${shown(value)}`);
       }
-      given.set(name, [negated ? "false" : "true"]);
+      const text = String(!negated);
+      if (![undefined, text].includes(given.get(name)?.[0])) {
+        faults.push(`Option ${flag} contradicts ${negated ? `--${name}` : `--no-${name}`}`);
+      }
+      given.set(name, [text]);
     } else if (negated) {
       faults.push(`Unknown option ${flag}: --${name} takes a value`);
     } else if (value === undefined || value.trim() === "") {
       faults.push(`No value for ${flag}: expected ${option.value ?? "VALUE"}`);
+      empty.add(name);
     } else if (given.has(name) && !option.multiple) {
       faults.push(`Option ${flag} was given more than once`);
     } else {
@@ -154,7 +173,9 @@ export function parseCommand<O extends Options>(
     }
     if (texts === undefined) {
       if (option.default !== undefined) options[name] = option.default;
-      else if (option.required) faults.push(`Cannot ${command.name} without --${name}`);
+      else if (option.required && !empty.has(name)) {
+        faults.push(`Cannot ${command.name} without --${name}`);
+      }
       continue;
     }
     const values: unknown[] = [];
@@ -162,26 +183,30 @@ export function parseCommand<O extends Options>(
       try {
         values.push(parseOne(option, text));
       } catch (error) {
-        faults.push(refused(origin, option.show?.(text) ?? text, error));
+        const given = option.show?.(text) ?? text;
+        faults.push(`Cannot use ${origin} ${shown(given)}: ${reasonOf(given, error)}`);
       }
     }
     options[name] = option.multiple ? values : values[0];
   }
   // Built by the table's own parsers: the only place where they are joined with their type.
   const args: Arguments<O> = { positionals, options: options as Values<O> };
-  faults.push(...command.check?.(args, given) ?? []);
+  const faultsWith = (words: readonly string[]) =>
+    wordFaults(command, words, () => command.check?.({ ...args, positionals: words }, given) ?? []);
+  const own = await faultsWith(positionals);
+  const fewer = certain.length === positionals.length ? own : await faultsWith(certain);
+  faults.push(...own.length < fewer.length ? own : fewer);
   // Faults that the launcher found in the paths this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
-  if (faults.length > 0) throw new UsageError(faults);
+  if (faults.length > 0) throw new UsageError([...new Set(faults)]);
   return args;
 }
 
-/** The message for an invalid value. Avoids naming it twice if the error names it too. */
-export function refused(what: string, given: string, error: unknown): string {
+/** Why a value is invalid, without the value if the error names it first. */
+export function reasonOf(given: string, error: unknown): string {
   const value = `${shown(given)}: `;
   const [before, ...after] = messageOf(error).split(value);
-  const why = after.length > 0 && !before!.includes(":") ? after.join(value) : messageOf(error);
-  return `Cannot use ${what} ${value}${why}`;
+  return after.length > 0 && !before!.includes(":") ? after.join(value) : messageOf(error);
 }
 
 function parseOne(option: Option, text: string): unknown {
@@ -191,71 +216,6 @@ function parseOne(option: Option, text: string): unknown {
     throw new Error("expected true or false");
   }
   return option.parse ? option.parse(text) : text;
-}
-
-/**
- * Help text of a command, from its table.
- *
- * @param columns width of the terminal
- */
-export function help(command: Command, columns = 100): string {
-  const rows = Object.entries(command.options).map(([name, option]) => {
-    const flag = option.switch ? `--[no-]${name}` : `--${name} ${option.value ?? "VALUE"}`;
-    const ending = option.required
-      ? " (required)"
-      : option.default === undefined || option.default === false
-      ? ""
-      : ` (default ${String(option.default)})`;
-    return [flag + (option.multiple ? " …" : ""), option.help + ending] as const;
-  });
-  return [
-    ...usageOf(command, columns),
-    "",
-    ...wrapped(command.summary, columns),
-    "",
-    ...columnsOf(rows, columns),
-    "",
-    ...wrapped(
-      "Each option has an environment variable, FRAMELANE_ and its name in capitals; the flag wins. " +
-        "Exit codes: 0 done, 1 failed, 2 wrong use.",
-      columns,
-    ),
-  ].join("\n");
-}
-
-function usageOf({ name, positionals }: Command, columns: number): string[] {
-  const words = ["deno task", name, positionals, "[OPTIONS]"].filter((word) => word !== undefined);
-  return wrapped(words.join(" "), columns - 4).map((line, i) => i === 0 ? line : `    ${line}`);
-}
-
-/** Names and descriptions in two columns, or below each other on a narrow terminal. */
-export function columnsOf(
-  rows: readonly (readonly [string, string])[],
-  columns: number,
-): string[] {
-  const widest = Math.max(0, ...rows.map(([name]) => name.length));
-  const longest = Math.max(0, ...rows.flatMap(([, text]) => text.split(" ")).map((w) => w.length));
-  const beside = widest <= columns / 2 && widest + 4 + longest <= columns;
-  const indent = beside ? widest + 4 : 6;
-  return rows.flatMap(([name, text]) => {
-    const lines = wrapped(text, columns - indent).map((line) => " ".repeat(indent) + line);
-    return beside
-      ? [`  ${name.padEnd(widest)}  ${lines[0]?.trimStart() ?? ""}`, ...lines.slice(1)]
-      : [`  ${name}`, ...lines];
-  });
-}
-
-/** Wraps a text; a longer word gets a line of its own. */
-export function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
 
 export const parsers = {
@@ -278,7 +238,9 @@ export const parsers = {
   },
   oneOf<const W extends string>(...words: W[]): (text: string) => W {
     return (text) => {
-      if (!(words as string[]).includes(text)) throw new Error(`expected ${words.join(", ")}`);
+      if (!(words as string[]).includes(text)) {
+        throw new Error(`expected ${oneOf(...words).accepted}`);
+      }
       return text as W;
     };
   },
@@ -296,46 +258,29 @@ export const parsers = {
   },
 };
 
-/** Validates a first argument that must name an action of a command. */
-export function actionFaults(
-  action: string | undefined,
-  actions: readonly string[],
-  what: string,
-): string[] {
-  if (action !== undefined && actions.includes(action)) return [];
-  const expected = `expected ${actions.slice(0, -1).join(", ")} or ${actions.at(-1)}`;
-  if (action === undefined) return [`Nothing to do: ${expected}`];
-  const close = nearest(action, actions);
-  const hint = close === undefined ? expected : `did you mean ${close}?`;
-  return [`Unknown action ${shown(action)} of ${what}: ${hint}`];
-}
-
-/** Validates that an action or a command has no further arguments. */
-export function noArguments(
-  { positionals }: { readonly positionals: readonly string[] },
-  action?: string,
-): string[] {
-  if (positionals.length === 0) return [];
-  const taken = action === undefined ? "none is accepted" : `${action} accepts none`;
-  return [`Cannot use argument ${shown(positionals[0])}: ${taken}`];
-}
-
-/** The most similar of `names`: at most two edits away, or one for a short name. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  return [1, name.length < 4 ? 1 : 2].flatMap((letters) =>
-    names.filter((candidate) => distance(name, candidate) <= letters)
-  )[0];
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, change));
-    }
-    row = next;
+/** Faults in the words that are not options: the action, their number by the usage line, and the command's own. */
+async function wordFaults(
+  { name, positionals = "" }: Command,
+  words: readonly string[],
+  check: () => readonly string[] | Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const forms = positionals.split(" | ").map((form) => form.split(" ").filter((word) => word));
+  const actions = forms.length === 1 ? [] : forms.map(([action]) => action!);
+  const [action] = words;
+  const form = actions.length === 0 ? forms[0]! : forms.find(([one]) => one === action);
+  if (form === undefined) {
+    const expected = `expected ${actions.slice(0, -1).join(", ")} or ${actions.at(-1)}`;
+    if (action === undefined) return [`Nothing to do: ${expected}`];
+    const close = nearest(action, actions);
+    const hint = close === undefined ? expected : `did you mean ${close}?`;
+    return [`Unknown action ${shown(action)} of ${name}: ${hint}`];
   }
-  return row[b.length]!;
+  const faults = [...await check()];
+  const expected = `expected deno task ${[name, ...form].join(" ")}`;
+  const missing = form.slice(words.length).filter((word) => !word.startsWith("["));
+  if (missing.length > 0) faults.push(`Missing ${missing.join(" and ")}: ${expected}`);
+  if (words.length > form.length && !form.at(-1)?.includes("…")) {
+    faults.push(`Cannot use argument ${shown(words[form.length])}: ${expected}`);
+  }
+  return faults;
 }

@@ -1,16 +1,14 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
-import { shown } from "../runtime/base/options.ts";
+import { nearest, shown } from "../runtime/base/options.ts";
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
-  columnsOf,
   type Command,
   type CommandContext,
-  help,
   type LogLevel,
-  nearest,
   parseCommand,
   UsageError,
 } from "./command.ts";
+import { columnsOf, help } from "./help.ts";
 import { asksForHelp, environmentName, optionText } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
@@ -95,7 +93,7 @@ async function run(
   environment: (name: string) => string | undefined,
 ): Promise<number> {
   try {
-    const args = parseCommand(command, argv, environment);
+    const args = await parseCommand(command, argv, environment);
     return await command.run(args, context);
   } catch (error) {
     // Stopped during startup.

@@ -1,8 +1,7 @@
 // Finds query definitions: those shipped in `queries/`, and users' own files.
-import { shown } from "../runtime/base/options.ts";
+import { nearest, shown } from "../runtime/base/options.ts";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { nearest } from "./command.ts";
 
 const FOLDER = new URL("../queries/", import.meta.url);
 /** `.js` in the npm package. */
@@ -28,16 +27,16 @@ function shippedQueries(): string[] {
  * @throws {Error} naming the existing queries
  */
 export function findQuery(given: string): FoundQuery {
-  if (given.endsWith(".ts")) {
-    const path = resolve(given);
-    if (!exists(path)) throw new Error(`Cannot find query file ${shown(given)}`);
+  const path = resolve(given);
+  if (given.endsWith(".ts") && exists(path)) {
     return { name: nameIn(path) ?? basename(path).slice(0, -3), module: pathToFileURL(path).href };
   }
   const names = shippedQueries();
   if (!names.includes(given)) {
-    const close = nearest(given, names);
+    const close = nearest(given.replace(/\.ts$/, ""), names);
     throw new Error(
-      `Unknown query ${shown(given)}: expected ${names.join(", ")} or the path of a .ts file` +
+      (given.endsWith(".ts") ? "Cannot find query file " : "Unknown query ") +
+        `${shown(given)}: expected ${names.join(", ")} or the path of a .ts file` +
         (close !== undefined ? `; did you mean ${close}?` : ""),
     );
   }

@@ -127,7 +127,7 @@ interface QueryPlace {
  *
  * @returns also faults of their names, and of options that contradict each other
  */
-export function findQueries(
+function findQueries(
   names: readonly string[],
   options: Partial<Values<typeof querySpecOptions>>,
   topic: string | undefined,
@@ -166,6 +166,20 @@ export function findQueries(
   return { found, faults };
 }
 
+/** The queries with their own options, and all faults of both. */
+export async function checkedQueries(
+  names: readonly string[],
+  options: Partial<Values<typeof querySpecOptions>>,
+  topic: string | undefined,
+) {
+  const { found, faults } = findQueries(names, options, topic);
+  // A query that was not found may accept any option.
+  const own = found.length < names.length
+    ? new Map<string, OwnOptions>()
+    : await ownOptions(found, options, faults);
+  return { found, own, faults };
+}
+
 /**
  * The specs of the queries, for executors.
  *
@@ -178,9 +192,8 @@ export async function querySpecs(
   options: Values<typeof querySpecOptions>,
   { log, topic, partitions, moreSinks = [] }: QueryPlace,
 ): Promise<QuerySpec[]> {
-  const { found, faults } = findQueries(names, options, topic);
+  const { found, own, faults } = await checkedQueries(names, options, topic);
   const { group, sink = [], trigger } = options;
-  const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(
     found.map(({ name }) => name),
@@ -222,7 +235,7 @@ interface OwnOptions {
 // Options that no query accepts or that are invalid are faults.
 async function ownOptions(
   queries: readonly FoundQuery[],
-  options: Values<typeof querySpecOptions>,
+  options: Partial<Values<typeof querySpecOptions>>,
   faults: string[],
 ): Promise<Map<string, OwnOptions>> {
   const all: GivenOptions = Object.fromEntries([

@@ -1,7 +1,7 @@
 // Options of every command with a viewer: its address and access control.
 import { given, shown } from "../runtime/base/options.ts";
 import { isLoopback } from "../runtime/base/host.ts";
-import type { CameraPermission, ViewerOptions } from "../viewer/mod.ts";
+import type { ViewerOptions } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
@@ -11,18 +11,18 @@ export const viewerAccessOptions = {
     help: "Address that the viewer listens on; any except 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
   },
-  token: { value: "TOKEN", help: "Token that opens the viewer" },
-  "metrics-token": { value: "TOKEN", help: "Token that opens only /metrics" },
-  "camera-token": {
-    value: "TOKEN=1,3",
-    help: "Additional token for these cameras only",
+  token: {
+    value: "TOKEN",
+    help:
+      "Token that opens the viewer; TOKEN=1,3 opens only these cameras, TOKEN=metrics only /metrics",
     multiple: true,
-    parse: parsePermission,
+    parse: parseToken,
   },
   "proxy-host": {
     value: "NAME",
     help: "Public name of a reverse proxy that authenticates users and forwards to the viewer",
     multiple: true,
+    parse: parseProxy,
   },
   "embed-origin": {
     value: "URL",
@@ -32,30 +32,40 @@ export const viewerAccessOptions = {
   },
 } as const satisfies Options;
 
+/** A token, and the cameras that it opens if not all, or only `/metrics`. */
+interface Token {
+  readonly token: string;
+  readonly opens: "all" | "metrics" | readonly number[];
+}
+
+type AccessValues = Pick<Values<typeof viewerAccessOptions>, "host" | "token" | "proxy-host">;
+
 /** Faults of the combined options: an invalid address, or one that others can reach without protection. */
 export function viewerAccessFaults(
-  options: Pick<
-    Values<typeof viewerAccessOptions>,
-    "host" | "token" | "proxy-host" | "camera-token"
-  >,
+  { host, token: tokens = [], "proxy-host": proxies = [] }: AccessValues,
 ): string[] {
-  const { host, token, "proxy-host": proxies = [], "camera-token": limited = [] } = options;
   const faults: string[] = [];
+  const count = (wanted: "all" | "metrics") =>
+    tokens.filter(({ opens }) => opens === wanted).length;
   const isName = isHost(host) && !/[:/*]/.test(host.replace(/^\[.*\]$/, ""));
   if (!isName && !isHost(`[${host}]`)) {
     faults.push(
       `Cannot use --host ${shown(host)}: expected an address or a name, such as 0.0.0.0 or ::`,
     );
-  } else if (!isLoopback(host) && token === undefined && proxies.length === 0) {
+  } else if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
     faults.push(
       `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
         "with --proxy-host the reverse proxy that authenticates users, or omit --host",
     );
   }
-  if (token === undefined && limited.length > 0) {
+  if (count("all") === 0 && tokens.some(({ opens }) => typeof opens === "object")) {
     faults.push(
-      "Cannot limit cameras for some users while the viewer is open to all others: set a token too",
+      "Cannot limit cameras for some users while the viewer is open to all others: " +
+        "set a token for all cameras too",
     );
+  }
+  for (const [opens, what] of [["all", "the whole viewer"], ["metrics", "/metrics"]] as const) {
+    if (count(opens) > 1) faults.push(`Cannot use two tokens for ${what}: expected one`);
   }
   return faults;
 }
@@ -73,23 +83,33 @@ export function viewerAccess(
 > {
   const faults = viewerAccessFaults(options);
   if (faults.length > 0) throw new UsageError(faults);
-  const { host: hostname, token, "metrics-token": metricsToken } = options;
+  const { host: hostname, token: tokens = [] } = options;
+  const tokenOf = (wanted: "all" | "metrics") =>
+    tokens.find(({ opens }) => opens === wanted)?.token;
   return {
     hostname,
-    ...given({ token, metricsToken }),
-    cameraPermissions: options["camera-token"] ?? [],
+    ...given({ token: tokenOf("all"), metricsToken: tokenOf("metrics") }),
+    cameraPermissions: tokens.flatMap(({ token, opens }) =>
+      typeof opens === "object" ? [{ token, cameras: opens }] : []
+    ),
     proxyHosts: options["proxy-host"] ?? [],
     embedOrigins: options["embed-origin"] ?? [],
   };
 }
 
-function parsePermission(text: string): CameraPermission {
-  const [, token = "", numbers = ""] = text.match(/^(.+)=(\d+(?:,\d+)*)$/) ?? [];
-  const cameras = numbers.split(",").map(Number);
-  if (token === "" || cameras.some((camera) => camera < 1)) {
-    throw new Error("expected a token, = and numbers of cameras such as 1,3");
+function parseToken(text: string): Token {
+  const [, token = text, opens] = /^(.+)=(metrics|\d+(?:,\d+)*)$/s.exec(text) ?? [];
+  if (opens === undefined || opens === "metrics") return { token, opens: opens ?? "all" };
+  const cameras = opens.split(",").map(Number);
+  if (cameras.includes(0)) throw new Error("expected TOKEN=1,3 with numbers of cameras from 1 up");
+  return { token, opens: cameras };
+}
+
+function parseProxy(text: string): string {
+  if (!isHost(text) || /[*/]/.test(text)) {
+    throw new Error("expected a host such as cameras.example.org");
   }
-  return { token, cameras };
+  return text;
 }
 
 function parseOrigin(text: string): string {

@@ -88,6 +88,8 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
+export { faultsError, readJson } from "./base/json_file.ts";
+export { type Fault, faultText, Fields, type NumberRange, type OptionRow } from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export { createWindower } from "./windows/window.ts";

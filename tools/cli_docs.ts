@@ -1,13 +1,12 @@
 // `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's
-// table from the commands' own option tables, and the launcher's file. With `--check` it only checks
-// that they are up to date.
+// table from the commands' own option tables. With `--check` it only checks that they are up to date.
 import type { Command } from "../cli/command.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
 import { configSchema } from "../cli/up/config.ts";
 import { SINK_TYPES } from "../runtime/sinks/table.ts";
-import { launcherIsCurrent, launchTable, writeLauncher } from "./launch_table.ts";
+import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
@@ -121,7 +120,7 @@ export async function formatted(text: string, kind: "md" | "json" = "md"): Promi
 if (import.meta.main) {
   checkUsage(
     "deno task docs:cli [--check]",
-    "Writes docs/cli.md and the launcher's table from the commands' option tables, and launch.js; --check only compares.",
+    "Writes docs/cli.md, the schema of framelane.yaml and the launcher's table; --check only compares.",
     ["--check"],
   );
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
@@ -139,10 +138,6 @@ if (import.meta.main) {
     const file = join(ROOT, name);
     if (!Deno.args.includes("--check")) await Deno.writeTextFile(file, text);
     else if (await Deno.readTextFile(file) !== text) stale.push(name);
-  }
-  if (!await launcherIsCurrent()) {
-    if (Deno.args.includes("--check")) stale.push("launch.js");
-    else await writeLauncher();
   }
   for (const name of stale) {
     writeLine(Deno.stderr, `${name} is out of date: run deno task docs:cli`);

@@ -5,6 +5,7 @@ import { join, ROOT } from "./paths.ts";
 
 const [cache] = Deno.args;
 const modules = [
+  "launch.ts",
   "main.ts",
   "runtime/executor/worker.ts",
   "runtime/driver/driver.ts",

@@ -6,13 +6,13 @@ import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
 import { closingLine, NO_TESTS } from "./junit.ts";
 import { kernelFaults } from "./kernels.ts";
-import { importFaults, type Lock, lockFaults } from "./lock.ts";
-import { join, ROOT } from "./paths.ts";
+import { ROOT } from "./paths.ts";
 import { documentationFaults } from "./public_docs.ts";
 import { AT_ONCE, inParallel, run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { checkUsage } from "./usage.ts";
 import { longFiles, missingNames, readPages } from "./structure.ts";
+import { importFaults } from "./versions.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
 interface Outcome {
@@ -88,11 +88,6 @@ async function checkWords(): Promise<Outcome> {
   return ofFindings(found.map(({ file, line, says }) => `${file}:${line} holds ${says}`));
 }
 
-async function checkLock(): Promise<Outcome> {
-  const lock = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock"))) as Lock;
-  return ofFindings([...importFaults(project.imports), ...lockFaults(lock, project.imports)]);
-}
-
 async function checkPublicDocs(): Promise<Outcome> {
   return ofFindings(await documentationFaults(Object.values(project.exports)));
 }
@@ -117,7 +112,7 @@ async function audit(): Promise<Outcome> {
 }
 
 const checks: readonly Check[] = [
-  { name: "types", check: () => ofCommand(["check", "--quiet", "."]) },
+  { name: "types", check: () => ofCommand(["check", "--quiet", "--frozen", "--no-remote", "."]) },
   {
     name: "format",
     check: () => ofCommand(fix ? ["fmt", "--quiet"] : ["fmt", "--check", "--quiet"]),
@@ -126,7 +121,7 @@ const checks: readonly Check[] = [
   { name: "import directions", check: checkImports },
   { name: "structure", check: checkStructure },
   { name: "words", check: checkWords },
-  { name: "dependencies", check: checkLock },
+  { name: "dependencies", check: () => Promise.resolve(ofFindings(importFaults(project.imports))) },
   { name: "kernels", check: async () => ofFindings(await kernelFaults()) },
   { name: "public documentation", check: checkPublicDocs },
   { name: "examples", check: checkExamples },

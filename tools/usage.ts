@@ -1,5 +1,5 @@
 // Handles `--help` and unknown options of developer tasks.
-import { wrapped } from "../cli/command.ts";
+import { wrapped } from "../cli/help.ts";
 import { writeLine } from "../cli/output.ts";
 import { terminalColumns } from "../cli/progress_bar.ts";
 

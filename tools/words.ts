@@ -99,6 +99,8 @@ const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "(hears?|heard) (it|of)": "receives, gets",
   "(gives?|gave) back": "returns",
   "(takes?|is taken) up again": "resumes",
+  "(?<=\\S )(?<!there )(is|are|was|were|be) no(?! (longer|more|\\w+er than)\\b)":
+    "is not a …, are not …",
   "ere|whither|hither|thither|yonder|wherefore|whence": "a modern word",
 };
 

@@ -1,6 +1,6 @@
 // The options of a benchmark: a table of names and defaults.
 import { parseArgs } from "node:util";
-import { columnsOf } from "../../cli/command.ts";
+import { columnsOf } from "../../cli/help.ts";
 import { terminalColumns } from "../../cli/progress_bar.ts";
 import { print } from "../print.ts";
 

@@ -1,5 +1,5 @@
 // A stream's own frame times, corrected if implausible.
-import type { CaptureTimes } from "../capture_times.ts";
+import { type CaptureTimes, TIME_JUMP_MS } from "../capture_times.ts";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
@@ -62,7 +62,7 @@ export class StreamTimes {
   #isJump(step: number): boolean {
     if (this.#live && step <= 0) return true;
     // A time-lapse of one frame per minute does not consist of jumps.
-    const most = Math.max(this.#times.timeJumpMs, 3 * this.#input.frameMs);
+    const most = Math.max(TIME_JUMP_MS, 3 * this.#input.frameMs);
     const back = Math.min(MOST_STEP_BACK_MS, MOST_FRAMES_BACK * this.#input.frameMs);
     return step > most || step < -back;
   }

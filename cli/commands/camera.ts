@@ -51,9 +51,10 @@ export const camera = command({
   positionals: "N",
   options: cameraOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
-  check({ positionals, options }) {
-    return [...numberFaults(positionals), ...togetherFaults(options.source, options)];
-  },
+  check: ({ positionals: [number], options }) => [
+    ...numberFaults(number),
+    ...togetherFaults(options.source, options),
+  ],
   async run({ positionals, options }, context) {
     const log = await openLogOrUsageError(options.log);
     try {

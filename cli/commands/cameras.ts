@@ -18,21 +18,12 @@ import {
   settingOptions,
   togetherFaults,
 } from "../camera_options.ts";
-import {
-  actionFaults,
-  command,
-  type CommandContext,
-  noArguments,
-  type Options,
-  type Values,
-} from "../command.ts";
+import { command, type CommandContext, type Options, type Values } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 
-const ACTIONS = ["add", "list", "remove", "run", "probe", "discover"] as const;
 /** Said where no camera is registered. */
 const NONE = "No camera is registered: add one with add N SOURCE";
-type Action = typeof ACTIONS[number];
 
 const camerasOptions = {
   ...settingOptions,
@@ -56,51 +47,30 @@ export const cameras = command({
     // Cameras that are added while it runs, and devices that answer, may be anywhere.
     wide: { run: ["read", "net"], discover: ["net"] },
   },
-  check: ({ positionals, options }) => argumentFaults(positionals, options),
+  check: ({ positionals: [action, ...words], options }) => [
+    ...numberFaults(action === "add" || action === "remove" ? words[0] : undefined),
+    ...sourceFaults({ add: words[1], probe: words[0] }[action ?? ""], options),
+  ],
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);
     if (action === "probe") return await probe(rest[0]!, settings, values, context);
     if (action === "discover") return await discoverCameras(values, context);
     using kv = await openState(values.state);
     const registry = new CameraRegistry(kv, context.say);
-    switch (action as Exclude<Action, "probe" | "discover">) {
-      case "add":
-        return await add(registry, Number(rest[0]), rest[1]!, settings, context);
-      case "list":
-        return await list(registry, values, context);
-      case "remove":
-        return await remove(registry, Number(rest[0]), context);
-      case "run":
-        return await runAll(registry, kv, values, context);
+    if (action === "add") {
+      return await add(registry, Number(rest[0]), rest[1]!, settings, context);
     }
+    if (action === "list") return await list(registry, values, context);
+    if (action === "remove") return await remove(registry, Number(rest[0]), context);
+    return await runAll(registry, kv, values, context);
   },
 });
 
-function argumentFaults(
-  [action, ...rest]: readonly string[],
+function sourceFaults(
+  text: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): string[] {
-  switch (action) {
-    case "add": {
-      if (rest.length !== 2) return ["Cannot add a camera: expected add N SOURCE"];
-      return [...numberFaults(rest.slice(0, 1)), ...sourceFaults(rest[1]!, options)];
-    }
-    case "probe":
-      return rest.length === 1
-        ? sourceFaults(rest[0]!, options)
-        : ["Cannot probe a camera: expected probe SOURCE"];
-    case "remove":
-      return numberFaults(rest);
-    case "list":
-    case "run":
-    case "discover":
-      return noArguments({ positionals: rest }, action);
-    default:
-      return actionFaults(action, ACTIONS, "cameras");
-  }
-}
-
-function sourceFaults(text: string, options: Readonly<Record<string, unknown>>): string[] {
+  if (text === undefined) return [];
   try {
     parseSource(text);
     return togetherFaults(text, options);

@@ -9,19 +9,9 @@ import {
 } from "../../runtime/log/log.ts";
 import { framesBetween } from "../../runtime/log/last_frames.ts";
 import { parseResetTarget, resetAll } from "../checkpoint_reset.ts";
-import {
-  actionFaults,
-  type Arguments,
-  command,
-  type CommandContext,
-  noArguments,
-  type Options,
-  parsers,
-} from "../command.ts";
+import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 import { logOption, openLogOrUsageError } from "../log_options.ts";
-
-const ACTIONS = ["list", "inspect", "reset"] as const;
 
 const checkpointOptions = {
   ...logOption,
@@ -61,17 +51,10 @@ export const checkpoints = command({
   summary:
     "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
-  check({ positionals: [action, ...rest] }, given) {
-    const faults = actionFaults(action, ACTIONS, "checkpoints");
-    if (faults.length > 0) return faults;
-    faults.push(...noArguments({ positionals: rest }, action));
-    if (action !== "reset") {
-      return given.has("to") ? [...faults, `Cannot ${action} with --to`] : faults;
-    }
-    for (const needed of ["query", "to"]) {
-      if (!given.has(needed)) faults.push(`Cannot reset without --${needed}`);
-    }
-    return faults;
+  check({ positionals: [action = "list"] }, given) {
+    if (action !== "reset") return given.has("to") ? [`Cannot ${action} with --to`] : [];
+    return ["query", "to"].filter((needed) => !given.has(needed))
+      .map((needed) => `Cannot reset without --${needed}`);
   },
   run,
 });

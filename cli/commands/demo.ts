@@ -8,7 +8,6 @@ import {
   command,
   type CommandContext,
   type LogLevel,
-  noArguments,
   type Options,
   parsers,
   type Values,
@@ -60,7 +59,7 @@ export const demo = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
-  check: (args) => [...noArguments(args), ...viewerAccessFaults(guarded(args.options))],
+  check: ({ options }) => viewerAccessFaults(guarded(options)),
   run,
 });
 
@@ -132,6 +131,6 @@ function planOf(directory: string, port: number, access: ReturnType<typeof viewe
 /** Adds a token if others could reach the viewer. */
 function guarded(options: Values<typeof viewerAccessOptions>): typeof options {
   const { host, token, "proxy-host": proxies } = options;
-  const open = !isLoopback(host) && token === undefined && proxies === undefined;
-  return open ? { ...options, token: crypto.randomUUID().replaceAll("-", "") } : options;
+  if (isLoopback(host) || token !== undefined || proxies !== undefined) return options;
+  return { ...options, token: [{ token: crypto.randomUUID().replaceAll("-", ""), opens: "all" }] };
 }

@@ -5,7 +5,7 @@ import {
   readManifest,
 } from "../../queries/operators/model/mod.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
-import { ClipsError, findClips, type LabelledClip } from "../../tools/evaluate/clips.ts";
+import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
@@ -87,30 +87,39 @@ export const evaluate = command({
   },
 });
 
+/** @throws {UsageError} with all faults of the manifest, the label and the clips */
 function prepare(
   { model, clips: path, label: given, threshold }: Values<typeof evaluateOptions>,
 ) {
-  try {
-    const manifest = readManifest(model);
-    const { sha256 } = checkAgainstFile(manifest, model);
-    const label = given ?? manifest.alert?.label;
-    const labels = manifest.outputs.flatMap((output) =>
-      "labels" in output ? output.labels! : [output.name]
-    );
-    if (label === undefined || !labels.includes(label)) {
-      throw new UsageError([
-        `Cannot look for ${label ?? "nothing"}: expected --label with one of ${labels.join(", ")}`,
-      ]);
+  const faults: string[] = [];
+  const attempt = <T>(make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof ManifestError) && !(error instanceof ClipsError)) throw error;
+      faults.push(error.message);
+      return undefined;
     }
-    const enter = threshold ?? manifest.alert?.enter ?? 0.6;
-    const exit = Math.min(enter, manifest.alert?.exit ?? 0.4);
-    const alert = { ...manifest.alert, label, enter, exit };
-    const clips: LabelledClip[] = findClips(path, label);
-    return { label, alert, clips, sha256, name: manifest.name };
-  } catch (error) {
-    if (!(error instanceof ManifestError) && !(error instanceof ClipsError)) throw error;
-    throw new UsageError([error.message]);
+  };
+  const found = attempt(() => {
+    const manifest = readManifest(model);
+    return { manifest, sha256: checkAgainstFile(manifest, model).sha256 };
+  });
+  const label = given ?? found?.manifest.alert?.label;
+  const labels = found?.manifest.outputs.flatMap((output) =>
+    "labels" in output ? output.labels! : [output.name]
+  );
+  if (labels !== undefined && (label === undefined || !labels.includes(label))) {
+    faults.push(
+      `Cannot look for ${label ?? "nothing"}: expected --label with one of ${labels.join(", ")}`,
+    );
   }
+  const clips = label === undefined ? undefined : attempt(() => findClips(path, label));
+  if (faults.length > 0 || found === undefined || clips === undefined) throw new UsageError(faults);
+  const { manifest: { alert: own, name }, sha256 } = found;
+  const enter = threshold ?? own?.enter ?? 0.6;
+  const alert = { ...own, label: label!, enter, exit: Math.min(enter, own?.exit ?? 0.4) };
+  return { label: label!, alert, clips, sha256, name };
 }
 
 function share(text: string): number {

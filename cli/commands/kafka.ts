@@ -3,7 +3,7 @@ import { aborted } from "../../runtime/base/wait.ts";
 import { startKafka } from "../../tools/kafka/start.ts";
 import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
 import { KitError } from "../../tools/kafka/node.ts";
-import { command, noArguments, parsers } from "../command.ts";
+import { command, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 
 export const kafka = command({
@@ -30,7 +30,6 @@ export const kafka = command({
     local: true,
     writes: [".cache"],
   },
-  check: (args) => noArguments(args),
   async run({ options }, { signal, print, say }) {
     const begun = performance.now();
     try {

@@ -5,22 +5,20 @@ import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
 import { convertLog } from "../../runtime/log/embedded/convert.ts";
 import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
-import {
-  actionFaults,
-  command,
-  type CommandContext,
-  type Options,
-  parsers,
-  type Values,
-} from "../command.ts";
+import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 import { DEFAULT_LOG } from "../log_options.ts";
 
-const ACTIONS = ["retention", "check", "backup", "convert"] as const;
-type Action = typeof ACTIONS[number];
+type Action = "retention" | "check" | "backup" | "convert";
 
 const logOptions = {
-  log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
+  log: {
+    value: "URI",
+    help: "embedded:DIR",
+    default: DEFAULT_LOG,
+    parse: (text) => (parseEmbeddedUrl(text), text),
+    opens: "log",
+  },
   bytes: {
     value: "N",
     help: "retention: bytes to keep of each partition of the topic",
@@ -50,26 +48,10 @@ export const log = command({
   options: logOptions,
   // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },
-  check({ positionals: [action, ...rest], options }) {
-    const faults = actionFaults(action, ACTIONS, "log");
-    if (faults.length > 0) return faults;
-    const { log: url, bytes, ms } = options;
-    try {
-      parseEmbeddedUrl(url);
-    } catch (error) {
-      faults.push((error as Error).message);
-    }
-    const changes = bytes !== undefined || ms !== undefined;
-    if (changes && action !== "retention") faults.push(`Cannot ${action} with --bytes or --ms`);
-    const [least, most] = action === "backup" ? [1, 1] : action === "retention" ? [0, 1] : [0, 0];
-    if (rest.length < least || rest.length > most) {
-      const wanted = { backup: "one folder", retention: "at most one topic" }[action as string];
-      faults.push(`Cannot ${action} ${rest.join(" ")}: expected ${wanted ?? "no argument"}`);
-    }
-    if (changes && action === "retention" && rest.length === 0) {
-      faults.push("Cannot set the retention: expected a topic");
-    }
-    return faults;
+  check({ positionals: [action, topic], options: { bytes, ms } }) {
+    if (bytes === undefined && ms === undefined) return [];
+    if (action !== "retention") return [`Cannot ${action} with --bytes or --ms`];
+    return topic === undefined ? ["Cannot set the retention: expected a topic"] : [];
   },
   async run({ positionals: [action, subject], options: values }, context) {
     const { dir } = parseEmbeddedUrl(values.log);

@@ -17,16 +17,8 @@ import type { TrialReply } from "../../queries/operators/model/trial_worker.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { DeadlineError, withDeadline } from "../../runtime/base/wait.ts";
 import { commonOptions } from "../common_options.ts";
-import {
-  actionFaults,
-  command,
-  type CommandContext,
-  type Options,
-  parsers,
-  type Values,
-} from "../command.ts";
+import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 
-const ACTIONS = ["inspect", "check", "presets", "devices"] as const;
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
 const modelOptions = {
@@ -58,25 +50,15 @@ export const models = command({
     authors: ["models"],
     native: ["jpeg", "onnx"],
   },
-  check({ positionals: [action, ...rest], options }) {
-    const wanted = action === "presets" || action === "devices" ? 0 : 1;
-    const faults = actionFaults(action, ACTIONS, "models");
-    if (faults.length > 0) return faults;
-    if (rest.length !== wanted) {
-      const file = action === "inspect" ? "an .onnx file" : "a model.json";
-      return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
-    }
-    const { out } = options;
-    if (action !== "inspect" || out === undefined) return [];
-    if (staysBelow(relative(dirname(out), rest[0]!))) return [];
+  check({ positionals: [action, model], options: { out } }) {
+    if (action !== "inspect" || out === undefined || model === undefined) return [];
+    if (staysBelow(relative(dirname(out), model))) return [];
     return [
-      `Cannot write ${out}: expected a path in a folder above ${
-        rest[0]
-      }, where manifests find their models`,
+      `Cannot write ${out}: expected a path in a folder above ${model}, where manifests find their models`,
     ];
   },
   run({ positionals: [action, file], options: values }, context) {
-    switch (action as typeof ACTIONS[number]) {
+    switch (action as "inspect" | "check" | "presets" | "devices") {
       case "inspect":
         return inspect(file!, values, context);
       case "check":

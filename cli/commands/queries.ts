@@ -18,7 +18,7 @@ import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
-import { DEFAULT_QUERY, findQueries, querySpecOptions, querySpecs } from "../query_specs.ts";
+import { checkedQueries, DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_PORT = 8000;
@@ -73,8 +73,8 @@ export const queries = command({
     `your own .ts file; ${DEFAULT_QUERY} by default.`,
   positionals: "[NAME…]",
   options: queryOptions,
-  check: ({ positionals, options }) => [
-    ...findQueries(positionals, options, options.topic).faults,
+  check: async ({ positionals, options }) => [
+    ...(await checkedQueries(positionals, options, options.topic)).faults,
     ...viewerAccessFaults(options),
   ],
   needs: {

@@ -48,10 +48,6 @@ export const up = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
-  check: ({ positionals }) =>
-    positionals.length > 1
-      ? [`Cannot use ${positionals.length} files: expected at most one (default ${DEFAULT_FILE})`]
-      : [],
   run,
 });
 
@@ -116,7 +112,12 @@ function counts({ cameras, queries, viewer }: Plan): string {
 
 /** A plan in the format of the file, as YAML or one line of JSON, without secrets. */
 function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
-  const hide = (token: unknown) => token === undefined ? {} : { token: "***" };
+  const { token, metricsToken, cameraPermissions = [] } = viewer ?? {};
+  const tokens = [
+    ...(token === undefined ? [] : ["***"]),
+    ...(metricsToken === undefined ? [] : ["***=metrics"]),
+    ...cameraPermissions.map(({ cameras }) => `***=${cameras.join(",")}`),
+  ];
   const file = {
     log: maskUrl(log),
     ...rest,
@@ -135,11 +136,7 @@ function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolea
     viewer: viewer === undefined ? "off" : {
       host: viewer.hostname,
       port: viewer.port,
-      ...hide(viewer.token),
-      ...(viewer.metricsToken === undefined ? {} : { metricsToken: "***" }),
-      ...(viewer.cameraPermissions ?? []).length === 0 ? {} : {
-        cameraTokens: viewer.cameraPermissions!.map(({ cameras }) => `***=${cameras.join(",")}`),
-      },
+      ...(tokens.length === 0 ? {} : { token: tokens }),
     },
   };
   return maskSecrets(json ? JSON.stringify(file) : stringify(file).trimEnd());

@@ -3,14 +3,7 @@ import { MetricSet } from "../../runtime/base/metric_set.ts";
 import { VERSION } from "../../runtime/base/version.ts";
 import { aborted } from "../../runtime/base/wait.ts";
 import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
-import {
-  type Arguments,
-  command,
-  type CommandContext,
-  noArguments,
-  type Options,
-  parsers,
-} from "../command.ts";
+import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { commonOptions } from "../common_options.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, throwIfRefused } from "../log_options.ts";
@@ -41,7 +34,7 @@ export const viewer = command({
   summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
-  check: (args) => [...noArguments(args), ...viewerAccessFaults(args.options)],
+  check: ({ options }) => viewerAccessFaults(options),
   run,
 });
 

@@ -303,7 +303,7 @@ export class AccessPlan {
         return this.#open("query", target.replace(/^file:\/\//, ""), why);
       case "host":
         return hosts.forEach((host) => this.#net(host));
-      case "stream":
+      case "stream": {
         for (const host of hosts) {
           access.streams.add(Number(/\d+$/.exec(host)![0]));
           this.#net(host);
@@ -317,6 +317,7 @@ export class AccessPlan {
             access.net?.add(`${name}:${relay}`);
           }
         }
+      }
     }
   }
 }

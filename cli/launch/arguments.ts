@@ -27,8 +27,8 @@ export interface OptionForm {
 }
 
 /**
- * The tokens of a command line. An option that takes a value takes the next word; an unknown option
- * takes none. Words after `--` are positionals.
+ * The tokens of a command line. An option that takes a value takes the next word, unless that is an
+ * option too; an unknown option takes none. Words after `--` are positionals.
  */
 export function tokensOf(
   argv: readonly string[],
@@ -36,6 +36,8 @@ export function tokensOf(
 ): Token[] {
   const tokens: Token[] = [];
   const formOf = (name: string) => Object.hasOwn(options, name) ? options[name] : undefined;
+  const isOption = (word: string) =>
+    /^--(?:no-)?([^=]+)/.exec(word)?.slice(1).some(formOf) === true;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
     if (word === "--") {
@@ -53,7 +55,8 @@ export function tokensOf(
       formOf(given.slice(3)) !== undefined;
     const name = negated ? given.slice(3) : given;
     const form = flag.startsWith("--") ? formOf(name) : undefined;
-    const takesNext = form !== undefined && !form.switch && !negated && equals < 0;
+    const takesNext = form !== undefined && !form.switch && !negated && equals < 0 &&
+      !isOption(argv[i + 1] ?? "");
     const value = equals >= 0 ? word.slice(equals + 1) : takesNext ? argv[++i] : undefined;
     tokens.push({ kind: "option", name, flag, negated, ...(value === undefined ? {} : { value }) });
   }

@@ -5,17 +5,20 @@ import { parentOf, realPath } from "./paths.ts";
 
 /** Names in Framelane's folder that are code, dependencies, or what code is made from. */
 export const CODE: readonly string[] = [
+  ...["main.ts", "main.js", "launch.ts", "launch.js", "deno.json", "deno.lock", "package.json"],
   ...[
-    "main.ts",
-    "launch.ts",
-    "launch.js",
-    "deno.json",
-    "deno.lock",
-    "package.json",
     "cli",
     "cameras",
+    "runtime",
+    "queries",
+    "viewer",
+    "models",
+    "clips",
+    "tools",
+    "tests",
+    "bench",
+    "docs",
   ],
-  ...["runtime", "queries", "viewer", "models", "clips", "tools", "tests", "bench", "docs"],
   ...["node_modules", ".git", ".ci", "deploy", "Dockerfile", "compose.yaml"],
 ];
 

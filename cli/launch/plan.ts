@@ -100,7 +100,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   };
 }
 
-/** Read, not imported: inside `launch.js` it would change that file with every option. */
+/** Read, not imported: what it holds depends on the options alone. */
 function tableOf(root: string): LaunchTable {
   return JSON.parse(Deno.readTextFileSync(`${root}/cli/launch/table.json`)) as LaunchTable;
 }

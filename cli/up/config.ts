@@ -7,24 +7,25 @@ import { DEFAULT_LOG, DEFAULT_TOPIC } from "../log_options.ts";
 import { querySpecOptions } from "../query_specs.ts";
 import { viewerAccessOptions } from "../viewer_access.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
-import { parseZones } from "../../queries/operators/zones/file.ts";
+import { PLACES, readPlaces } from "../../queries/operators/zones/file.ts";
+import { messageOf } from "../../runtime/base/errors.ts";
+import type { Fields } from "../../runtime/base/options.ts";
 import {
   boolean,
   either,
+  type Entry,
   type Field,
   list,
   map,
-  type Place,
-  type Read,
   scalar,
   scalars,
   type Schema,
   type Shape,
   text,
-  YamlText,
 } from "./shape.ts";
+import { YamlText } from "./yaml_text.ts";
 
-const isText = (plain: unknown) => typeof plain === "string";
+const isText = (value: unknown) => typeof value === "string";
 const required = <T>(shape: Shape<T>) => ({ ...shape, required: true as const });
 
 function integer(description: string, minimum: number, maximum?: number): Shape<number> {
@@ -37,6 +38,18 @@ function fieldOf<T>(
   type: Schema["type"] = "string",
 ): Shape<T> {
   return scalar({ type, description: help }, parse, show);
+}
+
+/** One value or several. */
+function oneOrList<T>(shape: Shape<T>, description: string): Shape<T[]> {
+  const several = list(shape, description);
+  return {
+    schema: { anyOf: [shape.schema, several.schema] },
+    read: (fields, name, value) =>
+      Array.isArray(value)
+        ? several.read(fields, name, value)
+        : [shape.read(fields, name, value) ?? []].flat() as T[],
+  };
 }
 
 const topic = fieldOf(publishOptions.topic);
@@ -88,17 +101,8 @@ const overload: Shape<OverloadPolicy> = {
       },
     ],
   },
-  read(place) {
-    const given = place.plain;
-    const unknown = Object.keys(typeof given === "object" ? given ?? {} : {})
-      .filter((name) => !["kind", "maxLagFrames", "every"].includes(name));
-    if (unknown.length > 0) return place.refuse("kind, maxLagFrames, every");
-    try {
-      return checkOverload(given as OverloadPolicy);
-    } catch (error) {
-      return place.fault(`Cannot use ${place.path}: ${(error as Error).message}`);
-    }
-  },
+  read: (fields, name, value) =>
+    attempt(fields, name, () => checkOverload(value as OverloadPolicy)),
 };
 
 const partitions: Shape<"all" | number[]> = either(
@@ -107,18 +111,16 @@ const partitions: Shape<"all" | number[]> = either(
   list(integer("partition", 0), "Partitions to read (default: all)"),
 );
 
+const startingOffsetsOption = querySpecOptions["starting-offsets"];
 const startingOffsets = {
   schema: {
-    description: querySpecOptions["starting-offsets"].help,
+    description: startingOffsetsOption.help,
     anyOf: [{ type: "string" }, { type: "object" }],
   },
-  read: (place: Place) =>
-    typeof place.plain === "object" && place.plain !== null
-      ? attempt(
-        place,
-        () => querySpecOptions["starting-offsets"].parse(JSON.stringify(place.plain)),
-      )
-      : fieldOf(querySpecOptions["starting-offsets"]).read(place),
+  read: (fields: Fields, name: string, value: unknown) =>
+    typeof value === "object" && value !== null
+      ? attempt(fields, name, () => startingOffsetsOption.parse(JSON.stringify(value)))
+      : fieldOf(startingOffsetsOption).read(fields, name, value),
 };
 
 /** Zones and lines, in a file or inline. */
@@ -128,18 +130,17 @@ const zones: Shape<string | object> = either<string, object>(isText, text("File 
     description: "Zones and lines, as in a file of zones",
     properties: { zones: { type: "array" }, lines: { type: "array" } },
   },
-  read: (place) =>
-    attempt(place, () => {
-      parseZones(place.plain, place.path);
-      return place.plain as object;
-    }),
+  read(fields, name, value) {
+    readPlaces(fields.object(name, PLACES, value));
+    return value as object;
+  },
 });
 
-function attempt<T>(place: Place, make: () => T): T | undefined {
+function attempt<T>(fields: Fields, name: string, make: () => T): T | undefined {
   try {
     return make();
   } catch (error) {
-    return place.fault(`Cannot use ${place.path}: ${(error as Error).message}`);
+    fields.fault(name, messageOf(error));
   }
 }
 
@@ -173,10 +174,8 @@ const query = {
 const viewer = {
   port: integer("Port of the viewer", 0, 65_535),
   host: text(viewerAccessOptions.host.help),
-  token: text(viewerAccessOptions.token.help),
-  metricsToken: text(viewerAccessOptions["metrics-token"].help),
-  cameraTokens: list(fieldOf(viewerAccessOptions["camera-token"]), "Tokens for some cameras"),
-  proxyHosts: list(text(viewerAccessOptions["proxy-host"].help), "Reverse proxies"),
+  token: oneOrList(fieldOf(viewerAccessOptions.token), viewerAccessOptions.token.help),
+  proxyHosts: list(fieldOf(viewerAccessOptions["proxy-host"]), "Reverse proxies"),
   embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),
 };
 
@@ -202,11 +201,11 @@ const file = {
   state: text(publishOptions.state.help),
 };
 
-export type QueryEntry = Read<typeof query> & { readonly line: number };
+export type QueryEntry = Entry<typeof query>;
 /** A camera in the file, with its settings by field name. */
-type CameraEntry = Read<typeof camera> & { readonly line: number };
-export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
-export type Config = Read<typeof file> & { readonly line: number };
+type CameraEntry = Entry<typeof camera>;
+export type ViewerEntry = Entry<typeof viewer>;
+export type Config = Entry<typeof file>;
 
 /** The settings of a camera, by their names in the registry. */
 export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
@@ -228,13 +227,16 @@ export function configSchema(): Schema {
   };
 }
 
-/** Reads a file; returns its content, and the reader with its faults. */
+/** Reads a file; returns its content, undefined after a fault, and its text with the faults. */
 export function readConfig(
   content: string,
   environment: (name: string) => string | undefined,
 ): { readonly config: Config | undefined; readonly text: YamlText } {
-  const yaml = new YamlText(content, environment);
-  return { config: yaml.faults.length > 0 ? undefined : shape.read(yaml.root), text: yaml };
+  const text = new YamlText(content, environment);
+  if (text.value === undefined) return { config: undefined, text };
+  const [config, { faults }] = shape.readWhole(text.value);
+  text.add(faults);
+  return { config, text };
 }
 
 export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

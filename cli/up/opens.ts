@@ -1,7 +1,7 @@
 // Converts what a `framelane.yaml` opens to options of `queries` and `camera`: the launcher runs this before
 // the command and reads its one line. It checks nothing, since the command reports faults of the file.
 import { parse } from "yaml";
-import { fillIn } from "./shape.ts";
+import { fillIn } from "./yaml_text.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 

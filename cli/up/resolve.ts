@@ -24,7 +24,7 @@ import {
   readConfig,
   type ViewerEntry,
 } from "./config.ts";
-import type { Fault } from "./shape.ts";
+import type { YamlText } from "./yaml_text.ts";
 
 const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
 
@@ -62,24 +62,19 @@ interface ResolveOptions {
  */
 export async function resolvePlan(content: string, options: ResolveOptions): Promise<Plan> {
   const { config, text } = readConfig(content, options.environment);
-  const faults: Fault[] = text.faults;
-  const plan = config === undefined ? undefined : await planOf(config, faults, options);
-  if (faults.length > 0 || plan === undefined) {
-    const lines = faults.map(({ line, message }) => ({
-      line,
-      text: `${options.file}:${line}: ${message}`,
-    }))
-      .sort((a, b) => a.line - b.line);
-    throw new UsageError([...new Set(lines.map(({ text }) => text))]);
-  }
-  return plan;
+  const plan = config === undefined ? undefined : await planOf(config, text, options);
+  if (text.faults.length === 0 && plan !== undefined) return plan;
+  const faults = text.faults.toSorted((a, b) => a.line - b.line)
+    .map(({ line, message }) => `${options.file}:${line}: ${message}`);
+  throw new UsageError([...new Set(faults)]);
 }
 
-async function planOf(config: Config, faults: Fault[], options: ResolveOptions): Promise<Plan> {
+async function planOf(config: Config, text: YamlText, options: ResolveOptions): Promise<Plan> {
   const { log = DEFAULTS.log, checkpoint } = config;
-  const fault = (line: number, message: string) => void faults.push({ line, message });
+  const fault = (path: string, message: string) =>
+    void text.faults.push({ line: text.lineOf(path), message });
   if (config.topic !== undefined && config.topics !== undefined) {
-    fault(config.line, "Cannot use topic and topics: expected one of them");
+    fault("topics", "Cannot use topic and topics: expected one of them");
   }
   const first = config.topics?.[0] ?? config.topic ?? DEFAULTS.topic;
   learnSecrets(log);
@@ -88,7 +83,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     const { number, source, topic = first } = entry;
     learnSecrets(source);
     if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
-      fault(entry.line, `Camera ${number} of ${topic} was given more than once`);
+      fault(entry.path, `Camera ${number} of ${topic} was given more than once`);
     }
     cameras.push({ topic, camera: { number, source, ...cameraSettings(entry) } });
   }
@@ -98,17 +93,17 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
       const query = await specOf(entry, config, { log, first, ...options });
       if (queries.some(({ name }) => name === query.name)) {
         fault(
-          entry.line,
+          entry.path,
           `Query ${query.name} was given more than once: expected different names`,
         );
       }
       queries.push(query);
     } catch (error) {
       const lines = error instanceof UsageError ? error.faults : [(error as Error).message];
-      for (const message of lines) fault(entry.line, inFile(message));
+      for (const message of lines) fault(entry.path, inFile(message));
     }
   }
-  const { viewer = { line: config.line } } = config;
+  const { viewer = { path: "" } } = config;
   const topics = new Set([
     ...config.topics ?? [first],
     ...cameras.map(({ topic }) => topic),
@@ -121,7 +116,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     cameras,
     queries,
     ...given({ checkpoint, executors: config.executors }),
-    ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
+    ...(viewer === "off" ? {} : viewerOf(viewer, (message) => fault("viewer", message))),
   };
 }
 
@@ -183,26 +178,23 @@ async function zonesFile(zones: string | object): Promise<string> {
   return name;
 }
 
-function viewerOf(entry: ViewerEntry, faults: Fault[]): { readonly viewer?: ViewerPlan } {
-  const { host, port, token, metricsToken, cameraTokens = [], proxyHosts, embedOrigins } = entry;
-  for (const secret of [token, metricsToken, ...cameraTokens.map(({ token }) => token)]) {
-    if (secret !== undefined) learnSecrets(secret, { whole: true });
-  }
+function viewerOf(
+  entry: ViewerEntry,
+  fault: (message: string) => void,
+): { readonly viewer?: ViewerPlan } {
+  const { host, port, token = [], proxyHosts, embedOrigins } = entry;
+  for (const one of token) learnSecrets(one.token, { whole: true });
   try {
     const access = viewerAccess({
       host: host ?? "127.0.0.1",
       token,
-      "metrics-token": metricsToken,
-      "camera-token": cameraTokens,
       "proxy-host": proxyHosts,
       "embed-origin": embedOrigins,
     });
     return { viewer: { port: port ?? DEFAULTS.port, ...access } };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    for (const message of error.faults) {
-      faults.push({ line: entry.line, message: inFile(message) });
-    }
+    for (const message of error.faults) fault(inFile(message));
     return {};
   }
 }

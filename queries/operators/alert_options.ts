@@ -1,7 +1,7 @@
 // Options of alerts.
 
 import { checkCondition, type Condition } from "./condition.ts";
-import type { Fields } from "./model/faults.ts";
+import type { Fields, OptionRow } from "../../runtime/mod.ts";
 
 /** When an alert starts and ends. */
 export interface AlertOptions {
@@ -36,28 +36,42 @@ export function withDefaults(options: AlertOptions): FullAlertOptions {
 const isNumber = (value: unknown, min: number, max = Number.MAX_VALUE) =>
   typeof value === "number" && value >= min && value <= max;
 
-/** The accepted values of each option, besides `label` and `when`. */
-const ACCEPTED: Readonly<Record<string, readonly [string, (value: unknown) => boolean]>> = {
-  enter: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
-  exit: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
-  of: ["[k, n] with whole numbers 1 ≤ k ≤ n ≤ 1000", (value) => {
-    const [k, n] = Array.isArray(value) && value.length === 2 ? value as number[] : [];
-    return Number.isInteger(k) && Number.isInteger(n) && 1 <= k! && k! <= n! && n! <= 1000;
-  }],
-  smoothing: ["a number from 0 to below 1", (value) => isNumber(value, 0, 1) && value !== 1],
-  cooldownMs: ["milliseconds from 0 up", (value) => isNumber(value, 0)],
-  silenceMs: ["milliseconds above 0", (value) => isNumber(value, Number.MIN_VALUE)],
+const SHARE: OptionRow = {
+  accepted: "a number from 0 to 1",
+  takes: (value) => isNumber(value, 0, 1),
+};
+
+/** What each option accepts, besides `label` and `when`. */
+const ROWS: Readonly<Record<string, OptionRow>> = {
+  enter: SHARE,
+  exit: SHARE,
+  of: {
+    accepted: "[k, n] with whole numbers 1 ≤ k ≤ n ≤ 1000",
+    takes(value) {
+      const [k, n] = Array.isArray(value) && value.length === 2 ? value as number[] : [];
+      return Number.isInteger(k) && Number.isInteger(n) && 1 <= k! && k! <= n! && n! <= 1000;
+    },
+  },
+  smoothing: {
+    accepted: "a number from 0 to below 1",
+    takes: (value) => isNumber(value, 0, 1) && value !== 1,
+  },
+  cooldownMs: { accepted: "milliseconds from 0 up", takes: (value) => isNumber(value, 0) },
+  silenceMs: {
+    accepted: "milliseconds above 0",
+    takes: (value) => isNumber(value, Number.MIN_VALUE),
+  },
 };
 
 /** The options that a manifest may contain. */
-export const ALERT_FIELDS: readonly string[] = ["label", ...Object.keys(ACCEPTED)];
+export const ALERT_FIELDS: readonly string[] = ["label", ...Object.keys(ROWS)];
 
 export function checkAlertOptions(fields: Fields): void {
   const { given } = fields;
   if (given["when"] !== undefined) checkCondition(fields, "when");
   fields.text("label");
-  for (const [name, [accepted, fits]] of Object.entries(ACCEPTED)) {
-    if (given[name] !== undefined && !fits(given[name])) fields.add(name, accepted);
+  for (const [name, row] of Object.entries(ROWS)) {
+    if (given[name] !== undefined) fields.takes(name, row);
   }
   const { enter, exit } = withDefaults(given as unknown as AlertOptions);
   if (isNumber(enter, 0, 1) && isNumber(exit, 0, 1) && exit > enter) {

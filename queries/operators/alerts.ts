@@ -1,6 +1,8 @@
 // Turns a stream of scores into alerts.
 import {
   type Alert,
+  faultText,
+  Fields,
   type Finding,
   firstOffsetOf,
   isFinding,
@@ -20,7 +22,6 @@ import {
   withDefaults,
 } from "./alert_options.ts";
 import { type ConditionState, holds, scoreOf } from "./condition.ts";
-import { Fields } from "./model/faults.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 import { savedState, stateBytes } from "./state.ts";
@@ -63,8 +64,8 @@ export type { AlertOptions } from "./alert_options.ts";
 export function alerts<T extends Output>(options: AlertOptions): Operator<T, T | Finding> {
   const fields = new Fields(options, [...ALERT_FIELDS, "when"], { what: "alert options" });
   checkAlertOptions(fields);
-  const { faults } = fields;
-  if (faults.length > 0) throw new RangeError(`Cannot use alert options: ${faults.join("; ")}`);
+  const faults = fields.faults.map(faultText).join("; ");
+  if (faults !== "") throw new RangeError(`Cannot use alert options: ${faults}`);
   const full = withDefaults(options);
   return {
     name: `alerts(${full.label})`,

@@ -1,6 +1,5 @@
 // Conditions on findings, which alerts can watch instead of a score.
-import type { Output, Result } from "../../runtime/mod.ts";
-import type { Fields } from "./model/faults.ts";
+import type { Fields, Output, Result } from "../../runtime/mod.ts";
 
 /** What an alert may watch. */
 export type Condition =

@@ -49,7 +49,7 @@ export const systemClock: Clock = {
           resolve();
         }, Math.min(left, LONGEST_MS));
       };
-      // A time that is over already is no reason for a warning.
+      // A time that is over already needs no warning.
       wait(Math.max(0, ms));
       signal?.addEventListener("abort", abort, { once: true });
     });

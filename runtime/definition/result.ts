@@ -18,12 +18,8 @@ export function checkOutput(output: Output): void {
   if (typeof output !== "object" || output === null) {
     throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
   }
-  const { partition, timestamp, key, result, part } = output;
-  if (typeof partition !== "number") fault("partition", "a number", partition);
-  if (typeof timestamp !== "number" || !(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
-    fault("timestamp", "epoch milliseconds", timestamp);
-  }
-  if (key !== null && typeof key !== "string") fault("key", "text or null", key);
+  const { result, part } = output;
+  checkPlace(output, fault);
   if (isFinding(output)) {
     const { firstOffset, lastOffset, number } = output;
     checkOffset("firstOffset", firstOffset);
@@ -33,8 +29,27 @@ export function checkOutput(output: Output): void {
   if (part !== undefined) checkOffset("part", part);
   if (result !== undefined) checkResult(result);
   const frame = isFinding(output) ? output.picture : output;
-  if (frame === undefined) return;
-  const { value, headers } = frame;
+  if (frame !== undefined) checkContent(frame, fault);
+}
+
+/** Throws for a field that no log can store. */
+type Fault = (field: string, expected: string, given: unknown) => never;
+
+export function checkPlace(
+  { partition, timestamp, key }: Pick<Frame, "partition" | "timestamp" | "key">,
+  fault: Fault,
+): void {
+  if (!isWhole(partition)) fault("partition", "a whole number from 0 up", partition);
+  if (typeof timestamp !== "number" || !(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
+    fault("timestamp", "epoch milliseconds", timestamp);
+  }
+  if (key !== null && typeof key !== "string") fault("key", "text or null", key);
+}
+
+export function checkContent(
+  { value, headers }: Pick<Frame, "value" | "headers">,
+  fault: Fault,
+): void {
   if (!hasBytes(value)) fault("value", "an unshared Uint8Array", value);
   if (typeof headers !== "object" || headers === null) fault("headers", "an object", headers);
   for (const name in headers) {
@@ -42,10 +57,13 @@ export function checkOutput(output: Output): void {
   }
 }
 
+function isWhole(value: unknown, least = 0): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= least;
+}
+
 /** Offsets and numbers identify an output: files and records are named by them. */
 function checkOffset(field: string, given: unknown, least = 0): void {
-  if (Number.isSafeInteger(given) && Number(given) >= least) return;
-  fault(field, `a whole number from ${least} up`, given);
+  if (!isWhole(given, least)) fault(field, `a whole number from ${least} up`, given);
 }
 
 const ALERT_STATES: readonly unknown[] = ["start", "update", "end"];

@@ -10,13 +10,10 @@ export interface Lane {
   readonly number: number;
   readonly handle: StreamingQuery;
   readonly spec: QuerySpec;
-  readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
   /** The partition was created while the query ran. */
   readonly foundLater: boolean;
-  /** Kept across runs: see `SHOWN`. */
-  readonly shown: SharedArrayBuffer;
   readonly failures: LaneFailures;
   stopping: boolean;
   /** Monotonic milliseconds. */
@@ -29,10 +26,7 @@ export interface Lane {
 }
 
 export function newLane(
-  lane: Pick<
-    Lane,
-    "number" | "handle" | "spec" | "partition" | "membership" | "foundLater" | "shown"
-  >,
+  lane: Pick<Lane, "number" | "handle" | "spec" | "membership" | "foundLater">,
 ): Lane {
   return {
     ...lane,
@@ -50,13 +44,13 @@ export function newLane(
 export const NO_RUN = 0;
 
 /** Sets which run of a lane may commit, for held threads too: they need no message. */
-export function letCommit({ shown }: Lane, run: number): void {
-  Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
+export function letCommit({ handle }: Lane, run: number): void {
+  Atomics.store(new BigInt64Array(handle.cells), SHOWN.run, BigInt(run));
 }
 
 /** Whether a function of a sink runs that must not run twice at once. */
-export function inFunction({ shown }: Lane): boolean {
-  return Atomics.load(new BigInt64Array(shown), SHOWN.sink) !== 0n;
+export function inFunction({ handle }: Lane): boolean {
+  return Atomics.load(new BigInt64Array(handle.cells), SHOWN.sink) !== 0n;
 }
 
 /** `greyscale QUERY-PARTITION-0`. */

@@ -2,7 +2,7 @@
 // executor that died or is held.
 import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
-import { pause } from "../base/wait.ts";
+import { Notifier, pause } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
@@ -52,7 +52,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #lanes = new Map<number, Lane>();
   readonly #lingering = new Lingering();
   #laneNumber = 0;
-  #laneEnded = Promise.withResolvers<void>();
+  readonly #ends = new Notifier();
 
   constructor(options: LaneSupervisorOptions) {
     this.#options = options;
@@ -70,18 +70,18 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const number = ++this.#laneNumber;
     // Counts of an earlier time here continue.
     const before = this.#options.streams.lane(spec.name, partition);
-    const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
-    Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
+    const cells = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
+    Atomics.store(new BigInt64Array(cells), SHOWN.offset, 0n);
     const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
       latestOffset: async (of) => (await this.#options.log.offsets(spec.topic, of)).latest,
       beside: aligns && besideOf(aligns, partition),
-      cells: shown,
+      cells,
     });
     this.#options.streams.begins(handle);
-    const lane = newLane({ number, handle, spec, partition, membership, foundLater, shown });
+    const lane = newLane({ number, handle, spec, membership, foundLater });
     const lingering = this.#lingering.over(laneId(lane.handle));
     if (lingering === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
@@ -113,7 +113,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   /** Waits until no query is left; returns whether there was one. */
   async allEnded(): Promise<boolean> {
     if (this.#lanes.size === 0) return false;
-    while (this.#lanes.size > 0) await this.#laneEnded.promise;
+    while (this.#lanes.size > 0) await this.#ends.wait();
     return true;
   }
 
@@ -192,9 +192,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (lane === undefined) return;
     lane.alone = lane.yields = true;
     if (lane.stopping) return this.#laneGone(lane);
-    const { spec: { name, topic }, partition } = lane;
-    const place = { query: name, topic, partition };
-    const error = executorError(place, this.#options.loaded(name), why, { turn, cut });
+    const { handle } = lane;
+    const error = executorError(handle, this.#options.loaded(handle.query), why, { turn, cut });
     this.#onFailure(lane, error, cut ? "cut" : "ended");
   }
 
@@ -238,9 +237,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const { alone, yields, failures: { deadInputs } } = lane;
     this.#pool.start(lane.spec, {
       lane: lane.number,
-      partition: lane.partition,
+      partition: lane.handle.partition,
       runId,
-      shown: lane.shown,
+      shown: lane.handle.cells,
       foundLater: lane.foundLater,
       ...given({
         deadInputs: deadInputs.length > 0 ? deadInputs : undefined,
@@ -290,8 +289,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#events.ended(lane, error);
     this.#options.streams.terminated(handle);
     lane.ended.resolve();
-    this.#laneEnded.resolve();
-    this.#laneEnded = Promise.withResolvers();
+    this.#ends.notify();
   }
 
   /** A streaming query failed: it restarts after a delay, or ends. */
@@ -335,7 +333,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   #find(spec: QuerySpec, partition: number): Lane | undefined {
     return [...this.#lanes.values()].find((lane) =>
-      lane.spec.name === spec.name && lane.partition === partition
+      lane.spec.name === spec.name && lane.handle.partition === partition
     );
   }
 }

@@ -1,7 +1,7 @@
 // Checks what operators and sinks return besides outputs: code of users may return anything.
 import { shown, TOPIC } from "../base/options.ts";
 import type { OperatorTask } from "../definition/operator.ts";
-import { hasBytes } from "../definition/result.ts";
+import { checkContent, checkPlace } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 type Task = OperatorTask<unknown, unknown>;
@@ -28,28 +28,19 @@ export function recordsOf(records: readonly OutputRecord[], read: string): reado
     throw new AnswerError(`Cannot write ${shown(records)} as records: expected a list`);
   }
   for (const record of records as readonly OutputRecord[]) {
-    const { topic, partition, key, value, timestamp, headers } = record ?? {};
+    const topic: unknown = record?.topic;
     if (!TOPIC.takes(topic) || topic === read) {
-      refuse("topic", topic, `${TOPIC.accepted}, other than ${read}, which is read`);
+      refuse("topic", `${TOPIC.accepted}, other than ${read}, which is read`, topic);
     }
-    if (!Number.isSafeInteger(partition) || partition < 0) {
-      refuse("partition", partition, "a whole number from 0 up");
-    }
-    if (key !== null && typeof key !== "string") refuse("key", key, "text or null");
-    if (!hasBytes(value)) refuse("value", typeof value, "an unshared Uint8Array");
-    if (!Number.isFinite(timestamp)) refuse("timestamp", timestamp, "epoch milliseconds");
-    if (typeof headers !== "object" || headers === null) refuse("headers", headers, "an object");
-    for (const name in headers) {
-      if (typeof headers[name] !== "string") refuse(`header ${name}`, headers[name], "text");
-    }
+    checkPlace(record, refuse);
+    checkContent(record, refuse);
   }
   return records;
 }
 
-function refuse(field: string, given: unknown, accepted: string): never {
-  throw new AnswerError(
-    `Cannot write a record whose ${field} is ${shown(given)}: expected ${accepted}`,
-  );
+function refuse(field: string, accepted: string, given: unknown): never {
+  const what = ArrayBuffer.isView(given) ? "bytes" : shown(given);
+  throw new AnswerError(`Cannot write a record whose ${field} is ${what}: expected ${accepted}`);
 }
 
 /** @throws {AnswerError} if it is not a valid offset */
@@ -72,7 +63,7 @@ export function least(numbers: readonly (number | undefined)[]): number | undefi
   return given.length === 0 ? undefined : Math.min(...given);
 }
 
-/** `Infinity` for none. @throws {AnswerError} when it is no time. */
+/** `Infinity` for none. @throws {AnswerError} when it is not a time. */
 export function timerOf(task: Task): number {
   const time = task.nextTimer?.();
   if (time === undefined) return Infinity;

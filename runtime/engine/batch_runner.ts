@@ -1,4 +1,4 @@
-// Runs batches: frames through the operators, in order. Frames that are no images become dead
+// Runs batches: frames through the operators, in order. Frames that are not images become dead
 // letters, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import { shown } from "../base/options.ts";
@@ -69,7 +69,7 @@ export class BatchRunner {
           : this.#collect(this.#running, output, cause),
       onBadFrame: (frame, error) => this.#reject(frame, error),
       onDeadInput: (error, frame) => this.#deadLetter(error, frame),
-      checkOutput: (output) => checkOutput(output, options),
+      checkOutput: checkerOf(options),
       call: options.call ?? ((work) => work()),
     };
   }
@@ -246,17 +246,18 @@ export class BatchRunner {
   }
 }
 
-/** @throws if a sink or the engine cannot take an output, or it belongs to another lane */
-function checkOutput(
-  output: unknown,
-  { plan, topic: read, partition: own }: ExecutionOptions,
-): void {
-  for (const { check } of plan.sinks) check?.(output);
-  if (hasResult(output)) checkFound(output);
-  const { topic = read, partition = own } = (output ?? {}) as Partial<Output>;
-  if (partition === own && topic === read) return;
-  throw new TypeError(
-    `Cannot emit this output: it belongs to ${shown(topic)} partition ${shown(partition)}, ` +
-      `expected ${read} partition ${own}, that of its input`,
-  );
+/** Returns a check that throws if a sink or the engine cannot take an output, or another lane has it. */
+function checkerOf({ plan, topic: read, partition: own }: ExecutionOptions) {
+  const checks = new Set(plan.sinks.flatMap(({ check }) => check ?? []));
+  const checked = plan.sinks.some(({ check }) => check === checkFound);
+  return (output: unknown): void => {
+    for (const check of checks) check(output);
+    if (!checked && hasResult(output)) checkFound(output);
+    const { topic = read, partition = own } = (output ?? {}) as Partial<Output>;
+    if (partition === own && topic === read) return;
+    throw new TypeError(
+      `Cannot emit this output: it belongs to ${shown(topic)} partition ${shown(partition)}, ` +
+        `expected ${read} partition ${own}, that of its input`,
+    );
+  };
 }

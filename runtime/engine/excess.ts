@@ -54,7 +54,7 @@ export class Excess {
         if (waiting > max && latest - NEWEST_KEPT > end) {
           return this.#passTo(latest - NEWEST_KEPT, taken, density);
         }
-        // What is not buffered may be no frame: the newest known one is kept.
+        // What is not buffered may not be a frame: the newest known one is kept.
         return this.#keep(buffered > 0 ? [] : frames.slice(-1), taken);
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;

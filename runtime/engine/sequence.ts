@@ -86,7 +86,7 @@ export class SequenceTracker {
       this.#sessions.some(({ name }) => name === nameOf(key, session));
   }
 
-  /** This many frames were dropped and counted: they are no gap. */
+  /** This many frames were dropped and counted: they do not count as a gap. */
   skip(count: number): void {
     for (const session of this.#sessions) session.skipped += count;
   }

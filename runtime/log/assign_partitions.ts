@@ -4,7 +4,7 @@
  * the member that had them.
  *
  * @param members in the order in which they joined.
- * @param before the owner of each partition until now; owners that are no members do not count.
+ * @param before the owner of each partition until now; owners that are not members do not count.
  * @returns the owner of each partition; empty when there is no member.
  */
 export function assignPartitions(

@@ -37,7 +37,7 @@ export function checkTopic(
 /**
  * A record's time as it is stored: whole milliseconds since 1970.
  *
- * @throws {LogError} `INVALID` if it is no number of milliseconds
+ * @throws {LogError} `INVALID` if it is not a number of milliseconds
  */
 export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
   if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return Math.max(0, Math.floor(timestamp));

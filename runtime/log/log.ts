@@ -146,7 +146,7 @@ export interface PartitionReader {
   /**
    * The next frames in offset order, from 1 to `max`: buffered frames are returned at once, otherwise the
    * call waits for the next append. Offsets only increase; holes (compaction, transaction markers) are
-   * skipped silently and are no loss: without `until`, an empty list means that there was nothing else up to
+   * skipped silently and do not count as lost: without `until`, an empty list means that there was nothing else up to
    * `position`. Only committed records are read.
    *
    * @param until returns an empty list once everything below this offset was returned (there may be only

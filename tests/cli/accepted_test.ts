@@ -1,6 +1,7 @@
 /** A wrong value is one fault, which says all that is accepted, and the mask leaves it as it is. */
 import assert from "node:assert/strict";
 import { parseCommand, UsageError } from "../../cli/command.ts";
+import { environmentName } from "../../cli/launch/arguments.ts";
 import { planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
@@ -17,18 +18,106 @@ for (
     ["queries --starting-offsets 2026-99-99", /"2026-99-99": expected earliest, latest, /],
     ["viewer --log kafka://h:9092,h:99999", /expected embedded:DIR or kafka:\/\/host:port/],
     ["camera 1 --source rtsp://", /expected rtsp:\/\/HOST.*, with USER:PASSWORD@ before HOST/],
+    ["queries nope.ts --set a=b", /^Cannot find query file "nope.ts": expected action, /],
+    ["queries objects --set lable=x --port of", /--port "of": expected off or/],
+    ["camera --sourse y", /^Unknown option --sourse: did you mean --source\?$/],
     ["queries --log embedded: --sink images:", /--log "embedded:": expected embedded:DIR/],
   ] as const
 ) {
   Deno.test(`${line}: says what is accepted`, async () => {
     const [name, ...argv] = line.split(" ");
     const command = await Object.entries(commands).find(([one]) => one === name)![1].load();
-    assert.throws(() => parseCommand(command, argv, () => undefined), (error: UsageError) => {
-      assert.equal(error.faults.length, line.includes("images:") ? 2 : 1, error.message);
+    await assert.rejects(parseCommand(command, argv, () => undefined), (error: UsageError) => {
+      assert.equal(error.faults.length, /images:|lable|sourse y/.test(line) ? 2 : 1, error.message);
       assert.match(error.faults[0]!, expected);
       assert.equal(maskSecrets(error.message), error.message);
       return true;
     });
+  });
+}
+
+/** The words with which each command can be parsed. */
+const WORDS: Readonly<Record<string, string>> = {
+  camera: "1",
+  cameras: "list",
+  checkpoints: "list",
+  log: "retention T",
+  models: "presets",
+  evaluate: "--model=m --clips=c",
+};
+
+async function faultsOf(
+  name: string,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const command = await commands[name]!.load();
+  const words = (WORDS[name] ?? "").split(" ").filter((word) =>
+    word !== "" && !argv.some((given) => given.split("=")[0] === word.split("=")[0])
+  );
+  try {
+    await parseCommand(command, [...words, ...argv], (variable) => environment[variable]);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    return error.faults;
+  }
+}
+
+for (const [name, { load }] of Object.entries(commands)) {
+  Deno.test(`${name}: each wrong use of an option is one fault`, async () => {
+    assert.deepEqual(await faultsOf(name, []), []);
+    for (
+      const [option, { switch: isSwitch, multiple, parse }] of Object.entries(
+        (await load()).options,
+      )
+    ) {
+      const flag = `--${option}`;
+      const variable = environmentName(option);
+      const one = async (says: RegExp, argv: string[], environment = {}) => {
+        const faults = await faultsOf(name, argv, environment);
+        assert.equal(
+          faults.length,
+          1,
+          `${argv.join(" ")} ${JSON.stringify(environment)}: ${faults.join("\n")}`,
+        );
+        assert.match(faults[0]!, says);
+      };
+      if (isSwitch) {
+        await one(/takes no value: given "x"/, [`${flag}=x`]);
+        await one(/contradicts/, [flag, `--no-${option}`]);
+        await one(new RegExp(`${variable} "maybe": expected true or false`), [], {
+          [variable]: "maybe",
+        });
+        continue;
+      }
+      await one(new RegExp(`^No value for ${flag}: expected`), [flag]);
+      await one(new RegExp(`^No value for ${flag}: expected`), [`${flag}=`]);
+      await one(new RegExp(`^No value for ${flag}: expected`), [flag, "--log-format=text"]);
+      await one(new RegExp(`^Unknown option --no-${option}`), [`--no-${option}`]);
+      if (parse === undefined || ["source", "to", "token"].includes(option)) continue;
+      await one(/: expected /, [flag, "\0?"]);
+      await one(/: expected /, [], { [variable]: "\0?" });
+      if (multiple) await one(/: expected /, [flag, "\0?", flag, "\0?"]);
+    }
+  });
+
+  Deno.test(`${name}: an option that does not exist is one fault, with its value`, async () => {
+    for (const unknown of [["--sourse", "x"], ["--sourse=x"], ["--sourse"], ["-x"]]) {
+      const faults = await faultsOf(name, unknown);
+      assert.equal(faults.length, 1, faults.join("\n"));
+      assert.match(faults[0]!, /^Unknown option -/);
+    }
+  });
+
+  Deno.test(`${name}: a word too many is one fault, which shows the usage`, async () => {
+    const { positionals = "" } = await load();
+    if (positionals.includes("…")) return;
+    const faults = await faultsOf(name, ["x", "y"]);
+    assert.ok(
+      faults.some((fault) => /^Cannot use argument "[xy]": expected deno task /.test(fault)),
+      faults.join("\n"),
+    );
   });
 }
 
@@ -58,7 +147,7 @@ Deno.test("a long value is cut in every fault, and its secret is not shown", asy
     ]);
     for (const argv of [...lines, [long], [`--${long}`], ["add", long], ["add", "1", long]]) {
       try {
-        parseCommand(command, argv, () => undefined);
+        await parseCommand(command, argv, () => undefined);
       } catch (error) {
         assert.ok(error instanceof UsageError, String(error));
         for (const fault of error.faults) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Command, nearest, parsers, UsageError } from "../../cli/command.ts";
+import { type Command, parsers, UsageError } from "../../cli/command.ts";
+import { nearest } from "../../runtime/base/options.ts";
 import { dispatch } from "../../cli/dispatch.ts";
 
 interface Run {
@@ -30,6 +31,7 @@ async function run(
       return Promise.resolve({
         name,
         summary: `Does ${name}.`,
+        positionals: "[N]",
         options: {
           port: { value: "PORT", help: "Where", default: 8000, parse: parsers.integer(1, 65_535) },
           source: { value: "URI", help: "From where" },

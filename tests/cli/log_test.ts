@@ -40,7 +40,7 @@ Deno.test("log retention shows and sets what is kept of a topic", async () => {
     const [args, says] of [
       [[], /Nothing to do: expected retention, check, backup or convert/],
       [["bakup"], /Unknown action "bakup" of log: did you mean backup\?/],
-      [["backup"], /Cannot backup : expected one folder/],
+      [["backup"], /Missing DIR: expected deno task log backup DIR/],
       [["check", "--bytes", "5"], /Cannot check with --bytes or --ms/],
       [["retention", "--bytes", "5"], /expected a topic/],
       [["check", "--log", "kafka://127.0.0.1:1"], /expected embedded:DIR/],

@@ -7,12 +7,13 @@ import "../../runtime/image/turbojpeg.ts";
 const command = {
   name: "queries",
   summary: "",
+  positionals: "[NAME…]",
   options: querySpecOptions,
   run: () => Promise.resolve(0),
 };
 
 async function specs(...argv: string[]) {
-  const { positionals, options } = parseCommand(command, argv, () => undefined);
+  const { positionals, options } = await parseCommand(command, argv, () => undefined);
   return await querySpecs(positionals, options, {
     log: "embedded:none",
     topic: "T",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
-import { help } from "../../cli/command.ts";
+import { help } from "../../cli/help.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import "../../runtime/image/mod.ts";
@@ -14,7 +14,7 @@ Deno.test("Each command loads under its name, has a task, and a help for each op
     const command = await load();
     assert.equal(command.name, name);
     assert.match(summary, /^[A-Z].*\.$/, name);
-    assert.match(tasks[name] ?? "", new RegExp(` launch\\.js ${name}$`));
+    assert.match(tasks[name] ?? "", new RegExp(` launch\\.ts ${name}$`));
     for (const [option, { help, value, switch: isSwitch }] of Object.entries(command.options)) {
       assert.match(option, /^[a-z]+(-[a-z]+)*$/);
       assert.ok(help.length > 3, `${name} --${option}`);
@@ -35,7 +35,7 @@ Deno.test("Help fits terminals of any width, but for words that are wider", asyn
 });
 
 Deno.test("Each task of the command line has a command", () => {
-  const named = Object.keys(tasks).filter((name) => / launch\.js \S+$/.test(tasks[name]!));
+  const named = Object.keys(tasks).filter((name) => / launch\.ts \S+$/.test(tasks[name]!));
   assert.deepEqual(named.sort(), Object.keys(commands).sort());
 });
 

@@ -9,33 +9,33 @@ const command = {
   run: () => Promise.resolve(0),
 };
 
-function access(...argv: string[]) {
-  return viewerAccess(parseCommand(command, argv, () => undefined).options);
+async function access(...argv: string[]) {
+  return viewerAccess((await parseCommand(command, argv, () => undefined)).options);
 }
 
-Deno.test("the viewer listens to this machine alone, unless somebody guards it", () => {
-  assert.equal(access().hostname, "127.0.0.1");
+Deno.test("the viewer listens to this machine alone, unless somebody guards it", async () => {
+  assert.equal((await access()).hostname, "127.0.0.1");
   for (const host of ["0.0.0.0", "::", "192.168.0.9"]) {
-    assert.throws(() => access("--host", host), UsageError);
-    assert.equal(access("--host", host, "--token", "t").hostname, host);
-    assert.equal(access("--host", host, "--proxy-host", "wall.example").hostname, host);
+    await assert.rejects(access("--host", host), UsageError);
+    assert.equal((await access("--host", host, "--token", "t")).hostname, host);
+    assert.equal((await access("--host", host, "--proxy-host", "wall.example")).hostname, host);
   }
-  assert.throws(() => access("--camera-token", "gate=1"), /set a token too/);
+  await assert.rejects(access("--token", "gate=1"), /set a token for all/);
   for (const host of ["a b", "0.0.0.0:80", "[::1]:80", "*.example", "x:", ":::"]) {
-    assert.throws(
-      () => access("--token=t", "--host", host),
+    await assert.rejects(
+      access("--token=t", "--host", host),
       /^UsageError: Cannot use --host "/,
       host,
     );
   }
 });
 
-Deno.test("tokens, cameras and origins are read as they are written", () => {
-  const given = access(
+Deno.test("tokens, cameras and origins are read as they are written", async () => {
+  const given = await access(
     "--token=all",
-    "--metrics-token=m",
-    "--camera-token=a=b=1,3",
-    "--camera-token=c=2",
+    "--token=m=metrics",
+    "--token=a=b=1,3",
+    "--token=c=2",
     "--embed-origin=https://house.example:8443",
   );
   assert.deepEqual(given, {
@@ -46,10 +46,13 @@ Deno.test("tokens, cameras and origins are read as they are written", () => {
     proxyHosts: [],
     embedOrigins: ["https://house.example:8443"],
   });
-  for (const wrong of ["gate", "=1", "gate=", "gate=0", "gate=1;2"]) {
-    assert.throws(() => access("--token=t", `--camera-token=${wrong}`), /expected a token/, wrong);
+  for (const whole of ["=1", "gate=", "gate=1;2", "YQ=="]) {
+    assert.equal((await access("--token", whole)).token, whole);
+  }
+  for (const [wrong, says] of [["gate=0", /from 1 up/], ["other", /two tokens/]] as const) {
+    await assert.rejects(access("--token=t", `--token=${wrong}`), says);
   }
   for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {
-    assert.throws(() => access(`--embed-origin=${wrong}`), /expected an origin/, wrong);
+    await assert.rejects(access(`--embed-origin=${wrong}`), /expected an origin/, wrong);
   }
 });

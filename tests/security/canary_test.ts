@@ -49,10 +49,10 @@ Deno.test("canary: wrong use, in every option that takes a secret", async () => 
     [["checkpoints", "inspect", "--log", `${kafka}:1,,`]],
     [["queries", "--sink", `webhook:ftp://u:${encoded("webhook")}@h/${encoded("path")}`]],
     [["queries", "--sink", `webhook:http://h/?key=${encoded("key")}&retries=x`, "--bogus"]],
-    [["viewer", "--token", canary("viewer"), "--metrics-token", canary("metrics"), "--bogus"]],
+    [["viewer", "--token", canary("viewer"), "--token", `${canary("metrics")}=metrics`, "--bogus"]],
     [["viewer", `--token=${canary("viewer")}`, "--port", canary("viewer")]],
-    [["viewer", "--camera-token", canary("camera"), "--bogus"]],
-    [["viewer", "--camera-token", `${canary("camera")}=x`, "--topic", `,${canary("camera")}`]],
+    [["viewer", "--token", `${canary("camera")}=0`, "--bogus"]],
+    [["viewer", "--token", `${canary("camera")}=x`, "--topic", `,${canary("camera")}`]],
     [["queries", "--bogus"], { FRAMELANE_LOG: `${kafka}:x`, FRAMELANE_TOKEN: canary("viewer") }],
     [["viewer", "--port", canary("environment")], { FRAMELANE_TOKEN: canary("environment") }],
     [["camera", "1", "--bogus"], { FRAMELANE_SOURCE: `ftp://u:${encoded("rtsp")}@h/` }],
@@ -136,13 +136,12 @@ Deno.test("canary: a camera, a query and a viewer at work", async () => {
     }`;
     const query = new FramelaneProcess([
       ...["queries", "motion", "--log", url, "--starting-offsets", "earliest", "--json"],
-      ...["--port", "0", "--metrics-token", canary("metrics"), "--camera-token"],
-      ...[`${canary("camera")}=1`, "--sink", `webhook:${hook}`],
+      ...["--port", "0", "--sink", `webhook:${hook}`],
       ...["--sink", `events:${folder}/events.jsonl`, "--sink", `images:${folder}/images`],
       ...["--sink", "topic:OUT", "--sink", "console"],
     ], {
       env: {
-        FRAMELANE_TOKEN: canary("viewer"),
+        FRAMELANE_TOKEN: `${canary("viewer")} ${canary("metrics")}=metrics ${canary("camera")}=1`,
         FRAMELANE_WEBHOOK_SECRET: canary("signing"),
       },
       // What waits for delivery lies here.

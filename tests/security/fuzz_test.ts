@@ -272,7 +272,7 @@ Deno.test("fuzz: the command line refuses what it does not know, with 2 and in w
     fc.asyncProperty(fc.constantFrom(...loaded), argv, text, async (command, words, value) => {
       const environment = (name: string) => name.length % 5 === 0 ? value : undefined;
       try {
-        const { options } = parseCommand(command, words, environment);
+        const { options } = await parseCommand(command, words, environment);
         for (const name of Object.keys(options)) assert.ok(Object.hasOwn(command.options, name));
       } catch (error) {
         assert.ok(error instanceof UsageError, String(error));

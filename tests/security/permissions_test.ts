@@ -36,7 +36,7 @@ Deno.test("Every task of the product starts with the launcher, which may start D
   for (const task of PRODUCT) {
     assert.equal(
       tasks[task],
-      `deno run -q --no-prompt --no-lock --no-npm --no-code-cache -P=launch launch.js ${task}`,
+      `deno run -q --no-prompt --no-lock --no-npm --no-code-cache -P=launch launch.ts ${task}`,
     );
   }
   const { launch } = project.permissions;

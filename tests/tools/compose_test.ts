@@ -14,7 +14,7 @@ const loaded = new Map(
 );
 const text = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
 
-Deno.test("every service's command line is accepted", () => {
+Deno.test("every service's command line is accepted", async () => {
   const { services } = parse(text, { merge: true }) as {
     services: Record<string, { command?: string[] }>;
   };
@@ -23,7 +23,7 @@ Deno.test("every service's command line is accepted", () => {
   for (const [name, ...args] of lines) {
     const command = loaded.get(name!);
     assert.ok(command, `No command ${name}`);
-    parseCommand(command, args, () => undefined);
+    await parseCommand(command, args, () => undefined);
   }
 });
 

@@ -66,7 +66,7 @@ Deno.test("The unit starts the launcher, under an account of its own, with one f
   ) assert.ok(unit.split("\n").includes(line), line);
   assert.match(
     unit,
-    /^ExecStart=\/usr\/bin\/deno run .* -P=launch \/opt\/framelane\/launch\.js %i \$ARGS$/m,
+    /^ExecStart=\/usr\/bin\/deno run .* -P=launch \/opt\/framelane\/launch\.ts %i \$ARGS$/m,
   );
 });
 

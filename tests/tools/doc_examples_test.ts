@@ -38,7 +38,7 @@ Deno.test("Command lines on the pages are accepted", async () => {
       try {
         const command = await commands[name]!.load();
         // A query or model of the reader's own is not here.
-        parseCommand({ ...command, check: () => [] }, words, nothing);
+        await parseCommand({ ...command, check: () => [] }, words, nothing);
         faults.push(...faultsOfRun([name, ...words]).map((fault) => `${page}: ${fault}`));
       } catch (error) {
         if (!(error instanceof UsageError)) throw error;

@@ -60,6 +60,6 @@ Deno.test("No task reads the commands of packages, which it does not use", () =>
 Deno.test("Each task installs what is missing before it loads anything", () => {
   assert.equal(project.nodeModulesDir, "manual", "deno task would install, with a line for each");
   for (const command of Object.values(project.tasks)) {
-    assert.match(command, / launch\.js | --preload tools\/install\.ts | tools\/install\.ts && /);
+    assert.match(command, / launch\.ts | --preload tools\/install\.ts | tools\/install\.ts && /);
   }
 });

@@ -162,7 +162,7 @@ Deno.test("the manifests fit the schemas of Kubernetes, and start what the comma
     const words = command === undefined ? args : args[0]!.split("framelane ").at(-1)!.trim()
       .replace("$number", "1").split(" ");
     const [name, ...rest] = words;
-    parseCommand(
+    await parseCommand(
       loaded.get(name!)!,
       rest,
       (variable) =>

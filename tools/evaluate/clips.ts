@@ -1,6 +1,7 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
-import { faultsError, Fields, readJson } from "../../queries/operators/model/faults.ts";
+import { faultsError, readJson } from "../../runtime/base/json_file.ts";
+import { Fields } from "../../runtime/base/options.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */
@@ -27,7 +28,7 @@ export class ClipsError extends faultsError("ClipsError", "clips") {}
  * @throws {ClipsError} naming all faults.
  */
 export function findClips(path: string, label: string): LabelledClip[] {
-  const clips = Deno.statSync(path).isDirectory ? inFolder(path, label) : inList(path, label);
+  const clips = isFolder(path) ? inFolder(path, label) : inList(path, label);
   const positive = clips.filter((clip) => clip.positive).length;
   if (clips.length === 0) throw new ClipsError(path, ["expected clips, found none"]);
   if (positive === 0) throw new ClipsError(path, [`expected clips with the label ${label}`]);
@@ -35,6 +36,16 @@ export function findClips(path: string, label: string): LabelledClip[] {
     throw new ClipsError(path, [`expected clips without the label ${label} too`]);
   }
   return clips;
+}
+
+/** What is not there is read as a list, which says so. */
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function inFolder(path: string, label: string): LabelledClip[] {

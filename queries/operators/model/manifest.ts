@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { faultsError, Fields, readJson } from "./faults.ts";
+import { faultsError, Fields, readJson } from "../../../runtime/mod.ts";
 import {
   type ModelConstant,
   type ModelInput,

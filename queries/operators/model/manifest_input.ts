@@ -1,5 +1,5 @@
 // The inputs of a model, as its manifest describes them.
-import type { Fields } from "./faults.ts";
+import type { Fields } from "../../../runtime/mod.ts";
 
 /** Order of an input's dimensions: N batch, T time, H height, W width, C colours. */
 export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;

@@ -1,5 +1,5 @@
 // The outputs of a model, as its manifest describes them.
-import type { Fields } from "./faults.ts";
+import type { Fields } from "../../../runtime/mod.ts";
 
 /** How a model's numbers become scores. */
 export const ACTIVATIONS = ["none", "sigmoid", "softmax"] as const;

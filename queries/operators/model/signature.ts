@@ -82,7 +82,7 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
   }
   for (const [i, output] of manifest.outputs.entries()) {
     for (const name of new OutputReaders({ outputs: [output], constants: {} }).fetches) {
-      const field = `outputs[${i}].${name === output.name ? "name" : headOf(output, name)}`;
+      const field = `outputs[${i}].${name === output.name ? "name" : fieldOf(output, name)}`;
       const found = look(file.outputs, "output", field, name);
       if (found === undefined) continue;
       compare(`outputs[${i}]`, "numbers", found.dtype, isReadable(found));
@@ -101,7 +101,7 @@ export function isReadable({ dtype }: OnnxValue): boolean {
   return /^(float|u?int)\d+$|^bool$/.test(dtype);
 }
 
-function headOf(output: object, name: string): string {
+function fieldOf(output: object, name: string): string {
   return Object.entries(output).find(([field, value]) => field !== "name" && value === name)?.[0] ??
     "name";
 }

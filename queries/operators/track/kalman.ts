@@ -3,8 +3,7 @@
 // Centre, shape (width by height) and height of a box are four independent filters: their noise is
 // independent, so their covariances do not mix.
 
-/** Left, top, right, bottom. */
-export type Box = readonly [number, number, number, number];
+import type { Box } from "../../../runtime/image/mod.ts";
 
 /** Values per filter: value, velocity, and three covariances. */
 const EACH = 5;

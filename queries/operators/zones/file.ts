@@ -1,6 +1,13 @@
 import { fileURLToPath } from "node:url";
-import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
-import { faultsError, Fields, readJson } from "../model/faults.ts";
+import {
+  faultsError,
+  Fields,
+  type Line,
+  type Places,
+  type Point,
+  readJson,
+  type Zone,
+} from "../../../runtime/mod.ts";
 import { isFlat } from "./geometry.ts";
 
 /** An invalid file of zones, with all its faults. */
@@ -23,16 +30,25 @@ export function readZones(file: string | URL): Places {
  * @throws {ZonesError} naming all faults.
  */
 export function parseZones(json: unknown, path = "zones"): Places {
-  const fields = new Fields(json, ["zones", "lines"], { what: "the file" });
-  const { faults } = fields;
+  const fields = new Fields(json, PLACES, { what: "the file" });
+  const places = readPlaces(fields);
+  if (fields.faults.length > 0) throw new ZonesError(path, fields.faults);
+  return places;
+}
+
+/** Fields of a file of zones. */
+export const PLACES: readonly string[] = ["zones", "lines"];
+
+/** Reads zones and lines; adds their faults. */
+export function readPlaces(fields: Fields): Places {
+  const before = fields.faults.length;
   const zones = fields.objects("zones", ["name", "polygon", "labels", "loiterMs"], readZone);
   const lines = fields.objects("lines", ["name", "from", "to", "labels"], readLine);
   fields.unique("zones", zones.map(({ name }) => name));
   fields.unique("lines", lines.map(({ name }) => name));
-  if (faults.length === 0 && zones.length + lines.length === 0) {
-    faults.push("expected zones or lines, given neither");
+  if (fields.faults.length === before && zones.length + lines.length === 0) {
+    fields.add("zones", "zones or lines");
   }
-  if (faults.length > 0) throw new ZonesError(path, faults);
   return { zones, lines };
 }
 

@@ -34,7 +34,7 @@ import {
  * @param width MCUs in a row, 1 at least
  * @param stride bytes from a row of a plane to the next
  * @param from number of the first MCU
- * @returns how many bits were read; −1 for what is no JPEG, or is not worth the trouble
+ * @returns how many bits were read; −1 for what is not a JPEG, or is not worth the trouble
  */
 export function decodeHalf(
   start: usize,

@@ -35,7 +35,7 @@ const MOST_BITS: u32 = 56;
  * @param end where the last eight bytes lie
  * @param width MCUs in a row
  * @param pitch bytes of records in a row of blocks
- * @returns how many bits were read; −1 for what is no JPEG
+ * @returns how many bits were read; −1 for what is not a JPEG
  */
 export function findCodes(
   start: usize,

@@ -93,6 +93,8 @@ export class ChangeWatcher {
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
+      // Shows at once whether writes are reported: a log into which none come would be polled often.
+      this.#db.tails.file.announce();
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
         this.#reportsAll = true;

@@ -63,8 +63,8 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
 });
 
 Deno.test("evaluate names wrong use", async () => {
-  assert.throws(
-    () => parseCommand(evaluate, [], () => undefined),
+  await assert.rejects(
+    parseCommand(evaluate, [], () => undefined),
     new UsageError(["Cannot evaluate without --model", "Cannot evaluate without --clips"]),
   );
   const folder = await Deno.makeTempDir();
@@ -75,6 +75,11 @@ Deno.test("evaluate names wrong use", async () => {
   });
   await assert.rejects(call({ model, clips: folder }), /Cannot look for nothing/);
   await assert.rejects(call({ model, clips: folder, label: "last" }), /found none/);
-  await assert.rejects(call({ model: "no.json", clips: folder }), UsageError);
+  await assert.rejects(
+    call({ model: "no.json", clips: "none", label: "fire" }),
+    (error: UsageError) =>
+      /^Cannot use model no.json:\n/.test(error.faults[0]!) &&
+      /^Cannot use clips none:\n {2}there is no such file$/.test(error.faults[1]!),
+  );
   await Deno.remove(folder);
 });

@@ -1,25 +1,22 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseCommand, UsageError } from "../../../cli/command.ts";
 import { models } from "../../../cli/commands/models.ts";
 import { orderModel } from "../../queries/operators/model/order_kit.ts";
 
 async function call(...args: string[]) {
   const printed: string[] = [], said: string[] = [];
-  const options: Record<string, unknown> = { timeout: 60 };
-  const positionals: string[] = [];
-  for (const arg of args) {
-    const [, name, value] = /^--(\w+)(?:=(.*))?$/.exec(arg) ?? [];
-    if (name === undefined) positionals.push(arg);
-    else options[name] = value ?? true;
+  try {
+    const code = await models.run(await parseCommand(models, args, () => undefined), {
+      signal: new AbortController().signal,
+      print: (line) => void printed.push(line),
+      say: (line) => void said.push(line),
+    });
+    return { code, printed, said };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { code: 2, printed, said: error.faults };
   }
-  const faults = models.check!({ positionals, options }, new Set(Object.keys(options)));
-  if (faults.length > 0) return { code: 2, printed, said: faults };
-  const code = await models.run({ positionals, options }, {
-    signal: new AbortController().signal,
-    print: (line) => void printed.push(line),
-    say: (line) => void said.push(line),
-  });
-  return { code, printed, said };
 }
 
 const root = new URL("../../../", import.meta.url).pathname;
@@ -163,6 +160,9 @@ Deno.test("models presets and devices print an object per line with --json", asy
 Deno.test("models names wrong use", async () => {
   assert.match((await call()).said[0]!, /expected inspect, check, presets or devices/);
   assert.match((await call("inspekt", "x")).said[0]!, /did you mean inspect/);
-  assert.match((await call("inspect")).said[0]!, /expected an .onnx file/);
+  assert.match(
+    (await call("inspect")).said[0]!,
+    /Missing X.onnx: expected deno task models inspect/,
+  );
   await assert.rejects(call("inspect", "no.onnx"), /Cannot read no\.onnx as an ONNX model/);
 });

@@ -1,6 +1,7 @@
 /** What a `framelane.yaml` comes to, and what is said of one with faults. */
 import assert from "node:assert/strict";
 import { UsageError } from "../../../cli/command.ts";
+import { configSchema } from "../../../cli/up/config.ts";
 import { optionsOf } from "../../../cli/up/opens.ts";
 import { resolvePlan } from "../../../cli/up/resolve.ts";
 
@@ -36,7 +37,7 @@ queries:
   - query: motion
     topic: U
 executors: 1
-viewer: { port: 0 }
+viewer: { port: 0, token: [all, m=metrics, "c=1,3"] }
 alerts: ["webhook:https://example.org/hook"]
 `,
     { FRAMELANE_PW: "pass word" },
@@ -79,7 +80,9 @@ alerts: ["webhook:https://example.org/hook"]
   });
   assert.deepEqual([motion!.topic, motion!.partitions, motion!.sinks], ["U", "all", []]);
   assert.equal(plan.executors, 1);
-  assert.equal(plan.viewer?.port, 0);
+  const { port, token, metricsToken, cameraPermissions } = plan.viewer!;
+  assert.deepEqual([port, token, metricsToken], [0, "all", "m"]);
+  assert.deepEqual(cameraPermissions, [{ token: "c", cameras: [1, 3] }]);
   const { viewer, log } = await resolve("viewer: off\n");
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
 });
@@ -108,20 +111,20 @@ queries:
 viewer: { port: 70000, host: 0.0.0.0 }
 `);
   const expected = [
-    /^f\.yaml:1: Cannot use log "nowhere": expected embedded:DIR or kafka/,
-    /^f\.yaml:2: Unknown field camera: did you mean cameras\?/,
-    /^f\.yaml:4: Cannot use cameras\[0\]\.number "0": expected a whole number from 1 to 10000/,
-    /^f\.yaml:5: Cannot use cameras\[0\]\.source .*unknown option "wide": expected size/,
-    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected max or frames per second/,
-    /^f\.yaml:7: Cannot use cameras\[1\] without number/,
+    /^f\.yaml:1: log: expected embedded:DIR or kafka.*, given "nowhere"$/,
+    /^f\.yaml:2: camera: unknown; expected log, .*; did you mean cameras\?$/,
+    /^f\.yaml:4: cameras\[0\]\.number: expected a whole number from 1 to 10000, given 0$/,
+    /^f\.yaml:5: cameras\[0\]\.source: unknown option "wide": expected size/,
+    /^f\.yaml:6: cameras\[0\]\.fps: expected max or frames per second.*, given "fast"$/,
+    /^f\.yaml:7: cameras\[1\]\.number: expected a number, given nothing$/,
     /^f\.yaml:9: Camera 2 of VideoStreaming was given more than once/,
     /^f\.yaml:11: Unknown query "motoin": expected .*did you mean motion\?/,
     /^f\.yaml:12: Query objects does not accept parameters\.lable: expected .*parameters\.label/,
     /^f\.yaml:14: Cannot use query objects: parameter enter is "much": expected a number/,
-    /^f\.yaml:17: Cannot use queries\[2\]\.overload: Cannot use overload policy/,
-    /^f\.yaml:18: Cannot use queries\[2\]\.sinks\[0\] "nothing": expected display, console/,
+    /^f\.yaml:17: queries\[2\]\.overload: Cannot use overload policy/,
+    /^f\.yaml:18: queries\[2\]\.sinks\[0\]: expected display, console.*, given "nothing"$/,
     /^f\.yaml:19: Query motion does not accept model/,
-    /^f\.yaml:21: Cannot use viewer\.port "70000": expected a whole number from 0 to 65535/,
+    /^f\.yaml:21: viewer\.port: expected a whole number from 0 to 65535, given 70000$/,
     /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everyone/,
   ];
   for (const [index, pattern] of expected.entries()) {
@@ -130,17 +133,48 @@ viewer: { port: 70000, host: 0.0.0.0 }
   assert.equal(faults.length, expected.length, faults.join("\n"));
 });
 
+Deno.test("with every field wrong, each is one fault", async () => {
+  type Properties = Readonly<Record<string, { items?: { properties: object } }>>;
+  const root = configSchema()["properties"] as Properties;
+  const viewerShape = (root["viewer"] as { anyOf?: { properties?: object }[] }).anyOf!.at(-1)!;
+  const wrong = (properties: object, path = "") =>
+    Object.keys(properties).filter((name) => !["cameras", "queries", "viewer"].includes(name))
+      .map((name) => [name, `${path}${name}`] as const);
+  const parts = {
+    "": wrong(root),
+    cameras: wrong(root["cameras"]!.items!.properties, "cameras[0]."),
+    queries: wrong(root["queries"]!.items!.properties, "queries[0]."),
+    viewer: wrong(viewerShape.properties!, "viewer."),
+  };
+  const filled = (names: readonly (readonly [string, string])[]) =>
+    Object.fromEntries(names.map(([name]) => [name, [[]]]));
+  const file = {
+    ...filled(parts[""]),
+    cameras: [filled(parts.cameras)],
+    queries: [filled(parts.queries)],
+    viewer: filled(parts.viewer),
+  };
+  const faults = (await faultsOf(JSON.stringify(file))).map((fault) =>
+    /^f\.yaml:1: (.*?)(?:\[0\])?: /.exec(fault)?.[1]
+  );
+  assert.deepEqual(faults.sort(), Object.values(parts).flat().map(([, path]) => path).sort());
+});
+
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
   const broken = await faultsOf(
     "cameras:\n  - { number: 1, source: a${B} }\nqueries:\n  - { a: 1 }\n",
   );
   assert.equal(broken.length, 1, broken.join("\n"));
-  assert.match((await faultsOf(""))[0]!, /^f\.yaml:1: Cannot use the file: it is empty, expected/);
-  assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: Cannot use the file .*a map/);
+  assert.match(
+    (await faultsOf(""))[0]!,
+    /^f\.yaml:1: the file: expected an object with log, .*given null$/,
+  );
+  assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*an alias is part of itself/);
+  assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
   assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
   assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
-    "f.yaml:3: Cannot use log: FRAMELANE_NONE is not set",
+    "f.yaml:3: log: FRAMELANE_NONE is not set",
   ]);
   const flags = await faultsOf(
     'queries: [{ query: greyscale, sinks: ["topic:VideoStreaming"], startingOffsets: { T: {} } }]\n' +

@@ -35,7 +35,10 @@ Deno.test("cameras and queries follow the file, and what did not change continue
       assert.equal(said("greyscale QUERY-PARTITION-0 reads"), 1, process.output());
 
       await Deno.writeTextFile(file, "cameras: 7\n");
-      await process.until("the fault", () => said(`${file}:1: Cannot use cameras 7`) === 1);
+      await process.until(
+        "the fault",
+        () => said(`${file}:1: cameras: expected a list, given 7`) === 1,
+      );
       const before = await count("GREY", 0);
       await until("the first query continues", async () => await count("GREY", 0) > before);
 

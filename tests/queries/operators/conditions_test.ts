@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
 import { checkCondition, type Condition } from "../../../queries/operators/condition.ts";
-import { Fields } from "../../../queries/operators/model/faults.ts";
+import { faultText, Fields } from "../../../runtime/base/options.ts";
 import type { Finding, Result } from "../../../runtime/mod.ts";
 import { contextOf } from "./kit.ts";
 
@@ -94,7 +94,7 @@ Deno.test("conditions are combined, and each part remembers since when it holds"
 function conditionFaults(when: unknown): string[] {
   const fields = new Fields({ when }, ["when"]);
   checkCondition(fields, "when");
-  return fields.faults;
+  return fields.faults.map(faultText);
 }
 
 Deno.test("a condition names all its faults", () => {
@@ -102,9 +102,9 @@ Deno.test("a condition names all its faults", () => {
   assert.match(conditionFaults({}).join(), /^when: expected one of score, objects, absent, zone/);
   const bad = { all: [{ zone: "" }, { line: "a", direction: "up" }, { score: "x", most: 1 }] };
   const faults = conditionFaults(bad).join("\n");
-  assert.match(faults, /when.all\[0\].zone: expected a text that is not empty, given ""/);
-  assert.match(faults, /when.all\[1\].direction: expected one of in, out, given "up"/);
-  assert.match(faults, /when.all\[2\].most: unknown field, accepted are forMs, score, atLeast/);
+  assert.match(faults, /when.all\[0\].zone: expected text that is not empty, given ""/);
+  assert.match(faults, /when.all\[1\].direction: expected in or out, given "up"/);
+  assert.match(faults, /when.all\[2\].most: unknown; expected forMs, score, atLeast/);
   assert.match(faults, /when.all\[2\].atLeast: expected a number from 0 up, given nothing/);
   assert.throws(
     () => alerts({ label: "x", when: {} as Condition }),

@@ -183,7 +183,7 @@ Deno.test("two steps with state and one name are refused when the query is defin
   );
   assert.throws(
     () => query("q").readStream().map((frame) => frame).process(silent(), { name: "" }),
-    /name: expected text, given ""/,
+    /name: expected text that is not empty, given ""/,
   );
 });
 

@@ -247,7 +247,7 @@ Deno.test("answers of a sink that make no sense end its query, by the sink's nam
     [records({ topic: "VideoStreaming" }), /other than VideoStreaming, which is read/],
     [records({ partition: NaN }), /a record whose partition is NaN/],
     [records({ key: 7 }), /a record whose key is 7/],
-    [records({ value: "text" }), /a record whose value is "string"/],
+    [records({ value: "text" }), /a record whose value is "text"/],
     [records({ timestamp: "5" }), /a record whose timestamp is "5"/],
     [records({ headers: null }), /a record whose headers is null/],
     [records({ headers: { lux: 5 } }), /a record whose header lux is 5/],

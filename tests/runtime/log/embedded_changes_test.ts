@@ -7,6 +7,7 @@ import { Database } from "../../../runtime/log/embedded/database.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import type { PartitionReader } from "../../../runtime/log/log.ts";
 import { append, record, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
+import { until } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 /** Appends at one connection and reads at another; calls `after` while the reader waits for more. */
@@ -68,6 +69,22 @@ Deno.test({
     withPolls(async (polls) => {
       await appendAndRead(() => Promise.resolve(assert.equal(polls.delay, 500)));
     }),
+});
+
+Deno.test({
+  name: "embedded log: a reader polls twice a second, too, where nothing is ever appended",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withPolls((polls) =>
+      inFolder((dir) =>
+        withLog(`embedded:${dir}`, async (log) => {
+          await log.createTopic("t", 1);
+          const reader = await (await log.reader()).open("t", 0, 0);
+          await until("its own report", () => polls.delay === 500);
+          await reader.close();
+        })
+      )
+    ),
 });
 
 Deno.test({

@@ -1,5 +1,6 @@
 /** Streams that no encoder here makes, written bit by bit, and the ways of foreign producers: bit-exact with FFmpeg. */
 import assert from "node:assert/strict";
+import { AV_FRAME_DATA_DISPLAYMATRIX } from "node-av";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../../runtime/video/h264_encoding.ts";
 import { BadFrameError } from "../../../runtime/definition/frame.ts";
@@ -238,6 +239,34 @@ Deno.test("pictures that depend on what is before their keyframe are left out, t
   const leading = units.map((unit) => inspectAccessUnit("h265", unit).leading);
   assert.ok(leading[1]);
   assert.deepEqual(all, leading.map((one) => one ? "no-keyframe" : "unit"));
+});
+
+Deno.test("pictures stay as they are stored where a message asks to turn them", async () => {
+  const units = await accessUnits({ frames: 4, gop: 4 });
+  // Display orientation: 90 degrees.
+  const message = Uint8Array.of(6, 47, 3, 8, 0, 0x14, 0x80);
+  const isSlice = (nal: Uint8Array) => [1, 5].includes(nal[0]! & 31);
+  const turned = units.map((unit) =>
+    joined(
+      ...[...nalUnits(unit)].flatMap((nal) => [
+        ...isSlice(nal) ? [START, message] : [],
+        START,
+        nal,
+      ]),
+    )
+  );
+  const expected = await lumaOf(units, "h264");
+  const tracker = new GroupTracker(() => {}, { here: true });
+  for (const [index, frame] of framesOf(turned, "h264").entries()) {
+    tracker.take(frame);
+    const unit = unitOf(frame.value)!;
+    const picture = await (await unit.group.decoder()).picture(unit);
+    assert.notEqual(picture.frame.getSideData(AV_FRAME_DATA_DISPLAYMATRIX), null);
+    assert.deepEqual([picture.width, picture.height], [160, 96]);
+    assert.equal(planeOf(picture), expected[index]);
+    picture.release();
+  }
+  await tracker.close();
 });
 
 Deno.test("H.264 whose frames are out of order says so, once in a group", async () => {

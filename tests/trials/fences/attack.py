@@ -13,7 +13,7 @@ def call(result):
 
 
 ATTEMPTS = {
-    "write code": lambda: open("/opt/framelane/launch.js", "a").close(),
+    "write code": lambda: open("/opt/framelane/launch.ts", "a").close(),
     "write what Deno compiled": lambda: open("/opt/framelane/.deno/x", "a").close(),
     "write settings": lambda: open("/etc/framelane/x", "a").close(),
     "read passwords": lambda: open("/etc/shadow").close(),

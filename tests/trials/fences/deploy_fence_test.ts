@@ -80,7 +80,7 @@ Deno.test({
             "--no-code-cache",
             "-P=launch",
           ],
-          ...[`${ROOT}/launch.js`, ...args],
+          ...[`${ROOT}/launch.ts`, ...args],
         ]);
       const log = ["--log", `embedded:${folder}/data/log`];
       const camera = await run(
@@ -108,7 +108,7 @@ Deno.test({
         assert.equal((await run(within(folder, undefined, command))).code, 0, command.join(" "));
         assert.notEqual((await run(within(folder, filter, command))).code, 0, command.join(" "));
       }
-      const write = ["touch", `${ROOT}/launch.js`];
+      const write = ["touch", `${ROOT}/launch.ts`];
       assert.notEqual((await run(within(folder, undefined, write))).code, 0);
     }),
 });

@@ -49,7 +49,7 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 mkdir -p etc/framelane shared old
 mount --bind "$shared" shared
 ip link set lo up
-chroot . bash -c 'cd /opt/framelane && DENO_DIR=/opt/framelane/.deno deno cache -q main.ts runtime/executor/worker.ts queries/*.ts'
+chroot . bash -c 'cd /opt/framelane && DENO_DIR=/opt/framelane/.deno deno cache -q launch.ts main.ts runtime/executor/worker.ts queries/*.ts'
 
 units=etc/systemd/system
 rm -rf ${units:?}/*

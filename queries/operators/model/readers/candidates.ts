@@ -1,7 +1,7 @@
 // Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
-import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
-import { overlap } from "../../overlap.ts";
+import { type Box, type Placement, toSource } from "../../../../runtime/image/mod.ts";
+import { iouOf } from "../../iou.ts";
 import { rounded } from "../../rounded.ts";
 
 /** Most candidates that are compared with each other, the highest scores first. */
@@ -9,9 +9,6 @@ const MOST_COMPARED = 30_000;
 
 /** Larger numbers are not those of classes. */
 const MOST_CLASSES = 100_000;
-
-/** Left, top, right, bottom. */
-type Sides = readonly [number, number, number, number];
 
 /** Numbers of a candidate: box, score, class, row of the output. */
 const NUMBERS = 7, SCORE = 4, CLASS = 5, ROW = 6;
@@ -62,7 +59,7 @@ export class Candidates {
       if (kept.length === most) break;
       const isNew = kept.every((other) =>
         (!agnostic && kind(at) !== kind(other)) ||
-        overlap(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
+        iouOf(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
       );
       if (isNew) kept.push(at);
     }
@@ -98,7 +95,7 @@ export class Candidates {
   }
 }
 
-function insideOf({ sourceWidth, sourceHeight }: Placement, [l, t, r, b]: Sides): Sides {
+function insideOf({ sourceWidth, sourceHeight }: Placement, [l, t, r, b]: Box): Box {
   const x = (value: number) => Math.min(sourceWidth, Math.max(0, value));
   const y = (value: number) => Math.min(sourceHeight, Math.max(0, value));
   return [x(l), y(t), x(r), y(b)];

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import type { Placement } from "../../../../runtime/image/mod.ts";
 import type { MapOutput } from "../manifest_output.ts";
-import { type Numbers, partOf, rounded, sigmoid, valuesOf } from "./numbers.ts";
+import { type Numbers, partOf, sigmoid, sixDigits, valuesOf } from "./numbers.ts";
 import { type OutputReader, unreadable } from "./reader.ts";
 
 /** Reads the share of the frame that each class covers; with `mask` the classes themselves. */
@@ -105,7 +105,7 @@ function areasOf({ name, labels }: MapOutput, { data }: ClassMap, kinds: number)
   for (let kind = first; kind < kinds; kind++) {
     const label = first === 1 ? labels?.[0] ?? name : labels?.[kind] ?? `class ${kind}`;
     if (counts[kind]! > 0 || labels !== undefined) {
-      scores[label] = rounded(counts[kind]! / data.length);
+      scores[label] = sixDigits(counts[kind]! / data.length);
     }
   }
   return scores;

@@ -36,8 +36,8 @@ export function partOf({ data, shape }: Values, frame: number, frames: number, r
   return { data: numbers, shape: own };
 }
 
-/** Six digits: float32 has no more. */
-export function rounded(value: number): number {
+/** Rounded: float32 has no more digits. */
+export function sixDigits(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }
 

@@ -24,7 +24,7 @@ export function objectsReader(output: ObjectsOutput, constants: readonly unknown
       return {
         frames: context.placements.map((placement, frame) => {
           const found = new Candidates();
-          decode(output, headOf(output, scores, values, frame, context, inFrame), found);
+          decode(output, tensorsOf(output, scores, values, frame, context, inFrame), found);
           return {
             objects: found.select(iou, agnostic, maxObjects)
               .map((index) => found.objectOf(index, labelOf, placement, inFrame)),
@@ -35,7 +35,7 @@ export function objectsReader(output: ObjectsOutput, constants: readonly unknown
   };
 }
 
-function headOf(
+function tensorsOf(
   output: ObjectsOutput,
   scores: string,
   values: ReadonlyMap<string, Values>,

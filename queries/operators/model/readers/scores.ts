@@ -1,6 +1,6 @@
 // Reads scores.
 import type { Activation, ScoresOutput } from "../manifest_output.ts";
-import { type Numbers, rounded, sigmoid, valuesOf } from "./numbers.ts";
+import { type Numbers, sigmoid, sixDigits, valuesOf } from "./numbers.ts";
 import { type OutputReader, type Reading, unreadable } from "./reader.ts";
 
 /** Most scores in a result: more do not come from a classifier, and would fill the log. */
@@ -52,7 +52,7 @@ function named({ name, labels, top }: ScoresOutput, values: Numbers, invalid: Se
   }
   const isValid = (i: number) => Number.isFinite(values[i]);
   for (const i of order) if (!isValid(i)) invalid.add(labelOf(i));
-  return Object.fromEntries(order.filter(isValid).map((i) => [labelOf(i), rounded(values[i]!)]));
+  return Object.fromEntries(order.filter(isValid).map((i) => [labelOf(i), sixDigits(values[i]!)]));
 }
 
 /** Values as scores; softmax over all of them. */

@@ -76,7 +76,7 @@ export function decodeMetadata(
   } catch (error) {
     throw corrupt(name, (error as Error).message);
   }
-  if (typeof metadata !== "object" || metadata === null) throw corrupt(name, "it is no object");
+  if (typeof metadata !== "object" || metadata === null) throw corrupt(name, "it is not an object");
   const { framelane, sum, ...fields } = metadata;
   const { id, query, batch, restart, plan, state, stateAt } = fields;
   if (typeof framelane === "number" && framelane > VERSION) {

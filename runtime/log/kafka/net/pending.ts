@@ -62,7 +62,7 @@ export class PendingRequests {
     if (this.#requests.length === 1) this.#watch();
   }
 
-  /** Counts bytes sent or received. A few bytes are no sign of life, or a trickle would never time out. */
+  /** Counts bytes sent or received. A few bytes do not count as a sign of life, or a trickle would never time out. */
   moved(bytes: number): void {
     this.#moved += bytes;
     if (this.#moved < LIVELY_BYTES) return;

@@ -199,7 +199,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     if (this.#error !== undefined) return undefined;
     const end = decoded?.next ?? from;
     if (rest !== undefined && decoded !== undefined) {
-      // Without records this is no error: a new leader may be behind for a moment.
+      // Without records this is not an error: a new leader may be behind for a moment.
       if (end > highWatermark) {
         return `offset ${end - 1} beyond its high watermark ${highWatermark}`;
       }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readJson } from "../../../../queries/operators/model/faults.ts";
-import { ManifestError } from "../../../../queries/operators/model/manifest.ts";
+import { readJson } from "../../../runtime/base/json_file.ts";
+import { ManifestError } from "../../../queries/operators/model/manifest.ts";
 
 Deno.test("JSON may begin with a byte order mark, and has each field of an object once", async () => {
   const path = await Deno.makeTempFile();
