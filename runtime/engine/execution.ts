@@ -122,11 +122,7 @@ export class StreamingExecution {
           this.#drain.abort(error);
         },
       });
-      this.#reports = new Reports(opened, this.#options, signal, () => ({
-        batchId: this.#commits.nextBatchId - 1,
-        start: this.#next,
-        end: this.#next,
-      }));
+      this.#reports = new Reports(opened, this.#options, signal);
       this.#end = await ReadEnd.of(this.#options);
       this.#builder = new BatchBuilder(this.#options, opened, this.#end, this.#commits);
       this.#options.onStarted?.(opened.committer.queryId, this.#next);

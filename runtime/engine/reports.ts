@@ -11,24 +11,16 @@ export class Reports {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
   readonly #drain: AbortSignal;
-  readonly #idle: () => BatchRange;
+  /** The newest batch that was committed: a later one may be under way. */
+  #committed: BatchRange | undefined;
   #last: number;
   #due = false;
 
-  /**
-   * @param drain ends the wait for a later report
-   * @param idle the range of a report without a batch
-   */
-  constructor(
-    opened: Opened,
-    options: ExecutionOptions,
-    drain: AbortSignal,
-    idle: () => BatchRange,
-  ) {
+  /** @param drain ends the wait for a later report */
+  constructor(opened: Opened, options: ExecutionOptions, drain: AbortSignal) {
     this.#opened = opened;
     this.#options = options;
     this.#drain = drain;
-    this.#idle = idle;
     this.#last = options.clock.monotonic();
   }
 
@@ -37,18 +29,19 @@ export class Reports {
     const { reporter, intake } = this.#opened;
     const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
     reporter.batchDone(range, intake.latest);
+    this.#committed = range;
     const early = progressIntervalMs - (clock.monotonic() - this.#last);
-    if (early <= 0) this.send(range);
+    if (early <= 0) this.send();
     else this.#sendLater(early);
   }
 
   /** Reports now, if there is anything to report. */
-  send(range?: BatchRange): void {
+  send(): void {
     const { reporter, intake, pipeline, aligned } = this.#opened;
     const { clock, onProgress } = this.#options;
-    if (!reporter.hasNews) return;
+    const batch = this.#committed;
+    if (!reporter.hasNews || batch === undefined) return;
     this.#last = clock.monotonic();
-    const batch = range ?? this.#idle();
     const { progress, measurements } = reporter.report(
       batch,
       intake.latest,

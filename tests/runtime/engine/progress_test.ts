@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
-import { collect, runQuery, settle } from "../../../runtime/testing.ts";
-import { logOf } from "./kit.ts";
+import { collect, FakeClock, runQuery, settle, startQuery } from "../../../runtime/testing.ts";
+import { append, logOf } from "./kit.ts";
 
 Deno.test("A report counts the rows of the batches that it names, not of those that run ahead", async () => {
   const sink = collect<Frame>();
@@ -46,4 +46,34 @@ Deno.test("A report counts the rows of the batches that it names, not of those t
       times: true,
     })),
   );
+});
+
+Deno.test("a late report tells of what is committed, not of the batch that is being committed", async () => {
+  const log = logOf(1);
+  const clock = new FakeClock(1_000_000);
+  const gate = Promise.withResolvers<void>();
+  let flushes = 0;
+  const ends: unknown[] = [];
+  const definition = query("late").readStream({ startingOffsets: "earliest" }).writeStream({
+    uri: "slow",
+    delivery: "exactly-once",
+    open: () => ({ flush: () => ++flushes === 2 ? gate.promise : undefined }),
+  });
+  const running = startQuery(definition, {
+    log,
+    clock,
+    progressIntervalMs: 1000,
+    onProgress: ({ batchId, sources: [source] }) => void ends.push([batchId, source!.endOffset]),
+  });
+  await settle();
+  append(log, 1, 1);
+  await settle();
+  assert.equal(flushes, 2);
+  await clock.advance(1000);
+  assert.deepEqual(ends, [[0, { VideoStreaming: { 0: 1 } }]]);
+  gate.resolve();
+  await clock.advance(1000);
+  assert.deepEqual(ends[1], [1, { VideoStreaming: { 0: 2 } }]);
+  running.stop();
+  await running.ended;
 });
