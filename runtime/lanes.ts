@@ -1,6 +1,6 @@
 // What a viewer can see: one lane for each streaming query, its newest picture and its state.
 // The driver provides it for the queries that it runs; `deno task viewer` provides it from a log.
-import { cameraOf, type Headers } from "./definition/frame.ts";
+import { cameraOf, cameraOfPartition, type Headers } from "./definition/frame.ts";
 import type { Findings, Places } from "./definition/places.ts";
 import type { StreamingQueryProgress } from "./definition/progress.ts";
 
@@ -108,12 +108,22 @@ export const NO_NUMBERS = {
 export function cameraIdentity(
   record: { key: string | null; partition: number; headers: Headers },
 ): Pick<Lane, "camera" | "cameraName" | "place"> {
-  const { "camera-name": cameraName = "", "camera-place": place = "" } = record.headers;
+  const cameraName = nameOf(record.headers["camera-name"]);
+  const place = nameOf(record.headers["camera-place"]);
   return {
-    camera: cameraOf(record),
+    camera: nameOf(cameraOf(record)) || cameraOfPartition(record.partition),
     ...(cameraName === "" ? {} : { cameraName }),
     ...(place === "" ? {} : { place }),
   };
+}
+
+/** Most characters of a name. */
+const LONGEST_NAME = 100;
+
+/** A producer's text as a name on one line: anyone may write any text to a topic. */
+function nameOf(text = ""): string {
+  const start = [...text.slice(0, 2 * LONGEST_NAME)].slice(0, LONGEST_NAME).join("");
+  return start.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "");
 }
 
 /** Source of lanes for a viewer. */

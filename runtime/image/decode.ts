@@ -4,7 +4,7 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
 import { repaired } from "./kernels/repair.ts";
-import { type Channels, PooledImage, type RawImage } from "./raw.ts";
+import { type Channels, type Denominator, PooledImage, type RawImage } from "./raw.ts";
 import { loadSharp } from "./sharp.ts";
 import { shrink } from "./shrink.ts";
 import { hasLibrary } from "./turbojpeg.ts";
@@ -35,9 +35,6 @@ export async function decodeImage(
   if (isDirect(info)) return await decodeJpeg(bytes, channels, info);
   return await decodeWithSharp(bytes, channels, info);
 }
-
-/** Factor by which a picture is reduced while decoding. */
-export type Denominator = 1 | 2 | 4 | 8;
 
 /**
  * Decodes an image at 1, 1/2, 1/4 or 1/8 of its size, rounded up, without aliasing and, for JPEG, at lower

@@ -13,7 +13,7 @@ import {
   type Pixels,
 } from "./turbojpeg.ts";
 import { pool } from "./pool.ts";
-import { type Channels, PooledImage, type RawImage } from "./raw.ts";
+import { type Channels, type Denominator, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { takeLuma } from "./kernels/luma_jpeg.ts";
 
@@ -63,7 +63,7 @@ export async function decodeJpeg(
   bytes: Uint8Array,
   channels: Channels,
   info: ImageInfo = inspectImage(bytes),
-  denominator?: 1 | 2 | 4 | 8,
+  denominator?: Denominator,
 ): Promise<RawImage> {
   const { width, height, flaws } = info;
   const image = new PooledImage(
@@ -94,7 +94,7 @@ export function decodeJpegHere(
   bytes: Uint8Array,
   info: ImageInfo,
   target: Pixels,
-  denominator: 1 | 2 | 4 | 8,
+  denominator: Denominator,
 ): boolean {
   return hasLibrary && isDirect(info) && info.flaws === undefined && !seemsPadded(bytes) &&
     decompressHere(ofOwnMemory(bytes), target, denominator) === undefined;

@@ -18,7 +18,7 @@ export {
 export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
-export type { Channels, RawImage } from "./raw.ts";
+export type { Channels, Denominator, RawImage } from "./raw.ts";
 export { resize } from "./resize.ts";
 export { shrink } from "./shrink.ts";
 export type { Crop } from "./resize.ts";

@@ -2,11 +2,11 @@
 // an access unit of a video stream.
 import type { Frame, Headers } from "../definition/frame.ts";
 import { unitOf } from "../video/groups.ts";
-import { decodeImage, decodeReduced, type Denominator } from "./decode.ts";
+import { decodeImage, decodeReduced } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { encodeJpeg, extractLuma } from "./jpeg.ts";
 import { withOrientation } from "./orientation.ts";
-import type { Channels, RawImage } from "./raw.ts";
+import type { Channels, Denominator, RawImage } from "./raw.ts";
 
 /** Maximum pixels of a video picture on a wall; a full-size one costs several times more. */
 export const WALL_PIXELS = 1280 * 720 * 1.5;

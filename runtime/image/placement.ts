@@ -1,5 +1,5 @@
 // Maps between the pixels of a frame and of its tensor.
-import type { Denominator } from "./decode.ts";
+import type { Denominator } from "./raw.ts";
 import type { Crop } from "./resize.ts";
 import type { TensorSpec } from "./tensor_spec.ts";
 

@@ -3,6 +3,9 @@ import { pool } from "./pool.ts";
 /** Grey, RGB or RGBA. */
 export type Channels = 1 | 3 | 4;
 
+/** Factor by which a picture is reduced while decoding. */
+export type Denominator = 1 | 2 | 4 | 8;
+
 /** A decoded picture: rows from the top, pixels from the left, interleaved samples from 0 to 255. */
 export interface RawImage {
   /** `width * height * channels` samples, valid until `release`. */

@@ -1,6 +1,6 @@
 // Reduces JPEGs on a dedicated thread: the decoder scales while decoding, and no other thread is involved.
-import type { Denominator } from "./decode.ts";
 import { pool } from "./pool.ts";
+import type { Denominator } from "./raw.ts";
 import { compressHere, decompressHere, hasLibrary } from "./turbojpeg.ts";
 
 export { yieldToOthers } from "./turbojpeg.ts";

@@ -1,11 +1,11 @@
 // Converts frames to tensors: decodes once, at reduced size if sufficient, then resizes, reorders colours,
 // scales and lays out samples in one pass.
-import { decodeReduced, type Denominator } from "./decode.ts";
+import { decodeReduced } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { decodeJpegHere } from "./jpeg.ts";
 import type { Picture } from "./picture.ts";
 import { type Placement, placementOf } from "./placement.ts";
-import type { RawImage } from "./raw.ts";
+import type { Denominator, RawImage } from "./raw.ts";
 import { ownWork } from "../base/own_work.ts";
 import { type Crop, resizeRows } from "./resize.ts";
 import {

@@ -5,7 +5,7 @@
  * @module
  */
 import { pool } from "./pool.ts";
-import type { Channels, RawImage } from "./raw.ts";
+import type { Channels, Denominator, RawImage } from "./raw.ts";
 
 const DECOMPRESS = {
   parameters: ["pointer", "buffer", "usize", "buffer", "i32", "i32"],
@@ -156,7 +156,7 @@ function prepare(
 export async function decompress(
   bytes: Uint8Array<ArrayBuffer>,
   image: Pixels,
-  denominator: 1 | 2 | 4 | 8,
+  denominator: Denominator,
   fast = false,
 ): Promise<string | undefined> {
   const codec = acquire(TJINIT_DECOMPRESS);
@@ -183,7 +183,7 @@ export type Pixels = Omit<RawImage, "release" | "data"> & {
 export function decompressHere(
   bytes: Uint8Array<ArrayBuffer>,
   image: Pixels,
-  denominator: 1 | 2 | 4 | 8,
+  denominator: Denominator,
 ): string | undefined {
   const codec = acquire(TJINIT_DECOMPRESS);
   let failure: string | undefined = "interrupted";

@@ -213,6 +213,21 @@ export function registerTopics(obligation: Obligation): void {
     }
   });
 
+  obligation("a closed producer has done all that it was given", async ({ log }) => {
+    const topic = unique("closing");
+    await log.createTopic(topic, 1);
+    const producer = await log.producer();
+    const kept = producer.append(topic, 0, [record(new Uint8Array(500_000))]);
+    const refused = rejectsWith(
+      "TOPIC_MISSING",
+      () => producer.append(unique("none"), 0, records(1)),
+    );
+    await producer.close();
+    const late = new Promise((over) => setTimeout(over, 0, "late"));
+    assert.equal(await Promise.race([kept, late]), 0);
+    await refused;
+  });
+
   obligation("several producers at once lose nothing", async ({ log, reopen }) => {
     const topic = unique("many");
     await log.createTopic(topic, 1);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cameraIdentity } from "../../runtime/lanes.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import type { LaneView } from "../../viewer/protocol.ts";
@@ -46,4 +47,22 @@ Deno.test("a frame that was in the log before anybody looked is no sign of life"
     await viewer.stop();
     await feed.close();
   }
+});
+
+Deno.test("names of foreign producers are short and steer no text around them", () => {
+  const identity = (name: string) => {
+    const headers = { "camera-name": name, "camera-place": name };
+    return cameraIdentity({ key: name, partition: 6, headers });
+  };
+  const cases = [
+    ["\u202egnp.evil\u2069", "gnp.evil"],
+    ["Dock\r\n\0\u2028 2", "Dock 2"],
+    ["\u{1f408}\u200d\u2b1b مخزن", "\u{1f408}\u200d\u2b1b مخزن"],
+    ["N".repeat(10_000), "N".repeat(100)],
+    ["\u{1f408}".repeat(101), "\u{1f408}".repeat(100)],
+  ] as const;
+  for (const [given, name] of cases) {
+    assert.deepEqual(identity(given), { camera: name, cameraName: name, place: name });
+  }
+  assert.deepEqual(identity("\u202e\0"), { camera: "CAMERA-7" });
 });

@@ -2,7 +2,7 @@
 // then uncertain ones to the remaining tracks.
 import type { Box } from "../../../runtime/image/mod.ts";
 import { assign } from "./assignment.ts";
-import { overlap } from "../overlap.ts";
+import { iouOf } from "../iou.ts";
 import { BoxFilter } from "./kalman.ts";
 
 export interface Detection {
@@ -157,7 +157,7 @@ export class Tracker {
       if (seen.state === "lost") continue;
       for (const lost of this.#tracks) {
         if (lost.state !== "lost" || lost.label !== seen.label) continue;
-        if (1 - overlap(seen.filter.box, lost.filter.box) >= SAME) continue;
+        if (1 - iouOf(seen.filter.box, lost.filter.box) >= SAME) continue;
         dropped.add(seen.last - seen.began > lost.last - lost.began ? lost : seen);
       }
     }
@@ -183,7 +183,7 @@ function match(
     const { box } = filter;
     for (const [column, at] of indices.entries()) {
       const detection = detections[at]!;
-      const likeness = label === detection.label ? overlap(box, detection.box) : 0;
+      const likeness = label === detection.label ? iouOf(box, detection.box) : 0;
       costs[row * indices.length + column] = 1 - likeness * (byScore ? detection.score : 1);
     }
   }

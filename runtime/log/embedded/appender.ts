@@ -227,8 +227,8 @@ export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
   readonly #opened: Opened;
-  /** Calls take effect in order: with the last one all are done. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** When all calls are done. */
+  #done: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(appender: Appender, { acks = "all" }: ProducerOptions, opened: Opened) {
@@ -244,14 +244,15 @@ export class EmbeddedProducer implements LogProducer {
       throw new LogError("INVALID", `Cannot append no records to ${topic}: expected at least one`);
     }
     const appended = this.#appender.append(topic, partition, records);
+    const before = this.#done;
     // With acks none the caller does not hear how it went.
-    this.#last = appended.catch(() => {});
+    this.#done = appended.then(() => before, () => before);
     return this.#acknowledged ? await appended : -1;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#last;
+    await this.#done;
     this.#opened.delete(this);
   }
 }

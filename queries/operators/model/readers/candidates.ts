@@ -1,7 +1,7 @@
 // Detected boxes, and non-maximum suppression.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Box, type Placement, toSource } from "../../../../runtime/image/mod.ts";
-import { overlap } from "../../overlap.ts";
+import { iouOf } from "../../iou.ts";
 import { rounded } from "../../rounded.ts";
 
 /** Most candidates that are compared with each other, the highest scores first. */
@@ -59,7 +59,7 @@ export class Candidates {
       if (kept.length === most) break;
       const isNew = kept.every((other) =>
         (!agnostic && kind(at) !== kind(other)) ||
-        overlap(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
+        iouOf(boxes, boxes, at * NUMBERS, other * NUMBERS) <= iou
       );
       if (isNew) kept.push(at);
     }
