@@ -118,7 +118,10 @@ async function trial(
       `${verdict.faults.join("; ")}\n${lenient.output()}`,
     );
     assert.ok(dropped >= unread, `${dropped} lost, of ${unread} that were not read`);
-    assert.match(lenient.output(), new RegExp(`Lost ${dropped} frames of ${TOPIC} partition 0`));
+    const told = /Lost (\d+) frames of VideoStreaming partition 0/.exec(lenient.output());
+    const lost = Number(told?.[1]);
+    // Access units at the start of the new log that have lost their keyframe are counted by themselves.
+    assert.ok(units === undefined ? lost === dropped : lost <= dropped, lenient.output());
     return { lost: dropped, recoveryMs };
   } catch (error) {
     for (const process of running) say(process.output());

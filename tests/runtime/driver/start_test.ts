@@ -36,7 +36,7 @@ Deno.test("all options that cannot be used are named at once", async () => {
   const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };
   await assert.rejects(
     start(definition, source as never),
-    /starting offsets "first".*maxFramesPerTrigger.*colour: unknown/,
+    /colour: unknown.*starting offsets "first".*maxFramesPerTrigger/,
   );
   const absurd = { queryName: "a b", trigger: 5, partitions: [0, 0], report: 1, signal: 2 };
   await assert.rejects(
