@@ -1,6 +1,6 @@
 // The plan of a query: everything that the runtime needs to know.
 import { read } from "../base/errors.ts";
-import { shown } from "../base/options.ts";
+import { oneOf, shown, TEXT } from "../base/options.ts";
 import type { Alignment } from "./align.ts";
 import type { Operator } from "./operator.ts";
 import type { OperatorErrorPolicy } from "./operator_error.ts";
@@ -50,6 +50,8 @@ export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPl
   };
 }
 
+const DELIVERY = oneOf("live", "exactly-once", "at-least-once");
+
 /** @throws {RangeError} if there are no sinks, or an invalid one. */
 export function checkSinks({ name, sinks }: QueryPlan): void {
   if (!Array.isArray(sinks) || sinks.length === 0) {
@@ -58,11 +60,12 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
     );
   }
   for (const sink of sinks as readonly unknown[]) {
-    if (typeof read(sink, "open") === "function") continue;
+    const isSink = typeof read(sink, "open") === "function" && TEXT.takes(read(sink, "uri")) &&
+      DELIVERY.takes(read(sink, "delivery"));
+    if (isSink) continue;
     throw new RangeError(
-      `Cannot run query ${name} with the sink ${
-        shown(sink)
-      }: expected one such as display() or foreachBatch(…)`,
+      `Cannot run query ${name} with the sink ${shown(sink)}: expected one such as display(), ` +
+        `with a uri, a function open, and as delivery ${DELIVERY.accepted}`,
     );
   }
 }

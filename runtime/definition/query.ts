@@ -1,6 +1,6 @@
 // Query definitions: stream → window → processing → sinks. The runtime starts one streaming query
 // per partition from a definition.
-import { oneOf, optionFaults, shown, TEXT } from "../base/options.ts";
+import { oneOf, optionFaults, shown, TEXT, whole } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
@@ -293,6 +293,10 @@ function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Oper
   const faults = optionFaults(step, { name: TEXT, state: oneOf("drop") });
   if (typeof operator?.open !== "function" || !TEXT.takes(operator.name)) {
     faults.push(`expected an operator with a name and a function open, given ${shown(operator)}`);
+  } else {
+    const { concurrency, kind } = operator;
+    const rows = { concurrency: whole(1), kind: oneOf("window", "state") };
+    faults.push(...optionFaults({ concurrency, kind }, rows));
   }
   if (faults.length > 0) throw new RangeError(`Cannot add a step: ${faults.join("; ")}`);
   const { name = operator.name, state } = step;

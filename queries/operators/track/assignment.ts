@@ -16,20 +16,25 @@ export function assign(
   limit: number,
 ): Int32Array {
   const result = new Int32Array(rows).fill(-1);
-  if (rows === 0 || columns === 0) return result;
+  const isNear = (row: number, column: number) => costs[row * columns + column]! <= limit;
+  // In a crowd most have no partner within the limit: they take no part, and cost no time.
+  const allColumns = Array.from({ length: columns }, (_, column) => column);
+  const nearRows = Array.from({ length: rows }, (_, row) => row)
+    .filter((row) => allColumns.some((column) => isNear(row, column)));
+  const nearColumns = allColumns.filter((column) => nearRows.some((row) => isNear(row, column)));
+  const flipped = nearRows.length > nearColumns.length;
+  const [few, many] = flipped ? [nearColumns, nearRows] : [nearRows, nearColumns];
+  const place = (a: number, b: number): readonly [row: number, column: number] =>
+    flipped ? [many[b]!, few[a]!] : [few[a]!, many[b]!];
   // Costs above the limit are all equal, so that they do not affect the other pairs.
-  const cost = (row: number, column: number) => {
-    const own = costs[row * columns + column]!;
-    return own <= limit ? own : limit + 1e-4;
-  };
-  const flipped = rows > columns;
-  const [few, many] = flipped ? [columns, rows] : [rows, columns];
-  const owners = solve(few, many, flipped ? (a, b) => cost(b, a) : cost);
-  for (let b = 0; b < many; b++) {
-    const a = owners[b]!;
+  const owners = solve(few.length, many.length, (a, b) => {
+    const [row, column] = place(a, b);
+    return isNear(row, column) ? costs[row * columns + column]! : limit + 1e-4;
+  });
+  for (const [b, a] of owners.entries()) {
     if (a < 0) continue;
-    const [row, column] = flipped ? [b, a] : [a, b];
-    if (costs[row * columns + column]! <= limit) result[row] = column;
+    const [row, column] = place(a, b);
+    if (isNear(row, column)) result[row] = column;
   }
   return result;
 }

@@ -96,6 +96,14 @@ Deno.test("what makes no sense is refused at definition", () => {
   assert.throws(() => stream.writeStream(), /query q without a sink: expected at least one/);
   const nothing = undefined as unknown as () => void;
   assert.throws(() => stream.writeStream(nothing as never), /sink undefined: expected one such as/);
+  const sink = { uri: "mine", delivery: "sometimes", open: () => ({}) };
+  assert.throws(() => stream.writeStream(sink as never), /as delivery live, exactly-once/);
+  const step = (parts: object) =>
+    stream.process({ name: "s", open: () => ({ process: () => [] }), ...parts } as never);
+  for (const concurrency of [0, NaN, -1, "4"]) {
+    assert.throws(() => step({ concurrency }), /concurrency: expected a whole number from 1 up/);
+  }
+  assert.throws(() => step({ kind: "stateful" }), /kind: expected/);
   assert.throws(() => foreachBatch(nothing), /foreachBatch\(undefined\): expected a function/);
   assert.throws(() => foreach(nothing), /foreach\(undefined\): expected a function/);
   assert.throws(() => stream.map(nothing), /map with undefined: expected a function/);
