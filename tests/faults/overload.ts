@@ -133,10 +133,10 @@ export function assertKept(report: OverloadReport): void {
       (100 * throughput).toFixed(1)
     } % of their throughput, median latency ${latencyMs.join(" → ")} ms, ${backlog} frames waited`,
   );
+  assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0, changed: 0, faults: [] });
   assert.ok(grownMiB <= GROWTH_MIB, `grown by ${Math.round(grownMiB)} MiB`);
   assert.equal(rebalances, 0);
   assert.ok(throughput >= THROUGHPUT_KEPT, `the other lanes kept ${throughput}`);
-  assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0, changed: 0, faults: [] });
 }
 
 /** Prints the row of the table: where it was and for how long, and what came of it. */
