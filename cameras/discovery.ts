@@ -1,4 +1,5 @@
 // Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
+import { messageOf } from "../runtime/base/errors.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { given } from "../runtime/base/options.ts";
@@ -89,7 +90,7 @@ async function describeDevice(
     return { ...about, streams: await streamsOf(service, credentials, signal) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    return { ...about, streams: [], error: (error as Error).message };
+    return { ...about, streams: [], error: messageOf(error) };
   }
 }
 

@@ -1,4 +1,5 @@
 // The table of source kinds, and parsing a source from its text.
+import { messageOf } from "../runtime/base/errors.ts";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
@@ -167,7 +168,7 @@ async function loadType({ path }: ModuleUri): Promise<SourceType> {
   try {
     ({ default: type } = await import(url) as { default?: Partial<SourceType> });
   } catch (error) {
-    throw fault((error as Error).message, error);
+    throw fault(messageOf(error), error);
   }
   if (typeof type?.make === "function") return type as SourceType;
   throw fault("expected its default export to be sourceType({ form, help, make })");

@@ -1,4 +1,5 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
+import { messageOf } from "../runtime/base/errors.ts";
 import { shown } from "../runtime/base/options.ts";
 import { type Size, SourceError } from "./source.ts";
 
@@ -63,7 +64,7 @@ export function readOptions<T extends object>(
     try {
       options[key] = readers[key](value);
     } catch (error) {
-      faults.push(`${name}=${value}: ${(error as Error).message}`);
+      faults.push(`${name}=${value}: ${messageOf(error)}`);
     }
   }
   if (faults.length > 0) {

@@ -1,5 +1,6 @@
 // Publishes a camera's frames to its partition: batches them, waits for an unavailable log, and
 // counts dropped frames.
+import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
@@ -252,7 +253,7 @@ export class FramePublisher {
         signal,
         onRetry: (error) => {
           this.#retries++;
-          if (!failed) report(`${(error as Error).message}; waiting for it`);
+          if (!failed) report(`${messageOf(error)}; waiting for it`);
           failed = true;
         },
       });

@@ -1,4 +1,5 @@
 // Resizes, re-encodes and rotates encoded images.
+import { messageOf } from "../runtime/base/errors.ts";
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
@@ -45,7 +46,7 @@ export async function reshape(
       return make(repairedValue);
     });
   } catch (error) {
-    throw new BadFrameError("corrupt", `Cannot decode the image: ${(error as Error).message}`, {
+    throw new BadFrameError("corrupt", `Cannot decode the image: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -59,7 +60,7 @@ async function orientationInside(value: Uint8Array, type: ImageType): Promise<nu
     return (await sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata()).orientation ??
       1;
   } catch (error) {
-    throw new BadFrameError("corrupt", `Cannot read the image: ${(error as Error).message}`, {
+    throw new BadFrameError("corrupt", `Cannot read the image: ${messageOf(error)}`, {
       cause: error,
     });
   }

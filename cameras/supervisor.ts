@@ -1,4 +1,5 @@
 // Runs all registered cameras in one process, isolated from each other.
+import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
@@ -67,7 +68,7 @@ export class CameraSupervisor {
         this.#follow(await registry.list());
         unreadable = false;
       } catch (error) {
-        if (!unreadable) report(`Cannot read the registry: ${(error as Error).message}`);
+        if (!unreadable) report(`Cannot read the registry: ${messageOf(error)}`);
         unreadable = true;
       }
       await pause(pollMs, signal, clock);

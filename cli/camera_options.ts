@@ -1,4 +1,5 @@
 // Options shared by all camera commands.
+import { messageOf } from "../runtime/base/errors.ts";
 import { given, shown } from "../runtime/base/options.ts";
 import type { CameraHost } from "../cameras/launch.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
@@ -107,7 +108,7 @@ export function parseSource(text: string): string {
     checkSource(text);
   } catch (error) {
     // Remove the source from the message, since the caller names it.
-    throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
+    throw new Error(messageOf(error).replace(/^.*?: (?=expected|unknown|it )/, ""));
   }
   return text;
 }
@@ -121,7 +122,7 @@ export function togetherFaults(
     checkSource(text, settingsFromFlags(options));
     return [];
   } catch (error) {
-    return [(error as Error).message];
+    return [messageOf(error)];
   }
 }
 

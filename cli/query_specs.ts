@@ -139,7 +139,7 @@ function findQueries(
     try {
       found.push(findQuery(name));
     } catch (error) {
-      faults.push((error as Error).message);
+      faults.push(messageOf(error));
     }
   }
   for (const [index, { name }] of found.entries()) {

@@ -1,4 +1,5 @@
 // Connections to cameras: plain, or TLS with a configurable certificate check.
+import { messageOf } from "../../runtime/base/errors.ts";
 import { connect as connectTls } from "node:tls";
 import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
@@ -126,7 +127,7 @@ async function readCertificates(file: string): Promise<string> {
   } catch (error) {
     throw new SourceError(
       "INVALID",
-      `Cannot read the certificates in ${file}: ${(error as Error).message}`,
+      `Cannot read the certificates in ${file}: ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -1,4 +1,5 @@
 // A video file as a camera, with the file's own frame times; any file that FFmpeg reads.
+import { messageOf } from "../../runtime/base/errors.ts";
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
@@ -153,7 +154,7 @@ async function formatOf(
     if (error instanceof Deno.errors.NotFound) {
       throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
     }
-    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
+    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${messageOf(error)}`);
   }
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(

@@ -1,4 +1,5 @@
 // A folder of images as a camera.
+import { messageOf } from "../../runtime/base/errors.ts";
 import { join, resolve } from "node:path";
 import { ifThere } from "../../runtime/base/folders.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -291,7 +292,7 @@ export class FolderSource implements CameraSource {
       bytes = await Deno.readFile(join(this.#folder, file));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return new BadFrameError("empty", "It is gone");
-      return new BadFrameError("unreadable", (error as Error).message);
+      return new BadFrameError("unreadable", messageOf(error));
     }
     // The file must not have changed, or it would be published twice.
     if ((await this.#stat(file))?.version !== version) {

@@ -1,5 +1,6 @@
 // `deno task cameras add|list|remove|run|probe|discover`: the registry of cameras, and a process for all of
 // them.
+import { messageOf } from "../../runtime/base/errors.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import {
   type CameraSettings,
@@ -75,7 +76,7 @@ function sourceFaults(
     parseSource(text);
     return togetherFaults(text, options);
   } catch (error) {
-    return [`Cannot use source ${maskUrl(text)}: ${(error as Error).message}`];
+    return [`Cannot use source ${maskUrl(text)}: ${messageOf(error)}`];
   }
 }
 

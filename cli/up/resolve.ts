@@ -1,4 +1,5 @@
 // Resolves a `framelane.yaml` with all defaults, or reports all its faults.
+import { messageOf } from "../../runtime/base/errors.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
@@ -99,7 +100,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
       }
       queries.push(query);
     } catch (error) {
-      const lines = error instanceof UsageError ? error.faults : [(error as Error).message];
+      const lines = error instanceof UsageError ? error.faults : [messageOf(error)];
       for (const message of lines) fault(entry.path, inFile(message));
     }
   }

@@ -1,4 +1,5 @@
 // Decodes any accepted image into pooled memory.
+import { messageOf } from "../base/errors.ts";
 import { ownWork } from "../base/own_work.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
@@ -89,7 +90,7 @@ async function decodeWithSharp(
   try {
     decoded = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   } catch (error) {
-    const message = (error as Error).message.trim();
+    const message = messageOf(error).trim();
     throw refusal("codes", `Cannot decode the ${info.type} image: ${message}`, { cause: error });
   }
   const { data, info: { width, height, channels: given } } = decoded;

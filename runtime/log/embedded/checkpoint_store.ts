@@ -1,6 +1,7 @@
 // Sets of checkpoints: the log's own, or those of a folder (`--checkpoint DIR`). All are in the
 // log's database, so that outputs and checkpoint are one transaction; the folder holds the identity
 // by which they are found.
+import { messageOf } from "../../base/errors.ts";
 import { corrupt } from "../checkpoint_plan.ts";
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
@@ -36,7 +37,7 @@ export async function storeOf(dir: string, logId: string): Promise<CheckpointSto
     return { id, name: dir };
   } catch (error) {
     if (error instanceof LogError) throw error;
-    if (storageFault(error) === "other") throw corrupt(dir, (error as Error).message, error);
+    if (storageFault(error) === "other") throw corrupt(dir, messageOf(error), error);
     throw storageError(error, `open the checkpoints in ${dir}`, dir);
   }
 }

@@ -1,5 +1,6 @@
 // A checkpoint in Kafka: a group's committed offset, with JSON in the commit's metadata. See
 // `docs/checkpoint-format.md`.
+import { messageOf } from "../../../base/errors.ts";
 import { Buffer } from "node:buffer";
 import { crc32 } from "../../../base/crc32.ts";
 import { corrupt, newer } from "../../checkpoint_plan.ts";
@@ -74,7 +75,7 @@ export function decodeMetadata(
   try {
     metadata = JSON.parse(text);
   } catch (error) {
-    throw corrupt(name, (error as Error).message);
+    throw corrupt(name, messageOf(error));
   }
   if (typeof metadata !== "object" || metadata === null) throw corrupt(name, "it is not an object");
   const { framelane, sum, ...fields } = metadata;

@@ -3,6 +3,7 @@
 // A member joins, gets its assignment, hands it to the runtime, and stays until the next rebalance. If it
 // loses a partition, it first stops its queries and then joins again: no partition has two owners.
 // Heartbeats continue meanwhile.
+import { messageOf } from "../../../base/errors.ts";
 import { Notifier, pause } from "../../../base/wait.ts";
 import { checkWhole } from "../../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
@@ -173,7 +174,7 @@ export class KafkaMember implements GroupMember {
         new LogError(
           "INTERNAL",
           `Cannot take over partitions ${partitions.join(", ")} of ${this.#options.topic}: ${
-            (error as Error).message
+            messageOf(error)
           }`,
           { cause: error },
         ),

@@ -1,4 +1,5 @@
 // The requests of a group member.
+import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type GroupOptions, type Membership, SESSION_TIMEOUT_MS } from "../../log.ts";
@@ -132,7 +133,7 @@ export class GroupRequests {
     try {
       return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
     } catch (error) {
-      throw new Error(`the group leader's assignment is malformed: ${(error as Error).message}`);
+      throw new Error(`the group leader's assignment is malformed: ${messageOf(error)}`);
     }
   }
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { messageOf } from "../../../base/errors.ts";
 import { shown } from "../../../base/options.ts";
 import { LogError } from "../../log.ts";
 
@@ -184,7 +185,7 @@ async function readNamed(
   try {
     return await readFile(path);
   } catch (error) {
-    throw invalid(`Cannot read ${name} ${shown(path)}: ${(error as Error).message}`);
+    throw invalid(`Cannot read ${name} ${shown(path)}: ${messageOf(error)}`);
   }
 }
 

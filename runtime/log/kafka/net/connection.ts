@@ -1,4 +1,5 @@
 // One connection to a broker: responses come in the order of the requests.
+import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
@@ -173,7 +174,7 @@ export class Connection {
           if (call.flexibleResponse ?? call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
-          const message = `${call.name}, version ${call.version}: ${(error as Error).message}`;
+          const message = `${call.name}, version ${call.version}: ${messageOf(error)}`;
           const failure = error instanceof BrokerFailure ? error : new MalformedError(message);
           failure.broker = this.broker;
           reject(failure);
@@ -310,7 +311,7 @@ export class Connection {
     this.#end(
       error instanceof NetworkError || error instanceof LoginError
         ? error
-        : new NetworkError(`the connection broke: ${(error as Error).message}`),
+        : new NetworkError(`the connection broke: ${messageOf(error)}`),
     );
   }
 

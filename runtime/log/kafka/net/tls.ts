@@ -1,4 +1,5 @@
 // TLS connections through `node:tls`, which takes a client certificate and an expected server name.
+import { messageOf } from "../../../base/errors.ts";
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { LoginError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
@@ -50,7 +51,7 @@ function contextOf({ ca, cert, key }: Tls): SecureContext {
   try {
     return createSecureContext({ ca, cert, key });
   } catch (error) {
-    throw new LoginError(`ca, cert or key cannot be used: ${(error as Error).message}`);
+    throw new LoginError(`ca, cert or key cannot be used: ${messageOf(error)}`);
   }
 }
 
@@ -146,7 +147,7 @@ async function certificateFault(
     await encrypted.handshake();
     return undefined;
   } catch (error) {
-    const text = (error as Error).message;
+    const text = messageOf(error);
     return REASONS.find(([sign]) => sign.test(text))?.[1] ??
       /invalid peer certificate: ([^:(]+)/.exec(text)?.[1]?.trim();
   } finally {

@@ -1,5 +1,6 @@
 // Decodes the record batches of a Fetch response. Frames are views of the response; only compressed
 // ones are copied.
+import { messageOf } from "../../../base/errors.ts";
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
 import { weightOf } from "../../records.ts";
@@ -290,5 +291,5 @@ function int64(view: DataView, at: number): number {
 function faultOf(error: unknown): BadFrameError {
   return error instanceof BadFrameError
     ? error
-    : new BadFrameError("corrupt", `Cannot read a record batch: ${(error as Error).message}`);
+    : new BadFrameError("corrupt", `Cannot read a record batch: ${messageOf(error)}`);
 }
