@@ -18,7 +18,7 @@ const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
 /** Growth of the process while a thread is held, as a share of a thread's heap limit. */
 const MOST_GROWTH = 0.4;
-export const LOOK_INTERVAL_MS = 100;
+export const LOOK_INTERVAL_MS = 50;
 
 export interface Pulse extends Turn {
   /** Changes as long as the thread makes progress. */
@@ -49,8 +49,8 @@ interface Seen {
   alive: number;
   /** When `alive` last changed. */
   since: number;
-  /** Resident memory of the process when it was first seen not to have changed, bytes; undefined before. */
-  resident: number | undefined;
+  /** Resident memory of the process at that time, bytes. */
+  resident: number;
   held: Turn | undefined;
   long: boolean;
   /** Start times of calls that blocked it. */
@@ -59,7 +59,7 @@ interface Seen {
   full: number;
 }
 
-const FRESH = { resident: undefined, held: undefined, long: false, holds: [], full: 0 };
+const FRESH = { held: undefined, long: false, holds: [], full: 0 };
 
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
@@ -79,8 +79,8 @@ export class ThreadWatch<T extends WatchedThread> {
     this.#seen.delete(thread);
   }
 
-  /** @param resident memory of the process, bytes; asked only when a thread makes no progress */
-  look(threads: Iterable<T>, now: number, resident: () => number): [T, Finding][] {
+  /** @param resident memory of the process, bytes */
+  look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
     // If this thread was late, others may have been too.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
@@ -96,18 +96,18 @@ export class ThreadWatch<T extends WatchedThread> {
     pulse: Pulse,
     now: number,
     late: number,
-    resident: () => number,
+    resident: number,
   ): Finding | undefined {
     const seen = this.#seen.get(thread);
     if (seen === undefined) {
-      this.#seen.set(thread, { ...FRESH, alive: pulse.alive, since: now });
+      this.#seen.set(thread, { ...FRESH, alive: pulse.alive, since: now, resident });
       return undefined;
     }
     if (seen.alive === pulse.alive) {
       seen.since += late;
-      return this.#withoutProgress(thread, seen, pulse, now, resident());
+      return this.#withoutProgress(thread, seen, pulse, now, resident);
     }
-    Object.assign(seen, { alive: pulse.alive, since: now, resident: undefined });
+    Object.assign(seen, { alive: pulse.alive, since: now, resident });
     const { held } = seen;
     if (held !== undefined) {
       seen.held = undefined;
@@ -131,7 +131,6 @@ export class ThreadWatch<T extends WatchedThread> {
     now: number,
     resident: number,
   ): Finding | undefined {
-    seen.resident ??= resident;
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);

@@ -10,7 +10,7 @@ import v8 from "node:v8";
 import type { CalledWith, CallUser } from "../engine/options.ts";
 
 /** Interval between heartbeats of a worker's event loop, milliseconds. */
-export const HEARTBEAT_MS = 100;
+export const HEARTBEAT_MS = 50;
 
 /**
  * Cells shared with the driver: the lane whose operators or sinks are running (0: none); counts of event loop

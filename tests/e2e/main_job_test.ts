@@ -159,7 +159,7 @@ for (
       1,
       /127\.0\.0\.1:1/,
     ],
-    ["a camera without a number", ["camera"], 2, /number of the camera/],
+    ["a camera without a number", ["camera"], 2, /Missing N: expected deno task camera N/],
     ["no such command", ["quereis"], 2, /queries/],
   ] as const
 ) {
