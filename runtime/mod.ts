@@ -88,7 +88,7 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
-export { faultsError, readJson } from "./base/json_file.ts";
+export { FaultsError, readJson } from "./base/json_file.ts";
 export { type Fault, faultText, Fields, type NumberRange, type OptionRow } from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";

@@ -46,18 +46,22 @@ export function readJson(
   }
 }
 
-/** The class of errors of files of one kind: each names a file that cannot be used, with all its faults. */
-export function faultsError(name: string, what: string) {
-  return class extends Error {
-    override readonly name = name;
-    /** Each names the field, what is accepted and what was given. */
-    readonly faults: readonly string[];
+/** A file that cannot be used, with all its faults. Each kind of file has a class of its own. */
+export class FaultsError extends Error {
+  /** Each names the field, what is accepted and what was given. */
+  readonly faults: readonly string[];
 
-    constructor(path: string, given: readonly (string | Fault)[], options?: ErrorOptions) {
-      const texts = given.map((fault) => typeof fault === "string" ? fault : faultText(fault));
-      const faults = [...new Set(texts)];
-      super(`Cannot use ${what} ${path}:\n${faults.map((one) => `  ${one}`).join("\n")}`, options);
-      this.faults = faults;
-    }
-  };
+  /** @param what kind of file, such as `model` */
+  constructor(
+    what: string,
+    path: string,
+    given: readonly (string | Fault)[],
+    options?: ErrorOptions,
+  ) {
+    const texts = given.map((fault) => typeof fault === "string" ? fault : faultText(fault));
+    const faults = [...new Set(texts)];
+    super(`Cannot use ${what} ${path}:\n${faults.map((one) => `  ${one}`).join("\n")}`, options);
+    this.name = new.target.name;
+    this.faults = faults;
+  }
 }

@@ -32,13 +32,19 @@ Deno.test("a frame that was in the log before anybody looked is no sign of life"
       const lanes = await (await fetch(`${viewer.url}api/lanes`)).json() as LaneView[];
       return [lanes[index]!.stalledSince, lanes[index]!.latencyP50Ms];
     };
+    const isOld = async (index: number) => {
+      const [since, latency] = await lane(index);
+      // Between the wall clock and the monotonic one lies a rounding.
+      assert.ok(Math.abs(since! - captured) <= 2, `stalled since ${since! - captured} ms after`);
+      assert.equal(latency, undefined);
+    };
     // Watched, not watched, asked for once.
     page.watch("raw-0");
     await until(() => page.newest(0)?.offset === 0);
-    assert.deepEqual(await lane(0), [captured, undefined]);
-    assert.deepEqual(await lane(1), [captured, undefined]);
+    await isOld(0);
+    await isOld(1);
     await (await fetch(`${viewer.url}cam/2.jpg`)).body!.cancel();
-    assert.deepEqual(await lane(1), [captured, undefined]);
+    await isOld(1);
     log.append("VideoStreaming", 0, [frame(1, Date.now())]);
     await until(async () => (await lane(0))[0] === undefined);
     assert.ok((await lane(0))[1]! < 20_000);

@@ -1,7 +1,7 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
-import { faultsError, readJson } from "../../runtime/base/json_file.ts";
-import { Fields } from "../../runtime/base/options.ts";
+import { FaultsError, readJson } from "../../runtime/base/json_file.ts";
+import { type Fault, Fields } from "../../runtime/base/options.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */
@@ -17,7 +17,11 @@ const VIDEOS = [".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"
 const IMAGES = [".jpg", ".jpeg", ".png", ".webp"];
 
 /** Invalid clips, with all faults. */
-export class ClipsError extends faultsError("ClipsError", "clips") {}
+export class ClipsError extends FaultsError {
+  constructor(path: string, faults: readonly (string | Fault)[], options?: ErrorOptions) {
+    super("clips", path, faults, options);
+  }
+}
 
 /**
  * Finds labelled clips: in a folder, whose subfolders are labels and contain videos or folders of

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { faultsError, Fields, readJson } from "../../../runtime/mod.ts";
+import { type Fault, FaultsError, Fields, readJson } from "../../../runtime/mod.ts";
 import {
   type ModelConstant,
   type ModelInput,
@@ -58,7 +58,11 @@ export interface ModelManifest {
 }
 
 /** A manifest that cannot be used, with all its faults. */
-export class ManifestError extends faultsError("ManifestError", "model") {}
+export class ManifestError extends FaultsError {
+  constructor(path: string, faults: readonly (string | Fault)[], options?: ErrorOptions) {
+    super("model", path, faults, options);
+  }
+}
 
 /**
  * Reads and checks a manifest.

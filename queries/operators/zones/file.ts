@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import {
-  faultsError,
+  type Fault,
+  FaultsError,
   Fields,
   type Line,
   type Places,
@@ -11,7 +12,11 @@ import {
 import { isFlat } from "./geometry.ts";
 
 /** An invalid file of zones, with all its faults. */
-export class ZonesError extends faultsError("ZonesError", "zones") {}
+export class ZonesError extends FaultsError {
+  constructor(path: string, faults: readonly (string | Fault)[], options?: ErrorOptions) {
+    super("zones", path, faults, options);
+  }
+}
 
 /**
  * Reads a file of zones and lines.
