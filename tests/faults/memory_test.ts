@@ -4,7 +4,8 @@ import { FramelaneProcess } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
 
-const FRAMES = 200;
+/** Enough to fill the memory of several executors, one after the other. */
+const FRAMES = 500;
 const QUERY = fileURLToPath(new URL("../support/queries/greedy.ts", import.meta.url));
 
 for (const greedy of ["frames", "call"]) {
