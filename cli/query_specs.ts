@@ -80,7 +80,8 @@ export const querySpecOptions = {
   },
   checkpoint: {
     value: "DIR",
-    help: "Folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+    help:
+      "Folder with the identity that finds the run's checkpoints in the log; a new folder starts afresh",
     opens: "folder",
   },
   sink: {

@@ -17,6 +17,7 @@ export const viewerAccessOptions = {
       "Token that opens the viewer; TOKEN=1,3 opens only these cameras, TOKEN=metrics only /metrics",
     multiple: true,
     parse: parseToken,
+    show: () => "***",
   },
   "proxy-host": {
     value: "NAME",
@@ -98,11 +99,17 @@ export function viewerAccess(
 }
 
 function parseToken(text: string): Token {
-  const [, token = text, opens] = /^(.+)=(metrics|\d+(?:,\d+)*)$/s.exec(text) ?? [];
-  if (opens === undefined || opens === "metrics") return { token, opens: opens ?? "all" };
+  const [, token = text, opens = "all"] = /^(.*)=(metrics|\d+(?:,\d+)*)$/s.exec(text) ?? [];
   const cameras = opens.split(",").map(Number);
-  if (cameras.includes(0)) throw new Error("expected TOKEN=1,3 with numbers of cameras from 1 up");
-  return { token, opens: cameras };
+  // An ending that is nearly one of these must not become part of a token that opens everything.
+  const isMistyped = opens === "all" && /=(?:[\d,;. -]+|metric\w*)$/i.test(text);
+  if (token.trim() === "" || token.startsWith("=") || cameras.includes(0) || isMistyped) {
+    throw new Error(
+      "expected a token that is not blank and does not begin with =, alone or followed by what it " +
+        "opens: =1,3 (numbers of cameras from 1 up) or =metrics",
+    );
+  }
+  return { token, opens: opens === "all" || opens === "metrics" ? opens : cameras };
 }
 
 function parseProxy(text: string): string {

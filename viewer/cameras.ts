@@ -1,5 +1,6 @@
 // `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: single cameras, for curl, `<img>`, `<video>` and other programs.
 import type { Context, Hono } from "hono";
+import { shown } from "../runtime/base/options.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { type Access, maySee } from "./access.ts";
@@ -47,12 +48,14 @@ export function cameraRoutes(
     if (history === undefined) return plain(c, 503, "This viewer has no log to read video from");
     const newest = await history.newest(lane);
     if (newest === undefined) return notYet(c, lane);
-    const { "content-type": type = "images" } = newest.headers;
+    const type = newest.headers["content-type"];
     if (videoCodecOf(type) === undefined) {
       return plain(
         c,
         415,
-        `${cameraText(lane)} sends ${type}: only H.264 and H.265 are streamed as MP4, and /cam/${
+        `${cameraText(lane)} sends ${
+          type === undefined ? "images" : shown(type)
+        }: only H.264 and H.265 are streamed as MP4, and /cam/${
           lane.partition + 1
         } shows all cameras as MJPEG`,
       );

@@ -27,7 +27,7 @@ const checkpointOptions = {
   query: { value: "Q", help: "Only checkpoints of this query (default: all)" },
   checkpoint: {
     value: "DIR",
-    help: "Folder of the checkpoints (embedded log)",
+    help: "Only checkpoints found by this folder's identity (embedded log; default: the log's own)",
     opens: "folder",
   },
   partitions: {

@@ -40,15 +40,17 @@ function fieldOf<T>(
   return scalar({ type, description: help }, parse, show);
 }
 
-/** One value or several. */
+/** One value or several: a list, or text with blanks between them, as in an environment variable. */
 function oneOrList<T>(shape: Shape<T>, description: string): Shape<T[]> {
-  const several = list(shape, description);
+  const readText = (fields: Fields, name: string, value: unknown): T[] =>
+    (typeof value === "string" ? value.trim().split(/\s+/) : [value])
+      .flatMap((one) => shape.read(fields, name, one) ?? []);
   return {
-    schema: { anyOf: [shape.schema, several.schema] },
+    schema: { anyOf: [shape.schema, list(shape, description).schema] },
     read: (fields, name, value) =>
       Array.isArray(value)
-        ? several.read(fields, name, value)
-        : [shape.read(fields, name, value) ?? []].flat() as T[],
+        ? value.flatMap((one, index) => readText(fields, `${name}[${index}]`, one))
+        : readText(fields, name, value),
   };
 }
 

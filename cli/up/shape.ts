@@ -1,11 +1,15 @@
 // Shapes of fields: each reads a value, reports its faults, and describes itself to editors as JSON Schema.
-import { Fields, FLAG, shown, TEXT } from "../../runtime/base/options.ts";
+import { Fields, FLAG, given, shown, TEXT } from "../../runtime/base/options.ts";
 import { reasonOf } from "../command.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
+type Show = (text: string) => string;
+
 export interface Shape<T> {
   readonly schema: Schema;
+  /** How to quote a value that may hold a secret. */
+  readonly show?: Show;
   /** The value; undefined after a fault, which it adds to `fields`. */
   read(fields: Fields, name: string, value: unknown): T | undefined;
 }
@@ -25,23 +29,32 @@ type Of<F> = F extends Shape<infer T> ? T : never;
 export function scalar<T>(
   schema: Schema,
   parse: (text: string) => T,
-  show: (text: string) => string = (text) => text,
+  show?: Show,
 ): Shape<T> {
   return {
     schema,
+    ...given({ show }),
     read(fields, name, value) {
       if (typeof value !== "string" && typeof value !== "number") {
-        return void fields.add(name, schema["type"] === "integer" ? "a number" : "text", value);
+        const accepted = schema["type"] === "integer" ? "a number" : "text";
+        return void fields.add(name, accepted, quotable(value, show));
       }
       try {
         return parse(String(value));
       } catch (error) {
-        const given = show(String(value));
-        const quoted = shown(typeof value === "number" ? value : given);
-        fields.fault(name, `${reasonOf(given, error)}, given ${quoted}`);
+        const given = quotable(value, show);
+        fields.fault(name, `${reasonOf(String(given), error)}, given ${shown(given)}`);
       }
     },
   };
+}
+
+/** A value as a fault may quote it; with `show`, what is in a list or an object stays hidden. */
+function quotable(value: unknown, show?: Show): unknown {
+  if (show === undefined || value === undefined || value === null) return value;
+  if (typeof value === "object") return "***";
+  const quoted = show(String(value));
+  return quoted === String(value) ? value : quoted;
 }
 
 export function text(description: string): Shape<string> {
@@ -62,7 +75,9 @@ export function list<T>(item: Shape<T>, description: string): Shape<T[]> {
   return {
     schema: { type: "array", items: item.schema, description },
     read(fields, name, value) {
-      if (!Array.isArray(value)) return void fields.add(name, "a list", value);
+      if (!Array.isArray(value)) {
+        return void fields.add(name, "a list", quotable(value, item.show));
+      }
       return value.flatMap((one, index) => item.read(fields, `${name}[${index}]`, one) ?? []);
     },
   };
@@ -75,6 +90,7 @@ export function map<F extends Table>(
 ): Shape<Entry<F>> & { readWhole(json: unknown): readonly [Entry<F> | undefined, Fields] } {
   const names = Object.keys(table);
   const needed = names.filter((name) => table[name]!.required);
+  const objectOf = (json: unknown) => Array.isArray(json) ? quotable(json, String) : json;
   const readFields = (fields: Fields) => {
     const values: Record<string, unknown> = { path: fields.path };
     for (const name of names) {
@@ -95,9 +111,10 @@ export function map<F extends Table>(
       ...(needed.length > 0 ? { required: needed } : {}),
       properties: Object.fromEntries(names.map((name) => [name, table[name]!.schema])),
     },
-    read: (fields, name, value) => readFields(fields.object(name, names, value)),
+    show: String,
+    read: (fields, name, value) => readFields(fields.object(name, names, objectOf(value))),
     readWhole(json) {
-      const fields = new Fields(json, names, { what: "the file" });
+      const fields = new Fields(objectOf(json), names, { what: "the file" });
       return [readFields(fields), fields];
     },
   };

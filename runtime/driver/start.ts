@@ -15,7 +15,7 @@ import {
 export interface StartOptions extends QueryStartOptions {
   /** `kafka://host:port[,host:port]` or `embedded:DIR`. Default `embedded:.framelane`. */
   readonly log?: string;
-  /** Folder of the checkpoints (embedded log) or of the query's identity (Kafka). */
+  /** Folder with the identity that finds the run's checkpoints in the log. */
   readonly checkpoint?: string;
   /**
    * Number of workers for modules; 0 runs them in the main thread, where definitions given as values always

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { maskSecrets } from "../../runtime/base/mask.ts";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { viewerAccess, viewerAccessOptions } from "../../cli/viewer_access.ts";
 
@@ -46,13 +47,30 @@ Deno.test("tokens, cameras and origins are read as they are written", async () =
     proxyHosts: [],
     embedOrigins: ["https://house.example:8443"],
   });
-  for (const whole of ["=1", "gate=", "gate=1;2", "YQ=="]) {
+  for (const whole of ["gate=", "YQ==", "a=b", "gate=2nd", "gate=metropolis"]) {
     assert.equal((await access("--token", whole)).token, whole);
   }
-  for (const [wrong, says] of [["gate=0", /from 1 up/], ["other", /two tokens/]] as const) {
-    await assert.rejects(access("--token=t", `--token=${wrong}`), says);
-  }
+  await assert.rejects(access("--token=t", "--token=other"), /two tokens/);
   for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {
     await assert.rejects(access(`--embed-origin=${wrong}`), /expected an origin/, wrong);
+  }
+});
+
+Deno.test("a mistyped token is refused, and not shown", async () => {
+  const says = 'Cannot use --token "***": expected a token that is not blank and does not begin ' +
+    "with =, alone or followed by what it opens: =1,3 (numbers of cameras from 1 up) or =metrics";
+  assert.equal(maskSecrets(says), says, "the mask leaves what is accepted");
+  for (
+    const wrong of [
+      ...["gate=0", "gate=1,0", "gate=1;2", "gate=1, 2", "gate=1,,2", "gate=,1", "gate=1-3"],
+      ...["gate=1.", "gate=metric", "gate=metricss", "gate=Metrics", "gate=metrics_"],
+      ...["=1,3", "=metrics", "=", "=gate", "==1", " =1"],
+    ]
+  ) {
+    await assert.rejects(
+      access(`--token=${wrong}`),
+      (error: unknown) => error instanceof UsageError && error.faults.join() === says,
+      wrong,
+    );
   }
 });

@@ -174,7 +174,7 @@ Deno.test("what is no video says why it cannot be streamed as MP4", async () => 
     };
     assert.deepEqual(await said("cam/1.mp4"), [
       415,
-      "CAMERA-1 sends image/jpeg: only H.264 and H.265 are streamed as MP4, and /cam/1 shows all cameras as MJPEG",
+      'CAMERA-1 sends "image/jpeg": only H.264 and H.265 are streamed as MP4, and /cam/1 shows all cameras as MJPEG',
     ]);
     assert.deepEqual(await said("cam/2.mp4"), [503, "CAMERA-2 has not sent a frame yet"]);
     assert.deepEqual(await said("cam/3.mp4"), [503, "CAMERA-3 has sent no keyframe yet"]);
@@ -184,5 +184,8 @@ Deno.test("what is no video says why it cannot be streamed as MP4", async () => 
       const response = await fetch(`${viewer.url}cam/3.mp4`, { method: "HEAD" });
       return response.status === 200;
     });
+    append(log, 0, [paintCode(0, 0, 64, 48)], `image/${"x".repeat(10_000)}`);
+    await until(async () => /sends "image\/x{9}/.test(String((await said("cam/1.mp4"))[1])));
+    assert.ok(String((await said("cam/1.mp4"))[1]).length < 500);
   });
 });

@@ -35,7 +35,7 @@ import type { Waiting } from "./waiting.ts";
 export interface EmbeddedLogOptions {
   /** How long a call waits for locks of other processes, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Folder of the checkpoints; the log's own when absent. */
+  /** Folder with the identity of a set of checkpoints; the log's own set when absent. */
   readonly checkpointDir?: string;
   readonly clock?: Clock;
   /** Called with warnings: a clock that jumped, a copy, a long reader. Default: standard error. */

@@ -8,9 +8,12 @@ import { resolvePlan } from "../../../cli/up/resolve.ts";
 const resolve = (content: string, environment: Record<string, string> = {}) =>
   resolvePlan(content, { file: "f.yaml", environment: (name) => environment[name] });
 
-async function faultsOf(content: string): Promise<readonly string[]> {
+async function faultsOf(
+  content: string,
+  environment: Record<string, string> = {},
+): Promise<readonly string[]> {
   try {
-    await resolve(content);
+    await resolve(content, environment);
   } catch (error) {
     if (error instanceof UsageError) return error.faults;
     throw error;
@@ -131,6 +134,50 @@ viewer: { port: 70000, host: 0.0.0.0 }
     assert.match(faults[index] ?? "", pattern, faults.join("\n"));
   }
   assert.equal(faults.length, expected.length, faults.join("\n"));
+});
+
+Deno.test("tokens are read as in the environment variable, or as a list", async () => {
+  const environment = { FRAMELANE_TOKEN: " all  m=metrics c=1,3 " };
+  for (
+    const token of ["${FRAMELANE_TOKEN}", '["${FRAMELANE_TOKEN}"]', '["all c=1,3", m=metrics]']
+  ) {
+    const { viewer } = await resolve(`viewer:\n  host: 0.0.0.0\n  token: ${token}\n`, environment);
+    assert.deepEqual(
+      [viewer!.token, viewer!.metricsToken, viewer!.cameraPermissions],
+      ["all", "m", [{ token: "c", cameras: [1, 3] }]],
+      token,
+    );
+  }
+});
+
+Deno.test("a value that may hold a secret is not quoted, whatever is wrong with it", async () => {
+  const environment = { FRAMELANE_TOKEN: "hunter2=1,0" };
+  const tokens = [
+    ...["hunter2=1,0", "${FRAMELANE_TOKEN}", "[hunter2=1;2]", "[ok, hunter2=metric]"],
+    ...["[[hunter2]]", "{ hunter2: 1 }", "[{ hunter2: x }]", "true", '""', '" "', '[""]', '[" "]'],
+  ];
+  for (const token of tokens) {
+    const faults = await faultsOf(`viewer:\n  token: ${token}\n`, environment);
+    assert.equal(faults.length, 1, `${token}: ${faults.join("\n")}`);
+    assert.match(
+      faults[0]!,
+      /^f\.yaml:2: viewer\.token(\[\d\])?: expected (a token .*|text), given "\*\*\*"$/,
+    );
+  }
+  for (
+    const misplaced of [
+      "queries: [{ query: motion, sinks: webhook:https://h/hunter2 }]",
+      "queries: [{ query: motion, sinks: [{ webhook: https://h/hunter2 }] }]",
+      "queries: [{ query: motion, sinks: [hook:https://h/hunter2] }]",
+      "queries: { query: motion, sinks: [webhook:https://h/hunter2] }",
+      "viewer: [{ token: [hunter2, hunter2=1] }]",
+      "[{ viewer: { token: [hunter2] } }]",
+    ]
+  ) {
+    const faults = await faultsOf(misplaced);
+    assert.equal(faults.length, 1, faults.join("\n"));
+    assert.doesNotMatch(faults[0]!, /hunter2/);
+  }
 });
 
 Deno.test("with every field wrong, each is one fault", async () => {
