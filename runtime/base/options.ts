@@ -36,12 +36,12 @@ export const FUNCTION: OptionRow = {
   takes: (value) => typeof value === "function",
 };
 
-function range({ min, max, whole = false, above = false }: NumberRange): OptionRow {
+function range({ min, max, whole: isWhole = false, above = false }: NumberRange): OptionRow {
   const most = max >= Number.MAX_SAFE_INTEGER ? above ? "" : " up" : ` to ${max}`;
   return {
-    accepted: `a ${whole ? "whole " : ""}number ${above ? "above" : "from"} ${min}${most}`,
+    accepted: `a ${isWhole ? "whole " : ""}number ${above ? "above" : "from"} ${min}${most}`,
     takes: (value) =>
-      (whole ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
+      (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
       (above ? Number(value) > min : Number(value) >= min) && Number(value) <= max,
   };
 }
