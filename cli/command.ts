@@ -2,7 +2,8 @@
 // and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
-import { brief, nearest, oneOf, shown, TOPIC } from "../runtime/base/options.ts";
+import { nearest } from "../runtime/base/nearest.ts";
+import { brief, oneOf, shown, TOPIC } from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, OFF, tokensOf } from "./launch/arguments.ts";
 

@@ -1,5 +1,6 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
-import { nearest, shown } from "../runtime/base/options.ts";
+import { nearest } from "../runtime/base/nearest.ts";
+import { shown } from "../runtime/base/options.ts";
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   type Command,

@@ -1,5 +1,6 @@
 // Finds query definitions: those shipped in `queries/`, and users' own files.
-import { nearest, shown } from "../runtime/base/options.ts";
+import { nearest } from "../runtime/base/nearest.ts";
+import { shown } from "../runtime/base/options.ts";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 

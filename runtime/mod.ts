@@ -89,7 +89,8 @@ export {
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
 export { FaultsError, readJson } from "./base/json_file.ts";
-export { type Fault, faultText, Fields, type NumberRange, type OptionRow } from "./base/options.ts";
+export { type Fault, faultText, Fields } from "./base/fields.ts";
+export type { NumberRange, OptionRow } from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export { createWindower } from "./windows/window.ts";

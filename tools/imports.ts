@@ -28,7 +28,7 @@ interface Rule {
 }
 
 const INTERFACES = String
-  .raw`runtime/(definition/(align|frame|operator|overload|places|progress|sink)|base/(clock|options|errors|mask)|lanes|log/(log|records|checkpoint|log_error))\.ts`;
+  .raw`runtime/(definition/(align|frame|operator|overload|places|progress|sink)|base/(clock|errors|fields|mask|nearest|options)|lanes|log/(log|records|checkpoint|log_error))\.ts`;
 const CONCRETE = String
   .raw`runtime/(log/(kafka|embedded)|sinks/(?!mod\.ts|open\.ts)|operators|image|windows/window_operator)`;
 

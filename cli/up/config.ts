@@ -9,7 +9,7 @@ import { viewerAccessOptions } from "../viewer_access.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { PLACES, readPlaces } from "../../queries/operators/zones/file.ts";
 import { messageOf } from "../../runtime/base/errors.ts";
-import type { Fields } from "../../runtime/base/options.ts";
+import type { Fields } from "../../runtime/base/fields.ts";
 import {
   boolean,
   either,

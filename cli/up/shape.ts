@@ -1,5 +1,6 @@
 // Shapes of fields: each reads a value, reports its faults, and describes itself to editors as JSON Schema.
-import { Fields, FLAG, given, shown, TEXT } from "../../runtime/base/options.ts";
+import { Fields } from "../../runtime/base/fields.ts";
+import { FLAG, given, shown, TEXT } from "../../runtime/base/options.ts";
 import { reasonOf } from "../command.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 // The text of a YAML file: its values, and the lines of its fields.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { messageOf } from "../../runtime/base/errors.ts";
-import { type Fault, faultText } from "../../runtime/base/options.ts";
+import { type Fault, faultText } from "../../runtime/base/fields.ts";
 
 /** A fault and its line in the file. */
 export interface LineFault {

@@ -1,6 +1,6 @@
 // Files of JSON that people write.
 import { messageOf } from "./errors.ts";
-import { type Fault, faultText } from "./options.ts";
+import { type Fault, faultText } from "./fields.ts";
 
 /**
  * Parses JSON, and refuses an object with the same field twice: only the last would count.

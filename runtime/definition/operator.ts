@@ -31,7 +31,7 @@ export interface Observed {
 }
 
 /** A metric of the items of both; `before` is of the same metric. */
-export function joined(one: Observed, before: Observed | undefined): Observed {
+export function combined(one: Observed, before: Observed | undefined): Observed {
   if (before === undefined) return one;
   const { metric, kind } = one;
   const total = kind === "min"
@@ -40,6 +40,16 @@ export function joined(one: Observed, before: Observed | undefined): Observed {
     ? Math.max(before.total, one.total)
     : before.total + one.total;
   return { metric, kind, total, count: before.count + one.count };
+}
+
+/**
+ * What a function of a user returned as its outputs.
+ *
+ * @throws {TypeError} if it is not an array: text would become an output for each letter.
+ */
+export function arrayOf<T>(outputs: readonly T[]): readonly T[] {
+  if (Array.isArray(outputs)) return outputs;
+  throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
 }
 
 /** Counts of good frames that are in no window. */

@@ -1,5 +1,6 @@
 // Errors of operators, and a query's policy for them.
-import { checkOptions, shown, whole, withDefaults } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { shown, whole, withDefaults } from "../base/options.ts";
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 

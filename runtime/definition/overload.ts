@@ -1,5 +1,6 @@
 // A query's policy when frames arrive faster than it processes them.
-import { checkOptions, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
 
 /**
  * - `wait`: drops nothing; the backlog stays in the log;

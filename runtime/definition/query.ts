@@ -1,6 +1,7 @@
 // Query definitions: stream → window → processing → sinks. The runtime starts one streaming query
 // per partition from a definition.
-import { oneOf, optionFaults, shown, TEXT, whole } from "../base/options.ts";
+import { optionFaults } from "../base/fields.ts";
+import { oneOf, shown, TEXT, whole } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";

@@ -3,9 +3,14 @@ import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
-/** Whether the engine records what was found: other items are the query's own, whatever they hold. */
+/**
+ * Whether it is a frame or a finding with a result, which the engine records: other items are the
+ * query's own, whatever they hold.
+ */
 export function hasResult(output: unknown): output is Output & { readonly result: Result } {
-  return isObject(output) && "partition" in output && "result" in output && isObject(output.result);
+  return isObject(output) && "result" in output && isObject(output.result) &&
+    "topic" in output && "partition" in output && "timestamp" in output &&
+    ("offset" in output || "firstOffset" in output);
 }
 
 /**
@@ -33,27 +38,27 @@ export function checkOutput(output: Output): void {
 }
 
 /** Throws for a field that no log can store. */
-type Fault = (field: string, expected: string, given: unknown) => never;
+type Refuse = (field: string, expected: string, given: unknown) => never;
 
 export function checkPlace(
   { partition, timestamp, key }: Pick<Frame, "partition" | "timestamp" | "key">,
-  fault: Fault,
+  refuse: Refuse,
 ): void {
-  if (!isWhole(partition)) fault("partition", "a whole number from 0 up", partition);
+  if (!isWhole(partition)) refuse("partition", "a whole number from 0 up", partition);
   if (typeof timestamp !== "number" || !(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
-    fault("timestamp", "epoch milliseconds", timestamp);
+    refuse("timestamp", "epoch milliseconds", timestamp);
   }
-  if (key !== null && typeof key !== "string") fault("key", "text or null", key);
+  if (key !== null && typeof key !== "string") refuse("key", "text or null", key);
 }
 
 export function checkContent(
   { value, headers }: Pick<Frame, "value" | "headers">,
-  fault: Fault,
+  refuse: Refuse,
 ): void {
-  if (!hasBytes(value)) fault("value", "an unshared Uint8Array", value);
-  if (typeof headers !== "object" || headers === null) fault("headers", "an object", headers);
+  if (!hasBytes(value)) refuse("value", "an unshared Uint8Array", value);
+  if (typeof headers !== "object" || headers === null) refuse("headers", "an object", headers);
   for (const name in headers) {
-    if (typeof headers[name] !== "string") fault(`header ${name}`, "text", headers[name]);
+    if (typeof headers[name] !== "string") refuse(`header ${name}`, "text", headers[name]);
   }
 }
 

@@ -1,13 +1,6 @@
 // Options of the source: where a query starts, where it ends, and the size of its batches.
-import {
-  FLAG,
-  optionFaults,
-  type OptionRows,
-  readBy,
-  shown,
-  TEXT,
-  whole,
-} from "../base/options.ts";
+import { optionFaults } from "../base/fields.ts";
+import { FLAG, type OptionRows, readBy, shown, TEXT, whole } from "../base/options.ts";
 import type { OffsetJson } from "./progress.ts";
 import { parseDuration } from "./trigger.ts";
 

@@ -160,18 +160,18 @@ export class DriverQuery {
     const { signal } = this.#ending;
     const first = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => first.resolve(), { once: true });
-    let assigned = new Set<number>();
+    const assigned = new Set<number>();
     const onAssignment = async ({ partitions, membership }: Assignment) => {
       if (signal.aborted) return;
       metrics.rebalances.inc({ query: name });
-      const before = assigned;
-      assigned = new Set(partitions);
-      for (const partition of assigned) {
-        if (before.has(partition)) lanes.renew(spec, partition, membership);
+      const revoked = assigned.difference(new Set(partitions));
+      for (const partition of partitions) {
+        if (assigned.has(partition)) lanes.renew(spec, partition, membership);
         else begin(partition, membership);
+        assigned.add(partition);
       }
-      const revoked = [...before].filter((partition) => !assigned.has(partition));
-      await Promise.all(revoked.map((partition) => lanes.end(spec, partition, "move")));
+      for (const partition of revoked) assigned.delete(partition);
+      await Promise.all(Array.from(revoked, (partition) => lanes.end(spec, partition, "move")));
       first.resolve();
     };
     const onError = (error: unknown) => report(`Group ${group}: ${messageOf(error)}`);

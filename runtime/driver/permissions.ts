@@ -50,14 +50,14 @@ export function permissionsFor(
   const reached = ifNeeded.net.filter((host) => net.includes(host));
   return {
     ...always,
-    read: always.read === true ? true : joined(always.read, written),
-    write: joined(always.write, written),
-    net: always.net === true ? true : joined(always.net, reached),
-    env: net.length > 0 ? joined(always.env, ifNeeded.env) : always.env,
-    ffi: libraries.includes("onnxruntime-node") ? joined(always.ffi, ifNeeded.onnx) : always.ffi,
+    read: always.read === true ? true : union(always.read, written),
+    write: union(always.write, written),
+    net: always.net === true ? true : union(always.net, reached),
+    env: net.length > 0 ? union(always.env, ifNeeded.env) : always.env,
+    ffi: libraries.includes("onnxruntime-node") ? union(always.ffi, ifNeeded.onnx) : always.ffi,
   };
 }
 
-function joined(some: readonly string[], others: readonly string[]): string[] {
+function union(some: readonly string[], others: readonly string[]): string[] {
   return [...new Set([...some, ...others])].sort();
 }

@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, read } from "../base/errors.ts";
+import { optionFaults } from "../base/fields.ts";
 import {
   given,
-  optionFaults,
   type OptionRow,
   type OptionRows,
   readBy,

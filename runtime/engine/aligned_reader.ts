@@ -67,12 +67,12 @@ export class AlignedReader implements LaneReader {
   /**
    * Opens the right partition; undefined for a lane with one camera.
    *
-   * @param left intake options of the lane's own partition
+   * @param beside intake options of the right partition, with the source of the left one
    * @throws {RangeError} if the query aligns this partition with no other
    */
   static async open(
     options: ExecutionOptions,
-    left: IntakeOptions,
+    beside: IntakeOptions,
     start: AlignedStart,
     onClose: (close: () => Promise<void>) => void,
   ): Promise<AlignedReader | undefined> {
@@ -93,14 +93,14 @@ export class AlignedReader implements LaneReader {
     onClose(() => source.close());
     const groups = options.groups?.();
     if (groups !== undefined) onClose(() => groups.close());
-    const { groups: _, ...common } = left;
+    const { groups: _, source: left, ...common } = beside;
     const right = new Intake({ ...common, source, partition, ...(groups && { groups }) });
     if (keyframe < at) await right.readGroup(keyframe, at);
     const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
     const parts = {
       options,
       start,
-      left: left.source,
+      left,
       right,
       rightGroups: groups,
       partition,

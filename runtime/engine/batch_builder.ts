@@ -50,7 +50,10 @@ export class BatchBuilder {
     this.#taken = options.clock.monotonic();
   }
 
-  /** When the next batch, or other work, is due even if no frames arrive; once no batch was. */
+  /**
+   * When the next batch, or other work, is due even if no frames arrive; valid after
+   * `asSoonAsPossible` has returned none.
+   */
   get due(): number {
     const timer = monotonicOf(this.#options.clock, this.#timer);
     return Math.min(timer, this.#commits.due, this.#deadline);

@@ -169,8 +169,8 @@ export class BatchRunner {
     if (hasResult(output)) this.#record(output, batch);
     if (!sinks.live) batch.outputs.push(output);
     // A timer's output belongs to no frame, so it cannot be marked as shown.
-    const shown = !byTimer && cause.offset < this.#shownBefore;
-    if (shown && sinks.live) return reporter.outputRepeated();
+    const wasShown = !byTimer && cause.offset < this.#shownBefore;
+    if (wasShown && sinks.live) return reporter.outputRepeated();
     // A timer's output has no capture to measure from.
     const captured = byTimer
       ? clock.now()
@@ -180,7 +180,7 @@ export class BatchRunner {
       typeof captured === "number" ? captured : cause.timestamp,
       clock.now(),
     );
-    if (!sinks.showing || shown) return;
+    if (!sinks.showing || wasShown) return;
     const waiting = sinks.show(output, range);
     if (waiting !== undefined) return waiting.then(() => this.#markShown(cause));
     this.#markShown(cause);
@@ -252,7 +252,10 @@ function checkerOf({ plan, topic: read, partition: own }: ExecutionOptions) {
   const checked = plan.sinks.some(({ check }) => check === checkFound);
   return (output: unknown): void => {
     for (const check of checks) check(output);
-    if (!checked && hasResult(output)) checkFound(output);
+    if (!checked) {
+      if (!hasResult(output)) return;
+      checkFound(output);
+    }
     const { topic = read, partition = own } = (output ?? {}) as Partial<Output>;
     if (partition === own && topic === read) return;
     throw new TypeError(

@@ -90,8 +90,8 @@ export class Commits {
   }
 
   /** The batch to commit what runs next with: one that waits (its views have its outputs), or a new one. */
-  batchOf(range: GrowingRange): Batch {
-    const batch = this.#held ??= new Batch(range);
+  batchOf(range: BatchRange): Batch {
+    const batch = this.#held ??= new Batch({ ...range });
     batch.range.end = range.end;
     return batch;
   }

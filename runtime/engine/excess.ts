@@ -19,7 +19,8 @@ const RECENT = 1024;
 export interface ExcessOptions {
   readonly source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
   readonly overload: OverloadPolicy;
-  readonly onDropped: (count: number, reason: DropReason) => void;
+  /** The dropped frames are below offset `until`. */
+  readonly onDropped: (count: number, reason: DropReason, until: number) => void;
 }
 
 export class Excess {
@@ -70,14 +71,14 @@ export class Excess {
   }
 
   #keep(kept: readonly Frame[], { frames, end }: Taken): Taken {
-    this.#options.onDropped(frames.length - kept.length, "overload");
+    this.#options.onDropped(frames.length - kept.length, "overload", end);
     return { frames: kept, end };
   }
 
   /** Passes offsets only where each is known to be a frame, and no later frame depends on it. */
   #passTo(offset: number, taken: Taken, density: number): Taken {
     if (this.linked || density < 1 || offset <= taken.end) return this.#keep([], taken);
-    this.#options.onDropped(taken.frames.length + offset - taken.end, "overload");
+    this.#options.onDropped(taken.frames.length + offset - taken.end, "overload", offset);
     this.#options.source.seek(offset);
     this.#end = offset;
     return { frames: [], end: offset };

@@ -223,13 +223,14 @@ export class Intake {
   #inspectAll(frames: Frame[]): Frame[] {
     let kept = 0;
     let undecodable = 0;
+    const until = (frames.at(-1)?.offset ?? 0) + 1;
     for (const frame of frames) {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
       const inspected = this.#inspected(frame);
       if (inspected !== undefined) frames[kept++] = inspected;
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
-    if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
+    if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe", until);
     frames.length = kept;
     return frames;
   }
@@ -341,7 +342,7 @@ export class Intake {
           earliest - 1
         } are no longer in the log`,
       );
-      onDropped(lost, "lost");
+      onDropped(lost, "lost", earliest);
     }
     this.#source.seek(earliest);
   }

@@ -1,6 +1,6 @@
 // Metrics of operators, added up between reports.
 import { shown } from "../base/options.ts";
-import { joined, type Observed } from "../definition/operator.ts";
+import { combined, type Observed } from "../definition/operator.ts";
 
 export interface NamedMetrics {
   readonly name: string;
@@ -29,7 +29,7 @@ export class ObservedMetrics {
       for (const one of metrics) {
         this.#check(name, one);
         const key = `${name}/${one.metric}`;
-        this.#metrics.set(key, { ...joined(one, this.#metrics.get(key)), name });
+        this.#metrics.set(key, { ...combined(one, this.#metrics.get(key)), name });
       }
     }
   }

@@ -91,9 +91,9 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     report: options.report,
     inspect,
     ...given({ groups }),
-    onDropped: (count, reason) => {
+    onDropped: (count, reason, until) => {
       reporter.drop(count, reason);
-      sequence.skip(count);
+      sequence.drop(count, until);
     },
   };
   let intake = new Intake(intakeOptions);
@@ -101,7 +101,9 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const start = { ...resume, decided: checkpointing.planned?.end ?? next };
-  const aligned = await AlignedReader.open(options, intakeOptions, start, onClose);
+  // Frames of the other camera are not in the sequence of this one.
+  const beside: IntakeOptions = { ...intakeOptions, onDropped: reporter.drop.bind(reporter) };
+  const aligned = await AlignedReader.open(options, beside, start, onClose);
   if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
   checkpointing.aligned = aligned;
   const pipeline = new Pipeline(plan.operators, {

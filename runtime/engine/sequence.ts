@@ -9,14 +9,16 @@ const SESSIONS_SAVED = 2;
 /** Longer names are not kept in a checkpoint. */
 const LONGEST_NAME = 120;
 
-/** Sessions of cameras and the last number of each, oldest first. */
-export type SeenSequences = readonly (readonly [name: string, last: number])[];
+/**
+ * Sessions of cameras and the last number of each, oldest first. The newest also has what was dropped
+ * since: how many frames, and the offset that follows them.
+ */
+export type SeenSequences =
+  readonly (readonly [name: string, last: number, dropped?: number, until?: number])[];
 
 interface Session {
   readonly name: string;
   last: number;
-  /** Frames dropped since, perhaps its own. */
-  skipped: number;
 }
 
 export class SequenceTracker {
@@ -30,13 +32,16 @@ export class SequenceTracker {
   #key: string | null = null;
   #session: string | undefined;
   #reported = false;
+  /** Dropped frames whose numbers have not been missed yet, all of them below an offset. */
+  #dropped = 0;
+  #until = 0;
 
   /** @param onTwoCameras called once if two sessions alternate on the partition */
   constructor(onTwoCameras: (sessions: readonly [string, string]) => void) {
     this.#onTwoCameras = onTwoCameras;
   }
 
-  see({ key, headers: { session, seq } }: Frame): void {
+  see({ key, offset, headers: { session, seq } }: Frame): void {
     if (session === undefined || seq === undefined) return;
     const number = Number(seq);
     if (!Number.isSafeInteger(number) || number < 0) return;
@@ -47,11 +52,15 @@ export class SequenceTracker {
     }
     const current = this.#sessions.at(-1)!;
     if (number > current.last) {
-      this.gaps += Math.max(0, number - current.last - 1 - current.skipped);
+      const missed = number - current.last - 1;
+      const excused = Math.min(missed, this.#dropped);
+      this.gaps += missed - excused;
+      this.#dropped -= excused;
       current.last = number;
-      current.skipped = 0;
     } else if (number === current.last) this.duplicates++;
     else this.orderViolations++;
+    // The others had no number, or none that is missed.
+    if (offset >= this.#until) this.#dropped = 0;
   }
 
   /** Makes a session the newest one. */
@@ -60,9 +69,8 @@ export class SequenceTracker {
     if (newest?.name === name) return;
     const known = this.#sessions.find((session) => session.name === name);
     const others = this.#sessions.filter((session) => session !== known);
-    this.#sessions = [...others, known ?? { name, last: number - 1, skipped: 0 }].slice(
-      -SESSIONS_REMEMBERED,
-    );
+    this.#sessions = [...others, known ?? { name, last: number - 1 }]
+      .slice(-SESSIONS_REMEMBERED);
     // A session that resumes after another one has not ended: two cameras share the partition.
     if (known === undefined || this.#reported) return;
     this.#reported = true;
@@ -71,13 +79,19 @@ export class SequenceTracker {
 
   /** For the checkpoint, so that gaps are detected across restarts. */
   get seen(): SeenSequences {
+    const dropped: [count?: number, until?: number] = this.#dropped === 0
+      ? []
+      : [this.#dropped, this.#until];
     return this.#sessions.slice(-SESSIONS_SAVED)
-      .filter(({ name, skipped }) => name.length <= LONGEST_NAME && skipped === 0)
-      .map(({ name, last }) => [name, last]);
+      .filter(({ name }) => name.length <= LONGEST_NAME)
+      .map(({ name, last }, i, { length }) =>
+        i + 1 < length ? [name, last] : [name, last, ...dropped]
+      );
   }
 
   restore(seen: SeenSequences): void {
-    this.#sessions = seen.map(([name, last]) => ({ name, last, skipped: 0 }));
+    this.#sessions = seen.map(([name, last]) => ({ name, last }));
+    [, , this.#dropped = 0, this.#until = 0] = seen.at(-1) ?? [];
   }
 
   /** Whether frames of the same session were seen before. */
@@ -86,9 +100,10 @@ export class SequenceTracker {
       this.#sessions.some(({ name }) => name === nameOf(key, session));
   }
 
-  /** This many frames were dropped and counted: they do not count as a gap. */
-  skip(count: number): void {
-    for (const session of this.#sessions) session.skipped += count;
+  /** This many frames below offset `until` were dropped and counted: they do not count as a gap. */
+  drop(count: number, until: number): void {
+    this.#dropped += count;
+    this.#until = until;
   }
 }
 

@@ -2,7 +2,12 @@
 import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import {
+  arrayOf,
+  type Operator,
+  type OperatorContext,
+  type OperatorTask,
+} from "../definition/operator.ts";
 import {
   type FailedInput,
   type OperatorAlone,
@@ -145,10 +150,7 @@ export class Stage {
    * @throws {TypeError} when the next operator, or the sinks, cannot take them.
    */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
-    if (!Array.isArray(outputs)) {
-      throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
-    }
-    const own: unknown[] = [...outputs];
+    const own = [...arrayOf(outputs as readonly unknown[])];
     if (this.#next === undefined) {
       for (const output of own) this.#options.events.checkOutput?.(output);
     }

@@ -1,5 +1,6 @@
 // The operator of `.align`: the lane's reader makes the pairs, which this validates.
-import { FROM_ZERO, optionFaults, shown } from "../base/options.ts";
+import { optionFaults } from "../base/fields.ts";
+import { FROM_ZERO, shown } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "../definition/align.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";

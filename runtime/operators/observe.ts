@@ -1,6 +1,6 @@
 // Custom metrics of the items in a stream.
 import { shown } from "../base/options.ts";
-import { joined, type Observed, type Operator } from "../definition/operator.ts";
+import { combined, type Observed, type Operator } from "../definition/operator.ts";
 
 /** How a metric is computed from the items between two progress reports. */
 export type Observation<T> =
@@ -56,7 +56,10 @@ export function observeOperator<T>(
             const number = value(item);
             // Skip items without a value for this metric.
             if (!Number.isFinite(number)) continue;
-            found.set(metric, joined({ metric, kind, total: number, count: 1 }, found.get(metric)));
+            found.set(
+              metric,
+              combined({ metric, kind, total: number, count: 1 }, found.get(metric)),
+            );
           }
           return [item];
         },

@@ -1,6 +1,6 @@
 // The stateful operator: state and timers per partition.
 import { shown } from "../base/options.ts";
-import type { Operator } from "../definition/operator.ts";
+import { arrayOf, type Operator } from "../definition/operator.ts";
 import { checkJsonState } from "./json_state.ts";
 
 /**
@@ -117,10 +117,10 @@ export function stateOperator<State, In, Out>(
             const outputs: Out[] = [];
             // Timers registered meanwhile fire with the next input.
             for (const due of times.filter((one) => one <= time)) {
-              outputs.push(...await expire(due) ?? []);
+              outputs.push(...arrayOf(await expire(due) ?? []));
             }
             handling = -Infinity;
-            return [...outputs, ...await processor.handleInput(state, input, timers)];
+            return [...outputs, ...arrayOf(await processor.handleInput(state, input, timers))];
           })();
         },
         nextTimer: () => usesEventTime ? undefined : times[0],

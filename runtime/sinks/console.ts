@@ -1,5 +1,6 @@
 // The `console` sink: one line of text for each output.
-import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { ABOVE_ZERO } from "../base/options.ts";
 import {
   cameraOf,
   isFinding,

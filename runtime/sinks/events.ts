@@ -1,5 +1,6 @@
 // The `events:FILE` sink: one line of JSON for each output.
-import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { ABOVE_ZERO } from "../base/options.ts";
 import { splitPath } from "../base/folders.ts";
 import type { Result } from "../definition/frame.ts";
 import { withFileErrors } from "./files/failure.ts";

@@ -1,5 +1,6 @@
 // The `images:DIR` sink: pictures as files, with a table of annotations.
-import { ABOVE_ZERO, checkOptions, FOLDER } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { ABOVE_ZERO, FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { withFileErrors } from "./files/failure.ts";

@@ -1,5 +1,6 @@
 // The `video:DIR` sink: a playable file for each partition.
-import { ABOVE_ZERO, checkOptions, FOLDER, oneOf } from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { ABOVE_ZERO, FOLDER, oneOf } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { checkH264Options, type H264Options } from "../video/h264_options.ts";

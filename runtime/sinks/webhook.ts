@@ -2,9 +2,9 @@
 import { hostsOf } from "../base/access.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
+import { checkOptions } from "../base/fields.ts";
 import {
   ABOVE_ZERO,
-  checkOptions,
   FOLDER,
   FROM_ZERO,
   given,

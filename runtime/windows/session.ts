@@ -1,14 +1,8 @@
 // Session windows: from the first frame for which a condition holds until it has not held for a
 // while.
 import { epochOf } from "../base/clock.ts";
-import {
-  ABOVE_ZERO,
-  checkOptions,
-  FROM_ZERO,
-  FUNCTION,
-  type OptionRows,
-  TEXT,
-} from "../base/options.ts";
+import { checkOptions } from "../base/fields.ts";
+import { ABOVE_ZERO, FROM_ZERO, FUNCTION, type OptionRows, TEXT } from "../base/options.ts";
 import { windowOf } from "./windower.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";

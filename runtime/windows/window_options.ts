@@ -1,12 +1,6 @@
 // The options of windows, and their validation.
-import {
-  ABOVE_ZERO,
-  FROM_ZERO,
-  oneOf,
-  optionFaults,
-  type OptionRows,
-  whole,
-} from "../base/options.ts";
+import { optionFaults } from "../base/fields.ts";
+import { ABOVE_ZERO, FROM_ZERO, oneOf, type OptionRows, whole } from "../base/options.ts";
 
 /** What happens to open windows at a gap in the stream. */
 export type GapPolicy = "reset" | "drop" | "pad";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Command, parsers, UsageError } from "../../cli/command.ts";
-import { nearest } from "../../runtime/base/options.ts";
+import { nearest } from "../../runtime/base/nearest.ts";
 import { dispatch } from "../../cli/dispatch.ts";
 
 interface Run {

@@ -1,7 +1,7 @@
 // Finds labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
 import { FaultsError, readJson } from "../../runtime/base/json_file.ts";
-import { type Fault, Fields } from "../../runtime/base/options.ts";
+import { type Fault, Fields } from "../../runtime/base/fields.ts";
 
 export interface LabelledClip {
   /** A video file or a folder of images. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
 import { checkCondition, type Condition } from "../../../queries/operators/condition.ts";
-import { faultText, Fields } from "../../../runtime/base/options.ts";
+import { faultText, Fields } from "../../../runtime/base/fields.ts";
 import type { Finding, Result } from "../../../runtime/mod.ts";
 import { contextOf } from "./kit.ts";
 

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { type DriverParts, DriverQuery } from "../../../runtime/driver/driver_query.ts";
-import type { GroupMember } from "../../../runtime/log/log.ts";
+import type { GroupMember, GroupOptions } from "../../../runtime/log/log.ts";
 import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
 import { LOADED, SPEC } from "./fake_pool.ts";
 
-/** A query that is assigned nothing. */
-function queryOn(log: MemoryLog): DriverQuery {
+/** Lanes of a query that is assigned nothing. */
+const IDLE = { begin: () => assert.fail("Nothing was assigned"), endAll: () => Promise.resolve() };
+
+function queryOn(log: MemoryLog, lanes: object = IDLE): DriverQuery {
   const parts = {
     log,
     clock: new FakeClock(),
     pool: { load: () => Promise.resolve(LOADED), unload: () => {} },
     report: () => {},
-    lanes: { begin: () => assert.fail("Nothing was assigned"), endAll: () => Promise.resolve() },
+    metrics: { rebalances: { inc: () => {} } },
+    lanes,
   };
   return new DriverQuery(SPEC, parts as unknown as DriverParts);
 }
@@ -68,4 +71,44 @@ Deno.test("a query that is stopped before its first partitions come waits for th
   await query.end("drain");
   await beginning;
   assert.equal(left, 1);
+});
+
+Deno.test("a partition that could not begin does so with the next assignment", async () => {
+  const log = new MemoryLog();
+  const asked = Promise.withResolvers<GroupOptions>();
+  log.joinGroup = (options) => {
+    asked.resolve(options);
+    return Promise.resolve({ memberId: "m", leave: () => Promise.resolve() });
+  };
+  const calls: [what: string, partition: number][] = [];
+  let fails = true;
+  const lanes = {
+    begin(_: unknown, partition: number) {
+      if (partition === 1 && fails) throw new Error("No room");
+      calls.push(["begin", partition]);
+    },
+    renew: (_: unknown, partition: number) => calls.push(["renew", partition]),
+    end: (_: unknown, partition: number) => Promise.resolve(calls.push(["end", partition])),
+    endAll: () => Promise.resolve(),
+  };
+  const query = queryOn(log, lanes);
+  const beginning = query.begin();
+  const { onAssignment } = await asked.promise;
+  const assign = async (...partitions: number[]) =>
+    await onAssignment({ partitions, membership: { memberId: "m", generation: 1 } });
+  await assert.rejects(assign(0, 1, 2), /No room/);
+  fails = false;
+  await assign(0, 1, 2);
+  await assign(1, 2);
+  await beginning;
+  assert.deepEqual(calls, [
+    ["begin", 0],
+    ["renew", 0],
+    ["begin", 1],
+    ["begin", 2],
+    ["renew", 1],
+    ["renew", 2],
+    ["end", 0],
+  ]);
+  await query.end("drain");
 });

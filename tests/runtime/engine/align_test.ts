@@ -257,6 +257,32 @@ Deno.test("Frames of the other camera that were deleted stop the query, or are c
   assert.deepEqual(sink.outputs.map(offsets), [0, 1, 2, 3, 7, 8].map((n) => [n, n]));
 });
 
+Deno.test("Frames of the other camera that were deleted hide no gap of this one", async () => {
+  const log = await logOf([], []);
+  const add = (partition: number, ...numbers: number[]) =>
+    log.append(
+      TOPIC,
+      partition,
+      numbers.map((i) => ({
+        key: `CAMERA-${partition + 1}`,
+        value: new Uint8Array([1]),
+        timestamp: 1000 + i * 40,
+        headers: { session: "s", seq: String(i) },
+      })),
+    );
+  const definition = stereo(20, { failOnDataLoss: false }).writeStream(collect<Pair>())
+    .trigger("available-now");
+  add(0, 0, 1, 2, 3, 5);
+  add(1, 0, 1, 2, 3, 4);
+  // The last frame waits for the next one.
+  await runQuery(definition, { log });
+  add(0, 6, 7, 8, 9);
+  add(1, 5, 6, 7, 8, 9);
+  log.expire(TOPIC, 1, 7);
+  const { dropped, gaps } = await runQuery(definition, { log });
+  assert.deepEqual([dropped, gaps], [4, 1]);
+});
+
 Deno.test("Access units of both cameras can be decoded, wherever the lane was stopped", async () => {
   const log = await logOf([], []);
   const units = await Promise.all([4, 5].map((gop) => accessUnits({ frames: 24, gop })));

@@ -201,6 +201,41 @@ Deno.test("results of a query's own items are its own, and are not recorded", as
   assert.deepEqual(await log.topics(), ["VideoStreaming"]);
 });
 
+Deno.test("a query's own items may have fields named as those of frames", async () => {
+  const items = [
+    { topic: "cams/1/alert", payload: "" },
+    { partition: 0, result: { ok: true } },
+    { topic: "cams/1/alert", partition: 7, offset: 1, result: { ok: true } },
+  ];
+  const given: unknown[] = [];
+  const definition = query("own").readStream({ startingOffsets: "earliest" })
+    .map(({ offset }): unknown => items[offset])
+    .writeStream(foreachBatch((outputs) => void given.push(...outputs))).trigger("available-now");
+  const { deadLettered } = await runQuery(definition, { log: logOf(3) });
+  assert.deepEqual([given, deadLettered], [items, 0]);
+});
+
+Deno.test("a handler that returns text when a timer is due fails: its letters are not outputs", async () => {
+  const text: Anything = "text";
+  for (const [answer, expired] of [[text, []], [[], text]]) {
+    const definition = query("text").readStream({ startingOffsets: "earliest" })
+      .transformWithState<object, string>({
+        name: "talks",
+        timeMode: "event",
+        init: () => ({}),
+        handleInput(_, { offset, timestamp }, timers) {
+          timers.register(timestamp + 1);
+          return offset === 0 ? [] : answer;
+        },
+        handleExpiredTimer: () => expired,
+      }).writeStream(collect<string>()).trigger("available-now");
+    await assert.rejects(
+      runQuery(definition, { log: logOf(2) }),
+      /talks of query text .*Cannot use string as outputs/,
+    );
+  }
+});
+
 Deno.test("operators that fail to close leave none open, and are reported whatever they throw", async () => {
   for (const thrown of [new Error("no"), null, undefined]) {
     const closed: string[] = [];

@@ -112,6 +112,21 @@ Deno.test("what sample leaves out is committed too", async () => {
   assert.equal(totals.dropped, 42 - sink.outputs.length);
 });
 
+Deno.test("what sample leaves out of a batch is dropped, and no gap", async () => {
+  const log = logOf(40);
+  const sink = collect<Frame>();
+  const running = startQuery(
+    all({ maxFramesPerTrigger: 10 }).writeStream(sink)
+      .overload({ kind: "sample", maxLagFrames: 1, every: 4 }),
+    { log },
+  );
+  const committed = async () => (await log.checkpoints())[0]?.committed?.end;
+  while (await committed() !== 40) await settle();
+  running.stop();
+  const { dropped, gaps } = await running.ended;
+  assert.deepEqual([dropped, gaps], [30, 0]);
+});
+
 Deno.test("latest keeps the newest frame, however small the batches are", async () => {
   for (const max of [1, 5, 64]) {
     const sink = collect<Frame>();
