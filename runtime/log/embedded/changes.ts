@@ -13,7 +13,10 @@ const idlePollMs = 10;
 /** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
 const reportedPollMs = 500;
 
-/** Gets its partition as it is now; undefined when it cannot be read, which reading reports. */
+/**
+ * Gets its partition, which may be as it was before rows changed that are not announced yet; undefined when it cannot be
+ * read, which reading reports.
+ */
 export type ChangeListener = (view: PartitionView | undefined) => void;
 
 interface Watched extends SeenSlot {
@@ -60,6 +63,8 @@ export class ChangeWatcher {
     this.#watched.set(id, one);
     this.#arrange();
     void this.#watch();
+    // Now: a poll would take what it finds first for a change that was not reported.
+    this.#tryLook(false);
     this.#pace();
     return () => {
       one.listeners.delete(listener);
@@ -93,12 +98,15 @@ export class ChangeWatcher {
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
-      // Shows at once whether writes are reported: a log into which none come would be polled often.
+      // Shows at once whether writes are reported: a log into which none come would be polled often. Later reports
+      // must show a change: in a shared folder the system may report the writes of this machine alone.
       this.#db.tails.file.announce();
+      let first = true;
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
-        this.#reportsAll = true;
-        this.#tryLook(false);
+        if (first) this.#reportsAll = true;
+        first = false;
+        if (this.#tryLook(false)) this.#reportsAll = true;
         this.#pace();
       }
     } catch {
@@ -165,10 +173,20 @@ export class ChangeWatcher {
     if (changed.length === 0) return false;
     this.#lastChange = performance.now();
     for (const { id, listeners } of changed) {
-      const view = this.#topics.view(id, this.#known);
+      const view = this.#view(id);
       for (const listener of listeners) listener(view);
     }
     return true;
+  }
+
+  /** A damaged partition costs no other. */
+  #view(id: number): PartitionView | undefined {
+    try {
+      return this.#topics.view(id, this.#known);
+    } catch (error) {
+      if (storageFault(error) === "busy") throw error;
+      return undefined;
+    }
   }
 
   #changedRows(): Watched[] {

@@ -81,6 +81,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (owner !== null && await isPresent(dir, owner)) throw owned(name);
       dead = owner;
     }
+    await db.read(`check ${name}`, () => checkpoints.checkTables());
     const { row, entries } = await db.write(`take over ${name}`, () => {
       prepareTopics(parts, options);
       if (options.unowned === true) {

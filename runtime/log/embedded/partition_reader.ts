@@ -67,7 +67,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (view) => {
-      if (view === undefined) this.#failures++;
+      if (view === undefined) this.#failures ||= 1;
+      // It is older than what was read here: changed rows are about to be announced.
+      else if (view.range.latest < this.#range.latest) return;
       else this.#range = view.range;
       if (this.#waiter !== undefined) this.#serve(view);
       else this.#refill();

@@ -158,7 +158,7 @@ export class Topics {
   /**
    * The partition as it is now.
    *
-   * @param known rows of partitions that have not changed since they were read, of earlier calls
+   * @param known rows of partitions, of earlier calls: the partition may be as it was then
    */
   view(id: number, known?: PartitionRows): PartitionView {
     const { tail, rest } = this.#db.tails.readWith<KeptRow>(id, viewSql, known);
