@@ -27,7 +27,7 @@ interface Watched extends SeenSlot {
  * Looks at the partitions' tails after each reported write, which costs microseconds, and at their rows only when a
  * commit has announced that it changed some. It does so once others see the rows, so that a look after the report
  * finds them: a reader without a report need not look. Polls look at SQLite's `data_version` as well. Where one finds
- * a change that was not reported, polling is fast until the next report. Runs while there are listeners.
+ * a change that was not reported, polling is fast until a report shows one again. Runs while there are listeners.
  */
 export class ChangeWatcher {
   readonly #db: Database;
@@ -98,8 +98,8 @@ export class ChangeWatcher {
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
-      // Shows at once whether writes are reported: a log into which none come would be polled often. Later reports
-      // must show a change: in a shared folder the system may report the writes of this machine alone.
+      // Shows at once whether writes are reported: a log into which none come would be polled often. Later ones must
+      // show a change: some containers hear of their own writes alone.
       this.#db.tails.file.announce();
       let first = true;
       for await (const _ of watcher) {

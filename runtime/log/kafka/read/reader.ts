@@ -1,7 +1,7 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
 import { pause } from "../../../base/wait.ts";
-import { checkWhole, missing, outOfRange } from "../../checks.ts";
+import { checkWhole, outOfRange, partitionMissing } from "../../checks.ts";
 import {
   LogError,
   type LogReader,
@@ -222,7 +222,7 @@ export class KafkaReader implements LogReader {
       const metadata = await this.#cluster.topic(topic, signal, true);
       if (metadata?.leaders[partition] === undefined) {
         missingSince ??= systemClock.monotonic();
-        const gone = missing(topic, partition, metadata?.leaders.length ?? 0);
+        const gone = partitionMissing(topic, partition, metadata?.leaders.length ?? 0);
         if (systemClock.monotonic() - missingSince < GONE_AFTER_MS) throw gone;
         one.fail(gone);
         return;
