@@ -99,7 +99,7 @@ export class ChangeWatcher {
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
       // Shows at once whether writes are reported: a log into which none come would be polled often. Later ones must
-      // show a change: some containers hear of their own writes alone.
+      // show a change: in some containers only their own writes are reported.
       this.#db.tails.file.announce();
       let first = true;
       for await (const _ of watcher) {
