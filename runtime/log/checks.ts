@@ -48,7 +48,7 @@ export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
 }
 
 /** @param count of the topic's partitions; 0 if there is no such topic */
-export function missing(topic: string, partition: number, count: number): LogError {
+export function partitionMissing(topic: string, partition: number, count: number): LogError {
   return count === 0
     ? new LogError(
       "TOPIC_MISSING",

@@ -5,7 +5,7 @@ import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import type { Opened, Records } from "./records.ts";
+import type { Closers, Records } from "./records.ts";
 import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -226,12 +226,12 @@ export class Appender {
 export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
-  readonly #opened: Opened;
+  readonly #opened: Closers;
   /** When all calls are done. */
   #done: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(appender: Appender, { acks = "all" }: ProducerOptions, opened: Opened) {
+  constructor(appender: Appender, { acks = "all" }: ProducerOptions, opened: Closers) {
     this.#appender = appender;
     this.#opened = opened;
     opened.add(this);

@@ -13,7 +13,10 @@ const idlePollMs = 10;
 /** Poll delay while all changes are reported; a process may be killed between a commit and its announcement. */
 const reportedPollMs = 500;
 
-/** Gets its partition as it is now; undefined when it cannot be read, which reading reports. */
+/**
+ * Gets its partition, which may be as it was before rows changed that are not announced yet; undefined when it cannot be
+ * read, which reading reports.
+ */
 export type ChangeListener = (view: PartitionView | undefined) => void;
 
 interface Watched extends SeenSlot {
@@ -24,7 +27,7 @@ interface Watched extends SeenSlot {
  * Looks at the partitions' tails after each reported write, which costs microseconds, and at their rows only when a
  * commit has announced that it changed some. It does so once others see the rows, so that a look after the report
  * finds them: a reader without a report need not look. Polls look at SQLite's `data_version` as well. Where one finds
- * a change that was not reported, polling is fast until the next report. Runs while there are listeners.
+ * a change that was not reported, polling is fast until a report shows one again. Runs while there are listeners.
  */
 export class ChangeWatcher {
   readonly #db: Database;
@@ -60,6 +63,8 @@ export class ChangeWatcher {
     this.#watched.set(id, one);
     this.#arrange();
     void this.#watch();
+    // Now: a poll would take what it finds first for a change that was not reported.
+    this.#tryLook(false);
     this.#pace();
     return () => {
       one.listeners.delete(listener);
@@ -93,12 +98,15 @@ export class ChangeWatcher {
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#db.tails.file.path);
-      // Shows at once whether writes are reported: a log into which none come would be polled often.
+      // Shows at once whether writes are reported: a log into which none come would be polled often. Later ones must
+      // show a change: in some containers only their own writes are reported.
       this.#db.tails.file.announce();
+      let first = true;
       for await (const _ of watcher) {
         if (watcher !== this.#watcher) return;
-        this.#reportsAll = true;
-        this.#tryLook(false);
+        if (first) this.#reportsAll = true;
+        first = false;
+        if (this.#tryLook(false)) this.#reportsAll = true;
         this.#pace();
       }
     } catch {
@@ -165,10 +173,20 @@ export class ChangeWatcher {
     if (changed.length === 0) return false;
     this.#lastChange = performance.now();
     for (const { id, listeners } of changed) {
-      const view = this.#topics.view(id, this.#known);
+      const view = this.#view(id);
       for (const listener of listeners) listener(view);
     }
     return true;
+  }
+
+  /** A damaged partition costs no other. */
+  #view(id: number): PartitionView | undefined {
+    try {
+      return this.#topics.view(id, this.#known);
+    } catch (error) {
+      if (storageFault(error) === "busy") throw error;
+      return undefined;
+    }
   }
 
   #changedRows(): Watched[] {

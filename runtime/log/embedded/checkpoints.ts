@@ -102,10 +102,9 @@ export class Checkpoints {
   /**
    * Within a transaction: sets a new owner, which fences all earlier epochs.
    *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` if a table is damaged, or it looks like a first start only because a row is
+   * @throws {LogError} `CHECKPOINT_CORRUPT` if a row is damaged, so that it looks like a first start
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
-    this.#checkTables();
     if (this.find(key) === undefined) this.#checkRows(key);
     this.#db.run(
       `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
@@ -131,8 +130,13 @@ export class Checkpoints {
     }
   }
 
-  /** Before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing. */
-  #checkTables(): void {
+  /**
+   * Call before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing.
+   * It reads all entries, so not within a transaction, for which others wait.
+   *
+   * @throws {LogError} `CHECKPOINT_CORRUPT`
+   */
+  checkTables(): void {
     if (this.#checked) return;
     const shared =
       "SELECT name FROM sqlite_schema WHERE rootpage > 0 GROUP BY rootpage HAVING count(*) > 1";

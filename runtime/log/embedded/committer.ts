@@ -18,7 +18,7 @@ import type { Database } from "./database.ts";
 import { GroupTables } from "./group_tables.ts";
 import { isPresent, type Presence } from "./presence.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import type { Opened } from "./records.ts";
+import type { Closers } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
 export interface CheckpointParts {
@@ -29,7 +29,7 @@ export interface CheckpointParts {
   readonly checkpoints: Checkpoints;
   readonly presence: Presence;
   readonly store: CheckpointStore;
-  readonly opened: Opened;
+  readonly opened: Closers;
 }
 
 /** The owned checkpoint of one query on one partition. Make it with `open`. */
@@ -81,6 +81,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (owner !== null && await isPresent(dir, owner)) throw owned(name);
       dead = owner;
     }
+    await db.read(`check ${name}`, () => checkpoints.checkTables());
     const { row, entries } = await db.write(`take over ${name}`, () => {
       prepareTopics(parts, options);
       if (options.unowned === true) {

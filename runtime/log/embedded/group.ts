@@ -7,7 +7,7 @@ import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
-import type { Opened } from "./records.ts";
+import type { Closers } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
 /** Interval of looks at the group: while it changes, and otherwise. */
@@ -18,7 +18,7 @@ export interface GroupParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly clock: Clock;
-  readonly opened: Opened;
+  readonly opened: Closers;
 }
 
 /** A member; make it with `join`. */

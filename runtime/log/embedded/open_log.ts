@@ -9,7 +9,7 @@ import { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { Keeper } from "./keeper.ts";
 import { Presence } from "./presence.ts";
-import { type Opened, Records } from "./records.ts";
+import { type Closers, Records } from "./records.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -28,7 +28,7 @@ export interface OpenLog {
   readonly presence: Presence;
   readonly clock: Clock;
   /** Producers, readers, group members and committers, which end with the log. */
-  readonly opened: Opened;
+  readonly opened: Closers;
 }
 
 /** @param tell is called with warnings. */

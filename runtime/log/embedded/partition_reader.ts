@@ -5,7 +5,7 @@ import { weightOf } from "../records.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { FrameReader, type PartitionId } from "./frame_reader.ts";
-import type { Opened, Store } from "./records.ts";
+import type { Closers, Store } from "./records.ts";
 import type { PartitionView } from "./topics.ts";
 
 /**
@@ -21,7 +21,7 @@ const reportedFailures = 4;
 
 export interface ReaderParts extends Store {
   readonly changes: ChangeWatcher;
-  readonly opened: Opened;
+  readonly opened: Closers;
 }
 
 /** What to read, where to begin, and how much to buffer. */
@@ -67,7 +67,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (view) => {
-      if (view === undefined) this.#failures++;
+      if (view === undefined) this.#failures ||= 1;
+      // It is older than what was read here: changed rows are about to be announced.
+      else if (view.range.latest < this.#range.latest) return;
       else this.#range = view.range;
       if (this.#waiter !== undefined) this.#serve(view);
       else this.#refill();

@@ -27,7 +27,7 @@ export interface Store {
 }
 
 /** What ends with the log. */
-export type Opened = Set<{ close(): Promise<void> }>;
+export type Closers = Set<{ close(): Promise<void> }>;
 
 /** Adjacent records from offset `first` on. `time` is the newest timestamp. */
 export type ChunkRow = [

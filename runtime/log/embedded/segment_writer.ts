@@ -25,7 +25,7 @@ const maxSegmentChunks = 4_096;
 /** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
 const pageBytes = 4_096;
-const joinedBytes = 1 << 20;
+const pieceBytes = 1 << 20;
 
 export interface OpenSegment {
   readonly id: number;
@@ -86,7 +86,7 @@ export class SegmentWriter {
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position, padding } = segment;
-    write(segment, joined(records));
+    write(segment, pieces(records));
     segment.padding = 0;
     segment.sync.written();
     segment.pending++;
@@ -266,15 +266,15 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** The bytes of the records, with small ones joined. */
-function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
+/** The bytes of the records: small ones in one piece. */
+function* pieces(records: readonly EncodedRecord[]): Generator<Uint8Array> {
   let [parts, bytes]: [Uint8Array[], number] = [[], 0];
   for (const { head, value, size } of records) {
-    if (bytes > 0 && bytes + size > joinedBytes) {
+    if (bytes > 0 && bytes + size > pieceBytes) {
       yield concatenated(parts);
       [parts, bytes] = [[], 0];
     }
-    if (size > joinedBytes) {
+    if (size > pieceBytes) {
       yield head;
       yield value;
     } else {

@@ -80,13 +80,13 @@ export class TailFile {
     this.#sync.written();
   }
 
-  /** Shows readers that rows changed; space should be reserved. */
+  /** Makes readers look at rows, and their systems report a write; space should be reserved. */
   announce(): void {
     try {
       this.#file.seekSync(rowsSlot * slotBytes + latestAt, Deno.SeekMode.Start);
       this.#file.writeSync(new Uint8Array(Float64Array.of(Math.random()).buffer));
     } catch {
-      // The rows are committed: readers find them by polling.
+      // Readers poll as well.
     }
   }
 

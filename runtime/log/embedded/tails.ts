@@ -99,7 +99,7 @@ export class Tails {
   /**
    * The tail, and what `sql` selects of the partition after `tailColumns`.
    *
-   * @param known rows that have not changed since they were read; those that it lacks are added
+   * @param known rows as they were once: the tail may be older, too; those that it lacks are read and added
    */
   readWith<Rest extends (number | null)[]>(
     id: number,
@@ -206,7 +206,7 @@ export class Tails {
     sql = tailSql,
     known?: Map<number, TailRow<Rest>>,
   ): { tail: Tail; ahead: boolean; rest: Rest } {
-    // Read first: the row is at least as new.
+    // Read first: the row is at least as new. A known one may be older: then the tail is older than the slot.
     const slot = this.file.get(id);
     const row = known?.get(id) ?? this.#rows.get<TailRow<Rest>>(sql, id)!;
     known?.set(id, row);

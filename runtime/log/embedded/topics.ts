@@ -1,4 +1,4 @@
-import { checkTopic, checkWhole, missing } from "../checks.ts";
+import { checkTopic, checkWhole, partitionMissing } from "../checks.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
@@ -150,7 +150,7 @@ export class Topics {
       topic,
       partition,
     );
-    if (row === undefined) throw missing(topic, partition, this.partitionCount(topic));
+    if (row === undefined) throw partitionMissing(topic, partition, this.partitionCount(topic));
     this.#ids.set(name, row[0]);
     return row[0];
   }
@@ -158,7 +158,7 @@ export class Topics {
   /**
    * The partition as it is now.
    *
-   * @param known rows of partitions that have not changed since they were read, of earlier calls
+   * @param known rows of partitions, of earlier calls: the partition may be as it was then
    */
   view(id: number, known?: PartitionRows): PartitionView {
     const { tail, rest } = this.#db.tails.readWith<KeptRow>(id, viewSql, known);

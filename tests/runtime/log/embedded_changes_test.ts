@@ -78,10 +78,14 @@ Deno.test({
     withPolls((polls) =>
       inFolder((dir) =>
         withLog(`embedded:${dir}`, async (log) => {
-          await log.createTopic("t", 1);
+          await log.createTopic("t", 2);
           const reader = await (await log.reader()).open("t", 0, 0);
           await until("its own report", () => polls.delay === 500);
-          await reader.close();
+          const another = await (await log.reader()).open("t", 0, 0);
+          const other = await (await log.reader()).open("t", 1, 0);
+          polls.tick();
+          assert.equal(polls.delay, 500);
+          for (const one of [reader, another, other]) await one.close();
         })
       )
     ),
@@ -135,6 +139,50 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name:
+    "embedded log: an append in place is no error to a reader that has not heard of the rows before it",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withPolls((polls) =>
+      appendAndRead(async (reader, theirs) => {
+        const dir = theirs.url.slice("embedded:".length);
+        const slot = async () => `${(await Deno.readFile(join(dir, "tails"))).slice(128)}`;
+        const next = async (log: EmbeddedLog) => {
+          const before = await slot();
+          await append(log, "t", 0, records(1));
+          return await slot() !== before;
+        };
+        // The reader is ahead of the row that it has seen.
+        for (let inPlace = false; !inPlace;) {
+          inPlace = await next(theirs);
+          await reader.read(1);
+        }
+        const { announce, changed } = TailFile.prototype;
+        let looks = 0;
+        TailFile.prototype.announce = () => {};
+        TailFile.prototype.changed = function (slots) {
+          const found = changed.call(this, slots);
+          if (found.length > 0) looks++;
+          return found as never;
+        };
+        try {
+          const reading = reader.read(64).then((frames) => frames[0]!.offset, String);
+          const offset = reader.latest;
+          // In a segment of its own.
+          await withLog(theirs.url, async (other) => {
+            while (!await next(other));
+            await until("a look", () => looks > 0);
+            polls.tick();
+            assert.equal(await reading, offset);
+          });
+        } finally {
+          Object.assign(TailFile.prototype, { announce, changed });
+        }
+      })
+    ),
+});
+
 Deno.test("embedded log: a commit is announced once others see it", async () => {
   const { announce } = TailFile.prototype;
   const seen: number[] = [];
@@ -166,6 +214,78 @@ Deno.test("embedded log: a reader that waits reports a tail that was damaged mea
     await Deno.writeFile(tails, (await Deno.readFile(tails)).fill(7));
     assert.match((await refused).message, /tails: it is damaged; restore a backup/);
   });
+});
+
+Deno.test("embedded log: a damaged tail costs the readers of no other partition", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 2);
+      const tails = new TailFile(dir);
+      tails.reserve(2);
+      const reader = await log.reader();
+      const [one, two] = [await reader.open("t", 0, 0), await reader.open("t", 1, 0)];
+      const refused = rejectsWith("INTERNAL", () => two.read(1, AbortSignal.timeout(20_000)));
+      using file = await Deno.open(tails.path, { write: true });
+      await file.seek(2 * 128, Deno.SeekMode.Start);
+      await file.write(new Uint8Array(128).fill(7));
+      assert.match((await refused).message, /tails: it is damaged; restore a backup/);
+      assert.equal(one.status, "reading");
+      await append(log, "t", 0, records(1));
+      assert.equal((await one.read(1)).length, 1);
+      tails.close();
+    })
+  );
+});
+
+Deno.test({
+  name:
+    "embedded log: a reader polls often where the system reports the writes of this machine alone",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    let [report, asked] = [() => {}, 0];
+    const watcher = {
+      close: () => report(),
+      async *[Symbol.asyncIterator]() {
+        for (;;) {
+          const reported = new Promise<void>((resolve) => report = resolve);
+          asked++;
+          await reported;
+          yield;
+        }
+      },
+    };
+    /** Returns once the report was acted upon. */
+    const reportAWrite = async () => {
+      const before = asked;
+      report();
+      await until("the next report is waited for", () => asked > before);
+    };
+    await withPolls((polls) =>
+      withWatch(
+        () => watcher as never,
+        () =>
+          inFolder((dir) =>
+            withLog(`embedded:${dir}`, async (ours) => {
+              await ours.createTopic("t", 1);
+              const reader = await (await ours.reader()).open("t", 0, 0);
+              await reportAWrite();
+              assert.equal(polls.delay, 500);
+              await withLog(`embedded:${dir}`, async (theirs) => {
+                await append(theirs, "t", 0, records(1));
+                polls.tick();
+                assert.equal(polls.delay, 2);
+                await reportAWrite();
+                assert.equal(polls.delay, 2);
+                await append(theirs, "t", 0, records(1));
+                await reportAWrite();
+                assert.equal(polls.delay, 500);
+              });
+              await reader.close();
+            })
+          ),
+      )
+    );
+  },
 });
 
 Deno.test("embedded log: a reader polls where the folder cannot be watched", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { maxStateBytes } from "../../../runtime/log/embedded/checkpoint_entry.ts";
+import { Database } from "../../../runtime/log/embedded/database.ts";
 import { pageSize } from "../../../runtime/log/embedded/schema.ts";
 import { type BatchCommitter } from "../../../runtime/log/log.ts";
 import { readAll, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
@@ -77,6 +78,26 @@ Deno.test("checkpoint: a damaged page that holds an entry is refused, and so is 
       });
     });
   }
+});
+
+Deno.test("checkpoint: a take-over checks all entries, and others append meanwhile", async () => {
+  const { get } = Database.prototype;
+  let checks = 0;
+  Database.prototype.get = function (sql, ...values) {
+    if (sql.includes("integrity_check")) {
+      checks++;
+      const other = new DatabaseSync(this.path);
+      other.exec("BEGIN IMMEDIATE; ROLLBACK");
+      other.close();
+    }
+    return get.call(this, sql, ...values) as never;
+  };
+  try {
+    await inFolder((dir) => withLog(dir, (log) => withCommitter(log, options, async () => {})));
+  } finally {
+    Database.prototype.get = get;
+  }
+  assert.ok(checks > 0);
 });
 
 Deno.test("checkpoint: a folder of its own", async () => {

@@ -1,6 +1,6 @@
 // Leaders of partitions, coordinators of groups and transactions, and requests to them.
 import { settled } from "../../../base/wait.ts";
-import { missing } from "../../checks.ts";
+import { partitionMissing } from "../../checks.ts";
 import { LogError } from "../../log.ts";
 import { type Api, errorOf } from "../protocol/api.ts";
 import { MalformedError, ResponseError } from "../protocol/errors.ts";
@@ -163,7 +163,7 @@ export class Cluster extends Brokers {
     if (metadata === undefined || metadata.leaders[partition] === undefined) {
       // It may have been created since.
       if (cached) return await this.leader(topic, partition, signal, true);
-      throw missing(topic, partition, metadata?.leaders.length ?? 0);
+      throw partitionMissing(topic, partition, metadata?.leaders.length ?? 0);
     }
     const { leaderId, leaderEpoch } = metadata.leaders[partition];
     const broker = this.broker(leaderId);

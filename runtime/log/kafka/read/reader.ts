@@ -1,7 +1,7 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
 import { pause } from "../../../base/wait.ts";
-import { checkWhole, missing, outOfRange } from "../../checks.ts";
+import { checkWhole, outOfRange, partitionMissing } from "../../checks.ts";
 import {
   LogError,
   type LogReader,
@@ -214,7 +214,7 @@ export class KafkaReader implements LogReader {
    * @param doubt why the next offset may not exist: then fails with those that do
    */
   async #lookUp(one: BufferedPartition, doubt?: "range" | "diverged"): Promise<void> {
-    const { version, topic, partition, offset } = one;
+    const { version, topic, partition } = one;
     this.#detach(one);
     if (doubt !== undefined) one.failures++;
     let missingSince: number | undefined;
@@ -222,14 +222,15 @@ export class KafkaReader implements LogReader {
       const metadata = await this.#cluster.topic(topic, signal, true);
       if (metadata?.leaders[partition] === undefined) {
         missingSince ??= systemClock.monotonic();
-        const gone = missing(topic, partition, metadata?.leaders.length ?? 0);
+        const gone = partitionMissing(topic, partition, metadata?.leaders.length ?? 0);
         if (systemClock.monotonic() - missingSince < GONE_AFTER_MS) throw gone;
         one.fail(gone);
         return;
       }
       missingSince = undefined;
       const leader = await this.#cluster.leader(topic, partition, signal);
-      const why = leader.topicId !== one.topicId
+      const recreated = leader.topicId !== one.topicId;
+      const why = recreated
         ? "the topic was deleted and created again"
         : doubt === "diverged"
         ? "its log was truncated and written again"
@@ -237,9 +238,10 @@ export class KafkaReader implements LogReader {
       if (why !== undefined) this.#epochs.forget(topic, partition);
       if (why !== undefined || doubt !== undefined) {
         const range = await offsetRange(this.#cluster, topic, partition);
-        // The offset may exist by now, or the reader may have been moved.
+        const { offset } = one;
+        // The offset may exist by now, or the reader may have been moved: within the same topic, that is.
         const exists = why === undefined && offset >= range.earliest && offset <= range.latest;
-        if (one.version === version && !exists) {
+        if (!exists && (recreated || one.version === version)) {
           one.latest = range.latest;
           one.fail(outOfRange(one.key, offset, range, why));
         }

@@ -7,7 +7,7 @@ import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { LIST_GROUPS, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
-import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
+import type { LogError, PartitionReader, TopicLog } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { retry } from "../../../../support/retry.ts";
 import {
@@ -153,6 +153,27 @@ Deno.test("a topic that is gone, or another one, when its offsets are looked for
       assert.match(error, said);
     });
   }
+});
+
+Deno.test("a topic that is another one is named, too, when its reader is moved while its leader is looked for", async () => {
+  let partition: PartitionReader | undefined;
+  let moved = false;
+  await withBroker(({ key }) => {
+    if (key === METADATA.key && partition !== undefined) {
+      if (!moved) partition.seek(3);
+      moved = true;
+      return metadata((all) => all.topics.forEach((topic) => topic.topicId = idOf("u")));
+    }
+    return key === FETCH.key && !moved ? { errorCode: 6 } : "well";
+  }, async (log) => {
+    partition = await (await log.reader()).open("t", 0, 0);
+    const error = await partition.read(1, AbortSignal.timeout(10_000))
+      .then(() => "a frame", ({ code, message }: LogError) => `${code}: ${message}`);
+    assert.match(
+      error,
+      /^OFFSET_OUT_OF_RANGE: .* from offset 3: the topic was deleted and created again/,
+    );
+  });
 });
 
 Deno.test("a group that is gone once its checkpoints are looked for has none", async () => {
