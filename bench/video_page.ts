@@ -1,5 +1,4 @@
 // What video that stays video costs: a clip, and a server whose page watches one camera.
-import { cpuUsage } from "node:process";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { FramelaneProcess } from "../tests/support/framelane.ts";
 import { TestPage } from "../tests/viewer/kit.ts";
@@ -8,8 +7,8 @@ import { clipOf } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
 import { print } from "./print.ts";
 import { film, FILM_FPS as FPS } from "./support/film.ts";
-import { embeddedLog } from "./support/logs.ts";
-import { processStats } from "./support/process_stats.ts";
+import { embeddedLog, fillTopic } from "./support/logs.ts";
+import { cpuSeconds, processStats } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
@@ -21,38 +20,25 @@ export async function benchClip(rounds: number): Promise<void> {
   const { log, close } = await embeddedLog();
   const history = new History({ log });
   try {
-    await log.createTopic(TOPIC, 1);
-    const producer = await log.producer();
     const frames = SECONDS * FPS;
-    for (let at = 0; at < frames; at += units.length) {
-      const records = units.map((value, i) => ({
-        key: null,
-        value,
-        timestamp: 1_700_000_000_000 + (at + i) * (1_000 / FPS),
-        headers: { "content-type": "video/h264" },
-      }));
-      await producer.append(TOPIC, 0, records);
-    }
-    await producer.close();
+    await fillTopic(log, TOPIC, 1, frames, units, "video/h264", FPS);
     const [lane] = new FakeLanes({ count: 1 }).lanes();
     const { signal } = new AbortController();
-    const times: number[] = [];
-    const processor: number[] = [];
+    const times: number[] = [], processor: number[] = [];
     let bytes = 0;
     // The first one loads FFmpeg.
     for (let round = 0; round <= rounds; round++) {
-      const begin = performance.now();
-      const before = cpuUsage();
+      const [begin, before] = [performance.now(), cpuSeconds()];
       const body = clipOf(history, { lane: lane!, from: 0, to: frames - 1, signal }, print);
       bytes = 0;
       for await (const chunk of body) bytes += chunk.length;
       if (round === 0) continue;
       times.push(performance.now() - begin);
-      const { user, system } = cpuUsage(before);
-      processor.push((user + system) / 1_000);
+      processor.push((cpuSeconds() - before) * 1_000);
     }
-    const megabytes = (bytes / 1e6).toFixed(1);
-    print(`clip     ${SECONDS} s of 1080p${FPS}, ${megabytes} MB, without encoding:`);
+    print(
+      `clip     ${SECONDS} s of 1080p${FPS}, ${(bytes / 1e6).toFixed(1)} MB, without encoding:`,
+    );
     print(`         ${spread(times)} ms, ${spread(processor)} ms of processor`);
   } finally {
     await history.close();

@@ -59,7 +59,7 @@ export async function benchLogs(
   }
 }
 
-/** Appends a backlog of `count` frames to each partition of a new topic. */
+/** Appends a backlog of `count` frames, `fps` a second, to each partition of a new topic. */
 export async function fillTopic(
   log: TopicLog,
   topic: string,
@@ -67,6 +67,7 @@ export async function fillTopic(
   count: number,
   frames: readonly Uint8Array[],
   contentType = "image/jpeg",
+  fps = 15,
 ): Promise<void> {
   await log.createTopic(topic, partitions);
   const producer = await log.producer();
@@ -76,7 +77,7 @@ export async function fillTopic(
       const records = Array.from({ length: Math.min(10, count - first) }, (_, i): LogRecord => ({
         key: `CAMERA-${partition + 1}`,
         value: frames[(first + i) % frames.length]!,
-        timestamp: start + (first + i) * 66,
+        timestamp: start + Math.round((first + i) * 1000 / fps),
         headers: {
           "content-type": contentType,
           session: "bench",
