@@ -264,7 +264,10 @@ function nextStart(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Forwards the complete interleaved packets, waiting for the first one. */
+/** With its frame of 4 bytes. FFmpeg loses its place at shorter packets, which are neither RTP nor RTCP. */
+const LEAST_PACKET = 12;
+
+/** Forwards the complete interleaved packets, waiting for the first one; leaves out those too short. */
 async function forward(
   input: ByteQueue,
   write: (bytes: Uint8Array) => Promise<void>,
@@ -273,9 +276,14 @@ async function forward(
     const { bytes } = input;
     let end = 0;
     while (bytes[end] === DOLLAR && end + 4 <= bytes.length) {
-      const next = end + 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
-      if (next > bytes.length) break;
-      end = next;
+      const length = 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
+      if (end + length > bytes.length) break;
+      if (length < LEAST_PACKET) {
+        if (end > 0) break;
+        input.skip(length);
+        return true;
+      }
+      end += length;
     }
     if (end > 0) {
       await write(bytes.subarray(0, end));
