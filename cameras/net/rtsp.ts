@@ -228,7 +228,7 @@ function refusal(head: Head): SourceError {
  * not come from the relay.
  */
 function plainLines({ lines }: Head, body: Uint8Array, { address }: Connection): string[] {
-  const [first = "", ...headers] = lines.map((line) => line.replace(/[\0-\x1f]/g, " "));
+  const [first = "", ...headers] = lines.map((line) => line.replace(/\p{Cc}/gu, " "));
   const plain = headers.filter((line) => /^[a-z][\w-]*:/i.test(line)).map((line) =>
     address !== undefined && /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
       ? `${line};source=${address}`

@@ -285,7 +285,6 @@ export class AccessPlan {
   }
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
-    const { access } = this;
     const { opens, target, url, ports, options } = openedBy(table, uri);
     const hosts = URL.canParse(url) ? hostsOf(url, ports) : [];
     for (const [word, value] of options) this.#open(word, value, why);
