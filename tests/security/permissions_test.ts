@@ -14,8 +14,7 @@ import { accessOf } from "../../runtime/testing.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
-import { RtspServer } from "../support/rtsp.ts";
-import { LAUNCHER, launchOf, PRODUCT, run, tasks } from "./task.ts";
+import { launchOf, PRODUCT, run, tasks } from "./task.ts";
 
 const LIBC = ["/etc/alpine-release", "/usr/bin/ldd"];
 
@@ -216,25 +215,6 @@ Deno.test("Cameras that are added while others run may be anywhere: reading and 
   ) assert.equal(listens(task, ...args), relays.length, `${task} ${args.join(" ")}`);
   assert.equal(listens("cameras", "discover") + listens("up", "/none.yaml"), 0);
   assert.ok(named["read"]!.includes("/films") && !named["read"]!.includes("everything"));
-});
-
-Deno.test("An RTSP camera of the registry is read within the fence, whatever hosts are named", async () => {
-  const server = await RtspServer.start(`${ROOT}/clips/bigbuckbunny.mp4`);
-  try {
-    await withFolder(async (folder) => {
-      const state = `--state=${folder}/cameras.kv`;
-      const call = (...args: string[]) => [...LAUNCHER, "cameras", ...args, state];
-      const url = `rtsp://127.0.0.1:${server.port}/clip`;
-      assert.equal((await run(call("add", "1", url))).code, 0);
-      for (const hosts of [[], [`--allow-net=127.0.0.1:${server.port}`]]) {
-        const command = call("run", "--json", `--log=embedded:${folder}/log`, ...hosts);
-        const { code, said } = await run(command, { until: /"published":[1-9]/ });
-        assert.ok(code === undefined && /"published":[1-9]/.test(said), said);
-      }
-    });
-  } finally {
-    await server.kill();
-  }
 });
 
 Deno.test("Executors get what concerns queries: no camera, no registry, no port of the viewer", async () => {
