@@ -129,7 +129,7 @@ export class RtspRelay implements Disposable {
       if (this.#streaming && input.bytes[0] !== DOLLAR && !await this.#skipStray(input)) break;
       if (input.bytes[0] === DOLLAR) {
         if (!await forward(input, write)) break;
-        this.#streaming ||= this.#request?.[0]!.startsWith("PLAY ") === true;
+        this.#streaming ||= this.#request?.[0]?.startsWith("PLAY ") === true;
         continue;
       }
       const head = await Head.read(input, "RTSP");
