@@ -95,6 +95,7 @@ async function connectSecurely(
   signal: AbortSignal,
 ): Promise<Connection> {
   const ca = tlsCa === undefined ? {} : { ca: [await readCertificates(tlsCa)] };
+  signal.throwIfAborted();
   const host = hostname.replace(/^\[|\]$/g, "");
   const socket = connectTls({ host, port, ...ca, rejectUnauthorized: !tlsInsecure });
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -1,6 +1,7 @@
 // The local port where FFmpeg finds all relays of this process. Each relay has a secret path, since
 // other programs on this machine can connect too.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { Head } from "./head.ts";
@@ -14,6 +15,7 @@ export interface RelayClient {
 }
 
 const GREETING_MS = 5_000;
+const ACCEPT_AGAIN_MS = 100;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
 const listeners = new Map<string, Deno.TcpListener>();
@@ -27,10 +29,10 @@ export interface RelayPlace extends Disposable {
 /**
  * Reserves a path; the port is open while at least one is reserved.
  *
- * @param camera the camera's host: of video over UDP, FFmpeg expects the relay's kind of address
+ * @param camera the camera's address: FFmpeg expects video over UDP from the relay's kind of address
  */
-export function takeRelayPlace(camera: string): RelayPlace {
-  const hostname = camera.startsWith("[") ? "::1" : "127.0.0.1";
+export function takeRelayPlace(camera = ""): RelayPlace {
+  const hostname = camera.includes(":") ? "::1" : "127.0.0.1";
   const secret = crypto.randomUUID();
   const { promise, resolve } = Promise.withResolvers<RelayClient>();
   let listener = listeners.get(hostname);
@@ -52,26 +54,45 @@ export function takeRelayPlace(camera: string): RelayPlace {
   };
 }
 
-/** Listens on a free port among those that the launcher permits. */
+/** Listens on a free port among those that the launcher permits; without it, on any free one. */
 function listen(hostname: string): Deno.TcpListener {
-  const ports = [...RELAY_PORTS, 0];
-  for (const port of ports) {
+  for (const port of [...RELAY_PORTS, 0]) {
     try {
       return Deno.listen({ hostname, port });
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) break;
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      if (error instanceof Deno.errors.AddrInUse) continue;
+      const { NotCapable, PermissionDenied } = Deno.errors;
+      if (!(error instanceof NotCapable || error instanceof PermissionDenied)) throw error;
+      if (port === 0) break;
+      const place = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+      throw new SourceError(
+        "UNSUPPORTED",
+        `this process may not listen at ${place}, where FFmpeg would read the stream; ` +
+          `restart it with --allow-net ${place}`,
+        { cause: error },
+      );
     }
   }
-  const [first, last] = [RELAY_PORTS[0], RELAY_PORTS.at(-1)];
   throw new SourceError(
     "UNREACHABLE",
-    `Cannot relay a stream to FFmpeg: ports ${first} to ${last} of ${hostname} are in use`,
+    `FFmpeg cannot read the stream: ports ${RELAY_PORTS[0]} to ${
+      RELAY_PORTS.at(-1)
+    } of ${hostname} are in use`,
   );
 }
 
+/** Ends when the listener is closed. */
 async function serve(listener: Deno.TcpListener): Promise<void> {
-  for await (const connection of listener) void greet(connection);
+  for (;;) {
+    try {
+      void greet(await listener.accept());
+    } catch (error) {
+      const { BadResource, Interrupted } = Deno.errors;
+      if (error instanceof BadResource || error instanceof Interrupted) return;
+      // Such as too many open files: later there may be fewer.
+      await systemClock.sleep(ACCEPT_AGAIN_MS);
+    }
+  }
 }
 
 async function greet(connection: Deno.TcpConn): Promise<void> {

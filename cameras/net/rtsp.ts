@@ -1,4 +1,5 @@
 // A relay between FFmpeg and an RTSP camera, on the way of everything but video over UDP.
+import { Buffer } from "node:buffer";
 import { concatenated, writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { brief } from "../../runtime/base/options.ts";
@@ -29,10 +30,12 @@ const MOST_BODY = 1024 * 1024;
  */
 export class RtspRelay implements Disposable {
   readonly #options: RelayOptions;
-  readonly #place: RelayPlace;
+  readonly #url = Promise.withResolvers<string>();
   readonly #over = new AbortController();
-  #client: Deno.TcpConn | undefined;
   #upstream: Connection | undefined;
+  #place: RelayPlace | undefined;
+  #client: Deno.TcpConn | undefined;
+  #written = Promise.resolve();
   /** The request that waits for its answer, kept to send it again with a login. */
   #request: readonly string[] | undefined;
   #sent = 0;
@@ -40,16 +43,14 @@ export class RtspRelay implements Disposable {
   #strayed = false;
   #failure: unknown;
 
-  /** Connects to the camera once FFmpeg has connected to `url`. */
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#place = takeRelayPlace(options.peer.hostname);
     void this.#run();
   }
 
-  get url(): string {
-    const { pathname, search } = new URL(this.#options.uri.replace(/^rtsps?:/, "http:"));
-    return `${this.#place.url}${pathname}${search}`;
+  /** Where FFmpeg is to connect, once the camera is reached. */
+  get url(): Promise<string> {
+    return this.#url.promise;
   }
 
   /** Why the relay ended: a `SourceError` if the camera is the cause. */
@@ -59,16 +60,24 @@ export class RtspRelay implements Disposable {
 
   async #run(): Promise<void> {
     try {
-      const client = await this.#place.client;
-      this.#client = client.connection;
-      const upstream = await connect(this.#options.peer, this.#over.signal);
+      const { peer, uri } = this.#options;
+      const upstream = await connect(peer, this.#over.signal);
       this.#upstream = upstream;
+      this.#over.signal.throwIfAborted();
+      const place = takeRelayPlace(upstream.address);
+      this.#place = place;
+      const { pathname, search } = new URL(uri.replace(/^rtsps?:/, "http:"));
+      this.#url.resolve(`${place.url}${pathname}${search}`);
+      const client = await place.client;
+      this.#client = client.connection;
       await Promise.race([
         this.#requests(client, upstream),
         this.#answers(client.connection, upstream),
       ]);
     } catch (error) {
       this.#failure = error;
+      this.#url.promise.catch(() => {});
+      this.#url.reject(error);
     } finally {
       this[Symbol.dispose]();
     }
@@ -79,7 +88,7 @@ export class RtspRelay implements Disposable {
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
       if (input.bytes[0] === DOLLAR) {
-        if (!await forward(input, (bytes) => upstream.write(bytes))) return;
+        if (!await forward(input, (bytes) => this.#write(bytes, upstream))) return;
         continue;
       }
       const head = await Head.read(input, "RTSP");
@@ -90,10 +99,10 @@ export class RtspRelay implements Disposable {
 
   /** Passes on what FFmpeg asks, or its answer to a request of the server. */
   async #ask(head: Head, upstream: Connection): Promise<void> {
-    if (head.status.code > 0) return await upstream.write(encodeHead(head.lines));
+    if (head.status.code > 0) return await this.#write(encodeHead(head.lines), upstream);
     const authority = /^rtsps?:\/\/[^/]+/.exec(this.#options.uri)![0];
     this.#options.login.begin();
-    this.#request = head.lines.map((line) => line.replace(this.#place.url, authority));
+    this.#request = head.lines.map((line) => line.replace(this.#place!.url, authority));
     await this.#send(this.#request, upstream);
   }
 
@@ -104,7 +113,13 @@ export class RtspRelay implements Disposable {
     const number = ++this.#sent;
     const numbered = lines.map((line) => line.replace(/^(CSeq:).*/i, `$1 ${number}`));
     const login = this.#options.login.lines({ method, uri });
-    await upstream.write(encodeHead([...numbered, ...login]));
+    await this.#write(encodeHead([...numbered, ...login]), upstream);
+  }
+
+  /** Writes one after another: the answers to a server's challenges come between FFmpeg's requests. */
+  async #write(bytes: Uint8Array, upstream: Connection): Promise<void> {
+    this.#written = this.#written.then(() => upstream.write(bytes));
+    await this.#written;
   }
 
   async #answers(client: Deno.TcpConn, upstream: Connection): Promise<void> {
@@ -114,14 +129,14 @@ export class RtspRelay implements Disposable {
       if (this.#streaming && input.bytes[0] !== DOLLAR && !await this.#skipStray(input)) break;
       if (input.bytes[0] === DOLLAR) {
         if (!await forward(input, write)) break;
-        this.#streaming = true;
+        this.#streaming ||= this.#request?.[0]?.startsWith("PLAY ") === true;
         continue;
       }
       const head = await Head.read(input, "RTSP");
       const body = head && await bodyOf(head, input);
       if (head === undefined || body === undefined) break;
       if (await this.#isHandled(head, upstream)) continue;
-      await write(concatenated([encodeHead(answerLines(head, upstream)), body]));
+      await write(concatenated([encodeHead(plainLines(head, body, upstream)), body]));
     }
     if (!this.#streaming) {
       throw new SourceError("UNREACHABLE", "the server closes the connection");
@@ -130,16 +145,18 @@ export class RtspRelay implements Disposable {
 
   /**
    * Handles answers that are not meant for FFmpeg: sends the request again, with a login, if the
-   * answer asks for one.
+   * answer asks for one. A server's own requests pass.
    *
    * @throws {SourceError} if the server refuses or redirects.
    */
   async #isHandled(head: Head, upstream: Connection): Promise<boolean> {
     const { code } = head.status;
-    // Interim answers, such as 100 Continue.
-    if (code >= 100 && code < 200) return true;
+    if (code === 0) return false;
+    // FFmpeg would follow it whenever it comes.
+    if (code >= 300 && code < 400) throw refusal(head);
     const request = this.#request;
-    if (code === 0 || request === undefined) return false;
+    // Interim answers, such as 100 Continue, and those that nobody asked for.
+    if (code < 200 || request === undefined) return true;
     if (code === 401 || code === 403) {
       try {
         this.#options.login.refused(head.values("www-authenticate"));
@@ -173,7 +190,7 @@ export class RtspRelay implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#place[Symbol.dispose]();
+    this.#place?.[Symbol.dispose]();
     this.#over.abort();
     this.#upstream?.close();
     try {
@@ -205,14 +222,19 @@ function refusal(head: Head): SourceError {
   return new SourceError("UNREACHABLE", `the server answers ${code} ${brief(reason)}`);
 }
 
-/** Names the camera as the source of UDP video, which does not come from the relay. */
-function answerLines({ lines }: Head, { address }: Connection): readonly string[] {
-  if (address === undefined) return lines;
-  return lines.map((line) =>
-    /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
+/**
+ * The lines as FFmpeg reads them in one way alone, and no further answer hides in them: headers without
+ * control characters, the body's length at the end. Names the camera as the source of UDP video, which does
+ * not come from the relay.
+ */
+function plainLines({ lines }: Head, body: Uint8Array, { address }: Connection): string[] {
+  const [first = "", ...headers] = lines.map((line) => line.replace(/\p{Cc}/gu, " "));
+  const plain = headers.filter((line) => /^[a-z][\w-]*:/i.test(line)).map((line) =>
+    address !== undefined && /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
       ? `${line};source=${address}`
       : line
   );
+  return [first, ...plain, `Content-Length: ${body.length}`];
 }
 
 /** @returns undefined if the input ends first. */
@@ -229,20 +251,23 @@ async function bodyOf(head: Head, input: ByteQueue): Promise<Uint8Array | undefi
 const DOLLAR = 36;
 /** Enough bytes to recognise a message: `GET_PARAMETER rtsp:`. */
 const BEGINNING_BYTES = 20;
-const MESSAGE = /^(?:RTSP\/\d|[A-Z_]+ rtsp:)/;
+const MESSAGE = /RTSP\/\d|[A-Z_]{1,14} rtsp:/y;
 
 /** Where a message or an RTP packet starts among stray bytes; undefined if none does. */
 function nextStart(bytes: Uint8Array): number | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
   for (let at = 0; at + BEGINNING_BYTES <= bytes.length; at++) {
-    const beginning = bytes.subarray(at, at + BEGINNING_BYTES);
-    const [dollar, channel, , , head] = beginning;
-    if (dollar === DOLLAR && channel! < 8 && head! >> 6 === 2) return at;
-    if (MESSAGE.test(new TextDecoder("latin1").decode(beginning))) return at;
+    if (bytes[at] === DOLLAR && bytes[at + 1]! < 8 && bytes[at + 4]! >> 6 === 2) return at;
+    MESSAGE.lastIndex = at;
+    if (MESSAGE.test(text)) return at;
   }
   return undefined;
 }
 
-/** Forwards the complete interleaved packets, waiting for the first one. */
+/** With its frame of 4 bytes. FFmpeg loses its place at shorter packets, which are neither RTP nor RTCP. */
+const LEAST_PACKET = 12;
+
+/** Forwards the complete interleaved packets, waiting for the first one; leaves out those too short. */
 async function forward(
   input: ByteQueue,
   write: (bytes: Uint8Array) => Promise<void>,
@@ -251,9 +276,14 @@ async function forward(
     const { bytes } = input;
     let end = 0;
     while (bytes[end] === DOLLAR && end + 4 <= bytes.length) {
-      const next = end + 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
-      if (next > bytes.length) break;
-      end = next;
+      const length = 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
+      if (end + length > bytes.length) break;
+      if (length < LEAST_PACKET) {
+        if (end > 0) break;
+        input.skip(length);
+        return true;
+      }
+      end += length;
     }
     if (end > 0) {
       await write(bytes.subarray(0, end));

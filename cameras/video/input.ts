@@ -27,8 +27,8 @@ import { describeAvError } from "./errors.ts";
 Log.setLevel(AV_LOG_QUIET);
 
 export interface VideoInputOptions {
-  /** A path, or a URL that FFmpeg understands. */
-  readonly url: string;
+  /** A path, or a URL that FFmpeg understands; it may come later, within the time limit. */
+  readonly url: string | Promise<string>;
   /** For messages: `video file clip.mp4`, without secrets. */
   readonly name: string;
   /** The only protocols that FFmpeg may use. */
@@ -128,7 +128,7 @@ export class VideoInput implements AsyncDisposable {
     limit.addEventListener("abort", interrupt, { once: true });
     try {
       return await settled(
-        this.#openContext(context, inputFormat, options, grace.signal),
+        this.#openContext(context, inputFormat, options, limit, grace.signal),
         grace.signal,
       );
     } catch (error) {
@@ -149,6 +149,7 @@ export class VideoInput implements AsyncDisposable {
     context: FormatContext,
     inputFormat: InputFormat | null,
     options: VideoInputOptions,
+    limit: AbortSignal,
     abandoned: AbortSignal,
   ): Promise<VideoInput> {
     const { url, name, protocols, local, probe = true } = options;
@@ -162,7 +163,11 @@ export class VideoInput implements AsyncDisposable {
         ...options.options,
         protocol_whitelist: protocols.join(","),
       });
-      const code = await context.openInput(url, inputFormat, dictionary);
+      const code = await context.openInput(
+        await settled(Promise.resolve(url), limit),
+        inputFormat,
+        dictionary,
+      );
       opened = code >= 0;
       check(code);
       if (probe) check(await context.findStreamInfo(null));

@@ -46,7 +46,7 @@ export const cameras = command({
     native: ["jpeg", "sharp", "ffmpeg"],
     hidesEnvironment: true,
     // Cameras that are added while it runs, and devices that answer, may be anywhere.
-    wide: { run: ["read", "net"], discover: ["net"] },
+    wide: { run: ["read", "net", "relays"], discover: ["net"] },
   },
   check: ({ positionals: [action, ...words], options }) => [
     ...numberFaults(action === "add" || action === "remove" ? words[0] : undefined),

@@ -32,8 +32,11 @@ export interface LaunchRow {
   readonly authors?: readonly string[];
   /** Default file whose settings replace the options of `queries` and `camera`. */
   readonly file?: string;
-  /** By the first positional: access that is unknown at the start and unlimited without an `--allow-…`. */
-  readonly wide?: Readonly<Record<string, readonly ("read" | "net")[]>>;
+  /**
+   * By the first positional: access that is unknown at the start. `read` and `net` are unlimited without an
+   * `--allow-…`, `relays` are the ports for RTSP cameras.
+   */
+  readonly wide?: Readonly<Record<string, readonly ("read" | "net" | "relays")[]>>;
   /** Connects to this machine only, at any port. */
   readonly local?: boolean;
   /** Default port of the viewer. */
@@ -75,8 +78,6 @@ export interface Access {
   everything: boolean;
   /** Where the run listens, as `host:port`; part of `net`. */
   readonly listens: Set<string>;
-  /** Ports to which FFmpeg connects by itself. */
-  readonly streams: Set<number>;
   readonly libraries: Set<string>;
   /** Files that hold code of this run besides Framelane's own. */
   readonly code: Set<string>;
@@ -100,7 +101,6 @@ export class AccessPlan {
     net: new Set(),
     everything: false,
     listens: new Set(),
-    streams: new Set(),
     libraries: new Set(),
     code: new Set(),
     named: new Set(),
@@ -157,6 +157,9 @@ export class AccessPlan {
     const wide = new Map(Object.entries(row.wide ?? {})).get(action) ?? [];
     if (wide.includes("net") && !listed("hosts")) this.access.net = undefined;
     if (wide.includes("read") && !listed("paths-read")) this.access.everything = true;
+    // An edit of the file may add a camera on a host that `--allow-net` names.
+    const later = wide.includes("relays") || row.file !== undefined && listed("hosts");
+    if (later && !this.#without.includes("source")) this.#relays();
     const words = row.positionals;
     const [word, values] = typeof words === "object"
       ? [Object.hasOwn(words, action) ? words[action] : undefined, rest]
@@ -282,7 +285,6 @@ export class AccessPlan {
   }
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
-    const { access } = this;
     const { opens, target, url, ports, options } = openedBy(table, uri);
     const hosts = URL.canParse(url) ? hostsOf(url, ports) : [];
     for (const [word, value] of options) this.#open(word, value, why);
@@ -303,20 +305,18 @@ export class AccessPlan {
         return this.#open("query", target.replace(/^file:\/\//, ""), why);
       case "host":
         return hosts.forEach((host) => this.#net(host));
-      case "stream": {
-        for (const host of hosts) {
-          access.streams.add(Number(/\d+$/.exec(host)![0]));
-          this.#net(host);
-        }
-        if (hosts.length === 0) return;
-        const ipv6 = hosts.some((host) => host.startsWith("["));
-        for (const relay of RELAY_PORTS) {
-          access.streams.add(relay);
-          for (const name of ipv6 ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"]) {
-            access.listens.add(`${name}:${relay}`);
-            access.net?.add(`${name}:${relay}`);
-          }
-        }
+      case "stream":
+        for (const host of hosts) this.#net(host);
+        if (hosts.length > 0) this.#relays();
+    }
+  }
+
+  /** Where FFmpeg finds the relays to RTSP cameras; over IPv6 for video over UDP from such an address. */
+  #relays(): void {
+    for (const name of ["127.0.0.1", "[::1]"]) {
+      for (const port of RELAY_PORTS) {
+        this.access.listens.add(`${name}:${port}`);
+        this.access.net?.add(`${name}:${port}`);
       }
     }
   }

@@ -240,9 +240,9 @@ export class CLibrary {
 }
 
 /** TCP ports that may be used; absent where any may be. A name needs DNS, which may come over TCP. */
-function portsOf({ net, streams, listens }: Access): { connect?: number[]; bind?: number[] } {
+function portsOf({ net, listens }: Access): { connect?: number[]; bind?: number[] } {
   const bind = [...new Set([...listens].map((place) => Number(/:(\d+)$/.exec(place)?.[1] ?? 0)))];
   if (net === undefined) return { bind };
   const ports = [...net].map((host) => Number(/:(\d+)$/.exec(host)?.[1] ?? NaN));
-  return ports.some(Number.isNaN) ? { bind } : { bind, connect: [53, ...ports, ...streams] };
+  return ports.some(Number.isNaN) ? { bind } : { bind, connect: [53, ...ports] };
 }

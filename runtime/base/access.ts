@@ -42,7 +42,7 @@ export const RELAY_PORTS: readonly number[] = Array.from({ length: 256 }, (_, i)
 /** What the target and the options of a sink's or source's URI open. */
 export interface UriAccess {
   /**
-   * `file`: writes the folder of the file; `stream`: a host that FFmpeg reaches directly or through a relay;
+   * `file`: writes the folder of the file; `stream`: a host, and the relays through which FFmpeg reaches it;
    * `module`: the user's own code.
    */
   readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream" | "module";

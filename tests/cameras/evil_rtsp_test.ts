@@ -282,6 +282,32 @@ Deno.test("RTSP: bytes between packets are left out and reported", async () => {
   });
 });
 
+/** What becomes of a hidden redirection: it is refused, or stays hidden. */
+const HIDDEN = /^video$|it redirects to|no video/;
+
+function hiddenRedirects(
+  to: (cseq: string) => string,
+): Readonly<Record<string, NonNullable<RtspScript["answer"]>>> {
+  const head = (cseq: string) => `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\n`;
+  const after = (beginning: string, end = "") => (method: string, cseq: string) =>
+    method === "OPTIONS" ? `${head(cseq)}${beginning}${to(cseq)}${end}` : undefined;
+  const body = to("2").length;
+  return {
+    "right after an answer": after("\r\n"),
+    "after a packet before the video": (method, cseq) =>
+      method === "OPTIONS"
+        ? `$\0\0\0${head(cseq)}\r\n`
+        : only("DESCRIBE", to).answer!(method, cseq, ""),
+    "in a body whose length FFmpeg does not see": after(`Content-Length : ${body}\r\n\r\n`),
+    "in a body whose length is too far away for FFmpeg": after(
+      `Content-Length:${" ".repeat(5_000)}${body}\r\n\r\n`,
+    ),
+    "behind a line that is empty to FFmpeg": after("\r\r\n"),
+    "behind a line that begins with a zero": after("\0X: y\r\n"),
+    "behind a packet among the headers": after("$\0\0\x02ab\r\n"),
+  };
+}
+
 Deno.test("RTSP: a server sends FFmpeg to no other host, and a password never goes there", async () => {
   await withFolder(async (folder) => {
     const film = join(folder, "a.mp4");
@@ -310,8 +336,16 @@ Deno.test("RTSP: a server sends FFmpeg to no other host, and a password never go
             refused(/: it redirects to rtsp:.*\/live, which is not followed; use that address/),
           );
         }
-        assert.equal(asked, 0);
       });
+      // Redirections that the server was not asked for, or hides.
+      for (const [how, answer] of Object.entries(hiddenRedirects(moved(to)))) {
+        await withScriptedRtsp({ units, before, answer }, async (url) => {
+          const outcome = await take(makeSource(url, { openTimeoutMs: 3_000 }), 1)
+            .then(() => "video", (error) => error.message as string);
+          assert.match(outcome, HIDDEN, how);
+        });
+      }
+      assert.equal(asked, 0);
     });
   });
 });

@@ -252,3 +252,23 @@ async function withPattern(
     }
   });
 }
+
+Deno.test("RTSP: a connection that cannot be accepted does not end the relays", async () => {
+  const server = await RtspServer.start(CLIP);
+  const listen = Deno.listen;
+  let refused = 0;
+  Deno.listen = ((options: Deno.TcpListenOptions & { transport?: "tcp" }) => {
+    const listener = listen(options);
+    const accept = listener.accept.bind(listener);
+    listener.accept = () =>
+      refused++ === 0 ? Promise.reject(new Error("Too many open files")) : accept();
+    return listener;
+  }) as typeof Deno.listen;
+  try {
+    assert.equal((await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 1)).length, 1);
+    assert.ok(refused > 1);
+  } finally {
+    Deno.listen = listen;
+    await server.kill();
+  }
+});

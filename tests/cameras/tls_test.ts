@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { connect } from "../../cameras/net/connection.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
@@ -84,5 +85,20 @@ Deno.test("TLS: certificates are checked over HTTP and RTSP, unless told otherwi
       take(makeSource("https://127.0.0.1:1/", { tlsCa: join(folder, "none.pem") }), 1),
       /Cannot read the certificates in .*none\.pem/,
     );
+  });
+});
+
+Deno.test("TLS: a connection that is given up while its certificates are read is never made", async () => {
+  await withFolder(async (folder) => {
+    const tlsCa = join(folder, "ca.pem");
+    await Deno.writeTextFile(tlsCa, "");
+    // It accepts and says nothing.
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const giveUp = new AbortController();
+    const peer = { hostname: "127.0.0.1", port, secure: true, tlsCa };
+    const connected = connect(peer, giveUp.signal);
+    giveUp.abort(new Error("given up"));
+    await assert.rejects(connected, /given up/);
   });
 });
