@@ -155,7 +155,7 @@ export class RtspRelay implements Disposable {
     // FFmpeg would follow it whenever it comes.
     if (code >= 300 && code < 400) throw refusal(head);
     const request = this.#request;
-    // Interim answers, such as 100 Continue, and those that nobody asked for.
+    // Interim answers, such as 100 Continue, and those without a request.
     if (code < 200 || request === undefined) return true;
     if (code === 401 || code === 403) {
       try {

@@ -27,7 +27,6 @@ function only(method: string, text: (cseq: string) => string): Pick<RtspScript, 
 }
 
 const status = (line: string) => (cseq: string) => `RTSP/1.0 ${line}\r\nCSeq: ${cseq}\r\n\r\n`;
-
 const moved = (to: string) => (cseq: string) =>
   `RTSP/1.0 302 Moved\r\nCSeq: ${cseq}\r\nLocation: ${to}\r\n\r\n`;
 
