@@ -152,8 +152,11 @@ export class RtspRelay implements Disposable {
   async #isHandled(head: Head, upstream: Connection): Promise<boolean> {
     const { code } = head.status;
     if (code === 0) return false;
-    // FFmpeg would follow it whenever it comes.
-    if (code >= 300 && code < 400) throw refusal(head);
+    // FFmpeg would follow it whenever it comes; a stream goes on without this keep-alive.
+    if (code >= 300 && code < 400) {
+      if (this.#streaming) return true;
+      throw refusal(head);
+    }
     const request = this.#request;
     // Interim answers, such as 100 Continue, and those without a request.
     if (code < 200 || request === undefined) return true;
@@ -166,7 +169,7 @@ export class RtspRelay implements Disposable {
         // The stream may go on without this keep-alive.
         if (!this.#streaming) throw error;
       }
-    } else if (code >= 300 && !this.#streaming) throw refusal(head);
+    } else if (code >= 400 && !this.#streaming) throw refusal(head);
     if (code < 300 && request[0]!.startsWith("PLAY ")) this.#streaming = true;
     this.#request = undefined;
     return false;
