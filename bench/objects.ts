@@ -73,7 +73,6 @@ export async function measureObjects(
       rates.add(ALONE, model);
       rates.add(MOST, { ms, rate: model.rate * model.ms / ms });
       if (round === 0) rates.clear();
-      else print(`  round ${round}: ${rates.last()}`);
     }
   } finally {
     for (const target of logs) await target.close();

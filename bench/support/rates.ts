@@ -39,12 +39,6 @@ export class Rates {
     this.#all.clear();
   }
 
-  /** The newest of each, for people who wait. */
-  last(): string {
-    return [...this.#all].map(([name, rates]) => `${name} ${rates.at(-1)!.rate.toFixed(1)}`)
-      .join(", ");
-  }
-
   /** Prints all, and what share each is of some of them, round by round. */
   print(of: readonly string[]): void {
     for (const [name, rates] of this.#all) {
