@@ -232,7 +232,9 @@ function refusal(head: Head): SourceError {
  */
 function plainLines({ lines }: Head, body: Uint8Array, { address }: Connection): string[] {
   const [first = "", ...headers] = lines.map((line) => line.replace(/\p{Cc}/gu, " "));
-  const plain = headers.filter((line) => /^[a-z][\w-]*:/i.test(line)).map((line) =>
+  const plain = headers.filter((line) => /^(?!content-length:)[a-z][\w-]*:/i.test(line)).map((
+    line,
+  ) =>
     address !== undefined && /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
       ? `${line};source=${address}`
       : line

@@ -1,5 +1,6 @@
 // What every log refuses, in the same words. What Kafka takes is taken, so that a log can move there.
 import { shown, TOPIC, whole } from "../base/options.ts";
+import type { ReaderOptions } from "./log.ts";
 import { LogError } from "./log_error.ts";
 import type { LogRecord, OffsetRange } from "./records.ts";
 
@@ -74,6 +75,14 @@ export function outOfRange(
     `Cannot read ${place} from offset ${offset}: ${why}, the partition holds ${held}`,
     { range },
   );
+}
+
+/** @throws {LogError} `INVALID` unless a reader may buffer this much */
+export function checkBuffers(
+  { maxBufferedFrames, maxBufferedBytes }: Required<ReaderOptions>,
+): void {
+  checkWhole(`Cannot read with maxBufferedFrames ${maxBufferedFrames}`, maxBufferedFrames, 1);
+  checkWhole(`Cannot read with maxBufferedBytes ${maxBufferedBytes}`, maxBufferedBytes, 1);
 }
 
 /** @throws {LogError} `INVALID` unless at least one frame is wanted; `Infinity` is accepted */

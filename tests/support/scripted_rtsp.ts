@@ -21,7 +21,7 @@ export interface RtspScript {
   readonly before?: (index: number) => Promise<boolean | void>;
   /** An answer in Latin-1 in place of the ordinary one; undefined: the ordinary one. */
   readonly answer?: (method: string, cseq: string, request: string) => string | undefined;
-  /** Answers come so many bytes at a time. */
+  /** Bytes of an answer that are sent at a time; by default all. */
   readonly pieces?: number;
   /** Written before each frame: whatever stands between. */
   readonly noise?: Uint8Array;

@@ -243,7 +243,7 @@ Deno.test("a page comes back by itself when the server was started again", async
       await viewer.stop();
       await details.locator(".condition").waitFor({ state: "hidden" });
       await page.getByText(/Connection lost/).waitFor();
-      // Nothing looks live that nobody knows about.
+      // Nothing looks live once the connection is lost.
       const tile = page.locator('[data-lane="greyscale-0"]');
       for (const number of [page.locator(".counts"), tile.locator(".rate")]) {
         assert.equal(await number.isVisible(), false);

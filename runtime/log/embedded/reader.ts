@@ -1,4 +1,4 @@
-import { checkWhole } from "../checks.ts";
+import { checkBuffers, checkWhole } from "../checks.ts";
 import {
   LogError,
   type LogReader,
@@ -20,8 +20,7 @@ export class EmbeddedReader implements LogReader {
     parts: ReaderParts,
     { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
   ) {
-    checkWhole(`Cannot read with maxBufferedFrames ${maxBufferedFrames}`, maxBufferedFrames, 1);
-    checkWhole(`Cannot read with maxBufferedBytes ${maxBufferedBytes}`, maxBufferedBytes, 1);
+    checkBuffers({ maxBufferedFrames, maxBufferedBytes });
     this.#parts = parts;
     this.#maxFrames = maxBufferedFrames;
     this.#maxBytes = maxBufferedBytes;

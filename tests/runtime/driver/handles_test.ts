@@ -268,7 +268,7 @@ Deno.test("two queries of one name are refused", () => {
   );
 });
 
-Deno.test("an event reaches the listeners of its moment, whoever they add or remove", () => {
+Deno.test("an event reaches the listeners of its moment, whichever others they add or remove", () => {
   const manager = managerOf();
   let calls = 0;
   const adding = () => {

@@ -139,16 +139,22 @@ Deno.test("shared file: a damaged description is an error that says what to do",
   });
 });
 
+/** An outbox with 30 items of 100 kB that wait. */
+async function filledBox(directory: string): Promise<{ root: string; box: Outbox }> {
+  const root = `${directory}/box`;
+  const box = await Outbox.open(root, sinkContext());
+  const body = JSON.stringify("x".repeat(100_000));
+  const items = Array.from(
+    { length: 30 },
+    (_, index) => ({ position: at(0), id: `${index}`, body }),
+  );
+  await box.release(await box.add(items));
+  return { root, box };
+}
+
 Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
   await withDirectory(async (directory) => {
-    const root = `${directory}/box`;
-    const box = await Outbox.open(root, sinkContext());
-    const body = JSON.stringify("x".repeat(100_000));
-    const items = Array.from(
-      { length: 30 },
-      (_, index) => ({ position: at(0), id: `${index}`, body }),
-    );
-    await box.release(await box.add(items));
+    const { root, box } = await filledBox(directory);
     for (let i = 0; i < 25; i++) await box.removeOldest();
     box.close();
     assert.ok((await Deno.stat(`${root}/g1/outbox`)).size < 1_700_000);
@@ -160,14 +166,7 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
 
 Deno.test("outbox: much that waits is not written again with each delivery", async () => {
   await withDirectory(async (directory) => {
-    const root = `${directory}/box`;
-    const box = await Outbox.open(root, sinkContext());
-    const body = JSON.stringify("x".repeat(100_000));
-    const items = Array.from(
-      { length: 30 },
-      (_, index) => ({ position: at(0), id: `${index}`, body }),
-    );
-    await box.release(await box.add(items));
+    const { root, box } = await filledBox(directory);
     const files = new Set<number | null>();
     for (let i = 0; i < 12; i++) {
       await box.removeOldest();

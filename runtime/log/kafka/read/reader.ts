@@ -1,7 +1,7 @@
 // Reads any number of partitions, each from its leader, and follows leaders that move.
 import { systemClock } from "../../../base/clock.ts";
 import { pause } from "../../../base/wait.ts";
-import { checkWhole, outOfRange, partitionMissing } from "../../checks.ts";
+import { checkBuffers, checkWhole, outOfRange, partitionMissing } from "../../checks.ts";
 import {
   LogError,
   type LogReader,
@@ -54,8 +54,7 @@ export class KafkaReader implements LogReader {
     options: ReaderOptions,
   ) {
     const { maxBufferedFrames = 256, maxBufferedBytes = 16 * 1024 * 1024 } = options;
-    checkWhole(`Cannot read with maxBufferedFrames ${maxBufferedFrames}`, maxBufferedFrames, 1);
-    checkWhole(`Cannot read with maxBufferedBytes ${maxBufferedBytes}`, maxBufferedBytes, 1);
+    checkBuffers({ maxBufferedFrames, maxBufferedBytes });
     this.#cluster = cluster;
     this.#epochs = epochs;
     this.#bounds = { frames: maxBufferedFrames, bytes: maxBufferedBytes };
