@@ -37,6 +37,11 @@ export function sleptClock(): Clock {
   };
 }
 
+/** Whether a capture time has come: the system's clock gives whole milliseconds, capture times have fractions. */
+export function isPast(timestamp: number): boolean {
+  return Math.floor(timestamp) <= Date.now();
+}
+
 /** Whether this machine has the loopback address of IPv6: few containers lack it. */
 export function hasIpv6(): boolean {
   try {
