@@ -198,6 +198,8 @@ Deno.test("What is not an object is refused", () => {
 });
 
 Deno.test("all faults are reported together", () => {
+  const { frames: _, ...input } = { ...GOOD.input, layout: "X" };
+  assert.ok(!faultsOf({ ...GOOD, input }).join().includes("input.frames"));
   const bad = { ...GOOD, name: 1, hop: 0, input: { ...GOOD.input, color: "X", std: 1 } };
   assert.deepEqual(faultsOf(bad).map((fault) => fault.split(":")[0]), [
     "input.color",
