@@ -3,6 +3,7 @@
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { weightOf } from "../log/records.ts";
 import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 
@@ -225,7 +226,7 @@ export class Intake {
     let undecodable = 0;
     const until = (frames.at(-1)?.offset ?? 0) + 1;
     for (const frame of frames) {
-      this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
+      this.#meanBytes += (weightOf(frame) - this.#meanBytes) / 16;
       const inspected = this.#inspected(frame);
       if (inspected !== undefined) frames[kept++] = inspected;
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;

@@ -75,6 +75,9 @@ export class EmbeddedGroupMember implements GroupMember {
     await this.#ticking;
     try {
       await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId));
+    } catch (error) {
+      // The log is locked or deleted: the session times out.
+      if (!(error instanceof LogError)) throw error;
     } finally {
       this.#parts.opened.delete(this);
     }

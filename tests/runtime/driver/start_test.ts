@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import "../../../runtime/driver/driver.ts";
 import { display, query, type QueryDefinition, start } from "../../../runtime/mod.ts";
 import "../../../runtime/image/mod.ts";
+import { openLog } from "../../../runtime/log/open.ts";
+import { withFolder } from "../../support/folder.ts";
 import { withLog } from "../../support/log.ts";
 import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
@@ -19,6 +21,18 @@ Deno.test("one query comes, changes and goes while another continues in the same
 
 Deno.test("a program aligns two cameras, again and again", () =>
   withLog((url, log) => alignsTwoCameras(url, log, "VideoStreaming")));
+
+Deno.test("a program stops its queries though their log was deleted", () =>
+  withFolder(async (dir) => {
+    const url = `embedded:${dir}/log`;
+    const log = await openLog(url);
+    await log.createTopic("VideoStreaming", 1);
+    await log.close();
+    const streams = await start(definition, { log: url, report: () => {} });
+    await Deno.remove(`${dir}/log`, { recursive: true });
+    await assert.rejects(streams.awaitAnyTermination(), { code: "DELETED" });
+    await streams.stop();
+  }));
 
 Deno.test("all options that cannot be used are named at once", async () => {
   const wrong = {
