@@ -37,14 +37,17 @@ Deno.test("a program stops its queries though their log was deleted", () =>
 Deno.test("all options that cannot be used are named at once", async () => {
   const wrong = {
     ...{ topic: "", partitions: [0.5], trigger: "soon", sinks: ["nowhere:x"], executors: 2 },
+    ...{ log: "kafka://a?tls=maybe" },
     ...{ startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red", checkpointLocation: "x" },
   };
   await assert.rejects(start(definition, wrong as never), (error) => {
     assert.ok(error instanceof RangeError);
-    for (const name of ["topic", "partitions", "trigger soon", "nowhere", "executors"]) {
+    for (
+      const name of ["topic", "partitions", "trigger soon", "nowhere", "executors", "tls is maybe"]
+    ) {
       assert.match(error.message.replaceAll('"', ""), new RegExp(name));
     }
-    assert.match(error.message, /checkpointLocation: use the option checkpoint of start/);
+    assert.match(error.message, /checkpointLocation: unknown; expected topic, .*, checkpoint, /);
     return true;
   });
   const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };
