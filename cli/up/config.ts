@@ -175,7 +175,7 @@ const query = {
 
 const viewer = {
   port: integer("Port of the viewer", 0, 65_535),
-  host: text(viewerAccessOptions.host.help),
+  host: fieldOf(viewerAccessOptions.host),
   token: oneOrList(fieldOf(viewerAccessOptions.token), viewerAccessOptions.token.help),
   proxyHosts: list(fieldOf(viewerAccessOptions["proxy-host"]), "Reverse proxies"),
   embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),

@@ -1,7 +1,7 @@
 // Runs a query from a program.
-import { FROM_ZERO, FUNCTION, given, TEXT, whole } from "../base/options.ts";
+import { FROM_ZERO, FUNCTION, given, readBy, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
-import { DEFAULT_LOG, openLog } from "../log/open.ts";
+import { checkLogUrl, DEFAULT_LOG, openLog } from "../log/open.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import {
   checkStartOptions,
@@ -33,7 +33,7 @@ export interface StartOptions extends QueryStartOptions {
 }
 
 const RUNTIME_ROWS: StartRows<Omit<StartOptions, keyof QueryStartOptions>> = {
-  log: TEXT,
+  log: readBy(checkLogUrl),
   checkpoint: TEXT,
   executors: whole(0, 256),
   sessionTimeoutMs: whole(1000, 300_000),
