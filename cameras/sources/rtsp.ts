@@ -37,8 +37,7 @@ export class RtspSource implements CameraSource {
       peer,
       uri,
       login: new Login(credentials, context.onLogin),
-      onStray: () =>
-        context.report(`${this.description} sends stray bytes between packets: they are ignored`),
+      report: (fault) => context.report(`${this.description} ${fault}`),
     });
     const name = `stream ${this.description}`;
     try {

@@ -31,6 +31,14 @@ Deno.test("the viewer listens to this machine alone, unless somebody guards it",
   }
 });
 
+Deno.test("a wrong address is told by the name under which it was given", async () => {
+  const environment = (name: string) => name === "FRAMELANE_HOST" ? "a b" : undefined;
+  await assert.rejects(
+    parseCommand(command, [], environment),
+    /Cannot use FRAMELANE_HOST "a b": ex/,
+  );
+});
+
 Deno.test("tokens, cameras and origins are read as they are written", async () => {
   const given = await access(
     "--token=all",

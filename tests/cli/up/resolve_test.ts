@@ -207,6 +207,29 @@ Deno.test("with every field wrong, each is one fault", async () => {
   assert.deepEqual(faults.sort(), Object.values(parts).flat().map(([, path]) => path).sort());
 });
 
+Deno.test("what is no YAML is refused with its place and a rule, and none of its text", async () => {
+  const values = [
+    "*s3cret",
+    "!s3cret",
+    "@s3cret",
+    "|s3cret",
+    "]s3cret",
+    "{s3cret",
+    "'s3cret",
+    '"\\s3cret"',
+    "s3cret: a",
+    "&s3cret &s3cret",
+    "s3cret\ns3cret: a\n  b: [",
+    "s3cret\n\tb: 1",
+  ];
+  for (const value of values) {
+    const [fault, ...others] = await faultsOf(`log: a\ntoken: ${value}\n`);
+    assert.match(fault!, /^f\.yaml:[23]: Cannot read YAML at column \d+: \w/, value);
+    assert.doesNotMatch(fault!, /s3cret/i);
+    assert.equal(others.length, 0);
+  }
+});
+
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
   const broken = await faultsOf(
@@ -219,7 +242,7 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
   );
   assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*an alias is part of itself/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
-  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
+  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*stands once/);
   assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
     "f.yaml:3: log: FRAMELANE_NONE is not set",
   ]);
