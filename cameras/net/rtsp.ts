@@ -11,6 +11,21 @@ import type { Login } from "./login.ts";
 import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.ts";
 import { PacketNumbers } from "./rtp.ts";
 
+/** A server's redirection, which FFmpeg does not get: the caller decides whether to follow it. */
+export class RedirectError extends SourceError {
+  readonly to: string;
+
+  constructor(to: string) {
+    super(
+      "UNREACHABLE",
+      `it redirects to ${
+        brief(maskUrl(to))
+      }, which is not followed; use that address as the source`,
+    );
+    this.to = to;
+  }
+}
+
 interface RelayOptions {
   readonly peer: Peer;
   /** The stream's address, without credentials. */
@@ -222,14 +237,7 @@ export class RtspRelay implements Disposable {
 function refusal(head: Head): SourceError {
   const { code, reason } = head.status;
   const [to] = head.values("location");
-  if (code < 400 && to !== undefined) {
-    return new SourceError(
-      "UNREACHABLE",
-      `it redirects to ${
-        brief(maskUrl(to))
-      }, which is not followed; use that address as the source`,
-    );
-  }
+  if (code < 400 && to !== undefined) return new RedirectError(to);
   if (code === 404) return new SourceError("UNREACHABLE", "the server has no such stream");
   if (code === 461) {
     return new SourceError(
