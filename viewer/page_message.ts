@@ -44,8 +44,7 @@ const isMessage = isOneOf("type", {
   drawn: hasFields({
     tiles: isList(
       MAX_TILES,
-      (pair) =>
-        Array.isArray(pair) && pair.length === 2 && isSlot(pair[0]) && isCount(pair[1]),
+      (pair) => Array.isArray(pair) && pair.length === 2 && isSlot(pair[0]) && isCount(pair[1]),
     ),
   }),
   time: hasFields({
