@@ -17,7 +17,7 @@ import type { Turn } from "../executor/pulse.ts";
 import { laneId } from "../lanes.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { BlockedBy, ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
-import { inFunction, type Lane, letCommit, Lingering, newLane, NO_RUN, titleOf } from "./lane.ts";
+import { inFunction, Lane, letCommit, Lingering, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun } from "./lane_failures.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -81,7 +81,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       cells,
     });
     this.#options.streams.begins(handle);
-    const lane = newLane({ number, handle, spec, membership, foundLater });
+    const lane = new Lane(number, handle, spec, membership, foundLater);
     const lingering = this.#lingering.over(laneId(lane.handle));
     if (lingering === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
