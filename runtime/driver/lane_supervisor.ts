@@ -176,9 +176,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         continue;
       }
       this.#options.report(`${titleOf(lane)} moves: ${why}`);
-      this.#events.ended(lane);
       lane.handle.moving();
-      this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
       // Delayed, in case executors cannot even start.
       const delay = by === "death" ? lane.failures.stranded() : 0;
       if (by === "memory") lane.alone = true;
@@ -308,8 +306,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#options.report(`${titleOf(lane)} failed: ${next.why}`);
       return this.#laneGone(lane, error);
     }
-    this.#events.ended(lane, error);
-    this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
     const how = [
       next.dead ? "without this input" : "",
       next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
@@ -317,15 +313,17 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#options.report(
       `${titleOf(lane)} failed: ${error.message}; restarting ${how.join(" ").trim()}`,
     );
-    void this.#restart(lane, next.delayMs);
+    void this.#restart(lane, next.delayMs, error);
   }
 
-  async #restart(lane: Lane, delay: number): Promise<void> {
+  async #restart(lane: Lane, delay: number, error?: PlainError): Promise<void> {
+    const { clock, signal, metrics } = this.#options;
+    this.#events.ended(lane, error);
+    metrics.restarts.inc(metrics.labels(lane.handle));
     this.#lanes.delete(lane.number);
     letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
-    const { clock, signal } = this.#options;
     // A driver that stops ends the lane itself.
     if (delay > 0 && !await pause(delay, signal, clock)) return;
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
