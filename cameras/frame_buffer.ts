@@ -1,5 +1,6 @@
 // Frames that wait for the log, and the policy for dropping them when the buffer is full.
 import type { LogRecord } from "../runtime/log/log.ts";
+import { weightOf } from "../runtime/log/records.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 
 /** What happens to a frame when the buffer is full. */
@@ -14,7 +15,7 @@ export interface PublisherFrame {
 /** Why frames were dropped, with those that depend on them up to the next keyframe. */
 export type DropReason = "overflow" | "too-large" | "stopped";
 
-/** Bytes of a record in addition to its value. */
+/** Bytes of a record in addition to its value, key and headers. */
 const RECORD_OVERHEAD = 256;
 
 export class FrameBuffer {
@@ -106,6 +107,6 @@ export function needsEarlierFrames({ headers }: LogRecord): boolean {
   return headers["keyframe"] !== "1" && videoCodecOf(headers["content-type"]) !== undefined;
 }
 
-function sizeOf({ value }: LogRecord): number {
-  return value.length + RECORD_OVERHEAD;
+function sizeOf(record: LogRecord): number {
+  return weightOf(record) + RECORD_OVERHEAD;
 }

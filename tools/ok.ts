@@ -4,7 +4,7 @@
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
-import { closingLine, NO_TESTS } from "./junit.ts";
+import { brokenLines, closingLine, NO_TESTS } from "./junit.ts";
 import { kernelFaults } from "./kernels.ts";
 import { ROOT } from "./paths.ts";
 import { documentationFaults } from "./public_docs.ts";
@@ -160,9 +160,10 @@ if (!Deno.args.includes("--no-tests")) {
   counts = await runTests({ filters: [], typesChecked: true });
   const seconds = (performance.now() - start) / 1000;
   rows.push({ name: "tests", state: counts.failed === 0 ? "ok" : "failed", says: "", seconds });
-  for (const test of counts.broken) print(`Failed: ${test}`);
 }
 print(`\n${table(rows)}\n`);
+const faults = broken.map(({ name, says }) => ({ test: name, says }));
+for (const line of brokenLines([...faults, ...counts.broken])) print(line);
 const failed = counts.failed + broken.length;
 print(closingLine({ passed: counts.passed, failed }));
 Deno.exit(failed === 0 ? 0 : 1);

@@ -4,8 +4,16 @@ import { parseArgs } from "node:util";
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ifThere } from "../runtime/base/folders.ts";
+import { given } from "../runtime/base/options.ts";
 import { ensure } from "./debian.ts";
-import { addCounts, closingLine, countTests, NO_TESTS, type TestCounts } from "./junit.ts";
+import {
+  addCounts,
+  brokenLines,
+  closingLine,
+  countTests,
+  NO_TESTS,
+  type TestCounts,
+} from "./junit.ts";
 import { join, relative, resolve, ROOT } from "./paths.ts";
 import { AT_ONCE, inParallel, run } from "./run.ts";
 import { chosen, isUnit, needsBroker, needsOf, spread, testFiles } from "./suite.ts";
@@ -86,15 +94,10 @@ export async function runTests({
     let [total, stopped] = [NO_TESTS, false];
     await inParallel(parts, AT_ONCE, async (part) => {
       if (stopped) return;
-      const { counts, output, signal } = await denoTest(
-        part,
-        ["--no-check", ...flags],
-        broker,
-        "piped",
-      );
-      print(output);
-      total = addCounts(total, counts);
-      stopped ||= signal || (counts.failed > 0 && flags.includes("--fail-fast"));
+      const ended = await denoTest(part, ["--no-check", ...flags], broker, "piped");
+      print(ended.output);
+      total = addCounts(total, ended.counts);
+      stopped ||= ended.stopped || (ended.counts.failed > 0 && flags.includes("--fail-fast"));
     });
     return total;
   } catch (error) {
@@ -108,7 +111,8 @@ export async function runTests({
 interface Ended {
   readonly counts: TestCounts;
   readonly output: string;
-  readonly signal: boolean;
+  /** A signal to this process was passed on. */
+  readonly stopped: boolean;
 }
 
 async function denoTest(
@@ -118,7 +122,7 @@ async function denoTest(
   output: "inherit" | "piped",
 ): Promise<Ended> {
   const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  const report = join(folder, "report.xml");
+  const [report, failures] = [join(folder, "report.xml"), join(folder, "failures.txt")];
   try {
     const child = new Deno.Command(Deno.execPath(), {
       cwd: ROOT,
@@ -130,23 +134,32 @@ async function denoTest(
         "--sanitize-resources",
         "--trace-leaks",
         `--junit-path=${report}`,
+        `--preload=${join(ROOT, "tools/failures.ts")}`,
         ...PERMISSIONS,
         ...flags,
         ...files,
       ],
-      env: broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address },
+      env: {
+        FRAMELANE_TEST_FAILURES: failures,
+        ...(output === "piped" ? { NO_COLOR: "1" } : {}),
+        ...(broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address }),
+      },
       stdin: "null",
       stdout: output,
       stderr: output,
     }).spawn();
-    const release = forwardSignals(child);
+    const forwarding = forwardSignals(child);
     const printed = output === "piped" ? collect(child) : Promise.resolve("");
-    const { code, signal } = await child.status;
-    release();
+    const status = await child.status;
+    const stopped = forwarding.end();
+    const [written, failed] = await Promise.all(
+      [report, failures].map((path) => ifThere(Deno.readTextFile(path))),
+    );
+    const counts = written === undefined ? undefined : countTests(written);
     return {
-      counts: settle(countTests(await ifThere(Deno.readTextFile(report)) ?? ""), code),
+      counts: settle(counts, { ...status, output: await printed, ...given({ failed }) }),
       output: await printed,
-      signal: signal !== null,
+      stopped,
     };
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -162,28 +175,53 @@ async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
   return text;
 }
 
-function forwardSignals(child: Deno.ChildProcess): () => void {
-  let running = true;
+function forwardSignals(child: Deno.ChildProcess): { end(): boolean } {
+  let running = true, stopped = false;
   child.status.then(() => running = false);
   const stop = () => {
+    stopped = true;
     if (running) child.kill("SIGTERM");
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
-  return () => {
-    Deno.removeSignalListener("SIGINT", stop);
-    Deno.removeSignalListener("SIGTERM", stop);
+  return {
+    end() {
+      Deno.removeSignalListener("SIGINT", stop);
+      Deno.removeSignalListener("SIGTERM", stop);
+      return stopped;
+    },
   };
 }
 
-/** Corrects the counts by the exit code of `deno test`. */
-export function settle(counts: TestCounts, code: number): TestCounts {
+/** How `deno test` ended. */
+interface TestEnd {
+  readonly code: number;
+  readonly signal?: Deno.Signal | null;
+  readonly output?: string;
+  /** The assertions that have failed: known even if the process died before its report. */
+  readonly failed?: string;
+}
+
+/** An error outside of any test, as `deno test` prints it. */
+const UNCAUGHT = /^(\S+) \(uncaught error\)\nerror: ([\s\S]*?)\nThis error was not caught/gm;
+
+/** Adds to the counts of a report what it does not hold. */
+export function settle(
+  report: TestCounts | undefined,
+  { code, signal, output = "", failed: assertions = "" }: TestEnd,
+): TestCounts {
+  const counts = report ?? NO_TESTS;
+  const uncaught = [...output.matchAll(UNCAUGHT)]
+    .map(([, test, says]) => ({ test: test!, says: says! }));
   // A skipped test proves nothing, so it counts as failed.
-  const failed = counts.failed + counts.ignored;
-  if (failed === 0 && (code !== 0 || counts.passed === 0)) {
-    return { ...counts, failed: 1, broken: [`deno test ended with ${code}, outside of a test`] };
-  }
-  return { ...counts, failed };
+  const failed = counts.failed + counts.ignored + uncaught.length;
+  const broken = [...counts.broken, ...uncaught];
+  if (failed > 0 || (code === 0 && counts.passed > 0)) return { ...counts, failed, broken };
+  const ends = output.split("\n").filter((line) => / \.\.\. FAILED/.test(line));
+  const lastOf = (text: string, most: number) => text.trimEnd().split("\n").slice(-most);
+  const last = [...ends, ...lastOf(assertions, 20), ...lastOf(output, 5)];
+  const test = `deno test ended with ${signal ?? code}, outside of a test`;
+  return { ...counts, failed: 1, broken: [{ test, says: last.join("\n") }] };
 }
 
 if (import.meta.main) {
@@ -200,7 +238,7 @@ if (import.meta.main) {
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
   }
-  for (const test of counts.broken) print(`Failed: ${test}`);
+  for (const line of brokenLines(counts.broken)) print(line);
   print(closingLine(counts));
   Deno.exit(counts.failed === 0 ? 0 : 1);
 }

@@ -298,6 +298,12 @@ export class StreamingExecution {
     last?: "ended" | "stopped",
   ): Promise<void> {
     const { checkpointing, committer, reporter, sinks } = opened;
+    const first = frames[0]?.offset ?? 0;
+    const repeatable = sinks.needsPlan && checkpointing.planned === undefined;
+    if (repeatable && first > this.#next && this.#options.plan.overload.kind !== "wait") {
+      // What was dropped before the batch would come again with it, after a crash.
+      await this.#runAndCommit(opened, [], first);
+    }
     this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
     this.#batch = range;

@@ -3,6 +3,7 @@
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { weightOf } from "../log/records.ts";
 import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 
@@ -225,7 +226,7 @@ export class Intake {
     let undecodable = 0;
     const until = (frames.at(-1)?.offset ?? 0) + 1;
     for (const frame of frames) {
-      this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
+      this.#meanBytes += (weightOf(frame) - this.#meanBytes) / 16;
       const inspected = this.#inspected(frame);
       if (inspected !== undefined) frames[kept++] = inspected;
       else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
@@ -305,12 +306,12 @@ export class Intake {
     groups?.interrupt();
     const wanted = this.#source.position;
     const done = Math.max(wanted, this.#rereading?.until ?? 0);
-    const gone = `offsets ${wanted} to ${earliest - 1}`;
     if (wanted < earliest && earliest <= done) {
       if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
+        const gone = `offsets ${wanted} to ${earliest - 1} are no longer in the log`;
         report(
-          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; open windows are dropped`,
+          `Cannot read ${topic} partition ${partition} again: ${gone}; open windows are dropped`,
         );
         this.#source.seek(earliest);
         return;
@@ -336,12 +337,8 @@ export class Intake {
       );
       this.#recreatedAt = earliest;
     } else {
-      const from = earliest - lost;
-      report(
-        `Lost ${lost} frames of ${topic} partition ${partition}: offsets ${from} to ${
-          earliest - 1
-        } are no longer in the log`,
-      );
+      const lacking = `offsets ${earliest - lost} to ${earliest - 1} are no longer in the log`;
+      report(`Lost ${lost} frames of ${topic} partition ${partition}: ${lacking}`);
       onDropped(lost, "lost", earliest);
     }
     this.#source.seek(earliest);

@@ -35,13 +35,21 @@ export function checkTopic(
   );
 }
 
+/** The last moment of a date, epoch milliseconds. */
+const LAST_MS = 8.64e15;
+
+/** The nearest time that a frame can have: other programs store any number as a record's time. */
+export function frameTime(ms: number): number {
+  return Math.min(Math.max(0, Math.floor(ms) || 0), LAST_MS);
+}
+
 /**
  * A record's time as it is stored: whole milliseconds since 1970.
  *
  * @throws {LogError} `INVALID` if it is not a number of milliseconds
  */
 export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
-  if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return Math.max(0, Math.floor(timestamp));
+  if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return frameTime(timestamp);
   throw new LogError(
     "INVALID",
     `Cannot append a record with timestamp ${timestamp}: expected epoch milliseconds`,

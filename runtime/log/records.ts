@@ -1,5 +1,5 @@
 // Records, and identifiers of offsets and members.
-import type { Frame, Headers } from "../definition/frame.ts";
+import type { Headers } from "../definition/frame.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -42,9 +42,12 @@ export interface Membership {
   readonly generation: number;
 }
 
-/** Size of a frame in a buffer; headers may be as large as pictures. */
-export function weightOf({ value, key, headers }: Frame): number {
+/** What a header takes besides its text, about. */
+const HEADER_BYTES = 64;
+
+/** Size of a frame in a buffer: headers may be as large as pictures, and very many. */
+export function weightOf({ value, key, headers }: Omit<LogRecord, "timestamp">): number {
   let weight = value.length + (key?.length ?? 0);
-  for (const name in headers) weight += name.length + headers[name]!.length;
+  for (const name in headers) weight += HEADER_BYTES + name.length + headers[name]!.length;
   return weight;
 }

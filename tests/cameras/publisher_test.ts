@@ -61,15 +61,24 @@ Deno.test("makes the topic with as many partitions as the camera needs, and tell
 });
 
 Deno.test("what gathers while an append is under way goes as one batch, bounded in bytes", async () => {
-  const log = new MemoryLog();
-  const open = gate(log);
-  const { publisher } = await publisherOn(log, { batchBytes: 3 * (1000 + 256) });
-  for (let n = 0; n < 9; n++) await publisher.publish(frame(n, 1000));
-  open();
-  await publisher.flush();
-  await publisher.close();
-  assert.deepEqual(numbers(log), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-  assert.deepEqual(log.batches, [3, 3, 3]);
+  const frames = [
+    (n: number) => frame(n, 1000),
+    (n: number) => {
+      const { record } = frame(n, 1);
+      return { record: { ...record, headers: { ...record.headers, note: "x".repeat(936) } } };
+    },
+  ];
+  for (const make of frames) {
+    const log = new MemoryLog();
+    const open = gate(log);
+    const { publisher } = await publisherOn(log, { batchBytes: 3 * (1000 + 400) });
+    for (let n = 0; n < 9; n++) await publisher.publish(make(n));
+    open();
+    await publisher.flush();
+    await publisher.close();
+    assert.deepEqual(numbers(log), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(log.batches, [3, 3, 3]);
+  }
 });
 
 Deno.test("lingers for company", async () => {
@@ -232,13 +241,4 @@ Deno.test("closing gives up what is not in the log, and counts it", async () => 
   assert.equal(publisher.stats.dropped, 4);
   assert.equal(publisher.stats.published, 0);
   await assert.rejects(publisher.publish(frame(9)), /the publisher is closed/);
-});
-
-Deno.test("options out of range are refused with what is accepted", async () => {
-  for (const option of ["bufferFrames", "batchBytes", "lingerMs"] as const) {
-    await assert.rejects(
-      publisherOn(new MemoryLog(), { [option]: -1 }),
-      (error) => error instanceof RangeError && error.message.includes(`with ${option} -1`),
-    );
-  }
 });

@@ -180,6 +180,21 @@ export function registerReaders(obligation: Obligation): void {
     assert.deepEqual(values, records(100).map((r) => text(r.value)));
   });
 
+  obligation("buffers are bounded by headers, however many and small", async ({ log }) => {
+    const topic = unique("headers");
+    await log.createTopic(topic, 1);
+    const headers = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`h${i}`, ""]));
+    const many = Array.from({ length: 10 }, () => ({ ...record(new Uint8Array(1)), headers }));
+    await append(log, topic, 0, many);
+    const reader = await log.reader({ maxBufferedBytes: 100_000 });
+    const partition = await reader.open(topic, 0, 0);
+    for (let i = 0; i < many.length; i++) {
+      await eventually("buffered frames", () => partition.buffered > 0);
+      assert.equal(partition.buffered, 1);
+      await take(partition, 1);
+    }
+  });
+
   obligation("buffers are bounded by bytes, one frame always passes", async ({ log }) => {
     const topic = unique("bytes");
     await log.createTopic(topic, 1);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closingLine, countTests, NO_TESTS } from "../../tools/junit.ts";
+import { brokenLines, closingLine, countTests, NO_TESTS } from "../../tools/junit.ts";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="6" failures="2" errors="0" time="0.008">
@@ -32,7 +32,10 @@ Deno.test("countTests counts tests, not their steps", () => {
     passed: 3,
     failed: 1,
     ignored: 1,
-    broken: ["./t.ts: b", "./t.ts: c"],
+    broken: [
+      { test: "./t.ts: b", says: "1 test step failed.\n\nAssertionError: <failure>" },
+      { test: "./t.ts: c", says: "skipped" },
+    ],
   });
 });
 
@@ -42,4 +45,15 @@ Deno.test("countTests finds nothing in an empty report", () => {
 
 Deno.test("closingLine is what a reader of results looks for", () => {
   assert.equal(closingLine({ passed: 12, failed: 0 }), "12 passed, 0 failed");
+});
+
+Deno.test("brokenLines names each failure, and shares the lines among their errors", () => {
+  const says = "AssertionError: no\n\n1 !== 2\n    at file:///t.ts:1:2\n    at ext:deno:3:4";
+  const one = ["Failed: a", "    AssertionError: no", "    1 !== 2", "        at file:///t.ts:1:2"];
+  assert.deepEqual(brokenLines([{ test: "a", says }]), one);
+  const many = Array.from({ length: 20 }, () => ({ test: "a", says }));
+  assert.deepEqual(brokenLines(many), many.flatMap(() => one.slice(0, 2)));
+  const short = brokenLines([{ test: "a", says }], 3);
+  assert.deepEqual(short, one.filter((_, i) => i !== 2), "the place is never cut off");
+  assert.equal(brokenLines([...many, ...many, ...many]).length, 60);
 });

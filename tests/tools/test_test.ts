@@ -14,11 +14,13 @@ Deno.test("Arguments of the test task: filters, and flags of deno test after --"
 
 Deno.test("Counts and exit code cannot disagree", () => {
   const none = NO_TESTS;
-  assert.equal(settle(none, 0).failed, 1, "no test at all");
-  assert.equal(settle({ ...none, passed: 3 }, 1).failed, 1, "failed outside of a test");
-  assert.equal(settle({ ...none, passed: 3, ignored: 2 }, 0).failed, 2, "skipped tests");
-  assert.equal(settle({ ...none, passed: 3, failed: 2 }, 1).failed, 2);
-  assert.equal(settle({ ...none, passed: 3 }, 0).failed, 0);
+  const [well, failed] = [{ code: 0 }, { code: 1 }];
+  assert.equal(settle(none, well).failed, 1, "no test at all");
+  assert.equal(settle(undefined, well).failed, 1, "no report");
+  assert.equal(settle({ ...none, passed: 3 }, failed).failed, 1, "failed outside of a test");
+  assert.equal(settle({ ...none, passed: 3, ignored: 2 }, well).failed, 2, "skipped tests");
+  assert.equal(settle({ ...none, passed: 3, failed: 2 }, failed).failed, 2);
+  assert.equal(settle({ ...none, passed: 3 }, well).failed, 0);
 });
 
 async function testTask(
@@ -97,6 +99,29 @@ Deno.test("The test task passes only when all tests pass", async (t) => {
         assert.equal(lines.at(-1), closing, lines.join("\n"));
         assert.equal(code, closing.endsWith(" 0 failed") ? 0 : 1);
       });
+    });
+  }
+});
+
+Deno.test("The last lines say what failed: in a test, outside of one, before the process died", async () => {
+  const assertion =
+    `import assert from "node:assert/strict"; Deno.test("a", () => assert.equal(1, 2));`;
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}_test.ts`, PASSES]));
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ "a_test.ts": assertion }, /^Failed: \S+a_test\.ts: a\n.*AssertionError.*\n +1 !== 2\n/m],
+    [
+      { "a_test.ts": `${assertion} Deno.test("b", () => Deno.kill(Deno.pid, "SIGKILL"));` },
+      /Failed: .* SIGKILL, .*\n[^]*1 !== 2\n +at file:\S+a_test\.ts:1:\d+\n/m,
+    ],
+    [
+      { ...many, "a_test.ts": 'void Promise.reject(new Error("lost"));' },
+      /^Failed: \S+a_test\.ts\n.*Error: lost\n/m,
+    ],
+  ];
+  for (const [files, says] of cases) {
+    await withTests(files, async (folder) => {
+      const { lines } = await testTask([`--folder=${folder}`]);
+      assert.match(lines.slice(-45).join("\n"), says);
     });
   }
 });

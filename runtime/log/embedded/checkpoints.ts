@@ -44,6 +44,8 @@ export interface CheckpointRow extends CheckpointKey {
 
 /** Past entries to keep at least, and how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
+/** A larger state is kept of the last commit alone: each executor's first take-over reads all entries. */
+const keptStateBytes = 4 << 10;
 
 const rowsWhere = "SELECT id, query_id, epoch, member, process, grp, query, topic, partition " +
   "FROM checkpoints WHERE store = ?1 AND ";
@@ -181,12 +183,28 @@ export class Checkpoints {
     );
   }
 
-  /** Within a transaction: writes `offsets/N` and `commits/N`. */
-  commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
+  /**
+   * Within a transaction: writes `offsets/N` and `commits/N`.
+   *
+   * @param before the last commit
+   */
+  commit(
+    { id }: CheckpointRow,
+    batch: BatchRange,
+    checkpoint: Checkpoint,
+    before?: Checkpoint,
+  ): void {
     this.#db.run(
       `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
       ...[id, batch.batchId, encodeBatch(batch), encodeCheckpoint(checkpoint)],
     );
+    if ((before?.state?.length ?? 0) > keptStateBytes) {
+      const { state: _state, ...rest } = before!;
+      this.#db.run(
+        `UPDATE entries SET commits = ? WHERE id = ${placeId}`,
+        ...[encodeCheckpoint(rest), id, rest.batchId],
+      );
+    }
     const past = batch.batchId - keptEntries;
     if (past < 0 || past % removedAtOnce !== 0) return;
     this.#db.run(

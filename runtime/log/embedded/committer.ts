@@ -147,7 +147,7 @@ export class EmbeddedCommitter implements BatchCommitter {
         durable: !repeatable,
         changes: () => {
           this.#checkOwned();
-          checkpoints.commit(this.#row, batch, checkpoint);
+          checkpoints.commit(this.#row, batch, checkpoint, this.#committed);
         },
       });
       this.#committed = checkpoint;

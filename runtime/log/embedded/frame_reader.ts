@@ -1,4 +1,5 @@
 import type { Frame } from "../../definition/frame.ts";
+import { weightOf } from "../records.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";
 import type { ChunkRow, Store } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
@@ -71,15 +72,15 @@ export class FrameReader {
         const place = { topic, partition, offset: seen++ };
         if (place.offset < next) continue;
         if (frames.length >= maxFrames) return { frames, next };
-        const length = found?.size ?? 0;
-        if (bytes + length > maxBytes && !(always && frames.length === 0)) return { frames, next };
-        if (found === undefined) {
-          const why = read === undefined ? "its segment file is gone" : "its head is damaged";
-          frames.push(badFrame(place, time, why));
-        } else {
-          frames.push(decodeRecord(read!, found, place));
-          bytes += length;
-          this.#next = { offset: seen, segment, at: from + found.at + length };
+        const why = read === undefined ? "its segment file is gone" : "its head is damaged";
+        const frame = found === undefined
+          ? badFrame(place, time, why)
+          : decodeRecord(read!, found, place);
+        bytes += weightOf(frame);
+        if (bytes > maxBytes && !(always && frames.length === 0)) return { frames, next };
+        frames.push(frame);
+        if (found !== undefined) {
+          this.#next = { offset: seen, segment, at: from + found.at + found.size };
         }
         next = seen;
       }

@@ -15,7 +15,7 @@
 // Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
-import { timeOf } from "../checks.ts";
+import { frameTime, timeOf } from "../checks.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
 /** Maximum size of a record including key and headers. */
@@ -167,7 +167,7 @@ export function decodeRecord(
   { at, size }: RecordPlace,
   place: FramePlace,
 ): Frame {
-  const timestamp = recordTime(bytes, at);
+  const timestamp = frameTime(recordTime(bytes, at));
   const body = bytes.subarray(at + headBytes, at + size);
   if (body.length < size - headBytes || crc32(body) !== uint32(bytes, at + 4)) {
     return badFrame(place, timestamp, "its content is damaged");

@@ -97,9 +97,16 @@ export class Fence {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
 
-  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner. */
+  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner, `FAILED` if there is no owner left */
   check(): void {
-    if (!this.held) throw takenOver(this.directory);
+    const [newest] = generationsOf(this.#root, GENERATION);
+    if (newest === this.generation) return;
+    throw newest === undefined
+      ? new SinkError("FAILED", `Cannot write below ${this.directory}: it was removed while in use`)
+      : new SinkError(
+        "TAKEN_OVER",
+        `Cannot write below ${this.directory}: another owner took over`,
+      );
   }
 
   /** @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come. */
@@ -120,10 +127,6 @@ export class Fence {
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }
-}
-
-function takenOver(directory: string): SinkError {
-  return new SinkError("TAKEN_OVER", `Cannot write below ${directory}: another owner took over`);
 }
 
 function generationsOf(directory: string, pattern: RegExp): number[] {

@@ -254,9 +254,8 @@ export class SharedFile {
     const { size, ino } = await data.stat();
     const existing = await statIfExists(this.path);
     if (existing === undefined || (ino !== null && existing.ino !== ino)) {
-      // Moved away, as by log rotation: start a new file with the same positions.
-      const write = (target: Deno.FsFile) => writeAt(target, 0, this.#header);
-      await this.#replace(number, { lanes: meta.lanes, write }, false);
+      // Moved away, as by log rotation, or saved by an editor: continues in what is there now.
+      await this.#replace(number, { lanes: meta.lanes }, false);
     }
     const checked = await this.#withoutLosses(data, meta, size);
     if (checked.size < size) await data.truncate(checked.size);

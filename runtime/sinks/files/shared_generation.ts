@@ -25,7 +25,8 @@ export interface Meta extends Extent {
 /** The content of a new generation, if different from the previous one. */
 export interface Content {
   readonly lanes: Readonly<Record<string, Position>>;
-  write(target: Deno.FsFile): Promise<void>;
+  /** Absent: what is at the lasting path now, if anything. */
+  write?(target: Deno.FsFile): Promise<void>;
 }
 
 export interface Generation {
@@ -101,11 +102,12 @@ async function writeData(
 ): Promise<Meta> {
   const target = `${fence.directory}/data`;
   const complete = await newestState<Meta>(previous, "meta", META_CAPACITY);
-  let lanes = content?.lanes ?? complete?.state.lanes ?? {};
+  const lanes = content?.lanes ?? complete?.state.lanes ?? {};
   let foreign = complete?.state.foreign ?? false;
-  if (content === undefined && complete !== undefined) {
-    await Deno.copyFile(`${complete.folder}/data`, target);
-  } else if (content === undefined && await exists(path)) {
+  const copied = content === undefined ? complete : undefined;
+  if (copied !== undefined) {
+    await Deno.copyFile(`${copied.folder}/data`, target);
+  } else if (content?.write === undefined && await exists(path)) {
     if (!(await Deno.stat(path)).isFile) {
       throw new SinkError(
         "INVALID",
@@ -113,12 +115,11 @@ async function writeData(
       );
     }
     await Deno.copyFile(path, target);
-    lanes = {};
-    foreign = true;
+    foreign ||= content === undefined;
   }
   using data = await Deno.open(target, { read: true, write: true, create: true });
-  if (content !== undefined) await content.write(data);
-  else if (complete !== undefined) await data.truncate(complete.state.size);
+  if (content?.write !== undefined) await content.write(data);
+  else if (copied !== undefined) await data.truncate(copied.state.size);
   else await endLine(data, header);
   await data.sync();
   const { size } = await data.stat();

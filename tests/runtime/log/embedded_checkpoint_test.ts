@@ -27,6 +27,32 @@ Deno.test("checkpoint: the past is pruned", async () => {
   });
 });
 
+Deno.test("checkpoint: a large state is kept of the last commit alone, a small one of all", async () => {
+  await inFolder(async (dir) => {
+    const large = new Uint8Array(maxStateBytes).fill(7);
+    const small = large.subarray(0, 100);
+    await withLog(dir, (log) =>
+      withCommitter(log, options, async (committer) => {
+        for (let i = 0; i < 12; i++) {
+          await committer.plan(batch(i));
+          await committer.commit(batch(i), { ...done(i), state: i < 4 ? small : large }, []);
+        }
+      }));
+    const db = new DatabaseSync(join(dir, "log.db"));
+    const sizes = db.prepare("SELECT length(commits) AS size FROM entries ORDER BY id").all();
+    db.close();
+    const states = sizes.map(({ size }) =>
+      Number(size) > 1e6 ? "large" : Number(size) > 150 ? "small" : ""
+    );
+    assert.deepEqual(states, [...Array(4).fill("small"), ...Array(7).fill(""), "large"]);
+    await withLog(dir, (log) =>
+      withCommitter(log, options, ({ committed }) => {
+        assert.deepEqual(committed, { ...done(11), batchId: 11, state: large });
+        return Promise.resolve();
+      }));
+  });
+});
+
 Deno.test("checkpoint: an entry whose id is damaged is not just missing", async () => {
   // As a flipped bit moves the last one, and the only one.
   const moves = [[3, "id | 1 << 41"], [1, "id | 1 << 41"], [1, "id & ~(1 << 40)"]] as const;

@@ -107,6 +107,22 @@ Deno.test("events: a file moved away by log rotation is begun anew", async () =>
   });
 });
 
+Deno.test("events: a file that its user has edited, or put in its place, is continued", async () => {
+  await withFile(async (file) => {
+    await writeBatch(file, 0, 0, [0, 1]);
+    const [first, second] = (await Deno.readTextFile(file)).split("\n");
+    // As editors and `sed -i` do; without the last line break.
+    await Deno.writeTextFile(`${file}.new`, `${second}\n${first}`);
+    await Deno.rename(`${file}.new`, file);
+    await writeBatch(file, 0, 1, [2]);
+    await writeBatch(file, 1, 0, [0]);
+    assert.deepEqual(
+      (await linesOf(file)).map(({ partition, window }) => [partition, window!.firstOffset]),
+      [[0, 1], [0, 0], [0, 2], [1, 0]],
+    );
+  });
+});
+
 Deno.test("events: a file cut by its user continues where it ends", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0, 1]);

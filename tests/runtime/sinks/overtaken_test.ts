@@ -100,4 +100,21 @@ for (const [name, ownerOf] of Object.entries(OWNERS)) {
     }
     assert.ok(overtaken > 0);
   });
+
+  Deno.test(`${name}: a folder that is removed at any call of the file system is named as such, and made again`, async () => {
+    let named = 0;
+    for (let at = 1, more = true; more; at++) {
+      const directory = await Deno.makeTempDir();
+      const { work } = ownerOf(directory);
+      const come = () => Deno.remove(directory, { recursive: true });
+      more = await interrupted(at, come, () =>
+        work().catch((error) => {
+          assert.notEqual(read(error, "code"), "TAKEN_OVER", `at call ${at}: ${error}`);
+          if (String(error).includes("was removed while in use")) named++;
+        }));
+      await work();
+      await Deno.remove(directory, { recursive: true });
+    }
+    assert.ok(named > 0);
+  });
 }

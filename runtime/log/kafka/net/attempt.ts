@@ -7,6 +7,8 @@ import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 
 const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 250;
+/** A throttled request is given up after pauses of this length in all: a broker may throttle each answer. */
+const MAX_PAUSES_MS = 60_000;
 
 interface Context {
   readonly closing: AbortSignal;
@@ -39,6 +41,7 @@ export async function attempt<T>(
   let deadline = systemClock.monotonic() + timeoutMs;
   let delay = firstDelayMs;
   let dials = 0;
+  let pausesMs = 0;
   // The last error says more than that the time is over.
   let problem: unknown;
   for (;;) {
@@ -50,6 +53,7 @@ export async function attempt<T>(
       throwIfOver();
       if (error instanceof ThrottledError) {
         // Throttling does not count as the broker's time.
+        if ((pausesMs += error.ms) > MAX_PAUSES_MS) throw toLogError(error, action, where);
         await systemClock.sleep(error.ms, closing).catch(throwIfOver);
         deadline += error.ms;
         continue;

@@ -228,10 +228,17 @@ export class Cluster extends Brokers {
   }
 
   async #close(): Promise<void> {
-    // First members leave their groups, and transactions end.
-    await Promise.all([...this.opened].map((one) => one.close()));
-    this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
-    await this.connections.close();
+    const end = () =>
+      this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
+    // First members leave their groups, and transactions end: a broker that throttles is not waited for.
+    const late = setTimeout(end, this.timeoutMs);
+    try {
+      await Promise.all([...this.opened].map((one) => one.close()));
+    } finally {
+      clearTimeout(late);
+      end();
+      await this.connections.close();
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   OUTCOMES,
   REPEATED,
   ResponseError,
+  ThrottledError,
   UnsupportedError,
 } from "../protocol/errors.ts";
 
@@ -73,6 +74,9 @@ export function toLogError(error: unknown, action: string, brokers: string): Log
     const isBootstrap = broker === brokers || brokers.split(", ").includes(broker);
     const where = isBootstrap ? kafka : `${kafka} (the broker's advertised address)`;
     return new LogError("UNREACHABLE", `${action}: cannot reach ${where}: ${reason}`, cause);
+  }
+  if (error instanceof ThrottledError) {
+    return new LogError("UNREACHABLE", `${action}: ${kafka} delays it: ${reason}`, cause);
   }
   const one = decisive(brokerErrors(error));
   if (one === undefined) return new LogError("INTERNAL", `${action}: ${reason}`, cause);

@@ -2,6 +2,7 @@
 // ones are copied.
 import { messageOf } from "../../../base/errors.ts";
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
+import { frameTime } from "../../checks.ts";
 import { LogError } from "../../log.ts";
 import { weightOf } from "../../records.ts";
 import { crc32c } from "./crc32c.ts";
@@ -277,7 +278,7 @@ export class BatchDecoder {
     // Each offset that cannot be read becomes a frame with a fault.
     const offset = Math.max(batch.base, this.#next);
     if (offset > batch.last) return undefined;
-    const timestamp = batch.appendTime ?? batch.firstTimestamp;
+    const timestamp = frameTime(batch.appendTime ?? batch.firstTimestamp);
     const place = { topic, partition, offset, timestamp };
     return { ...place, key: null, headers: NO_HEADERS, value: NO_VALUE, fault: batch.fault };
   }

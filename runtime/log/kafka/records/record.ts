@@ -1,5 +1,6 @@
 // The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
+import { frameTime } from "../../checks.ts";
 import { asciiText, isAscii, keyText } from "./key.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});
@@ -42,7 +43,7 @@ export class RecordCursor {
     const end = this.#at + length;
     if (length < 0) throw new RangeError(INSIDE);
     this.#at++;
-    const timestamp = firstTimestamp + this.#varint();
+    const created = firstTimestamp + this.#varint();
     const offset = base + this.#varint();
     if (offset < from) {
       this.#at = end;
@@ -52,7 +53,8 @@ export class RecordCursor {
     const value = this.#value();
     const headers = this.#headers();
     this.#at = end;
-    return { topic, partition, offset, timestamp: appendTime ?? timestamp, key, headers, value };
+    const timestamp = frameTime(appendTime ?? created);
+    return { topic, partition, offset, timestamp, key, headers, value };
   }
 
   #headers(): Headers {

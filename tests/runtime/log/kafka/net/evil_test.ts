@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { Semaphore, withDeadline } from "../../../../../runtime/base/wait.ts";
 import { PRODUCE, produce } from "../../../../../runtime/log/kafka/append/produce.ts";
+import { attempt } from "../../../../../runtime/log/kafka/net/attempt.ts";
 import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import { ThrottledError } from "../../../../../runtime/log/kafka/protocol/errors.ts";
 import { LIST_GROUPS, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
@@ -286,4 +288,23 @@ Deno.test("a broker that wants quiet for a while is left alone, and then continu
     assert.equal(await waiting, 2);
     assert.equal(produced(), 3);
   });
+});
+
+Deno.test("a broker that wants no requests for a minute holds up neither the end of the log nor, again and again, a request", async () => {
+  await withBroker(() => "well", async (log, broker) => {
+    const producer = await log.producer();
+    broker.throttleMs = 60_000;
+    await producer.append("t", 0, [record]);
+    const waiting = assert.rejects(producer.append("t", 0, [record]), { code: "CLOSED" });
+    await withDeadline("Closing", 20_000, () => log.close());
+    await waiting;
+  }, 500);
+  const cluster = {
+    ...{ closing: new AbortController().signal, timeoutMs: 1_000, where: "a:1", isAlone: true },
+    forgetLeaders() {},
+  };
+  await assert.rejects(
+    attempt(cluster, "Cannot do it", () => Promise.reject(new ThrottledError(60_001))),
+    { code: "UNREACHABLE", retryable: true, message: /^Cannot do it: Kafka at a:1 delays it: / },
+  );
 });

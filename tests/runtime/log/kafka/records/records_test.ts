@@ -90,6 +90,20 @@ Deno.test("what is encoded is decoded, by us and by the Kafka client", () => {
   );
 });
 
+Deno.test("a time that no date can name is the nearest date", () => {
+  const times = [-(2n ** 63n), -1n, 0n, 8_640_000_000_000_001n, 2n ** 63n - 1n];
+  const read = (attributes: number) =>
+    times.map((time) => {
+      const bytes = encodeBatch([record("x")]);
+      for (const at of [27, 35]) bytes.writeBigInt64BE(time, at);
+      return decodeBatches(withAttributes(bytes, attributes), place).frames[0]!.timestamp;
+    });
+  const logAppendTime = 1 << 3;
+  for (const attributes of [0, logAppendTime]) {
+    assert.deepEqual(read(attributes), [0, 0, 0, 8.64e15, 8.64e15]);
+  }
+});
+
 Deno.test("decoding starts and ends where it is asked to", () => {
   const bytes = Buffer.concat([
     stored(encodeBatch(["a", "b", "c"].map(record)), 10),
