@@ -1,9 +1,10 @@
 // Options for log and topic.
 import { maskUrl } from "../runtime/base/mask.ts";
+import { given } from "../runtime/base/options.ts";
 import { aborted } from "../runtime/base/wait.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { checkLogUrl, DEFAULT_LOG, DEFAULT_TOPIC, openLog } from "../runtime/log/open.ts";
-import { type Options, UsageError } from "./command.ts";
+import { type CommandContext, type Options, UsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC };
 /**
@@ -25,15 +26,18 @@ export const logOption = {
 /**
  * Opens a log, without connecting.
  *
+ * @param say is told the log's warnings
  * @param checkpointDir see `OpenLogOptions`
  * @throws {UsageError} if the URL is invalid
  */
 export async function openLogOrUsageError(
   url: string,
+  { say }: Pick<CommandContext, "say">,
   checkpointDir?: string,
 ): Promise<TopicLog> {
+  const onWarning = (line: string) => say(line, "warn");
   try {
-    return await openLog(url, checkpointDir === undefined ? {} : { checkpointDir });
+    return await openLog(url, { onWarning, ...given({ checkpointDir }) });
   } catch (error) {
     if (error instanceof LogError && error.code === "INVALID") {
       throw new UsageError([error.message]);

@@ -11,6 +11,7 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import type { AccessUnit, VideoCodec } from "../../runtime/video/access_unit.ts";
 import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/annex_b.ts";
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
+import { lacksPackets } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
@@ -95,6 +96,11 @@ export class UnitCopier {
     if (++this.#since > MOST_WITHOUT_KEYFRAME) {
       return new NotCopied(`there is no whole keyframe among ${MOST_WITHOUT_KEYFRAME} packets`);
     }
+    if (lacksPackets(data)) {
+      // A keyframe may come, whenever none was lost.
+      this.#since = 0;
+      return this.#lose();
+    }
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
     if (configuration !== null) this.#writer.configure(configuration);
     let written;
@@ -148,13 +154,13 @@ export class UnitCopier {
   /** A frame is damaged: those that follow depend on it. */
   #lose(): undefined {
     this.#damaged++;
+    this.#field = undefined;
     this.#awaitsKeyframe = true;
   }
 
   /** Starts the next lap, with a keyframe. */
   beginAgain(): void {
     if (this.#field !== undefined) this.#lose();
-    this.#field = undefined;
     this.#awaitsKeyframe = true;
     this.#latestMs = -Infinity;
   }

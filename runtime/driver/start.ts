@@ -77,7 +77,7 @@ export async function start(
   const own = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
   const spec = await specOf(definition, Object.fromEntries(own), { logUrl, checkpointDir });
   signal?.throwIfAborted();
-  const log = await openLog(logUrl, given({ checkpointDir }));
+  const log = await openLog(logUrl, { onWarning: report, ...given({ checkpointDir }) });
   // Loaded here, so that a module of a query neither loads nor reads what runs queries.
   const driverModule = new URL("./driver.ts", import.meta.url).href;
   const { Driver }: typeof import("./driver.ts") = await import(driverModule);

@@ -15,6 +15,13 @@ export interface OpenLogOptions {
   readonly timeoutMs?: number;
   /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
   readonly checkpointDir?: string;
+  /**
+   * Receives warnings of the embedded log: a clock that was set, a copied folder, a long reader. Default: standard
+   * error.
+   */
+  readonly onWarning?: (message: string) => void;
+  /** Whether another instance of this process warns of what every instance meets, such as a clock that was set. */
+  readonly secondary?: boolean;
 }
 
 /**
