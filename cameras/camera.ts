@@ -180,7 +180,7 @@ export class Camera {
           kind: source.kind,
           times: this.#times,
           signal: stop,
-          onLate: (ms) => this.#punctuality.fallBehind(ms, report),
+          onLate: (ms, heldMs) => this.#punctuality.fallBehind(ms, heldMs, report),
           fps,
         })
       ) {

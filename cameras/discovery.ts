@@ -5,6 +5,7 @@ import { createSocket } from "node:dgram";
 import { given } from "../runtime/base/options.ts";
 import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
+import { SourceError } from "./source.ts";
 
 export interface FoundCamera {
   readonly service: string;
@@ -55,7 +56,11 @@ async function askNetwork(
     `<e:Body><d:Probe><d:Types>n:NetworkVideoTransmitter</d:Types></d:Probe></e:Body></e:Envelope>`;
   try {
     const { promise, reject } = Promise.withResolvers<never>();
-    socket.on("error", reject);
+    const fail = () => {
+      const message = `Cannot ask ${hostname}:${port} for cameras: is this machine in a network?`;
+      reject(new SourceError("UNREACHABLE", message));
+    };
+    socket.on("error", fail);
     socket.on("message", (message, { address }) => {
       const text = message.toString();
       for (const match of tags(text, "ProbeMatch")) {
@@ -68,7 +73,7 @@ async function askNetwork(
       }
     });
     const { promise: sent, resolve: done } = Promise.withResolvers<void>();
-    socket.send(question, port, hostname, (error) => error ? reject(error) : done());
+    socket.send(question, port, hostname, (error) => error ? fail() : done());
     await Promise.race([sent, promise]);
     const over = new Promise<void>((resolve) => setTimeout(resolve, forMs));
     await settled(Promise.race([over, promise]), signal);

@@ -9,8 +9,12 @@ interface PacingOptions {
   readonly fps?: number | "max" | undefined;
   readonly times: CaptureTimes;
   readonly signal: AbortSignal;
-  /** Called with the delay in milliseconds whenever a recording falls behind its own times. */
-  readonly onLate?: (ms: number) => void;
+  /**
+   * Called with the delay in milliseconds whenever a recording falls behind its own times.
+   *
+   * @param heldMs how long the taker of the images held them meanwhile
+   */
+  readonly onLate?: (ms: number, heldMs: number) => void;
 }
 
 interface PacedImage {
@@ -53,17 +57,21 @@ export async function* pace(
     const wait = due - clock.monotonic();
     // Timers cannot measure shorter waits.
     if (wait >= 1 && !await pause(wait, signal, clock)) return;
+    const taken = clock.monotonic();
     yield { image, timestamp: times.at(due) };
+    schedule.held(clock.monotonic() - taken);
   }
 }
 
 class Schedule {
   readonly #times: CaptureTimes;
-  readonly #onLate: ((ms: number) => void) | undefined;
+  readonly #onLate: PacingOptions["onLate"];
   #start: number | undefined;
   #epoch: number | undefined;
+  /** How long the taker held the images since one was on time. */
+  #heldMs = 0;
 
-  constructor(times: CaptureTimes, onLate: ((ms: number) => void) | undefined) {
+  constructor(times: CaptureTimes, onLate: PacingOptions["onLate"]) {
     this.#times = times;
     this.#onLate = onLate;
   }
@@ -81,9 +89,14 @@ class Schedule {
     const late = now - this.#start - own;
     if (late > MOST_LATENESS_MS) {
       this.#start += late;
-      this.#onLate?.(late);
+      this.#onLate?.(late, this.#heldMs);
     }
+    if (late <= 0 || late > MOST_LATENESS_MS) this.#heldMs = 0;
     return this.#start + own;
+  }
+
+  held(ms: number): void {
+    this.#heldMs += ms;
   }
 }
 
@@ -99,6 +112,8 @@ export class Punctuality implements Lateness {
   #late = 0;
   #behindMs = 0;
   #reportedMs = 0;
+  #byLogMs = 0;
+  #longestMs = 0;
 
   get late(): number {
     return this.#late;
@@ -108,17 +123,28 @@ export class Punctuality implements Lateness {
     return this.#behindMs;
   }
 
-  /** Counts the delay of a frame, and of all that follow, in milliseconds. */
-  fallBehind(ms: number, report: (message: string) => void): void {
+  /**
+   * Counts the delay of a frame, and of all that follow, in milliseconds.
+   *
+   * @param heldMs how long the log held the frames before it
+   */
+  fallBehind(ms: number, heldMs: number, report: (message: string) => void): void {
     this.#late++;
     this.#behindMs += ms;
+    if (2 * heldMs >= ms) this.#byLogMs += ms;
+    else this.#longestMs = Math.max(this.#longestMs, ms);
     // Report when the delay has doubled, so that a slow machine does not fill the terminal.
     if (this.#behindMs < 2 * this.#reportedMs) return;
     this.#reportedMs = this.#behindMs;
-    report(
-      `Cannot keep the pace of the recording: it is ${
-        (this.#behindMs / 1000).toFixed(1)
-      } s behind its own times; use a lower --fps, a smaller --size or fewer cameras`,
-    );
+    const seconds = (this.#behindMs / 1000).toFixed(1);
+    report(`The recording is ${seconds} s behind its own times: ${this.#cause()}`);
+  }
+
+  /** What most of the delay comes from. */
+  #cause(): string {
+    if (2 * this.#byLogMs >= this.#behindMs) return "the log was slow or unreachable";
+    return 2 * this.#longestMs >= this.#behindMs
+      ? "it was held up for a moment, by a busy machine, a stopped process or a slow source"
+      : "this machine is too slow for it; use a lower --fps, a smaller --size or fewer cameras";
   }
 }

@@ -15,18 +15,21 @@ const MULTICAST = "239.255.255.250:3702";
 export const lookOptions = {
   for: {
     value: "SECONDS",
-    help: "Duration of probe (default 10) and of discover (default 3), seconds",
+    actions: ["probe", "discover"],
+    help: "Duration, seconds (default: 10 and 3)",
     parse: parsers.positive,
   },
   address: {
     value: "HOST:PORT",
-    help: `Address that discover asks: the whole network, or one device (default ${MULTICAST})`,
+    actions: ["discover"],
+    help: `Address to ask: the whole network, or one device (default ${MULTICAST})`,
     parse: parseAddress,
   },
-  user: { value: "NAME", help: "User name for discover" },
+  user: { value: "NAME", actions: ["discover"], help: "User name" },
   password: {
     value: "WORD",
-    help: "Password for discover; prefer FRAMELANE_PASSWORD",
+    actions: ["discover"],
+    help: "Password; prefer FRAMELANE_PASSWORD",
     show: () => "***",
   },
 } as const satisfies Options;

@@ -1,5 +1,6 @@
 // Options shared by all camera commands.
 import { messageOf } from "../runtime/base/errors.ts";
+import { listenError } from "../runtime/base/host.ts";
 import { given, shown } from "../runtime/base/options.ts";
 import type { CameraHost } from "../cameras/launch.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
@@ -21,15 +22,18 @@ export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntrie
   }]),
 );
 
-export const publishOptions = {
-  ...logOption,
-  topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parsers.topic },
+export const stateOption = {
   state: {
     value: "FILE",
     help: "File of the camera registry, and of what was already published from folders",
     default: ".framelane/cameras.kv",
     opens: "database",
   },
+} as const satisfies Options;
+
+export const publishOptions = {
+  ...logOption,
+  topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parsers.topic },
   "linger-ms": {
     value: "MS",
     help: "Longest wait for more frames in a batch, ms (default: 0; 10 with --fps max)",
@@ -98,8 +102,12 @@ export function serveMetrics(
   say: (line: string) => void,
 ): void {
   if (port === undefined) return;
-  const { addr } = new CameraMetrics(topic, cameras).serve(port, signal);
-  say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
+  try {
+    const { addr } = new CameraMetrics(topic, cameras).serve(port, signal);
+    say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
+  } catch (error) {
+    throw listenError(error, `127.0.0.1:${port}`);
+  }
 }
 
 /** The text, if it is a valid source. */

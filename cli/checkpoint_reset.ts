@@ -17,6 +17,14 @@ export function parseResetTarget(text: string): ResetTarget {
   return { time };
 }
 
+/** What to say where no checkpoint matches. */
+export async function noneFound(log: TopicLog): Promise<string> {
+  const queries = new Set((await log.checkpoints()).map(({ query }) => query));
+  return queries.size === 0
+    ? `no checkpoint in ${log.url}`
+    : `no such checkpoint in ${log.url}: it has those of ${[...queries].join(", ")}`;
+}
+
 /** Resets the checkpoints; returns the exit code. */
 export async function resetAll(
   log: TopicLog,
@@ -26,7 +34,7 @@ export async function resetAll(
   { print, say }: CommandContext,
 ): Promise<number> {
   if (infos.length === 0) {
-    say(`Cannot reset: no such checkpoint in ${log.url}`);
+    say(`Cannot reset: ${await noneFound(log)}`);
     return 1;
   }
   let code = 0;

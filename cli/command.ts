@@ -20,6 +20,8 @@ export interface Option<T = unknown> {
   readonly switch?: boolean;
   /** Parses the value. Throws an Error whose message says what is accepted. */
   readonly parse?: (text: string) => T;
+  /** The actions of its command that use it: others refuse it. Without it, all do. */
+  readonly actions?: readonly string[];
   /** What the value lets the run access: the launcher permits nothing else. */
   readonly opens?: AccessWord;
   /** How to quote an invalid value that may hold a secret. */
@@ -96,6 +98,12 @@ export function command<const O extends Options>(definition: Command<O>): Comman
   return definition;
 }
 
+/** The same options, for these actions of a command only. */
+export function optionsOf<O extends Options>(actions: readonly string[], options: O): O {
+  const entries = Object.entries(options).map(([name, option]) => [name, { ...option, actions }]);
+  return Object.fromEntries(entries) as O;
+}
+
 /** Wrong use of a command, with all faults. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -159,6 +167,7 @@ export async function parseCommand<O extends Options>(
       given.set(name, [...(given.get(name) ?? []), value]);
     }
   }
+  const flags = [...given.keys()];
   const options: Record<string, unknown> = {};
   for (const name of names) {
     const option = command.options[name]!;
@@ -193,7 +202,12 @@ export async function parseCommand<O extends Options>(
   // Built by the table's own parsers: the only place where they are joined with their type.
   const args: Arguments<O> = { positionals, options: options as Values<O> };
   const faultsWith = (words: readonly string[]) =>
-    wordFaults(command, words, () => command.check?.({ ...args, positionals: words }, given) ?? []);
+    wordFaults(
+      command,
+      words,
+      flags,
+      () => command.check?.({ ...args, positionals: words }, given) ?? [],
+    );
   const own = await faultsWith(positionals);
   const fewer = certain.length === positionals.length ? own : await faultsWith(certain);
   faults.push(...own.length < fewer.length ? own : fewer);
@@ -259,10 +273,16 @@ export const parsers = {
   },
 };
 
-/** Faults in the words that are not options: the action, their number by the usage line, and the command's own. */
+/**
+ * Faults in the words that are not options: the action, options of another one, their number by the usage line,
+ * and the command's own.
+ *
+ * @param flags options on the command line; variables of the environment hold for many commands
+ */
 async function wordFaults(
-  { name, positionals = "" }: Command,
+  { name, positionals = "", options }: Command,
   words: readonly string[],
+  flags: readonly string[],
   check: () => readonly string[] | Promise<readonly string[]>,
 ): Promise<readonly string[]> {
   const forms = positionals.split(" | ").map((form) => form.split(" ").filter((word) => word));
@@ -276,7 +296,12 @@ async function wordFaults(
     const hint = close === undefined ? expected : `did you mean ${close}?`;
     return [`Unknown action ${shown(action)} of ${name}: ${hint}`];
   }
-  const faults = [...await check()];
+  const faults = flags.flatMap((flag) => {
+    const takers = options[flag]?.actions;
+    if (takers === undefined || takers.includes(action!)) return [];
+    return [`Cannot use --${flag} with ${name} ${action}: only with ${takers.join(", ")}`];
+  });
+  faults.push(...await check());
   const expected = `expected deno task ${[name, ...form].join(" ")}`;
   const missing = form.slice(words.length).filter((word) => !word.startsWith("["));
   if (missing.length > 0) faults.push(`Missing ${missing.join(" and ")}: ${expected}`);

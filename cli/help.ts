@@ -1,5 +1,10 @@
 // Help of commands, in the width of the terminal.
-import type { Command } from "./command.ts";
+import type { Command, Option } from "./command.ts";
+
+/** An option's help, with the actions that take it. */
+export function helpOf({ actions, help }: Option): string {
+  return actions === undefined ? help : `${actions.join(", ")}: ${help}`;
+}
 
 /**
  * Help text of a command, from its table.
@@ -14,7 +19,7 @@ export function help(command: Command, columns = 100): string {
       : option.default === undefined || option.default === false
       ? ""
       : ` (default ${String(option.default)})`;
-    return [flag + (option.multiple ? " …" : ""), option.help + ending] as const;
+    return [flag + (option.multiple ? " …" : ""), helpOf(option) + ending] as const;
   });
   return [
     ...usageOf(command, columns),

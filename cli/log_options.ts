@@ -1,10 +1,10 @@
 // Options for log and topic.
-import { isHost } from "../runtime/base/access.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
+import { given } from "../runtime/base/options.ts";
 import { aborted } from "../runtime/base/wait.ts";
-import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC, openLog } from "../runtime/log/open.ts";
-import { type Options, UsageError } from "./command.ts";
+import { checkLogUrl, DEFAULT_LOG, DEFAULT_TOPIC, openLog } from "../runtime/log/open.ts";
+import { type CommandContext, type Options, UsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC };
 /**
@@ -17,31 +17,27 @@ export const logOption = {
     value: "URI",
     help: "embedded:DIR or kafka://host:port[,host:port]",
     default: DEFAULT_LOG,
-    parse: parseLog,
+    parse: checkLogUrl,
+    show: maskUrl,
     opens: "log",
   },
 } as const satisfies Options;
 
-function parseLog(text: string): string {
-  if (text.startsWith("embedded:")) parseEmbeddedUrl(text);
-  else if (!/^kafka:\/\/(?:.*@)?([^/?@]+)/s.exec(text)?.[1]?.split(",").every(isHost)) {
-    throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
-  }
-  return text;
-}
-
 /**
  * Opens a log, without connecting.
  *
+ * @param say is told the log's warnings
  * @param checkpointDir see `OpenLogOptions`
  * @throws {UsageError} if the URL is invalid
  */
 export async function openLogOrUsageError(
   url: string,
+  { say }: Pick<CommandContext, "say">,
   checkpointDir?: string,
 ): Promise<TopicLog> {
+  const onWarning = (line: string) => say(line, "warn");
   try {
-    return await openLog(url, checkpointDir === undefined ? {} : { checkpointDir });
+    return await openLog(url, { onWarning, ...given({ checkpointDir }) });
   } catch (error) {
     if (error instanceof LogError && error.code === "INVALID") {
       throw new UsageError([error.message]);

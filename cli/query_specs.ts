@@ -1,4 +1,6 @@
 // The queries of a command line, in the form that executors load.
+import { moduleOf } from "../runtime/base/access.ts";
+import { isFile } from "../runtime/base/folders.ts";
 import { given, shown } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
@@ -174,6 +176,12 @@ export async function checkedQueries(
   topic: string | undefined,
 ) {
   const { found, faults } = findQueries(names, options, topic);
+  for (const uri of options.sink ?? []) {
+    const path = moduleOf(uri, false)?.path.replace(/^file:\/\//, "");
+    if (path !== undefined && !await isFile(path)) {
+      faults.push(`Cannot use --sink ${shown(maskedSink(uri))}: there is no file ${shown(path)}`);
+    }
+  }
   // A query that was not found may accept any option.
   const own = found.length < names.length
     ? new Map<string, OwnOptions>()

@@ -1,7 +1,6 @@
 // Options of every command with a viewer: its address and access control.
-import { given, shown } from "../runtime/base/options.ts";
 import { isLoopback } from "../runtime/base/host.ts";
-import type { ViewerOptions } from "../viewer/mod.ts";
+import type { ViewerOptions, ViewerToken } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
@@ -10,6 +9,7 @@ export const viewerAccessOptions = {
     value: "ADDRESS",
     help: "Address that the viewer listens on; any except 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
+    parse: parseHost,
   },
   token: {
     value: "TOKEN",
@@ -33,27 +33,16 @@ export const viewerAccessOptions = {
   },
 } as const satisfies Options;
 
-/** A token, and the cameras that it opens if not all, or only `/metrics`. */
-interface Token {
-  readonly token: string;
-  readonly opens: "all" | "metrics" | readonly number[];
-}
-
 type AccessValues = Pick<Values<typeof viewerAccessOptions>, "host" | "token" | "proxy-host">;
 
-/** Faults of the combined options: an invalid address, or one that others can reach without protection. */
+/** Faults of the combined options: an address that others can reach without protection. */
 export function viewerAccessFaults(
-  { host, token: tokens = [], "proxy-host": proxies = [] }: AccessValues,
+  { host = "127.0.0.1", token: tokens = [], "proxy-host": proxies = [] }: AccessValues,
 ): string[] {
   const faults: string[] = [];
   const count = (wanted: "all" | "metrics") =>
     tokens.filter(({ opens }) => opens === wanted).length;
-  const isName = isHost(host) && !/[:/*]/.test(host.replace(/^\[.*\]$/, ""));
-  if (!isName && !isHost(`[${host}]`)) {
-    faults.push(
-      `Cannot use --host ${shown(host)}: expected an address or a name, such as 0.0.0.0 or ::`,
-    );
-  } else if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
+  if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
     faults.push(
       `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
         "with --proxy-host the reverse proxy that authenticates users, or omit --host",
@@ -78,27 +67,18 @@ export function viewerAccessFaults(
  */
 export function viewerAccess(
   options: Values<typeof viewerAccessOptions>,
-): Pick<
-  ViewerOptions,
-  "hostname" | "token" | "metricsToken" | "cameraPermissions" | "proxyHosts" | "embedOrigins"
-> {
+): Pick<ViewerOptions, "hostname" | "tokens" | "proxyHosts" | "embedOrigins"> {
   const faults = viewerAccessFaults(options);
   if (faults.length > 0) throw new UsageError(faults);
-  const { host: hostname, token: tokens = [] } = options;
-  const tokenOf = (wanted: "all" | "metrics") =>
-    tokens.find(({ opens }) => opens === wanted)?.token;
   return {
-    hostname,
-    ...given({ token: tokenOf("all"), metricsToken: tokenOf("metrics") }),
-    cameraPermissions: tokens.flatMap(({ token, opens }) =>
-      typeof opens === "object" ? [{ token, cameras: opens }] : []
-    ),
+    hostname: options.host,
+    tokens: options.token ?? [],
     proxyHosts: options["proxy-host"] ?? [],
     embedOrigins: options["embed-origin"] ?? [],
   };
 }
 
-function parseToken(text: string): Token {
+function parseToken(text: string): ViewerToken {
   const [, token = text, opens = "all"] = /^(.*)=(metrics|\d+(?:,\d+)*)$/s.exec(text) ?? [];
   const cameras = opens.split(",").map(Number);
   // An ending that is nearly one of these must not become part of a token that opens everything.
@@ -110,6 +90,12 @@ function parseToken(text: string): Token {
     );
   }
   return { token, opens: opens === "all" || opens === "metrics" ? opens : cameras };
+}
+
+function parseHost(text: string): string {
+  const isName = isHost(text) && !/[:/*]/.test(text.replace(/^\[.*\]$/, ""));
+  if (isName || isHost(`[${text}]`)) return text;
+  throw new Error("expected an address or a name, such as 0.0.0.0 or ::");
 }
 
 function parseProxy(text: string): string {

@@ -1,6 +1,7 @@
 // `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's
 // table from the commands' own option tables. With `--check` it only checks that they are up to date.
 import type { Command } from "../cli/command.ts";
+import { helpOf } from "../cli/help.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
@@ -79,7 +80,7 @@ function section(command: Command): string[] {
       `\`${flag}\`${option.multiple ? " (several)" : ""}`,
       `\`${environmentName(name)}\``,
       option.default === undefined ? "" : `\`${String(option.default)}\``,
-      option.help,
+      helpOf(option),
     ];
     return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   });

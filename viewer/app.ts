@@ -56,7 +56,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 
   app.get("/", (c) => asset(c, assets.page));
   app.get("/cameras/:list", (c) => {
-    const isList = /^ *\d{1,6} *(?:, *\d{1,6} *){0,511}$/.test(c.req.param("list"));
+    const isList = /^ *[1-9]\d{0,5} *(?:, *[1-9]\d{0,5} *){0,511}$/.test(c.req.param("list"));
     return isList ? asset(c, assets.page) : c.notFound();
   });
   app.get("/queries/:lane", (c) => {

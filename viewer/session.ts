@@ -310,8 +310,9 @@ export class Session {
 
   /** Set if the page shows the camera's picture instead of the query's, which may be grey. */
   #sourceOf(lane: string): PictureMessage["source"] {
-    if (this.#latest(lane)?.source === undefined) return undefined;
     const own = this.#hub.feed.latest(lane);
+    // A query that shows access units as they came shows the camera's pictures.
+    if (this.#latest(lane)?.source === undefined || own?.video !== undefined) return undefined;
     return { grey: own !== undefined && pictureInfo(own.bytes).components === 1 };
   }
 

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
 import type { LaneFeed, LaneState } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
-import { isLoopback } from "../runtime/base/host.ts";
+import { isLoopback, listenError } from "../runtime/base/host.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
 import { AlertLog } from "./alert_log.ts";
@@ -176,12 +176,7 @@ function listen(
       throw error;
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new Error(
-      `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
-        "with --port",
-      { cause: error },
-    );
+    throw listenError(error, `${hostname}:${port}`);
   }
 }
 

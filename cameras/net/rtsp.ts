@@ -9,24 +9,43 @@ import { connect, type Connection, type Peer } from "./connection.ts";
 import { encodeHead, Head } from "./head.ts";
 import type { Login } from "./login.ts";
 import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.ts";
+import { PacketNumbers } from "./rtp.ts";
+
+/** A server's redirection, which FFmpeg does not get: the caller decides whether to follow it. */
+export class RedirectError extends SourceError {
+  readonly to: string;
+
+  constructor(to: string) {
+    super(
+      "UNREACHABLE",
+      `it redirects to ${
+        brief(maskUrl(to))
+      }, which is not followed; use that address as the source`,
+    );
+    this.to = to;
+  }
+}
 
 interface RelayOptions {
   readonly peer: Peer;
   /** The stream's address, without credentials. */
   readonly uri: string;
   readonly login: Login;
-  /** Called once if there are bytes that are neither a packet nor a message. */
-  readonly onStray: () => void;
+  /** Takes each fault of the stream once, such as `sends …`. */
+  readonly report: (fault: string) => void;
 }
 
 /** The longest description of a stream; an ordinary one has a few hundred bytes. */
 const MOST_BODY = 1024 * 1024;
 
+const STRAYS = "sends stray bytes between packets: they are ignored";
+const LOSES = "loses packets of its video: copying continues at the next keyframe";
+
 /**
  * A local proxy for a camera. FFmpeg connects to it without a password and without TLS; the relay
  * logs in, checks the certificate, and keeps the server's reason if it refuses. Interleaved packets
- * pass unchanged; stray bytes between them, at which FFmpeg loses the stream, are removed. The
- * server cannot redirect FFmpeg elsewhere.
+ * pass unchanged, with marks where some are lost; stray bytes between them, at which FFmpeg loses the
+ * stream, are removed. The server cannot redirect FFmpeg elsewhere.
  */
 export class RtspRelay implements Disposable {
   readonly #options: RelayOptions;
@@ -40,7 +59,7 @@ export class RtspRelay implements Disposable {
   #request: readonly string[] | undefined;
   #sent = 0;
   #streaming = false;
-  #strayed = false;
+  readonly #reported = new Set<string>();
   #failure: unknown;
 
   constructor(options: RelayOptions) {
@@ -125,10 +144,16 @@ export class RtspRelay implements Disposable {
   async #answers(client: Deno.TcpConn, upstream: Connection): Promise<void> {
     const input = new ByteQueue(upstream.chunks);
     const write = (bytes: Uint8Array) => writeAll(client, bytes);
+    const numbers = new PacketNumbers();
+    const marked = (packet: Uint8Array) => {
+      const bytes = numbers.marked(packet);
+      if (bytes !== undefined) this.#report(LOSES);
+      return bytes;
+    };
     while (input.bytes.length > 0 || await input.more()) {
       if (this.#streaming && input.bytes[0] !== DOLLAR && !await this.#skipStray(input)) break;
       if (input.bytes[0] === DOLLAR) {
-        if (!await forward(input, write)) break;
+        if (!await forward(input, write, marked)) break;
         this.#streaming ||= this.#request?.[0]?.startsWith("PLAY ") === true;
         continue;
       }
@@ -136,6 +161,7 @@ export class RtspRelay implements Disposable {
       const body = head && await bodyOf(head, input);
       if (head === undefined || body === undefined) break;
       if (await this.#isHandled(head, upstream)) continue;
+      if (body.length > 0) numbers.describe(Buffer.from(body).toString("latin1"));
       await write(concatenated([encodeHead(plainLines(head, body, upstream)), body]));
     }
     if (!this.#streaming) {
@@ -184,12 +210,16 @@ export class RtspRelay implements Disposable {
     for (;;) {
       const at = nextStart(input.bytes);
       const stray = at ?? Math.max(0, input.bytes.length - BEGINNING_BYTES + 1);
-      if (stray > 0 && !this.#strayed) this.#options.onStray();
-      this.#strayed ||= stray > 0;
+      if (stray > 0) this.#report(STRAYS);
       input.skip(stray);
       if (at !== undefined) return true;
       if (!await input.more()) return false;
     }
+  }
+
+  #report(fault: string): void {
+    if (!this.#reported.has(fault)) this.#options.report(fault);
+    this.#reported.add(fault);
   }
 
   [Symbol.dispose](): void {
@@ -207,14 +237,7 @@ export class RtspRelay implements Disposable {
 function refusal(head: Head): SourceError {
   const { code, reason } = head.status;
   const [to] = head.values("location");
-  if (code < 400 && to !== undefined) {
-    return new SourceError(
-      "UNREACHABLE",
-      `it redirects to ${
-        brief(maskUrl(to))
-      }, which is not followed; use that address as the source`,
-    );
-  }
+  if (code < 400 && to !== undefined) return new RedirectError(to);
   if (code === 404) return new SourceError("UNREACHABLE", "the server has no such stream");
   if (code === 461) {
     return new SourceError(
@@ -272,23 +295,30 @@ function nextStart(bytes: Uint8Array): number | undefined {
 /** With its frame of 4 bytes. FFmpeg loses its place at shorter packets, which are neither RTP nor RTCP. */
 const LEAST_PACKET = 12;
 
-/** Forwards the complete interleaved packets, waiting for the first one; leaves out those too short. */
+/**
+ * Forwards the complete interleaved packets, waiting for the first one; leaves out those too short.
+ *
+ * @param instead the bytes to send instead of a packet; undefined to send the packet itself
+ */
 async function forward(
   input: ByteQueue,
   write: (bytes: Uint8Array) => Promise<void>,
+  instead: (packet: Uint8Array) => Uint8Array | undefined = () => undefined,
 ): Promise<boolean> {
   for (;;) {
     const { bytes } = input;
     let end = 0;
     while (bytes[end] === DOLLAR && end + 4 <= bytes.length) {
-      const length = 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
-      if (end + length > bytes.length) break;
-      if (length < LEAST_PACKET) {
-        if (end > 0) break;
-        input.skip(length);
+      const next = end + 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
+      if (next > bytes.length) break;
+      const packet = bytes.subarray(end, next);
+      const other = packet.length < LEAST_PACKET ? new Uint8Array() : instead(packet);
+      if (other !== undefined) {
+        await write(concatenated([bytes.subarray(0, end), other]));
+        input.skip(next);
         return true;
       }
-      end += length;
+      end = next;
     }
     if (end > 0) {
       await write(bytes.subarray(0, end));

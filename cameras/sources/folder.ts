@@ -7,6 +7,7 @@ import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
 import { Annotations } from "../annotations.ts";
 import { FolderWatch } from "../folder_watch.ts";
+import { inNaturalOrder } from "../natural_order.ts";
 import { FILE_HEADER, PublishedFiles, VERSION_HEADER } from "../published.ts";
 import { isWholePicture } from "../net/picture_stream.ts";
 import { reshape } from "../reshape.ts";
@@ -33,7 +34,6 @@ interface FolderOptions extends ImageSettings {
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
-const NATURAL = new Intl.Collator("en", { numeric: true });
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
@@ -72,7 +72,7 @@ export class FolderSource implements CameraSource {
       yield* this.#watch(context, annotations);
       return;
     }
-    const files = await this.#list(context.report);
+    const files = await inNaturalOrder(await this.#list(context.report), (file) => file);
     this.#expected = mode === "once" ? files.length : undefined;
     const { target, report } = context;
     const published = mode === "once" && target !== undefined
@@ -126,10 +126,10 @@ export class FolderSource implements CameraSource {
     const settled = new Map<string, string>();
     /** Incomplete files, with their version and when it was first seen. */
     const incomplete = new Map<string, { readonly version: string; readonly since: number }>();
-    let files = await this.#list(report, false);
+    let files = await this.#list(report);
     const listAgain = async () => {
       try {
-        const found = await this.#list(report, false);
+        const found = await this.#list(report);
         if (watch.setGone(false)) report(`Folder ${this.description} is back`);
         return found;
       } catch (error) {
@@ -153,7 +153,7 @@ export class FolderSource implements CameraSource {
           due.push(candidate);
         }
       }
-      for (const candidate of due.sort((a, b) => NATURAL.compare(a.file, b.file))) {
+      for (const candidate of await inNaturalOrder(due, ({ file }) => file)) {
         if (signal.aborted) return;
         const { file, version } = candidate;
         const now = clock.monotonic(), earlier = incomplete.get(file);
@@ -194,12 +194,8 @@ export class FolderSource implements CameraSource {
     );
   }
 
-  /**
-   * All image files. Follows symbolic links.
-   *
-   * @param sorted in natural order of their paths, which takes half a second for 100 000
-   */
-  async #list(report: (message: string) => void, sorted = true): Promise<string[]> {
+  /** All image files. Follows symbolic links. */
+  async #list(report: (message: string) => void): Promise<string[]> {
     const files: string[] = [];
     const walk = async (below: string, inside: readonly string[]) => {
       try {
@@ -232,7 +228,7 @@ export class FolderSource implements CameraSource {
       report(`${join(this.description, path)} was skipped: ${message}`);
     };
     await walk("", []);
-    return sorted ? files.sort(NATURAL.compare) : files;
+    return files;
   }
 
   async #isFolder(path: string): Promise<boolean> {

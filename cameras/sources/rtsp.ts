@@ -4,17 +4,18 @@ import { maskUrl } from "../../runtime/base/mask.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import { Login, splitCredentials } from "../net/login.ts";
-import { RtspRelay } from "../net/rtsp.ts";
+import { RedirectError, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "../watchdog.ts";
 import { liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
+const MOST_REDIRECTS = 5;
 
 /**
  * An RTSP stream: `rtsp://` and `rtsps://` carry the video in the TCP connection, `rtsp+udp://`
  * over UDP. FFmpeg reads it through a relay, so that FFmpeg, which follows any redirect, never has a
- * password, and the relay explains what fails.
+ * password, and the relay explains what fails. Redirects to the same server are followed here.
  */
 export class RtspSource implements CameraSource {
   readonly description: string;
@@ -31,42 +32,68 @@ export class RtspSource implements CameraSource {
   }
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
-    const { peer, uri, credentials } = this.#stream;
-    using relay = new RtspRelay({
-      peer,
-      uri,
-      login: new Login(credentials, context.onLogin),
-      onStray: () =>
-        context.report(`${this.description} sends stray bytes between packets: they are ignored`),
-    });
-    const name = `stream ${this.description}`;
-    try {
-      yield* liveVideo(
-        {
-          url: relay.url,
-          name,
-          protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
-          format: "rtsp",
-          options: {
-            rtsp_transport: this.#udp ? "udp" : "tcp",
-            allowed_media_types: "video",
-            timeout: String(Math.max(stallMs, 1_000) * 1000),
-          },
-          local: false,
-          probe: false,
-          openTimeoutMs,
-        },
-        this.#options,
-        context,
-      );
-    } catch (error) {
-      const { failure } = relay;
-      if (!(failure instanceof SourceError)) throw error;
-      const { code, message, retryable } = failure;
-      throw new SourceError(code, `Cannot open ${name}: ${message}`, { retryable, cause: failure });
+    let { uri } = this.#stream;
+    for (let redirects = 0;; redirects++) {
+      const { peer, credentials } = this.#stream;
+      using relay = new RtspRelay({
+        peer,
+        uri,
+        login: new Login(credentials, context.onLogin),
+        report: (fault) => context.report(`${this.description} ${fault}`),
+      });
+      const name = `stream ${this.description}`;
+      try {
+        return yield* this.#read(relay, name, context);
+      } catch (error) {
+        const { failure } = relay;
+        if (!(failure instanceof SourceError)) throw error;
+        const moved = failure instanceof RedirectError ? onSameServer(failure.to, uri) : undefined;
+        if (moved !== undefined && redirects < MOST_REDIRECTS) {
+          uri = moved;
+          continue;
+        }
+        const { code, message, retryable } = failure;
+        throw new SourceError(code, `Cannot open ${name}: ${message}`, {
+          retryable,
+          cause: failure,
+        });
+      }
     }
   }
+
+  #read(relay: RtspRelay, name: string, context: SourceContext): AsyncGenerator<SourceImage> {
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
+    return liveVideo(
+      {
+        url: relay.url,
+        name,
+        protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
+        format: "rtsp",
+        options: {
+          rtsp_transport: this.#udp ? "udp" : "tcp",
+          allowed_media_types: "video",
+          timeout: String(Math.max(stallMs, 1_000) * 1000),
+        },
+        local: false,
+        probe: false,
+        openTimeoutMs,
+      },
+      this.#options,
+      context,
+    );
+  }
+}
+
+/** Where a redirection leads, without credentials; undefined if to another server, or without TLS. */
+function onSameServer(to: string, from: string): string | undefined {
+  const [next, before] = [URL.parse(to, from), new URL(from)];
+  const server = ({ protocol, hostname, port }: URL) => {
+    const scheme = protocol === "rtsps:" ? "rtsps" : "rtsp";
+    return `${protocol}${hostname.toLowerCase()}:${port || DEFAULT_PORTS[scheme]}`;
+  };
+  if (next === null || server(next) !== server(before)) return undefined;
+  next.username = next.password = "";
+  return next.href;
 }
 
 /** Splits a stream's URL into the URL without credentials, the peer and the credentials. */

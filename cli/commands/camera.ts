@@ -13,6 +13,7 @@ import {
   publishOptions,
   serveMetrics,
   settingOptions,
+  stateOption,
   togetherFaults,
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
@@ -40,6 +41,7 @@ const cameraOptions = {
   },
   ...settingOptions,
   ...publishOptions,
+  ...stateOption,
   limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
   json: { switch: true, help: "Print one JSON object per line, the summary last" },
   ...commonOptions,
@@ -56,7 +58,7 @@ export const camera = command({
     ...togetherFaults(options.source, options),
   ],
   async run({ positionals, options }, context) {
-    const log = await openLogOrUsageError(options.log);
+    const log = await openLogOrUsageError(options.log, context);
     try {
       return await publish(Number(positionals[0]), log, options, context);
     } finally {

@@ -17,9 +17,10 @@ import {
   publishOptions,
   serveMetrics,
   settingOptions,
+  stateOption,
   togetherFaults,
 } from "../camera_options.ts";
-import { command, type CommandContext, type Options, type Values } from "../command.ts";
+import { command, type CommandContext, type Options, optionsOf, type Values } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 
@@ -27,10 +28,15 @@ import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 const NONE = "No camera is registered: add one with add N SOURCE";
 
 const camerasOptions = {
-  ...settingOptions,
-  ...publishOptions,
+  ...optionsOf(["add", "probe"], settingOptions),
+  ...optionsOf(["run"], publishOptions),
+  ...optionsOf(["add", "list", "remove", "run"], stateOption),
   ...lookOptions,
-  json: { switch: true, help: "Print one JSON object per line" },
+  json: {
+    switch: true,
+    actions: ["list", "run", "probe", "discover"],
+    help: "Print one JSON object per line",
+  },
   ...commonOptions,
 } as const satisfies Options;
 type CamerasValues = Values<typeof camerasOptions>;
@@ -142,7 +148,7 @@ async function runAll(
   values: CamerasValues,
   context: CommandContext,
 ): Promise<number> {
-  const log = await openLogOrUsageError(values.log);
+  const log = await openLogOrUsageError(values.log, context);
   const over = new AbortController();
   try {
     await throwIfRefused(log, values.topic, context.signal);

@@ -8,7 +8,7 @@ import {
   type TopicLog,
 } from "../../runtime/log/log.ts";
 import { framesBetween } from "../../runtime/log/last_frames.ts";
-import { parseResetTarget, resetAll } from "../checkpoint_reset.ts";
+import { noneFound, parseResetTarget, resetAll } from "../checkpoint_reset.ts";
 import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 import { logOption, openLogOrUsageError } from "../log_options.ts";
@@ -38,7 +38,8 @@ const checkpointOptions = {
   },
   to: {
     value: "WHERE",
-    help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
+    actions: ["reset"],
+    help: "Earliest, latest, an offset, or a capture time in ISO 8601",
     parse: parseResetTarget,
   },
   json: { switch: true, help: "Print one JSON object per line" },
@@ -51,8 +52,8 @@ export const checkpoints = command({
   summary:
     "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
-  check({ positionals: [action = "list"] }, given) {
-    if (action !== "reset") return given.has("to") ? [`Cannot ${action} with --to`] : [];
+  check({ positionals: [action] }, given) {
+    if (action !== "reset") return [];
     return ["query", "to"].filter((needed) => !given.has(needed))
       .map((needed) => `Cannot reset without --${needed}`);
   },
@@ -70,7 +71,7 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const { group, topic, query, partitions, to, json = false } = options;
-  const log = await openLogOrUsageError(options.log, options.checkpoint);
+  const log = await openLogOrUsageError(options.log, context, options.checkpoint);
   try {
     const infos = await log.checkpoints(given({ group, topic, query }));
     const chosen = infos.filter(({ partition }) =>
@@ -84,7 +85,7 @@ async function run(
         context.print(JSON.stringify(shown));
       }
     } else if (rows.length === 0) {
-      context.say(`No checkpoint in ${log.url}`);
+      context.say(`Nothing to show: ${await noneFound(log)}`);
     } else {
       for (const line of table(rows, action === "list" ? LIST : Object.keys(COLUMNS))) {
         context.print(line);

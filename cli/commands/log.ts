@@ -21,19 +21,22 @@ const logOptions = {
   },
   bytes: {
     value: "N",
-    help: "retention: bytes to keep of each partition of the topic",
+    actions: ["retention"],
+    help: "Bytes to keep of each partition of the topic",
     parse: parsers.integer(1),
   },
   ms: {
     value: "N",
-    help: "retention: milliseconds to keep frames for",
+    actions: ["retention"],
+    help: "Milliseconds to keep frames for",
     parse: parsers.integer(1),
   },
   checkpoint: {
     value: "DIR",
     multiple: true,
     opens: "folder",
-    help: "convert: a folder of checkpoints that was used with the log",
+    actions: ["convert"],
+    help: "A folder of checkpoints that was used with the log",
   },
   json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
@@ -48,10 +51,9 @@ export const log = command({
   options: logOptions,
   // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },
-  check({ positionals: [action, topic], options: { bytes, ms } }) {
-    if (bytes === undefined && ms === undefined) return [];
-    if (action !== "retention") return [`Cannot ${action} with --bytes or --ms`];
-    return topic === undefined ? ["Cannot set the retention: expected a topic"] : [];
+  check({ positionals: [action, topic], options: { ms, bytes = ms } }) {
+    if (action !== "retention" || bytes === undefined || topic !== undefined) return [];
+    return ["Cannot set the retention: expected a topic"];
   },
   async run({ positionals: [action, subject], options: values }, context) {
     const { dir } = parseEmbeddedUrl(values.log);

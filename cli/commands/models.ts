@@ -24,13 +24,15 @@ const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url))
 const modelOptions = {
   out: {
     value: "FILE",
-    help: "Where inspect writes the manifest (default: model.json beside the model)",
+    actions: ["inspect"],
+    help: "Where to write the manifest (default: model.json beside the model)",
     opens: "file",
   },
-  force: { switch: true, help: "Overwrite an existing manifest" },
+  force: { switch: true, actions: ["inspect"], help: "Overwrite an existing manifest" },
   timeout: {
     value: "SECONDS",
-    help: "How long check waits for the model",
+    actions: ["check"],
+    help: "How long to wait for the model",
     default: 60,
     parse: parsers.positive,
   },

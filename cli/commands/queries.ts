@@ -100,8 +100,6 @@ async function run(
   // A trigger set by the query itself is only known after loading.
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, options);
-  const log = await openLogOrUsageError(logUrl, checkpointDir);
-  const registry = new KnownRegistry(options.cameras);
   // Only finite work has progress to show.
   const bar = finite && !json ? new BacklogBar() : undefined;
   const say = (line: string, level?: LogLevel) => {
@@ -109,6 +107,8 @@ async function run(
     context.say(line, level);
   };
   const report = (line: string) => say(line, "warn");
+  const log = await openLogOrUsageError(logUrl, { say }, checkpointDir);
+  const registry = new KnownRegistry(options.cameras);
   const started = performance.now();
   let viewer: Viewer | undefined;
   let ok = false;
@@ -155,14 +155,9 @@ async function run(
     await viewer?.stop();
     await registry.close();
     await log.close();
-    for (const { name } of specs) {
-      reportEnd(
-        name,
-        driver.streams.all.filter(({ query }) => query === name),
-        started,
-        json,
-        context,
-      );
+    const { all } = driver.streams;
+    for (const { name } of ok || json || all.length > 0 ? specs : []) {
+      reportEnd(name, all.filter(({ query }) => query === name), started, json, context);
     }
   }
   return ok && !driver.streams.all.some(hasFailed) ? 0 : 1;

@@ -44,7 +44,7 @@ async function run(
 ): Promise<number> {
   const access = viewerAccess(options);
   const topics = options.topic;
-  const log = await openLogOrUsageError(options.log);
+  const log = await openLogOrUsageError(options.log, { say });
   const registry = new KnownRegistry(options.cameras);
   const feed = new LogFeed({ log, topics, cameras: registry.read });
   try {

@@ -2,7 +2,7 @@
 import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
 import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
 import { type Option, parsers } from "../command.ts";
-import { parseSource, publishOptions } from "../camera_options.ts";
+import { parseSource, publishOptions, stateOption } from "../camera_options.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../log_options.ts";
 import { querySpecOptions } from "../query_specs.ts";
 import { viewerAccessOptions } from "../viewer_access.ts";
@@ -175,7 +175,7 @@ const query = {
 
 const viewer = {
   port: integer("Port of the viewer", 0, 65_535),
-  host: text(viewerAccessOptions.host.help),
+  host: fieldOf(viewerAccessOptions.host),
   token: oneOrList(fieldOf(viewerAccessOptions.token), viewerAccessOptions.token.help),
   proxyHosts: list(fieldOf(viewerAccessOptions["proxy-host"]), "Reverse proxies"),
   embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),
@@ -200,7 +200,7 @@ const file = {
   ),
   alerts: list(sink, "Sinks for the alerts of all queries, such as webhook:URL"),
   checkpoint: text(querySpecOptions.checkpoint.help),
-  state: text(publishOptions.state.help),
+  state: text(stateOption.state.help),
 };
 
 export type QueryEntry = Entry<typeof query>;

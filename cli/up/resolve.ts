@@ -11,7 +11,7 @@ import {
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
-import { publishOptions } from "../camera_options.ts";
+import { stateOption } from "../camera_options.ts";
 import { type Options, UsageError } from "../command.ts";
 import { findQuery } from "../queries_folder.ts";
 import { querySpecOptions, querySpecs } from "../query_specs.ts";
@@ -113,7 +113,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
   return {
     log,
     topics: [...topics],
-    state: config.state ?? publishOptions.state.default,
+    state: config.state ?? stateOption.state.default,
     cameras,
     queries,
     ...given({ checkpoint, executors: config.executors }),

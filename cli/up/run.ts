@@ -60,7 +60,7 @@ export class UpRun {
   }
 
   static async start(plan: Plan, context: CommandContext, json: boolean): Promise<UpRun> {
-    const log = await openLogOrUsageError(plan.log, plan.checkpoint);
+    const log = await openLogOrUsageError(plan.log, context, plan.checkpoint);
     const kv = await openState(plan.state);
     const run = new UpRun(plan, context, json, { log, kv, producer: await log.producer() });
     try {

@@ -1,6 +1,15 @@
 // The text of a YAML file: its values, and the lines of its fields.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { messageOf } from "../../runtime/base/errors.ts";
+import {
+  type ErrorCode,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
 import { type Fault, faultText } from "../../runtime/base/fields.ts";
 
 /** A fault and its line in the file. */
@@ -8,6 +17,25 @@ export interface LineFault {
   readonly line: number;
   readonly message: string;
 }
+
+const ALIAS = "text that begins with * or & needs quotes";
+const COLON = "text that holds a colon before a blank or at its end needs quotes";
+
+/** What the text must keep to. The parser's own words may quote a secret. */
+const RULES: Partial<Readonly<Record<ErrorCode, string>>> = {
+  BAD_ALIAS: ALIAS,
+  BAD_DQ_ESCAPE: "a backslash within double quotes needs another one",
+  BAD_INDENT: "entries of a list or map begin at one column, and brackets are closed",
+  BAD_SCALAR_START: "text that begins with @, % or a backtick needs quotes",
+  BLOCK_AS_IMPLICIT_KEY: COLON,
+  DUPLICATE_KEY: "a name stands once in a map",
+  MISSING_CHAR: "a quote, bracket, comma, colon, dash or blank is missing",
+  MULTILINE_IMPLICIT_KEY: "a name stands on one line, with a colon after it",
+  MULTIPLE_DOCS: "the file holds one document",
+  TAB_AS_INDENT: "lines are indented with spaces, not tabs",
+  TAG_RESOLVE_FAILED: "text that begins with ! needs quotes",
+};
+const ELSE = "text with brackets, braces, colons or other marks needs quotes";
 
 export class YamlText {
   /** With variables filled in; undefined if the text is not YAML. */
@@ -25,21 +53,30 @@ export class YamlText {
       uniqueKeys: true,
     });
     // Later errors mostly follow from the first.
-    const [error] = this.#document.errors;
+    const [error] = [...this.#document.errors, ...this.#document.warnings];
     if (error !== undefined) {
-      const hint = error.code === "BLOCK_AS_IMPLICIT_KEY"
-        ? "; text that ends with a colon needs quotes"
-        : "";
-      const { line } = this.#lines.linePos(error.pos[0]);
-      this.faults.push({ line, message: `Cannot read YAML: ${error.message}${hint}` });
+      this.#refuse(error.pos[0], RULES[error.code] ?? ELSE);
       return;
     }
     try {
       this.value = this.#filled(this.#document.toJS({ maxAliasCount: 1_000 }), "", environment);
     } catch (error) {
-      const why = error instanceof RangeError ? "an alias is part of itself" : messageOf(error);
-      this.faults.push({ line: 1, message: `Cannot read YAML: ${why}` });
+      let [at, rule] = [
+        0,
+        error instanceof RangeError ? "an alias is part of itself" : "it has too many aliases",
+      ];
+      visit(this.#document, {
+        Alias: (_, alias) => {
+          if (alias.resolve(this.#document) === undefined) [at, rule] = [alias.range![0], ALIAS];
+        },
+      });
+      this.#refuse(at, rule);
     }
+  }
+
+  #refuse(at: number, rule: string): void {
+    const { line, col } = this.#lines.linePos(at);
+    this.faults.push({ line, message: `Cannot read YAML at column ${col}: ${rule}` });
   }
 
   /** Adds faults; those of a value with a variable that is not set follow from that. */

@@ -12,3 +12,16 @@ export function hostOf(request: Request): { full: string; name: string } | undef
   const name = full?.match(/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/)?.[1];
   return full === undefined || name === undefined ? undefined : { full, name };
 }
+
+/** Why no server can listen at a place, in plain words. */
+export function listenError(error: unknown, place: string): unknown {
+  const { AddrInUse, AddrNotAvailable, PermissionDenied } = Deno.errors;
+  const why = error instanceof AddrInUse
+    ? "another program uses this port; choose another one"
+    : error instanceof PermissionDenied
+    ? "the system does not permit it; choose a port from 1024 up"
+    : error instanceof AddrNotAvailable
+    ? "this machine has no such address"
+    : undefined;
+  return why === undefined ? error : new Error(`Cannot listen on ${place}: ${why}`);
+}

@@ -3,7 +3,7 @@
 import { optionFaults } from "../base/fields.ts";
 import { oneOf, shown, TEXT, whole } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
-import type { Frame, Output, Window } from "./frame.ts";
+import type { Frame, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
 import { alignOperator } from "../operators/align.ts";
 import { filterOperator, mapOperator } from "../operators/functions.ts";
@@ -134,7 +134,7 @@ export class Stream<T> {
    * @throws {RangeError} if there are no sinks, or an invalid one.
    */
   writeStream(
-    ...sinks: T extends Output ? Sink<T>[] | Sink<Output>[] : Sink<T>[]
+    ...sinks: Sink<T>[]
   ): QueryDefinition {
     return new QueryDefinition({
       name: this.queryName,

@@ -1,6 +1,14 @@
 // Options of the source: where a query starts, where it ends, and the size of its batches.
 import { optionFaults } from "../base/fields.ts";
-import { FLAG, type OptionRows, readBy, shown, TEXT, whole } from "../base/options.ts";
+import {
+  FLAG,
+  type OptionRow,
+  type OptionRows,
+  readBy,
+  shown,
+  TEXT,
+  whole,
+} from "../base/options.ts";
 import type { OffsetJson } from "./progress.ts";
 import { parseDuration } from "./trigger.ts";
 
@@ -50,7 +58,7 @@ export interface ReadStreamOptions {
   readonly queryName?: string;
 }
 
-const ROWS: OptionRows<ReadStreamOptions> = {
+export const READ_ROWS: OptionRows<ReadStreamOptions> = {
   startingOffsets: readBy(parseStartingOffsets),
   startingTimestamp: readBy((given) => parseTimestamp("startingTimestamp", given)),
   endingOffsets: readBy(parseEndingOffsets),
@@ -75,19 +83,28 @@ export function checkQueryName(name: string): string {
   );
 }
 
-/**
- * Checks source options.
- *
- * @throws {RangeError} naming every fault: option, given, accepted.
- */
-export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions {
-  const faults = optionFaults(options, ROWS);
+/** Faults of options that include those of the source: option, given, accepted. */
+export function readFaults(
+  options: ReadStreamOptions,
+  rows: Readonly<Record<string, OptionRow>> = READ_ROWS,
+): string[] {
+  const faults = optionFaults(options, rows);
   const { minFramesPerTrigger: min = 1, maxFramesPerTrigger: max = 64 } = options ?? {};
   if (faults.length === 0 && min > max) {
     faults.push(
       `minFramesPerTrigger: expected at most maxFramesPerTrigger (${max}), given ${min}`,
     );
   }
+  return faults;
+}
+
+/**
+ * Checks source options.
+ *
+ * @throws {RangeError} naming every fault.
+ */
+export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions {
+  const faults = readFaults(options);
   if (faults.length > 0) throw new RangeError(`Cannot use source options: ${faults.join("; ")}`);
   return options;
 }

@@ -3,7 +3,7 @@
 import { messageOf } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { pause } from "../base/wait.ts";
+import { isRetryable, pause } from "../base/wait.ts";
 import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
@@ -218,8 +218,14 @@ export class Driver {
       const lane = this.streams.lane(query, partition);
       return lane?.state === "stopped" && !lane.moved;
     };
-    for (const query of this.#queries.values()) if (await query.othersBehind(done)) return true;
-    return false;
+    try {
+      for (const query of this.#queries.values()) if (await query.othersBehind(done)) return true;
+      return false;
+    } catch (error) {
+      // All is committed here: a log that is away for a moment makes it no failure.
+      if (!isRetryable(error)) throw error;
+      return true;
+    }
   }
 
   /** Ends all queries; `drain` first finishes and commits the running batches. */

@@ -8,6 +8,7 @@ import type { StopMode } from "../engine/options.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
   type Assignment,
+  type CheckpointInfo,
   type GroupMember,
   LogError,
   type Membership,
@@ -38,7 +39,7 @@ export class DriverQuery {
   readonly #parts: DriverParts;
   readonly #ending = new AbortController();
   #loading: Promise<LoadedQuery> | undefined;
-  #loaded: LoadedQuery | undefined;
+  loaded: LoadedQuery | undefined;
   /** Number of partitions of its topic when it began. */
   #count: number | undefined;
   #member: GroupMember | undefined;
@@ -49,10 +50,6 @@ export class DriverQuery {
   constructor(spec: QuerySpec, parts: DriverParts) {
     this.spec = spec;
     this.#parts = parts;
-  }
-
-  get loaded(): LoadedQuery | undefined {
-    return this.#loaded;
   }
 
   /** Lanes that it may have here; 1 until its topic is known. */
@@ -67,7 +64,7 @@ export class DriverQuery {
   }
 
   async load(): Promise<LoadedQuery> {
-    return this.#loaded = await (this.#loading ??= this.#load());
+    return this.loaded = await (this.#loading ??= this.#load());
   }
 
   async #load(): Promise<LoadedQuery> {
@@ -137,13 +134,15 @@ export class DriverQuery {
   /** Takes over the partitions; resolves once the first ones are assigned. */
   async begin(): Promise<void> {
     const { spec } = this;
-    const { log, lanes } = this.#parts;
+    const { lanes } = this.#parts;
     const { signal } = this.#ending;
     const { finite, aligns } = await this.load();
     // Two cameras have no single end offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
-    const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
+    const known = await this.#checkpoints();
+    const isLater = foundLater(known, this.#named, this.#count ?? 0);
     signal.throwIfAborted();
+    this.#noteContinued(known);
     const begin = (partition: number, membership?: Membership) => {
       // A lane reads this partition besides its own.
       if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
@@ -151,6 +150,32 @@ export class DriverQuery {
     };
     if (this.#named === undefined) return await this.#join(begin);
     for (const partition of this.#named) begin(partition);
+  }
+
+  /** Its checkpoints, before it has left one here; none where nothing depends on them. */
+  async #checkpoints(): Promise<readonly CheckpointInfo[]> {
+    const { group, topic, name: query } = this.spec;
+    if (this.#named !== undefined && this.#begins === undefined) return [];
+    const { log, clock } = this.#parts;
+    const ask = () => log.checkpoints({ group, query, topic });
+    return await retry(ask, { clock, signal: this.#ending.signal });
+  }
+
+  /** Where its options say that it begins; a start in its definition stays there for every run. */
+  get #begins(): unknown {
+    const { startingOffsets, startingTimestamp } = this.spec.source ?? {};
+    return startingTimestamp ?? startingOffsets;
+  }
+
+  #noteContinued(known: readonly CheckpointInfo[]): void {
+    const partitions = known.map(({ partition }) => partition)
+      .filter((partition) => this.#named?.includes(partition) ?? true);
+    if (this.#begins === undefined || partitions.length === 0) return;
+    this.#parts.report(
+      `${this.spec.name} continues from its checkpoint on partition ${partitions.join(", ")}: ` +
+        "starting offsets are for the first start; to start over, reset the checkpoint or name " +
+        "another group",
+    );
   }
 
   /** Shares the partitions with the group; resolves with the first assignment, or at the end. */
@@ -233,20 +258,17 @@ export class DriverQuery {
 }
 
 /**
- * Looks before the query begins, and so before it has left a checkpoint.
- *
+ * @param all checkpoints of the query, before it has left one in this run
+ * @param named partitions that were named: they begin where the query says
  * @param count partitions that its topic has
  * @returns whether a partition was created after the query had begun, here or in an earlier run.
  */
-export async function foundLater(
-  log: Pick<TopicLog, "checkpoints">,
-  { name: query, group, topic, partitions = "all" }: QuerySpec,
+export function foundLater(
+  all: readonly CheckpointInfo[],
+  named: readonly number[] | undefined,
   count: number,
-  signal: AbortSignal,
-): Promise<(partition: number) => boolean> {
-  // Partitions that are named begin where the query says.
-  if (partitions !== "all") return () => false;
-  const all = await retry(() => log.checkpoints({ group, query, topic }), { signal });
+): (partition: number) => boolean {
+  if (named !== undefined) return () => false;
   const begun = all.some(({ committed }) => committed !== undefined);
   const known = new Set(all.map(({ partition }) => partition));
   return (partition) => partition >= count || begun && !known.has(partition);

@@ -24,7 +24,7 @@ export class LagMeter {
   readonly #log: Pick<TopicLog, "offsets" | "reader">;
   readonly #clock: Clock;
   /** Of each query that did not report when the log was last asked. */
-  readonly #behind = new Map<StreamingQuery, Behind>();
+  readonly #behind = new WeakMap<StreamingQuery, Behind>();
   #measuring: Promise<void> | undefined;
   #measuredAt = -Infinity;
 

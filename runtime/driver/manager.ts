@@ -149,7 +149,9 @@ export class StreamingQueryManager {
   readonly #report: (message: string) => void;
   readonly #control: ManagerControl;
   #stopped: Promise<void> | undefined;
-  #terminated: StreamingQuery[] = [];
+  /** The first that ended, and the first that failed: a handle for each end would add up over the years. */
+  #terminated: StreamingQuery | undefined;
+  #failed: StreamingQuery | undefined;
   readonly #ends = new Notifier();
 
   /** @internal */
@@ -245,18 +247,17 @@ export class StreamingQueryManager {
    */
   async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
     const ended = await within(timeoutMs, async (signal) => {
-      while (this.#terminated.length === 0) await this.#ends.wait(signal);
+      while (this.#terminated === undefined) await this.#ends.wait(signal);
     });
     if (!ended) return false;
-    const failed = this.#terminated.find(({ state }) => state === "failed");
-    if (failed !== undefined) throw failed.exception;
-    return this.#terminated[0]!;
+    if (this.#failed !== undefined) throw this.#failed.exception;
+    return this.#terminated!;
   }
 
   /** Forgets ended queries: `awaitAnyTermination` waits for the next end. */
   resetTerminated(): void {
     for (const [lane, query] of this.#queries) if (!query.isActive) this.#queries.delete(lane);
-    this.#terminated = [];
+    this.#terminated = this.#failed = undefined;
   }
 
   /**
@@ -330,7 +331,8 @@ export class StreamingQueryManager {
 
   /** @internal */
   terminated(query: StreamingQuery): void {
-    this.#terminated.push(query);
+    this.#terminated ??= query;
+    if (query.state === "failed") this.#failed ??= query;
     this.#ends.notify();
   }
 }

@@ -1,8 +1,7 @@
 // The queries started by a program, in the form that executors load.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { messageOf, read } from "../base/errors.ts";
-import { optionFaults } from "../base/fields.ts";
+import { read } from "../base/errors.ts";
 import {
   given,
   type OptionRow,
@@ -18,7 +17,7 @@ import {
   loadDefinition,
   type QueryModule,
 } from "../definition/query_options.ts";
-import { checkReadOptions, type ReadStreamOptions } from "../definition/source_options.ts";
+import { READ_ROWS, readFaults, type ReadStreamOptions } from "../definition/source_options.ts";
 import { parseTrigger, type TriggerSpec } from "../definition/trigger.ts";
 import type { QuerySpec } from "../executor/protocol.ts";
 import { groupNames } from "../log/group_names.ts";
@@ -78,6 +77,8 @@ const QUERY_ROWS: StartRows<QueryStartOptions> = {
   },
 };
 
+const { checkpointLocation: _, ...SOURCE_ROWS } = READ_ROWS;
+
 /**
  * Checks the options of a query, with additional rows; returns those of the source.
  *
@@ -91,28 +92,21 @@ export function checkStartOptions(
   if (typeof options !== "object" || options === null) {
     throw new RangeError(`Cannot start a query: expected an object of options, given ${options}`);
   }
-  const rows = { ...QUERY_ROWS, ...more };
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  const own = entries.filter(([name]) => Object.hasOwn(rows, name));
-  const source = Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(rows, name)));
-  const faults = optionFaults(Object.fromEntries(own), rows);
+  const rows = { ...QUERY_ROWS, ...SOURCE_ROWS, ...more };
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  const faults = readFaults(given, rows);
   const executors = read(options, "executors") ?? 0;
   if (!workers && executors !== 0) {
     faults.push(
       `executors: expected 0 for a definition given as a value, since functions cannot cross to workers; given ${executors}. To use workers, pass the URL of the definition's module`,
     );
   }
-  if ("checkpointLocation" in source) {
-    faults.push("checkpointLocation: use the option checkpoint of start instead");
-  } else {
-    try {
-      checkReadOptions(source);
-    } catch (error) {
-      faults.push(messageOf(error));
-    }
-  }
   if (faults.length > 0) throw new RangeError(`Cannot start a query: ${faults.join("; ")}`);
-  return source;
+  return Object.fromEntries(
+    Object.entries(given).filter(([name]) => Object.hasOwn(SOURCE_ROWS, name)),
+  );
 }
 
 /**

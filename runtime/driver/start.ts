@@ -1,7 +1,7 @@
 // Runs a query from a program.
-import { FROM_ZERO, FUNCTION, given, TEXT, whole } from "../base/options.ts";
+import { FROM_ZERO, FUNCTION, given, readBy, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
-import { DEFAULT_LOG, openLog } from "../log/open.ts";
+import { checkLogUrl, DEFAULT_LOG, openLog } from "../log/open.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import {
   checkStartOptions,
@@ -33,7 +33,7 @@ export interface StartOptions extends QueryStartOptions {
 }
 
 const RUNTIME_ROWS: StartRows<Omit<StartOptions, keyof QueryStartOptions>> = {
-  log: TEXT,
+  log: readBy(checkLogUrl),
   checkpoint: TEXT,
   executors: whole(0, 256),
   sessionTimeoutMs: whole(1000, 300_000),
@@ -77,7 +77,7 @@ export async function start(
   const own = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
   const spec = await specOf(definition, Object.fromEntries(own), { logUrl, checkpointDir });
   signal?.throwIfAborted();
-  const log = await openLog(logUrl, given({ checkpointDir }));
+  const log = await openLog(logUrl, { onWarning: report, ...given({ checkpointDir }) });
   // Loaded here, so that a module of a query neither loads nor reads what runs queries.
   const driverModule = new URL("./driver.ts", import.meta.url).href;
   const { Driver }: typeof import("./driver.ts") = await import(driverModule);

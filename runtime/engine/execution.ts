@@ -33,7 +33,7 @@ export class StreamingExecution {
   #opened: Opened | undefined;
   #commits!: Commits;
   #reports!: Reports;
-  #batch: BatchRange | undefined;
+  batch: BatchRange | undefined;
   #end!: ReadEnd;
   #builder!: BatchBuilder;
   /** Start of the next batch. */
@@ -60,10 +60,6 @@ export class StreamingExecution {
       abort: this.#abort.signal,
       onClose: (close) => void this.#closers.unshift(close),
     };
-  }
-
-  get batch(): BatchRange | undefined {
-    return this.#batch;
   }
 
   /** Totals of what this run has committed. */
@@ -118,7 +114,7 @@ export class StreamingExecution {
           this.#reports.batchDone(range);
         },
         onFailed: (error, range) => {
-          this.#batch = range;
+          this.batch = range;
           this.#drain.abort(error);
         },
       });
@@ -298,9 +294,15 @@ export class StreamingExecution {
     last?: "ended" | "stopped",
   ): Promise<void> {
     const { checkpointing, committer, reporter, sinks } = opened;
+    const first = frames[0]?.offset ?? 0;
+    const repeatable = sinks.needsPlan && checkpointing.planned === undefined;
+    if (repeatable && first > this.#next && this.#options.plan.overload.kind !== "wait") {
+      // What was dropped before the batch would come again with it, after a crash.
+      await this.#runAndCommit(opened, [], first);
+    }
     this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
-    this.#batch = range;
+    this.batch = range;
     if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();

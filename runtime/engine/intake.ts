@@ -306,12 +306,12 @@ export class Intake {
     groups?.interrupt();
     const wanted = this.#source.position;
     const done = Math.max(wanted, this.#rereading?.until ?? 0);
-    const gone = `offsets ${wanted} to ${earliest - 1}`;
     if (wanted < earliest && earliest <= done) {
       if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
+        const gone = `offsets ${wanted} to ${earliest - 1} are no longer in the log`;
         report(
-          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; open windows are dropped`,
+          `Cannot read ${topic} partition ${partition} again: ${gone}; open windows are dropped`,
         );
         this.#source.seek(earliest);
         return;
@@ -337,12 +337,8 @@ export class Intake {
       );
       this.#recreatedAt = earliest;
     } else {
-      const from = earliest - lost;
-      report(
-        `Lost ${lost} frames of ${topic} partition ${partition}: offsets ${from} to ${
-          earliest - 1
-        } are no longer in the log`,
-      );
+      const lacking = `offsets ${earliest - lost} to ${earliest - 1} are no longer in the log`;
+      report(`Lost ${lost} frames of ${topic} partition ${partition}: ${lacking}`);
       onDropped(lost, "lost", earliest);
     }
     this.#source.seek(earliest);

@@ -68,6 +68,36 @@ export class Rows {
   }
 }
 
+/** What is counted from one report to the next. */
+class Period {
+  readonly measurements: Measurements = {
+    endToEnd: [],
+    processing: [],
+    sinkWrites: {},
+    dropped: {},
+  };
+  readonly durations: Record<Step, number> = {
+    latestOffset: 0,
+    getBatch: 0,
+    queryPlanning: 0,
+    walCommit: 0,
+    addBatch: 0,
+    commitOffsets: 0,
+    triggerExecution: 0,
+  };
+  /** Of the committed batches. */
+  readonly rows = new Rows();
+  batches = 0;
+  startOffset: number | undefined;
+  /** Offsets that each batch left in the log. */
+  readonly behind = { sum: 0, max: 0, min: Infinity };
+  /** Frames by the flaw that was repaired. */
+  readonly repairs: Record<string, number> = {};
+
+  /** Its start, monotonic and epoch milliseconds. */
+  constructor(readonly start: number, readonly startWall: number) {}
+}
+
 export class ProgressReporter {
   frames = 0;
   outputs = 0;
@@ -85,21 +115,11 @@ export class ProgressReporter {
   readonly #queueing = new Samples();
   readonly #processing = new Samples();
   readonly #endToEnd = new Samples();
-  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
   #dropped = 0;
-  #durations: Partial<Record<Step, number>> = {};
-  #reportStart: number;
-  #reportStartWall: number;
+  #period: Period;
   /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
-  /** Batches committed since the last report. */
-  #rows = new Rows();
-  /** Since the last report, by flaw. */
-  #repairs: Record<string, number> = {};
   #repairedFrames = 0;
-  #batches = 0;
-  #startOffset: number | undefined;
-  #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
   /** Of the newest frame. */
   #key: Frame["key"] = null;
@@ -109,14 +129,13 @@ export class ProgressReporter {
     this.#identity = identity;
     this.#clock = clock;
     this.#sequence = sequence;
-    this.#reportStart = clock.monotonic();
-    this.#reportStartWall = clock.now();
+    this.#period = new Period(clock.monotonic(), clock.now());
   }
 
   /** Counts frames that no operator sees. */
   drop(count: number, reason: DropReason): void {
     this.#dropped += count;
-    const { dropped } = this.#measurements;
+    const { dropped } = this.#period.measurements;
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }
 
@@ -137,37 +156,42 @@ export class ProgressReporter {
     };
   }
 
-  frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
+  /** @param at the same moment as `arrival`, monotonic */
+  frameRead({ timestamp, key, headers }: Frame, arrival: number, at: number): void {
     this.#key = key;
     this.#headers = headers;
     this.frames++;
     this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
-    this.#queueing.add(Math.max(0, arrival - timestamp), this.#clock.monotonic());
+    this.#queueing.add(Math.max(0, arrival - timestamp), at);
   }
 
   /** The flaws that were repaired when a frame was decoded. */
   repaired(flaws: Iterable<string> | undefined): void {
     if (flaws === undefined) return;
     let any = false;
+    const { repairs } = this.#period;
     for (const flaw of flaws) {
-      this.#repairs[flaw] = (this.#repairs[flaw] ?? 0) + 1;
+      repairs[flaw] = (repairs[flaw] ?? 0) + 1;
       any = true;
     }
     if (any) this.#repairedFrames++;
   }
 
-  /** An output reached its sinks. Times in milliseconds. */
-  outputDone(processingMs: number, captured: number, now: number): void {
+  /**
+   * An output reached its sinks.
+   *
+   * @param at monotonic; the rest milliseconds since the operators got its frame, and since its capture
+   */
+  outputDone(at: number, processingMs: number, capturedMs: number): void {
     this.outputRepeated();
-    const endToEnd = Math.max(0, now - captured);
-    const at = this.#clock.monotonic();
+    const endToEnd = Math.max(0, capturedMs);
     this.#processing.add(processingMs, at);
     this.#endToEnd.add(endToEnd, at);
-    if (this.#measurements.endToEnd.length < MEASUREMENTS) {
-      this.#measurements.endToEnd.push(endToEnd / 1000);
-      this.#measurements.processing.push(processingMs / 1000);
-    }
+    const { measurements } = this.#period;
+    if (measurements.endToEnd.length >= MEASUREMENTS) return;
+    measurements.endToEnd.push(endToEnd / 1000);
+    measurements.processing.push(processingMs / 1000);
   }
 
   /** An output that was measured before a restart. */
@@ -177,12 +201,12 @@ export class ProgressReporter {
   }
 
   sinkWrite(uri: string, ms: number): void {
-    const list = this.#measurements.sinkWrites[uri] ??= [];
+    const list = this.#period.measurements.sinkWrites[uri] ??= [];
     if (list.length < MEASUREMENTS) list.push(ms / 1000);
   }
 
   took(step: Step, ms: number): void {
-    this.#durations[step] = (this.#durations[step] ?? 0) + ms;
+    this.#period.durations[step] += ms;
   }
 
   /** What follows counts in the rows of this batch. */
@@ -191,21 +215,21 @@ export class ProgressReporter {
   }
 
   committed(rows: Rows): void {
-    this.#rows.add(rows);
+    this.#period.rows.add(rows);
   }
 
   batchDone(batch: BatchRange, latest: number): void {
-    this.#batches++;
-    this.#startOffset ??= batch.start;
-    const behind = Math.max(0, latest - batch.end);
-    this.#behind.sum += behind;
-    this.#behind.count++;
-    this.#behind.max = Math.max(this.#behind.max, behind);
-    this.#behind.min = Math.min(this.#behind.min, behind);
+    const { behind } = this.#period;
+    this.#period.batches++;
+    this.#period.startOffset ??= batch.start;
+    const offsets = Math.max(0, latest - batch.end);
+    behind.sum += offsets;
+    behind.max = Math.max(behind.max, offsets);
+    behind.min = Math.min(behind.min, offsets);
   }
 
   get hasNews(): boolean {
-    return this.#batches > 0;
+    return this.#period.batches > 0;
   }
 
   /**
@@ -222,17 +246,18 @@ export class ProgressReporter {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
-    const observed = this.observed.take();
-    const now = this.#clock.now();
+    const period = this.#period;
     const monotonic = this.#clock.monotonic();
-    const seconds = (monotonic - this.#reportStart) / 1000;
-    const busy = (this.#durations.triggerExecution ?? 0) / 1000;
-    const rate = (count: number, time: number) =>
-      time > 0 && count > 0 ? Math.round(count / time * 100) / 100 : undefined;
-    const { read, outputs, first, last, sum } = this.#rows;
+    this.#period = new Period(monotonic, this.#clock.now());
+    const { start, startWall, durations, rows, batches, behind, repairs } = period;
+    const observed = this.observed.take();
+    const busyMs = durations.triggerExecution;
+    const rate = (count: number, ms: number) =>
+      ms > 0 && count > 0 ? Math.round(count / ms * 100_000) / 100 : undefined;
+    const { read, outputs, first, last, sum } = rows;
     const rates = given({
-      inputRowsPerSecond: rate(read, seconds),
-      processedRowsPerSecond: rate(read, busy),
+      inputRowsPerSecond: rate(read, monotonic - start),
+      processedRowsPerSecond: rate(read, busyMs),
     });
     const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
       this.#identity;
@@ -242,50 +267,39 @@ export class ProgressReporter {
     const queueing = this.#queueing.percentiles(since);
     const processing = this.#processing.percentiles(since);
     const endToEnd = this.#endToEnd.percentiles(since);
-    const durations: Record<string, number> = {};
-    for (
-      const step of [
-        "latestOffset",
-        "getBatch",
-        "queryPlanning",
-        "walCommit",
-        "addBatch",
-        "commitOffsets",
-        "triggerExecution",
-      ] as const
-    ) durations[step] = Math.round(this.#durations[step] ?? 0);
-    const behind = this.#behind;
     const progress: StreamingQueryProgress = {
       id,
       runId,
       name: laneName(partition),
-      timestamp: iso(this.#reportStartWall),
+      timestamp: iso(startWall),
       batchId: batch.batchId,
-      batchDuration: Math.round(this.#durations.triggerExecution ?? 0),
+      batchDuration: Math.round(busyMs),
       numInputRows: read,
       ...rates,
-      durationMs: durations,
+      durationMs: Object.fromEntries(
+        Object.entries(durations).map(([step, ms]) => [step, Math.round(ms)]),
+      ),
       eventTime: read > 0
         ? { avg: iso(sum / read), max: iso(last), min: iso(first), watermark: iso(watermark!) }
         : {},
       stateOperators,
       sources: [{
         description: sourceDescription,
-        startOffset: offset(this.#startOffset ?? batch.start),
+        startOffset: offset(period.startOffset ?? batch.start),
         endOffset: offset(batch.end),
         latestOffset: offset(Math.max(latest, batch.end)),
         numInputRows: read,
         ...rates,
         metrics: {
-          avgOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.sum / behind.count),
+          avgOffsetsBehindLatest: String(batches === 0 ? 0 : behind.sum / batches),
           maxOffsetsBehindLatest: String(behind.max),
-          minOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.min),
+          minOffsetsBehindLatest: String(batches === 0 ? 0 : behind.min),
         },
       }],
       sink: { description: sinkDescription, numOutputRows: outputs },
       observedMetrics: {
         ...observedJson(observed),
-        ...(Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {}),
+        ...(Object.keys(repairs).length > 0 ? { repaired: repairs } : {}),
       },
       ...(queueing && processing && endToEnd && {
         latencies: {
@@ -300,16 +314,6 @@ export class ProgressReporter {
       ...cameraIdentity({ key: this.#key, headers: this.#headers, partition }),
       totals: this.totals,
     };
-    const measurements = { ...this.#measurements, observed };
-    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
-    this.#durations = {};
-    this.#reportStart = monotonic;
-    this.#reportStartWall = now;
-    this.#rows = new Rows();
-    this.#batches = 0;
-    this.#repairs = {};
-    this.#startOffset = undefined;
-    this.#behind = { sum: 0, max: 0, min: Infinity, count: 0 };
-    return { progress, measurements };
+    return { progress, measurements: { ...period.measurements, observed } };
   }
 }

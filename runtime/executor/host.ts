@@ -183,7 +183,7 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
-      const log = await openLog(config.log, given({ checkpointDir: config.checkpointDir }));
+      const log = await this.#openLog(config.checkpointDir);
       this.#reader = await log.reader();
       this.#log = log;
       this.#send({ type: "ready" });
@@ -209,10 +209,16 @@ export class ExecutorHost {
     if (checkpointDir === undefined || this.#config!.checkpointDir !== undefined) return this.#log!;
     let log = this.#otherLogs.get(checkpointDir);
     if (log === undefined) {
-      log = openLog(this.#config!.log, { checkpointDir });
+      log = this.#openLog(checkpointDir);
       this.#otherLogs.set(checkpointDir, log);
     }
     return log;
+  }
+
+  /** The driver's own log warns of what every thread meets. */
+  #openLog(checkpointDir: string | undefined): Promise<TopicLog> {
+    const onWarning = (message: string) => this.#send({ type: "report", lane: 0, message });
+    return openLog(this.#config!.log, { secondary: true, onWarning, ...given({ checkpointDir }) });
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {

@@ -1,4 +1,7 @@
+import { maskUrl } from "../base/mask.ts";
 import { shown } from "../base/options.ts";
+import { parseEmbeddedUrl } from "./embedded/url.ts";
+import { parseKafkaUrl } from "./kafka/net/address.ts";
 import { LogError, type TopicLog } from "./log.ts";
 
 /** The embedded log in the current folder. */
@@ -12,32 +15,44 @@ export interface OpenLogOptions {
   readonly timeoutMs?: number;
   /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
   readonly checkpointDir?: string;
+  /**
+   * Receives warnings of the embedded log: a clock that was set, a copied folder, a long reader. Default: standard
+   * error.
+   */
+  readonly onWarning?: (message: string) => void;
+  /** Whether another instance of this process warns of what every instance meets, such as a clock that was set. */
+  readonly secondary?: boolean;
+}
+
+/**
+ * Checks the URL of a log.
+ *
+ * @throws {LogError} `INVALID`, naming every fault
+ */
+export function checkLogUrl(url: string): string {
+  if (url.startsWith("embedded:")) parseEmbeddedUrl(url);
+  else if (url.startsWith("kafka:")) parseKafkaUrl(url);
+  else {
+    throw new LogError(
+      "INVALID",
+      `Cannot open log ${shown(maskUrl(url))}: ` +
+        "expected embedded:DIR or kafka://host:port[,host:port]",
+    );
+  }
+  return url;
 }
 
 /**
  * Opens `embedded:DIR` or `kafka://host:port[,host:port]`, without connecting: the first call detects an
  * unreachable broker.
  *
- * @throws {LogError} `INVALID` if the URL is neither
+ * @throws {LogError} `INVALID`, naming every fault of the URL
  */
 export async function openLog(url: string, options: OpenLogOptions = {}): Promise<TopicLog> {
-  const scheme = url.slice(0, url.indexOf(":") + 1);
-  switch (scheme) {
-    case "embedded:": {
-      const { EmbeddedLog } = await import("./embedded/log.ts");
-      return new EmbeddedLog(url, options);
-    }
-    case "kafka:": {
-      const { openKafkaLog } = await import("./kafka/log.ts");
-      return await openKafkaLog(url, options);
-    }
-    default:
-      throw new LogError(
-        "INVALID",
-        // Not the whole URL, which may contain a password.
-        `Cannot open a log whose URL begins ${
-          shown(scheme || url.slice(0, 8))
-        }: expected embedded:DIR or kafka://host:port[,host:port]`,
-      );
+  if (checkLogUrl(url).startsWith("kafka:")) {
+    const { openKafkaLog } = await import("./kafka/log.ts");
+    return await openKafkaLog(url, options);
   }
+  const { EmbeddedLog } = await import("./embedded/log.ts");
+  return new EmbeddedLog(url, options);
 }

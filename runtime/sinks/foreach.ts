@@ -4,7 +4,8 @@ import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /**
  * Passes each batch to a function. After a crash the same batch is repeated with the same id and
- * outputs, so that a function can be exact by remembering the last `batchId` of each partition.
+ * outputs, so that a function can be exact by remembering the last `batchId` of each partition. With the overload
+ * policy `sample` it then has those too that were dropped in between.
  *
  * @example
  * ```ts

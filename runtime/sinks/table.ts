@@ -79,7 +79,7 @@ export const SINK_TYPES: readonly AnySinkType[] = [
     options: {
       only: {
         value: "findings|alerts|all",
-        help: "what to post",
+        help: "what to post: findings of windows, and alerts (default); alerts; all outputs",
         parse: word<NonNullable<WebhookOptions["only"]>>,
       },
       retries: { value: "N", help: "retries after the first try", parse: number },

@@ -25,6 +25,8 @@ const MAX_SHAPES = 6;
 /** Means over areas, as reduced JPEGs have; the same values on every processor. */
 const SHRINK = "area+accurate_rnd+bitexact";
 const CONVERT = "bicubic+accurate_rnd+bitexact";
+/** Colours of 4:2:0 as they are stored, not interpolated: a quarter of the time. It writes eight pixels at a time. */
+const FAST_CONVERT = "bicubic";
 
 /** Converts pictures of one lane, in memory that is used again. */
 export class PictureConverter {
@@ -71,8 +73,7 @@ class Shape {
 
   async convert(source: Frame, steps: readonly FilterStep[]): Promise<RawImage> {
     const { width, height, channels } = this;
-    const resizes = source.width !== width || source.height !== height;
-    const scaler = this.#scalers.pop() ?? new FrameScaler(resizes ? SHRINK : CONVERT);
+    const scaler = this.#scalers.pop() ?? new FrameScaler(this.#flagsFor(source));
     const target = this.#targets.pop() ?? new ScaleTarget(width, height, FORMATS[channels]);
     try {
       await scaler.scale(source, steps, () => target);
@@ -96,6 +97,12 @@ class Shape {
         else this.#targets.push(target);
       },
     };
+  }
+
+  #flagsFor(source: Frame): string {
+    const { width, height, channels } = this;
+    if (source.width !== width || source.height !== height) return SHRINK;
+    return channels !== 1 && width % 8 === 0 ? FAST_CONVERT : CONVERT;
   }
 
   close(): void {

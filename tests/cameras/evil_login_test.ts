@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
+import { accessUnits } from "../support/access_units.ts";
 import { withFolder } from "../support/folder.ts";
 import { type RtspScript, withScriptedRtsp } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
@@ -152,4 +153,38 @@ Deno.test("RTSP: keep-alives are sent, and a stream goes on whatever a server an
       }),
     );
   });
+});
+
+Deno.test("RTSP: a redirection on the same server is followed with the login, five times", async () => {
+  const units = await accessUnits({ codec: "h264", frames: 8, gop: 8 });
+  const asked: string[] = [];
+  let url = "";
+  const to = (n: number, path: string) => n === 0 ? `/hop1` : url.replace("/live", path);
+  const script = (hops: number): RtspScript => ({
+    units,
+    before: () => systemClock.sleep(4),
+    answer: (method, cseq, request) => {
+      if (method !== "DESCRIBE") return undefined;
+      const hop = Number(/\/hop(\d+)/.exec(request)?.[1] ?? 0);
+      asked.push(`${hop} ${request.includes("Authorization: Basic")}`);
+      if (!request.includes("Authorization")) {
+        return `RTSP/1.0 401 No\r\nCSeq: ${cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n`;
+      }
+      if (hop === hops) return undefined;
+      const place = to(hop, `/hop${hop + 1}`);
+      return `RTSP/1.0 302 Go\r\nCSeq: ${cseq}\r\nLocation: ${place}\r\n\r\n`;
+    },
+  });
+  const open = (hops: number) =>
+    withScriptedRtsp(script(hops), async (address) => {
+      url = address;
+      const source = makeSource(url.replace("//", "//user:canary@"), { codec: "copy" });
+      assert.equal((await take(source, 8)).length, 8);
+    });
+  await open(5);
+  assert.deepEqual(
+    asked,
+    [0, 1, 2, 3, 4, 5].flatMap((hop) => [`${hop} false`, `${hop} true`]),
+  );
+  await assert.rejects(open(6), /it redirects to .*hop6, which is not followed/);
 });

@@ -41,7 +41,7 @@ async function paced(
     readonly fps?: number | "max";
     readonly clock?: JumpingClock;
     readonly onImage?: (clock: JumpingClock, index: number) => void;
-    readonly onLate?: (ms: number) => void;
+    readonly onLate?: (ms: number, heldMs: number) => void;
   } = {},
 ) {
   const { clock = new JumpingClock(), fps, onImage, onLate } = options;
@@ -116,11 +116,31 @@ Deno.test("small delays are caught up, long ones move the rest of the recording"
 Deno.test("a recording that falls behind is counted, and told ever more rarely", () => {
   const punctuality = new Punctuality();
   const told: string[] = [];
-  for (let i = 0; i < 100; i++) punctuality.fallBehind(300, (line) => void told.push(line));
+  for (let i = 0; i < 100; i++) punctuality.fallBehind(300, 0, (line) => void told.push(line));
   assert.deepEqual([punctuality.late, punctuality.behindMs], [100, 30_000]);
   assert.equal(told.length, 7);
-  assert.match(told[0]!, /^Cannot keep the pace of the recording: it is 0\.3 s behind/);
-  assert.match(told.at(-1)!, /19\.2 s behind/);
+  assert.match(
+    told[0]!,
+    /^The recording is 0\.3 s behind its own times: it was held up for a moment/,
+  );
+  assert.match(told.at(-1)!, /19\.2 s behind its own times: .*too slow.*lower --fps/);
+});
+
+Deno.test("an outage of the log is told as such, and so is a process that was stopped once", async () => {
+  const told: string[] = [];
+  const punctuality = new Punctuality();
+  const tell = (line: string) => void told.push(line);
+  await paced("recorded", [0, 40, 80, 120, 160], {
+    onLate: (ms, heldMs) => punctuality.fallBehind(ms, heldMs, tell),
+    // The log takes the second frame after three seconds.
+    onImage(clock, index) {
+      if (index === 1) clock.time += 3_000;
+    },
+  });
+  punctuality.fallBehind(9_000, 10, tell);
+  assert.equal(told.length, 2);
+  assert.match(told[0]!, /3\.0 s behind its own times: the log was slow or unreachable$/);
+  assert.match(told[1]!, /12\.0 s behind its own times: it was held up for a moment/);
 });
 
 Deno.test("stops in the middle of a wait", async () => {

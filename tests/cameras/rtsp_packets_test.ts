@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { makeSource } from "../../cameras/open.ts";
-import type { SourceImage } from "../../cameras/source.ts";
+import { SourceError, type SourceImage } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { NAL_TYPES, nalUnits, type VideoCodec } from "../../runtime/video/access_unit.ts";
@@ -120,46 +120,55 @@ async function decoded(
   return places;
 }
 
-Deno.test("RTSP, h264: a lost packet costs its frame and what depends on it, and no wrong picture is shown", async () => {
-  // Each frame has several fragments.
-  const options = { width: 640, height: 480, parameters: "bitrate=3000" };
-  const units = await accessUnits({ ...options, frames: FRAMES, gop: GOP });
-  const expected = await lumaOf(units, "h264");
-  const at = GOP + 3;
-  const losses: Readonly<Record<string, (index: number, packet: number) => boolean>> = {
-    "a whole frame": (index) => index === at,
-    "two frames": (index) => index === at || index === at + 1,
-    "the first fragment": (index, packet) => index === at && packet === 0,
-    "a fragment in the middle": (index, packet) => index === at && packet === 1,
-    "the first fragment of a keyframe": (index, packet) => index === GOP && packet === 2,
-    "a fragment of a keyframe": (index, packet) => index === GOP && packet === 4,
-  };
-  for (const [name, lost] of Object.entries(losses)) {
-    const images = await copied({ units, lost });
-    const places = await decoded(images, "h264", expected);
-    const first = name.includes("keyframe") ? GOP : at;
-    const next = places.findIndex((place, i) => i >= first && place === 2 * GOP);
-    assert.deepEqual(places.slice(0, first), expected.slice(0, first).map((_, i) => i), name);
-    assert.ok(
-      next >= first && places.slice(next).every((place) => typeof place === "number"),
-      name,
-    );
-    const bad = places.slice(first, next);
-    assert.ok(
-      bad.every((reason) => ["no-keyframe", "corrupt", "damaged"].includes(`${reason}`)),
-      `${name}: ${places}`,
-    );
-  }
-});
+const AT = GOP + 3;
 
-Deno.test("RTSP, h265: a lost frame costs what depends on it, and no wrong picture is shown", async () => {
-  const units = await accessUnits({ codec: "h265", frames: FRAMES, gop: GOP });
-  const expected = await lumaOf(units, "h265");
-  const at = GOP + 3;
-  const images = await copied({ units, codec: "h265", lost: (index) => index === at }, FRAMES);
-  const places = await decoded(images, "h265", expected);
-  assert.deepEqual(places.slice(0, at), expected.slice(0, at).map((_, i) => i));
-  const next = places.indexOf(2 * GOP);
-  assert.ok(places.slice(at, next).every((reason) => typeof reason === "string"), `${places}`);
-  assert.ok(!places.includes("wrong"), `${places}`);
+/** Which packets are lost, and which frames are then left out: from the first to before the second. */
+const LOSSES: Readonly<
+  Record<string, [lost: NonNullable<RtspScript["lost"]>, from: number, to: number]>
+> = {
+  "a whole frame": [(index) => index === AT, AT, 2 * GOP],
+  "two frames": [(index) => index === AT || index === AT + 1, AT, 2 * GOP],
+  "the first fragment": [(index, at) => index === AT && at === 0, AT - 1, 2 * GOP],
+  "a fragment in the middle": [(index, at) => index === AT && at === 1, AT, 2 * GOP],
+  "the last fragment": [(index, at, of) => index === AT && at === of - 1, AT, 2 * GOP],
+  "the end of a group": [
+    (index, at, of) => index === 2 * GOP - 1 && at === of - 1,
+    2 * GOP - 1,
+    2 * GOP,
+  ],
+  "a whole keyframe": [(index) => index === GOP, GOP, 2 * GOP],
+  "a keyframe's slice": [(index, at, of) => index === GOP && at === of - 2, GOP, 2 * GOP],
+  "all but keyframes": [(index) => index % GOP !== 0, 0, 0],
+};
+
+for (const codec of CODECS) {
+  Deno.test(`RTSP, ${codec}: a lost packet costs its frame and what depends on it, and no wrong picture is published`, async () => {
+    // Each frame has several fragments.
+    const size = {
+      width: 640,
+      height: 480,
+      parameters: codec === "h264" ? "bitrate=3000" : "crf=8",
+    };
+    const units = await accessUnits({ codec, ...size, frames: FRAMES, gop: GOP });
+    const expected = await lumaOf(units, codec);
+    for (const [name, [lost, from, to]] of Object.entries(LOSSES)) {
+      const kept = expected.map((_, i) => i)
+        .filter((i) => to === 0 ? i % GOP === 0 : i < from || i >= to);
+      const images = await copied({ units, codec, lost }, kept.length);
+      const places = await decoded(images, codec, expected);
+      assert.deepEqual(places, kept, `${name}: ${places}`);
+    }
+  });
+}
+
+Deno.test("RTSP: a stream that loses a part of each keyframe is given up after thousands of packets, and opened again", async () => {
+  const units = await accessUnits({ frames: FRAMES, gop: GOP });
+  const lost: RtspScript["lost"] = (index, at, of) => index % GOP === 0 && at === of - 1;
+  await withScriptedRtsp({ units, lost }, async (url) => {
+    await assert.rejects(
+      take(makeSource(url, { codec: "copy" }), 1),
+      (error) =>
+        error instanceof SourceError && error.retryable && /3000 packets/.test(error.message),
+    );
+  });
 });

@@ -72,7 +72,7 @@ Deno.test("checkpoints inspect makes nothing where nothing is, and says what it 
   await withLog(async (_url, _log, directory) => {
     const none = await framelane(["checkpoints", "inspect", "--log", `embedded:${directory}/none`]);
     assert.equal(none.code, 0, none.process.output());
-    assert.match(none.process.output(), /No checkpoint in embedded:/);
+    assert.match(none.process.output(), /Nothing to show: no checkpoint in embedded:/);
     await assert.rejects(Deno.stat(`${directory}/none`), Deno.errors.NotFound);
   });
   for (const wrong of [["checkpoints"], ["checkpoints", "remove"]]) {

@@ -41,7 +41,7 @@ Deno.test("log retention shows and sets what is kept of a topic", async () => {
       [[], /Nothing to do: expected retention, check, backup or convert/],
       [["bakup"], /Unknown action "bakup" of log: did you mean backup\?/],
       [["backup"], /Missing DIR: expected deno task log backup DIR/],
-      [["check", "--bytes", "5"], /Cannot check with --bytes or --ms/],
+      [["check", "--bytes", "5"], /Cannot use --bytes with log check: only with retention/],
       [["retention", "--bytes", "5"], /expected a topic/],
       [["check", "--log", "kafka://127.0.0.1:1"], /expected embedded:DIR/],
     ] as [string[], RegExp][]

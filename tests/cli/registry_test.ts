@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
+import { parseCommand, type UsageError } from "../../cli/command.ts";
 import { help } from "../../cli/help.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
@@ -21,6 +22,38 @@ Deno.test("Each command loads under its name, has a task, and a help for each op
       assert.notEqual(value === undefined, isSwitch !== true, `${name} --${option}`);
     }
   }
+});
+
+Deno.test("Each action of a command refuses options of the others, and takes its own", async () => {
+  let refused = 0;
+  for (const [name, { load }] of Object.entries(commands)) {
+    const command = await load();
+    const actions = (command.positionals ?? "").split(" | ").map((form) => form.split(" ")[0]!);
+    for (const [option, { actions: takers, switch: isSwitch }] of Object.entries(command.options)) {
+      for (const taker of takers ?? []) assert.ok(actions.includes(taker), `${name} ${taker}`);
+      for (const action of takers === undefined ? [] : actions) {
+        const argv = [action, `--${option}`, ...(isSwitch ? [] : ["1"])];
+        const faults = await parseCommand(command, argv, () => undefined).then(
+          (): readonly string[] => [],
+          (error: UsageError) => error.faults,
+        );
+        const refusal = `Cannot use --${option} with ${name} ${action}: only with ${
+          takers!.join(", ")
+        }`;
+        assert.equal(faults.includes(refusal), !takers!.includes(action), argv.join(" "));
+        if (!takers!.includes(action)) refused++;
+      }
+    }
+  }
+  assert.ok(refused > 50);
+  const cameras = await commands["cameras"]!.load();
+  // The environment is shared with other commands.
+  const { options } = await parseCommand(
+    cameras,
+    ["list"],
+    (name) => name === "FRAMELANE_FPS" ? "5" : undefined,
+  );
+  assert.equal(options["fps"], 5);
 });
 
 Deno.test("Help fits terminals of any width, but for words that are wider", async () => {

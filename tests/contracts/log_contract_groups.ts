@@ -113,7 +113,7 @@ export function registerGroups(obligation: Obligation): void {
   });
 
   obligation(
-    "a killed member's partitions move after the session timeout",
+    "a killed member's partitions move within the session timeout",
     async ({ log }, contract) => {
       const [topic, group, out] = [unique("killed"), unique("group"), unique("out")];
       const { sessionTimeoutMs } = contract;

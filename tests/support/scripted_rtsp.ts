@@ -13,8 +13,8 @@ export interface RtspScript {
   readonly sets?: string;
   /** NAL units that go into one packet where they fit: an aggregation packet; 1 unless given. */
   readonly together?: number;
-  /** Packets that are lost, by their frame and their number in it. */
-  readonly lost?: (index: number, at: number) => boolean;
+  /** Packets that are lost, by their frame, their number in it, and how many it has. */
+  readonly lost?: (index: number, at: number, of: number) => boolean;
   /** The stream's time of a frame, milliseconds; 40 apart unless given. */
   readonly streamMs?: (index: number) => number;
   /** Awaited before a frame is sent; false ends the connection. */
@@ -125,7 +125,7 @@ async function play(
       view.setUint32(8, time);
       view.setUint32(12, 7);
       packet.set(payload, 16);
-      if (!lost?.(index, at)) await write(packet);
+      if (!lost?.(index, at, payloads.length)) await write(packet);
     }
   }
 }

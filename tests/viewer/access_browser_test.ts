@@ -69,9 +69,36 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
   });
 });
 
+Deno.test("on a phone nothing covers what a tile says", async () => {
+  await withViewer({ lanes: { count: 4 } }, async (viewer, lanes) => {
+    lanes.push("greyscale-0", { result: { scores: { person: 0.5 } } });
+    const exception = "Cannot open video file hall.mp4 of the camera behind the door: no such file";
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?columns=2`, {
+        viewport: { width: 390, height: 844 },
+        hasTouch: true,
+        isMobile: true,
+      });
+      const tile = page.locator('[data-lane="greyscale-0"]');
+      await tile.locator(".scores").getByText("person").waitFor();
+      lanes.change("greyscale-0", { state: "failed", exception });
+      await tile.locator(".notice").getByText(exception).waitFor();
+      await tile.locator(".scores").waitFor({ state: "hidden" });
+      const opacity = () =>
+        page.evaluate(
+          `Number(getComputedStyle(document.querySelector('[data-lane="greyscale-0"] .icon-button')).opacity)`,
+        ) as Promise<number>;
+      assert.equal(await opacity(), 0);
+      await tile.tap();
+      await page.locator('.stage [data-lane="greyscale-0"]').waitFor();
+      assert.ok(await opacity() > 0.5, "the way back");
+    });
+  });
+});
+
 Deno.test("people sign in once, and a link from another site finds them signed in", async () => {
   const token = "correct-horse-battery";
-  await withViewer({ token }, async (viewer, lanes) => {
+  await withViewer({ tokens: [{ token, opens: "all" }] }, async (viewer, lanes) => {
     lanes.push("greyscale-0");
     const server = Deno.serve(
       { port: 0, hostname: "localhost", onListen: () => {} },

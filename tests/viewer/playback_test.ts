@@ -50,6 +50,17 @@ Deno.test("seek and step land on the exact frame; the other lanes on what was th
   });
 });
 
+Deno.test("the past of a query is named as the camera's picture, unless the query shows the camera's units", async () => {
+  await withPast(async (page, _log, lanes) => {
+    lanes.push("greyscale-1", { offset: 200, timestamp: time(200), video: "h264" });
+    await until(() => page.newest(1)?.offset === 200);
+    await page.time({ action: "seek", lead: "greyscale-0", offset: 73 });
+    await until(() => said(page, 0) === "0:73" && said(page, 1) === "1:73");
+    assert.deepEqual(page.newest(0)!.source, { grey: false });
+    assert.equal(page.newest(1)!.source, undefined);
+  });
+});
+
 Deno.test("paused, nothing new is shown until the page is live again", async () => {
   await withPast(async (page, _log, lanes) => {
     await page.time({ action: "pause", time: time(199) });

@@ -64,11 +64,12 @@ function readInput(fields: Fields): ModelInput {
   const channels = color === "GRAY" ? 1 : 3;
   const side = { min: 1, max: 8192, whole: true };
   const many = { min: 1, max: 4096, whole: true };
+  const isWindow = String(fields.given["layout"]).includes("T");
   return {
     name: fields.text("name"),
     dtype,
     layout,
-    frames: fields.number("frames", layout.includes("T") ? many : { ...many, absent: 1 }),
+    frames: fields.number("frames", isWindow ? many : { ...many, absent: 1 }),
     height: fields.number("height", side),
     width: fields.number("width", side),
     color,

@@ -50,6 +50,9 @@ export function readOnnx(path: string): OnnxFile {
     bytes = Deno.readFileSync(path);
     model = readModel(bytes);
   } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Error(`Cannot read ${path}: there is no such file`);
+    }
     const { message } = error as Error;
     throw new Error(`Cannot read ${path} as an ONNX model: ${message}`, { cause: error });
   }

@@ -119,7 +119,7 @@ function checkScores(
   // A free first dimension is the batch, of which there is one.
   const sizes = shape.map((size, i) => typeof size === "number" ? size : i === 0 ? 1 : NaN);
   const values = sizes.reduce((product, size) => product * size, 1);
-  if (Number.isNaN(values)) return;
+  if (Number.isNaN(values) || values === 0) return; // no rows are an answer
   const sets = kind === "frame" ? (shape[0] === frames || sizes[1] === frames ? frames : NaN) : 1;
   if (Number.isNaN(sets)) {
     faults.push(

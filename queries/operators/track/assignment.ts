@@ -1,10 +1,15 @@
 // Minimum-cost assignment.
 
+/** Pairs of a group that are compared in all combinations: beyond, it takes seconds. */
+const MOST_PAIRS = 300 * 300;
+
 /**
  * Pairs rows with columns at the lowest total cost. Pairs that cost more than `limit` are not
  * formed.
  *
- * Uses shortest augmenting paths with potentials (Jonker and Volgenant).
+ * Uses shortest augmenting paths with potentials (Jonker and Volgenant), apart for each group of
+ * rows and columns that pairs within the limit connect: in a crowd most groups are small. In a
+ * very large group each one takes the cheapest partner that is left.
  *
  * @param costs row by row
  * @returns for each row its column, or −1.
@@ -17,30 +22,66 @@ export function assign(
 ): Int32Array {
   const result = new Int32Array(rows).fill(-1);
   const isNear = (row: number, column: number) => costs[row * columns + column]! <= limit;
-  // In a crowd most have no partner within the limit: they take no part, and cost no time.
-  const allColumns = Array.from({ length: columns }, (_, column) => column);
-  const nearRows = Array.from({ length: rows }, (_, row) => row)
-    .filter((row) => allColumns.some((column) => isNear(row, column)));
-  const nearColumns = allColumns.filter((column) => nearRows.some((row) => isNear(row, column)));
-  const flipped = nearRows.length > nearColumns.length;
-  const [few, many] = flipped ? [nearColumns, nearRows] : [nearRows, nearColumns];
-  const place = (a: number, b: number): readonly [row: number, column: number] =>
-    flipped ? [many[b]!, few[a]!] : [few[a]!, many[b]!];
-  // Costs above the limit are all equal, so that they do not affect the other pairs.
-  const owners = solve(few.length, many.length, (a, b) => {
-    const [row, column] = place(a, b);
-    return isNear(row, column) ? costs[row * columns + column]! : limit + 1e-4;
-  });
-  for (const [b, a] of owners.entries()) {
-    if (a < 0) continue;
-    const [row, column] = place(a, b);
-    if (isNear(row, column)) result[row] = column;
+  const freeRows = new Set(Array.from({ length: rows }, (_, row) => row));
+  const freeColumns = new Set(Array.from({ length: columns }, (_, column) => column));
+  for (const first of freeRows) {
+    const group = { rows: [first], columns: [] as number[] };
+    freeRows.delete(first);
+    for (let r = 0, c = 0; r < group.rows.length || c < group.columns.length;) {
+      const row = group.rows[r], column = group.columns[c];
+      if (row !== undefined) {
+        take(freeColumns, (one) => isNear(row, one), group.columns);
+        r++;
+      } else {
+        take(freeRows, (one) => isNear(one, column!), group.rows);
+        c++;
+      }
+    }
+    const flipped = group.rows.length > group.columns.length;
+    const few = flipped ? group.columns : group.rows, many = flipped ? group.rows : group.columns;
+    const own = Float64Array.from({ length: few.length * many.length }, (_, at) => {
+      const a = few[Math.floor(at / many.length)]!, b = many[at % many.length]!;
+      const cost = costs[flipped ? b * columns + a : a * columns + b]!;
+      // Costs above the limit are all equal, so that they do not affect the other pairs.
+      return cost <= limit ? cost : limit + 1e-4;
+    });
+    const pair = own.length > MOST_PAIRS ? takeCheapest : solve;
+    for (const [b, a] of pair(own, few.length, many.length).entries()) {
+      if (a < 0 || own[a * many.length + b]! > limit) continue;
+      const row = flipped ? many[b]! : few[a]!;
+      result[row] = flipped ? few[a]! : many[b]!;
+    }
   }
   return result;
 }
 
-/** For each of `many` its partner among `few`, or −1; each of `few` gets a partner. */
-function solve(few: number, many: number, cost: (a: number, b: number) => number): Int32Array {
+/** Moves the numbers that belong to a group there. */
+function take(from: Set<number>, belongs: (one: number) => boolean, to: number[]): void {
+  for (const one of from) {
+    if (!belongs(one)) continue;
+    from.delete(one);
+    to.push(one);
+  }
+}
+
+/** Like `solve`, in one pass. */
+function takeCheapest(costs: Float64Array, few: number, many: number): Int32Array {
+  const owners = new Int32Array(many).fill(-1);
+  for (let a = 0; a < few; a++) {
+    let best = -1, least = Infinity;
+    for (let b = 0; b < many; b++) {
+      const cost = costs[a * many + b]!;
+      if (owners[b]! >= 0 || cost >= least) continue;
+      least = cost;
+      best = b;
+    }
+    owners[best] = a;
+  }
+  return owners;
+}
+
+/** For each of `many` columns its partner among `few` rows, or −1; each row gets a partner. */
+function solve(costs: Float64Array, few: number, many: number): Int32Array {
   const rowPrice = new Float64Array(few), columnPrice = new Float64Array(many);
   const owners = new Int32Array(many).fill(-1);
   const before = new Int32Array(many), least = new Float64Array(many);
@@ -52,9 +93,10 @@ function solve(few: number, many: number, cost: (a: number, b: number) => number
     let row = start, last = -1, reached = 0;
     for (;;) {
       let next = -1, shortest = Infinity;
+      const base = reached - rowPrice[row]!;
       for (let b = 0; b < many; b++) {
         if (done[b] !== 0) continue;
-        const path = reached + cost(row, b) - rowPrice[row]! - columnPrice[b]!;
+        const path = base + costs[row * many + b]! - columnPrice[b]!;
         if (path < least[b]!) {
           least[b] = path;
           before[b] = last;

@@ -153,11 +153,12 @@ export class Tracker {
   /** Drops the younger of a visible and a lost track in the same place. */
   #dropDoubles(): void {
     const dropped = new Set<Track>();
-    for (const seen of this.#tracks) {
+    const boxed = this.#tracks.map((track) => ({ track, box: track.filter.box }));
+    const losts = boxed.filter(({ track }) => track.state === "lost");
+    for (const { track: seen, box } of boxed) {
       if (seen.state === "lost") continue;
-      for (const lost of this.#tracks) {
-        if (lost.state !== "lost" || lost.label !== seen.label) continue;
-        if (1 - iouOf(seen.filter.box, lost.filter.box) >= SAME) continue;
+      for (const { track: lost, box: lostBox } of losts) {
+        if (lost.label !== seen.label || 1 - iouOf(box, lostBox) >= SAME) continue;
         dropped.add(seen.last - seen.began > lost.last - lost.began ? lost : seen);
       }
     }

@@ -1,12 +1,15 @@
 // Membership in a group: heartbeats, silent members, handing partitions over.
 //
-// Time is never stored, only counters: each member measures with its monotonic clock how long a
-// heartbeat has stood still. So a wall clock that jumps expels no member.
+// A member whose process has ended is removed at once: its id begins with that of its log's presence.
+// One whose process is stopped or blocked is removed after its session time-out. Time is never stored,
+// only counters: each member measures with its monotonic clock how long a heartbeat has stood still.
+// So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
+import { isPresent, type Presence } from "./presence.ts";
 import type { Closers } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
@@ -15,6 +18,8 @@ const [changingTickMs, calmTickMs] = [50, 250];
 const minSessionTimeoutMs = 300;
 
 export interface GroupParts {
+  readonly dir: string;
+  readonly presence: Presence;
   readonly db: Database;
   readonly topics: Topics;
   readonly clock: Clock;
@@ -23,7 +28,7 @@ export interface GroupParts {
 
 /** A member; make it with `join`. */
 export class EmbeddedGroupMember implements GroupMember {
-  readonly memberId: string = crypto.randomUUID();
+  readonly memberId: string;
   readonly #parts: GroupParts;
   readonly #options: GroupOptions;
   readonly #sessionMs: number;
@@ -46,6 +51,7 @@ export class EmbeddedGroupMember implements GroupMember {
       sessionTimeoutMs,
       minSessionTimeoutMs,
     );
+    this.memberId = `${parts.presence.id}/${crypto.randomUUID()}`;
     this.#parts = parts;
     this.#options = options;
     this.#sessionMs = sessionTimeoutMs;
@@ -62,8 +68,7 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
-    return this.#leaving;
+    return this.#leaving ??= this.#leave();
   }
 
   close(): Promise<void> {
@@ -75,6 +80,9 @@ export class EmbeddedGroupMember implements GroupMember {
     await this.#ticking;
     try {
       await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId));
+    } catch (error) {
+      // The log is locked or deleted: the session times out.
+      if (!(error instanceof LogError)) throw error;
     } finally {
       this.#parts.opened.delete(this);
     }
@@ -121,17 +129,17 @@ export class EmbeddedGroupMember implements GroupMember {
       await this.#rejoin(view);
       return false;
     }
-    const silent = this.#silentMembers(view, elapsed);
+    const gone = await this.#goneMembers(view, elapsed);
     const beat = now - this.#lastBeat >= this.#sessionMs / 3;
     const canTake = view.claims.some(({ target, holder }) =>
       target === this.memberId && holder === null
     );
     const grown = view.claims.length < view.partitions;
     const releases = this.#releasable(view, now);
-    if (silent.length > 0 || beat || canTake || grown || releases.length > 0) {
+    if (gone.length > 0 || beat || canTake || grown || releases.length > 0) {
       view = await db.write(this.#action("update"), () => {
         if (beat) this.#tables.beat(this.memberId);
-        for (const { member, beat } of silent) this.#tables.remove(member, beat);
+        for (const { member, beat } of gone) this.#tables.remove(member, beat);
         if (grown) this.#tables.share();
         this.#tables.release(this.memberId, releases);
         this.#tables.take(this.memberId);
@@ -144,22 +152,25 @@ export class EmbeddedGroupMember implements GroupMember {
       view.claims.every(({ target, holder }) => target === holder);
   }
 
-  #silentMembers(view: GroupView, elapsed: number): { member: string; beat: number }[] {
-    const silent: { member: string; beat: number }[] = [];
+  /** Members whose process has ended, and those that were silent for a session time-out. */
+  async #goneMembers(
+    view: GroupView,
+    elapsed: number,
+  ): Promise<{ member: string; beat: number }[]> {
+    const gone: { member: string; beat: number }[] = [];
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
       const seen = this.#observed.get(member);
-      if (seen === undefined || seen.beat !== beat) {
-        this.#observed.set(member, { beat, silentMs: 0 });
-        continue;
-      }
-      seen.silentMs += elapsed;
-      if (seen.silentMs > sessionMs) silent.push({ member, beat });
+      const silentMs = seen?.beat === beat ? seen.silentMs + elapsed : 0;
+      this.#observed.set(member, { beat, silentMs });
+      const [process, own] = member.split("/");
+      const ended = own !== undefined && !await isPresent(this.#parts.dir, process!);
+      if (ended || silentMs > sessionMs) gone.push({ member, beat });
     }
     for (const member of this.#observed.keys()) {
       if (!view.members.some((row) => row.member === member)) this.#observed.delete(member);
     }
-    return silent;
+    return gone;
   }
 
   /**

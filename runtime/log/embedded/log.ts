@@ -25,21 +25,16 @@ import { backup, type BackupReport } from "./backup.ts";
 import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { EmbeddedGroupMember } from "./group.ts";
-import { closeParts, type OpenLog, openParts } from "./open_log.ts";
+import { closeParts, type OpenLog, openParts, type Warnings } from "./open_log.ts";
 import { EmbeddedReader } from "./reader.ts";
 import { expire } from "./retention.ts";
 import { offsetForTime } from "./time_search.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
+import type { OpenLogOptions } from "../open.ts";
 import type { Waiting } from "./waiting.ts";
 
-export interface EmbeddedLogOptions {
-  /** How long a call waits for locks of other processes, milliseconds. Default 10 000. */
-  readonly timeoutMs?: number;
-  /** Folder with the identity of a set of checkpoints; the log's own set when absent. */
-  readonly checkpointDir?: string;
+export interface EmbeddedLogOptions extends OpenLogOptions {
   readonly clock?: Clock;
-  /** Called with warnings: a clock that jumped, a copy, a long reader. Default: standard error. */
-  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -61,7 +56,7 @@ export class EmbeddedLog implements TopicLog {
   readonly url: string;
   readonly #place: EmbeddedUrl;
   readonly #checkpointDir: string | undefined;
-  readonly #tell: (message: string) => void;
+  readonly #warnings: Warnings;
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
@@ -70,13 +65,13 @@ export class EmbeddedLog implements TopicLog {
   /** @throws {LogError} `INVALID` if the URL is invalid */
   constructor(
     url: string,
-    { timeoutMs = 10_000, checkpointDir, clock = systemClock, onWarning = warn }:
+    { timeoutMs = 10_000, checkpointDir, clock = systemClock, onWarning = warn, secondary = false }:
       EmbeddedLogOptions = {},
   ) {
     this.#place = parseEmbeddedUrl(url);
     this.url = url;
     this.#checkpointDir = checkpointDir;
-    this.#tell = onWarning;
+    this.#warnings = { tell: onWarning, upkeep: secondary ? () => {} : onWarning };
     this.#waiting = { timeoutMs, clock };
   }
 
@@ -207,8 +202,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
@@ -225,7 +219,7 @@ export class EmbeddedLog implements TopicLog {
 
   async #open(): Promise<OpenLog> {
     if (this.#closing !== undefined) throw this.#closed();
-    const opening = this.#opening ??= openParts(this.#place, this.#waiting, this.#tell);
+    const opening = this.#opening ??= openParts(this.#place, this.#waiting, this.#warnings);
     try {
       return await opening;
     } catch (error) {

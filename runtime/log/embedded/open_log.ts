@@ -31,11 +31,17 @@ export interface OpenLog {
   readonly opened: Closers;
 }
 
-/** @param tell is called with warnings. */
+export interface Warnings {
+  /** Of what happens once, to the instance that opens the log first. */
+  readonly tell: (message: string) => void;
+  /** Of what every instance meets while the log is open. */
+  readonly upkeep: (message: string) => void;
+}
+
 export async function openParts(
   place: EmbeddedUrl,
   waiting: Waiting,
-  tell: (message: string) => void,
+  { tell, upkeep }: Warnings,
 ): Promise<OpenLog> {
   const { dir } = place;
   const { clock } = waiting;
@@ -44,12 +50,12 @@ export async function openParts(
   try {
     presence = await Presence.show(dir);
     const last = db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
-    const arrivals = new ArrivalClock(clock, last, tell);
+    const arrivals = new ArrivalClock(clock, last, upkeep);
     const now = () => arrivals.now();
     const topics = new Topics(db, now);
     const records = new Records(db);
     const segments = new SegmentWriter(dir, db, topics, now);
-    const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell });
+    const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell: upkeep });
     await keeper.start();
     const changes = new ChangeWatcher(db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });

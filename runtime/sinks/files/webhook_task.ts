@@ -44,6 +44,8 @@ class WebhookTask implements SinkTask {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #things: { id: string; body: string }[] = [];
+  /** How often each id is in them. */
+  readonly #ids = new Map<string, number>();
   #added: Item[] = [];
   /** Delivers until the outbox is empty; undefined if nothing waits. */
   #sending: Promise<void> | undefined;
@@ -74,14 +76,16 @@ class WebhookTask implements SinkTask {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
     // Only programs that write outputs without the runtime repeat them.
-    const same = this.#things.filter((thing) => thing.id === id || thing.id.startsWith(`${id}#`));
-    return same.length === 0 ? id : `${id}#${same.length + 1}`;
+    const times = (this.#ids.get(id) ?? 0) + 1;
+    this.#ids.set(id, times);
+    return times === 1 ? id : `${id}#${times}`;
   }
 
   async flush({ batchId, end }: BatchRange): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const things = this.#things;
     this.#things = [];
+    this.#ids.clear();
     if (things.length === 0) return;
     const waited = await this.#room(things.length);
     const position = { batch: batchId, end };

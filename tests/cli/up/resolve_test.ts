@@ -21,6 +21,12 @@ async function faultsOf(
   throw new Error("No fault was found");
 }
 
+const TOKENS = [
+  { token: "all", opens: "all" },
+  { token: "m", opens: "metrics" },
+  { token: "c", opens: [1, 3] },
+];
+
 Deno.test("every field reaches what runs; what is left out has its default", async () => {
   const plan = await resolve(
     `log: embedded:data
@@ -83,9 +89,9 @@ alerts: ["webhook:https://example.org/hook"]
   });
   assert.deepEqual([motion!.topic, motion!.partitions, motion!.sinks], ["U", "all", []]);
   assert.equal(plan.executors, 1);
-  const { port, token, metricsToken, cameraPermissions } = plan.viewer!;
-  assert.deepEqual([port, token, metricsToken], [0, "all", "m"]);
-  assert.deepEqual(cameraPermissions, [{ token: "c", cameras: [1, 3] }]);
+  const { port, tokens } = plan.viewer!;
+  assert.equal(port, 0);
+  assert.deepEqual(tokens, TOKENS);
   const { viewer, log } = await resolve("viewer: off\n");
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
 });
@@ -142,11 +148,7 @@ Deno.test("tokens are read as in the environment variable, or as a list", async 
     const token of ["${FRAMELANE_TOKEN}", '["${FRAMELANE_TOKEN}"]', '["all c=1,3", m=metrics]']
   ) {
     const { viewer } = await resolve(`viewer:\n  host: 0.0.0.0\n  token: ${token}\n`, environment);
-    assert.deepEqual(
-      [viewer!.token, viewer!.metricsToken, viewer!.cameraPermissions],
-      ["all", "m", [{ token: "c", cameras: [1, 3] }]],
-      token,
-    );
+    assert.deepEqual(new Set(viewer!.tokens), new Set(TOKENS), token);
   }
 });
 
@@ -207,6 +209,29 @@ Deno.test("with every field wrong, each is one fault", async () => {
   assert.deepEqual(faults.sort(), Object.values(parts).flat().map(([, path]) => path).sort());
 });
 
+Deno.test("what is no YAML is refused with its place and a rule, and none of its text", async () => {
+  const values = [
+    "*s3cret",
+    "!s3cret",
+    "@s3cret",
+    "|s3cret",
+    "]s3cret",
+    "{s3cret",
+    "'s3cret",
+    '"\\s3cret"',
+    "s3cret: a",
+    "&s3cret &s3cret",
+    "s3cret\ns3cret: a\n  b: [",
+    "s3cret\n\tb: 1",
+  ];
+  for (const value of values) {
+    const [fault, ...others] = await faultsOf(`log: a\ntoken: ${value}\n`);
+    assert.match(fault!, /^f\.yaml:[23]: Cannot read YAML at column \d+: \w/, value);
+    assert.doesNotMatch(fault!, /s3cret/i);
+    assert.equal(others.length, 0);
+  }
+});
+
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
   const broken = await faultsOf(
@@ -219,7 +244,7 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
   );
   assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*an alias is part of itself/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
-  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
+  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*stands once/);
   assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
     "f.yaml:3: log: FRAMELANE_NONE is not set",
   ]);

@@ -126,6 +126,22 @@ Deno.test("what belongs to no track may be left out", async () => {
   assert.deepEqual(await follow(frames, { keepOthers: false }), [[1]]);
 });
 
+Deno.test("a thousand objects in one place are paired in a moment, each with one", () => {
+  let random = 7;
+  const next = () => (random = (random * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;
+  const count = 1_000;
+  const costs = Float64Array.from({ length: count * count }, next);
+  const begun = performance.now();
+  const pairs = assign(costs, count, count, 0.8);
+  assert.ok(performance.now() - begun < 2_000, `${performance.now() - begun} ms`);
+  const columns = [...pairs].filter((column) => column >= 0);
+  assert.equal(new Set(columns).size, columns.length);
+  assert.ok(columns.length > 900, `${columns.length} pairs`);
+  for (const [row, column] of pairs.entries()) {
+    assert.ok(column < 0 || costs[row * count + column]! <= 0.8);
+  }
+});
+
 Deno.test("pairs cost the least that is possible", () => {
   let random = 7;
   const next = () => (random = (random * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648;

@@ -12,6 +12,8 @@ Deno.test("wrong types do not compile", () => {
   const onWindows = silent<Window, Frame>();
   frames.process(onFrames).writeStream(display());
   windows.process(onWindows).writeStream(display());
+  frames.writeStream(foreach((frame) => void frame.offset), display());
+  windows.writeStream(foreachBatch((batch) => void batch.map(({ frames }) => frames.length)));
   // @ts-expect-error an operator on windows cannot be put where frames flow
   frames.process(onWindows);
   // @ts-expect-error an operator on frames cannot be put where windows flow

@@ -2,22 +2,59 @@ import assert from "node:assert/strict";
 import { type DriverParts, DriverQuery } from "../../../runtime/driver/driver_query.ts";
 import type { GroupMember, GroupOptions } from "../../../runtime/log/log.ts";
 import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
+import type { QuerySpec } from "../../../runtime/executor/protocol.ts";
 import { LOADED, SPEC } from "./fake_pool.ts";
 
 /** Lanes of a query that is assigned nothing. */
 const IDLE = { begin: () => assert.fail("Nothing was assigned"), endAll: () => Promise.resolve() };
 
-function queryOn(log: MemoryLog, lanes: object = IDLE): DriverQuery {
+function queryOn(
+  log: MemoryLog,
+  lanes: object = IDLE,
+  { report = () => {}, ...changes }: Partial<QuerySpec> & Partial<Pick<DriverParts, "report">> = {},
+): DriverQuery {
   const parts = {
     log,
     clock: new FakeClock(),
     pool: { load: () => Promise.resolve(LOADED), unload: () => {} },
-    report: () => {},
+    report,
     metrics: { rebalances: { inc: () => {} } },
     lanes,
   };
-  return new DriverQuery(SPEC, parts as unknown as DriverParts);
+  return new DriverQuery({ ...SPEC, ...changes }, parts as unknown as DriverParts);
 }
+
+Deno.test("a query that has a checkpoint says that starting offsets are for the first start", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(SPEC.topic, 3);
+  const { group, name: query, topic } = SPEC;
+  for (const partition of [0, 2]) {
+    const committer = await log.committer({ group, query, topic, partition, outputTopics: [] });
+    await committer.plan({ batchId: 0, start: 0, end: 0 }, true);
+    await committer.close();
+  }
+  const said = async (changes: Partial<QuerySpec>) => {
+    const lines: string[] = [];
+    const report = (line: string) => void lines.push(line);
+    const lanes = { begin: () => {}, endAll: () => Promise.resolve() };
+    const query = queryOn(log, lanes, { report, ...changes });
+    await query.find();
+    await query.begin();
+    await query.end("drain");
+    return lines;
+  };
+  const source = { startingOffsets: "earliest" } as const;
+  const [all, ...more] = await said({ source });
+  assert.match(
+    all!,
+    /^q continues from its checkpoint on partition 0, 2: starting offsets are for/,
+  );
+  assert.deepEqual(more, []);
+  assert.match((await said({ source, partitions: [1, 2] }))[0]!, /on partition 2:/);
+  assert.deepEqual(await said({ source, partitions: [1] }), []);
+  assert.deepEqual(await said({ source, group: "other" }), []);
+  assert.deepEqual(await said({ source: { maxFramesPerTrigger: 1 } }), []);
+});
 
 Deno.test("a module that is never loaded is named after a minute", async () => {
   const clock = new FakeClock();

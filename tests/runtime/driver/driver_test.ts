@@ -148,6 +148,27 @@ Deno.test("handles: id survives a restart, runId does not; status, stop and term
   });
 });
 
+Deno.test("a query that has read all ends well, though its log is away when others' work is looked at", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 5);
+    let asked = 0;
+    const away = new Proxy(log, {
+      get(target, name: keyof TopicLog) {
+        const member = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        if (name !== "checkpoints" || asked++ !== 1) return member.bind(target);
+        return () => Promise.reject(new LogError("UNREACHABLE", "It is away"));
+      },
+    });
+    const one = driver(url, away, [], "available-now");
+    await one.start();
+    assert.ok(await one.awaitTermination());
+    assert.ok(asked > 1);
+    await one.stop();
+  });
+});
+
 Deno.test("listeners hear starts, progress and ends; one that throws is reported", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 1);

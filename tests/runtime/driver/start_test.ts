@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import "../../../runtime/driver/driver.ts";
 import { display, query, type QueryDefinition, start } from "../../../runtime/mod.ts";
 import "../../../runtime/image/mod.ts";
+import { openLog } from "../../../runtime/log/open.ts";
+import { withFolder } from "../../support/folder.ts";
 import { withLog } from "../../support/log.ts";
 import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
@@ -20,17 +22,32 @@ Deno.test("one query comes, changes and goes while another continues in the same
 Deno.test("a program aligns two cameras, again and again", () =>
   withLog((url, log) => alignsTwoCameras(url, log, "VideoStreaming")));
 
+Deno.test("a program stops its queries though their log was deleted", () =>
+  withFolder(async (dir) => {
+    const url = `embedded:${dir}/log`;
+    const log = await openLog(url);
+    await log.createTopic("VideoStreaming", 1);
+    await log.close();
+    const streams = await start(definition, { log: url, report: () => {} });
+    await Deno.remove(`${dir}/log`, { recursive: true });
+    await assert.rejects(streams.awaitAnyTermination(), { code: "DELETED" });
+    await streams.stop();
+  }));
+
 Deno.test("all options that cannot be used are named at once", async () => {
   const wrong = {
     ...{ topic: "", partitions: [0.5], trigger: "soon", sinks: ["nowhere:x"], executors: 2 },
+    ...{ log: "kafka://a?tls=maybe" },
     ...{ startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red", checkpointLocation: "x" },
   };
   await assert.rejects(start(definition, wrong as never), (error) => {
     assert.ok(error instanceof RangeError);
-    for (const name of ["topic", "partitions", "trigger soon", "nowhere", "executors"]) {
+    for (
+      const name of ["topic", "partitions", "trigger soon", "nowhere", "executors", "tls is maybe"]
+    ) {
       assert.match(error.message.replaceAll('"', ""), new RegExp(name));
     }
-    assert.match(error.message, /checkpointLocation: use the option checkpoint of start/);
+    assert.match(error.message, /checkpointLocation: unknown; expected topic, .*, checkpoint, /);
     return true;
   });
   const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };

@@ -91,15 +91,9 @@ Deno.test("failOnDataLoss: false covers the first start too", async () => {
 
 Deno.test("a partition that came after the query had begun is one found later", async () => {
   const log = logOf(1);
-  const spec = { name: "all", topic: "VideoStreaming", module: "", group: "test", sinks: [] };
-  const { signal } = new AbortController();
-  const found = async (partitions?: number[]) =>
-    await foundLater(
-      log,
-      { ...spec, ...(partitions === undefined ? {} : { partitions }) },
-      await log.partitionCount("VideoStreaming"),
-      signal,
-    );
+  const ask = { query: "all", topic: "VideoStreaming", group: "test" };
+  const found = async (named?: number[]) =>
+    foundLater(await log.checkpoints(ask), named, await log.partitionCount("VideoStreaming"));
   const first = await found();
   assert.deepEqual([0, 1].map(first), [false, true]);
   await log.createTopic("VideoStreaming", 2);

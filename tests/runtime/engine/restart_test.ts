@@ -4,6 +4,7 @@ import type { Frame, Output, Window } from "../../../runtime/definition/frame.ts
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
+import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
@@ -39,6 +40,28 @@ Deno.test("a crash at any step and a restart give the outputs of an undisturbed 
       await runQuery(definition(collect()), { log: source });
       assert.deepEqual(source.frames("OUT", 0).map(({ value }) => value[0]), upTo(10));
     }
+  }
+});
+
+Deno.test("a batch for foreachBatch comes again with its frames, and without those dropped before it", async () => {
+  for (const overload of ["latest", { kind: "drop-oldest", maxLagFrames: 4 }] as const) {
+    const source = logOf(10);
+    const calls: string[] = [];
+    const again = Promise.withResolvers<void>();
+    const definition = query("again").readStream({ startingOffsets: "earliest" })
+      .writeStream(foreachBatch<Frame>((frames, { batchId }) => {
+        calls.push(`${batchId}: ${offsets(frames)}`);
+        if (calls.length === 1) throw new Error("crash");
+        again.resolve();
+      })).overload(overload);
+    const first = startQuery(definition, { log: source });
+    await assert.rejects(first.ended, /crash/);
+    append(source, 1, 10);
+    const second = startQuery(definition, { log: source });
+    await again.promise;
+    second.stop();
+    await second.ended;
+    assert.equal(calls[1], calls[0]);
   }
 });
 

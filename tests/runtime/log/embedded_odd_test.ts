@@ -314,3 +314,22 @@ Deno.test("embedded log: whatever year it is", async () => {
     Date.now = now;
   }
 });
+
+Deno.test("embedded log: segments that are removed under a log lose what was in them, and nothing after", async () => {
+  await inFolder(async (dir) => {
+    const told = Promise.withResolvers<string>();
+    await withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, [record("lost")]);
+      await Deno.remove(join(dir, "segments"), { recursive: true });
+      assert.match(
+        await told.promise,
+        /\.seg was removed while in use: the frames in it are lost$/,
+      );
+      await append(log, "t", 0, [record("kept")]);
+      const [lost, kept] = await readAll(log, "t", 0);
+      assert.match(lost!.fault!.message, /its segment file is gone/);
+      assert.equal(text(kept!.value), "kept");
+    }, { onWarning: told.resolve });
+  });
+});

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { LogChild, readAll } from "../../contracts/log_contract_kit.ts";
+import {
+  eventually,
+  join as joinGroup,
+  LogChild,
+  readAll,
+} from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded log: several processes make the same log at once", async () => {
@@ -19,6 +24,29 @@ Deno.test("embedded log: several processes make the same log at once", async () 
       assert.equal(await log.partitionCount("t"), 3);
       for (const partition of [0, 1, 2]) {
         assert.equal((await readAll(log, "t", partition)).length, 10);
+      }
+    });
+  });
+});
+
+Deno.test("embedded log: partitions of a killed process are free at once, those of a stopped one are not", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 2);
+      const child = new LogChild(flags, ["member", url, "t", "g", "60000", "out"]);
+      try {
+        while (((await child.next()).assigned as number[]).length < 2);
+        child.kill("SIGSTOP");
+        const first = await joinGroup(log, { group: "g", topic: "t", sessionTimeoutMs: 60_000 });
+        await eventually("a look", () => first.held() !== undefined);
+        assert.deepEqual(first.held(), []);
+        child.kill("SIGKILL");
+        await eventually("all partitions", () => first.held()?.length === 2);
+        await first.member.leave();
+      } finally {
+        await child.end();
       }
     });
   });

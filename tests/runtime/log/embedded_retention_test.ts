@@ -189,6 +189,25 @@ Deno.test("embedded log: a clock that jumps deletes nothing and dates nothing fr
   });
 });
 
+Deno.test("embedded log: of several instances in a process, one warns of the clock", async () => {
+  await inFolder(async (dir) => {
+    let jump = 0;
+    const clock = { ...systemClock, now: () => Date.now() + jump };
+    const warned = { main: 0, secondary: 0 };
+    const url = `embedded:${dir}`;
+    const second = { clock, secondary: true, onWarning: () => void warned.secondary++ };
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      await withLog(url, async (other) => {
+        await append(other, "t", 0, records(1));
+        jump = 86_400_000;
+        for (const each of [log, other]) await append(each, "t", 0, records(1));
+      }, second);
+    }, { clock, onWarning: () => void warned.main++ });
+    assert.deepEqual(warned, { main: 1, secondary: 0 });
+  });
+});
+
 Deno.test("arrivals: a step is believed once it has held, a larger one later", () => {
   let [wall, monotonic] = [1_000_000, 0];
   const told: string[] = [];

@@ -15,7 +15,7 @@ export function scoresReader(output: ScoresOutput): OutputReader {
     fetches: [name],
     read(outputs, { frames }) {
       const { data, shape } = valuesOf(outputs.get(name)!);
-      if (kind === "window" && data.length === 0) return {};
+      if (data.length === 0) return {};
       const sets = kind === "frame" ? frames : 1;
       const width = data.length / sets;
       const { labels, top } = output;

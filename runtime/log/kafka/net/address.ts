@@ -5,8 +5,10 @@
  *
  * @module
  */
+import { isHost } from "../../../base/access.ts";
 import { messageOf } from "../../../base/errors.ts";
-import { shown } from "../../../base/options.ts";
+import { maskUrl } from "../../../base/mask.ts";
+import { given, shown } from "../../../base/options.ts";
 import { LogError } from "../../log.ts";
 
 export interface Broker {
@@ -62,6 +64,13 @@ const PARAMETERS = ["tls", "sasl", "ca", "cert", "key", "servername", "token", "
 /** Parameters that the shown URL omits. */
 const HIDDEN = ["cert", "key", "token"];
 
+/** An address whose files are not read yet. */
+interface KafkaUrl extends Omit<KafkaAddress, "tls" | "credentials"> {
+  readonly tls: { readonly files: readonly string[]; readonly serverName?: string } | undefined;
+  readonly credentials: Exclude<Credentials, { token: unknown }> | "token" | undefined;
+  readonly parameters: URLSearchParams;
+}
+
 /**
  * Parses the URL and reads the certificates.
  *
@@ -71,22 +80,44 @@ export async function parseAddress(
   url: string,
   readFile: (path: string) => Promise<string> = Deno.readTextFile,
 ): Promise<KafkaAddress> {
-  const match = /^kafka:\/\/(?:(?<login>.*)@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/.exec(url);
-  if (match === null) throw invalid(`Cannot use the Kafka address: ${FORM}`);
+  const { tls, credentials, parameters, ...rest } = parseKafkaUrl(url);
+  const readNamed = async (name: string): Promise<string> => {
+    const path = parameters.get(name)!;
+    try {
+      return await readFile(path);
+    } catch (error) {
+      throw invalid(url, [`cannot read ${name} ${shown(path)}: ${messageOf(error)}`]);
+    }
+  };
+  const texts = (tls?.files ?? []).map(async (name) => [name, await readNamed(name)]);
+  return {
+    ...rest,
+    tls: tls && { ...Object.fromEntries(await Promise.all(texts)), serverName: tls.serverName },
+    credentials: credentials === "token"
+      ? { mechanism: "OAUTHBEARER", token: () => readNamed("token") }
+      : credentials,
+  };
+}
+
+/**
+ * Parses the URL.
+ *
+ * @throws {LogError} `INVALID`, naming every fault; the message never contains a password
+ */
+export function parseKafkaUrl(url: string): KafkaUrl {
+  const match = /^kafka:\/\/(?:(?<login>.*)@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/s.exec(url);
+  if (match === null) throw invalid(url, [FORM]);
+  const faults: string[] = [];
   const { login, hosts, query } = match.groups as Record<string, string | undefined>;
-  const brokers = hosts!.split(",").map(parseBroker);
+  const brokers = hosts!.split(",").map((text) => parseBroker(text, faults));
   const parameters = new URLSearchParams(query ?? "");
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.includes(name)) {
-      throw invalid(
-        `Cannot use parameter ${shown(name)} of the Kafka address: expected ${
-          PARAMETERS.join(", ")
-        }`,
-      );
-    }
+    if (PARAMETERS.includes(name)) continue;
+    faults.push(`unknown parameter ${shown(name)}, expected ${PARAMETERS.join(", ")}`);
   }
-  const credentials = parseCredentials(login, parameters, readFile);
-  const tls = await parseTls(parameters, readFile);
+  const credentials = parseCredentials(login, parameters, faults);
+  const tls = parseTls(parameters, faults);
+  if (faults.length > 0) throw invalid(url, faults);
   const kept = [...parameters]
     .filter(([name]) => !HIDDEN.includes(name))
     .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2F", "/")}`)
@@ -97,6 +128,7 @@ export async function parseAddress(
     tls,
     credentials,
     rack: parameters.get("rack") ?? undefined,
+    parameters,
   };
 }
 
@@ -105,13 +137,13 @@ export function brokerName({ host, port }: Broker): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function parseBroker(text: string): Broker {
+function parseBroker(text: string, faults: string[]): Broker {
   const match = /^(?:\[(?<v6>[0-9a-f:.]+)\]|(?<name>[\w.-]+))(?::(?<port>\d+))?$/i.exec(text);
   const { v6, name, port: digits } = (match?.groups ?? {}) as Record<string, string | undefined>;
-  const host = v6 ?? name;
+  const host = v6 ?? name ?? "";
   const port = Number(digits ?? 9092);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw invalid(`Cannot use Kafka broker ${shown(text)}: expected host:port`);
+  if (!isHost(text) || host === "" || port < 1) {
+    faults.push(`broker ${shown(text)}, expected host:port`);
   }
   return { host, port };
 }
@@ -119,29 +151,27 @@ function parseBroker(text: string): Broker {
 function parseCredentials(
   login: string | undefined,
   parameters: URLSearchParams,
-  readFile: (path: string) => Promise<string>,
-): Credentials | undefined {
+  faults: string[],
+): KafkaUrl["credentials"] {
   const sasl = parameters.get("sasl");
-  const token = parameters.get("token");
+  const hasToken = parameters.has("token");
   const mechanism = (sasl ?? "plain").toLowerCase();
   if (mechanism === "oauthbearer") {
-    if (token !== null && login === undefined) {
-      return { mechanism: "OAUTHBEARER", token: () => readNamed("token", token, readFile) };
+    if (!hasToken || login !== undefined) {
+      faults.push("sasl=oauthbearer, expected token=FILE and no user");
     }
-    throw invalid("Cannot log in to Kafka with sasl=oauthbearer: expected token=FILE and no user");
+    return "token";
   }
-  if (token !== null) throw invalid("Cannot use token= without sasl=oauthbearer");
+  if (hasToken) faults.push("token without sasl=oauthbearer");
   if (login === undefined && sasl === null) return undefined;
-  if (!(mechanism in MECHANISMS)) {
-    throw invalid(
-      `Cannot use SASL mechanism ${shown(sasl)}: expected ${
-        [...Object.keys(MECHANISMS), "oauthbearer"].join(", ")
-      }`,
-    );
+  if (!Object.hasOwn(MECHANISMS, mechanism)) {
+    const accepted = [...Object.keys(MECHANISMS), "oauthbearer"].join(", ");
+    faults.push(`sasl is ${shown(sasl)}, expected ${accepted}`);
   }
   const colon = login?.indexOf(":") ?? -1;
   if (login === undefined || colon < 1) {
-    throw invalid("Cannot log in to Kafka: expected user:password@ before the host");
+    faults.push("no login, expected user:password@ before the host");
+    return undefined;
   }
   try {
     return {
@@ -151,44 +181,25 @@ function parseCredentials(
     };
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
-    throw invalid("Cannot decode user or password of the Kafka address: expected % as %25");
+    faults.push("user or password cannot be decoded, expected % as %25");
   }
 }
 
-async function parseTls(
-  parameters: URLSearchParams,
-  readFile: (path: string) => Promise<string>,
-): Promise<Tls | undefined> {
+function parseTls(parameters: URLSearchParams, faults: string[]): KafkaUrl["tls"] {
   const files = ["ca", "cert", "key"].filter((name) => parameters.has(name));
   const tls = parameters.get("tls") ?? (files.length > 0 ? "true" : "false");
   if (tls !== "true" && tls !== "false") {
-    throw invalid(`Cannot use tls=${shown(tls)}: expected true or false`);
-  }
-  if (tls === "false") {
-    if (files.length > 0) throw invalid(`Cannot use ${files.join(", ")} with tls=false`);
-    return undefined;
+    faults.push(`tls is ${shown(tls)}, expected true or false`);
   }
   if (parameters.has("cert") !== parameters.has("key")) {
-    throw invalid("Cannot use a client certificate: expected both cert and key");
+    faults.push(`${parameters.has("cert") ? "cert" : "key"} alone, expected both cert and key`);
   }
-  const texts = await Promise.all(
-    files.map(async (name) => [name, await readNamed(name, parameters.get(name)!, readFile)]),
-  );
-  return { ...Object.fromEntries(texts), serverName: parameters.get("servername") ?? undefined };
+  if (tls !== "false") {
+    return { files, ...given({ serverName: parameters.get("servername") ?? undefined }) };
+  }
+  if (files.length > 0) faults.push(`${files.join(", ")} with tls=false, expected tls=true`);
 }
 
-async function readNamed(
-  name: string,
-  path: string,
-  readFile: (path: string) => Promise<string>,
-): Promise<string> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw invalid(`Cannot read ${name} ${shown(path)}: ${messageOf(error)}`);
-  }
-}
-
-function invalid(message: string): LogError {
-  return new LogError("INVALID", message);
+function invalid(url: string, faults: readonly string[]): LogError {
+  return new LogError("INVALID", `Cannot open log ${shown(maskUrl(url))}: ${faults.join("; ")}`);
 }

@@ -60,8 +60,7 @@ function faultsOf(json: unknown): readonly string[] {
 
 /** A copy with one field replaced (or removed, for undefined); the path is separated by dots. */
 function withField(path: string, value: unknown): unknown {
-  const copy = structuredClone(GOOD) as unknown as Record<string, unknown>;
-  const names = path.split(".");
+  const copy = structuredClone(GOOD) as unknown as Record<string, unknown>, names = path.split(".");
   let at = copy;
   for (const name of names.slice(0, -1)) at = at[name] as Record<string, unknown>;
   if (value === undefined) delete at[names.at(-1)!];
@@ -198,6 +197,8 @@ Deno.test("What is not an object is refused", () => {
 });
 
 Deno.test("all faults are reported together", () => {
+  const unknown = { ...GOOD.input, layout: "X", frames: undefined };
+  assert.ok(!faultsOf({ ...GOOD, input: unknown }).join().includes("input.frames"));
   const bad = { ...GOOD, name: 1, hop: 0, input: { ...GOOD.input, color: "X", std: 1 } };
   assert.deepEqual(faultsOf(bad).map((fault) => fault.split(":")[0]), [
     "input.color",

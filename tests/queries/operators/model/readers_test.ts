@@ -48,6 +48,8 @@ Deno.test("scores: too many are refused with the shape, top keeps the highest", 
 Deno.test("scores: none at all is an answer, and another number than labels is none", () => {
   const labels = ["a", "b", "c"];
   assert.deepEqual(read({ ...window, labels }, [0, 3], new BigInt64Array(0)).scores, {});
+  const perFrame = read({ kind: "frame", labels }, [0, 3], new Float32Array(0), 2);
+  assert.deepEqual([perFrame.scores, perFrame.frames], [{}, []]);
   const { scores } = read({ ...window, labels }, [1, 3], BigInt64Array.from([0n, 2n, 5n]));
   assert.deepEqual(scores, { a: 0, b: 2, c: 5 });
   assert.throws(

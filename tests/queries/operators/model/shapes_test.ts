@@ -158,6 +158,12 @@ Deno.test("no rows is an answer: nothing found", async () => {
     const counts = found.map(({ result }) => result!.frames![0]!.objects!.length);
     assert.deepEqual(counts, [0, 2, 0]);
   });
+  const labels = ["a", "b", "c", "d", "e", "f"];
+  const scores = { name: "out", kind: "window", labels };
+  await withManifest({ file: "nms.onnx", input, outputs: [scores] }, async (path) => {
+    const { outputs, result } = await tryModel(path);
+    assert.deepEqual([outputs[0]!.shape, result], [[0, 6], "nothing found"]);
+  });
 });
 
 Deno.test("a small state is in the checkpoint: a restart changes no score", async () => {
