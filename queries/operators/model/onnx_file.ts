@@ -76,7 +76,7 @@ export function readOnnx(path: string): OnnxFile {
 /** @throws {Error} for a pipe or a device, which may never end. */
 function checkFile(path: string): Deno.FileInfo {
   const info = Deno.statSync(path);
-  if (!info.isFile) throw new Error("it is no regular file");
+  if (!info.isFile) throw new Error("it is not a regular file");
   return info;
 }
 
