@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { hastyTests, longFiles, missingNames } from "../../tools/structure.ts";
-import { PATIENCE_MS } from "../support/until.ts";
 
 Deno.test("A file of 350 lines passes, one of 351 does not", () => {
   const page = (lines: number) => ({ file: `${lines}.ts`, text: "x\n".repeat(lines) });
