@@ -70,16 +70,12 @@ export class FramePublisher {
   readonly #changed = new Notifier();
   readonly #ready = Promise.withResolvers<void>();
 
-  /** @throws {RangeError} for options out of range. */
   constructor(options: PublisherOptions) {
     const {
       bufferFrames = DEFAULT_BUFFER_FRAMES,
       lingerMs = 0,
       batchBytes = DEFAULT_BATCH_BYTES,
     } = options;
-    check("bufferFrames", bufferFrames, 1);
-    check("lingerMs", lingerMs, 0);
-    check("batchBytes", batchBytes, 1);
     this.#options = { ...options, lingerMs };
     this.#waiting = new FrameBuffer(bufferFrames, batchBytes);
     this.#running = this.#run().catch((error) => {
@@ -287,12 +283,4 @@ export class FramePublisher {
 function isMissing(error: unknown): boolean {
   return error instanceof LogError &&
     (error.code === "TOPIC_MISSING" || error.code === "PARTITION_MISSING");
-}
-
-function check(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new RangeError(
-      `Cannot publish with ${name} ${value}: expected a whole number from ${least} up`,
-    );
-  }
 }

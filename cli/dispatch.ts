@@ -24,6 +24,8 @@ interface DispatchOptions {
   readonly version: string;
   /** Width of the terminal, for help. */
   readonly columns?: number;
+  /** How a command is called here; messages say `deno task`. */
+  readonly program?: string;
 }
 
 /**
@@ -35,16 +37,23 @@ export async function dispatch(
   argv: readonly string[],
   {
     commands,
-    context,
+    context: raw,
     environment,
     version,
     columns = DEFAULT_COLUMNS,
+    program = import.meta.url.endsWith(".js") ? "npx framelane" : "deno task",
   }: DispatchOptions,
 ): Promise<number> {
   // Known before parsing, since faults of options are lines too.
   const json = optionText("log-format", {}, argv, environment) === "json";
   const asLine = (message: string, level: LogLevel) =>
     json ? JSON.stringify({ time: new Date().toISOString(), level, message }) : message;
+  const called = (text: string) => text.replaceAll("deno task ", `${program} `);
+  const context: CommandContext = {
+    signal: raw.signal,
+    print: (line, secrets) => raw.print(called(line), secrets),
+    say: (line, level) => raw.say(called(line), level),
+  };
   const masked: CommandContext = {
     signal: context.signal,
     print: (line, secrets) => context.print(secrets === "shown" ? line : maskSecrets(line)),

@@ -1,7 +1,6 @@
 // Options of every command with a viewer: its address and access control.
-import { given } from "../runtime/base/options.ts";
 import { isLoopback } from "../runtime/base/host.ts";
-import type { ViewerOptions } from "../viewer/mod.ts";
+import type { ViewerOptions, ViewerToken } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
@@ -33,12 +32,6 @@ export const viewerAccessOptions = {
     parse: parseOrigin,
   },
 } as const satisfies Options;
-
-/** A token, and the cameras that it opens if not all, or only `/metrics`. */
-interface Token {
-  readonly token: string;
-  readonly opens: "all" | "metrics" | readonly number[];
-}
 
 type AccessValues = Pick<Values<typeof viewerAccessOptions>, "host" | "token" | "proxy-host">;
 
@@ -74,27 +67,18 @@ export function viewerAccessFaults(
  */
 export function viewerAccess(
   options: Values<typeof viewerAccessOptions>,
-): Pick<
-  ViewerOptions,
-  "hostname" | "token" | "metricsToken" | "cameraPermissions" | "proxyHosts" | "embedOrigins"
-> {
+): Pick<ViewerOptions, "hostname" | "tokens" | "proxyHosts" | "embedOrigins"> {
   const faults = viewerAccessFaults(options);
   if (faults.length > 0) throw new UsageError(faults);
-  const { host: hostname, token: tokens = [] } = options;
-  const tokenOf = (wanted: "all" | "metrics") =>
-    tokens.find(({ opens }) => opens === wanted)?.token;
   return {
-    hostname,
-    ...given({ token: tokenOf("all"), metricsToken: tokenOf("metrics") }),
-    cameraPermissions: tokens.flatMap(({ token, opens }) =>
-      typeof opens === "object" ? [{ token, cameras: opens }] : []
-    ),
+    hostname: options.host,
+    tokens: options.token ?? [],
     proxyHosts: options["proxy-host"] ?? [],
     embedOrigins: options["embed-origin"] ?? [],
   };
 }
 
-function parseToken(text: string): Token {
+function parseToken(text: string): ViewerToken {
   const [, token = text, opens = "all"] = /^(.*)=(metrics|\d+(?:,\d+)*)$/s.exec(text) ?? [];
   const cameras = opens.split(",").map(Number);
   // An ending that is nearly one of these must not become part of a token that opens everything.

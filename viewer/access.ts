@@ -5,22 +5,16 @@ import { parse } from "hono/utils/cookie";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { hostOf, isLoopback } from "../runtime/base/host.ts";
 
-export interface CameraPermission {
+export interface ViewerToken {
   readonly token: string;
-  /** Camera numbers: 1 is `CAMERA-1`. */
-  readonly cameras: readonly number[];
+  /** Everything, `/metrics` alone, or only these cameras: 1 is `CAMERA-1`. */
+  readonly opens: "all" | "metrics" | readonly number[];
 }
 
 export interface AccessOptions {
-  /** Address that the viewer binds to. */
+  /** Address that the viewer binds to: any except loopback needs a token or an authenticating proxy. */
   readonly hostname: string;
-  /**
-   * Grants access to everything. Required for any address except loopback, unless there is an authenticating
-   * proxy.
-   */
-  readonly token?: string;
-  readonly metricsToken?: string;
-  readonly cameraPermissions?: readonly CameraPermission[];
+  readonly tokens?: readonly ViewerToken[];
   /**
    * Reverse proxy mode: the public names (`wall.example.org` or `wall.example.org:8443`) of a proxy that
    * authenticates users and forwards to the viewer.
@@ -78,42 +72,32 @@ export class Access {
 
   /** @throws {Error} if the address is reachable by others without protection */
   constructor(options: AccessOptions) {
-    this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
-    this.#embedOrigins = new Set(options.embedOrigins ?? []);
+    const { hostname, tokens = [], proxyHosts = [], embedOrigins = [] } = options;
+    this.#proxyHosts = new Set(proxyHosts.map((host) => host.toLowerCase()));
+    this.#embedOrigins = new Set(embedOrigins);
     this.#guesses = new Guesses(options.clock ?? systemClock);
-    const { hostname, token, metricsToken, cameraPermissions = [], proxyHosts = [] } = options;
-    if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
+    const isOpen = tokens.every(({ opens }) => opens !== "all");
+    if (isOpen && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
         `Cannot bind the viewer to ${hostname} without a token: set one, or name the reverse proxy ` +
           "that authenticates users, or bind to 127.0.0.1",
       );
     }
-    if (token === undefined && cameraPermissions.length > 0) {
+    if (isOpen && tokens.some(({ opens }) => opens !== "metrics")) {
       throw new Error(
         "Cannot limit cameras without a token: a request without one could see everything",
       );
     }
-    const add = (text: string, visitor: Visitor) => {
-      if (text === "") {
-        throw new Error("Cannot use an empty token: expected at least one character");
+    for (const { token, opens } of tokens) {
+      if (opens === "metrics") {
+        this.#metricsDigest = digest(token);
+        continue;
       }
-      this.#tokens.push({ digest: digest(text), visitor });
-      this.#cookies.push({ digest: digest(cookieValue(text)), visitor });
-    };
-    if (token !== undefined) add(token, EVERYTHING);
-    for (const permission of cameraPermissions) {
-      const bad = permission.cameras.find((camera) => !Number.isInteger(camera) || camera < 1);
-      if (bad !== undefined) {
-        throw new Error(`Cannot permit camera ${bad}: expected a whole number from 1 up`);
-      }
-      const partitions = new Set(permission.cameras.map((camera) => camera - 1));
-      add(permission.token, { partitions });
-    }
-    if (metricsToken !== undefined) {
-      if (metricsToken === "") {
-        throw new Error("Cannot use an empty metrics token: expected at least one character");
-      }
-      this.#metricsDigest = digest(metricsToken);
+      const visitor: Visitor = opens === "all"
+        ? EVERYTHING
+        : { partitions: new Set(opens.map((camera) => camera - 1)) };
+      this.#tokens.push({ digest: digest(token), visitor });
+      this.#cookies.push({ digest: digest(cookieValue(token)), visitor });
     }
   }
 

@@ -5,79 +5,68 @@ import {
   MAX_TILES,
   MAX_VIDEO_TILES,
   type PageMessage,
+  type TileRequest,
 } from "./protocol.ts";
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
+const isWhole = (least: number, most: number): Check => (value) =>
+  Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+const isList = (most: number, check: Check): Check => (value) =>
+  Array.isArray(value) && value.length <= most && value.every(check);
+const hasFields = (checks: Readonly<Record<string, Check>>): Check => (value) =>
+  typeof value === "object" && value !== null &&
+  Object.entries(checks).every(([name, check]) => check(Object(value)[name]));
+/** One of several kinds, which `field` names. */
+const isOneOf = (field: string, kinds: Readonly<Record<string, Check>>): Check => (value) => {
+  const kind = Object(value)[field];
+  return typeof kind === "string" && Object.hasOwn(kinds, kind) && kinds[kind]!(value);
+};
+
+const isSlot = isWhole(0, 0xffff);
+const isCount = isWhole(0, Number.MAX_SAFE_INTEGER);
+
+const isTile = hasFields({
+  slot: isSlot,
+  lane: isText,
+  width: isWhole(0, 0xffff),
+  video: (video) => video === undefined || typeof video === "boolean",
+});
+
+const isMessage = isOneOf("type", {
+  watch: hasFields({
+    tiles: (tiles) =>
+      isList(MAX_TILES, isTile)(tiles) &&
+      (tiles as TileRequest[]).filter(({ video }) => video).length <= MAX_VIDEO_TILES,
+  }),
+  drawn: hasFields({
+    tiles: isList(
+      MAX_TILES,
+      (pair) => Array.isArray(pair) && pair.length === 2 && isSlot(pair[0]) && isCount(pair[1]),
+    ),
+  }),
+  time: hasFields({
+    generation: isWhole(0, 0xffffffff),
+    command: isOneOf("action", {
+      live: () => true,
+      pause: hasFields({ time: isNumber }),
+      jump: hasFields({ lead: isText, time: isNumber }),
+      seek: hasFields({ lead: isText, offset: isCount }),
+      step: hasFields({ lead: isText, offset: isCount, by: isWhole(-MAX_STEP, MAX_STEP) }),
+      play: hasFields({ time: isNumber, speed: isNumber }),
+    }),
+  }),
+});
 
 /** Parses a message of a page; undefined if it is invalid. */
 export function parsePageMessage(data: unknown): PageMessage | undefined {
   if (typeof data !== "string" || data.length > MAX_PAGE_MESSAGE) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(data);
+    const value: unknown = JSON.parse(data);
+    return isMessage(value) ? value as PageMessage : undefined;
   } catch {
     return undefined; // not JSON: the caller disconnects such a page
   }
-  if (!isObject(value)) return undefined;
-  switch (value["type"]) {
-    case "watch": {
-      const tiles = value["tiles"];
-      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
-      for (const tile of tiles) {
-        if (!isObject(tile) || !isWhole(tile["slot"], 0xffff)) return undefined;
-        if (typeof tile["lane"] !== "string" || !isWhole(tile["width"], 0xffff)) return undefined;
-        if (!["boolean", "undefined"].includes(typeof tile["video"])) return undefined;
-      }
-      if (tiles.filter((tile) => tile.video === true).length > MAX_VIDEO_TILES) return undefined;
-      return value as unknown as PageMessage;
-    }
-    case "drawn": {
-      const tiles = value["tiles"];
-      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
-      for (const pair of tiles) {
-        if (!Array.isArray(pair) || pair.length !== 2) return undefined;
-        if (!isWhole(pair[0], 0xffff) || !isWhole(pair[1], Number.MAX_SAFE_INTEGER)) {
-          return undefined;
-        }
-      }
-      return value as unknown as PageMessage;
-    }
-    case "time":
-      if (!isWhole(value["generation"], 0xffffffff)) return undefined;
-      return isTimeCommand(value["command"]) ? value as unknown as PageMessage : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function isTimeCommand(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { action, lead, offset, time, by, speed } = value;
-  switch (action) {
-    case "live":
-      return true;
-    case "pause":
-      return isNumber(time);
-    case "jump":
-      return typeof lead === "string" && isNumber(time);
-    case "seek":
-      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER);
-    case "step":
-      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER) &&
-        Number.isInteger(by) && Math.abs(by as number) <= MAX_STEP;
-    case "play":
-      return isNumber(time) && isNumber(speed);
-    default:
-      return false;
-  }
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isWhole(value: unknown, maximum: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= maximum;
 }

@@ -87,7 +87,6 @@ export async function image(
   return c.body(scaled.bytes as Uint8Array<ArrayBuffer>, 200, {
     ...common,
     "content-type": scaled.contentType,
-    "last-modified": new Date(picture.timestamp).toUTCString(),
     "x-framelane-offset": String(picture.offset),
     "x-framelane-timestamp": String(picture.timestamp),
   });

@@ -1,10 +1,14 @@
 // `deno task kafka`: runs a real Apache Kafka in the foreground.
+import { resolve } from "node:path";
 import { aborted } from "../../runtime/base/wait.ts";
 import { startKafka } from "../../tools/kafka/start.ts";
 import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
 import { KitError } from "../../tools/kafka/node.ts";
 import { command, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
+
+/** Folder of the current one that keeps the server's jars. */
+const JARS = ".cache";
 
 export const kafka = command({
   name: "kafka",
@@ -28,7 +32,7 @@ export const kafka = command({
     runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
     sys: ["uid"],
     local: true,
-    writes: [".cache"],
+    writes: [JARS],
   },
   async run({ options }, { signal, print, say }) {
     const begun = performance.now();
@@ -36,6 +40,7 @@ export const kafka = command({
       const { bootstrap, node, stop } = await startKafka({
         port: options.port,
         dataDir: options.data,
+        cacheDir: resolve(JARS, `kafka-${KAFKA_VERSION}`),
         say,
       });
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);

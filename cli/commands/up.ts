@@ -112,12 +112,9 @@ function counts({ cameras, queries, viewer }: Plan): string {
 
 /** A plan in the format of the file, as YAML or one line of JSON, without secrets. */
 function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
-  const { token, metricsToken, cameraPermissions = [] } = viewer ?? {};
-  const tokens = [
-    ...(token === undefined ? [] : ["***"]),
-    ...(metricsToken === undefined ? [] : ["***=metrics"]),
-    ...cameraPermissions.map(({ cameras }) => `***=${cameras.join(",")}`),
-  ];
+  const tokens = (viewer?.tokens ?? []).map(({ opens }) =>
+    opens === "all" ? "***" : `***=${opens}`
+  );
   const file = {
     log: maskUrl(log),
     ...rest,

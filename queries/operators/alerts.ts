@@ -21,7 +21,7 @@ import {
   type FullAlertOptions,
   withDefaults,
 } from "./alert_options.ts";
-import { type ConditionState, holds, scoreOf } from "./condition.ts";
+import { type ConditionState, holds, isInvalid, scoreOf } from "./condition.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 import { savedState, stateBytes } from "./state.ts";
@@ -113,21 +113,13 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const ended = silent ? this.#endOf(episode) : [];
     const alert = this.#next(output);
     if (this.#state.episode !== null) this.#state.episode.last = this.#lastOf(output);
-    const reported = this.#isInvalid(output)
+    const reported = isInvalid(output.result, this.#options.label)
       ? withResult(output, { data: { invalidScores: [this.#options.label] } })
       : output;
     const marked = alert === undefined
       ? reported
       : { ...reported, result: { ...reported.result, alert } };
     return [...ended, marked];
-  }
-
-  /** True for a score that is not a number, which must be reported. */
-  #isInvalid({ result }: T): boolean {
-    const { label } = this.#options;
-    const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
-    return (typeof score === "number" && !Number.isFinite(score)) ||
-      (Array.isArray(named) && named.includes(label));
   }
 
   nextTimer(): number | undefined {
@@ -148,7 +140,9 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const { label, when, enter, exit, of: [k, n], smoothing, cooldownMs } = this.#options;
     const state = this.#state;
     const score = when === undefined
-      ? this.#isInvalid(output) ? state.smoothed ?? 0 : scoreOf(output.result ?? {}, label) ?? 0
+      ? isInvalid(output.result, label)
+        ? state.smoothed ?? 0
+        : scoreOf(output.result ?? {}, label) ?? 0
       : Number(holds(when, output, state.condition));
     const smoothed = state.smoothed === null
       ? score

@@ -47,6 +47,13 @@ export function scoreOf({ scores, frames = [] }: Result, label: string): number 
   return best;
 }
 
+/** Whether a result's score is not a number, which must be reported. */
+export function isInvalid(result: Result | undefined, label: string): boolean {
+  const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
+  return (typeof score === "number" && !Number.isFinite(score)) ||
+    (Array.isArray(named) && named.includes(label));
+}
+
 /** True if a condition holds for an output; updates `state` for the next one. */
 export function holds(condition: Condition, output: Output, state: ConditionState): boolean {
   const result = output.result ?? {};

@@ -42,7 +42,7 @@ export function readJson(
       : cause instanceof SyntaxError
       ? `expected JSON: ${message}`
       : message;
-    throw new Refusal(path, [fault], { cause });
+    throw new Refusal(path, [fault], cause instanceof Deno.errors.NotFound ? {} : { cause });
   }
 }
 

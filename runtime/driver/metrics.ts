@@ -71,7 +71,6 @@ export class QueryMetrics {
     "sink_write_seconds",
     "Time of one write to a sink",
     SECONDS,
-    [...LABELS, "sink"],
   );
   readonly #lag = this.#set.gauge("source_lag_frames", "Frames in the log that were not read yet");
   readonly #state = this.#set.gauge(
@@ -145,10 +144,10 @@ export class QueryMetrics {
 
   observe(query: StreamingQuery, measurements: Measurements): void {
     const labels = this.labels(query);
-    for (const seconds of measurements.endToEnd) this.#endToEnd.observe(labels, seconds);
-    for (const seconds of measurements.processing) this.#processing.observe(labels, seconds);
+    this.#endToEnd.observe(labels, measurements.endToEnd);
+    this.#processing.observe(labels, measurements.processing);
     for (const [sink, list] of Object.entries(measurements.sinkWrites)) {
-      for (const seconds of list) this.#sinkWrites.observe({ ...labels, sink }, seconds);
+      this.#sinkWrites.observe({ ...labels, sink }, list);
     }
     for (const { name, metric, value, counts } of measurements.observed ?? []) {
       this.#observe(`observed_${name}_${metric}`, labels, value, counts);

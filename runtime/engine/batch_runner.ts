@@ -126,7 +126,7 @@ export class BatchRunner {
       this.#lastFrame = frame;
       const arrival = arrivals[frame.offset - range.start] = clock.monotonic();
       this.#count(frame, reporter);
-      reporter.frameRead(frame, clock.now());
+      reporter.frameRead(frame, clock.now(), arrival);
       if (frame.fault !== undefined) {
         this.#reject(frame, frame.fault);
         continue;
@@ -172,13 +172,14 @@ export class BatchRunner {
     const wasShown = !byTimer && cause.offset < this.#shownBefore;
     if (wasShown && sinks.live) return reporter.outputRepeated();
     // A timer's output has no capture to measure from.
+    const now = clock.now(), at = clock.monotonic();
     const captured = byTimer
-      ? clock.now()
+      ? now
       : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
     reporter.outputDone(
-      clock.monotonic() - (running.arrivals[cause.offset - range.start] ?? running.started),
-      typeof captured === "number" ? captured : cause.timestamp,
-      clock.now(),
+      at,
+      at - (running.arrivals[cause.offset - range.start] ?? running.started),
+      now - (typeof captured === "number" ? captured : cause.timestamp),
     );
     if (!sinks.showing || wasShown) return;
     const waiting = sinks.show(output, range);

@@ -156,13 +156,14 @@ export class ProgressReporter {
     };
   }
 
-  frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
+  /** @param at the same moment as `arrival`, monotonic */
+  frameRead({ timestamp, key, headers }: Frame, arrival: number, at: number): void {
     this.#key = key;
     this.#headers = headers;
     this.frames++;
     this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
-    this.#queueing.add(Math.max(0, arrival - timestamp), this.#clock.monotonic());
+    this.#queueing.add(Math.max(0, arrival - timestamp), at);
   }
 
   /** The flaws that were repaired when a frame was decoded. */
@@ -177,11 +178,14 @@ export class ProgressReporter {
     if (any) this.#repairedFrames++;
   }
 
-  /** An output reached its sinks. Times in milliseconds. */
-  outputDone(processingMs: number, captured: number, now: number): void {
+  /**
+   * An output reached its sinks.
+   *
+   * @param at monotonic; the rest milliseconds since the operators got its frame, and since its capture
+   */
+  outputDone(at: number, processingMs: number, capturedMs: number): void {
     this.outputRepeated();
-    const endToEnd = Math.max(0, now - captured);
-    const at = this.#clock.monotonic();
+    const endToEnd = Math.max(0, capturedMs);
     this.#processing.add(processingMs, at);
     this.#endToEnd.add(endToEnd, at);
     const { measurements } = this.#period;

@@ -40,11 +40,20 @@ export interface Step {
   readonly task: OperatorTask<unknown, unknown>;
 }
 
+type Outputs = readonly unknown[];
+
 /** What became of a call: its outputs, or its error. */
-type Outcome = readonly unknown[] | Failed;
+type Outcome = Outputs | Failed;
 
 class Failed {
   constructor(readonly error: unknown) {}
+}
+
+/** A call whose outputs wait for it, or for those of the calls before it. */
+interface UnderWay {
+  readonly item: unknown;
+  readonly cause: Frame;
+  outcome?: Outcome;
 }
 
 export class Stage {
@@ -62,9 +71,12 @@ export class Stage {
   readonly #deadTimers = new Set<number>();
   #started = 0;
   #ended = 0;
-  #underWay = 0;
-  #emitted: Promise<void> = Promise.resolve();
-  #room: (() => void) | undefined;
+  /** Oldest first. */
+  readonly #underWay: UnderWay[] = [];
+  /** The outputs of the oldest call are on their way. */
+  #emitting = false;
+  /** Called when a call has left: `push` waits for room, or `settle` until none is under way. */
+  #left: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
 
   /**
@@ -96,47 +108,47 @@ export class Stage {
     if (failed !== undefined) {
       return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
-    return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
-  }
-
-  #one(item: unknown, cause: Frame): void | Promise<void> {
     const outcome = this.#process(item, cause);
-    return outcome instanceof Promise
-      ? outcome.then((ended) => this.#conclude(ended, item, cause))
-      : this.#conclude(outcome, item, cause);
+    const inTurn = this.#underWay.length === 0 && !(outcome instanceof Promise);
+    return inTurn ? this.#conclude(outcome, item, cause) : this.#await(outcome, item, cause);
   }
 
   /** Passes the outputs on, or tries again. */
   #conclude(outcome: Outcome, item: unknown, cause: Frame): void | Promise<void> {
     if (outcome instanceof Failed) return this.#retry(item, cause, outcome.error);
-    this.#passed();
+    if (this.dead.passed()) this.#backoff.reset();
     return this.emit(outcome, cause);
   }
 
   /** Calls the operator; neither throws nor rejects. */
   #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
     this.#started++;
-    let outcome: Outcome;
     try {
       const input = { step: this.#number, offset };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
-      if (!Array.isArray(outputs)) return this.#promised(outputs, item);
-      outcome = this.#checked(outputs, item);
+      if (Array.isArray(outputs)) return this.#outcome(outputs, item);
+      return Promise.resolve(outputs).then(
+        (outputs) => this.#outcome(outputs, item),
+        (error) => this.#failed(error),
+      );
     } catch (error) {
-      outcome = new Failed(error);
+      return this.#failed(error);
     }
-    this.#ended++;
-    return outcome;
   }
 
-  async #promised(outputs: unknown, item: unknown): Promise<Outcome> {
+  #outcome(outputs: unknown, item: unknown): Outcome {
     try {
-      return this.#checked(await outputs, item);
-    } catch (error) {
-      return new Failed(error);
-    } finally {
+      const checked = this.#checked(outputs, item);
       this.#ended++;
+      return checked;
+    } catch (error) {
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): Failed {
+    this.#ended++;
+    return new Failed(error);
   }
 
   /** Calls that run and that have ended: one hangs when neither changes. */
@@ -155,10 +167,6 @@ export class Stage {
       for (const output of own) this.#options.events.checkOutput?.(output);
     }
     return numbered(own, input);
-  }
-
-  #passed(): void {
-    if (this.dead.passed()) this.#backoff.reset();
   }
 
   /**
@@ -209,36 +217,53 @@ export class Stage {
     if (this.#options.events.onDeadInput(failure, cause)) this.dead.count(failure);
   }
 
-  /** Begins at once; the outputs wait for those of earlier inputs, and so do retries. */
-  #several(item: unknown, cause: Frame): void | Promise<void> {
-    this.#underWay++;
-    this.#emitted = this.#inTurn(this.#emitted, this.#process(item, cause), item, cause);
-    if (this.#underWay >= this.#limit) return this.#untilRoom();
+  /** The outputs wait for those of earlier inputs, and so do retries. Resolves when there is room. */
+  #await(outcome: Outcome | Promise<Outcome>, item: unknown, cause: Frame): void | Promise<void> {
+    const call: UnderWay = { item, cause };
+    this.#underWay.push(call);
+    if (outcome instanceof Promise) {
+      void outcome.then((ended) => {
+        call.outcome = ended;
+        void this.#emitEnded();
+      });
+    } else call.outcome = outcome;
+    if (this.#underWay.length >= this.#limit) return this.#until(this.#limit - 1);
   }
 
-  /** Never rejects, so that no error is unhandled: `settle` and the next `push` throw the first. */
-  async #inTurn(
-    earlier: Promise<void>,
-    outcome: Outcome | Promise<Outcome>,
-    item: unknown,
-    cause: Frame,
-  ): Promise<void> {
-    try {
-      await earlier;
-      if (this.#failure === undefined) await this.#conclude(await outcome, item, cause);
-    } catch (error) {
-      this.#failure ??= { error };
-    } finally {
-      this.#underWay--;
-      this.#room?.();
+  /** Emits the outputs of the oldest calls, up to one that has not ended. `#until` throws its errors. */
+  async #emitEnded(): Promise<void> {
+    if (this.#emitting) return;
+    this.#emitting = true;
+    for (let call = this.#underWay[0]; call?.outcome !== undefined; call = this.#underWay[0]) {
+      try {
+        if (this.#failure === undefined) {
+          const emitted = this.#conclude(call.outcome, call.item, call.cause);
+          if (emitted !== undefined) await emitted;
+        }
+      } catch (error) {
+        this.#failure = { error };
+      }
+      this.#underWay.shift();
+      this.#left?.();
     }
+    this.#emitting = false;
   }
 
-  async #untilRoom(): Promise<void> {
-    while (this.#underWay >= this.#limit) {
-      await new Promise<void>((resolve) => this.#room = resolve);
-    }
-    if (this.#failure !== undefined) throw this.#failure.error;
+  /**
+   * Resolves when at most this many calls are under way.
+   *
+   * @throws the first error of a call
+   */
+  #until(most: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#left = () => {
+        if (this.#underWay.length > most) return;
+        this.#left = undefined;
+        if (this.#failure === undefined) resolve();
+        else reject(this.#failure.error);
+      };
+      this.#left();
+    });
   }
 
   emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
@@ -288,11 +313,7 @@ export class Stage {
   }
 
   /** A call without a causing frame. */
-  async #call(
-    work: () => readonly unknown[] | Promise<readonly unknown[]>,
-    cause: Frame,
-    timer?: number,
-  ): Promise<readonly unknown[]> {
+  async #call(work: () => Outputs | Promise<Outputs>, cause: Frame, timer?: number) {
     const { events, context } = this.#options;
     this.#started++;
     try {
@@ -310,16 +331,15 @@ export class Stage {
 
   /** Whether calls are under way, or one has failed. */
   get busy(): boolean {
-    return this.#underWay > 0 || this.#failure !== undefined;
+    return this.#underWay.length > 0 || this.#failure !== undefined;
   }
 
-  async settle(): Promise<void> {
-    await this.#emitted;
-    if (this.#failure !== undefined) throw this.#failure.error;
+  settle(): Promise<void> {
+    return this.#until(0);
   }
 
   async close(): Promise<void> {
-    await this.#emitted;
+    await this.settle().catch(() => {}); // What ended the lane says it.
     this.#started++;
     try {
       await this.ask((task) => task.close?.());

@@ -52,12 +52,17 @@ export interface Picture {
  * }
  * ```
  */
-export async function pictureOf({ value }: Pick<Frame, "value">): Promise<Picture> {
-  const unit = unitOf(value);
-  if (unit === undefined) return new ImagePicture(value, inspectImage(value));
-  const decoder = unit.group.decoder();
-  const picture = (decoder instanceof Promise ? await decoder : decoder).picture(unit);
-  return picture instanceof Promise ? await picture : picture;
+export function pictureOf({ value }: Pick<Frame, "value">): Promise<Picture> {
+  try {
+    const unit = unitOf(value);
+    if (unit === undefined) return Promise.resolve(new ImagePicture(value, inspectImage(value)));
+    const decoder = unit.group.decoder();
+    return decoder instanceof Promise
+      ? decoder.then((one) => one.picture(unit))
+      : Promise.resolve(decoder.picture(unit));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 class ImagePicture implements Picture {

@@ -17,11 +17,11 @@ export interface AccessUnit {
   /** It depends on pictures before its keyframe, and nothing of use depends on it (RASL); of H.265 alone. */
   readonly leading: boolean;
   /** Number of its H.264 frame among those that others depend on (`frame_num`); known on request. */
-  readonly number?: number;
+  readonly number: number | undefined;
   /** Other pictures may depend on it; known of H.264 alone. */
   readonly reference: boolean;
   /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
-  readonly codec?: string;
+  readonly codec: string | undefined;
 }
 
 /** NAL unit types of a codec, by what they are to a reader of access units. */
@@ -132,8 +132,8 @@ export function inspectAccessUnit(
     bidirectional: slice?.type === BIDIRECTIONAL_SLICE,
     leading: codec === "h265" && (first.type === 8 || first.type === 9),
     reference: codec === "h264" && (first.nal[0]! & 0x60) !== 0,
-    ...(slice?.number === undefined ? {} : { number: slice.number }),
-    ...(name === undefined ? {} : { codec: name }),
+    number: slice?.number,
+    codec: name,
   };
 }
 
@@ -152,8 +152,11 @@ export function hasTooManyUnits(bytes: Uint8Array, lengthSize = 0): boolean {
     lengthSize === 0
       ? afterStartCode(bytes, at)
       : at + lengthSize + numberAt(bytes, at, lengthSize);
+  // The rest cannot hold as many as would be too many.
+  const enough = (at: number, count: number) =>
+    count + 1 + (bytes.length - at) / (lengthSize || 3) >= MOST_NAL_UNITS;
   let count = 0;
-  for (let at = next(0); at < bytes.length; at = next(at)) {
+  for (let at = next(0); at < bytes.length && enough(at, count); at = next(at)) {
     if (++count >= MOST_NAL_UNITS) return true;
   }
   return false;

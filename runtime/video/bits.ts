@@ -2,19 +2,22 @@
 
 /** The payload of a NAL unit without the bytes that keep start codes out of it. */
 export function unescaped(unit: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(unit.length);
+  // Most slices have none of these bytes at their heads.
+  let bytes: Uint8Array | undefined;
   let length = 0, zeros = 0;
   // By index: an iterator makes an object for each byte.
   for (let at = 0; at < unit.length; at++) {
     const byte = unit[at]!;
     if (zeros >= 2 && byte === 3) {
       zeros = 0;
+      bytes ??= unit.slice();
       continue;
     }
     zeros = byte === 0 ? zeros + 1 : 0;
-    bytes[length++] = byte;
+    if (bytes !== undefined) bytes[length] = byte;
+    length++;
   }
-  return bytes.subarray(0, length);
+  return bytes?.subarray(0, length) ?? unit;
 }
 
 /** The way back: with the bytes that keep start codes out of it. */

@@ -242,12 +242,3 @@ Deno.test("closing gives up what is not in the log, and counts it", async () => 
   assert.equal(publisher.stats.published, 0);
   await assert.rejects(publisher.publish(frame(9)), /the publisher is closed/);
 });
-
-Deno.test("options out of range are refused with what is accepted", async () => {
-  for (const option of ["bufferFrames", "batchBytes", "lingerMs"] as const) {
-    await assert.rejects(
-      publisherOn(new MemoryLog(), { [option]: -1 }),
-      (error) => error instanceof RangeError && error.message.includes(`with ${option} -1`),
-    );
-  }
-});

@@ -15,10 +15,12 @@ async function run(
     act = () => Promise.resolve(0),
     environment = {},
     signal = new AbortController().signal,
+    program = "deno task",
   }: {
     act?: Command["run"];
     environment?: Record<string, string>;
     signal?: AbortSignal;
+    program?: string;
   } = {},
 ): Promise<Run & { loaded: string[] }> {
   const loaded: string[] = [];
@@ -47,6 +49,7 @@ async function run(
     commands: { camera: entry("camera"), viewer: entry("viewer") },
     environment: (name) => environment[name],
     version: "framelane 1.2.3",
+    program,
     context: {
       signal,
       print: (line) => out.push(line),
@@ -55,6 +58,15 @@ async function run(
   });
   return { code, out, err, loaded };
 }
+
+Deno.test("messages and help call the program as its user does", async () => {
+  for (const program of ["deno task", "npx framelane"]) {
+    const { err } = await run(["camera", "--jsn"], { program });
+    assert.equal(err.at(-1), `${program} camera --help lists what is accepted`);
+    const { out } = await run(["camera", "--help"], { program });
+    assert.match(out[0]!, new RegExp(`^${program} camera \\[N\\]`));
+  }
+});
 
 Deno.test("A command gets its arguments and only it is loaded", async () => {
   let seen: unknown;

@@ -49,14 +49,17 @@ Deno.test("tokens, cameras and origins are read as they are written", async () =
   );
   assert.deepEqual(given, {
     hostname: "127.0.0.1",
-    token: "all",
-    metricsToken: "m",
-    cameraPermissions: [{ token: "a=b", cameras: [1, 3] }, { token: "c", cameras: [2] }],
+    tokens: [
+      { token: "all", opens: "all" },
+      { token: "m", opens: "metrics" },
+      { token: "a=b", opens: [1, 3] },
+      { token: "c", opens: [2] },
+    ],
     proxyHosts: [],
     embedOrigins: ["https://house.example:8443"],
   });
   for (const whole of ["gate=", "YQ==", "a=b", "gate=2nd", "gate=metropolis"]) {
-    assert.equal((await access("--token", whole)).token, whole);
+    assert.deepEqual((await access("--token", whole)).tokens, [{ token: whole, opens: "all" }]);
   }
   await assert.rejects(access("--token=t", "--token=other"), /two tokens/);
   for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {

@@ -18,6 +18,9 @@ export function registerInspection(obligation: Obligation): void {
       const records = [{ topic: out, partition: 0, ...record("a") }];
       await committer.commit(batch(0, 5, 9), { end: 9, restart: 7, state }, records);
       await committer.plan(batch(1, 9, 12));
+      // A coordinator shows what a transaction committed a moment later.
+      const first = async () => (await other.checkpoints({ group }))[0];
+      await until("the plan is shown", async () => (await first())?.planned !== undefined);
       const [info, ...more] = await other.checkpoints({ group });
       assert.deepEqual(more, []);
       const { owner, ownerUnknown, group: held, ...rest } = info!;
@@ -34,18 +37,17 @@ export function registerInspection(obligation: Obligation): void {
       assert.ok(ownerUnknown === undefined ? owner!.epoch >= 0 : ownerUnknown.length > 20);
       // It fenced no owner.
       await committer.commit(batch(1, 9, 12), { end: 12, restart: 12 }, []);
-      // A coordinator shows what a transaction committed a moment later.
-      const shown = async () => (await other.checkpoints({ group }))[0]?.committed?.batchId;
-      await until("the second commit is shown", async () => await shown() === 1);
+      const second = async () => (await first())?.committed?.batchId === 1;
+      await until("the second commit is shown", second);
       const [after] = await other.checkpoints({ group });
       assert.deepEqual(after!.committed, { batchId: 1, end: 12, restart: 12, stateBytes: 0 });
       assert.equal(after!.planned, undefined);
       // Another owner is, and has a higher epoch.
-      await withCommitter(other, options, async (second) => {
+      await withCommitter(other, options, async (owning) => {
         const [taken] = await log.checkpoints({ group });
         if (ownerUnknown === undefined) assert.ok(taken!.owner!.epoch > owner!.epoch);
         await rejectsWith("FENCED", () => committer.plan(batch(2, 12, 13)));
-        await second.plan(batch(2, 12, 13));
+        await owning.plan(batch(2, 12, 13));
       });
     });
   });

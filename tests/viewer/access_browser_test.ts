@@ -98,7 +98,7 @@ Deno.test("on a phone nothing covers what a tile says", async () => {
 
 Deno.test("people sign in once, and a link from another site finds them signed in", async () => {
   const token = "correct-horse-battery";
-  await withViewer({ token }, async (viewer, lanes) => {
+  await withViewer({ tokens: [{ token, opens: "all" }] }, async (viewer, lanes) => {
     lanes.push("greyscale-0");
     const server = Deno.serve(
       { port: 0, hostname: "localhost", onListen: () => {} },

@@ -6,6 +6,7 @@ import { FakeLanes } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 
 const TOKEN = "correct-horse-battery";
+const ALL = [{ token: TOKEN, opens: "all" }] as const;
 const PAGE = { accept: "text/html" };
 
 async function status(url: string, init: RequestInit = {}): Promise<number> {
@@ -40,55 +41,61 @@ Deno.test("an address open to others needs a token, or a proxy that asks for one
       (error: Error) => error.message.startsWith(`Cannot bind the viewer to ${hostname} without`),
     );
   }
-  for (const change of [{ token: TOKEN }, { proxyHosts: ["wall.example.org"] }]) {
+  for (
+    const change of [{ tokens: ALL }, {
+      proxyHosts: ["wall.example.org"],
+    }]
+  ) {
     const viewer = await startViewer({ ...options("0.0.0.0"), ...change });
     await viewer.stop();
   }
-  await assert.rejects(startViewer({ ...options("127.0.0.1"), token: "" }), /empty token/);
   await assert.rejects(
-    startViewer({ ...options("127.0.0.1"), cameraPermissions: [{ token: "x", cameras: [1] }] }),
+    startViewer({ ...options("127.0.0.1"), tokens: [{ token: "x", opens: [1] }] }),
     /Cannot limit cameras without a token/,
   );
 });
 
 Deno.test("with a token every route but health and the page's files asks for it", async () => {
-  await withViewer({ token: TOKEN, log: new MemoryLog() }, async (viewer, lanes) => {
-    lanes.push("greyscale-0");
-    const closed = [
-      "",
-      "cam/1",
-      "cam/1.jpg",
-      "cameras/1",
-      "queries/greyscale-0",
-      "api/lanes",
-      "api/queries",
-      "api/queries/greyscale-0",
-      "api/alerts",
-      "api/alerts/thumbnail?id=x",
-      "api/range?lane=greyscale-0",
-      "api/frame?lane=greyscale-0&offset=0",
-      "api/clip.mp4?lane=greyscale-0&from=0&to=1",
-      "metrics",
-      "ws",
-      "nothing",
-    ];
-    for (const path of closed) {
-      assert.equal(await status(viewer.url + path), 401, path);
-      const wrong = { headers: { authorization: "Bearer wrong" } };
-      assert.equal(await status(viewer.url + path, wrong), 401, path);
-      const right = { headers: { authorization: `Bearer ${TOKEN}` } };
-      assert.notEqual(await status(viewer.url + path, right), 401, path);
-    }
-    assert.equal(await status(`${viewer.url}healthz`), 200);
-    assert.equal(await status(`${viewer.url}assets/page/styles.css`), 200);
-    await assert.rejects(TestPage.open(viewer), /refused/);
-    const page = await TestPage.open(viewer, { authorization: `Bearer ${TOKEN}` });
-    await page.close();
-  });
+  await withViewer(
+    { tokens: ALL, log: new MemoryLog() },
+    async (viewer, lanes) => {
+      lanes.push("greyscale-0");
+      const closed = [
+        "",
+        "cam/1",
+        "cam/1.jpg",
+        "cameras/1",
+        "queries/greyscale-0",
+        "api/lanes",
+        "api/queries",
+        "api/queries/greyscale-0",
+        "api/alerts",
+        "api/alerts/thumbnail?id=x",
+        "api/range?lane=greyscale-0",
+        "api/frame?lane=greyscale-0&offset=0",
+        "api/clip.mp4?lane=greyscale-0&from=0&to=1",
+        "metrics",
+        "ws",
+        "nothing",
+      ];
+      for (const path of closed) {
+        assert.equal(await status(viewer.url + path), 401, path);
+        const wrong = { headers: { authorization: "Bearer wrong" } };
+        assert.equal(await status(viewer.url + path, wrong), 401, path);
+        const right = { headers: { authorization: `Bearer ${TOKEN}` } };
+        assert.notEqual(await status(viewer.url + path, right), 401, path);
+      }
+      assert.equal(await status(`${viewer.url}healthz`), 200);
+      assert.equal(await status(`${viewer.url}assets/page/styles.css`), 200);
+      await assert.rejects(TestPage.open(viewer), /refused/);
+      const page = await TestPage.open(viewer, { authorization: `Bearer ${TOKEN}` });
+      await page.close();
+    },
+  );
 });
 
 Deno.test("a token in the address becomes a cookie that does not tell it", async () => {
-  await withViewer({ token: TOKEN }, async (viewer) => {
+  await withViewer({ tokens: ALL }, async (viewer) => {
     const response = await fetch(`${viewer.url}cameras/1,2?q=x&token=${TOKEN}`, {
       headers: PAGE,
       redirect: "manual",
@@ -124,7 +131,7 @@ Deno.test("a POST where no token is asked for is refused as a method, not as a s
 });
 
 Deno.test("people sign in on a page, and come back to where they were", async () => {
-  await withViewer({ token: TOKEN }, async (viewer) => {
+  await withViewer({ tokens: ALL }, async (viewer) => {
     const page = await fetch(`${viewer.url}cameras/1`, { headers: PAGE });
     assert.equal(page.status, 401);
     assert.match(await page.text(), /<form method="post">/);
@@ -159,7 +166,7 @@ Deno.test("people sign in on a page, and come back to where they were", async ()
 });
 
 Deno.test("a link from another site is followed once more, with the strict cookie", async () => {
-  await withViewer({ token: TOKEN }, async (viewer) => {
+  await withViewer({ tokens: ALL }, async (viewer) => {
     const response = await fetch(`${viewer.url}?q=gate`, {
       headers: { ...PAGE, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
     });
@@ -170,7 +177,8 @@ Deno.test("a link from another site is followed once more, with the strict cooki
 });
 
 Deno.test("metrics have a token of their own", async () => {
-  const both = { token: TOKEN, metricsToken: "prometheus" };
+  const metrics = { token: "prometheus", opens: "metrics" } as const;
+  const both = { tokens: [...ALL, metrics] };
   await withViewer(both, async (viewer) => {
     const as = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
     assert.equal(await status(`${viewer.url}metrics`, as("prometheus")), 200);
@@ -178,7 +186,7 @@ Deno.test("metrics have a token of their own", async () => {
     assert.equal(await status(`${viewer.url}metrics`, as("other")), 401);
     assert.equal(await status(`${viewer.url}api/lanes`, as("prometheus")), 401);
   });
-  await withViewer({ metricsToken: "prometheus" }, async (viewer) => {
+  await withViewer({ tokens: [metrics] }, async (viewer) => {
     assert.equal(await status(`${viewer.url}metrics`), 401);
     assert.equal(await status(viewer.url), 200);
   });
@@ -187,7 +195,8 @@ Deno.test("metrics have a token of their own", async () => {
 Deno.test("who may see some cameras sees nothing of the others, on no route", async () => {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 3);
-  const options = { token: TOKEN, log, cameraPermissions: [{ token: "gate", cameras: [2] }] };
+  const gate = { token: "gate", opens: [2] };
+  const options = { tokens: [{ token: TOKEN, opens: "all" }, gate], log } as const;
   await withViewer(options, async (viewer, lanes) => {
     for (const { id } of lanes.lanes()) {
       lanes.push(id, { result: { alert: { id: "a", state: "start", label: "fight", peak: 1 } } });
@@ -327,7 +336,11 @@ Deno.test("the eleventh wrong token is answered late, a right one at once; a min
     monotonic: () => now,
     sleep: (ms: number) => Promise.resolve(void slept.push(ms)),
   };
-  const access = new Access({ hostname: "0.0.0.0", token: TOKEN, clock });
+  const access = new Access({
+    hostname: "0.0.0.0",
+    tokens: ALL,
+    clock,
+  });
   const guess = async (times: number) => {
     for (let i = 0; i < times; i++) assert.equal(await access.visitorOfToken(`${i}`), undefined);
   };

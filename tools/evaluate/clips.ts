@@ -34,7 +34,9 @@ export class ClipsError extends FaultsError {
 export function findClips(path: string, label: string): LabelledClip[] {
   const clips = isFolder(path) ? inFolder(path, label) : inList(path, label);
   const positive = clips.filter((clip) => clip.positive).length;
-  if (clips.length === 0) throw new ClipsError(path, ["expected clips, found none"]);
+  if (clips.length === 0) {
+    throw new ClipsError(path, ["expected a folder of clips for each label, found none"]);
+  }
   if (positive === 0) throw new ClipsError(path, [`expected clips with the label ${label}`]);
   if (positive === clips.length) {
     throw new ClipsError(path, [`expected clips without the label ${label} too`]);

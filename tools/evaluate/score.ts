@@ -1,7 +1,7 @@
 // Scores clips with a model.
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
-import { scoreOf } from "../../queries/operators/condition.ts";
+import { isInvalid, scoreOf } from "../../queries/operators/condition.ts";
 import { model } from "../../queries/operators/model/mod.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import {
@@ -85,8 +85,9 @@ async function take(
 ): Promise<0 | 1> {
   try {
     for (const { timestamp, result } of await task.process(frame)) {
-      const score = scoreOf(result, label);
-      if (score !== undefined) points.push({ timestamp, score });
+      if (isInvalid(result, label)) continue;
+      // A detector that finds nothing names no label.
+      points.push({ timestamp, score: scoreOf(result, label) ?? 0 });
     }
     return 0;
   } catch (error) {

@@ -20,7 +20,7 @@ class Chart {
 
   update(series: readonly Series[], values: readonly string[], colors: readonly string[]): void {
     values.forEach((value, index) => text(this.#values[index]!, value));
-    const max = Math.max(...series.map((each) => each.max()));
+    const max = Math.max(...series.map((each) => each.max));
     series.forEach((each, index) =>
       drawLine(this.#canvas, each, { color: colors[index]!, max, fill: index === 0 }, index === 0)
     );

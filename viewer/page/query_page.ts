@@ -161,7 +161,7 @@ class QueryPage {
       const series = new Series(Math.max(30, progress.length));
       for (const each of progress) series.push(read(each) ?? NaN);
       const figure = this.#charts.children[index]!;
-      const last = series.length === 0 ? NaN : series.at(series.length - 1);
+      const last = series.values.at(-1) ?? NaN;
       text(find(figure, "b", HTMLElement), Number.isNaN(last) ? "–" : rate(last));
       drawLine(find(figure, "canvas", HTMLCanvasElement), series, { color });
     });

@@ -62,6 +62,21 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
   }
 });
 
+Deno.test("a detector that finds nothing in a clip scores 0 there", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const clip of ["person/a", "calm/b"]) await makeClip(join(folder, clip), [0, 0]);
+    const model = "models/centernet/model.json";
+    const { said } = await call({ model, clips: folder, label: "person" });
+    assert.deepEqual(said.map((line) => /: (.*)$/.exec(line)?.[1]), [
+      "highest score 0.00",
+      "highest score 0.00",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("evaluate names wrong use", async () => {
   await assert.rejects(
     parseCommand(evaluate, [], () => undefined),

@@ -182,8 +182,8 @@ Deno.test("a file that is no query is wrong use, and is named with the place of 
   const faults: [code: string, says: RegExp][] = [
     ["export const x = 1;", /^QueryOptionsError: Cannot use data:.* as a query: expected a query/],
     [
-      "\nthrow new TypeError('at load');",
-      /^QueryOptionsError: Cannot load data:.*: at load \(.*:2:7\)/,
+      "\nnull.x;",
+      /^QueryOptionsError: Cannot load data:.*: Cannot read .*null.* \(data:.*:2:\d+\)$/,
     ],
     ["throw undefined;", /^QueryOptionsError: Cannot load data:.*: undefined was thrown$/],
   ];
