@@ -39,7 +39,7 @@ export class DriverQuery {
   readonly #parts: DriverParts;
   readonly #ending = new AbortController();
   #loading: Promise<LoadedQuery> | undefined;
-  #loaded: LoadedQuery | undefined;
+  loaded: LoadedQuery | undefined;
   /** Number of partitions of its topic when it began. */
   #count: number | undefined;
   #member: GroupMember | undefined;
@@ -50,10 +50,6 @@ export class DriverQuery {
   constructor(spec: QuerySpec, parts: DriverParts) {
     this.spec = spec;
     this.#parts = parts;
-  }
-
-  get loaded(): LoadedQuery | undefined {
-    return this.#loaded;
   }
 
   /** Lanes that it may have here; 1 until its topic is known. */
@@ -68,7 +64,7 @@ export class DriverQuery {
   }
 
   async load(): Promise<LoadedQuery> {
-    return this.#loaded = await (this.#loading ??= this.#load());
+    return this.loaded = await (this.#loading ??= this.#load());
   }
 
   async #load(): Promise<LoadedQuery> {

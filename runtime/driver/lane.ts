@@ -5,39 +5,29 @@ import { LaneFailures } from "./lane_failures.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A run of a query on a partition. The next run is a new lane with the same handle. */
-export interface Lane {
-  /** Differs for each start, so that messages of an earlier run are ignored. */
-  readonly number: number;
-  readonly handle: StreamingQuery;
-  readonly spec: QuerySpec;
-  readonly ended: PromiseWithResolvers<void>;
-  membership: Membership | undefined;
-  /** The partition was created while the query ran. */
-  readonly foundLater: boolean;
-  readonly failures: LaneFailures;
-  stopping: boolean;
+export class Lane {
+  readonly ended: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly failures: LaneFailures = new LaneFailures();
+  stopping = false;
   /** Monotonic milliseconds. */
-  startedAt: number;
+  startedAt = 0;
   /** No run has begun, or its end was reported to listeners. */
-  reported: boolean;
+  reported = true;
   /** It ended or held an executor: it has its own, of low priority if it did so often. */
-  alone: boolean;
-  yields: boolean;
-}
+  alone = false;
+  yields = false;
 
-export function newLane(
-  lane: Pick<Lane, "number" | "handle" | "spec" | "membership" | "foundLater">,
-): Lane {
-  return {
-    ...lane,
-    ended: Promise.withResolvers(),
-    failures: new LaneFailures(),
-    stopping: false,
-    startedAt: 0,
-    reported: true,
-    alone: false,
-    yields: false,
-  };
+  /**
+   * @param number differs for each start, so that messages of an earlier run are ignored
+   * @param foundLater the partition was created while the query ran
+   */
+  constructor(
+    readonly number: number,
+    readonly handle: StreamingQuery,
+    readonly spec: QuerySpec,
+    public membership: Membership | undefined,
+    readonly foundLater: boolean,
+  ) {}
 }
 
 /** Not the number of any run. */

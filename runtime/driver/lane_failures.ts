@@ -61,17 +61,13 @@ export class LaneFailures {
   /** The input that failed last, and how often in a row. */
   #key = "";
   #tries = 0;
-  #dead: readonly DeadInput[] = [];
+  /** Inputs that the next run skips. */
+  deadInputs: readonly DeadInput[] = [];
   /** Failures since it last recovered. */
   #failures = 0;
   /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
   #cut = 0;
-
-  /** Inputs that the next run skips. */
-  get deadInputs(): readonly DeadInput[] {
-    return this.#dead;
-  }
 
   progressed(): void {
     this.#inARow = 0;
@@ -133,10 +129,11 @@ export class LaneFailures {
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
     // A dead-lettered input that still fails is left to the restarts.
-    const known = this.#dead.some((one) => keyOf(one) === key);
+    const known = this.deadInputs.some((one) => keyOf(one) === key);
     const dead = this.#tries >= limit && !known;
     if (dead) {
-      this.#dead = [...this.#dead, { ...input, message: why, ...given({ stack }) }].slice(-MOST);
+      const aside = { ...input, message: why, ...given({ stack }) };
+      this.deadInputs = [...this.deadInputs, aside].slice(-MOST);
     }
     return { tries: this.#tries, dead };
   }

@@ -17,7 +17,7 @@ import type { Turn } from "../executor/pulse.ts";
 import { laneId } from "../lanes.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { BlockedBy, ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
-import { inFunction, type Lane, letCommit, Lingering, newLane, NO_RUN, titleOf } from "./lane.ts";
+import { inFunction, Lane, letCommit, Lingering, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun } from "./lane_failures.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -81,7 +81,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       cells,
     });
     this.#options.streams.begins(handle);
-    const lane = newLane({ number, handle, spec, membership, foundLater });
+    const lane = new Lane(number, handle, spec, membership, foundLater);
     const lingering = this.#lingering.over(laneId(lane.handle));
     if (lingering === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
@@ -176,9 +176,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         continue;
       }
       this.#options.report(`${titleOf(lane)} moves: ${why}`);
-      this.#events.ended(lane);
       lane.handle.moving();
-      this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
       // Delayed, in case executors cannot even start.
       const delay = by === "death" ? lane.failures.stranded() : 0;
       if (by === "memory") lane.alone = true;
@@ -308,8 +306,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       this.#options.report(`${titleOf(lane)} failed: ${next.why}`);
       return this.#laneGone(lane, error);
     }
-    this.#events.ended(lane, error);
-    this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
     const how = [
       next.dead ? "without this input" : "",
       next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
@@ -317,15 +313,17 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#options.report(
       `${titleOf(lane)} failed: ${error.message}; restarting ${how.join(" ").trim()}`,
     );
-    void this.#restart(lane, next.delayMs);
+    void this.#restart(lane, next.delayMs, error);
   }
 
-  async #restart(lane: Lane, delay: number): Promise<void> {
+  async #restart(lane: Lane, delay: number, error?: PlainError): Promise<void> {
+    const { clock, signal, metrics } = this.#options;
+    this.#events.ended(lane, error);
+    metrics.restarts.inc(metrics.labels(lane.handle));
     this.#lanes.delete(lane.number);
     letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
-    const { clock, signal } = this.#options;
     // A driver that stops ends the lane itself.
     if (delay > 0 && !await pause(delay, signal, clock)) return;
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);

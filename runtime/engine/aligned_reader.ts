@@ -53,7 +53,7 @@ export class AlignedReader implements LaneReader {
   readonly #parts: Parts;
   /** Where pairing was before the left frame at an offset or after it, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
-  #held: number | undefined;
+  held: number | undefined;
   /** Position in the right partition at the last report. */
   #reported: number;
   #read = 0;
@@ -118,10 +118,6 @@ export class AlignedReader implements LaneReader {
     return this.#parts.pairing.next ?? this.#parts.left.position;
   }
 
-  get held(): number | undefined {
-    return this.#held;
-  }
-
   get latest(): number {
     return this.#parts.left.latest;
   }
@@ -136,7 +132,7 @@ export class AlignedReader implements LaneReader {
   }
 
   async read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]> {
-    this.#held = undefined;
+    this.held = undefined;
     const frames: Frame[] = [];
     while (frames.length < max && this.position < (until ?? Infinity)) {
       const decided = this.#parts.pairing.take();
@@ -148,7 +144,7 @@ export class AlignedReader implements LaneReader {
           ? await this.#readLeft(max, signal, until, bounded)
           : await this.#readRight(bounded);
         if (more) continue;
-        this.#held = this.position;
+        this.held = this.position;
         break;
       }
       const { frame, other } = decided;

@@ -58,7 +58,7 @@ export class Commits {
    * reported.
    */
   readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
-  #nextBatchId: number;
+  nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
   #held: Batch | undefined;
   #last: number;
@@ -74,12 +74,8 @@ export class Commits {
     this.#drain = drain;
     this.#events = events;
     this.#topics = new Set(outputTopics(options));
-    this.#nextBatchId = (opened.committer.committed?.batchId ?? -1) + 1;
+    this.nextBatchId = (opened.committer.committed?.batchId ?? -1) + 1;
     this.#last = options.clock.monotonic();
-  }
-
-  get nextBatchId(): number {
-    return this.#nextBatchId;
   }
 
   /** When a waiting batch should be committed, monotonic; `Infinity` if none waits. */
@@ -112,7 +108,7 @@ export class Commits {
     const after = this.#events.onBegin(batch.range.end);
     const observed = this.#opened.pipeline.observed();
     this.#held = undefined;
-    this.#nextBatchId = batch.range.batchId + 1;
+    this.nextBatchId = batch.range.batchId + 1;
     await this.#running;
     this.#running = this.#commit(batch, after, observed);
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));

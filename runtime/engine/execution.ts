@@ -33,7 +33,7 @@ export class StreamingExecution {
   #opened: Opened | undefined;
   #commits!: Commits;
   #reports!: Reports;
-  #batch: BatchRange | undefined;
+  batch: BatchRange | undefined;
   #end!: ReadEnd;
   #builder!: BatchBuilder;
   /** Start of the next batch. */
@@ -60,10 +60,6 @@ export class StreamingExecution {
       abort: this.#abort.signal,
       onClose: (close) => void this.#closers.unshift(close),
     };
-  }
-
-  get batch(): BatchRange | undefined {
-    return this.#batch;
   }
 
   /** Totals of what this run has committed. */
@@ -118,7 +114,7 @@ export class StreamingExecution {
           this.#reports.batchDone(range);
         },
         onFailed: (error, range) => {
-          this.#batch = range;
+          this.batch = range;
           this.#drain.abort(error);
         },
       });
@@ -306,7 +302,7 @@ export class StreamingExecution {
     }
     this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
-    this.#batch = range;
+    this.batch = range;
     if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();

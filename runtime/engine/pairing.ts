@@ -33,7 +33,8 @@ export class Pairing {
   readonly #toleranceMs: number;
   #left: Row;
   #right!: Row;
-  #state!: PairingState;
+  /** Where to begin again to continue with the next left frame. */
+  state!: PairingState;
   /** The right frame directly before the next left one. */
   #before: Frame | undefined;
 
@@ -43,24 +44,19 @@ export class Pairing {
     this.beginRight(state);
   }
 
-  /** Where to begin again to continue with the next left frame. */
-  get state(): PairingState {
-    return this.#state;
-  }
-
   /** Offset of the next left frame; undefined when it has not been read. */
   get next(): number | undefined {
     return this.#left.frames[0]?.offset;
   }
 
   beginLeft(): void {
-    this.#state = { ...this.#state, left: null };
+    this.state = { ...this.state, left: null };
     this.#left = new Row(null);
   }
 
   /** Continues elsewhere in the right partition. */
   beginRight(state: PairingState): void {
-    this.#state = state;
+    this.state = state;
     this.#before = undefined;
     this.#right = new Row(state.right);
   }
@@ -84,12 +80,12 @@ export class Pairing {
     }
     const after = this.#passTo(frame.timestamp);
     if (after === undefined) return "right";
-    const previous = this.#before?.timestamp ?? this.#state.right;
+    const previous = this.#before?.timestamp ?? this.state.right;
     const other = this.#nearest(frame, previous, after);
     if (other === "left") return "left";
     this.#left.shift();
     this.#before = undefined;
-    this.#state = { at: after.offset, right: previous, left: frame.timestamp };
+    this.state = { at: after.offset, right: previous, left: frame.timestamp };
     return { frame, other };
   }
 
@@ -110,7 +106,7 @@ export class Pairing {
     const ahead = distance(after.timestamp, frame.timestamp);
     if (Math.min(back, ahead) > this.#toleranceMs) return undefined;
     if (back <= ahead) {
-      const free = before !== undefined && back < distance(this.#state.left, before.timestamp);
+      const free = before !== undefined && back < distance(this.state.left, before.timestamp);
       return free ? before : undefined;
     }
     const next = this.#left.following(frame);

@@ -8,7 +8,8 @@ export class ReadEnd {
   readonly offset: number;
   /** The first frame captured at or after this time (epoch milliseconds) ends the read. */
   readonly #timestamp: number;
-  #passed = false;
+  /** Whether a frame beyond the end was seen. */
+  reached = false;
 
   private constructor(offset: number, timestamp: number) {
     this.offset = offset;
@@ -23,14 +24,9 @@ export class ReadEnd {
     );
   }
 
-  /** Whether a frame beyond the end was seen. */
-  get reached(): boolean {
-    return this.#passed;
-  }
-
   /** Whether nothing is left to read from `next` on. */
   isBehind(next: number): boolean {
-    return this.#passed || next >= this.offset;
+    return this.reached || next >= this.offset;
   }
 
   clip(taken: Taken): Taken {
@@ -40,7 +36,7 @@ export class ReadEnd {
       offset >= this.offset || timestamp >= this.#timestamp
     );
     if (past < 0) return { frames, end: Math.min(end, this.offset) };
-    this.#passed = true;
+    this.reached = true;
     return { frames: frames.slice(0, past), end: Math.min(frames[past]!.offset, this.offset) };
   }
 }

@@ -39,8 +39,8 @@ export class EmbeddedCommitter implements BatchCommitter {
   readonly #options: CommitterOptions;
   readonly #name: string;
   readonly #row: CheckpointRow;
-  #committed: Checkpoint | undefined;
-  #planned: BatchRange | undefined;
+  committed: Checkpoint | undefined;
+  planned: BatchRange | undefined;
   readonly #turns = new Semaphore(1);
   #closed = false;
 
@@ -55,8 +55,8 @@ export class EmbeddedCommitter implements BatchCommitter {
     this.#name = checkpointName(options, parts.store);
     this.#row = row;
     this.queryId = row.queryId;
-    this.#committed = committed;
-    this.#planned = planned;
+    this.committed = committed;
+    this.planned = planned;
     parts.opened.add(this);
   }
 
@@ -96,19 +96,11 @@ export class EmbeddedCommitter implements BatchCommitter {
     return new EmbeddedCommitter(parts, options, row, entries);
   }
 
-  get committed(): Checkpoint | undefined {
-    return this.#committed;
-  }
-
-  get planned(): BatchRange | undefined {
-    return this.#planned;
-  }
-
   plan(batch: BatchRange, required = true): Promise<void> {
     return this.#exclusively(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#name}`;
-      checkPlan(action, batch, this.#committed?.batchId ?? -1, this.#planned);
-      this.#planned = { ...batch };
+      checkPlan(action, batch, this.committed?.batchId ?? -1, this.planned);
+      this.planned = { ...batch };
       // Otherwise it is written with the commit.
       if (!required) return;
       const { db, checkpoints } = this.#parts;
@@ -127,7 +119,7 @@ export class EmbeddedCommitter implements BatchCommitter {
   ): Promise<void> {
     return this.#exclusively(async () => {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#name}`;
-      checkCommit(action, batch, this.#planned, { end, restart });
+      checkCommit(action, batch, this.planned, { end, restart });
       const checkpoint: Checkpoint = {
         batchId: batch.batchId,
         end,
@@ -147,11 +139,11 @@ export class EmbeddedCommitter implements BatchCommitter {
         durable: !repeatable,
         changes: () => {
           this.#checkOwned();
-          checkpoints.commit(this.#row, batch, checkpoint, this.#committed);
+          checkpoints.commit(this.#row, batch, checkpoint, this.committed);
         },
       });
-      this.#committed = checkpoint;
-      this.#planned = undefined;
+      this.committed = checkpoint;
+      this.planned = undefined;
     });
   }
 

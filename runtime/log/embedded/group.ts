@@ -68,8 +68,7 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
-    return this.#leaving;
+    return this.#leaving ??= this.#leave();
   }
 
   close(): Promise<void> {

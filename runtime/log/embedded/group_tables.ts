@@ -87,16 +87,15 @@ export class GroupTables {
    *
    * @param beat only if its heartbeat is still this one
    */
-  remove(member: string, beat?: number): boolean {
+  remove(member: string, beat?: number): void {
     const id = this.#id();
     const removed = this.#db.run(
       "DELETE FROM members WHERE grp = ? AND member = ? AND (?3 IS NULL OR beat = ?3)",
       ...[id, member, beat ?? null],
     ) > 0;
-    if (!removed) return false;
+    if (!removed) return;
     this.#db.run("UPDATE claims SET holder = NULL WHERE grp = ? AND holder = ?", id, member);
     this.share();
-    return true;
   }
 
   /** Within a transaction: assigns the partitions to the members, in a new generation. */

@@ -80,8 +80,11 @@ export class Keeper {
   }
 
   async #tick(): Promise<void> {
-    const { dir, db, topics, segments } = this.#parts;
+    const { dir, db, topics, segments, tell } = this.#parts;
     db.checkPresent();
+    for (const file of segments.forgetRemoved()) {
+      tell(`${join(dir, file)} was removed while in use: the frames in it are lost`);
+    }
     segments.pad();
     if (await segments.sync()) await db.sync();
     topics.refresh();

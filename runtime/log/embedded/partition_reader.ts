@@ -48,7 +48,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #unlisten: () => void;
   readonly #frames: FrameReader;
   #range: OffsetRange;
-  #position: number;
+  position: number;
   #next: number;
   #buffer: Frame[] = [];
   #bufferedBytes = 0;
@@ -65,7 +65,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#onClose = onClose;
     this.#frames = new FrameReader(parts, place);
     this.#range = place.range;
-    this.#position = this.#next = place.offset;
+    this.position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (view) => {
       if (view === undefined) this.#failures ||= 1;
       // It is older than what was read here: changed rows are about to be announced.
@@ -79,10 +79,6 @@ export class EmbeddedPartitionReader implements PartitionReader {
 
   get buffered(): number {
     return this.#buffer.length;
-  }
-
-  get position(): number {
-    return this.#position;
   }
 
   get latest(): number {
@@ -126,7 +122,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     checkWhole(`Cannot read ${this.#name} from offset ${offset}`, offset, 0);
     this.#buffer = [];
     this.#bufferedBytes = 0;
-    this.#position = this.#next = offset;
+    this.position = this.#next = offset;
     if (this.#waiter !== undefined) this.#serve();
     else this.#refill();
   }
@@ -159,15 +155,15 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #serve(view?: PartitionView): void {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
-      if (this.#position < until) {
+      if (this.position < until) {
         // Reading ahead comes later: who wants one frame does not wait for more.
-        if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position), view);
+        if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.position), view);
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
       const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
       const frames = this.#buffer.splice(0, Math.min(max, beyond === -1 ? max : beyond));
       for (const frame of frames) this.#bufferedBytes -= weightOf(frame);
-      if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
+      if (frames.length > 0) this.position = frames.at(-1)!.offset + 1;
       resolve(frames);
       this.#refill();
     } catch (error) {

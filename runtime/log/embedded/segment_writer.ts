@@ -27,32 +27,45 @@ const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
 const pageBytes = 4_096;
 const pieceBytes = 1 << 20;
 
-export interface OpenSegment {
-  readonly id: number;
-  readonly partition: number;
-  /** Relative to the log's folder. */
-  readonly file: string;
-  readonly handle: Deno.FsFile;
-  readonly openedAt: number;
-  readonly room: number;
-  position: number;
+export class OpenSegment {
+  position = 0;
   /** Padding before `position`. */
-  padding: number;
+  padding = 0;
   /** Its end at the last sync. */
-  synced: number;
+  synced = 0;
   /** Chunks begun in it, about. */
-  chunks: number;
+  chunks = 0;
   /** The contiguous records at its end. */
-  run: Run;
+  run: Run = { first: 0, time: 0 };
   /** Its row exists in the database. */
-  known: boolean;
+  known = false;
   /** Commits under way with records in it. */
-  pending: number;
+  pending = 0;
   /** It belongs to another log, or is gone. */
-  lost: boolean;
-  readonly sync: Sync;
+  lost = false;
+  readonly sync = new Sync(() => this.#sync());
   /** Its folder entry is not durable yet. */
-  fresh: boolean;
+  #fresh = true;
+
+  /**
+   * @param file relative to the log's folder
+   * @param room free bytes of the disk
+   */
+  constructor(
+    readonly id: number,
+    readonly partition: number,
+    readonly file: string,
+    readonly folder: string,
+    readonly handle: Deno.FsFile,
+    readonly openedAt: number,
+    readonly room: number,
+  ) {}
+
+  async #sync(): Promise<void> {
+    await this.handle.syncData();
+    if (this.#fresh) await syncPath(this.folder);
+    this.#fresh = false;
+  }
 }
 
 export interface Placed {
@@ -126,11 +139,21 @@ export class SegmentWriter {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);
     segment.lost = true;
+    if (segment.pending === 0) segment.handle.close();
   }
 
   /** A commit with records in the segment is over. */
   done(segment: OpenSegment): void {
     if (--segment.pending === 0 && segment.lost) segment.handle.close();
+  }
+
+  /** Drops segments whose files were removed, and returns their names: nobody can read what they get. */
+  forgetRemoved(): string[] {
+    const removed = [...this.#active.values()].filter(({ handle }) =>
+      handle.statSync().nlink === 0
+    );
+    for (const segment of removed) this.forget(segment);
+    return removed.map(({ file }) => file);
   }
 
   /** Seals full and old segments, or all of them. */
@@ -218,30 +241,8 @@ export class SegmentWriter {
     });
     handle.lockSync(true);
     Deno.renameSync(hidden, path);
-    const openedAt = this.#now();
-    const run = { first: 0, time: 0 };
-    const state = {
-      position: 0,
-      padding: 0,
-      synced: 0,
-      chunks: 0,
-      run,
-      known: false,
-      pending: 0,
-      lost: false,
-      fresh: true,
-    };
     const room = freeBytes(this.#dir) ?? Infinity;
-    const sync = new Sync(() => this.#sync(segment));
-    const segment: OpenSegment = { id, partition, file, handle, openedAt, room, sync, ...state };
-    return segment;
-  }
-
-  async #sync(segment: OpenSegment): Promise<void> {
-    await segment.handle.syncData();
-    if (!segment.fresh) return;
-    await syncPath(dirname(join(this.#dir, segment.file)));
-    segment.fresh = false;
+    return new OpenSegment(id, partition, file, dirname(path), handle, this.#now(), room);
   }
 }
 

@@ -65,9 +65,10 @@ export class Tails {
   #synced = 0;
   #version = -1;
   #change = 0;
-  /** The transaction changes rows of partitions; commits of this log that did. */
+  /** The transaction changes rows of partitions. */
   #changesRows = false;
-  #rowCommits = 0;
+  /** Changes with each commit of this log that changed rows of partitions. */
+  rowCommits = 0;
 
   constructor(dir: string, rows: Rows) {
     this.file = new TailFile(dir);
@@ -85,11 +86,6 @@ export class Tails {
     }
     this.#changesRows = true;
     return ++this.#change;
-  }
-
-  /** Changes with each commit of this log that changed rows of partitions. */
-  get rowCommits(): number {
-    return this.#rowCommits;
   }
 
   read(id: number): Tail {
@@ -168,7 +164,7 @@ export class Tails {
   committed(): boolean {
     if (this.#changesRows) {
       this.#changesRows = false;
-      this.#rowCommits++;
+      this.rowCommits++;
       // Only now do others see the rows.
       this.file.announce();
     }

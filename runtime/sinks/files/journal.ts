@@ -28,7 +28,7 @@ export class Journal<E> {
   left: readonly Left<E>[];
   readonly #form: Form;
   #file: Deno.FsFile;
-  #size = 0;
+  size = 0;
 
   private constructor(fence: Fence, form: Form, left: readonly Left<E>[], file: Deno.FsFile) {
     this.fence = fence;
@@ -57,25 +57,21 @@ export class Journal<E> {
     });
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   async entries(): Promise<E[]> {
     return await entriesIn(this.fence.directory, this.#form);
   }
 
   /** Adds entries, which then survive a crash of the machine. */
   async add(...entries: readonly E[]): Promise<void> {
-    this.#size = await writeEntries(this.#file, this.#size, entries, this.#form.headerBytes);
+    this.size = await writeEntries(this.#file, this.size, entries, this.#form.headerBytes);
     await this.#file.syncData();
   }
 
   /** Clears the entries once they are durable elsewhere. */
   async clear(): Promise<void> {
-    if (this.#size === 0) return;
+    if (this.size === 0) return;
     await this.#file.truncate(0);
-    this.#size = 0;
+    this.size = 0;
   }
 
   /** Replaces the entries, of this journal or that of a former owner. */
@@ -92,7 +88,7 @@ export class Journal<E> {
     if (folder !== this.fence.directory) return;
     this.#file.close();
     this.#file = await Deno.open(path, { write: true });
-    this.#size = size;
+    this.size = size;
   }
 
   /** Completes the takeover with this owner's first commit. */

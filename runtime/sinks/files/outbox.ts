@@ -24,7 +24,7 @@ interface Sent {
 /** One owner's outbox of a lane. Calls of the same method must not overlap. */
 export class Outbox {
   readonly #journal: Journal<Item | Sent>;
-  #items: Item[] = [];
+  items: Item[] = [];
   #next = 1;
   /** Bytes of the journal's entries that were delivered, about. */
   #waste = 0;
@@ -58,15 +58,11 @@ export class Outbox {
       const rest = items.filter(({ position }) => !isCommitted(position, context));
       uncommitted.push({ folder, entries: rest });
     }
-    this.#items = await this.add([...waiting.values()]);
+    this.items = await this.add([...waiting.values()]);
     // Remove what was copied from the old folders. A later owner may find the rest committed: see
     // `release`.
     for (const { folder, entries } of uncommitted) await this.#journal.replace(entries, folder);
     await this.#journal.fence.trim();
-  }
-
-  get items(): readonly Item[] {
-    return this.#items;
   }
 
   /** Stores items, which survive a crash of the machine. They are not listed before `release`. */
@@ -79,12 +75,12 @@ export class Outbox {
 
   /** Releases items for delivery after their batch was committed. */
   async release(items: readonly Item[]): Promise<void> {
-    this.#items.push(...items);
+    this.items.push(...items);
     await this.#journal.confirm();
   }
 
   async removeOldest(): Promise<void> {
-    const item = this.#items.shift();
+    const item = this.items.shift();
     if (item === undefined) return;
     await this.#exclusively(async () => {
       await this.#journal.add({ sent: item.number });

@@ -52,7 +52,7 @@ interface Parts {
 export class VideoLane {
   readonly #context: SinkContext;
   readonly #parts: Parts;
-  #progress: Progress;
+  progress: Progress;
   #position: Position | undefined;
   #committed: Position;
   #surplus: readonly string[];
@@ -73,7 +73,7 @@ export class VideoLane {
   ) {
     this.#context = context;
     this.#parts = parts;
-    this.#progress = progress;
+    this.progress = progress;
     this.#position = beginning.position;
     this.#surplus = beginning.surplus;
     this.#undo = beginning.undo;
@@ -147,12 +147,8 @@ export class VideoLane {
     }
   }
 
-  get progress(): Progress {
-    return this.#progress;
-  }
-
   get beforeGroup(): Progress {
-    return beforeGroup(this.#progress);
+    return beforeGroup(this.progress);
   }
 
   /** Writes a recorder's pieces of a batch; waits for the batch's commit if necessary. */
@@ -170,7 +166,7 @@ export class VideoLane {
     const position = { batch: batch.batchId, end: batch.end };
     if (this.#undo) {
       this.#undo = false;
-      const { pieces, progress } = this.#held ?? { pieces: [], progress: this.#progress };
+      const { pieces, progress } = this.#held ?? { pieces: [], progress: this.progress };
       this.#held = undefined;
       await this.#apply(pieces, progress, position);
     }
@@ -187,7 +183,7 @@ export class VideoLane {
     try {
       if (this.#broken || this.#undo || !this.#parts.fence.held) return;
       if (pieces.length > 0) await this.#apply(pieces, progress, this.#committed);
-      const { mark } = this.#progress;
+      const { mark } = this.progress;
       const position = this.#position;
       if (mark === undefined || position === undefined || !this.#isCommitted(position)) return;
       const changed = this.#started || this.#surplus.length > 0;
@@ -210,7 +206,7 @@ export class VideoLane {
   async #apply(pieces: readonly Piece[], progress: Progress, position: Position): Promise<void> {
     try {
       await this.#start();
-      const now = { ...(this.#position && { position: this.#position }), progress: this.#progress };
+      const now = { ...(this.#position && { position: this.#position }), progress: this.progress };
       const intended = pieces.flatMap((piece) => piece.kind === "begin" ? [piece.file] : []);
       if (intended.length > 0) await this.#parts.state.write({ ...now, begun: [], intended });
       const { begun, renamed } = await this.#parts.files.apply(pieces, progress.mark);
@@ -219,11 +215,11 @@ export class VideoLane {
           `A video of another recording had the same name: it was renamed to ${name}`,
         );
       }
-      const before = this.#position && { position: this.#position, progress: this.#progress };
+      const before = this.#position && { position: this.#position, progress: this.progress };
       await this.#parts.state.write({ position, progress, ...(before && { before }), begun });
       this.#parts.fence.check();
-      await this.#parts.files.removeIndexes([this.#progress.mark?.file, progress.mark?.file]);
-      this.#progress = progress;
+      await this.#parts.files.removeIndexes([this.progress.mark?.file, progress.mark?.file]);
+      this.progress = progress;
       this.#position = position;
     } catch (error) {
       this.#broken = true;
@@ -236,7 +232,7 @@ export class VideoLane {
     if (this.#started) return;
     this.#started = true;
     await this.#parts.files.remove(this.#surplus);
-    const { mark } = this.#progress;
+    const { mark } = this.progress;
     if (mark !== undefined) await this.#parts.files.resume(mark, this.#parts.copy);
   }
 }

@@ -285,7 +285,8 @@ Deno.test("embedded log: six make the same log and topic at once", async () => {
         logs.map((log, i) => append(log, "t", 0, records(1, `${i}`))),
       );
       assert.deepEqual(offsets.toSorted(), [0, 1, 2, 3, 4, 5]);
-      assert.equal(new Set(await values(logs[5]!)).size, 6);
+      const all = await values(logs[5]!);
+      assert.deepEqual(all.toSorted(), ["00", "10", "20", "30", "40", "50"], `${offsets}: ${all}`);
     } finally {
       for (const log of logs) await log.close();
     }
@@ -312,4 +313,23 @@ Deno.test("embedded log: whatever year it is", async () => {
   } finally {
     Date.now = now;
   }
+});
+
+Deno.test("embedded log: segments that are removed under a log lose what was in them, and nothing after", async () => {
+  await inFolder(async (dir) => {
+    const told = Promise.withResolvers<string>();
+    await withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, [record("lost")]);
+      await Deno.remove(join(dir, "segments"), { recursive: true });
+      assert.match(
+        await told.promise,
+        /\.seg was removed while in use: the frames in it are lost$/,
+      );
+      await append(log, "t", 0, [record("kept")]);
+      const [lost, kept] = await readAll(log, "t", 0);
+      assert.match(lost!.fault!.message, /its segment file is gone/);
+      assert.equal(text(kept!.value), "kept");
+    }, { onWarning: told.resolve });
+  });
 });

@@ -46,7 +46,7 @@ export class KafkaCommitter implements BatchCommitter {
   #stored: Stored;
   /** Whether `#stored` has been written. */
   #known: boolean;
-  #planned: BatchRange | undefined;
+  planned: BatchRange | undefined;
   #membership: Membership | undefined;
   readonly #turns = new Semaphore(1);
   #broken: LogError | undefined;
@@ -74,7 +74,7 @@ export class KafkaCommitter implements BatchCommitter {
       batchId: -1,
       restart: 0,
     };
-    this.#planned = stored?.planned;
+    this.planned = stored?.planned;
     this.#membership = options.membership;
     this.#refresh = setInterval(() => this.#keepAlive(), REFRESH_MS);
     context.cluster.opened.add(this);
@@ -101,10 +101,6 @@ export class KafkaCommitter implements BatchCommitter {
     return this.#known ? checkpointOf(this.#stored) : undefined;
   }
 
-  get planned(): BatchRange | undefined {
-    return this.#planned;
-  }
-
   renew(membership: Membership): void {
     this.#membership = membership;
   }
@@ -113,8 +109,8 @@ export class KafkaCommitter implements BatchCommitter {
     return this.#turns.run(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
-      checkPlan(action, batch, this.#stored.batchId, this.#planned);
-      if (this.#planned !== undefined && !saysFirst(this.#planned)) return;
+      checkPlan(action, batch, this.#stored.batchId, this.planned);
+      if (this.planned !== undefined && !saysFirst(this.planned)) return;
       if (required) {
         // Before the first commit the group's offset is the start of the first batch.
         const first = this.#stored.batchId < 0 && !this.#known;
@@ -124,7 +120,7 @@ export class KafkaCommitter implements BatchCommitter {
           planned: batch,
         }, false);
       }
-      this.#planned = batch;
+      this.planned = batch;
     });
   }
 
@@ -138,14 +134,14 @@ export class KafkaCommitter implements BatchCommitter {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
-      checkCommit(action, batch, this.#planned, checkpoint);
+      checkCommit(action, batch, this.planned, checkpoint);
       const { queryId, query } = this.#stored;
       const stored = { queryId, query, offset: end, batchId: batch.batchId, restart, state };
       const light = options.repeatable === true && records.length === 0;
       if (!light || !await this.#writeLightly(stored)) {
         await this.#write(action, records, stored, true);
       }
-      this.#planned = undefined;
+      this.planned = undefined;
     });
   }
 

@@ -29,7 +29,7 @@ export class KafkaMember implements GroupMember {
   readonly #requests: GroupRequests;
   readonly #channel = `group-${++members}-`;
   readonly #left = new AbortController();
-  #memberId = "";
+  memberId = "";
   #generation = -1;
   /** Partitions that the runtime has not released. */
   #owned: readonly number[] = [];
@@ -55,17 +55,13 @@ export class KafkaMember implements GroupMember {
   /** Resolves when the member has an id. */
   static async join(cluster: Cluster, options: GroupOptions): Promise<KafkaMember> {
     const member = new KafkaMember(cluster, options);
-    member.#memberId = await cluster.attempt(
+    member.memberId = await cluster.attempt(
       `Cannot join group ${options.group}`,
       (signal) => member.#requestId(signal),
     );
     cluster.opened.add(member);
     member.#run();
     return member;
-  }
-
-  get memberId(): string {
-    return this.#memberId;
   }
 
   leave(): Promise<void> {
@@ -84,7 +80,7 @@ export class KafkaMember implements GroupMember {
       await this.#cluster.connections.drop(this.#channel);
       await this.#cluster.attempt(
         `Cannot leave group ${this.#options.group}`,
-        (signal) => this.#requests.leave(this.#memberId, signal),
+        (signal) => this.#requests.leave(this.memberId, signal),
       );
     } catch (error) {
       // Expelled already, or the log is unreachable: then the session times out.
@@ -112,7 +108,7 @@ export class KafkaMember implements GroupMember {
   }
 
   #join(signal: AbortSignal): Promise<Joined> {
-    const member = { memberId: this.#memberId, generation: this.#generation };
+    const member = { memberId: this.memberId, generation: this.#generation };
     return this.#requests.join(member, this.#owned, signal);
   }
 
@@ -140,7 +136,7 @@ export class KafkaMember implements GroupMember {
     const signal = this.#left.signal;
     const joined = await this.#join(signal);
     if (this.#isLeft) return undefined;
-    this.#memberId = joined.memberId;
+    this.memberId = joined.memberId;
     const counts = joined.claims &&
       await this.#counts(new Set(joined.claims.flatMap((claim) => claim.topics)));
     const partitions = await this.#requests.sync(joined, counts, signal);
@@ -166,7 +162,7 @@ export class KafkaMember implements GroupMember {
 
   /** Waits until the runtime has released its other partitions. */
   async #handOver(partitions: readonly number[]): Promise<void> {
-    const membership = { memberId: this.#memberId, generation: this.#generation };
+    const membership = { memberId: this.memberId, generation: this.#generation };
     try {
       await this.#options.onAssignment({ partitions, membership });
     } catch (error) {
@@ -235,7 +231,7 @@ export class KafkaMember implements GroupMember {
   async #beat(): Promise<void> {
     const generation = this.#generation;
     try {
-      await this.#requests.heartbeat(this.#memberId, generation, this.#left.signal);
+      await this.#requests.heartbeat(this.memberId, generation, this.#left.signal);
       this.#inTrouble = false;
     } catch (error) {
       if (this.#isLeft || generation !== this.#generation) return;
@@ -249,7 +245,7 @@ export class KafkaMember implements GroupMember {
   /** Prepares to join again after an error. */
   async #recover(error: unknown): Promise<void> {
     const outcome = outcomeOf(error);
-    if (outcome === "join-with-id") this.#memberId = memberIdIn(error);
+    if (outcome === "join-with-id") this.memberId = memberIdIn(error);
     else if (outcome === "join-as-new") await this.#expelled();
     else if (outcome !== "rejoin") this.#report(error);
   }
@@ -266,7 +262,7 @@ export class KafkaMember implements GroupMember {
     this.#stopHeartbeats();
     if (this.#owned.length > 0) await this.#handOver([]);
     this.#owned = [];
-    this.#memberId = "";
+    this.memberId = "";
     this.#generation = -1;
   }
 

@@ -7,8 +7,6 @@ import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 
 const FIRST_DELAY_MS = 5;
 const MAX_DELAY_MS = 250;
-/** A throttled request is given up after pauses of this length in all: a broker may throttle each answer. */
-const MAX_PAUSES_MS = 60_000;
 
 interface Context {
   readonly closing: AbortSignal;
@@ -21,7 +19,8 @@ interface Context {
 }
 
 /**
- * Runs requests until they succeed or fail permanently, for `timeoutMs` at most.
+ * Runs requests until they succeed or fail permanently, for `timeoutMs` at most, and
+ * as long again for pauses that a broker asks for by its quotas.
  *
  * @param action the beginning of an error message
  * @param request must have no effect but at the broker, since it may be aborted half-way and run again
@@ -52,8 +51,8 @@ export async function attempt<T>(
     } catch (error) {
       throwIfOver();
       if (error instanceof ThrottledError) {
-        // Throttling does not count as the broker's time.
-        if ((pausesMs += error.ms) > MAX_PAUSES_MS) throw toLogError(error, action, where);
+        // Throttling does not count as the broker's time. It may throttle each response, for ever.
+        if ((pausesMs += error.ms) > timeoutMs) throw toLogError(error, action, where);
         await systemClock.sleep(error.ms, closing).catch(throwIfOver);
         deadline += error.ms;
         continue;

@@ -71,7 +71,7 @@ export class Connection {
   #throttledUntil = -Infinity;
   /** Responses to ApiVersions. */
   #handshakes = 0;
-  #versions = new Versions("", new Map());
+  versions = new Versions("", new Map());
   readonly #reading: Promise<void>;
 
   private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
@@ -106,7 +106,7 @@ export class Connection {
       const transport = await dial(broker, tls, either);
       connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
-      connection.#versions = await requestVersions(connection);
+      connection.versions = await requestVersions(connection);
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -123,17 +123,13 @@ export class Connection {
     }
   }
 
-  get versions(): Versions {
-    return this.#versions;
-  }
-
   /** @throws {ResponseError} if the response contains errors; what `request` throws */
   async call<Request, Response>(
     api: Api<Request, Response>,
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
-    const call = this.#versions.call(api);
+    const call = this.versions.call(api);
     return await this.request(
       call,
       (to) => api.request.write(to, body, call),
@@ -202,7 +198,7 @@ export class Connection {
     { signal }: RequestOptions = {},
   ): Promise<void> {
     this.#throwIfUnusable(signal);
-    const call = this.#versions.call(api);
+    const call = this.versions.call(api);
     await this.#write(this.#encode(call, (to) => api.request.write(to, body, call)));
     if (this.#ended !== undefined) throw this.#ended;
   }

@@ -33,7 +33,7 @@ export class PendingRequests {
   /** When at least `LIVELY_BYTES` had last been moved. */
   #alive = systemClock.monotonic();
   #moved = 0;
-  #completed = 0;
+  completed = 0;
 
   /**
    * @param timeoutMs how long the connection may be silent, without a response or other traffic
@@ -51,10 +51,6 @@ export class PendingRequests {
 
   get oldest(): Call | undefined {
     return this.#requests[0]?.call;
-  }
-
-  get completed(): number {
-    return this.#completed;
   }
 
   add(request: PendingRequest): void {
@@ -84,7 +80,7 @@ export class PendingRequests {
       );
     }
     this.#requests.shift();
-    this.#completed++;
+    this.completed++;
     request.take(response);
     const [next] = this.#requests;
     if (next === undefined) return;
