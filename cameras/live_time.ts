@@ -111,8 +111,11 @@ export class StreamStart {
         while (!this.#over && taken >= this.#kept) {
           const count = this.#count;
           // Bytes arrive in real time, so the injected clock does not apply.
+          const since = systemClock.monotonic();
           await waitAtMost(QUIET_MS, this.#arrival.wait(), systemClock);
-          if (count === this.#count) this.#over = true;
+          // A process that stood still did not listen: its silence is not the server's.
+          const listened = systemClock.monotonic() - since < 1.25 * QUIET_MS;
+          if (listened && count === this.#count) this.#over = true;
         }
         if (!this.#over && held.length < MOST_HELD) continue;
         this.#over = true;

@@ -178,11 +178,12 @@ class Lane {
     return true;
   }
 
-  #refuseCopy({ why }: NotCopied): void {
+  #refuseCopy({ why, mayRecover: retryable }: NotCopied): void {
     if (this.#options.settings.codec !== "copy") return;
     throw new SourceError(
       "UNSUPPORTED",
       `Cannot publish ${this.#input.name} as it came (--codec copy): ${why}; expected H.264 or H.265 without B-frames, or --codec jpeg`,
+      { retryable },
     );
   }
 

@@ -25,15 +25,20 @@ export class NotCopied {
   readonly why: string;
   /** True if the packet that showed it is a keyframe. */
   readonly atKeyframe: boolean;
+  /** True if the stream may be better when it is opened again. */
+  readonly mayRecover: boolean;
 
-  constructor(why: string, atKeyframe = true) {
+  constructor(why: string, { atKeyframe = true, mayRecover = false } = {}) {
     this.why = why;
     this.atKeyframe = atKeyframe;
+    this.mayRecover = mayRecover;
   }
 }
 
 /** A stream without a complete keyframe in this many packets, five seconds or more, is refused. */
 const MOST_WITHOUT_KEYFRAME = 300;
+/** The same for one that lost packets on the way here. */
+const MOST_WITH_LOSSES = 3_000;
 /** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
 const MOST_REORDER_MS = 1_000;
 
@@ -51,6 +56,8 @@ export class UnitCopier {
   #field: TimedUnit | undefined;
   /** Packets since the last one of which a unit was copied. */
   #since = 0;
+  /** True if packets were lost since then. */
+  #lossy = false;
   #latestMs = -Infinity;
   #skipped = 0;
   #damaged = 0;
@@ -93,12 +100,13 @@ export class UnitCopier {
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
     if (data === null || data.length === 0) return undefined;
-    if (++this.#since > MOST_WITHOUT_KEYFRAME) {
-      return new NotCopied(`there is no whole keyframe among ${MOST_WITHOUT_KEYFRAME} packets`);
+    const mayRecover = this.#lossy;
+    const most = mayRecover ? MOST_WITH_LOSSES : MOST_WITHOUT_KEYFRAME;
+    if (++this.#since > most) {
+      return new NotCopied(`there is no whole keyframe among ${most} packets`, { mayRecover });
     }
     if (lacksPackets(data)) {
-      // A keyframe may come, whenever none was lost.
-      this.#since = 0;
+      this.#lossy = true;
       return this.#lose();
     }
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
@@ -111,7 +119,7 @@ export class UnitCopier {
       return this.#lose();
     }
     if (written.field !== undefined && this.#choice === "auto") {
-      return new NotCopied(INTERLACED, written.keyframe);
+      return new NotCopied(INTERLACED, { atKeyframe: written.keyframe });
     }
     const frame = this.#frameOf({ unit: written, pts: packet.pts });
     if (frame === undefined) return undefined;
@@ -124,8 +132,9 @@ export class UnitCopier {
       this.#skipped++;
       return undefined;
     }
-    if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, false);
+    if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
     this.#since = 0;
+    this.#lossy = false;
     const { width, height } = this.#facts!;
     return {
       value: unit.bytes,

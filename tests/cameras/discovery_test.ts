@@ -90,7 +90,7 @@ Deno.test("discovery: a device is found by its answer, its streams by a login", 
       discover({
         hostname: "127.0.0.1",
         port,
-        forMs: 150,
+        forMs: 1_000,
         credentials: { user: "ann&a", password },
         signal,
       });
@@ -108,10 +108,10 @@ Deno.test("discovery: a device is found by its answer, its streams by a login", 
 
 Deno.test("discovery: a device speaks for itself alone", async () => {
   await withDevice({ xaddrs: () => "http://10.0.0.9/onvif file:///etc/hostname" }, async (port) => {
-    assert.deepEqual(await discover({ hostname: "127.0.0.1", port, forMs: 100, signal }), []);
+    assert.deepEqual(await discover({ hostname: "127.0.0.1", port, forMs: 1_000, signal }), []);
   });
   await withDevice({ media: () => "http://10.0.0.9/media" }, async (port) => {
-    const [found] = await discover({ hostname: "127.0.0.1", port, forMs: 100, signal });
+    const [found] = await discover({ hostname: "127.0.0.1", port, forMs: 1_000, signal });
     assert.match(found!.error!, /media service is on another host, 10\.0\.0\.9/);
   });
 });
@@ -119,7 +119,7 @@ Deno.test("discovery: a device speaks for itself alone", async () => {
 Deno.test("discovery: hostile answers are read once, whatever they hold", async () => {
   const credentials = { user: "ann&a", password: PASSWORD };
   const ask = (port: number) =>
-    discover({ hostname: "127.0.0.1", port, forMs: 100, credentials, signal });
+    discover({ hostname: "127.0.0.1", port, forMs: 1_000, credentials, signal });
   await withDevice({ media: () => "<x:Media>".repeat(100_000) }, async (port) => {
     const [found] = await ask(port);
     assert.match(found!.error!, /Invalid URL|no media service/);

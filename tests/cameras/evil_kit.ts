@@ -47,7 +47,7 @@ export async function amongEvil(body: () => Promise<void>): Promise<void> {
         });
         try {
           for (const { source, reports } of evil) {
-            await until(`a fault of ${source}`, () => reports.length > 0, 60_000);
+            await until(`a fault of ${source}`, () => reports.length > 0);
           }
           await body();
         } finally {

@@ -15,6 +15,7 @@ import {
 } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
 import { hasIpv6, hurriedClock, runToMemory, take } from "./kit.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 const before = () => systemClock.sleep(4);
 const AUDIO = "m=audio 0 RTP/AVP 0\r\na=control:track2\r\n";
@@ -186,8 +187,8 @@ Deno.test("evil RTSP: what holds none says why, without waiting for ever", async
   const wrong: string[] = [];
   for (const [name, [message, script]] of Object.entries(BAD)) {
     await withScriptedRtsp({ units: [], before: silent, ...script }, async (url) => {
-      const openTimeoutMs = message.source.startsWith("no video came") ? 400 : 15_000;
-      const images = take(makeSource(url, { openTimeoutMs, stallMs: 1_000 }), 1);
+      const openTimeoutMs = message.source.startsWith("no video came") ? 400 : PATIENCE_MS;
+      const images = take(makeSource(url, { openTimeoutMs, stallMs: PATIENCE_MS }), 1);
       const error = await images.then(() => undefined, (reason) => reason);
       if (error instanceof SourceError && message.test(error.message)) return;
       wrong.push(`${name}: ${error?.message}`);
@@ -241,8 +242,8 @@ Deno.test("RTSP: packets are life: a stream whose keyframe is far away is not op
     const [keyframe, next] = (await take(makeSource(film, { codec: "copy" })))
       .map(({ value }) => value);
     const units = [...Array<Uint8Array>(80).fill(next!), keyframe!, next!, next!];
-    await withScriptedRtsp({ units, before: () => systemClock.sleep(30) }, async (url) => {
-      const settings = { stallMs: 2_000 };
+    await withScriptedRtsp({ units, before: () => systemClock.sleep(60) }, async (url) => {
+      const settings = { stallMs: 4_000 };
       const { summary, records } = await runToMemory(url, { settings, limit: 2 });
       assert.equal(summary.reopened, 0);
       assert.equal(records[0]!.headers["keyframe"], "1");
@@ -265,7 +266,7 @@ Deno.test("RTSP: bytes between packets are left out and reported", async () => {
       },
     };
     await withScriptedRtsp(script, async (url) => {
-      const settings: CameraSettings = { codec: "copy", stallMs: 1_000 };
+      const settings: CameraSettings = { codec: "copy", stallMs: PATIENCE_MS };
       const { summary, records, reports } = await runToMemory(url, {
         settings,
         clock: hurriedClock,

@@ -20,7 +20,7 @@ Deno.test("probe: codec, size, rate and keyframes of a stream, and the login tha
       const found = await probeSource(await makeSource(url), {
         clock: systemClock,
         signal,
-        forMs: 1_500,
+        forMs: 3_000,
       });
       const { codec, width, height, timeJumps, login, frames } = found;
       assert.deepEqual({ codec, width, height, timeJumps, login }, {

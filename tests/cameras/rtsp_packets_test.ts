@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { makeSource } from "../../cameras/open.ts";
-import type { SourceImage } from "../../cameras/source.ts";
+import { SourceError, type SourceImage } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { NAL_TYPES, nalUnits, type VideoCodec } from "../../runtime/video/access_unit.ts";
@@ -160,3 +160,15 @@ for (const codec of CODECS) {
     }
   });
 }
+
+Deno.test("RTSP: a stream that loses a part of each keyframe is given up after thousands of packets, and opened again", async () => {
+  const units = await accessUnits({ frames: FRAMES, gop: GOP });
+  const lost: RtspScript["lost"] = (index, at, of) => index % GOP === 0 && at === of - 1;
+  await withScriptedRtsp({ units, lost }, async (url) => {
+    await assert.rejects(
+      take(makeSource(url, { codec: "copy" }), 1),
+      (error) =>
+        error instanceof SourceError && error.retryable && /3000 packets/.test(error.message),
+    );
+  });
+});

@@ -10,6 +10,7 @@ import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
 import { burntIn, context, hasIpv6, isPast, runToMemory, take, TOPIC } from "./kit.ts";
 import { withFolder } from "../support/folder.ts";
+import { until } from "../support/until.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 const PASSWORD = "canary-9f3";
@@ -208,18 +209,16 @@ Deno.test("RTSP: no server, a mute server, one of another kind", async () => {
   const accepting = (async () => {
     for await (const connection of mute) accepted.push(connection);
   })();
-  const begin = performance.now();
   await assert.rejects(
     take(new RtspSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`, { openTimeoutMs: 300 }), 1),
-    unreachable(/Cannot open stream/),
+    unreachable(/Cannot open stream .*: no video came within 0\.3 s/),
   );
-  assert.ok(performance.now() - begin < 3_000);
   // One that is stopped while it waits ends without an error.
   const { stop, ...rest } = context();
   const waiting = (async () => {
     for await (const _ of (await makeSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`)).open(rest));
   })();
-  while (accepted.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until("it is accepted", () => accepted.length === 2);
   stop.abort();
   await waiting;
   mute.close();

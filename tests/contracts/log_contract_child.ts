@@ -4,8 +4,9 @@
  * - `append URL TOPIC PARTITION COUNT`: appends `child0`, `child1`, …, one call each; then ends.
  * - `create URL TOPIC PARTITION COUNT`: the same, after it created the topic.
  * - `stream URL TOPIC PARTITION`: the same without end; prints the offset of each append. Has to be killed.
- * - `batches URL TOPIC GROUP OUT COUNT`: continues with the checkpoint of query `q` on partition 0 until COUNT source
- *   offsets are done, two a batch, one record for OUT for each; prints each commit; then ends.
+ * - `batches URL TOPIC GROUP OUT COUNT [MOST]`: continues with the checkpoint of query `q` on partition 0 until COUNT
+ *   source offsets are done, two a batch, one record for OUT for each; prints each commit; then ends. After MOST
+ *   batches it waits until it is killed.
  * - `member URL TOPIC GROUP SESSION-MS OUT`: joins the group; prints each assignment. Each line on
  *   standard input names a partition: plans and commits batch 0 of query `q` there, with one record
  *   for topic OUT, and prints how that ended. Ends when standard input ends.
@@ -37,7 +38,8 @@ try {
       await print({ seq: i, offset });
     }
   } else if (mode === "batches") {
-    const [group, out, count] = rest as [string, string, string];
+    const [group, out, count, most] = rest as [string, string, string, string?];
+    let left = Number(most ?? Infinity);
     const owned = { group, query: "q", topic, partition: 0, outputTopics: [out] };
     const committer = await log.committer(owned);
     await print({ committed: committer.committed ?? null, planned: committer.planned ?? null });
@@ -52,6 +54,7 @@ try {
       }
       await committer.commit(batch, { end: batch.end, restart: batch.end }, outputs);
       await print({ done: batch.batchId });
+      if (--left === 0) await new Response(Deno.stdin.readable).text();
     }
     await print({ finished: true });
   } else if (mode === "member") {

@@ -15,6 +15,7 @@ import {
   type PartitionReader,
   type TopicLog,
 } from "../../runtime/log/log.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 /** A log that a contract test may use as it likes. */
 export interface LogUnderTest {
@@ -87,7 +88,7 @@ export async function within<T>(
 export function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  ms = 20_000,
+  ms = PATIENCE_MS,
 ): Promise<T> {
   return within(ms, what, async (signal) => {
     for (;;) {
@@ -100,7 +101,7 @@ export function eventually<T>(
 
 /** Reads exactly `count` frames. */
 export function take(reader: PartitionReader, count: number, max = count): Promise<Frame[]> {
-  return within(20_000, `${count} frames`, async (signal) => {
+  return within(PATIENCE_MS, `${count} frames`, async (signal) => {
     const frames: Frame[] = [];
     while (frames.length < count) {
       const got = await reader.read(Math.min(max, count - frames.length), signal);
@@ -120,7 +121,7 @@ export async function readAll(log: TopicLog, topic: string, partition: number): 
     const frames: Frame[] = [];
     for (;;) {
       const got = await within(
-        20_000,
+        PATIENCE_MS,
         "frames",
         (signal) => partitionReader.read(256, signal, latest),
       );
@@ -260,7 +261,7 @@ export class LogChild {
   /** The next object that the child prints. */
   async next(): Promise<Record<string, unknown>> {
     const { value, done } = await within(
-      30_000,
+      PATIENCE_MS,
       "a line of the child process",
       (signal) =>
         Promise.race([

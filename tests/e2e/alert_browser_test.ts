@@ -93,7 +93,7 @@ Deno.test("a score that crosses its threshold reaches files, a webhook, the wall
 
         // The second episode ends because the camera fell silent.
         const ends = () => hook.deliveries.filter(({ result }) => result.alert?.state === "end");
-        await until(() => ends().length === 2, "two episodes ended", 20_000);
+        await until(() => ends().length === 2, "two episodes ended");
         const posted = episodes(hook.deliveries.map(({ result }) => result));
         assert.equal(posted.size, 2);
         for (const states of posted.values()) {

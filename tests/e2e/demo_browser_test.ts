@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { withBrowser } from "../viewer/browser.ts";
+import { until } from "../support/until.ts";
 
 Deno.test("the demo shows three live lanes that change, without an error in the console", async () => {
   const demo = new FramelaneProcess(["demo", "--port", "0", "--host", "0.0.0.0"]);
@@ -25,11 +26,10 @@ Deno.test("the demo shows three live lanes that change, without an error in the 
       return lanes.filter(({ query }) => query !== "raw");
     };
     let lanes = await states();
-    const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
-    while (lanes.length < 3 || lanes.some(({ framesPerSecondOut }) => framesPerSecondOut === 0)) {
-      await pause();
+    await until("three lanes at work", async () => {
       lanes = await states();
-    }
+      return lanes.length >= 3 && lanes.every(({ framesPerSecondOut }) => framesPerSecondOut > 0);
+    });
     assert.deepEqual(lanes.map(({ camera, state }) => [camera, state]), [
       ["CAMERA-1", "running"],
       ["CAMERA-2", "running"],
@@ -40,10 +40,10 @@ Deno.test("the demo shows three live lanes that change, without an error in the 
       const page = await open(address()!);
       await page.waitForFunction("document.querySelectorAll('canvas').length >= 3");
       const before = await page.screenshot();
-      const deadline = Date.now() + 30_000;
-      while (Buffer.compare(before, await page.screenshot()) === 0) {
-        assert.ok(Date.now() < deadline, "The page does not change");
-      }
+      await until(
+        "the page changes",
+        async () => Buffer.compare(before, await page.screenshot()) !== 0,
+      );
     });
   } finally {
     assert.equal(await demo.stop(), 0, demo.output());

@@ -194,9 +194,8 @@ class Bed implements AsyncDisposable {
       await bed.#query.until(
         "all lanes",
         (query) => [0, 1, 2].every((partition) => query.progress(partition).length > 0),
-        120_000,
       );
-      await until("all streams", () => bed.#silences.running, 60_000);
+      await until("all streams", () => bed.#silences.running);
     } catch (error) {
       await bed[Symbol.asyncDispose]();
       throw error;
@@ -302,7 +301,7 @@ class Bed implements AsyncDisposable {
     this.#stop.abort();
     await this.#writing;
     const published = this.#published.length;
-    await until("all outputs", async () => await this.#outputs() >= published, 60_000);
+    await until("all outputs", async () => await this.#outputs() >= published);
     const code = await this.#query.stop();
     if (code !== 0) throw new Error(`The query ended with ${code}:\n${this.#query.output()}`);
     assertFlawless(

@@ -14,7 +14,7 @@ export async function deletedUnder(): Promise<number[]> {
       ["queries", "passthrough", ...where, "--sink", "topic:OUT", "--port", "off", "--json"],
     );
     try {
-      await query.until("frames", ({ lines }) => lines.length > 0, 60_000);
+      await query.until("frames", ({ lines }) => lines.length > 0);
       await Deno.remove(`${dir}/log`, { recursive: true });
       const started = performance.now();
       return await Promise.all([camera, query].map(async (process) => {

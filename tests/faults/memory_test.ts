@@ -31,7 +31,6 @@ for (const greedy of ["frames", "call"]) {
         ({ said }) =>
           said.some((line) => named.test(line)) &&
           process.progress(0).at(-1)?.sources[0]?.endOffset["VideoStreaming"]?.[0] === FRAMES,
-        60_000,
       );
       await process.stop();
     });

@@ -9,7 +9,7 @@ import { FramelaneProcess } from "../support/framelane.ts";
 import { trialUnits } from "../support/access_units.ts";
 import { jpegOf, records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 import { bomb, withSegment } from "../runtime/image/fixtures.ts";
 
 const CAMERAS = 16;
@@ -99,8 +99,7 @@ export async function neighbours(
       const phases = [[0, first, false], [first, frames, false], [from, frames, true]] as const;
       for (const [start, count, evil] of phases) {
         await publish(log, { start, count, fps, evil });
-        // Generous: the machine may have much else to do.
-        const late = AbortSignal.timeout(60_000);
+        const late = AbortSignal.timeout(PATIENCE_MS);
         while (arrivals.some((all) => all.length < start + count)) {
           if (late.aborted || process.hasEnded) {
             const counts = arrivals.map((all) => all.length).join(", ");
@@ -111,13 +110,13 @@ export async function neighbours(
       }
       const names = named(from);
       const unnamed = () => names.filter((name) => !process.said.some((line) => name.test(line)));
-      await process.until("all to be named", () => unnamed().length === 0, 60_000)
+      await process.until("all to be named", () => unnamed().length === 0)
         .catch((error) => {
           throw new Error(`Missing: ${unnamed()}`, { cause: error });
         });
       for (const partition of Object.keys(DAMAGE).map(Number)) {
         const letters = async () => (await log.offsets(`${TOPIC}.dead-letters`, partition)).latest;
-        await until(`dead letters of ${partition}`, async () => await letters() > 0, 60_000);
+        await until(`dead letters of ${partition}`, async () => await letters() > 0);
       }
     } finally {
       over.abort();

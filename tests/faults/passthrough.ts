@@ -1,7 +1,7 @@
 // A query on partition 0 that passes its frames on to a topic, and how far that topic has come.
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 /** Starts it; its output goes to the topic `NAME-OUT`. */
 export function passthrough(
@@ -39,9 +39,8 @@ export async function reached(
   log: TopicLog,
   topic: string,
   seq: number,
-  timeoutMs = 30_000,
 ): Promise<void> {
-  await until(`frame ${seq} in ${topic}`, async () => await lastOf(log, topic) >= seq, timeoutMs);
+  await until(`frame ${seq} in ${topic}`, async () => await lastOf(log, topic) >= seq);
 }
 
 async function lastOf(log: TopicLog, topic: string): Promise<number> {
@@ -51,7 +50,7 @@ async function lastOf(log: TopicLog, topic: string): Promise<number> {
   try {
     // Markers of transactions take offsets too.
     const source = await reader.open(topic, 0, Math.max(earliest, latest - 4));
-    const frames = await source.read(4, AbortSignal.timeout(5000), latest);
+    const frames = await source.read(4, AbortSignal.timeout(PATIENCE_MS), latest);
     return Number(frames.at(-1)?.headers["seq"] ?? -1);
   } finally {
     await reader.close();

@@ -60,7 +60,7 @@ export async function shortageTrial(
             if (await log.partitionCount("OUT") <= partition) return false;
             const frames = await readAll(log, "OUT", partition);
             return Number(frames.at(-1)?.headers["seq"] ?? -1) >= target;
-          }, 90_000);
+          });
         }
       };
       await moved();
@@ -72,7 +72,6 @@ export async function shortageTrial(
             "words about what is missing",
             ({ said }) =>
               said.slice(seen).some((line) => told.test(line) && /; restarting/.test(line)),
-            60_000,
           );
           await new Promise((resolve) => setTimeout(resolve, awayMs));
         } finally {

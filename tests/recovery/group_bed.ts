@@ -145,7 +145,6 @@ export class GroupBed {
             line.type === "progress" ? [line.progress.partition] : []
           ),
         ).size >= atLeast,
-      60_000,
     );
   }
 

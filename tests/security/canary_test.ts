@@ -19,7 +19,7 @@ async function fails(
 ): Promise<void> {
   const process = new FramelaneProcess(args, { env });
   try {
-    await process.until(String(expected), (p) => expected.test(said(p)), 20_000);
+    await process.until(String(expected), (p) => expected.test(said(p)));
   } finally {
     await process.kill();
   }

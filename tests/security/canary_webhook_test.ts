@@ -5,6 +5,7 @@ import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
 import { until } from "../support/until.ts";
 import { canary, clean, cleanFiles, cleanPages, encoded, said } from "./canary.ts";
+import { freePort } from "../../tools/kafka/probe.ts";
 
 /** Servers that fail a webhook, each in its own way, and say all that they were told. */
 function failingServers() {
@@ -23,9 +24,7 @@ function failingServers() {
   const hangsUp = (async () => {
     for await (const connection of listener) connection.close();
   })();
-  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const free = (nobody.addr as Deno.NetAddr).port;
-  nobody.close();
+  const free = freePort();
   const [address, deaf] = [server.addr.port, (listener.addr as Deno.NetAddr).port];
   return {
     hosts: [
@@ -88,7 +87,7 @@ Deno.test("canary: webhooks whose server refuses, fails, hangs up or is away", a
         const given = async () =>
           (await Deno.readTextFile(deadLetters).catch(() => "")).split("\n").length - 1;
         const all = FRAMES * servers.hosts.length;
-        await until("dead letters", async () => await given() === all, 30_000);
+        await until("dead letters", async () => await given() === all);
         await cleanPages(second, "greyscale-0");
       } finally {
         await second.stop();

@@ -15,6 +15,7 @@ import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 import { launchOf, PRODUCT, run, tasks } from "./task.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 const LIBC = ["/etc/alpine-release", "/usr/bin/ldd"];
 
@@ -310,7 +311,7 @@ Deno.test("No prompt asks to widen permissions", async () => {
       stdout: "piped",
       env: { NO_COLOR: "1" },
     }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
     let said = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       said += text;

@@ -2,6 +2,7 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
 import { libraryFiles } from "../../cli/launch/native.ts";
+import { freePort } from "../../tools/kafka/probe.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 import { launchOf } from "./task.ts";
@@ -63,11 +64,6 @@ export async function withPlaces(
       await once(names, "close");
     }
   });
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Whatever the question, the address is 192.0.2.1. */

@@ -4,6 +4,7 @@ import { type Launch, planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 /** All tasks, by name. */
 export const tasks: Readonly<Record<string, string>> = project.tasks;
@@ -50,8 +51,6 @@ export interface RunOptions {
   readonly then?: (said: string) => Promise<void>;
 }
 
-const TIMEOUT_MS = 20_000;
-
 /** Runs Deno to its end, or until it has said something. */
 export async function run(
   args: readonly string[],
@@ -65,7 +64,7 @@ export async function run(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const timer = setTimeout(() => kill(child), TIMEOUT_MS);
+  const timer = setTimeout(() => kill(child), PATIENCE_MS);
   const { said, ended, heard } = listen(child, until);
   try {
     const first = await Promise.race([ended, heard]);

@@ -12,6 +12,7 @@ import {
   serverProperties,
 } from "../../tools/kafka/properties.ts";
 import { clusterIdOf, formatStorage, writeConfiguration } from "../../tools/kafka/start.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** A listener that clients use instead of the plain one. */
 export interface ListenerSecurity {
@@ -77,7 +78,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
     heapMb = 1024,
     properties = {},
     jvmFlags = [],
-    timeoutMs = 60_000,
+    timeoutMs = PATIENCE_MS,
   } = options;
   const parts = await kafkaKit(options);
   const temporary = dataDir === undefined;

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
-import { until } from "./until.ts";
+import { PATIENCE_MS, until } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -96,7 +96,7 @@ export class FramelaneProcess {
   async until(
     what: string,
     condition: (process: this) => boolean,
-    timeoutMs = 30_000,
+    timeoutMs = PATIENCE_MS,
   ): Promise<void> {
     const late = setTimeout(() => {
       this.#ended = true;

@@ -5,6 +5,7 @@ import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { retry } from "../../runtime/base/wait.ts";
 import { records } from "./frames.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** Gives the test an empty embedded log and removes it afterwards. */
 export async function withLog(
@@ -12,8 +13,7 @@ export async function withLog(
 ): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "framelane-test-" });
   const url = `embedded:${directory}/log`;
-  // Short, so that a test sees soon when another process holds the log.
-  const log = await openLog(url, { timeoutMs: 1000 });
+  const log = await openLog(url);
   try {
     await test(url, log, directory);
   } finally {
@@ -29,7 +29,7 @@ export async function readAll(log: TopicLog, topic: string, partition: number): 
   const source = await reader.open(topic, partition, earliest);
   const frames: Frame[] = [];
   while (source.position < latest) {
-    const more = await source.read(1000, AbortSignal.timeout(10_000), latest);
+    const more = await source.read(1000, AbortSignal.timeout(PATIENCE_MS), latest);
     if (more.length === 0) break;
     // Copies: a frame may be a view on a buffer that is used again.
     frames.push(...more.map((frame) => ({ ...frame, value: frame.value.slice() })));

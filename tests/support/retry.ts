@@ -1,7 +1,8 @@
 import { LogError } from "../../runtime/log/log.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** Runs it again while the log says that this may help. */
-export async function retry<T>(action: () => Promise<T>, timeoutMs = 30_000): Promise<T> {
+export async function retry<T>(action: () => Promise<T>, timeoutMs = PATIENCE_MS): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {

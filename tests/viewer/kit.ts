@@ -8,6 +8,7 @@ import {
 } from "../../viewer/protocol.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { startViewer, type Viewer, type ViewerOptions } from "../../viewer/viewer.ts";
+import { until as waitUntil } from "../support/until.ts";
 import { FakeLanes, type FakeLanesOptions } from "../support/fake_lanes.ts";
 
 /** Starts a viewer of fake lanes on a free port, runs `body`, stops it. */
@@ -31,17 +32,12 @@ export async function withViewer(
   }
 }
 
-/** Waits for a condition, looking at it after each turn of the event loop. */
-export async function until(
+/** Waits for a condition. */
+export function until(
   condition: () => boolean | Promise<boolean>,
   what: string = String(condition),
-  timeoutMs = 60_000,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await condition()) {
-    assert.ok(performance.now() < deadline, `Never came true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  return waitUntil(what, condition);
 }
 
 /** A log with frames of two cameras. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import fc from "fast-check";
 import { learnSecrets, maskSecrets, maskUrl } from "../../../runtime/base/mask.ts";
 
@@ -169,9 +170,9 @@ Deno.test("Masking takes linear time", () => {
     "[".repeat(100_000) + "password=x" + "]".repeat(100_000),
   ];
   for (const text of hostile) {
-    const begun = performance.now();
+    const before = process.cpuUsage();
     maskSecrets(text);
-    const ms = performance.now() - begun;
-    assert.ok(ms < 1_500, `${JSON.stringify(text.slice(0, 20))}…: ${ms} ms`);
+    const ms = process.cpuUsage(before).user / 1000;
+    assert.ok(ms < 1_500, `${JSON.stringify(text.slice(0, 20))}…: ${ms} ms of a core`);
   }
 });

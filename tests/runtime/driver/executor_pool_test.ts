@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { executorsFor } from "../../../runtime/driver/executor_set.ts";
 import { settle } from "../../../runtime/testing.ts";
 import { pool } from "./fake_pool.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
   const executors = (cores: number) => [1, 3, 4, 5, 64].map((lanes) => executorsFor(lanes, cores));
@@ -42,7 +43,7 @@ Deno.test("a spare that cannot run is ended", async () => {
   const { made, executors, start } = pool(1);
   start(1);
   start(2);
-  while (executors.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("a spare", () => executors.length === 2);
   const [, spare] = executors;
   spare!.opened.reject(new Error("no such log"));
   await spare!.closing.promise;

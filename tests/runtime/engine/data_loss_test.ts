@@ -6,6 +6,7 @@ import { query } from "../../../runtime/definition/query.ts";
 import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("lost frames stop the query by name, or are counted when that is allowed", async () => {
   const source = logOf(10);
@@ -66,7 +67,7 @@ Deno.test("a topic created again is gone on with where that is allowed, its loss
     { log: source },
   );
   const windows = async (count: number) => {
-    while (sink.outputs.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until("count outputs", () => sink.outputs.length >= count);
   };
   await windows(2);
   source.makeAnew("VideoStreaming");
@@ -98,7 +99,7 @@ Deno.test("a query that starts on a topic created again counts its losses too, w
         log: source,
         overrides: { trigger: { kind: trigger } },
       });
-      while (sink.outputs.length < 13) await new Promise((resolve) => setTimeout(resolve, 1));
+      await until("13 outputs", () => sink.outputs.length >= 13);
       running.stop();
       const { dropped, gaps } = await running.ended;
       assert.deepEqual(offsets(sink.outputs), [...upTo(10), 0, 1, 2]);

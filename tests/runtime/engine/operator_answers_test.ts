@@ -9,6 +9,7 @@ import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testi
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
+import { freePort } from "../../../tools/kafka/probe.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;
@@ -121,9 +122,7 @@ Deno.test("a state that no checkpoint takes stops the query with what to do", as
 
 Deno.test("what a sink throws is named with its batch; the code of another system stays", async () => {
   const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
-  server.close();
+  const port = freePort();
   const failures: [() => unknown, string | undefined][] = [
     [() => {
       throw new TypeError("no code");

@@ -6,6 +6,7 @@ import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { collect, FakeClock, type MemoryLog, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("a second owner fences the first, which writes nothing more", async () => {
   const source = logOf(3);
@@ -14,12 +15,12 @@ Deno.test("a second owner fences the first, which writes nothing more", async ()
   const definition = (sink: ReturnType<typeof collect<Frame>>) =>
     query("owner").readStream({ startingOffsets: "earliest" }).writeStream(sink);
   const a = startQuery(definition(first), { log: source });
-  while (first.outputs.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until("3 outputs", () => first.outputs.length >= 3);
   const b = startQuery(definition(second), { log: source });
   // The second one has taken over when it has read to the end.
   append(source, 1, 3);
   await assert.rejects(a.ended, (error) => error instanceof LogError && error.code === "FENCED");
-  while (second.outputs.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until("1 outputs", () => second.outputs.length >= 1);
   b.stop();
   await b.ended;
   assert.deepEqual(offsets(first.outputs), [0, 1, 2]);

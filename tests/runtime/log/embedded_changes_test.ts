@@ -7,7 +7,7 @@ import { Database } from "../../../runtime/log/embedded/database.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import type { PartitionReader } from "../../../runtime/log/log.ts";
 import { append, record, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
-import { until } from "../../support/until.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 /** Appends at one connection and reads at another; calls `after` while the reader waits for more. */
@@ -209,7 +209,7 @@ Deno.test("embedded log: a commit is announced once others see it", async () => 
 
 Deno.test("embedded log: a reader that waits reports a tail that was damaged meanwhile", async () => {
   await appendAndRead(async (reader, theirs) => {
-    const refused = rejectsWith("INTERNAL", () => reader.read(1, AbortSignal.timeout(20_000)));
+    const refused = rejectsWith("INTERNAL", () => reader.read(1, AbortSignal.timeout(PATIENCE_MS)));
     const tails = join(theirs.url.slice("embedded:".length), "tails");
     await Deno.writeFile(tails, (await Deno.readFile(tails)).fill(7));
     assert.match((await refused).message, /tails: it is damaged; restore a backup/);
@@ -224,7 +224,7 @@ Deno.test("embedded log: a damaged tail costs the readers of no other partition"
       tails.reserve(2);
       const reader = await log.reader();
       const [one, two] = [await reader.open("t", 0, 0), await reader.open("t", 1, 0)];
-      const refused = rejectsWith("INTERNAL", () => two.read(1, AbortSignal.timeout(20_000)));
+      const refused = rejectsWith("INTERNAL", () => two.read(1, AbortSignal.timeout(PATIENCE_MS)));
       using file = await Deno.open(tails.path, { write: true });
       await file.seek(2 * 128, Deno.SeekMode.Start);
       await file.write(new Uint8Array(128).fill(7));

@@ -6,10 +6,14 @@ import { KitError } from "../../../tools/kafka/node.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { smallBroker } from "../../support/kafka.ts";
-import { until } from "../../support/until.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 
 async function topicsOf(bootstrap: string): Promise<string[]> {
-  const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });
+  const admin = new Admin({
+    clientId: "test",
+    bootstrapBrokers: [bootstrap],
+    timeout: PATIENCE_MS,
+  });
   try {
     return await admin.listTopics();
   } finally {
@@ -18,7 +22,11 @@ async function topicsOf(bootstrap: string): Promise<string[]> {
 }
 
 async function createTopic(bootstrap: string, name: string): Promise<void> {
-  const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });
+  const admin = new Admin({
+    clientId: "test",
+    bootstrapBrokers: [bootstrap],
+    timeout: PATIENCE_MS,
+  });
   try {
     await admin.createTopics({ topics: [name], partitions: 1, replicas: 1 });
   } finally {

@@ -14,14 +14,13 @@ import type { Verdict } from "../../support/checker.ts";
 import { withClock } from "../../support/faketime.ts";
 import { FramelaneProcess } from "../../support/framelane.ts";
 import { readAll } from "../../support/log.ts";
-import { until } from "../../support/until.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 import { makeVideo } from "../../support/videos.ts";
 
 const TOPIC = "VideoStreaming";
 const QUERIES = ["chain", "pixels"] as const;
 /** How each camera sends its film. */
 const CODECS = ["copy", "jpeg"];
-const PATIENCE_MS = 90_000;
 
 export type Role = "cameras" | "queries" | "wall";
 export const ROLES: readonly Role[] = ["cameras", "queries", "wall"];
@@ -113,12 +112,12 @@ export class Everything {
           const ended = [...this.#running.values()].flat().find(({ hasEnded }) => hasEnded);
           assert.ok(ended === undefined, ended?.output());
           return await latest(topic, lane) > from + 3;
-        }, PATIENCE_MS);
+        });
       }
     }
     const [wall] = this.#running.get("wall")!;
     const address = () => wall!.said.map((line) => /^http:\S+/.exec(line)?.[0]).find(Boolean);
-    await wall!.until("its address", () => address() !== undefined, PATIENCE_MS);
+    await wall!.until("its address", () => address() !== undefined);
     for (const lane of CODECS.keys()) await pictures(`${address()}cam/${lane + 1}`);
     return performance.now() - started;
   }

@@ -28,7 +28,6 @@ Deno.test({
       await until(
         "the services",
         async () => !running || /^the end$/m.test(await result()),
-        120_000,
       )
         .finally(() => running && child.kill("SIGKILL"));
       await ended;

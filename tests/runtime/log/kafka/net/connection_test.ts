@@ -6,6 +6,7 @@ import {
 import { api } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { bytes } from "../../../../../runtime/log/kafka/protocol/fields.ts";
 import type { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
+import { PATIENCE_MS } from "../../../../support/until.ts";
 
 const CALL = { name: "Metadata", key: 3, version: 12, flexible: true };
 const NO_ANSWER = api("Metadata", 3, [0, 9], 9, { request: bytes, response: bytes });
@@ -32,8 +33,8 @@ async function connected(
   const { port } = listener.addr as Deno.NetAddr;
   let ends = 0;
   const opening = Connection.open({ host: "127.0.0.1", port }, {
-    connectTimeoutMs: 5_000,
-    requestTimeoutMs: 5_000,
+    connectTimeoutMs: PATIENCE_MS,
+    requestTimeoutMs: PATIENCE_MS,
     signal: new AbortController().signal,
     onEnd: () => ends++,
     ...options,
@@ -137,14 +138,11 @@ Deno.test("a broker that goes fails what is asked, and the connection's owner he
 
 Deno.test("an answer that does not come in time ends the connection", async () => {
   await connected(async (connection, broker, ends) => {
-    const first = ask(connection);
-    await broker.write(answer(await broker.next(), filled(3, 1)));
-    await first;
-    await assert.rejects(ask(connection), /no response within 50 ms/);
+    await assert.rejects(ask(connection), /no response within 1000 ms/);
     assert.equal(ends(), 1);
     await broker.next();
     assert.equal(await broker.ended(), true);
-  }, { requestTimeoutMs: 50 });
+  }, { requestTimeoutMs: 1_000 });
 });
 
 Deno.test("a server that is not Kafka is named as such", async () => {

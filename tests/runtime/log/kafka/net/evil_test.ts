@@ -19,6 +19,7 @@ import {
 import { idOf } from "../../../../support/scripted_bytes.ts";
 import { LIES, UNTIL_LATE } from "./lies.ts";
 import { append, batch, bytes, type Metadata, metadata, patched } from "./lies_kit.ts";
+import { PATIENCE_MS, until } from "../../../../support/until.ts";
 
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
 /** More than any of them needs: what is asked for without a pause comes to far more in this time. */
@@ -28,7 +29,7 @@ const MOST_REQUESTS = 150;
 async function withBroker(
   script: (seen: Seen, before: number) => Reply,
   test: (log: TopicLog, broker: ScriptedBroker) => Promise<void>,
-  timeoutMs = 2_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const asked = new Map<number, number>();
   const broker = new ScriptedBroker((seen) => {
@@ -83,9 +84,8 @@ Deno.test("an answer that was given once is asked for again", async () => {
         const reader = await (await log.reader()).open("t", 0, 0);
         const stop = new AbortController();
         const reading = reader.read(1, stop.signal).catch(() => {});
-        while (broker.seen.filter(({ key }) => key === FETCH.key).length < 2) {
-          await new Promise((next) => setTimeout(next, 10));
-        }
+        await until("two requests", () =>
+          broker.seen.filter(({ key }) => key === FETCH.key).length >= 2);
         stop.abort();
         await reading;
         assert.equal(reader.status, "reading");
@@ -109,7 +109,7 @@ Deno.test("a new leader that is behind its reader for a moment is no error, and 
       const reader = await (await log.reader()).open("t", 0, 5, (one) => {
         if (one !== undefined) problems.push(one.message);
       });
-      const [frame] = await reader.read(1, AbortSignal.timeout(60_000));
+      const [frame] = await reader.read(1, AbortSignal.timeout(PATIENCE_MS));
       assert.equal(frame!.offset, 5);
       assert.deepEqual(problems, []);
     },
@@ -125,7 +125,7 @@ Deno.test("a partition that a broker never answers for is reported, and costs no
     const open = (topic: string) =>
       reader.open(topic, 0, 0, (problem) => told.push(`${topic}: ${problem?.message}`));
     const [t, u] = [await open("t"), await open("u")];
-    while (u.status === "reading") await new Promise((next) => setTimeout(next, 10));
+    await until("the report", () => u.status !== "reading");
     assert.equal(t.status, "reading");
     assert.match(told.join(), /^u: .*wrong response: Fetch says nothing about u\/0/);
   });
@@ -148,7 +148,7 @@ Deno.test("a topic that is gone, or another one, when its offsets are looked for
       return { errorCode: 1 };
     }, async (log) => {
       const partition = await (await log.reader()).open("t", 0, 0);
-      const error = await partition.read(1, AbortSignal.timeout(30_000))
+      const error = await partition.read(1, AbortSignal.timeout(PATIENCE_MS))
         .then(() => "a frame", ({ code, message }: LogError) => `${code}: ${message}`);
       assert.match(error, said);
     });
@@ -167,7 +167,7 @@ Deno.test("a topic that is another one is named, too, when its reader is moved w
     return key === FETCH.key && !moved ? { errorCode: 6 } : "well";
   }, async (log) => {
     partition = await (await log.reader()).open("t", 0, 0);
-    const error = await partition.read(1, AbortSignal.timeout(10_000))
+    const error = await partition.read(1, AbortSignal.timeout(PATIENCE_MS))
       .then(() => "a frame", ({ code, message }: LogError) => `${code}: ${message}`);
     assert.match(
       error,
@@ -247,7 +247,7 @@ Deno.test("a leader at an address that no host has is named, with where the addr
   broker.advertised = gone.port;
   await gone.close();
   away.close();
-  const log = await openLog(broker.url, { timeoutMs: 500 });
+  const log = await openLog(broker.url, { timeoutMs: 2_000 });
   try {
     const error = await (await log.producer()).append("t", 0, [record]).then(
       () => assert.fail("it was appended"),
@@ -270,7 +270,7 @@ Deno.test("a coordinator that is never the right one is not asked without a paus
       await assert.rejects(opening, /NOT_COORDINATOR/);
       assert.ok(broker.seen.length < 200, `${broker.seen.length} requests`);
     },
-    1_000,
+    3_000,
   );
 });
 

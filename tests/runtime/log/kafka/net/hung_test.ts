@@ -37,7 +37,7 @@ Deno.test("an append continues after a broker that did not answer for its produc
     silent = false;
     return "silent";
   });
-  const log = await openLog(broker.url, { timeoutMs: 2_000 });
+  const log = await openLog(broker.url, { timeoutMs: 5_000 });
   try {
     const producer = await log.producer();
     assert.equal(await producer.append("t", 0, [record]), 0);
