@@ -6,6 +6,7 @@ import { type Fault, FaultsError, Fields, readJson } from "../../../runtime/mod.
 import {
   type ModelConstant,
   type ModelInput,
+  MOST_NUMBERS,
   readConstants,
   readInputs,
 } from "./manifest_input.ts";
@@ -139,8 +140,12 @@ const FIELDS = [
 
 function readState(fields: Fields): ModelState {
   const { shape } = fields.given;
-  const fits = Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 1);
-  if (!fits) fields.add("shape", "a list of whole numbers from 1 up");
+  const fits = Array.isArray(shape) &&
+    shape.every((size) => Number.isInteger(size) && size >= 1) &&
+    shape.reduce((all, size) => all * size, 1) <= MOST_NUMBERS;
+  if (!fits) {
+    fields.add("shape", `a list of whole numbers from 1 up, at most ${MOST_NUMBERS} values in all`);
+  }
   return {
     input: fields.text("input"),
     output: fields.text("output"),

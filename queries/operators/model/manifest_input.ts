@@ -5,6 +5,9 @@ import type { Fields } from "../../../runtime/mod.ts";
 export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;
 export type Layout = typeof LAYOUTS[number];
 
+/** Most numbers of an input or a state: a gigabyte of float32. */
+export const MOST_NUMBERS = 2 ** 28;
+
 /** Sample types of inputs. */
 export const INPUT_DTYPES = ["float32", "uint8", "float16", "float64", "int8"] as const;
 
@@ -65,13 +68,19 @@ function readInput(fields: Fields): ModelInput {
   const side = { min: 1, max: 8192, whole: true };
   const many = { min: 1, max: 4096, whole: true };
   const isWindow = String(fields.given["layout"]).includes("T");
+  const frames = fields.number("frames", isWindow ? many : { ...many, absent: 1 });
+  const [height, width] = [fields.number("height", side), fields.number("width", side)];
+  const numbers = frames * height * width * channels;
+  if (numbers > MOST_NUMBERS) {
+    fields.add("frames", `at most ${MOST_NUMBERS} samples in all`, numbers);
+  }
   return {
     name: fields.text("name"),
     dtype,
     layout,
-    frames: fields.number("frames", isWindow ? many : { ...many, absent: 1 }),
-    height: fields.number("height", side),
-    width: fields.number("width", side),
+    frames,
+    height,
+    width,
     color,
     resize: fields.word("resize", ["fill", "letterbox", "crop"], "fill"),
     align: fields.word("align", ["center", "start"], "center"),

@@ -29,6 +29,9 @@ export interface OnnxFile {
   readonly bytes: number;
 }
 
+/** As many as the format holds; larger weights stand in files beside it. */
+const MOST_BYTES = 2 ** 31;
+
 /** Names of the element types of ONNX, by number. */
 const DTYPES = ("other float32 uint8 int8 uint16 int16 int32 int64 string bool " +
   "float16 float64 uint32 uint64 complex64 complex128 bfloat16").split(" ");
@@ -47,6 +50,8 @@ export function readOnnx(path: string): OnnxFile {
   let bytes: Uint8Array;
   let model: ReturnType<typeof readModel>;
   try {
+    const { size } = checkFile(path);
+    if (size > MOST_BYTES) throw new Error(`it has ${size} bytes, expected ${MOST_BYTES} at most`);
     bytes = Deno.readFileSync(path);
     model = readModel(bytes);
   } catch (error) {
@@ -68,9 +73,17 @@ export function readOnnx(path: string): OnnxFile {
   return { ...model, sha256: hash.digest("hex"), bytes: total };
 }
 
+/** @throws {Error} for a pipe or a device, which may never end. */
+function checkFile(path: string): Deno.FileInfo {
+  const info = Deno.statSync(path);
+  if (!info.isFile) throw new Error("it is not a regular file");
+  return info;
+}
+
 /** Weights may be larger than memory: they are read piece by piece. */
 function hashFile(hash: ReturnType<typeof createHash>, path: string, model: string): number {
   try {
+    checkFile(path);
     using file = Deno.openSync(path);
     const piece = new Uint8Array(1024 * 1024);
     let total = 0;

@@ -165,7 +165,13 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["outputs.0.labels", ["a", "a"], /^outputs\[0\].labels: expected different .*, given "a" twice$/],
   ["outputs.0.label", "a", /^outputs\[0\].label: unknown; expected name, kind, activati/],
   ["outputs.1.name", "scores", /^output names: expected different names, given "scores" twice$/],
-  ["state.0.shape", [1, 0], /^state\[0\].shape: expected a list of whole numbers from 1 up, given/],
+  ["state.0.shape", [1, 0], /^state\[0\].shape: expected a list of whole numbers from 1 up, at mo/],
+  ["state.0.shape", [70_000, 70_000], /^state\[0\].shape: .*, at most 268435456 values in all/],
+  [
+    "input.frames",
+    4096,
+    /^input.frames: expected at most 268435456 samples in all, given 550502400$/,
+  ],
   ["state.0.dtype", "float", /^state\[0\].dtype: expected float32, float16, int32, int64/],
   ["state.0.output", undefined, /^state\[0\].output: expected text that is not empty, given n/],
   ["state.0.input", "frames", /^input names: expected different names, given "frames" twice$/],
@@ -324,6 +330,13 @@ Deno.test("readOnnx says what a file holds", () => {
   assert.deepEqual(outputs.map(({ name }) => name), ["sum", "runs", "sum_out", "runs_out"]);
   assert.deepEqual([producer, opset], ["make.py", 18]);
   assert.equal(sha256, readManifest(orderModel("state")).sha256);
+});
+
+Deno.test("readOnnx reads no device, which may never end", () => {
+  assert.throws(
+    () => readOnnx("/dev/zero"),
+    /^Error: Cannot read \/dev\/zero as .*not a regular file$/,
+  );
 });
 
 Deno.test("readOnnx refuses damaged files with an error of its own", async () => {
