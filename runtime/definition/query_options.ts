@@ -1,6 +1,6 @@
 // Options that queries accept from the command line.
 import { shown } from "../base/options.ts";
-import { isA, messageOf, read } from "../base/errors.ts";
+import { isA, messageOf, placeOf, placeText, read } from "../base/errors.ts";
 import type { QueryPlan } from "./plan.ts";
 import { QueryDefinition } from "./query.ts";
 
@@ -68,7 +68,7 @@ export function takenOptions({ default: made, takes, parameters }: QueryModule):
   return [...new Set([...options, ...Object.keys(parameters ?? {})])];
 }
 
-/** A query cannot be made from the given options: a usage error, even if an executor detects it. */
+/** A query cannot be made of its file or the given options: a usage error, even if an executor detects it. */
 export class QueryOptionsError extends Error {
   override readonly name = "QueryOptionsError";
 }
@@ -125,7 +125,8 @@ function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | u
  *
  * @param name of the query, for messages
  * @param module its URL, or the module itself
- * @throws {TypeError} if the module's default export is not a definition.
+ * @throws {QueryOptionsError} if a file cannot be loaded, or its default export is no definition.
+ * @throws {TypeError} if a value is no definition.
  */
 export async function loadDefinition(
   name: string,
@@ -137,19 +138,21 @@ export async function loadDefinition(
   // Check the shape, not the class: a program may have another copy of this package.
   const plan = read(definition, "plan");
   if (typeof plan === "object" && plan !== null) return new QueryDefinition(plan as QueryPlan);
-  const what = typeof module === "string" ? module : "a value";
-  throw new TypeError(
+  const [what, Fault] = typeof module === "string"
+    ? [module, QueryOptionsError]
+    : ["a value", TypeError];
+  throw new Fault(
     `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,
   );
 }
 
-/** Names the module in errors that are not `Error` objects. */
 async function imported(module: string): Promise<QueryModule> {
   try {
     return await import(module);
   } catch (error) {
-    if (isA(error, Error)) throw error;
-    throw new Error(`Cannot load ${module}: ${messageOf(error)}`, { cause: error });
+    const message = messageOf(error), place = placeOf(error);
+    const where = message.includes(`:${place?.line}:${place?.column}`) ? "" : placeText(place);
+    throw new QueryOptionsError(`Cannot load ${module}: ${message}${where}`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 // An MJPEG camera that a test can break.
+import { concatenated } from "../../runtime/base/bytes.ts";
 import { paintCode } from "./fake_lanes.ts";
 
 /** An MJPEG camera that can refuse, and be gone. */
@@ -51,9 +52,9 @@ export class HttpCamera {
         timer = setInterval(() => {
           const image = paintCode(0, offset++, 160, 120);
           const head = `--b\r\nContent-Type: image/jpeg\r\nContent-Length: ${image.length}\r\n\r\n`;
-          controller.enqueue(new TextEncoder().encode(head));
-          controller.enqueue(image);
-          controller.enqueue(new TextEncoder().encode("\r\n"));
+          const [before, after] = [head, "\r\n"].map((text) => new TextEncoder().encode(text));
+          // In one piece: whoever takes the first of several may leave before the next.
+          controller.enqueue(concatenated([before!, image, after!]));
         }, 1000 / 10);
       },
       cancel: () => {

@@ -1,5 +1,6 @@
 /** What the pages tell people to type is accepted, where they type it: in a clone. */
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { planLaunch } from "../../cli/launch/plan.ts";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { commands } from "../../cli/registry.ts";
@@ -60,4 +61,20 @@ Deno.test("Files for up on the pages are accepted", async () => {
     assert.deepEqual(faultsOfRun(["queries", ...sinks.map((sink) => `--sink=${sink}`)]), [], page);
   }
   assert.ok(seen >= 2, `${seen} were found`);
+});
+
+Deno.test("Scripted tests on the pages pass", async () => {
+  const folder = await Deno.makeTempDir();
+  let seen = 0;
+  try {
+    for await (const [page, block] of examples("ts")) {
+      if (!block.includes("@framelane/framelane/testing")) continue;
+      const file = join(folder, `${seen++}.ts`);
+      await Deno.writeTextFile(file, block);
+      await assert.doesNotReject(import(pathToFileURL(file).href), page);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.ok(seen > 0);
 });
