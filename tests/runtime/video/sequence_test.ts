@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { joinedUnits, NAL_TYPES, nalUnits } from "../../../runtime/video/access_unit.ts";
-import { shownAtOnce } from "../../../runtime/video/sequence.ts";
+import {
+  inspectAccessUnit,
+  joinedUnits,
+  NAL_TYPES,
+  nalUnits,
+} from "../../../runtime/video/access_unit.ts";
+import { BitWriter } from "../../../runtime/video/bits.ts";
+import { fieldOf, frameNumberBits, shownAtOnce } from "../../../runtime/video/sequence.ts";
 import { accessUnits } from "../../support/access_units.ts";
 
 Deno.test("a keyframe with as long a parameter set as there may be is rewritten in a moment", async () => {
@@ -19,4 +25,21 @@ Deno.test("a keyframe with as long a parameter set as there may be is rewritten 
     const each = (performance.now() - begun) / 20;
     assert.ok(each < 40, `${codec}: ${each.toFixed(1)} ms`);
   }
+});
+
+Deno.test("a parameter set that asks for endless frame numbers holds no thread", () => {
+  const sps = new BitWriter().number(66, 8).number(0, 8).number(30, 8).exponentialGolomb(0)
+    // The length of numbers, less four: 2 ** 31 - 2.
+    .number(0, 30).number(0x7fffffff, 31)
+    .exponentialGolomb(0).exponentialGolomb(0).exponentialGolomb(1).number(0, 1)
+    .exponentialGolomb(9).exponentialGolomb(9).number(0, 1).number(1, 1)
+    .unit(Uint8Array.of(0x67));
+  const slice = Uint8Array.of(0x65, 0x88, 0x84, 0x21, 0xa0, 0x11);
+  const keyframe = joinedUnits([sps, Uint8Array.of(0x68, 0xce, 0x38, 0x80), slice], "start-code");
+  const begun = performance.now();
+  const bits = frameNumberBits(keyframe);
+  assert.equal(bits, 16);
+  inspectAccessUnit("h264", keyframe, bits);
+  fieldOf(slice, sps);
+  assert.ok(performance.now() - begun < 1_000);
 });
