@@ -75,10 +75,9 @@ async function run(
   const end = new AbortController();
   const timer = seconds === Infinity ? undefined : setTimeout(() => end.abort(), seconds * 1000);
   try {
-    let isOver = false;
     // The lines below introduce the parts; `up` names each as it starts.
     const quiet = (line: string, level: LogLevel = "info") => {
-      if (isOver || level !== "info") say(line, level);
+      if (level !== "info") say(line, level);
     };
     const plan = planOf(directory, options.port, access);
     const log = await openLog(plan.log);
@@ -97,7 +96,6 @@ async function run(
       print("Ctrl-C ends the demo");
       await aborted(AbortSignal.any([signal, end.signal]));
     } finally {
-      isOver = true;
       await running.stop();
     }
     return running.failed ? 1 : 0;
