@@ -86,8 +86,9 @@ async function run(
     const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
     try {
       // A token created by this run is shown, since the user cannot know it otherwise.
+      const token = access.tokens?.find(({ opens }) => opens === "all")?.token;
       print(
-        `Open ${running.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+        `Open ${running.url}${token === undefined ? "" : `?token=${token}`}`,
         options.token === undefined ? "shown" : undefined,
       );
       for (const [partition, { query, about }] of CAMERAS.entries()) {
