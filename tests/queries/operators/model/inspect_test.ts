@@ -180,6 +180,28 @@ Deno.test("inspect takes labels and size from what the exporter noted", () => {
   assert.deepEqual([height, width, pad, resize], [320, 416, 114, "letterbox"]);
 });
 
+Deno.test("inspect reads a hostile file in a moment: odd notes, long names, huge dimensions", () => {
+  const begun = performance.now();
+  const notes = [
+    { names: "1".repeat(400_000) },
+    { names: "{4294967290: 'a', 999999999: 'b'}" },
+    { names: "0: '".repeat(100_000) },
+    { task: "pose", kpt_shape: "many" },
+    { task: "pose", kpt_shape: "[999999999, 3]" },
+  ];
+  for (const metadata of notes) {
+    const { manifest } = draftManifest(file({ out: [1, 56, 8400] }, { metadata }), "m", "m.onnx");
+    assert.ok(JSON.stringify(manifest).length < 100_000);
+  }
+  for (const rows of [2_000_000_000, 2 ** 53]) {
+    const { manifest } = draftManifest(file({ out: [1, rows, 8400] }), "m", "m.onnx");
+    assert.ok(JSON.stringify(manifest).length < 100_000);
+  }
+  const more = { [`${"max".repeat(100_000)}`]: [1] };
+  draftManifest(file({ out: ["n", 6] }, { more }), "m", "m.onnx");
+  assert.ok(performance.now() - begun < 5_000);
+});
+
 Deno.test("inspect gives inputs that take no picture what their names ask for", () => {
   const more = {
     im_shape: [1, 2],
