@@ -92,11 +92,19 @@ function readTable(text: string): Map<string, Headers> {
 function readPairs(text: string): Map<string, Headers> {
   const table = new Map<string, Headers>();
   for (const line of text.split(/\r?\n/)) {
-    const match = /^(.+?)[\s,;]+([^\s,;]+)\s*$/.exec(line.trim());
-    if (match) table.set(match[1]!.replace(/^\.\//, ""), { label: match[2]! });
+    const pair = line.trim();
+    const label = pair.split(SEPARATORS).at(-1)!;
+    // By hand: an expression would take the square of the time on a line of separators.
+    let end = pair.length - label.length;
+    while (SEPARATORS.test(pair[end - 1] ?? "")) end--;
+    if (label !== "" && end > 0) {
+      table.set(pair.slice(0, end).replace(/^\.\//, ""), { label });
+    }
   }
   return table;
 }
+
+const SEPARATORS = /[\s,;]+/;
 
 /** A field of CSV: its quoted part, its plain part, and what ends it. */
 const FIELD = /(?:"([^"]*(?:""[^"]*)*)(?:"|$))?([^,\n]*)(,|\n|$)/g;

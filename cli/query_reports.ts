@@ -32,7 +32,7 @@ export function reportEnd(
   lanes: readonly StreamingQuery[],
   started: number,
   json: boolean,
-  { print, say }: Pick<CommandContext, "print" | "say">,
+  { print }: Pick<CommandContext, "print">,
 ): void {
   const sum = (count: "frames" | "outputs" | "dropped" | "deadLettered") =>
     lanes.reduce((total, { totals }) => total + totals[count], 0);
@@ -42,10 +42,11 @@ export function reportEnd(
   const deadLettered = sum("deadLettered");
   const seconds = Math.round(performance.now() - started) / 1000;
   const totals = { query, frames, outputs, dropped, deadLettered, seconds };
-  if (json) return print(JSON.stringify({ type: "summary", ...totals }));
-  say(
-    `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
-      `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,
+  print(
+    json
+      ? JSON.stringify({ type: "summary", ...totals })
+      : `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
+        `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,
   );
 }
 

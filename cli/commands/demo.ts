@@ -75,10 +75,9 @@ async function run(
   const end = new AbortController();
   const timer = seconds === Infinity ? undefined : setTimeout(() => end.abort(), seconds * 1000);
   try {
-    let isOver = false;
     // The lines below introduce the parts; `up` names each as it starts.
     const quiet = (line: string, level: LogLevel = "info") => {
-      if (isOver || level !== "info") say(line, level);
+      if (level !== "info") say(line, level);
     };
     const plan = planOf(directory, options.port, access);
     const log = await openLog(plan.log);
@@ -87,8 +86,9 @@ async function run(
     const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
     try {
       // A token created by this run is shown, since the user cannot know it otherwise.
+      const token = access.tokens?.find(({ opens }) => opens === "all")?.token;
       print(
-        `Open ${running.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+        `Open ${running.url}${token === undefined ? "" : `?token=${token}`}`,
         options.token === undefined ? "shown" : undefined,
       );
       for (const [partition, { query, about }] of CAMERAS.entries()) {
@@ -97,7 +97,6 @@ async function run(
       print("Ctrl-C ends the demo");
       await aborted(AbortSignal.any([signal, end.signal]));
     } finally {
-      isOver = true;
       await running.stop();
     }
     return running.failed ? 1 : 0;

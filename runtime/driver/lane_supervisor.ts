@@ -47,7 +47,6 @@ export interface LaneSupervisorOptions {
 
 export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #options: LaneSupervisorOptions;
-  readonly #pool: LaneSupervisorOptions["pool"];
   readonly #events: LaneEvents;
   readonly #lanes = new Map<number, Lane>();
   readonly #lingering = new Lingering();
@@ -56,7 +55,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   constructor(options: LaneSupervisorOptions) {
     this.#options = options;
-    this.#pool = options.pool;
     this.#events = new LaneEvents(options.streams, options.clock);
   }
 
@@ -94,7 +92,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const lane = this.#find(spec, partition);
     if (lane === undefined || membership === undefined) return;
     lane.membership = membership;
-    this.#pool.post({ type: "renew", lane: lane.number, membership });
+    this.#options.pool.post({ type: "renew", lane: lane.number, membership });
   }
 
   /** Ends one query; `drain` finishes and commits the running batch, `move` hands it over. */
@@ -160,7 +158,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)} dead-letters an input: ${message.error.message}`);
         return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
-        this.#pool.ended(lane.number);
+        this.#options.pool.ended(lane.number);
         if (message.error === undefined || lane.stopping) this.#laneGone(lane);
         else this.#onFailure(lane, message.error);
     }
@@ -233,7 +231,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { alone, yields, failures: { deadInputs } } = lane;
-    this.#pool.start(lane.spec, {
+    this.#options.pool.start(lane.spec, {
       lane: lane.number,
       partition: lane.handle.partition,
       runId,
@@ -248,15 +246,15 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
-    if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
+    if (lane.handle.state === "restarting" || !this.#options.pool.responsive(lane.number)) {
       // It is not waited for; if it comes back, it is fenced.
-      this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
+      this.#options.pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
-    this.#pool.post({ type: "stop", lane: lane.number, mode });
+    this.#options.pool.post({ type: "stop", lane: lane.number, mode });
     const timer = new AbortController();
     this.#options.clock.sleep(DRAIN_MS, timer.signal).then(() => {
-      this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
+      this.#options.pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       this.#linger(lane);
       this.#laneGone(lane);
     }, () => {}); // Ended in time.
@@ -275,14 +273,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   #lingeringEnded(number: number): void {
-    if (this.#lingering.ended(number)) this.#pool.ended(number);
+    if (this.#lingering.ended(number)) this.#options.pool.ended(number);
   }
 
   #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
     letCommit(lane, NO_RUN);
     const { handle } = lane;
-    if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
+    if (!this.#lingering.has(lane.number)) this.#options.pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
     this.#events.ended(lane, error);
     this.#options.streams.terminated(handle);

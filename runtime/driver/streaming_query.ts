@@ -1,7 +1,7 @@
 // Handles of streaming queries, with Spark's names.
-import { type Clock, systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
-import { Notifier } from "../base/wait.ts";
+import { DeadlineError, Notifier, withDeadline } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
 import { type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
 import { StreamingQueryException } from "./query_exception.ts";
@@ -262,22 +262,20 @@ export class StreamingQuery {
  */
 export async function within(
   timeoutMs: number | undefined,
-  wait: (signal: AbortSignal) => Promise<unknown>,
+  wait: (signal?: AbortSignal) => Promise<unknown>,
 ): Promise<boolean> {
-  const over = new AbortController();
   if (timeoutMs === undefined || timeoutMs === Infinity) {
-    await wait(over.signal);
+    await wait();
     return true;
   }
   if (!FROM_ZERO.takes(timeoutMs)) {
     throw new RangeError(`Cannot wait ${shown(timeoutMs)} ms: expected ${FROM_ZERO.accepted}`);
   }
-  const late = systemClock.sleep(timeoutMs, over.signal).then(() => false, () => false);
-  const done = wait(over.signal).then(() => true);
   try {
-    return await Promise.race([done, late]);
-  } finally {
-    done.catch(() => {}); // Too late, or thrown above.
-    over.abort();
+    await withDeadline("Waiting", timeoutMs, wait);
+    return true;
+  } catch (error) {
+    if (error instanceof DeadlineError) return false;
+    throw error;
   }
 }

@@ -5,10 +5,8 @@ import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Commits } from "./commits.ts";
 import type { Taken } from "./excess.ts";
-import type { Intake } from "./intake.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
-import type { Pipeline } from "./pipeline.ts";
 import type { ReadEnd } from "./read_end.ts";
 
 const NONE: readonly Frame[] = [];
@@ -18,8 +16,7 @@ export class BatchBuilder {
   readonly #min: number;
   readonly #delayMs: number;
   readonly #options: ExecutionOptions;
-  readonly #intake: Intake;
-  readonly #pipeline: Pipeline;
+  readonly #opened: Opened;
   readonly #end: ReadEnd;
   readonly #commits: Commits;
   /** Frames waiting for `minFramesPerTrigger`, and one past the last offset read since the last batch. */
@@ -34,7 +31,7 @@ export class BatchBuilder {
 
   constructor(
     options: ExecutionOptions,
-    { intake, pipeline }: Opened,
+    opened: Opened,
     end: ReadEnd,
     commits: Commits,
   ) {
@@ -43,8 +40,7 @@ export class BatchBuilder {
     this.#min = source.minFramesPerTrigger ?? 1;
     this.#delayMs = parseDuration(source.maxTriggerDelay ?? "15m");
     this.#options = options;
-    this.#intake = intake;
-    this.#pipeline = pipeline;
+    this.#opened = opened;
     this.#end = end;
     this.#commits = commits;
     this.#taken = options.clock.monotonic();
@@ -61,7 +57,7 @@ export class BatchBuilder {
 
   /** Asks the operators whether a timer is due. */
   timersDue(): boolean {
-    this.#timer = this.#pipeline.nextTimer();
+    this.#timer = this.#opened.pipeline.nextTimer();
     return this.#timer <= this.#options.clock.now();
   }
 
@@ -74,10 +70,10 @@ export class BatchBuilder {
   asSoonAsPossible(next: number): Taken | undefined {
     const { clock } = this.#options;
     for (;;) {
-      const read = this.#intake.take(this.max - this.#frames.length);
+      const read = this.#opened.intake.take(this.max - this.#frames.length);
       if (read !== undefined) this.#add(this.#end.clip(read));
       const waiting = this.#frames.length;
-      const enough = waiting >= this.#min || this.#intake.recreated || this.#end.reached ||
+      const enough = waiting >= this.#min || this.#opened.intake.recreated || this.#end.reached ||
         clock.monotonic() >= this.#deadline;
       if (waiting > 0 && enough) {
         const batch = { frames: this.#frames, end: this.#readTo };
@@ -88,7 +84,7 @@ export class BatchBuilder {
       if (this.timersDue()) return { frames: NONE, end: next };
       if (read === undefined) return undefined;
       // Dropped frames are committed too, with those that follow where there are some.
-      const idle = waiting === 0 && this.#intake.buffered === 0;
+      const idle = waiting === 0 && this.#opened.intake.buffered === 0;
       if ((idle || this.#end.reached) && this.#readTo > next) {
         return { frames: NONE, end: this.#readTo };
       }
@@ -116,7 +112,7 @@ export class BatchBuilder {
     const late = clock.monotonic() >= this.#taken + this.#delayMs;
     if (until > next && (late || until - next >= this.#min)) {
       this.#taken = clock.monotonic();
-      const taken = await this.#intake.readUpTo(this.max, until);
+      const taken = await this.#opened.intake.readUpTo(this.max, until);
       if (taken === undefined) return undefined;
       if (taken.end > next) return this.#end.clip(taken);
     }

@@ -328,7 +328,7 @@ export class Intake {
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
           "To continue with the remaining frames and count the lost ones, run the query with --no-fail-on-data-loss",
-        { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
+        { range: { earliest, latest }, cause },
       );
     }
     if (earliest <= wanted) {

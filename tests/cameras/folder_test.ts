@@ -100,6 +100,16 @@ Deno.test("folder: an annotation file wins over folder names, its columns become
   });
 });
 
+Deno.test("folder: a line of labels is read in one pass, whatever it holds", async () => {
+  await withFolder(async (folder) => {
+    await put(folder, "a b.jpg", await jpeg(1));
+    const lines = [`x${";".repeat(2_000_000)}y;`, "./a b.jpg ;, fight", ";;", "alone"];
+    await put(folder, "labels.txt", new TextEncoder().encode(lines.join("\r\n")));
+    const [image] = await take(new FolderSource(folder, { mode: "loop" }), 1);
+    assert.equal(image!.headers!["label"], "fight");
+  });
+});
+
 Deno.test("folder: labels that cannot be read are reported, and cost no image", async () => {
   const makers: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
     "a folder": (path) => Deno.mkdir(path),

@@ -16,6 +16,7 @@ import {
   unique,
   withCommitter,
 } from "./log_contract_kit.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 export function registerGroups(obligation: Obligation): void {
   obligation("a lone member gets all partitions", async ({ log, reopen }) => {
@@ -37,7 +38,7 @@ export function registerGroups(obligation: Obligation): void {
   obligation("members share, a leaver's partitions move at once", async ({ log, reopen }) => {
     const [topic, group] = [unique("share"), unique("group")];
     await log.createTopic(topic, 5);
-    const a = await join(log, { group, topic });
+    const a = await join(log, { group, topic, sessionTimeoutMs: 2 * PATIENCE_MS });
     await eventually("all partitions", () => a.held()?.length === 5);
     const b = await join(await reopen(), { group, topic });
     await eventually(
@@ -47,8 +48,8 @@ export function registerGroups(obligation: Obligation): void {
     assert.ok(a.held()!.length >= 2);
     assert.deepEqual([...a.held()!, ...b.held()!].toSorted(), [0, 1, 2, 3, 4]);
     await a.member.leave();
-    // Much sooner than the session timeout of 10 s.
-    await eventually("the leaver's partitions", () => b.held()?.length === 5, 8_000);
+    // Sooner than the session timeout.
+    await eventually("the leaver's partitions", () => b.held()?.length === 5);
     await b.member.leave();
   });
 
@@ -103,11 +104,11 @@ export function registerGroups(obligation: Obligation): void {
     const [topic, group] = [unique("close"), unique("group")];
     await log.createTopic(topic, 2);
     const other = await reopen();
-    const a = await join(other, { group, topic });
+    const a = await join(other, { group, topic, sessionTimeoutMs: 2 * PATIENCE_MS });
     await eventually("all partitions", () => a.held()?.length === 2);
     await other.close();
     const b = await join(log, { group, topic });
-    await eventually("all partitions", () => b.held()?.length === 2, 8_000);
+    await eventually("all partitions", () => b.held()?.length === 2);
     await b.member.leave();
     await a.member.leave();
   });
@@ -134,7 +135,6 @@ export function registerGroups(obligation: Obligation): void {
         await eventually(
           "all partitions",
           () => member.held()?.length === 2,
-          sessionTimeoutMs + 5_000,
         );
         await member.member.leave();
       } finally {
@@ -165,7 +165,6 @@ export function registerGroups(obligation: Obligation): void {
         await eventually(
           "the partition",
           () => member.held()?.length === 1,
-          sessionTimeoutMs + 5_000,
         );
         await withCommitter(
           log,

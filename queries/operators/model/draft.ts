@@ -18,12 +18,14 @@ const CONSTANTS: readonly (readonly [RegExp, ModelConstant])[] = [
   [/target_size|orig/i, "frameSize"],
   [/iou|nms/i, 0.45],
   [/score|conf|thresh/i, 0.25],
-  [/max.*(det|box|output)/i, 300],
+  [/max.{0,40}(det|box|output)/i, 300],
 ];
 
 /** Sizes that stand in for free dimensions. */
 const FRAMES = 16;
 const SIDE = 224;
+/** No head has more, whatever its shape says. */
+const MOST_CLASSES = 100_000;
 /** Fewer values than this get labels to fill in. */
 const MAX_LABELS = 20;
 
@@ -124,7 +126,7 @@ function stateOf(
 function labelsOf({ classes }: Head, file: OnnxFile): { labels?: readonly string[] } {
   const named = labelsIn(file);
   if (named !== undefined) return { labels: named };
-  if (classes === undefined || classes < 1) return {};
+  if (classes === undefined || classes < 1 || classes > MOST_CLASSES) return {};
   return { labels: Array.from({ length: classes }, (_, i) => `class ${i}`) };
 }
 

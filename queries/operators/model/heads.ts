@@ -30,12 +30,14 @@ const NANODET = {
 };
 const YOLOX = { ...ULTRALYTICS, color: "BGR", align: "start", scale: 1 };
 
+const LABEL = /(?<!\d)(\d{1,6}): (?:'([^']*)'|"([^"]*)")/g;
+
 /** Names of classes that exporters write into the file: `{0: 'person', 1: 'bicycle'}`. */
 export function labelsIn({ metadata }: OnnxFile): string[] | undefined {
   const text = metadata["names"];
   if (text === undefined) return undefined;
   const labels: string[] = [];
-  for (const [, number, single, double] of text.matchAll(/(\d+): (?:'([^']*)'|"([^"]*)")/g)) {
+  for (const [, number, single, double] of text.matchAll(LABEL)) {
     labels[Number(number)] = single ?? double ?? "";
   }
   const isWhole = labels.length > 0 && Array.from(labels).every((label) => label);
@@ -242,7 +244,7 @@ function oneTensor(
 }
 
 function pose(name: string, rows: number, { metadata }: OnnxFile): Head {
-  const [, points, each] = /^\[(\d+), (\d)\]$/.exec(metadata["kpt_shape"] ?? "[17, 3]")!;
+  const [, points = 17, each = 3] = /^\[(\d{1,3}), (\d)\]$/.exec(metadata["kpt_shape"] ?? "") ?? [];
   return {
     description: "a YOLOv8 or v11 for poses",
     output: {

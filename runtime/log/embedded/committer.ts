@@ -1,3 +1,4 @@
+import { given } from "../../base/options.ts";
 import { Semaphore } from "../../base/wait.ts";
 import {
   type BatchCommitter,
@@ -120,12 +121,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     return this.#exclusively(async () => {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#name}`;
       checkCommit(action, batch, this.planned, { end, restart });
-      const checkpoint: Checkpoint = {
-        batchId: batch.batchId,
-        end,
-        restart,
-        ...(state === undefined ? {} : { state }),
-      };
+      const checkpoint = { batchId: batch.batchId, end, restart, ...given({ state }) };
       const { length = 0 } = state ?? {};
       if (length > maxStateBytes) {
         throw new LogError(

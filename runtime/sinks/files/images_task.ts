@@ -1,4 +1,5 @@
 // The task of `images:DIR`, loaded with the first such sink.
+import { Semaphore } from "../../base/wait.ts";
 import {
   BadFrameError,
   cameraOfPartition,
@@ -73,14 +74,11 @@ class ImagesTask implements SinkTask {
         if (image !== undefined) work.push({ name, value: image.value });
         this.#rows += this.#rowOf(output, name);
       }
-      let next = 0;
-      const writers = Array.from({ length: PARALLEL_WRITES }, async () => {
-        while (next < work.length) {
-          const { name, value } = work[next++]!;
-          await this.#lines.prepare(name, value);
-        }
-      });
-      for (const result of await Promise.allSettled(writers)) {
+      const turns = new Semaphore(PARALLEL_WRITES);
+      const writing = work.map(({ name, value }) =>
+        turns.run(() => this.#lines.prepare(name, value))
+      );
+      for (const result of await Promise.allSettled(writing)) {
         if (result.status === "rejected") throw result.reason;
       }
       for (const { name } of work) this.#files.push(name);

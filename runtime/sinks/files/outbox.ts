@@ -1,5 +1,6 @@
 // A lane's durable queue of deliveries. It survives crashes; what was delivered but not removed
 // before a crash is delivered again.
+import { Semaphore } from "../../base/wait.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { Journal, type Left } from "./journal.ts";
 import { isCommitted, type Position } from "./lane.ts";
@@ -28,7 +29,7 @@ export class Outbox {
   #next = 1;
   /** Bytes of the journal's entries that were delivered, about. */
   #waste = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
 
   private constructor(journal: Journal<Item | Sent>) {
     this.#journal = journal;
@@ -68,7 +69,7 @@ export class Outbox {
   /** Stores items, which survive a crash of the machine. They are not listed before `release`. */
   async add(things: readonly Omit<Item, "number">[]): Promise<Item[]> {
     const items = things.map((thing) => ({ ...thing, number: this.#next++ }));
-    await this.#exclusively(() => this.#journal.add(...items));
+    await this.#turns.run(() => this.#journal.add(...items));
     this.#journal.fence.check();
     return items;
   }
@@ -82,7 +83,7 @@ export class Outbox {
   async removeOldest(): Promise<void> {
     const item = this.items.shift();
     if (item === undefined) return;
-    await this.#exclusively(async () => {
+    await this.#turns.run(async () => {
       await this.#journal.add({ sent: item.number });
       this.#waste += item.body.length + ENTRY_BYTES;
       if (this.#waste <= MAXIMUM_WASTE) return;
@@ -97,12 +98,6 @@ export class Outbox {
 
   close(): void {
     this.#journal.close();
-  }
-
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
   }
 }
 

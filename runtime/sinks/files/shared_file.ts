@@ -15,6 +15,7 @@
 // again.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
+import { Semaphore } from "../../base/wait.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { splitPath } from "../../base/folders.ts";
@@ -60,7 +61,7 @@ export class SharedFile {
   #users = 0;
   #generation: Generation | undefined;
   #queue: Request[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
   #draining = false;
   /** True after checking the bytes that may not be durable. */
   #verified = false;
@@ -149,8 +150,7 @@ export class SharedFile {
   async close(): Promise<void> {
     if (--this.#users > 0) return;
     SharedFile.#open.delete(this.#key);
-    this.#turn = this.#turn.then(() => this.#release());
-    await this.#turn;
+    await this.#turns.run(() => this.#release());
   }
 
   async #drain(): Promise<void> {
@@ -171,7 +171,7 @@ export class SharedFile {
   // Runs `work` under the lock; again if a newer generation appeared meanwhile, unless `work` made
   // it (then it throws `Replaced`).
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
+    return this.#turns.run(async () => {
       for (;;) {
         const generation = await this.#lock();
         try {
@@ -189,8 +189,6 @@ export class SharedFile {
         }
       }
     });
-    this.#turn = result.catch(() => {});
-    return result;
   }
 
   /** Replaces the generation with one of other content. Always throws `Replaced`. */

@@ -1,7 +1,7 @@
 // One connection to a broker: responses come in the order of the requests.
 import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
-import { settled } from "../../../base/wait.ts";
+import { settled, waitAtMost } from "../../../base/wait.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
   BrokerFailure,
@@ -228,10 +228,7 @@ export class Connection {
   async close(lost?: NetworkError): Promise<void> {
     if (lost !== undefined) this.#end(lost);
     if (this.#ended === undefined) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
-      await Promise.race([this.#writing, late]);
-      clearTimeout(timer);
+      await waitAtMost(FLUSH_MS, this.#writing, systemClock);
       this.#end(new NetworkError("the connection was closed here"));
     }
     await this.#reading;
