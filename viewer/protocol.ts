@@ -7,13 +7,13 @@ import type { Lane } from "../runtime/lanes.ts";
 export const PROTOCOL_VERSION = 3;
 
 /** Maximum number of tiles per page. */
-export const MAX_TILES = 512;
+export const MAX_TILES = 1_024;
 
 /** Maximum number of tiles per page with access units, each of which needs a log reader. */
 export const MAX_VIDEO_TILES = 4;
 
 /** Maximum size of a text message to the server, in characters. */
-export const MAX_PAGE_MESSAGE = 128 * 1024;
+export const MAX_PAGE_MESSAGE = 256 * 1024;
 
 /** Maximum number of frames per step. */
 export const MAX_STEP = 250;

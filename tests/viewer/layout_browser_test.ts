@@ -88,6 +88,17 @@ async function opensAndGoesBack(page: Page, count: number): Promise<void> {
   await page.locator(".stage").waitFor({ state: "hidden" });
 }
 
+Deno.test("a screen that has room for more than 512 cameras shows them", async () => {
+  const paint = (partition: number, offset: number) => paintCode(partition, offset, 160, 90);
+  await withBrowser(async (open) => {
+    await withViewer({ lanes: { count: 540, paint } }, async (viewer, lanes) => {
+      for (const { id } of lanes.lanes()) lanes.push(id);
+      const page = await open(viewer.url, { viewport: { width: 3840, height: 2160 } });
+      await page.locator(".tile[data-offset]").nth(520).waitFor({ state: "attached" });
+    });
+  });
+});
+
 Deno.test("columns by a choice, two queries are told apart, the operator's view is remembered", async () => {
   const count = 32;
   await withViewer({ lanes: { count } }, async (viewer, lanes) => {

@@ -2,6 +2,7 @@
 import {
   decodePicture,
   MAX_PAGE_MESSAGE,
+  MAX_TILES,
   type PageMessage,
   type PictureMessage,
   type ServerMessage,
@@ -148,7 +149,8 @@ export class Connection {
     clearTimeout(this.#confirming);
     this.#confirming = this.#pending = 0;
     if (this.#drawn.size === 0) return;
-    this.#send({ type: "drawn", tiles: [...this.#drawn] });
+    const tiles = [...this.#drawn];
+    while (tiles.length > 0) this.#send({ type: "drawn", tiles: tiles.splice(0, MAX_TILES) });
     this.#drawn.clear();
   }
 

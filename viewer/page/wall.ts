@@ -1,6 +1,6 @@
 // The grid of tiles; or a single large one, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
-import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
+import { type LaneView, MAX_TILES, type PictureMessage, type TileRequest } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 import { find, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
@@ -164,7 +164,7 @@ export class Wall {
       for (const tile of this.#order) {
         const lane = tile.laneId;
         const width = tile.width;
-        if (!this.#visible.has(lane) || width === 0) continue;
+        if (!this.#visible.has(lane) || width === 0 || tiles.length === MAX_TILES) continue;
         const video = tile.video && lane === this.#focus;
         tiles.push({ slot: tile.slot, lane, width, ...(video ? { video } : {}) });
       }
