@@ -10,7 +10,8 @@ export function unescaped(unit: Uint8Array): Uint8Array {
     const byte = unit[at]!;
     if (zeros >= 2 && byte === 3) {
       zeros = 0;
-      bytes ??= unit.slice();
+      // A copy: `slice` of a `Buffer` of Node's is none.
+      bytes ??= new Uint8Array(unit);
       continue;
     }
     zeros = byte === 0 ? zeros + 1 : 0;
