@@ -4,7 +4,7 @@ import { parseEmbeddedUrl } from "./embedded/url.ts";
 import { parseKafkaUrl } from "./kafka/net/address.ts";
 import { LogError, type OpenLogOptions, type TopicLog } from "./log.ts";
 
-export type { OpenLogOptions };
+export type { OpenLogOptions } from "./log.ts";
 
 /** The embedded log in the current folder. */
 export const DEFAULT_LOG = "embedded:.framelane";
