@@ -1,7 +1,7 @@
 import { maskUrl } from "../base/mask.ts";
 import { shown } from "../base/options.ts";
 import { parseEmbeddedUrl } from "./embedded/url.ts";
-import { parseKafkaUrl } from "./kafka/net/address.ts";
+import { maskKafkaUrl, parseKafkaUrl } from "./kafka/net/address.ts";
 import { LogError, type OpenLogOptions, type TopicLog } from "./log.ts";
 
 export type { OpenLogOptions } from "./log.ts";
@@ -10,6 +10,11 @@ export type { OpenLogOptions } from "./log.ts";
 export const DEFAULT_LOG = "embedded:.framelane";
 /** The default topic of cameras. */
 export const DEFAULT_TOPIC = "VideoStreaming";
+
+/** The URL of a log without its secrets. */
+export function maskLogUrl(url: string): string {
+  return url.startsWith("kafka:") ? maskKafkaUrl(url) : maskUrl(url);
+}
 
 /**
  * Checks the URL of a log.
