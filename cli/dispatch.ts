@@ -1,7 +1,7 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
 import { nearest } from "../runtime/base/nearest.ts";
 import { shown } from "../runtime/base/options.ts";
-import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
+import { learnSecrets, maskSecrets, printable } from "../runtime/base/mask.ts";
 import {
   type Command,
   type CommandContext,
@@ -56,8 +56,9 @@ export async function dispatch(
   };
   const masked: CommandContext = {
     signal: context.signal,
-    print: (line, secrets) => context.print(secrets === "shown" ? line : maskSecrets(line)),
-    say: (line, level = "info") => context.say(asLine(maskSecrets(line), level)),
+    print: (line, secrets) =>
+      context.print(printable(secrets === "shown" ? line : maskSecrets(line))),
+    say: (line, level = "info") => context.say(asLine(printable(maskSecrets(line)), level)),
   };
   const [name, ...rest] = argv;
   try {

@@ -26,7 +26,7 @@ export const logOption = {
 /**
  * Opens a log, without connecting.
  *
- * @param say is told the log's warnings
+ * @param say reports the warnings of the log
  * @param checkpointDir see `OpenLogOptions`
  * @throws {UsageError} if the URL is invalid
  */

@@ -1,4 +1,5 @@
 // Validates messages of pages, since anyone can open a socket.
+import { type Check, hasFields, isList, isText, isWhole } from "./checks.ts";
 import {
   MAX_PAGE_MESSAGE,
   MAX_STEP,
@@ -8,17 +9,7 @@ import {
   type TileRequest,
 } from "./protocol.ts";
 
-type Check = (value: unknown) => boolean;
-
-const isText: Check = (value) => typeof value === "string";
-const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const isWhole = (least: number, most: number): Check => (value) =>
-  Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-const isList = (most: number, check: Check): Check => (value) =>
-  Array.isArray(value) && value.length <= most && value.every(check);
-const hasFields = (checks: Readonly<Record<string, Check>>): Check => (value) =>
-  typeof value === "object" && value !== null &&
-  Object.entries(checks).every(([name, check]) => check(Object(value)[name]));
+const isNumber: Check = (value) => Number.isFinite(value);
 /** One of several kinds, which `field` names. */
 const isOneOf = (field: string, kinds: Readonly<Record<string, Check>>): Check => (value) => {
   const kind = Object(value)[field];
@@ -38,13 +29,13 @@ const isTile = hasFields({
 const isMessage = isOneOf("type", {
   watch: hasFields({
     tiles: (tiles) =>
-      isList(MAX_TILES, isTile)(tiles) &&
+      isList(isTile, MAX_TILES)(tiles) &&
       (tiles as TileRequest[]).filter(({ video }) => video).length <= MAX_VIDEO_TILES,
   }),
   drawn: hasFields({
     tiles: isList(
-      MAX_TILES,
       (pair) => Array.isArray(pair) && pair.length === 2 && isSlot(pair[0]) && isCount(pair[1]),
+      MAX_TILES,
     ),
   }),
   time: hasFields({

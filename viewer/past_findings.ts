@@ -4,6 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError } from "../runtime/log/log.ts";
 import { findingsTopic } from "../runtime/sinks/findings.ts";
+import { type Check, hasFields, isAbsentOr, isList, isMap } from "./checks.ts";
 import type { LogReads } from "./log_reads.ts";
 
 /** Records per read: some seconds of a playing lane. */
@@ -79,49 +80,30 @@ export function parseResult(value: Uint8Array): Findings | undefined {
   if (value[0] !== 0x7b) return undefined; // "{"
   try {
     const parsed: unknown = JSON.parse(new TextDecoder().decode(value));
-    return isResult(parsed) ? parsed : undefined;
+    return isResult(parsed) ? parsed as Findings : undefined;
   } catch {
     return undefined; // not JSON
   }
 }
 
-/** Whether everything that a page draws has the expected types, since anyone may write to a topic. */
-function isResult(value: unknown): value is Findings {
-  return isMap(value, isAny) && isMap(value["scores"] ?? {}, isNumber) &&
-    isMap(value["zones"] ?? {}, isNumber) &&
-    isMap(value["counts"] ?? {}, (count) => isMap(count, isNumber)) &&
-    isMap(value["window"] ?? {}, isAny) && isMap(value["alert"] ?? {}, isAny) &&
-    isPlaces(value["places"] ?? { zones: [], lines: [] }) &&
-    isList(
-      value["frames"] ?? [],
-      (frame) =>
-        isMap(frame, isAny) && isMap(frame["scores"] ?? {}, isNumber) &&
-        isList(
-          frame["objects"] ?? [],
-          (object) =>
-            isMap(object, isAny) && isNumber(object["score"]) && isList(object["box"], isNumber),
-        ),
-    );
-}
-
-function isPlaces(value: unknown): boolean {
-  return isMap(value, isAny) &&
-    isList(value["zones"], (zone) => isMap(zone, isAny) && isList(zone["polygon"], isPoint)) &&
-    isList(
-      value["lines"],
-      (line) => isMap(line, isAny) && isPoint(line["from"]) && isPoint(line["to"]),
-    );
-}
-
-type Check = (value: unknown) => boolean;
-
-function isMap(value: unknown, of: Check): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every(of);
-}
-
-const isList = (value: unknown, of: Check) => Array.isArray(value) && value.every(of);
-const isPoint = (value: unknown) => isList(value, isNumber);
 /** JSON encodes non-finite numbers as null. */
-const isNumber = (value: unknown) => typeof value === "number" || value === null;
-const isAny = () => true;
+const isNumber: Check = (value) => typeof value === "number" || value === null;
+const areNumbers = isMap(isNumber);
+const isPoint = isList(isNumber);
+
+/** Whether everything that a page draws has the expected types, since anyone may write to a topic. */
+const isResult = hasFields({
+  scores: isAbsentOr(areNumbers),
+  zones: isAbsentOr(areNumbers),
+  counts: isAbsentOr(isMap(areNumbers)),
+  window: isAbsentOr(hasFields({})),
+  alert: isAbsentOr(hasFields({})),
+  places: isAbsentOr(hasFields({
+    zones: isList(hasFields({ polygon: isList(isPoint) })),
+    lines: isList(hasFields({ from: isPoint, to: isPoint })),
+  })),
+  frames: isAbsentOr(isList(hasFields({
+    scores: isAbsentOr(areNumbers),
+    objects: isAbsentOr(isList(hasFields({ score: isNumber, box: isPoint }))),
+  }))),
+});

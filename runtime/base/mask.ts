@@ -116,6 +116,14 @@ function maskText(text: string): string {
   return maskLearned(masked);
 }
 
+/**
+ * The text without control characters but tabs and line breaks: a terminal would obey what a record, a broker
+ * or a camera says.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\t\n]/gu, "\ufffd");
+}
+
 /** Masks text known to be a single URL: unlike in running text, a password may hold blanks and quotes. */
 export function maskUrl(url: string | URL): string {
   const text = String(url);

@@ -101,7 +101,7 @@ export class DriverQuery {
    */
   async #partitions(needed: number): Promise<number> {
     const { log, clock, report } = this.#parts;
-    const { topic } = this.spec;
+    const { name, topic } = this.spec;
     const waits = async () => !(await this.load()).finite;
     for (let reported = false;; reported = true) {
       let count = 0;
@@ -123,9 +123,10 @@ export class DriverQuery {
         );
       }
       if (!reported) {
-        report(
-          away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`,
-        );
+        const why = away === undefined
+          ? `${missing}: waiting for a camera`
+          : `${away.message}: waiting`;
+        report(`${name}: ${why}`);
       }
       await clock.sleep(TOPIC_POLL_MS, this.#ending.signal);
     }

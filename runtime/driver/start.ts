@@ -1,4 +1,5 @@
 // Runs a query from a program.
+import { printable } from "../base/mask.ts";
 import { FROM_ZERO, FUNCTION, given, readBy, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import { checkLogUrl, DEFAULT_LOG, openLog } from "../log/open.ts";
@@ -104,5 +105,5 @@ export async function start(
 
 function toError(message: string): void {
   // deno-lint-ignore no-console
-  console.error(message);
+  console.error(printable(message));
 }

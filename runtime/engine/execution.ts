@@ -9,6 +9,7 @@
 // While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { brief } from "../base/options.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
@@ -46,11 +47,13 @@ export class StreamingExecution {
   constructor(options: ExecutionOptions) {
     this.#options = options;
     this.#clock = options.clock;
-    const sequence = new SequenceTracker(([first, second]) =>
+    const { topic, partition } = options;
+    const sequence = new SequenceTracker((sessions) => {
+      const [first, second] = sessions.map((name) => brief(name.replace(/\p{Cc}/gu, "\ufffd")));
       options.report(
-        `Two cameras publish to ${options.topic} partition ${options.partition}: ${first} and ${second} alternate`,
-      )
-    );
+        `Two cameras publish to ${topic} partition ${partition}: ${first} and ${second} alternate`,
+      );
+    });
     this.#runner = new BatchRunner(options, sequence, this.#abort.signal);
     this.#opener = {
       options,

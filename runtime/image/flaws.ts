@@ -27,7 +27,7 @@ export const FLAWS = {
   "height-missing": "corrupt",
   /** Lossless, arithmetic or hierarchical coding; more than 8 bits; 2 or more than 4 components. */
   "coding": "unsupported-type",
-  /** More pixels, scans or memory than allowed. */
+  /** More pixels, segments, scans or memory than allowed. */
   "work": "too-large",
 } as const;
 

@@ -6,6 +6,9 @@ export const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, RST0 = 0xd0, SOI = 0xd8, EOI 
 export const SOS = 0xda, DQT = 0xdb, DNL = 0xdc, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP14 = 0xee;
 const TEM = 0x01, JPG = 0xc8, DAC = 0xcc, APP15 = 0xef, COM = 0xfe;
 
+/** Before the picture; the longest colour profile takes 255 of them. */
+const MOST_MARKERS = 4_096;
+
 /** A component of the frame header. */
 export interface JpegComponent {
   readonly id: number;
@@ -48,7 +51,10 @@ export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () =>
   const stray: number[] = [];
   let frame: Omit<JpegHeaders, "restart" | "scan" | "start" | "stray"> | undefined;
   let restart = 0;
-  for (let at = 2;;) {
+  for (let at = 2, markers = 0;; markers++) {
+    if (markers > MOST_MARKERS) {
+      throw refusal("work", unreadable(`it has more than ${MOST_MARKERS} segments`));
+    }
     const from = at;
     at = nextMarker(bytes, at);
     if (at > from) stray.push(from, at);

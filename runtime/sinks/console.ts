@@ -1,17 +1,10 @@
 // The `console` sink: one line of text for each output.
 import { checkOptions } from "../base/fields.ts";
 import { ABOVE_ZERO } from "../base/options.ts";
-import {
-  cameraOf,
-  isFinding,
-  type Output,
-  type Result,
-  type ResultData,
-} from "../definition/frame.ts";
+import { cameraIdentity } from "../lanes.ts";
+import { isFinding, type Output, type Result, type ResultData } from "../definition/frame.ts";
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
-
-const CAMERA_LETTERS = 100;
 
 /** Options of `consoleSink`. */
 export interface ConsoleOptions {
@@ -84,12 +77,13 @@ class ConsoleTask implements SinkTask {
 
 /** Formats an output as a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
 export function lineOf(output: Output): string {
+  const { key, partition } = output;
   const picture = isFinding(output) ? output.picture : output;
   const place = isFinding(output)
     ? `#${output.firstOffset}–${output.lastOffset}`
     : `#${output.offset}`;
   return [
-    cameraOf(output).slice(0, CAMERA_LETTERS),
+    cameraIdentity({ key, partition, headers: {} }).camera,
     place,
     timeOf(output.timestamp),
     picture === undefined ? "" : `${(picture.value.length / 1000).toFixed(1)} kB`,

@@ -10,7 +10,8 @@ export function unescaped(unit: Uint8Array): Uint8Array {
     const byte = unit[at]!;
     if (zeros >= 2 && byte === 3) {
       zeros = 0;
-      bytes ??= unit.slice();
+      // A copy: `slice` of a `Buffer` of Node's is none.
+      bytes ??= new Uint8Array(unit);
       continue;
     }
     zeros = byte === 0 ? zeros + 1 : 0;
@@ -20,14 +21,21 @@ export function unescaped(unit: Uint8Array): Uint8Array {
   return bytes?.subarray(0, length) ?? unit;
 }
 
-/** The way back: with the bytes that keep start codes out of it. */
-function escaped(payload: readonly number[]): number[] {
-  let zeros = 0;
-  return payload.flatMap((byte) => {
-    const whole = zeros >= 2 && byte <= 3 ? [3, byte] : [byte];
-    zeros = byte !== 0 ? 0 : whole.length === 2 ? 1 : zeros + 1;
-    return whole;
-  });
+/** The way back: a NAL unit of this header, with the bytes that keep start codes out of it. */
+function escaped(header: Uint8Array, payload: Uint8Array): Uint8Array {
+  const unit = new Uint8Array(header.length + Math.ceil(payload.length * 1.5));
+  unit.set(header);
+  let length = header.length, zeros = 0;
+  for (let at = 0; at < payload.length; at++) {
+    const byte = payload[at]!;
+    if (zeros >= 2 && byte <= 3) {
+      unit[length++] = 3;
+      zeros = 0;
+    }
+    zeros = byte === 0 ? zeros + 1 : 0;
+    unit[length++] = byte;
+  }
+  return unit.slice(0, length);
 }
 
 /** Numbers of a parameter set or slice header; behind the end there are zeros. */
@@ -71,10 +79,27 @@ export class BitReader {
 
 /** Writes what a `BitReader` reads. */
 export class BitWriter {
-  readonly #bits: number[] = [];
+  #bytes = new Uint8Array(256);
+  #at = 0;
+
+  /** Appends up to eight bits. */
+  #append(bits: number, count: number): void {
+    const place = this.#at >> 3;
+    if (place + 2 > this.#bytes.length) {
+      const more = new Uint8Array(4 * this.#bytes.length);
+      more.set(this.#bytes);
+      this.#bytes = more;
+    }
+    const pair = (bits & ((1 << count) - 1)) << (16 - count - (this.#at & 7));
+    this.#bytes[place]! |= pair >> 8;
+    this.#bytes[place + 1]! |= pair & 255;
+    this.#at += count;
+  }
 
   number(value: number, length: number): this {
-    for (let bit = length - 1; bit >= 0; bit--) this.#bits.push((value >> bit) & 1);
+    for (let left = length; left > 0; left -= 8) {
+      this.#append(value >> Math.max(0, left - 8), Math.min(8, left));
+    }
     return this;
   }
 
@@ -85,20 +110,19 @@ export class BitWriter {
 
   /** Bits [from, to) of a payload. */
   copy(bytes: Uint8Array, from: number, to: number): this {
-    const reader = new BitReader(bytes);
-    reader.skip(from);
-    while (reader.position < to) this.#bits.push(reader.bit());
+    for (let at = from; at < to; at += 8) {
+      const pair = bytes[at >> 3]! << 8 | (bytes[(at >> 3) + 1] ?? 0);
+      const count = Math.min(8, to - at);
+      this.#append(pair >> (16 - (at & 7) - count), count);
+    }
     return this;
   }
 
   /** The NAL unit of this header and payload. */
   unit(header: Uint8Array): Uint8Array {
     // The last 1 ends the payload, zeros fill its last byte.
-    const bits = this.#bits.slice(0, this.#bits.lastIndexOf(1) + 1);
-    const payload = Array.from({ length: Math.ceil(bits.length / 8) }, (_, byte) => {
-      const part = bits.slice(byte * 8, byte * 8 + 8);
-      return part.reduce((sum, bit, at) => sum | bit << (7 - at), 0);
-    });
-    return Uint8Array.from([...header, ...escaped(payload)]);
+    let length = Math.ceil(this.#at / 8);
+    while (length > 0 && this.#bytes[length - 1] === 0) length--;
+    return escaped(header, this.#bytes.subarray(0, length));
   }
 }

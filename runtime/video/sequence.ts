@@ -17,6 +17,9 @@ export interface SampleForm {
   readonly colours: number;
 }
 
+/** Longest number of a frame in H.264. */
+const MOST_NUMBER_BITS = 16;
+
 /** Whether a profile of H.264 names the form of its samples: High and those that build on it. */
 const namesForm = (profile: number) => profile >= 100 || [44, 83, 86].includes(profile);
 
@@ -93,7 +96,7 @@ function skipToSize(bits: BitReader, profile: number) {
     bits.bit();
     if (bits.bit() === 1) skipScaling(bits, chroma === 3 ? 12 : 8);
   }
-  const numberBits = bits.exponentialGolomb() + 4;
+  const numberBits = Math.min(MOST_NUMBER_BITS, bits.exponentialGolomb() + 4);
   const orderType = bits.exponentialGolomb();
   if (orderType === 0) bits.skipNumbers(1);
   if (orderType === 1) {

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
-import type { CameraSettings } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { withFolder } from "../support/folder.ts";
@@ -188,7 +187,7 @@ Deno.test("evil RTSP: what holds none says why, without waiting for ever", async
   for (const [name, [message, script]] of Object.entries(BAD)) {
     await withScriptedRtsp({ units: [], before: silent, ...script }, async (url) => {
       const openTimeoutMs = message.source.startsWith("no video came") ? 400 : PATIENCE_MS;
-      const images = take(makeSource(url, { openTimeoutMs, stallMs: PATIENCE_MS }), 1);
+      const images = take(makeSource(url, { openTimeoutMs }), 1);
       const error = await images.then(() => undefined, (reason) => reason);
       if (error instanceof SourceError && message.test(error.message)) return;
       wrong.push(`${name}: ${error?.message}`);
@@ -266,9 +265,8 @@ Deno.test("RTSP: bytes between packets are left out and reported", async () => {
       },
     };
     await withScriptedRtsp(script, async (url) => {
-      const settings: CameraSettings = { codec: "copy", stallMs: PATIENCE_MS };
       const { summary, records, reports } = await runToMemory(url, {
-        settings,
+        settings: { codec: "copy" },
         clock: hurriedClock,
         limit: 25,
       });

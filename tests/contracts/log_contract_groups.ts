@@ -165,7 +165,6 @@ export function registerGroups(obligation: Obligation): void {
         await eventually(
           "the partition",
           () => member.held()?.length === 1,
-          sessionTimeoutMs + 5_000,
         );
         await withCommitter(
           log,

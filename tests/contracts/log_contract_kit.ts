@@ -69,14 +69,16 @@ export function records(count: number, prefix = "v"): LogRecord[] {
   return Array.from({ length: count }, (_, i) => record(`${prefix}${i}`));
 }
 
-/** Runs `action` with a signal that aborts when it takes longer than `ms`. */
+/** Runs `action` with a signal that aborts when it takes too long. */
 export async function within<T>(
-  ms: number,
   what: string,
   action: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new Error(`Waited ${ms} ms for ${what}`)), ms);
+  const timer = setTimeout(
+    () => controller.abort(new Error(`Waited in vain: ${what}`)),
+    PATIENCE_MS,
+  );
   try {
     return await action(controller.signal);
   } finally {
@@ -88,9 +90,8 @@ export async function within<T>(
 export function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  ms = PATIENCE_MS,
 ): Promise<T> {
-  return within(ms, what, async (signal) => {
+  return within(what, async (signal) => {
     for (;;) {
       const value = await condition();
       if (value) return value;
@@ -101,7 +102,7 @@ export function eventually<T>(
 
 /** Reads exactly `count` frames. */
 export function take(reader: PartitionReader, count: number, max = count): Promise<Frame[]> {
-  return within(PATIENCE_MS, `${count} frames`, async (signal) => {
+  return within(`${count} frames`, async (signal) => {
     const frames: Frame[] = [];
     while (frames.length < count) {
       const got = await reader.read(Math.min(max, count - frames.length), signal);
@@ -120,11 +121,7 @@ export async function readAll(log: TopicLog, topic: string, partition: number): 
     const partitionReader = await reader.open(topic, partition, earliest);
     const frames: Frame[] = [];
     for (;;) {
-      const got = await within(
-        PATIENCE_MS,
-        "frames",
-        (signal) => partitionReader.read(256, signal, latest),
-      );
+      const got = await within("frames", (signal) => partitionReader.read(256, signal, latest));
       if (got.length === 0) break;
       frames.push(...got);
     }
@@ -260,17 +257,13 @@ export class LogChild {
 
   /** The next object that the child prints. */
   async next(): Promise<Record<string, unknown>> {
-    const { value, done } = await within(
-      PATIENCE_MS,
-      "a line of the child process",
-      (signal) =>
-        Promise.race([
-          this.#lines.read(),
-          new Promise<never>((_, reject) =>
-            signal.addEventListener("abort", () => reject(signal.reason))
-          ),
-        ]),
-    );
+    const { value, done } = await within("a line of the child process", (signal) =>
+      Promise.race([
+        this.#lines.read(),
+        new Promise<never>((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        ),
+      ]));
     if (done) throw new Error("The child process ended without an answer");
     return JSON.parse(value);
   }

@@ -14,7 +14,6 @@ import {
   unique,
   within,
 } from "./log_contract_kit.ts";
-import { PATIENCE_MS } from "../support/until.ts";
 
 export function registerReaders(obligation: Obligation): void {
   obligation("a reader waits for the next append", async ({ log, reopen }) => {
@@ -27,7 +26,7 @@ export function registerReaders(obligation: Obligation): void {
     const producers = [await (await reopen()).producer(), await log.producer()];
     for (let i = 0; i < 6; i++) {
       const producer = producers[i % 2]!;
-      const waiting = within(PATIENCE_MS, "a frame", (signal) => partition.read(10, signal));
+      const waiting = within("a frame", (signal) => partition.read(10, signal));
       const offset = await producer.append(topic, 1, [record(`n${i}`)]);
       const [frame, ...more] = await waiting;
       assert.equal(more.length, 0);
@@ -81,7 +80,7 @@ export function registerReaders(obligation: Obligation): void {
     const until = await producer.append(topic, 0, records(3, "later"));
     const partition = await (await log.reader()).open(topic, 0, 0);
     const read = (max: number, end: number) =>
-      within(PATIENCE_MS, "frames", (signal) => partition.read(max, signal, end));
+      within("frames", (signal) => partition.read(max, signal, end));
     const values: string[] = [];
     for (let got = await read(2, until); got.length > 0; got = await read(2, until)) {
       assert.ok(got.length <= 2);

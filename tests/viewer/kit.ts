@@ -1,5 +1,4 @@
 // What the viewer's tests share.
-import assert from "node:assert/strict";
 import {
   decodePicture,
   type PageMessage,

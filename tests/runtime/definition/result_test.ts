@@ -123,3 +123,10 @@ Deno.test("console: a line says tracks, zones, counts and what operators added",
     / \[person#7 0\.65\] door: 2 entrance: 3 in, 1 out \{"plate":"B-XY 12",/,
   );
 });
+
+Deno.test("console: a key from anywhere stays on its line", () => {
+  const [camera] = lineOf({ ...frame(0, 7), key: `\x1b[2J\nDOOR${"x".repeat(1000)}` }).split(
+    " #7 ",
+  );
+  assert.match(camera!, /^\[2JDOORx{90,100}$/);
+});

@@ -92,6 +92,16 @@ Deno.test("inspectImage refuses a PNG of millions of rows or columns, however fe
   assert.equal(reasonOf(sized(1, 65_500)), undefined);
 });
 
+Deno.test("inspectImage refuses a JPEG of endless segments, and takes a colour profile of 255", () => {
+  const after = (segment: readonly number[], count: number) =>
+    new Uint8Array([0xff, 0xd8, ...new Array(count).fill(segment).flat(), ...jpeg.subarray(2)]);
+  const profile = [0xff, 0xe2, 0, 3, 7];
+  assert.equal(inspectImage(after(profile, 255)).width, 70);
+  for (const segment of [profile, [0xff, 0x01, 0], [0xff, 0xfe, 0, 2]]) {
+    assert.equal(reasonOf(after(segment, 100_000)), "too-large");
+  }
+});
+
 Deno.test("inspectImage refuses a progressive JPEG of endless scans", async () => {
   const progressive = await encoded(16, 16, (i) => i.jpeg({ progressive: true }));
   const scans = new Uint8Array(200 * 10).fill(0);

@@ -15,7 +15,6 @@ import {
   within,
 } from "../../contracts/log_contract_kit.ts";
 import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
-import { PATIENCE_MS } from "../../support/until.ts";
 
 /** The segment files of a partition, in their order. */
 async function segmentsOf(dir: string, partition = "t-0"): Promise<string[]> {
@@ -184,7 +183,7 @@ Deno.test("embedded log: deleted under a running process, it stops by name, read
       const reader = await (await log.reader()).open("t", 0, 1);
       const waiting = rejectsWith("DELETED", () => reader.read(1));
       await Deno.remove(`${dir}/log`, { recursive: true });
-      await within(PATIENCE_MS, "the waiting reader", () => waiting);
+      await within("the waiting reader", () => waiting);
       const { message, retryable } = await rejectsWith(
         "DELETED",
         () => append(log, "t", 0, records(1)),

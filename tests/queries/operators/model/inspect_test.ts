@@ -3,6 +3,7 @@ import { draftManifest } from "../../../../queries/operators/model/draft.ts";
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { signatureFaults } from "../../../../queries/operators/model/signature.ts";
 import type { OnnxFile, OnnxValue } from "../../../../queries/operators/model/onnx_file.ts";
+import { coreMsOf } from "../../../support/core_ms.ts";
 
 type Shape = OnnxValue["shape"];
 
@@ -181,7 +182,6 @@ Deno.test("inspect takes labels and size from what the exporter noted", () => {
 });
 
 Deno.test("inspect reads a hostile file in a moment: odd notes, long names, huge dimensions", () => {
-  const begun = performance.now();
   const notes = [
     { names: "1".repeat(400_000) },
     { names: "{4294967290: 'a', 999999999: 'b'}" },
@@ -189,17 +189,19 @@ Deno.test("inspect reads a hostile file in a moment: odd notes, long names, huge
     { task: "pose", kpt_shape: "many" },
     { task: "pose", kpt_shape: "[999999999, 3]" },
   ];
-  for (const metadata of notes) {
-    const { manifest } = draftManifest(file({ out: [1, 56, 8400] }, { metadata }), "m", "m.onnx");
-    assert.ok(JSON.stringify(manifest).length < 100_000);
-  }
-  for (const rows of [2_000_000_000, 2 ** 53]) {
-    const { manifest } = draftManifest(file({ out: [1, rows, 8400] }), "m", "m.onnx");
-    assert.ok(JSON.stringify(manifest).length < 100_000);
-  }
-  const more = { [`${"max".repeat(100_000)}`]: [1] };
-  draftManifest(file({ out: ["n", 6] }, { more }), "m", "m.onnx");
-  assert.ok(performance.now() - begun < 5_000);
+  const ms = coreMsOf(() => {
+    for (const metadata of notes) {
+      const { manifest } = draftManifest(file({ out: [1, 56, 8400] }, { metadata }), "m", "m.onnx");
+      assert.ok(JSON.stringify(manifest).length < 100_000);
+    }
+    for (const rows of [2_000_000_000, 2 ** 53]) {
+      const { manifest } = draftManifest(file({ out: [1, rows, 8400] }), "m", "m.onnx");
+      assert.ok(JSON.stringify(manifest).length < 100_000);
+    }
+    const more = { [`${"max".repeat(100_000)}`]: [1] };
+    draftManifest(file({ out: ["n", 6] }, { more }), "m", "m.onnx");
+  });
+  assert.ok(ms < 5_000, `${ms} ms`);
 });
 
 Deno.test("inspect gives inputs that take no picture what their names ask for", () => {

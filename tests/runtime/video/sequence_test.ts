@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import {
+  inspectAccessUnit,
+  joinedUnits,
+  NAL_TYPES,
+  nalUnits,
+} from "../../../runtime/video/access_unit.ts";
+import { BitWriter } from "../../../runtime/video/bits.ts";
+import { fieldOf, frameNumberBits, shownAtOnce } from "../../../runtime/video/sequence.ts";
+import { accessUnits } from "../../support/access_units.ts";
+import { coreMsOf } from "../../support/core_ms.ts";
+
+Deno.test("a keyframe with as long a parameter set as there may be is rewritten in a moment", async () => {
+  for (const codec of ["h264", "h265"] as const) {
+    const [keyframe] = await accessUnits({ codec, frames: 1, gop: 1 });
+    const { sps, type } = NAL_TYPES[codec];
+    const tail = new Uint8Array(65_000).fill(0xa5);
+    const long = joinedUnits(
+      [...nalUnits(keyframe!)].map((nal) =>
+        type(nal[0]!) === sps ? Uint8Array.from([...nal, ...tail]) : nal
+      ),
+      "start-code",
+    );
+    const ms = coreMsOf(() => {
+      for (let round = 0; round < 20; round++) shownAtOnce(codec, long);
+    });
+    assert.ok(ms < 800, `${codec}: ${ms.toFixed(0)} ms`);
+  }
+});
+
+Deno.test("a parameter set that asks for endless frame numbers holds no thread", () => {
+  const sps = new BitWriter().number(66, 8).number(0, 8).number(30, 8).exponentialGolomb(0)
+    // The length of numbers, less four: 2 ** 31 - 2.
+    .number(0, 30).number(0x7fffffff, 31)
+    .exponentialGolomb(0).exponentialGolomb(0).exponentialGolomb(1).number(0, 1)
+    .exponentialGolomb(9).exponentialGolomb(9).number(0, 1).number(1, 1)
+    .unit(Uint8Array.of(0x67));
+  const slice = Uint8Array.of(0x65, 0x88, 0x84, 0x21, 0xa0, 0x11);
+  const keyframe = joinedUnits([sps, Uint8Array.of(0x68, 0xce, 0x38, 0x80), slice], "start-code");
+  const ms = coreMsOf(() => {
+    assert.equal(frameNumberBits(keyframe), 16);
+    inspectAccessUnit("h264", keyframe, frameNumberBits(keyframe));
+    fieldOf(slice, sps);
+  });
+  assert.ok(ms < 1_000, `${ms} ms`);
+});
