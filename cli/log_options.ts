@@ -1,9 +1,14 @@
 // Options for log and topic.
-import { maskUrl } from "../runtime/base/mask.ts";
 import { given } from "../runtime/base/options.ts";
 import { aborted } from "../runtime/base/wait.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
-import { checkLogUrl, DEFAULT_LOG, DEFAULT_TOPIC, openLog } from "../runtime/log/open.ts";
+import {
+  checkLogUrl,
+  DEFAULT_LOG,
+  DEFAULT_TOPIC,
+  maskLogUrl,
+  openLog,
+} from "../runtime/log/open.ts";
 import { type CommandContext, type Options, UsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC };
@@ -18,7 +23,7 @@ export const logOption = {
     help: "embedded:DIR or kafka://host:port[,host:port]",
     default: DEFAULT_LOG,
     parse: checkLogUrl,
-    show: maskUrl,
+    show: maskLogUrl,
     opens: "log",
   },
 } as const satisfies Options;
@@ -26,7 +31,7 @@ export const logOption = {
 /**
  * Opens a log, without connecting.
  *
- * @param say is told the log's warnings
+ * @param say reports the warnings of the log
  * @param checkpointDir see `OpenLogOptions`
  * @throws {UsageError} if the URL is invalid
  */

@@ -125,8 +125,8 @@ function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | u
  *
  * @param name of the query, for messages
  * @param module its URL, or the module itself
- * @throws {QueryOptionsError} if a file cannot be loaded, or its default export is no definition.
- * @throws {TypeError} if a value is no definition.
+ * @throws {QueryOptionsError} if a file cannot be loaded, or its default export is not a definition.
+ * @throws {TypeError} if a value is not a definition.
  */
 export async function loadDefinition(
   name: string,

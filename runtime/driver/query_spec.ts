@@ -98,7 +98,7 @@ export function checkStartOptions(
   );
   const faults = readFaults(given, rows);
   const executors = read(options, "executors") ?? 0;
-  if (!workers && executors !== 0) {
+  if (!workers && whole(1).takes(executors)) {
     faults.push(
       `executors: expected 0 for a definition given as a value, since functions cannot cross to workers; given ${executors}. To use workers, pass the URL of the definition's module`,
     );

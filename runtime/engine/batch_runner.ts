@@ -249,10 +249,10 @@ export class BatchRunner {
 
 /** Returns a check that throws if a sink or the engine cannot take an output, or another lane has it. */
 function checkerOf({ plan, topic: read, partition: own }: ExecutionOptions) {
-  const checks = new Set(plan.sinks.flatMap(({ check }) => check ?? []));
+  const checks = [...new Set(plan.sinks.flatMap(({ check }) => check ?? []))];
   const checked = plan.sinks.some(({ check }) => check === checkFound);
   return (output: unknown): void => {
-    for (const check of checks) check(output);
+    for (let i = 0; i < checks.length; i++) checks[i]!(output);
     if (!checked) {
       if (!hasResult(output)) return;
       checkFound(output);

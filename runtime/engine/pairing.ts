@@ -11,6 +11,9 @@
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 
+/** After this many outliers in a row the next frame takes part: they wait in memory. */
+const MOST_OUTLIERS = 256;
+
 /** The state between two left frames. */
 export interface PairingState {
   /** Offset of the next right frame in the row. */
@@ -147,8 +150,8 @@ class Row {
       const { timestamp } = frame;
       if (last !== null && timestamp <= last + MAX_STEP_MS) return frame;
       const next = this.frames[index + 1];
-      if (next === undefined) return undefined;
-      if (next.timestamp >= timestamp - MAX_STEP_MS) return frame;
+      if (next === undefined && index < MOST_OUTLIERS) return undefined;
+      if (next === undefined || next.timestamp >= timestamp - MAX_STEP_MS) return frame;
     }
   }
 

@@ -118,7 +118,8 @@ export class SinkSet {
    */
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
-    for (const { sink, task } of this.#sinks) {
+    for (let i = 0; i < this.#sinks.length; i++) {
+      const { sink, task } = this.#sinks[i]!;
       if (sink.delivery !== "live") continue;
       const work = () => {
         if (sink.shows === true) this.#options.pictures.show(output as Output);

@@ -127,10 +127,7 @@ export class Stage {
       const input = { step: this.#number, offset };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
       if (Array.isArray(outputs)) return this.#outcome(outputs, item);
-      return Promise.resolve(outputs).then(
-        (outputs) => this.#outcome(outputs, item),
-        (error) => this.#failed(error),
-      );
+      return Promise.resolve(outputs).then((made) => this.#outcome(made, item), this.#failed);
     } catch (error) {
       return this.#failed(error);
     }
@@ -146,10 +143,10 @@ export class Stage {
     }
   }
 
-  #failed(error: unknown): Failed {
+  readonly #failed = (error: unknown): Failed => {
     this.#ended++;
     return new Failed(error);
-  }
+  };
 
   /** Calls that run and that have ended: one hangs when neither changes. */
   get calls(): { readonly open: number; readonly ended: number } {
@@ -162,7 +159,8 @@ export class Stage {
    * @throws {TypeError} when the next operator, or the sinks, cannot take them.
    */
   #checked(outputs: unknown, input?: unknown): readonly unknown[] {
-    const own = [...arrayOf(outputs as readonly unknown[])];
+    const given = arrayOf(outputs as readonly unknown[]);
+    const own = given.length === 1 ? [given[0]] : [...given];
     if (this.#next === undefined) {
       for (const output of own) this.#options.events.checkOutput?.(output);
     }

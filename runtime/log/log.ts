@@ -66,6 +66,21 @@ export interface TopicLog {
   close(): Promise<void>;
 }
 
+/** Options of `openLog`. */
+export interface OpenLogOptions {
+  /** How long a request may take before the log counts as unreachable, milliseconds. Default 10 000. */
+  readonly timeoutMs?: number;
+  /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
+  readonly checkpointDir?: string;
+  /**
+   * Receives warnings of the embedded log: a clock that was set, a copied folder, a long reader. Default: standard
+   * error.
+   */
+  readonly onWarning?: (message: string) => void;
+  /** Whether another instance of this process warns of what every instance meets, such as a clock that was set. */
+  readonly secondary?: boolean;
+}
+
 /** Limits of a topic. */
 export interface TopicLimits {
   /** Approximate maximum kept per partition; default: the log's own. */

@@ -1,27 +1,19 @@
 import { maskUrl } from "../base/mask.ts";
 import { shown } from "../base/options.ts";
 import { parseEmbeddedUrl } from "./embedded/url.ts";
-import { parseKafkaUrl } from "./kafka/net/address.ts";
-import { LogError, type TopicLog } from "./log.ts";
+import { maskKafkaUrl, parseKafkaUrl } from "./kafka/net/address.ts";
+import { LogError, type OpenLogOptions, type TopicLog } from "./log.ts";
+
+export type { OpenLogOptions } from "./log.ts";
 
 /** The embedded log in the current folder. */
 export const DEFAULT_LOG = "embedded:.framelane";
 /** The default topic of cameras. */
 export const DEFAULT_TOPIC = "VideoStreaming";
 
-/** Options of `openLog`. */
-export interface OpenLogOptions {
-  /** How long a request may take before the log counts as unreachable, milliseconds. Default 10 000. */
-  readonly timeoutMs?: number;
-  /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
-  readonly checkpointDir?: string;
-  /**
-   * Receives warnings of the embedded log: a clock that was set, a copied folder, a long reader. Default: standard
-   * error.
-   */
-  readonly onWarning?: (message: string) => void;
-  /** Whether another instance of this process warns of what every instance meets, such as a clock that was set. */
-  readonly secondary?: boolean;
+/** The URL of a log without its secrets. */
+export function maskLogUrl(url: string): string {
+  return url.startsWith("kafka:") ? maskKafkaUrl(url) : maskUrl(url);
 }
 
 /**

@@ -70,9 +70,12 @@ export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
 
 /** The codec that a record's `content-type` names; undefined for everything but `video/h264` and `video/h265`. */
 export function videoCodecOf(contentType: string | undefined): VideoCodec | undefined {
-  const type = contentType?.toLowerCase().split(";", 1)[0]?.trim();
-  return type === "video/h264" ? "h264" : type === "video/h265" ? "h265" : undefined;
+  if (contentType === undefined) return undefined;
+  return H264.test(contentType) ? "h264" : H265.test(contentType) ? "h265" : undefined;
 }
+
+const H264 = /^\s*video\/h264\s*(;|$)/i;
+const H265 = /^\s*video\/h265\s*(;|$)/i;
 
 /** More NAL units than any picture has. FFmpeg takes 4 KiB of memory for each. */
 export const MOST_NAL_UNITS = 8_192;
@@ -123,7 +126,8 @@ export function inspectAccessUnit(
     if (type === types.sps) name ??= types.codec(nal);
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(nal);
   }
-  const complete = types.parameterSets.every((set) => head.some(({ type }) => type === set));
+  const complete = head.length > 0 &&
+    types.parameterSets.every((set) => head.some(({ type }) => type === set));
   const slice = codec === "h264" ? sliceHead(first.nal, numberBits) : undefined;
   const entry = types.randomAccess(first.type) || (recovers && slice?.type === INTRA_SLICE);
   return {
@@ -182,14 +186,25 @@ export function headUnits(codec: VideoCodec, unit: Uint8Array): HeadUnit[] {
   const units: HeadUnit[] = [];
   for (let begin = afterStartCode(unit, 0); begin < unit.length;) {
     const type = types.type(unit[begin]!);
-    // No NAL unit begins with two zeros.
-    const isSlice = types.slice(type) && (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0);
+    const isSlice = isSliceAt(types, unit, begin);
     const next = isSlice ? Infinity : afterStartCode(unit, begin);
     const nal = isSlice ? unit.subarray(begin) : withoutZeros(unit, begin, next);
     if (nal.length > 0) units.push({ type, nal, isSlice });
     begin = next;
   }
   return units;
+}
+
+function isSliceAt(types: NalTypes, unit: Uint8Array, begin: number): boolean {
+  // No NAL unit begins with two zeros.
+  return types.slice(types.type(unit[begin]!)) &&
+    (unit[begin] !== 0 || (unit[begin + 1] ?? 0) !== 0);
+}
+
+/** Whether nothing comes before the first coded slice, as in most access units. */
+export function beginsWithSlice(codec: VideoCodec, unit: Uint8Array): boolean {
+  const begin = afterStartCode(unit, 0);
+  return begin < unit.length && isSliceAt(NAL_TYPES[codec], unit, begin);
 }
 
 /** The NAL units of a byte stream, without start codes and trailing zeros. */

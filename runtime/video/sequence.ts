@@ -1,6 +1,12 @@
 // Sequence parameter sets: the form of the samples, and in which order pictures are shown (ITU-T H.264,
 // 7.3.2.1 and annex E; H.265, 7.3.2.2 and 7.3.3).
-import { headUnits, joinedUnits, NAL_TYPES, type VideoCodec } from "./access_unit.ts";
+import {
+  beginsWithSlice,
+  headUnits,
+  joinedUnits,
+  NAL_TYPES,
+  type VideoCodec,
+} from "./access_unit.ts";
 import { BitReader, BitWriter, unescaped } from "./bits.ts";
 
 /** Chroma format, and bits of luma and colours beyond 8. */
@@ -31,6 +37,7 @@ export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
  * some out, until later ones have come. Units without parameter sets stay as they are.
  */
 export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
+  if (beginsWithSlice(codec, unit)) return unit;
   const { sps } = NAL_TYPES[codec];
   const head = headUnits(codec, unit);
   if (head.every(({ type }) => type !== sps)) return unit;

@@ -16,7 +16,7 @@ for (
     ["camera 1 --fps fast", /--fps "fast": expected max or frames per second above 0/],
     ["queries --trigger interval:500", /"interval:500": expected asap, interval:DURATION/],
     ["queries --starting-offsets 2026-99-99", /"2026-99-99": expected earliest, latest, /],
-    ["viewer --log kafka://h:9092,h:99999", /expected embedded:DIR or kafka:\/\/host:port/],
+    ["viewer --log kafka://h:9092,h:99999", /broker "h:99999", expected host:port/],
     ["camera 1 --source rtsp://", /expected rtsp:\/\/HOST.*, with USER:PASSWORD@ before HOST/],
     ["queries nope.ts --set a=b", /^Cannot find query file "nope.ts": expected action, /],
     ["queries objects --set lable=x --port of", /--port "of": expected off or/],
@@ -46,13 +46,26 @@ const WORDS: Readonly<Record<string, string>> = {
   evaluate: "--model=m --clips=c",
 };
 
+/** The words of actions that take options which the action above refuses. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  add: "add 1 pattern:",
+  run: "run",
+  probe: "probe pattern:",
+  discover: "discover",
+  inspect: "inspect m.onnx",
+  check: "check model.json",
+  convert: "convert",
+};
+
 async function faultsOf(
   name: string,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
   const command = await commands[name]!.load();
-  const words = (WORDS[name] ?? "").split(" ").filter((word) =>
+  const option = /^--(?:no-)?([^=]+)/.exec(argv[0] ?? "")?.[1] ?? "";
+  const [action = ""] = command.options[option]?.actions ?? [];
+  const words = (OTHER_WORDS[action] ?? WORDS[name] ?? "").split(" ").filter((word) =>
     word !== "" && !argv.some((given) => given.split("=")[0] === word.split("=")[0])
   );
   try {

@@ -56,7 +56,7 @@ Deno.test("checkpoints reset is refused while a runtime owns the checkpoint, and
     await log.createTopic("VideoStreaming", 1);
     const nothing = await reset(url, "--to", "latest");
     assert.equal(nothing.code, 1);
-    assert.match(nothing.process.output(), /no such checkpoint in embedded:/);
+    assert.match(nothing.process.output(), /Cannot reset: no checkpoint in embedded:/);
     const committer = await log.committer({
       group: "framelane-passthrough",
       query: "passthrough",

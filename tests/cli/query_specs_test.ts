@@ -49,8 +49,15 @@ Deno.test("what executors need is known of queries that come with Framelane, and
   assert.deepEqual(await needs("objects", "--set", "enter=0.5", "--sink", "images:out/{query}"), [
     { write: ["out/objects"], net: [], libraries: onnx },
   ]);
-  assert.deepEqual(await needs("greyscale", "--sink", "./mine.ts:TABLE"), [undefined]);
+  assert.deepEqual(await needs("greyscale", "--sink", "./launch.ts:TABLE"), [undefined]);
   assert.deepEqual(await needs("action"), [undefined], "it cannot be made without a model");
+});
+
+Deno.test("a sink's module must be there", async () => {
+  await assert.rejects(
+    specs("greyscale", "--sink", "./no such.ts:TABLE?password=canary"),
+    /^UsageError: Cannot use --sink ".\/no such.ts:TABLE\?…": there is no file ".\/no such.ts"$/,
+  );
 });
 
 Deno.test("faults of names and groups are reported together", async () => {

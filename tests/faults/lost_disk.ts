@@ -78,7 +78,7 @@ async function trial(
   try {
     const strict = start("strict");
     const lenient = start("lenient", "--no-fail-on-data-loss");
-    const reaches = (output: string, seq: number) => reached(log, output, seq, 2 * RECOVERY_MS);
+    const reaches = (output: string, seq: number) => reached(log, output, seq);
     await reaches("strict-OUT", 10);
     await reaches("lenient-OUT", 10);
     // What comes now is gone before it is read.

@@ -187,8 +187,10 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await wall.stopCameras();
           await Deno.remove(wall.file("log"), { recursive: true });
         };
-        if (await whole("log's folder deleted", remove, /Retrying …$/)) {
-          await tells("the log is away", ({ ready }) => ready === "503 The log is unreachable");
+        if (await whole("log's folder deleted", remove, /^Connection lost|Retrying …$/)) {
+          const { runtime } = wall;
+          const saysWhy = () => runtime.hasEnded && /deleted or replaced/.test(runtime.output());
+          await until("the command stops, and says what is lost", saysWhy);
         }
       });
     } finally {

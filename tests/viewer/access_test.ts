@@ -31,9 +31,7 @@ Deno.test("an address open to others needs a token, or a proxy that asks for one
   const options = (hostname: string): ViewerOptions => ({
     feed: new FakeLanes({ count: 1 }),
     metrics: () => Promise.resolve(""),
-    topics: [],
-    port: 0,
-    hostname,
+    ...{ topics: [], port: 0, hostname },
   });
   for (const hostname of ["0.0.0.0", "::", "192.168.1.5", "example.org"]) {
     await assert.rejects(
@@ -41,11 +39,7 @@ Deno.test("an address open to others needs a token, or a proxy that asks for one
       (error: Error) => error.message.startsWith(`Cannot bind the viewer to ${hostname} without`),
     );
   }
-  for (
-    const change of [{ tokens: ALL }, {
-      proxyHosts: ["wall.example.org"],
-    }]
-  ) {
+  for (const change of [{ tokens: ALL }, { proxyHosts: ["wall.example.org"] }]) {
     const viewer = await startViewer({ ...options("0.0.0.0"), ...change });
     await viewer.stop();
   }

@@ -112,27 +112,30 @@ Deno.test("no client takes all the connections", async () => {
 
 Deno.test("a viewer on an open address has a gate, and works as any other", async () => {
   const token = "correct-horse-battery";
-  await withViewer({ hostname: "0.0.0.0", token }, async (viewer, lanes) => {
-    const headers = { authorization: `Bearer ${token}` };
-    const pushed = lanes.push("greyscale-0");
-    const snapshot = await fetch(`${viewer.url}cam/1.jpg`, { headers });
-    assert.deepEqual(await snapshot.bytes(), pushed.bytes);
-    const stream = await fetch(`${viewer.url}cam/1`, { headers });
-    assert.equal(stream.status, 200);
-    await stream.body!.cancel();
-    const page = await TestPage.open(viewer, headers);
-    page.watch("greyscale-0");
-    for (let i = 0; i < 20; i++) {
-      const { offset } = lanes.push("greyscale-0");
-      await until(() => page.newest(0)?.offset === offset);
-    }
-    await page.close();
-    // Its cookie goes by the port that people see.
-    const signed = await fetch(`${viewer.url}?token=${token}`, {
-      headers: { accept: "text/html" },
-      redirect: "manual",
-    });
-    await signed.body?.cancel();
-    assert.match(signed.headers.get("set-cookie")!, new RegExp(`^framelane-${viewer.port}=`));
-  });
+  await withViewer(
+    { hostname: "0.0.0.0", tokens: [{ token, opens: "all" }] },
+    async (viewer, lanes) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const pushed = lanes.push("greyscale-0");
+      const snapshot = await fetch(`${viewer.url}cam/1.jpg`, { headers });
+      assert.deepEqual(await snapshot.bytes(), pushed.bytes);
+      const stream = await fetch(`${viewer.url}cam/1`, { headers });
+      assert.equal(stream.status, 200);
+      await stream.body!.cancel();
+      const page = await TestPage.open(viewer, headers);
+      page.watch("greyscale-0");
+      for (let i = 0; i < 20; i++) {
+        const { offset } = lanes.push("greyscale-0");
+        await until(() => page.newest(0)?.offset === offset);
+      }
+      await page.close();
+      // Its cookie goes by the port that people see.
+      const signed = await fetch(`${viewer.url}?token=${token}`, {
+        headers: { accept: "text/html" },
+        redirect: "manual",
+      });
+      await signed.body?.cancel();
+      assert.match(signed.headers.get("set-cookie")!, new RegExp(`^framelane-${viewer.port}=`));
+    },
+  );
 });

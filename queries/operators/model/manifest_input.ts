@@ -67,7 +67,8 @@ function readInput(fields: Fields): ModelInput {
   const channels = color === "GRAY" ? 1 : 3;
   const side = { min: 1, max: 8192, whole: true };
   const many = { min: 1, max: 4096, whole: true };
-  const isWindow = String(fields.given["layout"]).includes("T");
+  const given = fields.given["layout"];
+  const isWindow = typeof given === "string" && given.includes("T");
   const frames = fields.number("frames", isWindow ? many : { ...many, absent: 1 });
   const [height, width] = [fields.number("height", side), fields.number("width", side)];
   const numbers = frames * height * width * channels;

@@ -15,6 +15,7 @@ import {
   type LogReader,
   type LogStorage,
   type OffsetRange,
+  type OpenLogOptions,
   type ProducerOptions,
   type ReaderOptions,
   type TopicLimits,
@@ -30,7 +31,6 @@ import { EmbeddedReader } from "./reader.ts";
 import { expire } from "./retention.ts";
 import { offsetForTime } from "./time_search.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
-import type { OpenLogOptions } from "../open.ts";
 import type { Waiting } from "./waiting.ts";
 
 export interface EmbeddedLogOptions extends OpenLogOptions {

@@ -147,7 +147,7 @@ export class SegmentWriter {
     if (--segment.pending === 0 && segment.lost) segment.handle.close();
   }
 
-  /** Drops segments whose files were removed, and returns their names: nobody can read what they get. */
+  /** Drops segments whose files were removed, and returns their names: no reader sees what they get. */
   forgetRemoved(): string[] {
     const removed = [...this.#active.values()].filter(({ handle }) =>
       handle.statSync().nlink === 0

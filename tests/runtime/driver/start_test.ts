@@ -68,6 +68,8 @@ Deno.test("all options that cannot be used are named at once", async () => {
         /Cannot name a query "a b"/,
       ].every((says) => says.test(message)),
   );
+  const below = start(definition, { executors: -1 });
+  await assert.rejects(below, ({ message }: Error) => message.split("executors:").length === 2);
   await assert.rejects(start(definition, null as never), /expected an object of options/);
   await assert.rejects(start({} as QueryDefinition), /Cannot use a value as a query/);
   await assert.rejects(start(definition, { log: "redis://x" }), /embedded:DIR or kafka:/);

@@ -81,3 +81,24 @@ Deno.test("With clocks that only go forward, two frames are a pair when each is 
     );
   }
 });
+
+Deno.test("cameras whose time goes back with each frame hold few frames", () => {
+  const backwards = Array.from({ length: 1_000 }, (_, i) => 1e12 - i * 120_000);
+  const [left, right] = [frames(0, backwards), frames(1, backwards.map((time) => time + 10))];
+  for (const [ours, theirs] of [[left, right], [left, frames(1, [1e12])]] as const) {
+    const pairing = new Pairing(100, { at: 0, left: null, right: null });
+    const read = { left: 0, right: 0 };
+    let decided = 0;
+    for (let taken = pairing.take();; taken = pairing.take()) {
+      if (typeof taken !== "string") {
+        decided++;
+        continue;
+      }
+      const next = (taken === "left" ? ours : theirs).slice(read[taken], read[taken] + 64);
+      if (next.length === 0) break;
+      pairing.push(taken, next);
+      read[taken] += next.length;
+      assert.ok(read.left - decided <= 400, `${read.left - decided} frames are held`);
+    }
+  }
+});

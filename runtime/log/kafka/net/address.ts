@@ -200,6 +200,17 @@ function parseTls(parameters: URLSearchParams, faults: string[]): KafkaUrl["tls"
   if (files.length > 0) faults.push(`${files.join(", ")} with tls=false, expected tls=true`);
 }
 
+/** The URL without its secrets: what an unknown parameter holds may be one, whatever its name. */
+export function maskKafkaUrl(url: string): string {
+  return maskUrl(url).replaceAll(
+    /([?&])([^=&]*)=[^&]*/g,
+    (all, before, name) => PARAMETERS.includes(name) ? all : `${before}${name}=***`,
+  );
+}
+
 function invalid(url: string, faults: readonly string[]): LogError {
-  return new LogError("INVALID", `Cannot open log ${shown(maskUrl(url))}: ${faults.join("; ")}`);
+  return new LogError(
+    "INVALID",
+    `Cannot open log ${shown(maskKafkaUrl(url))}: ${faults.join("; ")}`,
+  );
 }

@@ -51,7 +51,7 @@ export async function attempt<T>(
     } catch (error) {
       throwIfOver();
       if (error instanceof ThrottledError) {
-        // Throttling does not count as the broker's time. It may throttle each response, for ever.
+        // Throttling does not count as the broker's time. It may throttle each response, without end.
         if ((pausesMs += error.ms) > timeoutMs) throw toLogError(error, action, where);
         await systemClock.sleep(error.ms, closing).catch(throwIfOver);
         deadline += error.ms;
