@@ -201,14 +201,14 @@ Deno.test("what is not a message of the page ends the socket, and nothing else",
       '{"type":"watch"}',
       '{"type":"watch","tiles":[{"slot":-1,"lane":"x","width":1}]}',
       '{"type":"watch","tiles":[{"slot":1,"lane":7,"width":1}]}',
-      `{"type":"watch","tiles":[${Array(600).fill('{"slot":1,"lane":"a","width":1}').join()}]}`,
+      `{"type":"watch","tiles":[${Array(1_025).fill('{"slot":1,"lane":"a","width":1}').join()}]}`,
       '{"type":"watch","tiles":[{"slot":1,"lane":"a","width":1,"video":1}]}',
       `{"type":"watch","tiles":[${
         Array(9).fill('{"slot":1,"lane":"a","width":1,"video":true}').join()
       }]}`,
       '{"type":"drawn","tiles":[[1]]}',
       '{"type":"time","generation":1,"command":{"action":"step","lead":"x","offset":1,"by":1e9}}',
-      "x".repeat(200_000),
+      "x".repeat(300_000),
       new Uint8Array([1, 2, 3]).buffer,
     ];
     for (const data of bad) {
