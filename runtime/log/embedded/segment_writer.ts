@@ -3,6 +3,7 @@
 // A file lock shows that its writer is alive: the operating system releases it when the process ends, but
 // not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
 // during a write and resumes does no harm.
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
@@ -225,25 +226,45 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
-    // In the order of creation; the first commit notices equal ids.
+    // In the order of creation. Another log may take the same id at the same moment.
     const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
-    const id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
-    const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
-    const path = join(this.#dir, file);
-    Deno.mkdirSync(dirname(path), { recursive: true, mode: modes.folder });
-    // Visible to others only once it is locked: an unlocked file without a row is removed.
-    const hidden = `${path}.new`;
-    const handle = Deno.openSync(hidden, {
-      createNew: true,
-      read: true,
-      write: true,
-      mode: modes.file,
-    });
-    handle.lockSync(true);
-    Deno.renameSync(hidden, path);
-    const room = freeBytes(this.#dir) ?? Infinity;
-    return new OpenSegment(id, partition, file, dirname(path), handle, this.#now(), room);
+    let id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
+    const folder = join("segments", `${topic}-${number}`);
+    Deno.mkdirSync(join(this.#dir, folder), { recursive: true, mode: modes.folder });
+    for (;; id++) {
+      const file = join(folder, `${id.toString(36)}.seg`);
+      const path = join(this.#dir, file);
+      const handle = createLocked(path);
+      if (handle === undefined) continue;
+      const room = freeBytes(this.#dir) ?? Infinity;
+      return new OpenSegment(id, partition, file, dirname(path), handle, this.#now(), room);
+    }
   }
+}
+
+/**
+ * Creates a file that others see only once it is locked: an unlocked segment without a row is removed.
+ *
+ * @returns undefined if there is one of this name, which is left as it is
+ */
+function createLocked(path: string): Deno.FsFile | undefined {
+  const hidden = `${path}.new`;
+  let handle: Deno.FsFile;
+  try {
+    handle = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: modes.file });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return undefined;
+    throw error;
+  }
+  // Whoever has the hidden name alone may take the visible one.
+  if (existsSync(path)) {
+    handle.close();
+    Deno.removeSync(hidden);
+    return undefined;
+  }
+  handle.lockSync(true);
+  Deno.renameSync(hidden, path);
+  return handle;
 }
 
 /** Within a transaction: records the end of a segment. */

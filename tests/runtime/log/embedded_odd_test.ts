@@ -293,6 +293,18 @@ Deno.test("embedded log: six make the same log and topic at once", async () => {
   });
 });
 
+Deno.test("embedded log: two that begin segments of the same id keep both records", async () => {
+  const { random } = Math, { now } = Date;
+  await inFolder(async (dir) => {
+    const logs = [0, 1].map(() => new EmbeddedLog(`embedded:${dir}`));
+    await logs[0]!.createTopic("t", 1);
+    [Math.random, Date.now] = [() => 0.5, () => Date.UTC(2026, 5)];
+    for (const log of logs) await append(log, "t", 0, records(1, `${logs.indexOf(log)}`));
+    assert.deepEqual(await values(logs[0]!), ["00", "10"]);
+    for (const log of logs) await log.close();
+  }).finally(() => [Math.random, Date.now] = [random, now]);
+});
+
 Deno.test("embedded log: whatever year it is", async () => {
   const now = Date.now;
   try {
