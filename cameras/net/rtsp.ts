@@ -39,7 +39,7 @@ interface RelayOptions {
 const MOST_BODY = 1024 * 1024;
 
 const STRAYS = "sends stray bytes between packets: they are ignored";
-const LOSES = "loses packets of its video: copying continues at the next keyframe";
+const LOSES = "loses packets of its video";
 
 /**
  * A local proxy for a camera. FFmpeg connects to it without a password and without TLS; the relay
@@ -119,7 +119,7 @@ export class RtspRelay implements Disposable {
   /** Passes on what FFmpeg asks, or its answer to a request of the server. */
   async #ask(head: Head, upstream: Connection): Promise<void> {
     if (head.status.code > 0) return await this.#write(encodeHead(head.lines), upstream);
-    const authority = /^rtsps?:\/\/[^/]+/.exec(this.#options.uri)![0];
+    const authority = /^rtsps?:\/\/[^/?#]+/.exec(this.#options.uri)![0];
     this.#options.login.begin();
     this.#request = head.lines.map((line) => line.replace(this.#place!.url, authority));
     await this.#send(this.#request, upstream);

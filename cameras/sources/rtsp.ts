@@ -33,6 +33,7 @@ export class RtspSource implements CameraSource {
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     let { uri } = this.#stream;
+    const begin = context.clock.monotonic();
     for (let redirects = 0;; redirects++) {
       const { peer, credentials } = this.#stream;
       using relay = new RtspRelay({
@@ -43,7 +44,7 @@ export class RtspSource implements CameraSource {
       });
       const name = `stream ${this.description}`;
       try {
-        return yield* this.#read(relay, name, context);
+        return yield* this.#read(relay, name, context.clock.monotonic() - begin, context);
       } catch (error) {
         const { failure } = relay;
         if (!(failure instanceof SourceError)) throw error;
@@ -52,7 +53,10 @@ export class RtspSource implements CameraSource {
           uri = moved;
           continue;
         }
-        const { code, message, retryable } = failure;
+        const { code, retryable } = failure;
+        const message = moved === undefined
+          ? failure.message
+          : `it redirects more than ${MOST_REDIRECTS} times`;
         throw new SourceError(code, `Cannot open ${name}: ${message}`, {
           retryable,
           cause: failure,
@@ -61,7 +65,12 @@ export class RtspSource implements CameraSource {
     }
   }
 
-  #read(relay: RtspRelay, name: string, context: SourceContext): AsyncGenerator<SourceImage> {
+  #read(
+    relay: RtspRelay,
+    name: string,
+    spentMs: number,
+    context: SourceContext,
+  ): AsyncGenerator<SourceImage> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
     return liveVideo(
       {
@@ -77,6 +86,7 @@ export class RtspSource implements CameraSource {
         local: false,
         probe: false,
         openTimeoutMs,
+        spentMs,
       },
       this.#options,
       context,

@@ -43,6 +43,8 @@ export interface VideoInputOptions {
   readonly probe?: boolean;
   /** Time limit for opening; none by default. */
   readonly openTimeoutMs?: number;
+  /** How much of it is over. */
+  readonly spentMs?: number;
 }
 
 /** How long a system call may continue after an interruption. */
@@ -104,7 +106,7 @@ export class VideoInput implements AsyncDisposable {
    * @throws the signal's reason if it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
-    const { name, format, openTimeoutMs } = options;
+    const { name, format, openTimeoutMs, spentMs = 0 } = options;
     signal.throwIfAborted();
     let inputFormat: InputFormat | null = null;
     if (format !== undefined) {
@@ -123,7 +125,9 @@ export class VideoInput implements AsyncDisposable {
       context.interrupt();
       grace.begin();
     };
-    const late = openTimeoutMs === undefined ? undefined : AbortSignal.timeout(openTimeoutMs);
+    const late = openTimeoutMs === undefined
+      ? undefined
+      : AbortSignal.timeout(Math.max(0, openTimeoutMs - spentMs));
     const limit = late === undefined ? signal : AbortSignal.any([signal, late]);
     limit.addEventListener("abort", interrupt, { once: true });
     try {

@@ -11,7 +11,7 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import type { AccessUnit, VideoCodec } from "../../runtime/video/access_unit.ts";
 import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/annex_b.ts";
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
-import { lacksPackets } from "../net/rtp.ts";
+import { unmarked } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
@@ -105,15 +105,16 @@ export class UnitCopier {
     if (++this.#since > most) {
       return new NotCopied(`there is no whole keyframe among ${most} packets`, { mayRecover });
     }
-    if (lacksPackets(data)) {
-      this.#lossy = true;
-      return this.#lose();
-    }
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
     if (configuration !== null) this.#writer.configure(configuration);
     let written;
     try {
-      written = this.#writer.write(data);
+      const whole = this.#input.format === "rtsp" ? unmarked(this.#codec, data) : data;
+      if (whole === undefined) {
+        this.#lossy = true;
+        return this.#lose();
+      }
+      written = this.#writer.write(whole);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
       return this.#lose();

@@ -186,5 +186,5 @@ Deno.test("RTSP: a redirection on the same server is followed with the login, fi
     asked,
     [0, 1, 2, 3, 4, 5].flatMap((hop) => [`${hop} false`, `${hop} true`]),
   );
-  await assert.rejects(open(6), /it redirects to .*hop6, which is not followed/);
+  await assert.rejects(open(6), /it redirects more than 5 times/);
 });

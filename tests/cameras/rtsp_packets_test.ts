@@ -11,7 +11,13 @@ import { GroupTracker, unitOf } from "../../runtime/video/groups.ts";
 import { framesOf, lumaOf, planeOf } from "../runtime/video/corpus.ts";
 import { accessUnits } from "../support/access_units.ts";
 import { joined } from "../support/h264_writer.ts";
-import { type RtspScript, withScriptedRtsp } from "../support/scripted_rtsp.ts";
+import {
+  describeAnswer,
+  type RtspScript,
+  sdp,
+  track,
+  withScriptedRtsp,
+} from "../support/scripted_rtsp.ts";
 import { take } from "./kit.ts";
 
 const CODECS = ["h264", "h265"] as const;
@@ -128,7 +134,7 @@ const LOSSES: Readonly<
 > = {
   "a whole frame": [(index) => index === AT, AT, 2 * GOP],
   "two frames": [(index) => index === AT || index === AT + 1, AT, 2 * GOP],
-  "the first fragment": [(index, at) => index === AT && at === 0, AT - 1, 2 * GOP],
+  "the first fragment": [(index, at) => index === AT && at === 0, AT, 2 * GOP],
   "a fragment in the middle": [(index, at) => index === AT && at === 1, AT, 2 * GOP],
   "the last fragment": [(index, at, of) => index === AT && at === of - 1, AT, 2 * GOP],
   "the end of a group": [
@@ -157,6 +163,91 @@ for (const codec of CODECS) {
       const images = await copied({ units, codec, lost }, kept.length);
       const places = await decoded(images, codec, expected);
       assert.deepEqual(places, kept, `${name}: ${places}`);
+    }
+  });
+}
+
+type Script = Partial<RtspScript>;
+
+/** Ways of sending. */
+const WAYS: Readonly<Record<string, Script>> = {
+  "one unit a packet": {},
+  "aggregation packets": { together: 9 },
+  "sources and extensions in the headers": { extended: true },
+  "packets without a payload": { extra: { type: 96, payload: new Uint8Array() } },
+  "packets of another type": { extra: { type: 100, payload: Uint8Array.of(1, 2, 3) } },
+};
+
+/** Numbers that are left out before a frame. */
+function gaps(at: number): Readonly<Record<string, Script>> {
+  return Object.fromEntries(
+    [1, 2_999, 3_000, 3_001, 40_000, 65_000].map((numbers) => [
+      `a gap of ${numbers}`,
+      { jump: (index: number) => index === at ? numbers : 0 },
+    ]),
+  );
+}
+
+/** Plays all scripts at once: what came of those that do not give the units expected, all NAL units alike. */
+async function wrong(
+  play: Script & Pick<RtspScript, "units">,
+  scripts: Readonly<Record<string, Script>>,
+  expected: readonly Uint8Array[],
+): Promise<string[]> {
+  const texts = expected.map((unit) => nalsOf(unit).join());
+  const all = Object.entries(scripts).map(async ([name, script]) => {
+    const images = await copied({ ...play, ...script }, expected.length);
+    const places = images.map(({ value }) => texts.indexOf(nalsOf(value).join()));
+    return places.every((place, i) => place === i) ? [] : [`${name}: ${places}`];
+  });
+  return (await Promise.all(all)).flat();
+}
+
+for (const codec of CODECS) {
+  Deno.test(`RTSP, ${codec}: a keyframe after a loss is whole, whatever it begins with`, async () => {
+    const options = { codec, frames: FRAMES, gop: GOP, width: 320, height: 192 };
+    const plain = await accessUnits(options);
+    const parameters = codec === "h264" ? "aud=1:slices=2" : "aud=1:hash=1";
+    const delimited = await accessUnits({ ...options, parameters });
+    const { sets, texts, rest } = withoutSets(codec, plain);
+    const message = rest.map((unit, i) =>
+      i % GOP === 0
+        ? joined(...texts.flatMap((set) => [START, Uint8Array.fromBase64(set)]), unit)
+        : unit
+    );
+    const streams = [
+      [{ units: delimited }, delimited],
+      [{ units: plain }, plain],
+      [{ units: rest, sets }, message],
+    ] as const;
+    const lost: RtspScript["lost"] = (index) => index === GOP - 1;
+    for (const [stream, whole] of streams) {
+      const kept = whole.filter((_, i) => i !== GOP - 1);
+      assert.deepEqual(await wrong({ ...stream, codec, lost }, WAYS, kept), []);
+      assert.deepEqual(await wrong({ ...stream, codec }, gaps(GOP), whole), []);
+    }
+  });
+
+  Deno.test(`RTSP, ${codec}: a loss before another frame costs its group, whatever comes between`, async () => {
+    const plain = await accessUnits({ codec, frames: FRAMES, gop: GOP });
+    const { texts } = withoutSets(codec, plain);
+    const sets = joined(...texts.flatMap((text) => [START, Uint8Array.fromBase64(text)]));
+    const withSets = plain.map((unit, i) => i % GOP === 0 ? unit : joined(sets, unit));
+    const second = track({ codec: codec === "h264" ? "h265" : "h264" });
+    const answers: Readonly<Record<string, Script>> = {
+      "a text in an answer": {
+        answer: (method, cseq) => method === "PLAY" ? describeAnswer(cseq, "hello") : undefined,
+      },
+      "a second track of the same type": {
+        answer: (method, cseq) =>
+          method === "DESCRIBE" ? describeAnswer(cseq, sdp(track({ codec }) + second)) : undefined,
+      },
+    };
+    const lost: RtspScript["lost"] = (index) => index === AT;
+    for (const units of [plain, withSets]) {
+      const kept = units.filter((_, i) => i < AT || i >= 2 * GOP);
+      assert.deepEqual(await wrong({ units, codec, lost }, { ...WAYS, ...answers }, kept), []);
+      assert.deepEqual(await wrong({ units, codec }, gaps(AT), kept), []);
     }
   });
 }

@@ -15,6 +15,12 @@ export interface RtspScript {
   readonly together?: number;
   /** Packets that are lost, by their frame, their number in it, and how many it has. */
   readonly lost?: (index: number, at: number, of: number) => boolean;
+  /** Numbers that are left out before a frame; none unless given. */
+  readonly jump?: (index: number) => number;
+  /** What comes before a packet with a number of its own: a packet without video. */
+  readonly extra?: { readonly type: number; readonly payload: Uint8Array };
+  /** Each packet names a contributing source, and has an extension of its header. */
+  readonly extended?: boolean;
   /** The stream's time of a frame, milliseconds; 40 apart unless given. */
   readonly streamMs?: (index: number) => number;
   /** Awaited before a frame is sent; false ends the connection. */
@@ -31,7 +37,7 @@ export interface RtspScript {
 const MOST_PAYLOAD = 1_400;
 
 /** The description of a video track. */
-function track({ codec = "h264", sets }: Partial<RtspScript> = {}): string {
+export function track({ codec = "h264", sets }: Partial<RtspScript> = {}): string {
   const format = [codec === "h264" ? "packetization-mode=1" : undefined, sets].filter(Boolean);
   return `m=video 0 RTP/AVP 96\r\na=rtpmap:96 ${codec.toUpperCase()}/90000\r\n` +
     `a=fmtp:96 ${format.join(";")}\r\na=control:track1\r\n`;
@@ -100,32 +106,34 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
   }
 }
 
-async function play(
-  { units, codec = "h264", together = 1, lost, streamMs = (index) => index * 40, before, noise }:
-    RtspScript,
-  write: (bytes: Uint8Array) => Promise<void>,
-): Promise<void> {
+async function play(script: RtspScript, write: (bytes: Uint8Array) => Promise<void>) {
+  const { units, codec = "h264", together = 1, streamMs = (index) => index * 40 } = script;
   let sequence = 1;
   for (let index = 0;; index++) {
-    if (await before?.(index) === false) throw new Error("The script ends");
-    if (noise !== undefined) await write(noise);
+    if (await script.before?.(index) === false) throw new Error("The script ends");
+    if (script.noise !== undefined) await write(script.noise);
+    sequence += script.jump?.(index) ?? 0;
     const time = Math.round(streamMs(index) * 90) >>> 0;
+    const packet = (type: number, payload: Uint8Array) => {
+      const head = new DataView(new ArrayBuffer(16));
+      const more = script.extended ? [0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x1c, 0x1c, 0x1c, 0x1c] : [];
+      head.setUint16(0, 0x2400);
+      head.setUint16(2, 12 + more.length + payload.length);
+      head.setUint16(4, (script.extended ? 0x9100 : 0x8000) | type);
+      head.setUint16(6, sequence++ & 0xffff);
+      head.setUint32(8, time);
+      head.setUint32(12, 7);
+      return new Uint8Array([...new Uint8Array(head.buffer), ...more, ...payload]);
+    };
     const nals = [...nalUnits(units[index % units.length]!)];
     const payloads = grouped(nals, together)
       .flatMap((group) =>
         group.length > 1 ? [aggregate(codec, group)] : fragments(codec, group[0]!)
       );
     for (const [at, payload] of payloads.entries()) {
-      const packet = new Uint8Array(16 + payload.length);
-      const view = new DataView(packet.buffer);
-      view.setUint16(0, 0x2400);
-      view.setUint16(2, 12 + payload.length);
-      view.setUint16(4, 0x8060 | (at === payloads.length - 1 ? 0x80 : 0));
-      view.setUint16(6, sequence++ & 0xffff);
-      view.setUint32(8, time);
-      view.setUint32(12, 7);
-      packet.set(payload, 16);
-      if (!lost?.(index, at, payloads.length)) await write(packet);
+      if (script.extra !== undefined) await write(packet(script.extra.type, script.extra.payload));
+      const bytes = packet(0x60 | (at === payloads.length - 1 ? 0x80 : 0), payload);
+      if (!script.lost?.(index, at, payloads.length)) await write(bytes);
     }
   }
 }
