@@ -177,11 +177,11 @@ export async function checkedQueries(
 ) {
   const { found, faults } = findQueries(names, options, topic);
   for (const uri of options.sink ?? []) {
-    const url = moduleUrl(uri)?.url;
-    if (url !== undefined && !await isFile(fileURLToPath(url))) {
-      const path = fileURLToPath(url);
-      faults.push(`Cannot use --sink ${shown(maskedSink(uri))}: there is no file ${shown(path)}`);
-    }
+    const module = moduleUrl(uri);
+    if (module === undefined || await isFile(fileURLToPath(module.url))) continue;
+    faults.push(
+      `Cannot use --sink ${shown(maskedSink(uri))}: there is no file ${shown(module.path)}`,
+    );
   }
   // A query that was not found may accept any option.
   const own = found.length < names.length
