@@ -10,7 +10,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { printable } from "../base/mask.ts";
-import { brief } from "../base/options.ts";
+import { shown } from "../base/options.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
@@ -50,7 +50,7 @@ export class StreamingExecution {
     this.#clock = options.clock;
     const { topic, partition } = options;
     const sequence = new SequenceTracker((sessions) => {
-      const [first, second] = sessions.map((name) => brief(printable(name)));
+      const [first, second] = sessions.map((name) => printable(shown(name)));
       options.report(
         `Two cameras publish to ${topic} partition ${partition}: ${first} and ${second} alternate`,
       );
