@@ -1,9 +1,10 @@
 // Framelane's command line: `deno task COMMAND ARGS`.
 import { dispatch } from "./cli/dispatch.ts";
-import { printable, writeLine } from "./cli/output.ts";
+import { writeLine } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
+import { printable } from "./runtime/base/mask.ts";
 import project from "./deno.json" with { type: "json" };
 
 const stop = guardProcess();

@@ -56,9 +56,9 @@ async function askNetwork(
     `<e:Body><d:Probe><d:Types>n:NetworkVideoTransmitter</d:Types></d:Probe></e:Body></e:Envelope>`;
   try {
     const { promise, reject } = Promise.withResolvers<never>();
-    const fail = () => {
+    const fail = (cause: Error) => {
       const message = `Cannot ask ${hostname}:${port} for cameras: is this machine in a network?`;
-      reject(new SourceError("UNREACHABLE", message));
+      reject(new SourceError("UNREACHABLE", message, { cause }));
     };
     socket.on("error", fail);
     socket.on("message", (message, { address }) => {
@@ -73,7 +73,7 @@ async function askNetwork(
       }
     });
     const { promise: sent, resolve: done } = Promise.withResolvers<void>();
-    socket.send(question, port, hostname, (error) => error ? fail() : done());
+    socket.send(question, port, hostname, (error) => error ? fail(error) : done());
     await Promise.race([sent, promise]);
     const over = new Promise<void>((resolve) => setTimeout(resolve, forMs));
     await settled(Promise.race([over, promise]), signal);

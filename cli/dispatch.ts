@@ -1,7 +1,7 @@
 // Finds the command, parses its arguments, runs it, and converts the outcome to an exit code.
 import { nearest } from "../runtime/base/nearest.ts";
 import { shown } from "../runtime/base/options.ts";
-import { learnSecrets, maskSecrets, printable } from "../runtime/base/mask.ts";
+import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   type Command,
   type CommandContext,
@@ -48,35 +48,31 @@ export async function dispatch(
   const json = optionText("log-format", {}, argv, environment) === "json";
   const asLine = (message: string, level: LogLevel) =>
     json ? JSON.stringify({ time: new Date().toISOString(), level, message }) : message;
-  const called = (text: string) => text.replaceAll("deno task ", `${program} `);
+  // Lines of JSON are data.
+  const called = (text: string) =>
+    text.startsWith("{") ? text : text.replaceAll("deno task ", `${program} `);
   const context: CommandContext = {
     signal: raw.signal,
-    print: (line, secrets) => raw.print(called(line), secrets),
-    say: (line, level) => raw.say(called(line), level),
-  };
-  const masked: CommandContext = {
-    signal: context.signal,
-    print: (line, secrets) =>
-      context.print(printable(secrets === "shown" ? line : maskSecrets(line))),
-    say: (line, level = "info") => context.say(asLine(printable(maskSecrets(line)), level)),
+    print: (line, secrets) => raw.print(called(secrets === "shown" ? line : maskSecrets(line))),
+    say: (line, level = "info") => raw.say(asLine(called(maskSecrets(line)), level)),
   };
   const [name, ...rest] = argv;
   try {
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
       // Not masked: forms such as --token TOKEN look like secrets.
-      const text = overview(commands, columns);
-      if (name === undefined) context.say(text);
-      else context.print(text);
+      const text = called(overview(commands, columns));
+      if (name === undefined) raw.say(text);
+      else raw.print(text);
       return name === undefined ? EXIT.wrongUse : EXIT.done;
     }
     if (name === "--version" || name === "-V") {
-      masked.print(version);
+      context.print(version);
       return EXIT.done;
     }
     const load = Object.hasOwn(commands, name) ? commands[name]!.load : undefined;
     if (load === undefined) {
       const close = nearest(name, Object.keys(commands));
-      masked.say(
+      context.say(
         `Unknown command ${shown(name)}${close ? `: did you mean ${close}?` : ""}\nCommands: ${
           Object.keys(commands).join(", ")
         }`,
@@ -86,13 +82,13 @@ export async function dispatch(
     }
     const command = await load();
     if (asksForHelp(rest)) {
-      context.print(help(command, columns));
+      raw.print(called(help(command, columns)));
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
-    return await run(command, rest, masked, environment);
+    return await run(command, rest, context, environment);
   } catch (error) {
-    masked.say(describeFailure(error), "error");
+    context.say(describeFailure(error), "error");
     return EXIT.failed;
   }
 }

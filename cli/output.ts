@@ -6,20 +6,6 @@ interface LineStream {
 
 const encoder = new TextEncoder();
 
-/** Control characters except tabs and line ends, and bidirectional marks. */
-const CONTROL = new RegExp(
-  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
-  "g",
-);
-
-/** Escapes control characters, even in texts chosen by a camera or a label. JSON stays equivalent. */
-export function printable(text: string): string {
-  return text.replace(
-    CONTROL,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
 /**
  * Writes one complete line.
  *

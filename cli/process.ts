@@ -1,8 +1,9 @@
 // Handles signals and uncaught errors of the process.
 import { messageOf } from "../runtime/base/errors.ts";
+import { printable } from "../runtime/base/mask.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
-import { printable, writeLine } from "./output.ts";
+import { writeLine } from "./output.ts";
 
 /** Conventional exit code of a program ended by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;

@@ -1,11 +1,11 @@
 // The queries of a command line, in the form that executors load.
-import { moduleOf } from "../runtime/base/access.ts";
+import { fileURLToPath } from "node:url";
 import { isFile } from "../runtime/base/folders.ts";
 import { given, shown } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
-import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
+import { checkSink, maskedSink, moduleUrl, sinkForms } from "../runtime/sinks/open.ts";
 import type { QueryDefinition } from "../runtime/definition/query.ts";
 import {
   parseStartingOffsets,
@@ -16,9 +16,9 @@ import { parseTrigger } from "../runtime/definition/trigger.ts";
 import {
   type GivenOptions,
   loadDefinition,
+  loadModule,
   type ParameterValue,
   QUERY_OPTIONS,
-  type QueryModule,
   refusal,
   takenOptions,
 } from "../runtime/definition/query_options.ts";
@@ -177,10 +177,11 @@ export async function checkedQueries(
 ) {
   const { found, faults } = findQueries(names, options, topic);
   for (const uri of options.sink ?? []) {
-    const path = moduleOf(uri, false)?.path.replace(/^file:\/\//, "");
-    if (path !== undefined && !await isFile(path)) {
-      faults.push(`Cannot use --sink ${shown(maskedSink(uri))}: there is no file ${shown(path)}`);
-    }
+    const module = moduleUrl(uri);
+    if (module === undefined || await isFile(fileURLToPath(module.url))) continue;
+    faults.push(
+      `Cannot use --sink ${shown(maskedSink(uri))}: there is no file ${shown(module.path)}`,
+    );
   }
   // A query that was not found may accept any option.
   const own = found.length < names.length
@@ -262,7 +263,7 @@ async function ownOptions(
   for (const { name, module: url } of queries) {
     let loaded = false;
     try {
-      const module = await import(url) as QueryModule;
+      const module = await loadModule(url);
       loaded = true;
       const takes = takenOptions(module);
       takes.forEach((option) => accepted.add(option));

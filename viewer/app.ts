@@ -6,10 +6,14 @@ import { apiRoutes } from "./api.ts";
 import type { Assets } from "./assets.ts";
 import { cameraRoutes } from "./cameras.ts";
 import { Connections } from "./connections.ts";
+import { MAX_TILES } from "./protocol.ts";
 import { asset, type Env, plain, secure, unauthorized } from "./respond.ts";
 import { guardOrigin, guardVisitors } from "./sign_in.ts";
 import { socketRoute } from "./socket.ts";
 import type { Surroundings } from "./surroundings.ts";
+
+/** The number of a camera, from 1 up. */
+const CAMERA = /^ *0*[1-9]\d{0,5} *$/;
 
 export interface AppOptions extends Omit<Surroundings, "connections"> {
   readonly assets: Assets;
@@ -56,7 +60,8 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 
   app.get("/", (c) => asset(c, assets.page));
   app.get("/cameras/:list", (c) => {
-    const isList = /^ *[1-9]\d{0,5} *(?:, *[1-9]\d{0,5} *){0,511}$/.test(c.req.param("list"));
+    const cameras = c.req.param("list").split(",");
+    const isList = cameras.length <= MAX_TILES && cameras.every((one) => CAMERA.test(one));
     return isList ? asset(c, assets.page) : c.notFound();
   });
   app.get("/queries/:lane", (c) => {

@@ -116,12 +116,21 @@ function maskText(text: string): string {
   return maskLearned(masked);
 }
 
+/** Control characters except tabs and line ends, and bidirectional marks. */
+const CONTROL = new RegExp(
+  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
+  "g",
+);
+
 /**
- * The text without control characters but tabs and line breaks: a terminal would obey what a record, a broker
- * or a camera says.
+ * Escapes control characters, which a terminal would obey, whoever wrote the text: a camera, a record, a broker.
+ * JSON stays equivalent.
  */
 export function printable(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\t\n]/gu, "\ufffd");
+  return text.replace(
+    CONTROL,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Masks text known to be a single URL: unlike in running text, a password may hold blanks and quotes. */

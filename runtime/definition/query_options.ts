@@ -133,7 +133,7 @@ export async function loadDefinition(
   module: string | QueryModule,
   options?: GivenOptions,
 ): Promise<QueryDefinition> {
-  const loaded = typeof module === "string" ? await imported(module) : module;
+  const loaded = typeof module === "string" ? await loadModule(module) : module;
   const definition = await makeDefinition(name, loaded, options);
   // Check the shape, not the class: a program may have another copy of this package.
   const plan = read(definition, "plan");
@@ -146,7 +146,12 @@ export async function loadDefinition(
   );
 }
 
-async function imported(module: string): Promise<QueryModule> {
+/**
+ * Imports a query's module.
+ *
+ * @throws {QueryOptionsError} with the place of the fault
+ */
+export async function loadModule(module: string): Promise<QueryModule> {
   try {
     return await import(module);
   } catch (error) {

@@ -9,7 +9,8 @@
 // While one batch is being committed, the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import { brief } from "../base/options.ts";
+import { printable } from "../base/mask.ts";
+import { shown } from "../base/options.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
@@ -49,7 +50,7 @@ export class StreamingExecution {
     this.#clock = options.clock;
     const { topic, partition } = options;
     const sequence = new SequenceTracker((sessions) => {
-      const [first, second] = sessions.map((name) => brief(name.replace(/\p{Cc}/gu, "\ufffd")));
+      const [first, second] = sessions.map((name) => printable(shown(name)));
       options.report(
         `Two cameras publish to ${topic} partition ${partition}: ${first} and ${second} alternate`,
       );
@@ -299,7 +300,7 @@ export class StreamingExecution {
     const { checkpointing, committer, reporter, sinks } = opened;
     const first = frames[0]?.offset ?? 0;
     const repeatable = sinks.needsPlan && checkpointing.planned === undefined;
-    if (repeatable && first > this.#next && this.#options.plan.overload.kind !== "wait") {
+    if (repeatable && first > this.#next && reporter.droppedTo > this.#next) {
       // What was dropped before the batch would come again with it, after a crash.
       await this.#runAndCommit(opened, [], first);
     }

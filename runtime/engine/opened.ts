@@ -92,7 +92,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     inspect,
     ...given({ groups }),
     onDropped: (count, reason, until) => {
-      reporter.drop(count, reason);
+      reporter.drop(count, reason, until);
       sequence.drop(count, until);
     },
   };

@@ -11,12 +11,15 @@
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 
-/** After this many outliers in a row the next frame takes part: they wait in memory. */
+/**
+ * Outliers wait in memory: after this many the next frame counts as one that takes part, whatever follows. A right
+ * one does take part; a left one lets the first outlier go without a partner, and is judged again.
+ */
 const MOST_OUTLIERS = 256;
 
 /** The state between two left frames. */
 export interface PairingState {
-  /** Offset of the next right frame in the row. */
+  /** Offset of the next right frame, be it an outlier: how many there are decides what takes part. */
   readonly at: number;
   /** Capture time of the previous right frame; null if there is none. */
   readonly right: number | null;
@@ -88,7 +91,8 @@ export class Pairing {
     if (other === "left") return "left";
     this.#left.shift();
     this.#before = undefined;
-    this.state = { at: after.offset, right: previous, left: frame.timestamp };
+    const at = this.#right.frames[0]!.offset;
+    this.state = { at, right: previous, left: frame.timestamp };
     return { frame, other };
   }
 
@@ -149,9 +153,10 @@ class Row {
       if (frame === undefined) return undefined;
       const { timestamp } = frame;
       if (last !== null && timestamp <= last + MAX_STEP_MS) return frame;
+      if (index >= MOST_OUTLIERS) return frame;
       const next = this.frames[index + 1];
-      if (next === undefined && index < MOST_OUTLIERS) return undefined;
-      if (next === undefined || next.timestamp >= timestamp - MAX_STEP_MS) return frame;
+      if (next === undefined) return undefined;
+      if (next.timestamp >= timestamp - MAX_STEP_MS) return frame;
     }
   }
 

@@ -109,6 +109,8 @@ export class ProgressReporter {
   /** User-defined metrics of the operators. */
   readonly observed = new ObservedMetrics();
   ahead = 0;
+  /** The last frames that the overload policy dropped are below this offset. */
+  droppedTo = 0;
   readonly #identity: ReporterIdentity;
   readonly #clock: Clock;
   readonly #sequence: SequenceTracker;
@@ -133,8 +135,9 @@ export class ProgressReporter {
   }
 
   /** Counts frames that no operator sees. */
-  drop(count: number, reason: DropReason): void {
+  drop(count: number, reason: DropReason, until = 0): void {
     this.#dropped += count;
+    if (count > 0 && reason === "overload") this.droppedTo = until;
     const { dropped } = this.#period.measurements;
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }

@@ -13,7 +13,11 @@ export const DEFAULT_TOPIC = "VideoStreaming";
 
 /** The URL of a log without its secrets. */
 export function maskLogUrl(url: string): string {
-  return url.startsWith("kafka:") ? maskKafkaUrl(url) : maskUrl(url);
+  if (url.startsWith("kafka:")) return maskKafkaUrl(url);
+  if (url.startsWith("embedded:")) return maskUrl(url);
+  // What is no URL of a log may hold a password behind a colon.
+  const [start] = /^[\w./-]*:?/.exec(url)!;
+  return start === url ? url : `${start}…`;
 }
 
 /**
@@ -27,7 +31,7 @@ export function checkLogUrl(url: string): string {
   else {
     throw new LogError(
       "INVALID",
-      `Cannot open log ${shown(maskUrl(url))}: ` +
+      `Cannot open log ${shown(maskLogUrl(url))}: ` +
         "expected embedded:DIR or kafka://host:port[,host:port]",
     );
   }

@@ -53,10 +53,9 @@ export function openSink(uri: string): Sink {
  * @throws {TypeError} if the module does not export one.
  */
 export async function loadSink(uri: string): Promise<Sink> {
-  const module = moduleOf(uri, false);
+  const module = moduleUrl(uri);
   if (module === undefined) return openSink(uri);
-  const { path, rest } = module;
-  const url = path.startsWith("file://") ? path : new URL(path, `file://${Deno.cwd()}/`).href;
+  const { path, url, rest } = module;
   const { default: type } = await import(url) as { default?: AnySinkType };
   if (typeof type !== "object" || type === null || typeof type.openTexts !== "function") {
     throw new TypeError(
@@ -64,6 +63,12 @@ export async function loadSink(uri: string): Promise<Sink> {
     );
   }
   return openAs(type, uri, rest);
+}
+
+/** The module that exports a kind of sink, and what follows it in the URI. */
+export function moduleUrl(uri: string) {
+  const module = moduleOf(uri, false);
+  return module && { ...module, url: new URL(module.path, `file://${Deno.cwd()}/`).href };
 }
 
 /** Checks what can be checked before a module is loaded. */

@@ -209,15 +209,3 @@ Deno.test("Of several names the nearest is meant; of a short one not every other
   assert.equal(nearest("foo", ["fps", "for"]), "for");
   assert.equal(nearest("foo", ["fps", "size"]), undefined);
 });
-
-Deno.test("what a record or a broker says moves no cursor and sets no colour of a terminal", async () => {
-  const { out, err } = await run(["camera"], {
-    act: (_, { print, say }) => {
-      for (const tell of [print, say]) tell("\x1b[2J\x9b31m\u0007a\tb\nc ü 日本");
-      throw new Error("\x1b]0;title\x07");
-    },
-  });
-  assert.deepEqual(out, ["�[2J�31m�a\tb\nc ü 日本"]);
-  assert.equal(err[0], out[0]);
-  assert.match(err.join(), /�\]0;title�/);
-});

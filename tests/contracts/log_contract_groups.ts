@@ -114,7 +114,7 @@ export function registerGroups(obligation: Obligation): void {
   });
 
   obligation(
-    "a killed member's partitions move within the session timeout",
+    "a killed member's partitions move to the others",
     async ({ log }, contract) => {
       const [topic, group, out] = [unique("killed"), unique("group"), unique("out")];
       const { sessionTimeoutMs } = contract;

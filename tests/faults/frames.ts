@@ -273,7 +273,7 @@ export function frameFaults(
       const process = await run(place);
       assert.match(
         process.output(),
-        /Two cameras publish to \S+ partition 0: CAMERA-\d\/\w+ and CAMERA-\d\/\w+ alternate/,
+        /Two cameras publish to \S+ partition 0: "CAMERA-\d\/\w+" and "CAMERA-\d\/\w+" alternate/,
       );
       assert.equal(process.summaries[0]!.outputs, 40);
       await verdictOn(`two cameras on one partition, named, ${kind}`, place, mixed);

@@ -1,7 +1,7 @@
 /** Names, labels and keys that want to steer terminals, spreadsheets, metrics and paths. */
 import assert from "node:assert/strict";
 import { Annotations } from "../../cameras/annotations.ts";
-import { printable } from "../../cli/output.ts";
+import { printable } from "../../runtime/base/mask.ts";
 import type { LogRecord } from "../../runtime/log/log.ts";
 import { records } from "../support/frames.ts";
 import { denoArguments, FramelaneProcess } from "../support/framelane.ts";

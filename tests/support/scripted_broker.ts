@@ -72,6 +72,8 @@ export class ScriptedBroker {
   advertised: number | undefined;
   /** How long it wants no more produce requests. */
   throttleMs = 0;
+  /** How long it takes to answer a produce request. */
+  delayMs = 0;
   readonly seen: Seen[] = [];
   readonly nodeId: number;
   #produced = 0;
@@ -134,6 +136,9 @@ export class ScriptedBroker {
         if (reply === "silent") continue;
         const refused = typeof reply === "object" && "errorCode" in reply;
         if (key === PRODUCE.key && !refused) this.#produced++;
+        if (key === PRODUCE.key && this.delayMs > 0) {
+          await new Promise((next) => setTimeout(next, this.delayMs));
+        }
         const response = this.#wellFormed(key, body, name);
         if (refused) inject(response, reply.errorCode);
         if (typeof reply === "object" && "fields" in reply) reply.fields(response);

@@ -46,7 +46,7 @@ export function assign(
       return cost <= limit ? cost : limit + 1e-4;
     });
     const pair = own.length > MOST_PAIRS ? takeCheapest : solve;
-    for (const [b, a] of pair(own, few.length, many.length).entries()) {
+    for (const [b, a] of pair(own, few.length, many.length, limit).entries()) {
       if (a < 0 || own[a * many.length + b]! > limit) continue;
       const row = flipped ? many[b]! : few[a]!;
       result[row] = flipped ? few[a]! : many[b]!;
@@ -64,18 +64,23 @@ function take(from: Set<number>, belongs: (one: number) => boolean, to: number[]
   }
 }
 
-/** Like `solve`, in one pass. */
-function takeCheapest(costs: Float64Array, few: number, many: number): Int32Array {
+/** Like `solve`, in one pass; rows without a partner that costs less than the limit get none. */
+function takeCheapest(
+  costs: Float64Array,
+  few: number,
+  many: number,
+  limit: number,
+): Int32Array {
   const owners = new Int32Array(many).fill(-1);
   for (let a = 0; a < few; a++) {
-    let best = -1, least = Infinity;
+    let best = -1, least = limit;
     for (let b = 0; b < many; b++) {
       const cost = costs[a * many + b]!;
-      if (owners[b]! >= 0 || cost >= least) continue;
+      if (owners[b]! >= 0 || (best < 0 ? cost > least : cost >= least)) continue;
       least = cost;
       best = b;
     }
-    owners[best] = a;
+    if (best >= 0) owners[best] = a;
   }
   return owners;
 }

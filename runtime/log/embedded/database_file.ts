@@ -30,7 +30,7 @@ export async function openDatabase(
   let db: DatabaseSync | undefined;
   try {
     await preparePrivate(dir, "log.db");
-    const alone = !await Presence.any(dir);
+    const alone = !(await Presence.look(dir)).any;
     const left = alone && sizeOf(`${path}-wal`) > 0;
     const orphaned = sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);

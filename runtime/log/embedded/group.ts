@@ -164,8 +164,9 @@ export class EmbeddedGroupMember implements GroupMember {
       const silentMs = seen?.beat === beat ? seen.silentMs + elapsed : 0;
       this.#observed.set(member, { beat, silentMs });
       const [process, own] = member.split("/");
-      const ended = own !== undefined && !await isPresent(this.#parts.dir, process!);
-      if (ended || silentMs > sessionMs) gone.push({ member, beat });
+      // Without its file, or if that cannot be opened, silence alone decides.
+      const present = own && await isPresent(this.#parts.dir, process!).catch(() => undefined);
+      if (present === false || silentMs > sessionMs) gone.push({ member, beat });
     }
     for (const member of this.#observed.keys()) {
       if (!view.members.some((row) => row.member === member)) this.#observed.delete(member);

@@ -18,10 +18,17 @@ const reserveBytes = 2 << 20;
 /** A write-ahead log of this length is reported: a transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
+export interface Warnings {
+  /** Of what happens to this instance alone, or to the one that opens the log first. */
+  readonly tell: (message: string) => void;
+  /** Of what every instance meets while the log is open. */
+  readonly upkeep: (message: string) => void;
+}
+
 export interface KeeperParts extends Store {
   readonly segments: SegmentWriter;
   readonly clock: Clock;
-  readonly tell: (message: string) => void;
+  readonly warnings: Warnings;
 }
 
 export class Keeper {
@@ -59,7 +66,7 @@ export class Keeper {
   }
 
   async #run(): Promise<void> {
-    const { clock, db, tell } = this.#parts;
+    const { clock, db, warnings: { tell } } = this.#parts;
     const { signal } = this.#stop;
     let told = "";
     while (!signal.aborted) {
@@ -80,10 +87,10 @@ export class Keeper {
   }
 
   async #tick(): Promise<void> {
-    const { dir, db, topics, segments, tell } = this.#parts;
+    const { dir, db, topics, segments, warnings } = this.#parts;
     db.checkPresent();
     for (const file of segments.forgetRemoved()) {
-      tell(`${join(dir, file)} was removed while in use: the frames in it are lost`);
+      warnings.tell(`${join(dir, file)} was removed while in use: the frames in it are lost`);
     }
     segments.pad();
     if (await segments.sync()) await db.sync();
@@ -97,12 +104,12 @@ export class Keeper {
   }
 
   #checkWal(): void {
-    const { db, tell } = this.#parts;
+    const { db, warnings } = this.#parts;
     const bytes = db.walBytes();
     if (bytes > longWalBytes) db.checkpoint();
     const long = db.walBytes() > longWalBytes;
     if (long && !this.#warnedOfWal) {
-      tell(
+      warnings.upkeep(
         `${db.path}-wal has grown to ${
           bytes >> 20
         } MiB: another program has been reading ${db.path} for a long time ` +

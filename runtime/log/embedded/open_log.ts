@@ -7,7 +7,7 @@ import { ChangeWatcher } from "./changes.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
-import { Keeper } from "./keeper.ts";
+import { Keeper, type Warnings } from "./keeper.ts";
 import { Presence } from "./presence.ts";
 import { type Closers, Records } from "./records.ts";
 import { SegmentWriter } from "./segment_writer.ts";
@@ -31,31 +31,28 @@ export interface OpenLog {
   readonly opened: Closers;
 }
 
-export interface Warnings {
-  /** Of what happens once, to the instance that opens the log first. */
-  readonly tell: (message: string) => void;
-  /** Of what every instance meets while the log is open. */
-  readonly upkeep: (message: string) => void;
-}
-
 export async function openParts(
   place: EmbeddedUrl,
   waiting: Waiting,
-  { tell, upkeep }: Warnings,
+  warnings: Warnings,
 ): Promise<OpenLog> {
   const { dir } = place;
   const { clock } = waiting;
-  const db = await Database.open(dir, waiting, tell);
+  const db = await Database.open(dir, waiting, warnings.tell);
   let presence: Presence | undefined;
   try {
     presence = await Presence.show(dir);
+    const { ended } = await Presence.look(dir);
+    const members = db.all<[string]>("SELECT member FROM members").map(([id]) => id.split("/")[0]);
+    // The others learn from its file that a member's process has ended.
+    await Presence.forget(dir, ended.filter((id) => !members.includes(id)));
     const last = db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
-    const arrivals = new ArrivalClock(clock, last, upkeep);
+    const arrivals = new ArrivalClock(clock, last, warnings.upkeep);
     const now = () => arrivals.now();
     const topics = new Topics(db, now);
     const records = new Records(db);
     const segments = new SegmentWriter(dir, db, topics, now);
-    const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell: upkeep });
+    const keeper = new Keeper({ dir, db, topics, records, segments, clock, warnings });
     await keeper.start();
     const changes = new ChangeWatcher(db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });

@@ -28,19 +28,24 @@ export class Presence {
     return new Presence(id, path, file);
   }
 
-  /** Removes files of dead processes; returns whether any process has the log open. */
-  static async any(dir: string): Promise<boolean> {
-    let alive = false;
+  /** Whether any process has the log open, and those that ended without removing their file. */
+  static async look(dir: string): Promise<{ any: boolean; ended: string[] }> {
+    const looked = { any: false, ended: [] as string[] };
     try {
       for await (const { name } of Deno.readDir(join(dir, "open"))) {
         if (name.startsWith(".")) continue;
-        if (await isPresent(dir, name)) alive = true;
-        else await Deno.remove(join(dir, "open", name)).catch(ignoreMissing);
+        const present = await isPresent(dir, name);
+        if (present === true) looked.any = true;
+        if (present === false) looked.ended.push(name);
       }
     } catch (error) {
       ignoreMissing(error);
     }
-    return alive;
+    return looked;
+  }
+
+  static async forget(dir: string, ended: readonly string[]): Promise<void> {
+    for (const id of ended) await Deno.remove(join(dir, "open", id)).catch(ignoreMissing);
   }
 
   async end(): Promise<void> {
@@ -49,13 +54,16 @@ export class Presence {
   }
 }
 
-/** Whether the process still has the log open; a stopped one has. */
-export async function isPresent(dir: string, id: string): Promise<boolean> {
+/**
+ * Whether the process still has the log open; a stopped one has. Undefined without its file: it closed
+ * the log, or someone removed the file.
+ */
+export async function isPresent(dir: string, id: string): Promise<boolean | undefined> {
   try {
     using file = await Deno.open(join(dir, "open", id), { write: true });
     return !await file.tryLock(true);
   } catch (error) {
     ignoreMissing(error);
-    return false;
+    return undefined;
   }
 }

@@ -251,28 +251,28 @@ export class SharedFile {
     }
     const { size, ino } = await data.stat();
     const existing = await statIfExists(this.path);
-    if (existing === undefined || (ino !== null && existing.ino !== ino)) {
-      // Moved away, as by log rotation, or saved by an editor: continues in what is there now.
-      await this.#replace(number, { lanes: meta.lanes }, false);
+    const moved = existing === undefined || (ino !== null && existing.ino !== ino);
+    const checked = moved ? undefined : await this.#known(data, meta, size);
+    if (checked === undefined) {
+      // Moved away, as by log rotation, or edited: continues in what is there now.
+      return await this.#replace(number, { lanes: meta.lanes }, false);
     }
-    const checked = await this.#withoutLosses(data, meta, size);
     if (checked.size < size) await data.truncate(checked.size);
     if (checked !== meta) await slots.write(checked);
     this.#verified = true;
     return checked;
   }
 
-  /** Corrects the state for bytes lost in a machine crash, or cut off. */
-  async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
-    const { durable, foreign } = meta;
-    if (!this.#verified && meta.size > durable.size && size >= durable.size) {
-      const tail = await readAt(data, durable.size, meta.size - durable.size);
-      const whole = tail.length === meta.size - durable.size && crc32(tail) === meta.tail;
-      if (!whole) return { ...durable, durable, tail: 0, foreign };
-    }
-    if (size >= meta.size) return meta;
-    const { lanes } = meta;
-    return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
+  /** The state, without bytes that a crash of the machine took; undefined if the file was edited in place. */
+  async #known(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta | undefined> {
+    if (this.#verified && size === meta.size) return meta;
+    const { durable, foreign, from = durable.size } = meta;
+    const tail = await readAt(data, from, meta.size - from);
+    if (from + tail.length === meta.size && crc32(tail) === meta.tail) return meta;
+    // Bytes that were not durable are cut off or zeros after such a crash. Lines have no zeros.
+    const lost = !this.#verified && meta.size > durable.size && size >= durable.size &&
+      (size < meta.size || tail.includes(0));
+    return lost ? { ...durable, durable, tail: 0, foreign } : undefined;
   }
 }
 
@@ -310,6 +310,10 @@ async function append(
     throw error;
   }
   const next = { ...meta, size: meta.size + bytes.length, lanes, tail: crc32(bytes, meta.tail) };
+  if (meta.size === meta.durable.size && bytes.length > 0) {
+    next.from = meta.size;
+    next.tail = crc32(bytes);
+  }
   await slots.write(next);
   if (next.size - next.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, next);
 }
@@ -317,6 +321,6 @@ async function append(
 async function makeDurable(generation: Generation, meta: Meta): Promise<void> {
   await generation.data.syncData();
   const { size, lanes } = meta;
-  await generation.slots.write({ ...meta, durable: { size, lanes }, tail: 0 });
+  await generation.slots.write({ from: meta.durable.size, ...meta, durable: { size, lanes } });
   await generation.meta.syncData();
 }

@@ -1,4 +1,5 @@
 // Generations of a shared file, and how a new one replaces an old one.
+import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists, splitPath } from "../../base/folders.ts";
@@ -7,6 +8,8 @@ import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
 const META_CAPACITY = 1 << 20;
+/** Bytes at the end of a new generation by which it is recognised. */
+const PROBE = 4096;
 
 interface Extent {
   readonly size: number;
@@ -16,8 +19,10 @@ interface Extent {
 export interface Meta extends Extent {
   /** The part that survives a crash of the machine. */
   readonly durable: Extent;
-  /** Checksum of the bytes from `durable.size` to `size`. */
+  /** Checksum of the bytes from `from` to `size`, which an editor's change moves or replaces. */
   readonly tail: number;
+  /** Absent: `durable.size`, which it never exceeds. */
+  readonly from?: number;
   /** True if the file existed before: it may contain lines of lanes not listed. */
   readonly foreign: boolean;
 }
@@ -123,7 +128,9 @@ async function writeData(
   else await endLine(data, header);
   await data.sync();
   const { size } = await data.stat();
-  return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
+  const from = Math.max(0, size - PROBE);
+  const tail = crc32(await readAt(data, from, PROBE));
+  return { size, lanes, durable: { size, lanes }, from, tail, foreign };
 }
 
 async function endLine(data: Deno.FsFile, header: Uint8Array): Promise<void> {

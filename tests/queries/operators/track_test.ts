@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Random } from "../../support/random.ts";
 import { assign } from "../../../queries/operators/track/assignment.ts";
 import { track, type TrackOptions } from "../../../queries/operators/track/mod.ts";
 import type { Frame } from "../../../runtime/mod.ts";
@@ -140,6 +141,22 @@ Deno.test("a thousand objects in one place are paired in a moment, each with one
   assert.ok(columns.length > 900, `${columns.length} pairs`);
   for (const [row, column] of pairs.entries()) {
     assert.ok(column < 0 || costs[row * count + column]! <= 0.8);
+  }
+});
+
+Deno.test("in a large group no one stays alone beside a free partner", () => {
+  const random = new Random(7), count = 400, limit = 0.8;
+  const near = (cost: number | undefined) => cost! <= limit;
+  for (let round = 0; round < 5; round++) {
+    const costs = Float64Array.from(
+      { length: count * count },
+      () => random.next() < 0.01 ? random.next() * limit : 1,
+    );
+    const pairs = assign(costs, count, count, limit), taken = new Set(pairs);
+    for (const [row, column] of pairs.entries()) {
+      const free = Array.from({ length: count }, (_, one) => one).filter((one) => !taken.has(one));
+      assert.ok(column >= 0 || !free.some((one) => near(costs[row * count + one])), `row ${row}`);
+    }
   }
 });
 

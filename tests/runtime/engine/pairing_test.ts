@@ -17,8 +17,14 @@ function frames(partition: number, times: readonly number[]): Frame[] {
   }));
 }
 
-/** Feeds frames in random portions, and begins again at random. */
-function pairUp(left: Frame[], right: Frame[], toleranceMs: number, random: Random) {
+/** Feeds frames in portions, random ones by default, and begins again at random. */
+function pairUp(
+  left: Frame[],
+  right: Frame[],
+  toleranceMs: number,
+  random: Random,
+  portion = () => random.whole(1, 5),
+) {
   let pairing = new Pairing(toleranceMs, { at: 0, left: null, right: null });
   const pairs: [number, number][] = [];
   let decided = 0;
@@ -26,21 +32,21 @@ function pairUp(left: Frame[], right: Frame[], toleranceMs: number, random: Rand
     const taken = pairing.take();
     if (taken === "left") {
       if (nextLeft === left.length) break;
-      pairing.push("left", left.slice(nextLeft, nextLeft += random.whole(1, 5)));
+      pairing.push("left", left.slice(nextLeft, nextLeft += portion()));
       nextLeft = Math.min(nextLeft, left.length);
     } else if (taken === "right") {
       if (nextRight === right.length) break;
-      pairing.push("right", right.slice(nextRight, nextRight += random.whole(1, 5)));
+      pairing.push("right", right.slice(nextRight, nextRight += portion()));
       nextRight = Math.min(nextRight, right.length);
     } else {
       assert.equal(taken.frame.offset, decided++);
       if (taken.other !== undefined) pairs.push([taken.frame.offset, taken.other.offset]);
-    }
-    if (random.next() < 0.1) {
-      const state = JSON.parse(JSON.stringify(pairing.state)) as typeof pairing.state;
-      pairing = new Pairing(toleranceMs, state);
-      nextLeft = decided;
-      nextRight = state.at;
+      if (random.next() < 0.1) {
+        const state = JSON.parse(JSON.stringify(pairing.state)) as typeof pairing.state;
+        pairing = new Pairing(toleranceMs, state);
+        nextLeft = decided;
+        nextRight = state.at;
+      }
     }
   }
   return { pairs, decided };
@@ -99,6 +105,23 @@ Deno.test("cameras whose time goes back with each frame hold few frames", () => 
       pairing.push(taken, next);
       read[taken] += next.length;
       assert.ok(read.left - decided <= 400, `${read.left - decided} frames are held`);
+    }
+  }
+});
+
+Deno.test("pairs beside more outliers than are held depend neither on the portions nor on restarts", () => {
+  const random = Random.fromEnvironment(3);
+  const steady = Array.from({ length: 100 }, (_, i) => 100_000 + i * 40);
+  const outliers = Array.from({ length: 300 }, (_, i) => 1e9 - i * 120_000);
+  const odd = [...steady.slice(0, 50), ...outliers, ...steady.slice(50)];
+  const end = ending(odd);
+  for (const [left, right, least] of [[steady, odd, 49], [odd, steady, 100]] as const) {
+    const [ours, theirs] = [frames(0, [...left, ...end]), frames(1, [...right, ...end])];
+    const wanted = pairUp(ours, theirs, 5, random, () => 1_000).pairs;
+    assert.ok(wanted.length >= least, `${wanted.length} pairs`);
+    for (const size of [1, 16, 64, 300, 320]) {
+      const { pairs } = pairUp(ours, theirs, 5, random, () => size);
+      assert.deepEqual(pairs, wanted, `seed ${random.seed}, portions of ${size}`);
     }
   }
 });

@@ -5,7 +5,14 @@ import type { StreamingQueryProgress } from "../../../runtime/definition/progres
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
-import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
+import {
+  collect,
+  FakeClock,
+  type LogReader,
+  runQuery,
+  startQuery,
+} from "../../../runtime/testing.ts";
+import { until } from "../../support/until.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
 Deno.test("a crash at any step and a restart give the outputs of an undisturbed run", async () => {
@@ -64,6 +71,44 @@ Deno.test("a batch for foreachBatch comes again with its frames, and without tho
     assert.equal(calls[1], calls[0]);
   }
 });
+
+Deno.test("a batch for foreachBatch is one commit where the log has holes and nothing is dropped", async () => {
+  for (const overload of ["wait", { kind: "drop-oldest", maxLagFrames: 100 }] as const) {
+    const source = logOf(0);
+    const opened = await source.reader();
+    source.reader = () => Promise.resolve({ ...opened, open: withoutHoles(opened) });
+    let commits = 0;
+    source.fail = (where) => void (where === "after-commit" && commits++);
+    const calls: string[] = [];
+    const definition = query("holes").readStream({ startingOffsets: "earliest" })
+      .writeStream(foreachBatch<Frame>((frames) => void calls.push(String(offsets(frames)))))
+      .overload(overload);
+    const running = startQuery(definition, { log: source });
+    for (let i = 0; i < 10; i++) {
+      source.append("VideoStreaming", 0, [HOLE]);
+      append(source, 1, i);
+      await until("the batch", () => calls.length > i);
+    }
+    running.stop();
+    await running.ended;
+    assert.deepEqual([calls, commits], [upTo(10).map((i) => String(2 * i + 1)), 10]);
+  }
+});
+
+/** What takes an offset, as the end of a transaction does, and is no frame. */
+const HOLE = { key: "", value: new Uint8Array(), timestamp: 0, headers: {} };
+
+function withoutHoles(reader: LogReader): LogReader["open"] {
+  return async (...place) => {
+    const source = await reader.open(...place);
+    const read: typeof source.read = async (...limits) => {
+      const frames = await source.read(...limits);
+      const found = frames.filter(({ value }) => value.length > 0);
+      return found.length > 0 || frames.length === 0 ? found : await read(...limits);
+    };
+    return Object.assign(Object.create(source) as typeof source, { read });
+  };
+}
 
 Deno.test("frames of a batch that was not committed are counted once: by the run that commits it", async () => {
   for (const live of [false, true]) {

@@ -5,6 +5,7 @@ import { assignPartitions } from "../../../runtime/log/assign_partitions.ts";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import type { LogError } from "../../../runtime/log/log.ts";
 import { eventually, join, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 const names = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e", "f", "g"), { minLength: 1 });
 
@@ -174,6 +175,41 @@ Deno.test("group: a member that was taken for dead says so, lets go and joins ag
     await log.close();
     await other.close();
     await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("group: members whose presence is no longer to be seen are judged by their silence alone", async () => {
+  for (const replaced of [false, true]) {
+    const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
+    const open = `${dir}/open`;
+    const looks = [0, 0];
+    const logs = looks.map((_, i) => {
+      const sleep = (ms: number, signal?: AbortSignal) => {
+        if (ms <= 250) looks[i]!++;
+        return systemClock.sleep(ms, signal);
+      };
+      return new EmbeddedLog(`embedded:${dir}`, { clock: { ...systemClock, sleep } });
+    });
+    try {
+      await logs[0]!.createTopic("t", 2);
+      const sessionTimeoutMs = 2 * PATIENCE_MS;
+      const members = await Promise.all(
+        logs.map((log) => join(log, { ...group, sessionTimeoutMs })),
+      );
+      await eventually("a share each", () => members.every((one) => one.held()?.length === 1));
+      for (const { name } of Deno.readDirSync(open)) {
+        await Deno.remove(`${open}/${name}`);
+        // A folder cannot be opened to lock it, as a file cannot without handles or rights.
+        if (replaced) await Deno.mkdir(`${open}/${name}`);
+      }
+      looks.fill(0);
+      await eventually("looks of both", () => looks.every((count) => count >= 3));
+      assert.deepEqual(members.flatMap(({ errors }) => errors), []);
+      assert.deepEqual(members.map((one) => one.held()?.length), [1, 1]);
+    } finally {
+      for (const log of logs) await log.close();
+      await Deno.remove(dir, { recursive: true });
+    }
   }
 });
 

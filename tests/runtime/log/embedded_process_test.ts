@@ -7,7 +7,11 @@ import {
   LogChild,
   readAll,
 } from "../../contracts/log_contract_kit.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
+
+/** Never over before a test fails. */
+const sessionTimeoutMs = 2 * PATIENCE_MS;
 
 Deno.test("embedded log: several processes make the same log at once", async () => {
   await inFolder(async (dir) => {
@@ -35,11 +39,11 @@ Deno.test("embedded log: partitions of a killed process are free at once, those 
     const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
     await withLog(url, async (log) => {
       await log.createTopic("t", 2);
-      const child = new LogChild(flags, ["member", url, "t", "g", "60000", "out"]);
+      const child = new LogChild(flags, ["member", url, "t", "g", `${sessionTimeoutMs}`, "out"]);
       try {
         while (((await child.next()).assigned as number[]).length < 2);
         child.kill("SIGSTOP");
-        const first = await joinGroup(log, { group: "g", topic: "t", sessionTimeoutMs: 60_000 });
+        const first = await joinGroup(log, { group: "g", topic: "t", sessionTimeoutMs });
         await eventually("a look", () => first.held() !== undefined);
         assert.deepEqual(first.held(), []);
         child.kill("SIGKILL");
@@ -49,6 +53,25 @@ Deno.test("embedded log: partitions of a killed process are free at once, those 
         await child.end();
       }
     });
+  });
+});
+
+Deno.test("embedded log: partitions of a killed process are free at once for its next start", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
+    await withLog(url, (log) => log.createTopic("t", 2));
+    const child = new LogChild(flags, ["member", url, "t", "g", `${sessionTimeoutMs}`, "out"]);
+    while (((await child.next()).assigned as number[]).length < 2);
+    child.kill("SIGKILL");
+    await child.end();
+    await withLog(url, (log) => log.topics());
+    await withLog(url, async (log) => {
+      const next = await joinGroup(log, { group: "g", topic: "t" });
+      await eventually("all partitions", () => next.held()?.length === 2);
+    });
+    await withLog(url, (log) => log.topics());
+    assert.deepEqual([...Deno.readDirSync(join(dir, "open"))], []);
   });
 });
 

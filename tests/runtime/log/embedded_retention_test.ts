@@ -208,6 +208,20 @@ Deno.test("embedded log: of several instances in a process, one warns of the clo
   });
 });
 
+Deno.test("embedded log: every instance says that its database was removed", async () => {
+  for (const secondary of [false, true]) {
+    await inFolder(async (dir) => {
+      const told: string[] = [];
+      await withLog(`embedded:${dir}`, async (log) => {
+        await log.createTopic("t", 1);
+        await Deno.remove(join(dir, "log.db"));
+        await eventually("a warning", () => told.length > 0);
+        assert.match(told[0]!, /log\.db: it was deleted/);
+      }, { onWarning: (message) => void told.push(message), secondary });
+    });
+  }
+});
+
 Deno.test("arrivals: a step is believed once it has held, a larger one later", () => {
   let [wall, monotonic] = [1_000_000, 0];
   const told: string[] = [];

@@ -123,6 +123,43 @@ Deno.test("events: a file that its user has edited, or put in its place, is cont
   });
 });
 
+Deno.test("events: a file that its user has edited in place is continued", async () => {
+  const edits: readonly ((text: string) => string)[] = [
+    (text) =>
+      `a first line, longer than the lines of this file together: ${"-".repeat(9_000)}\n${text}`,
+    (text) => text.split("\n").slice(1).join("\n"),
+    () => "one short line, not ended",
+  ];
+  for (const edit of edits) {
+    for (const running of [false, true]) {
+      await withFile(async (file) => {
+        const task = await writeBatch(file, 0, 0, [0, 1], !running);
+        await writeBatch(file, 1, 0, [0, 1]);
+        const edited = edit(await Deno.readTextFile(file));
+        await Deno.writeTextFile(file, edited);
+        const batch = { batchId: 1, start: 2, end: 3 };
+        if (running) {
+          await task.write!([frame(0, 2)], batch);
+          await task.flush!(batch);
+          await task.committed!(batch);
+          await task.close!();
+        } else {
+          await writeBatch(file, 0, 1, [2]);
+        }
+        await writeBatch(file, 1, 1, [2]);
+        const text = await Deno.readTextFile(file);
+        assert.ok(text.startsWith(edited.trimEnd() + "\n"), text);
+        const added = text.slice(edited.trimEnd().length + 1).split("\n").slice(0, -1)
+          .map((line) => JSON.parse(line) as Result);
+        assert.deepEqual(
+          added.map(({ partition, window }) => [partition, window!.firstOffset]),
+          [[0, 2], [1, 2]],
+        );
+      });
+    }
+  }
+});
+
 Deno.test("events: a file cut by its user continues where it ends", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0, 1]);

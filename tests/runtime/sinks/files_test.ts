@@ -127,6 +127,28 @@ Deno.test("shared file: what a crash of the machine took is known to be missing"
   });
 });
 
+Deno.test("shared file: edited in place where it may not be durable, it is continued all the same", async () => {
+  await withDirectory(async (directory) => {
+    const path = `${directory}/lines`;
+    const options = { root: `${directory}/.lines` };
+    const first = await SharedFile.open(path, options);
+    await first.publish("a", at(0), encode("a0\n"));
+    await first.sync();
+    // A batch without lines keeps what the file is known by.
+    await first.publish("a", at(1), encode(""));
+    await Deno.writeTextFile(path, "longer\na0\n");
+    await first.publish("a", at(2), encode("a2\n"));
+    // Not synced, as by a process that was killed.
+    await first.close();
+    await Deno.writeTextFile(path, "another\nlonger\na0\na2\n");
+    const second = await SharedFile.open(path, options);
+    await second.publish("a", at(2), encode("a2\n"));
+    await second.publish("a", at(3), encode("a3\n"));
+    await second.close();
+    assert.equal(await Deno.readTextFile(path), "another\nlonger\na0\na2\na3\n");
+  });
+});
+
 Deno.test("shared file: a damaged description is an error that says what to do", async () => {
   await withDirectory(async (directory) => {
     const options = { root: `${directory}/.lines` };

@@ -206,13 +206,14 @@ export class Transactions {
     return await describeTransaction(connection, this.#id, signal);
   }
 
-  /** Waits before the transaction starts, since it could time out. */
+  /** Waits before the transaction starts, since it could time out: as long as a quota asks for. */
   async #waitForQuota(action: string, batches: readonly OutputBatch[]): Promise<void> {
     for (const { topic, partition } of batches) {
-      await this.#attempt(action, async (signal) => {
-        const connection = await this.#cluster.toLeader(topic, partition, this.#channel, signal);
-        if (connection.throttledMs > 0) throw new ThrottledError(connection.throttledMs);
-      });
+      const { throttledMs } = await this.#attempt(
+        action,
+        (signal) => this.#cluster.toLeader(topic, partition, this.#channel, signal),
+      );
+      if (throttledMs > 0) await this.#cluster.pause(action, throttledMs);
     }
   }
 

@@ -111,9 +111,11 @@ export function parseKafkaUrl(url: string): KafkaUrl {
   const { login, hosts, query } = match.groups as Record<string, string | undefined>;
   const brokers = hosts!.split(",").map((text) => parseBroker(text, faults));
   const parameters = new URLSearchParams(query ?? "");
-  for (const name of parameters.keys()) {
+  for (const [name, value] of parameters) {
     if (PARAMETERS.includes(name)) continue;
-    faults.push(`unknown parameter ${shown(name)}, expected ${PARAMETERS.join(", ")}`);
+    // A name without a value may be the end of a password.
+    const given = value === "" ? "" : ` ${shown(name)}`;
+    faults.push(`unknown parameter${given}, expected ${PARAMETERS.join(", ")}`);
   }
   const credentials = parseCredentials(login, parameters, faults);
   const tls = parseTls(parameters, faults);
@@ -203,8 +205,9 @@ function parseTls(parameters: URLSearchParams, faults: string[]): KafkaUrl["tls"
 /** The URL without its secrets: what an unknown parameter holds may be one, whatever its name. */
 export function maskKafkaUrl(url: string): string {
   return maskUrl(url).replaceAll(
-    /([?&])([^=&]*)=[^&]*/g,
-    (all, before, name) => PARAMETERS.includes(name) ? all : `${before}${name}=***`,
+    /([?&])([^=&]*)(=?)[^&]*/g,
+    (all, before, name, equals) =>
+      PARAMETERS.includes(name) ? all : `${before}${equals && name}${equals}***`,
   );
 }
 

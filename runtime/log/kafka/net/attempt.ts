@@ -16,6 +16,7 @@ interface Context {
   /** The cluster has no other broker. */
   readonly isAlone: boolean;
   forgetLeaders(): void;
+  pause(action: string, ms: number): Promise<void>;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function attempt<T>(
       if (error instanceof ThrottledError) {
         // Throttling does not count as the broker's time. It may throttle each response, without end.
         if ((pausesMs += error.ms) > timeoutMs) throw toLogError(error, action, where);
-        await systemClock.sleep(error.ms, closing).catch(throwIfOver);
+        await cluster.pause(action, error.ms);
         deadline += error.ms;
         continue;
       }

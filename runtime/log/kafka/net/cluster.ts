@@ -1,4 +1,5 @@
 // Leaders of partitions, coordinators of groups and transactions, and requests to them.
+import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { partitionMissing } from "../../checks.ts";
 import { LogError } from "../../log.ts";
@@ -43,6 +44,7 @@ export class Cluster extends Brokers {
   readonly #requested = new Map<string, Promise<TopicMetadata | undefined>>();
   readonly #coordinators = new Map<string, Broker>();
   readonly #closing = new AbortController();
+  readonly #pausing = new AbortController();
 
   /** Aborts when the log is closed. */
   get closing(): AbortSignal {
@@ -61,6 +63,19 @@ export class Cluster extends Brokers {
     firstDelayMs?: number,
   ): Promise<T> {
     return attempt(this, action, request, firstDelayMs);
+  }
+
+  /**
+   * Waits as long as a quota asks for, unless the log has been closing for `timeoutMs`.
+   *
+   * @throws {LogError} `CLOSED`
+   */
+  async pause(action: string, ms: number): Promise<void> {
+    try {
+      await systemClock.sleep(ms, this.#pausing.signal);
+    } catch {
+      throw new LogError("CLOSED", `${action}: the log is closed`);
+    }
   }
 
   /** @throws {LogError} `CLOSED` */
@@ -228,15 +243,15 @@ export class Cluster extends Brokers {
   }
 
   async #close(): Promise<void> {
-    const end = () =>
-      this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
-    // First members leave their groups, and transactions end: a broker that throttles is not waited for.
-    const late = setTimeout(end, this.timeoutMs);
+    // First members leave their groups, and transactions end. Each request has a time-out of its own, but a
+    // broker may throttle each: after `timeoutMs` in all, what would pause fails instead.
+    const late = setTimeout(() => this.#pausing.abort(), this.timeoutMs);
     try {
       await Promise.all([...this.opened].map((one) => one.close()));
     } finally {
       clearTimeout(late);
-      end();
+      this.#pausing.abort();
+      this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
       await this.connections.close();
     }
   }

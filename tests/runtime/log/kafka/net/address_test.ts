@@ -61,6 +61,10 @@ Deno.test("what is wrong is said, what is secret is not", async () => {
         "kafka://u:canary@a:0,b?e=1&tls=maybe&sasl=x",
         /broker "a:0", .*; unknown parameter "e", .*; sasl is "x", .*; tls is "maybe", /,
       ],
+      [
+        "kafka://a?password=b&canary",
+        /\?password=\*\*\*&\*\*\*": unknown parameter "password", .*; unknown parameter, /,
+      ],
       ["kafka://u:canary@a?ca=/x", /cannot read ca "\/x": No such file/],
     ] as const
   ) {
@@ -71,9 +75,11 @@ Deno.test("what is wrong is said, what is secret is not", async () => {
       return true;
     });
   }
-  await assert.rejects(openLog("kfka://u:canary@host"), (error: Error) => {
-    assert.match(error.message, /^Cannot open log "kfka:.*": expected embedded:DIR or kafka:/);
-    assert.ok(!error.message.includes("canary"));
-    return true;
-  });
+  for (const url of ["kfka://u:canary@host", "kafka//u:canary@host", "kafka ://u:canary@host"]) {
+    await assert.rejects(openLog(url), (error: Error) => {
+      assert.match(error.message, /^Cannot open log "k.*…": expected embedded:DIR or kafka:/);
+      assert.ok(!error.message.includes("canary"));
+      return true;
+    });
+  }
 });

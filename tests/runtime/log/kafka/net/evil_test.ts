@@ -313,3 +313,29 @@ Deno.test("a broker that wants no requests for a minute holds up no request for 
     assert.equal(last.status === "rejected" && last.reason.code, "CLOSED");
   }, 500);
 });
+
+Deno.test("the end of the log cuts no request short that has its own time", async () => {
+  await withBroker(() => "well", async (log, broker) => {
+    const producer = await log.producer();
+    await producer.append("t", 0, [record]);
+    broker.delayMs = 400;
+    const large = { ...record, value: new Uint8Array(600_000) };
+    const appends = Array.from({ length: 10 }, () => producer.append("t", 0, [large]));
+    await Promise.all([log.close(), ...appends]);
+  }, 3_000);
+});
+
+Deno.test("a commit waits as long as a quota asks for, before its transaction begins", async () => {
+  await withBroker(() => "well", async (log, broker) => {
+    const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
+    const commit = async (batchId: number) => {
+      const [batch, end] = [{ batchId, start: batchId, end: batchId + 1 }, batchId + 1];
+      await committer.plan(batch, false);
+      const output = { topic: "o", partition: 0, ...record };
+      await committer.commit(batch, { end, restart: end }, [output]);
+    };
+    broker.throttleMs = 3_000;
+    await commit(0);
+    await commit(1);
+  }, 2_000);
+});
