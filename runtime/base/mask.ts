@@ -123,7 +123,7 @@ const CONTROL = new RegExp(
 );
 
 /**
- * Escapes control characters, which a terminal would obey, whoever wrote the text: a camera, a record, a broker.
+ * Escapes control characters, which a terminal would obey: texts come from cameras, records and brokers.
  * JSON stays equivalent.
  */
 export function printable(text: string): string {

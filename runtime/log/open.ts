@@ -15,7 +15,7 @@ export const DEFAULT_TOPIC = "VideoStreaming";
 export function maskLogUrl(url: string): string {
   if (url.startsWith("kafka:")) return maskKafkaUrl(url);
   if (url.startsWith("embedded:")) return maskUrl(url);
-  // What is no URL of a log may hold a password behind a colon.
+  // Any other text may hold a password behind a colon.
   const [start] = /^[\w./-]*:?/.exec(url)!;
   return start === url ? url : `${start}…`;
 }

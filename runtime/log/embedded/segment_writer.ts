@@ -256,7 +256,7 @@ function createLocked(path: string): Deno.FsFile | undefined {
     if (error instanceof Deno.errors.AlreadyExists) return undefined;
     throw error;
   }
-  // Whoever has the hidden name alone may take the visible one.
+  // The one log that has the hidden name may take the visible one.
   if (existsSync(path)) {
     handle.close();
     Deno.removeSync(hidden);
