@@ -126,7 +126,7 @@ Deno.test("camera: all faults of one call together, exit code 2; what fails late
       /camera "zero": expected its number, 1 to 10000/,
       /expected a video file, a folder/,
       /--size "9": expected WIDTHxHEIGHT/,
-      /--log "oracle:x": expected embedded:DIR or kafka:/,
+      /--log "oracle:…": expected embedded:DIR or kafka:/,
       /--quality "101": expected a whole number from 1 to 100/,
       /--acks "two": expected all, leader or none/,
       /--loops: did you mean --loop\?/,
