@@ -26,7 +26,7 @@ export function startLiveCameras(
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet"],
-      ...["read", "write", "net", "env", "ffi", "sys"].map((kind) => `--allow-${kind}`),
+      ...["read", "write", "net", "env", "ffi", "sys", "run"].map((kind) => `--allow-${kind}`),
       ...[fileURLToPath(import.meta.url), url, JSON.stringify(cameras)],
     ],
     stdin: "null",
