@@ -24,7 +24,9 @@ interface Trouble {
   readonly end?: () => void | Promise<void>;
 }
 
-const isLive = ({ tiles }: Told, number: number) => tiles.get(number)?.condition === "live";
+// Without a rate a silence may be the camera's own pace: it is told later.
+const isLive = ({ tiles, lanes }: Told, number: number) =>
+  tiles.get(number)?.condition === "live" && lanes.get(number)!.framesPerSecondIn >= 2;
 
 const isStalled = ({ tiles, lanes }: Told, number: number) =>
   tiles.get(number)?.condition === "stalled" &&
