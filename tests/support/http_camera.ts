@@ -53,7 +53,7 @@ export class HttpCamera {
           const image = paintCode(0, offset++, 160, 120);
           const head = `--b\r\nContent-Type: image/jpeg\r\nContent-Length: ${image.length}\r\n\r\n`;
           const [before, after] = [head, "\r\n"].map((text) => new TextEncoder().encode(text));
-          // In one piece: whoever takes the first of several may leave before the next.
+          // In one piece: a reader that takes the first of several may leave before the next.
           controller.enqueue(concatenated([before!, image, after!]));
         }, 1000 / 10);
       },
