@@ -22,6 +22,9 @@ const STALL_INTERVALS = 6;
 /** Longest wait for measurements, milliseconds. */
 const MEASURE_MS = 1_000;
 
+/** Longest wait for a new picture, milliseconds: that of a long group of pictures. */
+const PICTURE_MS = 1_000;
+
 /** Interval of state messages to pages, milliseconds. */
 export const TICK_MS = 500;
 
@@ -97,7 +100,24 @@ export class Hub {
   /** The newest picture of a lane, for one-time requests. */
   async newest(lane: Lane): Promise<LanePicture | undefined> {
     const known = this.feed.latest(lane.id);
-    return await this.feed.refresh?.(lane.id) ?? known;
+    const newest = await this.feed.refresh?.(lane.id) ?? known;
+    const old = newest !== undefined && newest.timestamp < (lane.lastFrameTimestamp ?? -Infinity);
+    // A lane of video without viewers decodes few pictures.
+    return old && newest.video !== undefined ? await this.#after(newest) : newest;
+  }
+
+  /** The lane's next picture, or after a while the given one. */
+  async #after(picture: LanePicture): Promise<LanePicture> {
+    let next = picture;
+    const came = Promise.withResolvers<void>();
+    const stop = this.listen(picture.lane, (one) => {
+      if (one.bytes === picture.bytes) return; // a result alone
+      next = one;
+      came.resolve();
+    });
+    await waitAtMost(PICTURE_MS, came.promise, this.clock);
+    stop();
+    return next;
   }
 
   /** Calls `listener` for pictures or results of a lane, until the returned function is called. */

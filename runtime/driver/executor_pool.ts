@@ -177,8 +177,9 @@ export class ExecutorPool {
 
   /** Finds held threads, and moves the other lanes. */
   #check(): void {
-    const { rss } = Deno.memoryUsage();
-    for (const [link, finding] of this.#threads.look(this.#set.workers(), performance.now(), rss)) {
+    const resident = () => Deno.memoryUsage().rss;
+    const found = this.#threads.look(this.#set.workers(), performance.now(), resident);
+    for (const [link, finding] of found) {
       switch (finding.kind) {
         case "held":
           this.#isolate(link, finding.turn, finding.often);

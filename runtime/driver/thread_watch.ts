@@ -49,8 +49,8 @@ interface Seen {
   alive: number;
   /** When `alive` last changed. */
   since: number;
-  /** Resident memory of the process at that time, bytes. */
-  resident: number;
+  /** Resident memory of the process at the first look after that, bytes. */
+  resident: number | undefined;
   held: Turn | undefined;
   long: boolean;
   /** Start times of calls that blocked it. */
@@ -59,7 +59,7 @@ interface Seen {
   full: number;
 }
 
-const FRESH = { held: undefined, long: false, holds: [], full: 0 };
+const FRESH = { resident: undefined, held: undefined, long: false, holds: [], full: 0 };
 
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
@@ -79,8 +79,8 @@ export class ThreadWatch<T extends WatchedThread> {
     this.#seen.delete(thread);
   }
 
-  /** @param resident memory of the process, bytes */
-  look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
+  /** @param resident memory of the process, bytes: asked only where needed, as it reads a file */
+  look(threads: Iterable<T>, now: number, resident: () => number): [T, Finding][] {
     // If this thread was late, others may have been too.
     const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
     this.#lookedAt = now;
@@ -96,18 +96,18 @@ export class ThreadWatch<T extends WatchedThread> {
     pulse: Pulse,
     now: number,
     late: number,
-    resident: number,
+    resident: () => number,
   ): Finding | undefined {
     const seen = this.#seen.get(thread);
     if (seen === undefined) {
-      this.#seen.set(thread, { ...FRESH, alive: pulse.alive, since: now, resident });
+      this.#seen.set(thread, { ...FRESH, alive: pulse.alive, since: now });
       return undefined;
     }
     if (seen.alive === pulse.alive) {
       seen.since += late;
       return this.#withoutProgress(thread, seen, pulse, now, resident);
     }
-    Object.assign(seen, { alive: pulse.alive, since: now, resident });
+    Object.assign(seen, { alive: pulse.alive, since: now, resident: undefined });
     const { held } = seen;
     if (held !== undefined) {
       seen.held = undefined;
@@ -129,9 +129,12 @@ export class ThreadWatch<T extends WatchedThread> {
     seen: Seen,
     turn: Turn,
     now: number,
-    resident: number,
+    resident: () => number,
   ): Finding | undefined {
     const ms = now - seen.since;
+    // Its heartbeat may come just after this look.
+    if (ms < 2 * LOOK_INTERVAL_MS) return undefined;
+    const before = seen.resident ??= resident();
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
     // A waiting call of a lane that moved or was abandoned.
@@ -139,7 +142,7 @@ export class ThreadWatch<T extends WatchedThread> {
       const why = `${name} was abandoned: a call of a query that has left it blocks its thread`;
       return { kind: "cut", turn, why };
     }
-    const grown = resident - seen.resident;
+    const grown = resident() - before;
     if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
       const why = `${name} was abandoned: while blocked, its thread allocated ${megabytes(grown)}`;
       return { kind: "cut", turn, why };

@@ -17,6 +17,8 @@ import { unitOf } from "../video/groups.ts";
 /** Minimum interval between pictures of a lane with and without viewers, milliseconds. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
+/** The same without viewers of an access unit's picture: a keyframe costs as much as five other frames. */
+const UNWATCHED_UNIT_INTERVAL_MS = 10_000;
 
 /** A picture in its own buffer, as sent to the driver. */
 export interface Picture {
@@ -72,16 +74,15 @@ export class LanePictures implements PicturePort {
     if (this.#demand === "nothing") return;
     // The next picture must not replace an alert that was not shown yet.
     const urgent = output.result?.alert !== undefined;
-    const wait = this.#last + this.#interval - performance.now();
     const unit = unitIn(output);
-    // Its picture has no viewers. Do not wait for an early keyframe: its group would be decoded again, and then
-    // the lane's current one.
-    if (
-      this.#demand !== "pictures" && !urgent && unit !== undefined && (unit.index > 0 || wait > 0)
-    ) {
-      if (this.#demand === "results" && output.result !== undefined) {
-        this.#sendWith(output, undefined);
-      }
+    const unwatched = this.#demand !== "pictures" && unit !== undefined;
+    const interval = unwatched ? UNWATCHED_UNIT_INTERVAL_MS : this.#interval;
+    const wait = this.#last + interval - performance.now();
+    // Do not wait for an early keyframe: its group would be decoded again, and then the lane's current one.
+    if (unwatched && !urgent && (unit.index > 0 || wait > 0)) {
+      // A keyframe shows viewers that the camera still sends.
+      const shown = output.result !== undefined || unit.index === 0;
+      if (this.#demand === "results" && shown) this.#sendWith(output, undefined);
       return;
     }
     this.#waiting = output;

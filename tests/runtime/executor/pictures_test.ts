@@ -74,6 +74,22 @@ Deno.test("Where no viewer can come nothing is decoded, until one can", async ()
   await tracker.close();
 });
 
+Deno.test("A page that decodes units itself sees by the keyframes that the camera still sends", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const results = new Map([["q-0", "results" as const]]);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), results);
+  for (const frame of frames) publisher.show(frame);
+  await until("a picture", () => sent.some(({ bytes }) => bytes.length > 0));
+  publisher.close();
+  const shown = sent.map(({ offset, bytes }) => ({ offset, picture: bytes.length > 0 }));
+  assert.deepEqual(shown.toSorted((a, b) => a.offset - b.offset), [
+    { offset: 0, picture: true },
+    { offset: 6, picture: false },
+  ]);
+  await tracker.close();
+});
+
 Deno.test("A page that decodes units itself gets what was found in each, and keyframes' pictures", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { FakeClock, settle } from "../../runtime/testing/fake_clock.ts";
+import { Hub } from "../../viewer/hub.ts";
+import { FakeLanes } from "../support/fake_lanes.ts";
+
+const VIDEO = { video: "h264" } as const;
+const BYTES = new Uint8Array([1]);
+const LANE = "greyscale-0";
+
+function videoLane() {
+  const clock = new FakeClock();
+  const feed = new FakeLanes({ count: 1, clock });
+  const hub = new Hub(feed, clock);
+  feed.push(LANE, { ...VIDEO, bytes: BYTES });
+  return { clock, feed, hub, newest: () => hub.newest(feed.lanes()[0]!) };
+}
+
+Deno.test("A snapshot of video waits for the picture of a frame that is newer than the known one", async () => {
+  const { feed, hub, newest } = videoLane();
+  feed.change(LANE, { lastFrameTimestamp: 1 });
+  const snapshot = newest();
+  await settle();
+  feed.push(LANE, { ...VIDEO, bytes: BYTES }); // a result on the same picture
+  feed.push(LANE, { ...VIDEO, bytes: new Uint8Array([2]) });
+  assert.deepEqual((await snapshot)?.bytes, new Uint8Array([2]));
+  assert.equal(feed.subscribers, 0);
+  hub.close();
+});
+
+Deno.test("A snapshot is the known picture where it is the newest, and where no other comes", async () => {
+  const { clock, feed, hub, newest } = videoLane();
+  assert.equal((await newest())?.bytes, BYTES);
+  feed.change(LANE, { lastFrameTimestamp: 1 });
+  const snapshot = newest();
+  await settle();
+  await clock.advance(1_000);
+  assert.equal((await snapshot)?.bytes, BYTES);
+  assert.equal(feed.subscribers, 0);
+  hub.close();
+});
