@@ -196,6 +196,24 @@ Deno.test("events: half a line of a writer that died is cut off", async () => {
   });
 });
 
+Deno.test("events: all batches that a crash of the machine took from the file are written again", async () => {
+  await withFile(async (file) => {
+    const task = await events({ file }).open(sinkContext({ committedBatch: -1 }));
+    for (let at = 0; at < 4; at++) {
+      const batch = { batchId: at, start: at, end: at + 1 };
+      // A batch without outputs is no end of what is missing.
+      await task.write!(at === 1 ? [] : [frame(0, at)], batch);
+      await task.flush!(batch);
+      // The last one is not committed, so that nothing is synced at the end.
+      if (at < 3) await task.committed!(batch);
+    }
+    await task.close!();
+    await Deno.truncate(file, 0);
+    await writeBatch(file, 0, 3, [3]);
+    assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [0, 2, 3]);
+  });
+});
+
 Deno.test("events: something that is no file is refused", async () => {
   const directory = await Deno.makeTempDir();
   try {
