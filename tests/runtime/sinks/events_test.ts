@@ -129,6 +129,8 @@ Deno.test("events: a file that its user has edited in place is continued", async
       `a first line, longer than the lines of this file together: ${"-".repeat(9_000)}\n${text}`,
     (text) => text.split("\n").slice(1).join("\n"),
     () => "one short line, not ended",
+    (text) => `${text}a line at the end\n`,
+    (text) => `${text}x`,
   ];
   for (const edit of edits) {
     for (const running of [false, true]) {
@@ -181,18 +183,6 @@ Deno.test("events: lines of others stay, also when a lane starts anew", async ()
       lines.slice(2, -1).map((line) => (JSON.parse(line) as Result).partition),
       [1, 0, 0],
     );
-  });
-});
-
-Deno.test("events: half a line of a writer that died is cut off", async () => {
-  await withFile(async (file) => {
-    await writeBatch(file, 0, 0, [0]);
-    await Deno.writeTextFile(file, '{"query":"te', { append: true });
-    const task = await events({ file }).open(sinkContext({ committedBatch: 0, committedEnd: 1 }));
-    await task.close!();
-    assert.equal((await linesOf(file)).length, 1);
-    await writeBatch(file, 0, 1, [1]);
-    assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [0, 1]);
   });
 });
 
