@@ -12,6 +12,7 @@ import {
   type PublishTarget,
   SourceError,
   type SourceErrorCode,
+  type SourceImage,
 } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Patience, untilLeft } from "./watchdog.ts";
@@ -239,12 +240,7 @@ export class Camera {
 
 /** The headers of a frame, including the camera's display name and place. */
 export function frameHeaders(
-  image: {
-    readonly contentType: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly headers?: Headers;
-  },
+  image: Omit<SourceImage, "value" | "timestamp" | "delivered">,
   session: string,
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},

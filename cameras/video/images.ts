@@ -27,8 +27,6 @@ interface VideoImagesOptions {
   /** Live input: frames without usable times are dated by their arrival. */
   readonly live?: boolean;
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** Starts again at the end if the container can seek. Times keep rising. */
-  readonly loop?: boolean;
   /** Reports damaged packets, once. */
   readonly report: (message: string) => void;
 }
@@ -43,38 +41,30 @@ export function videoImages(
   input: VideoInput,
   options: VideoImagesOptions,
 ): AsyncGenerator<SourceImage, void, undefined> {
-  const depth = options.encoders;
-  const made = prefetch<SourceImage | undefined>(depth, async (push, stop) => {
-    const interrupt = () => input.interrupt();
-    stop.addEventListener("abort", interrupt, { once: true });
+  return prefetch(options.encoders, async (push, stop) => {
+    stop.addEventListener("abort", input.interrupt, { once: true });
     const times = new StreamTimes(input, options.times, options.live);
+    const lane = new Lane(input, options, times);
     try {
-      const lane = new Lane(input, options, times);
-      try {
-        do {
-          for (;;) {
-            const packet = stop.aborted ? undefined : await input.read();
-            if (packet === undefined) break;
-            options.onPacket?.(describePacket(packet, input));
-            times.packets++;
-            await lane.handle(packet, push, stop);
-          }
-          if (stop.aborted) return;
-          await lane.handle(null, push, stop);
-          times.checkEnd(input);
-        } while (options.loop && times.images > 0 && await lane.beginAgain());
-        lane.reportDamage();
-      } finally {
-        await lane.close();
+      for (;;) {
+        const packet = stop.aborted ? undefined : await input.read();
+        if (packet === undefined) break;
+        options.onPacket?.(describePacket(packet, input));
+        times.packets++;
+        await lane.handle(packet, push, stop);
       }
+      if (stop.aborted) return;
+      await lane.handle(null, push, stop);
+      times.checkEnd(input);
+      lane.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.
       if (!stop.aborted) throw error;
     } finally {
-      stop.removeEventListener("abort", interrupt);
+      await lane.close();
+      stop.removeEventListener("abort", input.interrupt);
     }
   });
-  return withoutGaps(made);
 }
 
 function describePacket(packet: Packet, input: VideoInput): VideoPacket {
@@ -85,10 +75,6 @@ function describePacket(packet: Packet, input: VideoInput): VideoPacket {
     bytes: packet.size,
     ...(streamMs === undefined ? {} : { streamMs }),
   };
-}
-
-async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
-  for await (const item of items) if (item !== undefined) yield item;
 }
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
@@ -262,15 +248,6 @@ class Lane {
       }
       await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
     }
-  }
-
-  /** @returns false if the container cannot seek. */
-  async beginAgain(): Promise<boolean> {
-    if (!await this.#input.rewind()) return false;
-    this.#copier?.beginAgain();
-    this.#decoder?.beginAgain();
-    this.#times.beginAgain();
-    return true;
   }
 
   reportDamage(): void {

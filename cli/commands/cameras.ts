@@ -2,11 +2,7 @@
 // them.
 import { messageOf } from "../../runtime/base/errors.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
-import {
-  type CameraSettings,
-  describeSettings,
-  settingsFromFlags,
-} from "../../cameras/settings.ts";
+import { type CameraSettings, settingsFromFlags, settingWords } from "../../cameras/settings.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import { discoverCameras, lookOptions, probe } from "../camera_look.ts";
@@ -165,5 +161,5 @@ async function runAll(
 }
 
 function describe(camera: RegisteredCamera): string {
-  return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
+  return [maskUrl(camera.source), ...settingWords(camera)].join(" ");
 }
