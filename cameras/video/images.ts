@@ -97,7 +97,6 @@ class Lane {
   #decoder: VideoDecoder | undefined;
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
-  readonly #makers: PictureMaker[] = [];
   /** Created at the first interlaced frame; every later frame goes through it. */
   #deinterlacer: FrameFilter | undefined;
   /** Timestamps of the frames inside the deinterlacer. */
@@ -189,7 +188,9 @@ class Lane {
 
   async #encode(frame: Frame, timestamp: number | undefined, push: Push): Promise<void> {
     if (timestamp === undefined) return;
-    const maker = await this.#maker();
+    // As many as `push` lets wait, and one.
+    const maker = this.#idle.pop() ??
+      new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
     maker.take(frame);
     const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
       this.#busy.delete(work);
@@ -234,22 +235,6 @@ class Lane {
     }
   }
 
-  async #maker(): Promise<PictureMaker> {
-    for (;;) {
-      const idle = this.#idle.pop();
-      if (idle !== undefined) return idle;
-      if (this.#makers.length < this.#options.encoders) {
-        const maker = new PictureMaker(
-          this.#options.settings,
-          rotationOf(this.#input.stream),
-        );
-        this.#makers.push(maker);
-        return maker;
-      }
-      await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
-    }
-  }
-
   reportDamage(): void {
     const { name } = this.#input;
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
@@ -266,7 +251,7 @@ class Lane {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#busy);
-    for (const maker of this.#makers) maker[Symbol.dispose]();
+    for (const maker of this.#idle) maker[Symbol.dispose]();
     this.#deinterlacer?.[Symbol.dispose]();
     this.#decoder?.[Symbol.dispose]();
   }

@@ -190,7 +190,7 @@ export class VideoInput implements AsyncDisposable {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** Closes the input, which nobody may read meanwhile. */
+  /** Closes the input. No read may be pending. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener("abort", this.interrupt);
     await this.#context.closeInput();

@@ -74,10 +74,10 @@ export class UnitCopier {
     const { codec: choice = "jpeg", size, quality } = settings;
     const { degrees, mirrored } = rotationOf(input.stream);
     const { unitCodec: codec } = input;
-    if (choice === "jpeg") return new NotCopied("JPEG was requested");
+    if (choice === "jpeg" || size !== undefined || quality !== undefined) {
+      return new NotCopied("JPEG was requested");
+    }
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
-    if (size !== undefined) return new NotCopied("--size requires re-encoding");
-    if (quality !== undefined) return new NotCopied("--quality requires re-encoding");
     if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
     if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
       return new NotCopied(MAYBE_OUT_OF_ORDER);
