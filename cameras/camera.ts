@@ -14,7 +14,7 @@ import {
   type SourceErrorCode,
 } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
-import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
+import { DEFAULT_STALL_MS, Patience, untilLeft } from "./watchdog.ts";
 
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
@@ -162,49 +162,56 @@ export class Camera {
     const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
       this.#options;
     const { fps, stallMs = DEFAULT_STALL_MS } = settings;
-    const watchdog = new Watchdog(source, clock, stallMs);
-    const stop = AbortSignal.any([signal, watchdog.signal]);
+    using patience = new Patience(
+      source.kind === "live" ? stallMs : Infinity,
+      clock,
+      new SourceError(
+        "ENDED",
+        `Source ${source.description} was silent for ${stallMs / 1000} s (--stall)`,
+      ),
+    );
+    const stop = AbortSignal.any([signal, patience.signal]);
     const images = source.open({
       camera: this.#camera,
       clock,
       times: this.#times,
       signal: stop,
       report,
-      onActivity: watchdog.alive,
+      onActivity: () => patience.renew(),
       onPacket: this.#stream.note,
       target,
     });
-    try {
-      for await (
-        const { image, timestamp } of pace(watchdog.watch(images, stop), {
-          kind: source.kind,
-          times: this.#times,
-          signal: stop,
-          onLate: (ms, heldMs) => this.#punctuality.fallBehind(ms, heldMs, report),
-          fps,
-        })
-      ) {
-        const seq = this.#seq++;
-        const { value, delivered } = image;
-        const headers = frameHeaders(image, this.#session, seq, settings);
-        const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
-        try {
-          await publisher.publish({ record, delivered }, signal);
-        } catch (error) {
-          if (signal.aborted) return;
-          throw error;
-        }
-        this.#stream.published(image.contentType);
-        this.#backoff.reset();
-        if (this.#message !== "") this.#options.onFailure?.(undefined);
-        this.#message = "";
-        onFrame?.(seq);
-        if (this.#limitReached()) return;
+    for await (
+      const { image, timestamp } of pace(untilLeft(images, stop), {
+        kind: source.kind,
+        times: this.#times,
+        signal: stop,
+        onLate: (ms, heldMs) => this.#punctuality.fallBehind(ms, heldMs, report),
+        fps,
+      })
+    ) {
+      // A slow log does not count as silence of the source.
+      patience.held = true;
+      const seq = this.#seq++;
+      const { value, delivered } = image;
+      const headers = frameHeaders(image, this.#session, seq, settings);
+      const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
+      try {
+        await publisher.publish({ record, delivered }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
       }
-    } finally {
-      watchdog.close();
+      this.#stream.published(image.contentType);
+      this.#backoff.reset();
+      if (this.#message !== "") this.#options.onFailure?.(undefined);
+      this.#message = "";
+      onFrame?.(seq);
+      if (this.#limitReached()) return;
+      patience.held = false;
+      patience.renew();
     }
-    watchdog.check();
+    patience.signal.throwIfAborted();
   }
 
   /** Reports a repeated message ever less often, so that it does not fill the log. */

@@ -3,6 +3,7 @@ import { messageOf } from "../runtime/base/errors.ts";
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
+import { withoutTexts } from "../runtime/image/png.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
@@ -31,7 +32,7 @@ export async function reshape(
   }
   const sharp = await loadSharp();
   const make = async (bytes: Uint8Array) => {
-    let image = sharp(bytes, { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
+    let image = sharp(withoutTexts(bytes), { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
     if (size !== undefined) image = image.resize(size.width, size.height, { fit: "fill" });
     const { data, info } = await image.flatten()
       .jpeg({ quality: quality ?? DEFAULT_QUALITY })
@@ -57,7 +58,8 @@ async function orientationInside(value: Uint8Array, type: ImageType): Promise<nu
   if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;
   const sharp = await loadSharp();
   try {
-    return (await sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata()).orientation ??
+    return (await sharp(withoutTexts(value), { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata())
+      .orientation ??
       1;
   } catch (error) {
     throw new BadFrameError("corrupt", `Cannot read the image: ${messageOf(error)}`, {

@@ -39,6 +39,8 @@ export class Hub {
   readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
   /** The lanes' `lastFrameArrival`, and the same as monotonic times. */
   readonly #arrivals = new Map<string, { arrival: number; at: number }>();
+  /** Pictures that no other followed in time, with the lane's `lastFrameTimestamp` then. */
+  readonly #last = new WeakMap<LanePicture, number>();
   readonly #states = new WeakMap<Visitor, { at: number; text: string }>();
   #unsubscribe: (() => void) | undefined;
   #ticking: AbortController | undefined;
@@ -101,9 +103,15 @@ export class Hub {
   async newest(lane: Lane): Promise<LanePicture | undefined> {
     const known = this.feed.latest(lane.id);
     const newest = await this.feed.refresh?.(lane.id) ?? known;
-    const old = newest !== undefined && newest.timestamp < (lane.lastFrameTimestamp ?? -Infinity);
+    const { lastFrameTimestamp = -Infinity } = lane;
     // A lane of video without viewers decodes few pictures.
-    return old && newest.video !== undefined ? await this.#after(newest) : newest;
+    if (
+      newest?.video === undefined || newest.timestamp >= lastFrameTimestamp ||
+      this.#last.get(newest) === lastFrameTimestamp
+    ) return newest;
+    const next = await this.#after(newest);
+    if (next === newest) this.#last.set(newest, lastFrameTimestamp);
+    return next;
   }
 
   /** The lane's next picture, or after a while the given one. */

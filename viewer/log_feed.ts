@@ -272,13 +272,13 @@ export class LogFeed implements LaneFeed {
   async #check(partition: PartitionLane): Promise<void> {
     const { latest } = await this.#reads.offsets(partition.lane);
     const at = this.#clock.monotonic();
-    if (latest > 0 && at - partition.identifiedAt >= IDENTIFY_MS) {
-      const first = partition.identifiedAt === -Infinity;
+    const blind = partition.isBlind(this.#clock);
+    if (latest > 0 && (blind || at - partition.identifiedAt >= IDENTIFY_MS)) {
       partition.identifiedAt = at;
       const found = this.#findIdentity(partition);
       this.#spawn(found);
-      // A lane must have a name from the start.
-      if (first) await found;
+      // A lane must have a name and the age of its last frame from the start.
+      if (blind) await found;
     }
     partition.polledTo(latest, this.#clock);
   }

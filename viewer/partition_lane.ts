@@ -15,6 +15,8 @@ import { isImage } from "./picture.ts";
 
 /** Number of frames for latency and rate. */
 const RECENT = 64;
+/** After this time without a poll nothing is known of when frames arrived, milliseconds. */
+const BLIND_MS = 5_000;
 
 export class PartitionLane {
   lane: Lane;
@@ -95,10 +97,15 @@ export class PartitionLane {
     };
   }
 
+  /** Whether the last poll was long ago: frames since then may be as old. */
+  isBlind(clock: Clock): boolean {
+    return this.#polled === undefined || clock.monotonic() - this.#polled.at > BLIND_MS;
+  }
+
   /** Updates the rate of a partition without readers from its end offset. */
   polledTo(latest: number, clock: Clock): void {
     const at = clock.monotonic();
-    const before = this.#polled;
+    const before = this.isBlind(clock) ? undefined : this.#polled;
     this.#polled = { latest, at };
     const { unused: _, ...used } = this.lane;
     this.lane = latest > 0 ? used : { ...used, unused: true };

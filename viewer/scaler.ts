@@ -4,6 +4,7 @@ import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
+import { withoutTexts } from "../runtime/image/png.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
 export interface ScaledPicture {
@@ -156,7 +157,10 @@ export class Scaler {
     const begun = performance.now();
     try {
       const sharp = await loadSharp();
-      return await sharp(bytes, { failOn: "none", limitInputPixels: DEFAULT_MAX_PIXELS })
+      return await sharp(withoutTexts(bytes), {
+        failOn: "none",
+        limitInputPixels: DEFAULT_MAX_PIXELS,
+      })
         .autoOrient()
         .resize({
           width: Math.ceil(sourceWidth / denominator),

@@ -1,12 +1,13 @@
 // RTSP cameras.
 import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import { Login, splitCredentials } from "../net/login.ts";
 import { RedirectError, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "../watchdog.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS, Patience } from "../watchdog.ts";
 import { liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
@@ -33,7 +34,16 @@ export class RtspSource implements CameraSource {
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     let { uri } = this.#stream;
-    const begin = context.clock.monotonic();
+    const name = `stream ${this.description}`;
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
+    using late = new Patience(
+      openTimeoutMs,
+      systemClock,
+      new SourceError(
+        "UNREACHABLE",
+        `Cannot open ${name}: no video came within ${openTimeoutMs / 1000} s (--open-timeout)`,
+      ),
+    );
     for (let redirects = 0;; redirects++) {
       const { peer, credentials } = this.#stream;
       using relay = new RtspRelay({
@@ -42,9 +52,8 @@ export class RtspSource implements CameraSource {
         login: new Login(credentials, context.onLogin),
         report: (fault) => context.report(`${this.description} ${fault}`),
       });
-      const name = `stream ${this.description}`;
       try {
-        return yield* this.#read(relay, name, context.clock.monotonic() - begin, context);
+        return yield* this.#read(relay, name, late.signal, context);
       } catch (error) {
         const { failure } = relay;
         if (!(failure instanceof SourceError)) throw error;
@@ -68,10 +77,9 @@ export class RtspSource implements CameraSource {
   #read(
     relay: RtspRelay,
     name: string,
-    spentMs: number,
+    late: AbortSignal,
     context: SourceContext,
   ): AsyncGenerator<SourceImage> {
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
     return liveVideo(
       {
         url: relay.url,
@@ -81,12 +89,10 @@ export class RtspSource implements CameraSource {
         options: {
           rtsp_transport: this.#udp ? "udp" : "tcp",
           allowed_media_types: "video",
-          timeout: String(Math.max(stallMs, 1_000) * 1000),
         },
         local: false,
         probe: false,
-        openTimeoutMs,
-        spentMs,
+        late,
       },
       this.#options,
       context,

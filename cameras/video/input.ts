@@ -5,6 +5,7 @@ import {
   AV_CODEC_ID_HEVC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
+  AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
@@ -41,14 +42,9 @@ export interface VideoInputOptions {
   readonly local: boolean;
   /** False if the codec is known before the first frame, which saves seconds. True by default. */
   readonly probe?: boolean;
-  /** Time limit for opening; none by default. */
-  readonly openTimeoutMs?: number;
-  /** How much of it is over. */
-  readonly spentMs?: number;
+  /** Ends opening it, with its reason. */
+  readonly late?: AbortSignal;
 }
-
-/** How long a system call may continue after an interruption. */
-const LEAVE_AFTER_MS = 500;
 
 const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
@@ -58,7 +54,7 @@ const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
 /** Containers with an index of their frames. */
 const INDEXED = ["mp4", "matroska", "avi"];
 
-export class VideoInput implements AsyncDisposable {
+export class VideoInput {
   readonly name: string;
   /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly format: string;
@@ -74,9 +70,7 @@ export class VideoInput implements AsyncDisposable {
   readonly #context: FormatContext;
   readonly #local: boolean;
   readonly #packet = new Packet();
-  readonly #grace = new GracePeriod();
-  #reading: Promise<number> | undefined;
-  #closed: Promise<void> | undefined;
+  #cut = false;
 
   private constructor(
     context: FormatContext,
@@ -106,7 +100,7 @@ export class VideoInput implements AsyncDisposable {
    * @throws the signal's reason if it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
-    const { name, format, openTimeoutMs, spentMs = 0 } = options;
+    const { name, format, late } = options;
     signal.throwIfAborted();
     let inputFormat: InputFormat | null = null;
     if (format !== undefined) {
@@ -120,47 +114,30 @@ export class VideoInput implements AsyncDisposable {
     }
     const context = new FormatContext();
     context.allocContext();
-    const grace = new GracePeriod();
-    const interrupt = () => {
-      context.interrupt();
-      grace.begin();
-    };
-    const late = openTimeoutMs === undefined
-      ? undefined
-      : AbortSignal.timeout(Math.max(0, openTimeoutMs - spentMs));
+    const interrupt = () => context.interrupt();
     const limit = late === undefined ? signal : AbortSignal.any([signal, late]);
     limit.addEventListener("abort", interrupt, { once: true });
     try {
-      return await settled(
-        this.#openContext(context, inputFormat, options, limit, grace.signal),
-        grace.signal,
-      );
+      return await this.#openContext(context, inputFormat, options, limit);
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (late?.aborted !== true) throw error;
-      throw new SourceError(
-        "UNREACHABLE",
-        `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s (--open-timeout)`,
-      );
+      if (limit.aborted) throw limit.reason;
+      throw error;
     } finally {
-      grace.end();
       limit.removeEventListener("abort", interrupt);
     }
   }
 
-  /** Opens the best video stream; closes everything if that fails or takes too long. */
+  /** Opens the best video stream; closes everything if that fails. */
   static async #openContext(
     context: FormatContext,
     inputFormat: InputFormat | null,
     options: VideoInputOptions,
     limit: AbortSignal,
-    abandoned: AbortSignal,
   ): Promise<VideoInput> {
     const { url, name, protocols, local, probe = true } = options;
     let opened = false;
     const check = (code: number) => {
       if (code < 0) throw describeAvError("open", name, code, local);
-      abandoned.throwIfAborted();
     };
     try {
       using dictionary = Dictionary.fromObject({
@@ -200,26 +177,31 @@ export class VideoInput implements AsyncDisposable {
     }
   }
 
+  /** True after a packet of a file that lacks its end. */
+  get isCut(): boolean {
+    return this.#cut;
+  }
+
   /**
    * Reads the next packet of the video stream on another thread, since even a file may be on a slow
-   * share.
+   * share. Skips one that lacks its end because the file does.
    *
    * @returns the packet, valid until the next call; undefined at the end of the input.
    * @throws {SourceError} if the input fails.
    */
   async read(): Promise<Packet | undefined> {
     for (;;) {
-      this.#grace.signal.throwIfAborted();
       this.#packet.unref();
-      this.#reading = this.#context.readFrame(this.#packet).finally(() => {
-        this.#reading = undefined;
-      });
-      const code = await settled(this.#reading, this.#grace.signal);
+      const code = await this.#context.readFrame(this.#packet);
       if (code < 0) {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
       }
-      if (this.#packet.streamIndex === this.stream.index) return this.#packet;
+      if (this.#packet.streamIndex !== this.stream.index) continue;
+      // In MPEG-TS such a packet lacks parts, wherever it is.
+      const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
+      if (!lacksEnd) return this.#packet;
+      this.#cut = true;
     }
   }
 
@@ -238,7 +220,6 @@ export class VideoInput implements AsyncDisposable {
   /** Ends a pending `read` and all later ones at once. */
   interrupt(): void {
     this.#context.interrupt();
-    this.#grace.begin();
   }
 
   /** A timestamp of the stream in milliseconds; undefined if there is none. */
@@ -246,44 +227,24 @@ export class VideoInput implements AsyncDisposable {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** Closes the input. A read that hangs is abandoned, and closes the input when it returns. */
+  /** Not while it is read. */
   async close(): Promise<void> {
-    const ended = this.#reading?.catch(() => {}).then(() => this.#close()) ?? this.#close();
-    await settled(ended, this.#grace.signal).catch(() => {});
-    this.#grace.end();
+    await this.#context.closeInput();
+    this.#packet.free();
   }
+}
 
-  #close(): Promise<void> {
-    return this.#closed ??= this.#context.closeInput().finally(() => this.#packet.free());
-  }
+/** True if FFmpeg knows that a packet lacks something. */
+export function isCorrupt({ flags }: Packet): boolean {
+  return (flags & AV_PKT_FLAG_CORRUPT) !== 0;
+}
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+/** When a packet is shown; when it is decoded, if a container such as AVI says no more. */
+export function timeOf({ pts, dts }: Pick<Packet, "pts" | "dts">): bigint {
+  return pts === AV_NOPTS_VALUE ? dts : pts;
 }
 
 /** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
 export function formatIn(beginning: Buffer, path: string): string | undefined {
   return InputFormat.probe(beginning, path)?.name ?? undefined;
-}
-
-/** FFmpeg checks for interruptions only between system calls, which may hang. */
-class GracePeriod {
-  readonly #over = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  get signal(): AbortSignal {
-    return this.#over.signal;
-  }
-
-  begin(): void {
-    this.#timer ??= setTimeout(
-      () => this.#over.abort(new Error("The system call hangs")),
-      LEAVE_AFTER_MS,
-    );
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
 }

@@ -63,6 +63,7 @@ async function run(
         const { topic, partition } = lane;
         say(`${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
       }
+      if (feed.lanes().length === 0) say(`No camera in ${log.url} yet: waiting for one`);
       say("Stop with Ctrl-C");
       await aborted(signal);
     } finally {

@@ -22,7 +22,6 @@ import {
   withDefaults,
 } from "./alert_options.ts";
 import { type ConditionState, holds, isInvalid, scoreOf } from "./condition.ts";
-import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 import { savedState, stateBytes } from "./state.ts";
 
@@ -113,13 +112,10 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const ended = silent ? this.#endOf(episode) : [];
     const alert = this.#next(output);
     if (this.#state.episode !== null) this.#state.episode.last = this.#lastOf(output);
-    const reported = isInvalid(output.result, this.#options.label)
-      ? withResult(output, { data: { invalidScores: [this.#options.label] } })
-      : output;
-    const marked = alert === undefined
-      ? reported
-      : { ...reported, result: { ...reported.result, alert } };
-    return [...ended, marked];
+    return [
+      ...ended,
+      alert === undefined ? output : { ...output, result: { ...output.result, alert } },
+    ];
   }
 
   nextTimer(): number | undefined {

@@ -36,22 +36,20 @@ export interface ConditionState {
 /**
  * A score of a result: of the window, or the highest of its frames.
  *
- * @returns undefined if there is none, or it is not a number.
+ * @returns undefined if there is none.
  */
 export function scoreOf({ scores, frames = [] }: Result, label: string): number | undefined {
   let best: number | undefined;
   for (const score of [scores?.[label], ...frames.map((frame) => frame.scores?.[label])]) {
-    if (score === undefined || !Number.isFinite(score)) continue;
-    best = Math.max(best ?? -Infinity, score);
+    if (score !== undefined) best = Math.max(best ?? -Infinity, score);
   }
   return best;
 }
 
-/** Whether a result's score is not a number, which must be reported. */
+/** Whether a model's score was not a number, and is only named. */
 export function isInvalid(result: Result | undefined, label: string): boolean {
-  const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
-  return (typeof score === "number" && !Number.isFinite(score)) ||
-    (Array.isArray(named) && named.includes(label));
+  const named = result?.data?.["invalidScores"];
+  return Array.isArray(named) && named.includes(label);
 }
 
 /** True if a condition holds for an output; updates `state` for the next one. */

@@ -104,7 +104,7 @@ function check(luma: SmallLuma, now: number, history: History, frozenMs: number)
   return {
     covered: rounded(covered),
     turned: rounded(turned),
-    frozen: rounded(Math.min(1, (now - since) / frozenMs)),
+    frozen: rounded(ramp(now - since, 0, frozenMs)),
   };
 }
 

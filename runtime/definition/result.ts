@@ -117,7 +117,8 @@ export function hasBytes(value: unknown): value is Uint8Array {
  * added, plus query, camera and window. A frame without findings also has a result, which shows
  * that it was processed.
  *
- * @throws {TypeError} if an operator added something that is not JSON, such as a function.
+ * @throws {TypeError} if an operator added something that is not JSON, such as a function, or a score that
+ * is not finite.
  *
  * @example
  * ```ts
@@ -151,9 +152,10 @@ function pictureOf(output: Output): Frame | undefined {
 
 /**
  * Converts a result to JSON values: maps become objects, sets and typed arrays become lists, dates
- * ISO 8601, big integers numbers, or text if too large; NaN and infinities become null.
+ * ISO 8601, big integers numbers, or text if too large. NaN and infinities become null below `data`.
  *
- * @throws {TypeError} naming the field with any other kind of value.
+ * @throws {TypeError} naming the field with any other kind of value, or with such a number elsewhere: a
+ * score, a side of a box.
  */
 export function plainResult(result: Result): Result {
   return isPlain(result) ? result : plain(result, "result") as Result;
@@ -171,6 +173,9 @@ function isPlain(value: unknown): boolean {
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
 }
 
+/** The places where operators add values of their own. */
+const DATA = /^result(\.frames\[\d+\](\.objects\[\d+\])?)?\.data\b/;
+
 function plain(value: unknown, path: string): unknown {
   switch (typeof value) {
     case "string":
@@ -178,7 +183,9 @@ function plain(value: unknown, path: string): unknown {
     case "undefined":
       return value;
     case "number":
-      return Number.isFinite(value) ? value : null;
+      if (Number.isFinite(value)) return value;
+      if (DATA.test(path)) return null;
+      throw notJson(path, "a finite number", value);
     case "bigint":
       return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
     case "object":
@@ -196,10 +203,12 @@ function plain(value: unknown, path: string): unknown {
         ),
       );
     default:
-      throw new TypeError(
-        `Cannot put ${path} into a result: expected a JSON value, given a ${typeof value}`,
-      );
+      throw notJson(path, "a JSON value", `a ${typeof value}`);
   }
+}
+
+function notJson(path: string, expected: string, given: string | number): TypeError {
+  return new TypeError(`Cannot put ${path} into a result: expected ${expected}, given ${given}`);
 }
 
 /** The window of an output that names none: operators on windows do. */

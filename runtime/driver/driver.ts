@@ -208,18 +208,21 @@ export class Driver {
       if (failed || this.#stopping.signal.aborted) return !failed;
       const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
-      if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
+      const leftMs = deadline - this.#clock.monotonic();
+      if (leftMs <= 0 || !await this.#othersBehind(leftMs)) return true;
       await pause(POLL_MS, this.#stopping.signal, this.#clock);
     }
   }
 
-  async #othersBehind(): Promise<boolean> {
+  async #othersBehind(mostMs: number): Promise<boolean> {
     const done = (query: string, partition: number) => {
       const lane = this.streams.lane(query, partition);
       return lane?.state === "stopped" && !lane.moved;
     };
     try {
-      for (const query of this.#queries.values()) if (await query.othersBehind(done)) return true;
+      for (const query of this.#queries.values()) {
+        if (await query.othersBehind(done, mostMs)) return true;
+      }
       return false;
     } catch (error) {
       // All is committed here: a log that is away for a moment makes it no failure.

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { given } from "../base/options.ts";
-import { retry, withDeadline } from "../base/wait.ts";
+import { retry, waitAtMost, withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/options.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
@@ -46,6 +46,8 @@ export class DriverQuery {
   #end: Promise<void> | undefined;
   /** Ends of all partitions at the start, of a finite query that shares them. */
   #ends: readonly number[] = [];
+  /** Partitions that it has from its group. */
+  readonly #assigned = new Set<number>();
 
   constructor(spec: QuerySpec, parts: DriverParts) {
     this.spec = spec;
@@ -186,7 +188,7 @@ export class DriverQuery {
     const { signal } = this.#ending;
     const first = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => first.resolve(), { once: true });
-    const assigned = new Set<number>();
+    const assigned = this.#assigned;
     const onAssignment = async ({ partitions, membership }: Assignment) => {
       if (signal.aborted) return;
       metrics.rebalances.inc({ query: name });
@@ -231,19 +233,28 @@ export class DriverQuery {
 
   /**
    * Whether it is behind on a partition of another member of its group: partitions of one that dies
-   * come to the others when its session times out.
+   * come to the others when its session times out. One that died after its last commit may have left
+   * outputs that are not visible yet: the next owner of its partitions finishes them.
    *
    * @param done whether this runtime has finished the partition
+   * @param mostMs how long to wait for the other members
    */
-  async othersBehind(done: (query: string, partition: number) => boolean): Promise<boolean> {
-    if (this.#ends.length === 0) return false;
+  async othersBehind(
+    done: (query: string, partition: number) => boolean,
+    mostMs: number,
+  ): Promise<boolean> {
     const { group, name: query, topic } = this.spec;
+    const others = [...this.#ends.keys()]
+      .filter((partition) => this.#ends[partition] !== 0 && !done(query, partition));
+    if (others.length === 0) return false;
     const known = await this.#parts.log.checkpoints({ group, query, topic });
-    return this.#ends.some((end, partition) => {
-      if (end === 0 || done(query, partition)) return false;
-      const reached = known.find((one) => one.partition === partition)?.committed?.end ?? 0;
-      return reached < end;
-    });
+    const isBehind = (partition: number) =>
+      (known.find((one) => one.partition === partition)?.committed?.end ?? 0) <
+        this.#ends[partition]!;
+    if (others.some(isBehind)) return true;
+    const checked = this.#member?.checkOthers();
+    if (checked !== undefined) await waitAtMost(mostMs, checked, this.#parts.clock);
+    return others.some((partition) => this.#assigned.has(partition));
   }
 
   async #noteEnds(): Promise<void> {

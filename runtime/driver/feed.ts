@@ -152,7 +152,11 @@ function lastFrame(
   const committed = newest === undefined ? -Infinity : Date.parse(newest);
   if (picture === undefined) return newest === undefined ? {} : { lastFrameTimestamp: committed };
   const { timestamp, arrival } = picture;
-  return committed <= timestamp
-    ? { lastFrameTimestamp: timestamp, lastFrameArrival: arrival }
-    : { lastFrameTimestamp: committed, lastFrameArrival: Math.max(arrival, lastCommit ?? 0) };
+  if (committed < timestamp) return { lastFrameTimestamp: timestamp, lastFrameArrival: arrival };
+  // A picture that was decoded for a viewer arrives long after its frame.
+  const seen = lastCommit ?? arrival;
+  return {
+    lastFrameTimestamp: committed,
+    lastFrameArrival: committed > timestamp ? seen : Math.min(seen, arrival),
+  };
 }

@@ -45,6 +45,8 @@ export class LanePictures implements PicturePort {
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
+  /** The newest access unit, not decoded: a viewer may come after the camera's last frame. */
+  #kept: Output | undefined;
   #demand: Demand | "nothing" | undefined = "nothing";
   /** An access unit is being decoded; the next picture waits. */
   #decoding = false;
@@ -67,7 +69,10 @@ export class LanePictures implements PicturePort {
     this.#demand = watched.get(laneId(this.#lane));
     const pictures = this.#demand === "pictures";
     this.#interval = pictures ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
-    if (pictures && this.#waiting !== undefined) this.#flush();
+    if (!pictures) return;
+    this.#waiting = this.#kept ?? this.#waiting;
+    this.#kept = undefined;
+    this.#flush();
   }
 
   show(output: Output): void {
@@ -78,11 +83,13 @@ export class LanePictures implements PicturePort {
     const unwatched = this.#demand !== "pictures" && unit !== undefined;
     const interval = unwatched ? UNWATCHED_UNIT_INTERVAL_MS : this.#interval;
     const wait = this.#last + interval - performance.now();
+    this.#kept = undefined;
     // Do not wait for an early keyframe: its group would be decoded again, and then the lane's current one.
     if (unwatched && !urgent && (unit.index > 0 || wait > 0)) {
       // A keyframe shows viewers that the camera still sends.
       const shown = output.result !== undefined || unit.index === 0;
       if (this.#demand === "results" && shown) this.#sendWith(output, undefined);
+      this.#kept = output;
       return;
     }
     this.#waiting = output;

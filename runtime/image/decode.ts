@@ -5,6 +5,7 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
 import { repaired } from "./kernels/repair.ts";
+import { withoutTexts } from "./png.ts";
 import { type Channels, type Denominator, PooledImage, type RawImage } from "./raw.ts";
 import { loadSharp } from "./sharp.ts";
 import { shrink } from "./shrink.ts";
@@ -83,7 +84,7 @@ async function decodeWithSharp(
     // Samples as stored, not converted by a colour profile.
     ignoreIcc: true,
   } as const;
-  const whole = info.flaws === undefined ? bytes : repaired(bytes) ?? bytes;
+  const whole = info.flaws === undefined ? withoutTexts(bytes) : repaired(bytes) ?? bytes;
   let pipeline = load(whole, options).toColourspace("srgb");
   pipeline = channels === 4 ? pipeline.ensureAlpha() : pipeline.flatten();
   let decoded;

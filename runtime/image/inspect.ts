@@ -4,6 +4,7 @@ import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";
 import { APP1, countScans, hasText, readJpegHeaders, SOF2 } from "./jpeg_headers.ts";
 import { repairJpeg } from "./kernels/repair.ts";
+import { isPng } from "./png.ts";
 import { MAX_SCANS } from "./turbojpeg.ts";
 
 /** An encoding that Framelane accepts. */
@@ -101,7 +102,7 @@ function bytesToDecode({ type, progressive, components = 3 }: ImageInfo): number
 
 function readHeader(bytes: Uint8Array, codes: boolean): ImageInfo {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return readJpeg(bytes, codes);
-  if (startsWith(bytes, 0, PNG_SIGNATURE)) return readPng(bytes);
+  if (isPng(bytes)) return readPng(bytes);
   if (startsWith(bytes, 0, RIFF) && startsWith(bytes, 8, WEBP)) return readWebp(bytes);
   throw refusal(
     "stray-before-start",
@@ -110,7 +111,6 @@ function readHeader(bytes: Uint8Array, codes: boolean): ImageInfo {
   );
 }
 
-const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const IHDR = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52];
 const RIFF = [0x52, 0x49, 0x46, 0x46];
 const WEBP = [0x57, 0x45, 0x42, 0x50];

@@ -215,6 +215,11 @@ export interface Assignment {
 /** A member of a group. Heartbeats continue automatically until `leave`. */
 export interface GroupMember {
   readonly memberId: string;
+  /**
+   * Resolves once every other member has been heard from or has lost its partitions. By then `onAssignment` has
+   * returned with what came here.
+   */
+  checkOthers(): Promise<void>;
   /** Leaves at once, so that others need not wait for the session timeout. */
   leave(): Promise<void>;
 }

@@ -133,6 +133,7 @@ export class MemoryLog implements TopicLog {
     await this.#assign(key);
     return {
       memberId: member.id,
+      checkOthers: () => Promise.resolve(),
       leave: async () => {
         members.splice(members.indexOf(member), 1);
         await this.#assign(key);

@@ -47,6 +47,9 @@ export function registerGroups(obligation: Obligation): void {
     );
     assert.ok(a.held()!.length >= 2);
     assert.deepEqual([...a.held()!, ...b.held()!].toSorted(), [0, 1, 2, 3, 4]);
+    const held = a.held();
+    await a.member.checkOthers();
+    assert.deepEqual(a.held(), held, "A member that lives keeps its partitions");
     await a.member.leave();
     // Sooner than the session timeout.
     await eventually("the leaver's partitions", () => b.held()?.length === 5);
@@ -132,10 +135,8 @@ export function registerGroups(obligation: Obligation): void {
         const member = await join(log, { group, topic, sessionTimeoutMs });
         await eventually("a share", () => member.held()?.length === 1);
         child.kill("SIGKILL");
-        await eventually(
-          "all partitions",
-          () => member.held()?.length === 2,
-        );
+        await member.member.checkOthers();
+        assert.deepEqual(member.held(), [0, 1]);
         await member.member.leave();
       } finally {
         await child.end();

@@ -35,6 +35,7 @@ Deno.test("A snapshot is the known picture where it is the newest, and where no 
   await settle();
   await clock.advance(1_000);
   assert.equal((await snapshot)?.bytes, BYTES);
+  assert.equal((await newest())?.bytes, BYTES, "at once, as no frame has come since");
   assert.equal(feed.subscribers, 0);
   hub.close();
 });

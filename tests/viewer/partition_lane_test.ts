@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { cameraIdentity } from "../../runtime/lanes.ts";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import type { LaneView } from "../../viewer/protocol.ts";
@@ -53,6 +54,23 @@ Deno.test("a frame that was in the log before anybody looked is no sign of life"
     await viewer.stop();
     await feed.close();
   }
+});
+
+Deno.test("a frame that came while nobody looked arrived when it was captured", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 1);
+  log.append("VideoStreaming", 0, [frame(0, 0)]);
+  const clock = new FakeClock();
+  const feed = new LogFeed({ log, topics: ["VideoStreaming"], clock });
+  await feed.start();
+  const captured = clock.now() + 10_000;
+  await clock.advance(20_000);
+  log.append("VideoStreaming", 0, [frame(1, captured)]);
+  await feed.measure();
+  const [lane] = feed.lanes();
+  assert.equal(lane?.lastFrameArrival, captured);
+  assert.equal(lane?.framesPerSecondIn, 0);
+  await feed.close();
 });
 
 Deno.test("names of foreign producers are short and steer no text around them", () => {

@@ -5,6 +5,7 @@
 // only counters: each member measures with its monotonic clock how long a heartbeat has stood still.
 // So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
+import { pause } from "../../base/wait.ts";
 import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -43,6 +44,9 @@ export class EmbeddedGroupMember implements GroupMember {
   #expelled = false;
   #ticking: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
+  #ticks = 0;
+  /** Number of the last look at which no partition moved. */
+  #lastCalm = 0;
 
   private constructor(parts: GroupParts, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
@@ -75,6 +79,14 @@ export class EmbeddedGroupMember implements GroupMember {
     return this.leave();
   }
 
+  async checkOthers(): Promise<void> {
+    const { signal } = this.#stop;
+    const before = this.#ticks;
+    while (this.#lastCalm <= before) {
+      if (!await pause(changingTickMs, signal, this.#parts.clock)) return;
+    }
+  }
+
   async #leave(): Promise<void> {
     this.#stop.abort();
     await this.#ticking;
@@ -104,7 +116,9 @@ export class EmbeddedGroupMember implements GroupMember {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
+        this.#ticks++;
         const calm = await this.#tick();
+        if (calm) this.#lastCalm = this.#ticks;
         const delay = calm ? Math.min(calmTickMs, this.#sessionMs / 6) : changingTickMs;
         await this.#parts.clock.sleep(Math.max(changingTickMs, delay), signal);
       } catch (error) {

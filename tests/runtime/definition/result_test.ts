@@ -99,6 +99,29 @@ Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON ho
   assert.throws(() => completeResult(wrong, "test"), /Cannot put result.data.f\[0\] .*a function/);
 });
 
+Deno.test("a number that is not finite is null below data, and refused elsewhere", () => {
+  const data = { x: -Infinity };
+  const object = { label: "a", score: 1, box: [0, 0, 1, 1], data } as const;
+  const at = { offset: 7, timestamp: 0 };
+  const output = { ...frame(0, 7), result: { data, frames: [{ ...at, data, objects: [object] }] } };
+  const result = completeResult(output, "test"), [entry] = result.frames!;
+  const places = [result, entry, entry!.objects![0]].map((place) => place!.data);
+  assert.deepEqual(places, new Array(3).fill({ x: null }));
+  const wrong: Record<string, Result> = {
+    "scores.data": { scores: { data: NaN } },
+    "zones.door": { zones: { door: NaN } },
+    "frames[0].scores.x": { frames: [{ ...at, scores: { x: NaN } }] },
+    "frames[0].objects[0].box[1]": {
+      frames: [{ ...at, objects: [{ ...object, box: [0, NaN, 1, 1] }] }],
+    },
+  };
+  for (const [place, result] of Object.entries(wrong)) {
+    assert.throws(() => completeResult({ ...frame(0, 7), result }, "test"), {
+      message: `Cannot put result.${place} into a result: expected a finite number, given NaN`,
+    });
+  }
+});
+
 Deno.test("the viewer gets all findings, without what is drawn on the picture already", () => {
   const sent: (Result | undefined)[] = [];
   const publish = (output: Frame) => {

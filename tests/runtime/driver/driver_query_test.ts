@@ -12,11 +12,12 @@ function queryOn(
   log: MemoryLog,
   lanes: object = IDLE,
   { report = () => {}, ...changes }: Partial<QuerySpec> & Partial<Pick<DriverParts, "report">> = {},
+  loaded = LOADED,
 ): DriverQuery {
   const parts = {
     log,
     clock: new FakeClock(),
-    pool: { load: () => Promise.resolve(LOADED), unload: () => {} },
+    pool: { load: () => Promise.resolve(loaded), unload: () => {} },
     report,
     metrics: { rebalances: { inc: () => {} } },
     lanes,
@@ -87,7 +88,11 @@ Deno.test("a query that is stopped while it joins its group leaves again, and wa
   const beginning = query.begin();
   await joining.promise;
   await query.end("drain");
-  joined.resolve({ memberId: "m", leave: () => Promise.resolve(left.resolve()) });
+  joined.resolve({
+    memberId: "m",
+    checkOthers: () => Promise.resolve(),
+    leave: () => Promise.resolve(left.resolve()),
+  });
   await left.promise;
   await beginning;
 });
@@ -98,7 +103,11 @@ Deno.test("a query that is stopped before its first partitions come waits for th
   let left = 0;
   log.joinGroup = () => {
     joined.resolve();
-    return Promise.resolve({ memberId: "m", leave: () => Promise.resolve(void left++) });
+    return Promise.resolve({
+      memberId: "m",
+      checkOthers: () => Promise.resolve(),
+      leave: () => Promise.resolve(void left++),
+    });
   };
   const query = queryOn(log);
   const beginning = query.begin();
@@ -110,12 +119,65 @@ Deno.test("a query that is stopped before its first partitions come waits for th
   assert.equal(left, 1);
 });
 
+Deno.test("a finite query asks its group who died after the last commit, and gets those partitions", async () => {
+  const log = new MemoryLog();
+  const { group, name, topic } = SPEC;
+  await log.createTopic(topic, 2);
+  for (const partition of [0, 1]) {
+    log.append(topic, partition, [{
+      key: null,
+      value: new Uint8Array(1),
+      timestamp: 1,
+      headers: {},
+    }]);
+    const committer = await log.committer({ group, query: name, topic, partition });
+    await committer.plan({ batchId: 0, start: 0, end: 1 });
+    await committer.commit({ batchId: 0, start: 0, end: 1 }, { end: 1, restart: 1 }, []);
+  }
+  let checks = 0;
+  log.joinGroup = async ({ onAssignment }) => {
+    const membership = { memberId: "m", generation: 1 };
+    await onAssignment({ partitions: [0], membership });
+    return {
+      memberId: "m",
+      async checkOthers() {
+        checks++;
+        await onAssignment({ partitions: [0, 1], membership });
+      },
+      leave: () => Promise.resolve(),
+    };
+  };
+  const begun: number[] = [];
+  const query = queryOn(
+    log,
+    {
+      begin: (_: unknown, partition: number) => begun.push(partition),
+      renew: () => {},
+      endAll: () => Promise.resolve(),
+    },
+    {},
+    { ...LOADED, finite: true },
+  );
+  await query.find();
+  await query.begin();
+  const done = (_: string, partition: number) => begun.includes(partition);
+  assert.equal(await query.othersBehind(done, 1_000), true);
+  assert.deepEqual([begun, checks], [[0, 1], 1]);
+  assert.equal(await query.othersBehind(done, 1_000), false);
+  assert.equal(checks, 1, "Nothing is left to ask for");
+  await query.end("drain");
+});
+
 Deno.test("a partition that could not begin does so with the next assignment", async () => {
   const log = new MemoryLog();
   const asked = Promise.withResolvers<GroupOptions>();
   log.joinGroup = (options) => {
     asked.resolve(options);
-    return Promise.resolve({ memberId: "m", leave: () => Promise.resolve() });
+    return Promise.resolve({
+      memberId: "m",
+      checkOthers: () => Promise.resolve(),
+      leave: () => Promise.resolve(),
+    });
   };
   const calls: [what: string, partition: number][] = [];
   let fails = true;

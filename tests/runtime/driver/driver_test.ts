@@ -150,8 +150,17 @@ Deno.test("handles: id survives a restart, runId does not; status, stop and term
 
 Deno.test("a query that has read all ends well, though its log is away when others' work is looked at", async () => {
   await withLog(async (url, log) => {
-    await log.createTopic("VideoStreaming", 1);
-    await append(log, 0, 5);
+    await log.createTopic("VideoStreaming", 2);
+    const place = { group: "g", topic: "VideoStreaming" };
+    for (const partition of [0, 1]) {
+      await append(log, partition, 5);
+      // The other member has done its part.
+      const committer = await log.committer({ ...place, query: "passthrough", partition });
+      await committer.plan({ batchId: 0, start: 0, end: 5 });
+      await committer.commit({ batchId: 0, start: 0, end: 5 }, { end: 5, restart: 5 }, []);
+      await committer.close();
+    }
+    const other = await log.joinGroup({ ...place, onAssignment: () => Promise.resolve() });
     let asked = 0;
     const away = new Proxy(log, {
       get(target, name: keyof TopicLog) {
@@ -166,6 +175,7 @@ Deno.test("a query that has read all ends well, though its log is away when othe
     assert.ok(await one.awaitTermination());
     assert.ok(asked > 1);
     await one.stop();
+    await other.leave();
   });
 });
 

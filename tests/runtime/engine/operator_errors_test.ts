@@ -118,6 +118,10 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     { ...frame, result: { alert: { state: "start", label: "fire", peak: 1 } } },
   ],
   "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
+  "gives a score that is no number": (frame) => [{ ...frame, result: { scores: { x: NaN } } }],
+  "gives a box without an end": (frame) => [
+    { ...frame, result: { frames: [{ objects: [{ box: [0, 0, Infinity, 1] }] }] } },
+  ],
   "gives a result that holds itself": (frame) => {
     const data: Record<string, unknown> = {};
     data["self"] = data;

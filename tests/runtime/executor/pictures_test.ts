@@ -59,6 +59,22 @@ Deno.test("Without viewers only keyframes are decoded, and none later than its l
   await tracker.close();
 });
 
+Deno.test("Who comes after a camera's last frame sees it", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), new Map());
+  for (const frame of frames) publisher.show(frame);
+  await until("a picture", () => sent.length > 0);
+  publisher.watch(WATCHED);
+  await until("the last picture", () => sent.at(-1)?.offset === 11);
+  publisher.watch(new Map());
+  publisher.watch(WATCHED);
+  (await pictureOf(frames[11]!)).release();
+  publisher.close();
+  assert.deepEqual(sent.map(({ offset }) => offset), [0, 11]);
+  await tracker.close();
+});
+
 Deno.test("Where no viewer can come nothing is decoded, until one can", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import process from "node:process";
+import { crc32, deflateSync } from "node:zlib";
 import jpegTurbo from "@julusian/jpeg-turbo";
 import sharp from "sharp";
 import { BadFrameError } from "../../../runtime/definition/frame.ts";
@@ -11,6 +13,7 @@ import {
   Tensorizer,
   type TensorSpec,
 } from "../../../runtime/image/mod.ts";
+import { withoutTexts } from "../../../runtime/image/png.ts";
 import { type Flaw, FLAWS, repairsOf } from "../../../runtime/image/flaws.ts";
 import { bomb, encoded, jpegOf, picture, withSegment } from "./fixtures.ts";
 
@@ -182,6 +185,40 @@ Deno.test("covered lenses and night scenes are taken", async () => {
     assert.ok(image.data[0]! < 8);
     image.release();
   }
+});
+
+/** The PNG with more chunks before its picture. */
+function withChunks(png: Uint8Array, type: string, ...contents: Uint8Array[]): Uint8Array {
+  const chunks = contents.map((content) => {
+    const chunk = Buffer.alloc(12 + content.length);
+    chunk.writeUInt32BE(content.length);
+    chunk.write(type, 4, "latin1");
+    chunk.set(content, 8);
+    chunk.writeUInt32BE(crc32(chunk.subarray(4, -4)), 8 + content.length);
+    return chunk;
+  });
+  return new Uint8Array(Buffer.concat([png.subarray(0, 33), ...chunks, png.subarray(33)]));
+}
+
+Deno.test("compressed texts of a PNG are not inflated", async () => {
+  const png = await encoded(40, 30, (i) => i.png());
+  const deflated = deflateSync(new Uint8Array(19_000_000).fill(65));
+  for (const [type, head] of [["zTXt", [65, 0, 0]], ["iTXt", [65, 0, 1, 0, 0, 0]]] as const) {
+    const text = Uint8Array.of(...head, ...deflated);
+    const bomb = withChunks(png, type, ...new Array<Uint8Array>(100).fill(text));
+    const before = process.cpuUsage();
+    assert.deepEqual(await pixels(decodeImage(bomb, 3)), await pixels(decodeImage(png, 3)));
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 500_000, `${type} took ${(user + system) / 1000} ms of a core`);
+    assert.deepEqual(withoutTexts(bomb), png);
+    assert.deepEqual(withoutTexts(withChunks(bomb, "tEXt", text)), withChunks(png, "tEXt", text));
+  }
+  for (const whole of [png, withChunks(png, "tEXt", deflated), jpegOf(8, 8), new Uint8Array()]) {
+    assert.equal(withoutTexts(whole), whole);
+  }
+  // What ends inside a text is left to the decoder.
+  const cut = withChunks(png, "zTXt", deflated).subarray(0, 60);
+  await assert.rejects(decodeImage(cut, 3), { reason: "corrupt" });
 });
 
 Deno.test("pixels come as stored, whatever colour profile an image carries", async () => {

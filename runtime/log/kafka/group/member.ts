@@ -38,6 +38,9 @@ export class KafkaMember implements GroupMember {
   readonly #changes = new Notifier();
   #inTrouble = false;
   #leaving: Promise<void> | undefined;
+  #roundsBegun = 0;
+  /** Number of the last round that has ended well. */
+  #roundDone = 0;
 
   private constructor(cluster: Cluster, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
@@ -70,6 +73,13 @@ export class KafkaMember implements GroupMember {
 
   close(): Promise<void> {
     return this.leave();
+  }
+
+  /** Rebalances the group: a member that has died does not join again. */
+  async checkOthers(): Promise<void> {
+    const round = this.#roundsBegun + 1;
+    this.#end("rebalance");
+    while (this.#roundDone < round && !this.#isLeft) await this.#changes.wait();
   }
 
   async #leave(): Promise<void> {
@@ -133,6 +143,7 @@ export class KafkaMember implements GroupMember {
   /** @returns the partition counts that were assigned, if this member leads the group */
   async #round(): Promise<ReadonlyMap<string, number> | undefined> {
     this.#stopHeartbeats();
+    const number = ++this.#roundsBegun;
     const signal = this.#left.signal;
     const joined = await this.#join(signal);
     if (this.#isLeft) return undefined;
@@ -147,6 +158,8 @@ export class KafkaMember implements GroupMember {
     const lost = this.#owned.filter((partition) => !partitions.includes(partition));
     await this.#handOver(partitions);
     this.#owned = partitions;
+    this.#roundDone = number;
+    this.#changes.notify();
     if (lost.length > 0) this.#end("rebalance");
     return counts;
   }

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { DriverFeed } from "../../../runtime/driver/feed.ts";
+import type { LagMeter } from "../../../runtime/driver/lag.ts";
+import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
+import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
+
+Deno.test("A picture decoded for a late viewer is no sign of life", async () => {
+  const clock = new FakeClock();
+  const query = {
+    ...{ query: "q", partition: 0, topic: "T", state: "running", totals: {}, reportedAt: 0 },
+    lastCommit: clock.now() + 500,
+    lastProgress: { eventTime: { max: new Date(clock.now()).toISOString() }, sink: {} },
+  };
+  const streams = { all: [query] } as unknown as StreamingQueryManager;
+  const lag = { of: () => 0 } as unknown as LagMeter;
+  const feed = new DriverFeed(streams, clock, lag, () => undefined, () => {});
+  const show = (timestamp: number) =>
+    feed.show({
+      ...{ query: "q", partition: 0, run: 1, offset: 0, timestamp },
+      ...{ contentType: "image/jpeg", headers: {}, bytes: new Uint8Array([1]) },
+    });
+  const arrival = () => feed.lanes()[0]?.lastFrameArrival;
+  const captured = clock.now();
+  await clock.advance(100);
+  show(captured);
+  assert.equal(arrival(), captured + 100, "before its commit");
+  await clock.advance(60_000);
+  for (const timestamp of [captured, captured - 40]) {
+    show(timestamp);
+    assert.equal(arrival(), query.lastCommit);
+  }
+  show(captured + 40);
+  assert.equal(arrival(), clock.now(), "a newer frame");
+});
