@@ -7,7 +7,7 @@ import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
 import { FrameFilter } from "../../runtime/video/filter.ts";
-import type { VideoInput } from "./input.ts";
+import { timeOf, type VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
@@ -78,7 +78,7 @@ export function videoImages(
 }
 
 function describePacket(packet: Packet, input: VideoInput): VideoPacket {
-  const streamMs = input.milliseconds(packet.pts);
+  const streamMs = input.milliseconds(timeOf(packet));
   return {
     codec: input.codecName,
     keyframe: packet.isKeyframe,
@@ -172,8 +172,8 @@ class Lane {
       return false;
     }
     if (unit === undefined) return true;
-    const { pts, ...image } = unit;
-    const timestamp = this.#options.timestamp(this.#times.of(pts));
+    const { time, ...image } = unit;
+    const timestamp = this.#options.timestamp(this.#times.of(time));
     if (timestamp !== undefined) await push(Promise.resolve({ ...image, timestamp }));
     return true;
   }
@@ -235,7 +235,7 @@ class Lane {
 
   /** The packet's JPEG; undefined if it is damaged or not wanted. */
   #pass(packet: Packet, data: Uint8Array): SourceImage | undefined {
-    const time = this.#times.of(packet.pts);
+    const time = this.#times.of(timeOf(packet));
     try {
       const { width, height } = inspectImage(data);
       const timestamp = this.#options.timestamp(time);
@@ -278,12 +278,12 @@ class Lane {
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
     const damaged = this.#damaged + copied + (this.#decoder?.damaged ?? 0);
     const counts = {
-      [`frames of ${name} were skipped: no keyframe came before them`]: skipped,
-      [`damaged packets of ${name} were skipped`]: damaged,
-      [`frames of ${name} could not be converted`]: this.#unusable,
+      "frames skipped since no keyframe came before them": skipped,
+      "damaged packets skipped": damaged,
+      "frames that could not be converted": this.#unusable,
     };
     for (const [what, count] of Object.entries(counts)) {
-      if (count > 0) this.#options.report(`${count} ${what}`);
+      if (count > 0) this.#options.report(`${name}: ${what}: ${count}`);
     }
   }
 

@@ -5,6 +5,7 @@ import {
   AV_CODEC_ID_HEVC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
+  AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
@@ -69,6 +70,7 @@ export class VideoInput {
   readonly #context: FormatContext;
   readonly #local: boolean;
   readonly #packet = new Packet();
+  #cut = false;
 
   private constructor(
     context: FormatContext,
@@ -175,9 +177,14 @@ export class VideoInput {
     }
   }
 
+  /** True after a packet of a file that lacks its end. */
+  get isCut(): boolean {
+    return this.#cut;
+  }
+
   /**
    * Reads the next packet of the video stream on another thread, since even a file may be on a slow
-   * share.
+   * share. Skips one that lacks its end because the file does.
    *
    * @returns the packet, valid until the next call; undefined at the end of the input.
    * @throws {SourceError} if the input fails.
@@ -190,7 +197,11 @@ export class VideoInput {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
       }
-      if (this.#packet.streamIndex === this.stream.index) return this.#packet;
+      if (this.#packet.streamIndex !== this.stream.index) continue;
+      // In MPEG-TS such a packet lacks parts, wherever it is.
+      const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
+      if (!lacksEnd) return this.#packet;
+      this.#cut = true;
     }
   }
 
@@ -221,6 +232,16 @@ export class VideoInput {
     await this.#context.closeInput();
     this.#packet.free();
   }
+}
+
+/** True if FFmpeg knows that a packet lacks something. */
+export function isCorrupt({ flags }: Packet): boolean {
+  return (flags & AV_PKT_FLAG_CORRUPT) !== 0;
+}
+
+/** When a packet is shown; when it is decoded, if a container such as AVI says no more. */
+export function timeOf({ pts, dts }: Pick<Packet, "pts" | "dts">): bigint {
+  return pts === AV_NOPTS_VALUE ? dts : pts;
 }
 
 /** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */

@@ -73,7 +73,10 @@ export class StreamTimes {
     this.#first = undefined;
   }
 
-  /** Throws if the file is cut off. Only MP4 indexes every frame; elsewhere it is a guess. */
+  /**
+   * Throws if the file is cut off, as its last packet or the number of its frames shows. Only MP4 counts
+   * every frame; elsewhere that is a guess.
+   */
   checkEnd(input: VideoInput): void {
     const { stream, frameMs, name, format } = input;
     const duration = input.milliseconds(stream.duration) ?? 0;
@@ -82,10 +85,12 @@ export class StreamTimes {
       ? 2.5 * frameMs
       : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
     const end = (this.#last ?? 0) + frameMs;
-    if (this.packets < declared && end < duration - tolerance) {
+    const lacksFrames = this.packets < declared && end < duration - tolerance;
+    if (input.isCut || lacksFrames) {
+      const of = lacksFrames ? ` of ${declared}` : "";
       throw new SourceError(
         "CORRUPT",
-        `Cannot read all of ${name}: it is cut off after ${this.packets} of ${declared} frames`,
+        `Cannot read all of ${name}: it is cut off after ${this.packets}${of} frames`,
       );
     }
   }

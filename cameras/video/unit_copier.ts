@@ -13,13 +13,13 @@ import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/a
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { unmarked } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
-import type { VideoInput } from "./input.ts";
+import { isCorrupt, timeOf, type VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
 /** A record without its timestamp, and its time in the stream. */
-type CopiedUnit = Omit<SourceImage, "timestamp"> & Pick<Packet, "pts">;
+type CopiedUnit = Omit<SourceImage, "timestamp"> & { readonly time: bigint };
 
-type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts">;
+type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts" | "dts">;
 
 export class NotCopied {
   readonly why: string;
@@ -110,7 +110,7 @@ export class UnitCopier {
     let written;
     try {
       const whole = this.#input.format === "rtsp" ? unmarked(this.#codec, data) : data;
-      if (whole === undefined) {
+      if (whole === undefined || isCorrupt(packet)) {
         this.#lossy = true;
         return this.#lose();
       }
@@ -122,9 +122,10 @@ export class UnitCopier {
     if (written.field !== undefined && this.#choice === "auto") {
       return new NotCopied(INTERLACED, { atKeyframe: written.keyframe });
     }
-    const frame = this.#frameOf({ unit: written, pts: packet.pts });
+    const { pts, dts } = packet;
+    const frame = this.#frameOf({ unit: written, pts, dts });
     if (frame === undefined) return undefined;
-    const { unit, pts } = frame;
+    const { unit } = frame;
     if (unit.keyframe) {
       const failed = await this.#begin(unit.bytes);
       if (failed !== undefined) return failed;
@@ -133,7 +134,9 @@ export class UnitCopier {
       this.#skipped++;
       return undefined;
     }
-    if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
+    if (this.#isOutOfOrder(frame.pts, unit)) {
+      return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
+    }
     this.#since = 0;
     this.#lossy = false;
     const { width, height } = this.#facts!;
@@ -142,7 +145,7 @@ export class UnitCopier {
       contentType: `video/${this.#codec}`,
       width,
       height,
-      pts,
+      time: timeOf(frame),
       ...(unit.keyframe
         ? { headers: { keyframe: "1", ...(unit.codec === undefined ? {} : { codec: unit.codec }) } }
         : {}),
@@ -154,7 +157,7 @@ export class UnitCopier {
     const first = this.#field;
     const unit = first && joinFields(first.unit, next.unit);
     this.#field = undefined;
-    if (unit !== undefined) return { unit, pts: first!.pts };
+    if (unit !== undefined) return { ...first!, unit };
     if (first !== undefined) this.#lose();
     if (next.unit.field === undefined) return next;
     this.#field = next;
