@@ -12,7 +12,7 @@ self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(d
   once: true,
 });
 
-function begin({ control, pictures, shared }: WorkerData): void {
+async function begin({ control, pictures, shared }: WorkerData): Promise<void> {
   const cells = new Int32Array(shared);
   const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
   showOwnWork(cells, SHARED.own);
@@ -24,7 +24,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
     sendPicture: (picture) => pictures.postMessage(picture, [picture.bytes.buffer]),
     cells,
   });
-  watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
+  const watching = watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
   // Standard output is reserved for results: user code logs to standard error.
   const { error } = globalThis.console;
   Object.assign(globalThis.console, { log: error, info: error, debug: error });
@@ -41,6 +41,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
   self.addEventListener("unload", () => {
     if (!closing) send({ type: "exited" });
   });
+  await watching;
   pictures.onmessage = ({ data }: MessageEvent<Watched>) => host.watch(data);
   control.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
     host.handle(data).then(() => {
