@@ -12,9 +12,10 @@ import {
   type PublishTarget,
   SourceError,
   type SourceErrorCode,
+  type SourceImage,
 } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
-import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
+import { DEFAULT_STALL_MS, Patience, untilLeft } from "./watchdog.ts";
 
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
@@ -31,7 +32,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;
-  /** Called with each recoverable failure, and with undefined when frames arrive again. */
+  /** Called with each recoverable failure, and with undefined at the first frame and the first one after it. */
   readonly onFailure?: (error: SourceError | undefined) => void;
 }
 
@@ -45,11 +46,6 @@ export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
 const FLUSH_MS = 5_000;
 /** A live camera waits no longer than this for the log. */
 const SETTLE_MS = 1_500;
-
-/** Lets a reachable log create the partition before the first frame, so that none is dropped. */
-async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
-  await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
-}
 
 const GAVE_UP = new Error("The log did not accept the last frames in time");
 
@@ -118,8 +114,10 @@ export class Camera {
   }
 
   async #run(): Promise<void> {
+    const { publisher, clock, signal } = this.#options;
     try {
-      await settleIn(this.#options);
+      // A log that can be reached creates the partition before the first frame, so that none is dropped.
+      await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
       try {
         await this.#untilEnd();
       } catch (error) {
@@ -129,7 +127,7 @@ export class Camera {
       }
       await flush(this.#options);
     } finally {
-      await this.#options.publisher.close();
+      await publisher.close();
     }
   }
 
@@ -162,49 +160,56 @@ export class Camera {
     const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
       this.#options;
     const { fps, stallMs = DEFAULT_STALL_MS } = settings;
-    const watchdog = new Watchdog(source, clock, stallMs);
-    const stop = AbortSignal.any([signal, watchdog.signal]);
+    using patience = new Patience(
+      source.kind === "live" ? stallMs : Infinity,
+      clock,
+      new SourceError(
+        "ENDED",
+        `Source ${source.description} was silent for ${stallMs / 1000} s (--stall)`,
+      ),
+    );
+    const stop = AbortSignal.any([signal, patience.signal]);
     const images = source.open({
       camera: this.#camera,
       clock,
       times: this.#times,
       signal: stop,
       report,
-      onActivity: watchdog.alive,
+      onActivity: () => patience.renew(),
       onPacket: this.#stream.note,
       target,
     });
-    try {
-      for await (
-        const { image, timestamp } of pace(watchdog.watch(images, stop), {
-          kind: source.kind,
-          times: this.#times,
-          signal: stop,
-          onLate: (ms, heldMs) => this.#punctuality.fallBehind(ms, heldMs, report),
-          fps,
-        })
-      ) {
-        const seq = this.#seq++;
-        const { value, delivered } = image;
-        const headers = frameHeaders(image, this.#session, seq, settings);
-        const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
-        try {
-          await publisher.publish({ record, delivered }, signal);
-        } catch (error) {
-          if (signal.aborted) return;
-          throw error;
-        }
-        this.#stream.published(image.contentType);
-        this.#backoff.reset();
-        if (this.#message !== "") this.#options.onFailure?.(undefined);
-        this.#message = "";
-        onFrame?.(seq);
-        if (this.#limitReached()) return;
+    for await (
+      const { image, timestamp } of pace(untilLeft(images, stop), {
+        kind: source.kind,
+        times: this.#times,
+        signal: stop,
+        onLate: (ms, heldMs) => this.#punctuality.fallBehind(ms, heldMs, report),
+        fps,
+      })
+    ) {
+      // A slow log does not count as silence of the source.
+      patience.held = true;
+      const seq = this.#seq++;
+      const { value, delivered } = image;
+      const headers = frameHeaders(image, this.#session, seq, settings);
+      const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
+      try {
+        await publisher.publish({ record, delivered }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
       }
-    } finally {
-      watchdog.close();
+      this.#stream.published(image.contentType);
+      this.#backoff.reset();
+      if (seq === 0 || this.#message !== "") this.#options.onFailure?.(undefined);
+      this.#message = "";
+      onFrame?.(seq);
+      if (this.#limitReached()) return;
+      patience.held = false;
+      patience.renew();
     }
-    watchdog.check();
+    patience.signal.throwIfAborted();
   }
 
   /** Reports a repeated message ever less often, so that it does not fill the log. */
@@ -232,12 +237,7 @@ export class Camera {
 
 /** The headers of a frame, including the camera's display name and place. */
 export function frameHeaders(
-  image: {
-    readonly contentType: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly headers?: Headers;
-  },
+  image: Omit<SourceImage, "value" | "timestamp" | "delivered">,
   session: string,
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},

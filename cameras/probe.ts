@@ -4,7 +4,7 @@ import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import type { CameraSettings } from "./settings.ts";
 import type { CameraSource, VideoPacket } from "./source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS } from "./watchdog.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS, untilLeft } from "./watchdog.ts";
 
 export interface ProbeReport {
   readonly frames: number;
@@ -74,7 +74,7 @@ export async function probeSource(
         if (next.keyframe) keyframes.push(live ? clock.monotonic() : next.streamMs ?? 0);
       },
     });
-    for await (const { timestamp, value, width, height, contentType } of images) {
+    for await (const { timestamp, value, width, height, contentType } of untilLeft(images, stop)) {
       if (timestamps.length === 0) {
         clearTimeout(timer);
         timer = setTimeout(() => over.abort(), forMs);

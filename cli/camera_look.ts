@@ -5,6 +5,7 @@ import { type CameraSettings, settingWords } from "../cameras/settings.ts";
 import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
+import { range } from "../runtime/base/options.ts";
 import { makeSourceOrUsageError } from "./camera_options.ts";
 import { type CommandContext, type Options, parsers, type Values } from "./command.ts";
 
@@ -17,7 +18,7 @@ export const lookOptions = {
     value: "SECONDS",
     actions: ["probe", "discover"],
     help: "Duration, seconds (default: 10 and 3)",
-    parse: parsers.positive,
+    parse: parsers.number(range({ min: 0, max: 86_400, above: true })),
   },
   address: {
     value: "HOST:PORT",

@@ -1,6 +1,8 @@
 // Options for log and topic.
+import { exists } from "../runtime/base/folders.ts";
 import { given } from "../runtime/base/options.ts";
 import { aborted } from "../runtime/base/wait.ts";
+import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import {
   checkLogUrl,
@@ -49,6 +51,18 @@ export async function openLogOrUsageError(
     }
     throw error;
   }
+}
+
+/** Whether there is a log; says so if there is none. A command that only reads makes none. */
+export async function logIsThere(
+  url: string,
+  { say }: Pick<CommandContext, "say">,
+): Promise<boolean> {
+  if (!url.startsWith("embedded:")) return true;
+  const { dir } = parseEmbeddedUrl(url);
+  if (await exists(`${dir}/log.db`)) return true;
+  say(`No log in ${dir}: expected the folder of an existing one`, "error");
+  return false;
 }
 
 /**

@@ -27,7 +27,7 @@ import { type Options, parsers, UsageError, type Values } from "./command.ts";
 import { expectedNeeds } from "./expected_needs.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
-export const DEFAULT_QUERY = "greyscale";
+const DEFAULT_QUERY = "greyscale";
 
 /** A parser that validates a text but returns it unparsed, since workers parse it again. */
 function checked(check: (text: string) => unknown): (text: string) => string {

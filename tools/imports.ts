@@ -9,9 +9,6 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Removed by compilation. */
-  readonly typeOnly?: boolean;
-  readonly lazy?: boolean;
 }
 
 interface Violation extends Import {
@@ -108,7 +105,6 @@ interface ModuleInfo {
     readonly specifier: string;
     readonly code?: Resolved;
     readonly type?: Resolved;
-    readonly isDynamic?: boolean;
   }[];
 }
 
@@ -141,13 +137,12 @@ export async function importsOf(files: readonly string[], root = ROOT): Promise<
 function importsOfModule(module: ModuleInfo, root: string, entry: string): Import[] {
   const from = pathOf(module.specifier, root);
   if (from === undefined || module.specifier === `file://${entry}`) return [];
-  return (module.dependencies ?? []).flatMap(({ code, type, isDynamic = false }) => {
+  return (module.dependencies ?? []).flatMap(({ code, type }) => {
     const resolved = code ?? type;
     if (resolved?.specifier === undefined) return [];
     const to = packageOf(resolved.specifier) ?? pathOf(resolved.specifier, root);
     if (to === undefined) return [];
-    const line = resolved.span.start.line + 1;
-    return [{ from, to, line, typeOnly: code === undefined, lazy: isDynamic }];
+    return [{ from, to, line: resolved.span.start.line + 1 }];
   });
 }
 

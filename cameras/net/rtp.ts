@@ -36,9 +36,6 @@ const PACKAGING: Readonly<Record<VideoCodec, Packaging>> = {
   },
 };
 
-/** Most bytes before the text of a mark that follows a frame's delimiter: two start codes among them. */
-const MOST_BEFORE = 13;
-
 /**
  * A frame without its mark; undefined if packets of it are missing, or of a frame that it depends on.
  *
@@ -50,7 +47,8 @@ export function unmarked(codec: VideoCodec, frame: Uint8Array): Uint8Array | und
   // Found faster from the beginning.
   if (!text.includes(TEXT)) return frame;
   const at = text.lastIndexOf(TEXT);
-  if (at > MOST_BEFORE) return undefined;
+  // A frame of which less is left does not end where the next one begins.
+  if (headUnits(codec, frame.subarray(0, at)).at(-1)?.isSlice !== false) return undefined;
   const rest = frame.subarray(at + TEXT.length);
   const { entry } = inspectAccessUnit(codec, rest);
   const { nal } = headUnits(codec, rest).at(-1)!;

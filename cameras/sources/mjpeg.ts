@@ -12,7 +12,7 @@ import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { ticks } from "../ticker.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS } from "../watchdog.ts";
+import { openingLimit } from "../watchdog.ts";
 
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
@@ -96,9 +96,8 @@ class MjpegSource implements CameraSource {
   }
 
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
-    const close = new AbortController();
     try {
-      using response = await this.#request(context, AbortSignal.any([end, close.signal]), close);
+      using response = await this.#request(context, end);
       const chunks = async function* () {
         for await (const chunk of response.body) {
           context.onActivity?.();
@@ -135,31 +134,22 @@ class MjpegSource implements CameraSource {
   async #request(
     { onLogin }: SourceContext,
     end: AbortSignal,
-    close: AbortController,
   ): Promise<HttpResponse> {
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
-    const late = new SourceError(
-      "UNREACHABLE",
-      `no answer within ${openTimeoutMs / 1000} s (--open-timeout)`,
-    );
-    const timer = setTimeout(() => close.abort(late), openTimeoutMs);
-    try {
-      let url = this.#url;
-      for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-        const response = await this.#logIn(url, onLogin, end);
-        const { code } = response.head.status;
-        if (code >= 200 && code <= 299) return response;
-        response[Symbol.dispose]();
-        const location = response.head.values("location")[0];
-        if (code < 300 || code > 399 || location === undefined) {
-          throw new SourceError("UNREACHABLE", `the server answers ${code}`);
-        }
-        url = this.#target(url, location);
+    using late = openingLimit(this.#options, "no answer");
+    const signal = AbortSignal.any([end, late.signal]);
+    let url = this.#url;
+    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+      const response = await this.#logIn(url, onLogin, signal);
+      const { code } = response.head.status;
+      if (code >= 200 && code <= 299) return response;
+      response[Symbol.dispose]();
+      const location = response.head.values("location")[0];
+      if (code < 300 || code > 399 || location === undefined) {
+        throw new SourceError("UNREACHABLE", `the server answers ${code}`);
       }
-      throw new SourceError("UNREACHABLE", `it redirects more than ${MOST_REDIRECTS} times`);
-    } finally {
-      clearTimeout(timer);
+      url = this.#target(url, location);
     }
+    throw new SourceError("UNREACHABLE", `it redirects more than ${MOST_REDIRECTS} times`);
   }
 
   /** Rejects redirects to other hosts, which could lead into the local network. */

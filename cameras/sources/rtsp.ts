@@ -6,7 +6,7 @@ import type { Peer, TlsSettings } from "../net/connection.ts";
 import { Login, splitCredentials } from "../net/login.ts";
 import { RedirectError, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "../watchdog.ts";
+import { openingLimit } from "../watchdog.ts";
 import { liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
@@ -33,7 +33,8 @@ export class RtspSource implements CameraSource {
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     let { uri } = this.#stream;
-    const begin = context.clock.monotonic();
+    const name = `stream ${this.description}`;
+    using late = openingLimit(this.#options, `Cannot open ${name}: no video came`);
     for (let redirects = 0;; redirects++) {
       const { peer, credentials } = this.#stream;
       using relay = new RtspRelay({
@@ -42,9 +43,24 @@ export class RtspSource implements CameraSource {
         login: new Login(credentials, context.onLogin),
         report: (fault) => context.report(`${this.description} ${fault}`),
       });
-      const name = `stream ${this.description}`;
       try {
-        return yield* this.#read(relay, name, context.clock.monotonic() - begin, context);
+        return yield* liveVideo(
+          {
+            url: relay.url,
+            name,
+            protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
+            format: "rtsp",
+            options: {
+              rtsp_transport: this.#udp ? "udp" : "tcp",
+              allowed_media_types: "video",
+            },
+            local: false,
+            probe: false,
+            late: late.signal,
+          },
+          this.#options,
+          context,
+        );
       } catch (error) {
         const { failure } = relay;
         if (!(failure instanceof SourceError)) throw error;
@@ -63,34 +79,6 @@ export class RtspSource implements CameraSource {
         });
       }
     }
-  }
-
-  #read(
-    relay: RtspRelay,
-    name: string,
-    spentMs: number,
-    context: SourceContext,
-  ): AsyncGenerator<SourceImage> {
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
-    return liveVideo(
-      {
-        url: relay.url,
-        name,
-        protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
-        format: "rtsp",
-        options: {
-          rtsp_transport: this.#udp ? "udp" : "tcp",
-          allowed_media_types: "video",
-          timeout: String(Math.max(stallMs, 1_000) * 1000),
-        },
-        local: false,
-        probe: false,
-        openTimeoutMs,
-        spentMs,
-      },
-      this.#options,
-      context,
-    );
   }
 }
 

@@ -7,7 +7,7 @@ import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
 import { FrameFilter } from "../../runtime/video/filter.ts";
-import type { VideoInput } from "./input.ts";
+import { timeOf, type VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
@@ -27,8 +27,6 @@ interface VideoImagesOptions {
   /** Live input: frames without usable times are dated by their arrival. */
   readonly live?: boolean;
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** Starts again at the end if the container can seek. Times keep rising. */
-  readonly loop?: boolean;
   /** Reports damaged packets, once. */
   readonly report: (message: string) => void;
 }
@@ -43,52 +41,40 @@ export function videoImages(
   input: VideoInput,
   options: VideoImagesOptions,
 ): AsyncGenerator<SourceImage, void, undefined> {
-  const depth = options.encoders;
-  const made = prefetch<SourceImage | undefined>(depth, async (push, stop) => {
-    const interrupt = () => input.interrupt();
-    stop.addEventListener("abort", interrupt, { once: true });
+  return prefetch(options.encoders, async (push, stop) => {
+    stop.addEventListener("abort", input.interrupt, { once: true });
     const times = new StreamTimes(input, options.times, options.live);
+    const lane = new Lane(input, options, times);
     try {
-      const lane = new Lane(input, options, times);
-      try {
-        do {
-          for (;;) {
-            const packet = stop.aborted ? undefined : await input.read();
-            if (packet === undefined) break;
-            options.onPacket?.(describePacket(packet, input));
-            times.packets++;
-            await lane.handle(packet, push, stop);
-          }
-          if (stop.aborted) return;
-          await lane.handle(null, push, stop);
-          times.checkEnd(input);
-        } while (options.loop && times.images > 0 && await lane.beginAgain());
-        lane.reportDamage();
-      } finally {
-        await lane.close();
+      for (;;) {
+        const packet = stop.aborted ? undefined : await input.read();
+        if (packet === undefined) break;
+        options.onPacket?.(describePacket(packet, input));
+        times.packets++;
+        await lane.handle(packet, push, stop);
       }
+      if (stop.aborted) return;
+      await lane.handle(null, push, stop);
+      times.checkEnd(input);
+      lane.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.
       if (!stop.aborted) throw error;
     } finally {
-      stop.removeEventListener("abort", interrupt);
+      await lane.close();
+      stop.removeEventListener("abort", input.interrupt);
     }
   });
-  return withoutGaps(made);
 }
 
 function describePacket(packet: Packet, input: VideoInput): VideoPacket {
-  const streamMs = input.milliseconds(packet.pts);
+  const streamMs = input.milliseconds(timeOf(packet));
   return {
     codec: input.codecName,
     keyframe: packet.isKeyframe,
     bytes: packet.size,
     ...(streamMs === undefined ? {} : { streamMs }),
   };
-}
-
-async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
-  for await (const item of items) if (item !== undefined) yield item;
 }
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
@@ -111,7 +97,6 @@ class Lane {
   #decoder: VideoDecoder | undefined;
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
-  readonly #makers: PictureMaker[] = [];
   /** Created at the first interlaced frame; every later frame goes through it. */
   #deinterlacer: FrameFilter | undefined;
   /** Timestamps of the frames inside the deinterlacer. */
@@ -172,8 +157,8 @@ class Lane {
       return false;
     }
     if (unit === undefined) return true;
-    const { pts, ...image } = unit;
-    const timestamp = this.#options.timestamp(this.#times.of(pts));
+    const { time, ...image } = unit;
+    const timestamp = this.#options.timestamp(this.#times.of(time));
     if (timestamp !== undefined) await push(Promise.resolve({ ...image, timestamp }));
     return true;
   }
@@ -203,7 +188,9 @@ class Lane {
 
   async #encode(frame: Frame, timestamp: number | undefined, push: Push): Promise<void> {
     if (timestamp === undefined) return;
-    const maker = await this.#maker();
+    // As many as `push` lets wait, and one.
+    const maker = this.#idle.pop() ??
+      new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
     maker.take(frame);
     const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
       this.#busy.delete(work);
@@ -235,7 +222,7 @@ class Lane {
 
   /** The packet's JPEG; undefined if it is damaged or not wanted. */
   #pass(packet: Packet, data: Uint8Array): SourceImage | undefined {
-    const time = this.#times.of(packet.pts);
+    const time = this.#times.of(timeOf(packet));
     try {
       const { width, height } = inspectImage(data);
       const timestamp = this.#options.timestamp(time);
@@ -248,48 +235,23 @@ class Lane {
     }
   }
 
-  async #maker(): Promise<PictureMaker> {
-    for (;;) {
-      const idle = this.#idle.pop();
-      if (idle !== undefined) return idle;
-      if (this.#makers.length < this.#options.encoders) {
-        const maker = new PictureMaker(
-          this.#options.settings,
-          rotationOf(this.#input.stream),
-        );
-        this.#makers.push(maker);
-        return maker;
-      }
-      await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
-    }
-  }
-
-  /** @returns false if the container cannot seek. */
-  async beginAgain(): Promise<boolean> {
-    if (!await this.#input.rewind()) return false;
-    this.#copier?.beginAgain();
-    this.#decoder?.beginAgain();
-    this.#times.beginAgain();
-    return true;
-  }
-
   reportDamage(): void {
     const { name } = this.#input;
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
     const damaged = this.#damaged + copied + (this.#decoder?.damaged ?? 0);
     const counts = {
-      [`frames of ${name} were skipped: no keyframe came before them`]: skipped,
-      [`damaged packets of ${name} were skipped`]: damaged,
-      [`frames of ${name} could not be converted`]: this.#unusable,
+      "frames skipped since no keyframe came before them": skipped,
+      "damaged packets skipped": damaged,
+      "frames that could not be converted": this.#unusable,
     };
     for (const [what, count] of Object.entries(counts)) {
-      if (count > 0) this.#options.report(`${count} ${what}`);
+      if (count > 0) this.#options.report(`${name}: ${what}: ${count}`);
     }
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#busy);
-    for (const maker of this.#makers) maker[Symbol.dispose]();
+    for (const maker of this.#idle) maker[Symbol.dispose]();
     this.#deinterlacer?.[Symbol.dispose]();
     this.#decoder?.[Symbol.dispose]();
   }

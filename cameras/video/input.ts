@@ -5,10 +5,13 @@ import {
   AV_CODEC_ID_HEVC,
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
+  AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
+  AVERROR_DECODER_NOT_FOUND,
+  AVERROR_INVALIDDATA,
+  AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
-  AVSEEK_FLAG_BACKWARD,
   Codec,
   Dictionary,
   FFmpegError,
@@ -20,8 +23,7 @@ import {
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
-import { SourceError } from "../source.ts";
-import { describeAvError } from "./errors.ts";
+import { SourceError, type SourceErrorCode } from "../source.ts";
 
 // FFmpeg would write URLs with passwords to standard error.
 Log.setLevel(AV_LOG_QUIET);
@@ -41,22 +43,14 @@ export interface VideoInputOptions {
   readonly local: boolean;
   /** False if the codec is known before the first frame, which saves seconds. True by default. */
   readonly probe?: boolean;
-  /** Time limit for opening; none by default. */
-  readonly openTimeoutMs?: number;
-  /** How much of it is over. */
-  readonly spentMs?: number;
+  /** Ends opening it, with its reason. */
+  readonly late?: AbortSignal;
 }
-
-/** How long a system call may continue after an interruption. */
-const LEAVE_AFTER_MS = 500;
 
 const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
   [AV_CODEC_ID_HEVC, "h265"],
 ]);
-
-/** Containers with an index of their frames. */
-const INDEXED = ["mp4", "matroska", "avi"];
 
 export class VideoInput implements AsyncDisposable {
   readonly name: string;
@@ -71,21 +65,24 @@ export class VideoInput implements AsyncDisposable {
   readonly tickMs: number;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
+  /** True after a packet of a file that lacks its end. */
+  isCut = false;
   readonly #context: FormatContext;
   readonly #local: boolean;
+  readonly #signal: AbortSignal;
   readonly #packet = new Packet();
-  readonly #grace = new GracePeriod();
-  #reading: Promise<number> | undefined;
-  #closed: Promise<void> | undefined;
 
   private constructor(
     context: FormatContext,
     stream: Stream,
     decoder: Codec,
     { name, local }: VideoInputOptions,
+    signal: AbortSignal,
   ) {
     this.#context = context;
     this.#local = local;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.interrupt, { once: true });
     this.#packet.alloc();
     this.stream = stream;
     this.decoder = decoder;
@@ -100,78 +97,37 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /**
-   * Opens the best video stream.
+   * Opens the best video stream. The signal interrupts it also later.
    *
    * @throws {SourceError} with the fault of the input.
    * @throws the signal's reason if it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
-    const { name, format, openTimeoutMs, spentMs = 0 } = options;
+    const { url, name, protocols, format, local, probe = true, late } = options;
     signal.throwIfAborted();
-    let inputFormat: InputFormat | null = null;
-    if (format !== undefined) {
-      inputFormat = InputFormat.findInputFormat(format);
-      if (inputFormat === null) {
-        throw new SourceError(
-          "UNSUPPORTED",
-          `Cannot open ${name}: FFmpeg was built without ${format}`,
-        );
-      }
+    const inputFormat = format === undefined ? null : InputFormat.findInputFormat(format);
+    if (format !== undefined && inputFormat === null) {
+      throw new SourceError(
+        "UNSUPPORTED",
+        `Cannot open ${name}: FFmpeg was built without ${format}`,
+      );
     }
     const context = new FormatContext();
     context.allocContext();
-    const grace = new GracePeriod();
-    const interrupt = () => {
-      context.interrupt();
-      grace.begin();
-    };
-    const late = openTimeoutMs === undefined
-      ? undefined
-      : AbortSignal.timeout(Math.max(0, openTimeoutMs - spentMs));
+    const interrupt = () => context.interrupt();
     const limit = late === undefined ? signal : AbortSignal.any([signal, late]);
     limit.addEventListener("abort", interrupt, { once: true });
-    try {
-      return await settled(
-        this.#openContext(context, inputFormat, options, limit, grace.signal),
-        grace.signal,
-      );
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (late?.aborted !== true) throw error;
-      throw new SourceError(
-        "UNREACHABLE",
-        `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s (--open-timeout)`,
-      );
-    } finally {
-      grace.end();
-      limit.removeEventListener("abort", interrupt);
-    }
-  }
-
-  /** Opens the best video stream; closes everything if that fails or takes too long. */
-  static async #openContext(
-    context: FormatContext,
-    inputFormat: InputFormat | null,
-    options: VideoInputOptions,
-    limit: AbortSignal,
-    abandoned: AbortSignal,
-  ): Promise<VideoInput> {
-    const { url, name, protocols, local, probe = true } = options;
     let opened = false;
     const check = (code: number) => {
       if (code < 0) throw describeAvError("open", name, code, local);
-      abandoned.throwIfAborted();
     };
     try {
       using dictionary = Dictionary.fromObject({
         ...options.options,
         protocol_whitelist: protocols.join(","),
       });
-      const code = await context.openInput(
-        await settled(Promise.resolve(url), limit),
-        inputFormat,
-        dictionary,
-      );
+      const from = await settled(Promise.resolve(url), limit);
+      const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
       if (probe) check(await context.findStreamInfo(null));
@@ -192,74 +148,64 @@ export class VideoInput implements AsyncDisposable {
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      return new VideoInput(context, stream, decoder, options);
+      return new VideoInput(context, stream, decoder, options, signal);
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
+      if (limit.aborted) throw limit.reason;
       throw error;
+    } finally {
+      limit.removeEventListener("abort", interrupt);
     }
   }
 
   /**
    * Reads the next packet of the video stream on another thread, since even a file may be on a slow
-   * share.
+   * share. Skips one that lacks its end because the file does.
    *
    * @returns the packet, valid until the next call; undefined at the end of the input.
    * @throws {SourceError} if the input fails.
    */
   async read(): Promise<Packet | undefined> {
     for (;;) {
-      this.#grace.signal.throwIfAborted();
       this.#packet.unref();
-      this.#reading = this.#context.readFrame(this.#packet).finally(() => {
-        this.#reading = undefined;
-      });
-      const code = await settled(this.#reading, this.#grace.signal);
+      const code = await this.#context.readFrame(this.#packet);
       if (code < 0) {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
       }
-      if (this.#packet.streamIndex === this.stream.index) return this.#packet;
+      if (this.#packet.streamIndex !== this.stream.index) continue;
+      // In MPEG-TS such a packet lacks parts, wherever it is.
+      const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
+      if (!lacksEnd) return this.#packet;
+      this.isCut = true;
     }
   }
 
-  /**
-   * Goes back to the first packet.
-   *
-   * @returns false for containers without an index.
-   */
-  async rewind(): Promise<boolean> {
-    if (!INDEXED.some((name) => this.format.split(",").includes(name))) return false;
-    const { startTime, index } = this.stream;
-    const begin = startTime === AV_NOPTS_VALUE ? 0n : startTime;
-    return await this.#context.seekFrame(index, begin, AVSEEK_FLAG_BACKWARD) >= 0;
-  }
-
   /** Ends a pending `read` and all later ones at once. */
-  interrupt(): void {
-    this.#context.interrupt();
-    this.#grace.begin();
-  }
+  readonly interrupt = (): void => this.#context.interrupt();
 
   /** A timestamp of the stream in milliseconds; undefined if there is none. */
   milliseconds(timestamp: bigint): number | undefined {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** Closes the input. A read that hangs is abandoned, and closes the input when it returns. */
-  async close(): Promise<void> {
-    const ended = this.#reading?.catch(() => {}).then(() => this.#close()) ?? this.#close();
-    await settled(ended, this.#grace.signal).catch(() => {});
-    this.#grace.end();
+  /** Closes the input. No read may be pending. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener("abort", this.interrupt);
+    await this.#context.closeInput();
+    this.#packet.free();
   }
+}
 
-  #close(): Promise<void> {
-    return this.#closed ??= this.#context.closeInput().finally(() => this.#packet.free());
-  }
+/** True if FFmpeg knows that a packet lacks something. */
+export function isCorrupt({ flags }: Packet): boolean {
+  return (flags & AV_PKT_FLAG_CORRUPT) !== 0;
+}
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+/** When a packet is shown; when it is decoded, if a container such as AVI says no more. */
+export function timeOf({ pts, dts }: Pick<Packet, "pts" | "dts">): bigint {
+  return pts === AV_NOPTS_VALUE ? dts : pts;
 }
 
 /** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
@@ -267,23 +213,29 @@ export function formatIn(beginning: Buffer, path: string): string | undefined {
   return InputFormat.probe(beginning, path)?.name ?? undefined;
 }
 
-/** FFmpeg checks for interruptions only between system calls, which may hang. */
-class GracePeriod {
-  readonly #over = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  get signal(): AbortSignal {
-    return this.#over.signal;
+/** What failed and why; a remote stream may recover later, a local one not. */
+function describeAvError(action: string, name: string, code: number, local: boolean): SourceError {
+  const fault = (kind: SourceErrorCode, why: string) =>
+    new SourceError(kind, `Cannot ${action} ${name}: ${why}`);
+  const error = FFmpegError.fromCode(code);
+  if (code === AVERROR_INVALIDDATA) {
+    return local
+      ? fault("CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off")
+      : fault("UNREACHABLE", "the server does not send video");
   }
-
-  begin(): void {
-    this.#timer ??= setTimeout(
-      () => this.#over.abort(new Error("The system call hangs")),
-      LEAVE_AFTER_MS,
-    );
+  if (code === AVERROR_PROTOCOL_NOT_FOUND) {
+    return fault("UNSUPPORTED", "it leads to a protocol that is not allowed");
   }
-
-  end(): void {
-    clearTimeout(this.#timer);
+  if (code === AVERROR_DECODER_NOT_FOUND) return fault("UNSUPPORTED", "there is no decoder for it");
+  if (error?.isENOENT) {
+    return local
+      ? fault("MISSING", "there is no such file")
+      : fault("UNREACHABLE", "there is no such device");
   }
+  if (error?.isEACCES) return fault("UNREADABLE", "reading it is not permitted");
+  if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
+  if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
+  if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");
+  const text = FFmpegError.strerror(code);
+  return fault("UNREACHABLE", text.charAt(0).toLowerCase() + text.slice(1));
 }

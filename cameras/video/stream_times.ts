@@ -12,7 +12,6 @@ const MOST_STEP_BACK_MS = 1_000;
 /** Rising times since the first frame; a larger step continues at the previous frame. */
 export class StreamTimes {
   packets = 0;
-  images = 0;
   readonly #input: StreamClock;
   readonly #times: CaptureTimes;
   readonly #live: boolean;
@@ -29,7 +28,6 @@ export class StreamTimes {
   }
 
   of(timestamp: bigint): number {
-    this.images++;
     const ms = this.#input.milliseconds(timestamp);
     const arrived = this.#times.clock.monotonic();
     const last = this.#last;
@@ -67,13 +65,10 @@ export class StreamTimes {
     return step > most || step < -back;
   }
 
-  /** Starts the next lap; its first frame follows the last one. */
-  beginAgain(): void {
-    this.packets = this.images = 0;
-    this.#first = undefined;
-  }
-
-  /** Throws if the file is cut off. Only MP4 indexes every frame; elsewhere it is a guess. */
+  /**
+   * Throws if the file is cut off, as its last packet or the number of its frames shows. Only MP4 counts
+   * every frame; elsewhere that is a guess.
+   */
   checkEnd(input: VideoInput): void {
     const { stream, frameMs, name, format } = input;
     const duration = input.milliseconds(stream.duration) ?? 0;
@@ -82,10 +77,12 @@ export class StreamTimes {
       ? 2.5 * frameMs
       : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
     const end = (this.#last ?? 0) + frameMs;
-    if (this.packets < declared && end < duration - tolerance) {
+    const lacksFrames = this.packets < declared && end < duration - tolerance;
+    if (input.isCut || lacksFrames) {
+      const of = lacksFrames ? ` of ${declared}` : "";
       throw new SourceError(
         "CORRUPT",
-        `Cannot read all of ${name}: it is cut off after ${this.packets} of ${declared} frames`,
+        `Cannot read all of ${name}: it is cut off after ${this.packets}${of} frames`,
       );
     }
   }

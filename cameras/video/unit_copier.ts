@@ -13,13 +13,13 @@ import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/a
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { unmarked } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
-import type { VideoInput } from "./input.ts";
+import { isCorrupt, timeOf, type VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
 /** A record without its timestamp, and its time in the stream. */
-type CopiedUnit = Omit<SourceImage, "timestamp"> & Pick<Packet, "pts">;
+type CopiedUnit = Omit<SourceImage, "timestamp"> & { readonly time: bigint };
 
-type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts">;
+type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts" | "dts">;
 
 export class NotCopied {
   readonly why: string;
@@ -59,7 +59,7 @@ export class UnitCopier {
   /** True if packets were lost since then. */
   #lossy = false;
   #latestMs = -Infinity;
-  #skipped = 0;
+  skipped = 0;
   #damaged = 0;
 
   private constructor(input: VideoInput, codec: VideoCodec, choice: CodecChoice) {
@@ -74,19 +74,15 @@ export class UnitCopier {
     const { codec: choice = "jpeg", size, quality } = settings;
     const { degrees, mirrored } = rotationOf(input.stream);
     const { unitCodec: codec } = input;
-    if (choice === "jpeg") return new NotCopied("JPEG was requested");
+    if (choice === "jpeg" || size !== undefined || quality !== undefined) {
+      return new NotCopied("JPEG was requested");
+    }
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
-    if (size !== undefined) return new NotCopied("--size requires re-encoding");
-    if (quality !== undefined) return new NotCopied("--quality requires re-encoding");
     if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
     if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
       return new NotCopied(MAYBE_OUT_OF_ORDER);
     }
     return new UnitCopier(input, codec, choice);
-  }
-
-  get skipped(): number {
-    return this.#skipped;
   }
 
   get damaged(): number {
@@ -110,7 +106,7 @@ export class UnitCopier {
     let written;
     try {
       const whole = this.#input.format === "rtsp" ? unmarked(this.#codec, data) : data;
-      if (whole === undefined) {
+      if (whole === undefined || isCorrupt(packet)) {
         this.#lossy = true;
         return this.#lose();
       }
@@ -122,18 +118,21 @@ export class UnitCopier {
     if (written.field !== undefined && this.#choice === "auto") {
       return new NotCopied(INTERLACED, { atKeyframe: written.keyframe });
     }
-    const frame = this.#frameOf({ unit: written, pts: packet.pts });
+    const { pts, dts } = packet;
+    const frame = this.#frameOf({ unit: written, pts, dts });
     if (frame === undefined) return undefined;
-    const { unit, pts } = frame;
+    const { unit } = frame;
     if (unit.keyframe) {
       const failed = await this.#begin(unit.bytes);
       if (failed !== undefined) return failed;
     }
     if (this.#awaitsKeyframe) {
-      this.#skipped++;
+      this.skipped++;
       return undefined;
     }
-    if (this.#isOutOfOrder(pts, unit)) return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
+    if (this.#isOutOfOrder(frame.pts, unit)) {
+      return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
+    }
     this.#since = 0;
     this.#lossy = false;
     const { width, height } = this.#facts!;
@@ -142,7 +141,7 @@ export class UnitCopier {
       contentType: `video/${this.#codec}`,
       width,
       height,
-      pts,
+      time: timeOf(frame),
       ...(unit.keyframe
         ? { headers: { keyframe: "1", ...(unit.codec === undefined ? {} : { codec: unit.codec }) } }
         : {}),
@@ -154,7 +153,7 @@ export class UnitCopier {
     const first = this.#field;
     const unit = first && joinFields(first.unit, next.unit);
     this.#field = undefined;
-    if (unit !== undefined) return { unit, pts: first!.pts };
+    if (unit !== undefined) return { ...first!, unit };
     if (first !== undefined) this.#lose();
     if (next.unit.field === undefined) return next;
     this.#field = next;
@@ -166,13 +165,6 @@ export class UnitCopier {
     this.#damaged++;
     this.#field = undefined;
     this.#awaitsKeyframe = true;
-  }
-
-  /** Starts the next lap, with a keyframe. */
-  beginAgain(): void {
-    if (this.#field !== undefined) this.#lose();
-    this.#awaitsKeyframe = true;
-    this.#latestMs = -Infinity;
   }
 
   async #begin(unit: Uint8Array): Promise<NotCopied | undefined> {

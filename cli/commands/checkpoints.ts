@@ -11,10 +11,10 @@ import { framesBetween } from "../../runtime/log/last_frames.ts";
 import { noneFound, parseResetTarget, resetAll } from "../checkpoint_reset.ts";
 import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { logOption, openLogOrUsageError } from "../log_options.ts";
+import { logIsThere, logOption, openLogOrUsageError } from "../log_options.ts";
 
 const checkpointOptions = {
-  ...logOption,
+  log: { ...logOption.log, opens: "existing-log" },
   group: {
     value: "G",
     help: "Only checkpoints of this group, and of the queries that share it (default: all)",
@@ -47,10 +47,7 @@ const checkpointOptions = {
 } as const satisfies Options;
 
 export const checkpoints = command({
-  name: "checkpoints",
   positionals: "list | inspect | reset",
-  summary:
-    "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
   check({ positionals: [action] }, given) {
     if (action !== "reset") return [];
@@ -71,6 +68,7 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const { group, topic, query, partitions, to, json = false } = options;
+  if (!await logIsThere(options.log, context)) return 1;
   const log = await openLogOrUsageError(options.log, context, options.checkpoint);
   try {
     const infos = await log.checkpoints(given({ group, topic, query }));

@@ -7,7 +7,7 @@ import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { DEFAULT_LOG } from "../log_options.ts";
+import { DEFAULT_LOG, logIsThere } from "../log_options.ts";
 
 type Action = "retention" | "check" | "backup" | "convert";
 
@@ -17,7 +17,7 @@ const logOptions = {
     help: "embedded:DIR",
     default: DEFAULT_LOG,
     parse: (text) => (parseEmbeddedUrl(text), text),
-    opens: "log",
+    opens: "existing-log",
   },
   bytes: {
     value: "N",
@@ -44,10 +44,7 @@ const logOptions = {
 type LogValues = Values<typeof logOptions>;
 
 export const log = command({
-  name: "log",
   positionals: "retention [TOPIC] | check | backup DIR | convert",
-  summary:
-    "Maintains an embedded log: retention of topics, integrity checks, backups while it is in use, conversion of old formats.",
   options: logOptions,
   // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },
@@ -57,11 +54,8 @@ export const log = command({
   },
   async run({ positionals: [action, subject], options: values }, context) {
     const { dir } = parseEmbeddedUrl(values.log);
-    if (action === "convert") return await convert(dir, values, context);
-    if (!await exists(`${dir}/log.db`)) {
-      context.say(`No log in ${dir}`);
-      return 1;
-    }
+    if (action === "convert" && await exists(dir)) return await convert(dir, values, context);
+    if (!await logIsThere(values.log, context)) return 1;
     const opened = new EmbeddedLog(values.log, { onWarning: context.say });
     try {
       switch (action as Exclude<Action, "convert">) {

@@ -30,8 +30,6 @@ const viewerOptions = {
 } as const satisfies Options;
 
 export const viewer = command({
-  name: "viewer",
-  summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check: ({ options }) => viewerAccessFaults(options),
@@ -65,6 +63,7 @@ async function run(
         const { topic, partition } = lane;
         say(`${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
       }
+      if (feed.lanes().length === 0) say(`No camera in ${log.url} yet: waiting for one`);
       say("Stop with Ctrl-C");
       await aborted(signal);
     } finally {

@@ -219,7 +219,8 @@ export class AccessPlan {
         access.code.add(path);
         return;
       case "log":
-        return this.#log(value, why);
+      case "existing-log":
+        return this.#log(value, why, word === "log");
       case "sink":
         return this.#uri(this.#table.sinks, value, why);
       case "source":
@@ -264,11 +265,13 @@ export class AccessPlan {
     for (const one of sameHosts(host)) this.access.net?.add(one);
   }
 
-  #log(url: string, why: string): void {
+  #log(url: string, why: string, makes: boolean): void {
     const [, place, query = ""] = /^([^?]*)\??(.*)$/s.exec(url)!;
     const parameters = new URLSearchParams(query);
     if (place!.startsWith("embedded:")) {
-      return this.#open("folder", place!.slice("embedded:".length), why);
+      const folder = place!.slice("embedded:".length);
+      const isWritten = makes || isThere(absolute(folder, this.#base));
+      return this.#open(isWritten ? "folder" : "read", folder, why);
     }
     // Further brokers of a cluster must be listed with --allow-net.
     const hosts = /^kafka:\/\/(?:[^/]*@)?([^/]*)/s.exec(place!)?.[1] ?? "";

@@ -11,7 +11,8 @@
  * - `clips`: read a folder, or the folder that holds a list of clips;
  * - `beside`: read below the folder that holds a file;
  * - `query`: read the files of a query's project;
- * - `log`: `embedded:DIR` or `kafka://…`; `source`, `sink`: see their tables;
+ * - `log`: `embedded:DIR` or `kafka://…`; `existing-log`: the same, and a missing folder is not made;
+ * - `source`, `sink`: see their tables;
  * - `listen`: a port on the address that `--host` names; `metrics`: a port on 127.0.0.1;
  * - `model`: read a model's folder and write a manifest there;
  * - `paths-read`, `paths-write`, `hosts`, `libraries`: the comma-separated list in the value.
@@ -26,6 +27,7 @@ export type AccessWord =
   | "beside"
   | "query"
   | "log"
+  | "existing-log"
   | "source"
   | "sink"
   | "listen"

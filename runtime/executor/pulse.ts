@@ -117,15 +117,19 @@ export function turnOf(cells: Int32Array): Turn {
   };
 }
 
+/** V8 prepares a function when it is called for the eighth time. */
+const CALLS_TO_PREPARE = 16;
+
 /**
- * Records the lane of each turn, until the thread ends.
+ * Records the lane of each turn, until the thread ends. Load modules only once it resolves: when a module fails while
+ * V8 prepares a hook, V8 prints the error to standard output.
  *
  * @param onError receives errors of timers, which must not end the thread
  */
-export function watchTurns(
+export async function watchTurns(
   cells: Int32Array,
   onError: (lane: number, error: unknown) => void,
-): void {
+): Promise<void> {
   v8.promiseHooks.createHook({
     init(promise: Made) {
       if (running !== undefined) promise[MAKER] = running;
@@ -166,6 +170,10 @@ export function watchTurns(
       Object.defineProperties(own, Object.getOwnPropertyDescriptors(original));
       Reflect.set(place, name, own);
     }
+  }
+  for (let i = 0; i < CALLS_TO_PREPARE; i++) {
+    giveTurn(cells, undefined);
+    await undefined;
   }
 }
 

@@ -4,6 +4,7 @@ import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 import { threadId, yieldToOthers } from "../image/turbojpeg.ts";
+import { logToStandardError } from "../base/error_console.ts";
 import { showOwnWork } from "../base/own_work.ts";
 import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
@@ -12,7 +13,7 @@ self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(d
   once: true,
 });
 
-function begin({ control, pictures, shared }: WorkerData): void {
+async function begin({ control, pictures, shared }: WorkerData): Promise<void> {
   const cells = new Int32Array(shared);
   const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
   showOwnWork(cells, SHARED.own);
@@ -24,10 +25,8 @@ function begin({ control, pictures, shared }: WorkerData): void {
     sendPicture: (picture) => pictures.postMessage(picture, [picture.bytes.buffer]),
     cells,
   });
-  watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
-  // Standard output is reserved for results: user code logs to standard error.
-  const { error } = globalThis.console;
-  Object.assign(globalThis.console, { log: error, info: error, debug: error });
+  const watching = watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
+  logToStandardError();
   // An unhandled rejection or a timer error in user code must not end the other lanes.
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -41,6 +40,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
   self.addEventListener("unload", () => {
     if (!closing) send({ type: "exited" });
   });
+  await watching;
   pictures.onmessage = ({ data }: MessageEvent<Watched>) => host.watch(data);
   control.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
     host.handle(data).then(() => {

@@ -16,7 +16,7 @@ interface PreparedUnit extends Prepared {
 }
 
 /** Encodes images as H.264; access units of H.264 and H.265 pass as they are. */
-export class H264Encoding implements Encoding<Picture | PreparedUnit> {
+export class H264Encoding implements Encoding<(Picture & Prepared) | PreparedUnit> {
   readonly #options: H264Options;
   #decoder: Promise<PictureDecoder> | undefined;
   /** Absent while access units are copied. */
@@ -29,12 +29,16 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
     this.#options = options;
   }
 
-  async prepare(value: Uint8Array): Promise<Picture | PreparedUnit> {
+  async prepare(value: Uint8Array): Promise<(Picture & Prepared) | PreparedUnit> {
     const unit = unitOf(value);
     const last = this.#last;
     this.#last = unit;
     this.#decoder ??= PictureDecoder.open();
-    if (unit === undefined) return await (await this.#decoder).decode(value);
+    if (unit === undefined) {
+      const picture = await (await this.#decoder).decode(value);
+      // There is no encoder while access units are copied.
+      return last === undefined ? picture : { ...picture, joins: false };
+    }
     const { width, height } = await this.#sizeOf(unit);
     const joins = unit.index > 0 && last?.group === unit.group && last.index === unit.index - 1;
     return { width, height, unit, bytes: value, joins, release: () => {} };

@@ -206,7 +206,7 @@ Deno.test("A field without the other one costs its group alone", async () => {
       ...[true, false],
       ...[true, false],
     ]);
-    assert.match(reports.join(), /1 damaged packets of .* were skipped/);
+    assert.match(reports.join(), /: damaged packets skipped: 1/);
   });
 });
 
@@ -224,7 +224,7 @@ Deno.test("A packet of very many NAL units costs itself, and none of the memory 
       let images = 0;
       for await (const _ of (await makeSource(raw, { codec })).open(opening)) images++;
       assert.equal(images, expected, codec);
-      assert.match(reports.join(), /1 damaged packets of .* were skipped/);
+      assert.match(reports.join(), /: damaged packets skipped: 1/);
     }
   });
 });
@@ -249,7 +249,7 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
       ...Array(10).fill(160),
       ...Array(10).fill(320),
     ]);
-    assert.match(reports.join(), /^3 frames of .* were skipped: no keyframe came before them/);
+    assert.match(reports.join(), /: frames skipped since no keyframe came before them: 3/);
   });
 });
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { concatenated } from "../../runtime/base/bytes.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { SourceError, type SourceErrorCode } from "../../cameras/source.ts";
 import { makeVideo } from "../support/videos.ts";
 import { images, indexOf } from "./file_kit.ts";
-import { burntIn, context } from "./kit.ts";
+import { burntIn, context, take } from "./kit.ts";
 import { withFolder } from "../support/folder.ts";
 
 async function fails(path: string, code: SourceErrorCode, message: RegExp): Promise<void> {
@@ -31,7 +32,7 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
       seen.push((await burntIn(value))!);
     }
     assert.deepEqual(seen, [0, 1, 3, 4]);
-    assert.match(reports[0]!, /^1 damaged packets of video file .* were skipped$/);
+    assert.match(reports[0]!, /^video file .*: damaged packets skipped: 1$/);
 
     const gaps = join(folder, "gaps.avi");
     await makeVideo(gaps, { frames: 6, codec: "mjpeg", times: (i) => i * i * 30 });
@@ -155,6 +156,65 @@ Deno.test("a film that is cut off gives what there is, and fails", async () => {
         error instanceof SourceError && /cut off after \d+ of 50 frames/.test(error.message),
     );
     assert.ok(seen.length > 5 && seen.length < 50, `${seen.length} frames`);
+  });
+});
+
+Deno.test("a film that ends within a frame gives the whole frames before it, and fails", async () => {
+  await withFolder(async (folder) => {
+    const kinds = [["a.avi", "libx264"], ["b.avi", "mjpeg"], ["c.flv", "libx264"]] as const;
+    for (const [name, kind] of kinds) {
+      const path = join(folder, name);
+      await makeVideo(path, { frames: 50, codec: kind });
+      const whole = await images(path);
+      const film = await Deno.readFile(path);
+      await Deno.writeFile(path, film.subarray(0, Math.round(film.length / 2)));
+      for (const codec of ["jpeg", "copy"] as const) {
+        if (kind === "mjpeg" && codec === "copy") continue;
+        let count = 0;
+        await assert.rejects(
+          async () => {
+            for await (const image of (await makeSource(path, { codec })).open(context())) {
+              if (codec === "jpeg") assert.deepEqual(image, whole[count]);
+              count++;
+            }
+          },
+          (error) =>
+            error instanceof SourceError && error.code === "CORRUPT" &&
+            new RegExp(`cut off after ${count} frames`).test(error.message),
+        );
+        assert.ok(count > 5 && count < 50, `${name}, ${codec}: ${count}`);
+      }
+    }
+  });
+});
+
+Deno.test("H.264 in AVI, which names no times of showing, is copied as it was filmed", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.avi");
+    await makeVideo(path, { frames: 25, times: (i) => i * i * 10 });
+    const copied = await take(makeSource(path, { codec: "copy" }));
+    assert.deepEqual(
+      copied.map(({ timestamp }) => timestamp),
+      (await images(path)).map((
+        { timestamp },
+      ) => timestamp),
+    );
+    assert.equal(copied.at(-1)!.timestamp, 24 * 24 * 10);
+  });
+});
+
+Deno.test("MPEG-TS that lacks packets: a copy leaves out their frame and what depends on it", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.ts");
+    await makeVideo(path, { frames: 30, width: 640, height: 480 });
+    const whole = await take(makeSource(path, { codec: "copy" }));
+    const film = await Deno.readFile(path);
+    const at = Math.floor(film.length / 2 / 188) * 188;
+    await Deno.writeFile(path, concatenated([film.subarray(0, at), film.subarray(at + 2 * 188)]));
+    const left = await take(makeSource(path, { codec: "copy" }));
+    assert.ok(left.length > 15 && left.length < 30, `${left.length}`);
+    const values = new Set(whole.map(({ value }) => value.toBase64()));
+    assert.ok(left.every(({ value }) => values.has(value.toBase64())), "no damaged frame");
   });
 });
 

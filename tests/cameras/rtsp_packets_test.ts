@@ -226,6 +226,11 @@ for (const codec of CODECS) {
       assert.deepEqual(await wrong({ ...stream, codec, lost }, WAYS, kept), []);
       assert.deepEqual(await wrong({ ...stream, codec }, gaps(GOP), whole), []);
     }
+    const { "aggregation packets": _, ...apart } = WAYS;
+    const allButDelimiter: RtspScript["lost"] = (index, at) => index === GOP - 1 && at > 0;
+    const kept = delimited.filter((_, i) => i !== GOP - 1);
+    const stream = { units: delimited, codec, lost: allButDelimiter };
+    assert.deepEqual(await wrong(stream, apart, kept), []);
   });
 
   Deno.test(`RTSP, ${codec}: a loss before another frame costs its group, whatever comes between`, async () => {

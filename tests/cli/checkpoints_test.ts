@@ -71,8 +71,8 @@ Deno.test("checkpoints inspect shows where queries are, as a table and as JSON",
 Deno.test("checkpoints inspect makes nothing where nothing is, and says what it takes", async () => {
   await withLog(async (_url, _log, directory) => {
     const none = await framelane(["checkpoints", "inspect", "--log", `embedded:${directory}/none`]);
-    assert.equal(none.code, 0, none.process.output());
-    assert.match(none.process.output(), /Nothing to show: no checkpoint in embedded:/);
+    assert.equal(none.code, 1, none.process.output());
+    assert.match(none.process.output(), /No log in .*none: expected the folder of an existing one/);
     await assert.rejects(Deno.stat(`${directory}/none`), Deno.errors.NotFound);
   });
   for (const wrong of [["checkpoints"], ["checkpoints", "remove"]]) {

@@ -128,10 +128,11 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   assert.equal(allowed("models", "presets")["write"], undefined);
   assert.equal(allowed("models", "inspect", "/m/none.onnx")["write"], undefined);
   assert.deepEqual(
-    allowed("log", "backup", "/b", "--log", "embedded:/log")["write"],
-    ["/log", "/b"].sort(),
+    allowed("log", "backup", "/b", "--log", "embedded:/tmp")["write"],
+    ["/tmp", "/b"].sort(),
   );
-  assert.deepEqual(allowed("log", "check", "--log", "embedded:/log")["write"], ["/log"]);
+  assert.deepEqual(allowed("log", "check", "--log", "embedded:/tmp")["write"], ["/tmp"]);
+  assert.equal(allowed("log", "check", "--log", "embedded:/log")["write"], undefined);
   assert.equal(allowed("evaluate")["write"], undefined);
   assert.deepEqual(
     allowed("viewer", "--log", "embedded:/log")["write"]!.filter((path) => !/^ROOT/.test(path)),
@@ -142,8 +143,8 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
 Deno.test("The environment opens what flags do not name, and flags widen what is open", () => {
   Deno.env.set("FRAMELANE_LOG", "embedded:/from/environment");
   try {
-    assert.deepEqual(allowed("checkpoints", "inspect")["write"], ["/from/environment"]);
-    assert.deepEqual(allowed("checkpoints", "inspect", "--log=embedded:/flag")["write"], ["/flag"]);
+    assert.ok(allowed("camera")["write"]!.includes("/from/environment"));
+    assert.ok(allowed("camera", "--log=embedded:/flag")["write"]!.includes("/flag"));
   } finally {
     Deno.env.delete("FRAMELANE_LOG");
   }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { isFile } from "../../base/folders.ts";
-import { checkTopic } from "../checks.ts";
+import { checkTopic, partitionMissing } from "../checks.ts";
 import {
   type BatchCommitter,
   type CheckpointFilter,
@@ -23,8 +23,9 @@ import {
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
 import { backup, type BackupReport } from "./backup.ts";
-import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
+import { type CheckpointStore, storeOf } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
+import { isAbsent } from "./database_file.ts";
 import { EmbeddedGroupMember } from "./group.ts";
 import type { Warnings } from "./keeper.ts";
 import { closeParts, type OpenLog, openParts } from "./open_log.ts";
@@ -77,13 +78,14 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async topics(): Promise<string[]> {
-    const { db, topics } = await this.#open();
-    return await db.read("list the topics", () => topics.names());
+    const found = await this.#find();
+    return await found?.db.read("list the topics", () => found.topics.names()) ?? [];
   }
 
   async partitionCount(topic: string): Promise<number> {
-    const { db, topics } = await this.#open();
-    return await db.read(`count the partitions of ${topic}`, () => topics.partitionCount(topic));
+    const found = await this.#find();
+    const count = () => found!.topics.partitionCount(topic);
+    return await found?.db.read(`count the partitions of ${topic}`, count) ?? 0;
   }
 
   async createTopic(
@@ -110,7 +112,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async offsets(topic: string, partition: number): Promise<OffsetRange> {
-    const { db, topics } = await this.#open();
+    const { db, topics } = await this.#holding(topic, partition);
     return await db.read(
       `find the offsets of ${topic}/${partition}`,
       () => topics.range(topics.id(topic, partition)),
@@ -118,7 +120,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
-    const parts = await this.#open();
+    const parts = await this.#holding(topic, partition);
     const { db, topics } = parts;
     return await db.read(
       `find an offset of ${topic}/${partition}`,
@@ -132,7 +134,8 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    return new EmbeddedReader(await this.#open(), options);
+    await this.#find();
+    return new EmbeddedReader((topic, partition) => this.#holding(topic, partition), options);
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
@@ -154,11 +157,11 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
-    // Listing creates neither a log nor a folder of checkpoints.
-    if (!await isFile(join(this.#place.dir, "log.db"))) return [];
+    const parts = await this.#find();
+    if (parts === undefined) return [];
     const dir = this.#checkpointDir;
+    // Listing creates no folder of checkpoints either.
     if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
-    const parts = await this.#open();
     const store = await this.#store(parts);
     return await parts.db.read(
       "list the checkpoints",
@@ -167,7 +170,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async storage(): Promise<LogStorage> {
-    return (await this.#open()).keeper.storage();
+    return (await this.#find())?.keeper.storage() ?? { walBytes: 0 };
   }
 
   /**
@@ -218,6 +221,22 @@ export class EmbeddedLog implements TopicLog {
     return new LogError("CLOSED", `Cannot use log ${this.url}: it is closed`);
   }
 
+  /** The open log; undefined if there is none: reading creates nothing. */
+  async #find(): Promise<OpenLog | undefined> {
+    if (this.#opening === undefined && await isAbsent(this.#place.dir)) {
+      if (this.#closing !== undefined) throw this.#closed();
+      return undefined;
+    }
+    return await this.#open();
+  }
+
+  /** @throws {LogError} `TOPIC_MISSING` if there is no log */
+  async #holding(topic: string, partition: number): Promise<OpenLog> {
+    const found = await this.#find();
+    if (found === undefined) throw partitionMissing(topic, partition, 0);
+    return found;
+  }
+
   async #open(): Promise<OpenLog> {
     if (this.#closing !== undefined) throw this.#closed();
     const opening = this.#opening ??= openParts(this.#place, this.#waiting, this.#warnings);
@@ -232,7 +251,7 @@ export class EmbeddedLog implements TopicLog {
 
   #store({ db }: OpenLog): Promise<CheckpointStore> {
     const dir = this.#checkpointDir;
-    if (dir === undefined) return Promise.resolve(ownStore(db.path));
+    if (dir === undefined) return Promise.resolve({ id: "", name: db.path });
     const opening = this.#openingStore ??= storeOf(dir, db.logId);
     // The next call tries again.
     opening.catch(() => this.#openingStore = undefined);

@@ -6,25 +6,26 @@ import {
   type ReaderOptions,
   type ReadProblem,
 } from "../log.ts";
-import { EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
+import type { OpenLog } from "./open_log.ts";
+import { EmbeddedPartitionReader } from "./partition_reader.ts";
 
 /** Opens partition readers, each with its own buffer. */
 export class EmbeddedReader implements LogReader {
-  readonly #parts: ReaderParts;
+  readonly #find: (topic: string, partition: number) => Promise<OpenLog>;
   readonly #maxFrames: number;
   readonly #maxBytes: number;
   readonly #open = new Set<EmbeddedPartitionReader>();
   #closed = false;
 
+  /** @param find the open log; throws if it has no such partition */
   constructor(
-    parts: ReaderParts,
+    find: (topic: string, partition: number) => Promise<OpenLog>,
     { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
   ) {
     checkBuffers({ maxBufferedFrames, maxBufferedBytes });
-    this.#parts = parts;
+    this.#find = find;
     this.#maxFrames = maxBufferedFrames;
     this.#maxBytes = maxBufferedBytes;
-    parts.opened.add(this);
   }
 
   async open(
@@ -35,28 +36,32 @@ export class EmbeddedReader implements LogReader {
   ): Promise<PartitionReader> {
     this.#checkOpen();
     checkWhole(`Cannot read ${topic}/${partition} from offset ${offset}`, offset, 0);
-    const { db, topics } = this.#parts;
+    const parts = await this.#find(topic, partition);
+    const { db, topics, opened } = parts;
     const { id, range } = await db.read(`read ${topic}/${partition}`, () => {
       const id = topics.id(topic, partition);
       return { id, range: topics.range(id) };
     });
     this.#checkOpen();
     const reader: EmbeddedPartitionReader = new EmbeddedPartitionReader(
-      this.#parts,
+      parts,
       {
         ...{ id, topic, partition, offset, range, onProblem },
         ...{ maxFrames: this.#maxFrames, maxBytes: this.#maxBytes },
       },
-      () => this.#open.delete(reader),
+      () => {
+        this.#open.delete(reader);
+        opened.delete(reader);
+      },
     );
     this.#open.add(reader);
+    opened.add(reader);
     return reader;
   }
 
   close(): Promise<void> {
     this.#closed = true;
     for (const reader of this.#open) reader.close();
-    this.#parts.opened.delete(this);
     return Promise.resolve();
   }
 

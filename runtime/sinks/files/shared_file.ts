@@ -5,9 +5,9 @@
 // Next to the file is a hidden folder with generations (see `fence.ts`); each contains
 // - `data`: a hard link to the file. Writers open this, never the lasting name, so that a writer
 //   that was paused writes to the old file;
-// - `meta`: the valid length of the file, and each lane's last batch in it. Its lock is held while
-//   lines are added. Bytes after that length belong to a crashed process; the next writer cuts them
-//   off.
+// - `meta`: the valid length of the file, and each lane's last batch in it; and before lines are written,
+//   which ones. Its lock is held meanwhile. If a process died, the next writer finds all these lines and counts
+//   them, or cuts a part of them off. More than these lines were added by the user, and stay.
 //
 // A writer that holds the lock for too long (it was paused) is abandoned: a new generation with a
 // copy of the file replaces the old one. A writer that finds, after writing, that its generation is
@@ -15,18 +15,22 @@
 // again.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
+import { given } from "../../base/options.ts";
 import { Semaphore } from "../../base/wait.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { splitPath } from "../../base/folders.ts";
-import { copyLines, readAt, readLines, statIfExists, writeAt } from "./io.ts";
+import { ifThere, splitPath } from "../../base/folders.ts";
+import { copyLines, readAt, readLines, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,
+  advanced,
   type Content,
   type Generation,
+  isExtended,
   type Meta,
   openGeneration,
+  settled,
 } from "./shared_generation.ts";
 
 /** Bytes that may not be durable in the file yet (but are in their stages). */
@@ -241,24 +245,26 @@ export class SharedFile {
   /** Makes sure, under the lock, that the file has its valid length and is in its place. */
   async #repair(generation: Generation): Promise<Meta> {
     const { data, slots, number } = generation;
-    const meta = await slots.read();
-    if (meta === undefined) {
+    const stored = await slots.read();
+    if (stored === undefined) {
       throw new SinkError(
         "FAILED",
         `Cannot write ${this.path}: ${this.#root}/g${number}/meta is damaged. ` +
           "Move the file and that folder away to start a new one",
       );
     }
+    const meta = await settled(data, stored);
     const { size, ino } = await data.stat();
-    const existing = await statIfExists(this.path);
+    const existing = await ifThere(Deno.stat(this.path));
     const moved = existing === undefined || (ino !== null && existing.ino !== ino);
-    const checked = moved ? undefined : await this.#known(data, meta, size);
+    const changed = moved || isExtended(stored, size);
+    const checked = changed ? undefined : await this.#known(data, meta, size);
     if (checked === undefined) {
       // Moved away, as by log rotation, or edited: continues in what is there now.
       return await this.#replace(number, { lanes: meta.lanes }, false);
     }
     if (checked.size < size) await data.truncate(checked.size);
-    if (checked !== meta) await slots.write(checked);
+    if (checked !== meta || checked.size < size) await slots.write(checked);
     this.#verified = true;
     return checked;
   }
@@ -292,30 +298,36 @@ async function append(
   requests: readonly Request[],
 ): Promise<void> {
   const { data, slots } = generation;
-  const lanes = { ...meta.lanes };
+  const lanes: Record<string, Position> = {};
   const parts: Uint8Array[] = [];
   for (const { lane, position, bytes } of requests) {
-    const existing = lanes[lane];
+    const existing = lanes[lane] ?? meta.lanes[lane];
     if (existing !== undefined && existing.batch >= position.batch) continue;
     lanes[lane] = position;
     parts.push(bytes);
   }
   if (parts.length === 0) return;
-  const bytes = concatenated(parts);
+  const bytes = concatenated(parts), size = meta.size + bytes.length;
+  const begins = meta.size === meta.durable.size && bytes.length > 0;
+  const next = {
+    size,
+    lanes,
+    crc: crc32(bytes),
+    tail: crc32(bytes, begins ? 0 : meta.tail),
+    ...given({ from: begins ? meta.size : meta.from }),
+  };
+  await slots.write({ ...meta, next });
   try {
     await writeAt(data, meta.size, bytes);
   } catch (error) {
     // A full disk may have accepted a part: leave nothing half visible.
     await data.truncate(meta.size);
+    await slots.write(meta);
     throw error;
   }
-  const next = { ...meta, size: meta.size + bytes.length, lanes, tail: crc32(bytes, meta.tail) };
-  if (meta.size === meta.durable.size && bytes.length > 0) {
-    next.from = meta.size;
-    next.tail = crc32(bytes);
-  }
-  await slots.write(next);
-  if (next.size - next.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, next);
+  const done = advanced(meta, next);
+  await slots.write(done);
+  if (size - meta.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, done);
 }
 
 async function makeDurable(generation: Generation, meta: Meta): Promise<void> {

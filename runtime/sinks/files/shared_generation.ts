@@ -25,6 +25,28 @@ export interface Meta extends Extent {
   readonly from?: number;
   /** True if the file existed before: it may contain lines of lanes not listed. */
   readonly foreign: boolean;
+  /** Lines that are about to be written: what changes once they are. */
+  readonly next?: Extent & Pick<Meta, "tail" | "from"> & { readonly crc: number };
+}
+
+/** The state with the lines that were about to be written, if they were: a process may have died before. */
+export async function settled(data: Deno.FsFile, { next, ...meta }: Meta): Promise<Meta> {
+  if (next === undefined) return meta;
+  const written = await readAt(data, meta.size, next.size - meta.size);
+  const isWhole = meta.size + written.length === next.size && crc32(written) === next.crc;
+  return isWhole ? advanced(meta, next) : meta;
+}
+
+export function advanced(
+  meta: Meta,
+  { crc: _, lanes, ...extent }: NonNullable<Meta["next"]>,
+): Meta {
+  return { ...meta, ...extent, lanes: { ...meta.lanes, ...lanes } };
+}
+
+/** Whether a file of this size holds more than its writers have put there: its user has added lines. */
+export function isExtended({ size, next }: Meta, found: number): boolean {
+  return found > (next?.size ?? size);
 }
 
 /** The content of a new generation, if different from the previous one. */
@@ -107,7 +129,7 @@ async function writeData(
 ): Promise<Meta> {
   const target = `${fence.directory}/data`;
   const complete = await newestState<Meta>(previous, "meta", META_CAPACITY);
-  const lanes = content?.lanes ?? complete?.state.lanes ?? {};
+  let lanes = content?.lanes ?? complete?.state.lanes ?? {};
   let foreign = complete?.state.foreign ?? false;
   const copied = content === undefined ? complete : undefined;
   if (copied !== undefined) {
@@ -124,8 +146,12 @@ async function writeData(
   }
   using data = await Deno.open(target, { read: true, write: true, create: true });
   if (content?.write !== undefined) await content.write(data);
-  else if (copied !== undefined) await data.truncate(copied.state.size);
-  else await endLine(data, header);
+  else if (copied !== undefined) {
+    const known = await settled(data, copied.state);
+    lanes = known.lanes;
+    if (!isExtended(copied.state, (await data.stat()).size)) await data.truncate(known.size);
+  }
+  if (content?.write === undefined) await endLine(data, header);
   await data.sync();
   const { size } = await data.stat();
   const from = Math.max(0, size - PROBE);

@@ -2,7 +2,7 @@
 // published after it, and finished by the next owner after a crash in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { exists } from "../../base/folders.ts";
+import { ifThere } from "../../base/folders.ts";
 import { syncDirectory, writeDurably } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
@@ -92,11 +92,7 @@ export class StagedLines {
     if (!this.#confirmed) await this.#parts.stage.fence.guard(() => this.#confirm());
     const entry = this.#pending;
     if (entry === undefined) return;
-    for (const name of entry.files) {
-      await this.#parts.stage.fence.publish(name, `${this.#parts.options.folder}/${name}`);
-    }
-    if (entry.files.length > 0) await syncDirectory(this.#parts.options.folder!);
-    await this.#parts.shared.publish(this.#parts.lane, entry.position, encode(entry.lines));
+    await this.#show(entry, (name, path) => this.#parts.stage.fence.publish(name, path));
     this.#pending = undefined;
     if (this.#parts.stage.size >= MAXIMUM_STAGE) await this.#settle();
   }
@@ -119,7 +115,7 @@ export class StagedLines {
   async #confirm(): Promise<void> {
     if (this.#rewind) {
       const { committedEnd, committedBatch, topic, partition } = this.#parts.context;
-      const unfinished = this.#unfinished()?.entry;
+      const unfinished = this.#unfinished();
       const end = Math.min(unfinished?.start ?? committedEnd, committedEnd);
       const batch = (unfinished?.position.batch ?? (committedBatch ?? -1) + 1) - 1;
       const keep = (line: string) => (this.#parts.options.lastOffsetOf(line) ?? -1) < end;
@@ -140,34 +136,42 @@ export class StagedLines {
     this.#confirmed = true;
   }
 
-  // The last batch of the checkpoint, if a former owner staged it: all earlier ones are published.
-  // The newest entry counts; the same batch with another end was abandoned.
-  #unfinished(): { folder: string; entry: Entry } | undefined {
+  // The last batch of the checkpoint, if a former owner staged it. The newest entry counts; the same batch with
+  // another end was abandoned.
+  #unfinished(): Entry | undefined {
     const { committedBatch, committedEnd } = this.#parts.context;
-    for (const { folder, entries } of this.#parts.stage.left) {
-      const entry = entries.findLast(({ position: { batch, end } }) =>
+    return this.#parts.stage.left.flatMap(({ entries }) => entries.toReversed())
+      .find(({ position: { batch, end } }) =>
         end === committedEnd && batch === (committedBatch ?? batch)
       );
-      if (entry !== undefined) return { folder, entry };
-    }
-    return undefined;
   }
 
-  /** Publishes what a former owner committed but did not publish. */
+  /**
+   * Publishes what former owners committed but did not publish: the last batch, or several that a crash of the
+   * machine took from the file.
+   */
   async #finishLeft(): Promise<void> {
-    const unfinished = this.#unfinished();
-    if (unfinished === undefined) return;
-    const { folder, entry } = unfinished;
-    for (const name of entry.files) {
-      if (!await exists(`${folder}/${name}`)) continue;
-      await Deno.rename(`${folder}/${name}`, `${this.#parts.options.folder}/${name}`);
+    const { context, lane, shared, stage } = this.#parts;
+    const { position } = await shared.position(lane);
+    const left = stage.left.toReversed().flatMap(({ folder, entries }) =>
+      entries.map((entry) => ({ folder, entry }))
+    ).filter(({ entry }) =>
+      isCommitted(entry.position, context) && entry.position.batch > (position?.batch ?? -1)
+    );
+    for (const { folder, entry } of left) {
+      await this.#show(entry, (name, path) => ifThere(Deno.rename(`${folder}/${name}`, path)));
     }
-    if (entry.files.length > 0) await syncDirectory(this.#parts.options.folder!);
-    await this.#parts.shared.publish(this.#parts.lane, entry.position, encode(entry.lines));
-    await this.#parts.shared.sync();
+    if (left.length > 0) await shared.sync();
   }
-}
 
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+  /** Makes a batch visible: its files, then its lines. */
+  async #show(
+    { position, lines, files }: Entry,
+    move: (name: string, path: string) => Promise<unknown>,
+  ): Promise<void> {
+    const { lane, shared, options: { folder } } = this.#parts;
+    for (const name of files) await move(name, `${folder}/${name}`);
+    if (files.length > 0) await syncDirectory(folder!);
+    await shared.publish(lane, position, new TextEncoder().encode(lines));
+  }
 }

@@ -14,3 +14,14 @@ Deno.test("executor: whose turn it is is known on every road to the thread", asy
     worker.terminate();
   }
 });
+
+Deno.test("executor: modules that fail leave standard output alone", async () => {
+  // In a process of its own: V8 does not write through the console.
+  const program = new URL("./failing_modules.ts", import.meta.url).pathname;
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", program],
+    stderr: "inherit",
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "");
+  assert.equal(code, 0);
+});

@@ -80,14 +80,14 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
     );
     assert.match(noise.message, /not a database of an embedded log/);
     const newer = await make("newer", async (file) => {
-      await withLog(at("newer"), (log) => log.topics());
+      await withLog(at("newer"), (log) => log.createTopic("t", 1));
       const db = new DatabaseSync(file);
       db.exec("PRAGMA user_version = 7");
       db.close();
     });
     assert.match(newer.message, /version 7, newer than version \d, .*; update/);
     const older = await make("older", async (file) => {
-      await withLog(at("older"), (log) => log.topics());
+      await withLog(at("older"), (log) => log.createTopic("t", 1));
       const db = new DatabaseSync(file);
       db.exec("PRAGMA user_version = 1");
       db.close();

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
+import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
@@ -147,6 +149,36 @@ Deno.test("shared file: edited in place where it may not be durable, it is conti
     await second.close();
     assert.equal(await Deno.readTextFile(path), "another\nlonger\na0\na2\na3\n");
   });
+});
+
+Deno.test("shared file: of lines that a process wrote as it died all count or none, and lines of users stay", async () => {
+  for (
+    const [written, left] of [
+      ["", "a0\na1\n"],
+      ["a", "a0\na1\n"],
+      ["a1\n", "a0\na1\n"],
+      ["a1\nof a user\n", "a0\na1\nof a user\n"],
+      ["of a user\n", "a0\nof a user\na1\n"],
+    ]
+  ) {
+    await withDirectory(async (directory) => {
+      const path = `${directory}/lines`;
+      const options = { root: `${directory}/.lines` };
+      const first = await SharedFile.open(path, options);
+      await first.publish("a", at(0), encode("a0\n"));
+      await first.close();
+      using meta = await Deno.open(`${options.root}/g1/meta`, { read: true, write: true });
+      const slots = new Slots<Meta>(meta, 1 << 20);
+      const crc = crc32("a1\n"), tail = crc32("a0\na1\n");
+      const next = { size: 6, lanes: { a: at(1) }, crc, tail };
+      await slots.write({ ...(await slots.read())!, next });
+      await Deno.writeTextFile(path, written!, { append: true });
+      const second = await SharedFile.open(path, options);
+      await second.publish("a", at(1), encode("a1\n"));
+      await second.close();
+      assert.equal(await Deno.readTextFile(path), left, written);
+    });
+  }
 });
 
 Deno.test("shared file: a damaged description is an error that says what to do", async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 // Loaded before the tests, which would take the library for a leak.
 import "../../../runtime/video/h264_encoding.ts";
+import { inspectImage } from "../../../runtime/image/inspect.ts";
+import { GroupTracker } from "../../../runtime/video/groups.ts";
+import { accessUnits } from "../../support/access_units.ts";
 import { clipOf } from "../../support/clip.ts";
 import { filmed } from "../sinks/filmed.ts";
 import { probeBytes } from "./probe.ts";
@@ -36,4 +39,21 @@ Deno.test("clip: an aborted one ends at once", async () => {
   const abort = new AbortController();
   abort.abort(new Error("enough"));
   await assert.rejects(() => clipOf(episode, { signal: abort.signal }), /enough/);
+});
+
+Deno.test("clip: where access units and images follow each other it ends, whole, and says so", async () => {
+  const tracker = new GroupTracker(assert.fail);
+  const headers = { "content-type": "video/h264" };
+  const { width, height } = inspectImage(episode[0]!.value);
+  const units = (await accessUnits({ frames: 20, gop: 20, width, height }))
+    .map((value, index) => ({ ...episode[index]!, headers, value }));
+  const images = episode.slice(20, 40);
+  for (const unit of units) tracker.take(unit);
+  for (const frames of [[...units, ...images], [...images, ...units]]) {
+    const said: string[] = [];
+    const found = await probeBytes(await clipOf(frames, { report: (line) => said.push(line) }));
+    assert.equal(found.frames, 20);
+    assert.match(said.join(), /^The clip ends at offset \d+: /);
+  }
+  await tracker.close();
 });

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { inFolder, withLog } from "./embedded_kit.ts";
+
+Deno.test("embedded log: reading makes no log", () =>
+  inFolder(async (dir) => {
+    for (const folder of [join(dir, "missing"), dir]) {
+      await withLog(`embedded:${folder}`, async (log) => {
+        const missing = { code: "TOPIC_MISSING" };
+        assert.deepEqual(await log.topics(), []);
+        assert.equal(await log.partitionCount("t"), 0);
+        assert.deepEqual(await log.checkpoints(), []);
+        await assert.rejects(log.offsets("t", 0), missing);
+        await assert.rejects(log.offsetForTime("t", 0, 0), missing);
+        const reader = await log.reader();
+        await assert.rejects(reader.open("t", 0, 0), missing);
+        await log.storage();
+        assert.deepEqual(await Array.fromAsync(Deno.readDir(dir)), []);
+        // What another makes meanwhile is found.
+        await withLog(log.url, (other) => other.createTopic("t", 1));
+        await (await reader.open("t", 0, 0)).close();
+        assert.equal(await log.partitionCount("t"), 1);
+      });
+      if (folder !== dir) await Deno.remove(folder, { recursive: true });
+    }
+  }));
