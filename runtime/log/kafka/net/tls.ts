@@ -43,7 +43,8 @@ export function dialTls(
     const early = error.code === "ECONNRESET" &&
       error.message.includes("secure TLS connection was established");
     // A broker that is stopping does this too.
-    const reason = "it closed the connection in the TLS handshake: perhaps this port is without TLS";
+    const reason =
+      "it closed the connection in the TLS handshake: perhaps this port is without TLS";
     reject(early ? new NetworkError(reason) : error);
   });
   return promise.finally(() => signal.removeEventListener("abort", abort));
