@@ -2,7 +2,7 @@
 import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { settled, waitAtMost } from "../../../base/wait.ts";
-import { type Api, type Call, checked } from "../protocol/api.ts";
+import { type Api, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
 import {
   BrokerFailure,
   LoginError,
@@ -17,7 +17,7 @@ import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
 import type { Transport } from "./tls.ts";
-import { requestVersions, Versions } from "./versions.ts";
+import { Versions } from "./versions.ts";
 
 export interface ConnectionOptions {
   readonly tls?: Tls | undefined;
@@ -71,11 +71,12 @@ export class Connection {
   #throttledUntil = -Infinity;
   /** Responses to ApiVersions. */
   #handshakes = 0;
-  versions = new Versions("", new Map());
+  versions: Versions;
   readonly #reading: Promise<void>;
 
   private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
     this.broker = broker;
+    this.versions = new Versions(broker);
     this.#transport = transport;
     this.#options = options;
     this.#pending = new PendingRequests(
@@ -106,7 +107,8 @@ export class Connection {
       const transport = await dial(broker, tls, either);
       connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
-      connection.versions = await requestVersions(connection);
+      const { apiKeys } = await connection.call(API_VERSIONS, {});
+      connection.versions = new Versions(connection.broker, apiKeys);
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -167,7 +169,7 @@ export class Connection {
       const chunks = this.#encode(call, write);
       const take = (from: ResponseReader) => {
         try {
-          if (call.flexibleResponse ?? call.flexible) from.tags();
+          if (call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
           const message = `${call.name}, version ${call.version}: ${messageOf(error)}`;
