@@ -3,7 +3,15 @@
 import type { AccessWord } from "../runtime/base/access.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import { nearest } from "../runtime/base/nearest.ts";
-import { brief, oneOf, shown, TOPIC } from "../runtime/base/options.ts";
+import {
+  ABOVE_ZERO,
+  brief,
+  oneOf,
+  type OptionRow,
+  shown,
+  TOPIC,
+  whole,
+} from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, OFF, tokensOf } from "./launch/arguments.ts";
 
@@ -62,10 +70,15 @@ export interface CommandContext {
   readonly say: (line: string, level?: LogLevel) => void;
 }
 
-/** A command: `deno task NAME`. Create it with `command`, which infers the types of its options. */
-export interface Command<O extends Options = Options> {
+/** A command: `deno task NAME`. */
+export interface Command<O extends Options = Options> extends CommandRow<O> {
   readonly name: string;
+  /** Help; the overview shows its first sentence. */
   readonly summary: string;
+}
+
+/** A command but for its name. Create it with `command`, which infers the types of its options. */
+export interface CommandRow<O extends Options = Options> {
   /**
    * The words besides options, as in the usage line: `N`, `[NAME…]`, or actions with theirs, such as
    * `add N SOURCE | list`. Without it, none is accepted.
@@ -94,7 +107,7 @@ export interface Command<O extends Options = Options> {
 }
 
 /** Infers the types of a command's options from its table. */
-export function command<const O extends Options>(definition: Command<O>): Command {
+export function command<const O extends Options>(definition: CommandRow<O>): CommandRow {
   return definition;
 }
 
@@ -233,36 +246,25 @@ function parseOne(option: Option, text: string): unknown {
   return option.parse ? option.parse(text) : text;
 }
 
+/** The value, if the row takes it. */
+function taken<T>(value: T, row: OptionRow, or = ""): T {
+  if (row.takes(value)) return value;
+  throw new Error(`expected ${or}${row.accepted}`);
+}
+
+const number = (row: OptionRow, or?: string) => (text: string): number =>
+  taken(text.trim() === "" ? NaN : Number(text), row, or);
+
 export const parsers = {
-  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER, or = ""): (text: string) => number {
-    return (text) => {
-      const number = Number(text);
-      if (text.trim() === "" || !Number.isInteger(number) || number < minimum || number > maximum) {
-        const bound = maximum === Number.MAX_SAFE_INTEGER ? "up" : `to ${maximum}`;
-        throw new Error(`expected ${or}a whole number from ${minimum} ${bound}`);
-      }
-      return number;
-    };
-  },
-  positive(text: string): number {
-    const number = Number(text);
-    if (text.trim() === "" || !Number.isFinite(number) || number <= 0) {
-      throw new Error("expected a number above 0");
-    }
-    return number;
-  },
-  oneOf<const W extends string>(...words: W[]): (text: string) => W {
-    return (text) => {
-      if (!(words as string[]).includes(text)) {
-        throw new Error(`expected ${oneOf(...words).accepted}`);
-      }
-      return text as W;
-    };
-  },
-  topic(text: string): string {
-    if (!TOPIC.takes(text)) throw new Error(`expected ${TOPIC.accepted}`);
-    return text;
-  },
+  number,
+  positive: number(ABOVE_ZERO),
+  /** @param or what else is accepted, such as `off or ` */
+  integer: (minimum: number, maximum?: number, or?: string) => number(whole(minimum, maximum), or),
+  text: (takes: (text: string) => boolean, accepted: string) => (text: string): string =>
+    taken(text, { accepted, takes: () => takes(text) }),
+  oneOf: <const W extends string>(...words: W[]) => (text: string): W =>
+    taken(text as W, oneOf(...words)),
+  topic: (text: string): string => taken(text, TOPIC),
   /** `all`, or comma-separated numbers. */
   partitions(text: string): "all" | number[] {
     if (text === "all") return "all";

@@ -148,7 +148,9 @@ function learnWhole(text: string): void {
 }
 
 function overview(commands: DispatchOptions["commands"], columns: number): string {
-  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
+  const rows = Object.entries(commands).map(([name, { summary }]) =>
+    [name, summary.replace(/(?<=\.) .*/s, "")] as const
+  );
   return [
     "deno task COMMAND [OPTIONS]",
     "",

@@ -3,6 +3,7 @@ import { nearest } from "../runtime/base/nearest.ts";
 import { shown } from "../runtime/base/options.ts";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { statOf } from "./launch/paths.ts";
 
 const FOLDER = new URL("../queries/", import.meta.url);
 /** `.js` in the npm package. */
@@ -29,7 +30,7 @@ function shippedQueries(): string[] {
  */
 export function findQuery(given: string): FoundQuery {
   const path = resolve(given);
-  if (given.endsWith(".ts") && exists(path)) {
+  if (given.endsWith(".ts") && statOf(path)?.isFile) {
     return { name: nameIn(path) ?? basename(path).slice(0, -3), module: pathToFileURL(path).href };
   }
   const names = shippedQueries();
@@ -50,13 +51,4 @@ function nameIn(file: string | URL): string | undefined {
   const code = Deno.readTextFileSync(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
   const names = [...code.matchAll(/\bquery\(\s*(["'`])([\w.-]+)\1/g)].map(([, , name]) => name!);
   return new Set(names).size === 1 ? names[0] : undefined;
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

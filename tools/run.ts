@@ -1,5 +1,6 @@
 // Runs other programs.
 import { given } from "../runtime/base/options.ts";
+import { Semaphore } from "../runtime/base/wait.ts";
 
 interface Ended {
   readonly code: number;
@@ -42,13 +43,6 @@ export async function inParallel<Item, Result>(
   atOnce: number,
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
-  const results: Result[] = [];
-  const queue = [...items.entries()];
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      results[next[0]] = await work(next[1]);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  return results;
+  const turns = new Semaphore(atOnce);
+  return await Promise.all(items.map((item) => turns.run(() => work(item))));
 }

@@ -29,6 +29,7 @@ const PERMISSIONS = [
 // Files per process of `deno test`. Several processes run at once, since tests mostly wait; and a
 // dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
 const FILES_AT_ONCE = 36;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
@@ -75,6 +76,9 @@ export async function runTests({
     say(`No test file matches ${filters.map((filter) => JSON.stringify(filter)).join(" ")}`);
     return FAILED;
   }
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
   let broker: TestBroker | undefined;
   try {
     await ensure(needsOf(files), { say });
@@ -83,7 +87,10 @@ export async function runTests({
       say(broker.way);
     }
     const parts = spread(files.map((file) => relative(ROOT, file)), FILES_AT_ONCE);
-    if (parts.length === 1) return (await denoTest(files, flags, broker, "inherit")).counts;
+    const { signal } = stopping;
+    if (parts.length === 1) {
+      return (await denoTest(files, flags, { broker, signal, output: "inherit" })).counts;
+    }
     if (!typesChecked) {
       const types = await run(Deno.execPath(), ["check", "--quiet", ...files], { cwd: ROOT });
       if (types?.code !== 0) {
@@ -91,13 +98,13 @@ export async function runTests({
         return FAILED;
       }
     }
-    let [total, stopped] = [NO_TESTS, false];
+    let total = NO_TESTS;
     await inParallel(parts, AT_ONCE, async (part) => {
-      if (stopped) return;
-      const ended = await denoTest(part, ["--no-check", ...flags], broker, "piped");
-      print(ended.output);
-      total = addCounts(total, ended.counts);
-      stopped ||= ended.stopped || (ended.counts.failed > 0 && flags.includes("--fail-fast"));
+      if (signal.aborted || (total.failed > 0 && flags.includes("--fail-fast"))) return;
+      const how = { broker, signal, output: "piped" } as const;
+      const { counts, printed } = await denoTest(part, ["--no-check", ...flags], how);
+      print(printed);
+      total = addCounts(total, counts);
     });
     return total;
   } catch (error) {
@@ -105,26 +112,25 @@ export async function runTests({
     return FAILED;
   } finally {
     await broker?.stop();
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
   }
 }
 
-interface Ended {
-  readonly counts: TestCounts;
-  readonly output: string;
-  /** A signal to this process was passed on. */
-  readonly stopped: boolean;
+interface How {
+  readonly broker: TestBroker | undefined;
+  readonly signal: AbortSignal;
+  readonly output: "inherit" | "piped";
 }
 
 async function denoTest(
   files: readonly string[],
   flags: readonly string[],
-  broker: TestBroker | undefined,
-  output: "inherit" | "piped",
-): Promise<Ended> {
+  { broker, signal, output }: How,
+): Promise<{ counts: TestCounts; printed: string }> {
   const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
   const [report, failures] = [join(folder, "report.xml"), join(folder, "failures.txt")];
   try {
-    const child = new Deno.Command(Deno.execPath(), {
+    const ended = await new Deno.Command(Deno.execPath(), {
       cwd: ROOT,
       args: [
         "test",
@@ -144,53 +150,24 @@ async function denoTest(
         ...(output === "piped" ? { NO_COLOR: "1" } : {}),
         ...(broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address }),
       },
+      signal,
       stdin: "null",
       stdout: output,
       stderr: output,
-    }).spawn();
-    const forwarding = forwardSignals(child);
-    const printed = output === "piped" ? collect(child) : Promise.resolve("");
-    const status = await child.status;
-    const stopped = forwarding.end();
+    }).output();
+    const printed = output === "inherit"
+      ? ""
+      : [ended.stdout, ended.stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
     const [written, failed] = await Promise.all(
       [report, failures].map((path) => ifThere(Deno.readTextFile(path))),
     );
     const counts = written === undefined ? undefined : countTests(written);
-    return {
-      counts: settle(counts, { ...status, output: await printed, ...given({ failed }) }),
-      output: await printed,
-      stopped,
-    };
+    const { code, signal: killed } = ended;
+    const end = { code, signal: killed, output: printed, ...given({ failed }) };
+    return { counts: settle(counts, end), printed };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
-  let text = "";
-  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    for await (const piece of stream.pipeThrough(new TextDecoderStream())) text += piece;
-  };
-  await Promise.all([read(stdout), read(stderr)]);
-  return text;
-}
-
-function forwardSignals(child: Deno.ChildProcess): { end(): boolean } {
-  let running = true, stopped = false;
-  child.status.then(() => running = false);
-  const stop = () => {
-    stopped = true;
-    if (running) child.kill("SIGTERM");
-  };
-  Deno.addSignalListener("SIGINT", stop);
-  Deno.addSignalListener("SIGTERM", stop);
-  return {
-    end() {
-      Deno.removeSignalListener("SIGINT", stop);
-      Deno.removeSignalListener("SIGTERM", stop);
-      return stopped;
-    },
-  };
 }
 
 /** How `deno test` ended. */

@@ -48,8 +48,6 @@ const cameraOptions = {
 } as const satisfies Options;
 
 export const camera = command({
-  name: "camera",
-  summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: cameraOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },

@@ -1,19 +1,13 @@
 // `deno task cameras add|list|remove|run|probe|discover`: the registry of cameras, and a process for all of
 // them.
-import { messageOf } from "../../runtime/base/errors.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
-import {
-  type CameraSettings,
-  describeSettings,
-  settingsFromFlags,
-} from "../../cameras/settings.ts";
+import { type CameraSettings, settingsFromFlags, settingWords } from "../../cameras/settings.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import { discoverCameras, lookOptions, probe } from "../camera_look.ts";
 import {
   cameraHost,
   numberFaults,
-  parseSource,
   publishOptions,
   serveMetrics,
   settingOptions,
@@ -42,9 +36,6 @@ const camerasOptions = {
 type CamerasValues = Values<typeof camerasOptions>;
 
 export const cameras = command({
-  name: "cameras",
-  summary:
-    "Manages a registry of cameras and runs them all; inspects a camera (probe), finds cameras (discover).",
   positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
   options: camerasOptions,
   needs: {
@@ -56,7 +47,7 @@ export const cameras = command({
   },
   check: ({ positionals: [action, ...words], options }) => [
     ...numberFaults(action === "add" || action === "remove" ? words[0] : undefined),
-    ...sourceFaults({ add: words[1], probe: words[0] }[action ?? ""], options),
+    ...togetherFaults({ add: words[1], probe: words[0] }[action ?? ""], options),
   ],
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);
@@ -72,19 +63,6 @@ export const cameras = command({
     return await runAll(registry, kv, values, context);
   },
 });
-
-function sourceFaults(
-  text: string | undefined,
-  options: Readonly<Record<string, unknown>>,
-): string[] {
-  if (text === undefined) return [];
-  try {
-    parseSource(text);
-    return togetherFaults(text, options);
-  } catch (error) {
-    return [`Cannot use source ${maskUrl(text)}: ${messageOf(error)}`];
-  }
-}
 
 async function add(
   registry: CameraRegistry,
@@ -165,5 +143,5 @@ async function runAll(
 }
 
 function describe(camera: RegisteredCamera): string {
-  return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
+  return [maskUrl(camera.source), ...settingWords(camera)].join(" ");
 }

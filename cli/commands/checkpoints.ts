@@ -47,10 +47,7 @@ const checkpointOptions = {
 } as const satisfies Options;
 
 export const checkpoints = command({
-  name: "checkpoints",
   positionals: "list | inspect | reset",
-  summary:
-    "Shows how far each query is on each partition (list), in full detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
   check({ positionals: [action] }, given) {
     if (action !== "reset") return [];

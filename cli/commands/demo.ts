@@ -1,6 +1,6 @@
 // `deno task demo`: cameras, log, queries and viewer in one process.
 import { fileURLToPath } from "node:url";
-import { aborted } from "../../runtime/base/wait.ts";
+import { pause } from "../../runtime/base/wait.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { isLoopback } from "../../runtime/base/host.ts";
 import {
@@ -48,8 +48,6 @@ const demoOptions = {
 } as const satisfies Options;
 
 export const demo = command({
-  name: "demo",
-  summary: "Three cameras, a log, a query on each, and the wall in the browser.",
   options: demoOptions,
   needs: {
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
@@ -71,9 +69,6 @@ async function run(
   // Below the current folder, the only place that the demo may write to.
   await Deno.mkdir(FOLDER, { recursive: true });
   const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
-  const { for: seconds = Infinity } = options;
-  const end = new AbortController();
-  const timer = seconds === Infinity ? undefined : setTimeout(() => end.abort(), seconds * 1000);
   try {
     // The lines below introduce the parts; `up` names each as it starts.
     const quiet = (line: string, level: LogLevel = "info") => {
@@ -95,13 +90,12 @@ async function run(
         print(`CAMERA-${partition + 1}  ${query} on ${about}: ${running.url}cam/${partition + 1}`);
       }
       print("Ctrl-C ends the demo");
-      await aborted(AbortSignal.any([signal, end.signal]));
+      await pause(1000 * (options.for ?? Infinity), signal);
     } finally {
       await running.stop();
     }
     return running.failed ? 1 : 0;
   } finally {
-    clearTimeout(timer);
     await Deno.remove(directory, { recursive: true });
   }
 }

@@ -5,6 +5,7 @@ import {
   readManifest,
 } from "../../queries/operators/model/mod.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
+import { range } from "../../runtime/base/options.ts";
 import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
@@ -26,7 +27,7 @@ const evaluateOptions = {
   threshold: {
     value: "SCORE",
     help: "Score that raises an alert (default: `enter` of the manifest's alert, or 0.6)",
-    parse: share,
+    parse: parsers.number(range({ min: 0, max: 1 })),
   },
   fps: {
     value: "F",
@@ -41,9 +42,6 @@ const evaluateOptions = {
 } as const satisfies Options;
 
 export const evaluate = command({
-  name: "evaluate",
-  summary:
-    "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts per hour.",
   options: evaluateOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"], hidesEnvironment: true },
   async run({ options: values }, { signal, print, say }) {
@@ -120,12 +118,4 @@ function prepare(
   const enter = threshold ?? own?.enter ?? 0.6;
   const alert = { ...own, label: label!, enter, exit: Math.min(enter, own?.exit ?? 0.4) };
   return { label: label!, alert, clips, sha256, name };
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
-    throw new Error("expected a number from 0 to 1");
-  }
-  return value;
 }

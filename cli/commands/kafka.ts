@@ -11,8 +11,6 @@ import { commonOptions } from "../common_options.ts";
 const JARS = ".cache";
 
 export const kafka = command({
-  name: "kafka",
-  summary: `Runs a real Apache Kafka ${KAFKA_VERSION} on this machine, until Ctrl-C.`,
   options: {
     port: {
       value: "PORT",

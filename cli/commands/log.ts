@@ -44,10 +44,7 @@ const logOptions = {
 type LogValues = Values<typeof logOptions>;
 
 export const log = command({
-  name: "log",
   positionals: "retention [TOPIC] | check | backup DIR | convert",
-  summary:
-    "Maintains an embedded log: retention of topics, integrity checks, backups while it is in use, conversion of old formats.",
   options: logOptions,
   // The target folder of a backup.
   needs: { positionals: { backup: "folder" } },

@@ -42,9 +42,6 @@ const modelOptions = {
 type ModelValues = Values<typeof modelOptions>;
 
 export const models = command({
-  name: "models",
-  summary:
-    "Inspects a model and drafts its manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
   options: modelOptions,
   needs: {

@@ -18,7 +18,7 @@ import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
-import { checkedQueries, DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
+import { checkedQueries, querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_PORT = 8000;
@@ -67,10 +67,6 @@ const queryOptions = {
 } as const satisfies Options;
 
 export const queries = command({
-  name: "queries",
-  summary:
-    "Runs queries, one ordered streaming query per partition. NAME is a file of queries/ or the path of " +
-    `your own .ts file; ${DEFAULT_QUERY} by default.`,
   positionals: "[NAME…]",
   options: queryOptions,
   check: async ({ positionals, options }) => [

@@ -1,7 +1,7 @@
 // `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
 import { shown } from "../../runtime/base/options.ts";
 import { stringify } from "yaml";
-import { ifThere } from "../../runtime/base/folders.ts";
+import { isFile } from "../../runtime/base/folders.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
 import { pause } from "../../runtime/base/wait.ts";
 import { maskedSink } from "../../runtime/sinks/open.ts";
@@ -35,9 +35,6 @@ const upOptions = {
 } as const satisfies Options;
 
 export const up = command({
-  name: "up",
-  summary:
-    `Runs cameras, queries and viewer from one file (default ${DEFAULT_FILE}); edits take effect while it runs.`,
   positionals: "[FILE]",
   options: upOptions,
   needs: {
@@ -94,8 +91,7 @@ function environment(name: string): string | undefined {
 }
 
 async function read(file: string): Promise<string> {
-  const content = await ifThere(Deno.readTextFile(file));
-  if (content !== undefined) return content;
+  if (await isFile(file)) return await Deno.readTextFile(file);
   throw new UsageError([
     `Cannot find ${shown(file)}: expected a file with cameras and queries, see docs/up.md`,
   ]);
@@ -110,11 +106,8 @@ function counts({ cameras, queries, viewer }: Plan): string {
   ].join(", ");
 }
 
-/** A plan in the format of the file, as YAML or one line of JSON, without secrets. */
+/** A plan with all defaults, as YAML or one line of JSON, without secrets. */
 function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolean): string {
-  const tokens = (viewer?.tokens ?? []).map(({ opens }) =>
-    opens === "all" ? "***" : `***=${opens}`
-  );
   const file = {
     log: maskUrl(log),
     ...rest,
@@ -133,7 +126,9 @@ function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolea
     viewer: viewer === undefined ? "off" : {
       host: viewer.hostname,
       port: viewer.port,
-      ...(tokens.length === 0 ? {} : { token: tokens }),
+      token: viewer.tokens?.map(({ opens }) => opens === "all" ? "***" : `***=${opens}`),
+      proxyHosts: viewer.proxyHosts,
+      embedOrigins: viewer.embedOrigins,
     },
   };
   return maskSecrets(json ? JSON.stringify(file) : stringify(file).trimEnd());

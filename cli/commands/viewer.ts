@@ -30,8 +30,6 @@ const viewerOptions = {
 } as const satisfies Options;
 
 export const viewer = command({
-  name: "viewer",
-  summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check: ({ options }) => viewerAccessFaults(options),

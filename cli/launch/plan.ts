@@ -73,9 +73,9 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const faults = [
     ...writableCode(access, { root, others, authors: row.authors ?? [] }),
     // Deno takes lists of paths, and a comma always separates two.
-    ...[...access.read, ...access.write.map(({ path }) => path)].filter((path) =>
-      path.includes(",")
-    ).map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`),
+    ...[...access.read, ...access.write.map(({ path }) => path)]
+      .flatMap((path) => /^[^,]*,[^/]*/.exec(path)?.[0] ?? [])
+      .map((path) => `Cannot open ${JSON.stringify(path)}: expected a path without a comma`),
   ];
   const runsModels = native?.includes("onnx") === true;
   const codecs = libraryFiles(row.native?.filter((name) => name !== "onnx") ?? [], root);

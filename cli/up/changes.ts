@@ -1,26 +1,30 @@
-// Determines which running parts an edit changes.
+// Determines what an edit changes.
+import { given } from "../../runtime/base/options.ts";
 import type { Plan } from "./resolve.ts";
 
-/** A change of one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
+/** A change of one part: `CAMERA-1 of T`, `query motion`, `viewer`. */
 interface Change {
   readonly part: string;
   readonly what: "starts" | "stops" | "restarts";
 }
 
+/** An edited plan with what cannot change while it runs: open files, executors, where the viewer listens. */
+export function withFixed(edited: Plan, { log, state, checkpoint, executors, viewer }: Plan): Plan {
+  const { topics, cameras, queries } = edited;
+  const address = given({ hostname: viewer?.hostname, port: viewer?.port });
+  const shown = viewer && edited.viewer && { ...edited.viewer, ...address };
+  const fixed = { log, state, ...given({ checkpoint, executors, viewer: shown }) };
+  return { topics, cameras, queries, ...fixed };
+}
+
 /** The parts of a plan by name, each with everything it depends on. */
-function partsOf(plan: Plan): Map<string, string> {
-  const { cameras, queries, viewer, topics } = plan;
+function partsOf({ cameras, queries, viewer, topics }: Plan): Map<string, string> {
   const parts: [string, unknown][] = [
-    ["log", {
-      log: plan.log,
-      state: plan.state,
-      checkpoint: plan.checkpoint,
-      executors: plan.executors,
-    }],
-    ...cameras.map(({ topic, camera }) =>
-      [`CAMERA-${camera.number} of ${topic}`, camera] as [string, unknown]
-    ),
-    ...queries.map((query) => [`query ${query.name}`, query] as [string, unknown]),
+    ...cameras.map(({ topic, camera }): [string, unknown] => [
+      `CAMERA-${camera.number} of ${topic}`,
+      camera,
+    ]),
+    ...queries.map((query): [string, unknown] => [`query ${query.name}`, query]),
     // The shown topics are part of the viewer.
     ...(viewer === undefined ? [] : [["viewer", { viewer, topics }] as [string, unknown]]),
   ];

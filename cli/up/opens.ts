@@ -3,44 +3,43 @@
 import { parse } from "yaml";
 import { fillIn } from "./yaml_text.ts";
 
-type Given = Readonly<Record<string, unknown>>;
+/** Fields that open something, and their options. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  log: "log",
+  checkpoint: "checkpoint",
+  state: "state",
+  zones: "zones",
+  model: "model",
+  source: "source",
+  tlsCa: "tls-ca",
+  sinks: "sink",
+  alerts: "sink",
+  host: "host",
+  port: "port",
+  viewer: "port",
+};
 
-export function optionsOf(content: string, environment: (name: string) => string | undefined) {
-  let file: Given;
-  try {
-    file = mapOf(parse(content, { logLevel: "silent", maxAliasCount: 1_000 }));
-  } catch {
-    // The command reports its faults.
-    file = {};
-  }
+export function optionsOf(
+  content: string,
+  environment: (name: string) => string | undefined,
+): string[] {
   const words: string[] = [];
-  const add = (option: string, value: unknown) => {
-    if (typeof value !== "string" && typeof value !== "number") return;
-    words.push(`--${option}=${fillIn(String(value), environment)}`);
+  const queries: string[] = [];
+  const read = (value: unknown, field: string) => {
+    if (Array.isArray(value)) value.forEach((one) => read(one, field));
+    else if (typeof value === "object" && value !== null) {
+      for (const [name, one] of Object.entries(value)) if (name !== "parameters") read(one, name);
+    } else if (field === "query" && typeof value === "string") queries.push(value);
+    else if (Object.hasOwn(OPTIONS, field) && /string|number/.test(typeof value)) {
+      words.push(`--${OPTIONS[field]}=${fillIn(String(value), environment)}`);
+    }
   };
-  for (const name of ["log", "checkpoint", "state", "zones"]) add(name, file[name]);
-  const viewer = file["viewer"];
-  add("port", viewer === "off" ? viewer : mapOf(viewer)["port"]);
-  add("host", mapOf(viewer)["host"]);
-  for (const camera of listOf(file["cameras"]).map(mapOf)) {
-    add("source", camera["source"]);
-    add("tls-ca", camera["tlsCa"]);
+  try {
+    read(parse(content, { logLevel: "silent", maxAliasCount: 1_000 }), "");
+  } catch {
+    // The command reports the file's faults.
   }
-  for (const sink of listOf(file["alerts"])) add("sink", sink);
-  for (const query of listOf(file["queries"]).map(mapOf)) {
-    for (const name of ["model", "zones"]) add(name, query[name]);
-    for (const sink of listOf(query["sinks"])) add("sink", sink);
-  }
-  const names = listOf(file["queries"]).map((query) => mapOf(query)["query"]);
-  return [...words, "--", ...names.filter((name) => typeof name === "string")];
-}
-
-function mapOf(value: unknown): Given {
-  return typeof value === "object" && value !== null ? value as Given : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  return [...words, "--", ...queries];
 }
 
 if (import.meta.main) {

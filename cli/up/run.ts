@@ -1,4 +1,5 @@
 // Cameras, queries and viewer of one process; each can change while the others run.
+import { isDeepStrictEqual } from "node:util";
 import { given } from "../../runtime/base/options.ts";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
@@ -13,7 +14,7 @@ import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
-import { changesOf } from "./changes.ts";
+import { changesOf, withFixed } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
 
 /** Interval of checks for changed cameras, milliseconds. */
@@ -32,6 +33,8 @@ export class UpRun {
   readonly #statuses = new Map<string, CameraStatus & { readonly at: number }>();
   readonly #fleets = new Map<string, Promise<void>>();
   readonly #over = new AbortController();
+  /** What of it cannot change stays. */
+  readonly #start: Plan;
   #plan: Plan;
   #viewer: Viewer | undefined;
   #failed = false;
@@ -42,7 +45,7 @@ export class UpRun {
     json: boolean,
     parts: { log: TopicLog; kv: Deno.Kv; producer: LogProducer },
   ) {
-    this.#plan = plan;
+    this.#start = this.#plan = plan;
     this.#context = context;
     this.#json = json;
     this.#log = parts.log;
@@ -88,22 +91,20 @@ export class UpRun {
   /** Applies an edit; unchanged parts continue. */
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
-    const changes = changesOf(before, next);
-    const { checkpoint: _checkpoint, executors: _executors, ...rest } = next;
-    const { log, state, checkpoint, executors } = before;
-    const kept = { ...rest, log, state, ...given({ checkpoint, executors }) };
-    this.#plan = kept;
-    for (const { part, what } of changes) {
+    const plan = this.#plan = withFixed(next, this.#start);
+    if (!isDeepStrictEqual(plan, next)) {
       this.#context.say(
-        part === "log"
-          ? "Cannot change log, state, checkpoint or executors while cameras and queries run: restart to apply"
-          : `${part} ${what}`,
+        "Cannot change log, state, checkpoint, executors or the viewer's address while cameras and " +
+          "queries run: restart to apply",
+        "warn",
       );
     }
+    const changes = changesOf(before, plan);
+    for (const { part, what } of changes) this.#context.say(`${part} ${what}`);
     const viewer = changes.some(({ part }) => part === "viewer");
     if (viewer) await this.#stopViewer();
-    await this.#follow(before, kept);
-    if (viewer) await this.#restartViewer(before);
+    await this.#follow(before, plan);
+    if (viewer) await this.#startViewer();
   }
 
   /** Stops cameras, then queries after committing their batches, then the viewer. */
@@ -203,21 +204,6 @@ export class UpRun {
       ...viewer,
     });
     this.#context.say(`Viewer: ${this.#viewer.url}`);
-  }
-
-  /** Starts the viewer as edited, or else as it was. */
-  async #restartViewer(before: Plan): Promise<void> {
-    try {
-      await this.#startViewer();
-    } catch (error) {
-      const why = error instanceof Deno.errors.PermissionDenied
-        ? "permissions are fixed at the start of a run: restart to apply"
-        : describeFailure(error);
-      this.#context.say(`Cannot change the viewer: ${why}. It continues as it was`, "error");
-      const { viewer: _, ...rest } = this.#plan;
-      this.#plan = { ...rest, ...given({ viewer: before.viewer }) };
-      await this.#startViewer();
-    }
   }
 
   async #stopViewer(): Promise<void> {

@@ -1,7 +1,7 @@
 // Runs models on single frames.
 import { dirname } from "node:path";
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
-import { isStill } from "./gate_mark.ts";
+import { isStill } from "./gate.ts";
 import { providersOf } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
 import {

@@ -1,6 +1,5 @@
 // A motion gate before a model.
-import type { Frame, Operator } from "../../runtime/mod.ts";
-import { gateData } from "./gate_mark.ts";
+import type { Frame, Operator, ResultData } from "../../runtime/mod.ts";
 import { motionOf, type MotionOptions, withMotionDefaults } from "./motion.ts";
 import { History } from "./history.ts";
 import { checkNumbers } from "./options.ts";
@@ -17,6 +16,17 @@ export interface GateOptions extends MotionOptions {
 }
 
 const LONG_AGO = -1e15;
+
+/** The mark of a frame: whether it is to be analysed, and how many were skipped so far. */
+function markOf(run: boolean, skipped: number): ResultData {
+  return { gate: { run, skipped } };
+}
+
+/** Whether `gate` has marked the frame as one that need not be analysed. */
+export function isStill({ result }: Frame): boolean {
+  const mark = result?.data?.["gate"];
+  return typeof mark === "object" && mark !== null && "run" in mark && mark.run === false;
+}
 
 /** The state of the gate after the frame `seen`, part of the checkpoint. */
 interface State {
@@ -79,7 +89,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
           if (due) history.add(frame, luma);
           // Frames before the restart were already decided.
           if (saved !== undefined && offset <= saved.seen) {
-            return [withResult(frame, { data: gateData({ ...saved, run: offset === saved.ran }) })];
+            return [withResult(frame, { data: markOf(offset === saved.ran, saved.skipped) })];
           }
           const movedAt = moves ? timestamp : state.movedAt;
           const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
@@ -91,7 +101,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
             skipped: state.skipped + (run ? 0 : 1),
             seen: offset,
           };
-          return [withResult(frame, { data: gateData({ run, skipped: state.skipped }) })];
+          return [withResult(frame, { data: markOf(run, state.skipped) })];
         },
         restartOffset() {
           if (state.ran < 0) return history.oldestOffset;

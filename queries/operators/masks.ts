@@ -1,6 +1,6 @@
 // Shows segmentation masks as pictures.
 import type { Frame, Operator, Output } from "../../runtime/mod.ts";
-import { imageHeaders } from "../../runtime/image/mod.ts";
+import { imageHeaders, inspectImage } from "../../runtime/image/mod.ts";
 import { shownFrame, withShown } from "./picture.ts";
 
 /**
@@ -49,8 +49,7 @@ function maskIn({ result }: Output, name: string): string | undefined {
 
 function pngFrame(frame: Frame, mask: string): Frame {
   const value = Uint8Array.fromBase64(mask);
-  // The header of a PNG contains its width and height.
-  const view = new DataView(value.buffer, 16);
-  const size = { width: String(view.getUint32(0)), height: String(view.getUint32(4)) };
+  const { width, height } = inspectImage(value);
+  const size = { width: String(width), height: String(height) };
   return { ...frame, value, headers: { ...imageHeaders(frame.headers, "image/png"), ...size } };
 }

@@ -1,7 +1,14 @@
 // Validates and completes the results of outputs.
 import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
-import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
+import {
+  firstOffsetOf,
+  type Frame,
+  isFinding,
+  lastOffsetOf,
+  type Output,
+  type Result,
+} from "./frame.ts";
 
 /**
  * Whether it is a frame or a finding with a result, which the engine records: other items are the
@@ -204,20 +211,10 @@ function notJson(path: string, expected: string, given: string | number): TypeEr
   return new TypeError(`Cannot put ${path} into a result: expected ${expected}, given ${given}`);
 }
 
+/** The window of an output that names none: operators on windows do. */
 function windowOf(output: Output): NonNullable<Result["window"]> {
-  if (!isFinding(output)) {
-    const { offset, timestamp } = output;
-    return {
-      firstOffset: offset,
-      lastOffset: offset,
-      firstTimestamp: timestamp,
-      lastTimestamp: timestamp,
-      frames: 1,
-      gaps: 0,
-    };
-  }
-  // Window operators set the window; this is for custom ones that do not.
-  const { firstOffset, lastOffset, timestamp } = output;
+  const { timestamp } = output;
+  const [firstOffset, lastOffset] = [firstOffsetOf(output), lastOffsetOf(output)];
   return {
     firstOffset,
     lastOffset,

@@ -1,6 +1,7 @@
 // An in-memory log: as strict as the real ones about order, checkpoints and fencing, with
 // injectable failures.
 import { given } from "../base/options.ts";
+import { Notifier } from "../base/wait.ts";
 import { byPlace, listed } from "../log/checkpoint.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
@@ -45,7 +46,7 @@ export class MemoryLog implements TopicLog {
   fail: (point: FailurePoint, query?: string) => void = () => {};
   readonly #topics = new Map<string, Partition[]>();
   readonly #checkpoints = new Map<string, StoredCheckpoint>();
-  readonly #wakers = new Set<() => void>();
+  readonly #changed = new Notifier();
   readonly #members = new Map<string, { id: string; options: GroupOptions }[]>();
   #generation = 0;
 
@@ -84,7 +85,7 @@ export class MemoryLog implements TopicLog {
     const { records: stored } = this.#partition(topic, partition);
     const first = stored.length;
     stored.push(...records);
-    for (const wake of [...this.#wakers]) wake();
+    this.#changed.notify();
     return first;
   }
 
@@ -104,7 +105,7 @@ export class MemoryLog implements TopicLog {
     for (const partition of this.#topics.get(topic) ?? []) {
       partition.records.length = partition.earliest = 0;
     }
-    for (const wake of [...this.#wakers]) wake();
+    this.#changed.notify();
   }
 
   producer(): Promise<LogProducer> {
@@ -241,7 +242,7 @@ export class MemoryLog implements TopicLog {
 
   #reader(topic: string, partition: number, offset: number): PartitionReader {
     const source = this.#partition(topic, partition);
-    const wakers = this.#wakers;
+    const changed = this.#changed;
     const failHere = () => this.fail("read");
     let position = offset;
     return {
@@ -266,15 +267,7 @@ export class MemoryLog implements TopicLog {
             }));
           }
           if (until !== undefined && position >= until) return [];
-          await new Promise<void>((resolve) => {
-            const wake = () => {
-              wakers.delete(wake);
-              signal?.removeEventListener("abort", wake);
-              resolve();
-            };
-            wakers.add(wake);
-            signal?.addEventListener("abort", wake, { once: true });
-          });
+          await changed.wait(signal);
         }
       },
       get buffered() {

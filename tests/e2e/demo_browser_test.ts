@@ -9,7 +9,9 @@ import { withBrowser } from "../viewer/browser.ts";
 import { until } from "../support/until.ts";
 
 Deno.test("the demo shows three live lanes that change, without an error in the console", async () => {
-  const demo = new FramelaneProcess(["demo", "--port", "0", "--host", "0.0.0.0"]);
+  // A timer holds 25 days.
+  const span = ["--for", "1e9"];
+  const demo = new FramelaneProcess(["demo", "--port", "0", "--host", "0.0.0.0", ...span]);
   try {
     const address = () =>
       demo.said.map((line) => /^Open (http\S+)/.exec(line)?.[1]).find((url) => url !== undefined);

@@ -9,21 +9,28 @@ Deno.test("What is public and has no description is found", async () => {
     await Deno.writeTextFile(
       file,
       [
-        "/** Has one. */ export function told(): void {}",
+        "/** Has one. */",
+        "export function told(): void {}",
         "export function untold(): void {}",
         "interface Hidden { x: number }",
-        "/** Has one. */ export class Thing {",
-        "  /** Has one. */ told(): void {}",
+        "/** Has one. */",
+        "export class Thing {",
+        "  constructor() {}",
+        "  field = 1;",
+        "  /** Has one. */",
+        "  told(): void {}",
+        "  static async *untold2<T>(_: T): AsyncGenerator<T> {}",
         "  untold(hidden: Hidden): void { this.#own(hidden); }",
         "  #own(_: Hidden): void {}",
         "}",
       ].join("\n"),
     );
     const faults = await documentationFaults([file]);
-    assert.deepEqual(faults.map((fault) => fault.replace(/^\S+ /, "")), [
-      "untold has no description",
-      "Thing.untold has no description",
+    assert.deepEqual(faults.map((fault) => fault.replace(/^\S+ /, "")).sort(), [
+      "export function untold(): void {} has no description",
       "public type 'Thing.prototype.untold' references private type 'Hidden'",
+      "static async *untold2<T>(_: T): AsyncGenerator<T> {} has no description",
+      "untold(hidden: Hidden): void { this.#own(hidden); } has no description",
     ]);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,6 +1,8 @@
 // Asks a Kafka broker whether it serves clients, with one hand-made request: a Kafka client would
 // bring reconnects and caches of its own, and what is asked here is whether it answers right now.
 
+import { connect } from "node:net";
+
 /** Metadata, version 1, of no topic; correlation id 1; client id "probe". */
 const REQUEST = new Uint8Array([
   ...[0, 0, 0, 19],
@@ -9,51 +11,28 @@ const REQUEST = new Uint8Array([
   ...[0, 0, 0, 0],
 ]);
 
+/** Errors of a broker that does not run, or ends. */
+const AWAY = ["ECONNREFUSED", "ECONNRESET", "EPIPE"];
+
 /** How many brokers of the cluster this one knows; 0 if it does not answer within `timeoutMs`. */
-export async function brokersSeenFrom(port: number, timeoutMs = 2_000): Promise<number> {
-  let connection: Deno.TcpConn | undefined;
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    closeQuietly(connection);
-  }, timeoutMs);
-  try {
-    connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    if (late) return 0;
-    await connection.write(REQUEST);
-    const answer = new Uint8Array(12);
-    for (let filled = 0; filled < answer.length;) {
-      const read = await connection.read(answer.subarray(filled));
-      if (read === null) return 0;
-      filled += read;
-    }
-    // Size, correlation id, then the length of the list of brokers.
-    return new DataView(answer.buffer).getInt32(8);
-  } catch (error) {
-    if (isAway(error)) return 0;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    closeQuietly(connection);
-  }
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionRefused ||
-    error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.Interrupted ||
-    error instanceof Deno.errors.UnexpectedEof;
-}
-
-function closeQuietly(connection: Deno.TcpConn | undefined): void {
-  try {
-    connection?.close();
-  } catch (error) {
-    // The timer was faster.
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
-  }
+export function brokersSeenFrom(port: number, timeoutMs = 2_000): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, timeout: timeoutMs });
+    let answer = new Uint8Array();
+    socket.on("timeout", () => socket.destroy());
+    socket.on("close", () => resolve(0));
+    socket.on("error", (error: Error & { code?: string }) => {
+      if (!AWAY.includes(error.code ?? "")) reject(error);
+    });
+    socket.on("data", (bytes: Uint8Array) => {
+      answer = Uint8Array.of(...answer, ...bytes);
+      if (answer.length < 12) return;
+      // Size, correlation id, then the length of the list of brokers.
+      resolve(new DataView(answer.buffer).getInt32(8));
+      socket.destroy();
+    });
+    socket.write(REQUEST);
+  });
 }
 
 /** Below the system's dynamic ports, so that no other process takes one between choice and use. */

@@ -1,5 +1,4 @@
 // Any ONNX model on ordered windows of frames, described by its manifest.
-import { Buffer } from "node:buffer";
 import { dirname } from "node:path";
 import {
   BadFrameError,
@@ -158,9 +157,8 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     this.#last = last;
     this.#restored = saved!.seen;
     this.#state = Object.fromEntries(manifest.state.map(({ input, dtype, shape }) => {
-      const bytes = Buffer.from(tensors[input]!, "base64");
       const { data } = zeros(dtype, shape);
-      new Uint8Array(data.buffer).set(bytes);
+      new Uint8Array(data.buffer).setFromBase64(tensors[input]!);
       return [input, { dtype, shape, data }];
     }));
   }
@@ -314,10 +312,9 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     const entries = Object.entries(this.#state);
     const bytes = entries.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
     if (entries.length === 0 || bytes > MOST_STATE) return null;
-    return Object.fromEntries(entries.map(([input, { data }]) => [
-      input,
-      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
-    ]));
+    const textOf = ({ buffer, byteOffset, byteLength }: ModelTensor["data"]) =>
+      new Uint8Array(buffer, byteOffset, byteLength).toBase64();
+    return Object.fromEntries(entries.map(([input, { data }]) => [input, textOf(data)]));
   }
 
   async close(): Promise<void> {

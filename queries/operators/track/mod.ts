@@ -6,7 +6,7 @@ import {
   type Operator,
   type Output,
 } from "../../../runtime/mod.ts";
-import { isStill } from "../gate_mark.ts";
+import { isStill } from "../gate.ts";
 import { checkNumbers } from "../options.ts";
 import { shownFrame } from "../picture.ts";
 import { savedState, stateBytes } from "../state.ts";

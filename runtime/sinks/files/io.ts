@@ -36,15 +36,6 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-export async function statIfExists(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 const CHUNK = 1 << 18;
 
 /** The lines of the first `size` bytes of a file, without line breaks. */

@@ -19,8 +19,8 @@ import { given } from "../../base/options.ts";
 import { Semaphore } from "../../base/wait.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { splitPath } from "../../base/folders.ts";
-import { copyLines, readAt, readLines, statIfExists, writeAt } from "./io.ts";
+import { ifThere, splitPath } from "../../base/folders.ts";
+import { copyLines, readAt, readLines, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,
@@ -255,7 +255,7 @@ export class SharedFile {
     }
     const meta = await settled(data, stored);
     const { size, ino } = await data.stat();
-    const existing = await statIfExists(this.path);
+    const existing = await ifThere(Deno.stat(this.path));
     const moved = existing === undefined || (ino !== null && existing.ino !== ino);
     const changed = moved || isExtended(stored, size);
     const checked = changed ? undefined : await this.#known(data, meta, size);

@@ -5,8 +5,8 @@ import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
-import { readAt, statIfExists, syncDirectory, writeAt } from "./io.ts";
+import { exists, ifThere } from "../../base/folders.ts";
+import { readAt, syncDirectory, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 
@@ -31,7 +31,7 @@ export class VideoFiles {
     if (mark === undefined) return progress;
     const path = `${this.#directory}/${mark.file}`;
     const { start, crc } = mark.group;
-    const existing = await statIfExists(path);
+    const existing = await ifThere(Deno.stat(path));
     if (existing === undefined || existing.size < start.length) return { files };
     using file = await Deno.open(path, { read: true });
     const group = await readAt(file, start.length, mark.length - start.length);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseCommand, UsageError } from "../../../cli/command.ts";
-import { evaluate } from "../../../cli/commands/evaluate.ts";
+import { commands } from "../../../cli/registry.ts";
 import { numberedJpeg, orderModel } from "../../queries/operators/model/order_kit.ts";
+
+const evaluate = await commands["evaluate"]!.load();
 
 /** A folder of numbered images: the model's score `last` is the highest number of a window. */
 async function makeClip(folder: string, numbers: readonly number[]): Promise<void> {

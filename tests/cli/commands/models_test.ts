@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseCommand, UsageError } from "../../../cli/command.ts";
-import { models } from "../../../cli/commands/models.ts";
+import { commands } from "../../../cli/registry.ts";
 import { orderModel } from "../../queries/operators/model/order_kit.ts";
+
+const models = await commands["models"]!.load();
 
 async function call(...args: string[]) {
   const printed: string[] = [], said: string[] = [];

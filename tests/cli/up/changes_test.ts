@@ -1,6 +1,6 @@
 /** What an edit restarts. */
 import assert from "node:assert/strict";
-import { changesOf } from "../../../cli/up/changes.ts";
+import { changesOf, withFixed } from "../../../cli/up/changes.ts";
 import { resolvePlan } from "../../../cli/up/resolve.ts";
 
 const BASE = `cameras:
@@ -19,7 +19,8 @@ async function changes(...edits: [string, string][]): Promise<string[]> {
     assert.ok(text.includes(from), from);
     return text.replace(from, to);
   }, BASE);
-  return changesOf(await resolve(BASE), await resolve(edited))
+  const before = await resolve(BASE);
+  return changesOf(before, withFixed(await resolve(edited), before))
     .map(({ part, what }) => `${part} ${what}`);
 }
 
@@ -38,6 +39,10 @@ Deno.test("an edit restarts what it changes and nothing else", async () => {
     "query greyscale stops",
     "query tamper starts",
   ]);
-  assert.deepEqual(await changes(["8000", "8001"]), ["viewer restarts"]);
-  assert.deepEqual(await changes(["cameras:", "log: embedded:x\ncameras:"]), ["log restarts"]);
+  assert.deepEqual(await changes(["8000", "8000, token: t0ken"]), ["viewer restarts"]);
+  assert.deepEqual(await changes(["viewer: { port: 8000 }", "viewer: off"]), ["viewer stops"]);
+  // What cannot change stays.
+  assert.deepEqual(await changes(["8000", "8001"]), []);
+  assert.deepEqual(await changes(["8000", "8000, host: localhost"]), []);
+  assert.deepEqual(await changes(["cameras:", "log: embedded:x\ncameras:"]), []);
 });

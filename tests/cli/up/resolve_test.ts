@@ -270,10 +270,10 @@ viewer: { port: 8123 }
   );
   assert.deepEqual(options, [
     "--log=embedded:data",
-    "--port=8123",
     "--source=rtsp://cam/1",
-    "--model=m/model.json",
     "--sink=images:out",
+    "--model=m/model.json",
+    "--port=8123",
     "--",
     "./mine.ts",
   ]);

@@ -62,6 +62,31 @@ Deno.test("cameras and queries follow the file, and what did not change continue
   });
 });
 
+Deno.test("an edit of the viewer's address says so, and restarts neither the viewer nor others", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "framelane.yaml");
+    const head = `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\n`;
+    await Deno.writeTextFile(file, `${head}viewer: { port: 0 }\n`);
+    const process = new FramelaneProcess(["up", file], { cwd: folder });
+    const said = (text: string) => process.said.filter((line) => line.includes(text)).length;
+    try {
+      await process.until("the start", () => said("edits take effect") === 1);
+      for (const [query, port] of [["greyscale", 1], ["motion", 2]] as const) {
+        await Deno.writeTextFile(
+          file,
+          `${head}viewer: { port: ${port} }\nqueries: [{ query: ${query} }]\n`,
+        );
+        await process.until("the other part", () => said(`query ${query} starts`) === 1);
+      }
+      assert.equal(said("or the viewer's address while"), 2, process.output());
+      assert.deepEqual([said("Viewer: "), said("viewer restarts")], [1, 0], process.output());
+      assert.equal(await process.stop(), 0, process.output());
+    } finally {
+      await process.kill();
+    }
+  });
+});
+
 Deno.test("--check tells faults and ends with 2; the documented file has none; --print hides secrets", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "framelane.yaml");
@@ -73,11 +98,12 @@ Deno.test("--check tells faults and ends with 2; the documented file has none; -
     assert.equal(good.code, 0, good.process.output());
     await Deno.writeTextFile(
       file,
-      'cameras: [{ number: 1, source: "rtsp://anna:s3cret-word@cam/1" }]\nviewer: { token: t0ken-word }\n',
+      'cameras: [{ number: 1, source: "rtsp://anna:s3cret-word@cam/1" }]\nviewer: { token: t0ken-word, proxyHosts: [cams.example] }\n',
     );
     const print = await framelane(["up", file, "--print"]);
     assert.equal(print.code, 0);
     assert.match(print.process.output(), /rtsp:\/\/anna:\*\*\*@cam/);
+    assert.match(print.process.output(), /proxyHosts:\n +- cams.example/);
     assert.doesNotMatch(print.process.output(), /s3cret-word|t0ken-word/);
     const { process: { lines, said } } = await framelane(["up", file, "--print", "--json"]);
     assert.deepEqual([lines.length, said.join().includes("cameras:")], [1, false]);
@@ -86,5 +112,6 @@ Deno.test("--check tells faults and ends with 2; the documented file has none; -
     assert.equal(bad.code, 2);
     assert.match(bad.process.output(), /framelane\.yaml:1: Unknown query "none"/);
     assert.equal((await framelane(["up", join(folder, "no.yaml")])).code, 2);
+    assert.equal((await framelane(["up", folder])).code, 2);
   });
 });

@@ -1,7 +1,6 @@
 // Detect, follow, count and raise alerts: the same bytes, whatever the batches and the restarts.
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
-import { gateData } from "../../../queries/operators/gate_mark.ts";
 import { track } from "../../../queries/operators/track/mod.ts";
 import { zones } from "../../../queries/operators/zones/mod.ts";
 import {
@@ -89,7 +88,7 @@ function detected(frame: Frame, objects: readonly (readonly DetectedObject[])[] 
     frames.push({ offset: at, timestamp: timestamp - 100 * (offset - at), objects: objects[at]! });
   }
   const run = offset <= STILL.from || offset >= STILL.to;
-  return { ...frame, result: { frames, data: gateData({ run, skipped: 0 }) } };
+  return { ...frame, result: { frames, data: { gate: { run, skipped: 0 } } } };
 }
 
 const detector: Operator<Frame, Frame> = {

@@ -1,5 +1,4 @@
 // Reads embeddings.
-import { Buffer } from "node:buffer";
 import type { VectorOutput } from "../manifest_output.ts";
 import { valuesOf } from "./numbers.ts";
 import { type OutputReader, unreadable } from "./reader.ts";
@@ -22,9 +21,8 @@ export function vectorReader({ name, normalize }: VectorOutput): OutputReader {
         for (let i = 0; i < data.length; i++) sum += data[i]! * data[i]!;
         length = Math.sqrt(sum) || 1;
       }
-      const bytes = Buffer.alloc(4 * data.length);
-      for (let i = 0; i < data.length; i++) bytes.writeFloatLE(data[i]! / length, 4 * i);
-      return { data: { [name]: bytes.toString("base64") } };
+      const floats = Float32Array.from(data, (value) => value / length);
+      return { data: { [name]: new Uint8Array(floats.buffer).toBase64() } };
     },
   };
 }
