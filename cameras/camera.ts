@@ -12,6 +12,7 @@ import {
   type PublishTarget,
   SourceError,
   type SourceErrorCode,
+  type SourceImage,
 } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Patience, untilLeft } from "./watchdog.ts";
@@ -31,7 +32,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;
-  /** Called with each recoverable failure, and with undefined when frames arrive again. */
+  /** Called with each recoverable failure, and with undefined at the first frame and the first one after it. */
   readonly onFailure?: (error: SourceError | undefined) => void;
 }
 
@@ -45,11 +46,6 @@ export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
 const FLUSH_MS = 5_000;
 /** A live camera waits no longer than this for the log. */
 const SETTLE_MS = 1_500;
-
-/** Lets a reachable log create the partition before the first frame, so that none is dropped. */
-async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
-  await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
-}
 
 const GAVE_UP = new Error("The log did not accept the last frames in time");
 
@@ -118,8 +114,10 @@ export class Camera {
   }
 
   async #run(): Promise<void> {
+    const { publisher, clock, signal } = this.#options;
     try {
-      await settleIn(this.#options);
+      // A log that can be reached creates the partition before the first frame, so that none is dropped.
+      await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
       try {
         await this.#untilEnd();
       } catch (error) {
@@ -129,7 +127,7 @@ export class Camera {
       }
       await flush(this.#options);
     } finally {
-      await this.#options.publisher.close();
+      await publisher.close();
     }
   }
 
@@ -204,7 +202,7 @@ export class Camera {
       }
       this.#stream.published(image.contentType);
       this.#backoff.reset();
-      if (this.#message !== "") this.#options.onFailure?.(undefined);
+      if (seq === 0 || this.#message !== "") this.#options.onFailure?.(undefined);
       this.#message = "";
       onFrame?.(seq);
       if (this.#limitReached()) return;
@@ -239,12 +237,7 @@ export class Camera {
 
 /** The headers of a frame, including the camera's display name and place. */
 export function frameHeaders(
-  image: {
-    readonly contentType: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly headers?: Headers;
-  },
+  image: Omit<SourceImage, "value" | "timestamp" | "delivered">,
   session: string,
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},

@@ -69,8 +69,14 @@ export class FrameBuffer {
     this.dropped[reason] += this.#frames.splice(0).length;
   }
 
-  nextBatch(): PublisherFrame[] {
-    return this.#frames.splice(0, this.#batchLength());
+  /** @param single of one frame */
+  nextBatch(single = false): PublisherFrame[] {
+    return this.#frames.splice(0, single ? 1 : this.#batchLength());
+  }
+
+  /** Puts back frames that were taken: they come first again. */
+  putBack(frames: readonly PublisherFrame[]): void {
+    this.#frames.unshift(...frames);
   }
 
   /** True if the next batch has no room for another frame. */
@@ -103,7 +109,7 @@ export class FrameBuffer {
 }
 
 /** True for an access unit that needs its keyframe and all units after it to be decoded. */
-export function needsEarlierFrames({ headers }: LogRecord): boolean {
+function needsEarlierFrames({ headers }: LogRecord): boolean {
   return headers["keyframe"] !== "1" && videoCodecOf(headers["content-type"]) !== undefined;
 }
 

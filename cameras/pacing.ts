@@ -109,19 +109,11 @@ export interface Lateness {
 
 /** Counts how often and how far a recording falls behind, and reports each doubling. */
 export class Punctuality implements Lateness {
-  #late = 0;
-  #behindMs = 0;
+  late = 0;
+  behindMs = 0;
   #reportedMs = 0;
   #byLogMs = 0;
   #longestMs = 0;
-
-  get late(): number {
-    return this.#late;
-  }
-
-  get behindMs(): number {
-    return this.#behindMs;
-  }
 
   /**
    * Counts the delay of a frame, and of all that follow, in milliseconds.
@@ -129,21 +121,21 @@ export class Punctuality implements Lateness {
    * @param heldMs how long the log held the frames before it
    */
   fallBehind(ms: number, heldMs: number, report: (message: string) => void): void {
-    this.#late++;
-    this.#behindMs += ms;
+    this.late++;
+    this.behindMs += ms;
     if (2 * heldMs >= ms) this.#byLogMs += ms;
     else this.#longestMs = Math.max(this.#longestMs, ms);
     // Report when the delay has doubled, so that a slow machine does not fill the terminal.
-    if (this.#behindMs < 2 * this.#reportedMs) return;
-    this.#reportedMs = this.#behindMs;
-    const seconds = (this.#behindMs / 1000).toFixed(1);
+    if (this.behindMs < 2 * this.#reportedMs) return;
+    this.#reportedMs = this.behindMs;
+    const seconds = (this.behindMs / 1000).toFixed(1);
     report(`The recording is ${seconds} s behind its own times: ${this.#cause()}`);
   }
 
   /** What most of the delay comes from. */
   #cause(): string {
-    if (2 * this.#byLogMs >= this.#behindMs) return "the log was slow or unreachable";
-    return 2 * this.#longestMs >= this.#behindMs
+    if (2 * this.#byLogMs >= this.behindMs) return "the log was slow or unreachable";
+    return 2 * this.#longestMs >= this.behindMs
       ? "it was held up for a moment, by a busy machine, a stopped process or a slow source"
       : "this machine is too slow for it; use a lower --fps, a smaller --size or fewer cameras";
   }

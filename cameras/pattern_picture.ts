@@ -10,7 +10,6 @@ export interface PatternLook {
   readonly name: string;
   /** Degrees. */
   readonly hue: number;
-  readonly motion: boolean;
 }
 
 type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
@@ -71,19 +70,17 @@ export function drawPattern(
   const { width, height } = look;
   const { barsBottom, stripTop } = bands(height);
   const seconds = timestamp / 1000;
-  if (look.motion) {
-    const beam = Math.max(4, Math.round(width / 40));
-    const x = Math.round((seconds / 4 % 1) * (width + beam)) - beam;
-    fillBox(canvas, [x, barsBottom, x + beam, stripTop], fromHsl(look.hue + 180, 0.7, 0.6));
-    const radius = Math.max(4, Math.round(height / 11));
-    drawBall(
-      canvas,
-      radius + bounce(seconds / 3.1) * (width - 2 * radius),
-      barsBottom + radius + bounce(seconds / 2.3) * (stripTop - barsBottom - 2 * radius),
-      radius,
-      [250, 250, 245],
-    );
-  }
+  const beam = Math.max(4, Math.round(width / 40));
+  const x = Math.round((seconds / 4 % 1) * (width + beam)) - beam;
+  fillBox(canvas, [x, barsBottom, x + beam, stripTop], fromHsl(look.hue + 180, 0.7, 0.6));
+  const radius = Math.max(4, Math.round(height / 11));
+  drawBall(
+    canvas,
+    radius + bounce(seconds / 3.1) * (width - 2 * radius),
+    barsBottom + radius + bounce(seconds / 2.3) * (stripTop - barsBottom - 2 * radius),
+    radius,
+    [250, 250, 245],
+  );
   const lines = [
     { text: look.name, part: 0.34, share: 0.55 },
     { text: `#${String(seq).padStart(6, "0")}`, part: 0.53, share: 0.55 },

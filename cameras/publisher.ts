@@ -6,7 +6,6 @@ import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts
 import {
   type DropReason,
   FrameBuffer,
-  needsEarlierFrames,
   type Overflow,
   type PublisherFrame,
 } from "./frame_buffer.ts";
@@ -141,7 +140,9 @@ export class FramePublisher {
   }
 
   async #run(): Promise<void> {
-    const { topic, partition } = this.#options;
+    const { topic, partition, report } = this.#options;
+    // Frames of a batch that was too large are sent one by one.
+    let singly = 0;
     await this.#untilAccepted(() => this.#createPartition());
     this.#ready.resolve();
     while (!this.#stop.signal.aborted) {
@@ -151,7 +152,8 @@ export class FramePublisher {
         continue;
       }
       await this.#linger();
-      const batch = this.#waiting.nextBatch();
+      const batch = this.#waiting.nextBatch(singly > 0);
+      singly -= batch.length;
       this.#sending = batch.length;
       this.#changed.notify();
       const records = batch.map(({ record }) => record);
@@ -159,42 +161,19 @@ export class FramePublisher {
         this.#options.producer.append(topic, partition, records)
       );
       if (first === "stopped") return;
-      if (first === "too large") await this.#sendSingly(batch);
-      else await this.#count(batch, first);
+      if (first !== "too large") await this.#count(batch, first);
+      else if (batch.length > 1) {
+        this.#waiting.putBack(batch);
+        singly = batch.length;
+      } else {
+        const { length } = records[0]!.value;
+        report(`A frame of ${length} bytes is too large for the log and was dropped`);
+        this.#waiting.dropped["too-large"]++;
+        this.#waiting.dropDependents("too-large");
+      }
       this.#sending = 0;
       this.#changed.notify();
     }
-  }
-
-  /** Sends the frames of an oversized batch one by one, dropping those that the log rejects. */
-  async #sendSingly(batch: readonly PublisherFrame[]): Promise<void> {
-    const { topic, partition, report } = this.#options;
-    let lost = false;
-    for (const frame of batch) {
-      if (lost && needsEarlierFrames(frame.record)) {
-        this.#waiting.dropped["too-large"]++;
-        this.#sending--;
-        continue;
-      }
-      const offset = batch.length === 1
-        ? "too large" as const
-        : await this.#untilAccepted(() =>
-          this.#options.producer.append(topic, partition, [frame.record])
-        );
-      if (offset === "stopped") return;
-      lost = offset === "too large";
-      if (offset === "too large") {
-        this.#waiting.dropped["too-large"]++;
-        this.#sending--;
-        report(
-          `A frame of ${frame.record.value.length} bytes is too large for the log and was dropped`,
-        );
-      } else {
-        await this.#count([frame], offset);
-        this.#sending--;
-      }
-    }
-    if (lost) this.#waiting.dropDependents("too-large");
   }
 
   async #count(batch: readonly PublisherFrame[], first: number): Promise<void> {

@@ -47,10 +47,12 @@ export async function reshape(
       return make(repairedValue);
     });
   } catch (error) {
-    throw new BadFrameError("corrupt", `Cannot decode the image: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw corrupt("decode", error);
   }
+}
+
+function corrupt(action: string, cause: unknown): BadFrameError {
+  return new BadFrameError("corrupt", `Cannot ${action} the image: ${messageOf(cause)}`, { cause });
 }
 
 async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
@@ -62,9 +64,7 @@ async function orientationInside(value: Uint8Array, type: ImageType): Promise<nu
       .orientation ??
       1;
   } catch (error) {
-    throw new BadFrameError("corrupt", `Cannot read the image: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw corrupt("read", error);
   }
 }
 

@@ -40,8 +40,6 @@ export interface SettingRow<T> {
   readonly opens?: AccessWord;
   /** @throws {Error} saying what is accepted. */
   readonly parse?: (text: string) => T;
-  /** Describes the value; empty if it need not be shown. */
-  readonly show: (value: T) => string;
 }
 
 type Values = Required<CameraSettings>;
@@ -58,14 +56,12 @@ export const SETTINGS: Rows = {
     help:
       "Frames per second, or max for no pacing; an upper limit for live sources (default: the source's own, 1 for snapshots)",
     parse: (text) => text === "max" ? text : parseFps(text, "max or "),
-    show: (fps) => `${fps} frames/s`,
   },
   size: {
     flag: "size",
     value: "WxH",
     help: "Scale every frame to this size (default: as it is)",
     parse: parseSize,
-    show: ({ width, height }) => `${width}x${height}`,
   },
   quality: {
     flag: "quality",
@@ -73,7 +69,6 @@ export const SETTINGS: Rows = {
     help:
       "JPEG quality, 1 to 100; without it JPEG sources pass unchanged, others are encoded at 80",
     parse: parseQuality,
-    show: (quality) => `quality ${quality}`,
   },
   codec: {
     flag: "codec",
@@ -81,46 +76,42 @@ export const SETTINGS: Rows = {
     help:
       "For H.264 and H.265: copy publishes them unchanged, jpeg converts them, auto copies RTSP streams where possible (default: auto)",
     parse: parseCodec,
-    show: (codec) => `codec ${codec}`,
   },
   loop: {
     flag: "loop",
     help: "Play a recording over and over; --no-loop ends a folder instead of watching it",
-    show: (loop) => loop ? "looped" : "not looped",
   },
   name: {
     flag: "name",
     value: "TEXT",
     help: "Display name of the camera: on tiles, in messages, in the header camera-name",
     parse: parseName,
-    show: (name) => name,
   },
   place: {
     flag: "place",
     value: "TEXT",
     help: "Location of the camera, to group cameras by; in the header camera-place",
     parse: parseName,
-    show: (place) => `at ${place}`,
   },
-  stallMs: seconds("stall", "Open a live source again when nothing arrives for this long", {
-    default: DEFAULT_STALL_MS,
-    show: (ms) => `stalled after ${ms / 1000} s`,
-  }),
-  openTimeoutMs: seconds("open-timeout", "Give up opening a network camera after this long", {
-    default: DEFAULT_OPEN_TIMEOUT_MS,
-    show: (ms) => `${ms / 1000} s to open`,
-  }),
+  stallMs: seconds(
+    "stall",
+    "Open a live source again when nothing arrives for this long",
+    DEFAULT_STALL_MS,
+  ),
+  openTimeoutMs: seconds(
+    "open-timeout",
+    "Give up opening a network camera after this long",
+    DEFAULT_OPEN_TIMEOUT_MS,
+  ),
   tlsCa: {
     flag: "tls-ca",
     value: "FILE",
     help: "Trust the certificates in this PEM file, and no others (https://, rtsps://)",
     opens: "read",
-    show: (file) => `trusts ${file}`,
   },
   tlsInsecure: {
     flag: "tls-insecure",
     help: "Accept any certificate: anyone on the network path can read the password and the video",
-    show: (insecure) => insecure ? "ANY CERTIFICATE" : "",
   },
 };
 
@@ -169,15 +160,7 @@ function textOf(name: keyof CameraSettings, value: unknown): string {
   return String(typeof value === "number" && name.endsWith("Ms") ? value / 1000 : value);
 }
 
-export function describeSettings(settings: CameraSettings): string[] {
-  const show = <K extends keyof Values>(name: K) => {
-    const row: SettingRow<Values[K]> = SETTINGS[name];
-    const value: Partial<Values>[K] = settings[name];
-    return value === undefined ? "" : row.show(value);
-  };
-  return SETTING_NAMES.map(show).filter((text) => text !== "");
-}
-
+/** The settings as they are written on a command line. */
 export function settingWords(settings: CameraSettings): string[] {
   return SETTING_NAMES.flatMap((name) => {
     const value = settings[name];
@@ -188,22 +171,17 @@ export function settingWords(settings: CameraSettings): string[] {
   });
 }
 
-function seconds(
-  flag: string,
-  help: string,
-  options: { readonly default: number; readonly show: (ms: number) => string },
-): SettingRow<number> {
+function seconds(flag: string, help: string, defaultMs: number): SettingRow<number> {
   return {
     flag,
     value: "SECONDS",
-    help: `${help} (default ${options.default / 1000})`,
+    help: `${help} (default ${defaultMs / 1000})`,
     parse: (text) =>
       1000 * parseNumber(
         text,
         `seconds above 0, at most ${MOST_SECONDS}`,
         (value) => value > 0 && value <= MOST_SECONDS,
       ),
-    show: options.show,
   };
 }
 

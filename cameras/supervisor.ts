@@ -1,11 +1,10 @@
 // Runs all registered cameras in one process, isolated from each other.
 import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
-import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { CameraStats } from "./camera.ts";
 import { SourceError } from "./source.ts";
-import type { CameraRegistry, CameraState, CameraStatus, RegisteredCamera } from "./registry.ts";
+import type { CameraRegistry, CameraStatus, RegisteredCamera } from "./registry.ts";
 
 export interface SupervisedCamera extends CameraStatus {
   readonly number: number;
@@ -55,7 +54,7 @@ export class CameraSupervisor {
   }
 
   /** Records a failure that a running camera recovers from; undefined once it has. */
-  failed(number: number, error: { readonly message: string; readonly reason: string } | undefined) {
+  failed(number: number, error: SourceError | undefined): void {
     this.#cameras.get(number)?.failed(error);
   }
 
@@ -110,10 +109,7 @@ class Supervised {
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
   readonly #backoff = new Backoff({ minDelayMs: MIN_RESTART_MS, maxDelayMs: MAX_RESTART_MS });
-  #state: CameraState = "waiting";
-  #restarts = 0;
-  #error: string | undefined;
-  #reason: string | undefined;
+  #status: CameraStatus = { state: "waiting", restarts: 0 };
 
   constructor(
     camera: RegisteredCamera,
@@ -128,24 +124,18 @@ class Supervised {
   }
 
   get status(): SupervisedCamera {
-    return {
-      number: this.#camera.number,
-      state: this.#state,
-      restarts: this.#restarts,
-      ...given({ error: this.#error, reason: this.#reason }),
-    };
+    return { number: this.#camera.number, ...this.#status };
   }
 
   /** Records a failure that the camera itself recovers from; undefined once it has. */
-  failed(error: { readonly message: string; readonly reason: string } | undefined): void {
-    if (this.#error === error?.message) return;
-    this.#error = error?.message;
-    this.#reason = error?.reason;
-    this.#options.onChange?.(this.status);
+  failed(error: SourceError | undefined): void {
+    if (this.#status.error === error?.message) return;
+    const { state, restarts } = this.#status;
+    this.#enter({ state, restarts, ...(error && faultOf(error)) });
   }
 
-  #enter(state: CameraState): void {
-    this.#state = state;
+  #enter(status: CameraStatus): void {
+    this.#status = status;
     this.#options.onChange?.(this.status);
   }
 
@@ -161,24 +151,27 @@ class Supervised {
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
       try {
-        this.#enter("running");
+        this.#enter({ ...this.#status, state: "running" });
         const { published } = await run(this.#camera, signal);
         if (signal.aborted) break;
-        this.#enter("ended");
+        this.#enter({ ...this.#status, state: "ended" });
         report(`ended after ${published} frames`, number);
         return;
       } catch (error) {
         if (signal.aborted) break;
         if (clock.monotonic() - startedAt >= STABLE_AFTER_MS) this.#backoff.reset();
         const delay = this.#backoff.next();
-        this.#restarts++;
-        this.#error = error instanceof Error ? error.message : String(error);
-        this.#reason = error instanceof SourceError ? error.code : "OTHER";
-        this.#enter("waiting");
-        report(`${this.#error}; starting again in ${(delay / 1000).toFixed(1)} s`, number);
+        const restarts = this.#status.restarts + 1;
+        this.#enter({ state: "waiting", restarts, ...faultOf(error) });
+        report(`${messageOf(error)}; starting again in ${(delay / 1000).toFixed(1)} s`, number);
         await pause(delay, signal, clock);
       }
     }
-    this.#enter("stopped");
+    this.#enter({ ...this.#status, state: "stopped" });
   }
+}
+
+function faultOf(error: unknown): Pick<CameraStatus, "error" | "reason"> {
+  const reason = error instanceof SourceError ? error.code : "OTHER";
+  return { error: messageOf(error), reason };
 }

@@ -1,7 +1,7 @@
 // Detects stalled live sources, and abandons sources that hang.
-import type { Clock } from "../runtime/base/clock.ts";
+import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { pause, settled } from "../runtime/base/wait.ts";
-import type { SourceImage } from "./source.ts";
+import { SourceError, type SourceImage } from "./source.ts";
 
 /** A live source that sends nothing for this long has stalled, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
@@ -58,6 +58,15 @@ export class Patience implements Disposable {
       if (!await pause(wait, this.#done.signal, this.#clock)) return;
     }
   }
+}
+
+/** The time that a source may take to open, in real time. @param nothing what it lacks: `no answer` */
+export function openingLimit(
+  { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS }: { readonly openTimeoutMs?: number },
+  nothing: string,
+): Patience {
+  const message = `${nothing} within ${openTimeoutMs / 1000} s (--open-timeout)`;
+  return new Patience(openTimeoutMs, systemClock, new SourceError("UNREACHABLE", message));
 }
 
 /** Yields the images until the source ends; abandons one that hangs after the signal aborted. */

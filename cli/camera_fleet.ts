@@ -100,11 +100,7 @@ export class CameraFleet {
       signal,
       report: (message) => this.#report(message, number),
       settings,
-      onFailure: (error) =>
-        this.#supervisor.failed(
-          number,
-          error === undefined ? undefined : { message: error.message, reason: error.code },
-        ),
+      onFailure: (error) => this.#supervisor.failed(number, error),
     });
     account.now = launched;
     try {

@@ -1,5 +1,6 @@
 // A video file as a camera, with the file's own frame times; any file that FFmpeg reads.
 import { messageOf } from "../../runtime/base/errors.ts";
+import { given } from "../../runtime/base/options.ts";
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
@@ -10,7 +11,6 @@ import {
   SourceError,
   type SourceImage,
 } from "../source.ts";
-import type { VideoInput } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
 interface VideoFileOptions extends ImageSettings {
@@ -55,13 +55,11 @@ export class VideoFileSource implements CameraSource {
     const threads = bulk
       ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
       : 1;
+    const { loop = false, size } = this.#options;
     let lapStart = 0;
-    do {
-      let end = lapStart;
-      let images = 0;
-      let input: VideoInput;
-      try {
-        input = await VideoInput.open({
+    try {
+      do {
+        await using input = await VideoInput.open({
           // The explicit protocol keeps a path from being read as a URL.
           url: `file:${this.#path}`,
           name,
@@ -70,44 +68,39 @@ export class VideoFileSource implements CameraSource {
           options: format === undefined ? {} : { format_whitelist: format },
           local: true,
         }, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-      try {
         refuseLists(input.format, name);
-        const promised = Number(input.stream.nbFrames);
-        this.#frames = promised > 0 && !this.#options.loop ? promised : undefined;
+        const { nbFrames, codecpar } = input.stream;
+        this.#frames = nbFrames > 0n && !loop ? Number(nbFrames) : undefined;
         const start = lapStart;
-        const timestamp = (streamMs: number) => start + streamMs;
+        let end = 0;
         for await (
           const image of videoImages(input, {
             settings: this.#options,
             threads,
-            inline: bulk && isSmall(input.stream.codecpar),
-            encoders: bulk
-              ? encodersFor(this.#options.size ?? input.stream.codecpar)
-              : PACED_ENCODERS,
-            timestamp,
-            loop: this.#options.loop ?? false,
+            inline: bulk && isSmall(codecpar),
+            encoders: bulk ? encodersFor(size ?? codecpar) : PACED_ENCODERS,
+            timestamp: (streamMs) => start + streamMs,
             times,
-            report,
-            ...(onPacket === undefined ? {} : { onPacket }),
+            // The faults of a film are the same in each lap.
+            report: start === 0 ? report : () => {},
+            ...given({ onPacket }),
           })
         ) {
           if (signal.aborted) return;
-          images++;
           end = image.timestamp + input.frameMs;
           yield image;
         }
-      } finally {
-        await input.close();
-      }
-      if (images === 0) {
-        throw new SourceError("CORRUPT", `Cannot use ${name}: none of its frames could be decoded`);
-      }
-      lapStart = end;
-    } while (this.#options.loop && !signal.aborted);
+        if (end === 0) {
+          throw new SourceError(
+            "CORRUPT",
+            `Cannot use ${name}: none of its frames could be decoded`,
+          );
+        }
+        lapStart = end;
+      } while (loop && !signal.aborted);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 }
 
@@ -123,11 +116,8 @@ function encodersFor({ width, height }: Size): number {
 
 /** Playlist formats, which would make FFmpeg open the files they name. */
 const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
-/** FFmpeg itself probes no further, which takes milliseconds for each file. */
+/** FFmpeg itself probes no further. */
 const PROBE_BYTES = 1024 * 1024;
-/** Enough for formats with a signature. */
-const SIGNATURE_BYTES = 4096;
-const SIGNED = /^(?:mov|matroska|avi|flv|asf)\b/;
 
 /**
  * FFmpeg's name of a file's format; undefined for pipes and unknown formats.
@@ -145,10 +135,7 @@ async function formatOf(
     if (!isFile) return undefined;
     if (size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
     using file = await Deno.open(path);
-    for (const most of [SIGNATURE_BYTES, PROBE_BYTES]) {
-      format = formatIn(await beginningOf(file, Math.min(most, size)), path);
-      if (most >= size || SIGNED.test(format ?? "")) break;
-    }
+    format = formatIn(await beginningOf(file, Math.min(PROBE_BYTES, size)), path);
   } catch (error) {
     if (error instanceof SourceError) throw error;
     if (error instanceof Deno.errors.NotFound) {
@@ -167,7 +154,6 @@ async function formatOf(
 }
 
 async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
-  await file.seek(0, Deno.SeekMode.Start);
   const bytes = Buffer.alloc(most);
   let length = 0;
   while (length < most) {

@@ -64,125 +64,98 @@ export class FolderSource implements CameraSource {
     return this.#expected;
   }
 
-  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { mode = "watch" } = this.#options;
+  async *open({ clock, signal, report, target }: SourceContext): AsyncGenerator<SourceImage> {
+    const { mode = "watch", settleMs = SETTLE_MS } = this.#options;
     await this.#checkFolder();
-    const annotations = new Annotations(this.#folder);
-    if (mode === "watch") {
-      yield* this.#watch(context, annotations);
-      return;
-    }
-    const files = await inNaturalOrder(await this.#list(context.report), (file) => file);
-    this.#expected = mode === "once" ? files.length : undefined;
-    const { target, report } = context;
-    const published = mode === "once" && target !== undefined
-      ? await PublishedFiles.open(target, this.#folder, report)
-      : undefined;
-    do {
-      await annotations.refresh(context.report);
-      let count = 0;
-      for (const file of files) {
-        if (context.signal.aborted) return;
-        const candidate = await this.#stat(file);
-        if (candidate === undefined) continue;
-        const { version } = candidate;
-        if (published?.has(file, version)) {
-          count++;
-          continue;
-        }
-        const image = await this.#read(candidate, annotations, true);
-        if (image instanceof BadFrameError) {
-          report(`${join(this.description, file)} was skipped: ${image.message}`);
-          continue;
-        }
-        count++;
-        yield published === undefined
-          ? image
-          : { ...image, delivered: (offset) => published.add(file, version, offset) };
-      }
-      if (count === 0) {
-        throw new SourceError(
-          "MISSING",
-          `Cannot use folder ${this.description}: it holds no JPEG, PNG or WebP image`,
-        );
-      }
-    } while (mode === "loop");
-  }
-
-  async *#watch(
-    { clock, signal, report, target }: SourceContext,
-    annotations: Annotations,
-  ): AsyncGenerator<SourceImage> {
-    const { settleMs = SETTLE_MS } = this.#options;
-    if (target === undefined) {
+    if (mode === "watch" && target === undefined) {
       throw new SourceError(
         "INVALID",
         `Cannot watch folder ${this.description}: there is no record of what was published`,
       );
     }
-    using watch = new FolderWatch(this.#folder, clock, signal);
-    const published = await PublishedFiles.open(target, this.#folder, report);
-    /** Versions that were yielded or found broken, by file. */
+    const annotations = new Annotations(this.#folder);
+    using watch = mode === "watch" ? new FolderWatch(this.#folder, clock, signal) : undefined;
+    const published = mode === "loop" || target === undefined
+      ? undefined
+      : await PublishedFiles.open(target, this.#folder, report);
+    /** Versions that were found broken, or yielded to be published once, by file. */
     const settled = new Map<string, string>();
     /** Incomplete files, with their version and when it was first seen. */
     const incomplete = new Map<string, { readonly version: string; readonly since: number }>();
     let files = await this.#list(report);
-    const listAgain = async () => {
-      try {
-        const found = await this.#list(report);
-        if (watch.setGone(false)) report(`Folder ${this.description} is back`);
-        return found;
-      } catch (error) {
-        // File system errors: an unplugged disk, an unavailable share.
-        if (typeof (error as { code?: unknown }).code !== "string") throw error;
-        const { message } = error as Error;
-        if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
-        return [];
-      }
-    };
+    this.#expected = mode === "once" ? files.length : undefined;
     while (!signal.aborted) {
       await annotations.refresh(report);
-      const due: Candidate[] = [];
+      const due: string[] = [];
+      let usable = 0;
       for (const file of files) {
         if (signal.aborted) return;
-        const candidate = await this.#stat(file);
-        if (candidate === undefined) incomplete.delete(file);
-        else if (
-          settled.get(file) !== candidate.version && !published.has(file, candidate.version)
-        ) {
-          due.push(candidate);
-        }
+        const version = (await this.#stat(file))?.version;
+        if (version === undefined) incomplete.delete(file);
+        else if (published?.has(file, version)) usable++;
+        else if (settled.get(file) !== version) due.push(file);
       }
-      for (const candidate of await inNaturalOrder(due, ({ file }) => file)) {
+      for (const file of await inNaturalOrder(due, (file) => file)) {
         if (signal.aborted) return;
-        const { file, version } = candidate;
+        const candidate = await this.#stat(file);
+        if (candidate === undefined) continue;
+        const { version } = candidate;
         const now = clock.monotonic(), earlier = incomplete.get(file);
         const since = earlier?.version === version ? earlier.since : now;
-        const isStable = now - since >= settleMs;
+        const isStable = mode !== "watch" || now - since >= settleMs;
         const image = await this.#read(candidate, annotations, isStable);
-        if (!(image instanceof BadFrameError)) {
-          incomplete.delete(file);
-          settled.set(file, version);
-          yield {
-            ...image,
-            delivered: async (offset) => {
-              await published.add(file, version, offset);
-              settled.delete(file);
-            },
-          };
-          continue;
-        }
-        if (isStable) {
+        if (image instanceof BadFrameError) {
+          if (!isStable) {
+            incomplete.set(file, { version, since });
+            continue;
+          }
           incomplete.delete(file);
           settled.set(file, version);
           report(`${join(this.description, file)} was skipped: ${image.message}`);
-        } else incomplete.set(file, { version, since });
+          continue;
+        }
+        incomplete.delete(file);
+        usable++;
+        if (published === undefined) {
+          yield image;
+          continue;
+        }
+        settled.set(file, version);
+        yield {
+          ...image,
+          delivered: async (offset) => {
+            await published.add(file, version, offset);
+            settled.delete(file);
+          },
+        };
       }
-      const changed = await watch.changes(incomplete.size > 0);
-      files = changed === "all"
-        ? await listAgain()
-        : [...new Set([...changed, ...incomplete.keys()])]
-          .filter((path) => this.#isImage(path, report));
+      if (watch !== undefined) {
+        const changed = await watch.changes(incomplete.size > 0);
+        files = changed === "all"
+          ? await this.#listAgain(watch, report)
+          : [...new Set([...changed, ...incomplete.keys()])]
+            .filter((path) => this.#isImage(path, report));
+      } else if (usable === 0) {
+        throw new SourceError(
+          "MISSING",
+          `Cannot use folder ${this.description}: it holds no JPEG, PNG or WebP image`,
+        );
+      } else if (mode === "once") return;
+    }
+  }
+
+  /** All image files, none while the folder is away. */
+  async #listAgain(watch: FolderWatch, report: (message: string) => void): Promise<string[]> {
+    try {
+      const found = await this.#list(report);
+      if (watch.setGone(false)) report(`Folder ${this.description} is back`);
+      return found;
+    } catch (error) {
+      // File system errors: an unplugged disk, an unavailable share.
+      if (typeof (error as { code?: unknown }).code !== "string") throw error;
+      const { message } = error as Error;
+      if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
+      return [];
     }
   }
 

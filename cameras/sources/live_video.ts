@@ -2,7 +2,7 @@
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { SourceContext, SourceImage } from "../source.ts";
 import type { LiveSettings } from "../source_kind.ts";
-import type { VideoInput, VideoInputOptions } from "../video/input.ts";
+import type { VideoInputOptions } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
 /** The images of a live input, with capture times on this machine's clock. */
@@ -12,16 +12,8 @@ export async function* liveVideo(
   { signal, times, report, onActivity, onPacket }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   const { videoImages, VideoInput } = await loadVideo();
-  let input: VideoInput;
   try {
-    input = await VideoInput.open(inputOptions, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    throw error;
-  }
-  const interrupt = () => input.interrupt();
-  signal.addEventListener("abort", interrupt, { once: true });
-  try {
+    await using input = await VideoInput.open(inputOptions, signal);
     const time = new LiveTime(times);
     const decimator = new Decimator(fps);
     const images = videoImages(input, {
@@ -50,8 +42,5 @@ export async function* liveVideo(
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-  } finally {
-    signal.removeEventListener("abort", interrupt);
-    await input.close();
   }
 }

@@ -1,6 +1,5 @@
 // HTTP cameras: an MJPEG stream, or one picture per request.
 import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { brief } from "../../runtime/base/options.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -13,7 +12,7 @@ import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { ticks } from "../ticker.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, Patience } from "../watchdog.ts";
+import { openingLimit } from "../watchdog.ts";
 
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
@@ -136,15 +135,7 @@ class MjpegSource implements CameraSource {
     { onLogin }: SourceContext,
     end: AbortSignal,
   ): Promise<HttpResponse> {
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
-    using late = new Patience(
-      openTimeoutMs,
-      systemClock,
-      new SourceError(
-        "UNREACHABLE",
-        `no answer within ${openTimeoutMs / 1000} s (--open-timeout)`,
-      ),
-    );
+    using late = openingLimit(this.#options, "no answer");
     const signal = AbortSignal.any([end, late.signal]);
     let url = this.#url;
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {

@@ -1,13 +1,12 @@
 // RTSP cameras.
 import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import { Login, splitCredentials } from "../net/login.ts";
 import { RedirectError, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
-import { DEFAULT_OPEN_TIMEOUT_MS, Patience } from "../watchdog.ts";
+import { openingLimit } from "../watchdog.ts";
 import { liveVideo } from "./live_video.ts";
 
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
@@ -35,15 +34,7 @@ export class RtspSource implements CameraSource {
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     let { uri } = this.#stream;
     const name = `stream ${this.description}`;
-    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
-    using late = new Patience(
-      openTimeoutMs,
-      systemClock,
-      new SourceError(
-        "UNREACHABLE",
-        `Cannot open ${name}: no video came within ${openTimeoutMs / 1000} s (--open-timeout)`,
-      ),
-    );
+    using late = openingLimit(this.#options, `Cannot open ${name}: no video came`);
     for (let redirects = 0;; redirects++) {
       const { peer, credentials } = this.#stream;
       using relay = new RtspRelay({
@@ -53,7 +44,23 @@ export class RtspSource implements CameraSource {
         report: (fault) => context.report(`${this.description} ${fault}`),
       });
       try {
-        return yield* this.#read(relay, name, late.signal, context);
+        return yield* liveVideo(
+          {
+            url: relay.url,
+            name,
+            protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
+            format: "rtsp",
+            options: {
+              rtsp_transport: this.#udp ? "udp" : "tcp",
+              allowed_media_types: "video",
+            },
+            local: false,
+            probe: false,
+            late: late.signal,
+          },
+          this.#options,
+          context,
+        );
       } catch (error) {
         const { failure } = relay;
         if (!(failure instanceof SourceError)) throw error;
@@ -72,31 +79,6 @@ export class RtspSource implements CameraSource {
         });
       }
     }
-  }
-
-  #read(
-    relay: RtspRelay,
-    name: string,
-    late: AbortSignal,
-    context: SourceContext,
-  ): AsyncGenerator<SourceImage> {
-    return liveVideo(
-      {
-        url: relay.url,
-        name,
-        protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
-        format: "rtsp",
-        options: {
-          rtsp_transport: this.#udp ? "udp" : "tcp",
-          allowed_media_types: "video",
-        },
-        local: false,
-        probe: false,
-        late,
-      },
-      this.#options,
-      context,
-    );
   }
 }
 

@@ -24,7 +24,8 @@ export class VideoDecoder implements Disposable {
   readonly #frame = new Frame();
   readonly #inline: boolean;
   readonly #writer: AnnexBWriter | undefined;
-  #damaged = 0;
+  /** The number of packets that could not be decoded. */
+  damaged = 0;
 
   private constructor(context: CodecContext, { unitCodec, stream }: VideoInput, inline: boolean) {
     this.#context = context;
@@ -55,11 +56,6 @@ export class VideoDecoder implements Disposable {
     }
   }
 
-  /** The number of packets that could not be decoded. */
-  get damaged(): number {
-    return this.#damaged;
-  }
-
   /**
    * Decodes a packet, by default on another thread; `null` for the end.
    *
@@ -69,7 +65,7 @@ export class VideoDecoder implements Disposable {
   async decode(packet: Packet | null, take: (frame: Frame) => Promise<void>): Promise<void> {
     const data = packet !== null && packet.size > UNCHECKED_BYTES ? packet.data : null;
     if (data !== null && this.#writer?.accepts(data) === false) {
-      this.#damaged++;
+      this.damaged++;
       return;
     }
     for (;;) {
@@ -78,15 +74,10 @@ export class VideoDecoder implements Disposable {
         ? this.#context.sendPacketSync(packet)
         : await this.#context.sendPacket(packet);
       const full = code === EAGAIN;
-      if (code < 0 && !full && packet !== null) this.#damaged++;
+      if (code < 0 && !full && packet !== null) this.damaged++;
       await this.#receive(take);
       if (!full) return;
     }
-  }
-
-  /** Resets the decoder for the stream's next lap. */
-  beginAgain(): void {
-    this.#context.flushBuffers();
   }
 
   async #receive(take: (frame: Frame) => Promise<void>): Promise<void> {
@@ -94,7 +85,7 @@ export class VideoDecoder implements Disposable {
       const code = this.#context.receiveFrameSync(this.#frame);
       if (code < 0) {
         if (code === EAGAIN || code === AVERROR_EOF) return;
-        this.#damaged++;
+        this.damaged++;
         continue;
       }
       try {

@@ -27,8 +27,6 @@ interface VideoImagesOptions {
   /** Live input: frames without usable times are dated by their arrival. */
   readonly live?: boolean;
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** Starts again at the end if the container can seek. Times keep rising. */
-  readonly loop?: boolean;
   /** Reports damaged packets, once. */
   readonly report: (message: string) => void;
 }
@@ -43,38 +41,30 @@ export function videoImages(
   input: VideoInput,
   options: VideoImagesOptions,
 ): AsyncGenerator<SourceImage, void, undefined> {
-  const depth = options.encoders;
-  const made = prefetch<SourceImage | undefined>(depth, async (push, stop) => {
-    const interrupt = () => input.interrupt();
-    stop.addEventListener("abort", interrupt, { once: true });
+  return prefetch(options.encoders, async (push, stop) => {
+    stop.addEventListener("abort", input.interrupt, { once: true });
     const times = new StreamTimes(input, options.times, options.live);
+    const lane = new Lane(input, options, times);
     try {
-      const lane = new Lane(input, options, times);
-      try {
-        do {
-          for (;;) {
-            const packet = stop.aborted ? undefined : await input.read();
-            if (packet === undefined) break;
-            options.onPacket?.(describePacket(packet, input));
-            times.packets++;
-            await lane.handle(packet, push, stop);
-          }
-          if (stop.aborted) return;
-          await lane.handle(null, push, stop);
-          times.checkEnd(input);
-        } while (options.loop && times.images > 0 && await lane.beginAgain());
-        lane.reportDamage();
-      } finally {
-        await lane.close();
+      for (;;) {
+        const packet = stop.aborted ? undefined : await input.read();
+        if (packet === undefined) break;
+        options.onPacket?.(describePacket(packet, input));
+        times.packets++;
+        await lane.handle(packet, push, stop);
       }
+      if (stop.aborted) return;
+      await lane.handle(null, push, stop);
+      times.checkEnd(input);
+      lane.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.
       if (!stop.aborted) throw error;
     } finally {
-      stop.removeEventListener("abort", interrupt);
+      await lane.close();
+      stop.removeEventListener("abort", input.interrupt);
     }
   });
-  return withoutGaps(made);
 }
 
 function describePacket(packet: Packet, input: VideoInput): VideoPacket {
@@ -85,10 +75,6 @@ function describePacket(packet: Packet, input: VideoInput): VideoPacket {
     bytes: packet.size,
     ...(streamMs === undefined ? {} : { streamMs }),
   };
-}
-
-async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
-  for await (const item of items) if (item !== undefined) yield item;
 }
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
@@ -111,7 +97,6 @@ class Lane {
   #decoder: VideoDecoder | undefined;
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
-  readonly #makers: PictureMaker[] = [];
   /** Created at the first interlaced frame; every later frame goes through it. */
   #deinterlacer: FrameFilter | undefined;
   /** Timestamps of the frames inside the deinterlacer. */
@@ -203,7 +188,9 @@ class Lane {
 
   async #encode(frame: Frame, timestamp: number | undefined, push: Push): Promise<void> {
     if (timestamp === undefined) return;
-    const maker = await this.#maker();
+    // As many as `push` lets wait, and one.
+    const maker = this.#idle.pop() ??
+      new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
     maker.take(frame);
     const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
       this.#busy.delete(work);
@@ -248,31 +235,6 @@ class Lane {
     }
   }
 
-  async #maker(): Promise<PictureMaker> {
-    for (;;) {
-      const idle = this.#idle.pop();
-      if (idle !== undefined) return idle;
-      if (this.#makers.length < this.#options.encoders) {
-        const maker = new PictureMaker(
-          this.#options.settings,
-          rotationOf(this.#input.stream),
-        );
-        this.#makers.push(maker);
-        return maker;
-      }
-      await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
-    }
-  }
-
-  /** @returns false if the container cannot seek. */
-  async beginAgain(): Promise<boolean> {
-    if (!await this.#input.rewind()) return false;
-    this.#copier?.beginAgain();
-    this.#decoder?.beginAgain();
-    this.#times.beginAgain();
-    return true;
-  }
-
   reportDamage(): void {
     const { name } = this.#input;
     const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
@@ -289,7 +251,7 @@ class Lane {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#busy);
-    for (const maker of this.#makers) maker[Symbol.dispose]();
+    for (const maker of this.#idle) maker[Symbol.dispose]();
     this.#deinterlacer?.[Symbol.dispose]();
     this.#decoder?.[Symbol.dispose]();
   }

@@ -7,9 +7,11 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
+  AVERROR_DECODER_NOT_FOUND,
+  AVERROR_INVALIDDATA,
+  AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
-  AVSEEK_FLAG_BACKWARD,
   Codec,
   Dictionary,
   FFmpegError,
@@ -21,8 +23,7 @@ import {
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
-import { SourceError } from "../source.ts";
-import { describeAvError } from "./errors.ts";
+import { SourceError, type SourceErrorCode } from "../source.ts";
 
 // FFmpeg would write URLs with passwords to standard error.
 Log.setLevel(AV_LOG_QUIET);
@@ -51,10 +52,7 @@ const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_HEVC, "h265"],
 ]);
 
-/** Containers with an index of their frames. */
-const INDEXED = ["mp4", "matroska", "avi"];
-
-export class VideoInput {
+export class VideoInput implements AsyncDisposable {
   readonly name: string;
   /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly format: string;
@@ -67,19 +65,24 @@ export class VideoInput {
   readonly tickMs: number;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
+  /** True after a packet of a file that lacks its end. */
+  isCut = false;
   readonly #context: FormatContext;
   readonly #local: boolean;
+  readonly #signal: AbortSignal;
   readonly #packet = new Packet();
-  #cut = false;
 
   private constructor(
     context: FormatContext,
     stream: Stream,
     decoder: Codec,
     { name, local }: VideoInputOptions,
+    signal: AbortSignal,
   ) {
     this.#context = context;
     this.#local = local;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.interrupt, { once: true });
     this.#packet.alloc();
     this.stream = stream;
     this.decoder = decoder;
@@ -94,47 +97,26 @@ export class VideoInput {
   }
 
   /**
-   * Opens the best video stream.
+   * Opens the best video stream. The signal interrupts it also later.
    *
    * @throws {SourceError} with the fault of the input.
    * @throws the signal's reason if it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
-    const { name, format, late } = options;
+    const { url, name, protocols, format, local, probe = true, late } = options;
     signal.throwIfAborted();
-    let inputFormat: InputFormat | null = null;
-    if (format !== undefined) {
-      inputFormat = InputFormat.findInputFormat(format);
-      if (inputFormat === null) {
-        throw new SourceError(
-          "UNSUPPORTED",
-          `Cannot open ${name}: FFmpeg was built without ${format}`,
-        );
-      }
+    const inputFormat = format === undefined ? null : InputFormat.findInputFormat(format);
+    if (format !== undefined && inputFormat === null) {
+      throw new SourceError(
+        "UNSUPPORTED",
+        `Cannot open ${name}: FFmpeg was built without ${format}`,
+      );
     }
     const context = new FormatContext();
     context.allocContext();
     const interrupt = () => context.interrupt();
     const limit = late === undefined ? signal : AbortSignal.any([signal, late]);
     limit.addEventListener("abort", interrupt, { once: true });
-    try {
-      return await this.#openContext(context, inputFormat, options, limit);
-    } catch (error) {
-      if (limit.aborted) throw limit.reason;
-      throw error;
-    } finally {
-      limit.removeEventListener("abort", interrupt);
-    }
-  }
-
-  /** Opens the best video stream; closes everything if that fails. */
-  static async #openContext(
-    context: FormatContext,
-    inputFormat: InputFormat | null,
-    options: VideoInputOptions,
-    limit: AbortSignal,
-  ): Promise<VideoInput> {
-    const { url, name, protocols, local, probe = true } = options;
     let opened = false;
     const check = (code: number) => {
       if (code < 0) throw describeAvError("open", name, code, local);
@@ -144,11 +126,8 @@ export class VideoInput {
         ...options.options,
         protocol_whitelist: protocols.join(","),
       });
-      const code = await context.openInput(
-        await settled(Promise.resolve(url), limit),
-        inputFormat,
-        dictionary,
-      );
+      const from = await settled(Promise.resolve(url), limit);
+      const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
       if (probe) check(await context.findStreamInfo(null));
@@ -169,17 +148,15 @@ export class VideoInput {
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      return new VideoInput(context, stream, decoder, options);
+      return new VideoInput(context, stream, decoder, options, signal);
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
+      if (limit.aborted) throw limit.reason;
       throw error;
+    } finally {
+      limit.removeEventListener("abort", interrupt);
     }
-  }
-
-  /** True after a packet of a file that lacks its end. */
-  get isCut(): boolean {
-    return this.#cut;
   }
 
   /**
@@ -201,34 +178,21 @@ export class VideoInput {
       // In MPEG-TS such a packet lacks parts, wherever it is.
       const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
       if (!lacksEnd) return this.#packet;
-      this.#cut = true;
+      this.isCut = true;
     }
   }
 
-  /**
-   * Goes back to the first packet.
-   *
-   * @returns false for containers without an index.
-   */
-  async rewind(): Promise<boolean> {
-    if (!INDEXED.some((name) => this.format.split(",").includes(name))) return false;
-    const { startTime, index } = this.stream;
-    const begin = startTime === AV_NOPTS_VALUE ? 0n : startTime;
-    return await this.#context.seekFrame(index, begin, AVSEEK_FLAG_BACKWARD) >= 0;
-  }
-
   /** Ends a pending `read` and all later ones at once. */
-  interrupt(): void {
-    this.#context.interrupt();
-  }
+  readonly interrupt = (): void => this.#context.interrupt();
 
   /** A timestamp of the stream in milliseconds; undefined if there is none. */
   milliseconds(timestamp: bigint): number | undefined {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** Not while it is read. */
-  async close(): Promise<void> {
+  /** Closes the input. No read may be pending. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener("abort", this.interrupt);
     await this.#context.closeInput();
     this.#packet.free();
   }
@@ -247,4 +211,31 @@ export function timeOf({ pts, dts }: Pick<Packet, "pts" | "dts">): bigint {
 /** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
 export function formatIn(beginning: Buffer, path: string): string | undefined {
   return InputFormat.probe(beginning, path)?.name ?? undefined;
+}
+
+/** What failed and why; a remote stream may recover later, a local one not. */
+function describeAvError(action: string, name: string, code: number, local: boolean): SourceError {
+  const fault = (kind: SourceErrorCode, why: string) =>
+    new SourceError(kind, `Cannot ${action} ${name}: ${why}`);
+  const error = FFmpegError.fromCode(code);
+  if (code === AVERROR_INVALIDDATA) {
+    return local
+      ? fault("CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off")
+      : fault("UNREACHABLE", "the server does not send video");
+  }
+  if (code === AVERROR_PROTOCOL_NOT_FOUND) {
+    return fault("UNSUPPORTED", "it leads to a protocol that is not allowed");
+  }
+  if (code === AVERROR_DECODER_NOT_FOUND) return fault("UNSUPPORTED", "there is no decoder for it");
+  if (error?.isENOENT) {
+    return local
+      ? fault("MISSING", "there is no such file")
+      : fault("UNREACHABLE", "there is no such device");
+  }
+  if (error?.isEACCES) return fault("UNREADABLE", "reading it is not permitted");
+  if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
+  if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
+  if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");
+  const text = FFmpegError.strerror(code);
+  return fault("UNREACHABLE", text.charAt(0).toLowerCase() + text.slice(1));
 }

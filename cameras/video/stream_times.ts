@@ -12,7 +12,6 @@ const MOST_STEP_BACK_MS = 1_000;
 /** Rising times since the first frame; a larger step continues at the previous frame. */
 export class StreamTimes {
   packets = 0;
-  images = 0;
   readonly #input: StreamClock;
   readonly #times: CaptureTimes;
   readonly #live: boolean;
@@ -29,7 +28,6 @@ export class StreamTimes {
   }
 
   of(timestamp: bigint): number {
-    this.images++;
     const ms = this.#input.milliseconds(timestamp);
     const arrived = this.#times.clock.monotonic();
     const last = this.#last;
@@ -65,12 +63,6 @@ export class StreamTimes {
     const most = Math.max(TIME_JUMP_MS, 3 * this.#input.frameMs);
     const back = Math.min(MOST_STEP_BACK_MS, MOST_FRAMES_BACK * this.#input.frameMs);
     return step > most || step < -back;
-  }
-
-  /** Starts the next lap; its first frame follows the last one. */
-  beginAgain(): void {
-    this.packets = this.images = 0;
-    this.#first = undefined;
   }
 
   /**

@@ -59,7 +59,7 @@ export class UnitCopier {
   /** True if packets were lost since then. */
   #lossy = false;
   #latestMs = -Infinity;
-  #skipped = 0;
+  skipped = 0;
   #damaged = 0;
 
   private constructor(input: VideoInput, codec: VideoCodec, choice: CodecChoice) {
@@ -74,19 +74,15 @@ export class UnitCopier {
     const { codec: choice = "jpeg", size, quality } = settings;
     const { degrees, mirrored } = rotationOf(input.stream);
     const { unitCodec: codec } = input;
-    if (choice === "jpeg") return new NotCopied("JPEG was requested");
+    if (choice === "jpeg" || size !== undefined || quality !== undefined) {
+      return new NotCopied("JPEG was requested");
+    }
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
-    if (size !== undefined) return new NotCopied("--size requires re-encoding");
-    if (quality !== undefined) return new NotCopied("--quality requires re-encoding");
     if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
     if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
       return new NotCopied(MAYBE_OUT_OF_ORDER);
     }
     return new UnitCopier(input, codec, choice);
-  }
-
-  get skipped(): number {
-    return this.#skipped;
   }
 
   get damaged(): number {
@@ -131,7 +127,7 @@ export class UnitCopier {
       if (failed !== undefined) return failed;
     }
     if (this.#awaitsKeyframe) {
-      this.#skipped++;
+      this.skipped++;
       return undefined;
     }
     if (this.#isOutOfOrder(frame.pts, unit)) {
@@ -169,13 +165,6 @@ export class UnitCopier {
     this.#damaged++;
     this.#field = undefined;
     this.#awaitsKeyframe = true;
-  }
-
-  /** Starts the next lap, with a keyframe. */
-  beginAgain(): void {
-    if (this.#field !== undefined) this.#lose();
-    this.#awaitsKeyframe = true;
-    this.#latestMs = -Infinity;
   }
 
   async #begin(unit: Uint8Array): Promise<NotCopied | undefined> {

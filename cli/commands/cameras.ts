@@ -1,11 +1,7 @@
 // `deno task cameras add|list|remove|run|probe|discover`: the registry of cameras, and a process for all of
 // them.
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
-import {
-  type CameraSettings,
-  describeSettings,
-  settingsFromFlags,
-} from "../../cameras/settings.ts";
+import { type CameraSettings, settingsFromFlags, settingWords } from "../../cameras/settings.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import { discoverCameras, lookOptions, probe } from "../camera_look.ts";
@@ -147,5 +143,5 @@ async function runAll(
 }
 
 function describe(camera: RegisteredCamera): string {
-  return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
+  return [maskUrl(camera.source), ...settingWords(camera)].join(" ");
 }

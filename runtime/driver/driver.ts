@@ -62,6 +62,8 @@ export class Driver {
   readonly #lanes: LaneSupervisor;
   readonly #stopping = new AbortController();
   readonly #queries = new Map<string, DriverQuery>();
+  /** Those that `remove` ended: a replacement that was under way must not start. */
+  readonly #removed = new WeakSet<DriverQuery>();
   readonly #assigned = Promise.withResolvers<void>();
   #reportingIdle: Promise<void> | undefined;
 
@@ -114,13 +116,13 @@ export class Driver {
   /** What viewers see of its queries. Executors make pictures from its first use on. */
   get feed(): DriverFeed {
     if (this.#feed !== undefined) return this.#feed;
-    this.#pool.watch(new Map());
+    this.#pool.executors.watch(new Map());
     return this.#feed = new DriverFeed(
       this.streams,
       this.#clock,
       this.#lag,
       (query) => this.#queries.get(query)?.loaded?.places,
-      (lanes) => this.#pool.watch(lanes),
+      (lanes) => this.#pool.executors.watch(lanes),
     );
   }
 
@@ -162,14 +164,20 @@ export class Driver {
    * Ends the query of this name and begins it by its new definition, on the same checkpoint. One
    * that cannot be loaded changes nothing.
    *
-   * @throws {RangeError} if there is no query of this name
+   * @throws {RangeError} if there is no query of this name, or it is removed or replaced meanwhile
    */
   async replace(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    this.#require(spec.name, "replace");
+    const { name } = spec;
+    const before = this.#require(name, "replace");
     const next = this.#query(spec);
     try {
       await next.load();
-      await this.remove(spec.name);
+      if (this.#queries.get(name) === before) await this.#end(name, before);
+      if (this.#removed.has(before) || this.#queries.has(name)) {
+        throw new RangeError(
+          `Cannot replace query ${shown(name)}: it was removed or replaced meanwhile`,
+        );
+      }
       this.#admit(spec, next);
     } catch (error) {
       await next.end("abort");
@@ -184,9 +192,15 @@ export class Driver {
    */
   async remove(name: string): Promise<readonly StreamingQuery[]> {
     const query = this.#queries.get(name);
-    await query?.end("drain");
+    if (query === undefined) return this.#handlesOf(name);
+    this.#removed.add(query);
+    return await this.#end(name, query);
+  }
+
+  async #end(name: string, query: DriverQuery): Promise<readonly StreamingQuery[]> {
+    await query.end("drain");
     const handles = this.#handlesOf(name);
-    if (query === undefined || this.#queries.get(name) !== query) return handles;
+    if (this.#queries.get(name) !== query) return handles;
     this.#queries.delete(name);
     delete this.outputTopics[name];
     for (const handle of handles) {
@@ -262,7 +276,7 @@ export class Driver {
     const { log, report, sessionTimeoutMs } = this.#options;
     return new DriverQuery(spec, {
       log,
-      pool: this.#pool,
+      executors: this.#pool.executors,
       lanes: this.#lanes,
       metrics: this.metrics,
       clock: this.#clock,
@@ -298,7 +312,7 @@ export class Driver {
   #prepare(): void {
     const queries = [...this.#queries.values()];
     const inWorkers = queries.filter(({ spec }) => typeof spec.module === "string");
-    this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
+    this.#pool.executors.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {

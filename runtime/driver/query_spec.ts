@@ -73,7 +73,7 @@ const QUERY_ROWS: StartRows<QueryStartOptions> = {
   },
   sinks: {
     accepted: `URIs such as ["display"]`,
-    takes: (value) => isTexts(value) && (value.forEach(checkSink), true),
+    takes: (value) => isTexts(value) && value.length > 0 && (value.forEach(checkSink), true),
   },
 };
 

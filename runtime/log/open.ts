@@ -26,12 +26,13 @@ export function maskLogUrl(url: string): string {
  * @throws {LogError} `INVALID`, naming every fault
  */
 export function checkLogUrl(url: string): string {
-  if (url.startsWith("embedded:")) parseEmbeddedUrl(url);
-  else if (url.startsWith("kafka:")) parseKafkaUrl(url);
+  const text = String(url); // A program may give anything.
+  if (text.startsWith("embedded:")) parseEmbeddedUrl(text);
+  else if (text.startsWith("kafka:")) parseKafkaUrl(text);
   else {
     throw new LogError(
       "INVALID",
-      `Cannot open log ${shown(maskLogUrl(url))}: ` +
+      `Cannot open log ${shown(maskLogUrl(text))}: ` +
         "expected embedded:DIR or kafka://host:port[,host:port]",
     );
   }

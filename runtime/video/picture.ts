@@ -23,7 +23,7 @@ import { openDecoder } from "./open_decoder.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
 
-/** A picture, valid until it is released; the memory is used again. */
+/** A picture, valid until it is released. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
@@ -32,13 +32,11 @@ export interface Picture {
   release(): void;
 }
 
-/** Decodes images of one lane, in pooled memory. One call at a time. */
+/** Decodes images of one lane. One call at a time. */
 export class PictureDecoder implements Disposable {
   readonly #context: CodecContext;
   readonly #packet = new Packet();
   readonly #scaler = new SoftwareScaleContext();
-  readonly #idle: Frame[] = [];
-  readonly #frames: Frame[] = [];
 
   private constructor(context: CodecContext) {
     this.#context = context;
@@ -67,7 +65,7 @@ export class PictureDecoder implements Disposable {
           "expected 2x2 at least",
       );
     }
-    const decoded = this.#take();
+    const decoded = newFrame();
     try {
       const plain = info.type === "jpeg" && info.components !== 4 && endsWell(image) &&
         await this.#decodeJpeg(image, decoded);
@@ -76,24 +74,24 @@ export class PictureDecoder implements Disposable {
       decoded.height &= ~1;
       if (decoded.format === FORMAT) return this.#picture(decoded);
       const converted = await this.#convert(decoded);
-      this.#give(decoded);
+      decoded.free();
       return converted;
     } catch (error) {
-      this.#give(decoded);
+      decoded.free();
       throw error;
     }
   }
 
   /** A decoded frame as the encoder takes it; the frame stays the caller's. */
   async convert(frame: Frame): Promise<Picture> {
-    const source = this.#take();
+    const source = newFrame();
     source.ref(frame);
     source.width &= ~1;
     source.height &= ~1;
     try {
       return await this.#convert(source);
     } finally {
-      this.#give(source);
+      source.free();
     }
   }
 
@@ -123,7 +121,7 @@ export class PictureDecoder implements Disposable {
   }
 
   async #convert(source: Frame): Promise<Picture> {
-    const target = this.#take();
+    const target = newFrame();
     target.width = source.width;
     target.height = source.height;
     target.format = FORMAT;
@@ -132,7 +130,7 @@ export class PictureDecoder implements Disposable {
     let code = target.getBuffer(0);
     if (code >= 0) code = await this.#scaler.scaleFrame(target, source);
     if (code < 0) {
-      this.#give(target);
+      target.free();
       throw new BadFrameError("corrupt", `Cannot convert a picture: ${FFmpegError.strerror(code)}`);
     }
     return this.#picture(target);
@@ -140,24 +138,10 @@ export class PictureDecoder implements Disposable {
 
   #picture(frame: Frame): Picture {
     const { width, height } = frame;
-    return { frame, width, height, release: () => this.#give(frame) };
-  }
-
-  #take(): Frame {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    const frame = newFrame();
-    this.#frames.push(frame);
-    return frame;
-  }
-
-  #give(frame: Frame): void {
-    frame.unref();
-    this.#idle.push(frame);
+    return { frame, width, height, release: () => frame.free() };
   }
 
   [Symbol.dispose](): void {
-    for (const frame of this.#frames) frame.free();
     this.#packet.free();
     this.#scaler.freeContext();
     this.#context.freeContext();

@@ -152,7 +152,8 @@ Deno.test("camera and file: paced by frame times, the capture times are exact", 
       return systemClock.sleep(ms, signal);
     };
     await runToMemory(path, { settings: { fps: "max" }, clock: { ...systemClock, sleep } });
-    assert.ok(!sleeps.some((ms) => ms > 0 && ms <= 25), String(sleeps));
+    // A batch lingers for 10 ms.
+    assert.ok(!sleeps.some((ms) => ms > 0 && ms <= 25 && ms !== 10), String(sleeps));
     const limited = await runToMemory(path, { settings: { fps: 500 }, limit: 4 });
     assert.equal(limited.summary.published, 4);
     assert.deepEqual(

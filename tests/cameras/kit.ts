@@ -1,11 +1,10 @@
 // What the tests of cameras share.
-import { Camera } from "../../cameras/camera.ts";
+import type { Camera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
+import { launchCamera } from "../../cameras/launch.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
-import { FramePublisher } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
-import { logTarget } from "../../cameras/published.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { denoArguments } from "../support/framelane.ts";
@@ -128,41 +127,22 @@ export async function runToMemory(
     readonly reports?: string[];
   } = {},
 ) {
-  const { settings = {}, limit, log = new MemoryLog(), clock = systemClock, kv } = options;
+  const { settings = {}, limit, log = new MemoryLog(), clock = systemClock } = options;
   const source = options.source ?? await makeSource(text, settings);
   const { reports = [] } = options;
   const report = (message: string) => void reports.push(message);
   const { signal } = options.stop ?? new AbortController();
-  const publisher = new FramePublisher({
-    log: log.asTopicLog(),
-    producer: await log.producer(),
-    topic: TOPIC,
-    partition: 0,
-    overflow: source.kind === "live" ? "drop-oldest" : "wait",
-    clock,
-    report,
-    ...(options.bufferFrames === undefined ? {} : { bufferFrames: options.bufferFrames }),
-  });
-  const camera = new Camera({
-    number: 1,
-    source,
-    publisher,
-    clock,
-    signal,
-    report,
-    settings,
-    ...(limit === undefined ? {} : { limit }),
-    ...(kv === undefined ? {} : {
-      target: logTarget({
-        log: log.asTopicLog(),
-        topic: TOPIC,
-        partition: 0,
-        kv,
-        clock,
-        signal,
-      }),
-    }),
-  });
+  const camera = launchCamera(
+    {
+      log: log.asTopicLog(),
+      producer: await log.producer(),
+      topic: TOPIC,
+      bufferFrames: options.bufferFrames,
+      kv: options.kv,
+      clock,
+    },
+    { number: 1, source, signal, report, settings, limit },
+  );
   options.onCamera?.(camera);
   await camera.ended;
   const { stats } = camera;

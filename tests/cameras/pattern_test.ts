@@ -45,7 +45,7 @@ Deno.test("pattern: refuses what it does not know, all of it at once", () => {
     "pattern:?size=1x1&fps=0&color=red",
     /expected WIDTHxHEIGHT/,
     /expected frames per second/,
-    /unknown option "color": expected size, fps, hue, name, motion/,
+    /unknown option "color": expected size, fps/,
   );
   faulty("ftp://host/clip.mp4", /starts with "ftp:": expected a video file/);
   faulty("", /empty source/);

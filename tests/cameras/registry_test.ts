@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { CameraStats } from "../../cameras/camera.ts";
+import { launchCamera } from "../../cameras/launch.ts";
+import { makeSource } from "../../cameras/open.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { until } from "../support/until.ts";
 import { withFolder } from "../support/folder.ts";
-import { hurriedClock } from "./kit.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+import { makeVideo } from "../support/videos.ts";
+import { hurriedClock, TOPIC } from "./kit.ts";
 
 const summary = (published: number) => ({ published }) as CameraStats;
 
@@ -167,6 +171,51 @@ Deno.test("supervisor: one that fails starts again, and leaves the others alone"
   assert.ok(stage.reports.includes("2: ended after 5 frames"));
   stage.stop.abort();
   await ended;
+});
+
+Deno.test("supervisor: a camera that works has no failure, whoever began it again", async () => {
+  await withFolder(async (folder) => {
+    const film = join(folder, "film.mp4");
+    const log = new MemoryLog();
+    const host = {
+      log: log.asTopicLog(),
+      producer: await log.producer(),
+      topic: TOPIC,
+      clock: systemClock,
+    };
+    const stop = new AbortController();
+    const supervisor: CameraSupervisor = new CameraSupervisor({
+      registry: {
+        list: () => Promise.resolve([{ camera: { number: 1, source: film }, version: "1" }]),
+      },
+      clock: hurriedClock,
+      signal: stop.signal,
+      report: () => {},
+      run: async ({ number, source: text }, signal) => {
+        const source = await makeSource(text, { loop: true });
+        const camera = launchCamera(host, {
+          number,
+          source,
+          signal,
+          report: () => {},
+          onFailure: (error) => supervisor.failed(number, error),
+        });
+        await camera.ended;
+        return camera.stats;
+      },
+    });
+    const ended = supervisor.run();
+    await until("the film is missed", () => supervisor.cameras[0]?.reason === "MISSING");
+    const made = join(folder, "made.mp4");
+    await makeVideo(made, { frames: 25 });
+    await Deno.rename(made, film);
+    await until("the failure is over", () => supervisor.cameras[0]!.error === undefined);
+    const { restarts, ...status } = supervisor.cameras[0]!;
+    assert.deepEqual(status, { number: 1, state: "running" });
+    assert.ok(restarts > 0);
+    stop.abort();
+    await ended;
+  });
 });
 
 Deno.test("supervisor: a registry that cannot be read for a while stops nothing", async () => {

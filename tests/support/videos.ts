@@ -84,7 +84,7 @@ export async function makeVideo(path: string, options: VideoOptions): Promise<vo
   }
   check(await format.openOutput());
   check(await format.writeHeader());
-  const look = { width, height, name: "CAMERA-9", hue: 100, motion: true };
+  const look = { width, height, name: "CAMERA-9", hue: 100 };
   const background = prepareBackground(look);
   const data = new Uint8Array(background.length);
   const picture = new Frame();

@@ -50,6 +50,28 @@ Deno.test("a query that waits for its topic can be removed, and none is added af
     await assert.rejects(streams.add(of("x").writeStream(display())), /the driver is stopping/);
   }));
 
+Deno.test("a query that is removed while it is replaced is gone, and of two replacements one is refused", () =>
+  withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const streams = await start(of("live").writeStream(display()), quiet(url));
+    const other = of("other").writeStream(display());
+    // The removal comes at every moment of the replacement.
+    for (let turns = 0; turns < 60; turns += 3) {
+      await streams.add(other);
+      const replacing = streams.replace(other).then(() => "replaced", String);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await streams.remove("other");
+      await replacing;
+      assert.deepEqual(streams.all.map(({ query }) => query), ["live"], `after ${turns} turns`);
+    }
+    await streams.add(other);
+    const outcomes = await Promise.allSettled([streams.replace(other), streams.replace(other)]);
+    const reasons = outcomes.flatMap((one) => one.status === "rejected" ? [`${one.reason}`] : []);
+    assert.equal(reasons.length, 1);
+    assert.match(reasons[0]!, /Cannot replace query "other": it was removed or replaced meanwhile/);
+    await streams.stop();
+  }));
+
 Deno.test("two runtimes of a group: one replaces the query, then removes it, and no frame is lost or doubled", () =>
   withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 4);

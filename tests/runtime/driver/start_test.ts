@@ -72,7 +72,10 @@ Deno.test("all options that cannot be used are named at once", async () => {
   await assert.rejects(below, ({ message }: Error) => message.split("executors:").length === 2);
   await assert.rejects(start(definition, null as never), /expected an object of options/);
   await assert.rejects(start({} as QueryDefinition), /Cannot use a value as a query/);
-  await assert.rejects(start(definition, { log: "redis://x" }), /embedded:DIR or kafka:/);
+  for (const log of ["redis://x", 5, {}]) {
+    await assert.rejects(start(definition, { log } as never), /embedded:DIR or kafka:/);
+  }
+  await assert.rejects(start(definition, { sinks: [] }), /sinks: expected URIs .* given \[\]/);
 });
 
 Deno.test("a signal ends the wait for a topic", () =>
