@@ -4,9 +4,11 @@ import { writeLine } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
+import { logToStandardError } from "./runtime/base/error_console.ts";
 import { printable } from "./runtime/base/mask.ts";
 import project from "./deno.json" with { type: "json" };
 
+logToStandardError();
 const stop = guardProcess();
 
 Deno.exit(

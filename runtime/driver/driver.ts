@@ -116,13 +116,13 @@ export class Driver {
   /** What viewers see of its queries. Executors make pictures from its first use on. */
   get feed(): DriverFeed {
     if (this.#feed !== undefined) return this.#feed;
-    this.#pool.watch(new Map());
+    this.#pool.executors.watch(new Map());
     return this.#feed = new DriverFeed(
       this.streams,
       this.#clock,
       this.#lag,
       (query) => this.#queries.get(query)?.loaded?.places,
-      (lanes) => this.#pool.watch(lanes),
+      (lanes) => this.#pool.executors.watch(lanes),
     );
   }
 
@@ -276,7 +276,7 @@ export class Driver {
     const { log, report, sessionTimeoutMs } = this.#options;
     return new DriverQuery(spec, {
       log,
-      pool: this.#pool,
+      executors: this.#pool.executors,
       lanes: this.#lanes,
       metrics: this.metrics,
       clock: this.#clock,
@@ -312,7 +312,7 @@ export class Driver {
   #prepare(): void {
     const queries = [...this.#queries.values()];
     const inWorkers = queries.filter(({ spec }) => typeof spec.module === "string");
-    this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
+    this.#pool.executors.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {

@@ -14,7 +14,7 @@ import {
   type Membership,
   type TopicLog,
 } from "../log/log.ts";
-import type { ExecutorPool } from "./executor_pool.ts";
+import type { ExecutorSet } from "./executor_set.ts";
 import type { LaneSupervisor } from "./lane_supervisor.ts";
 import type { QueryMetrics } from "./metrics.ts";
 
@@ -26,7 +26,7 @@ const TOPIC_POLL_MS = 250;
 /** Parts shared by the queries of a driver. */
 export interface DriverParts {
   readonly log: TopicLog;
-  readonly pool: Pick<ExecutorPool, "load" | "unload">;
+  readonly executors: Pick<ExecutorSet, "load" | "unload">;
   readonly lanes: LaneSupervisor;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
@@ -70,10 +70,10 @@ export class DriverQuery {
   }
 
   async #load(): Promise<LoadedQuery> {
-    const { pool, report, clock } = this.#parts;
+    const { executors, report, clock } = this.#parts;
     const { name, module } = this.spec;
     const what = `Loading query ${name}${typeof module === "string" ? ` from ${module}` : ""}`;
-    const loaded = await withDeadline(what, LOAD_MS, () => pool.load(this.spec), { clock });
+    const loaded = await withDeadline(what, LOAD_MS, () => executors.load(this.spec), { clock });
     for (const remark of loaded.remarks) report(`${this.spec.name}: ${remark}`);
     return loaded;
   }
@@ -228,7 +228,7 @@ export class DriverQuery {
     this.#ending.abort(new Error(`Query ${this.spec.name} stops`));
     await this.#parts.lanes.endAll(mode, this.spec);
     await this.#member?.leave();
-    this.#parts.pool.unload(this.spec);
+    this.#parts.executors.unload(this.spec);
   }
 
   /**

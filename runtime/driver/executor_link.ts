@@ -37,7 +37,7 @@ export interface ExecutorLink {
 }
 
 export interface LinkEvents {
-  onMessage(link: ExecutorLink, message: FromExecutor): void;
+  onMessage(message: FromExecutor): void;
   onPicture(picture: Picture): void;
   /** The worker has ended, in this turn of its thread, if that is known. */
   onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
@@ -150,7 +150,7 @@ export function startWorker(
     answers.receive(data);
     if (data.type === "closed") closed.resolve();
     if (data.type === "exited") died(new Error(`Executor ${name} was ended from within`));
-    else events.onMessage(link, data);
+    else events.onMessage(data);
   };
   worker.onerror = (event) => {
     event.preventDefault();
@@ -169,7 +169,7 @@ export function startInline(
   const host = new ExecutorHost({
     send(message) {
       answers.receive(message);
-      events.onMessage(link, message);
+      events.onMessage(message);
     },
     sendPicture: (picture) => events.onPicture(picture),
   });

@@ -1,12 +1,6 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
-import type {
-  ExecutorConfig,
-  FromExecutor,
-  LoadedQuery,
-  QuerySpec,
-  ToExecutor,
-} from "../executor/protocol.ts";
-import type { Picture, Watched } from "../executor/pictures.ts";
+import type { ExecutorConfig, FromExecutor, QuerySpec, ToExecutor } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
 import type { Turn } from "../executor/pulse.ts";
 import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
@@ -55,7 +49,7 @@ export interface PoolEvents {
 export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
 export class ExecutorPool {
-  readonly #set: ExecutorSet;
+  readonly executors: ExecutorSet;
   readonly #events: PoolEvents;
   readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors dedicated to one lane that blocks its thread or has blocked one. */
@@ -68,31 +62,17 @@ export class ExecutorPool {
 
   constructor(config: ExecutorConfig, events: PoolEvents, options: SetOptions = {}) {
     this.#events = events;
-    this.#set = new ExecutorSet(config, {
-      onMessage: (_link, message) => this.#events.onMessage(message),
+    this.executors = new ExecutorSet(config, {
+      onMessage: (message) => this.#events.onMessage(message),
       onPicture: (picture) => this.#events.onPicture(picture),
       onDeath: (link, error, turn) => this.#end(link, error.message, turn),
+      responds: (link) => !this.#threads.isHeld(link),
     }, options);
-  }
-
-  /** Loads a query, here and in all executors to come. */
-  load(spec: QuerySpec): Promise<LoadedQuery> {
-    return this.#set.load(spec, (link) => !this.#threads.isHeld(link));
-  }
-
-  /** Unloads a query without lanes. */
-  unload(spec: QuerySpec): void {
-    this.#set.unload(spec);
-  }
-
-  /** Starts executors for the lanes of all queries ahead, so that they load at the same time. */
-  prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
-    this.#set.prepare(lanesOf);
   }
 
   /** Starts a lane on the executor with the fewest lanes. */
   start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
-    const set = this.#set;
+    const set = this.executors;
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
     if (set.inThisThread(spec)) return place(set.main(), message);
     this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
@@ -118,12 +98,12 @@ export class ExecutorPool {
 
   /** Forwards a message to the executor of the lane. */
   post(message: ToExecutor & { lane: number }): void {
-    this.#set.of(message.lane)?.post(message);
+    this.executors.of(message.lane)?.post(message);
   }
 
   /** Forgets a lane that has ended or was abandoned. */
   ended(lane: number): void {
-    const link = this.#set.of(lane);
+    const link = this.executors.of(lane);
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
@@ -135,17 +115,13 @@ export class ExecutorPool {
   }
 
   responsive(lane: number): boolean {
-    const link = this.#set.of(lane);
+    const link = this.executors.of(lane);
     return link !== undefined && !this.#threads.isHeld(link);
-  }
-
-  watch(watched: Watched): void {
-    this.#set.watch(watched);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#set.close();
+    await this.executors.close();
   }
 
   /** Ends an unused executor. */
@@ -154,7 +130,7 @@ export class ExecutorPool {
     this.#closedToOthers.delete(link);
     this.#blocked.delete(link);
     this.#yielding.delete(link);
-    this.#set.dismiss(link, graceMs);
+    this.executors.dismiss(link, graceMs);
   }
 
   /** Terminates an executor at once and moves its lanes. */
@@ -178,7 +154,7 @@ export class ExecutorPool {
   /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const resident = () => Deno.memoryUsage().rss;
-    const found = this.#threads.look(this.#set.workers(), performance.now(), resident);
+    const found = this.#threads.look(this.executors.workers(), performance.now(), resident);
     for (const [link, finding] of found) {
       switch (finding.kind) {
         case "held":

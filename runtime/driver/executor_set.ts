@@ -10,6 +10,7 @@ import {
 } from "./executor_link.ts";
 import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
+
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded after the first lanes, whose processor it would take. */
 const SPARE_DELAY_MS = 2000;
@@ -19,6 +20,11 @@ const FEW_LANES = 4;
 /** Default number of workers: one per core, or one per lane if there are few lanes. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
+}
+
+export interface SetEvents extends LinkEvents {
+  /** Whether an executor's thread responds. */
+  responds(link: ExecutorLink): boolean;
 }
 
 export interface SetOptions {
@@ -54,7 +60,7 @@ const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
 export class ExecutorSet {
   readonly #config: ExecutorConfig;
-  readonly #events: LinkEvents;
+  readonly #events: SetEvents;
   readonly #startLink: StartLink;
   readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
@@ -75,7 +81,7 @@ export class ExecutorSet {
   #watched: Watched | undefined;
   #closed = false;
 
-  constructor(config: ExecutorConfig, events: LinkEvents, options: SetOptions = {}) {
+  constructor(config: ExecutorConfig, events: SetEvents, options: SetOptions = {}) {
     const { size, permissions, startLink = startWorker } = options;
     this.#config = config;
     this.#events = events;
@@ -101,12 +107,8 @@ export class ExecutorSet {
     return this.#groupOf(spec).plans.get(spec) ?? 0;
   }
 
-  /**
-   * Loads a query here and in all future executors that may run it.
-   *
-   * @param turns whether an executor's thread turns.
-   */
-  async load(spec: QuerySpec, responds: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
+  /** Loads a query here and in all future executors that may run it. */
+  async load(spec: QuerySpec): Promise<LoadedQuery> {
     const plan = ++this.#planNumber;
     if (this.inThisThread(spec)) {
       const link = this.main();
@@ -115,22 +117,22 @@ export class ExecutorSet {
     }
     if (this.#permissions === undefined || spec.needs !== undefined) {
       const expected = this.#groupFor(spec.needs ?? NOTHING);
-      const loaded = await this.#loadIn(expected, plan, spec, responds);
+      const loaded = await this.#loadIn(expected, plan, spec);
       if (this.#groupFor(loaded.access) === expected) return loaded;
       this.unload(spec); // Its module has changed since its needs were determined.
     }
-    const link = this.#plain.links.find(responds) ?? this.#add(this.#plain);
+    const link = this.#responding(this.#plain)[0] ?? this.#add(this.#plain);
     this.#asked++;
     try {
       const asked = await link.load(plan, spec);
       const group = this.#groupFor(asked.access);
       if (group === this.#plain) {
         group.plans.set(spec, plan);
-        for (const one of group.links) if (one !== link && responds(one)) void one.load(plan, spec);
+        for (const one of this.#responding(group)) if (one !== link) void one.load(plan, spec);
         return asked;
       }
       link.post({ type: "unload", plan });
-      void this.#loadIn(group, plan, spec, responds);
+      void this.#loadIn(group, plan, spec);
       return asked;
     } finally {
       this.#asked--;
@@ -139,13 +141,8 @@ export class ExecutorSet {
   }
 
   /** Loads a query in the executors of a group, at least one; resolves with the first. */
-  async #loadIn(
-    group: Group,
-    plan: number,
-    spec: QuerySpec,
-    responds: (link: ExecutorLink) => boolean,
-  ): Promise<LoadedQuery> {
-    const links = group.links.filter(responds);
+  async #loadIn(group: Group, plan: number, spec: QuerySpec): Promise<LoadedQuery> {
+    const links = this.#responding(group);
     if (links.length === 0) links.push(this.#add(group));
     group.plans.set(spec, plan);
     // All load it at the same time, and would fail alike.
@@ -245,6 +242,10 @@ export class ExecutorSet {
       ...this.#leaving,
     ]);
     this.#groups.clear();
+  }
+
+  #responding({ links }: Group): ExecutorLink[] {
+    return links.filter((link) => this.#events.responds(link));
   }
 
   #all(): ExecutorLink[] {

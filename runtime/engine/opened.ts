@@ -127,7 +127,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     },
     pictures: options.pictures,
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
-    call: options.call,
+    call: opener.events.call,
     onFunction: options.onFunction,
   }, onClose);
   return { committer, checkpointing, reporter, intake, aligned, pipeline, sinks, next, resume };

@@ -14,7 +14,7 @@ export interface SinkSetOptions {
   readonly pictures: PicturePort;
   /** Duration of one write, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
-  readonly call?: CallUser | undefined;
+  readonly call: CallUser;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
 }
@@ -89,7 +89,7 @@ export class SinkSet {
   ): Promise<SinkSet> {
     const set = new SinkSet(sinks, options);
     onClose(() => set.close());
-    const { call = (work) => work(), context } = options;
+    const { call, context } = options;
     for (const sink of sinks) {
       try {
         set.#sinks.push({ sink, task: taskOf(await call(() => sink.open(context))) });
@@ -189,8 +189,7 @@ export class SinkSet {
 
   /** Marks that the thread runs code of a sink. */
   #mark<T>(work: () => T): T {
-    const { call } = this.#options;
-    return call === undefined ? work() : call(work, SINK);
+    return this.#options.call(work, SINK);
   }
 
   /** @throws {SinkFailedError} unless the query is being aborted */

@@ -4,6 +4,7 @@ import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 import { threadId, yieldToOthers } from "../image/turbojpeg.ts";
+import { logToStandardError } from "../base/error_console.ts";
 import { showOwnWork } from "../base/own_work.ts";
 import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
@@ -25,9 +26,7 @@ async function begin({ control, pictures, shared }: WorkerData): Promise<void> {
     cells,
   });
   const watching = watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
-  // Standard output is reserved for results: user code logs to standard error.
-  const { error } = globalThis.console;
-  Object.assign(globalThis.console, { log: error, info: error, debug: error });
+  logToStandardError();
   // An unhandled rejection or a timer error in user code must not end the other lanes.
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

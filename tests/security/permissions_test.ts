@@ -132,7 +132,6 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
     ["/tmp", "/b"].sort(),
   );
   assert.deepEqual(allowed("log", "check", "--log", "embedded:/tmp")["write"], ["/tmp"]);
-  // A missing log is not made: a misspelt path leaves no folder.
   assert.equal(allowed("log", "check", "--log", "embedded:/log")["write"], undefined);
   assert.equal(allowed("evaluate")["write"], undefined);
   assert.deepEqual(

@@ -57,6 +57,8 @@ export class FramelaneProcess {
   readonly pid: number;
   readonly lines: JsonLine[] = [];
   readonly said: string[] = [];
+  /** Lines on standard output that are no JSON, of a command with `--json`. */
+  readonly #strays: string[] = [];
   readonly #child: Deno.ChildProcess;
   readonly #streams: Promise<unknown>;
   readonly #waiting = new Set<() => void>();
@@ -84,6 +86,7 @@ export class FramelaneProcess {
       this.#read(this.#child.stdout, (line) => {
         if (line.startsWith("{")) this.lines.push(JSON.parse(line));
         else this.said.push(line);
+        if (args.includes("--json") && !line.startsWith("{")) this.#strays.push(line);
       }),
       this.#read(this.#child.stderr, (line) => this.said.push(line)),
     ]).finally(() => {
@@ -139,10 +142,13 @@ export class FramelaneProcess {
     });
   }
 
-  /** Waits for the end by itself. */
+  /** Waits for the end by itself; with `--json` standard output must hold nothing but JSON. */
   async ended(): Promise<number> {
     const { code } = await this.#child.status;
     await this.#streams;
+    if (this.#strays.length > 0) {
+      throw new Error(`Expected JSON on standard output:\n${this.#strays.join("\n")}`);
+    }
     return code;
   }
 

@@ -14,10 +14,6 @@ export interface CheckpointStore {
   readonly name: string;
 }
 
-export function ownStore(path: string): CheckpointStore {
-  return { id: "", name: path };
-}
-
 /**
  * The checkpoints of a folder; a new folder gets an identity, and with it a first start.
  *

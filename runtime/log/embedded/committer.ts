@@ -11,27 +11,16 @@ import {
   type OutputRecord,
 } from "../log.ts";
 import { checkCommit, checkPlan } from "../checkpoint_plan.ts";
-import type { Appender } from "./appender.ts";
 import { maxStateBytes } from "./checkpoint_entry.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
-import { checkpointName, type CheckpointRow, type Checkpoints } from "./checkpoints.ts";
-import type { Database } from "./database.ts";
+import { checkpointName, type CheckpointRow } from "./checkpoints.ts";
 import { GroupTables } from "./group_tables.ts";
-import { isPresent, type Presence } from "./presence.ts";
+import type { OpenLog } from "./open_log.ts";
+import { isPresent } from "./presence.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import type { Closers } from "./records.ts";
-import type { Topics } from "./topics.ts";
 
-export interface CheckpointParts {
-  readonly dir: string;
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly appender: Appender;
-  readonly checkpoints: Checkpoints;
-  readonly presence: Presence;
-  readonly store: CheckpointStore;
-  readonly opened: Closers;
-}
+/** The open log, and where the checkpoint is. */
+export type CheckpointParts = OpenLog & { readonly store: CheckpointStore };
 
 /** The owned checkpoint of one query on one partition. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {

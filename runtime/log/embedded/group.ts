@@ -4,33 +4,21 @@
 // One whose process is stopped or blocked is removed after its session time-out. Time is never stored,
 // only counters: each member measures with its monotonic clock how long a heartbeat has stood still.
 // So a wall clock that jumps expels no member.
-import type { Clock } from "../../base/clock.ts";
 import { pause } from "../../base/wait.ts";
 import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
-import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
-import { isPresent, type Presence } from "./presence.ts";
-import type { Closers } from "./records.ts";
-import type { Topics } from "./topics.ts";
+import type { OpenLog } from "./open_log.ts";
+import { isPresent } from "./presence.ts";
 
 /** Interval of looks at the group: while it changes, and otherwise. */
 const [changingTickMs, calmTickMs] = [50, 250];
 const minSessionTimeoutMs = 300;
 
-export interface GroupParts {
-  readonly dir: string;
-  readonly presence: Presence;
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly clock: Clock;
-  readonly opened: Closers;
-}
-
 /** A member; make it with `join`. */
 export class EmbeddedGroupMember implements GroupMember {
   readonly memberId: string;
-  readonly #parts: GroupParts;
+  readonly #parts: OpenLog;
   readonly #options: GroupOptions;
   readonly #sessionMs: number;
   readonly #tables: GroupTables;
@@ -48,7 +36,7 @@ export class EmbeddedGroupMember implements GroupMember {
   /** Number of the last look at which no partition moved. */
   #lastCalm = 0;
 
-  private constructor(parts: GroupParts, options: GroupOptions) {
+  private constructor(parts: OpenLog, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
     checkWhole(
       `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms`,
@@ -63,7 +51,7 @@ export class EmbeddedGroupMember implements GroupMember {
     this.#lastTick = parts.clock.monotonic();
   }
 
-  static async join(parts: GroupParts, options: GroupOptions): Promise<EmbeddedGroupMember> {
+  static async join(parts: OpenLog, options: GroupOptions): Promise<EmbeddedGroupMember> {
     const member = new EmbeddedGroupMember(parts, options);
     await member.#join();
     parts.opened.add(member);

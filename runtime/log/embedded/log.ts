@@ -23,7 +23,7 @@ import {
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
 import { backup, type BackupReport } from "./backup.ts";
-import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
+import { type CheckpointStore, storeOf } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { isAbsent } from "./database_file.ts";
 import { EmbeddedGroupMember } from "./group.ts";
@@ -251,7 +251,7 @@ export class EmbeddedLog implements TopicLog {
 
   #store({ db }: OpenLog): Promise<CheckpointStore> {
     const dir = this.#checkpointDir;
-    if (dir === undefined) return Promise.resolve(ownStore(db.path));
+    if (dir === undefined) return Promise.resolve({ id: "", name: db.path });
     const opening = this.#openingStore ??= storeOf(dir, db.logId);
     // The next call tries again.
     opening.catch(() => this.#openingStore = undefined);

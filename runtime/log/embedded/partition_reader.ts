@@ -2,10 +2,9 @@ import type { Frame } from "../../definition/frame.ts";
 import { checkMost, checkWhole, outOfRange } from "../checks.ts";
 import { LogError, type OffsetRange, type PartitionReader, type ReadProblem } from "../log.ts";
 import { weightOf } from "../records.ts";
-import type { ChangeWatcher } from "./changes.ts";
 import { storageError } from "./errors.ts";
 import { FrameReader, type PartitionId } from "./frame_reader.ts";
-import type { Closers, Store } from "./records.ts";
+import type { OpenLog } from "./open_log.ts";
 import type { PartitionView } from "./topics.ts";
 
 /**
@@ -18,11 +17,6 @@ const chunkBytes = 4 << 20;
 const [retryMs, mostRetryMs] = [5, 500];
 /** Failures in a row from which on they are reported. */
 const reportedFailures = 4;
-
-export interface ReaderParts extends Store {
-  readonly changes: ChangeWatcher;
-  readonly opened: Closers;
-}
 
 /** What to read, where to begin, and how much to buffer. */
 export interface PartitionPlace extends PartitionId {
@@ -42,7 +36,7 @@ interface Waiter {
 }
 
 export class EmbeddedPartitionReader implements PartitionReader {
-  readonly #parts: ReaderParts;
+  readonly #parts: OpenLog;
   readonly #place: PartitionPlace;
   readonly #onClose: () => void;
   readonly #unlisten: () => void;
@@ -59,7 +53,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   #failures = 0;
   #closed = false;
 
-  constructor(parts: ReaderParts, place: PartitionPlace, onClose: () => void) {
+  constructor(parts: OpenLog, place: PartitionPlace, onClose: () => void) {
     this.#parts = parts;
     this.#place = place;
     this.#onClose = onClose;

@@ -6,11 +6,12 @@ import {
   type ReaderOptions,
   type ReadProblem,
 } from "../log.ts";
-import { EmbeddedPartitionReader, type ReaderParts } from "./partition_reader.ts";
+import type { OpenLog } from "./open_log.ts";
+import { EmbeddedPartitionReader } from "./partition_reader.ts";
 
 /** Opens partition readers, each with its own buffer. */
 export class EmbeddedReader implements LogReader {
-  readonly #find: (topic: string, partition: number) => Promise<ReaderParts>;
+  readonly #find: (topic: string, partition: number) => Promise<OpenLog>;
   readonly #maxFrames: number;
   readonly #maxBytes: number;
   readonly #open = new Set<EmbeddedPartitionReader>();
@@ -18,7 +19,7 @@ export class EmbeddedReader implements LogReader {
 
   /** @param find the open log; throws if it has no such partition */
   constructor(
-    find: (topic: string, partition: number) => Promise<ReaderParts>,
+    find: (topic: string, partition: number) => Promise<OpenLog>,
     { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
   ) {
     checkBuffers({ maxBufferedFrames, maxBufferedBytes });

@@ -17,7 +17,7 @@ function queryOn(
   const parts = {
     log,
     clock: new FakeClock(),
-    pool: { load: () => Promise.resolve(loaded), unload: () => {} },
+    executors: { load: () => Promise.resolve(loaded), unload: () => {} },
     report,
     metrics: { rebalances: { inc: () => {} } },
     lanes,
@@ -60,9 +60,9 @@ Deno.test("a query that has a checkpoint says that starting offsets are for the 
 Deno.test("a module that is never loaded is named after a minute", async () => {
   const clock = new FakeClock();
   const spec = { name: "q", topic: "T", module: "file:///q.ts", group: "g", sinks: [] };
-  const parts: Pick<DriverParts, "clock" | "pool" | "report"> = {
+  const parts: Pick<DriverParts, "clock" | "executors" | "report"> = {
     clock,
-    pool: { load: () => new Promise(() => {}), unload: () => {} },
+    executors: { load: () => new Promise(() => {}), unload: () => {} },
     report: () => {},
   };
   // Loading needs no more of what queries have in common.

@@ -5,14 +5,14 @@ import { LOADED, pool, SPEC } from "./fake_pool.ts";
 
 Deno.test("a query that comes later is loaded by each executor, by those that start after it too", async () => {
   const { made, executors } = pool(2);
-  assert.deepEqual(await made.load(SPEC), LOADED);
+  assert.deepEqual(await made.executors.load(SPEC), LOADED);
   assert.equal(executors.length, 1);
   const other = { ...SPEC, name: "other" };
-  await made.load(other);
-  made.prepare(new Map([[SPEC, 1], [other, 1]]));
+  await made.executors.load(other);
+  made.executors.prepare(new Map([[SPEC, 1], [other, 1]]));
   assert.deepEqual(executors.map(({ loaded }) => loaded), [["1 q", "2 other"], ["1 q", "2 other"]]);
-  made.unload(SPEC);
-  await made.load({ ...SPEC, name: "third" });
+  made.executors.unload(SPEC);
+  await made.executors.load({ ...SPEC, name: "third" });
   assert.deepEqual(executors.map(({ loaded }) => loaded.at(-1)), ["3 third", "3 third"]);
   await made.close();
 });
@@ -31,14 +31,14 @@ Deno.test("executors of a query whose needs are known start at once, with these;
     needs: { write: ["/out/a"], net: [], libraries: [] },
   };
   const guessed = { ...known, name: "guessed", sinks: ["/out/b"] };
-  const loading = made.load(known);
-  made.prepare(new Map([[known, 2]]));
+  const loading = made.executors.load(known);
+  made.executors.prepare(new Map([[known, 2]]));
   const started = () => executors.map(({ permissions, loaded }) => [permissions?.write, loaded]);
   assert.deepEqual(started(), Array(2).fill([["/log", "/out/a"], ["1 known"]]));
   await loading;
-  made.unload(known);
+  made.executors.unload(known);
   assert.deepEqual(executors.map(({ closed }) => closed), [true, true]);
-  await made.load(guessed);
+  await made.executors.load(guessed);
   await executors[3]!.closing.promise;
   assert.deepEqual(started().slice(2), [
     [["/log", "/out/a"], ["2 guessed"]],
@@ -58,20 +58,20 @@ Deno.test("an executor is started with what its queries need, and runs no others
     spec("all", "/out"),
   ];
   const started = () => executors.map(({ permissions, loaded }) => [permissions?.write, loaded]);
-  await made.load(a);
+  await made.executors.load(a);
   await executors[0]!.closing.promise;
   assert.deepEqual(started(), [[["/log"], ["1 a"]], [["/log", "/out/a"], ["1 a"]]]);
-  await made.load(plain);
-  await made.load(b);
+  await made.executors.load(plain);
+  await made.executors.load(b);
   assert.equal(executors[2]!.closed, false, "it runs what needs nothing more");
-  await made.load(all);
-  await assert.rejects(made.load(spec("greedy", "greedy")), { name: "NotCapable" });
+  await made.executors.load(all);
+  await assert.rejects(made.executors.load(spec("greedy", "greedy")), { name: "NotCapable" });
   assert.deepEqual(started().slice(2), [
     [["/log"], ["2 plain", "3 b", "4 all", "5 greedy"]],
     [["/log", "/out/b"], ["3 b"]],
     [["/log", "/out"], ["4 all"]],
   ]);
-  made.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
+  made.executors.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
   assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
   const start = { partition: 0, runId: "r", shown: new SharedArrayBuffer(SHOWN.bytes) };
   for (const [lane, one] of [plain, a, b, all].entries()) {
@@ -79,7 +79,7 @@ Deno.test("an executor is started with what its queries need, and runs no others
   }
   assert.deepEqual(executors.map(({ lanes }) => [...lanes]), [[], [2], [1], [3], [4], []]);
   made.ended(2);
-  made.unload(a);
+  made.executors.unload(a);
   assert.deepEqual(executors.map(({ closed }) => closed), [true, true, false, false, false, true]);
   await made.close();
 });

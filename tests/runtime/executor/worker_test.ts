@@ -48,7 +48,7 @@ Deno.test("executor: one in the main thread is given up although a function of a
         await over.promise;
       }));
     const link = startInline("main", { log: url, progressIntervalMs: 1000 }, {
-      onMessage: (_, { type }) => type === "closed" && closed.resolve(),
+      onMessage: ({ type }) => type === "closed" && closed.resolve(),
       onPicture: () => {},
       onDeath: (_, error) => assert.fail(error),
     });
