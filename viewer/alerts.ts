@@ -18,19 +18,6 @@ const CHECK_MS = 1_000;
 /** `Lane.query` of an unprocessed partition. */
 const RAW = "raw";
 
-/** A transition of an alert, live or from the log. */
-interface Transition {
-  readonly query: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly camera: string;
-  readonly alert: NonNullable<Result["alert"]>;
-  readonly window: Pick<
-    NonNullable<Result["window"]>,
-    "firstOffset" | "lastOffset" | "firstTimestamp" | "lastTimestamp"
-  >;
-}
-
 interface Episode {
   readonly query: string;
   readonly topic: string;
@@ -106,49 +93,43 @@ export class AlertBook {
     return episode.thumbnail;
   }
 
-  /** Adds a result from the log, which came at `heard` (monotonic). Repetitions have no effect. */
-  take(result: Result, heard: number): void {
-    const { query, topic, partition, window, alert, camera } = result;
-    if (query === undefined || topic === undefined || partition === undefined) return;
-    if (window === undefined || alert === undefined) return;
-    const where = { query, topic, partition, camera: camera ?? cameraOfPartition(partition) };
-    this.#take({ ...where, alert, window }, heard);
-  }
-
   close(): void {
     this.#unsubscribe();
   }
 
   #add(picture: LanePicture): void {
-    const { result } = picture;
+    const { result, offset, timestamp } = picture;
     if (result?.alert === undefined) return;
     const lane = this.#options.feed.lanes().find(({ id }) => id === picture.lane);
     if (lane === undefined) return;
     const { query, topic, partition, camera } = lane;
-    const { offset, timestamp } = picture;
     const window = result.window ?? {
-      firstOffset: offset,
-      lastOffset: offset,
-      firstTimestamp: timestamp,
-      lastTimestamp: timestamp,
+      ...{ firstOffset: offset, lastOffset: offset, frames: 1, gaps: 0 },
+      ...{ firstTimestamp: timestamp, lastTimestamp: timestamp },
     };
-    const transition = { query, topic, partition, camera, alert: result.alert, window };
-    const { episode, began } = this.#take(transition, this.#options.clock.monotonic());
-    if (began && result.alert.state === "start") episode.thumbnail = this.#small(picture);
+    const whole = { query, topic, partition, camera, alert: result.alert, window };
+    const begun = this.take(whole, this.#options.clock.monotonic());
+    if (begun !== undefined && result.alert.state === "start") {
+      begun.thumbnail = this.#small(picture);
+    }
   }
 
-  #take(
-    { query, topic, partition, camera, alert, window }: Transition,
-    heard: number,
-  ): { episode: Episode; began: boolean } {
-    const { id, state, label, peak } = alert;
-    const key = `${topic} ${partition} ${id}`;
+  /**
+   * Adds a result, which came at `heard` (monotonic). Repetitions have no effect.
+   *
+   * @returns the episode if it begins
+   */
+  take(result: Result, heard: number): Episode | undefined {
+    const { query, topic, partition, camera, window, alert } = result;
+    if (query === undefined || topic === undefined || partition === undefined) return undefined;
+    if (window === undefined || alert === undefined) return undefined;
+    const key = `${topic} ${partition} ${alert.id}`;
     const known = this.#episodes.get(key);
     const episode = known ?? this.#begin({ query, topic, partition, lane: undefined, heard }, {
       id: key,
-      camera,
-      label,
-      peak,
+      camera: camera ?? cameraOfPartition(partition),
+      label: alert.label,
+      peak: alert.peak,
       active: true,
       fromOffset: window.firstOffset,
       toOffset: window.lastOffset,
@@ -157,11 +138,11 @@ export class AlertBook {
     });
     episode.heard = Math.max(episode.heard, heard);
     // The log repeats live results: an episode that has ended stays ended.
-    episode.over ||= state === "end";
+    episode.over ||= alert.state === "end";
     const { view } = episode;
     const next = {
       ...view,
-      peak: Math.max(peak, view.peak),
+      peak: Math.max(alert.peak, view.peak),
       active: this.#isActive(episode),
       toOffset: Math.max(view.toOffset, window.lastOffset),
       toTime: Math.max(view.toTime, window.lastTimestamp),
@@ -170,7 +151,7 @@ export class AlertBook {
       episode.view = next;
       episode.version = ++this.#version;
     }
-    return { episode, began: known === undefined };
+    return known === undefined ? episode : undefined;
   }
 
   #begin(

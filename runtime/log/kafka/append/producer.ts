@@ -1,19 +1,28 @@
-// Appends records through one queue for each partition. A queue has one request in flight; calls made
-// meanwhile form the next batch.
+// Appends records. Each partition has one request in flight; calls made meanwhile wait in order.
+import { Semaphore } from "../../../base/wait.ts";
 import { timeOf } from "../../checks.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { PartitionQueue } from "./partition_queue.ts";
+import { brokerErrors } from "../protocol/errors.ts";
+import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protocol/transactions.ts";
+import { encodeBatch, sizeBound } from "../records/encoder.ts";
+import { produce } from "./produce.ts";
+
+const ACKS = { all: -1, leader: 1, none: 0 } as const;
+/** For transactions, which are not used here. */
+const UNUSED_TIMEOUT_MS = 60_000;
+/** Brokers close the connection at larger requests (`socket.request.max.bytes`). */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 export class KafkaProducer implements LogProducer {
   readonly #cluster: Cluster;
-  readonly #options: ProducerOptions;
-  readonly #queues = new Map<string, PartitionQueue>();
+  readonly #options: Required<ProducerOptions>;
+  readonly #partitions = new Map<string, PartitionAppender>();
   #closed = false;
 
   constructor(cluster: Cluster, options: ProducerOptions) {
     this.#cluster = cluster;
-    this.#options = options;
+    this.#options = { acks: "all", compression: "none", ...options };
     cluster.opened.add(this);
   }
 
@@ -24,22 +33,132 @@ export class KafkaProducer implements LogProducer {
     if (records.length === 0) {
       throw new LogError("INVALID", `${action}: expected at least one record, given none`);
     }
-    // Before it shares a batch with other calls.
     for (const record of records) timeOf(record);
-    const key = `${topic}/${partition}`;
-    let queue = this.#queues.get(key);
-    if (queue === undefined) {
-      queue = new PartitionQueue(this.#cluster, topic, partition, this.#options);
-      this.#queues.set(key, queue);
+    const size = sizeBound(records);
+    if (size > MAX_BYTES) {
+      const given = `given ${size} bytes, expected at most ${MAX_BYTES}`;
+      throw new LogError("TOO_LARGE", `${action}: ${given}`);
     }
-    return await queue.append(records);
+    const key = `${topic}/${partition}`;
+    let appender = this.#partitions.get(key);
+    if (appender === undefined) {
+      appender = new PartitionAppender(this.#cluster, { topic, partition }, this.#options);
+      this.#partitions.set(key, appender);
+    }
+    return await appender.append(action, records);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([...this.#queues.values()].map((queue) => queue.drained()));
-    this.#queues.clear();
+    await Promise.all([...this.#partitions.values()].map((one) => one.drained()));
     this.#cluster.opened.delete(this);
   }
+}
+
+interface Batch {
+  readonly records: readonly LogRecord[];
+  readonly identity: ProducerIdentity | undefined;
+  readonly sequence: number;
+}
+
+class PartitionAppender {
+  readonly #cluster: Cluster;
+  readonly #place: { readonly topic: string; readonly partition: number };
+  readonly #options: Required<ProducerOptions>;
+  readonly #turns = new Semaphore(1);
+  #identity: ProducerIdentity | undefined;
+  #sequence = 0;
+  /**
+   * A failed batch that may have been stored. If the caller appends the same records again, it is sent with
+   * the same sequence numbers, so that it is not stored twice.
+   */
+  #uncertain: Batch | undefined;
+
+  constructor(
+    cluster: Cluster,
+    place: { readonly topic: string; readonly partition: number },
+    options: Required<ProducerOptions>,
+  ) {
+    this.#cluster = cluster;
+    this.#place = place;
+    this.#options = options;
+  }
+
+  append(action: string, records: readonly LogRecord[]): Promise<number> {
+    return this.#turns.run(async () => {
+      try {
+        return await this.#send(action, await this.#batchOf(action, records));
+      } catch (error) {
+        const lostId = brokerErrors(error)
+          .some(({ kind }) => ["new-producer-id", "fenced"].includes(kind.outcome));
+        if (!lostId) throw error;
+        this.#uncertain = this.#identity = undefined;
+        return await this.#send(action, await this.#batchOf(action, records));
+      }
+    });
+  }
+
+  /** Resolves when no call is pending. */
+  drained(): Promise<void> {
+    return this.#turns.run(() => {});
+  }
+
+  async #batchOf(action: string, records: readonly LogRecord[]): Promise<Batch> {
+    const uncertain = this.#uncertain;
+    if (uncertain !== undefined) {
+      this.#uncertain = undefined;
+      if (sameRecords(uncertain.records, records)) return uncertain;
+      // The next sequence number is unknown: continue with another producer id.
+      this.#identity = undefined;
+    }
+    const identity = await this.#producerId(action);
+    return { records, identity, sequence: this.#sequence };
+  }
+
+  /** Undefined if the batch cannot be idempotent. */
+  async #producerId(action: string): Promise<ProducerIdentity | undefined> {
+    if (this.#options.acks !== "all" || this.#identity !== undefined) return this.#identity;
+    const body = { transactionalId: null, timeoutMs: UNUSED_TIMEOUT_MS, ...NO_IDENTITY };
+    const { producerId, epoch } = await this.#cluster.attempt(
+      action,
+      (signal) =>
+        this.#cluster.any(
+          signal,
+          (connection, signal) =>
+            // Without idempotent producers a retry may store records twice.
+            connection.versions.has(INIT_PRODUCER_ID)
+              ? connection.call(INIT_PRODUCER_ID, body, { signal })
+              : Promise.resolve(NO_IDENTITY),
+        ),
+    );
+    this.#sequence = 0;
+    return this.#identity = producerId < 0n ? undefined : { producerId, epoch };
+  }
+
+  async #send(action: string, batch: Batch): Promise<number> {
+    const { records, identity, sequence } = batch;
+    const { acks, compression } = this.#options;
+    const cluster = this.#cluster;
+    const bytes = encodeBatch(records, { compression, sequence, identity });
+    const timeoutMs = cluster.replicationTimeoutMs;
+    const request = { ...this.#place, bytes, acks: ACKS[acks], timeoutMs };
+    const { topic, partition } = this.#place;
+    try {
+      const offset = await cluster.attempt(action, async (signal) => {
+        const leader = await cluster.toLeader(topic, partition, "produce", signal);
+        return await produce(leader, request, { signal });
+      });
+      this.#sequence = (sequence + records.length) % 2 ** 31;
+      return offset;
+    } catch (error) {
+      const mayBeStored = error instanceof LogError && error.retryable;
+      if (identity !== undefined && mayBeStored) this.#uncertain = batch;
+      throw error;
+    }
+  }
+}
+
+function sameRecords(a: readonly LogRecord[], b: readonly LogRecord[]): boolean {
+  return a === b || (a.length === b.length && a.every((record, i) => record === b[i]));
 }

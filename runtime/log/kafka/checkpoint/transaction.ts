@@ -23,8 +23,9 @@ import {
 } from "../protocol/transactions.ts";
 import { ensureTopic } from "../read/topics.ts";
 import { encodeBatch } from "../records/encoder.ts";
-import { cutIntoBatches, type OutputBatch, partitionsByTopic } from "./batches.ts";
+import { byPartition, cutIntoBatches, keyOf, type OutputBatch } from "./batches.ts";
 import { describeTransaction } from "./owner.ts";
+import { UnthrottledRequests } from "./unthrottled.ts";
 
 export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
@@ -43,17 +44,19 @@ const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
 const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
 
 interface Written {
-  /** Of the first record that was written. */
-  readonly offset?: number | undefined;
+  /** The first offset written to each `topic/partition`. */
+  readonly first: Map<string, number>;
   /** Records for another topic, such as the dead letter. */
-  readonly others: readonly OutputRecord[];
+  readonly elsewhere: OutputRecord[];
 }
 
 export class Transactions {
   readonly #cluster: Cluster;
   readonly #id: string;
   readonly #channel: string;
+  readonly #requests: UnthrottledRequests;
   #identity: ProducerIdentity = NO_IDENTITY;
+  /** Next sequence number by `topic/partition`. */
   readonly #sequences = new Map<string, number>();
   readonly #timeoutMs: number;
   #settled = true;
@@ -64,6 +67,7 @@ export class Transactions {
     this.#cluster = cluster;
     this.#id = id;
     this.#channel = channel;
+    this.#requests = new UnthrottledRequests(channel);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -73,18 +77,18 @@ export class Transactions {
    * @throws {LogError} `FENCED`; `UNSUPPORTED` by brokers without transactions
    */
   async begin(action: string): Promise<void> {
-    if (this.#identity !== NO_IDENTITY) await this.#abort(action);
-    await this.#init(action, this.#identity);
-  }
-
-  /** InitProducerId would abort too, but brokers before 4.0 fence its retry. */
-  async #abort(action: string): Promise<void> {
     try {
-      await this.#call(action, END_TXN, { ...this.#owner, committed: false });
+      // InitProducerId would abort too, but brokers before 4.0 fence its retry.
+      if (this.#identity !== NO_IDENTITY) await this.#end(action, false);
     } catch (error) {
       // There is no transaction, or it was committed.
       if (!errorNames(error).includes("INVALID_TXN_STATE")) throw error;
     }
+    await this.#init(action, this.#identity);
+  }
+
+  async #end(action: string, committed: boolean): Promise<void> {
+    await this.#call(action, END_TXN, { ...this.#owner, committed });
   }
 
   /** Takes over an id that the coordinator has forgotten. */
@@ -114,19 +118,18 @@ export class Transactions {
     offsets: (written: ReadonlyMap<string, number>) => readonly OffsetCommit[],
     options: { readonly groups: readonly string[]; readonly needsPlaces: boolean },
   ): Promise<void> {
-    const batches = cutIntoBatches(records, this.#sequences);
-    await this.#waitForQuota(action, batches);
+    await this.#waitForQuota(action, records);
     this.#begun = systemClock.monotonic();
-    await this.#addPartitions(action, batches, options.groups);
+    await this.#addPartitions(action, records, options.groups);
     if (options.needsPlaces) {
-      await this.#commitOffsets(action, offsets(await this.#write(action, batches)));
+      await this.#commitOffsets(action, offsets(await this.#write(action, records)));
     } else {
-      await Promise.all([
-        this.#write(action, batches),
+      await together([
+        this.#write(action, records),
         this.#commitOffsets(action, offsets(new Map())),
       ]);
     }
-    await this.#call(action, END_TXN, { ...this.#owner, committed: true });
+    await this.#end(action, true);
     this.#settled = false;
   }
 
@@ -185,150 +188,145 @@ export class Transactions {
   ): Promise<Response> {
     return this.#attempt(
       action,
-      async (signal) => (await this.#coordinator(signal)).call(api, body, { signal }),
+      (signal) => this.#toCoordinator(signal, (to) => to.call(api, body, { signal })),
     );
   }
 
-  async #coordinator(signal: AbortSignal): Promise<Connection> {
-    return await this.#unthrottled(
+  #toCoordinator<T>(signal: AbortSignal, send: (to: Connection) => Promise<T>): Promise<T> {
+    return this.#requests.send(
       (channel) => this.#cluster.toCoordinator("transaction", this.#id, channel, signal),
+      send,
     );
   }
 
-  /** A quota must not delay the end of the transaction: another connection is used then. */
-  async #unthrottled(connect: (channel: string) => Promise<Connection>): Promise<Connection> {
-    const connection = await connect(this.#channel);
-    return connection.throttledMs > 0 ? await connect(`${this.#channel}-beside`) : connection;
+  #describe(signal: AbortSignal) {
+    return this.#toCoordinator(signal, (to) => describeTransaction(to, this.#id, signal));
   }
 
-  async #describe(signal: AbortSignal) {
-    const connection = await this.#coordinator(signal);
-    return await describeTransaction(connection, this.#id, signal);
-  }
-
-  /** Waits before the transaction starts, since it could time out: as long as a quota asks for. */
-  async #waitForQuota(action: string, batches: readonly OutputBatch[]): Promise<void> {
-    for (const { topic, partition } of batches) {
+  /** Waits before the transaction starts as long as quotas ask for, those of other committers too. */
+  async #waitForQuota(action: string, records: readonly OutputRecord[]): Promise<void> {
+    for (const [{ topic, partition }] of byPartition(records)) {
       const { throttledMs } = await this.#attempt(
         action,
         (signal) => this.#cluster.toLeader(topic, partition, this.#channel, signal),
       );
-      if (throttledMs > 0) await this.#cluster.pause(action, throttledMs);
+      const owedMs = Math.max(throttledMs, this.#requests.owedMs);
+      if (owedMs > 0) await this.#cluster.pause(action, owedMs);
     }
   }
 
   async #addPartitions(
     action: string,
-    batches: readonly OutputBatch[],
+    records: readonly OutputRecord[],
     groups: readonly string[],
   ): Promise<void> {
-    const topics = partitionsByTopic(batches);
+    const topics = byTopic(records).map(({ name, partitions }) => ({
+      name,
+      partitions: [...new Set(partitions.map(({ partition }) => partition))],
+    }));
     const requests: Promise<unknown>[] = groups.map((group) =>
       this.#call(action, ADD_OFFSETS_TO_TXN, { ...this.#owner, group })
     );
     if (topics.length > 0) {
       requests.push(this.#call(action, ADD_PARTITIONS_TO_TXN, { ...this.#owner, topics }));
     }
-    await Promise.all(requests);
+    await together(requests);
   }
 
   /** @returns the first offset of each partition */
-  async #write(
-    action: string,
-    batches: readonly OutputBatch[],
-  ): Promise<Map<string, number>> {
-    const first = new Map<string, number>();
-    const elsewhere: OutputRecord[] = [];
-    const partitions = Map.groupBy(batches, ({ topic, partition }) => `${topic}/${partition}`);
-    await Promise.all([...partitions].map(async ([key, of]) => {
-      // Records that went elsewhere use no sequence number.
-      let skipped = 0;
-      for (const batch of of) {
-        const moved = { ...batch, sequence: batch.sequence - skipped };
-        const { offset, others } = await this.#writeBatch(action, moved);
-        if (offset !== undefined && !first.has(key)) first.set(key, offset);
-        elsewhere.push(...others);
-        skipped += others.length;
+  async #write(action: string, records: readonly OutputRecord[]): Promise<Map<string, number>> {
+    const written: Written = { first: new Map(), elsewhere: [] };
+    await together(
+      byPartition(records).map(async (all) => {
+        for (const batch of cutIntoBatches(all)) await this.#writeBatch(action, batch, written);
+      }),
+    );
+    const { first, elsewhere } = written;
+    if (elsewhere.length > 0) {
+      for (const { topic, partition } of elsewhere) {
+        await ensureTopic(this.#cluster, topic, partition + 1);
       }
-      if (skipped > 0) this.#sequences.set(key, this.#sequences.get(key)! - skipped);
-    }));
-    if (elsewhere.length > 0) await this.#writeElsewhere(action, elsewhere);
+      // Their topics are not in the transaction yet.
+      await this.#addPartitions(action, elsewhere, []);
+      await this.#write(action, elsewhere);
+    }
     return first;
   }
 
-  /** Writes replacements of rejected records to topics that are not in the transaction yet. */
-  async #writeElsewhere(action: string, records: readonly OutputRecord[]): Promise<void> {
-    for (const { topic, partition } of records) {
-      await ensureTopic(this.#cluster, topic, partition + 1);
-    }
-    const batches = cutIntoBatches(records, this.#sequences);
-    await this.#addPartitions(action, batches, []);
-    await this.#write(action, batches);
-  }
-
-  /** Replaces records that the topic rejects by their smaller form, if they have one. */
-  async #writeBatch(action: string, batch: OutputBatch): Promise<Written> {
+  /**
+   * Writes records of one partition. Those that the topic rejects are replaced by their smaller form, if they have
+   * one.
+   */
+  async #writeBatch(
+    action: string,
+    records: OutputBatch,
+    written: Written,
+  ): Promise<void> {
+    const [one] = records;
+    const key = keyOf(one);
     try {
-      return { offset: await this.#produce(action, batch), others: [] };
+      const offset = await this.#produce(action, records);
+      if (!written.first.has(key)) written.first.set(key, offset);
     } catch (error) {
       // The whole batch was rejected, and the transaction is still open.
       const refused = error instanceof LogError &&
         (error.code === "TOO_LARGE" || error.code === "REFUSED");
       if (!refused) throw error;
-      const { topic, partition, records, sequence } = batch;
-      if (records.length === 1) {
-        const smaller = records[0]!.smaller?.(error);
-        if (smaller === undefined) throw error;
-        if (smaller.topic !== topic || smaller.partition !== partition) {
-          return { others: [smaller] };
-        }
-        return await this.#writeBatch(action, { ...batch, records: [smaller] });
+      if (records.length > 1) {
+        for (const record of records) await this.#writeBatch(action, [record], written);
+        return;
       }
-      let offset: number | undefined;
-      const others: OutputRecord[] = [];
-      for (const [index, record] of records.entries()) {
-        const one = { ...batch, records: [record], sequence: sequence + index - others.length };
-        const written = await this.#writeBatch(action, one);
-        offset ??= written.offset;
-        others.push(...written.others);
-      }
-      return { offset, others };
+      const smaller = one.smaller?.(error);
+      if (smaller === undefined) throw error;
+      if (keyOf(smaller) === key) await this.#writeBatch(action, [smaller], written);
+      else written.elsewhere.push(smaller);
     }
   }
 
-  async #produce(action: string, batch: OutputBatch): Promise<number> {
-    const { topic, partition, records, sequence } = batch;
+  async #produce(action: string, records: OutputBatch): Promise<number> {
+    const { topic, partition } = records[0];
+    const key = keyOf(records[0]);
+    const sequence = this.#sequences.get(key) ?? 0;
     const bytes = encodeBatch(records, {
       identity: this.#identity,
       sequence,
       transactional: true,
     });
-    return await this.#attempt(action, async (signal) => {
-      const connection = await this.#cluster.toLeader(topic, partition, this.#channel, signal);
-      return await produce(connection, {
-        ...{ topic, partition, bytes, acks: ALL_REPLICAS, transactionalId: this.#id },
-        timeoutMs: this.#cluster.replicationTimeoutMs,
-      }, { signal });
-    });
+    const timeoutMs = this.#cluster.replicationTimeoutMs;
+    const place = { topic, partition, transactionalId: this.#id };
+    const offset = await this.#attempt(action, (signal) =>
+      this.#requests.send(
+        (channel) => this.#cluster.toLeader(topic, partition, channel, signal),
+        (to) => produce(to, { ...place, bytes, acks: ALL_REPLICAS, timeoutMs }, { signal }),
+      ));
+    this.#sequences.set(key, (sequence + records.length) % 2 ** 31);
+    return offset;
   }
 
   async #commitOffsets(action: string, commits: readonly OffsetCommit[]): Promise<void> {
-    await Promise.all(commits.map((commit) =>
-      this.#attempt(action, async (signal) => {
+    await together(commits.map((commit) =>
+      this.#attempt(action, (signal) => {
         const { group, membership } = commit;
-        const connection = await this.#unthrottled((channel) =>
-          this.#cluster.toCoordinator("group", group, channel, signal)
-        );
-        await connection.call(TXN_OFFSET_COMMIT, {
+        const body = {
           ...this.#owner,
           group,
           ...membership ?? { memberId: "", generation: -1 },
           instanceId: null,
           topics: byTopic([commit]),
-        }, { signal });
+        };
+        return this.#requests.send(
+          (channel) => this.#cluster.toCoordinator("group", group, channel, signal),
+          (to) => to.call(TXN_OFFSET_COMMIT, body, { signal }),
+        );
       })
     ));
   }
+}
+
+/** Waits for all, even if one fails: what is sent after the transaction was aborted could stay. */
+async function together(requests: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(requests);
+  await Promise.all(requests);
 }
 
 /** Whether the transactional id has another owner. */

@@ -1,7 +1,7 @@
 // TLS connections through `node:tls`, which takes a client certificate and an expected server name.
 import { messageOf } from "../../../base/errors.ts";
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
-import { LoginError } from "../protocol/errors.ts";
+import { LoginError, NetworkError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { sentence } from "./failures.ts";
 
@@ -42,7 +42,10 @@ export function dialTls(
     socket.destroy();
     const early = error.code === "ECONNRESET" &&
       error.message.includes("secure TLS connection was established");
-    reject(early ? new LoginError("the broker does not speak TLS on this port") : error);
+    // A broker that is stopping does this too.
+    const reason =
+      "it closed the connection in the TLS handshake: perhaps this port is without TLS";
+    reject(early ? new NetworkError(reason) : error);
   });
   return promise.finally(() => signal.removeEventListener("abort", abort));
 }

@@ -6,6 +6,7 @@ import {
 import { api } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { bytes } from "../../../../../runtime/log/kafka/protocol/fields.ts";
 import type { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
+import { openLog } from "../../../../../runtime/log/open.ts";
 import { PATIENCE_MS } from "../../../../support/until.ts";
 
 const CALL = { name: "Metadata", key: 3, version: 12, flexible: true };
@@ -161,6 +162,26 @@ Deno.test("a server that is not Kafka is named as such", async () => {
       await assert.rejects(asked, message);
     });
   }
+});
+
+Deno.test("a broker that closes the connection in the TLS handshake may be stopping: it is tried again", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let closed = 0;
+  const closing = (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(4096));
+      connection.close();
+      if (++closed === 2) break;
+    }
+  })();
+  const log = await openLog(`kafka://127.0.0.1:${(listener.addr as Deno.NetAddr).port}?tls=true`);
+  await assert.rejects(log.topics(), {
+    code: "UNREACHABLE",
+    retryable: true,
+    message: /closed the connection in the TLS handshake: perhaps this port is without TLS$/,
+  });
+  await log.close();
+  await closing;
 });
 
 Deno.test("an answer that was not asked for ends the connection", async () => {

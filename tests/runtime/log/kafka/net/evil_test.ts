@@ -7,44 +7,26 @@ import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { LIST_GROUPS, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
-import type { LogError, PartitionReader, TopicLog } from "../../../../../runtime/log/log.ts";
+import type { LogError, PartitionReader } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { retry } from "../../../../support/retry.ts";
-import {
-  type Lie,
-  type Reply,
-  ScriptedBroker,
-  type Seen,
-} from "../../../../support/scripted_broker.ts";
+import { type Lie, type Reply, ScriptedBroker } from "../../../../support/scripted_broker.ts";
 import { idOf } from "../../../../support/scripted_bytes.ts";
 import { LIES, UNTIL_LATE } from "./lies.ts";
-import { append, batch, bytes, type Metadata, metadata, patched } from "./lies_kit.ts";
+import {
+  append,
+  batch,
+  bytes,
+  type Metadata,
+  metadata,
+  patched,
+  record,
+  withBroker,
+} from "./lies_kit.ts";
 import { PATIENCE_MS, until } from "../../../../support/until.ts";
 
-const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
 /** More than any of them needs: what is asked for without a pause comes to far more in this time. */
 const MOST_REQUESTS = 150;
-
-/** A broker, and a log on it; the script learns how often it was asked the same before. */
-async function withBroker(
-  script: (seen: Seen, before: number) => Reply,
-  test: (log: TopicLog, broker: ScriptedBroker) => Promise<void>,
-  timeoutMs = PATIENCE_MS,
-): Promise<void> {
-  const asked = new Map<number, number>();
-  const broker = new ScriptedBroker((seen) => {
-    const before = asked.get(seen.key) ?? 0;
-    asked.set(seen.key, before + 1);
-    return script(seen, before);
-  });
-  const log = await openLog(broker.url, { timeoutMs });
-  try {
-    await test(log, broker);
-  } finally {
-    await log.close();
-    await broker.close();
-  }
-}
 
 Deno.test("each lie of a broker ends in an error that names it, or in what is right", async () => {
   // Few at a time: each has time enough on a machine that has much else to do.
@@ -323,19 +305,4 @@ Deno.test("the end of the log cuts no request short that has its own time", asyn
     const appends = Array.from({ length: 10 }, () => producer.append("t", 0, [large]));
     await Promise.all([log.close(), ...appends]);
   }, 3_000);
-});
-
-Deno.test("a commit waits as long as a quota asks for, before its transaction begins", async () => {
-  await withBroker(() => "well", async (log, broker) => {
-    const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
-    const commit = async (batchId: number) => {
-      const [batch, end] = [{ batchId, start: batchId, end: batchId + 1 }, batchId + 1];
-      await committer.plan(batch, false);
-      const output = { topic: "o", partition: 0, ...record };
-      await committer.commit(batch, { end, restart: end }, [output]);
-    };
-    broker.throttleMs = 3_000;
-    await commit(0);
-    await commit(1);
-  }, 2_000);
 });

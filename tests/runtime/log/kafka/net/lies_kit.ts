@@ -3,9 +3,37 @@ import { Buffer } from "node:buffer";
 import type { ReadProblem, TopicLog } from "../../../../../runtime/log/log.ts";
 import { crc32c } from "../../../../../runtime/log/kafka/records/crc32c.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
-import type { Lie } from "../../../../support/scripted_broker.ts";
+import { openLog } from "../../../../../runtime/log/open.ts";
+import {
+  type Lie,
+  type Reply,
+  ScriptedBroker,
+  type Seen,
+} from "../../../../support/scripted_broker.ts";
+import { PATIENCE_MS } from "../../../../support/until.ts";
 
 export const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
+
+/** A broker, and a log on it; the script learns how often it was asked the same before. */
+export async function withBroker(
+  script: (seen: Seen, before: number) => Reply,
+  test: (log: TopicLog, broker: ScriptedBroker) => Promise<void>,
+  timeoutMs = PATIENCE_MS,
+): Promise<void> {
+  const asked = new Map<number, number>();
+  const broker = new ScriptedBroker((seen) => {
+    const before = asked.get(seen.key) ?? 0;
+    asked.set(seen.key, before + 1);
+    return script(seen, before);
+  });
+  const log = await openLog(broker.url, { timeoutMs });
+  try {
+    await test(log, broker);
+  } finally {
+    await log.close();
+    await broker.close();
+  }
+}
 
 /** What is asked of a liar; returns what came of it in a word or a sentence. */
 export type Task = (log: TopicLog) => Promise<unknown>;

@@ -1,0 +1,60 @@
+/** What a committer asks of its brokers: under a quota, and around an abort. */
+import assert from "node:assert/strict";
+import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
+import {
+  END_TXN,
+  TXN_OFFSET_COMMIT,
+} from "../../../../../runtime/log/kafka/protocol/transactions.ts";
+import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
+import { record, withBroker } from "../net/lies_kit.ts";
+
+/** Commits batches of one frame each, with these outputs, under query `q`. */
+async function committing(log: TopicLog) {
+  const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
+  return async (batchId: number, outputs: readonly (typeof record)[]) => {
+    const [batch, end] = [{ batchId, start: batchId, end: batchId + 1 }, batchId + 1];
+    await committer.plan(batch, false);
+    const records = outputs.map((output) => ({ topic: "o", partition: 0, ...output }));
+    await committer.commit(batch, { end, restart: end }, records);
+  };
+}
+
+Deno.test("a commit waits as long as a quota asks for, before its transaction begins", async () => {
+  await withBroker(() => "well", async (log, broker) => {
+    const commit = await committing(log);
+    broker.throttleMs = 3_000;
+    await commit(0, [record]);
+    await commit(1, [record]);
+  }, 2_000);
+});
+
+Deno.test("a quota holds up no transaction that has begun, but the next one", async () => {
+  await withBroker(() => "well", async (log, broker) => {
+    const commit = await committing(log);
+    const produced = () => broker.seen.filter(({ key }) => key === PRODUCE.key).length;
+    broker.throttleMs = 60_000;
+    // Each goes in a request of its own.
+    const large = { ...record, value: new Uint8Array(600_000) };
+    await commit(0, Array.from({ length: 5 }, () => large));
+    assert.equal(produced(), 5);
+    const next = commit(1, [record]).then(() => "committed", ({ code }: LogError) => code);
+    await log.close();
+    assert.equal(await next, "CLOSED");
+    assert.equal(produced(), 5);
+  }, 1_000);
+});
+
+Deno.test("a transaction is not aborted while one of its requests is under way", async () => {
+  const ILLEGAL_GENERATION = { errorCode: 22 };
+  const NOT_LEADER = { errorCode: 6 };
+  await withBroker(({ key }, before) => {
+    if (key === TXN_OFFSET_COMMIT.key) return ILLEGAL_GENERATION;
+    return key === PRODUCE.key && before < 5 ? NOT_LEADER : "well";
+  }, async (log, broker) => {
+    const commit = await committing(log);
+    await assert.rejects(commit(0, [record]), { code: "STALE_MEMBERSHIP" });
+    const keys = broker.seen.map(({ key }) => key);
+    assert.equal(keys.filter((key) => key === PRODUCE.key).length, 6);
+    assert.ok(keys.lastIndexOf(PRODUCE.key) < keys.indexOf(END_TXN.key), `${keys}`);
+  });
+});
