@@ -2,6 +2,7 @@
 // counts dropped frames.
 import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
   type DropReason,
@@ -98,7 +99,7 @@ export class FramePublisher {
       retries: this.#retries,
       batches: this.#batches,
       buffered: this.#waiting.length + this.#sending,
-      ...(this.#lastTimestamp === undefined ? {} : { lastTimestamp: this.#lastTimestamp }),
+      ...given({ lastTimestamp: this.#lastTimestamp }),
     };
   }
 
