@@ -10,7 +10,7 @@ interface PipeStream extends TextStream {
   isTerminal(): boolean;
 }
 
-/** Bytes that wait for a reader before lines are left out. */
+/** Bytes that wait for a reader before lines are dropped. */
 const MOST_WAITING = 1 << 20;
 const encoder = new TextEncoder();
 
@@ -50,12 +50,12 @@ export class Output {
     this.#onFailure = onFailure;
   }
 
-  /** Writes a line to standard output; progress is left out while too much waits, since newer progress follows. */
+  /** Writes a line to standard output; progress is dropped while too much waits, since newer progress follows. */
   print(line: string): void {
     this.#write(this.#out, line, line.startsWith('{"type":"progress"'), this.#onFailure);
   }
 
-  /** Writes a message to standard error; it is left out while too much waits. */
+  /** Writes a message to standard error; it is dropped while too much waits. */
   say(line: string): void {
     this.#write(this.#err, line, true, () => {});
   }
