@@ -1,10 +1,10 @@
 // Options of the H.264 encoder.
 import { shown } from "../base/options.ts";
 
-const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] as const;
-
 /** x264's presets that are fast enough for live video, fastest first. */
-export type H264Preset = typeof PRESETS[number];
+export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+
+const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
 
 /** How to encode H.264. */
 export interface H264Options {

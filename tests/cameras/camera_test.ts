@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { hurriedClock, runToMemory, TOPIC } from "./kit.ts";
