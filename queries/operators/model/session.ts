@@ -1,5 +1,6 @@
 // Loaded models, shared by all partitions of an executor.
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { range } from "../../../runtime/mod.ts";
 import { searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
@@ -56,6 +57,9 @@ interface Shared {
 }
 
 const shared = new Map<string, Shared>();
+
+/** What `threads` accepts. */
+export const THREADS = range({ min: 1, max: 64, whole: true });
 
 export interface SessionOptions {
   /** For one run; 1 by default, since executors already use all cores. */
