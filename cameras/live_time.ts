@@ -137,9 +137,9 @@ export class Decimator {
   readonly #interval: number;
   #due: number | undefined;
 
-  /** @param fps undefined for no limit */
-  constructor(fps: number | undefined) {
-    this.#interval = fps === undefined ? 0 : 1000 / fps;
+  /** @param fps without a number there is no limit */
+  constructor(fps: number | "max" | undefined) {
+    this.#interval = typeof fps === "number" ? 1000 / fps : 0;
   }
 
   accepts(timestamp: number): boolean {

@@ -6,7 +6,7 @@ import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access
 import { settled } from "../runtime/base/wait.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError, type SourceKind } from "./source.ts";
-import { imageSettings, type SourceKindRow, type SourceType } from "./source_kind.ts";
+import { type SourceKindRow, type SourceType, withoutAuto } from "./source_kind.ts";
 import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
@@ -23,13 +23,10 @@ const pathRow: SourceKindRow = {
   check: (text, rest) => void pathOf(text, rest),
   async make(text, rest, settings) {
     const path = pathOf(text, rest);
-    const { fps, loop } = settings;
-    const image = imageSettings(settings);
-    if (!await isFolder(path)) {
-      return new VideoFileSource(path, { ...image, loop: loop ?? false, bulk: fps === "max" });
-    }
+    if (!await isFolder(path)) return new VideoFileSource(path, withoutAuto(settings));
+    const { loop } = settings;
     const mode = loop === undefined ? "watch" : loop ? "loop" : "once";
-    return new FolderSource(path, { ...image, mode });
+    return new FolderSource(path, { ...settings, mode });
   },
 };
 

@@ -3,7 +3,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import type { CameraSettings } from "./settings.ts";
-import type { CameraSource, VideoPacket } from "./source.ts";
+import type { CameraSource, SourceImage, VideoPacket } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, untilLeft } from "./watchdog.ts";
 
 export interface ProbeReport {
@@ -57,7 +57,7 @@ export async function probeSource(
   let packet: VideoPacket | undefined;
   let login: string | undefined;
   let bytes = 0;
-  let size: { width?: number; height?: number; contentType?: string } = {};
+  let last: SourceImage | undefined;
   const timeout = settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
   let timer = setTimeout(() => over.abort(), timeout + forMs);
   try {
@@ -74,48 +74,50 @@ export async function probeSource(
         if (next.keyframe) keyframes.push(live ? clock.monotonic() : next.streamMs ?? 0);
       },
     });
-    for await (const { timestamp, value, width, height, contentType } of untilLeft(images, stop)) {
+    for await (last of untilLeft(images, stop)) {
       if (timestamps.length === 0) {
         clearTimeout(timer);
         timer = setTimeout(() => over.abort(), forMs);
       }
-      timestamps.push(timestamp);
+      timestamps.push(last.timestamp);
       arrivals.push(clock.monotonic());
-      if (packet === undefined) bytes += value.length;
-      size = { contentType, ...given({ width, height }) };
+      if (packet === undefined) bytes += last.value.length;
     }
   } finally {
     clearTimeout(timer);
   }
   const measured = live ? arrivals : timestamps;
   const span = ((measured.at(-1) ?? 0) - (measured[0] ?? 0)) / 1000;
-  const { contentType, ...pixels } = size;
-  const codec = packet?.codec ?? contentType;
-  const steps = stepsOf(timestamps).sort((a, b) => a - b);
-  const between = stepsOf(keyframes).sort((a, b) => a - b);
+  const isLong = span >= 0.1;
+  const steps = stepsOf(timestamps);
+  const between = stepsOf(keyframes);
   return {
     frames: timestamps.length,
     seconds: Number(span.toFixed(1)),
-    ...(codec === undefined ? {} : { codec }),
-    ...pixels,
-    ...(span < 0.1 ? {} : {
-      framesPerSecond: Number(((timestamps.length - 1) / span).toFixed(1)),
-      bitsPerSecond: Math.round(bytes * 8 / span),
-      ...(live
-        ? { driftPpm: Math.round(((timestamps.at(-1)! - timestamps[0]!) / 1000 / span - 1) * 1e6) }
-        : {}),
-    }),
-    ...(between.length > 0 && { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
-    ...(steps.length > 0 &&
-      { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
     timeJumps: times.timeJumps,
-    ...given({ login }),
     reports,
+    ...given({
+      codec: packet?.codec ?? last?.contentType,
+      width: last?.width,
+      height: last?.height,
+      framesPerSecond: isLong ? Number(((timestamps.length - 1) / span).toFixed(1)) : undefined,
+      bitsPerSecond: isLong ? Math.round(bytes * 8 / span) : undefined,
+      driftPpm: isLong && live
+        ? Math.round(((timestamps.at(-1)! - timestamps[0]!) / 1000 / span - 1) * 1e6)
+        : undefined,
+      keyframeSeconds: between.length > 0 ? Number((median(between) / 1000).toFixed(2)) : undefined,
+      steps: steps.length > 0
+        ? { least: steps[0]!, median: median(steps), most: steps.at(-1)! }
+        : undefined,
+      login,
+    }),
   };
 }
 
+/** Differences between neighbours, least first. */
 function stepsOf(measured: readonly number[]): number[] {
-  return measured.slice(1).map((moment, i) => Math.round(moment - measured[i]!));
+  return measured.slice(1).map((moment, i) => Math.round(moment - measured[i]!))
+    .sort((a, b) => a - b);
 }
 
 function median(sorted: readonly number[]): number {

@@ -1,8 +1,8 @@
 // The interface of a kind of source.
 import type { UriAccess } from "../runtime/base/access.ts";
-import { given } from "../runtime/base/options.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
 import type { CameraSettings } from "./settings.ts";
-import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
+import { type CameraSource, SourceError } from "./source.ts";
 
 /**
  * One kind of source. The built-in ones are listed in `open.ts`. To use your own, export it as the
@@ -66,30 +66,20 @@ export function sourceType(type: SourceType): SourceType {
   return type;
 }
 
-export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
-  return {
-    ...(codec === "copy" ? { codec } : {}),
-    ...given({ size, quality }),
-  };
-}
-
-/** Settings of a live source, whose frame rate is an upper limit. */
-export interface LiveSettings extends Omit<CameraSettings, "fps" | "name" | "place"> {
-  readonly fps?: number;
-}
-
-export function liveSettings(settings: CameraSettings): LiveSettings {
-  const { fps, codec: _codec, name: _name, place: _place, ...rest } = settings;
-  return { ...rest, ...imageSettings(settings), ...(typeof fps === "number" ? { fps } : {}) };
+/** The settings of a source for which `--codec auto` means JPEG. */
+export function withoutAuto(settings: CameraSettings): CameraSettings {
+  return { ...settings, codec: settings.codec === "copy" ? "copy" : "jpeg" };
 }
 
 /** @throws {SourceError} `INVALID` if the text is not a URL with a host. */
-export function checkUrl(shown: string, text: string): void {
+export function checkUrl(text: string): void {
   const scheme = text.slice(0, text.indexOf(":")).toLowerCase();
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
   throw new SourceError(
     "INVALID",
-    `Cannot use source ${shown}: expected ${scheme}://HOST[:PORT]/PATH, with USER:PASSWORD@ before HOST to log in${
+    `Cannot use source ${
+      maskUrl(text)
+    }: expected ${scheme}://HOST[:PORT]/PATH, with USER:PASSWORD@ before HOST to log in${
       text.includes("@") ? ", and in a password %2F for /, %3F for ?, %23 for #" : ""
     }`,
   );

@@ -71,35 +71,27 @@ export async function probe(
 }
 
 function lines(found: ProbeReport, add: string): string[] {
-  const { codec, width, height, steps, keyframeSeconds, driftPpm, bitsPerSecond, login } = found;
-  const rows: [string, string | undefined][] = [
-    ["codec", codec],
-    ["size", width === undefined ? undefined : `${width}x${height}`],
-    ["frames", `${found.frames} in ${found.seconds} s`],
-    ["rate", found.framesPerSecond === undefined ? undefined : `${found.framesPerSecond} frames/s`],
-    [
-      "bits",
-      bitsPerSecond === undefined ? undefined : `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`,
-    ],
-    ["keyframes", keyframeSeconds === undefined ? undefined : `every ${keyframeSeconds} s`],
-    [
-      "clock",
-      steps &&
-      `steps of ${steps.least} to ${steps.most} ms, median ${steps.median}; ${
-        found.timeJumps === 0 ? "no jumps" : `${found.timeJumps} jumps corrected`
-      }${
-        driftPpm === undefined || Math.abs(driftPpm) < LEAST_DRIFT_PPM
-          ? ""
-          : `; it runs ${Math.abs(driftPpm / 10_000).toFixed(1)} % ${
-            driftPpm > 0 ? "fast" : "slow"
-          }`
-      }`,
-    ],
-    ["login", login],
-    ...found.reports.map((text): [string, string] => ["note", text]),
-    ["add it", add],
+  const { codec, width, height, steps, timeJumps, login, reports } = found;
+  const { frames, seconds, framesPerSecond, keyframeSeconds, driftPpm = 0, bitsPerSecond } = found;
+  const clock = steps && [
+    `steps of ${steps.least} to ${steps.most} ms, median ${steps.median}`,
+    timeJumps === 0 ? "no jumps" : `${timeJumps} jumps corrected`,
+    ...(Math.abs(driftPpm) < LEAST_DRIFT_PPM ? [] : [
+      `it runs ${Math.abs(driftPpm / 10_000).toFixed(1)} % ${driftPpm > 0 ? "fast" : "slow"}`,
+    ]),
   ];
-  return rows.flatMap(([name, text]) => text === undefined ? [] : [`${name.padEnd(10)}${text}`]);
+  const rows = Object.entries({
+    codec,
+    size: width && `${width}x${height}`,
+    frames: `${frames} in ${seconds} s`,
+    rate: framesPerSecond && `${framesPerSecond} frames/s`,
+    bits: bitsPerSecond && `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`,
+    keyframes: keyframeSeconds && `every ${keyframeSeconds} s`,
+    clock: clock?.join("; "),
+    login,
+  });
+  return [...rows, ...reports.map((text) => ["note", text]), ["add it", add]]
+    .flatMap(([name, text]) => text ? [`${name!.padEnd(10)}${text}`] : []);
 }
 
 export async function discoverCameras(

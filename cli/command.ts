@@ -260,6 +260,8 @@ export const parsers = {
   positive: number(ABOVE_ZERO),
   /** @param or what else is accepted, such as `off or ` */
   integer: (minimum: number, maximum?: number, or?: string) => number(whole(minimum, maximum), or),
+  text: (takes: (text: string) => boolean, accepted: string) => (text: string): string =>
+    taken(text, { accepted, takes: () => takes(text) }),
   oneOf: <const W extends string>(...words: W[]) => (text: string): W =>
     taken(text as W, oneOf(...words)),
   topic: (text: string): string => taken(text, TOPIC),

@@ -23,7 +23,10 @@ export const commonOptions = {
     value: "HOST[:PORT],…|any",
     help: "Additional hosts that the run may reach, such as other brokers of a Kafka cluster",
     opens: "hosts",
-    parse: parseHosts,
+    parse: parsers.text(
+      (text) => text.split(",").every(isHost),
+      "hosts such as cam.example, 10.0.0.7:9092 or [::1]:9092, or any",
+    ),
   },
   "allow-ffi": {
     value: "FILE,…",
@@ -31,11 +34,3 @@ export const commonOptions = {
     opens: "libraries",
   },
 } as const satisfies Options;
-
-function parseHosts(text: string): readonly string[] {
-  const hosts = text.split(",");
-  if (!hosts.every(isHost)) {
-    throw new Error("expected hosts such as cam.example, 10.0.0.7:9092 or [::1]:9092, or any");
-  }
-  return hosts;
-}

@@ -1,4 +1,5 @@
 // A progress bar on a terminal; silent elsewhere.
+import { write } from "./output.ts";
 
 interface BarStream {
   writeSync(bytes: Uint8Array): number;
@@ -17,7 +18,6 @@ interface ProgressBarOptions {
 
 const DRAW_EVERY_MS = 100;
 const BAR_CELLS = 24;
-const encoder = new TextEncoder();
 
 /** A progress bar for a known total, or a growing count. */
 export class ProgressBar {
@@ -50,20 +50,20 @@ export class ProgressBar {
     const complete = total !== undefined && done >= total;
     if (!complete && now - this.#drawnAt < DRAW_EVERY_MS) return;
     this.#drawnAt = now;
-    this.#write(`\r${this.#fit(this.#text(done, total, note))}\x1b[K`);
+    write(this.#stream, `\r${this.#fit(this.#text(done, total, note))}\x1b[K`);
     this.#drawn = true;
   }
 
   /** Removes the bar, so that a line can be written; the next update shows it again. */
   clear(): void {
-    if (this.#drawn) this.#write("\r\x1b[K");
+    if (this.#drawn) write(this.#stream, "\r\x1b[K");
     this.#drawn = false;
     this.#drawnAt = -Infinity;
   }
 
   /** Keeps the bar and moves to the next line. */
   end(): void {
-    if (this.#drawn) this.#write("\n");
+    if (this.#drawn) write(this.#stream, "\n");
     this.#drawn = false;
   }
 
@@ -79,11 +79,6 @@ export class ProgressBar {
 
   #fit(text: string): string {
     return [...text].slice(0, Math.max(1, this.#columns() - 1)).join("");
-  }
-
-  #write(text: string): void {
-    let rest = encoder.encode(text);
-    while (rest.length > 0) rest = rest.subarray(this.#stream.writeSync(rest));
   }
 }
 

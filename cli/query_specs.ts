@@ -40,11 +40,7 @@ function checked(check: (text: string) => unknown): (text: string) => string {
 /** Validates starting offsets and converts them to a definition's form. */
 function startingOffsetsOf(text: string): StartingOffsets {
   parseStartingOffsets(text);
-  return isNamed(text) ? text : JSON.parse(text);
-}
-
-function isNamed(text: string): text is Exclude<StartingOffsets, object> {
-  return !text.trimStart().startsWith("{");
+  return text.trimStart().startsWith("{") ? JSON.parse(text) : text as StartingOffsets;
 }
 
 function parameterOf(text: string): readonly [string, ParameterValue] {
@@ -125,16 +121,12 @@ interface QueryPlace {
   readonly moreSinks?: readonly string[];
 }
 
-/**
- * Finds the queries; the default is `greyscale`.
- *
- * @returns also faults of their names, and of options that contradict each other
- */
-function findQueries(
+/** The queries with their own options, and all faults of both; `greyscale` by default. */
+export async function checkedQueries(
   names: readonly string[],
   options: Partial<Values<typeof querySpecOptions>>,
   topic: string | undefined,
-): { readonly found: readonly FoundQuery[]; readonly faults: string[] } {
+) {
   const { group, sink = [], "starting-offsets": offsets } = options;
   const faults: string[] = [];
   const found: FoundQuery[] = [];
@@ -156,27 +148,16 @@ function findQueries(
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
-  if (topic === undefined) return { found, faults };
   if (sink.includes(`topic:${topic}`)) {
     faults.push(`Cannot use --sink topic:${topic}: it is the source topic`);
   }
-  if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
+  if (typeof offsets === "object" && topic !== undefined && !Object.hasOwn(offsets, topic)) {
     faults.push(
       `Cannot use --starting-offsets ${shown(JSON.stringify(offsets))}: ` +
         `expected offsets of ${topic}, the source topic`,
     );
   }
-  return { found, faults };
-}
-
-/** The queries with their own options, and all faults of both. */
-export async function checkedQueries(
-  names: readonly string[],
-  options: Partial<Values<typeof querySpecOptions>>,
-  topic: string | undefined,
-) {
-  const { found, faults } = findQueries(names, options, topic);
-  for (const uri of options.sink ?? []) {
+  for (const uri of sink) {
     const module = moduleUrl(uri);
     if (module === undefined || await isFile(fileURLToPath(module.url))) continue;
     faults.push(
@@ -205,12 +186,8 @@ export async function querySpecs(
   const { found, own, faults } = await checkedQueries(names, options, topic);
   const { group, sink = [], trigger } = options;
   if (faults.length > 0) throw new UsageError(faults);
-  const groups = await groupNames(
-    found.map(({ name }) => name),
-    group,
-    log,
-    options.checkpoint,
-  );
+  const all = found.map(({ name }) => name);
+  const groups = await groupNames(all, group, log, options.checkpoint);
   const {
     "starting-offsets": startingOffsets,
     "max-frames-per-trigger": maxFramesPerTrigger,

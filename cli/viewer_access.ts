@@ -2,14 +2,14 @@
 import { isLoopback } from "../runtime/base/host.ts";
 import type { ViewerOptions, ViewerToken } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
-import { type Options, UsageError, type Values } from "./command.ts";
+import { type Options, parsers, UsageError, type Values } from "./command.ts";
 
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
     help: "Address that the viewer listens on; any except 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
-    parse: parseHost,
+    parse: parsers.text(isAddress, "an address or a name, such as 0.0.0.0 or ::"),
   },
   token: {
     value: "TOKEN",
@@ -23,13 +23,16 @@ export const viewerAccessOptions = {
     value: "NAME",
     help: "Public name of a reverse proxy that authenticates users and forwards to the viewer",
     multiple: true,
-    parse: parseProxy,
+    parse: parsers.text(
+      (text) => isHost(text) && !/[*/]/.test(text),
+      "a host such as cameras.example.org",
+    ),
   },
   "embed-origin": {
     value: "URL",
     help: "Origin of pages that may embed /cam/N, e.g. https://dashboard.example.org",
     multiple: true,
-    parse: parseOrigin,
+    parse: parsers.text(isOrigin, "an origin such as https://dashboard.example.org"),
   },
 } as const satisfies Options;
 
@@ -92,22 +95,11 @@ function parseToken(text: string): ViewerToken {
   return { token, opens: opens === "all" || opens === "metrics" ? opens : cameras };
 }
 
-function parseHost(text: string): string {
+function isAddress(text: string): boolean {
   const isName = isHost(text) && !/[:/*]/.test(text.replace(/^\[.*\]$/, ""));
-  if (isName || isHost(`[${text}]`)) return text;
-  throw new Error("expected an address or a name, such as 0.0.0.0 or ::");
+  return isName || isHost(`[${text}]`);
 }
 
-function parseProxy(text: string): string {
-  if (!isHost(text) || /[*/]/.test(text)) {
-    throw new Error("expected a host such as cameras.example.org");
-  }
-  return text;
-}
-
-function parseOrigin(text: string): string {
-  if (!/^https?:/.test(text) || !URL.canParse(text) || new URL(text).origin !== text) {
-    throw new Error("expected an origin such as https://dashboard.example.org");
-  }
-  return text;
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }

@@ -9,6 +9,8 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
+  /** It is of types alone, or read when the program asks for it: not at the start. */
+  readonly later?: boolean;
 }
 
 interface Violation extends Import {
@@ -105,6 +107,7 @@ interface ModuleInfo {
     readonly specifier: string;
     readonly code?: Resolved;
     readonly type?: Resolved;
+    readonly isDynamic?: boolean;
   }[];
 }
 
@@ -137,12 +140,13 @@ export async function importsOf(files: readonly string[], root = ROOT): Promise<
 function importsOfModule(module: ModuleInfo, root: string, entry: string): Import[] {
   const from = pathOf(module.specifier, root);
   if (from === undefined || module.specifier === `file://${entry}`) return [];
-  return (module.dependencies ?? []).flatMap(({ code, type }) => {
+  return (module.dependencies ?? []).flatMap(({ code, type, isDynamic }) => {
     const resolved = code ?? type;
     if (resolved?.specifier === undefined) return [];
     const to = packageOf(resolved.specifier) ?? pathOf(resolved.specifier, root);
     if (to === undefined) return [];
-    return [{ from, to, line: resolved.span.start.line + 1 }];
+    const later = code === undefined || isDynamic === true;
+    return [{ from, to, line: resolved.span.start.line + 1, later }];
   });
 }
 

@@ -65,9 +65,8 @@ export class Access {
   readonly #guesses: Guesses;
   readonly #proxyHosts: ReadonlySet<string>;
   readonly #embedOrigins: ReadonlySet<string>;
-  /** Visitors by digest of their token, and of the cookie derived from it. */
-  readonly #tokens: { digest: Uint8Array; visitor: Visitor }[] = [];
-  readonly #cookies: { digest: Uint8Array; visitor: Visitor }[] = [];
+  /** Visitors with the digests of their token, and of the cookie derived from it. */
+  readonly #visitors: { token: Uint8Array; cookie: Uint8Array; visitor: Visitor }[] = [];
   #metricsDigest: Uint8Array | undefined;
 
   /** @throws {Error} if the address is reachable by others without protection */
@@ -96,13 +95,12 @@ export class Access {
       const visitor: Visitor = opens === "all"
         ? EVERYTHING
         : { partitions: new Set(opens.map((camera) => camera - 1)) };
-      this.#tokens.push({ digest: digest(token), visitor });
-      this.#cookies.push({ digest: digest(cookieValue(token)), visitor });
+      this.#visitors.push({ token: digest(token), cookie: digest(cookieValue(token)), visitor });
     }
   }
 
   get guarded(): boolean {
-    return this.#tokens.length > 0;
+    return this.#visitors.length > 0;
   }
 
   get embedOrigins(): readonly string[] {
@@ -154,14 +152,20 @@ export class Access {
     if (query !== null) return await this.visitorOfToken(query);
     const name = this.cookieName(request);
     const cookie = parse(request.headers.get("cookie") ?? "", name)[name];
-    return cookie === undefined ? undefined : find(this.#cookies, cookie);
+    return cookie === undefined ? undefined : this.#find("cookie", cookie);
   }
 
   /** The visitor of a token; delays the answer after many wrong tokens. */
   async visitorOfToken(token: string): Promise<Visitor | undefined> {
-    const visitor = find(this.#tokens, token);
+    const visitor = this.#find("token", token);
     if (visitor === undefined) await this.#guesses.wrong();
     return visitor;
+  }
+
+  /** Compares digests, and all of them, so that timing reveals nothing about the token. */
+  #find(kind: "token" | "cookie", text: string): Visitor | undefined {
+    const given = digest(text);
+    return this.#visitors.filter((known) => timingSafeEqual(given, known[kind]))[0]?.visitor;
   }
 
   async mayReadMetrics(request: Request): Promise<boolean> {
@@ -201,13 +205,4 @@ function cookieValue(token: string): string {
 
 function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
-}
-
-/** Compares digests, and all of them, so that timing reveals nothing about the token. */
-function find(
-  known: readonly { digest: Uint8Array; visitor: Visitor }[],
-  text: string,
-): Visitor | undefined {
-  const given = digest(text);
-  return known.filter(({ digest }) => timingSafeEqual(given, digest))[0]?.visitor;
 }

@@ -5,31 +5,15 @@ import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { cameraOfPartition } from "../runtime/definition/frame.ts";
 import { maySee, type Visitor } from "./access.ts";
-import type { History } from "./history.ts";
 import type { AlertView } from "./protocol.ts";
-import type { Scaler } from "./scaler.ts";
 
 /** Maximum number of episodes; the oldest are dropped. */
 const MAX_EPISODES = 500;
-const THUMBNAIL_WIDTH = 320;
 /** An episode without updates for this long is over: its runtime has gone. */
 const LOST_MS = 60_000;
 const CHECK_MS = 1_000;
 /** `Lane.query` of an unprocessed partition. */
 const RAW = "raw";
-
-/** A transition of an alert, live or from the log. */
-interface Transition {
-  readonly query: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly camera: string;
-  readonly alert: NonNullable<Result["alert"]>;
-  readonly window: Pick<
-    NonNullable<Result["window"]>,
-    "firstOffset" | "lastOffset" | "firstTimestamp" | "lastTimestamp"
-  >;
-}
 
 interface Episode {
   readonly query: string;
@@ -45,12 +29,6 @@ interface Episode {
   version: number;
   /** Time of the last update, monotonic. */
   heard: number;
-  thumbnail: Promise<Thumbnail | undefined> | undefined;
-}
-
-export interface Thumbnail {
-  readonly bytes: Uint8Array;
-  readonly contentType: string;
 }
 
 export interface AlertBookOptions {
@@ -58,10 +36,7 @@ export interface AlertBookOptions {
   readonly feed: LaneFeed;
   /** All lanes of the wall: an alert is shown on one of them. */
   readonly lanes: () => readonly Lane[];
-  readonly scaler: Scaler;
   readonly clock: Clock;
-  /** For pictures of alerts older than this viewer. */
-  readonly history?: History | undefined;
 }
 
 export class AlertBook {
@@ -95,60 +70,36 @@ export class AlertBook {
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }
 
-  /** The first picture of an episode; undefined if there is no such episode or picture. */
-  thumbnail(id: string, visitor: Visitor): Promise<Thumbnail | undefined> | undefined {
-    const episode = this.#episodes.get(id);
-    if (episode === undefined || !maySee(visitor, episode.partition)) return undefined;
-    episode.thumbnail ??= this.#fromHistory(episode).catch((error) => {
-      episode.thumbnail = undefined; // retry next time
-      throw error;
-    });
-    return episode.thumbnail;
-  }
-
-  /** Adds a result from the log, which came at `heard` (monotonic). Repetitions have no effect. */
-  take(result: Result, heard: number): void {
-    const { query, topic, partition, window, alert, camera } = result;
-    if (query === undefined || topic === undefined || partition === undefined) return;
-    if (window === undefined || alert === undefined) return;
-    const where = { query, topic, partition, camera: camera ?? cameraOfPartition(partition) };
-    this.#take({ ...where, alert, window }, heard);
-  }
-
   close(): void {
     this.#unsubscribe();
   }
 
   #add(picture: LanePicture): void {
-    const { result } = picture;
+    const { result, offset, timestamp } = picture;
     if (result?.alert === undefined) return;
     const lane = this.#options.feed.lanes().find(({ id }) => id === picture.lane);
     if (lane === undefined) return;
     const { query, topic, partition, camera } = lane;
-    const { offset, timestamp } = picture;
     const window = result.window ?? {
-      firstOffset: offset,
-      lastOffset: offset,
-      firstTimestamp: timestamp,
-      lastTimestamp: timestamp,
+      ...{ firstOffset: offset, lastOffset: offset, frames: 1, gaps: 0 },
+      ...{ firstTimestamp: timestamp, lastTimestamp: timestamp },
     };
-    const transition = { query, topic, partition, camera, alert: result.alert, window };
-    const { episode, began } = this.#take(transition, this.#options.clock.monotonic());
-    if (began && result.alert.state === "start") episode.thumbnail = this.#small(picture);
+    const whole = { query, topic, partition, camera, alert: result.alert, window };
+    this.take(whole, this.#options.clock.monotonic());
   }
 
-  #take(
-    { query, topic, partition, camera, alert, window }: Transition,
-    heard: number,
-  ): { episode: Episode; began: boolean } {
-    const { id, state, label, peak } = alert;
-    const key = `${topic} ${partition} ${id}`;
+  /** Adds a result, which came at `heard` (monotonic). Repetitions have no effect. */
+  take(result: Result, heard: number): void {
+    const { query, topic, partition, camera, window, alert } = result;
+    if (query === undefined || topic === undefined || partition === undefined) return;
+    if (window === undefined || alert === undefined) return;
+    const key = `${topic} ${partition} ${alert.id}`;
     const known = this.#episodes.get(key);
     const episode = known ?? this.#begin({ query, topic, partition, lane: undefined, heard }, {
       id: key,
-      camera,
-      label,
-      peak,
+      camera: camera ?? cameraOfPartition(partition),
+      label: alert.label,
+      peak: alert.peak,
       active: true,
       fromOffset: window.firstOffset,
       toOffset: window.lastOffset,
@@ -157,11 +108,11 @@ export class AlertBook {
     });
     episode.heard = Math.max(episode.heard, heard);
     // The log repeats live results: an episode that has ended stays ended.
-    episode.over ||= state === "end";
+    episode.over ||= alert.state === "end";
     const { view } = episode;
     const next = {
       ...view,
-      peak: Math.max(peak, view.peak),
+      peak: Math.max(alert.peak, view.peak),
       active: this.#isActive(episode),
       toOffset: Math.max(view.toOffset, window.lastOffset),
       toTime: Math.max(view.toTime, window.lastTimestamp),
@@ -170,14 +121,13 @@ export class AlertBook {
       episode.view = next;
       episode.version = ++this.#version;
     }
-    return { episode, began: known === undefined };
   }
 
   #begin(
     where: Pick<Episode, "query" | "topic" | "partition" | "lane" | "heard">,
     view: Episode["view"],
   ): Episode {
-    const episode = { ...where, view, over: false, version: 0, thumbnail: undefined };
+    const episode = { ...where, view, over: false, version: 0 };
     this.#place(episode, this.#options.lanes());
     this.#episodes.set(view.id, episode);
     if (this.#episodes.size > MAX_EPISODES) {
@@ -219,20 +169,5 @@ export class AlertBook {
       if (lost) episode.view = { ...episode.view, active: false };
       if (moved || lost) episode.version = ++this.#version;
     }
-  }
-
-  #small(picture: LanePicture): Promise<Thumbnail> {
-    return Promise.resolve(this.#options.scaler.scaled(picture, THUMBNAIL_WIDTH))
-      .then(({ bytes, contentType }) => ({ bytes, contentType }));
-  }
-
-  /** A thumbnail of an episode's first frame, from the log. */
-  async #fromHistory({ lane, view }: Episode): Promise<Thumbnail | undefined> {
-    const { history, lanes } = this.#options;
-    const shown = lanes().find(({ id }) => id === lane);
-    if (history === undefined || shown === undefined) return undefined;
-    const picture = await history.at(shown, view.fromOffset);
-    // A later frame, returned if retention has removed the first one, is not its picture.
-    return picture?.offset === view.fromOffset ? await this.#small(picture) : undefined;
   }
 }

@@ -5,7 +5,7 @@ import { maySee } from "./access.ts";
 import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import { busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
+import { busy, type Env, image, json, numbersOf, problem } from "./respond.ts";
 import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -52,27 +52,26 @@ export function apiRoutes(
   app.get("/api/alerts", (c) => json(c, alerts.since(0, c.var.visitor)));
 
   app.get("/api/alerts/thumbnail", async (c) => {
-    const made = alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
-    if (made === undefined) return problem(c, 404, "No such alert");
-    const thumbnail = await made;
-    // Its frames are gone from the log.
-    if (thumbnail === undefined) return c.body(null, 204, { "cache-control": "no-store" });
-    return c.body(thumbnail.bytes as Uint8Array<ArrayBuffer>, 200, {
-      "content-type": thumbnail.contentType,
-      "cache-control": "private, max-age=3600",
-    });
+    const { visitor } = c.var;
+    const alert = alerts.since(0, visitor).find(({ id }) => id === c.req.query("id"));
+    const lane = hub.lane(alert?.lane ?? "", visitor);
+    if (alert === undefined || lane === undefined) return problem(c, 404, "No such alert");
+    const picture = await history?.at(lane, alert.fromOffset);
+    // Its frames are gone from the log: a later one is not its picture.
+    return picture?.offset === alert.fromOffset
+      ? await image(c, hub.scaler, picture, { "cache-control": "private, max-age=3600" })
+      : c.body(null, 204, { "cache-control": "no-store" });
   });
 
   ofLane("/api/range", async (c, lane, history) => {
     const range = await history.range(lane);
-    const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
+    const [after, before] = numbersOf(c, "after", "before");
     if (after === undefined || before === undefined || after >= before) return json(c, range);
     return json(c, { ...range, gaps: await history.gaps(lane, after, before) });
   });
 
   ofLane("/api/frame", async (c, lane, history) => {
-    const offset = wholeNumber(c.req.query("offset"));
-    const time = wholeNumber(c.req.query("time"));
+    const [offset, time] = numbersOf(c, "offset", "time");
     if (offset === undefined && time === undefined) {
       return problem(c, 400, "Expected offset=N or time=EPOCH-MILLISECONDS");
     }
@@ -99,7 +98,7 @@ export function apiRoutes(
     const { from } = range;
     // Does not wait for future frames.
     const to = Math.min(range.to, (await history.offsets(lane)).latest - 1);
-    const first = to < from ? undefined : await history.at(lane, from);
+    const first = to < from ? undefined : await history.source(lane, from);
     if (first === undefined || first.offset > to) return problem(c, 404, NO_FRAMES);
     const leave = encoders.enter();
     if (leave === undefined) return busy(c);
@@ -123,10 +122,10 @@ async function clipRange(
   history: History,
   lane: Lane,
 ): Promise<{ from: number; to: number } | undefined> {
-  const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
+  const [after, before, first, last] = numbersOf(c, "after", "before", "from", "to");
   const byTime = after !== undefined && before !== undefined && after < before;
-  const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
-  const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
+  const from = byTime ? await history.offsetAt(lane, after) : first;
+  const to = byTime ? await history.offsetAt(lane, before) - 1 : last;
   if (from === undefined || to === undefined) return undefined;
   // The number of frames in a time range is unknown: too long clips are cut.
   if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };

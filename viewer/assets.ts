@@ -19,41 +19,23 @@ const TYPES: Readonly<Record<string, string>> = {
   ts: "text/javascript; charset=utf-8",
 };
 
-/** The page's files by path below `/assets/`, and the HTML of the wall, of a query and of the sign-in form. */
-export interface Assets {
-  readonly files: ReadonlyMap<string, Asset>;
-  readonly page: Asset;
-  readonly query: Asset;
-  readonly login: Asset;
-  /** The sign-in form with a message about a wrong token. */
-  readonly refused: Asset;
-}
+/** The page's files by path below `/assets/`; `refused` is the sign-in form after a wrong token. */
+export type Assets = ReadonlyMap<string, Asset>;
 
 let loaded: Promise<Assets> | undefined;
 
 /** Loads the page's files, once per process. */
 export function loadAssets(): Promise<Assets> {
   return loaded ??= (async () => {
-    const files = new Map<string, Asset>();
     const paths = ["protocol.ts"];
     for await (const { name } of Deno.readDir(new URL("page", import.meta.url))) {
-      if (/\.(ts|css|svg)$/.test(name)) paths.push(`page/${name}`);
+      if (name.slice(name.lastIndexOf(".") + 1) in TYPES) paths.push(`page/${name}`);
     }
+    const files = new Map<string, Asset>();
     for (const path of paths) files.set(path, await loadAsset(path));
-    return {
-      files,
-      page: await loadAsset("page/index.html"),
-      query: await loadAsset("page/query.html"),
-      login: await loadAsset("page/login.html"),
-      refused: await loadAsset(
-        "page/login.html",
-        (text) =>
-          text.replace(
-            "<!-- problem -->",
-            '<p class="problem" role="alert">This token is not valid.</p>',
-          ),
-      ),
-    };
+    const problem = '<p class="problem" role="alert">This token is not valid.</p>';
+    const refused = (form: string) => form.replace("<!-- problem -->", problem);
+    return files.set("refused", await loadAsset("page/login.html", refused));
   })();
 }
 

@@ -4,8 +4,7 @@ import { shown } from "../runtime/base/options.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { type Access, maySee } from "./access.ts";
-import { liveVideo } from "./clips.ts";
-import type { Hub } from "./hub.ts";
+import { clipOf } from "./clips.ts";
 import { cameraText } from "./protocol.ts";
 import { MJPEG_CONTENT_TYPE, mjpegOf } from "./mjpeg.ts";
 import { busy, type Env, image, plain, widthOf } from "./respond.ts";
@@ -33,34 +32,38 @@ export function cameraRoutes(
     });
   };
 
-  app.get("/cam/:file{[0-9]{1,6}\\.jpg}", async (c) => {
-    const lane = laneOf(c, hub, parseInt(c.req.param("file")));
-    if (lane === undefined) return plain(c, 404, "No such camera");
+  /** Adds a route of one camera: of the first of its lanes that matches `?query=` and `?topic=`. */
+  const ofCamera = (ending: string, answer: (c: Context<Env>, lane: Lane) => Promise<Response>) =>
+    app.get(`/cam/:camera{[0-9]{1,6}${ending}}`, async (c) => {
+      const partition = parseInt(c.req.param("camera")) - 1;
+      const { query, topic } = c.req.query();
+      const lane = hub.feed.lanes().find((lane) =>
+        lane.partition === partition && maySee(c.var.visitor, partition) &&
+        (query === undefined || lane.query === query) &&
+        (topic === undefined || lane.topic === topic)
+      );
+      return lane === undefined ? plain(c, 404, "No such camera") : await answer(c, lane);
+    });
+
+  ofCamera("\\.jpg", async (c, lane) => {
     const picture = await hub.newest(lane);
     if (picture === undefined) return notYet(c, lane);
     const headers = { "cache-control": "private, no-cache", ...embedding(c, access) };
     return await image(c, hub.scaler, picture, headers);
   });
 
-  app.get("/cam/:file{[0-9]{1,6}\\.mp4}", async (c) => {
-    const lane = laneOf(c, hub, parseInt(c.req.param("file")));
-    if (lane === undefined) return plain(c, 404, "No such camera");
+  ofCamera("\\.mp4", async (c, lane) => {
     if (history === undefined) return plain(c, 503, "This viewer has no log to read video from");
     const newest = await history.newest(lane);
     if (newest === undefined) return notYet(c, lane);
     const type = newest.headers["content-type"];
     if (videoCodecOf(type) === undefined) {
-      return plain(
-        c,
-        415,
-        `${cameraText(lane)} sends ${
-          type === undefined ? "images" : shown(type)
-        }: only H.264 and H.265 are streamed as MP4, and /cam/${
-          lane.partition + 1
-        } shows all cameras as MJPEG`,
-      );
+      const sent = type === undefined ? "images" : shown(type);
+      const instead = `/cam/${lane.partition + 1} shows all cameras as MJPEG`;
+      const only = "only H.264 and H.265 are streamed as MP4";
+      return plain(c, 415, `${cameraText(lane)} sends ${sent}: ${only}, and ${instead}`);
     }
-    const from = await history.keyframeBefore(newest);
+    const from = await history.units.keyframeBefore(newest);
     if (from === undefined) {
       return plain(c, 503, `${cameraText(lane)} has sent no keyframe yet`, { "retry-after": "1" });
     }
@@ -68,13 +71,11 @@ export function cameraRoutes(
       c,
       lane,
       "video/mp4",
-      (signal) => liveVideo(history, { lane, from, signal }),
+      (signal) => clipOf(history, { lane, from, to: Infinity, signal }),
     );
   });
 
-  app.get("/cam/:number{[0-9]{1,6}}", async (c) => {
-    const lane = laneOf(c, hub, Number(c.req.param("number")));
-    if (lane === undefined) return plain(c, 404, "No such camera");
+  ofCamera("", async (c, lane) => {
     if (await hub.newest(lane) === undefined) return notYet(c, lane);
     const width = widthOf(c);
     return await stream(
@@ -84,16 +85,6 @@ export function cameraRoutes(
       (signal) => mjpegOf(hub, lane.id, width, signal),
     );
   });
-}
-
-/** The camera's lane: the first one that matches `?query=` and `?topic=`. */
-function laneOf(c: Context<Env>, hub: Hub, camera: number): Lane | undefined {
-  const query = c.req.query("query");
-  const topic = c.req.query("topic");
-  return hub.feed.lanes().find((lane) =>
-    lane.partition === camera - 1 && maySee(c.var.visitor, lane.partition) &&
-    (query === undefined || lane.query === query) && (topic === undefined || lane.topic === topic)
-  );
 }
 
 function notYet(c: Context, lane: Lane): Response {

@@ -1,15 +1,10 @@
 // Checks of JSON that anyone may have written: messages of pages, records of topics.
 
-/** Whether a value is of a form. */
-export type Check = (value: unknown) => boolean;
-
-export const isText: Check = (value) => typeof value === "string";
+/** Whether a value is of a form: `takes` of an `OptionRow` is one. */
+export type Check = (value: unknown) => unknown;
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-export const isWhole = (least: number, most: number): Check => (value) =>
-  Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 
 export const isList = (check: Check, most = Infinity): Check => (value) =>
   Array.isArray(value) && value.length <= most && value.every(check);

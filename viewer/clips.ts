@@ -21,31 +21,19 @@ export interface ClipRequest {
 
 const BATCH = 8;
 
-/** Makes a clip from a log's history while it is downloaded, without buffering. */
-export function clipOf(
+/**
+ * Makes a clip from a log's history while it is downloaded, without buffering. One without an end is the
+ * camera's live video: its access units, independent of any query.
+ */
+export async function* clipOf(
   history: History,
   request: ClipRequest,
-  report: (message: string) => void,
+  report: (message: string) => void = () => {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return mp4Of(framesOf(history, request), request, report);
-}
-
-/** A camera's live video from a keyframe on: its access units, independent of any query. */
-export function liveVideo(
-  history: History,
-  request: Omit<ClipRequest, "to">,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  return mp4Of(unitsOf(history, { ...request, to: Infinity }), request, () => {});
-}
-
-async function* mp4Of(
-  frames: AsyncGenerator<Frame>,
-  { lane, signal }: Pick<ClipRequest, "lane" | "signal">,
-  report: (message: string) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  const { lane, to, signal } = request;
   // Loaded for the first clip: FFmpeg takes time and memory.
   const { streamClip } = await import("../runtime/video/clip.ts");
-  yield* streamClip(frames, {
+  yield* streamClip((to === Infinity ? unitsOf : framesOf)(history, request), {
     signal,
     report: (message) => report(maskSecrets(`Clip of ${cameraText(lane)}: ${message}`)),
   });
@@ -56,7 +44,7 @@ async function* framesOf(history: History, request: ClipRequest): AsyncGenerator
   const first = await history.source(lane, from);
   if (first === undefined) return;
   if (await history.showsSource(lane, first)) {
-    const keyframe = await history.keyframeBefore(first);
+    const keyframe = await history.units.keyframeBefore(first);
     yield* unitsOf(history, { ...request, from: keyframe ?? from });
     return;
   }
@@ -102,7 +90,8 @@ async function* read(
         yield frame;
       }
       if (to === Infinity && reader.latest - reader.position > maxBehind) {
-        const keyframe = await history.newestKeyframe(lane);
+        const newest = await history.newest(lane);
+        const keyframe = newest && await history.units.keyframeBefore(newest);
         if (keyframe !== undefined && keyframe > reader.position) {
           reader.seek(keyframe);
           onSkip();

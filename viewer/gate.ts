@@ -1,8 +1,6 @@
 // A gate in front of the server on addresses that others can reach. An HTTP server has no timeouts, so a
 // client that opens connections and sends little, or never reads, could use up this machine's sockets without
-// a token. The gate forwards a connection once a whole request head has arrived, and closes it if one side
-// keeps the other waiting.
-import { Buffer } from "node:buffer";
+// a token. The gate limits connections, and closes one if one side keeps the other waiting.
 import { writeAll } from "../runtime/base/bytes.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { pause } from "../runtime/base/wait.ts";
@@ -13,7 +11,7 @@ export interface GateOptions {
   /** Local port of the server behind it. */
   readonly target: number;
   readonly clock: Clock;
-  /** Time to answer a request, from its first byte, however slowly it arrives. Default 15 000. */
+  /** Time to answer a request, from its first byte or the connection on. Default 15 000. */
   readonly requestMs?: number;
   /** Time for a client to accept sent data. Default 60 000. */
   readonly stallMs?: number;
@@ -24,8 +22,6 @@ export interface GateOptions {
 
 /** A silent connection is closed after this time, milliseconds. */
 const IDLE_MS = 300_000;
-/** Maximum size of a request's head, in bytes. */
-const MAX_HEAD_BYTES = 64 * 1024;
 const TO_SERVER_BYTES = 4 * 1024;
 const TO_CLIENT_BYTES = 32 * 1024;
 const CHECK_MS = 1_000;
@@ -119,17 +115,13 @@ export class Gate {
   }
 
   async #pass(passage: Passage): Promise<void> {
-    const { client } = passage;
     try {
-      const head = await readHead(client);
-      if (head === undefined) return;
       const server = passage.server = await Deno.connect({
         hostname: "127.0.0.1",
         port: this.#options.target,
       });
-      client.setNoDelay(true);
+      passage.client.setNoDelay(true);
       server.setNoDelay(true);
-      await writeAll(server, head);
       await Promise.all([this.#toServer(passage, server), this.#toClient(passage, server)]);
     } catch {
       // One side has closed: close the other.
@@ -179,23 +171,6 @@ export class Gate {
       }
     }
   }
-}
-
-/**
- * Reads up to the end of a request's head; returns it with any further bytes, or undefined if there is no
- * head.
- */
-async function readHead(client: Deno.TcpConn): Promise<Uint8Array | undefined> {
-  let head = Buffer.alloc(0);
-  const buffer = new Uint8Array(TO_SERVER_BYTES);
-  while (head.length < MAX_HEAD_BYTES) {
-    const length = await client.read(buffer);
-    if (length === null) return undefined;
-    const from = Math.max(0, head.length - 3);
-    head = Buffer.concat([head, buffer.subarray(0, length)]);
-    if (head.includes("\r\n\r\n", from)) return head;
-  }
-  return undefined;
 }
 
 /** Closes both sides; pending operations fail. */

@@ -28,7 +28,7 @@ const BATCH = 16;
 
 export class History extends LogReads {
   readonly #outputTopics: Readonly<Record<string, string>>;
-  readonly #units = new UnitReader(this);
+  readonly units = new UnitReader(this);
   readonly #findings = new PastFindings(this);
 
   constructor({ log, outputTopics = {} }: HistoryOptions) {
@@ -63,12 +63,13 @@ export class History extends LogReads {
   }
 
   /**
-   * The frame at `offset`, or the first one after it; undefined at the end of the log.
+   * The frame at `offset`, or the first one after it; undefined at the end of the log. Here and below a frame
+   * whose keyframe is gone gives way to the next keyframe.
    *
    * @param units returns an access unit undecoded, here and below
    */
   async at(lane: Lane, offset: number, units = false): Promise<LanePicture | undefined> {
-    return await this.picture(lane, await this.source(lane, offset), units);
+    return await this.#from(lane, await this.source(lane, offset), units);
   }
 
   /** The frame `by` frames after `offset` (before it if negative), or the last one in that direction. */
@@ -78,12 +79,10 @@ export class History extends LogReads {
     by: number,
     units = false,
   ): Promise<LanePicture | undefined> {
-    if (by >= 0) {
-      const frames = await this.read(lane, offset, Infinity, by + 1);
-      return await this.picture(lane, frames.at(-1), units);
-    }
-    const before = await this.lastBefore(lane, offset, -by) ?? await this.source(lane, offset);
-    return await this.picture(lane, before, units);
+    const frame = by >= 0
+      ? (await this.read(lane, offset, Infinity, by + 1)).at(-1)
+      : await this.lastBefore(lane, offset, -by) ?? await this.source(lane, offset);
+    return await this.#from(lane, frame, units);
   }
 
   /** The last frame captured at or before `time`, or the first one after it if there is none. */
@@ -93,7 +92,20 @@ export class History extends LogReads {
     const shown = next !== undefined && next.timestamp <= time
       ? await this.#lastUpTo(next, time)
       : await this.lastBefore(lane, offset) ?? next;
-    return await this.picture(lane, shown, units);
+    return await this.#from(lane, shown, units);
+  }
+
+  async #from(
+    lane: Lane,
+    frame: Frame | undefined,
+    units: boolean,
+  ): Promise<LanePicture | undefined> {
+    if (frame === undefined) return undefined;
+    const picture = await this.picture(lane, frame, units);
+    if (picture !== undefined && !units) return picture;
+    return await this.units.keyframeBefore(frame) === undefined
+      ? await this.picture(lane, await this.units.keyframeAfter(frame), units)
+      : picture;
   }
 
   /** Whether the lane shows an original frame, since its query stored no picture of it. */
@@ -102,24 +114,13 @@ export class History extends LogReads {
     return output === undefined || !isImage(output.value);
   }
 
-  /** The offset of the frame, or of the keyframe it depends on; undefined if that is gone. */
-  async keyframeBefore(frame: Frame): Promise<number | undefined> {
-    return await this.#units.keyframeBefore(frame);
-  }
-
-  /** The offset of the newest independently decodable frame. */
-  async newestKeyframe(lane: Lane): Promise<number | undefined> {
-    const newest = await this.newest(lane);
-    return newest && await this.keyframeBefore(newest);
-  }
-
   /**
    * The access units needed to decode the one at `offset`, in order: from its keyframe, or from after
    * `decoded` if a decoder got that one last and the group continues. Empty if the keyframe is gone.
    */
   async unitsUpTo(lane: Lane, offset: number, decoded: number): Promise<readonly Frame[]> {
     const frame = await this.source(lane, offset);
-    const keyframe = frame?.offset === offset ? await this.keyframeBefore(frame) : undefined;
+    const keyframe = frame?.offset === offset ? await this.units.keyframeBefore(frame) : undefined;
     if (keyframe === undefined) return [];
     const from = decoded >= keyframe && decoded < offset ? decoded + 1 : keyframe;
     return await this.read(lane, from, offset + 1);
@@ -127,7 +128,7 @@ export class History extends LogReads {
 
   /** Closes the readers, but not the log. */
   override async close(): Promise<void> {
-    await this.#units.close();
+    await this.units.close();
     await super.close();
   }
 
@@ -142,7 +143,7 @@ export class History extends LogReads {
     const drawn = output !== undefined && isImage(output.value);
     const image = drawn ? { ...frame, value: output.value, headers: output.headers } : frame;
     const video = drawn ? undefined : videoCodecOf(frame.headers["content-type"]);
-    const shown = units && video !== undefined ? image : await this.#units.image(image);
+    const shown = units && video !== undefined ? image : await this.units.image(image);
     if (shown === undefined) return undefined;
     const result = await this.#resultOf(lane, frame, output);
     return {

@@ -1,29 +1,34 @@
 // Validates messages of pages, since anyone can open a socket.
-import { type Check, hasFields, isList, isText, isWhole } from "./checks.ts";
+import { FLAG, range, TEXT, whole } from "../runtime/base/options.ts";
+import { type Check, hasFields, isAbsentOr, isList } from "./checks.ts";
 import {
   MAX_PAGE_MESSAGE,
   MAX_STEP,
   MAX_TILES,
   MAX_VIDEO_TILES,
   type PageMessage,
+  SPEEDS,
   type TileRequest,
 } from "./protocol.ts";
 
-const isNumber: Check = (value) => Number.isFinite(value);
+const isNumber = range({ min: -Infinity, max: Infinity }).takes;
+const isText = TEXT.takes;
 /** One of several kinds, which `field` names. */
 const isOneOf = (field: string, kinds: Readonly<Record<string, Check>>): Check => (value) => {
   const kind = Object(value)[field];
   return typeof kind === "string" && Object.hasOwn(kinds, kind) && kinds[kind]!(value);
 };
 
-const isSlot = isWhole(0, 0xffff);
-const isCount = isWhole(0, Number.MAX_SAFE_INTEGER);
+/** A number of 16 bits. */
+const isShort = whole(0, 0xffff).takes;
+const isCount = whole(0).takes;
+const isSpeed: Check = (speed) => SPEEDS.some((each) => each === speed);
 
 const isTile = hasFields({
-  slot: isSlot,
+  slot: isShort,
   lane: isText,
-  width: isWhole(0, 0xffff),
-  video: (video) => video === undefined || typeof video === "boolean",
+  width: isShort,
+  video: isAbsentOr(FLAG.takes),
 });
 
 const isMessage = isOneOf("type", {
@@ -34,19 +39,19 @@ const isMessage = isOneOf("type", {
   }),
   drawn: hasFields({
     tiles: isList(
-      (pair) => Array.isArray(pair) && pair.length === 2 && isSlot(pair[0]) && isCount(pair[1]),
+      (pair) => Array.isArray(pair) && pair.length === 2 && isShort(pair[0]) && isCount(pair[1]),
       MAX_TILES,
     ),
   }),
   time: hasFields({
-    generation: isWhole(0, 0xffffffff),
+    generation: whole(0, 0xffffffff).takes,
     command: isOneOf("action", {
       live: () => true,
       pause: hasFields({ time: isNumber }),
       jump: hasFields({ lead: isText, time: isNumber }),
       seek: hasFields({ lead: isText, offset: isCount }),
-      step: hasFields({ lead: isText, offset: isCount, by: isWhole(-MAX_STEP, MAX_STEP) }),
-      play: hasFields({ time: isNumber, speed: isNumber }),
+      step: hasFields({ lead: isText, offset: isCount, by: whole(-MAX_STEP, MAX_STEP).takes }),
+      play: hasFields({ time: isNumber, speed: isSpeed }),
     }),
   }),
 });

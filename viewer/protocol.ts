@@ -4,7 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Increased when older pages become incompatible with the server. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Maximum number of tiles per page. */
 export const MAX_TILES = 1_024;
@@ -157,15 +157,6 @@ export type PageMessage =
     readonly command: TimeCommand;
   };
 
-/** Types of pictures, in the order of their numbers on the wire. */
-export const CONTENT_TYPES = [
-  "image/jpeg",
-  "image/png",
-  "image/webp",
-  "video/h264",
-  "video/h265",
-] as const;
-
 /** How to decode an access unit. */
 export interface UnitInfo {
   /** Codec as in RFC 6381, only on keyframes: a decoder can start here. */
@@ -195,79 +186,19 @@ export interface PictureMessage {
   readonly image: Uint8Array;
 }
 
-/** Size of the header, before the JSON and the image. */
-export const PICTURE_HEADER_BYTES = 40;
-
-const PICTURE = 1;
-
-/**
- * A picture as one binary message, little-endian:
- *
- * | byte | what |
- * | --- | --- |
- * | 0 | 1: a picture |
- * | 1 | index in `CONTENT_TYPES` |
- * | 2 | slot, u16 |
- * | 4 | sequence, u32 |
- * | 8 | generation, u32 |
- * | 12 | source width, u16; source height, u16 |
- * | 16 | length of the JSON of result and unit, u32 |
- * | 20 | reserved |
- * | 24 | offset, f64; capture time, f64 |
- * | 40 | JSON, then the image or access unit |
- */
-export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> {
-  const { result, unit, source } = picture;
-  const json = result === undefined && unit === undefined && source === undefined
-    ? undefined
-    : new TextEncoder().encode(JSON.stringify({ result, unit, source }));
-  const resultBytes = json?.length ?? 0;
-  const message = new Uint8Array(PICTURE_HEADER_BYTES + resultBytes + picture.image.length);
-  const view = new DataView(message.buffer);
-  view.setUint8(0, PICTURE);
-  view.setUint8(1, Math.max(0, (CONTENT_TYPES as readonly string[]).indexOf(picture.contentType)));
-  view.setUint16(2, picture.slot, true);
-  view.setUint32(4, picture.sequence, true);
-  view.setUint32(8, picture.generation, true);
-  view.setUint16(12, Math.min(picture.sourceWidth, 0xffff), true);
-  view.setUint16(14, Math.min(picture.sourceHeight, 0xffff), true);
-  view.setUint32(16, resultBytes, true);
-  view.setFloat64(24, picture.offset, true);
-  view.setFloat64(32, picture.timestamp, true);
-  if (json !== undefined) message.set(json, PICTURE_HEADER_BYTES);
-  message.set(picture.image, PICTURE_HEADER_BYTES + resultBytes);
+/** A picture as one binary message: the length of its JSON (u32, little-endian), the JSON, the image. */
+export function encodePicture({ image, ...rest }: PictureMessage): Uint8Array<ArrayBuffer> {
+  const json = new TextEncoder().encode(JSON.stringify(rest));
+  const message = new Uint8Array(4 + json.length + image.length);
+  new DataView(message.buffer).setUint32(0, json.length, true);
+  message.set(json, 4);
+  message.set(image, 4 + json.length);
   return message;
 }
 
-/**
- * Decodes a picture message. The image is a view of `message`.
- *
- * @throws {RangeError} if the message is not a picture or is truncated
- */
+/** Decodes a picture message. The image is a view of `message`. */
 export function decodePicture(message: ArrayBuffer): PictureMessage {
-  const view = new DataView(message);
-  if (view.byteLength < PICTURE_HEADER_BYTES || view.getUint8(0) !== PICTURE) {
-    throw new RangeError(`Cannot read picture: ${view.byteLength} bytes are not a picture message`);
-  }
-  const resultBytes = view.getUint32(16, true);
-  if (PICTURE_HEADER_BYTES + resultBytes > view.byteLength) {
-    throw new RangeError(`Cannot read picture: a result of ${resultBytes} bytes was cut short`);
-  }
-  const extra: Pick<PictureMessage, "result" | "unit" | "source"> = resultBytes === 0
-    ? {}
-    : JSON.parse(
-      new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
-    );
-  return {
-    slot: view.getUint16(2, true),
-    sequence: view.getUint32(4, true),
-    generation: view.getUint32(8, true),
-    contentType: CONTENT_TYPES[view.getUint8(1)] ?? CONTENT_TYPES[0],
-    offset: view.getFloat64(24, true),
-    timestamp: view.getFloat64(32, true),
-    sourceWidth: view.getUint16(12, true),
-    sourceHeight: view.getUint16(14, true),
-    ...extra,
-    image: new Uint8Array(message, PICTURE_HEADER_BYTES + resultBytes),
-  };
+  const length = new DataView(message).getUint32(0, true);
+  const json = new TextDecoder().decode(new Uint8Array(message, 4, length));
+  return { ...JSON.parse(json), image: new Uint8Array(message, 4 + length) };
 }

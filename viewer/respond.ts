@@ -94,13 +94,16 @@ export async function image(
 
 /** The requested width in pixels; 0 for the original size. */
 export function widthOf(c: Context): number {
-  const width = wholeNumber(c.req.query("width")) ?? 0;
+  const [width = 0] = numbersOf(c, "width");
   return width <= 10_000 ? width : 0;
 }
 
-/** Parses a number of a request; undefined if it is invalid. */
-export function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+/** Whole numbers of a request; undefined for one that is missing or invalid. */
+export function numbersOf(c: Context, ...names: readonly string[]): (number | undefined)[] {
+  return names.map((name) => {
+    const text = c.req.query(name) ?? "";
+    return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  });
 }
 
 /** Sets security headers on every response: only the viewer's own pages may use it. */

@@ -1,6 +1,7 @@
 // One page connected to `/ws`. The server queues no pictures for it: a tile is marked as behind, and gets the
 // lane's newest picture once the page has drawn the previous ones. A slow page sees fewer pictures, not older
 // ones, and one that never reads costs at most what is in flight.
+import { given } from "../runtime/base/options.ts";
 import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
@@ -287,21 +288,14 @@ export class Session {
   #send(tile: Tile, { picture, bytes: image, ...rest }: ScaledPicture): void {
     const { offset, timestamp, result } = picture;
     tile.behind = this.#latest(tile.lane)?.offset !== offset;
-    const found = result === undefined ? {} : { result };
-    this.#put(tile, { ...rest, offset, timestamp, ...found, image });
+    this.#put(tile, { ...rest, offset, timestamp, ...given({ result }), image });
   }
 
   #put(tile: Tile, picture: Omit<PictureMessage, "slot" | "sequence" | "generation">): void {
     const sequence = ++this.#sequence;
     const { generation } = this.#playback;
-    const source = this.#sourceOf(tile.lane);
-    const message = encodePicture({
-      slot: tile.slot,
-      sequence,
-      generation,
-      ...picture,
-      ...(source === undefined ? {} : { source }),
-    });
+    const source = given({ source: this.#sourceOf(tile.lane) });
+    const message = encodePicture({ slot: tile.slot, sequence, generation, ...picture, ...source });
     tile.sentOffset = picture.offset;
     tile.sentAt = this.#hub.clock.monotonic();
     this.#inFlight.sent(tile.slot, sequence, message.length);

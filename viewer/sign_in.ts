@@ -42,7 +42,9 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
   app.post("*", bodyLimit({ maxSize, onError }), async (c) => {
     if (!access.originAllowed(c.req.raw)) return plain(c, 403, "Sign in on the viewer's own page");
     const token = new URLSearchParams(await c.req.text()).get("token") ?? "";
-    if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
+    if (await access.visitorOfToken(token) === undefined) {
+      return asset(c, assets.get("refused")!, 401);
+    }
     c.header("set-cookie", access.cookie(c.req.raw, token));
     return c.redirect(here(c), 303);
   });
@@ -54,7 +56,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
       // A link from another site arrives without the strict cookie; a reload by the page itself has it.
       return c.req.header("sec-fetch-site") === "cross-site"
         ? c.body(null, 200, { refresh: `0; url=${here(c)}`, "cache-control": "no-store" })
-        : asset(c, assets.login, 401);
+        : asset(c, assets.get("page/login.html")!, 401);
     }
     const token = new URL(c.req.url).searchParams.get("token");
     if (access.guarded && token !== null && wantsPage(c)) {

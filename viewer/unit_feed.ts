@@ -83,7 +83,7 @@ export class UnitFeed {
   async #follow(signal: AbortSignal): Promise<void> {
     const { history, lane } = this.#options;
     const newest = await history.newest(lane);
-    const from = newest && await history.keyframeBefore(newest);
+    const from = newest && await history.units.keyframeBefore(newest);
     if (newest === undefined || from === undefined) throw new Error("There is no keyframe");
     const units = unitsOf(history, { lane, from, to: Infinity, maxBehind: MAX_BEHIND, signal });
     for await (const frame of units) {

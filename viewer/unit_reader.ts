@@ -36,7 +36,7 @@ export class UnitReader {
    * @returns undefined for an access unit that cannot be shown: damaged, or its keyframe is gone.
    */
   async image(frame: Frame): Promise<Frame | undefined> {
-    if (videoCodecOf(frame.headers["content-type"]) === undefined) return frame;
+    if (!isUnit(frame)) return frame;
     const lane = this.#laneOf(frame);
     return await lane.turn.run(async () => {
       try {
@@ -51,8 +51,7 @@ export class UnitReader {
 
   /** The frame's offset, or that of the keyframe it depends on; undefined when that is gone. */
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
-    const codec = videoCodecOf(frame.headers["content-type"]);
-    if (codec === undefined) return frame.offset;
+    if (!isUnit(frame)) return frame.offset;
     for (let reach = FIRST_REACH, to = frame.offset + 1; reach <= LONGEST_REACH; reach *= 2) {
       const from = Math.max(0, to - reach);
       const frames = await this.#reads.read(frame, from, to);
@@ -60,6 +59,17 @@ export class UnitReader {
       if (keyframe !== undefined) return keyframe.offset;
       if (frames.length === 0 || from === 0) return undefined;
       to = frames[0]!.offset;
+    }
+    return undefined;
+  }
+
+  /** The first frame after that one which depends on no other. */
+  async keyframeAfter(frame: Frame): Promise<Frame | undefined> {
+    for (let from = frame.offset + 1; from <= frame.offset + LONGEST_REACH;) {
+      const frames = await this.#reads.read(frame, from, Infinity, FIRST_REACH);
+      const found = frames.find((each) => !isUnit(each) || isKeyframe(each));
+      if (found !== undefined || frames.length === 0) return found;
+      from = frames.at(-1)!.offset + 1;
     }
     return undefined;
   }
@@ -114,6 +124,10 @@ export class UnitReader {
     lane.next = offset + 1;
     return lane.linked.get(offset);
   }
+}
+
+function isUnit({ headers }: Frame): boolean {
+  return videoCodecOf(headers["content-type"]) !== undefined;
 }
 
 function isKeyframe({ headers, value }: Frame): boolean {

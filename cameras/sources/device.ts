@@ -1,10 +1,11 @@
 // Webcams and other cameras of this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { type SourceContext, SourceError, type SourceImage } from "../source.ts";
-import { type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
+import { type SourceKindRow, withoutAuto } from "../source_kind.ts";
+import type { CameraSettings } from "../settings.ts";
 import { liveVideo } from "./live_video.ts";
 
-interface DeviceOptions extends LiveSettings {
+interface DeviceOptions extends CameraSettings {
   /** The size, frame rate and encoding to request from the camera, e.g. `mjpeg`. */
   readonly captureSize?: string;
   readonly captureFps?: number;
@@ -62,7 +63,7 @@ export const deviceRow: SourceKindRow = {
         `Cannot use source ${text}: expected device:NUMBER or device:/dev/…`,
       );
     }
-    const all = { ...options, ...liveSettings(settings) };
+    const all = { ...options, ...withoutAuto(settings) };
     return { description: text, kind: "live", open: (context) => open(device, all, context) };
   },
 };

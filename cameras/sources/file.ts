@@ -1,23 +1,17 @@
 // A video file as a camera, with the file's own frame times; any file that FFmpeg reads.
-import { messageOf } from "../../runtime/base/errors.ts";
+import { pathFault } from "../../runtime/base/given_file.ts";
 import { given } from "../../runtime/base/options.ts";
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
   type CameraSource,
-  type ImageSettings,
   type Size,
   type SourceContext,
   SourceError,
   type SourceImage,
 } from "../source.ts";
+import type { CameraSettings } from "../settings.ts";
 import { loadVideo } from "../video/load.ts";
-
-interface VideoFileOptions extends ImageSettings {
-  readonly loop?: boolean;
-  /** Works ahead on all cores, for readers without pacing. */
-  readonly bulk?: boolean;
-}
 
 /** More threads gained nothing for a single file. */
 const MOST_THREADS = 4;
@@ -34,10 +28,10 @@ export class VideoFileSource implements CameraSource {
   readonly description: string;
   readonly kind = "recorded";
   readonly #path: string;
-  readonly #options: VideoFileOptions;
+  readonly #options: CameraSettings;
   #frames: number | undefined;
 
-  constructor(path: string, options: VideoFileOptions = {}) {
+  constructor(path: string, options: CameraSettings = {}) {
     this.description = path;
     this.#path = resolve(path);
     this.#options = options;
@@ -51,11 +45,12 @@ export class VideoFileSource implements CameraSource {
     const name = `video file ${this.description}`;
     const { formatIn, videoImages, VideoInput } = await loadVideo();
     const format = await formatOf(this.#path, name, formatIn);
-    const { bulk = false } = this.#options;
+    const { loop = false, size, fps } = this.#options;
+    // Without pacing it works ahead on all cores.
+    const bulk = fps === "max";
     const threads = bulk
       ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
       : 1;
-    const { loop = false, size } = this.#options;
     let lapStart = 0;
     try {
       do {
@@ -138,10 +133,8 @@ async function formatOf(
     format = formatIn(await beginningOf(file, Math.min(PROBE_BYTES, size)), path);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    if (error instanceof Deno.errors.NotFound) {
-      throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
-    }
-    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${messageOf(error)}`);
+    const code = error instanceof Deno.errors.NotFound ? "MISSING" : "UNREADABLE";
+    throw new SourceError(code, `Cannot open ${name}: ${pathFault(error)}`);
   }
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(

@@ -1,21 +1,21 @@
 // Live video, shared by streams and devices.
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { SourceContext, SourceImage } from "../source.ts";
-import type { LiveSettings } from "../source_kind.ts";
+import type { CameraSettings } from "../settings.ts";
 import type { VideoInputOptions } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
 /** The images of a live input, with capture times on this machine's clock. */
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
-  { fps, ...settings }: LiveSettings,
+  settings: CameraSettings,
   { signal, times, report, onActivity, onPacket }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   const { videoImages, VideoInput } = await loadVideo();
   try {
     await using input = await VideoInput.open(inputOptions, signal);
     const time = new LiveTime(times);
-    const decimator = new Decimator(fps);
+    const decimator = new Decimator(settings.fps);
     const images = videoImages(input, {
       settings,
       // More threads would delay frames.

@@ -1,5 +1,5 @@
 // HTTP cameras: an MJPEG stream, or one picture per request.
-import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
+import { checkUrl, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { brief } from "../../runtime/base/options.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -11,6 +11,7 @@ import { pictures } from "../net/picture_stream.ts";
 import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
+import type { CameraSettings } from "../settings.ts";
 import { ticks } from "../ticker.ts";
 import { openingLimit } from "../watchdog.ts";
 
@@ -25,11 +26,11 @@ class MjpegSource implements CameraSource {
   readonly kind = "live";
   readonly #url: URL;
   readonly #credentials: Credentials | undefined;
-  readonly #options: LiveSettings;
+  readonly #options: CameraSettings;
   /** True after the first picture: a later answer without one means that the camera is starting. */
   #worked = false;
 
-  constructor(url: string, options: LiveSettings = {}) {
+  constructor(url: string, options: CameraSettings = {}) {
     this.description = maskUrl(url);
     const { url: plain, credentials } = splitCredentials(url);
     this.#url = new URL(plain);
@@ -89,7 +90,9 @@ class MjpegSource implements CameraSource {
     if (count !== 1) return;
     // A single picture is a snapshot.
     let first = true;
-    for await (const timestamp of ticks(fps ?? 1, { ...context, signal: end })) {
+    for await (
+      const timestamp of ticks(typeof fps === "number" ? fps : 1, { ...context, signal: end })
+    ) {
       if (first) first = false;
       else for await (const body of this.#pictures(context, end)) yield { body, timestamp };
     }
@@ -203,7 +206,7 @@ export const mjpegRow: SourceKindRow = {
   help: "MJPEG, or one picture per request, over HTTP",
   access: { target: "host" },
   make(text, _rest, settings) {
-    checkUrl(maskUrl(text), text);
-    return new MjpegSource(text, liveSettings(settings));
+    checkUrl(text);
+    return new MjpegSource(text, settings);
   },
 };

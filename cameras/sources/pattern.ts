@@ -1,9 +1,14 @@
 // A generated test pattern: camera name, sequence number, time, and motion.
 import { parseFps, parseSize, readOptions } from "../options.ts";
-import { type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
+import type { SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
-import { DEFAULT_QUALITY, type SourceContext, type SourceImage } from "../source.ts";
+import {
+  DEFAULT_QUALITY,
+  type ImageSettings,
+  type SourceContext,
+  type SourceImage,
+} from "../source.ts";
 import { ticks } from "../ticker.ts";
 
 const DEFAULT_SIZE = { width: 640, height: 480 };
@@ -12,7 +17,8 @@ const DEFAULT_FPS = 15;
 const GOLDEN_ANGLE = 137.508;
 
 async function* frames(
-  { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY }: LiveSettings,
+  fps: number,
+  { size = DEFAULT_SIZE, quality = DEFAULT_QUALITY }: ImageSettings,
   context: SourceContext,
 ): AsyncGenerator<SourceImage> {
   const name = context.camera;
@@ -38,7 +44,8 @@ export const patternRow: SourceKindRow = {
   access: {},
   make(text, rest, settings) {
     const { options } = readOptions(text, rest, { size: parseSize, fps: parseFps });
-    const all = { ...options, ...liveSettings(settings) };
-    return { description: text, kind: "live", open: (context) => frames(all, context) };
+    const fps = typeof settings.fps === "number" ? settings.fps : options.fps ?? DEFAULT_FPS;
+    const image = { ...options, ...settings };
+    return { description: text, kind: "live", open: (context) => frames(fps, image, context) };
   },
 };

@@ -1,11 +1,12 @@
 // RTSP cameras.
-import { checkUrl, type LiveSettings, liveSettings, type SourceKindRow } from "../source_kind.ts";
+import { checkUrl, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import { Login, splitCredentials } from "../net/login.ts";
 import { RedirectError, RtspRelay } from "../net/rtsp.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
+import type { CameraSettings } from "../settings.ts";
 import { openingLimit } from "../watchdog.ts";
 import { liveVideo } from "./live_video.ts";
 
@@ -22,9 +23,9 @@ export class RtspSource implements CameraSource {
   readonly kind = "live";
   readonly #stream: ReturnType<typeof readUrl>;
   readonly #udp: boolean;
-  readonly #options: LiveSettings;
+  readonly #options: CameraSettings;
 
-  constructor(text: string, options: LiveSettings = {}) {
+  constructor(text: string, options: CameraSettings = {}) {
     this.description = maskUrl(text);
     this.#udp = /^rtsp\+udp:/i.test(text);
     this.#stream = readUrl(text.replace(/^rtsp\+udp:/i, "rtsp:"), options);
@@ -116,10 +117,10 @@ export const rtspRow: SourceKindRow = {
   access: { target: "stream" },
   video: true,
   make(text, _rest, settings) {
-    checkUrl(maskUrl(text), text);
+    checkUrl(text);
     const { codec = "auto", fps } = settings;
     return new RtspSource(text, {
-      ...liveSettings(settings),
+      ...settings,
       // At a lower frame rate, frames that others depend on are missing.
       codec: codec === "auto" && typeof fps === "number" ? "jpeg" : codec,
     });

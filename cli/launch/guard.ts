@@ -6,20 +6,9 @@ import { parentOf, realPath } from "./paths.ts";
 /** Names in Framelane's folder that are code, dependencies, or what code is made from. */
 export const CODE: readonly string[] = [
   ...["main.ts", "main.js", "launch.ts", "launch.js", "deno.json", "deno.lock", "package.json"],
-  ...[
-    "cli",
-    "cameras",
-    "runtime",
-    "queries",
-    "viewer",
-    "models",
-    "clips",
-    "tools",
-    "tests",
-    "bench",
-    "docs",
-  ],
-  ...["node_modules", ".git", ".ci", "deploy", "Dockerfile", "compose.yaml"],
+  ...["cli", "cameras", "runtime", "queries", "viewer", "models", "clips"],
+  ...["tools", "tests", "bench", "docs", ".git", ".ci", "node_modules"],
+  ...["deploy", "Dockerfile", "compose.yaml"],
 ];
 
 /** Where code comes from that a run executes. */

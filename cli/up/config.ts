@@ -153,10 +153,10 @@ const query = {
       type: "string",
       description: "Its name in lanes and checkpoints (default: the query's own)",
     },
-    (given) => {
-      if (/^[a-zA-Z0-9_-]{1,100}$/.test(given)) return given;
-      throw new Error("expected 1 to 100 letters, digits, underscores or hyphens");
-    },
+    parsers.text(
+      (name) => /^[a-zA-Z0-9_-]{1,100}$/.test(name),
+      "1 to 100 letters, digits, underscores or hyphens",
+    ),
   ),
   topic,
   partitions,

@@ -1,7 +1,7 @@
 // Shapes of fields: each reads a value, reports its faults, and describes itself to editors as JSON Schema.
 import { Fields } from "../../runtime/base/fields.ts";
 import { FLAG, given, shown, TEXT } from "../../runtime/base/options.ts";
-import { reasonOf } from "../command.ts";
+import { parsers, reasonOf } from "../command.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -59,10 +59,8 @@ function quotable(value: unknown, show?: Show): unknown {
 }
 
 export function text(description: string): Shape<string> {
-  return scalar({ type: "string", description }, (value) => {
-    if (value.trim() === "") throw new Error(`expected ${TEXT.accepted}`);
-    return value;
-  });
+  const parse = parsers.text((value) => value.trim() !== "", TEXT.accepted);
+  return scalar({ type: "string", description }, parse);
 }
 
 export function boolean(description: string): Shape<boolean> {

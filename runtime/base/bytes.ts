@@ -1,5 +1,7 @@
 /** Parts one after the other; a single part is returned unchanged. */
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+export function concatenated<Memory extends ArrayBufferLike>(
+  parts: readonly Uint8Array<Memory>[],
+): Uint8Array<Memory | ArrayBuffer> {
   if (parts.length === 1) return parts[0]!;
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let position = 0;

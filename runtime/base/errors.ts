@@ -95,7 +95,8 @@ export function placeOf(thrown: unknown): Place | undefined {
   }
 }
 
-function pathOf(url: string): string {
+/** The path of a module's URL, as in `Place.file`. */
+export function pathOf(url: string): string {
   const path = url.startsWith(ROOT) ? url.slice(ROOT.length) : url.replace(/^file:\/\//, "");
   try {
     return decodeURIComponent(path);

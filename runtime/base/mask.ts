@@ -23,7 +23,7 @@ const BARE_CREDENTIALS =
 const COLON = String.raw`:(?![\s"']|$)`;
 const QUERY_SECRET = new RegExp(
   String
-    .raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)((?:\\[^"\r\n]|${COLON}|[^\s"'&#<>\\:])*)`,
+    .raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)(?!\*{3}[\s,])((?:\\[^"\r\n]|${COLON}|[^\s"'&#<>\\:])*)`,
   "gi",
 );
 const SECRET_KEY = new RegExp(SECRET_NAME, "i");

@@ -1,6 +1,6 @@
 // Options that queries accept from the command line.
 import { shown } from "../base/options.ts";
-import { isA, messageOf, placeOf, placeText, read } from "../base/errors.ts";
+import { isA, messageOf, pathOf, placeOf, placeText, read } from "../base/errors.ts";
 import type { QueryPlan } from "./plan.ts";
 import { QueryDefinition } from "./query.ts";
 
@@ -139,7 +139,7 @@ export async function loadDefinition(
   const plan = read(definition, "plan");
   if (typeof plan === "object" && plan !== null) return new QueryDefinition(plan as QueryPlan);
   const [what, Fault] = typeof module === "string"
-    ? [module, QueryOptionsError]
+    ? [pathOf(module), QueryOptionsError]
     : ["a value", TypeError];
   throw new Fault(
     `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,
@@ -157,7 +157,9 @@ export async function loadModule(module: string): Promise<QueryModule> {
   } catch (error) {
     const message = messageOf(error), place = placeOf(error);
     const where = message.includes(`:${place?.line}:${place?.column}`) ? "" : placeText(place);
-    throw new QueryOptionsError(`Cannot load ${module}: ${message}${where}`, { cause: error });
+    throw new QueryOptionsError(`Cannot load ${pathOf(module)}: ${message}${where}`, {
+      cause: error,
+    });
   }
 }
 

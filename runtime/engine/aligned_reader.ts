@@ -17,6 +17,8 @@ import { Pairing, type PairingState, type Side } from "./pairing.ts";
 const CHUNK = 64;
 /** A wait of this length is reported, milliseconds. */
 const HELD_MS = 200;
+/** Left frames that say where the right partition begins: the time of a single one may be far off. */
+const FIRST = 16;
 /** The right camera counts as silent when left frames have waited for it this long, milliseconds. */
 const SILENT_MS = 10_000;
 
@@ -288,7 +290,7 @@ export class AlignedReader implements LaneReader {
   }
 }
 
-/** The first frame of the other partition that could be a partner of the first left one. */
+/** The first frame of the other partition that could be a partner of one of the first left ones. */
 async function startOf(
   { plan, log, reader, topic, partition }: ExecutionOptions,
   other: number,
@@ -300,9 +302,15 @@ async function startOf(
     const first = Math.max(earliest, Math.min(readFrom, latest - 1));
     const source = await reader.open(topic, partition, first);
     try {
-      const [frame] = await source.read(1, undefined, latest);
-      if (frame !== undefined) {
-        const from = Math.max(0, Math.floor(frame.timestamp - toleranceMs));
+      let time = Infinity;
+      for (let left = FIRST; left > 0 && source.position < latest;) {
+        const frames = await source.read(left, undefined, latest);
+        if (frames.length === 0) break;
+        left -= frames.length;
+        time = Math.min(time, ...frames.map(({ timestamp }) => timestamp));
+      }
+      if (time < Infinity) {
+        const from = Math.max(0, Math.floor(time - toleranceMs));
         return await log.offsetForTime(topic, other, from);
       }
     } finally {

@@ -3,7 +3,7 @@ import { checkOptions } from "../base/fields.ts";
 import { ABOVE_ZERO } from "../base/options.ts";
 import { splitPath } from "../base/folders.ts";
 import type { Result } from "../definition/frame.ts";
-import { withFileErrors } from "./files/failure.ts";
+import { openNamed } from "./files/failure.ts";
 import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
 
@@ -42,7 +42,7 @@ export function events(options: EventsOptions = {}): Sink {
     opens: { writes: [splitPath(file).folder] },
     check: checkOutput,
     open: (context) =>
-      withFileErrors(action, async () => {
+      openNamed(action, async () => {
         const { StagedLines } = await import("./files/staged_lines.ts");
         const { folder, name } = splitPath(file);
         const lines = await StagedLines.open({
@@ -59,11 +59,11 @@ export function events(options: EventsOptions = {}): Sink {
             }
           },
           async flush(batch) {
-            if (text !== "") await withFileErrors(action, () => lines.stage(batch, text, []));
+            if (text !== "") await lines.stage(batch, text, []);
             text = "";
           },
-          committed: () => withFileErrors(action, () => lines.publish()),
-          close: () => withFileErrors(action, () => lines.close()),
+          committed: () => lines.publish(),
+          close: () => lines.close(),
         };
       }),
   };

@@ -3,7 +3,7 @@ import { checkOptions } from "../base/fields.ts";
 import { ABOVE_ZERO, FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { withFileErrors } from "./files/failure.ts";
+import { openNamed } from "./files/failure.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -42,7 +42,7 @@ export function images(options: ImagesOptions = {}): Sink {
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write images to ${JSON.stringify(root)}`;
-      return withFileErrors(action, async () => {
+      return openNamed(action, async () => {
         const { openImages } = await import("./files/images_task.ts");
         return openImages({ root, action, lockTimeoutMs }, context);
       });

@@ -4,7 +4,7 @@ import { ABOVE_ZERO, FOLDER, oneOf } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { checkH264Options, type H264Options } from "../video/h264_options.ts";
-import { withFileErrors } from "./files/failure.ts";
+import { openNamed } from "./files/failure.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {
@@ -65,7 +65,7 @@ export function video(options: VideoOptions = {}): Sink {
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write video to ${JSON.stringify(root)}`;
-      return withFileErrors(action, async () => {
+      return openNamed(action, async () => {
         const { openVideo } = await import("./files/video_task.ts");
         return openVideo(
           { root, action, format, rollMs, rollBytes, groupMs, preset, crf },

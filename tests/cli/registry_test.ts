@@ -84,9 +84,7 @@ Deno.test("A command loads what it needs and no more", async () => {
       if (seen.has(file)) continue;
       seen.add(file);
       queue.push(
-        ...imports.filter(({ from, typeOnly, lazy }) => from === file && !typeOnly && !lazy).map((
-          { to },
-        ) => to),
+        ...imports.filter(({ from, later }) => from === file && !later).map(({ to }) => to),
       );
     }
     return [...seen];

@@ -6,6 +6,7 @@ import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { GroupTracker } from "../../runtime/video/groups.ts";
+import { decodePicture } from "../../viewer/protocol.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { accessUnits } from "../support/access_units.ts";
 import { clipOf } from "../support/clip.ts";
@@ -57,12 +58,13 @@ function confirmationsOf(page: Page): { count: number } {
   return confirmations;
 }
 
-/** Content types of the pictures that a page has got, by their numbers on the wire. */
-function typesOf(page: Page): number[] {
-  const types: number[] = [];
+/** Content types of the pictures that a page has got. */
+function typesOf(page: Page): string[] {
+  const types: string[] = [];
   page.on("websocket", (socket) =>
     socket.on("framereceived", ({ payload }) => {
-      if (typeof payload !== "string") types.push(payload[1]!);
+      if (typeof payload === "string") return;
+      types.push(decodePicture(new Uint8Array(payload).buffer).contentType);
     }));
   return types;
 }
@@ -81,9 +83,10 @@ Deno.test("a focused lane is decoded by the page, live, and in steps to the exac
       await page.goto(`${url}?focus=${LANE}`);
       await until(async () => {
         const offset = await offsetOf(page, LANE);
-        return offset > 2 * units.length && types.filter((type) => type === 3).length > 2 * GOP;
+        return offset > 2 * units.length &&
+          types.filter((type) => type === "video/h264").length > 2 * GOP;
       }, "access units are shown live");
-      const pictures = types.filter((type) => type === 0).length;
+      const pictures = types.filter((type) => type === "image/jpeg").length;
       assert.ok(pictures < 10, `${pictures} JPEGs beside ${types.length} access units`);
       const { count } = confirmations;
       assert.ok(count - pictures < types.length / 2, `${count} messages for ${types.length} units`);
@@ -122,7 +125,7 @@ Deno.test("a page that cannot decode video gets pictures, live and in steps", as
       const at = await offsetOf(page, LANE);
       await page.keyboard.press(",");
       await until(() => isExact(page, at - 1), "one frame back");
-      assert.deepEqual([...new Set(types)], [0]);
+      assert.deepEqual([...new Set(types)], ["image/jpeg"]);
     });
   });
 });
@@ -178,7 +181,7 @@ Deno.test("an RTSP camera's H.265 is a film at /cam/N.mp4; queries that decode i
             return offset > after && await isExact(page, offset, lane);
           };
           await until(() => live(0), `a live tile of ${lane}`);
-          assert.deepEqual([...new Set(types)], [0], "tiles get pictures");
+          assert.deepEqual([...new Set(types)], ["image/jpeg"], "tiles get pictures");
           await page.locator(`[data-lane="${lane}"] .picture`).click();
           await page.locator(".tile.alone").waitFor();
           const at = await offsetOf(page, lane);
@@ -200,7 +203,7 @@ Deno.test("an RTSP camera's H.265 is a film at /cam/N.mp4; queries that decode i
             );
           }
           assert.ok(
-            types.includes(4),
+            types.includes("video/h265"),
             `${lane}: units are tried where the browser may decode them`,
           );
           await page.close();

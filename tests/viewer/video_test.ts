@@ -4,11 +4,11 @@ import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import "../../runtime/video/h264_encoding.ts";
 import { withLengths } from "../../runtime/video/unit_copy.ts";
 import { accessUnits } from "../support/access_units.ts";
-import { liveVideo } from "../../viewer/clips.ts";
+import { clipOf } from "../../viewer/clips.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { probeBytes } from "../runtime/video/probe.ts";
-import { until, withViewer } from "./kit.ts";
+import { TestPage, until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const BEGIN = 1_700_000_000_000;
@@ -71,6 +71,34 @@ Deno.test("a clip of access units is their very bytes, from the keyframe before 
       samplesOf(await clip(`after=${BEGIN + 40 * 40}&before=${BEGIN + 45 * 40}`)),
       lengths(units.slice(40, 45)),
     );
+  });
+});
+
+Deno.test("what retention left of a group gives way to the next keyframe, in clips, at times and in steps", async () => {
+  const log = await logOf(1);
+  append(log, 0, units.slice(15));
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
+    const clip = await fetch(`${viewer.url}api/clip.mp4?lane=greyscale-0&from=2&to=9`);
+    assert.deepEqual(samplesOf(await clip.bytes()), lengths(units.slice(20, 25)));
+    const frame = await fetch(`${viewer.url}api/frame?lane=greyscale-0&time=${BEGIN}`);
+    assert.equal(frame.headers.get("x-framelane-offset"), "5");
+    await frame.body!.cancel();
+    const page = await TestPage.open(viewer);
+    const lead = "greyscale-0";
+    for (const video of [true, false]) {
+      page.send({ type: "watch", tiles: [{ slot: 0, lane: lead, width: 0, video }] });
+      for (
+        const command of [
+          { action: "jump", lead, time: BEGIN },
+          { action: "seek", lead, offset: 1 },
+          { action: "step", lead, offset: 5, by: -1 },
+        ] as const
+      ) {
+        assert.equal((await page.time(command)).offset, 5);
+        await until(() => page.newest(0)?.offset === 5);
+      }
+    }
+    await page.close();
   });
 });
 
@@ -141,7 +169,7 @@ Deno.test("a reader that falls far behind continues at the newest keyframe", asy
   const history = new History({ log });
   const [lane] = new FakeLanes({ count: 1 }).lanes();
   const stop = new AbortController();
-  const chunks = liveVideo(history, { lane: lane!, from: 40, signal: stop.signal });
+  const chunks = clipOf(history, { lane: lane!, from: 40, to: Infinity, signal: stop.signal });
   const offsets: number[] = [];
   const upTo = async (offset: number) => {
     while (offsets.at(-1) !== offset) {

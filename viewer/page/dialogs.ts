@@ -17,32 +17,7 @@ function dialog(id: string): HTMLDialogElement {
   return node;
 }
 
-const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ["← ↑ → ↓", "Move between cameras"],
-  ["Enter", "One camera alone, and back; a click does the same"],
-  ["Esc", "Back to the wall"],
-  ["Alt ←", "Move a camera; or drag it by its name"],
-  ["/", "Search"],
-  ["1 9", "Groups; 1 is all cameras"],
-  ["+ − 0", "More columns, fewer, as many as fit best"],
-  ["Space", "Pause and play"],
-  [", .", "One frame back or forward; ten with Shift"],
-  ["[ ]", "Slower, faster"],
-  ["L", "Live"],
-  ["C", "Download a clip"],
-  ["T", "Time bar"],
-  ["A", "Alerts"],
-  ["J K", "Next older or newer alert"],
-  ["O", "Results over the pictures"],
-  ["G", "Edit groups"],
-  ["F", "Full screen"],
-  ["N", "Show or hide numbers and charts"],
-];
 const keyboard = dialog("keyboard");
-find(keyboard, ".keys", HTMLElement).append(...KEYS.flatMap(([keys, what]) => [
-  element("dt", {}, ...keys.split(" ").map((key) => element("kbd", {}, key))),
-  element("dd", {}, what),
-]));
 
 export function showKeys(): void {
   keyboard.showModal();

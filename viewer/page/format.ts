@@ -1,4 +1,9 @@
 // Formats numbers and times.
+/** A value, or `–` while it is unknown. */
+export function known<Value>(format: (value: Value) => string, value: Value | undefined): string {
+  return value === undefined || Number.isNaN(value) ? "–" : format(value);
+}
+
 /** `14.9`, `0.4`, `120`. */
 export function rate(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);

@@ -67,22 +67,12 @@ export function layOut(space: Space): Layout {
 /** The rows with the largest pictures. */
 function bestRows(space: Space): Layout {
   const { aspects, columns = 0 } = space;
-  if (aspects.length === 0) {
-    return {
-      cells: [],
-      rows: [],
-      width: space.width,
-      fits: true,
-      smallest: Infinity,
-      dense: false,
-    };
-  }
   if (columns > 0) return fill(space, chunks(aspects.length, columns), true);
   let best: Layout | undefined;
   let largest = 0;
   for (let count = 1; count <= aspects.length; count++) {
     const layout = fill(space, split(aspects, count), false);
-    const heights = layout.rows.map((_, row) => layout.cells[startOf(layout.rows, row)]!.height);
+    const heights = layout.cells.map(({ height }) => height);
     if (layout.width < 1 || Math.max(...heights) > UNEVEN * Math.min(...heights)) continue;
     const area = layout.cells.reduce(
       (sum, { width, height }) => sum + width * (height - space.caption),
@@ -102,10 +92,8 @@ function bestRows(space: Space): Layout {
  */
 function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout {
   const { aspects, gap, caption, border } = space;
-  const groups = rows.map((count, row) => {
-    const start = startOf(rows, row);
-    return aspects.slice(start, start + count);
-  });
+  let start = 0;
+  const groups = rows.map((count) => aspects.slice(start, start += count));
   const sums = groups.map((group) => group.reduce((sum, aspect) => sum + aspect, 0));
   const around = groups.map(({ length }) => gap * (length - 1) + 2 * border * length);
   // The total height is linear in the width.
@@ -147,8 +135,4 @@ function split(aspects: readonly number[], count: number): number[] {
 function chunks(count: number, columns: number): number[] {
   const rows = new Array<number>(Math.floor(count / columns)).fill(columns);
   return count % columns === 0 ? rows : [...rows, count % columns];
-}
-
-function startOf(rows: readonly number[], row: number): number {
-  return rows.slice(0, row).reduce((sum, count) => sum + count, 0);
 }

@@ -1,14 +1,15 @@
 // The panel with a lane's details, beside its picture.
 import { cameraTitle, type LaneView } from "../protocol.ts";
-import { drawLine, type Series } from "./chart.ts";
+import { drawLines } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, find, set, showFacts, text } from "./dom.ts";
-import { count, duration, frames, moment, rate, span } from "./format.ts";
-import type { LaneStats } from "./stats.ts";
+import { count, duration, frames, known, moment, rate, span } from "./format.ts";
+import { type Sample, SAMPLES } from "./stats.ts";
 
 /** Facts shown in the operator's view. */
 const OPERATORS = new Set(["Captured", "Camera", "Place"]);
 
+/** A chart of one or two series, each with its newest value. */
 class Chart {
   readonly #canvas: HTMLCanvasElement;
   readonly #values: readonly Element[];
@@ -18,12 +19,11 @@ class Chart {
     this.#values = [...figure.querySelectorAll("b")];
   }
 
-  update(series: readonly Series[], values: readonly string[], colors: readonly string[]): void {
-    values.forEach((value, index) => text(this.#values[index]!, value));
-    const max = Math.max(...series.map((each) => each.max));
-    series.forEach((each, index) =>
-      drawLine(this.#canvas, each, { color: colors[index]!, max, fill: index === 0 }, index === 0)
-    );
+  update(moments: readonly (readonly number[])[], format: (value: number) => string): void {
+    const newest = moments.at(-1) ?? [];
+    this.#values.forEach((value, index) => text(value, known(format, newest[index])));
+    const series = this.#values.map((_, index) => moments.map((values) => values[index]!));
+    drawLines(this.#canvas, series, SAMPLES);
   }
 }
 
@@ -52,7 +52,7 @@ export class Panel {
   update(
     lane: LaneView,
     others: readonly LaneView[],
-    stats: LaneStats,
+    samples: readonly Sample[],
     shown:
       | { offset: number; timestamp: number; size: string; ageMs: number | undefined }
       | undefined,
@@ -67,27 +67,19 @@ export class Panel {
     this.#exception.hidden = lane.exception === undefined;
     text(this.#exception, lane.exception ?? "");
     this.#updateViews(lane, others);
-    const style = getComputedStyle(this.#root);
-    const colors = [style.getPropertyValue("--spark"), style.getPropertyValue("--spark-2")];
-    this.#rates.update([stats.framesIn, stats.framesOut], [
-      rate(lane.framesPerSecondIn),
-      rate(lane.framesPerSecondOut),
-    ], colors);
-    this.#latency.update([stats.latencyP50, stats.latencyP99], [
-      lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms),
-      lane.latencyP99Ms === undefined ? "–" : duration(lane.latencyP99Ms),
-    ], colors);
-    this.#lag.update([stats.lag], [count(lane.lagFrames)], colors);
+    this.#rates.update(samples.map(({ rates }) => rates), rate);
+    this.#latency.update(samples.map(({ latencies }) => latencies), duration);
+    this.#lag.update(samples.map(({ lag }) => [lag]), count);
     showFacts(this.#facts, [
       ["Picture", shown?.size ?? "–"],
-      ["Captured", shown === undefined ? "–" : moment(shown.timestamp)],
-      ["Capture to screen", shown?.ageMs === undefined ? "–" : duration(shown.ageMs)],
-      ["Offset", shown === undefined ? "–" : String(shown.offset)],
+      ["Captured", known(moment, shown?.timestamp)],
+      ["Capture to screen", known(duration, shown?.ageMs)],
+      ["Offset", known(String, shown?.offset)],
       ["Dropped", frames(lane.dropped)],
       ["Dead letters", frames(lane.deadLettered)],
       ["Gaps", frames(lane.gaps)],
       ["Restarts", count(lane.restarts)],
-      ["Last commit", lane.lastCommit === undefined ? "–" : `${span(now - lane.lastCommit)} ago`],
+      ["Last commit", known((commit) => `${span(now - commit)} ago`, lane.lastCommit)],
       ["Camera", `CAMERA-${lane.partition + 1}`],
       ["Place", lane.place ?? "–"],
       ["Partition", `${lane.topic} / ${lane.partition}`],

@@ -1,10 +1,10 @@
 // `/queries/LANE`: the details of one streaming query.
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { cameraText, type LaneView } from "../protocol.ts";
-import { drawLine, Series } from "./chart.ts";
+import { drawLines } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, find, set, showFacts, text } from "./dom.ts";
-import { count, duration, frames, moment, rate, recent, span } from "./format.ts";
+import { count, duration, frames, known, moment, rate, recent, span } from "./format.ts";
 
 interface Details {
   readonly lane: LaneView;
@@ -136,12 +136,8 @@ class QueryPage {
       ["Frames in", `${rate(lane.framesPerSecondIn)} per second`],
       ["Frames out", `${rate(lane.framesPerSecondOut)} per second`],
       ["Lag", frames(lane.lagFrames)],
-      [
-        "Latency",
-        lane.latencyP50Ms === undefined
-          ? "–"
-          : `p50 ${duration(lane.latencyP50Ms)}, p99 ${duration(lane.latencyP99Ms ?? 0)}`,
-      ],
+      ["Latency p50", known(duration, lane.latencyP50Ms)],
+      ["Latency p99", known(duration, lane.latencyP99Ms)],
       ["Dropped", frames(lane.dropped)],
       ["Dead letters", frames(lane.deadLettered)],
       ["Gaps", frames(lane.gaps)],
@@ -156,14 +152,11 @@ class QueryPage {
   }
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
-    const color = getComputedStyle(this.#charts).getPropertyValue("--spark");
     CHARTS.forEach(([, read], index) => {
-      const series = new Series(Math.max(30, progress.length));
-      for (const each of progress) series.push(read(each) ?? NaN);
+      const values = progress.map((each) => read(each) ?? NaN);
       const figure = this.#charts.children[index]!;
-      const last = series.values.at(-1) ?? NaN;
-      text(find(figure, "b", HTMLElement), Number.isNaN(last) ? "–" : rate(last));
-      drawLine(find(figure, "canvas", HTMLCanvasElement), series, { color });
+      text(find(figure, "b", HTMLElement), known(rate, values.at(-1)));
+      drawLines(find(figure, "canvas", HTMLCanvasElement), [values], Math.max(30, values.length));
     });
   }
 }
@@ -179,10 +172,6 @@ function offsetsOf({ sources }: StreamingQueryProgress) {
       })
     )
   );
-}
-
-function known<Value>(format: (value: Value) => string, value: Value | undefined): string {
-  return value === undefined ? "–" : format(value);
 }
 
 function showTable<Row>(

@@ -1,42 +1,36 @@
 // The last minute of each lane's metrics, for charts.
 import type { LaneView } from "../protocol.ts";
-import { Series } from "./chart.ts";
 
 /** One minute at two samples per second. */
-const SAMPLES = 120;
+export const SAMPLES = 120;
 
-export class LaneStats {
-  readonly framesIn = new Series(SAMPLES);
-  readonly framesOut = new Series(SAMPLES);
-  readonly latencyP50 = new Series(SAMPLES);
-  readonly latencyP99 = new Series(SAMPLES);
-  readonly lag = new Series(SAMPLES);
-
-  push(lane: LaneView): void {
-    this.framesIn.push(lane.framesPerSecondIn);
-    this.framesOut.push(lane.framesPerSecondOut);
-    this.latencyP50.push(lane.latencyP50Ms ?? NaN);
-    this.latencyP99.push(lane.latencyP99Ms ?? NaN);
-    this.lag.push(lane.lagFrames);
-  }
+/** What charts show of a lane at one moment. */
+export interface Sample {
+  readonly rates: readonly [framesIn: number, framesOut: number];
+  /** NaN before the first frame. */
+  readonly latencies: readonly [p50: number, p99: number];
+  readonly lag: number;
 }
 
 export class Stats {
-  readonly #lanes = new Map<string, LaneStats>();
+  readonly #lanes = new Map<string, Sample[]>();
 
   /** Adds a report of all lanes; drops lanes that are no longer in it. */
   push(lanes: readonly LaneView[]): void {
-    const present = new Set<string>();
-    for (const lane of lanes) {
-      present.add(lane.id);
-      this.of(lane.id).push(lane);
-    }
+    const present = new Set(lanes.map(({ id }) => id));
     for (const id of this.#lanes.keys()) if (!present.has(id)) this.#lanes.delete(id);
+    for (const lane of lanes) {
+      const sample: Sample = {
+        rates: [lane.framesPerSecondIn, lane.framesPerSecondOut],
+        latencies: [lane.latencyP50Ms ?? NaN, lane.latencyP99Ms ?? NaN],
+        lag: lane.lagFrames,
+      };
+      this.#lanes.set(lane.id, [...this.of(lane.id), sample].slice(-SAMPLES));
+    }
   }
 
-  of(lane: string): LaneStats {
-    let stats = this.#lanes.get(lane);
-    if (stats === undefined) this.#lanes.set(lane, stats = new LaneStats());
-    return stats;
+  /** The samples of a lane, oldest first. */
+  of(lane: string): readonly Sample[] {
+    return this.#lanes.get(lane) ?? [];
   }
 }

@@ -4,7 +4,7 @@ import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { listenForDrag } from "./drag.ts";
 import { copyOf, find, set, text } from "./dom.ts";
-import { count, duration, rate, recent, span } from "./format.ts";
+import { count, duration, known, rate, recent, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
@@ -179,7 +179,7 @@ export class Tile {
     text(this.#query, lane.query === "raw" ? "" : lane.query);
     text(this.#topic, lane.query === "raw" ? lane.topic : "");
     text(this.#rate, rate(lane.framesPerSecondOut));
-    text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
+    text(this.#latency, known(duration, lane.latencyP50Ms));
     text(this.#lag, count(lane.lagFrames));
     text(this.#lagUnit, lane.lagFrames === 1 ? " frame" : " frames");
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);

@@ -1,6 +1,6 @@
 // The bar at the bottom: the position in time, and controls to change it.
 import { find, icon, set, text } from "./dom.ts";
-import { momentOfFrame } from "./format.ts";
+import { known, momentOfFrame } from "./format.ts";
 import { Track, type TrackOptions } from "./track.ts";
 import { parseWhen } from "./when.ts";
 
@@ -28,7 +28,7 @@ export class Transport {
       time.speed = Number(this.#speed.value);
       if (time.mode !== "paused") time.play(time.speed);
     });
-    this.#track = new Track(this.root, options);
+    this.#track = new Track(options);
     find(this.root, ".jump", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#jumpTo(this.#jump.value);
@@ -52,7 +52,7 @@ export class Transport {
       set(this.#play, { title: paused ? "Play (Space)" : "Pause (Space)" });
     }
     set(this.#live, { "aria-pressed": String(time.live) });
-    text(this.#moment, position === undefined ? "–" : momentOfFrame(position));
+    text(this.#moment, known(momentOfFrame, position));
     text(this.#offset, at === undefined ? "" : `offset ${at.offset}`);
     text(this.#problem, time.problem ?? "");
     this.#problem.hidden = time.problem === undefined;

@@ -3,11 +3,10 @@ import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
-import { Banner } from "./banner.ts";
 import { emptyMessage, isGone } from "./condition.ts";
 import { Connection, type ConnectionState, socketUrl } from "./connection.ts";
 import { ClipDialog, GroupsDialog, showKeys } from "./dialogs.ts";
-import { find } from "./dom.ts";
+import { find, text } from "./dom.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
 import { showsNumbers, toggleFullScreen, toggleNumbers } from "./looks.ts";
@@ -47,7 +46,7 @@ class WallPage {
   readonly #time: TimeControl;
   readonly #transport: Transport;
   readonly #stats = new Stats();
-  readonly #banner = new Banner(find(document, "#banner", HTMLElement));
+  readonly #banner = find(document, "#banner", HTMLElement);
   readonly #announcer = new Announcer(find(document, "#news", HTMLElement));
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
@@ -56,6 +55,8 @@ class WallPage {
   /** The server's clock minus this browser's, milliseconds. */
   #skew = 0;
   #now = 0;
+  /** What is wrong with the connection to the server. */
+  #away = "";
   /** Why the server cannot read the log. */
   #problem = "";
   /** The offset requested by the address, until it is reached. */
@@ -117,7 +118,6 @@ class WallPage {
         this.#heard = true;
         this.#now = message.now;
         this.#problem = message.problem ?? "";
-        this.#banner.log(this.#problem);
         this.#skew = message.now - Date.now();
         this.#lanes = message.lanes;
         this.#stats.push(message.lanes);
@@ -155,6 +155,7 @@ class WallPage {
     // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     document.body.classList.toggle("operator", !showsNumbers());
+    this.#showBanner();
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
     this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
@@ -175,6 +176,10 @@ class WallPage {
     this.#transport.root.hidden = !state.time && this.#time.live && focus === undefined;
     this.#transport.update();
     document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
+  }
+
+  #showBanner(): void {
+    text(this.#banner, this.#away || (this.#problem && `${this.#problem}. Retrying …`));
   }
 
   #whyEmpty(ours: readonly LaneView[]): string {
@@ -255,11 +260,17 @@ class WallPage {
     else this.#render();
   }
 
-  #connectionChanged(state: ConnectionState, nextTry?: number): void {
-    const away = state === "lost" || state === "silent";
+  #connectionChanged(state: ConnectionState, nextTry = 0): void {
+    const seconds = Math.max(1, Math.ceil((nextTry - performance.now()) / 1_000));
+    this.#away = state === "lost"
+      ? `Connection lost. Retrying in ${seconds} s …`
+      : state === "silent"
+      ? "The server does not answer"
+      : "";
+    const away = this.#away !== "";
     document.body.classList.toggle("lost", away);
-    this.#banner.connection(state, nextTry);
     if (state === "open") this.#time.reconnected();
+    this.#showBanner();
     if (!away || !this.#heard) return;
     // The server reports no age while it is unreachable, so update it here.
     this.#now = Date.now() + this.#skew;

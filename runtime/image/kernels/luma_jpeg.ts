@@ -1,4 +1,5 @@
 // The luma of a colour JPEG as a grey JPEG, its codes as they are.
+import { concatenated } from "../../base/bytes.ts";
 import { APP0, DHT, DQT, EOI, SOF0, SOI, SOS } from "../jpeg_headers.ts";
 import { readJpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
@@ -54,15 +55,8 @@ export function takeLuma(
   const to = kernels.reserve(2 * (from - end) + 64);
   const codes = kernels.bytes.subarray(to, functions.stuff(from, end, to));
 
-  const head = headOf(width, height, components[0]!);
-  const length = head.reduce((sum, part) => sum + part.length, 0);
-  const grey = new Uint8Array(length + codes.length + 2);
-  let at = 0;
-  for (const part of [...head, codes, END]) {
-    grey.set(part, at);
-    at += part.length;
-  }
-  return grey;
+  const head = Uint8Array.from(headOf(width, height, components[0]!));
+  return concatenated([head, codes, END]);
 }
 
 /** What a grey JPEG has before its codes. */
@@ -70,17 +64,17 @@ function headOf(
   width: number,
   height: number,
   { factors, ac }: { readonly factors: Uint8Array; readonly ac: Uint8Array },
-): (readonly number[] | Uint8Array)[] {
+): number[] {
   const size = [height >> 8, height & 255, width >> 8, width & 255];
   return [
-    BEFORE_FACTORS,
-    factors,
-    [...beginOf(SOF0, 9), 8, ...size, 1, 1, 0x11, 0],
-    [...beginOf(DHT, 2 + DC_TABLE.length + ac.length), 0],
-    DC_TABLE,
-    [0x10],
-    ac,
-    SCAN_HEADER,
+    ...BEFORE_FACTORS,
+    ...factors,
+    ...[...beginOf(SOF0, 9), 8, ...size, 1, 1, 0x11, 0],
+    ...[...beginOf(DHT, 2 + DC_TABLE.length + ac.length), 0],
+    ...DC_TABLE,
+    0x10,
+    ...ac,
+    ...SCAN_HEADER,
   ];
 }
 
@@ -92,7 +86,7 @@ function beginOf(marker: number, size: number): number[] {
 
 const BEFORE_FACTORS = [0xff, SOI, ...beginOf(APP0, JFIF.length), ...JFIF, ...beginOf(DQT, 65), 0];
 const SCAN_HEADER = [...beginOf(SOS, 6), 1, 1, 0, 0, 63, 0];
-const END = [0xff, EOI];
+const END = Uint8Array.of(0xff, EOI);
 
 function enterDcCodes({ longs }: Kernels): void {
   let code = 0, at = 16;

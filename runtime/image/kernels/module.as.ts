@@ -6,8 +6,8 @@
  * @module
  */
 import { unstuff } from "./entropy.as.ts";
-import { decodeHalf } from "./half_size.as.ts";
-import { copyLuma, findCodes, stuff } from "./luma.as.ts";
+import { copyLuma, stuff } from "./luma.as.ts";
+import { decodeHalf, findCodes } from "./mcus.as.ts";
 import {
   across,
   colours,

@@ -1,4 +1,5 @@
 // Repairs JPEGs whose picture is complete.
+import { concatenated } from "../../base/bytes.ts";
 import { ownWork } from "../../base/own_work.ts";
 import { type Flaw, noteRepairs } from "../flaws.ts";
 import { countScans, EOI, readJpegHeaders } from "../jpeg_headers.ts";
@@ -99,16 +100,7 @@ function findSegments(kernels: Kernels, header: JpegHeader, jpeg: Uint8Array) {
 }
 
 function joined(jpeg: Uint8Array, kept: readonly number[], addEnd: boolean) {
-  const bytes = new Uint8Array(jpeg.length + 2);
-  let at = 0;
-  for (let i = 0; i < kept.length; i += 2) {
-    const part = jpeg.subarray(kept[i]!, Math.min(kept[i + 1]!, jpeg.length));
-    bytes.set(part, at);
-    at += part.length;
-  }
-  if (addEnd) {
-    bytes.set([0xff, EOI], at);
-    at += 2;
-  }
-  return bytes.slice(0, at);
+  const parts = addEnd ? [Uint8Array.of(0xff, EOI)] : [];
+  for (let i = kept.length - 2; i >= 0; i -= 2) parts.unshift(jpeg.slice(kept[i]!, kept[i + 1]!));
+  return concatenated(parts);
 }

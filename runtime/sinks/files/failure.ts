@@ -1,4 +1,6 @@
 // Errors of a sink's files.
+import { given } from "../../base/options.ts";
+import type { SinkTask } from "../../definition/sink.ts";
 
 type SinkErrorCode =
   | "DISK_FULL"
@@ -42,10 +44,11 @@ const FAULTS: readonly (readonly [
   [
     "NOT_WRITABLE",
     "a part of the path is a file, not a folder",
-    /^ENOTDIR/,
+    /^ENOTDIR|file exists.*mkdir/i,
     Deno.errors.NotADirectory,
   ],
   ["NOT_WRITABLE", "it is a folder, not a file", /^EISDIR/, Deno.errors.IsADirectory],
+  ["NOT_WRITABLE", "its symbolic links lead in a circle", /^ELOOP/, Deno.errors.FilesystemLoop],
 ];
 
 /**
@@ -71,4 +74,20 @@ export async function withFileErrors<T>(action: string, work: () => Promise<T>):
   } catch (error) {
     throw failure(action, error);
   }
+}
+
+/** Opens a task whose errors of files say that it could not do `action`. */
+export async function openNamed(action: string, open: () => Promise<SinkTask>): Promise<SinkTask> {
+  const task = await withFileErrors(action, open);
+  const named = <Args extends unknown[]>(method?: (...args: Args) => void | Promise<void>) =>
+    method &&
+    ((...args: Args) => withFileErrors(action, async () => await method.apply(task, args)));
+  return given({
+    write: named(task.write),
+    flush: named(task.flush),
+    committed: named(task.committed),
+    refeed: named(task.refeed),
+    restartOffset: task.restartOffset && (() => task.restartOffset!()),
+    close: named(task.close),
+  });
 }

@@ -14,7 +14,6 @@ import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import { asImage } from "../../image/picture.ts";
 import type { BatchRange } from "../../log/log.ts";
 import { contentTypeOf, extensionOf } from "../content_type.ts";
-import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { StagedLines } from "./staged_lines.ts";
 
@@ -45,59 +44,55 @@ export async function openImages(
     lockTimeoutMs,
     lastOffsetOf: (row) => lastOffsetOfRow(row, camera),
   }, context);
-  return new ImagesTask(lines, camera, action, context);
+  return new ImagesTask(lines, camera, context);
 }
 
 class ImagesTask implements SinkTask {
   readonly #lines: StagedLines;
   readonly #camera: string;
-  readonly #action: string;
   readonly #context: SinkContext;
   #rows = "";
   #files: string[] = [];
   #lastName = "";
   #repeats = 0;
 
-  constructor(lines: StagedLines, camera: string, action: string, context: SinkContext) {
+  constructor(lines: StagedLines, camera: string, context: SinkContext) {
     this.#lines = lines;
     this.#camera = camera;
-    this.#action = action;
     this.#context = context;
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
-    await withFileErrors(this.#action, async () => {
-      const work: { name: string; value: Uint8Array }[] = [];
-      for (const output of outputs) {
-        const image = await this.#imageOf(isFinding(output) ? output.picture : output);
-        const name = image === undefined ? "" : this.#nameOf(output, image);
-        if (image !== undefined) work.push({ name, value: image.value });
-        this.#rows += this.#rowOf(output, name);
-      }
-      const turns = new Semaphore(PARALLEL_WRITES);
-      const writing = work.map(({ name, value }) =>
-        turns.run(() => this.#lines.prepare(name, value))
-      );
-      for (const result of await Promise.allSettled(writing)) {
-        if (result.status === "rejected") throw result.reason;
-      }
-      for (const { name } of work) this.#files.push(name);
-    });
+    const work: { name: string; value: Uint8Array }[] = [];
+    for (const output of outputs) {
+      const image = await this.#imageOf(isFinding(output) ? output.picture : output);
+      const name = image === undefined ? "" : this.#nameOf(output, image);
+      if (image !== undefined) work.push({ name, value: image.value });
+      this.#rows += this.#rowOf(output, name);
+    }
+    const turns = new Semaphore(PARALLEL_WRITES);
+    const writing = work.map(({ name, value }) =>
+      turns.run(() => this.#lines.prepare(name, value))
+    );
+    for (const result of await Promise.allSettled(writing)) {
+      if (result.status === "rejected") throw result.reason;
+    }
+    for (const { name } of work) this.#files.push(name);
   }
 
   async flush(batch: BatchRange): Promise<void> {
     if (this.#rows === "") return;
-    await withFileErrors(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
+    await this.#lines.stage(batch, this.#rows, this.#files);
     this.#rows = "";
     this.#files = [];
   }
 
-  async committed(): Promise<void> {
-    await withFileErrors(this.#action, () => this.#lines.publish());
+  committed(): Promise<void> {
+    return this.#lines.publish();
   }
 
-  async close(): Promise<void> {
-    await withFileErrors(this.#action, () => this.#lines.close());
+  close(): Promise<void> {
+    return this.#lines.close();
   }
 
   async #imageOf(picture: Frame | undefined): Promise<Frame | undefined> {

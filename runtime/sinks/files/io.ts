@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
-import { writeAll } from "../../base/bytes.ts";
-import { exists } from "../../base/folders.ts";
+import { concatenated, writeAll } from "../../base/bytes.ts";
+import { ifThere } from "../../base/folders.ts";
 
 /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
 export async function readAt(
@@ -87,18 +87,11 @@ export async function appendDurably(path: string, text: string): Promise<void> {
   await file.syncData();
 }
 
-/** Encodes an entry of a file: length, checksum, and JSON from `headerBytes` (at least 8). */
-function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
-  const body = new TextEncoder().encode(JSON.stringify(value));
-  const bytes = new Uint8Array(headerBytes + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, body.length);
-  view.setUint32(4, crc32(body));
-  bytes.set(body, headerBytes);
-  return bytes;
-}
-
-/** Writes values as entries at a position; returns where they end. */
+/**
+ * Writes values as entries at a position: length, checksum, and JSON from `headerBytes` (at least 8).
+ *
+ * @returns where they end
+ */
 export async function writeEntries(
   file: Deno.FsFile,
   position: number,
@@ -106,27 +99,28 @@ export async function writeEntries(
   headerBytes: number,
 ): Promise<number> {
   for (const value of values) {
-    const bytes = encodeEntry(value, headerBytes);
-    await writeAt(file, position, bytes);
-    position += bytes.length;
+    const body = new TextEncoder().encode(JSON.stringify(value));
+    const header = new DataView(new ArrayBuffer(headerBytes));
+    header.setUint32(0, body.length);
+    header.setUint32(4, crc32(body));
+    await writeAt(file, position, concatenated([new Uint8Array(header.buffer), body]));
+    position += headerBytes + body.length;
   }
   return position;
 }
 
 /** The entries of a file, up to the first torn one; none if it does not exist. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
-  if (!await exists(path)) return [];
-  using file = await Deno.open(path, { read: true });
-  const { size } = await file.stat();
+  const bytes = await ifThere(Deno.readFile(path)) ?? new Uint8Array();
+  const view = new DataView(bytes.buffer);
   const entries: T[] = [];
-  for (let position = 0; position + headerBytes <= size;) {
-    const view = new DataView((await readAt(file, position, headerBytes)).buffer);
-    const length = view.getUint32(0);
-    if (length === 0 || position + headerBytes + length > size) break;
-    const body = await readAt(file, position + headerBytes, length);
-    if (crc32(body) !== view.getUint32(4)) break;
+  for (let at = 0; at + headerBytes <= bytes.length;) {
+    const length = view.getUint32(at), crc = view.getUint32(at + 4);
+    at += headerBytes;
+    const body = bytes.subarray(at, at + length);
+    if (length === 0 || body.length < length || crc32(body) !== crc) break;
     entries.push(JSON.parse(new TextDecoder().decode(body)) as T);
-    position += headerBytes + length;
+    at += length;
   }
   return entries;
 }

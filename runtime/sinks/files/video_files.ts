@@ -1,6 +1,7 @@
 // The video files of one owner of a lane: extended, cut back to the committed part, finished. Calls
 // must not overlap.
 import { crc32 } from "node:zlib";
+import { concatenated } from "../../base/bytes.ts";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
@@ -185,10 +186,7 @@ export class VideoFiles {
 
   async #finish(mark: Mark, last: readonly IndexEntry[]): Promise<void> {
     const known = await readAt(this.#index!, 0, this.#entries * ENTRY_BYTES);
-    const bytes = new Uint8Array(known.length + last.length * ENTRY_BYTES);
-    bytes.set(known);
-    bytes.set(FrameIndex.encode(last), known.length);
-    const index = new FrameIndex(bytes);
+    const index = new FrameIndex(concatenated([known, FrameIndex.encode(last)]));
     // Without its complete index (its folder was removed) a file stays unfinished, but playable.
     if (index.length !== mark.frames || !index.isWhole) return;
     const video = this.#video!;

@@ -14,7 +14,6 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import { withFileErrors } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
@@ -47,7 +46,7 @@ export async function openVideo(
     nameOf: (files, offset) =>
       files === 0 && !rolled ? camera : `${camera}.${String(offset).padStart(12, "0")}`,
   }, lane.progress);
-  return new VideoTask({ lane, recorder, encoding, context, action });
+  return new VideoTask({ lane, recorder, encoding, context });
 }
 
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
@@ -70,7 +69,6 @@ interface Parts {
   readonly recorder: Recorder;
   readonly encoding: Encoding;
   readonly context: SinkContext;
-  readonly action: string;
 }
 
 class VideoTask implements SinkTask {
@@ -88,24 +86,22 @@ class VideoTask implements SinkTask {
   }
 
   async refeed(outputs: readonly Output[]): Promise<void> {
-    await withFileErrors(this.#parts.action, async () => {
-      const shots = shotsOf(outputs);
-      const { mark } = this.#parts.lane.progress;
-      if (this.#rebuilding && mark !== undefined) {
-        const { offset: first } = mark.group;
-        await this.#record(
-          shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
-        );
-      }
-      // Committed, but not in a file, since its owner crashed in between.
-      const missing = shots.filter(({ offset }) => offset >= this.#parts.lane.missingFrom);
-      if (missing.length > 0) await this.#add(missing);
-    });
+    const shots = shotsOf(outputs);
+    const { mark } = this.#parts.lane.progress;
+    if (this.#rebuilding && mark !== undefined) {
+      const { offset: first } = mark.group;
+      await this.#record(
+        shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
+      );
+    }
+    // Committed, but not in a file, since its owner crashed in between.
+    const missing = shots.filter(({ offset }) => offset >= this.#parts.lane.missingFrom);
+    if (missing.length > 0) await this.#add(missing);
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
     this.#writing = true;
-    await withFileErrors(this.#parts.action, () => this.#add(shotsOf(outputs)));
+    await this.#add(shotsOf(outputs));
   }
 
   async flush(batch: BatchRange): Promise<void> {
@@ -113,16 +109,15 @@ class VideoTask implements SinkTask {
     this.#writing = false;
     const pieces = this.#parts.recorder.take();
     if (pieces.length === 0) return;
-    const { progress } = this.#parts.recorder;
-    await withFileErrors(this.#parts.action, () => this.#parts.lane.write(pieces, progress, batch));
+    await this.#parts.lane.write(pieces, this.#parts.recorder.progress, batch);
   }
 
   restartOffset(): number | undefined {
     return this.#parts.lane.progress.mark?.group.offset ?? this.#firstHeld;
   }
 
-  async committed(batch: BatchRange): Promise<void> {
-    await withFileErrors(this.#parts.action, () => this.#parts.lane.confirm(batch));
+  committed(batch: BatchRange): Promise<void> {
+    return this.#parts.lane.confirm(batch);
   }
 
   async close(): Promise<void> {
@@ -130,8 +125,7 @@ class VideoTask implements SinkTask {
       this.#catchUp();
       // An unfinished batch will be repeated.
       const pieces = this.#writing ? [] : this.#parts.recorder.take();
-      const { progress } = this.#parts.recorder;
-      await withFileErrors(this.#parts.action, () => this.#parts.lane.close(pieces, progress));
+      await this.#parts.lane.close(pieces, this.#parts.recorder.progress);
     } finally {
       this.#parts.encoding[Symbol.dispose]();
     }

@@ -32,6 +32,8 @@ Deno.test("maskSecrets hides tokens in query strings, settings, headers and argu
   const cases: [string, string][] = [
     ["http://h/ws?token=abc&cam=1", "http://h/ws?token=***&cam=1"],
     ["http://h/ws?cam=1&access_token=abc#x", "http://h/ws?cam=1&access_token=***#x"],
+    // Masked before: the sentence goes on.
+    ["http://h/ws?token=***, at Hall", "http://h/ws?token=***, at Hall"],
     [
       "http://h/?api_key=abc&user=u&pass=p&X-Amz-Signature=ab12",
       "http://h/?api_key=***&user=***&pass=***&X-Amz-Signature=***",

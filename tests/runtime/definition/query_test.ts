@@ -106,8 +106,8 @@ Deno.test("what makes no sense is refused at definition", () => {
     assert.throws(() => step({ concurrency }), /concurrency: expected a whole number from 1 up/);
   }
   assert.throws(() => step({ kind: "stateful" }), /kind: expected/);
-  assert.throws(() => foreachBatch(nothing), /foreachBatch\(undefined\): expected a function/);
-  assert.throws(() => foreach(nothing), /foreach\(undefined\): expected a function/);
+  assert.throws(() => foreachBatch(nothing), /foreachBatch with undefined: expected a function/);
+  assert.throws(() => foreach(nothing), /foreach with undefined: expected a function/);
   assert.throws(() => stream.map(nothing), /map with undefined: expected a function/);
   assert.throws(
     () => stream.filter(nothing as never),
@@ -181,11 +181,15 @@ Deno.test("what a module declares beside its query is checked", async () => {
 Deno.test("a file that is no query is wrong use, and is named with the place of its fault", async () => {
   const faults: [code: string, says: RegExp][] = [
     ["export const x = 1;", /^QueryOptionsError: Cannot use data:.* as a query: expected a query/],
-    ["\nnull.x;", /^QueryOptionsError: Cannot load data:.*: Cannot read [^]*null\.x;:2:\d+\)$/],
+    ["\nnull.x;", /^QueryOptionsError: Cannot load data:[^]*: Cannot read [^]*null\.x;:2:\d+\)$/],
     ["throw undefined;", /^QueryOptionsError: Cannot load data:.*: undefined was thrown$/],
   ];
   for (const [code, says] of faults) {
     const module = `data:text/javascript,${encodeURIComponent(code)}`;
     await assert.rejects(loadDefinition("made", module), says);
   }
+  await assert.rejects(
+    loadDefinition("made", "file:///none/%C3%A4%20b.ts"),
+    /^QueryOptionsError: Cannot load \/none\/ä b\.ts: /,
+  );
 });

@@ -158,6 +158,10 @@ Deno.test("A query that is new on a partition begins with the partners of its fi
   assert.deepEqual(sink.outputs.map(offsets), [15, 16, 17, 18].map((n) => [n, n]));
   running.stop();
   await running.ended;
+  const odd = collect<Pair>();
+  const definition = stereo().writeStream(odd).trigger("available-now");
+  await runQuery(definition, { log: await logOf([9e6, ...times.slice(1)], times) });
+  assert.deepEqual(odd.outputs.map(offsets)[0], [1, 1]);
 });
 
 Deno.test("A query that aligns from now on continues with the partners of its next frame", async () => {
