@@ -1,4 +1,4 @@
-// Files that people name: what is wrong with one is said in plain words.
+// Files named by options: faults in plain words.
 import { messageOf } from "./errors.ts";
 
 /** Why a path does not lead to a file or folder. */
@@ -11,7 +11,11 @@ export function pathFault(error: unknown): string {
   return messageOf(error);
 }
 
-/** @throws {Error} if there is no file; also for a pipe or a device, which may never end */
+/**
+ * Checks that a path leads to a regular file: reading a pipe or a device may never end.
+ *
+ * @throws {Error} saying what is there instead
+ */
 export function checkFile(path: string): Deno.FileInfo {
   let info: Deno.FileInfo;
   try {
@@ -23,7 +27,11 @@ export function checkFile(path: string): Deno.FileInfo {
   throw new Error(info.isDirectory ? "it is a folder, not a file" : "it is not a regular file");
 }
 
-/** @throws {Error} saying why it cannot be read */
+/**
+ * Reads a text file named by an option.
+ *
+ * @throws {Error} saying why it cannot be read
+ */
 export function readGiven(path: string): string {
   checkFile(path);
   return Deno.readTextFileSync(path);

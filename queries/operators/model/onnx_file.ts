@@ -1,7 +1,7 @@
 // Reads the inputs and outputs of an `.onnx` file without loading the model.
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, normalize } from "node:path";
-import { checkFile } from "../../../runtime/base/given_file.ts";
+import { checkFile } from "../../../runtime/mod.ts";
 
 /** A dimension: fixed, or free with its name, which may be empty. */
 export type Dimension = number | string;
