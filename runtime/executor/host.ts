@@ -222,7 +222,7 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, partition, runId } = message;
+    const { lane, partition, runId, shown } = message;
     const found = await this.#plans.get(message.plan);
     if (found === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
     const { plan, loaded: { places }, spec: { name: query, topic, group } } = found;
@@ -231,7 +231,6 @@ export class ExecutorHost {
     const { progressIntervalMs } = this.#config!;
     const identity = { query, partition, run: lane };
     const pictures = new LanePictures(identity, this.#sendPicture, this.#watched);
-    const shown = new BigInt64Array(message.shown);
     const report = (message: string) => this.#send({ type: "report", lane, message });
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
