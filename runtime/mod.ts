@@ -88,9 +88,18 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
+export { checkFile } from "./base/given_file.ts";
 export { FaultsError, readJson } from "./base/json_file.ts";
-export { type Fault, faultText, Fields } from "./base/fields.ts";
-export type { NumberRange, OptionRow } from "./base/options.ts";
+export { checkOptions, type Fault, faultText, Fields } from "./base/fields.ts";
+export {
+  FLAG,
+  type NumberRange,
+  oneOf,
+  type OptionRow,
+  type OptionRows,
+  range,
+  withDefaults,
+} from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export { createWindower } from "./windows/window.ts";

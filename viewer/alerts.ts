@@ -5,13 +5,10 @@ import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { cameraOfPartition } from "../runtime/definition/frame.ts";
 import { maySee, type Visitor } from "./access.ts";
-import type { History } from "./history.ts";
 import type { AlertView } from "./protocol.ts";
-import type { Scaler } from "./scaler.ts";
 
 /** Maximum number of episodes; the oldest are dropped. */
 const MAX_EPISODES = 500;
-const THUMBNAIL_WIDTH = 320;
 /** An episode without updates for this long is over: its runtime has gone. */
 const LOST_MS = 60_000;
 const CHECK_MS = 1_000;
@@ -32,12 +29,6 @@ interface Episode {
   version: number;
   /** Time of the last update, monotonic. */
   heard: number;
-  thumbnail: Promise<Thumbnail | undefined> | undefined;
-}
-
-export interface Thumbnail {
-  readonly bytes: Uint8Array;
-  readonly contentType: string;
 }
 
 export interface AlertBookOptions {
@@ -45,10 +36,7 @@ export interface AlertBookOptions {
   readonly feed: LaneFeed;
   /** All lanes of the wall: an alert is shown on one of them. */
   readonly lanes: () => readonly Lane[];
-  readonly scaler: Scaler;
   readonly clock: Clock;
-  /** For pictures of alerts older than this viewer. */
-  readonly history?: History | undefined;
 }
 
 export class AlertBook {
@@ -82,17 +70,6 @@ export class AlertBook {
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }
 
-  /** The first picture of an episode; undefined if there is no such episode or picture. */
-  thumbnail(id: string, visitor: Visitor): Promise<Thumbnail | undefined> | undefined {
-    const episode = this.#episodes.get(id);
-    if (episode === undefined || !maySee(visitor, episode.partition)) return undefined;
-    episode.thumbnail ??= this.#fromHistory(episode).catch((error) => {
-      episode.thumbnail = undefined; // retry next time
-      throw error;
-    });
-    return episode.thumbnail;
-  }
-
   close(): void {
     this.#unsubscribe();
   }
@@ -108,21 +85,14 @@ export class AlertBook {
       ...{ firstTimestamp: timestamp, lastTimestamp: timestamp },
     };
     const whole = { query, topic, partition, camera, alert: result.alert, window };
-    const begun = this.take(whole, this.#options.clock.monotonic());
-    if (begun !== undefined && result.alert.state === "start") {
-      begun.thumbnail = this.#small(picture);
-    }
+    this.take(whole, this.#options.clock.monotonic());
   }
 
-  /**
-   * Adds a result, which came at `heard` (monotonic). Repetitions have no effect.
-   *
-   * @returns the episode if it begins
-   */
-  take(result: Result, heard: number): Episode | undefined {
+  /** Adds a result, which came at `heard` (monotonic). Repetitions have no effect. */
+  take(result: Result, heard: number): void {
     const { query, topic, partition, camera, window, alert } = result;
-    if (query === undefined || topic === undefined || partition === undefined) return undefined;
-    if (window === undefined || alert === undefined) return undefined;
+    if (query === undefined || topic === undefined || partition === undefined) return;
+    if (window === undefined || alert === undefined) return;
     const key = `${topic} ${partition} ${alert.id}`;
     const known = this.#episodes.get(key);
     const episode = known ?? this.#begin({ query, topic, partition, lane: undefined, heard }, {
@@ -151,14 +121,13 @@ export class AlertBook {
       episode.view = next;
       episode.version = ++this.#version;
     }
-    return known === undefined ? episode : undefined;
   }
 
   #begin(
     where: Pick<Episode, "query" | "topic" | "partition" | "lane" | "heard">,
     view: Episode["view"],
   ): Episode {
-    const episode = { ...where, view, over: false, version: 0, thumbnail: undefined };
+    const episode = { ...where, view, over: false, version: 0 };
     this.#place(episode, this.#options.lanes());
     this.#episodes.set(view.id, episode);
     if (this.#episodes.size > MAX_EPISODES) {
@@ -200,20 +169,5 @@ export class AlertBook {
       if (lost) episode.view = { ...episode.view, active: false };
       if (moved || lost) episode.version = ++this.#version;
     }
-  }
-
-  #small(picture: LanePicture): Promise<Thumbnail> {
-    return Promise.resolve(this.#options.scaler.scaled(picture, THUMBNAIL_WIDTH))
-      .then(({ bytes, contentType }) => ({ bytes, contentType }));
-  }
-
-  /** A thumbnail of an episode's first frame, from the log. */
-  async #fromHistory({ lane, view }: Episode): Promise<Thumbnail | undefined> {
-    const { history, lanes } = this.#options;
-    const shown = lanes().find(({ id }) => id === lane);
-    if (history === undefined || shown === undefined) return undefined;
-    const picture = await history.at(shown, view.fromOffset);
-    // A later frame, returned if retention has removed the first one, is not its picture.
-    return picture?.offset === view.fromOffset ? await this.#small(picture) : undefined;
   }
 }

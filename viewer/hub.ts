@@ -1,6 +1,7 @@
 // State shared by all viewers: a feed subscription, a timer, cached messages.
 import { type Clock, monotonicOf } from "../runtime/base/clock.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { given } from "../runtime/base/options.ts";
 import { pause, waitAtMost } from "../runtime/base/wait.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
@@ -56,13 +57,8 @@ export class Hub {
   /** The lanes that a visitor may see, with additions for the page. */
   lanes(visitor: Visitor): LaneView[] {
     return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
-      const since = this.#stalledSince(lane);
-      if (since === undefined && lane.exception === undefined) return lane;
-      return {
-        ...lane,
-        ...(since === undefined ? {} : { stalledSince: since }),
-        ...(lane.exception === undefined ? {} : { exception: maskSecrets(lane.exception) }),
-      };
+      const exception = lane.exception && maskSecrets(lane.exception);
+      return { ...lane, ...given({ stalledSince: this.#stalledSince(lane), exception }) };
     });
   }
 
@@ -74,8 +70,7 @@ export class Hub {
 
   /** Why the log cannot be read, without secrets. */
   get problem(): string | undefined {
-    const { problem } = this.feed;
-    return problem === undefined ? undefined : maskSecrets(problem);
+    return this.feed.problem && maskSecrets(this.feed.problem);
   }
 
   /** The state of the lanes as a message for pages, cached per visitor. */
@@ -87,7 +82,7 @@ export class Hub {
       type: "lanes",
       now: this.clock.now(),
       lanes: this.lanes(visitor),
-      ...(this.problem === undefined ? {} : { problem: this.problem }),
+      ...given({ problem: this.problem }),
     };
     const text = JSON.stringify(message);
     this.#states.set(visitor, { at, text });

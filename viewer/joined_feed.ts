@@ -78,9 +78,7 @@ export class JoinedFeed implements LaneFeed {
   }
 
   history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string } {
-    const { queries, log } = this.#options;
-    const own = queries.lanes().some(({ id }) => id === lane);
-    return own ? queries.history(lane) : log.history();
+    return this.#options.queries.history(lane);
   }
 
   demand(lanes: ReadonlyMap<string, Demand>): void {

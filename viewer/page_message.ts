@@ -7,6 +7,7 @@ import {
   MAX_TILES,
   MAX_VIDEO_TILES,
   type PageMessage,
+  SPEEDS,
   type TileRequest,
 } from "./protocol.ts";
 
@@ -21,6 +22,7 @@ const isOneOf = (field: string, kinds: Readonly<Record<string, Check>>): Check =
 /** A number of 16 bits. */
 const isShort = whole(0, 0xffff).takes;
 const isCount = whole(0).takes;
+const isSpeed: Check = (speed) => SPEEDS.some((each) => each === speed);
 
 const isTile = hasFields({
   slot: isShort,
@@ -49,7 +51,7 @@ const isMessage = isOneOf("type", {
       jump: hasFields({ lead: isText, time: isNumber }),
       seek: hasFields({ lead: isText, offset: isCount }),
       step: hasFields({ lead: isText, offset: isCount, by: whole(-MAX_STEP, MAX_STEP).takes }),
-      play: hasFields({ time: isNumber, speed: isNumber }),
+      play: hasFields({ time: isNumber, speed: isSpeed }),
     }),
   }),
 });

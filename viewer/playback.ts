@@ -4,7 +4,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
-import { cameraText, SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
+import { cameraText, type TimeCommand, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
   /** Absent if there is no log: then only pausing works. */
@@ -116,7 +116,7 @@ export class Playback {
         void this.#execute(() => this.#goTo(generation, command, this.#task.signal));
         return;
       case "play":
-        this.#play(generation, nearestSpeed(command.speed), command.time);
+        this.#play(generation, command.speed, command.time);
     }
   }
 
@@ -295,10 +295,4 @@ export class Playback {
       });
     }
   }
-}
-
-function nearestSpeed(speed: number): number {
-  return SPEEDS.reduce((best, each) =>
-    Math.abs(each - speed) < Math.abs(best - speed) ? each : best
-  );
 }

@@ -78,9 +78,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const alerts = new AlertBook({
     feed,
     lanes: () => joined.lanes(),
-    scaler: hub.scaler,
     clock,
-    history,
   });
   const alertLog = log === undefined || topics.length === 0 ? undefined : new AlertLog({
     log,

@@ -1,7 +1,7 @@
 // Options of alerts.
 
 import { checkCondition, type Condition } from "./condition.ts";
-import type { Fields, OptionRow } from "../../runtime/mod.ts";
+import { type Fields, type OptionRow, range } from "../../runtime/mod.ts";
 
 /** When an alert starts and ends. */
 export interface AlertOptions {
@@ -33,13 +33,7 @@ export function withDefaults(options: AlertOptions): FullAlertOptions {
   return when === undefined ? full : { ...full, when };
 }
 
-const isNumber = (value: unknown, min: number, max = Number.MAX_VALUE) =>
-  typeof value === "number" && value >= min && value <= max;
-
-const SHARE: OptionRow = {
-  accepted: "a number from 0 to 1",
-  takes: (value) => isNumber(value, 0, 1),
-};
+const SHARE = range({ min: 0, max: 1 });
 
 /** What each option accepts, besides `label` and `when`. */
 const ROWS: Readonly<Record<string, OptionRow>> = {
@@ -54,13 +48,10 @@ const ROWS: Readonly<Record<string, OptionRow>> = {
   },
   smoothing: {
     accepted: "a number from 0 to below 1",
-    takes: (value) => isNumber(value, 0, 1) && value !== 1,
+    takes: (value) => SHARE.takes(value) && value !== 1,
   },
-  cooldownMs: { accepted: "milliseconds from 0 up", takes: (value) => isNumber(value, 0) },
-  silenceMs: {
-    accepted: "milliseconds above 0",
-    takes: (value) => isNumber(value, Number.MIN_VALUE),
-  },
+  cooldownMs: range({ min: 0, max: Infinity }),
+  silenceMs: range({ min: 0, max: Infinity, above: true }),
 };
 
 /** The options that a manifest may contain. */
@@ -74,7 +65,7 @@ export function checkAlertOptions(fields: Fields): void {
     if (given[name] !== undefined) fields.takes(name, row);
   }
   const { enter, exit } = withDefaults(given as unknown as AlertOptions);
-  if (isNumber(enter, 0, 1) && isNumber(exit, 0, 1) && exit > enter) {
+  if (SHARE.takes(enter) && SHARE.takes(exit) && exit > enter) {
     fields.add("exit", `a number up to enter, which is ${enter}`, exit);
   }
 }

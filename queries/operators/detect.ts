@@ -1,6 +1,15 @@
 // Runs models on single frames.
 import { dirname } from "node:path";
-import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
+import {
+  checkOptions,
+  type DetectedObject,
+  type Frame,
+  type FrameResult,
+  oneOf,
+  type Operator,
+  range,
+  type Result,
+} from "../../runtime/mod.ts";
 import { isStill } from "./gate.ts";
 import { providersOf } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
@@ -11,9 +20,9 @@ import {
   labelsOf,
   remarksOf,
 } from "./model/inference.ts";
+import { THREADS } from "./model/session.ts";
 import type { ModelManifest } from "./model/manifest.ts";
-import type { Device } from "./model/device_names.ts";
-import { checkNumbers } from "./options.ts";
+import { type Device, DEVICES } from "./model/device_names.ts";
 import { withResult } from "./picture.ts";
 
 /** Options of `detect`. */
@@ -58,11 +67,13 @@ export function detect(
   manifest: string | URL = SHIPPED_DETECTOR,
   options: DetectOptions = {},
 ): Operator<Frame, Frame> {
-  const { threads = 1, device = "cpu", threshold, maxObjects, labels } = options;
-  checkNumbers("detect", { threshold: threshold ?? 0, maxObjects: maxObjects ?? 1, threads }, {
-    threshold: { min: 0, max: 1 },
-    maxObjects: { min: 1, max: 1000, whole: true },
-    threads: { min: 1, max: 64, whole: true },
+  const { threads = 1, device = "cpu", labels } = options;
+  checkOptions("use detect options", options, {
+    threshold: range({ min: 0, max: 1 }),
+    labels: { accepted: "a list of labels", takes: Array.isArray },
+    maxObjects: range({ min: 1, max: 1000, whole: true }),
+    threads: THREADS,
+    device: oneOf(...DEVICES),
   });
   providersOf(device);
   const model = adjusted(checkModel(manifest), options);

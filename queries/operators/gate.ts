@@ -1,8 +1,12 @@
 // A motion gate before a model.
-import type { Frame, Operator, ResultData } from "../../runtime/mod.ts";
-import { motionOf, type MotionOptions, withMotionDefaults } from "./motion.ts";
-import { History } from "./history.ts";
-import { checkNumbers } from "./options.ts";
+import {
+  checkOptions,
+  type Frame,
+  type Operator,
+  range,
+  type ResultData,
+} from "../../runtime/mod.ts";
+import { MOTION_ROWS, MOTION_SAMPLES, motionOf, type MotionOptions, openMotion } from "./motion.ts";
 import { smallLuma } from "./luma.ts";
 import { withResult } from "./picture.ts";
 import { savedState, stateBytes } from "./state.ts";
@@ -61,31 +65,24 @@ interface State {
  */
 export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
   const { everyMs = 10_000, holdMs = 1000 } = options;
-  checkNumbers("gate", { everyMs, holdMs }, {
-    everyMs: { min: 0, max: 86_400_000 },
-    holdMs: { min: 0, max: 86_400_000 },
-  });
-  const motion = withMotionDefaults(options);
+  const time = range({ min: 0, max: 86_400_000 });
+  checkOptions("use gate options", options, { ...MOTION_ROWS, everyMs: time, holdMs: time });
   return {
     name: "gate",
     settings: `everyMs=${everyMs} holdMs=${holdMs}`,
     kind: "window",
     open(context) {
-      const history = new History({
-        pictures: motion.backgroundPictures,
-        intervalMs: motion.backgroundIntervalMs,
-        maxGapMs: motion.maxGapMs,
-      });
+      const { full, history } = openMotion(options);
       const saved = savedState<State>(context);
       let state: State = saved ??
         { ran: -1, ranAt: LONG_AGO, movedAt: LONG_AGO, skipped: 0, seen: -1 };
       return {
         async process(frame) {
           const { offset, timestamp } = frame;
-          const luma = await smallLuma(frame, motion.samples);
+          const luma = await smallLuma(frame, MOTION_SAMPLES);
           const due = history.isDue(frame, luma);
           const isFirst = history.pictures.length === 0;
-          const moves = isFirst || motionOf(luma, history, motion).objects.length > 0;
+          const moves = isFirst || motionOf(luma, history, full).objects.length > 0;
           if (due) history.add(frame, luma);
           // Frames before the restart were already decided.
           if (saved !== undefined && offset <= saved.seen) {

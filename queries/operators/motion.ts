@@ -1,8 +1,14 @@
 // Motion detection: how much of the picture moves, and where.
-import { type DetectedObject, type Frame, type Operator } from "../../runtime/mod.ts";
+import {
+  checkOptions,
+  type DetectedObject,
+  type Frame,
+  type Operator,
+  range,
+  withDefaults,
+} from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
-import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
@@ -23,7 +29,7 @@ export interface MotionOptions {
 }
 
 /** About 160 by 120: fine enough for a distant person, small enough to be cheap. */
-const SAMPLES = 19_200;
+export const MOTION_SAMPLES = 19_200;
 /** Samples along the side of a block, the unit of regions. */
 const BLOCK = 4;
 /** Changed samples from which a block belongs to a region. */
@@ -49,19 +55,15 @@ const BLOCK_CHANGED = 4;
  * ```
  */
 export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
-  const full = withMotionDefaults(options);
+  checkOptions("use motion options", options, MOTION_ROWS);
   return {
-    name: `motion(threshold=${full.threshold})`,
+    name: `motion(threshold=${options.threshold ?? DEFAULTS.threshold})`,
     kind: "window",
     open() {
-      const history = new History({
-        pictures: full.backgroundPictures,
-        intervalMs: full.backgroundIntervalMs,
-        maxGapMs: full.maxGapMs,
-      });
+      const { full, history } = openMotion(options);
       return {
         async process(frame) {
-          const luma = await smallLuma(frame, full.samples);
+          const luma = await smallLuma(frame, MOTION_SAMPLES);
           const due = history.isDue(frame, luma);
           const { energy, objects } = motionOf(luma, history, full);
           if (due) history.add(frame, luma);
@@ -77,32 +79,34 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
   };
 }
 
-/** The options with all defaults, and the number of samples to compare. */
-export type FullMotionOptions = Required<MotionOptions> & { readonly samples: number };
+/** What each option accepts. */
+export const MOTION_ROWS = {
+  threshold: range({ min: 1, max: 254 }),
+  backgroundPictures: range({ min: 2, max: 256, whole: true }),
+  backgroundIntervalMs: range({ min: 0, max: 60_000 }),
+  minRegion: range({ min: 0, max: 1 }),
+  maxRegions: range({ min: 0, max: 1000, whole: true }),
+  maxGapMs: range({ min: 1, max: 86_400_000 }),
+};
 
-/**
- * Fills in the defaults.
- *
- * @throws {RangeError} naming every option that is out of range.
- */
-export function withMotionDefaults(options: MotionOptions): FullMotionOptions {
-  const full = {
-    threshold: options.threshold ?? 20,
-    backgroundPictures: options.backgroundPictures ?? 15,
-    backgroundIntervalMs: options.backgroundIntervalMs ?? 200,
-    minRegion: options.minRegion ?? 0.001,
-    maxRegions: options.maxRegions ?? 16,
-    maxGapMs: options.maxGapMs ?? 10_000,
-  };
-  checkNumbers("motion", full, {
-    threshold: { min: 1, max: 254 },
-    backgroundPictures: { min: 2, max: 256, whole: true },
-    backgroundIntervalMs: { min: 0, max: 60_000 },
-    minRegion: { min: 0, max: 1 },
-    maxRegions: { min: 0, max: 1000, whole: true },
-    maxGapMs: { min: 1, max: 86_400_000 },
+const DEFAULTS: Required<MotionOptions> = {
+  threshold: 20,
+  backgroundPictures: 15,
+  backgroundIntervalMs: 200,
+  minRegion: 0.001,
+  maxRegions: 16,
+  maxGapMs: 10_000,
+};
+
+/** Fills in the defaults, and makes the history that pictures are compared with. */
+export function openMotion(options: MotionOptions) {
+  const full = withDefaults(DEFAULTS, options);
+  const history = new History({
+    pictures: full.backgroundPictures,
+    intervalMs: full.backgroundIntervalMs,
+    maxGapMs: full.maxGapMs,
   });
-  return { ...full, samples: SAMPLES };
+  return { full, history };
 }
 
 /** The motion in a picture. */
@@ -115,7 +119,7 @@ export interface Motion {
 export function motionOf(
   luma: SmallLuma,
   { pictures }: History,
-  { threshold, minRegion, maxRegions }: FullMotionOptions,
+  { threshold, minRegion, maxRegions }: Required<MotionOptions>,
 ): Motion {
   if (pictures.length === 0) return { energy: 0, objects: [] };
   const { data, width, height, factor, sourceWidth, sourceHeight } = luma;

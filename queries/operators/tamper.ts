@@ -1,8 +1,7 @@
 // Tamper detection: a covered lens, a turned camera, a frozen or replaced feed.
-import type { Frame, Operator } from "../../runtime/mod.ts";
+import { checkOptions, type Frame, type Operator, range } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
-import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
@@ -63,11 +62,11 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
     frozenMs = 5_000,
     maxGapMs = 10_000,
   } = options;
-  checkNumbers("tamper", { intervalMs, referencePictures, frozenMs, maxGapMs }, {
-    intervalMs: { min: 1, max: 60_000 },
-    referencePictures: { min: MIN_REFERENCE, max: 1000, whole: true },
-    frozenMs: { min: 1, max: intervalMs * (referencePictures - 1) },
-    maxGapMs: { min: 1, max: 86_400_000 },
+  checkOptions("use tamper options", { ...options, frozenMs }, {
+    intervalMs: range({ min: 1, max: 60_000 }),
+    referencePictures: range({ min: MIN_REFERENCE, max: 1000, whole: true }),
+    frozenMs: range({ min: 1, max: intervalMs * (referencePictures - 1) }),
+    maxGapMs: range({ min: 1, max: 86_400_000 }),
   });
   return {
     name: `tamper(frozenMs=${frozenMs})`,

@@ -187,7 +187,11 @@ export function optionFaults(
   return fields.faults.map(faultText);
 }
 
-/** @throws {RangeError} with all faults in the options: `Cannot ACTION: …` */
+/**
+ * Checks options.
+ *
+ * @throws {RangeError} with all faults in the options: `Cannot ACTION: …`
+ */
 export function checkOptions<Options extends object>(
   action: string,
   given: Options,

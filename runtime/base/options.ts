@@ -10,6 +10,7 @@ export interface OptionRow {
   readonly takes: (value: unknown) => unknown;
 }
 
+/** What each of some options accepts. */
 export type OptionRows<Options> = Readonly<Record<keyof Options & string, OptionRow>>;
 
 export const TEXT: OptionRow = {
@@ -25,16 +26,24 @@ export const TOPIC: OptionRow = {
 
 export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };
 
+/** A switch. */
 export const FLAG: OptionRow = {
   accepted: "true or false",
   takes: (value) => typeof value === "boolean",
 };
+
+/** @throws {TypeError} if it is not a function */
+export function checkFunction(action: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new TypeError(`Cannot ${action} with ${shown(given)}: expected a function`);
+}
 
 export const FUNCTION: OptionRow = {
   accepted: "a function",
   takes: (value) => typeof value === "function",
 };
 
+/** A number in a range. */
 export function range({ min, max, whole: isWhole = false, above = false }: NumberRange): OptionRow {
   const most = max >= Number.MAX_SAFE_INTEGER ? above ? "" : " up" : ` to ${max}`;
   return {
@@ -53,6 +62,7 @@ export const ABOVE_ZERO = range({ min: 0, max: Infinity, above: true });
 
 export const FROM_ZERO = range({ min: 0, max: Infinity });
 
+/** One of some words. */
 export function oneOf(...words: readonly string[]): OptionRow {
   return {
     accepted: [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or "),

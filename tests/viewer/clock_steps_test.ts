@@ -42,9 +42,7 @@ for (const step of [HOUR, -HOUR]) {
   Deno.test(`clock set ${way}: an alert stays active until its runtime is silent`, async () => {
     const clock = new SettableClock();
     const lanes = new FakeLanes({ count: 1, clock });
-    const hub = new Hub(lanes, clock);
-    const { scaler } = hub;
-    const book = new AlertBook({ feed: lanes, lanes: () => lanes.lanes(), scaler, clock });
+    const book = new AlertBook({ feed: lanes, lanes: () => lanes.lanes(), clock });
     const active = () => book.since(0, everything).map((alert) => alert.active);
     lanes.push("greyscale-0", {
       result: { alert: { id: "a", state: "start", label: "fight", peak: 0.7 } },
@@ -55,7 +53,6 @@ for (const step of [HOUR, -HOUR]) {
     await clock.advance(60_000);
     assert.deepEqual(active(), [false]);
     book.close();
-    hub.close();
     lanes.stop();
   });
 

@@ -275,7 +275,7 @@ Deno.test("a tile gets its picture whole where there is no time to make it small
     },
     close: () => {},
   };
-  const alerts = new AlertBook({ feed: lanes, lanes: () => [], scaler: hub.scaler, clock });
+  const alerts = new AlertBook({ feed: lanes, lanes: () => [], clock });
   const visitor = { partitions: "all" } as const;
   const session = new Session({ hub, socket, visitor, alerts, history: undefined });
   const tiles = [{ slot: 0, lane: "greyscale-0", width: 150 }];

@@ -5,6 +5,8 @@ import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
 import { copyOf, element, find, set, text } from "./dom.ts";
 import { clock, day, duration } from "./format.ts";
 
+/** Width of pictures, device pixels. */
+const THUMBNAIL_WIDTH = 320;
 /** Maximum number of alerts listed; the server keeps older ones. */
 const SHOWN = 300;
 /** A clip starts and ends this long before and after its alert, milliseconds. */
@@ -128,7 +130,8 @@ export class AlertList {
   #item(alert: AlertView): HTMLElement {
     const item = copyOf("alert");
     const image = find(item, "img", HTMLImageElement);
-    image.src = `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`;
+    const query = new URLSearchParams({ id: alert.id, width: `${THUMBNAIL_WIDTH}` });
+    image.src = `/api/alerts/thumbnail?${query}`;
     const open = find(item, ".alert-item", HTMLElement);
     const newest = () => this.alerts.get(alert.id) ?? alert;
     open.addEventListener("click", () => this.#choose(newest()));

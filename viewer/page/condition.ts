@@ -25,16 +25,9 @@ function troubleOf(
 }
 
 export function conditionOf(lane: LaneView): Condition {
-  switch (lane.state) {
-    case "failed":
-    case "stopped":
-    case "restarting":
-    case "starting":
-      return lane.state;
-    case "running":
-      if (lane.stalledSince !== undefined || troubleOf(lane) !== "") return "stalled";
-      return lane.lastFrameArrival === undefined ? "starting" : "live";
-  }
+  if (lane.state !== "running") return lane.state;
+  if (lane.stalledSince !== undefined || troubleOf(lane) !== "") return "stalled";
+  return lane.lastFrameArrival === undefined ? "starting" : "live";
 }
 
 /** The notice over a lane's picture; `now` is the server's clock, 0 if unknown. */

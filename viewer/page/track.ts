@@ -21,13 +21,13 @@ const RANGE_EVERY_MS = 3_000;
 export class Track {
   readonly #options: TrackOptions;
   /** Selects how much of the recording the track shows, milliseconds. */
-  readonly #stretch: HTMLSelectElement;
-  readonly #track: HTMLElement;
-  readonly #ticks: SVGElement;
-  readonly #fill: HTMLElement;
-  readonly #gaps: HTMLElement;
-  readonly #head: HTMLElement;
-  readonly #marks: HTMLElement;
+  readonly #stretch = find(document, ".stretch", HTMLSelectElement);
+  readonly #track = find(document, ".track", HTMLElement);
+  readonly #ticks = find(document, ".ticks", SVGElement);
+  readonly #fill = find(document, ".fill", HTMLElement);
+  readonly #gaps = find(document, ".gaps", HTMLElement);
+  readonly #head = find(document, ".head", HTMLElement);
+  readonly #marks = find(document, ".marks", HTMLElement);
   readonly #preview = new Preview();
   /** Whether there is a log to look back into. */
   enabled = false;
@@ -38,17 +38,9 @@ export class Track {
   #position: number | undefined;
   #marksFor = "";
 
-  /** @param root the bar that holds the track */
-  constructor(root: HTMLElement, options: TrackOptions) {
+  constructor(options: TrackOptions) {
     this.#options = options;
-    this.#stretch = find(root, ".stretch", HTMLSelectElement);
     this.#stretch.addEventListener("change", () => this.update(this.#position));
-    this.#track = find(root, ".track", HTMLElement);
-    this.#ticks = find(root, ".ticks", SVGElement);
-    this.#fill = find(root, ".fill", HTMLElement);
-    this.#gaps = find(root, ".gaps", HTMLElement);
-    this.#head = find(root, ".head", HTMLElement);
-    this.#marks = find(root, ".marks", HTMLElement);
     this.#listen();
   }
 

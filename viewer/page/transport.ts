@@ -28,7 +28,7 @@ export class Transport {
       time.speed = Number(this.#speed.value);
       if (time.mode !== "paused") time.play(time.speed);
     });
-    this.#track = new Track(this.root, options);
+    this.#track = new Track(options);
     find(this.root, ".jump", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#jumpTo(this.#jump.value);

@@ -2,29 +2,32 @@
 import { dirname } from "node:path";
 import {
   BadFrameError,
+  checkOptions,
   checkWindowOptions,
   createWindower,
   type Finding,
+  FLAG,
   type Frame,
   type FrameResult,
+  oneOf,
   type Operator,
   type OperatorContext,
   type OperatorTask,
+  range,
   type Result,
   type Window,
   type Windower,
   type WindowerState,
   type WindowOptions,
 } from "../../../runtime/mod.ts";
-import { checkNumbers } from "../options.ts";
 import { mergeResults } from "../picture.ts";
 import { savedState, stateBytes } from "../state.ts";
-import type { Device } from "./device_names.ts";
+import { type Device, DEVICES } from "./device_names.ts";
 import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred, labelsOf, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
-import { type ModelTensor, zeros } from "./session.ts";
+import { type ModelTensor, THREADS, zeros, zeroState } from "./session.ts";
 
 /** Settings that are not in the manifest. */
 export interface ModelOptions {
@@ -72,6 +75,12 @@ export function model(
   options: ModelOptions = {},
 ): Operator<Frame | Window, Finding> {
   const { threads = 1, reduce = true, device = "cpu" } = options;
+  checkOptions("use model options", options, {
+    threads: THREADS,
+    device: oneOf(...DEVICES),
+    maxGapMs: range({ min: 0, max: Infinity, above: true }),
+    reduce: FLAG,
+  });
   providersOf(device);
   const model = checkModel(manifest);
   const checked = model.manifest;
@@ -86,7 +95,6 @@ export function model(
       : { maxGapMs: PAUSE_MS }),
   });
   const labels = labelsOf(model);
-  checkNumbers("model", { threads }, { threads: { min: 1, max: 64, whole: true } });
   return {
     name: `model(${checked.name})`,
     kind: "window",
@@ -247,9 +255,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
       const same = (first.headers["session"] ?? null) === last.session;
       if (overlaps || (near && same)) return;
     }
-    this.#state = Object.fromEntries(
-      this.#manifest.state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),
-    );
+    this.#state = zeroState(this.#manifest);
   }
 
   #findingOf(window: Window, inferred: Inferred): Finding {

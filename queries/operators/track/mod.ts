@@ -1,13 +1,15 @@
 // Object tracking: the same number for the same object, from frame to frame.
 import {
+  checkOptions,
   type DetectedObject,
+  FLAG,
   type FrameResult,
   isFinding,
   type Operator,
   type Output,
+  range,
 } from "../../../runtime/mod.ts";
 import { isStill } from "../gate.ts";
-import { checkNumbers } from "../options.ts";
 import { shownFrame } from "../picture.ts";
 import { savedState, stateBytes } from "../state.ts";
 import { Tracker, type TrackerState } from "./tracker.ts";
@@ -59,10 +61,12 @@ interface State {
 export function track<T extends Output>(options: TrackOptions = {}): Operator<T, T> {
   const { sure = 0.25, begin = Math.min(1, sure + 0.1), lostMs = 1000, keepOthers = true } =
     options;
-  checkNumbers("track", { sure, begin, lostMs }, {
-    sure: { min: 0, max: 1 },
-    begin: { min: 0, max: 1 },
-    lostMs: { min: 0, max: 86_400_000 },
+  const share = range({ min: 0, max: 1 });
+  checkOptions("use track options", options, {
+    sure: share,
+    begin: share,
+    lostMs: range({ min: 0, max: 86_400_000 }),
+    keepOthers: FLAG,
   });
   return {
     name: "track",

@@ -1,6 +1,7 @@
 /** What makes no sense is refused where it is written, with what was given and what is accepted. */
 import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import assert from "node:assert/strict";
+import { detect, gate, model, motion, tamper, track } from "../../../queries/operators/mod.ts";
 import {
   display,
   type Frame,
@@ -24,6 +25,11 @@ const state = (parts: unknown) => () =>
     handleInput: () => [],
     ...parts as object,
   });
+
+const CENTERNET = "models/centernet/model.json";
+/** Operators with options, each given some that are wrong. */
+const operator = (make: (options: never) => unknown, options: object) => () =>
+  make(options as never);
 
 /** What is written, and what the refusal says. */
 const REFUSED: readonly [what: string, write: () => unknown, says: RegExp][] = [
@@ -65,6 +71,33 @@ const REFUSED: readonly [what: string, write: () => unknown, says: RegExp][] = [
     "tries without a dead letter",
     () => whole().onOperatorError({ kind: "stop", tries: 3 } as never),
     /onOperatorError stop: tries: unknown/,
+  ],
+  ["a name with a slip", operator(motion, { treshold: 5 }), /treshold: unknown.*mean threshold\?/],
+  [
+    "a wrong number of the motion before it",
+    operator(gate, { minRegion: 2, everyMs: -1 }),
+    /Cannot use gate options: minRegion: .*; everyMs: expected a number from 0 to 86400000, given -1/,
+  ],
+  ["text for a number", operator(tamper, { maxGapMs: "5" }), /maxGapMs: .* given "5"/],
+  [
+    "text for a switch",
+    operator(track, { keepOthers: "no" }),
+    /keepOthers: expected true or false/,
+  ],
+  [
+    "one label alone",
+    operator((o) => detect(CENTERNET, o), { labels: "person" }),
+    /labels: expected a list of labels, given "person"/,
+  ],
+  [
+    "an unknown device",
+    operator((o) => detect(CENTERNET, o), { device: "gpu" }),
+    /device: expected cpu, cuda, coreml or webgpu, given "gpu"/,
+  ],
+  [
+    "half a thread",
+    operator((o) => model(CENTERNET, o), { threads: 0.5, reduce: 1 }),
+    /Cannot use model options: threads: .* given 0.5; reduce: expected true or false, given 1/,
   ],
   ["no windows", windows(undefined), /expected an object with frames, .*given undefined/],
   [

@@ -180,7 +180,7 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["alert.exit", 0.7, /^alert.exit: expected a number up to enter, which is 0.6, given 0.7$/],
   ["alert.of", [3, 2], /^alert.of: expected \[k, n\] with whole numbers 1 ≤ k ≤ n ≤ 1000, given/],
   ["alert.smoothing", 1, /^alert.smoothing: expected a number from 0 to below 1, given 1$/],
-  ["alert.cooldownMs", -5, /^alert.cooldownMs: expected milliseconds from 0 up, given -5$/],
+  ["alert.cooldownMs", -5, /^alert.cooldownMs: expected a number from 0 up, given -5$/],
   ["alert.cooldown", 5, /^alert.cooldown: unknown; expected label, enter, exit, of, /],
 ];
 
