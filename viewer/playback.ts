@@ -4,6 +4,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
+import { nextFrames } from "./log_reads.ts";
 import { cameraText, type TimeCommand, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
@@ -211,7 +212,7 @@ export class Playback {
       while (!signal.aborted) {
         runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
         if (runner.caughtUp) this.#liveWhenCaughtUp();
-        for (const frame of await reader.read(8, signal)) {
+        for (const frame of await nextFrames(reader, 8, { signal })) {
           runner.caughtUp = false;
           let wait: number;
           while ((wait = (frame.timestamp - this.#due()) / this.#view.speed) > 0) {

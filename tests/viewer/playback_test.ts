@@ -96,6 +96,20 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
   }, clock);
 });
 
+Deno.test("playing goes on behind frames that retention takes from one camera", async () => {
+  const clock = new FakeClock(BEGIN + 600_000);
+  await withPast(async (page, log) => {
+    await page.time({ action: "play", speed: 1, time: time(0) });
+    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    log.expire(TOPIC, 0, 100);
+    for (let offset = 1; offset < 102; offset++) {
+      await clock.advance(EVERY_MS);
+      await until(() => page.newest(1)?.offset === offset);
+    }
+    await until(() => said(page, 0) === "0:101");
+  }, clock);
+});
+
 Deno.test("playing on to the end of the log is live again", async () => {
   await withPast(async (page, _log, lanes) => {
     await page.time({ action: "play", speed: 8, time: time(180) });
