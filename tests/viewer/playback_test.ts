@@ -146,6 +146,29 @@ Deno.test("what cannot be done is said, and the page is where it was", async () 
   });
 });
 
+Deno.test("a page that asks for many moments at once waits for a few; those it has left are not looked up", async () => {
+  await withPast(async (page, log) => {
+    const slow = Promise.withResolvers<void>();
+    const { offsetForTime } = log;
+    let asked = 0;
+    log.offsetForTime = async (...moment) => {
+      asked++;
+      await slow.promise;
+      return await offsetForTime.apply(log, moment);
+    };
+    const jump = { action: "jump", lead: "greyscale-0", time: time(10) } as const;
+    for (let generation = 1; generation <= 100; generation++) {
+      page.send({ type: "time", generation, command: jump });
+    }
+    await page.time({ action: "pause", time: time(199) });
+    assert.equal(asked, 4);
+    slow.resolve();
+    await page.time(jump);
+    await until(() => said(page, 0) === "0:10");
+    assert.ok(asked < 50, `${asked} moments were looked up`);
+  });
+});
+
 Deno.test("without a log there is pausing only", async () => {
   await withViewer({}, async (viewer, lanes) => {
     lanes.push("greyscale-0");
