@@ -1,6 +1,7 @@
 // Framelane's command line: `deno task COMMAND ARGS`.
 import { dispatch } from "./cli/dispatch.ts";
-import { writeLine } from "./cli/output.ts";
+import { describeFailure } from "./cli/fault.ts";
+import { Output } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
@@ -9,24 +10,26 @@ import { printable } from "./runtime/base/mask.ts";
 import project from "./deno.json" with { type: "json" };
 
 logToStandardError();
-const stop = guardProcess();
+let failed = false;
+const output = new Output((error) => {
+  if (!failed && !(error instanceof Deno.errors.BrokenPipe)) {
+    failed = true;
+    output.say(describeFailure(error));
+  }
+  stop.abort(new Error("The output was closed"));
+});
+const stop = guardProcess(output);
 
-Deno.exit(
-  await dispatch(Deno.args, {
-    commands,
-    environment: (name) => Deno.env.get(name),
-    columns: terminalColumns(),
-    version: `framelane ${project.version}, deno ${Deno.version.deno}`,
-    context: {
-      signal: stop.signal,
-      print(line) {
-        if (!writeLine(Deno.stdout, printable(line))) {
-          stop.abort(new Error("The output was closed"));
-        }
-      },
-      say(line) {
-        writeLine(Deno.stderr, printable(line));
-      },
-    },
-  }),
-);
+const code = await dispatch(Deno.args, {
+  commands,
+  environment: (name) => Deno.env.get(name),
+  columns: terminalColumns(),
+  version: `framelane ${project.version}, deno ${Deno.version.deno}`,
+  context: {
+    signal: stop.signal,
+    print: (line) => output.print(printable(line)),
+    say: (line) => output.say(printable(line)),
+  },
+});
+await output.flush();
+Deno.exit(failed ? 1 : code);

@@ -1,11 +1,11 @@
 // Runs one camera: paces its source and publishes the frames to its partition.
-import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import { cameraOfPartition, type Headers } from "../runtime/definition/frame.ts";
 import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { type Lateness, pace, Punctuality } from "./pacing.ts";
-import type { FramePublisher, PublisherStats } from "./publisher.ts";
+import { logTarget } from "./published.ts";
+import { FramePublisher, type PublisherOptions, type PublisherStats } from "./publisher.ts";
 import type { CameraSettings } from "./settings.ts";
 import {
   type CameraSource,
@@ -17,17 +17,25 @@ import {
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Patience, untilLeft } from "./watchdog.ts";
 
+/** What the cameras of a process share. */
+export interface CameraHost
+  extends Omit<PublisherOptions, "partition" | "report" | "overflow" | "lingerMs"> {
+  /** Remembers which images of folders were published. */
+  readonly kv?: Deno.Kv | undefined;
+  /** By default `drop-oldest` for live sources, `wait` for all others. */
+  readonly overflow?: PublisherOptions["overflow"] | undefined;
+  /** By default 0, or 10 for `fps: "max"`, since full batches are cheaper. */
+  readonly lingerMs?: number | undefined;
+}
+
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
   readonly number: number;
   readonly source: CameraSource;
-  readonly publisher: FramePublisher;
-  readonly target?: PublishTarget | undefined;
   /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
   /** Stops after this many frames. */
   readonly limit?: number | undefined;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
@@ -47,32 +55,8 @@ const FLUSH_MS = 5_000;
 /** A live camera waits no longer than this for the log. */
 const SETTLE_MS = 1_500;
 
+const BULK_LINGER_MS = 10;
 const GAVE_UP = new Error("The log did not accept the last frames in time");
-
-/** After a normal end, waits for the log without limit; after a stop, for FLUSH_MS. */
-async function flush(options: CameraOptions): Promise<void> {
-  const { publisher, clock, signal, report } = options;
-  const done = new AbortController();
-  const giveUp = new AbortController();
-  const timeout = (async () => {
-    await aborted(AbortSignal.any([signal, done.signal]));
-    if (await pause(FLUSH_MS, done.signal, clock)) giveUp.abort(GAVE_UP);
-  })();
-  try {
-    await publisher.flush(giveUp.signal);
-  } catch (error) {
-    if (error !== GAVE_UP) throw error;
-    const { buffered } = publisher.stats;
-    report(
-      `The log did not accept the last ${buffered} frames within ${
-        FLUSH_MS / 1000
-      } s: they are lost`,
-    );
-  } finally {
-    done.abort();
-    await timeout;
-  }
-}
 
 /** Runs a camera from its creation on. A live source that fails is reopened with backoff, without limit. */
 export class Camera {
@@ -83,6 +67,8 @@ export class Camera {
    */
   readonly ended: Promise<void>;
   readonly #options: CameraOptions;
+  readonly #publisher: FramePublisher;
+  readonly #target: PublishTarget | undefined;
   readonly #punctuality = new Punctuality();
   readonly #times: CaptureTimes;
   readonly #stream = new StreamWatch();
@@ -94,11 +80,21 @@ export class Camera {
   #message = "";
   #repeated = 0;
 
-  constructor(options: CameraOptions) {
+  constructor(host: CameraHost, options: CameraOptions) {
     this.#options = options;
-    const { clock, report, number } = options;
+    const { clock, kv } = host;
+    const { number, source, signal, report, settings = {} } = options;
+    const partition = number - 1;
+    this.#publisher = new FramePublisher({
+      ...host,
+      partition,
+      overflow: host.overflow ?? (source.kind === "live" ? "drop-oldest" : "wait"),
+      lingerMs: host.lingerMs ?? (settings.fps === "max" ? BULK_LINGER_MS : 0),
+      report,
+    });
+    this.#target = kv && logTarget({ ...host, partition, kv, signal });
     this.#times = new CaptureTimes(clock, report);
-    this.#camera = cameraOfPartition(number - 1);
+    this.#camera = cameraOfPartition(partition);
     this.ended = this.#run();
   }
 
@@ -106,7 +102,7 @@ export class Camera {
     const { late, behindMs } = this.#punctuality;
     const { clockSteps, timeJumps } = this.#times;
     return {
-      ...this.#options.publisher.stats,
+      ...this.#publisher.stats,
       ...{ late, behindMs, clockSteps, timeJumps },
       stream: this.#stream.facts,
       failures: { ...this.#failures },
@@ -114,25 +110,49 @@ export class Camera {
   }
 
   async #run(): Promise<void> {
-    const { publisher, clock, signal } = this.#options;
     try {
       // A log that can be reached creates the partition before the first frame, so that none is dropped.
-      await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
+      await waitAtMost(SETTLE_MS, this.#publisher.ready, this.#times.clock, this.#options.signal);
       try {
         await this.#untilEnd();
       } catch (error) {
         // Publish the frames that arrived before the failure.
-        if (error instanceof SourceError) await flush(this.#options);
+        if (error instanceof SourceError) await this.#flush();
         throw error;
       }
-      await flush(this.#options);
+      await this.#flush();
     } finally {
-      await publisher.close();
+      await this.#publisher.close();
+    }
+  }
+
+  /** After a normal end, waits for the log without limit; after a stop, for FLUSH_MS. */
+  async #flush(): Promise<void> {
+    const { signal, report } = this.#options;
+    const done = new AbortController();
+    const giveUp = new AbortController();
+    const timeout = (async () => {
+      await aborted(AbortSignal.any([signal, done.signal]));
+      if (await pause(FLUSH_MS, done.signal, this.#times.clock)) giveUp.abort(GAVE_UP);
+    })();
+    try {
+      await this.#publisher.flush(giveUp.signal);
+    } catch (error) {
+      if (error !== GAVE_UP) throw error;
+      const { buffered } = this.#publisher.stats;
+      report(
+        `The log did not accept the last ${buffered} frames within ${
+          FLUSH_MS / 1000
+        } s: they are lost`,
+      );
+    } finally {
+      done.abort();
+      await timeout;
     }
   }
 
   async #untilEnd(): Promise<void> {
-    const { source, signal, clock, settings, report } = this.#options;
+    const { source, signal, settings, report } = this.#options;
     if (settings?.tlsInsecure) {
       report(
         "WARNING: certificates are not checked (--tls-insecure): another machine may pose as the camera",
@@ -150,15 +170,15 @@ export class Camera {
         this.#options.onFailure?.(error);
         this.#reportRetry(error.message, delay);
         this.#failures[error.code] = (this.#failures[error.code] ?? 0) + 1;
-        await pause(delay, signal, clock);
+        await pause(delay, signal, this.#times.clock);
       }
     }
   }
 
   /** Publishes images until the source ends, the limit is reached or a live source stalls. */
   async #openOnce(): Promise<void> {
-    const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
-      this.#options;
+    const { source, signal, report, settings = {}, onFrame } = this.#options;
+    const { clock } = this.#times;
     const { fps, stallMs = DEFAULT_STALL_MS } = settings;
     using patience = new Patience(
       source.kind === "live" ? stallMs : Infinity,
@@ -177,7 +197,7 @@ export class Camera {
       report,
       onActivity: () => patience.renew(),
       onPacket: this.#stream.note,
-      target,
+      target: this.#target,
     });
     for await (
       const { image, timestamp } of pace(untilLeft(images, stop), {
@@ -195,7 +215,7 @@ export class Camera {
       const headers = frameHeaders(image, this.#session, seq, settings);
       const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
       try {
-        await publisher.publish({ record, delivered }, signal);
+        await this.#publisher.publish({ record, delivered }, signal);
       } catch (error) {
         if (signal.aborted) return;
         throw error;

@@ -10,7 +10,7 @@ import {
   type Overflow,
   type PublisherFrame,
 } from "./frame_buffer.ts";
-import { Notifier, pause, retry, waitAtMost } from "../runtime/base/wait.ts";
+import { Notifier, retry, waitAtMost } from "../runtime/base/wait.ts";
 
 export type { DropReason, Overflow, PublisherFrame } from "./frame_buffer.ts";
 
@@ -71,12 +71,8 @@ export class FramePublisher {
   readonly #ready = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
-    const {
-      bufferFrames = DEFAULT_BUFFER_FRAMES,
-      lingerMs = 0,
-      batchBytes = DEFAULT_BATCH_BYTES,
-    } = options;
-    this.#options = { ...options, lingerMs };
+    const { bufferFrames = DEFAULT_BUFFER_FRAMES, batchBytes = DEFAULT_BATCH_BYTES } = options;
+    this.#options = options;
     this.#waiting = new FrameBuffer(bufferFrames, batchBytes);
     this.#running = this.#run().catch((error) => {
       this.#failure = error ?? new Error("Cannot publish");
@@ -190,18 +186,13 @@ export class FramePublisher {
 
   /** Waits for more frames, unless the batch is full or no more will come. */
   async #linger(): Promise<void> {
-    const { lingerMs, clock } = this.#options;
-    if (lingerMs === 0) return;
-    const enough = new AbortController();
-    const stop = AbortSignal.any([enough.signal, this.#stop.signal]);
-    const waited = pause(lingerMs!, stop, clock);
-    while (!stop.aborted) {
-      if (this.#closing || this.#waiting.fillsABatch) enough.abort();
-      else if (await Promise.race([waited, this.#changed.wait().then(() => "more")]) !== "more") {
-        return;
-      }
+    const { lingerMs = 0, clock } = this.#options;
+    const due = clock.monotonic() + lingerMs;
+    while (!this.#closing && !this.#waiting.fillsABatch) {
+      const left = due - clock.monotonic();
+      if (left <= 0) return;
+      await waitAtMost(left, this.#changed.wait(), clock, this.#stop.signal);
     }
-    await waited;
   }
 
   #createPartition(): Promise<number> {

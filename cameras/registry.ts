@@ -1,6 +1,7 @@
 // The registry of cameras and their settings, in Deno KV.
 import { shown } from "../runtime/base/options.ts";
-import { makeFolder } from "../runtime/base/folders.ts";
+import { exists, makeFolder } from "../runtime/base/folders.ts";
+import { checkFile, pathFault } from "../runtime/base/given_file.ts";
 import { dirname } from "node:path";
 import { type CameraSettings, settingFaults } from "./settings.ts";
 import { SourceError } from "./source.ts";
@@ -56,13 +57,18 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
 
 /** Opens the registry's file, readable by its owner alone: it contains passwords. */
 export async function openState(path: string): Promise<Deno.Kv> {
-  if (path !== ":memory:") {
-    await makeFolder(dirname(path));
-    // Create it first, so that it is private from the start.
-    const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
-    file.close();
+  try {
+    if (path !== ":memory:") {
+      await makeFolder(dirname(path));
+      if (await exists(path)) checkFile(path);
+      // Create it first, so that it is private from the start.
+      const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
+      file.close();
+    }
+    return await Deno.openKv(path);
+  } catch (error) {
+    throw new Error(`Cannot open the camera registry ${shown(path)}: ${pathFault(error)}`);
   }
-  return await Deno.openKv(path);
 }
 
 /** The registered cameras. Several processes may use one registry at the same time. */

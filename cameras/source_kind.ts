@@ -1,5 +1,6 @@
 // The interface of a kind of source.
 import type { UriAccess } from "../runtime/base/access.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError } from "./source.ts";
 
@@ -71,12 +72,14 @@ export function withoutAuto(settings: CameraSettings): CameraSettings {
 }
 
 /** @throws {SourceError} `INVALID` if the text is not a URL with a host. */
-export function checkUrl(shown: string, text: string): void {
+export function checkUrl(text: string): void {
   const scheme = text.slice(0, text.indexOf(":")).toLowerCase();
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
   throw new SourceError(
     "INVALID",
-    `Cannot use source ${shown}: expected ${scheme}://HOST[:PORT]/PATH, with USER:PASSWORD@ before HOST to log in${
+    `Cannot use source ${
+      maskUrl(text)
+    }: expected ${scheme}://HOST[:PORT]/PATH, with USER:PASSWORD@ before HOST to log in${
       text.includes("@") ? ", and in a password %2F for /, %3F for ?, %23 for #" : ""
     }`,
   );

@@ -1,6 +1,5 @@
 // The registered cameras of a process, and their reports.
-import type { Camera, CameraStats } from "../cameras/camera.ts";
-import { type CameraHost, launchCamera } from "../cameras/launch.ts";
+import { Camera, type CameraHost, type CameraStats } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
 import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
@@ -94,7 +93,7 @@ export class CameraFleet {
       number,
       "info",
     );
-    const launched = launchCamera(host, {
+    const launched = new Camera(host, {
       number,
       source,
       signal,

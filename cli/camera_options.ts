@@ -2,7 +2,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { listenError } from "../runtime/base/host.ts";
 import { given, shown } from "../runtime/base/options.ts";
-import type { CameraHost } from "../cameras/launch.ts";
+import type { CameraHost } from "../cameras/camera.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
 import { checkSource, makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES } from "../cameras/publisher.ts";

@@ -1,9 +1,11 @@
 // Handles signals and uncaught errors of the process.
+import { systemClock } from "../runtime/base/clock.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import { printable } from "../runtime/base/mask.ts";
+import { waitAtMost } from "../runtime/base/wait.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
-import { writeLine } from "./output.ts";
+import type { Output } from "./output.ts";
 
 /** Conventional exit code of a program ended by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
@@ -13,12 +15,14 @@ const EXIT_FAILED = 1;
  * a parent forwards the signal.
  */
 const SAME_SIGNAL_MS = 500;
+/** How long a failed process waits for a reader that pauses. */
+const LONGEST_FLUSH_MS = 1_000;
 
 /**
  * Aborts the returned controller on the first SIGINT or SIGTERM; a second one ends the process. An uncaught
  * error is printed to standard error and ends the process with 1, unless it belongs to a query.
  */
-export function guardProcess(now = () => performance.now()): AbortController {
+export function guardProcess(output: Output, now = () => performance.now()): AbortController {
   const stop = new AbortController();
   let first = { name: "", at: 0 };
   const signals: Deno.Signal[] = Deno.build.os === "windows"
@@ -35,18 +39,17 @@ export function guardProcess(now = () => performance.now()): AbortController {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     // An unhandled rejection of a query (`--executors 0`) must not end the others.
-    if (laneNow() === 0) fail(event.reason);
-    const message = `Uncaught error of a query: ${messageOf(event.reason)}`;
-    writeLine(Deno.stderr, printable(message));
+    if (laneNow() === 0) return fail(output, event.reason);
+    output.say(printable(`Uncaught error of a query: ${messageOf(event.reason)}`));
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    fail(event.error ?? event.message);
+    fail(output, event.error ?? event.message);
   });
   return stop;
 }
 
-function fail(failure: unknown): never {
-  writeLine(Deno.stderr, printable(describeFailure(failure, { stack: true })));
-  Deno.exit(EXIT_FAILED);
+function fail(output: Output, failure: unknown): void {
+  output.say(printable(describeFailure(failure, { stack: true })));
+  waitAtMost(LONGEST_FLUSH_MS, output.flush(), systemClock).then(() => Deno.exit(EXIT_FAILED));
 }

@@ -88,6 +88,7 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { Place } from "./base/errors.ts";
+export { checkFile } from "./base/given_file.ts";
 export { FaultsError, readJson } from "./base/json_file.ts";
 export { checkOptions, type Fault, faultText, Fields } from "./base/fields.ts";
 export {

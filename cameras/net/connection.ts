@@ -1,5 +1,6 @@
 // Connections to cameras: plain, or TLS with a configurable certificate check.
 import { messageOf } from "../../runtime/base/errors.ts";
+import { readGiven } from "../../runtime/base/given_file.ts";
 import { connect as connectTls } from "node:tls";
 import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
@@ -94,7 +95,7 @@ async function connectSecurely(
   { hostname, port, tlsCa, tlsInsecure = false }: Peer,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const ca = tlsCa === undefined ? {} : { ca: [await readCertificates(tlsCa)] };
+  const ca = tlsCa === undefined ? {} : { ca: [readCertificates(tlsCa)] };
   signal.throwIfAborted();
   const host = hostname.replace(/^\[|\]$/g, "");
   const socket = connectTls({ host, port, ...ca, rejectUnauthorized: !tlsInsecure });
@@ -122,16 +123,15 @@ async function connectSecurely(
   };
 }
 
-async function readCertificates(file: string): Promise<string> {
+function readCertificates(file: string): string {
+  let why = "expected PEM, with -----BEGIN CERTIFICATE-----";
   try {
-    return await Deno.readTextFile(file);
+    const text = readGiven(file);
+    if (text.includes("CERTIFICATE-----")) return text;
   } catch (error) {
-    throw new SourceError(
-      "INVALID",
-      `Cannot read the certificates in ${file}: ${messageOf(error)}`,
-      { cause: error },
-    );
+    why = messageOf(error);
   }
+  throw new SourceError("INVALID", `Cannot read the certificates in ${file}: ${why}`);
 }
 
 export function describeCause(error: unknown): string {

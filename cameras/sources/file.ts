@@ -1,5 +1,5 @@
 // A video file as a camera, with the file's own frame times; any file that FFmpeg reads.
-import { messageOf } from "../../runtime/base/errors.ts";
+import { pathFault } from "../../runtime/base/given_file.ts";
 import { given } from "../../runtime/base/options.ts";
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
@@ -133,10 +133,8 @@ async function formatOf(
     format = formatIn(await beginningOf(file, Math.min(PROBE_BYTES, size)), path);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    if (error instanceof Deno.errors.NotFound) {
-      throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
-    }
-    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${messageOf(error)}`);
+    const code = error instanceof Deno.errors.NotFound ? "MISSING" : "UNREADABLE";
+    throw new SourceError(code, `Cannot open ${name}: ${pathFault(error)}`);
   }
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(

@@ -206,7 +206,7 @@ export const mjpegRow: SourceKindRow = {
   help: "MJPEG, or one picture per request, over HTTP",
   access: { target: "host" },
   make(text, _rest, settings) {
-    checkUrl(maskUrl(text), text);
+    checkUrl(text);
     return new MjpegSource(text, settings);
   },
 };

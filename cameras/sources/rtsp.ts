@@ -117,7 +117,7 @@ export const rtspRow: SourceKindRow = {
   access: { target: "stream" },
   video: true,
   make(text, _rest, settings) {
-    checkUrl(maskUrl(text), text);
+    checkUrl(text);
     const { codec = "auto", fps } = settings;
     return new RtspSource(text, {
       ...settings,

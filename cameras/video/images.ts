@@ -6,10 +6,10 @@ import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
-import { FrameFilter } from "../../runtime/video/filter.ts";
+import { type FilterStep, FrameFilter } from "../../runtime/video/filter.ts";
 import { timeOf, type VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
-import { rotationOf } from "./rotation.ts";
+import { turningSteps } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
 import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
@@ -88,6 +88,7 @@ class Lane {
   readonly #input: VideoInput;
   readonly #options: VideoImagesOptions;
   readonly #times: StreamTimes;
+  readonly #turning: readonly FilterStep[];
   /** JPEGs pass unchanged. */
   readonly #passes: boolean;
   /** Copies access units; undefined if they are converted to JPEG. */
@@ -108,9 +109,10 @@ class Lane {
     this.#input = input;
     this.#options = options;
     this.#times = times;
-    const { degrees, mirrored } = rotationOf(input.stream);
-    this.#passes = input.stream.codecpar.codecId === AV_CODEC_ID_MJPEG && degrees === 0 &&
-      !mirrored && options.settings.size === undefined && options.settings.quality === undefined;
+    this.#turning = turningSteps(input.stream);
+    this.#passes = input.stream.codecpar.codecId === AV_CODEC_ID_MJPEG &&
+      this.#turning.length === 0 &&
+      options.settings.size === undefined && options.settings.quality === undefined;
     const copier = UnitCopier.of(input, options.settings);
     if (copier instanceof UnitCopier) this.#copier = copier;
     else this.#refuseCopy(copier);
@@ -190,7 +192,7 @@ class Lane {
     if (timestamp === undefined) return;
     // As many as `push` lets wait, and one.
     const maker = this.#idle.pop() ??
-      new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
+      new PictureMaker(this.#options.settings, this.#turning);
     maker.take(frame);
     const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
       this.#busy.delete(work);

@@ -5,7 +5,6 @@ import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
 import { type FilterStep, newFrame } from "../../runtime/video/filter.ts";
 import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
-import { type Rotation, turningSteps } from "./rotation.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_RGB0;
 const CHANNELS = 4;
@@ -26,9 +25,10 @@ export class PictureMaker implements Disposable {
   #steps: readonly FilterStep[] = [];
   #target: ScaleTarget | undefined;
 
-  constructor(settings: ImageSettings, rotation: Rotation) {
+  /** @param turning filters that turn frames upright */
+  constructor(settings: ImageSettings, turning: readonly FilterStep[]) {
     this.#settings = settings;
-    this.#turning = turningSteps(rotation);
+    this.#turning = turning;
   }
 
   /** Takes a reference to a frame: its decoder may continue at once. */

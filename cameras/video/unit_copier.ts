@@ -14,7 +14,7 @@ import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { unmarked } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import { isCorrupt, timeOf, type VideoInput } from "./input.ts";
-import { rotationOf } from "./rotation.ts";
+import { turningSteps } from "./rotation.ts";
 
 /** A record without its timestamp, and its time in the stream. */
 type CopiedUnit = Omit<SourceImage, "timestamp"> & { readonly time: bigint };
@@ -22,17 +22,15 @@ type CopiedUnit = Omit<SourceImage, "timestamp"> & { readonly time: bigint };
 type TimedUnit = { readonly unit: AnnexBUnit } & Pick<Packet, "pts" | "dts">;
 
 export class NotCopied {
-  readonly why: string;
-  /** True if the packet that showed it is a keyframe. */
-  readonly atKeyframe: boolean;
-  /** True if the stream may be better when it is opened again. */
-  readonly mayRecover: boolean;
-
-  constructor(why: string, { atKeyframe = true, mayRecover = false } = {}) {
-    this.why = why;
-    this.atKeyframe = atKeyframe;
-    this.mayRecover = mayRecover;
-  }
+  /**
+   * @param atKeyframe true if the packet that showed it is a keyframe
+   * @param mayRecover true if the stream may be better when it is opened again
+   */
+  constructor(
+    readonly why: string,
+    readonly atKeyframe = true,
+    readonly mayRecover = false,
+  ) {}
 }
 
 /** A stream without a complete keyframe in this many packets, five seconds or more, is refused. */
@@ -72,13 +70,12 @@ export class UnitCopier {
   /** Creates a copier for a stream, or says why it cannot be copied. */
   static of(input: VideoInput, settings: ImageSettings): UnitCopier | NotCopied {
     const { codec: choice = "jpeg", size, quality } = settings;
-    const { degrees, mirrored } = rotationOf(input.stream);
     const { unitCodec: codec } = input;
     if (choice === "jpeg" || size !== undefined || quality !== undefined) {
       return new NotCopied("JPEG was requested");
     }
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
-    if (degrees !== 0 || mirrored) return new NotCopied("its frames must be rotated");
+    if (turningSteps(input.stream).length > 0) return new NotCopied("its frames must be rotated");
     if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
       return new NotCopied(MAYBE_OUT_OF_ORDER);
     }
@@ -99,7 +96,7 @@ export class UnitCopier {
     const mayRecover = this.#lossy;
     const most = mayRecover ? MOST_WITH_LOSSES : MOST_WITHOUT_KEYFRAME;
     if (++this.#since > most) {
-      return new NotCopied(`there is no whole keyframe among ${most} packets`, { mayRecover });
+      return new NotCopied(`there is no whole keyframe among ${most} packets`, true, mayRecover);
     }
     const configuration = packet.getSideData(AV_PKT_DATA_NEW_EXTRADATA);
     if (configuration !== null) this.#writer.configure(configuration);
@@ -116,7 +113,7 @@ export class UnitCopier {
       return this.#lose();
     }
     if (written.field !== undefined && this.#choice === "auto") {
-      return new NotCopied(INTERLACED, { atKeyframe: written.keyframe });
+      return new NotCopied(INTERLACED, written.keyframe);
     }
     const { pts, dts } = packet;
     const frame = this.#frameOf({ unit: written, pts, dts });
@@ -131,7 +128,7 @@ export class UnitCopier {
       return undefined;
     }
     if (this.#isOutOfOrder(frame.pts, unit)) {
-      return new NotCopied(OUT_OF_ORDER, { atKeyframe: false });
+      return new NotCopied(OUT_OF_ORDER, false);
     }
     this.#since = 0;
     this.#lossy = false;

@@ -1,5 +1,5 @@
 // `deno task camera N`: publishes one camera.
-import { launchCamera } from "../../cameras/launch.ts";
+import { Camera } from "../../cameras/camera.ts";
 import { acceptedSources } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
@@ -85,7 +85,7 @@ async function publish(
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
   const meter = new Meter(clock.monotonic());
   const over = new AbortController();
-  const launched = launchCamera({ ...host, kv }, {
+  const launched = new Camera({ ...host, kv }, {
     number,
     source,
     signal,

@@ -1,7 +1,8 @@
 // `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
 import { shown } from "../../runtime/base/options.ts";
 import { stringify } from "yaml";
-import { isFile } from "../../runtime/base/folders.ts";
+import { messageOf } from "../../runtime/base/errors.ts";
+import { readGiven } from "../../runtime/base/given_file.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
 import { pause } from "../../runtime/base/wait.ts";
 import { maskedSink } from "../../runtime/sinks/open.ts";
@@ -53,7 +54,7 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const { check = false, print = false, json = false } = options;
-  let content = await read(file);
+  let content = read(file);
   const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
   const plan = await resolve(content, check);
   if (print) context.print(planText(plan, json));
@@ -65,7 +66,7 @@ async function run(
     let reported: string | undefined;
     while (await pause(CHECK_INTERVAL_MS, context.signal)) {
       const problem = await (async () => {
-        const now = await read(file);
+        const now = read(file);
         if (now === content) return undefined;
         content = now;
         const closed = closedPlaces(now, environment);
@@ -90,11 +91,16 @@ function environment(name: string): string | undefined {
   return Deno.env.get(name);
 }
 
-async function read(file: string): Promise<string> {
-  if (await isFile(file)) return await Deno.readTextFile(file);
-  throw new UsageError([
-    `Cannot find ${shown(file)}: expected a file with cameras and queries, see docs/up.md`,
-  ]);
+function read(file: string): string {
+  try {
+    return readGiven(file);
+  } catch (error) {
+    throw new UsageError([
+      `Cannot read ${shown(file)}: ${
+        messageOf(error)
+      }; expected a file with cameras and queries, see docs/up.md`,
+    ]);
+  }
 }
 
 function counts({ cameras, queries, viewer }: Plan): string {

@@ -30,11 +30,7 @@ export function realPath(path: string): string {
     } catch (error) {
       // Deno describes /proc, /sys and /dev only to programs with all permissions.
       if (error instanceof Deno.errors.NotCapable) return path;
-      if (
-        !(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotADirectory)
-      ) {
-        throw error;
-      }
+      // Missing, below a file, in a circle of links: the command reports it when it opens the path.
       if (place === "/") return path;
       rest = place.slice(place.lastIndexOf("/")) + rest;
     }

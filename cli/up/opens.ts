@@ -1,6 +1,7 @@
 // Converts what a `framelane.yaml` opens to options of `queries` and `camera`: the launcher runs this before
 // the command and reads its one line. It checks nothing, since the command reports faults of the file.
 import { parse } from "yaml";
+import { readGiven } from "../../runtime/base/given_file.ts";
 import { fillIn } from "./yaml_text.ts";
 
 /** Fields that open something, and their options. */
@@ -45,7 +46,7 @@ export function optionsOf(
 if (import.meta.main) {
   let content = "";
   try {
-    content = await Deno.readTextFile(Deno.args[0]!);
+    content = readGiven(Deno.args[0]!);
   } catch {
     // The command reports a missing file.
   }

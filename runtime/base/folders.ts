@@ -52,7 +52,8 @@ export async function ifThere<Result>(result: Promise<Result>): Promise<Result |
   try {
     return await result;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    const { NotFound, NotADirectory, FilesystemLoop } = Deno.errors;
+    if ([NotFound, NotADirectory, FilesystemLoop].some((type) => error instanceof type)) return;
     throw error;
   }
 }

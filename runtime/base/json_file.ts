@@ -1,6 +1,7 @@
 // Files of JSON that people write.
 import { messageOf } from "./errors.ts";
 import { type Fault, faultText } from "./fields.ts";
+import { readGiven } from "./given_file.ts";
 
 /**
  * Parses JSON, and refuses an object with the same field twice: only the last would count.
@@ -34,15 +35,11 @@ export function readJson(
   Refusal: new (path: string, faults: readonly string[], options: ErrorOptions) => Error,
 ): unknown {
   try {
-    return parseJson(Deno.readTextFileSync(path));
+    return parseJson(readGiven(path));
   } catch (cause) {
-    const message = messageOf(cause);
-    const fault = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : cause instanceof SyntaxError
-      ? `expected JSON: ${message}`
-      : message;
-    throw new Refusal(path, [fault], cause instanceof Deno.errors.NotFound ? {} : { cause });
+    const isJson = !(cause instanceof SyntaxError);
+    const fault = `${isJson ? "" : "expected JSON: "}${messageOf(cause)}`;
+    throw new Refusal(path, [fault], isJson ? {} : { cause });
   }
 }
 

@@ -4,6 +4,7 @@ import { cameraIdentity } from "../lanes.ts";
 import {
   firstOffsetOf,
   type Frame,
+  type FrameResult,
   isFinding,
   lastOffsetOf,
   type Output,
@@ -84,9 +85,16 @@ const ALERT_STATES: readonly unknown[] = ["start", "update", "end"];
 function checkResult(result: Result): void {
   if (!isObject(result)) fault("result", "an object", result);
   plainResult(result);
-  const { frames, alert } = result;
-  if (frames !== undefined && !(Array.isArray(frames) && frames.every(isObject))) {
+  const { scores, frames = [], zones, counts, alert } = result;
+  checkEach("result.scores", scores, isNumber, "a number");
+  checkEach("result.zones", zones, isNumber, "a number");
+  checkEach("result.counts", counts, isObject, "an object with in and out");
+  if (!Array.isArray(frames) || !frames.every(isObject)) {
     fault("result.frames", "a list of objects", frames);
+  }
+  for (const [i, { scores, objects }] of (frames as readonly FrameResult[]).entries()) {
+    checkEach(`result.frames[${i}].scores`, scores, isNumber, "a number");
+    checkEach(`result.frames[${i}].objects`, objects, isDetected, "an object with score and box");
   }
   if (alert === undefined) return;
   if (!isObject(alert)) fault("result.alert", "an object", alert);
@@ -95,6 +103,29 @@ function checkResult(result: Result): void {
   if (!ALERT_STATES.includes(state)) fault("result.alert.state", "start, update or end", state);
   if (typeof label !== "string") fault("result.alert.label", "text", label);
   if (!Number.isFinite(peak)) fault("result.alert.peak", "a number", peak);
+}
+
+/** Checks all values of an object or a list. */
+function checkEach(
+  field: string,
+  values: unknown,
+  accepts: (value: unknown) => boolean,
+  expected: string,
+): void {
+  if (values === undefined) return;
+  if (typeof values !== "object" || values === null) fault(field, "an object", values);
+  for (const [name, value] of Object.entries(values)) {
+    if (!accepts(value)) fault(`${field}.${name}`, expected, value);
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === "number";
+}
+
+function isDetected(value: unknown): boolean {
+  const { score, box } = Object(value);
+  return isNumber(score) && Array.isArray(box) && box.length === 4 && box.every(isNumber);
 }
 
 function isObject(value: unknown): value is object {

@@ -1,5 +1,8 @@
 // The identity of a checkpoint folder: created once, shared by all users of the folder.
 import { join } from "node:path";
+import { pathFault } from "../base/given_file.ts";
+import { shown } from "../base/options.ts";
+import { LogError } from "./log_error.ts";
 
 /** Content of the folder's `metadata` file. */
 interface FolderIdentity {
@@ -16,7 +19,14 @@ interface FolderIdentity {
  */
 export async function folderIdentity(directory: string, log?: string): Promise<FolderIdentity> {
   const path = join(directory, "metadata");
-  await Deno.mkdir(directory, { recursive: true });
+  try {
+    await Deno.mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw new LogError(
+      "INVALID",
+      `Cannot keep checkpoints in ${shown(directory)}: ${pathFault(error)}`,
+    );
+  }
   let text: string;
   try {
     text = await Deno.readTextFile(path);

@@ -21,7 +21,6 @@ import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
 import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 import { shownAtOnce } from "./sequence.ts";
-import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
 
 /** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
@@ -37,8 +36,24 @@ const TURN_MS = 10;
 
 const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 
+/** A keyframe and the access units that depend on it. */
+export interface Group {
+  readonly codec: VideoCodec;
+  /** In decoding order. */
+  readonly units: Uint8Array[];
+  /** Decodes units of this lane. */
+  readonly decoder: () => GroupDecoder | Promise<GroupDecoder>;
+}
+
+/** An access unit at its place in its group. */
+export interface Unit {
+  readonly group: Group;
+  /** Its place in `group.units`. */
+  readonly index: number;
+}
+
 /** Decoder of one lane. */
-export class GroupDecoder implements UnitDecoder {
+export class GroupDecoder {
   readonly #converter = new PictureConverter();
   readonly #packet = new Packet();
   /** FFmpeg's frames for the next pictures. */
@@ -67,6 +82,11 @@ export class GroupDecoder implements UnitDecoder {
     this.#packet.alloc();
   }
 
+  /**
+   * The picture of a unit; release it after use.
+   *
+   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
+   */
   picture(unit: Unit): VideoPicture | Promise<VideoPicture> {
     const kept = this.#find(unit);
     if (kept !== undefined) return kept.retain();

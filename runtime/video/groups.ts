@@ -8,9 +8,8 @@ import {
   type VideoCodec,
   videoCodecOf,
 } from "./access_unit.ts";
-import type { GroupDecoder } from "./group_decoder.ts";
+import type { Group, GroupDecoder, Unit } from "./group_decoder.ts";
 import { frameNumberBits } from "./sequence.ts";
-import type { Group, Unit } from "./unit.ts";
 
 /** No reader can go back in a longer group: its keyframes come too rarely. */
 const MAX_GROUP_UNITS = 3_000;

@@ -1,8 +1,8 @@
 // From the frames that a query puts out to H.264, or to the access units that they came as. Loads
 // FFmpeg: import it when there is something to encode.
 import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";
+import type { Unit } from "./group_decoder.ts";
 import { unitOf } from "./groups.ts";
-import type { Unit } from "./unit.ts";
 import { GroupEncoder } from "./h264.ts";
 import type { H264Options } from "./h264_options.ts";
 import { type Picture, PictureDecoder } from "./picture.ts";

@@ -4,14 +4,7 @@ import { shown } from "../base/options.ts";
 /** x264's presets that are fast enough for live video, fastest first. */
 export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
 
-const PRESETS: readonly H264Preset[] = [
-  "ultrafast",
-  "superfast",
-  "veryfast",
-  "faster",
-  "fast",
-  "medium",
-];
+const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
 
 /** How to encode H.264. */
 export interface H264Options {

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { Camera } from "../../cameras/camera.ts";
-import { FramePublisher } from "../../cameras/publisher.ts";
 import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { hurriedClock, runToMemory, TOPIC } from "./kit.ts";
@@ -85,60 +82,28 @@ Deno.test("a wrong password before the first frame is final", async () => {
 });
 
 Deno.test("a live source that falls silent is opened again", async () => {
-  const source = scripted([1, "silence"], [2]);
-  const log = new MemoryLog();
-  const stop = new AbortController();
-  const reports: string[] = [];
-  const publisher = new FramePublisher({
-    log: log.asTopicLog(),
-    producer: await log.producer(),
-    topic: TOPIC,
-    partition: 0,
-    overflow: "drop-oldest",
-    clock: systemClock,
-    report: () => {},
-  });
-  const camera = new Camera({
-    number: 1,
-    source,
-    publisher,
-    clock: systemClock,
-    signal: stop.signal,
-    report: (line) => reports.push(line),
+  const { summary, reports } = await runToMemory("", {
+    source: scripted([1, "silence"], [2]),
     settings: { stallMs: 40 },
     limit: 2,
   });
-  await camera.ended;
-  assert.equal(camera.stats.published, 2);
+  assert.equal(summary.published, 2);
   assert.match(reports[0]!, /^Source script was silent for 0.04 s/);
 });
 
 Deno.test("a live source that waits for the log is not silent", async () => {
   const log = new MemoryLog();
   log.beforeAppend = () => new Promise((resolve) => setTimeout(resolve, 120));
-  const publisher = new FramePublisher({
-    log: log.asTopicLog(),
-    producer: await log.producer(),
-    topic: TOPIC,
-    partition: 0,
+  const { summary } = await runToMemory("", {
+    log,
+    source: scripted([1, 2, 3, 4]),
     bufferFrames: 1,
     overflow: "wait",
-    clock: systemClock,
-    report: () => {},
-  });
-  const camera = new Camera({
-    number: 1,
-    source: scripted([1, 2, 3, 4]),
-    publisher,
-    clock: systemClock,
-    signal: new AbortController().signal,
-    report: () => {},
     settings: { stallMs: 40 },
     limit: 4,
   });
-  await camera.ended;
-  assert.equal(camera.stats.published, 4);
-  assert.deepEqual(camera.stats.failures, {});
+  assert.equal(summary.published, 4);
+  assert.deepEqual(summary.failures, {});
 });
 
 Deno.test("a log that is away costs a live source frames, which its count shows", async () => {

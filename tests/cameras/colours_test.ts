@@ -47,10 +47,8 @@ const SOME: readonly Tags[] = [[8, 2, 2], [14, 18, 2], [1, 13, 12]];
 Deno.test("every pixel format and every tag of colours gives a picture", async () => {
   const faults: string[] = [];
   for (const size of [undefined, { width: 24, height: 20 }]) {
-    using maker = new PictureMaker(size === undefined ? {} : { size }, {
-      degrees: 90,
-      mirrored: false,
-    });
+    const turning = [["transpose", "dir=clock"]] as const;
+    using maker = new PictureMaker(size === undefined ? {} : { size }, turning);
     for (const name of size === undefined ? FORMATS.slice(0, 1) : FORMATS) {
       for (const tags of size === undefined ? EVERY : SOME) {
         const frame = new av.Frame();

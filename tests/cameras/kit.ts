@@ -1,9 +1,9 @@
 // What the tests of cameras share.
-import type { Camera } from "../../cameras/camera.ts";
+import { Camera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
-import { launchCamera } from "../../cameras/launch.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
+import type { Overflow } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
@@ -121,6 +121,7 @@ export async function runToMemory(
     readonly kv?: Deno.Kv;
     readonly source?: CameraSource;
     readonly bufferFrames?: number;
+    readonly overflow?: Overflow;
     /** Takes the camera when it begins. */
     readonly onCamera?: (camera: Camera) => void;
     /** Where reports are collected, for who cannot wait for the end. */
@@ -132,12 +133,13 @@ export async function runToMemory(
   const { reports = [] } = options;
   const report = (message: string) => void reports.push(message);
   const { signal } = options.stop ?? new AbortController();
-  const camera = launchCamera(
+  const camera = new Camera(
     {
       log: log.asTopicLog(),
       producer: await log.producer(),
       topic: TOPIC,
       bufferFrames: options.bufferFrames,
+      overflow: options.overflow,
       kv: options.kv,
       clock,
     },

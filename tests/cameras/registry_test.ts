@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { CameraStats } from "../../cameras/camera.ts";
-import { launchCamera } from "../../cameras/launch.ts";
+import { Camera, type CameraStats } from "../../cameras/camera.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
@@ -193,7 +192,7 @@ Deno.test("supervisor: a camera that works has no failure, whoever began it agai
       report: () => {},
       run: async ({ number, source: text }, signal) => {
         const source = await makeSource(text, { loop: true });
-        const camera = launchCamera(host, {
+        const camera = new Camera(host, {
           number,
           source,
           signal,

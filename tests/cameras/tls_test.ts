@@ -83,7 +83,13 @@ Deno.test("TLS: certificates are checked over HTTP and RTSP, unless told otherwi
     }
     await assert.rejects(
       take(makeSource("https://127.0.0.1:1/", { tlsCa: join(folder, "none.pem") }), 1),
-      /Cannot read the certificates in .*none\.pem/,
+      /Cannot read the certificates in .*none\.pem: there is no such file/,
+    );
+    const tlsCa = join(folder, "empty.pem");
+    await Deno.writeTextFile(tlsCa, "");
+    await assert.rejects(
+      take(makeSource("https://127.0.0.1:1/", { tlsCa }), 1),
+      /Cannot read the certificates in .*empty\.pem: expected PEM/,
     );
   });
 });
@@ -91,7 +97,7 @@ Deno.test("TLS: certificates are checked over HTTP and RTSP, unless told otherwi
 Deno.test("TLS: a connection that is given up while its certificates are read is never made", async () => {
   await withFolder(async (folder) => {
     const tlsCa = join(folder, "ca.pem");
-    await Deno.writeTextFile(tlsCa, "");
+    await Deno.writeTextFile(tlsCa, "-----BEGIN CERTIFICATE-----");
     // It accepts and says nothing.
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;

@@ -1,7 +1,9 @@
 /** The command line as a process. */
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
+import { withDeadline } from "../../runtime/base/wait.ts";
 import { ROOT } from "../../tools/paths.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 const FLAGS = ["read", "write", "net", "env", "ffi"].map((kind) => `--allow-${kind}`);
 
@@ -26,8 +28,12 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 async function guarded(body: string, act: (child: Deno.ChildProcess) => Promise<void>) {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   try {
-    const guard = new URL("../../cli/process.ts", import.meta.url);
-    await Deno.writeTextFile(file, `import { guardProcess } from "${guard}";\n${body}`);
+    const [guard, out] = ["process", "output"].map((name) =>
+      new URL(`../../cli/${name}.ts`, import.meta.url)
+    );
+    const head = `import { guardProcess } from "${guard}";\nimport { Output } from "${out}";\n` +
+      "const output = new Output(() => {});\n";
+    await Deno.writeTextFile(file, head + body);
     await act(start([file]));
   } finally {
     await Deno.remove(file);
@@ -110,7 +116,7 @@ Deno.test("Ctrl-C ends a command in good order", async () => {
 
 Deno.test("The first signal aborts, the second ends at once", async () => {
   const body = `
-    const stop = guardProcess();
+    const stop = guardProcess(output);
     stop.signal.addEventListener("abort", () => console.log(stop.signal.reason.message));
     console.log("ready");
     setInterval(() => {}, 60_000);`;
@@ -126,7 +132,7 @@ Deno.test("The first signal aborts, the second ends at once", async () => {
 Deno.test("A signal that was sent to the whole group and is passed on counts once", async () => {
   const body = `
     let now = 0;
-    const stop = guardProcess(() => now);
+    const stop = guardProcess(output, () => now);
     let heard = 0;
     Deno.addSignalListener("SIGTERM", () => {
       console.log("heard " + ++heard);
@@ -151,13 +157,44 @@ Deno.test("An unhandled rejection or error is reported, without secrets, and end
     `setTimeout(() => { throw new Error("rtsp://a.b:s3cret@cam is away"); });`,
   ];
   for (const failure of failures) {
-    const body = `guardProcess(); setInterval(() => {}, 60_000); ${failure}`;
+    const body = `guardProcess(output); setInterval(() => {}, 60_000); ${failure}`;
     await guarded(body, async (child) => {
       const { code, stderr } = await child.output();
       assert.equal(code, 1);
       assert.match(new TextDecoder().decode(stderr), /rtsp:\/\/a\.b:\*\*\*@cam is away\n\s+at /);
     });
   }
+});
+
+Deno.test("A reader that pauses holds up no signal", async () => {
+  const body = `
+    const stop = guardProcess(output);
+    stop.signal.addEventListener("abort", () => Deno.exit(7));
+    output.print("x".repeat(1_000_000));
+    output.say("not before the line ahead of it");
+    console.error("ready");
+    setInterval(() => {}, 60_000);`;
+  await guarded(body, async (child) => {
+    try {
+      const ready = withDeadline("printing", PATIENCE_MS, () => firstText(child.stderr));
+      assert.equal(await ready, "ready\n");
+      child.kill("SIGTERM");
+      const { code } = await withDeadline("the end", PATIENCE_MS, () => child.status);
+      assert.equal(code, 7);
+    } finally {
+      await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+    }
+  });
+});
+
+Deno.test("A full disk below standard output is a failure", async () => {
+  const { code, stderr } = await new Deno.Command("sh", {
+    cwd: ROOT,
+    args: ["-c", '"$0" run "$@" > /dev/full', Deno.execPath(), ...FLAGS, "main.ts", "--version"],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stderr).trim();
+  assert.deepEqual([code, said], [1, "No space left on device (os error 28)"]);
 });
 
 Deno.test("A reader that goes away, as head does, stops a command without a word", async () => {

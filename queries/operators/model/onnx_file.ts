@@ -1,6 +1,7 @@
 // Reads the inputs and outputs of an `.onnx` file without loading the model.
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, normalize } from "node:path";
+import { checkFile } from "../../../runtime/mod.ts";
 
 /** A dimension: fixed, or free with its name, which may be empty. */
 export type Dimension = number | string;
@@ -55,9 +56,6 @@ export function readOnnx(path: string): OnnxFile {
     bytes = Deno.readFileSync(path);
     model = readModel(bytes);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new Error(`Cannot read ${path}: there is no such file`);
-    }
     const { message } = error as Error;
     throw new Error(`Cannot read ${path} as an ONNX model: ${message}`, { cause: error });
   }
@@ -71,13 +69,6 @@ export function readOnnx(path: string): OnnxFile {
     total += hashFile(hash, join(dirname(path), normal), path);
   }
   return { ...model, sha256: hash.digest("hex"), bytes: total };
-}
-
-/** @throws {Error} for a pipe or a device, which may never end. */
-function checkFile(path: string): Deno.FileInfo {
-  const info = Deno.statSync(path);
-  if (!info.isFile) throw new Error("it is not a regular file");
-  return info;
 }
 
 /** Weights may be larger than memory: they are read piece by piece. */

@@ -44,10 +44,11 @@ const FAULTS: readonly (readonly [
   [
     "NOT_WRITABLE",
     "a part of the path is a file, not a folder",
-    /^ENOTDIR/,
+    /^ENOTDIR|file exists.*mkdir/i,
     Deno.errors.NotADirectory,
   ],
   ["NOT_WRITABLE", "it is a folder, not a file", /^EISDIR/, Deno.errors.IsADirectory],
+  ["NOT_WRITABLE", "its symbolic links lead in a circle", /^ELOOP/, Deno.errors.FilesystemLoop],
 ];
 
 /**

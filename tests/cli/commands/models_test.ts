@@ -166,5 +166,8 @@ Deno.test("models names wrong use", async () => {
     (await call("inspect")).said[0]!,
     /Missing X.onnx: expected deno task models inspect/,
   );
-  await assert.rejects(call("inspect", "no.onnx"), /Cannot read no\.onnx: there is no such file/);
+  await assert.rejects(
+    call("inspect", "no.onnx"),
+    /Cannot read no\.onnx as an ONNX model: there is no such file/,
+  );
 });

@@ -119,8 +119,15 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
   ],
   "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
   "gives a score that is no number": (frame) => [{ ...frame, result: { scores: { x: NaN } } }],
+  "gives a score that is text": (frame) => [{ ...frame, result: { scores: { x: "0.5" } } }],
+  "gives scores that are none": (frame) => [{ ...frame, result: { scores: null } }],
+  "gives a zone that is null": (frame) => [{ ...frame, result: { zones: { door: null } } }],
+  "gives a count that is null": (frame) => [{ ...frame, result: { counts: { door: null } } }],
+  "gives an object without a box": (frame) => [
+    { ...frame, result: { frames: [{ objects: [{ label: "car", score: 1 }] }] } },
+  ],
   "gives a box without an end": (frame) => [
-    { ...frame, result: { frames: [{ objects: [{ box: [0, 0, Infinity, 1] }] }] } },
+    { ...frame, result: { frames: [{ objects: [{ score: 1, box: [0, 0, Infinity, 1] }] }] } },
   ],
   "gives a result that holds itself": (frame) => {
     const data: Record<string, unknown> = {};

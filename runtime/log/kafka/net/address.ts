@@ -7,6 +7,7 @@
  */
 import { isHost } from "../../../base/access.ts";
 import { messageOf } from "../../../base/errors.ts";
+import { readGiven } from "../../../base/given_file.ts";
 import { maskUrl } from "../../../base/mask.ts";
 import { given, shown } from "../../../base/options.ts";
 import { LogError } from "../../log.ts";
@@ -78,7 +79,7 @@ interface KafkaUrl extends Omit<KafkaAddress, "tls" | "credentials"> {
  */
 export async function parseAddress(
   url: string,
-  readFile: (path: string) => Promise<string> = Deno.readTextFile,
+  readFile: (path: string) => Promise<string> = (path) => Promise.try(readGiven, path),
 ): Promise<KafkaAddress> {
   const { tls, credentials, parameters, ...rest } = parseKafkaUrl(url);
   const readNamed = async (name: string): Promise<string> => {
