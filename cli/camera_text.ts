@@ -11,13 +11,19 @@ export function cameraTitle(number: number, { name }: CameraSettings = {}): stri
 /** A camera's summary as a JSON line. */
 export function summaryLine(
   number: number,
-  settings: CameraSettings,
+  { name, place }: CameraSettings,
   stats: CameraStats,
   seconds: number,
 ): string {
   return JSON.stringify({
     type: "summary",
-    ...counts(number, settings, stats, seconds),
+    camera: `CAMERA-${number}`,
+    partition: number - 1,
+    ...given({ name, place }),
+    published: stats.published,
+    dropped: stats.dropped,
+    bytes: stats.bytes,
+    seconds,
     ...(stats.stream.contentType?.startsWith("video/") ? stats.stream : {}),
     ...lateness(stats),
   });
@@ -48,23 +54,6 @@ export function summaryText(
   } s${behind}`;
 }
 
-function counts(
-  number: number,
-  { name, place }: CameraSettings,
-  { published, dropped, bytes }: CameraStats,
-  seconds: number,
-) {
-  return {
-    camera: `CAMERA-${number}`,
-    partition: number - 1,
-    ...given({ name, place }),
-    published,
-    dropped,
-    bytes,
-    seconds,
-  };
-}
-
 /** Timing faults of a camera; empty if there are none. */
 function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
   return {
@@ -91,11 +80,18 @@ export class Meter {
     return Math.round(now - this.#start) / 1000;
   }
 
-  progress(number: number, settings: CameraSettings, stats: CameraStats, now: number) {
-    this.#measure(stats.published, now);
+  progress(number: number, { name, place }: CameraSettings, stats: CameraStats, now: number) {
+    const { published, dropped, bytes, buffered } = stats;
+    this.#measure(published, now);
     return {
-      ...counts(number, settings, stats, this.seconds(now)),
-      buffered: stats.buffered,
+      camera: `CAMERA-${number}`,
+      partition: number - 1,
+      ...given({ name, place }),
+      published,
+      dropped,
+      bytes,
+      buffered,
+      seconds: this.seconds(now),
       framesPerSecond: Number(this.#rate.toFixed(1)),
       ...stats.stream,
       ...lateness(stats),
