@@ -32,12 +32,6 @@ export const FLAG: OptionRow = {
   takes: (value) => typeof value === "boolean",
 };
 
-/** @throws {TypeError} if it is not a function */
-export function checkFunction(action: string, given: unknown): void {
-  if (typeof given === "function") return;
-  throw new TypeError(`Cannot ${action} with ${shown(given)}: expected a function`);
-}
-
 export const FUNCTION: OptionRow = {
   accepted: "a function",
   takes: (value) => typeof value === "function",

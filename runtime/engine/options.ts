@@ -65,22 +65,7 @@ export interface Held {
   readonly right: number;
 }
 
-/** Which frames of a lane depend on earlier ones: access units of video, not images. */
-export interface FrameGroups {
-  /**
-   * Accepts the next frame, in offset order.
-   *
-   * @returns `no-keyframe` if it depends on a frame that never came
-   * @throws {BadFrameError} if it is not a valid access unit
-   */
-  take(frame: Frame): "image" | "unit" | "no-keyframe";
-  interrupt(): void;
-  /** The oldest offset to read to decode all from `offset` on. */
-  neededFor(offset: number): number;
-  close(): Promise<void>;
-}
-
-export interface ExecutionOptions {
+export interface ExecutionEvents {
   readonly report: (message: string) => void;
   /** What prevents reading, each time it occurs; without an argument when it has passed. */
   readonly onProblem?: (problem?: ReadProblem) => void;
@@ -99,6 +84,24 @@ export interface ExecutionOptions {
   readonly onFunction?: (atWork: boolean) => void;
   /** An input was dead-lettered, since its operator has failed on it too often. */
   readonly onDeadInput?: (error: OperatorError) => void;
+}
+
+/** Which frames of a lane depend on earlier ones: access units of video, not images. */
+export interface FrameGroups {
+  /**
+   * Accepts the next frame, in offset order.
+   *
+   * @returns `no-keyframe` if it depends on a frame that never came
+   * @throws {BadFrameError} if it is not a valid access unit
+   */
+  take(frame: Frame): "image" | "unit" | "no-keyframe";
+  interrupt(): void;
+  /** The oldest offset to read to decode all from `offset` on. */
+  neededFor(offset: number): number;
+  close(): Promise<void>;
+}
+
+export interface ExecutionOptions extends ExecutionEvents {
   readonly plan: QueryPlan;
   readonly log: TopicLog;
   readonly reader: LogReader;

@@ -1,4 +1,3 @@
-import { checkFunction } from "../base/options.ts";
 import type { Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
@@ -26,7 +25,7 @@ export function foreachBatch<T = Output>(
     context: SinkContext,
   ) => void | Promise<void>,
 ): Sink<T> {
-  checkFunction("write by foreachBatch", write);
+  checkFunction("foreachBatch", write);
   return {
     uri: "foreachBatch",
     delivery: "at-least-once",
@@ -40,7 +39,7 @@ export function foreachBatch<T = Output>(
 export function foreach<T = Output>(
   write: (output: T, context: SinkContext) => void | Promise<void>,
 ): Sink<T> {
-  checkFunction("write by foreach", write);
+  checkFunction("foreach", write);
   return {
     uri: "foreach",
     delivery: "at-least-once",
@@ -51,4 +50,9 @@ export function foreach<T = Output>(
       },
     }),
   };
+}
+
+function checkFunction(sink: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new TypeError(`Cannot write with ${sink}(${String(given)}): expected a function`);
 }

@@ -1,7 +1,5 @@
 // Disk space, and when what was written is on the disk.
-import { existsSync, statfsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { modes } from "./private_files.ts";
+import { statfsSync } from "node:fs";
 
 /** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
@@ -34,42 +32,14 @@ export async function syncPath(path: string): Promise<void> {
   await file.sync();
 }
 
-/**
- * Creates a file that others see only once it is locked: the lock shows that its process is alive.
- *
- * @returns undefined if there is one of this name, which is left as it is
- */
-export function createLocked(path: string): Deno.FsFile | undefined {
-  const hidden = join(dirname(path), `.${basename(path)}.new`);
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: modes.file });
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return undefined;
-    throw error;
-  }
-  // The one log that has the hidden name may take the visible one.
-  if (existsSync(path)) {
-    file.close();
-    Deno.removeSync(hidden);
-    return undefined;
-  }
-  file.lockSync(true);
-  Deno.renameSync(hidden, path);
-  return file;
-}
-
-/** Syncs what was written to a file, and the first time its name in its folder. */
-export class FileSync {
-  readonly #file: Pick<Deno.FsFile, "syncData">;
-  readonly #path: string;
-  #fresh = true;
+/** Syncs what was written to a file. */
+export class Sync {
+  readonly #run: () => Promise<void>;
   #dirty = false;
   #running: Promise<void> | undefined;
 
-  constructor(file: Pick<Deno.FsFile, "syncData">, path: string) {
-    this.#file = file;
-    this.#path = path;
+  constructor(run: () => Promise<void>) {
+    this.#run = run;
   }
 
   /** Call after each write. */
@@ -94,11 +64,5 @@ export class FileSync {
     } finally {
       if (this.#running === running) this.#running = undefined;
     }
-  }
-
-  async #run(): Promise<void> {
-    await this.#file.syncData();
-    if (this.#fresh) await syncPath(dirname(this.#path));
-    this.#fresh = false;
   }
 }
