@@ -17,22 +17,18 @@ export const PRODUCE = api("Produce", 0, [3, 9], 9, {
     ),
   }),
   response: f.struct({
-    topics: f.array(f.struct({
-      name: f.string,
-      partitions: f.array(f.struct({
-        partition: f.int32,
-        errorCode: f.int16,
-        offset: f.int64,
-        appendTime: f.int64,
-        logStart: f.since(5, f.int64, -1),
-        recordErrors: f.since(
-          8,
-          f.array(f.struct({ index: f.int32, message: f.nullableString })),
-          [],
-        ),
-        errorMessage: f.since(8, f.nullableString, null),
-      })),
-    })),
+    topics: f.partitions({
+      errorCode: f.int16,
+      offset: f.int64,
+      appendTime: f.int64,
+      logStart: f.since(5, f.int64, -1),
+      recordErrors: f.since(
+        8,
+        f.array(f.struct({ index: f.int32, message: f.nullableString })),
+        [],
+      ),
+      errorMessage: f.since(8, f.nullableString, null),
+    }),
     throttleTimeMs: f.int32,
   }),
 });

@@ -9,7 +9,6 @@ import {
   MalformedError,
   NetworkError,
   ThrottledError,
-  TimeoutError,
 } from "../protocol/errors.ts";
 import { RequestWriter, type ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
@@ -98,7 +97,7 @@ export class Connection {
     const late = new AbortController();
     const timer = setTimeout(() => {
       const what = tls !== undefined && connection === undefined ? "TLS handshake" : "response";
-      late.abort(new TimeoutError(`no ${what} within ${connectTimeoutMs} ms`));
+      late.abort(new NetworkError(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     const either = AbortSignal.any([signal, late.signal]);
     const abort = () => void (connection !== undefined && connection.#end(either.reason));

@@ -181,10 +181,6 @@ export class NetworkError extends BrokerFailure {
   override readonly name: string = "NetworkError";
 }
 
-export class TimeoutError extends NetworkError {
-  override readonly name = "TimeoutError";
-}
-
 /** The response cannot be decoded, or does not fit the request. */
 export class MalformedError extends NetworkError {}
 

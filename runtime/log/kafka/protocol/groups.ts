@@ -20,16 +20,6 @@ export interface OffsetToCommit {
 
 const instanceId = f.nullableString;
 
-export function offsetsToCommit(leaderEpoch: f.Field<number>) {
-  const partition = f.struct({
-    partition: f.int32,
-    offset: f.int64,
-    leaderEpoch,
-    metadata: f.nullableString,
-  });
-  return f.array(f.struct({ name: f.string, partitions: f.array(partition) }));
-}
-
 export const JOIN_GROUP = api("JoinGroup", 11, [2, 7], 6, {
   request: f.struct({
     group: f.string,
@@ -143,7 +133,11 @@ export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
     memberId: f.string,
     instanceId: f.since(7, instanceId, null),
     retentionTimeMs: f.between(2, 4, f.int64, -1),
-    topics: offsetsToCommit(f.since(6, f.int32, -1)),
+    topics: f.partitions({
+      offset: f.int64,
+      leaderEpoch: f.since(6, f.int32, -1),
+      metadata: f.nullableString,
+    }),
   }),
   response: f.struct({ throttleTimeMs: f.since(3, f.int32, 0), topics: f.partitionErrors }),
 });
@@ -157,16 +151,12 @@ export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
   }),
   response: f.struct({
     throttleTimeMs: f.since(3, f.int32, 0),
-    topics: f.array(f.struct({
-      name: f.string,
-      partitions: f.array(f.struct({
-        partition: f.int32,
-        offset: f.int64,
-        leaderEpoch: f.since(5, f.int32, -1),
-        metadata: f.nullableString,
-        errorCode: f.int16,
-      })),
-    })),
+    topics: f.partitions({
+      offset: f.int64,
+      leaderEpoch: f.since(5, f.int32, -1),
+      metadata: f.nullableString,
+      errorCode: f.int16,
+    }),
     errorCode: f.int16,
   }),
 });

@@ -96,26 +96,18 @@ export const LIST_OFFSETS = api("ListOffsets", 2, [2, 7], 6, {
   request: f.struct({
     replicaId: f.int32,
     isolationLevel: f.int8,
-    topics: f.array(f.struct({
-      name: f.string,
-      partitions: f.array(f.struct({
-        partition: f.int32,
-        leaderEpoch: f.since(4, f.int32, -1),
-        timestamp: f.int64,
-      })),
-    })),
+    topics: f.partitions({
+      leaderEpoch: f.since(4, f.int32, -1),
+      timestamp: f.int64,
+    }),
   }),
   response: f.struct({
     throttleTimeMs: f.int32,
-    topics: f.array(f.struct({
-      name: f.string,
-      partitions: f.array(f.struct({
-        partition: f.int32,
-        errorCode: f.int16,
-        timestamp: f.int64,
-        offset: f.int64,
-        leaderEpoch: f.since(4, f.int32, -1),
-      })),
-    })),
+    topics: f.partitions({
+      errorCode: f.int16,
+      timestamp: f.int64,
+      offset: f.int64,
+      leaderEpoch: f.since(4, f.int32, -1),
+    }),
   }),
 });

@@ -1,7 +1,6 @@
 // Requests about transactions.
 import { api } from "./api.ts";
 import * as f from "./fields.ts";
-import { offsetsToCommit } from "./groups.ts";
 
 export interface ProducerIdentity {
   readonly producerId: bigint;
@@ -39,7 +38,7 @@ const owner = { transactionalId: f.string, producerId: f.bigint64, epoch: f.int1
 export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
   request: f.struct({
     ...owner,
-    topics: f.array(f.struct({ name: f.string, partitions: f.array(f.int32) })),
+    topics: f.places,
   }),
   response: f.struct({ throttleTimeMs: f.int32, topics: f.partitionErrors }),
 });
@@ -58,7 +57,7 @@ export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
     generation: f.int32,
     memberId: f.string,
     instanceId: f.nullableString,
-    topics: offsetsToCommit(f.int32),
+    topics: f.partitions({ offset: f.int64, leaderEpoch: f.int32, metadata: f.nullableString }),
   }),
   response: f.struct({ throttleTimeMs: f.int32, topics: f.partitionErrors }),
 });
