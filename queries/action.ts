@@ -2,7 +2,7 @@
 // it detects depends on the model, which is required.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
-import { deviceOf, model, readManifest } from "./operators/model/mod.ts";
+import { type Device, model, readManifest } from "./operators/model/mod.ts";
 
 export const takes = ["model", "device"] as const;
 
@@ -11,7 +11,7 @@ export default function action({ model: path, device = "cpu" }: QueryOptions): Q
     throw new Error("Query action needs a model: expected --model with the path of a model.json");
   }
   const { alert } = readManifest(path);
-  const found = query("action").readStream().process(model(path, { device: deviceOf(device) }));
+  const found = query("action").readStream().process(model(path, { device: device as Device }));
   const alerting = alert === undefined ? found : found.process(alerts(alert));
   return alerting.writeStream(display(), events()).overload("drop-oldest");
 }

@@ -1,7 +1,7 @@
 // The detector of a query with the option `--model`.
 import type { Frame, Operator, Output, QueryOptions } from "../../runtime/mod.ts";
 import { detect, type DetectOptions, runsOnFrames, SHIPPED_DETECTOR } from "./detect.ts";
-import { deviceOf } from "./model/device_names.ts";
+import type { Device } from "./model/device_names.ts";
 import { readManifest } from "./model/manifest.ts";
 import { model } from "./model/model.ts";
 
@@ -19,8 +19,9 @@ export function detectorOf(
   options: QueryOptions,
   more: Pick<DetectOptions, "threshold"> = {},
 ): Operator<Frame, Output> {
-  const { model: path = SHIPPED_DETECTOR, device: name = "cpu" } = options;
-  const device = deviceOf(name);
+  const { model: path = SHIPPED_DETECTOR } = options;
+  // Checked by the operator.
+  const device = (options.device ?? "cpu") as Device;
   const manifest = readManifest(path);
   const kinds = manifest.outputs.map(({ kind }) => kind);
   if (!kinds.includes("objects") && !kinds.includes("keypoints")) {

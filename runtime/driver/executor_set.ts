@@ -194,11 +194,11 @@ export class ExecutorSet {
   /** The spare or a new worker for a query; undefined if none can be started now. */
   take(spec: QuerySpec): ExecutorLink | undefined {
     const group = this.#groupOf(spec);
-    if (group.spare === undefined && !enoughHandles()) return undefined;
-    const link = group.spare ?? this.#begin(this.#startLink, group);
+    const { spare } = group;
+    if (spare === undefined) return enoughHandles() ? this.#add(group) : undefined;
     group.spare = undefined;
-    group.workers.add(link);
-    return link;
+    group.workers.add(spare);
+    return spare;
   }
 
   /** Loads a spare where lanes share an executor: one may hold it. */

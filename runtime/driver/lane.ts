@@ -35,12 +35,12 @@ export const NO_RUN = 0;
 
 /** Sets which run of a lane may commit, for held threads too: they need no message. */
 export function letCommit({ handle }: Lane, run: number): void {
-  Atomics.store(new BigInt64Array(handle.cells), SHOWN.run, BigInt(run));
+  Atomics.store(handle.cells, SHOWN.run, BigInt(run));
 }
 
 /** Whether a function of a sink runs that must not run twice at once. */
 export function inFunction({ handle }: Lane): boolean {
-  return Atomics.load(new BigInt64Array(handle.cells), SHOWN.sink) !== 0n;
+  return Atomics.load(handle.cells, SHOWN.sink) !== 0n;
 }
 
 /** `greyscale QUERY-PARTITION-0`. */

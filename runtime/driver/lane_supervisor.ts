@@ -9,6 +9,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,
   type LoadedQuery,
+  newCells,
   type PlainError,
   type QuerySpec,
   SHOWN,
@@ -68,8 +69,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const number = ++this.#laneNumber;
     // Counts of an earlier time here continue.
     const before = this.#options.streams.lane(spec.name, partition);
-    const cells = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
-    Atomics.store(new BigInt64Array(cells), SHOWN.offset, 0n);
+    const cells = before?.cells ?? newCells();
+    Atomics.store(cells, SHOWN.offset, 0n);
     const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),

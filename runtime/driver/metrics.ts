@@ -2,6 +2,7 @@
 // query, sink and reason.
 import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
+import type { Cells } from "../executor/protocol.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { QueryTotals } from "../definition/progress.ts";
 import { MetricSet } from "../base/metric_set.ts";
@@ -102,7 +103,7 @@ export class QueryMetrics {
     [],
   );
   /** Totals at the last report, by lane. */
-  readonly #last = new WeakMap<SharedArrayBuffer, Record<string, number>>();
+  readonly #last = new WeakMap<Cells, Record<string, number>>();
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;

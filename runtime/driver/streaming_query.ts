@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { DeadlineError, Notifier, withDeadline } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
-import { type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
+import { type Cells, type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
 import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
@@ -25,7 +25,7 @@ export interface QueryControl {
   /** The second partition that the lane reads (`align`). */
   readonly beside?: number | undefined;
   /** State shared by its runs in this process: see `SHOWN`. */
-  readonly cells: SharedArrayBuffer;
+  readonly cells: Cells;
 }
 
 /** One query on one partition. */
@@ -43,7 +43,7 @@ export class StreamingQuery {
   /** @internal Monotonic time of that. */
   reportedAt = -Infinity;
   /** @internal */
-  readonly cells: SharedArrayBuffer;
+  readonly cells: Cells;
   readonly #control: QueryControl;
   readonly #ended = Promise.withResolvers<void>();
   readonly #changed = new Notifier();
@@ -109,7 +109,7 @@ export class StreamingQuery {
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
-    const active = Atomics.load(new BigInt64Array(this.cells), SHOWN.active) === 1n;
+    const active = Atomics.load(this.cells, SHOWN.active) === 1n;
     const isTriggerActive = this.#state === "running" && active;
     return {
       message: this.#message ??
@@ -131,7 +131,7 @@ export class StreamingQuery {
 
   /** Totals of the committed batches of all runs in this process. */
   get totals(): QueryTotals {
-    return totalsIn(new BigInt64Array(this.cells));
+    return totalsIn(this.cells);
   }
 
   /**

@@ -65,7 +65,22 @@ export interface Held {
   readonly right: number;
 }
 
-export interface ExecutionEvents {
+/** Which frames of a lane depend on earlier ones: access units of video, not images. */
+export interface FrameGroups {
+  /**
+   * Accepts the next frame, in offset order.
+   *
+   * @returns `no-keyframe` if it depends on a frame that never came
+   * @throws {BadFrameError} if it is not a valid access unit
+   */
+  take(frame: Frame): "image" | "unit" | "no-keyframe";
+  interrupt(): void;
+  /** The oldest offset to read to decode all from `offset` on. */
+  neededFor(offset: number): number;
+  close(): Promise<void>;
+}
+
+export interface ExecutionOptions {
   readonly report: (message: string) => void;
   /** What prevents reading, each time it occurs; without an argument when it has passed. */
   readonly onProblem?: (problem?: ReadProblem) => void;
@@ -84,24 +99,6 @@ export interface ExecutionEvents {
   readonly onFunction?: (atWork: boolean) => void;
   /** An input was dead-lettered, since its operator has failed on it too often. */
   readonly onDeadInput?: (error: OperatorError) => void;
-}
-
-/** Which frames of a lane depend on earlier ones: access units of video, not images. */
-export interface FrameGroups {
-  /**
-   * Accepts the next frame, in offset order.
-   *
-   * @returns `no-keyframe` if it depends on a frame that never came
-   * @throws {BadFrameError} if it is not a valid access unit
-   */
-  take(frame: Frame): "image" | "unit" | "no-keyframe";
-  interrupt(): void;
-  /** The oldest offset to read to decode all from `offset` on. */
-  neededFor(offset: number): number;
-  close(): Promise<void>;
-}
-
-export interface ExecutionOptions extends ExecutionEvents {
   readonly plan: QueryPlan;
   readonly log: TopicLog;
   readonly reader: LogReader;

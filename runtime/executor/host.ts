@@ -222,19 +222,16 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, partition, runId } = message;
+    const { lane, partition, runId, shown } = message;
     const found = await this.#plans.get(message.plan);
     if (found === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
     const { plan, loaded: { places }, spec: { name: query, topic, group } } = found;
     this.#titles.set(lane, `${query} ${laneName(partition)}`);
     if (this.#titles.size > MOST_TITLES) this.#titles.delete(this.#titles.keys().next().value!);
     const { progressIntervalMs } = this.#config!;
-    const pictures = new LanePictures(
-      { query, partition, run: lane },
-      this.#sendPicture,
-      this.#watched,
-    );
-    const shown = new BigInt64Array(message.shown);
+    const identity = { query, partition, run: lane };
+    const pictures = new LanePictures(identity, this.#sendPicture, this.#watched);
+    const report = (message: string) => this.#send({ type: "report", lane, message });
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
     const execution = new StreamingExecution({
@@ -251,15 +248,12 @@ export class ExecutorHost {
       clock: systemClock,
       inspect: inspectImage,
       repairs: repairsOf,
-      groups: () =>
-        new GroupTracker((text) => this.#send({ type: "report", lane, message: text }), {
-          here: true,
-        }),
+      groups: () => new GroupTracker(report, { here: true }),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
       findingsRecord: (output) => findingsRecord(output, query, places),
       pictures,
-      report: (text) => this.#send({ type: "report", lane, message: text }),
+      report,
       onProblem: (problem) => this.#send({ type: "problem", lane, ...given({ problem }) }),
       onHeld: (held) => this.#send({ type: "held", lane, held }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),

@@ -116,11 +116,18 @@ export const SHOWN = {
   sink: 3,
   /** From here on: totals of committed batches over all runs. */
   totals: 4,
-  bytes: (4 + COUNTERS.length) * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
+/** Shared by the runs of a lane, in all threads: see `SHOWN`. */
+export type Cells = BigInt64Array<SharedArrayBuffer>;
+
+export function newCells(): Cells {
+  const length = SHOWN.totals + COUNTERS.length;
+  return new BigInt64Array(new SharedArrayBuffer(length * BigInt64Array.BYTES_PER_ELEMENT));
+}
+
 /** Returns a function that adds the growth of a run's totals to the cells of its lane. */
-export function addTotals(cells: BigInt64Array): (totals: QueryTotals) => void {
+export function addTotals(cells: Cells): (totals: QueryTotals) => void {
   let before = NO_TOTALS;
   return (totals) => {
     for (const [i, name] of COUNTERS.entries()) {
@@ -132,7 +139,7 @@ export function addTotals(cells: BigInt64Array): (totals: QueryTotals) => void {
 }
 
 /** Totals of all runs of a lane. */
-export function totalsIn(cells: BigInt64Array): QueryTotals {
+export function totalsIn(cells: Cells): QueryTotals {
   const counts = COUNTERS.map((name, i) => [name, Number(Atomics.load(cells, SHOWN.totals + i))]);
   return { ...NO_TOTALS, ...Object.fromEntries(counts) };
 }
@@ -154,8 +161,7 @@ export type ToExecutor =
     readonly deadInputs?: readonly DeadInput[];
     /** See `ExecutionOptions.foundLater`. */
     readonly foundLater?: boolean;
-    /** Cells that outlive the lane's runs: see `SHOWN`. */
-    readonly shown: SharedArrayBuffer;
+    readonly shown: Cells;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }

@@ -1,5 +1,6 @@
 // Operators from plain functions.
 import { read } from "../base/errors.ts";
+import { checkFunction } from "../base/options.ts";
 import type { Operator } from "../definition/operator.ts";
 
 export function mapOperator<In, Out>(
@@ -36,9 +37,4 @@ export function filterOperator<T>(
 /** Whether it is a promise, of any library. */
 export function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === "object" && typeof read(value, "then") === "function";
-}
-
-function checkFunction(step: string, given: unknown): void {
-  if (typeof given === "function") return;
-  throw new TypeError(`Cannot ${step} with ${String(given)}: expected a function`);
 }

@@ -1,3 +1,4 @@
+import { checkFunction } from "../base/options.ts";
 import type { Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
@@ -25,7 +26,7 @@ export function foreachBatch<T = Output>(
     context: SinkContext,
   ) => void | Promise<void>,
 ): Sink<T> {
-  checkFunction("foreachBatch", write);
+  checkFunction("write by foreachBatch", write);
   return {
     uri: "foreachBatch",
     delivery: "at-least-once",
@@ -39,7 +40,7 @@ export function foreachBatch<T = Output>(
 export function foreach<T = Output>(
   write: (output: T, context: SinkContext) => void | Promise<void>,
 ): Sink<T> {
-  checkFunction("foreach", write);
+  checkFunction("write by foreach", write);
   return {
     uri: "foreach",
     delivery: "at-least-once",
@@ -50,9 +51,4 @@ export function foreach<T = Output>(
       },
     }),
   };
-}
-
-function checkFunction(sink: string, given: unknown): void {
-  if (typeof given === "function") return;
-  throw new TypeError(`Cannot write with ${sink}(${String(given)}): expected a function`);
 }

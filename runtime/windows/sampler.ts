@@ -27,7 +27,8 @@ export class Sampler {
   #seen: number;
   #origin: number | null;
   #tick: number;
-  #held: Frame | undefined;
+  /** The frame that fills ticks without a frame of their own. */
+  held: Frame | undefined;
   /** Frames that arrived after a later tick was taken. */
   late = 0;
 
@@ -37,11 +38,6 @@ export class Sampler {
     this.#seen = seen;
     this.#origin = origin;
     this.#tick = tick;
-  }
-
-  /** The frame that fills ticks without a frame of their own. */
-  get held(): Frame | undefined {
-    return this.#held;
   }
 
   state(): SamplerState {
@@ -80,13 +76,13 @@ export class Sampler {
     const samples: Sample[] = [];
     if (tick > this.#tick) {
       for (let missed = this.#tick + 1; missed < tick; missed++) {
-        samples.push({ frame: this.#held, time: this.#origin + missed * 1000 / this.#fps });
+        samples.push({ frame: this.held, time: this.#origin + missed * 1000 / this.#fps });
       }
       this.#tick = tick;
       samples.push(own);
     }
     // A late frame must not replace a newer held one.
-    if (this.#held === undefined || timestamp >= this.#held.timestamp) this.#held = frame;
+    if (this.held === undefined || timestamp >= this.held.timestamp) this.held = frame;
     return samples;
   }
 
@@ -95,7 +91,7 @@ export class Sampler {
     this.#seen = 0;
     this.#origin = null;
     this.#tick = -1;
-    this.#held = undefined;
+    this.held = undefined;
   }
 
   /** The tick that a frame fills, if still free: within half a step no frame is nearer. */

@@ -2,5 +2,5 @@
 export * from "./files.ts";
 export { checkModel, Inference } from "./inference.ts";
 export { model, type ModelOptions } from "./model.ts";
-export { type Device, deviceOf, DEVICES } from "./device_names.ts";
+export { type Device, DEVICES } from "./device_names.ts";
 export { listDevices } from "./devices.ts";

@@ -27,7 +27,7 @@ import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred, labelsOf, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
-import { type ModelTensor, THREADS, zeros } from "./session.ts";
+import { type ModelTensor, THREADS, zeros, zeroState } from "./session.ts";
 
 /** Settings that are not in the manifest. */
 export interface ModelOptions {
@@ -255,9 +255,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
       const same = (first.headers["session"] ?? null) === last.session;
       if (overlaps || (near && same)) return;
     }
-    this.#state = Object.fromEntries(
-      this.#manifest.state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),
-    );
+    this.#state = zeroState(this.#manifest);
   }
 
   #findingOf(window: Window, inferred: Inferred): Finding {

@@ -4,6 +4,7 @@ import { range } from "../../../runtime/mod.ts";
 import { searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
+import type { ModelManifest } from "./manifest.ts";
 import { loadOnnx } from "./onnx.ts";
 
 /** Samples of a tensor. */
@@ -180,6 +181,13 @@ function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
 
 export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
   return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
+}
+
+/** The state tensors before the first run, by input. */
+export function zeroState({ state }: Pick<ModelManifest, "state">): Record<string, ModelTensor> {
+  return Object.fromEntries(
+    state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),
+  );
 }
 
 const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> = {

@@ -4,7 +4,7 @@ import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import { type CheckedModel, checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
 import { ManifestError } from "./manifest.ts";
 import { frameSpec } from "./window_tensor.ts";
-import { zeros } from "./session.ts";
+import { zeroState } from "./session.ts";
 import { signatureFaults } from "./signature.ts";
 
 export interface Trial extends CheckedModel {
@@ -41,10 +41,7 @@ export async function tryModel(path: string): Promise<Trial> {
       const tensor = new Tensorizer(frameSpec(input, true)).fromImage(image);
       return new Array<FrameTensor>(input.frames).fill(tensor);
     });
-    const state = Object.fromEntries(
-      manifest.state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),
-    );
-    const inferred = await inference.run(tensors, state);
+    const inferred = await inference.run(tensors, zeroState(manifest));
     const outputs = [...inferred.outputs].map(([name, { dtype, shape }]) => ({
       name,
       dtype,

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
 import { LogError } from "../log.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
-import { openDatabase, placeOf } from "./database_file.ts";
+import { type DatabaseFile, openDatabase, placeOf } from "./database_file.ts";
 import { sizeOf } from "./disk.ts";
 import { pageSize } from "./schema.ts";
 import { Tails } from "./tails.ts";
@@ -41,8 +41,6 @@ interface Unit {
 export class Database {
   readonly path: string;
   readonly logId: string;
-  /** It was not closed properly, or it is a copy. */
-  readonly unclean: boolean;
   readonly turns: Turns = new Turns();
   readonly tails: Tails;
   /** Called on a full disk: frees space, and returns whether to try again. */
@@ -68,12 +66,11 @@ export class Database {
 
   private constructor(
     db: DatabaseSync,
-    file: { path: string; logId: string; place: string; unclean: boolean },
+    file: Omit<DatabaseFile, "db">,
     waiting: Waiting,
   ) {
     this.path = file.path;
     this.logId = file.logId;
-    this.unclean = file.unclean;
     this.#place = file.place;
     this.#db = db;
     this.#waiting = waiting;

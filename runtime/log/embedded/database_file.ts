@@ -17,7 +17,6 @@ export interface DatabaseFile {
   readonly path: string;
   readonly logId: string;
   readonly place: string;
-  readonly unclean: boolean;
 }
 
 /** Opens `DIR/log.db`; see `Database.open`. */
@@ -39,15 +38,14 @@ export async function openDatabase(
     await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
     const place = placeOf(path)!;
     const identity = await whileBusy(waiting, () => identify(opened, place));
-    const unclean = left || identity.copied;
-    if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
+    if (left || identity.copied) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
         `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, to distinguish it from ` +
           "the original; deno task log check verifies it, deno task log backup makes complete copies",
       );
     }
-    return { db, path, place, unclean, logId: identity.logId };
+    return { db, path, place, logId: identity.logId };
   } catch (error) {
     db?.close();
     if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {

@@ -1,5 +1,7 @@
 // Disk space, and when what was written is on the disk.
-import { statfsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { modes } from "./private_files.ts";
 
 /** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
@@ -32,14 +34,42 @@ export async function syncPath(path: string): Promise<void> {
   await file.sync();
 }
 
-/** Syncs what was written to a file. */
-export class Sync {
-  readonly #run: () => Promise<void>;
+/**
+ * Creates a file that others see only once it is locked: the lock shows that its process is alive.
+ *
+ * @returns undefined if there is one of this name, which is left as it is
+ */
+export function createLocked(path: string): Deno.FsFile | undefined {
+  const hidden = join(dirname(path), `.${basename(path)}.new`);
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: modes.file });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return undefined;
+    throw error;
+  }
+  // The one log that has the hidden name may take the visible one.
+  if (existsSync(path)) {
+    file.close();
+    Deno.removeSync(hidden);
+    return undefined;
+  }
+  file.lockSync(true);
+  Deno.renameSync(hidden, path);
+  return file;
+}
+
+/** Syncs what was written to a file, and the first time its name in its folder. */
+export class FileSync {
+  readonly #file: Pick<Deno.FsFile, "syncData">;
+  readonly #path: string;
+  #fresh = true;
   #dirty = false;
   #running: Promise<void> | undefined;
 
-  constructor(run: () => Promise<void>) {
-    this.#run = run;
+  constructor(file: Pick<Deno.FsFile, "syncData">, path: string) {
+    this.#file = file;
+    this.#path = path;
   }
 
   /** Call after each write. */
@@ -64,5 +94,11 @@ export class Sync {
     } finally {
       if (this.#running === running) this.#running = undefined;
     }
+  }
+
+  async #run(): Promise<void> {
+    await this.#file.syncData();
+    if (this.#fresh) await syncPath(dirname(this.#path));
+    this.#fresh = false;
   }
 }

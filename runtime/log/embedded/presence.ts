@@ -1,7 +1,7 @@
 // Which processes have the log open: each locks its own file, and the operating system
 // releases the lock with the process.
 import { join } from "node:path";
-import { ignoreMissing } from "./disk.ts";
+import { createLocked, ignoreMissing } from "./disk.ts";
 import { modes } from "./private_files.ts";
 
 export class Presence {
@@ -20,12 +20,7 @@ export class Presence {
     await Deno.mkdir(folder, { recursive: true, mode: modes.folder });
     const id = crypto.randomUUID();
     const path = join(folder, id);
-    // Visible to others only once it is locked.
-    const hidden = join(folder, `.${id}`);
-    const file = await Deno.open(hidden, { createNew: true, write: true, mode: modes.file });
-    file.lockSync(true);
-    await Deno.rename(hidden, path);
-    return new Presence(id, path, file);
+    return new Presence(id, path, createLocked(path)!);
   }
 
   /** Whether any process has the log open, and those that ended without removing their file. */

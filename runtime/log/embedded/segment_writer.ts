@@ -3,11 +3,10 @@
 // A file lock shows that its writer is alive: the operating system releases it when the process ends, but
 // not while it is stopped. So no two processes ever write to the same file, and a writer that was stopped
 // during a write and resumes does no harm.
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { freeBytes, Sync, syncPath } from "./disk.ts";
+import { createLocked, FileSync, freeBytes } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
@@ -44,9 +43,7 @@ export class OpenSegment {
   pending = 0;
   /** It belongs to another log, or is gone. */
   lost = false;
-  readonly sync = new Sync(() => this.#sync());
-  /** Its folder entry is not durable yet. */
-  #fresh = true;
+  readonly sync: FileSync;
 
   /**
    * @param file relative to the log's folder
@@ -56,16 +53,12 @@ export class OpenSegment {
     readonly id: number,
     readonly partition: number,
     readonly file: string,
-    readonly folder: string,
+    path: string,
     readonly handle: Deno.FsFile,
     readonly openedAt: number,
     readonly room: number,
-  ) {}
-
-  async #sync(): Promise<void> {
-    await this.handle.syncData();
-    if (this.#fresh) await syncPath(this.folder);
-    this.#fresh = false;
+  ) {
+    this.sync = new FileSync(handle, path);
   }
 }
 
@@ -237,34 +230,9 @@ export class SegmentWriter {
       const handle = createLocked(path);
       if (handle === undefined) continue;
       const room = freeBytes(this.#dir) ?? Infinity;
-      return new OpenSegment(id, partition, file, dirname(path), handle, this.#now(), room);
+      return new OpenSegment(id, partition, file, path, handle, this.#now(), room);
     }
   }
-}
-
-/**
- * Creates a file that others see only once it is locked: an unlocked segment without a row is removed.
- *
- * @returns undefined if there is one of this name, which is left as it is
- */
-function createLocked(path: string): Deno.FsFile | undefined {
-  const hidden = `${path}.new`;
-  let handle: Deno.FsFile;
-  try {
-    handle = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: modes.file });
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return undefined;
-    throw error;
-  }
-  // The one log that has the hidden name may take the visible one.
-  if (existsSync(path)) {
-    handle.close();
-    Deno.removeSync(hidden);
-    return undefined;
-  }
-  handle.lockSync(true);
-  Deno.renameSync(hidden, path);
-  return handle;
 }
 
 /** Within a transaction: records the end of a segment. */

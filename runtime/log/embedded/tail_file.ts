@@ -2,10 +2,10 @@
 // segment, run, latest offset, bytes, arrival and newest timestamp as 64-bit numbers. A slot fits in a disk
 // sector, so it is never half written. Slot 0, of no partition, has another number in place of the latest offset
 // after each commit that changed rows of partitions.
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";
-import { Sync, syncPath } from "./disk.ts";
+import { FileSync } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
@@ -39,14 +39,13 @@ export class TailFile {
   #bytes = new Uint8Array(slotBytes);
   #view = new DataView(this.#bytes.buffer);
   #size = 0;
-  readonly #sync: Sync;
-  #fresh = true;
+  readonly #sync: FileSync;
 
   constructor(dir: string) {
     this.path = join(dir, "tails");
     const options = { create: true, read: true, write: true, mode: modes.file };
     this.#file = Deno.openSync(this.path, options);
-    this.#sync = new Sync(() => this.#syncFile());
+    this.#sync = new FileSync(this.#file, this.path);
   }
 
   /**
@@ -133,13 +132,6 @@ export class TailFile {
 
   sync(): Promise<void> {
     return this.#sync.finished();
-  }
-
-  async #syncFile(): Promise<void> {
-    await this.#file.syncData();
-    if (!this.#fresh) return;
-    await syncPath(dirname(this.path));
-    this.#fresh = false;
   }
 
   close(): void {

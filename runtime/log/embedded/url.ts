@@ -3,7 +3,6 @@ import { LogError } from "../log.ts";
 
 /** `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
 export interface EmbeddedUrl {
-  readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
   /** Stored with topics that this log creates or appends to. */
@@ -53,5 +52,5 @@ export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   if (faults.length > 0) {
     throw new LogError("INVALID", `Cannot open log ${shown(url)}: ${faults.join("; ")}`);
   }
-  return { url, dir, retention, sync };
+  return { dir, retention, sync };
 }

@@ -106,8 +106,8 @@ Deno.test("what makes no sense is refused at definition", () => {
     assert.throws(() => step({ concurrency }), /concurrency: expected a whole number from 1 up/);
   }
   assert.throws(() => step({ kind: "stateful" }), /kind: expected/);
-  assert.throws(() => foreachBatch(nothing), /foreachBatch\(undefined\): expected a function/);
-  assert.throws(() => foreach(nothing), /foreach\(undefined\): expected a function/);
+  assert.throws(() => foreachBatch(nothing), /foreachBatch with undefined: expected a function/);
+  assert.throws(() => foreach(nothing), /foreach with undefined: expected a function/);
   assert.throws(() => stream.map(nothing), /map with undefined: expected a function/);
   assert.throws(
     () => stream.filter(nothing as never),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ExecutorPermissions } from "../../../runtime/driver/permissions.ts";
-import { type QuerySpec, SHOWN } from "../../../runtime/executor/protocol.ts";
+import { newCells, type QuerySpec } from "../../../runtime/executor/protocol.ts";
 import { LOADED, pool, SPEC } from "./fake_pool.ts";
 
 Deno.test("a query that comes later is loaded by each executor, by those that start after it too", async () => {
@@ -73,7 +73,7 @@ Deno.test("an executor is started with what its queries need, and runs no others
   ]);
   made.executors.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
   assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
-  const start = { partition: 0, runId: "r", shown: new SharedArrayBuffer(SHOWN.bytes) };
+  const start = { partition: 0, runId: "r", shown: newCells() };
   for (const [lane, one] of [plain, a, b, all].entries()) {
     made.start(one, { lane: lane + 1, ...start });
   }

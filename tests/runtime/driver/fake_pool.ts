@@ -9,8 +9,8 @@ import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
 import {
   type ExecutorConfig,
   type LoadedQuery,
+  newCells,
   type QuerySpec,
-  SHOWN,
 } from "../../../runtime/executor/protocol.ts";
 
 export const CONFIG: ExecutorConfig = { log: "", progressIntervalMs: 1000 };
@@ -127,7 +127,7 @@ export function pool(size: number, permissions?: ExecutorPermissions) {
       lane,
       partition: 0,
       runId: "r",
-      shown: new SharedArrayBuffer(SHOWN.bytes),
+      shown: newCells(),
     }, placement);
   return { made, executors, next, start, ended, stranded, inFunction, opening, yielding };
 }

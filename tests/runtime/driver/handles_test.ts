@@ -4,7 +4,7 @@ import { Driver } from "../../../runtime/driver/driver.ts";
 import { reportIdle } from "../../../runtime/driver/idle.ts";
 import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
 import type { StreamingQueryException } from "../../../runtime/driver/query_exception.ts";
-import { SHOWN } from "../../../runtime/executor/protocol.ts";
+import { newCells } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import "../../../runtime/image/mod.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
@@ -134,7 +134,7 @@ const control = {
   stop: () => Promise.resolve(),
   explain: () => "",
   latestOffset: () => Promise.resolve(0),
-  cells: new SharedArrayBuffer(SHOWN.bytes),
+  cells: newCells(),
 };
 
 function managed(

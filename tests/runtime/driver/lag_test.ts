@@ -3,7 +3,7 @@ import type { StreamingQueryProgress } from "../../../runtime/definition/progres
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { LogReader, PartitionReader } from "../../../runtime/log/log.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
-import { SHOWN } from "../../../runtime/executor/protocol.ts";
+import { newCells } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 
@@ -57,7 +57,7 @@ function measured() {
     stop: () => Promise.resolve(),
     explain: () => "",
     latestOffset: () => Promise.resolve(0),
-    cells: new SharedArrayBuffer(SHOWN.bytes),
+    cells: newCells(),
   });
   const meter = new LagMeter(log, clock);
   const lag = async () => {

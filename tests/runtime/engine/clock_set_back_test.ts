@@ -4,7 +4,7 @@ import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import { query, type Stream } from "../../../runtime/definition/query.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { reportIdle } from "../../../runtime/driver/idle.ts";
-import { SHOWN } from "../../../runtime/executor/protocol.ts";
+import { newCells } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
 import { collect, FakeClock, settle, startQuery } from "../../../runtime/testing.ts";
@@ -69,7 +69,7 @@ Deno.test("a query's report ages, and an idle query is reported, while the clock
     stop: () => Promise.resolve(),
     explain: () => "",
     latestOffset: () => Promise.resolve(0),
-    cells: new SharedArrayBuffer(SHOWN.bytes),
+    cells: newCells(),
   });
   manager.begins(stream);
   stream.started("id", 0);

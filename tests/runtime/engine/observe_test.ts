@@ -6,7 +6,7 @@ import { query } from "../../../runtime/definition/query.ts";
 import { ObservedMetrics } from "../../../runtime/engine/observed.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
-import { SHOWN } from "../../../runtime/executor/protocol.ts";
+import { newCells } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import type { TimeMode } from "../../../runtime/operators/state.ts";
 import {
@@ -54,7 +54,7 @@ Deno.test("observed metrics are on the page of metrics: counters where they add 
     stop: () => Promise.resolve(),
     explain: () => "",
     latestOffset: () => Promise.resolve(0),
-    cells: new SharedArrayBuffer(SHOWN.bytes),
+    cells: newCells(),
   });
   for (const value of [2, 3]) {
     metrics.observe(handle, {

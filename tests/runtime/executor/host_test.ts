@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 // Loaded before the test, with its native library.
 import "../../../queries/passthrough.ts";
 import { ExecutorHost } from "../../../runtime/executor/host.ts";
-import { type FromExecutor, SHOWN } from "../../../runtime/executor/protocol.ts";
+import { type FromExecutor, newCells } from "../../../runtime/executor/protocol.ts";
 import { withLog } from "../../support/log.ts";
 
 const QUERY = {
@@ -32,7 +32,7 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
         plan: 7,
         partition,
         runId: `run-${partition}`,
-        shown: new SharedArrayBuffer(SHOWN.bytes),
+        shown: newCells(),
       })
     );
     await host.handle({ type: "stop", lane: 1, mode: "drain" });

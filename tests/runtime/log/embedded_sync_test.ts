@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { Sync } from "../../../runtime/log/embedded/disk.ts";
+import { FileSync } from "../../../runtime/log/embedded/disk.ts";
 
 Deno.test("sync: who comes while one is under way waits for it; one that failed is made again", async () => {
   const runs: PromiseWithResolvers<void>[] = [];
-  const sync = new Sync(() => {
-    runs.push(Promise.withResolvers());
-    return runs.at(-1)!.promise;
-  });
+  const file = {
+    syncData() {
+      runs.push(Promise.withResolvers());
+      return runs.at(-1)!.promise;
+    },
+  };
+  const sync = new FileSync(file, import.meta.filename!);
   await sync.finished();
   assert.equal(runs.length, 0);
   sync.written();

@@ -19,14 +19,12 @@ import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded url: folder and retention", () => {
   assert.deepEqual(parseEmbeddedUrl("embedded:data/log"), {
-    url: "embedded:data/log",
     dir: "data/log",
     retention: {},
     sync: "interval",
   });
   const all = "embedded:/a b?retention-ms=5&retention-bytes=1000&sync=always";
   assert.deepEqual(parseEmbeddedUrl(all), {
-    url: all,
     dir: "/a b",
     retention: { bytes: 1_000, ms: 5 },
     sync: "always",

@@ -35,21 +35,13 @@ function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]
   const place = (column: Column) => columns.indexOf(column) * step;
   const has = (...wanted: Column[]) => wanted.every((column) => columns.includes(column));
   const axis = (low: Column, high: Column, middle: Column, size: Column) => {
-    if (has(low, high)) {
-      const a = place(low), b = place(high);
-      return (at: number) => [data[at + a]!, data[at + b]!] as const;
-    }
-    if (has(middle, size)) {
-      const a = place(middle), b = place(size);
-      return (at: number) => {
-        const m = data[at + a]!, half = data[at + b]! / 2;
-        return [m - half, m + half] as const;
-      };
-    }
-    if (has(low, size)) {
-      const a = place(low), b = place(size);
-      return (at: number) => [data[at + a]!, data[at + a]! + data[at + b]!] as const;
-    }
+    const sides = (from: Column, to: Column, read: (a: number, b: number) => [number, number]) => {
+      const a = place(from), b = place(to);
+      return (at: number) => read(data[at + a]!, data[at + b]!);
+    };
+    if (has(low, high)) return sides(low, high, (a, b) => [a, b]);
+    if (has(middle, size)) return sides(middle, size, (m, s) => [m - s / 2, m + s / 2]);
+    if (has(low, size)) return sides(low, size, (l, s) => [l, l + s]);
     throw unreadable(
       name,
       [columns.length],

@@ -2,41 +2,34 @@
 import type { Connection, RequestOptions } from "../net/connection.ts";
 import { api } from "../protocol/api.ts";
 import { brokerErrors } from "../protocol/errors.ts";
-import {
-  array,
-  bytes,
-  int16,
-  int32,
-  int64,
-  nullableString,
-  since,
-  string,
-  struct,
-} from "../protocol/fields.ts";
+import * as f from "../protocol/fields.ts";
 
 export const PRODUCE = api("Produce", 0, [3, 9], 9, {
-  request: struct({
-    transactionalId: nullableString,
-    acks: int16,
-    timeoutMs: int32,
-    topics: array(
-      struct({ name: string, partitions: array(struct({ partition: int32, batches: bytes })) }),
+  request: f.struct({
+    transactionalId: f.nullableString,
+    acks: f.int16,
+    timeoutMs: f.int32,
+    topics: f.array(
+      f.struct({
+        name: f.string,
+        partitions: f.array(f.struct({ partition: f.int32, batches: f.bytes })),
+      }),
     ),
   }),
-  response: struct({
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({
-        partition: int32,
-        errorCode: int16,
-        offset: int64,
-        appendTime: int64,
-        logStart: since(5, int64, -1),
-        recordErrors: since(8, array(struct({ index: int32, message: nullableString })), []),
-        errorMessage: since(8, nullableString, null),
-      })),
-    })),
-    throttleTimeMs: int32,
+  response: f.struct({
+    topics: f.partitions({
+      errorCode: f.int16,
+      offset: f.int64,
+      appendTime: f.int64,
+      logStart: f.since(5, f.int64, -1),
+      recordErrors: f.since(
+        8,
+        f.array(f.struct({ index: f.int32, message: f.nullableString })),
+        [],
+      ),
+      errorMessage: f.since(8, f.nullableString, null),
+    }),
+    throttleTimeMs: f.int32,
   }),
 });
 

@@ -86,11 +86,9 @@ export function decodeMetadata(
   if (sum !== sumOf(offset, fields)) throw corrupt(name, "its checksum does not fit");
   const whole = framelane === VERSION && typeof id === "string" && typeof query === "string" &&
     isCount(batch, -1) && isCount(restart) && restart <= offset &&
-    (plan === undefined ||
-      (Array.isArray(plan) && plan.length === 3 && plan.every((n) => isCount(n)))) &&
+    (plan === undefined || areCounts(plan, 3)) &&
     (state === undefined || typeof state === "string") &&
-    (stateAt === undefined ||
-      (Array.isArray(stateAt) && stateAt.length === 2 && stateAt.every((n) => isCount(n))));
+    (stateAt === undefined || areCounts(stateAt, 2));
   if (!whole) throw corrupt(name, "a field is missing or not what it should be");
   return {
     queryId: id,
@@ -115,6 +113,10 @@ function sumOf(offset: number, fields: object): string {
 
 function isCount(value: unknown, minimum = 0): value is number {
   return Number.isSafeInteger(value) && (value as number) >= minimum;
+}
+
+function areCounts(values: unknown, length: number): boolean {
+  return Array.isArray(values) && values.length === length && values.every((n) => isCount(n));
 }
 
 export function placeOf(

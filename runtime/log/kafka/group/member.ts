@@ -33,7 +33,7 @@ export class KafkaMember implements GroupMember {
   #generation = -1;
   /** Partitions that the runtime has not released. */
   #owned: readonly number[] = [];
-  #heartbeats: ReturnType<typeof setTimeout> | undefined;
+  #heartbeats = new AbortController();
   #reason: Reason | undefined;
   readonly #changes = new Notifier();
   #inTrouble = false;
@@ -84,7 +84,7 @@ export class KafkaMember implements GroupMember {
 
   async #leave(): Promise<void> {
     this.#left.abort();
-    clearTimeout(this.#heartbeats);
+    this.#heartbeats.abort();
     this.#end("left");
     try {
       await this.#cluster.connections.drop(this.#channel);
@@ -142,7 +142,7 @@ export class KafkaMember implements GroupMember {
 
   /** @returns the partition counts that were assigned, if this member leads the group */
   async #round(): Promise<ReadonlyMap<string, number> | undefined> {
-    this.#stopHeartbeats();
+    this.#heartbeats.abort();
     const number = ++this.#roundsBegun;
     const signal = this.#left.signal;
     const joined = await this.#join(signal);
@@ -154,7 +154,7 @@ export class KafkaMember implements GroupMember {
     if (this.#isLeft) return undefined;
     this.#generation = joined.generation;
     this.#inTrouble = false;
-    this.#startHeartbeats();
+    void this.#keepAlive();
     const lost = this.#owned.filter((partition) => !partitions.includes(partition));
     await this.#handOver(partitions);
     this.#owned = partitions;
@@ -225,20 +225,10 @@ export class KafkaMember implements GroupMember {
     this.#changes.notify();
   }
 
-  #startHeartbeats(): void {
+  async #keepAlive(): Promise<void> {
     const every = Math.min(HEARTBEAT_MS, this.#sessionTimeoutMs / 3);
-    const beat = async () => {
-      await this.#beat();
-      if (this.#heartbeats === timer && !this.#isLeft) {
-        timer = this.#heartbeats = setTimeout(beat, every);
-      }
-    };
-    let timer = this.#heartbeats = setTimeout(beat, every);
-  }
-
-  #stopHeartbeats(): void {
-    clearTimeout(this.#heartbeats);
-    this.#heartbeats = undefined;
+    const { signal } = this.#heartbeats = new AbortController();
+    while (await pause(every, signal)) await this.#beat();
   }
 
   async #beat(): Promise<void> {
@@ -272,7 +262,7 @@ export class KafkaMember implements GroupMember {
         { retryable: true },
       ),
     );
-    this.#stopHeartbeats();
+    this.#heartbeats.abort();
     if (this.#owned.length > 0) await this.#handOver([]);
     this.#owned = [];
     this.memberId = "";

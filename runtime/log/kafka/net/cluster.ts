@@ -1,10 +1,10 @@
-// Leaders of partitions, coordinators of groups and transactions, and requests to them.
+// Leaders of partitions, coordinators of groups and transactions, and requests to them, which are tried again.
 import { systemClock } from "../../../base/clock.ts";
-import { settled } from "../../../base/wait.ts";
+import { DeadlineError, settled, withDeadline } from "../../../base/wait.ts";
 import { partitionMissing } from "../../checks.ts";
 import { LogError } from "../../log.ts";
 import { type Api, errorOf } from "../protocol/api.ts";
-import { MalformedError, ResponseError } from "../protocol/errors.ts";
+import { MalformedError, NetworkError, ResponseError, ThrottledError } from "../protocol/errors.ts";
 import {
   COORDINATED,
   FIND_COORDINATOR,
@@ -14,8 +14,8 @@ import {
 } from "../protocol/topics.ts";
 import type { Broker } from "./address.ts";
 import { Brokers } from "./brokers.ts";
-import { attempt } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
+import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 
 interface TopicMetadata {
   /** Changes when a topic is deleted and created again. */
@@ -32,6 +32,8 @@ export interface Leader {
   readonly topicId: string;
 }
 
+/** Delays before requests are tried again. */
+const [FIRST_DELAY_MS, MAX_DELAY_MS] = [5, 250];
 const LEADER_NOT_AVAILABLE = 5;
 const METADATA_MAX_AGE_MS = 60_000;
 
@@ -56,13 +58,61 @@ export class Cluster extends Brokers {
     return Math.ceil(0.8 * this.connections.requestTimeoutMs);
   }
 
-  /** See `attempt`. */
-  attempt<T>(
+  /**
+   * Runs requests until they succeed or fail permanently, for `timeoutMs` at most, and
+   * as long again for pauses that a broker asks for by its quotas.
+   *
+   * @param action the beginning of an error message
+   * @param request must have no effect but at the broker, since it may be aborted half-way and run again
+   * @param firstDelayMs delay before the second try; doubles up to 250 ms
+   * @throws {LogError}
+   */
+  async attempt<T>(
     action: string,
     request: (signal: AbortSignal) => Promise<T>,
-    firstDelayMs?: number,
+    firstDelayMs = FIRST_DELAY_MS,
   ): Promise<T> {
-    return attempt(this, action, request, firstDelayMs);
+    const { closing, timeoutMs, where } = this;
+    const throwIfOver = () => {
+      if (closing.aborted) throw new LogError("CLOSED", `${action}: the log is closed`);
+    };
+    let deadline = systemClock.monotonic() + timeoutMs;
+    let delay = firstDelayMs;
+    let dials = 0;
+    let pausesMs = 0;
+    // The last error says more than that the time is over.
+    let problem: unknown;
+    for (;;) {
+      throwIfOver();
+      try {
+        const leftMs = deadline - systemClock.monotonic();
+        return await withDeadline(action, leftMs, request, { signal: closing });
+      } catch (error) {
+        throwIfOver();
+        if (error instanceof ThrottledError) {
+          // Throttling does not count as the broker's time. It may throttle each response, without end.
+          if ((pausesMs += error.ms) > timeoutMs) throw toLogError(error, action, where);
+          await this.pause(action, error.ms);
+          deadline += error.ms;
+          continue;
+        }
+        const late = systemClock.monotonic() + delay >= deadline;
+        const reported = error instanceof DeadlineError
+          ? problem ?? new NetworkError(`no response within ${timeoutMs} ms`)
+          : error;
+        if (!isRepeatable(reported) || late) throw toLogError(reported, action, where);
+        problem = error;
+        const outcome = outcomeOf(error);
+        // A lost connection is dialled again at once. If that fails and there is no other broker, the
+        // caller waits for it.
+        if (outcome === "reconnect" && ++dials > 1 && this.isAlone) {
+          throw toLogError(error, action, where);
+        }
+        if (outcome !== "retry") this.forgetLeaders();
+      }
+      await systemClock.sleep(delay, closing).catch(throwIfOver);
+      delay = Math.min(delay * 2, MAX_DELAY_MS);
+    }
   }
 
   /**
@@ -156,8 +206,11 @@ export class Cluster extends Brokers {
     try {
       response = await this.any(signal, (to, signal) => to.call(METADATA, body, { signal }));
     } catch (error) {
+      // Errors of a topic or partition: the request itself succeeded.
       const known = error instanceof ResponseError &&
-        error.errors.every(({ kind }) => TOPIC_STATES.has(kind.name));
+        error.errors.every(({ kind }) =>
+          kind.outcome === "look-up" || kind.name === "INVALID_TOPIC_EXCEPTION"
+        );
       if (!known) throw error;
       response = error.response as Metadata;
     }
@@ -256,16 +309,6 @@ export class Cluster extends Brokers {
     }
   }
 }
-
-/** Errors that describe a topic or partition: the request itself succeeded. */
-const TOPIC_STATES = new Set([
-  "UNKNOWN_TOPIC_OR_PARTITION",
-  "UNKNOWN_TOPIC_ID",
-  "LEADER_NOT_AVAILABLE",
-  "INVALID_TOPIC_EXCEPTION",
-  "REPLICA_NOT_AVAILABLE",
-  "LISTENER_NOT_FOUND",
-]);
 
 export function leaderNotAvailable(place: string): ResponseError {
   return new ResponseError([errorOf(LEADER_NOT_AVAILABLE, place)!]);

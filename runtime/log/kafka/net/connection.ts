@@ -2,14 +2,13 @@
 import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { settled, waitAtMost } from "../../../base/wait.ts";
-import { type Api, type Call, checked } from "../protocol/api.ts";
+import { type Api, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
 import {
   BrokerFailure,
   LoginError,
   MalformedError,
   NetworkError,
   ThrottledError,
-  TimeoutError,
 } from "../protocol/errors.ts";
 import { RequestWriter, type ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
@@ -17,7 +16,7 @@ import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
 import type { Transport } from "./tls.ts";
-import { requestVersions, Versions } from "./versions.ts";
+import { Versions } from "./versions.ts";
 
 export interface ConnectionOptions {
   readonly tls?: Tls | undefined;
@@ -71,11 +70,12 @@ export class Connection {
   #throttledUntil = -Infinity;
   /** Responses to ApiVersions. */
   #handshakes = 0;
-  versions = new Versions("", new Map());
+  versions: Versions;
   readonly #reading: Promise<void>;
 
   private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
     this.broker = broker;
+    this.versions = new Versions(broker);
     this.#transport = transport;
     this.#options = options;
     this.#pending = new PendingRequests(
@@ -97,7 +97,7 @@ export class Connection {
     const late = new AbortController();
     const timer = setTimeout(() => {
       const what = tls !== undefined && connection === undefined ? "TLS handshake" : "response";
-      late.abort(new TimeoutError(`no ${what} within ${connectTimeoutMs} ms`));
+      late.abort(new NetworkError(`no ${what} within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     const either = AbortSignal.any([signal, late.signal]);
     const abort = () => void (connection !== undefined && connection.#end(either.reason));
@@ -106,7 +106,8 @@ export class Connection {
       const transport = await dial(broker, tls, either);
       connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
-      connection.versions = await requestVersions(connection);
+      const { apiKeys } = await connection.call(API_VERSIONS, {});
+      connection.versions = new Versions(connection.broker, apiKeys);
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -167,7 +168,7 @@ export class Connection {
       const chunks = this.#encode(call, write);
       const take = (from: ResponseReader) => {
         try {
-          if (call.flexibleResponse ?? call.flexible) from.tags();
+          if (call.flexible) from.tags();
           resolve(read(from));
         } catch (error) {
           const message = `${call.name}, version ${call.version}: ${messageOf(error)}`;

@@ -1,5 +1,5 @@
 // What errors mean for retries and for callers of the log.
-import { LogError } from "../../log.ts";
+import { LogError, type LogErrorCode } from "../../log.ts";
 import {
   type BrokerError,
   brokerErrors,
@@ -52,38 +52,30 @@ export function toLogError(error: unknown, action: string, brokers: string): Log
   const reason = error instanceof Error ? sentence(error.message) : String(error);
   const broker = error instanceof BrokerFailure ? error.broker ?? brokers : brokers;
   const kafka = `Kafka at ${broker}`;
-  const cause = { cause: error };
+  // A refused login may contain secrets.
+  const cause = error instanceof LoginError ? undefined : error;
+  const made = (code: LogErrorCode, words: string) =>
+    new LogError(code, `${action}: ${words}`, { cause });
   if (error instanceof LoginError) {
-    // No cause, since it may contain secrets.
-    return new LogError(
-      "AUTHENTICATION_FAILED",
-      `${action}: ${kafka} refused the connection: ${reason}`,
-    );
+    return made("AUTHENTICATION_FAILED", `${kafka} refused the connection: ${reason}`);
   }
-  if (error instanceof UnsupportedError) {
-    return new LogError("UNSUPPORTED", `${action}: ${reason}`, cause);
-  }
+  if (error instanceof UnsupportedError) return made("UNSUPPORTED", reason);
   if (error instanceof MalformedError) {
-    return new LogError(
-      "UNREACHABLE",
-      `${action}: ${kafka} sent a wrong response: ${reason}`,
-      cause,
-    );
+    return made("UNREACHABLE", `${kafka} sent a wrong response: ${reason}`);
   }
   if (error instanceof NetworkError) {
     const isBootstrap = broker === brokers || brokers.split(", ").includes(broker);
     const where = isBootstrap ? kafka : `${kafka} (the broker's advertised address)`;
-    return new LogError("UNREACHABLE", `${action}: cannot reach ${where}: ${reason}`, cause);
+    return made("UNREACHABLE", `cannot reach ${where}: ${reason}`);
   }
   if (error instanceof ThrottledError) {
-    return new LogError("UNREACHABLE", `${action}: ${kafka} delays it: ${reason}`, cause);
+    return made("UNREACHABLE", `${kafka} delays it: ${reason}`);
   }
   const one = decisive(brokerErrors(error));
-  if (one === undefined) return new LogError("INTERNAL", `${action}: ${reason}`, cause);
+  if (one === undefined) return made("INTERNAL", reason);
   const { outcome, code } = one.kind;
   const says = REPEATED.has(outcome) && code === "UNREACHABLE" ? "is not ready:" : "returned";
-  const words = describe(brokerErrors(error));
-  return new LogError(code, `${action}: ${kafka} ${says} ${words}`, cause);
+  return made(code, `${kafka} ${says} ${describe(brokerErrors(error))}`);
 }
 
 /** The text without a full stop. */

@@ -1,31 +1,22 @@
 // SASL authentication: PLAIN, OAUTHBEARER or SCRAM.
 import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
 import { api } from "../protocol/api.ts";
-import {
-  array,
-  bytes,
-  int16,
-  int64,
-  nullableString,
-  since,
-  string,
-  struct,
-} from "../protocol/fields.ts";
+import * as f from "../protocol/fields.ts";
 import type { Credentials } from "./address.ts";
 import type { Connection } from "./connection.ts";
 import type { Step } from "./scram.ts";
 
 const SASL_HANDSHAKE = api("SaslHandshake", 17, [1, 1], Infinity, {
-  request: struct({ mechanism: string }),
-  response: struct({ errorCode: int16, mechanisms: array(string) }),
+  request: f.struct({ mechanism: f.string }),
+  response: f.struct({ errorCode: f.int16, mechanisms: f.array(f.string) }),
 });
 const SASL_AUTHENTICATE = api("SaslAuthenticate", 36, [0, 2], 2, {
-  request: struct({ authBytes: bytes }),
-  response: struct({
-    errorCode: int16,
-    errorMessage: nullableString,
-    authBytes: bytes,
-    sessionLifetimeMs: since(1, int64, 0),
+  request: f.struct({ authBytes: f.bytes }),
+  response: f.struct({
+    errorCode: f.int16,
+    errorMessage: f.nullableString,
+    authBytes: f.bytes,
+    sessionLifetimeMs: f.since(1, f.int64, 0),
   }),
 });
 

@@ -1,7 +1,7 @@
 // Requests in flight on a connection. Responses come in order, so only the oldest can be late.
 import { systemClock } from "../../../base/clock.ts";
 import type { Call } from "../protocol/api.ts";
-import { NetworkError, TimeoutError } from "../protocol/errors.ts";
+import { NetworkError } from "../protocol/errors.ts";
 import type { ResponseReader } from "../protocol/wire.ts";
 
 /** After this long without a response the cluster is asked whether it still has the broker… */
@@ -26,7 +26,7 @@ export interface PendingRequest {
 export class PendingRequests {
   readonly #requests: PendingRequest[] = [];
   readonly #timeoutMs: number;
-  readonly #onTimeout: (error: TimeoutError) => void;
+  readonly #onTimeout: (error: NetworkError) => void;
   readonly #onSilence: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = Infinity;
@@ -39,7 +39,7 @@ export class PendingRequests {
    * @param timeoutMs how long the connection may be silent, without a response or other traffic
    * @param onSilence called repeatedly while it is silent, before the time-out
    */
-  constructor(timeoutMs: number, onTimeout: (error: TimeoutError) => void, onSilence: () => void) {
+  constructor(timeoutMs: number, onTimeout: (error: NetworkError) => void, onSilence: () => void) {
     this.#timeoutMs = timeoutMs;
     this.#onTimeout = onTimeout;
     this.#onSilence = onSilence;
@@ -112,7 +112,7 @@ export class PendingRequests {
       const silentMs = this.#silentMs();
       if (silentMs >= this.#timeoutMs) {
         const allowed = Math.round(this.#timeoutMs + oldest.extraMs);
-        return this.#onTimeout(new TimeoutError(`no response within ${allowed} ms`));
+        return this.#onTimeout(new NetworkError(`no response within ${allowed} ms`));
       }
       const silent = silentMs >= SILENCE_MS;
       if (silent) this.#onSilence();

@@ -1,19 +1,24 @@
 // The versions of requests that a broker supports.
-import { type AnyApi, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
+import { type AnyApi, API_VERSIONS, type Call } from "../protocol/api.ts";
 import { UnsupportedError } from "../protocol/errors.ts";
-import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
-import { CLIENT_ID } from "./framing.ts";
-
-type Ranges = ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+import type { Value } from "../protocol/fields.ts";
 
 export class Versions {
   readonly #broker: string;
-  readonly #known: Ranges;
+  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
   readonly #calls = new Map<AnyApi, Call>();
 
-  constructor(broker: string, known: Ranges) {
+  /** @param known before the broker has been asked: what it is asked with */
+  constructor(
+    broker: string,
+    known: Value<typeof API_VERSIONS.response>["apiKeys"] = [
+      { apiKey: API_VERSIONS.key, minVersion: 0, maxVersion: 0 },
+    ],
+  ) {
     this.#broker = broker;
-    this.#known = known;
+    this.#known = new Map(
+      known.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),
+    );
   }
 
   has({ key, versions: [lowest, highest] }: AnyApi): boolean {
@@ -44,39 +49,4 @@ export class Versions {
     this.#calls.set(api, call);
     return call;
   }
-}
-
-interface Requester {
-  readonly broker: string;
-  request<T>(
-    call: Call,
-    write: (to: RequestWriter) => void,
-    read: (from: ResponseReader) => T,
-  ): Promise<T>;
-}
-
-export async function requestVersions(connection: Requester): Promise<Versions> {
-  const send = (version: number) => {
-    const { name, key, request, response } = API_VERSIONS;
-    const flexible = version >= API_VERSIONS.flexible;
-    const call = { name, key, version, flexible, flexibleResponse: false };
-    const body = { clientSoftwareName: CLIENT_ID, clientSoftwareVersion: "0" };
-    return connection.request(
-      call,
-      (to) => request.write(to, body, call),
-      (from) =>
-        // A broker that does not support the version responds with version 0.
-        from.peekInt16() === 0
-          ? response.read(from, call)
-          : { errorCode: from.int16(), apiKeys: [], throttleTimeMs: 0 },
-    );
-  };
-  const [oldest, newest] = API_VERSIONS.versions;
-  let response = await send(newest);
-  if (response.errorCode !== 0) response = await send(oldest);
-  const { apiKeys } = checked(response);
-  const known = apiKeys.map(({ apiKey, minVersion, maxVersion }) =>
-    [apiKey, [minVersion, maxVersion]] as const
-  );
-  return new Versions(connection.broker, new Map(known));
 }

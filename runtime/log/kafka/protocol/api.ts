@@ -1,6 +1,6 @@
 // Describes requests: API key, supported versions, encoding.
 import { type BrokerError, errorKind, ResponseError } from "./errors.ts";
-import { array, type Field, int16, int32, since, string, struct } from "./fields.ts";
+import { array, type Field, int16, struct } from "./fields.ts";
 
 /** A request in the versions supported here. */
 export interface Api<Request, Response> {
@@ -32,21 +32,16 @@ export interface Call {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** The request's header has tagged fields. */
+  /** The headers have tagged fields. */
   readonly flexible: boolean;
-  /** The response's header has tagged fields. Default: `flexible`. */
-  readonly flexibleResponse?: boolean;
 }
 
-export const API_VERSIONS = api("ApiVersions", 18, [0, 3], 3, {
-  request: struct({
-    clientSoftwareName: since(3, string, ""),
-    clientSoftwareVersion: since(3, string, ""),
-  }),
+/** In the version that every broker knows. */
+export const API_VERSIONS = api("ApiVersions", 18, [0, 0], Infinity, {
+  request: struct({}),
   response: struct({
     errorCode: int16,
     apiKeys: array(struct({ apiKey: int16, minVersion: int16, maxVersion: int16 })),
-    throttleTimeMs: since(1, int32, 0),
   }),
 });
 

@@ -44,16 +44,13 @@ const ROWS: Readonly<Record<number, Row>> = {
   1: ["OFFSET_OUT_OF_RANGE", "look-up-offsets", "OFFSET_OUT_OF_RANGE"],
   2: ["CORRUPT_MESSAGE", "retry"],
   3: ["UNKNOWN_TOPIC_OR_PARTITION", "look-up", "TOPIC_MISSING"],
-  4: ["INVALID_FETCH_SIZE", "fatal"],
   5: ["LEADER_NOT_AVAILABLE", "look-up"],
   6: ["NOT_LEADER_OR_FOLLOWER", "look-up"],
   7: ["REQUEST_TIMED_OUT", "retry"],
   8: ["BROKER_NOT_AVAILABLE", "look-up"],
   9: ["REPLICA_NOT_AVAILABLE", "look-up"],
   10: ["MESSAGE_TOO_LARGE", "reject-record", "TOO_LARGE"],
-  11: ["STALE_CONTROLLER_EPOCH", "look-up"],
   12: ["OFFSET_METADATA_TOO_LARGE", "fatal", "TOO_LARGE"],
-  13: ["NETWORK_EXCEPTION", "retry"],
   14: ["COORDINATOR_LOAD_IN_PROGRESS", "retry"],
   15: ["COORDINATOR_NOT_AVAILABLE", "look-up"],
   16: ["NOT_COORDINATOR", "look-up"],
@@ -61,7 +58,6 @@ const ROWS: Readonly<Record<number, Row>> = {
   18: ["RECORD_LIST_TOO_LARGE", "reject-record", "TOO_LARGE"],
   19: ["NOT_ENOUGH_REPLICAS", "retry"],
   20: ["NOT_ENOUGH_REPLICAS_AFTER_APPEND", "retry"],
-  21: ["INVALID_REQUIRED_ACKS", "fatal", "INVALID"],
   22: ["ILLEGAL_GENERATION", "rejoin", "STALE_MEMBERSHIP"],
   23: ["INCONSISTENT_GROUP_PROTOCOL", "fatal", "INVALID"],
   24: ["INVALID_GROUP_ID", "fatal", "INVALID"],
@@ -79,7 +75,6 @@ const ROWS: Readonly<Record<number, Row>> = {
   36: ["TOPIC_ALREADY_EXISTS", "done", "INVALID"],
   37: ["INVALID_PARTITIONS", "fatal", "INVALID"],
   38: ["INVALID_REPLICATION_FACTOR", "fatal", "INVALID"],
-  39: ["INVALID_REPLICA_ASSIGNMENT", "fatal", "INVALID"],
   40: ["INVALID_CONFIG", "fatal", "INVALID"],
   41: ["NOT_CONTROLLER", "look-up"],
   42: ["INVALID_REQUEST", "fatal", "INVALID"],
@@ -99,8 +94,6 @@ const ROWS: Readonly<Record<number, Row>> = {
   58: ["SASL_AUTHENTICATION_FAILED", "fatal", "AUTHENTICATION_FAILED"],
   59: ["UNKNOWN_PRODUCER_ID", "new-producer-id"],
   69: ["GROUP_ID_NOT_FOUND", "fatal"],
-  70: ["FETCH_SESSION_ID_NOT_FOUND", "retry"],
-  71: ["INVALID_FETCH_SESSION_EPOCH", "retry"],
   72: ["LISTENER_NOT_FOUND", "look-up"],
   74: ["FENCED_LEADER_EPOCH", "look-up"],
   75: ["UNKNOWN_LEADER_EPOCH", "look-up"],
@@ -108,7 +101,6 @@ const ROWS: Readonly<Record<number, Row>> = {
   78: ["OFFSET_NOT_AVAILABLE", "retry"],
   79: ["MEMBER_ID_REQUIRED", "join-with-id"],
   81: ["GROUP_MAX_SIZE_REACHED", "fatal", "INVALID"],
-  82: ["FENCED_INSTANCE_ID", "join-as-new", "FENCED"],
   87: ["INVALID_RECORD", "reject-record", "REFUSED"],
   88: ["UNSTABLE_OFFSET_COMMIT", "retry"],
   89: ["THROTTLING_QUOTA_EXCEEDED", "retry"],
@@ -116,10 +108,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   100: ["UNKNOWN_TOPIC_ID", "look-up", "TOPIC_MISSING"],
   103: ["INCONSISTENT_TOPIC_ID", "look-up"],
   105: ["TRANSACTIONAL_ID_NOT_FOUND", "fatal"],
-  106: ["FETCH_SESSION_TOPIC_ID_ERROR", "retry"],
   109: ["OFFSET_MOVED_TO_TIERED_STORAGE", "look-up-offsets"],
-  110: ["FENCED_MEMBER_EPOCH", "join-as-new", "FENCED"],
-  113: ["STALE_MEMBER_EPOCH", "rejoin", "STALE_MEMBERSHIP"],
   120: ["TRANSACTION_ABORTABLE", "fatal", "UNREACHABLE"],
 };
 
@@ -190,10 +179,6 @@ export class ResponseError extends BrokerFailure {
 /** The broker cannot be reached, or the connection is lost. */
 export class NetworkError extends BrokerFailure {
   override readonly name: string = "NetworkError";
-}
-
-export class TimeoutError extends NetworkError {
-  override readonly name = "TimeoutError";
 }
 
 /** The response cannot be decoded, or does not fit the request. */

@@ -84,10 +84,14 @@ export function struct<F extends Fields>(fields: F): Field<Struct<F>> {
   };
 }
 
-export const partitionErrors = array(struct({
-  name: string,
-  partitions: array(struct({ partition: int32, errorCode: int16 })),
-}));
+/** Partitions of topics, each with these fields. */
+export function partitions<F extends Fields>(of: F) {
+  const fields = { partition: int32, ...of };
+  return array(struct({ name: string, partitions: array(struct(fields)) }));
+}
+/** Numbers of partitions. */
+export const places = array(struct({ name: string, partitions: array(int32) }));
+export const partitionErrors = partitions({ errorCode: int16 });
 /** The first fields of most responses. */
 export const head = { throttleTimeMs: int32, errorCode: int16 };
 export const outcome = struct(head);

@@ -1,23 +1,6 @@
 // Requests about consumer groups.
 import { api } from "./api.ts";
-import {
-  array,
-  between,
-  boolean,
-  bytes,
-  type Field,
-  head,
-  int16,
-  int32,
-  int64,
-  nullableArray,
-  nullableString,
-  outcome,
-  partitionErrors,
-  since,
-  string,
-  struct,
-} from "./fields.ts";
+import * as f from "./fields.ts";
 
 /** A member of a group in one generation. */
 export interface GroupMembership {
@@ -35,150 +18,146 @@ export interface OffsetToCommit {
   readonly metadata: string;
 }
 
-const instanceId = nullableString;
-
-export function offsetsToCommit(leaderEpoch: Field<number>) {
-  const partition = struct({
-    partition: int32,
-    offset: int64,
-    leaderEpoch,
-    metadata: nullableString,
-  });
-  return array(struct({ name: string, partitions: array(partition) }));
-}
+const instanceId = f.nullableString;
 
 export const JOIN_GROUP = api("JoinGroup", 11, [2, 7], 6, {
-  request: struct({
-    group: string,
-    sessionTimeoutMs: int32,
-    rebalanceTimeoutMs: int32,
-    memberId: string,
-    instanceId: since(5, instanceId, null),
-    protocolType: string,
-    protocols: array(struct({ name: string, metadata: bytes })),
+  request: f.struct({
+    group: f.string,
+    sessionTimeoutMs: f.int32,
+    rebalanceTimeoutMs: f.int32,
+    memberId: f.string,
+    instanceId: f.since(5, instanceId, null),
+    protocolType: f.string,
+    protocols: f.array(f.struct({ name: f.string, metadata: f.bytes })),
   }),
-  response: struct({
-    ...head,
-    generation: int32,
-    protocolType: since(7, nullableString, null),
-    protocolName: nullableString,
-    leader: string,
-    memberId: string,
-    members: array(struct({
-      memberId: string,
-      instanceId: since(5, instanceId, null),
-      metadata: bytes,
+  response: f.struct({
+    ...f.head,
+    generation: f.int32,
+    protocolType: f.since(7, f.nullableString, null),
+    protocolName: f.nullableString,
+    leader: f.string,
+    memberId: f.string,
+    members: f.array(f.struct({
+      memberId: f.string,
+      instanceId: f.since(5, instanceId, null),
+      metadata: f.bytes,
     })),
   }),
 });
 
 export const SYNC_GROUP = api("SyncGroup", 14, [1, 5], 4, {
-  request: struct({
-    group: string,
-    generation: int32,
-    memberId: string,
-    instanceId: since(3, instanceId, null),
-    protocolType: since(5, nullableString, null),
-    protocolName: since(5, nullableString, null),
-    assignments: array(struct({ memberId: string, assignment: bytes })),
+  request: f.struct({
+    group: f.string,
+    generation: f.int32,
+    memberId: f.string,
+    instanceId: f.since(3, instanceId, null),
+    protocolType: f.since(5, f.nullableString, null),
+    protocolName: f.since(5, f.nullableString, null),
+    assignments: f.array(f.struct({ memberId: f.string, assignment: f.bytes })),
   }),
-  response: struct({
-    ...head,
-    protocolType: since(5, nullableString, null),
-    protocolName: since(5, nullableString, null),
-    assignment: bytes,
+  response: f.struct({
+    ...f.head,
+    protocolType: f.since(5, f.nullableString, null),
+    protocolName: f.since(5, f.nullableString, null),
+    assignment: f.bytes,
   }),
 });
 
 export const HEARTBEAT = api("Heartbeat", 12, [1, 4], 4, {
-  request: struct({
-    group: string,
-    generation: int32,
-    memberId: string,
-    instanceId: since(3, instanceId, null),
+  request: f.struct({
+    group: f.string,
+    generation: f.int32,
+    memberId: f.string,
+    instanceId: f.since(3, instanceId, null),
   }),
-  response: outcome,
+  response: f.outcome,
 });
 
 export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 4], 4, {
-  request: struct({
-    group: string,
-    memberId: between(0, 2, string, ""),
-    members: since(3, array(struct({ memberId: string, instanceId })), []),
+  request: f.struct({
+    group: f.string,
+    memberId: f.between(0, 2, f.string, ""),
+    members: f.since(3, f.array(f.struct({ memberId: f.string, instanceId })), []),
   }),
-  response: struct({
-    ...head,
-    members: since(3, array(struct({ memberId: string, instanceId, errorCode: int16 })), []),
+  response: f.struct({
+    ...f.head,
+    members: f.since(
+      3,
+      f.array(f.struct({ memberId: f.string, instanceId, errorCode: f.int16 })),
+      [],
+    ),
   }),
 });
 
 export const LIST_GROUPS = api("ListGroups", 16, [1, 4], 3, {
-  request: struct({ statesFilter: since<readonly string[]>(4, array(string), []) }),
-  response: struct({
-    ...head,
-    groups: array(struct({ group: string, protocolType: string, state: since(4, string, "") })),
+  request: f.struct({ statesFilter: f.since<readonly string[]>(4, f.array(f.string), []) }),
+  response: f.struct({
+    ...f.head,
+    groups: f.array(
+      f.struct({ group: f.string, protocolType: f.string, state: f.since(4, f.string, "") }),
+    ),
   }),
 });
 
 /** A group that does not exist has no members. */
 export const DESCRIBE_GROUPS = api("DescribeGroups", 15, [1, 5], 5, {
-  request: struct({
-    groups: array(string),
-    includeAuthorizedOperations: since(3, boolean, false),
+  request: f.struct({
+    groups: f.array(f.string),
+    includeAuthorizedOperations: f.since(3, f.boolean, false),
   }),
-  response: struct({
-    throttleTimeMs: int32,
-    groups: array(struct({
-      errorCode: int16,
-      name: string,
-      state: string,
-      protocolType: string,
-      protocol: string,
-      members: array(struct({
-        memberId: string,
-        instanceId: since(4, instanceId, null),
-        clientId: string,
-        clientHost: string,
-        metadata: bytes,
-        assignment: bytes,
+  response: f.struct({
+    throttleTimeMs: f.int32,
+    groups: f.array(f.struct({
+      errorCode: f.int16,
+      name: f.string,
+      state: f.string,
+      protocolType: f.string,
+      protocol: f.string,
+      members: f.array(f.struct({
+        memberId: f.string,
+        instanceId: f.since(4, instanceId, null),
+        clientId: f.string,
+        clientHost: f.string,
+        metadata: f.bytes,
+        assignment: f.bytes,
       })),
-      authorizedOperations: since(3, int32, 0),
+      authorizedOperations: f.since(3, f.int32, 0),
     })),
   }),
 });
 
 export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
-  request: struct({
-    group: string,
-    generation: int32,
-    memberId: string,
-    instanceId: since(7, instanceId, null),
-    retentionTimeMs: between(2, 4, int64, -1),
-    topics: offsetsToCommit(since(6, int32, -1)),
+  request: f.struct({
+    group: f.string,
+    generation: f.int32,
+    memberId: f.string,
+    instanceId: f.since(7, instanceId, null),
+    retentionTimeMs: f.between(2, 4, f.int64, -1),
+    topics: f.partitions({
+      offset: f.int64,
+      leaderEpoch: f.since(6, f.int32, -1),
+      metadata: f.nullableString,
+    }),
   }),
-  response: struct({ throttleTimeMs: since(3, int32, 0), topics: partitionErrors }),
+  response: f.struct({ throttleTimeMs: f.since(3, f.int32, 0), topics: f.partitionErrors }),
 });
 
 /** With `topics: null`: all offsets of the group. */
 export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
-  request: struct({
-    group: string,
-    topics: nullableArray(struct({ name: string, partitions: array(int32) })),
-    requireStable: since(7, boolean, false),
+  request: f.struct({
+    group: f.string,
+    topics: f.nullableArray(f.struct({ name: f.string, partitions: f.array(f.int32) })),
+    requireStable: f.since(7, f.boolean, false),
   }),
-  response: struct({
-    throttleTimeMs: since(3, int32, 0),
-    topics: array(struct({
-      name: string,
-      partitions: array(struct({
-        partition: int32,
-        offset: int64,
-        leaderEpoch: since(5, int32, -1),
-        metadata: nullableString,
-        errorCode: int16,
-      })),
-    })),
-    errorCode: int16,
+  response: f.struct({
+    throttleTimeMs: f.since(3, f.int32, 0),
+    topics: f.partitions({
+      offset: f.int64,
+      leaderEpoch: f.since(5, f.int32, -1),
+      metadata: f.nullableString,
+      errorCode: f.int16,
+    }),
+    errorCode: f.int16,
   }),
 });
 

@@ -1,21 +1,6 @@
 // Requests about transactions.
 import { api } from "./api.ts";
-import {
-  array,
-  bigint64,
-  boolean,
-  head,
-  int16,
-  int32,
-  int64,
-  nullableString,
-  outcome,
-  partitionErrors,
-  since,
-  string,
-  struct,
-} from "./fields.ts";
-import { offsetsToCommit } from "./groups.ts";
+import * as f from "./fields.ts";
 
 export interface ProducerIdentity {
   readonly producerId: bigint;
@@ -30,16 +15,16 @@ export interface Owner extends ProducerIdentity {
 export const NO_IDENTITY: ProducerIdentity = { producerId: -1n, epoch: -1 };
 
 export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
-  request: struct({
-    transactionalId: nullableString,
-    timeoutMs: int32,
-    producerId: since(3, bigint64, -1n),
-    epoch: since(3, int16, -1),
+  request: f.struct({
+    transactionalId: f.nullableString,
+    timeoutMs: f.int32,
+    producerId: f.since(3, f.bigint64, -1n),
+    epoch: f.since(3, f.int16, -1),
   }),
-  response: struct({
-    ...head,
-    producerId: bigint64,
-    epoch: int16,
+  response: f.struct({
+    ...f.head,
+    producerId: f.bigint64,
+    epoch: f.int16,
   }),
 });
 /** With a transactional id: since version 3 its owner may send it again without being fenced. */
@@ -48,54 +33,54 @@ export const INIT_TRANSACTIONS: typeof INIT_PRODUCER_ID = {
   versions: [3, 4],
 };
 
-const owner = { transactionalId: string, producerId: bigint64, epoch: int16 };
+const owner = { transactionalId: f.string, producerId: f.bigint64, epoch: f.int16 };
 
 export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
-  request: struct({
+  request: f.struct({
     ...owner,
-    topics: array(struct({ name: string, partitions: array(int32) })),
+    topics: f.places,
   }),
-  response: struct({ throttleTimeMs: int32, topics: partitionErrors }),
+  response: f.struct({ throttleTimeMs: f.int32, topics: f.partitionErrors }),
 });
 
 export const ADD_OFFSETS_TO_TXN = api("AddOffsetsToTxn", 25, [0, 3], 3, {
-  request: struct({ ...owner, group: string }),
-  response: outcome,
+  request: f.struct({ ...owner, group: f.string }),
+  response: f.outcome,
 });
 
 export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
-  request: struct({
-    transactionalId: string,
-    group: string,
-    producerId: bigint64,
-    epoch: int16,
-    generation: int32,
-    memberId: string,
-    instanceId: nullableString,
-    topics: offsetsToCommit(int32),
+  request: f.struct({
+    transactionalId: f.string,
+    group: f.string,
+    producerId: f.bigint64,
+    epoch: f.int16,
+    generation: f.int32,
+    memberId: f.string,
+    instanceId: f.nullableString,
+    topics: f.partitions({ offset: f.int64, leaderEpoch: f.int32, metadata: f.nullableString }),
   }),
-  response: struct({ throttleTimeMs: int32, topics: partitionErrors }),
+  response: f.struct({ throttleTimeMs: f.int32, topics: f.partitionErrors }),
 });
 
 export const END_TXN = api("EndTxn", 26, [0, 3], 3, {
-  request: struct({ ...owner, committed: boolean }),
-  response: outcome,
+  request: f.struct({ ...owner, committed: f.boolean }),
+  response: f.outcome,
 });
 
 /** `state`: `Ongoing`, `PrepareCommit`, `CompleteCommit`, … */
 export const DESCRIBE_TRANSACTIONS = api("DescribeTransactions", 65, [0, 0], 0, {
-  request: struct({ transactionalIds: array(string) }),
-  response: struct({
-    throttleTimeMs: int32,
-    transactions: array(struct({
-      errorCode: int16,
-      name: string,
-      state: string,
-      timeoutMs: int32,
-      startTime: int64,
-      producerId: bigint64,
-      epoch: int16,
-      topics: array(struct({ topic: string, partitions: array(int32) })),
+  request: f.struct({ transactionalIds: f.array(f.string) }),
+  response: f.struct({
+    throttleTimeMs: f.int32,
+    transactions: f.array(f.struct({
+      errorCode: f.int16,
+      name: f.string,
+      state: f.string,
+      timeoutMs: f.int32,
+      startTime: f.int64,
+      producerId: f.bigint64,
+      epoch: f.int16,
+      topics: f.array(f.struct({ topic: f.string, partitions: f.array(f.int32) })),
     })),
   }),
 });

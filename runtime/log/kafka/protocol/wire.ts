@@ -184,10 +184,6 @@ export class ResponseReader {
     return this.#view.getInt16(this.#pass(2));
   }
 
-  peekInt16(): number {
-    return this.left >= 2 ? this.#view.getInt16(this.#at) : 0;
-  }
-
   int32(): number {
     return this.#view.getInt32(this.#pass(4));
   }

@@ -59,8 +59,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   /** Batches of the last fetch that are not decoded yet. */
   #rest: BatchDecoder | undefined;
   #heldSince: number | undefined;
-  /** The next frame did not fit: no fetch until some frames are taken. */
-  #blocked = false;
   /** See `RecordCursor`. */
   readonly #texts: string[] = [];
   readonly #changes = new Notifier();
@@ -116,7 +114,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   }
 
   get maxBytes(): number {
-    return Math.min(this.room.bytes, FETCH_BYTES);
+    return Math.max(1, Math.min(this.#room.bytes, FETCH_BYTES));
   }
 
   startFetch(): void {
@@ -131,16 +129,20 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
 
   /** Whether more may be fetched now: not while the buffer is more than half full. */
   get hasRoom(): boolean {
-    if (this.isClosed || this.#blocked || this.#error !== undefined) return false;
+    return !this.isClosed && this.#rest === undefined && this.#error === undefined &&
+      this.#isHalfEmpty;
+  }
+
+  get #isHalfEmpty(): boolean {
     return this.buffered === 0 ||
       (2 * this.buffered <= this.#bounds.frames && 2 * this.#bytes <= this.#bounds.bytes);
   }
 
-  /** What fits into the buffer, at least one byte of one frame. */
-  get room(): FrameLimit {
+  /** What fits into the buffer. */
+  get #room(): FrameLimit {
     return {
-      frames: Math.max(1, this.#bounds.frames - this.buffered),
-      bytes: Math.max(1, this.#bounds.bytes - this.#bytes),
+      frames: this.#bounds.frames - this.buffered,
+      bytes: this.#bounds.bytes - this.#bytes,
     };
   }
 
@@ -174,7 +176,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
       end++;
     }
     const frames = this.#frames.splice(0, end);
-    this.#blocked = false;
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
     // Skip the holes that follow, so that the next read does not report them again.
@@ -195,7 +196,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     const rest = batches.length === 0
       ? undefined
       : new BatchDecoder(batches, { topic, partition, from, aborted, texts: this.#texts });
-    const decoded = rest && this.#decode(rest, this.room);
+    const decoded = rest && this.#decode(rest);
     if (this.#error !== undefined) return undefined;
     const end = decoded?.next ?? from;
     if (rest !== undefined && decoded !== undefined) {
@@ -203,7 +204,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
       if (end > highWatermark) {
         return `offset ${end - 1} beyond its high watermark ${highWatermark}`;
       }
-      if (end === from) return `no record from the requested offset ${from} on`;
+      if (end === from && rest.done) return `no record from the requested offset ${from} on`;
       this.#takeIn(decoded, rest);
     }
     this.failures = 0;
@@ -212,17 +213,20 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     return undefined;
   }
 
+  /** Decodes further frames of the last fetch, as far as they fit. */
   #decodeOn(): void {
-    for (let rest; (rest = this.#rest) !== undefined && this.hasRoom;) {
-      const decoded = this.#decode(rest, this.room);
+    for (let rest; (rest = this.#rest) !== undefined && this.#isHalfEmpty;) {
+      const next = this.#next;
       this.#rest = undefined;
+      const decoded = this.#decode(rest);
       if (decoded !== undefined) this.#takeIn(decoded, rest);
+      if (this.#next === next) return;
     }
   }
 
-  #decode(rest: BatchDecoder, limit: FrameLimit): Decoded | undefined {
+  #decode(rest: BatchDecoder): Decoded | undefined {
     try {
-      return rest.take(limit);
+      return rest.take(this.#room, this.buffered === 0 ? 1 : 0);
     } catch (error) {
       const action =
         `Cannot read ${this.topic} partition ${this.partition} at offset ${this.#next}`;
@@ -249,30 +253,20 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     });
   }
 
-  /** Buffers what fits; the rest is fetched again. */
-  #takeIn(decoded: Decoded, rest: BatchDecoder): void {
-    for (const seen of decoded.epochs) {
+  #takeIn({ epochs, frames, next }: Decoded, rest: BatchDecoder): void {
+    for (const seen of epochs) {
       if (seen.epoch >= 0) this.fetchedEpoch = seen.epoch;
       this.#epochs.observe(this.topic, this.partition, seen);
     }
-    let next = decoded.next;
-    for (const frame of decoded.frames) {
-      const size = weightOf(frame);
-      const full = this.buffered >= this.#bounds.frames ||
-        (this.buffered > 0 && this.#bytes + size > this.#bounds.bytes);
-      if (full) {
-        next = frame.offset;
-        this.#blocked = next === this.#next;
-        break;
-      }
+    for (const frame of frames) {
       this.#frames.push(frame);
-      this.#bytes += size;
+      this.#bytes += weightOf(frame);
     }
     if (next !== this.#next) {
       this.#next = next;
       this.#changes.notify();
     }
-    this.#rest = next === decoded.next && !rest.done ? rest : undefined;
+    this.#rest = rest.done ? undefined : rest;
   }
 
   /** `read` throws this error once the buffer is empty, until a seek. */
@@ -289,7 +283,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     this.#error = undefined;
     this.#rest = undefined;
     this.#heldSince = undefined;
-    this.#blocked = false;
     this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
     this.#changes.notify();

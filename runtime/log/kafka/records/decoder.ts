@@ -29,7 +29,7 @@ export interface Decoded {
   readonly epochs: readonly EpochRange[];
 }
 
-/** Limits of a buffer, and of `take`, which always returns at least one frame. */
+/** Limits of a buffer, and of `take`. */
 export interface FrameLimit {
   readonly frames: number;
   readonly bytes: number;
@@ -105,9 +105,10 @@ export class BatchDecoder {
   /**
    * Decodes the next frames. Records of a batch that is damaged or too large have an empty value and a `fault`.
    *
+   * @param least this many frames may exceed the limit in bytes
    * @throws {LogError} `INVALID` for batches older than Kafka 0.11
    */
-  take(limit: FrameLimit): Decoded {
+  take(limit: FrameLimit, least = 1): Decoded {
     const frames: Frame[] = [];
     const epochs: EpochRange[] = [];
     let budget = limit.bytes;
@@ -122,7 +123,7 @@ export class BatchDecoder {
       }
       for (let frame; (frame = this.#held ?? this.#frame(batch)) !== undefined;) {
         const weight = weightOf(frame);
-        if (frames.length >= limit.frames || (frames.length > 0 && weight > budget)) {
+        if (frames.length >= limit.frames || (frames.length >= least && weight > budget)) {
           this.#held = frame;
           if (batch.cursor !== undefined && unpacked > KEPT_BYTES) this.#forget(batch);
           return { frames, next: this.#next, epochs };

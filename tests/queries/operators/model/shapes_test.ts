@@ -122,7 +122,7 @@ Deno.test("weights beside the model are hashed with it, and must be there", asyn
     await Deno.copyFile(file("external.onnx"), join(folder, "x.onnx"));
     assert.throws(
       () => readOnnx(join(folder, "x.onnx")),
-      /Cannot read weights of .*x.onnx from .*: No such/,
+      /Cannot read weights of .*x.onnx from .*: there is no such file/,
     );
     const other = new Uint8Array(Deno.readFileSync(file("external.bin"))).with(0, 9);
     await Deno.writeFile(join(folder, "external.bin"), other);

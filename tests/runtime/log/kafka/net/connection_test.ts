@@ -11,8 +11,8 @@ import { PATIENCE_MS } from "../../../../support/until.ts";
 
 const CALL = { name: "Metadata", key: 3, version: 12, flexible: true };
 const NO_ANSWER = api("Metadata", 3, [0, 9], 9, { request: bytes, response: bytes });
-/** No error, one request in versions 0 to 9, no throttling. */
-const VERSIONS = new Uint8Array([0, 0, 2, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0]);
+/** No error, one request in versions 0 to 9. */
+const VERSIONS = new Uint8Array([0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 9]);
 
 /** What came over one connection. */
 interface Served {
