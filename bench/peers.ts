@@ -240,7 +240,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         say(`round ${round} ${contender.name.padEnd(15)} ${latencies.length} frames live`);
       }
     }
-    bar.end();
+    bar.clear();
   } finally {
     await target.close();
   }

@@ -1,6 +1,5 @@
 // Labels for the images of a folder, from an annotation file or the names of its subfolders.
 import { join } from "node:path";
-import { ifThere } from "../runtime/base/folders.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
 
 /** Annotation files, in order of preference. */
@@ -35,8 +34,8 @@ export class Annotations {
     for (const name of FILES) {
       const path = join(this.#folder, name);
       try {
-        const info = await ifThere(Deno.stat(path));
-        if (info?.isFile !== true) continue;
+        const info = await Deno.stat(path);
+        if (!info.isFile) continue;
         const version = `${name} ${info.mtime?.getTime()} ${info.size}`;
         if (version === this.#version) return;
         this.#version = version;
@@ -48,6 +47,7 @@ export class Annotations {
         this.#fault = "";
         return;
       } catch (error) {
+        if (error instanceof Deno.errors.NotFound) continue;
         const { message } = error as Error;
         if (message !== this.#fault) report(`Cannot read the labels in ${path}: ${message}`);
         this.#fault = message;

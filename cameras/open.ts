@@ -9,7 +9,7 @@ import { type CameraSource, SourceError, type SourceKind } from "./source.ts";
 import { type SourceKindRow, type SourceType, withoutAuto } from "./source_kind.ts";
 import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
-import { FolderSource } from "./sources/folder.ts";
+import { FolderSource, isFolder } from "./sources/folder.ts";
 import { mjpegRow } from "./sources/mjpeg.ts";
 import { patternRow } from "./sources/pattern.ts";
 import { rtspRow } from "./sources/rtsp.ts";
@@ -146,15 +146,6 @@ function pathOf(text: string, rest: string): string {
   }
   if (path !== "") return path;
   throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
-}
-
-/** Returns false on errors, which opening the source reports. */
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false;
-  }
 }
 
 async function loadType({ path }: ModuleUri): Promise<SourceType> {

@@ -11,19 +11,13 @@ export function cameraTitle(number: number, { name }: CameraSettings = {}): stri
 /** A camera's summary as a JSON line. */
 export function summaryLine(
   number: number,
-  { name, place }: CameraSettings,
+  settings: CameraSettings,
   stats: CameraStats,
   seconds: number,
 ): string {
   return JSON.stringify({
     type: "summary",
-    camera: `CAMERA-${number}`,
-    partition: number - 1,
-    ...given({ name, place }),
-    published: stats.published,
-    dropped: stats.dropped,
-    bytes: stats.bytes,
-    seconds,
+    ...counts(number, settings, stats, seconds),
     ...(stats.stream.contentType?.startsWith("video/") ? stats.stream : {}),
     ...lateness(stats),
   });
@@ -54,6 +48,23 @@ export function summaryText(
   } s${behind}`;
 }
 
+function counts(
+  number: number,
+  { name, place }: CameraSettings,
+  { published, dropped, bytes }: CameraStats,
+  seconds: number,
+) {
+  return {
+    camera: `CAMERA-${number}`,
+    partition: number - 1,
+    ...given({ name, place }),
+    published,
+    dropped,
+    bytes,
+    seconds,
+  };
+}
+
 /** Timing faults of a camera; empty if there are none. */
 function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
   return {
@@ -80,18 +91,11 @@ export class Meter {
     return Math.round(now - this.#start) / 1000;
   }
 
-  progress(number: number, { name, place }: CameraSettings, stats: CameraStats, now: number) {
-    const { published, dropped, bytes, buffered } = stats;
-    this.#measure(published, now);
+  progress(number: number, settings: CameraSettings, stats: CameraStats, now: number) {
+    this.#measure(stats.published, now);
     return {
-      camera: `CAMERA-${number}`,
-      partition: number - 1,
-      ...given({ name, place }),
-      published,
-      dropped,
-      bytes,
-      buffered,
-      seconds: this.seconds(now),
+      ...counts(number, settings, stats, this.seconds(now)),
+      buffered: stats.buffered,
       framesPerSecond: Number(this.#rate.toFixed(1)),
       ...stats.stream,
       ...lateness(stats),

@@ -61,12 +61,6 @@ export class ProgressBar {
     this.#drawnAt = -Infinity;
   }
 
-  /** Keeps the bar and moves to the next line. */
-  end(): void {
-    if (this.#drawn) write(this.#stream, "\n");
-    this.#drawn = false;
-  }
-
   #text(done: number, total: number | undefined, note: string): string {
     if (total === undefined || total <= 0) return `${this.#title} ${note}`;
     const share = Math.min(1, done / total);

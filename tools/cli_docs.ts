@@ -104,19 +104,17 @@ function section(command: Command): string[] {
 }
 
 export async function formatted(text: string, kind: "md" | "json" = "md"): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext", kind, "-"],
-    cwd: ROOT,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  await writer.close();
-  const { success, stdout } = await child.output();
-  if (!success) throw new Error("Cannot format the reference");
-  return new TextDecoder().decode(stdout);
+  const file = await Deno.makeTempFile({ suffix: `.${kind}` });
+  try {
+    await Deno.writeTextFile(file, text);
+    const ended = await run(Deno.execPath(), ["fmt", "--quiet", "--config=deno.json", file], {
+      cwd: ROOT,
+    });
+    if (ended?.code !== 0) throw new Error(`Cannot format the reference: ${ended?.output}`);
+    return await Deno.readTextFile(file);
+  } finally {
+    await Deno.remove(file);
+  }
 }
 
 if (import.meta.main) {

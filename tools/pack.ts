@@ -13,8 +13,8 @@ const PARTS = ["node-av", "onnxruntime-node", "sharp"];
 /** The viewer serves these sources to browsers; the last one also runs in Deno. */
 const PAGE = /^viewer\/(page\/.*|protocol)\.ts$/;
 
-async function output(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
-  const ended = await run(program, args, { cwd });
+async function output(program: string, args: readonly string[]): Promise<string> {
+  const ended = await run(program, args, { cwd: ROOT });
   if (ended?.code === 0) return ended.stdout;
   throw new Error(
     `Cannot build the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
@@ -83,22 +83,13 @@ async function needsDenoModule(): Promise<string> {
   return `throw new Error(${JSON.stringify(message)});\nexport let ${[...names].join(", ")};\n`;
 }
 
-/** Files that `deno.json` publishes, without those that git, if present, ignores. */
+/** Files that `deno.json` publishes, without those that git ignores. */
 async function shippedFiles(): Promise<string[]> {
   const { include, exclude } = project.publish;
-  const git = await run("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include], {
-    cwd: ROOT,
-  });
-  const files = git?.code === 0
-    ? git.stdout.split("\0").filter((file) => file !== "")
-    : (await Promise.all(include.map(filesBelow))).flat();
-  return files.filter((file) => !exclude.some((pattern) => matchesGlob(file, pattern)));
-}
-
-async function filesBelow(path: string): Promise<string[]> {
-  if ((await Deno.stat(join(ROOT, path))).isFile) return [path];
-  const entries = await Array.fromAsync(Deno.readDir(join(ROOT, path)));
-  return (await Promise.all(entries.map(({ name }) => filesBelow(`${path}/${name}`)))).flat();
+  const files = await output("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include]);
+  return files.split("\0").filter((file) =>
+    file !== "" && !exclude.some((pattern) => matchesGlob(file, pattern))
+  );
 }
 
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {

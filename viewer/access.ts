@@ -146,10 +146,8 @@ export class Access {
   /** The visitor of a request; undefined if they must sign in. */
   async visitor(request: Request): Promise<Visitor | undefined> {
     if (!this.guarded) return EVERYTHING;
-    const bearer = bearerOf(request);
-    if (bearer !== undefined) return await this.visitorOfToken(bearer);
-    const query = new URL(request.url).searchParams.get("token");
-    if (query !== null) return await this.visitorOfToken(query);
+    const token = tokenOf(request);
+    if (token !== undefined) return await this.visitorOfToken(token);
     const name = this.cookieName(request);
     const cookie = parse(request.headers.get("cookie") ?? "", name)[name];
     return cookie === undefined ? undefined : this.#find("cookie", cookie);
@@ -169,11 +167,11 @@ export class Access {
   }
 
   async mayReadMetrics(request: Request): Promise<boolean> {
-    const bearer = bearerOf(request) ?? new URL(request.url).searchParams.get("token");
+    const token = tokenOf(request);
     if (this.#metricsDigest !== undefined) {
-      if (bearer !== null && timingSafeEqual(digest(bearer), this.#metricsDigest)) return true;
+      if (token !== undefined && timingSafeEqual(digest(token), this.#metricsDigest)) return true;
       if (!this.guarded) {
-        if (bearer !== null) await this.#guesses.wrong();
+        if (token !== undefined) await this.#guesses.wrong();
         return false;
       }
     }
@@ -195,8 +193,10 @@ export class Access {
   }
 }
 
-function bearerOf(request: Request): string | undefined {
-  return request.headers.get("authorization")?.match(/^Bearer +(\S+) *$/i)?.[1];
+/** The token that a request itself carries, in its header or its address. */
+function tokenOf({ headers, url }: Request): string | undefined {
+  return headers.get("authorization")?.match(/^Bearer +(\S+) *$/i)?.[1] ??
+    new URL(url).searchParams.get("token") ?? undefined;
 }
 
 function cookieValue(token: string): string {

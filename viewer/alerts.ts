@@ -19,11 +19,8 @@ interface Episode {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
-  /** Everything except the lane, which may not exist yet. */
+  /** Everything except its lane, which may come and go. */
   view: Omit<AlertView, "lane" | "partition" | "cameraName" | "place">;
-  lane: string | undefined;
-  /** The lane is not the query's own. */
-  raw?: boolean;
   over: boolean;
   /** Version of the book at the last change. */
   version: number;
@@ -45,10 +42,12 @@ export class AlertBook {
   readonly #unsubscribe: () => void;
   #version = 0;
   #checkedAt = -Infinity;
+  /** Ids of the lanes at the last check. */
+  #lanes = "";
 
   constructor(options: AlertBookOptions) {
     this.#options = options;
-    this.#unsubscribe = options.feed.subscribe((picture) => this.#add(picture));
+    this.#unsubscribe = options.feed.subscribe((picture) => this.#hear(picture));
   }
 
   /** Increases whenever an episode begins or changes. */
@@ -61,11 +60,14 @@ export class AlertBook {
   since(version: number, visitor: Visitor): AlertView[] {
     this.#check();
     const views: AlertView[] = [];
-    const lanes = new Map(this.#options.lanes().map((lane) => [lane.id, lane]));
-    for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
-      if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
-      const { cameraName, place } = lanes.get(lane) ?? {};
-      views.push({ ...view, lane, partition, ...given({ cameraName, place }) });
+    const lanes = this.#options.lanes();
+    for (const episode of this.#episodes.values()) {
+      const { view, partition } = episode;
+      if (episode.version <= version || !maySee(visitor, partition)) continue;
+      const lane = laneOf(episode, lanes);
+      if (lane === undefined) continue;
+      const { cameraName, place } = lane;
+      views.push({ ...view, lane: lane.id, partition, ...given({ cameraName, place }) });
     }
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }
@@ -74,7 +76,7 @@ export class AlertBook {
     this.#unsubscribe();
   }
 
-  #add(picture: LanePicture): void {
+  #hear(picture: LanePicture): void {
     const { result, offset, timestamp } = picture;
     if (result?.alert === undefined) return;
     const lane = this.#options.feed.lanes().find(({ id }) => id === picture.lane);
@@ -95,17 +97,21 @@ export class AlertBook {
     if (window === undefined || alert === undefined) return;
     const key = `${topic} ${partition} ${alert.id}`;
     const known = this.#episodes.get(key);
-    const episode = known ?? this.#begin({ query, topic, partition, lane: undefined, heard }, {
-      id: key,
-      camera: camera ?? cameraOfPartition(partition),
-      label: alert.label,
-      peak: alert.peak,
-      active: true,
-      fromOffset: window.firstOffset,
-      toOffset: window.lastOffset,
-      fromTime: window.firstTimestamp,
-      toTime: window.lastTimestamp,
-    });
+    const episode = known ?? {
+      ...{ query, topic, partition, heard, over: false, version: 0 },
+      view: {
+        id: key,
+        camera: camera ?? cameraOfPartition(partition),
+        label: alert.label,
+        peak: alert.peak,
+        active: true,
+        fromOffset: window.firstOffset,
+        toOffset: window.lastOffset,
+        fromTime: window.firstTimestamp,
+        toTime: window.lastTimestamp,
+      },
+    };
+    if (known === undefined) this.#add(episode);
     episode.heard = Math.max(episode.heard, heard);
     // The log repeats live results: an episode that has ended stays ended.
     episode.over ||= alert.state === "end";
@@ -123,51 +129,37 @@ export class AlertBook {
     }
   }
 
-  #begin(
-    where: Pick<Episode, "query" | "topic" | "partition" | "lane" | "heard">,
-    view: Episode["view"],
-  ): Episode {
-    const episode = { ...where, view, over: false, version: 0 };
-    this.#place(episode, this.#options.lanes());
-    this.#episodes.set(view.id, episode);
-    if (this.#episodes.size > MAX_EPISODES) {
-      let oldest: Episode = episode;
-      for (const each of this.#episodes.values()) {
-        if (each.view.fromTime < oldest.view.fromTime) oldest = each;
-      }
-      this.#episodes.delete(oldest.view.id);
-    }
-    return episode;
-  }
-
-  /** Chooses the lane to show an episode on: its query's, or else the unprocessed partition. */
-  #place(episode: Episode, lanes: readonly Lane[]): boolean {
-    const { query, topic, partition } = episode;
-    const candidates = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
-    const best = candidates.find((lane) => lane.query === query) ??
-      candidates.find((lane) => lane.query === RAW) ?? candidates[0];
-    if (best === undefined || best.id === episode.lane) return false;
-    episode.lane = best.id;
-    episode.raw = best.query !== query;
-    return true;
+  #add(episode: Episode): void {
+    this.#episodes.set(episode.view.id, episode);
+    if (this.#episodes.size <= MAX_EPISODES) return;
+    const oldest = [...this.#episodes.values()]
+      .reduce((oldest, each) => each.view.fromTime < oldest.view.fromTime ? each : oldest);
+    this.#episodes.delete(oldest.view.id);
   }
 
   #isActive({ over, heard }: Episode): boolean {
     return !over && this.#options.clock.monotonic() - heard < LOST_MS;
   }
 
-  /** Periodically updates lanes, and ends episodes without updates. */
+  /** Periodically ends episodes without updates, and sends all again when lanes came or went. */
   #check(): void {
     const { clock, lanes } = this.#options;
     if (clock.monotonic() - this.#checkedAt < CHECK_MS) return;
     this.#checkedAt = clock.monotonic();
-    let known: readonly Lane[] | undefined;
+    const known = JSON.stringify(lanes().map(({ id }) => id));
+    const moved = known !== this.#lanes;
+    this.#lanes = known;
     for (const episode of this.#episodes.values()) {
-      const moved = (episode.lane === undefined || episode.raw === true) &&
-        this.#place(episode, known ??= lanes());
       const lost = episode.view.active && !this.#isActive(episode);
       if (lost) episode.view = { ...episode.view, active: false };
       if (moved || lost) episode.version = ++this.#version;
     }
   }
+}
+
+/** The lane to show an episode on: its query's, or else the unprocessed partition. */
+function laneOf({ query, topic, partition }: Episode, lanes: readonly Lane[]): Lane | undefined {
+  const candidates = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
+  return candidates.find((lane) => lane.query === query) ??
+    candidates.find((lane) => lane.query === RAW) ?? candidates[0];
 }

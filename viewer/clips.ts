@@ -1,11 +1,11 @@
 // Recorded frames as MP4: clips, and a camera's live video. Access units are copied; images are encoded.
 import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
-import { LogError, type PartitionReader } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import { GroupTracker } from "../runtime/video/groups.ts";
 import { cameraText } from "./protocol.ts";
 import type { History } from "./history.ts";
+import { nextFrames } from "./log_reads.ts";
 
 export interface ClipRequest {
   readonly lane: Lane;
@@ -74,7 +74,7 @@ export async function* unitsOf(history: History, request: ClipRequest): AsyncGen
   }
 }
 
-/** The frames from `from` to `to`; calls `onSkip` where frames are skipped. */
+/** The frames from `from` to `to`; calls `onSkip` where frames are skipped, such as those removed by retention. */
 async function* read(
   history: History,
   { lane, from, to, signal, maxBehind = 400 }: ClipRequest,
@@ -83,7 +83,7 @@ async function* read(
   const reader = await history.open(lane, from);
   try {
     while (reader.position <= to) {
-      const frames = await next(reader, signal, to, onSkip);
+      const frames = await nextFrames(reader, BATCH, { signal, end: to + 1, onSkip });
       if (frames.length === 0) return;
       for (const frame of frames) {
         if (frame.offset > to) return;
@@ -100,25 +100,5 @@ async function* read(
     }
   } finally {
     await reader.close();
-  }
-}
-
-/** The next frames; skips those removed by retention. */
-async function next(
-  reader: PartitionReader,
-  signal: AbortSignal,
-  to: number,
-  onSkip: () => void,
-): Promise<Frame[]> {
-  while (true) {
-    try {
-      return await reader.read(BATCH, signal, to === Infinity ? undefined : to + 1);
-    } catch (error) {
-      if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-      const earliest = error.range?.earliest ?? Infinity;
-      if (earliest > to || earliest <= reader.position) return [];
-      reader.seek(earliest);
-      onSkip();
-    }
   }
 }

@@ -11,10 +11,6 @@ export class Connections {
     this.#most = most;
   }
 
-  get open(): number {
-    return this.#open;
-  }
-
   /** Reserves a place and returns a function that releases it; undefined if there is none left. */
   enter(): (() => void) | undefined {
     if (this.#open >= this.#most) return undefined;

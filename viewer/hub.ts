@@ -96,8 +96,7 @@ export class Hub {
 
   /** The newest picture of a lane, for one-time requests. */
   async newest(lane: Lane): Promise<LanePicture | undefined> {
-    const known = this.feed.latest(lane.id);
-    const newest = await this.feed.refresh?.(lane.id) ?? known;
+    const newest = await this.feed.refresh?.(lane.id) ?? this.feed.latest(lane.id);
     const { lastFrameTimestamp = -Infinity } = lane;
     // A lane of video without viewers decodes few pictures.
     if (

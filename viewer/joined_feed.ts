@@ -95,6 +95,9 @@ export class JoinedFeed implements LaneFeed {
     const { queries, log } = this.#options;
     const own = queries.latest(lane);
     if (own !== undefined) return own;
+    // Where nobody has looked yet, the log's partitions are not known.
+    await log.measure();
+    this.#findSubstitutes(queries.lanes());
     const substitutes = this.#substitutes.get(lane);
     if (substitutes === undefined) return await log.refresh(lane);
     for (const substitute of substitutes) {

@@ -78,7 +78,7 @@ export class LogFeed implements LaneFeed {
   async measure(): Promise<void> {
     await Promise.all([
       this.#cameras?.refresh(),
-      this.#clock.monotonic() - this.#polledAt < this.#pollMs ? undefined : this.#poll(),
+      this.#clock.monotonic() - this.#polledAt < this.#pollMs ? this.#polling : this.#poll(),
     ]);
   }
 

@@ -1,7 +1,13 @@
 // Reads ranges of a log's partitions, without waiting for future records.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
-import type { LogReader, OffsetRange, PartitionReader, TopicLog } from "../runtime/log/log.ts";
+import {
+  LogError,
+  type LogReader,
+  type OffsetRange,
+  type PartitionReader,
+  type TopicLog,
+} from "../runtime/log/log.ts";
 
 const MOST_AT_ONCE = 8;
 const READ_TIMEOUT_MS = 5_000;
@@ -100,5 +106,32 @@ export class LogReads {
   /** Closes the reader, but not the log. */
   async close(): Promise<void> {
     await (await this.#reader)?.close();
+  }
+}
+
+/**
+ * The next frames of a reader before `end`, at most `count`; none at the end. Goes on behind frames that
+ * retention has removed, and calls `onSkip` for them.
+ */
+export async function nextFrames(
+  reader: PartitionReader,
+  count: number,
+  { signal, end = Infinity, onSkip = () => {} }: {
+    readonly signal: AbortSignal;
+    readonly end?: number;
+    readonly onSkip?: () => void;
+  },
+): Promise<Frame[]> {
+  while (true) {
+    try {
+      return await reader.read(count, signal, end === Infinity ? undefined : end);
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+      const earliest = error.range?.earliest ?? -1;
+      if (earliest >= end) return [];
+      if (earliest <= reader.position) throw error;
+      reader.seek(earliest);
+      onSkip();
+    }
   }
 }

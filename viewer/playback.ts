@@ -1,9 +1,11 @@
 // Playback of one page. While not live, it decides which picture each lane of the page shows; the session
 // sends them with the same flow control as live ones.
 import type { Clock } from "../runtime/base/clock.ts";
+import { Semaphore } from "../runtime/base/wait.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
+import { nextFrames } from "./log_reads.ts";
 import { cameraText, type TimeCommand, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
@@ -25,6 +27,9 @@ const SKIP_BEHIND_MS = 750;
 /** Longest sleep, so that a page that does not draw is noticed during a gap in the recording. */
 const LONGEST_WAIT_MS = 1_000;
 
+/** Pictures of the past that one page looks up at once, since all pages share the log. */
+const LOOKUPS = 4;
+
 type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
 
 interface Runner {
@@ -43,6 +48,7 @@ export class Playback {
   /** When playing began, in `clock.monotonic()`. */
   #begun = 0;
   #task = new AbortController();
+  readonly #turn = new Semaphore(LOOKUPS);
   #closed = false;
 
   constructor(options: PlaybackOptions) {
@@ -130,7 +136,7 @@ export class Playback {
   async #goTo(generation: number, command: Move, signal: AbortSignal): Promise<void> {
     const lead = this.#options.lane(command.lead);
     if (lead === undefined) throw new Error("No such lane");
-    const picture = await this.#find(lead, command);
+    const picture = await this.#lookUp(signal, () => this.#find(lead, command));
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#current.clear();
@@ -166,12 +172,23 @@ export class Playback {
     }
   }
 
+  /** Looks a picture up, unless the page has moved on when its turn comes. */
+  async #lookUp(
+    signal: AbortSignal,
+    find: () => Promise<LanePicture | undefined>,
+  ): Promise<LanePicture | undefined> {
+    return await this.#turn.run(async () => signal.aborted ? undefined : await find());
+  }
+
   /** Shows a lane's picture at the paused position. */
   async #show(lane: Lane, signal: AbortSignal): Promise<void> {
     const { position } = this.#view;
     const { history, units } = this.#options;
     if (position === undefined || history === undefined) return;
-    const picture = await history.atTime(lane, position, units(lane.id));
+    const picture = await this.#lookUp(
+      signal,
+      () => history.atTime(lane, position, units(lane.id)),
+    );
     if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
     this.#put(lane, picture);
   }
@@ -211,7 +228,7 @@ export class Playback {
       while (!signal.aborted) {
         runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
         if (runner.caughtUp) this.#liveWhenCaughtUp();
-        for (const frame of await reader.read(8, signal)) {
+        for (const frame of await nextFrames(reader, 8, { signal })) {
           runner.caughtUp = false;
           let wait: number;
           while ((wait = (frame.timestamp - this.#due()) / this.#view.speed) > 0) {

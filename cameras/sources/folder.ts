@@ -1,7 +1,6 @@
 // A folder of images as a camera.
 import { messageOf } from "../../runtime/base/errors.ts";
 import { join, resolve } from "node:path";
-import { ifThere } from "../../runtime/base/folders.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
@@ -45,6 +44,15 @@ interface Candidate {
   readonly size: number;
 }
 
+/** False also where that is not known, as behind a broken or forbidden link: its reader reports why. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false; // Reported later.
+  }
+}
+
 export class FolderSource implements CameraSource {
   readonly description: string;
   readonly kind = "collection";
@@ -66,7 +74,12 @@ export class FolderSource implements CameraSource {
 
   async *open({ clock, signal, report, target }: SourceContext): AsyncGenerator<SourceImage> {
     const { mode = "watch", settleMs = SETTLE_MS } = this.#options;
-    await this.#checkFolder();
+    if (!await isFolder(this.#folder)) {
+      throw new SourceError(
+        "MISSING",
+        `Cannot open folder ${this.description}: there is no such folder`,
+      );
+    }
     if (mode === "watch" && target === undefined) {
       throw new SourceError(
         "INVALID",
@@ -159,14 +172,6 @@ export class FolderSource implements CameraSource {
     }
   }
 
-  async #checkFolder(): Promise<void> {
-    if ((await ifThere(Deno.stat(this.#folder)))?.isDirectory) return;
-    throw new SourceError(
-      "MISSING",
-      `Cannot open folder ${this.description}: there is no such folder`,
-    );
-  }
-
   /** All image files. Follows symbolic links. */
   async #list(report: (message: string) => void): Promise<string[]> {
     const files: string[] = [];
@@ -185,7 +190,7 @@ export class FolderSource implements CameraSource {
           if (entry.name.includes("\ufffd") && await this.#stat(path) === undefined) {
             leaveOut(path, new Error("Its name is not UTF-8"));
           }
-          if (entry.isDirectory || (entry.isSymlink && await this.#isFolder(path))) {
+          if (entry.isDirectory || (entry.isSymlink && await isFolder(join(this.#folder, path)))) {
             await walk(path, [...inside, folder]);
           } else if (this.#isImage(path, report)) files.push(path);
         }
@@ -202,15 +207,6 @@ export class FolderSource implements CameraSource {
     };
     await walk("", []);
     return files;
-  }
-
-  async #isFolder(path: string): Promise<boolean> {
-    try {
-      return (await Deno.stat(join(this.#folder, path))).isDirectory;
-    } catch {
-      // A broken, circular or forbidden link: reading it reports the fault.
-      return false;
-    }
   }
 
   /** Names that start with a dot belong to files still being written. */

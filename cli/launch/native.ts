@@ -1,6 +1,6 @@
 // The libraries that a run may load, each by its exact file.
 import type { NativeName } from "./access.ts";
-import { parentOf } from "./paths.ts";
+import { isThere, parentOf, realPath } from "./paths.ts";
 
 const { os, arch } = Deno.build;
 const PLATFORM = { linux: "linux", darwin: "darwin", windows: "win32" }[os as string] ?? os;
@@ -31,22 +31,11 @@ const PLACES: Readonly<Record<NativeName, readonly Place[]>> = {
   }],
 };
 
-/** What a call gives; undefined where there is nothing at its path. Asking first would be a second call. */
-function ifThere<Result>(call: () => Result): Result | undefined {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
-    throw error;
-  }
-}
-
 /** The folder of a package as a module in `from` finds it, with links followed. */
 function packageFolder(name: string, from: string): string | undefined {
   for (let folder = from;; folder = parentOf(folder)) {
     const place = `${folder === "/" ? "" : folder}/node_modules/${name}`;
-    const real = ifThere(() => Deno.realPathSync(place));
-    if (real !== undefined) return real.replaceAll("\\", "/");
+    if (isThere(place)) return realPath(place);
     if (parentOf(folder) === folder) return undefined;
   }
 }
@@ -63,10 +52,8 @@ export function libraryFiles(names: readonly NativeName[], root: string): string
     for (const name of packages) place &&= packageFolder(name, place);
     if (place === undefined) continue;
     for (const folder of folders.map((name) => name === "" ? place : `${place}/${name}`)) {
-      for (const { name, isFile } of ifThere(() => [...Deno.readDirSync(folder)]) ?? []) {
-        if (isFile && /\.node$|^libturbojpeg\./.test(name)) {
-          files.push(`${folder}/${name}`);
-        }
+      for (const { name, isFile } of isThere(folder) ? Deno.readDirSync(folder) : []) {
+        if (isFile && /\.node$|^libturbojpeg\./.test(name)) files.push(`${folder}/${name}`);
       }
     }
   }

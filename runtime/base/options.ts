@@ -45,9 +45,10 @@ export const FUNCTION: OptionRow = {
 
 /** A number in a range. */
 export function range({ min, max, whole: isWhole = false, above = false }: NumberRange): OptionRow {
-  const most = max >= Number.MAX_SAFE_INTEGER ? above ? "" : " up" : ` to ${max}`;
+  const [least, most, endless] = above ? ["above", ", at most ", ""] : ["from", " to ", " up"];
+  const end = max >= Number.MAX_SAFE_INTEGER ? endless : most + max;
   return {
-    accepted: `a ${isWhole ? "whole " : ""}number ${above ? "above" : "from"} ${min}${most}`,
+    accepted: `a ${isWhole ? "whole " : ""}number ${least} ${min}${end}`,
     takes: (value) =>
       (isWhole ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
       (above ? Number(value) > min : Number(value) >= min) && Number(value) <= max,

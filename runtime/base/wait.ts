@@ -11,11 +11,7 @@ interface BackoffOptions {
   readonly jitter?: () => number;
 }
 
-/**
- * Delays that double, with jitter, so that many clients do not reconnect at once.
- *
- * @throws {RangeError} unless 0 < minDelayMs ≤ maxDelayMs
- */
+/** Delays that double, with jitter, so that many clients do not reconnect at once. */
 export class Backoff {
   readonly #min: number;
   readonly #max: number;
@@ -25,11 +21,6 @@ export class Backoff {
   constructor(
     { minDelayMs = 100, maxDelayMs = 5_000, jitter = Math.random }: BackoffOptions = {},
   ) {
-    if (!(minDelayMs > 0 && minDelayMs <= maxDelayMs)) {
-      throw new RangeError(
-        `Cannot retry with delays from ${minDelayMs} to ${maxDelayMs} ms: expected 0 < minDelayMs ≤ maxDelayMs`,
-      );
-    }
     this.#min = minDelayMs;
     this.#max = maxDelayMs;
     this.#jitter = jitter;
@@ -68,7 +59,6 @@ export function isRetryable(error: unknown): boolean {
 /**
  * Calls `action` until it succeeds or throws an error without `retryable === true`.
  *
- * @throws {RangeError} unless 0 < minDelayMs ≤ maxDelayMs
  * @throws the last error of `action` if it is not retryable; the signal's reason if it aborts
  */
 export async function retry<T>(
@@ -202,21 +192,12 @@ export class Notifier {
   }
 }
 
-/**
- * Lets at most `permits` actions run at once, first come, first served.
- *
- * @throws {RangeError} unless `permits` is a positive whole number
- */
+/** Lets at most `permits` actions run at once, first come, first served. */
 export class Semaphore {
   #free: number;
   readonly #queue: (() => void)[] = [];
 
   constructor(permits: number) {
-    if (!Number.isInteger(permits) || permits < 1) {
-      throw new RangeError(
-        `Cannot make a semaphore of ${permits} permits: expected a whole number from 1 up`,
-      );
-    }
     this.#free = permits;
   }
 

@@ -8,7 +8,7 @@ import { LogFeed } from "../../viewer/log_feed.ts";
 import { cameraText } from "../../viewer/protocol.ts";
 import { startViewer, type Viewer } from "../../viewer/viewer.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { TestPage, until } from "./kit.ts";
+import { recorded, TestPage, until, withViewer } from "./kit.ts";
 
 const frame = (offset: number, change: Partial<LogRecord> = {}): LogRecord => ({
   key: null,
@@ -191,6 +191,15 @@ Deno.test("what no page shows can still be asked for once", async () => {
     assert.equal((await feed.refresh("raw-0"))!.offset, 1);
     assert.equal((await feed.refresh("raw-0"))!.offset, 1);
     assert.equal(await feed.refresh("raw-7"), undefined);
+  });
+});
+
+Deno.test("the first request of all finds the newest frame of a query without pictures", async () => {
+  const log = await recorded(3, (offset) => offset, (...ids) => paintCode(...ids, 64, 48));
+  await withViewer({ log, lanes: { count: 2 } }, async (viewer) => {
+    const picture = await fetch(`${viewer.url}cam/1.jpg`);
+    assert.equal(picture.headers.get("x-framelane-offset"), "2");
+    await picture.body!.cancel();
   });
 });
 

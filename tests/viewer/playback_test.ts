@@ -96,6 +96,20 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
   }, clock);
 });
 
+Deno.test("playing goes on behind frames that retention takes from one camera", async () => {
+  const clock = new FakeClock(BEGIN + 600_000);
+  await withPast(async (page, log) => {
+    await page.time({ action: "play", speed: 1, time: time(0) });
+    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    log.expire(TOPIC, 0, 100);
+    for (let offset = 1; offset < 102; offset++) {
+      await clock.advance(EVERY_MS);
+      await until(() => page.newest(1)?.offset === offset);
+    }
+    await until(() => said(page, 0) === "0:101");
+  }, clock);
+});
+
 Deno.test("playing on to the end of the log is live again", async () => {
   await withPast(async (page, _log, lanes) => {
     await page.time({ action: "play", speed: 8, time: time(180) });
@@ -129,6 +143,29 @@ Deno.test("what cannot be done is said, and the page is where it was", async () 
     const foreign = await page.time({ action: "seek", lead: "greyscale-9", offset: 10 });
     assert.equal(foreign.problem, "No such lane");
     assert.equal(foreign.mode, "paused");
+  });
+});
+
+Deno.test("a page that asks for many moments at once waits for a few; those it has left are not looked up", async () => {
+  await withPast(async (page, log) => {
+    const slow = Promise.withResolvers<void>();
+    const { offsetForTime } = log;
+    let asked = 0;
+    log.offsetForTime = async (...moment) => {
+      asked++;
+      await slow.promise;
+      return await offsetForTime.apply(log, moment);
+    };
+    const jump = { action: "jump", lead: "greyscale-0", time: time(10) } as const;
+    for (let generation = 1; generation <= 100; generation++) {
+      page.send({ type: "time", generation, command: jump });
+    }
+    await page.time({ action: "pause", time: time(199) });
+    assert.equal(asked, 4);
+    slow.resolve();
+    await page.time(jump);
+    await until(() => said(page, 0) === "0:10");
+    assert.ok(asked < 50, `${asked} moments were looked up`);
   });
 });
 

@@ -1,6 +1,6 @@
 // Filters alerts, and remembers which were seen.
 import { type AlertView, cameraText } from "../protocol.ts";
-import { find } from "./dom.ts";
+import { fill, find } from "./dom.ts";
 
 const SEEN_KEY = "framelane-seen-alerts";
 /** Most ids that the browser remembers. */
@@ -26,7 +26,6 @@ export class AlertFilter {
   readonly #label = find(this.#root, ".of-label", HTMLSelectElement);
   readonly #time = find(this.#root, ".of-time", HTMLSelectElement);
   readonly #unseen = find(this.#root, "input", HTMLInputElement);
-  #choices = "";
 
   constructor(onChange: () => void) {
     this.#root.addEventListener("change", onChange);
@@ -38,27 +37,12 @@ export class AlertFilter {
     const cameras = [...new Set(all.map(cameraText))].sort();
     const places = [...new Set(all.flatMap(({ place }) => place ?? []))].sort();
     const labels = [...new Set(all.map(({ label }) => label))].sort();
-    const choices = JSON.stringify([cameras, places, labels]);
-    if (choices === this.#choices) return;
-    this.#choices = choices;
-    const fill = (
-      select: HTMLSelectElement,
-      first: string,
-      options: readonly (readonly [label: string, value: string])[],
-    ) => {
-      const { value } = select;
-      select.replaceChildren(
-        new Option(first, ""),
-        ...options.map(([label, value]) => new Option(label, value)),
-      );
-      select.value = value;
-      if (select.selectedIndex < 0) select.value = "";
-    };
-    fill(this.#camera, "All cameras", [
+    offer(this.#camera, [
+      ["All cameras", ""],
       ...places.map((place) => [place, `place:${place}`] as const),
       ...cameras.map((camera) => [camera, `camera:${camera}`] as const),
     ]);
-    fill(this.#label, "All kinds", labels.map((label) => [label, label] as const));
+    offer(this.#label, [["All kinds", ""], ...labels.map((label) => [label, label] as const)]);
   }
 
   /** Whether the list shows an alert; `now` is the server's clock. */
@@ -70,4 +54,15 @@ export class AlertFilter {
       (this.#label.value === "" || this.#label.value === alert.label) &&
       now - alert.toTime <= back && !(this.#unseen.checked && seen);
   }
+}
+
+/** Offers options, the first of which is chosen where the chosen one is gone. */
+function offer(
+  select: HTMLSelectElement,
+  options: readonly (readonly [label: string, value: string])[],
+): void {
+  const { value } = select;
+  fill(select, options, () => options.map(([label, value]) => new Option(label, value)));
+  select.value = value;
+  if (select.selectedIndex < 0) select.value = "";
 }

@@ -2,7 +2,7 @@
 import { type AlertView, cameraText } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
-import { copyOf, element, find, set, text } from "./dom.ts";
+import { copyOf, element, fill, find, set, text } from "./dom.ts";
 import { clock, day, duration } from "./format.ts";
 
 /** Width of pictures, device pixels. */
@@ -64,27 +64,24 @@ export class AlertList {
   /** Updates the list: alerts in order, under headings for their days. */
   #arrange(): void {
     this.#filter.offer(this.alerts.values());
-    const nodes: HTMLElement[] = [];
-    let heading = "";
-    const listed = this.#listed();
-    for (const alert of listed) {
-      const item = this.#items.get(alert.id)!;
-      const of = day(alert.fromTime);
-      if (of !== heading) {
-        nodes.push(element("li", { class: "day" }, element("h3", {}, heading = of)));
-      }
-      item.classList.toggle("unseen-alert", !this.#seen.has(alert.id));
+    const listed = this.#listed().map((alert) => ({ ...alert, day: day(alert.fromTime) }));
+    for (const { id } of listed) {
+      const item = this.#items.get(id)!;
+      item.classList.toggle("unseen-alert", !this.#seen.has(id));
       set(item.querySelector("button")!, {
-        "aria-current": alert.id === this.#open ? "true" : undefined,
+        "aria-current": id === this.#open ? "true" : undefined,
       });
-      nodes.push(item);
     }
-    const same = nodes.length === this.#list.children.length &&
-      nodes.every((node, index) =>
-        node === this.#list.children[index] ||
-        (node.className === "day" && node.textContent === this.#list.children[index]!.textContent)
-      );
-    if (!same) this.#list.replaceChildren(...nodes);
+    fill(
+      this.#list,
+      listed.map(({ id, day }) => [id, day]),
+      () =>
+        listed.flatMap(({ id, day }, index) => {
+          const item = this.#items.get(id)!;
+          if (day === listed[index - 1]?.day) return item;
+          return [element("li", { class: "day" }, element("h3", {}, day)), item];
+        }),
+    );
     const unseen = [...this.alerts.keys()].filter((id) => !this.#seen.has(id)).length;
     text(this.#news, unseen === 0 ? "" : `${unseen} unseen`);
     this.#allSeen.hidden = unseen === 0;
@@ -93,9 +90,7 @@ export class AlertList {
   }
 
   get active(): number {
-    let active = 0;
-    for (const alert of this.alerts.values()) if (alert.active) active++;
-    return active;
+    return [...this.alerts.values()].filter(({ active }) => active).length;
   }
 
   /** Adds new alerts and updates changed ones. */
@@ -106,8 +101,8 @@ export class AlertList {
       if (item === undefined) this.#items.set(alert.id, item = this.#item(alert));
       this.#update(item, alert);
     }
-    while (this.#items.size > SHOWN) {
-      const { id } = this.#oldest();
+    const newest = [...this.alerts.values()].sort((a, b) => b.fromTime - a.fromTime);
+    for (const { id } of newest.slice(SHOWN)) {
       this.#items.delete(id);
       this.alerts.delete(id);
     }
@@ -119,12 +114,6 @@ export class AlertList {
     this.alerts.clear();
     this.#items.clear();
     this.#arrange();
-  }
-
-  #oldest(): AlertView {
-    return [...this.alerts.values()].reduce((oldest, each) =>
-      each.fromTime < oldest.fromTime ? each : oldest
-    );
   }
 
   #item(alert: AlertView): HTMLElement {

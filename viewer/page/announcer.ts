@@ -1,29 +1,21 @@
 // Announces changes to screen readers.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
-import { text } from "./dom.ts";
+import { find, text } from "./dom.ts";
 
 /** Announces lanes whose condition has changed. */
 export class Announcer {
-  readonly #root: HTMLElement;
-  readonly #conditions = new Map<string, Condition>();
-
-  /** @param root a live region of the page */
-  constructor(root: HTMLElement) {
-    this.#root = root;
-  }
+  readonly #root = find(document, "#news", HTMLElement);
+  #conditions: ReadonlyMap<string, Condition> = new Map();
 
   /** Processes a report of all lanes. New lanes are not announced. */
   take(lanes: readonly LaneView[]): void {
-    const news: string[] = [];
-    for (const lane of lanes) {
-      const condition = conditionOf(lane);
-      const before = this.#conditions.get(lane.id);
-      this.#conditions.set(lane.id, condition);
-      if (before !== undefined && before !== condition) {
-        news.push(`${cameraText(lane)} ${lane.query}: ${condition}`);
-      }
-    }
+    const news = lanes.flatMap((lane) => {
+      const [condition, before] = [conditionOf(lane), this.#conditions.get(lane.id)];
+      const same = before === undefined || before === condition;
+      return same ? [] : `${cameraText(lane)} ${lane.query}: ${condition}`;
+    });
+    this.#conditions = new Map(lanes.map((lane) => [lane.id, conditionOf(lane)]));
     if (news.length > 0) text(this.#root, news.join(", "));
   }
 }

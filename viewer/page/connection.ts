@@ -13,15 +13,9 @@ import {
 export interface ConnectionEvents {
   readonly onMessage: (message: ServerMessage) => void;
   readonly onPicture: (picture: PictureMessage) => void;
-  /**
-   * Called when the state changes, and twice a second while the server is silent. `nextTry`, for `lost`: the
-   * time of the next attempt, as `performance.now()`.
-   */
-  readonly onState: (state: ConnectionState, nextTry?: number) => void;
+  /** Called with what is wrong with the connection, twice a second; empty once the server is heard again. */
+  readonly onProblem: (problem: string) => void;
 }
-
-/** `open`: newly connected; `heard`: no longer `silent`. */
-export type ConnectionState = "open" | "heard" | "silent" | "lost";
 
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 5_000;
@@ -50,7 +44,7 @@ export class Connection {
   #nextTry = 0;
   /** When the last message arrived, or the connection attempt started. */
   #heardAt = 0;
-  #silent = false;
+  #problem = "";
   #tiles: readonly TileRequest[] = [];
   #generation = 0;
   /** Newest sequence to confirm by slot, and how many pictures that confirms. */
@@ -70,10 +64,6 @@ export class Connection {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.retryNow();
     });
-  }
-
-  get open(): boolean {
-    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   watch(tiles: readonly TileRequest[]): void {
@@ -118,17 +108,14 @@ export class Connection {
     let opened = false;
     socket.onopen = () => {
       opened = true;
-      this.#silent = false;
       this.#retry = FIRST_RETRY_MS;
       this.#drawn.clear();
-      this.#events.onState("open");
       this.#send({ type: "watch", tiles: this.#tiles });
     };
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
       if (this.#socket !== socket) return; // abandoned
       this.#heardAt = performance.now();
-      if (this.#silent) this.#events.onState("heard");
-      this.#silent = false;
+      if (this.#problem !== "") this.#tell("");
       if (typeof data === "string") this.#events.onMessage(JSON.parse(data) as ServerMessage);
       else this.#take(decodePicture(data));
     };
@@ -160,28 +147,36 @@ export class Connection {
     const wait = this.#retry * (0.75 + Math.random() / 2);
     this.#retry = Math.min(this.#retry * 1.7, LONGEST_RETRY_MS);
     this.#nextTry = performance.now() + wait;
-    this.#events.onState("lost", this.#nextTry);
+    this.#tellLost();
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#open();
     }, wait);
   }
 
+  #tell(problem: string): void {
+    this.#events.onProblem(this.#problem = problem);
+  }
+
+  #tellLost(): void {
+    const seconds = Math.max(1, Math.ceil((this.#nextTry - performance.now()) / 1_000));
+    this.#tell(`Connection lost. Retrying in ${seconds} s …`);
+  }
+
   #check(): void {
-    if (this.#timer !== 0) return this.#events.onState("lost", this.#nextTry);
+    if (this.#timer !== 0) return this.#tellLost();
     const silence = performance.now() - this.#heardAt;
     if (silence < SILENT_MS) return;
-    this.#silent = true;
-    this.#events.onState("silent");
+    this.#tell("The server does not answer");
     if (silence < GONE_MS) return;
     this.#socket?.close();
     this.#lose();
   }
 
   #send(message: PageMessage): void {
-    if (!this.open) return;
     const text = JSON.stringify(message);
-    if (text.length <= MAX_PAGE_MESSAGE) this.#socket!.send(text);
+    if (this.#socket?.readyState !== WebSocket.OPEN || text.length > MAX_PAGE_MESSAGE) return;
+    this.#socket.send(text);
   }
 }
 

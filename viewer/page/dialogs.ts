@@ -7,17 +7,7 @@ import { parseWhen } from "./when.ts";
 /** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
 
-/** Finds a dialog; a click on its backdrop or its button closes it. */
-function dialog(id: string): HTMLDialogElement {
-  const node = find(document, `#${id}`, HTMLDialogElement);
-  node.addEventListener("click", ({ target }) => {
-    const button = target instanceof Element && target.closest("[data-close]") !== null;
-    if (target === node || button) node.close();
-  });
-  return node;
-}
-
-const keyboard = dialog("keyboard");
+const keyboard = find(document, "#keyboard", HTMLDialogElement);
 
 export function showKeys(): void {
   keyboard.showModal();
@@ -29,7 +19,7 @@ interface Camera {
 }
 
 export class GroupsDialog {
-  readonly #node = dialog("groups");
+  readonly #node = find(document, "#groups", HTMLDialogElement);
   readonly #list = find(this.#node, ".group-list", HTMLElement);
   readonly #name = find(this.#node, "#group-name", HTMLInputElement);
   readonly #numbers = find(this.#node, "#group-cameras", HTMLInputElement);
@@ -42,7 +32,7 @@ export class GroupsDialog {
   constructor(onChange: (groups: readonly Group[]) => void) {
     this.#onChange = onChange;
     this.#numbers.addEventListener("input", () => this.#check());
-    const form = find(this.#node, "form", HTMLFormElement);
+    const form = find(this.#node, ".form", HTMLFormElement);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const group = {
@@ -111,7 +101,7 @@ export class GroupsDialog {
 
 /** Downloads a time range around a position. */
 export class ClipDialog {
-  readonly #node = dialog("clip");
+  readonly #node = find(document, "#clip", HTMLDialogElement);
   readonly #from = find(this.#node, "#clip-from", HTMLInputElement);
   readonly #to = find(this.#node, "#clip-to", HTMLInputElement);
   readonly #problem = find(this.#node, ".problem", HTMLElement);
@@ -121,7 +111,7 @@ export class ClipDialog {
   /** @param now the server's clock, epoch milliseconds */
   constructor(now: () => number) {
     this.#now = now;
-    find(this.#node, "form", HTMLFormElement).addEventListener("submit", (event) => {
+    find(this.#node, ".form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       text(this.#problem, this.#download() ?? "");
     });

@@ -46,6 +46,16 @@ export function text(node: Element, value: string): void {
   if (node.textContent !== value) node.textContent = value;
 }
 
+const madeFrom = new WeakMap<Element, string>();
+
+/** Makes an element's children, but only if what they are made from has changed. */
+export function fill(node: Element, from: unknown, make: () => readonly Node[]): void {
+  const key = JSON.stringify(from);
+  if (madeFrom.get(node) === key) return;
+  madeFrom.set(node, key);
+  node.replaceChildren(...make());
+}
+
 /** Fills a `dl`: the names once, the values on each call. */
 export function showFacts(
   list: Element,

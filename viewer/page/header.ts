@@ -1,7 +1,7 @@
 // The bar at the top: groups, search, view options, and counts by condition.
 import type { LaneView } from "../protocol.ts";
 import { conditionOf, CONDITIONS } from "./condition.ts";
-import { element, find, iconButton, set, text } from "./dom.ts";
+import { element, fill, find, iconButton, set, text } from "./dom.ts";
 import { showFullScreen, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
@@ -14,8 +14,6 @@ export class Header {
   readonly #columns = find(this.#root, ".columns-choice", HTMLSelectElement);
   readonly #badge = find(this.#root, ".badge", HTMLElement);
   readonly #onState: (change: Partial<WallState>) => void;
-  #views = "";
-  #tabsFor = "";
 
   /** @param onState called with what the user has changed */
   constructor(onState: (change: Partial<WallState>) => void) {
@@ -77,11 +75,7 @@ export class Header {
     ];
     // One query needs no choice besides the raw pictures.
     if (queries.length < 2) options.splice(0, queries.length + 1, ["Processed", ""]);
-    const known = JSON.stringify(options);
-    if (known !== this.#views) {
-      this.#views = known;
-      this.#view.replaceChildren(...options.map(([label, value]) => new Option(label, value)));
-    }
+    fill(this.#view, options, () => options.map(([label, value]) => new Option(label, value)));
     this.#view.hidden = options.length < 2;
     this.#view.value = state.view;
   }
@@ -96,24 +90,20 @@ export class Header {
         count: cameras.filter((camera) => present.has(camera)).length,
       })),
     ];
-    const known = JSON.stringify([tabs, state.group]);
-    if (known === this.#tabsFor) return;
-    this.#tabsFor = known;
-    const edit = iconButton("pencil", "Edit groups (G)", "small");
-    set(edit, { "data-key": "g" });
-    this.#tabs.replaceChildren(
-      ...tabs.map(({ name, label, count }) => {
-        const tab = element(
-          "button",
-          { type: "button", class: "tab", "aria-pressed": String(name === state.group) },
-          label,
-          element("span", {}, String(count)),
-        );
+    fill(this.#tabs, [tabs, state.group], () => {
+      const edit = iconButton("pencil", "Edit groups (G)", "small");
+      set(edit, { "data-key": "g" });
+      return tabs.map(({ name, label, count }) => {
+        const attributes = {
+          type: "button",
+          class: "tab",
+          "aria-pressed": `${name === state.group}`,
+        };
+        const tab = element("button", attributes, label, element("span", {}, String(count)));
         tab.addEventListener("click", () => this.#onState({ group: name }));
         return tab;
-      }),
-      edit,
-    );
+      }).concat(edit);
+    });
   }
 
   #updateCounts(state: WallState, lanes: readonly LaneView[]): void {

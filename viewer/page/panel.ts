@@ -2,7 +2,7 @@
 import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLines } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, find, set, showFacts, text } from "./dom.ts";
+import { element, fill, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, known, moment, rate, span } from "./format.ts";
 import { type Sample, SAMPLES } from "./stats.ts";
 
@@ -41,7 +41,6 @@ export class Panel {
   readonly #details = find(this.#root, ".details", HTMLElement);
   readonly #stream = find(this.#root, ".stream", HTMLElement);
   readonly #snapshot = find(this.#root, ".snapshot", HTMLElement);
-  #viewsFor = "";
 
   /** @param onLane called with the lane that the user chooses */
   constructor(onLane: (lane: string) => void) {
@@ -93,18 +92,14 @@ export class Panel {
   }
 
   #updateViews(lane: LaneView, others: readonly LaneView[]): void {
-    const known = JSON.stringify([lane.id, others.map(({ id }) => id)]);
-    if (known === this.#viewsFor) return;
-    this.#viewsFor = known;
     this.#views.hidden = others.length < 2;
-    this.#views.replaceChildren(...others.map((other) => {
-      const button = element(
-        "button",
-        { type: "button", "aria-pressed": String(other.id === lane.id) },
-        other.query === "raw" ? "Raw" : other.query,
-      );
-      button.addEventListener("click", () => this.#onLane(other.id));
-      return button;
-    }));
+    const views = others.map(({ id, query }) => ({ id, query, shown: id === lane.id }));
+    fill(this.#views, views, () =>
+      views.map(({ id, query, shown }) => {
+        const attributes = { type: "button", "aria-pressed": String(shown) };
+        const button = element("button", attributes, query === "raw" ? "Raw" : query);
+        button.addEventListener("click", () => this.#onLane(id));
+        return button;
+      }));
   }
 }

@@ -47,15 +47,6 @@ export class Tile {
   readonly #origin = find(this.root, ".origin", HTMLElement);
   readonly #notice = find(this.root, ".notice", HTMLElement);
   readonly #state = find(this.root, ".state", HTMLElement);
-  readonly #camera = find(this.root, ".camera", HTMLElement);
-  readonly #number = find(this.root, ".camera-number", HTMLElement);
-  readonly #query = find(this.root, ".query", HTMLElement);
-  readonly #clock = find(this.root, ".clock", HTMLElement);
-  readonly #rate = find(this.root, ".rate b", HTMLElement);
-  readonly #latency = find(this.root, ".latency b", HTMLElement);
-  readonly #lag = find(this.root, ".lag b", HTMLElement);
-  readonly #lagUnit = find(this.root, ".lag i", HTMLElement);
-  readonly #topic = find(this.root, ".topic", HTMLElement);
   readonly #expand = find(this.root, ".icon-button", HTMLElement);
   readonly #results = new Map<number, Findings>();
   #units: UnitDecoder | undefined;
@@ -125,7 +116,7 @@ export class Tile {
     this.root.dataset["offset"] = String(picture.offset);
     this.#origin.hidden = picture.source === undefined;
     this.root.classList.toggle("grey", picture.source?.grey === true);
-    text(this.#clock, recent(picture.timestamp));
+    this.#text(".clock", recent(picture.timestamp));
     const alerting = this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places);
     this.root.classList.toggle("alerting", alerting);
     this.#events.onDone(this.slot, picture.sequence);
@@ -173,17 +164,16 @@ export class Tile {
       set(this.#state, { title: condition });
     }
     const { title, number } = cameraTitle(lane);
-    text(this.#camera, title);
-    set(this.#camera, { title });
-    text(this.#number, number);
-    text(this.#query, lane.query === "raw" ? "" : lane.query);
-    text(this.#topic, lane.query === "raw" ? lane.topic : "");
-    text(this.#rate, rate(lane.framesPerSecondOut));
-    text(this.#latency, known(duration, lane.latencyP50Ms));
-    text(this.#lag, count(lane.lagFrames));
-    text(this.#lagUnit, lane.lagFrames === 1 ? " frame" : " frames");
-    this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
-    this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
+    set(this.#text(".camera", title), { title });
+    this.#text(".camera-number", number);
+    this.#text(".query", lane.query === "raw" ? "" : lane.query);
+    this.#text(".topic", lane.query === "raw" ? lane.topic : "");
+    this.#text(".rate b", rate(lane.framesPerSecondOut));
+    const latency = this.#text(".latency b", known(duration, lane.latencyP50Ms));
+    const lag = this.#text(".lag b", count(lane.lagFrames));
+    this.#text(".lag i", lane.lagFrames === 1 ? " frame" : " frames");
+    latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
+    lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#drawAge(condition, now);
     const { title: problem, detail } = condition === "live" && this.#unreadable
       ? { title: "This browser cannot show the picture", detail: "" }
@@ -192,6 +182,12 @@ export class Tile {
     text(this.#notice.children[0]!, problem);
     text(this.#notice.children[1]!, detail);
     set(this.root, { "aria-label": this.#description(condition) });
+  }
+
+  #text(selector: string, value: string): HTMLElement {
+    const node = find(this.root, selector, HTMLElement);
+    text(node, value);
+    return node;
   }
 
   async #decode(): Promise<void> {

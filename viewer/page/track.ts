@@ -1,6 +1,6 @@
 // The track: a part of the recording, the position in it, and its alerts.
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
-import { element, find, set, svg } from "./dom.ts";
+import { element, fill, find, set, svg } from "./dom.ts";
 import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
 import type { Place, TimeControl } from "./time_control.ts";
@@ -36,7 +36,6 @@ export class Track {
   #rangeAt = -Infinity;
   #dragging = false;
   #position: number | undefined;
-  #marksFor = "";
 
   constructor(options: TrackOptions) {
     this.#options = options;
@@ -95,18 +94,17 @@ export class Track {
     if (width === 0) return;
     const step = tickStep(end - start, Math.max(2, Math.floor(width / 90)));
     const first = Math.ceil(start / step) * step;
-    const key = `${width} ${first} ${step} ${Math.round((start / step) * 500)}`;
-    if (this.#ticks.dataset["key"] === key) return;
-    this.#ticks.dataset["key"] = key;
-    const nodes: SVGElement[] = [];
-    for (let at = first; at <= end; at += step) {
-      const x = ((at - start) / (end - start)) * width;
-      nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
-      if (x > 26 && x < width - 26) {
-        nodes.push(svg("text", { x, y: 15 }, tickLabel(at, step)));
+    fill(this.#ticks, [width, first, step, Math.round((start / step) * 500)], () => {
+      const nodes: SVGElement[] = [];
+      for (let at = first; at <= end; at += step) {
+        const x = ((at - start) / (end - start)) * width;
+        nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
+        if (x > 26 && x < width - 26) {
+          nodes.push(svg("text", { x, y: 15 }, tickLabel(at, step)));
+        }
       }
-    }
-    this.#ticks.replaceChildren(...nodes);
+      return nodes;
+    });
   }
 
   /** Shows the density of alerts: a bar every few pixels, higher for more alerts. */
@@ -129,21 +127,24 @@ export class Track {
         else most = Math.max(most, those.push(alert));
       }
     }
-    const key = JSON.stringify([bins, [...found].map(([bin, those]) => [bin, those.length])]);
-    if (key === this.#marksFor) return;
-    this.#marksFor = key;
-    this.#marks.replaceChildren(...[...found].map(([where, those]) => {
-      const [row, bin] = where.split(" ");
-      const first = those[0]!;
-      const names = [...new Set(those.map((alert) => `${alert.label}, ${cameraText(alert)}`))];
-      const title = names.length > 3 ? `${those.length} alerts` : names.join("; ");
-      const mark = element("div", { class: `mark ${row}`, title });
-      mark.style.left = `${Number(bin) / bins * 100}%`;
-      mark.style.width = `${100 / bins}%`;
-      mark.style.height = `${40 + 60 * those.length / most}%`;
-      mark.addEventListener("click", () => this.#options.onAlert(first));
-      return mark;
-    }));
+    const bars = [...found];
+    fill(
+      this.#marks,
+      [bins, bars.map(([bin, those]) => [bin, those.length])],
+      () =>
+        bars.map(([where, those]) => {
+          const [row, bin] = where.split(" ");
+          const first = those[0]!;
+          const names = [...new Set(those.map((alert) => `${alert.label}, ${cameraText(alert)}`))];
+          const title = names.length > 3 ? `${those.length} alerts` : names.join("; ");
+          const mark = element("div", { class: `mark ${row}`, title });
+          mark.style.left = `${Number(bin) / bins * 100}%`;
+          mark.style.width = `${100 / bins}%`;
+          mark.style.height = `${40 + 60 * those.length / most}%`;
+          mark.addEventListener("click", () => this.#options.onAlert(first));
+          return mark;
+        }),
+    );
   }
 
   #listen(): void {

@@ -4,7 +4,7 @@ import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.t
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
 import { emptyMessage, isGone } from "./condition.ts";
-import { Connection, type ConnectionState, socketUrl } from "./connection.ts";
+import { Connection, socketUrl } from "./connection.ts";
 import { ClipDialog, GroupsDialog, showKeys } from "./dialogs.ts";
 import { find, text } from "./dom.ts";
 import { Header } from "./header.ts";
@@ -47,7 +47,7 @@ class WallPage {
   readonly #transport: Transport;
   readonly #stats = new Stats();
   readonly #banner = find(document, "#banner", HTMLElement);
-  readonly #announcer = new Announcer(find(document, "#news", HTMLElement));
+  readonly #announcer = new Announcer();
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
   #heard = false;
@@ -72,7 +72,7 @@ class WallPage {
     this.#connection = new Connection(socketUrl(), {
       onMessage: (message) => this.#receive(message),
       onPicture: (picture) => this.#wall.take(picture),
-      onState: (state, nextTry) => this.#connectionChanged(state, nextTry),
+      onProblem: (problem) => this.#connectionChanged(problem),
     });
     this.#wall = new Wall(this.#connection, {
       onFocus: (lane) => this.#focus(lane),
@@ -113,6 +113,7 @@ class WallPage {
         this.#alerts.clear();
         this.#header.setAlerts(0);
         document.body.classList.toggle("no-time", !message.hasPast);
+        this.#time.reconnected();
         break;
       case "lanes":
         this.#heard = true;
@@ -260,18 +261,11 @@ class WallPage {
     else this.#render();
   }
 
-  #connectionChanged(state: ConnectionState, nextTry = 0): void {
-    const seconds = Math.max(1, Math.ceil((nextTry - performance.now()) / 1_000));
-    this.#away = state === "lost"
-      ? `Connection lost. Retrying in ${seconds} s …`
-      : state === "silent"
-      ? "The server does not answer"
-      : "";
-    const away = this.#away !== "";
-    document.body.classList.toggle("lost", away);
-    if (state === "open") this.#time.reconnected();
+  #connectionChanged(problem: string): void {
+    this.#away = problem;
+    document.body.classList.toggle("lost", problem !== "");
     this.#showBanner();
-    if (!away || !this.#heard) return;
+    if (problem === "" || !this.#heard) return;
     // The server reports no age while it is unreachable, so update it here.
     this.#now = Date.now() + this.#skew;
     this.#render();

@@ -27,7 +27,6 @@ import {
   advanced,
   type Content,
   type Generation,
-  isExtended,
   type Meta,
   openGeneration,
   settled,
@@ -114,9 +113,11 @@ export class SharedFile {
     });
   }
 
-  async sync(): Promise<void> {
+  /** @param clean the last lines for now */
+  async sync(clean = false): Promise<void> {
     await this.#exclusively(async (generation, meta) => {
-      if (meta.durable.size !== meta.size) await makeDurable(generation, meta);
+      if (meta.durable.size === meta.size && !clean) return;
+      await makeDurable(generation, { ...meta, clean });
     });
   }
 
@@ -257,7 +258,9 @@ export class SharedFile {
     const { size, ino } = await data.stat();
     const existing = await ifThere(Deno.stat(this.path));
     const moved = existing === undefined || (ino !== null && existing.ino !== ino);
-    const changed = moved || isExtended(stored, size);
+    // After a crash of the machine what is known may be older than the file: then its end is no user's.
+    const extended = (this.#verified || stored.clean) && size > (stored.next ?? stored).size;
+    const changed = moved || extended;
     const checked = changed ? undefined : await this.#known(data, meta, size);
     if (checked === undefined) {
       // Moved away, as by log rotation, or edited: continues in what is there now.
@@ -307,6 +310,11 @@ async function append(
     parts.push(bytes);
   }
   if (parts.length === 0) return;
+  if (meta.clean) {
+    meta = { ...meta, clean: false };
+    await slots.write(meta);
+    await generation.meta.syncData();
+  }
   const bytes = concatenated(parts), size = meta.size + bytes.length;
   const begins = meta.size === meta.durable.size && bytes.length > 0;
   const next = {

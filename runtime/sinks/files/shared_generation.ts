@@ -25,6 +25,8 @@ export interface Meta extends Extent {
   readonly from?: number;
   /** True if the file existed before: it may contain lines of lanes not listed. */
   readonly foreign: boolean;
+  /** True after all its writers ended in good order; made durable before lines follow. */
+  readonly clean?: boolean;
   /** Lines that are about to be written: what changes once they are. */
   readonly next?: Extent & Pick<Meta, "tail" | "from"> & { readonly crc: number };
 }
@@ -42,11 +44,6 @@ export function advanced(
   { crc: _, lanes, ...extent }: NonNullable<Meta["next"]>,
 ): Meta {
   return { ...meta, ...extent, lanes: { ...meta.lanes, ...lanes } };
-}
-
-/** Whether a file of this size holds more than its writers have put there: its user has added lines. */
-export function isExtended({ size, next }: Meta, found: number): boolean {
-  return found > (next?.size ?? size);
 }
 
 /** The content of a new generation, if different from the previous one. */
@@ -149,7 +146,7 @@ async function writeData(
   else if (copied !== undefined) {
     const known = await settled(data, copied.state);
     lanes = known.lanes;
-    if (!isExtended(copied.state, (await data.stat()).size)) await data.truncate(known.size);
+    await data.truncate(known.size);
   }
   if (content?.write === undefined) await endLine(data, header);
   await data.sync();

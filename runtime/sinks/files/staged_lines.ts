@@ -99,15 +99,15 @@ export class StagedLines {
 
   async close(): Promise<void> {
     try {
-      if (this.#confirmed && this.#pending === undefined) await this.#settle();
+      if (this.#confirmed && this.#pending === undefined) await this.#settle(true);
     } finally {
       this.#parts.stage.close();
       await this.#parts.shared.close();
     }
   }
 
-  async #settle(): Promise<void> {
-    await this.#parts.shared.sync();
+  async #settle(clean = false): Promise<void> {
+    await this.#parts.shared.sync(clean);
     await this.#parts.stage.clear();
   }
 

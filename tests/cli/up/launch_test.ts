@@ -93,6 +93,12 @@ Deno.test("an edit that names what is closed changes nothing and says what to do
   });
 });
 
+Deno.test("Deno's cache is found without a variable that names it", () => {
+  const cache = (environment: (name: string) => string | undefined) =>
+    planLaunch(["queries"], { base: "/none", root: ROOT.slice(0, -1), environment }).cache;
+  assert.equal(cache(() => undefined), cache((name) => Deno.env.get(name)));
+});
+
 Deno.test("types are checked as the switch says, wherever it stands", () => {
   const checked = (given: string | undefined, ...argv: string[]) =>
     planLaunch(["queries", "./mine.ts", ...argv], {

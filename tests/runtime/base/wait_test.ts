@@ -93,19 +93,12 @@ Deno.test("retry: an abort ends it with its reason", async () => {
   assert.equal(calls, 3);
 });
 
-Deno.test("retry: delays are checked", async () => {
-  for (const delays of [{ minDelayMs: 0 }, { minDelayMs: 5, maxDelayMs: 4 }, { minDelayMs: NaN }]) {
-    await assert.rejects(retry(() => 1, delays), /^RangeError: Cannot retry with delays/);
-  }
-});
-
 Deno.test("Backoff: delays double up to the longest, half of each is jitter, reset begins again", () => {
   const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 350, jitter: () => 0 });
   assert.deepEqual([1, 2, 3, 4].map(() => backoff.next()), [50, 100, 175, 175]);
   assert.equal(backoff.failures, 4);
   backoff.reset();
   assert.equal(backoff.next(), 50);
-  assert.throws(() => new Backoff({ minDelayMs: 10, maxDelayMs: 1 }), /expected 0 < minDelayMs/);
 });
 
 Deno.test("withDeadline: aborts what takes too long, and leaves no timer behind", async () => {

@@ -206,8 +206,11 @@ export class Cluster extends Brokers {
     try {
       response = await this.any(signal, (to, signal) => to.call(METADATA, body, { signal }));
     } catch (error) {
+      // Errors of a topic or partition: the request itself succeeded.
       const known = error instanceof ResponseError &&
-        error.errors.every(({ kind }) => TOPIC_STATES.has(kind.name));
+        error.errors.every(({ kind }) =>
+          kind.outcome === "look-up" || kind.name === "INVALID_TOPIC_EXCEPTION"
+        );
       if (!known) throw error;
       response = error.response as Metadata;
     }
@@ -306,16 +309,6 @@ export class Cluster extends Brokers {
     }
   }
 }
-
-/** Errors that describe a topic or partition: the request itself succeeded. */
-const TOPIC_STATES = new Set([
-  "UNKNOWN_TOPIC_OR_PARTITION",
-  "UNKNOWN_TOPIC_ID",
-  "LEADER_NOT_AVAILABLE",
-  "INVALID_TOPIC_EXCEPTION",
-  "REPLICA_NOT_AVAILABLE",
-  "LISTENER_NOT_FOUND",
-]);
 
 export function leaderNotAvailable(place: string): ResponseError {
   return new ResponseError([errorOf(LEADER_NOT_AVAILABLE, place)!]);

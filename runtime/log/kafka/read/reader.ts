@@ -19,6 +19,7 @@ import {
   MalformedError,
   ResponseError,
 } from "../protocol/errors.ts";
+import { NO_ID } from "../protocol/topics.ts";
 import type { FrameLimit } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
 import type { FetchedPartition } from "./fetch.ts";
@@ -228,7 +229,9 @@ export class KafkaReader implements LogReader {
       }
       missingSince = undefined;
       const leader = await this.#cluster.leader(topic, partition, signal);
-      const recreated = leader.topicId !== one.topicId;
+      // Brokers that are upgraded name no id before, and perhaps not all of them at once.
+      const recreated = leader.topicId !== one.topicId &&
+        ![leader.topicId, one.topicId].includes(NO_ID);
       const why = recreated
         ? "the topic was deleted and created again"
         : doubt === "diverged"

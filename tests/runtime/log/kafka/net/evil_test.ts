@@ -158,6 +158,29 @@ Deno.test("a topic that is another one is named, too, when its reader is moved w
   });
 });
 
+Deno.test("a topic that gets an id, or is shown without it, is the same topic", async () => {
+  const NO_ID = "0".repeat(32);
+  const frame = { highWatermark: 6, lastStableOffset: 6, batches: batch() };
+  for (const ids of [[NO_ID, idOf("t")], [idOf("t"), NO_ID]]) {
+    let asked = 0;
+    await withBroker(({ key }, before) => {
+      if (key === METADATA.key) {
+        const topicId = ids[asked++ === 0 ? 0 : 1]!;
+        return metadata((all) => all.topics.forEach((topic) => topic.topicId = topicId));
+      }
+      if (key !== FETCH.key) return "well";
+      // Its leader is looked up again.
+      if (before === 0) return { errorCode: 6 };
+      return { fields: ({ topics: [{ partitions: [one] }] }) => Object.assign(one, frame) };
+    }, async (log) => {
+      const partition = await (await log.reader()).open("t", 0, 5);
+      const [read] = await partition.read(1, AbortSignal.timeout(PATIENCE_MS));
+      assert.equal(read!.offset, 5);
+      assert.equal(asked, 2);
+    });
+  }
+});
+
 Deno.test("a group that is gone once its checkpoints are looked for has none", async () => {
   const group = { group: "g", protocolType: "consumer", state: "Empty" };
   await withBroker(({ key }) => {
