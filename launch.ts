@@ -3,7 +3,6 @@
 // command waits for it; what is wrong with the options is left for the command to say.
 import type { Access } from "./cli/launch/access.ts";
 import { EXECUTORS } from "./cli/launch/arguments.ts";
-import { startChild } from "./cli/launch/child.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
 import { codeIsStale, packagesNeedWork } from "./cli/launch/packages.ts";
 import { isThere, realPath, statOf } from "./cli/launch/paths.ts";
@@ -33,7 +32,7 @@ async function launch(): Promise<void> {
     await runTool(root, "compile", cache);
   }
   const library = CLibrary.open();
-  if (library === undefined) Deno.exit(await startChild("deno", args, faults));
+  if (library === undefined) Deno.exit(await startChild(args, faults));
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) {
@@ -59,11 +58,24 @@ async function withNewFiles(library: CLibrary, access: Access, root: string): Pr
   library.setEnvironment(FILES_MADE, "1");
   const flags = ["-q", "--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch"];
   const launcher = [`--config=${root}/deno.json`, import.meta.filename!, ...Deno.args];
-  const code = await startChild("deno", ["run", ...flags, ...launcher]);
+  const code = await startChild(["run", ...flags, ...launcher]);
   for (const path of made) {
     library.finishFile(path, code === 0 && (statOf(unfinishedOf(path))?.size ?? 0) > 0);
   }
   Deno.exit(code);
+}
+
+/** Runs Deno to its end, where it cannot take this process's place, and passes signals on; gives its exit code. */
+async function startChild(
+  args: readonly string[],
+  faults: readonly string[] = [],
+): Promise<number> {
+  const env = { FRAMELANE_LAUNCH_FAULTS: JSON.stringify(faults) };
+  const child = new Deno.Command("deno", { args: [...args], env }).spawn();
+  // A terminal sends it to both.
+  Deno.addSignalListener("SIGINT", () => {});
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
+  return (await child.status).code;
 }
 
 /** Runs `tools/NAME.ts`; resolves with whether it succeeded. */

@@ -13,29 +13,23 @@ const PROGRAMMING_ERRORS = new Set(["TypeError", "ReferenceError", "RangeError",
  */
 export function describeFailure(failure: unknown, { stack = false } = {}): string {
   const lines: string[] = [];
-  describe(failure, 0, new Set(), lines, stack);
+  const seen = new Set<unknown>();
+  const describe = (failure: unknown, depth: number) => {
+    if (seen.has(failure) || depth > DEEPEST_CAUSE) return;
+    seen.add(failure);
+    const text = textOf(failure, stack);
+    const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
+    // Skip causes that only repeat an earlier message.
+    const news = text.replace(/ \(os error \d+\)$/, "").toLowerCase();
+    if (!lines.some((line) => line.toLowerCase().includes(news))) lines.push(start + text);
+    if (!(failure instanceof Error)) return;
+    const errors = failure instanceof AggregateError ? failure.errors : [];
+    for (const cause of [...errors, failure.cause]) {
+      if (cause !== undefined) describe(cause, depth + 1);
+    }
+  };
+  describe(failure, 0);
   return maskSecrets(lines.join("\n"));
-}
-
-function describe(
-  failure: unknown,
-  depth: number,
-  seen: Set<unknown>,
-  lines: string[],
-  stack: boolean,
-): void {
-  if (seen.has(failure) || depth > DEEPEST_CAUSE) return;
-  seen.add(failure);
-  const text = textOf(failure, stack);
-  const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
-  // Skip causes that only repeat an earlier message.
-  const news = text.replace(/ \(os error \d+\)$/, "").toLowerCase();
-  if (!lines.some((line) => line.toLowerCase().includes(news))) lines.push(start + text);
-  if (!(failure instanceof Error)) return;
-  if (failure instanceof AggregateError) {
-    for (const error of failure.errors) describe(error, depth + 1, seen, lines, stack);
-  }
-  if (failure.cause !== undefined) describe(failure.cause, depth + 1, seen, lines, stack);
 }
 
 function textOf(failure: unknown, stack: boolean): string {

@@ -126,9 +126,10 @@ export class AccessPlan {
     argv: readonly string[],
     environment: (name: string) => string | undefined,
   ): Access {
-    const forms: Record<string, { switch?: boolean }> = { ...row.options } as never;
-    for (const name of row.switches) forms[name] = { switch: true };
-    for (const name of Object.keys(row.options)) forms[name] = {};
+    const forms = Object.fromEntries([
+      ...row.switches.map((name) => [name, { switch: true }] as const),
+      ...Object.keys(row.options).map((name) => [name, {}] as const),
+    ]);
     const given = new Map<string, string[]>();
     const positionals: string[] = [];
     for (const token of tokensOf(argv, forms)) {

@@ -40,9 +40,13 @@ export function writableCode(access: Access, { root, authors, others }: CodePlac
     const code = places.find((place) => overlap(real, place)) ??
       own.find((file) => isWithin(file, real));
     if (code === undefined) continue;
+    const where = real === code
+      ? "this is code"
+      : `${code} is ${isWithin(real, code) ? "above" : "in"} it`;
     faults.add(
-      `Cannot write to ${JSON.stringify(real)} for ${why}: expected a folder without code, ` +
-        `and ${code} is ${isWithin(real, code) ? "above it" : "in it"}`,
+      `Cannot write to ${
+        JSON.stringify(real)
+      } for ${why}: expected a folder without code, and ${where}`,
     );
   }
   return [...faults];

@@ -3,10 +3,12 @@ import process from "node:process";
 
 /** Makes the console of this thread write to standard error. Loading it takes 50 ms: only once it is used. */
 export function logToStandardError(): void {
-  let made: Console | undefined;
+  const replace = (value: unknown) =>
+    Object.defineProperty(globalThis, "console", { configurable: true, writable: true, value });
   const load = () => {
     const { Console } = process.getBuiltinModule("node:console");
-    return new Console(process.stderr, process.stderr) as unknown as Console;
+    replace(new Console(process.stderr, process.stderr));
+    return console;
   };
-  Object.defineProperty(globalThis, "console", { configurable: true, get: () => made ??= load() });
+  Object.defineProperty(globalThis, "console", { configurable: true, get: load, set: replace });
 }

@@ -1,4 +1,5 @@
 // Posts a body to a URL: signed, with retries.
+import { createHmac } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
@@ -25,7 +26,6 @@ const LATER = new Set([408, 425, 429]);
 
 export class Deliverer {
   readonly #options: DeliveryOptions;
-  #key: Promise<CryptoKey> | undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -64,7 +64,7 @@ export class Deliverer {
           "content-type": "application/json",
           "user-agent": "framelane",
           "x-framelane-delivery": id,
-          ...await this.#signature(body),
+          ...this.#signature(body),
         },
         body,
         // Do not send the body to another address.
@@ -92,22 +92,14 @@ export class Deliverer {
   }
 
   /** Proves the sender and the time: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
-  async #signature(body: string): Promise<Record<string, string>> {
+  #signature(body: string): Record<string, string> {
     const { secret, clock } = this.#options;
     if (secret === undefined) return {};
-    this.#key ??= crypto.subtle.importKey(
-      "raw",
-      new TextEncoder().encode(secret),
-      { name: "HMAC", hash: "SHA-256" },
-      false,
-      ["sign"],
-    );
     const timestamp = String(clock.now());
-    const signed = new TextEncoder().encode(`${timestamp}.${body}`);
-    const digest = await crypto.subtle.sign("HMAC", await this.#key, signed);
+    const digest = createHmac("sha256", secret).update(`${timestamp}.${body}`).digest("hex");
     return {
       "x-framelane-timestamp": timestamp,
-      "x-framelane-signature": `sha256=${new Uint8Array(digest).toHex()}`,
+      "x-framelane-signature": `sha256=${digest}`,
     };
   }
 }

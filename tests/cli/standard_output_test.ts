@@ -17,6 +17,7 @@ for (const executors of ["0", "1"]) {
         };
         for (const method of ${JSON.stringify(METHODS)}) console[method]("noise of " + method);
         console.table([{ noise: "of table" }]);
+        globalThis.console = { ...console };
         console.time("noise of time");
         console.timeEnd("noise of time");
         export default query("noisy").readStream().writeStream(display());`,

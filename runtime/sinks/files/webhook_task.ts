@@ -1,4 +1,5 @@
 // The task of `webhook:URL`, loaded with the first such sink.
+import { createHash } from "node:crypto";
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -30,7 +31,8 @@ export async function openWebhook(
   { delivery, directory, ...options }: WebhookTaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
-  const address = await digest(delivery.url.href);
+  // A short name that does not reveal it.
+  const address = createHash("sha256").update(delivery.url.href).digest("hex").slice(0, 12);
   const box = await Outbox.open(`${directory}/${laneKey(context)}-${address}`, context);
   const deliverer = new Deliverer({ ...delivery, clock: context.clock });
   return new WebhookTask(context, box, deliverer, options);
@@ -191,10 +193,4 @@ class WebhookTask implements SinkTask {
   #withFileErrors<T>(work: () => Promise<T>): Promise<T> {
     return withFileErrors(`store deliveries to ${this.#options.shown}`, work);
   }
-}
-
-/** A short name of an address that does not reveal it. */
-async function digest(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(hash).toHex().slice(0, 12);
 }

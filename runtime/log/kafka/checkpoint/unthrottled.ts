@@ -3,6 +3,9 @@
 import { systemClock } from "../../../base/clock.ts";
 import type { Connection } from "../net/connection.ts";
 
+/** Further connections to one broker. Beyond them a request waits. */
+const MAX_BESIDE = 100;
+
 export class UnthrottledRequests {
   readonly #channel: string;
   #owedUntil = -Infinity;
@@ -22,7 +25,7 @@ export class UnthrottledRequests {
     request: (to: Connection) => Promise<T>,
   ): Promise<T> {
     let connection = await connect(this.#channel);
-    for (let beside = 1; connection.throttledMs > 0; beside++) {
+    for (let beside = 1; connection.throttledMs > 0 && beside <= MAX_BESIDE; beside++) {
       connection = await connect(`${this.#channel}-${beside}`);
     }
     try {
