@@ -105,9 +105,13 @@ async function retention(
   for (const name of topics) {
     const kept = await opened.retention(name, change);
     if (json) print(JSON.stringify({ type: "retention", topic: name, ...kept }));
-    else print(`${name}: ${kept.bytes} bytes per partition at most, for ${kept.ms / 3.6e6} h`);
+    else print(`${name}: ${kept.bytes} bytes per partition at most, for ${ageText(kept.ms)}`);
   }
   return 0;
+}
+
+function ageText(ms: number): string {
+  return ms < 60_000 ? `${ms / 1000} s` : `${Number((ms / 3.6e6).toFixed(2))} h`;
 }
 
 async function check(

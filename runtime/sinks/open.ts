@@ -57,7 +57,7 @@ export async function loadSink(uri: string): Promise<Sink> {
   if (module === undefined) return openSink(uri);
   const { path, url, rest } = module;
   const { default: type } = await import(url) as { default?: AnySinkType };
-  if (typeof type !== "object" || type === null || typeof type.openTexts !== "function") {
+  if (typeof type?.openTexts !== "function" || typeof type.name !== "string") {
     throw new TypeError(
       `Cannot use ${path} as a sink: expected its default export to be sinkType({ name, help, open })`,
     );

@@ -32,6 +32,10 @@ Deno.test("log retention shows and sets what is kept of a topic", async () => {
     const set = await log("retention", "VideoStreaming", "--bytes", "1650000", ...json);
     assert.deepEqual(set.lines, [{ ...row, bytes: 1_650_000 }]);
     assert.deepEqual(await opened.offsets("VideoStreaming", 0), { earliest: 15, latest: 20 });
+    for (const [ms, text] of [["1", "0.001 s"], ["90000", "0.03 h"], ["604800000", "168 h"]]) {
+      const { said } = await log("retention", "VideoStreaming", "--ms", ms!, "--log", url);
+      assert.ok(said.endsWith(`at most, for ${text}`), said);
+    }
     const missing = await log("retention", "None", "--ms", "5", "--log", url);
     assert.equal(missing.code, 1);
     assert.match(missing.said, /Cannot find topic "None"/);

@@ -64,11 +64,15 @@ export default sinkType({
 });`,
   );
   await Deno.writeTextFile(`${folder}/none.ts`, "export default 7;");
+  const nameless = `import { sinkType } from "${runtime}"; export default sinkType({ open() {} });`;
+  await Deno.writeTextFile(`${folder}/nameless.ts`, nameless);
   try {
     assert.equal((await loadSink(`${path}:frames?batch=4`)).uri, "postgres:frames:5");
     await assert.rejects(loadSink(path), /expected postgres:TABLE/);
     await assert.rejects(loadSink(`${path}:x?size=1`), /unknown option size, expected batch/);
-    await assert.rejects(loadSink(`${folder}/none.ts:x`), /expected its default export to be/);
+    for (const name of ["none", "nameless"]) {
+      await assert.rejects(loadSink(`${folder}/${name}.ts:x`), /expected its default export to be/);
+    }
     assert.equal((await loadSink("display")).uri, "display");
   } finally {
     await Deno.remove(folder, { recursive: true });
