@@ -42,27 +42,11 @@ const FREE_GUESSES = 10;
 const FORGET_MS = 6_000;
 const GUESS_MS = 2_000;
 
-/** Delays answers to wrong tokens; a valid one never waits. */
-class Guesses {
-  readonly #clock: Clock;
-  #count = 0;
-  #since: number;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#since = clock.monotonic();
-  }
-
-  async wrong(): Promise<void> {
-    const now = this.#clock.monotonic();
-    this.#count = Math.max(0, this.#count - (now - this.#since) / FORGET_MS) + 1;
-    this.#since = now;
-    if (this.#count > FREE_GUESSES) await this.#clock.sleep(GUESS_MS);
-  }
-}
-
 export class Access {
-  readonly #guesses: Guesses;
+  readonly #clock: Clock;
+  /** Wrong tokens that are not forgotten, as of `#guessedAt`. */
+  #guesses = 0;
+  #guessedAt = -Infinity;
   readonly #proxyHosts: ReadonlySet<string>;
   readonly #embedOrigins: ReadonlySet<string>;
   /** Visitors with the digests of their token, and of the cookie derived from it. */
@@ -74,7 +58,7 @@ export class Access {
     const { hostname, tokens = [], proxyHosts = [], embedOrigins = [] } = options;
     this.#proxyHosts = new Set(proxyHosts.map((host) => host.toLowerCase()));
     this.#embedOrigins = new Set(embedOrigins);
-    this.#guesses = new Guesses(options.clock ?? systemClock);
+    this.#clock = options.clock ?? systemClock;
     const isOpen = tokens.every(({ opens }) => opens !== "all");
     if (isOpen && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
@@ -156,8 +140,16 @@ export class Access {
   /** The visitor of a token; delays the answer after many wrong tokens. */
   async visitorOfToken(token: string): Promise<Visitor | undefined> {
     const visitor = this.#find("token", token);
-    if (visitor === undefined) await this.#guesses.wrong();
+    if (visitor === undefined) await this.#wrong();
     return visitor;
+  }
+
+  /** Delays the answer to a wrong token; a valid one never waits. */
+  async #wrong(): Promise<void> {
+    const now = this.#clock.monotonic();
+    this.#guesses = Math.max(0, this.#guesses - (now - this.#guessedAt) / FORGET_MS) + 1;
+    this.#guessedAt = now;
+    if (this.#guesses > FREE_GUESSES) await this.#clock.sleep(GUESS_MS);
   }
 
   /** Compares digests, and all of them, so that timing reveals nothing about the token. */
@@ -171,7 +163,7 @@ export class Access {
     if (this.#metricsDigest !== undefined) {
       if (token !== undefined && timingSafeEqual(digest(token), this.#metricsDigest)) return true;
       if (!this.guarded) {
-        if (token !== undefined) await this.#guesses.wrong();
+        if (token !== undefined) await this.#wrong();
         return false;
       }
     }

@@ -95,7 +95,7 @@ export class JoinedFeed implements LaneFeed {
     const { queries, log } = this.#options;
     const own = queries.latest(lane);
     if (own !== undefined) return own;
-    // Where nobody has looked yet, the log's partitions are not known.
+    // Before its first poll, the log's feed knows no partitions.
     await log.measure();
     this.#findSubstitutes(queries.lanes());
     const substitutes = this.#substitutes.get(lane);

@@ -1,4 +1,5 @@
 // The plan of a query: everything that the runtime needs to know.
+import { normalize } from "node:path";
 import { read } from "../base/errors.ts";
 import { oneOf, shown, TEXT } from "../base/options.ts";
 import type { Alignment } from "./align.ts";
@@ -67,6 +68,19 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
       `Cannot run query ${name} with the sink ${shown(sink)}: expected one such as display(), ` +
         `with a uri, a function open, and as delivery ${DELIVERY.accepted}`,
     );
+  }
+  const targets = new Set<string>();
+  for (const { uri, delivery } of sinks) {
+    const [scheme, target] = uri.split(/:(.*)/s);
+    // Two would fence each other, or write each output twice.
+    if (delivery !== "exactly-once" || target === undefined) continue;
+    const place = `${scheme}:${normalize(target).replace(/(?<=.)\/$/, "")}`;
+    if (targets.has(place)) {
+      throw new RangeError(
+        `Cannot run query ${name} with ${shown(uri)} twice: expected different sinks`,
+      );
+    }
+    targets.add(place);
   }
 }
 

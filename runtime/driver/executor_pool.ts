@@ -1,8 +1,7 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
-import type { ExecutorConfig, FromExecutor, QuerySpec, ToExecutor } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { ExecutorConfig, QuerySpec, ToExecutor } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import type { ExecutorLink } from "./executor_link.ts";
+import type { ExecutorLink, LinkEvents } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
@@ -25,9 +24,7 @@ export interface Placement {
   readonly yields?: boolean;
 }
 
-export interface PoolEvents {
-  onMessage(message: FromExecutor): void;
-  onPicture(picture: Picture): void;
+export interface PoolEvents extends Omit<LinkEvents, "onDeath"> {
   /** These lanes lost their executor and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
   /** A lane blocks its thread, or no longer does (undefined). */

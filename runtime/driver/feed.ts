@@ -82,7 +82,8 @@ export class DriverFeed implements LaneFeed {
       arrival: this.#clock.now(),
     };
     if (picture.bytes.length === 0) return;
-    this.#pictures.set(lane, picture);
+    // Beside an access unit that was not decoded, the picture before it keeps its own offset and time.
+    if (bytes.length > 0 || video === undefined) this.#pictures.set(lane, picture);
     for (const listener of this.#listeners) listener(picture);
   }
 

@@ -19,7 +19,7 @@ import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, LIVE_COMMIT_INTERVAL_MS } from "./commits.ts";
 import { type Opened, type Opener, takeOver } from "./opened.ts";
-import { type ExecutionOptions, type StopMode, StoppedError } from "./options.ts";
+import { type Calls, type ExecutionOptions, type StopMode, StoppedError } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
@@ -72,7 +72,7 @@ export class StreamingExecution {
   }
 
   /** Open and ended calls of operators and sinks, by name. */
-  get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
+  get calls(): readonly Calls[] {
     const opened = this.#opened;
     if (opened === undefined) return [];
     const { name, ended } = opened.sinks.calls;

@@ -33,6 +33,15 @@ export interface CalledWith {
 /** Runs a call of user code; without `input` it opens something. */
 export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
+/** The calls of one operator or sink. */
+export interface Calls {
+  /** e.g. `Operator map(gauge)`. */
+  readonly name: string;
+  /** Calls in progress, and completed calls. */
+  readonly open: number;
+  readonly ended: number;
+}
+
 /** Callbacks of the pipeline. */
 export interface PipelineEvents {
   /** An output, in order, with the frame that caused it. */

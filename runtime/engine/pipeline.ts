@@ -8,6 +8,7 @@ import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf, taskOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
+import type { Calls } from "./options.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
@@ -194,7 +195,7 @@ export class Pipeline {
   }
 
   /** Open and ended calls, by operator. */
-  get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
+  get calls(): readonly Calls[] {
     return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 

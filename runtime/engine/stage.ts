@@ -17,7 +17,7 @@ import {
 import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
 import { numbered } from "./identity.ts";
-import type { PipelineEvents } from "./options.ts";
+import type { Calls, PipelineEvents } from "./options.ts";
 
 /** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
@@ -149,7 +149,7 @@ export class Stage {
   };
 
   /** Calls that run and that have ended: one hangs when neither changes. */
-  get calls(): { readonly open: number; readonly ended: number } {
+  get calls(): Omit<Calls, "name"> {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 

@@ -12,7 +12,7 @@ import { openLog } from "../log/open.ts";
 import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
-import { loadDefinition } from "../definition/query_options.ts";
+import { loadDefinition, QueryOptionsError } from "../definition/query_options.ts";
 import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
@@ -56,6 +56,15 @@ interface LoadedPlan {
   readonly loaded: LoadedQuery;
 }
 
+/** @throws {QueryOptionsError} if the overrides do not fit the query. */
+function explain(plan: QueryPlan): string {
+  try {
+    return new QueryDefinition(plan).explain();
+  } catch (error) {
+    throw new QueryOptionsError(messageOf(error), { cause: error });
+  }
+}
+
 /** Loads a query's module and applies the overrides of its spec. */
 async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
@@ -70,7 +79,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   });
   const places = plan.operators.find((operator) => operator.places !== undefined)?.places;
   const loaded: LoadedQuery = {
-    plan: new QueryDefinition(plan).explain(),
+    plan: explain(plan),
     finite: endsByItself(plan),
     steps: stepNames(plan.operators),
     onOperatorError: plan.onOperatorError,

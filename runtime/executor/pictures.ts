@@ -31,7 +31,7 @@ export interface Picture {
   readonly contentType: string;
   readonly headers: Headers;
   readonly result?: Result;
-  /** Set if the picture was decoded from an access unit. */
+  /** Set for an access unit, which has no bytes if it was not decoded. */
   readonly video?: VideoCodec;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -43,7 +43,9 @@ export class LanePictures implements PicturePort {
   readonly #lane: Pick<Picture, "query" | "partition" | "run">;
   readonly #send: (picture: Picture) => void;
   #interval = UNWATCHED_INTERVAL_MS;
+  /** When something was sent last, and when an access unit was decoded for it. */
   #last = -Infinity;
+  #lastDecoded = -Infinity;
   #waiting: Output | undefined;
   /** The newest access unit, not decoded: a viewer may come after the camera's last frame. */
   #kept: Output | undefined;
@@ -70,7 +72,7 @@ export class LanePictures implements PicturePort {
     const pictures = this.#demand === "pictures";
     this.#interval = pictures ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (!pictures) return;
-    this.#waiting = this.#kept ?? this.#waiting;
+    if (this.#waiting?.result?.alert === undefined) this.#waiting = this.#kept ?? this.#waiting;
     this.#kept = undefined;
     this.#flush();
   }
@@ -81,14 +83,18 @@ export class LanePictures implements PicturePort {
     const urgent = output.result?.alert !== undefined;
     const unit = unitIn(output);
     const unwatched = this.#demand !== "pictures" && unit !== undefined;
-    const interval = unwatched ? UNWATCHED_UNIT_INTERVAL_MS : this.#interval;
-    const wait = this.#last + interval - performance.now();
-    this.#kept = undefined;
+    const next = unwatched
+      ? this.#lastDecoded + UNWATCHED_UNIT_INTERVAL_MS
+      : this.#last + this.#interval;
+    const wait = next - performance.now();
+    if (pictureIn(output) !== undefined) this.#kept = undefined;
     // Do not wait for an early keyframe: its group would be decoded again, and then the lane's current one.
     if (unwatched && !urgent && (unit.index > 0 || wait > 0)) {
       // A keyframe shows viewers that the camera still sends.
       const shown = output.result !== undefined || unit.index === 0;
-      if (this.#demand === "results" && shown) this.#sendWith(output, undefined);
+      if (this.#demand === "results" && shown) {
+        this.#sendWith(output, undefined, unit.group.codec);
+      }
       this.#kept = output;
       return;
     }
@@ -116,6 +122,7 @@ export class LanePictures implements PicturePort {
 
   async #sendUnit(output: Output, frame: Frame): Promise<void> {
     this.#decoding = true;
+    this.#lastDecoded = performance.now();
     try {
       const { asImage, WALL_PIXELS } = await import("../image/picture.ts");
       const image = await asImage(frame, { maxPixels: WALL_PIXELS });

@@ -1,18 +1,10 @@
 // Detects calls of operators and sinks that hang, which would otherwise stall a lane without explanation.
+import type { Calls } from "../engine/options.ts";
 
 /** Interval between checks, milliseconds. */
 export const LOOK_MS = 2500;
 /** A call that takes this long is reported, milliseconds. */
 const LONG_MS = 10_000;
-
-/** The calls of one operator or sink. */
-export interface Calls {
-  /** e.g. `Operator map(gauge)`. */
-  readonly name: string;
-  /** Calls in progress, and completed calls. */
-  readonly open: number;
-  readonly ended: number;
-}
 
 export class StandingCalls {
   readonly #since = new Map<string, { ended: number; time: number }>();

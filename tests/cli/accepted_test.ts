@@ -5,7 +5,8 @@ import { environmentName } from "../../cli/launch/arguments.ts";
 import { planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
-import { ROOT } from "../support/framelane.ts";
+import { framelane, ROOT } from "../support/framelane.ts";
+import { withLog } from "../support/log.ts";
 // Loaded here, and not in the first test that loads a command.
 import "../../runtime/image/turbojpeg.ts";
 
@@ -173,3 +174,13 @@ Deno.test("a long value is cut in every fault, and its secret is not shown", asy
   }
   assert.deepEqual(overlong.map((one) => one.slice(0, 200)), []);
 });
+
+Deno.test("queries: two sinks of one place are wrong use", () =>
+  withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const sinks = ["events:out/x", "events:./out/x"].flatMap((uri) => ["--sink", uri]);
+    const args = ["queries", "passthrough", "--log", url, "--trigger", "available-now", ...sinks];
+    const { code, process } = await framelane(args);
+    assert.equal(code, 2, process.output());
+    assert.match(process.output(), /"events:.\/out\/x" twice: expected different sinks/);
+  }));

@@ -1,24 +1,13 @@
 // The page's position in time: which pictures belong to it.
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
-
-export interface Place {
-  readonly lane: string;
-  readonly offset: number;
-  readonly timestamp: number;
-}
-
-export interface TimeControlOptions {
-  /** The frame that the lead lane shows; undefined before its first picture. */
-  readonly place: () => Place | undefined;
-  readonly lead: () => string | undefined;
-  readonly onChange: () => void;
-}
+import type { Wall } from "./wall.ts";
 
 /** Sends commands one at a time and follows the server's state. */
 export class TimeControl {
   readonly #connection: Connection;
-  readonly #options: TimeControlOptions;
+  readonly #wall: Pick<Wall, "place" | "lead">;
+  readonly #onChange: () => void;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
   /** When the view was confirmed, as `performance.now()`. */
@@ -28,9 +17,14 @@ export class TimeControl {
   #steps = 0;
   speed = 1;
 
-  constructor(connection: Connection, options: TimeControlOptions) {
+  constructor(
+    connection: Connection,
+    wall: Pick<Wall, "place" | "lead">,
+    onChange: () => void,
+  ) {
     this.#connection = connection;
-    this.#options = options;
+    this.#wall = wall;
+    this.#onChange = onChange;
   }
 
   get mode(): TimeView["mode"] {
@@ -69,12 +63,12 @@ export class TimeControl {
     // Live pictures cannot be played faster.
     if (view.mode === "live") this.speed = 1;
     if (view.generation > this.#sent) this.#sent = view.generation;
-    this.#options.onChange();
+    this.#onChange();
     this.#proceed();
   }
 
   pause(): void {
-    const place = this.#options.place();
+    const place = this.#wall.place;
     const time = this.position ?? place?.timestamp;
     if (time !== undefined) this.#command(() => ({ action: "pause", time: Math.round(time) }));
   }
@@ -83,7 +77,7 @@ export class TimeControl {
   step(by: number): void {
     this.#steps += by;
     this.#command(() => {
-      const place = this.#options.place();
+      const place = this.#wall.place;
       const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
       if (place === undefined || steps === 0) return undefined;
       this.#steps = 0;
@@ -100,7 +94,7 @@ export class TimeControl {
 
   jump(time: number): void {
     this.#command(() => {
-      const lead = this.#options.place()?.lane ?? this.#options.lead();
+      const lead = this.#wall.lead?.laneId;
       return lead === undefined ? undefined : { action: "jump", lead, time: Math.round(time) };
     });
   }
@@ -108,7 +102,7 @@ export class TimeControl {
   play(speed = this.speed): void {
     this.speed = speed;
     this.#command(() => {
-      const time = this.position ?? this.#options.place()?.timestamp;
+      const time = this.position ?? this.#wall.place?.timestamp;
       return time === undefined ? undefined : { action: "play", speed, time: Math.round(time) };
     });
   }
@@ -130,7 +124,7 @@ export class TimeControl {
     this.#steps = 0;
     this.#next = undefined;
     this.#view = { mode: "live", generation: 0, speed: 1 };
-    this.#options.onChange();
+    this.#onChange();
     if (mode === "live" || position === undefined) return;
     if (mode === "paused" && lead !== undefined && offset !== undefined) this.seek(lead, offset);
     else if (mode === "paused") this.jump(position);

@@ -3,11 +3,12 @@ import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, fill, find, set, svg } from "./dom.ts";
 import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
-import type { Place, TimeControl } from "./time_control.ts";
+import type { TimeControl } from "./time_control.ts";
+import type { Wall } from "./wall.ts";
 
 export interface TrackOptions {
   readonly time: TimeControl;
-  readonly place: () => Place | undefined;
+  readonly wall: Pick<Wall, "place">;
   readonly alerts: () => Iterable<AlertView>;
   readonly onAlert: (alert: AlertView) => void;
 }
@@ -50,7 +51,7 @@ export class Track {
   /** Updates the position, a capture time; undefined before the first picture. */
   update(position: number | undefined): void {
     this.#position = position;
-    void this.#fetchRange(this.#options.place()?.lane);
+    void this.#fetchRange(this.#options.wall.place?.lane);
     const view = this.#stretchAt(position);
     if (view === undefined) return;
     const { start, end } = view;
@@ -151,7 +152,7 @@ export class Track {
     const { time } = this.#options;
     const track = this.#track;
     const timeAt = (event: PointerEvent) => {
-      const view = this.#stretchAt(time.position ?? this.#options.place()?.timestamp);
+      const view = this.#stretchAt(time.position ?? this.#options.wall.place?.timestamp);
       const { left, width } = track.getBoundingClientRect();
       if (view === undefined || width === 0) return undefined;
       const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
@@ -189,7 +190,7 @@ export class Track {
   }
 
   #showPreview(moment: number, clientX: number): void {
-    const lane = this.#options.place()?.lane;
+    const lane = this.#options.wall.place?.lane;
     if (lane !== undefined) this.#preview.show(lane, moment, clientX);
   }
 

@@ -42,8 +42,8 @@ export class Transport {
 
   update(): void {
     if (this.root.hidden) return;
-    const { time, place } = this.#options;
-    const at = place();
+    const { time, wall } = this.#options;
+    const at = wall.place;
     const position = this.#track.dragging ? time.position : at?.timestamp ?? time.position;
     const paused = time.mode === "paused";
     if (this.#play.dataset["shows"] !== String(paused)) {
@@ -61,9 +61,9 @@ export class Transport {
   }
 
   #jumpTo(input: string): void {
-    const { time, place, now } = this.#options;
+    const { time, wall, now } = this.#options;
     const when = parseWhen(input, now());
-    const lane = place()?.lane;
+    const lane = wall.place?.lane;
     const understood = when !== undefined && ("time" in when || lane !== undefined);
     set(this.#jump, { "aria-invalid": understood ? undefined : "true" });
     if (!understood) return;

@@ -14,6 +14,13 @@ export interface WallEvents {
   readonly onLead: () => void;
 }
 
+/** A frame of a lane. */
+export interface Place {
+  readonly lane: string;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
 const GAP = 6;
 const CAPTION = 32;
 const SMALLEST = 200;
@@ -67,6 +74,12 @@ export class Wall {
   /** The tile that fills the wall, or else the last selected one, or else the first. */
   get lead(): Tile | undefined {
     return this.tiles.get(this.#focus) ?? this.tiles.get(this.#selected) ?? this.#order[0];
+  }
+
+  /** The frame that the leading tile shows; undefined before its first picture. */
+  get place(): Place | undefined {
+    const { lead } = this;
+    return lead?.shown && { lane: lead.laneId, ...lead.shown };
   }
 
   /** The tile that receives keys. */

@@ -23,7 +23,7 @@ import {
   type WallState,
 } from "./state.ts";
 import { Stats } from "./stats.ts";
-import { type Place, TimeControl } from "./time_control.ts";
+import { TimeControl } from "./time_control.ts";
 import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
 
@@ -80,19 +80,11 @@ class WallPage {
       // While live, the next report of the server is soon enough.
       onLead: () => this.#time.live || this.#transport.update(),
     });
-    const place = (): Place | undefined => {
-      const { lead } = this.#wall;
-      return lead?.shown === undefined ? undefined : { lane: lead.laneId, ...lead.shown };
-    };
-    this.#time = new TimeControl(this.#connection, {
-      place,
-      lead: () => this.#wall.lead?.laneId,
-      onChange: () => this.#timeChanged(),
-    });
+    this.#time = new TimeControl(this.#connection, this.#wall, () => this.#timeChanged());
     this.#wall.accepts = (picture) => this.#time.accepts(picture);
     this.#transport = new Transport({
       time: this.#time,
-      place,
+      wall: this.#wall,
       alerts: () => this.#alerts.alerts.values(),
       now: () => Date.now() + this.#skew,
       onAlert: (alert) => this.#openAlert(alert),

@@ -9,6 +9,7 @@
 // Obligation of the caller: claim first, and change nothing lasting before the checkpoint has
 // confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
 // a later owner also claims later.
+import { ifThere } from "../../base/folders.ts";
 import { SinkError } from "./failure.ts";
 
 const GENERATION = /^g(\d{1,15})$/;
@@ -62,13 +63,8 @@ export class Fence {
   async #take(from: string, prefix: string, pattern: RegExp): Promise<void> {
     for (const generation of generationsOf(from, pattern)) {
       if (generation >= this.generation) continue;
-      try {
-        await this.guard(() =>
-          Deno.rename(`${from}/${prefix}${generation}`, `${this.directory}/previous-${generation}`)
-        );
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
+      const to = `${this.directory}/previous-${generation}`;
+      await ifThere(this.guard(() => Deno.rename(`${from}/${prefix}${generation}`, to)));
     }
   }
 

@@ -258,7 +258,7 @@ export class SharedFile {
     const { size, ino } = await data.stat();
     const existing = await ifThere(Deno.stat(this.path));
     const moved = existing === undefined || (ino !== null && existing.ino !== ino);
-    // After a crash of the machine what is known may be older than the file: then its end is no user's.
+    // After a crash of the machine what is known may be older than the file: then its end is not a user's.
     const extended = (this.#verified || stored.clean) && size > (stored.next ?? stored).size;
     const changed = moved || extended;
     const checked = changed ? undefined : await this.#known(data, meta, size);

@@ -10,6 +10,7 @@ import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
+import { ifThere } from "../../base/folders.ts";
 import { Fence } from "./fence.ts";
 import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
@@ -262,13 +263,9 @@ async function markAlive(fence: Fence): Promise<Deno.FsFile> {
 /** True if every former owner has ended, so that none can write to its open files. */
 async function allEnded(folders: readonly string[]): Promise<boolean> {
   for (const folder of folders) {
-    try {
-      using file = await Deno.open(`${folder}/alive`, { write: true });
-      if (!await file.tryLock(true)) return false;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      // It was fenced before it locked its file, so it cannot open anything.
-    }
+    // Without a file it was fenced before it locked one, so it cannot open anything.
+    using file = await ifThere(Deno.open(`${folder}/alive`, { write: true }));
+    if (file !== undefined && !await file.tryLock(true)) return false;
   }
   return true;
 }

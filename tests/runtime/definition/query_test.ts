@@ -96,6 +96,13 @@ Deno.test("triggers and overload policies refuse what they do not know", () => {
 Deno.test("what makes no sense is refused at definition", () => {
   const stream = query("q").readStream();
   assert.throws(() => stream.writeStream(), /query q without a sink: expected at least one/);
+  const exact = (uri: string) => ({ uri, delivery: "exactly-once" as const, open: () => ({}) });
+  for (const twice of ["events:out/x", "events:./out/x", "events:out//x"]) {
+    const write = () => stream.writeStream(exact("events:out/x"), exact(twice));
+    assert.throws(write, /Cannot run query q with "events:.*" twice/, twice);
+  }
+  stream.writeStream(exact("events:/out/x"), exact("events:out/x"), exact("images:out/x"));
+  stream.writeStream(display(), display());
   const nothing = undefined as unknown as () => void;
   assert.throws(() => stream.writeStream(nothing as never), /sink undefined: expected one such as/);
   const sink = { uri: "mine", delivery: "sometimes", open: () => ({}) };

@@ -4,6 +4,27 @@ import type { LagMeter } from "../../../runtime/driver/lag.ts";
 import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
 import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 
+const LAG = { of: () => 0 } as unknown as LagMeter;
+const NO_BYTES = new Uint8Array(0);
+
+Deno.test("Beside what was found in later access units a picture keeps its own offset and time", () => {
+  const streams = { all: [] } as unknown as StreamingQueryManager;
+  const feed = new DriverFeed(streams, new FakeClock(), LAG, () => undefined, () => {});
+  const delivered: number[] = [];
+  feed.subscribe(({ offset }) => delivered.push(offset));
+  const show = (offset: number, change: { bytes?: Uint8Array<ArrayBuffer>; video?: "h264" }) =>
+    feed.show({
+      ...{ query: "q", partition: 0, run: 1, offset, timestamp: offset * 40, headers: {} },
+      ...{ contentType: "image/jpeg", bytes: NO_BYTES, ...change },
+    });
+  show(0, { bytes: new Uint8Array([1]), video: "h264" });
+  show(25, { video: "h264" });
+  assert.equal(feed.latest("q-0")?.offset, 0);
+  show(30, {});
+  assert.equal(feed.latest("q-0")?.offset, 30, "a finding on the picture before it");
+  assert.deepEqual(delivered, [0, 25, 30]);
+});
+
 Deno.test("A picture decoded for a late viewer is no sign of life", async () => {
   const clock = new FakeClock();
   const query = {
@@ -12,8 +33,7 @@ Deno.test("A picture decoded for a late viewer is no sign of life", async () => 
     lastProgress: { eventTime: { max: new Date(clock.now()).toISOString() }, sink: {} },
   };
   const streams = { all: [query] } as unknown as StreamingQueryManager;
-  const lag = { of: () => 0 } as unknown as LagMeter;
-  const feed = new DriverFeed(streams, clock, lag, () => undefined, () => {});
+  const feed = new DriverFeed(streams, clock, LAG, () => undefined, () => {});
   const show = (timestamp: number) =>
     feed.show({
       ...{ query: "q", partition: 0, run: 1, offset: 0, timestamp },

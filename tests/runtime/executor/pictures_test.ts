@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Frame, Output } from "../../../runtime/definition/frame.ts";
 import { LanePictures, type Picture } from "../../../runtime/executor/pictures.ts";
 import { inspectImage } from "../../../runtime/image/inspect.ts";
 import { pictureOf } from "../../../runtime/image/picture.ts";
@@ -123,5 +123,36 @@ Deno.test("A page that decodes units itself gets what was found in each, and key
   );
   const [picture] = sent.filter(({ bytes }) => bytes.length > 0);
   assert.deepEqual([picture?.offset, picture?.video], [0, "h264"]);
+  await tracker.close();
+});
+
+Deno.test("An alert that waits for its picture is shown to a viewer who comes", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), new Map());
+  publisher.show(frames[0]!);
+  publisher.show({
+    ...frames[1]!,
+    result: { alert: { id: "1", label: "fire", state: "start", peak: 1 } },
+  });
+  publisher.show(frames[2]!);
+  publisher.watch(WATCHED);
+  await until("the alert's picture", () => sent.length === 2);
+  publisher.close();
+  assert.deepEqual(sent.map(({ offset }) => offset), [0, 1]);
+  await tracker.close();
+});
+
+Deno.test("Findings without pictures do not keep a lane without viewers from its keyframes", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), new Map());
+  const { topic, partition, timestamp } = frames[0]!;
+  publisher.show(
+    { topic, partition, timestamp, firstOffset: 0, lastOffset: 0, result: {} } as Output,
+  );
+  publisher.show(frames[0]!);
+  await until("a picture", () => sent.some(({ bytes }) => bytes.length > 0));
+  publisher.close();
   await tracker.close();
 });

@@ -112,12 +112,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   120: ["TRANSACTION_ABORTABLE", "fatal", "UNREACHABLE"],
 };
 
-const FORBIDDEN = "this user lacks a permission";
 const HINTS: Readonly<Record<string, string>> = {
-  TOPIC_AUTHORIZATION_FAILED: FORBIDDEN,
-  GROUP_AUTHORIZATION_FAILED: FORBIDDEN,
-  CLUSTER_AUTHORIZATION_FAILED: FORBIDDEN,
-  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: FORBIDDEN,
   MESSAGE_TOO_LARGE: "max.message.bytes of the topic limits it",
   OFFSET_METADATA_TOO_LARGE: "the broker's offset.metadata.max.bytes limits it",
   INCONSISTENT_GROUP_PROTOCOL: "other consumers use this group: choose another name",
@@ -140,7 +135,7 @@ const KINDS: ReadonlyMap<number, ErrorKind> = new Map(
     name,
     outcome,
     code: code ?? (REPEATED.has(outcome) ? "UNREACHABLE" : "INTERNAL"),
-    hint: HINTS[name],
+    hint: name.endsWith("_AUTHORIZATION_FAILED") ? "this user lacks a permission" : HINTS[name],
   }]),
 );
 
