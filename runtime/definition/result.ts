@@ -84,8 +84,7 @@ const ALERT_STATES: readonly unknown[] = ["start", "update", "end"];
 /** What the engine and the sinks read of a result; the rest is passed on as it is. */
 function checkResult(result: Result): void {
   if (!isObject(result)) fault("result", "an object", result);
-  plainResult(result);
-  const { scores, frames = [], zones, counts, alert } = result;
+  const { scores, frames = [], zones, counts, alert } = plainResult(result);
   checkEach("result.scores", scores, isNumber, "a number");
   checkEach("result.zones", zones, isNumber, "a number");
   checkEach("result.counts", counts, isObject, "an object with in and out");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
-import { completeResult } from "../../../runtime/definition/result.ts";
+import { checkOutput, completeResult } from "../../../runtime/definition/result.ts";
 import { LanePictures } from "../../../runtime/executor/pictures.ts";
 import { alertRecord, findingsRecord } from "../../../runtime/sinks/findings.ts";
 import { lineOf } from "../../../runtime/sinks/console.ts";
@@ -97,6 +97,19 @@ Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON ho
   });
   const wrong = { ...frame(0, 7), result: { data: { f: [() => {}] } } as unknown as Result };
   assert.throws(() => completeResult(wrong, "test"), /Cannot put result.data.f\[0\] .*a function/);
+});
+
+Deno.test("an operator's typed arrays, missing values and big integers pass, as they are converted", () => {
+  const object = { label: "a", score: 1, box: new Float32Array([0, 0, 1, 1]) };
+  const result: unknown = {
+    scores: { a: undefined },
+    zones: new Map([["door", 2n]]),
+    frames: [{ offset: 7, timestamp: 0, objects: new Set([object]) }],
+  };
+  const output = { ...frame(0, 7), result: result as Result };
+  checkOutput(output);
+  const { scores, zones, frames } = completeResult(output, "test");
+  assert.deepEqual([scores, zones, frames![0]!.objects![0]!.box], [{}, { door: 2 }, [0, 0, 1, 1]]);
 });
 
 Deno.test("a number that is not finite is null below data, and refused elsewhere", () => {
