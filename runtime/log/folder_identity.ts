@@ -22,9 +22,13 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
   try {
     await Deno.mkdir(directory, { recursive: true });
   } catch (error) {
+    const { AlreadyExists, NotADirectory, FilesystemLoop } = Deno.errors;
+    const blocked = [AlreadyExists, NotADirectory, FilesystemLoop];
+    if (!blocked.some((type) => error instanceof type)) throw error;
     throw new LogError(
       "INVALID",
       `Cannot keep checkpoints in ${shown(directory)}: ${pathFault(error)}`,
+      { cause: error },
     );
   }
   let text: string;

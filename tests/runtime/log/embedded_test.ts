@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
+import { storeOf } from "../../../runtime/log/embedded/checkpoint_store.ts";
 import { Database } from "../../../runtime/log/embedded/database.ts";
 import { storageError } from "../../../runtime/log/embedded/errors.ts";
 import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
@@ -118,6 +119,23 @@ Deno.test("embedded log: a folder without access is named, and may be put right"
     } finally {
       await child.end();
     }
+  });
+});
+
+Deno.test("embedded log: a checkpoint folder that cannot be made may be made later", async () => {
+  await inFolder(async (dir) => {
+    const { mkdir } = Deno;
+    const refuse = (error: Error) => {
+      Deno.mkdir = () => Promise.reject(error);
+      return storeOf(join(dir, "new"), "log").finally(() => Deno.mkdir = mkdir);
+    };
+    const full = new Error("No space left on device (os error 28): mkdir 'new'");
+    assert.equal((await rejectsWith("DISK_FULL", () => refuse(full))).retryable, true);
+    const denied = await rejectsWith(
+      "INVALID",
+      () => refuse(new Deno.errors.PermissionDenied("Permission denied (os error 13)")),
+    );
+    assert.match(denied.message, /expected a folder that this user may read and write/);
   });
 });
 

@@ -141,7 +141,10 @@ export class Transactions {
     if (systemClock.monotonic() - this.#begun < this.#timeoutMs) return false;
     const { producerId, epoch } = this.#identity;
     try {
-      const known = await this.#attempt(action, (signal) => this.#describe(signal));
+      const known = await this.#attempt(
+        action,
+        (signal) => this.#toCoordinator(signal, (to) => describeTransaction(to, this.#id, signal)),
+      );
       return known !== undefined && known.producerId === producerId && known.epoch === epoch + 1 &&
         ABORTED.has(known.state);
     } catch (error) {
@@ -150,18 +153,24 @@ export class Transactions {
     }
   }
 
-  /** Waits until readers see the last commit: the coordinator writes the markers after its response. */
+  /**
+   * Waits until readers see the last commit: the coordinator writes the markers after its response. Ends early if
+   * a quota holds up its requests.
+   */
   async settle(): Promise<void> {
     if (this.#settled) return;
-    const deadline = systemClock.monotonic() + this.#cluster.timeoutMs;
+    const { closing, timeoutMs } = this.#cluster;
+    const deadline = systemClock.monotonic() + timeoutMs;
     try {
-      for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
-        await systemClock.sleep(delay, this.#cluster.closing);
-        const known = await this.#describe(this.#cluster.closing);
-        // Without DescribeTransactions, InitProducerId fails until the markers are written.
-        if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
-        if (known === undefined || !UNSETTLED.has(known.state)) break;
-      }
+      await this.#toCoordinator(closing, async (to) => {
+        for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
+          await systemClock.sleep(delay, closing);
+          const known = await describeTransaction(to, this.#id, closing);
+          // Without DescribeTransactions, InitProducerId fails until the markers are written.
+          if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
+          if (known === undefined || !UNSETTLED.has(known.state)) break;
+        }
+      });
     } catch (error) {
       // It is committed; the next transaction reports the error.
       const expected = this.#cluster.closing.aborted || isRepeatable(error) ||
@@ -199,19 +208,16 @@ export class Transactions {
     );
   }
 
-  #describe(signal: AbortSignal) {
-    return this.#toCoordinator(signal, (to) => describeTransaction(to, this.#id, signal));
-  }
-
   /** Waits before the transaction starts as long as quotas ask for, those of other committers too. */
   async #waitForQuota(action: string, records: readonly OutputRecord[]): Promise<void> {
+    const { owedMs } = this.#requests;
+    if (owedMs > 0) await this.#cluster.pause(action, owedMs);
     for (const [{ topic, partition }] of byPartition(records)) {
       const { throttledMs } = await this.#attempt(
         action,
         (signal) => this.#cluster.toLeader(topic, partition, this.#channel, signal),
       );
-      const owedMs = Math.max(throttledMs, this.#requests.owedMs);
-      if (owedMs > 0) await this.#cluster.pause(action, owedMs);
+      if (throttledMs > 0) await this.#cluster.pause(action, throttledMs);
     }
   }
 

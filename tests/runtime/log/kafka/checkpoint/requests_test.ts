@@ -1,7 +1,10 @@
 /** What a committer asks of its brokers: under a quota, and around an abort. */
 import assert from "node:assert/strict";
 import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
+import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import {
+  ADD_OFFSETS_TO_TXN,
+  DESCRIBE_TRANSACTIONS,
   END_TXN,
   TXN_OFFSET_COMMIT,
 } from "../../../../../runtime/log/kafka/protocol/transactions.ts";
@@ -42,6 +45,25 @@ Deno.test("a quota holds up no transaction that has begun, but the next one", as
     assert.equal(await next, "CLOSED");
     assert.equal(produced(), 5);
   }, 1_000);
+});
+
+Deno.test("a quota on requests costs a few connections, however many transactions there are", async () => {
+  const asked = [ADD_OFFSETS_TO_TXN, TXN_OFFSET_COMMIT, END_TXN, DESCRIBE_TRANSACTIONS];
+  const throttled = {
+    fields(answer: { throttleTimeMs: number; transactions?: { state: string }[] }) {
+      answer.throttleTimeMs = 300;
+      for (const one of answer.transactions ?? []) one.state = "PrepareCommit";
+    },
+  };
+  await withBroker(
+    ({ key }) => asked.some((api) => api.key === key) ? throttled : "well",
+    async (log, broker) => {
+      const commit = await committing(log);
+      for (let batch = 0; batch < 4; batch++) await commit(batch, batch === 3 ? [record] : []);
+      const connections = broker.seen.filter(({ key }) => key === API_VERSIONS.key).length;
+      assert.ok(connections <= 8, `${connections} connections`);
+    },
+  );
 });
 
 Deno.test("a transaction is not aborted while one of its requests is under way", async () => {
