@@ -7,7 +7,7 @@
 import { pause } from "../../base/wait.ts";
 import { checkWhole } from "../checks.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
-import { GroupTables, type GroupView } from "./group_tables.ts";
+import { GroupTables, type GroupView, type MemberRow } from "./group_tables.ts";
 import type { OpenLog } from "./open_log.ts";
 import { isPresent } from "./presence.ts";
 
@@ -33,8 +33,10 @@ export class EmbeddedGroupMember implements GroupMember {
   #ticking: Promise<void> = Promise.resolve();
   #leaving: Promise<void> | undefined;
   #ticks = 0;
-  /** Number of the last look at which no partition moved. */
-  #lastCalm = 0;
+  /** The last look at which no partition moved. */
+  #lastCalm = { tick: 0, members: [] as GroupView["members"] };
+  /** Of the group, at the last beat. */
+  #generation = -1;
 
   private constructor(parts: OpenLog, options: GroupOptions) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
@@ -67,10 +69,19 @@ export class EmbeddedGroupMember implements GroupMember {
     return this.leave();
   }
 
+  /** Begins a generation: members that live beat at their next look. */
   async checkOthers(): Promise<void> {
     const { signal } = this.#stop;
+    if (signal.aborted) return;
     const before = this.#ticks;
-    while (this.#lastCalm <= before) {
+    const { members } = await this.#parts.db.write(this.#action("check"), () => {
+      this.#tables.share();
+      return this.#tables.view();
+    });
+    const isSilent = ({ member, beat }: MemberRow) =>
+      member !== this.memberId &&
+      this.#lastCalm.members.some((one) => one.member === member && one.beat === beat);
+    while (this.#lastCalm.tick <= before || members.some(isSilent)) {
       if (!await pause(changingTickMs, signal, this.#parts.clock)) return;
     }
   }
@@ -106,8 +117,10 @@ export class EmbeddedGroupMember implements GroupMember {
       try {
         this.#ticks++;
         const calm = await this.#tick();
-        if (calm) this.#lastCalm = this.#ticks;
-        const delay = calm ? Math.min(calmTickMs, this.#sessionMs / 6) : changingTickMs;
+        if (calm !== undefined) this.#lastCalm = { tick: this.#ticks, members: calm.members };
+        const delay = calm !== undefined
+          ? Math.min(calmTickMs, this.#sessionMs / 6)
+          : changingTickMs;
         await this.#parts.clock.sleep(Math.max(changingTickMs, delay), signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -119,8 +132,8 @@ export class EmbeddedGroupMember implements GroupMember {
     }
   }
 
-  /** Looks at the group, updates it, announces our partitions; returns whether no partition moves. */
-  async #tick(): Promise<boolean> {
+  /** Looks at the group, updates it, announces our partitions; returns what it saw if no partition moves. */
+  async #tick(): Promise<GroupView | undefined> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
     // A member that was stopped must not take its own absence for the others' silence.
@@ -129,10 +142,11 @@ export class EmbeddedGroupMember implements GroupMember {
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
     if (!view.members.some(({ member }) => member === this.memberId)) {
       await this.#rejoin(view);
-      return false;
+      return undefined;
     }
     const gone = await this.#goneMembers(view, elapsed);
-    const beat = now - this.#lastBeat >= this.#sessionMs / 3;
+    const { generation } = view;
+    const beat = now - this.#lastBeat >= this.#sessionMs / 3 || generation !== this.#generation;
     const canTake = view.claims.some(({ target, holder }) =>
       target === this.memberId && holder === null
     );
@@ -147,11 +161,12 @@ export class EmbeddedGroupMember implements GroupMember {
         this.#tables.take(this.memberId);
         return this.#tables.view();
       });
-      if (beat) this.#lastBeat = now;
+      if (beat) [this.#lastBeat, this.#generation] = [now, generation];
     }
     if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
-    return this.#announcing === undefined &&
+    const calm = this.#announcing === undefined &&
       view.claims.every(({ target, holder }) => target === holder);
+    return calm ? view : undefined;
   }
 
   /** Members whose process has ended, and those that were silent for a session time-out. */

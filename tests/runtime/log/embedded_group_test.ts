@@ -178,6 +178,38 @@ Deno.test("group: a member that was taken for dead says so, lets go and joins ag
   }
 });
 
+Deno.test("group: a member that lives is heard from at once, a stopped one loses its partitions first", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
+  let frozen: Promise<void> | undefined;
+  const clock = {
+    ...systemClock,
+    async sleep(ms: number, signal?: AbortSignal) {
+      await systemClock.sleep(ms, signal);
+      await frozen;
+    },
+  };
+  const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
+  const log = new EmbeddedLog(`embedded:${dir}`, { clock });
+  const other = new EmbeddedLog(`embedded:${dir}`);
+  try {
+    await log.createTopic("t", 2);
+    const a = await join(log, { ...group, sessionTimeoutMs: 2_000 });
+    const b = await join(other, { ...group, sessionTimeoutMs: 3 * PATIENCE_MS });
+    await eventually("a share each", () => a.held()?.length === 1 && b.held()?.length === 1);
+    const since = performance.now();
+    await a.member.checkOthers();
+    assert.ok(performance.now() - since < PATIENCE_MS / 2);
+    frozen = woken;
+    await b.member.checkOthers();
+    assert.deepEqual(b.held(), [0, 1]);
+  } finally {
+    wake();
+    await log.close();
+    await other.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("group: members whose presence is no longer to be seen are judged by their silence alone", async () => {
   for (const replaced of [false, true]) {
     const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
