@@ -37,9 +37,9 @@ export function readJson(
   try {
     return parseJson(readGiven(path));
   } catch (cause) {
-    const isJson = !(cause instanceof SyntaxError);
-    const fault = `${isJson ? "" : "expected JSON: "}${messageOf(cause)}`;
-    throw new Refusal(path, [fault], isJson ? {} : { cause });
+    const isSyntax = cause instanceof SyntaxError;
+    const fault = `${isSyntax ? "expected JSON: " : ""}${messageOf(cause)}`;
+    throw new Refusal(path, [fault], isSyntax ? { cause } : {});
   }
 }
 

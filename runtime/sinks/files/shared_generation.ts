@@ -25,7 +25,7 @@ export interface Meta extends Extent {
   readonly from?: number;
   /** True if the file existed before: it may contain lines of lanes not listed. */
   readonly foreign: boolean;
-  /** True after all its writers ended in good order; made durable before lines follow. */
+  /** True if nothing was written since a writer ended in good order; made durable before lines follow. */
   readonly clean?: boolean;
   /** Lines that are about to be written: what changes once they are. */
   readonly next?: Extent & Pick<Meta, "tail" | "from"> & { readonly crc: number };

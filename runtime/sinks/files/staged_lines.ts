@@ -2,7 +2,7 @@
 // published after it, and finished by the next owner after a crash in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { ifThere } from "../../base/folders.ts";
+import { exists } from "../../base/folders.ts";
 import { syncDirectory, writeDurably } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
@@ -159,7 +159,11 @@ export class StagedLines {
       isCommitted(entry.position, context) && entry.position.batch > (position?.batch ?? -1)
     );
     for (const { folder, entry } of left) {
-      await this.#show(entry, (name, path) => ifThere(Deno.rename(`${folder}/${name}`, path)));
+      await this.#show(entry, async (name, path) => {
+        // What its owner has moved already is not here.
+        const hidden = `${folder}/${name}`;
+        if (await exists(hidden)) await Deno.rename(hidden, path);
+      });
     }
     if (left.length > 0) await shared.sync();
   }
