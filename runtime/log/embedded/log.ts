@@ -135,7 +135,11 @@ export class EmbeddedLog implements TopicLog {
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
     await this.#find();
-    return new EmbeddedReader((topic, partition) => this.#holding(topic, partition), options);
+    return new EmbeddedReader(
+      (topic, partition) => this.#holding(topic, partition),
+      () => this.#checkOpen(),
+      options,
+    );
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
@@ -145,7 +149,7 @@ export class EmbeddedLog implements TopicLog {
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
     const parts = await this.#open();
     const store = await this.#store(parts);
-    if (this.#closing !== undefined) throw this.#closed();
+    this.#checkOpen();
     return await this.#kept(await EmbeddedCommitter.open({ ...parts, store }, options));
   }
 
@@ -217,6 +221,10 @@ export class EmbeddedLog implements TopicLog {
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw this.#closed();
+  }
+
   #closed(): LogError {
     return new LogError("CLOSED", `Cannot use log ${this.url}: it is closed`);
   }
@@ -224,7 +232,7 @@ export class EmbeddedLog implements TopicLog {
   /** The open log; undefined if there is none: reading creates nothing. */
   async #find(): Promise<OpenLog | undefined> {
     if (this.#opening === undefined && await isAbsent(this.#place.dir)) {
-      if (this.#closing !== undefined) throw this.#closed();
+      this.#checkOpen();
       return undefined;
     }
     return await this.#open();
@@ -238,7 +246,7 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async #open(): Promise<OpenLog> {
-    if (this.#closing !== undefined) throw this.#closed();
+    this.#checkOpen();
     const opening = this.#opening ??= openParts(this.#place, this.#waiting, this.#warnings);
     try {
       return await opening;

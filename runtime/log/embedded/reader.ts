@@ -12,18 +12,24 @@ import { EmbeddedPartitionReader } from "./partition_reader.ts";
 /** Opens partition readers, each with its own buffer. */
 export class EmbeddedReader implements LogReader {
   readonly #find: (topic: string, partition: number) => Promise<OpenLog>;
+  readonly #checkLog: () => void;
   readonly #maxFrames: number;
   readonly #maxBytes: number;
   readonly #open = new Set<EmbeddedPartitionReader>();
   #closed = false;
 
-  /** @param find the open log; throws if it has no such partition */
+  /**
+   * @param find the open log; throws if it has no such partition
+   * @param checkLog throws if the log is closed or being closed
+   */
   constructor(
     find: (topic: string, partition: number) => Promise<OpenLog>,
+    checkLog: () => void,
     { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
   ) {
     checkBuffers({ maxBufferedFrames, maxBufferedBytes });
     this.#find = find;
+    this.#checkLog = checkLog;
     this.#maxFrames = maxBufferedFrames;
     this.#maxBytes = maxBufferedBytes;
   }
@@ -66,6 +72,7 @@ export class EmbeddedReader implements LogReader {
   }
 
   #checkOpen(): void {
+    this.#checkLog();
     if (this.#closed) throw new LogError("CLOSED", "Cannot open a partition: the reader is closed");
   }
 }

@@ -139,6 +139,16 @@ Deno.test("embedded log: a checkpoint folder that cannot be made may be made lat
   });
 });
 
+Deno.test("embedded log: a partition that is being opened as the log closes is not opened", async () => {
+  await inFolder(async (dir) => {
+    const log = await openLog(`embedded:${dir}`);
+    await log.createTopic("t", 1);
+    const opened = (await log.reader()).open("t", 0, 0).then(() => "opened", ({ code }) => code);
+    await log.close();
+    assert.equal(await opened, "CLOSED");
+  });
+});
+
 Deno.test("embedded log: a full database is reported and costs nothing that was there", async () => {
   await inFolder(async (dir) => {
     const db = await Database.open(dir, { clock: systemClock, timeoutMs: 1_000 });
