@@ -9,6 +9,7 @@ import { alignmentOf } from "../definition/plan.ts";
 import type { SourceProgress } from "../definition/progress.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { LogError, type PartitionReader } from "../log/log.ts";
+import { MAX_STEP_MS } from "../windows/window_options.ts";
 import { Intake, type IntakeOptions, type LaneReader } from "./intake.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import { Pairing, type PairingState, type Side } from "./pairing.ts";
@@ -302,16 +303,20 @@ async function startOf(
     const first = Math.max(earliest, Math.min(readFrom, latest - 1));
     const source = await reader.open(topic, partition, first);
     try {
-      let time = Infinity;
-      for (let left = FIRST; left > 0 && source.position < latest;) {
-        const frames = await source.read(left, undefined, latest);
+      const times: number[] = [];
+      while (times.length < FIRST && source.position < latest) {
+        const frames = await source.read(FIRST - times.length, undefined, latest);
         if (frames.length === 0) break;
-        left -= frames.length;
-        time = Math.min(time, ...frames.map(({ timestamp }) => timestamp));
+        times.push(...frames.map(({ timestamp }) => timestamp));
       }
-      if (time < Infinity) {
-        const from = Math.max(0, Math.floor(time - toleranceMs));
-        return await log.offsetForTime(topic, other, from);
+      times.sort((a, b) => a - b);
+      const usual = (times[(times.length - 1) >> 1] ?? 0) - MAX_STEP_MS;
+      const offsetAt = (time: number) =>
+        log.offsetForTime(topic, other, Math.max(0, Math.floor(time)));
+      for (const time of times) {
+        const from = await offsetAt(time - toleranceMs);
+        // One that is far too low would cost the whole backlog: it counts only if it may have a partner.
+        if (time >= usual || from < await offsetAt(time + toleranceMs + 1)) return from;
       }
     } finally {
       await source.close();
