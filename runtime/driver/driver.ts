@@ -222,20 +222,22 @@ export class Driver {
       if (failed || this.#stopping.signal.aborted) return !failed;
       const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
-      const leftMs = deadline - this.#clock.monotonic();
-      if (leftMs <= 0 || !await this.#othersBehind(leftMs)) return true;
+      const isOver = deadline <= this.#clock.monotonic();
+      if (isOver || !await this.#othersBehind(deadline)) return true;
       await pause(POLL_MS, this.#stopping.signal, this.#clock);
     }
   }
 
-  async #othersBehind(mostMs: number): Promise<boolean> {
+  /** @param deadline until when to wait for the other members */
+  async #othersBehind(deadline: number): Promise<boolean> {
     const done = (query: string, partition: number) => {
       const lane = this.streams.lane(query, partition);
       return lane?.state === "stopped" && !lane.moved;
     };
     try {
       for (const query of this.#queries.values()) {
-        if (await query.othersBehind(done, mostMs)) return true;
+        const leftMs = Math.max(0, deadline - this.#clock.monotonic());
+        if (await query.othersBehind(done, leftMs)) return true;
       }
       return false;
     } catch (error) {
