@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { checkSource, makeSource } from "../../cameras/open.ts";
+import { parseSource } from "../../cli/camera_options.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { burntIn, sleptClock, take } from "./kit.ts";
@@ -47,6 +48,10 @@ Deno.test("pattern: refuses what it does not know, all of it at once", () => {
     /expected frames per second/,
     /unknown option "color": expected size, fps/,
   );
+  // The command names the source itself.
+  assert.throws(() => parseSource("pattern:?size=1x1&fps=0"), {
+    message: /^size=1x1: expected WIDTHxHEIGHT.*; fps=0: expected frames per second/,
+  });
   faulty("ftp://host/clip.mp4", /starts with "ftp:": expected a video file/);
   faulty("", /empty source/);
 });
