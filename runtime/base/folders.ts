@@ -47,7 +47,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-/** The result of a file operation; undefined if there is no such file. */
+/** The result of a file operation; undefined if the path leads to nothing, even through a file or in a circle of links. */
 export async function ifThere<Result>(result: Promise<Result>): Promise<Result | undefined> {
   try {
     return await result;

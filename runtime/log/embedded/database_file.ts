@@ -1,7 +1,7 @@
 // Opens the database file: checks whose it is, its version, and whether it is intact.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { exists, isFile } from "../../base/folders.ts";
+import { exists } from "../../base/folders.ts";
 import { LogError } from "../log.ts";
 import { ignoreMissing, sizeOf } from "./disk.ts";
 import { storageError } from "./errors.ts";
@@ -71,7 +71,8 @@ export function placeOf(path: string): string | undefined {
 /** Whether there is no log in a folder, not even the rest of one. */
 export async function isAbsent(dir: string): Promise<boolean> {
   try {
-    return !await isFile(join(dir, "log.db")) && !await holdsRest(dir);
+    const found = await Deno.stat(join(dir, "log.db")).catch(ignoreMissing);
+    return found === undefined && !await holdsRest(dir);
   } catch (error) {
     // Opening reports what else is wrong.
     return error instanceof Deno.errors.NotFound && !await exists(dir);

@@ -24,3 +24,9 @@ Deno.test("embedded log: reading makes no log", () =>
       if (folder !== dir) await Deno.remove(folder, { recursive: true });
     }
   }));
+
+Deno.test("embedded log: a database that cannot be looked at is reported, not taken for none", () =>
+  inFolder(async (dir) => {
+    await Deno.symlink("log.db", join(dir, "log.db"));
+    await withLog(`embedded:${dir}`, (log) => assert.rejects(log.topics(), { name: "LogError" }));
+  }));
