@@ -10,7 +10,7 @@ export function closedPlaces(
   content: string,
   environment: (name: string) => string | undefined,
 ): string[] {
-  // Log, state and checkpoints cannot change; a viewer without permission to listen keeps its address.
+  // Log, state, checkpoints and the viewer's address cannot change.
   const plan = new AccessPlan(table as LaunchTable, resolve(".").replaceAll("\\", "/"), [
     ...["listen", "log", "database", "folder"] as const,
   ]);

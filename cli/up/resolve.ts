@@ -122,7 +122,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
 }
 
 /** Converts options of the command line in messages to the file's fields, which have the same names. */
-function inFile(message: string): string {
+export function inFile(message: string): string {
   return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
     /--([a-z]+(?:-[a-z]+)*)/g,
     (_, flag: string) => camel(flag) + (OPTIONS[flag]?.multiple ? "s" : ""),

@@ -8,14 +8,15 @@ import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { CameraFleet } from "../camera_fleet.ts";
-import type { CommandContext } from "../command.ts";
+import { type CommandContext, UsageError } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
+import { viewerAccessFaults } from "../viewer_access.ts";
 import { changesOf, withFixed } from "./changes.ts";
-import type { Plan } from "./resolve.ts";
+import { inFile, type Plan } from "./resolve.ts";
 
 /** Interval of checks for changed cameras, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
@@ -68,7 +69,7 @@ export class UpRun {
     const run = new UpRun(plan, context, json, { log, kv, producer: await log.producer() });
     try {
       // First, so that it is available at once, however busy cameras and queries are.
-      await run.#startViewer();
+      await run.#startViewer(plan);
       await throwIfRefused(log, plan.topics[0], context.signal);
       await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
       return run;
@@ -88,10 +89,14 @@ export class UpRun {
     return this.#failed || this.#driver.streams.all.some(hasFailed);
   }
 
-  /** Applies an edit; unchanged parts continue. */
+  /**
+   * Applies an edit; unchanged parts continue.
+   *
+   * @throws if the viewer cannot start as edited: nothing of the edit is applied then
+   */
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
-    const plan = this.#plan = withFixed(next, this.#start);
+    const plan = withFixed(next, this.#start);
     if (!isDeepStrictEqual(plan, next)) {
       this.#context.say(
         "Cannot change log, state, checkpoint, executors or the viewer's address while cameras and " +
@@ -100,11 +105,10 @@ export class UpRun {
       );
     }
     const changes = changesOf(before, plan);
+    if (changes.some(({ part }) => part === "viewer")) await this.#restartViewer(before, plan);
+    this.#plan = plan;
     for (const { part, what } of changes) this.#context.say(`${part} ${what}`);
-    const viewer = changes.some(({ part }) => part === "viewer");
-    if (viewer) await this.#stopViewer();
     await this.#follow(before, plan);
-    if (viewer) await this.#startViewer();
   }
 
   /** Stops cameras, then queries after committing their batches, then the viewer. */
@@ -185,8 +189,30 @@ export class UpRun {
     return () => reportEnd(name, handles, query.started, this.#json, this.#context);
   }
 
-  async #startViewer(): Promise<void> {
-    const { viewer, topics } = this.#plan;
+  /** Starts the viewer as edited, or else as it was. */
+  async #restartViewer(before: Plan, plan: Plan): Promise<void> {
+    const { viewer } = plan;
+    if (viewer !== undefined) {
+      // The file's own host was checked; the viewer keeps that of the start.
+      const { hostname: host = "127.0.0.1", tokens: token, proxyHosts } = viewer;
+      const faults = viewerAccessFaults({ host, token, "proxy-host": proxyHosts });
+      if (faults.length > 0) throw new UsageError(faults.map(inFile));
+    }
+    await this.#stopViewer();
+    try {
+      await this.#startViewer(plan);
+    } catch (error) {
+      const again = await this.#startViewer(before).catch(describeFailure);
+      if (again !== undefined) {
+        const { viewer: _, ...others } = before;
+        this.#plan = others;
+        this.#context.say(`The viewer is off until the next edit: ${again}`, "error");
+      }
+      throw error;
+    }
+  }
+
+  async #startViewer({ viewer, topics }: Pick<Plan, "viewer" | "topics">): Promise<void> {
     if (viewer === undefined) return;
     this.#viewer = await startViewer({
       feed: this.#driver.feed,

@@ -3,7 +3,7 @@ import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";
 import { APP1, countScans, hasText, readJpegHeaders, SOF2 } from "./jpeg_headers.ts";
-import { repairJpeg } from "./kernels/repair.ts";
+import { repairableFlaws } from "./kernels/repair.ts";
 import { isPng } from "./png.ts";
 import { MAX_SCANS } from "./turbojpeg.ts";
 
@@ -136,9 +136,9 @@ function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
     if (end === undefined) flaws.push("end-missing");
     else if (end < bytes.length) flaws.push("trailer");
   } else if (codes && (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9)) {
-    const repaired = repairJpeg(bytes);
-    if (repaired === undefined) throw refusal("cut", cannotRead("jpeg", "codes are missing"));
-    flaws.push(...repaired.flaws);
+    const repairable = repairableFlaws(bytes);
+    if (repairable === undefined) throw refusal("cut", cannotRead("jpeg", "codes are missing"));
+    flaws.push(...repairable);
   }
   return {
     type: "jpeg",

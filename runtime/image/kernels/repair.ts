@@ -1,5 +1,4 @@
 // Repairs JPEGs whose picture is complete.
-import { concatenated } from "../../base/bytes.ts";
 import { ownWork } from "../../base/own_work.ts";
 import { type Flaw, noteRepairs } from "../flaws.ts";
 import { countScans, EOI, readJpegHeaders } from "../jpeg_headers.ts";
@@ -10,11 +9,12 @@ import { enterScan, readScan, type Segment } from "./scan.ts";
 /** Larger files are not repaired: reading their codes would hold the thread, bytes. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** A JPEG of the same codes, and what was wrong. */
-export interface Repaired {
-  /** Undefined where the bytes are good as they are. */
-  readonly bytes?: Uint8Array<ArrayBuffer>;
+/** What is wrong with a JPEG, and what a good one of the same codes consists of. */
+interface Repairs {
   readonly flaws: readonly Flaw[];
+  /** The parts to keep, as pairs: from, to. */
+  readonly kept: readonly number[];
+  readonly addEnd: boolean;
 }
 
 /** Remembers what a kernel read over. */
@@ -29,20 +29,19 @@ export function noteSegments(
 }
 
 /**
- * Takes out what belongs to no segment and to no code, and puts an end marker where there is none. Of
- * a baseline JPEG of one scan every code is read; of others only the segments.
+ * What `repaired` mends: none where the bytes are good as they are.
  *
  * @returns undefined where codes are damaged or missing
  * @throws {BadFrameError} where the headers cannot be read.
  */
-export function repairJpeg(jpeg: Uint8Array): Repaired | undefined {
-  return ownWork(() => repair(jpeg));
+export function repairableFlaws(jpeg: Uint8Array): readonly Flaw[] | undefined {
+  return ownWork(() => findRepairs(jpeg)?.flaws);
 }
 
-function repair(jpeg: Uint8Array): Repaired | undefined {
+/** Of a baseline JPEG of one scan every code is read; of others only the segments. */
+function findRepairs(jpeg: Uint8Array): Repairs | undefined {
   const { stray, start } = readJpegHeaders(jpeg);
   const flaws = new Set<Flaw>();
-  // The parts to keep, as pairs: from, to.
   const kept = [0, ...stray, start];
   if (stray.length > 0) flaws.add("stray-before-segment");
   const header = jpeg.length <= MOST_BYTES ? readJpegHeader(jpeg) : undefined;
@@ -62,15 +61,22 @@ function repair(jpeg: Uint8Array): Repaired | undefined {
   }
   if (end === undefined) flaws.add("end-missing");
   else if (end < jpeg.length) flaws.add("trailer");
-  if (flaws.size === 0) return { flaws: [] };
-  return { flaws: [...flaws], bytes: joined(jpeg, kept, end === undefined) };
+  return { flaws: [...flaws], kept, addEnd: end === undefined };
 }
 
-/** The repaired bytes; undefined where there is nothing to repair, or nothing that can be. */
+/**
+ * Takes out what belongs to no segment and to no code, and puts an end marker where there is none.
+ *
+ * @returns undefined where there is nothing to repair, or nothing that can be
+ * @throws {BadFrameError} where the headers cannot be read.
+ */
 export function repaired(jpeg: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  const result = repairJpeg(jpeg);
-  if (result?.bytes !== undefined) noteRepairs(jpeg, result.flaws);
-  return result?.bytes;
+  return ownWork(() => {
+    const repairs = findRepairs(jpeg);
+    if (repairs === undefined || repairs.flaws.length === 0) return undefined;
+    noteRepairs(jpeg, repairs.flaws);
+    return joined(jpeg, repairs);
+  });
 }
 
 /** Where segments lie in the file; undefined where their codes do not make a picture. */
@@ -99,8 +105,14 @@ function findSegments(kernels: Kernels, header: JpegHeader, jpeg: Uint8Array) {
   });
 }
 
-function joined(jpeg: Uint8Array, kept: readonly number[], addEnd: boolean) {
-  const parts = addEnd ? [Uint8Array.of(0xff, EOI)] : [];
-  for (let i = kept.length - 2; i >= 0; i -= 2) parts.unshift(jpeg.slice(kept[i]!, kept[i + 1]!));
-  return concatenated(parts);
+function joined(jpeg: Uint8Array, { kept, addEnd }: Repairs): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(jpeg.length + 2);
+  let length = 0;
+  for (let i = 0; i < kept.length; i += 2) {
+    const part = jpeg.subarray(kept[i]!, kept[i + 1]!);
+    whole.set(part, length);
+    length += part.length;
+  }
+  if (addEnd) whole.set([0xff, EOI], length);
+  return whole.slice(0, addEnd ? length + 2 : length);
 }

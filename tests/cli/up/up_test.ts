@@ -1,6 +1,8 @@
 /** One file runs cameras and queries; edits take effect while it runs. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { resolvePlan } from "../../../cli/up/resolve.ts";
+import { UpRun } from "../../../cli/up/run.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import { withFolder } from "../../support/folder.ts";
 import { framelane, FramelaneProcess, ROOT } from "../../support/framelane.ts";
@@ -83,6 +85,57 @@ Deno.test("an edit of the viewer's address says so, and restarts neither the vie
       assert.equal(await process.stop(), 0, process.output());
     } finally {
       await process.kill();
+    }
+  });
+});
+
+Deno.test("an edit that its fixed host makes unsafe changes nothing, and the wall stays", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "framelane.yaml");
+    const write = (viewer: string) =>
+      Deno.writeTextFile(
+        file,
+        `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: { port: 0, ${viewer} }\n`,
+      );
+    await write("host: 0.0.0.0, token: t0ken-word");
+    const process = new FramelaneProcess(["up", file], { cwd: folder });
+    try {
+      await process.until("the start", ({ said }) => said.join().includes("edits take effect"));
+      const port = /Viewer: http:\S+:(\d+)/.exec(process.output())![1];
+      await write("host: 127.0.0.1");
+      await process.until("the fault", ({ said }) => said.join().includes("is not applied"));
+      assert.match(
+        process.output(),
+        /Cannot show the viewer on 0\.0\.0\.0 to everyone: .* omit host/,
+      );
+      const wall = await fetch(`http://127.0.0.1:${port}/healthz`);
+      assert.equal(wall.status, 200, await wall.text());
+      assert.equal(await process.stop(), 0, process.output());
+    } finally {
+      await process.kill();
+    }
+  });
+});
+
+Deno.test("a viewer that cannot start as edited continues as it was, and nothing is applied", async () => {
+  await withFolder(async (folder) => {
+    const text = `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: { port: 0 }\n`;
+    const plan = await resolvePlan(text, { file: "f.yaml", environment: () => undefined });
+    const said: string[] = [];
+    const context = {
+      signal: new AbortController().signal,
+      print: () => {},
+      say: (line: string) => void said.push(line),
+    };
+    const run = await UpRun.start(plan, context, true);
+    try {
+      const tokens = [{ token: Symbol("no text") as unknown as string, opens: "all" as const }];
+      const cameras = [{ topic: "T", camera: { number: 1, source: "pattern:" } }];
+      await assert.rejects(run.apply({ ...plan, cameras, viewer: { ...plan.viewer!, tokens } }));
+      assert.equal((await (await fetch(`${run.url}healthz`)).text()).length > 0, true, said.join());
+      assert.doesNotMatch(said.join(), /CAMERA-1/);
+    } finally {
+      await run.stop();
     }
   });
 });

@@ -3,7 +3,7 @@ import { inspectImage } from "../../../../runtime/image/inspect.ts";
 import { decodeHalfSize } from "../../../../runtime/image/kernels/half_size.ts";
 import { Kernels } from "../../../../runtime/image/kernels/kernels.ts";
 import { takeLuma } from "../../../../runtime/image/kernels/luma_jpeg.ts";
-import { repairJpeg } from "../../../../runtime/image/kernels/repair.ts";
+import { repaired } from "../../../../runtime/image/kernels/repair.ts";
 import { encoded, jpegOf } from "../fixtures.ts";
 
 /** What became of damaged files. */
@@ -35,11 +35,11 @@ export async function fuzzKernels(files: number, seed: number): Promise<FuzzCoun
     return Math.floor(state / 2 ** 32 * below);
   };
   const kernels = new Kernels();
-  let taken = 0, repaired = 0;
+  let taken = 0, repairs = 0;
   const roads = [
     (file: Uint8Array) => void (decodeHalfSize(kernels, file) && taken++),
     (file: Uint8Array) => void (takeLuma(kernels, file) && taken++),
-    (file: Uint8Array) => void (repairJpeg(file)?.bytes && repaired++),
+    (file: Uint8Array) => void (repaired(file) && repairs++),
     (file: Uint8Array) => void inspectImage(file),
   ];
   for (let n = 0; n < files; n++) {
@@ -53,7 +53,7 @@ export async function fuzzKernels(files: number, seed: number): Promise<FuzzCoun
       }
     }
   }
-  return { files, taken, repaired };
+  return { files, taken, repaired: repairs };
 }
 
 /** Where each segment's length lies. */
