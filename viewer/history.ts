@@ -102,7 +102,7 @@ export class History extends LogReads {
   ): Promise<LanePicture | undefined> {
     if (frame === undefined) return undefined;
     const picture = await this.picture(lane, frame, units);
-    if (picture !== undefined && !units) return picture;
+    if (picture !== undefined && (!units || picture.video === undefined)) return picture;
     return await this.units.keyframeBefore(frame) === undefined
       ? await this.picture(lane, await this.units.keyframeAfter(frame), units)
       : picture;

@@ -1,9 +1,14 @@
 // Joins a runtime's feed and a log's feed: queries' outputs beside the original frames. A query without a
 // display sink is shown by its output topic, or else by its source.
+import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { waitAtMost } from "../runtime/base/wait.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";
+
+/** Longest wait for the log's first poll. */
+const FIRST_POLL_MS = 1_000;
 
 export interface JoinedFeedOptions {
   /** The runtime's feed. */
@@ -14,6 +19,7 @@ export interface JoinedFeedOptions {
   readonly outputTopics: Readonly<Record<string, string>>;
   /** Topics whose partitions are shown as lanes. */
   readonly topics: readonly string[];
+  readonly clock: Clock;
 }
 
 export class JoinedFeed implements LaneFeed {
@@ -92,12 +98,14 @@ export class JoinedFeed implements LaneFeed {
   }
 
   async refresh(lane: string): Promise<LanePicture | undefined> {
-    const { queries, log } = this.#options;
+    const { queries, log, clock } = this.#options;
     const own = queries.latest(lane);
     if (own !== undefined) return own;
-    // Before its first poll, the log's feed knows no partitions.
-    await log.measure();
-    this.#findSubstitutes(queries.lanes());
+    if (!this.#substitutes.has(lane) && !log.lanes().some(({ id }) => id === lane)) {
+      // Before its first poll, the log's feed knows no partitions.
+      await waitAtMost(FIRST_POLL_MS, log.measure(), clock);
+      this.#findSubstitutes(queries.lanes());
+    }
     const substitutes = this.#substitutes.get(lane);
     if (substitutes === undefined) return await log.refresh(lane);
     for (const substitute of substitutes) {

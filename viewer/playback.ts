@@ -220,7 +220,10 @@ export class Playback {
     const { clock, stuck, units } = this.#options;
     const { lane } = runner;
     const history = this.#history();
-    const first = await history.atTime(lane, this.#due(), units(lane.id));
+    const first = await this.#lookUp(
+      signal,
+      () => history.atTime(lane, this.#due(), units(lane.id)),
+    );
     if (signal.aborted) return;
     if (first !== undefined) this.#put(lane, first);
     const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);

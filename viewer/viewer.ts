@@ -72,7 +72,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     });
   const joined = raw === undefined
     ? feed
-    : new JoinedFeed({ queries: feed, log: raw, outputTopics, topics });
+    : new JoinedFeed({ queries: feed, log: raw, outputTopics, topics, clock });
   const hub = new Hub(joined, clock);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
   const alerts = new AlertBook({

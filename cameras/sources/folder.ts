@@ -1,5 +1,6 @@
 // A folder of images as a camera.
 import { messageOf } from "../../runtime/base/errors.ts";
+import { pathFault } from "../../runtime/base/given_file.ts";
 import { join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
@@ -53,6 +54,19 @@ export async function isFolder(path: string): Promise<boolean> {
   }
 }
 
+async function checkFolder(path: string, action: string): Promise<void> {
+  let fault = "it is not a folder";
+  try {
+    if ((await Deno.stat(path)).isDirectory) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new SourceError("UNREADABLE", `${action}: ${pathFault(error)}`);
+    }
+    fault = "there is no such folder";
+  }
+  throw new SourceError("MISSING", `${action}: ${fault}`);
+}
+
 export class FolderSource implements CameraSource {
   readonly description: string;
   readonly kind = "collection";
@@ -74,12 +88,7 @@ export class FolderSource implements CameraSource {
 
   async *open({ clock, signal, report, target }: SourceContext): AsyncGenerator<SourceImage> {
     const { mode = "watch", settleMs = SETTLE_MS } = this.#options;
-    if (!await isFolder(this.#folder)) {
-      throw new SourceError(
-        "MISSING",
-        `Cannot open folder ${this.description}: there is no such folder`,
-      );
-    }
+    await checkFolder(this.#folder, `Cannot open folder ${this.description}`);
     if (mode === "watch" && target === undefined) {
       throw new SourceError(
         "INVALID",

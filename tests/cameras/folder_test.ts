@@ -168,6 +168,16 @@ Deno.test("folder: none, or without images, says so", async () => {
       take(new FolderSource(join(folder, "nowhere"), { mode: "once" })),
       /there is no such folder/,
     );
+    await Deno.writeTextFile(join(folder, "text"), "");
+    await Deno.symlink("circle", join(folder, "circle"));
+    const faults = {
+      "text": /it is not a folder/,
+      "text/in": /a part of the path is a file/,
+      "circle": /its symbolic links lead in a circle/,
+    };
+    for (const [name, fault] of Object.entries(faults)) {
+      await assert.rejects(take(new FolderSource(join(folder, name), { mode: "once" })), fault);
+    }
     await assert.rejects(
       take(new FolderSource(folder, { mode: "once" })),
       /holds no JPEG, PNG or WebP image/,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { Gate, type GateOptions } from "../../viewer/gate.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 
@@ -84,6 +85,22 @@ Deno.test("who says little, and ever more slowly, is not waited for", async () =
     assert.deepEqual(ends, [true, true, true]);
     assert.ok(await ended(body));
     await until(() => gate.open === 0, "all have gone");
+  });
+});
+
+Deno.test("a head of more than 64 KiB is refused, also as the second of a connection", async () => {
+  await withGate({ requestMs: 600_000 }, async (port, gate) => {
+    for (const before of ["", "/"]) {
+      using connection = await Deno.connect({ port });
+      if (before !== "") {
+        await connection.write(get(before));
+        await connection.read(new Uint8Array(4_096));
+      }
+      await until(() => gate.open === 1);
+      const endless = encoder.encode(`GET / HTTP/1.1\r\nX: ${"x".repeat(70_000)}`);
+      await writeAll(connection, endless).catch(() => {});
+      await until(() => gate.open === 0, "it was refused");
+    }
   });
 });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { FakeClock, settle } from "../../runtime/testing/fake_clock.ts";
 import { Hub } from "../../viewer/hub.ts";
-import { FakeLanes } from "../support/fake_lanes.ts";
+import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
+import { recorded, TestPage, until, withViewer } from "./kit.ts";
 
 const VIDEO = { video: "h264" } as const;
 const BYTES = new Uint8Array([1]);
@@ -38,4 +39,32 @@ Deno.test("A snapshot is the known picture where it is the newest, and where no 
   assert.equal((await newest())?.bytes, BYTES, "at once, as no frame has come since");
   assert.equal(feed.subscribers, 0);
   hub.close();
+});
+
+Deno.test("the newest picture of a lane that a page shows is there while the log does not answer", async () => {
+  const log = await recorded(3, (offset) => offset, (...ids) => paintCode(...ids, 64, 48));
+  const options = { log, topics: ["VideoStreaming"], lanes: { count: 1 } };
+  const answers = Promise.withResolvers<number>();
+  await withViewer(options, async (viewer) => {
+    const page = await TestPage.open(viewer);
+    try {
+      page.watch("raw-1");
+      await until(() => page.newest(0)?.offset === 2);
+      let asked = false;
+      log.partitionCount = () => {
+        asked = true;
+        return answers.promise;
+      };
+      await until(() => asked);
+      let shown: string | null | undefined;
+      void fetch(`${viewer.url}cam/2.jpg`).then(async ({ headers, body }) => {
+        shown = headers.get("x-framelane-offset");
+        await body!.cancel();
+      });
+      await until(() => shown === "2", "a picture");
+      await page.close();
+    } finally {
+      answers.resolve(2);
+    }
+  });
 });

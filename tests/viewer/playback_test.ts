@@ -169,6 +169,26 @@ Deno.test("a page that asks for many moments at once waits for a few; those it h
   });
 });
 
+Deno.test("playing looks a few lanes up at once", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 20);
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 20 } }, async (viewer, lanes) => {
+    const page = await TestPage.open(viewer);
+    const slow = Promise.withResolvers<number>();
+    let asked = 0;
+    log.offsetForTime = () => {
+      asked++;
+      return slow.promise;
+    };
+    page.watch(...lanes.lanes().map(({ id }) => id));
+    await page.time({ action: "play", speed: 1, time: BEGIN });
+    await page.time({ action: "pause", time: BEGIN });
+    assert.equal(asked, 4);
+    slow.resolve(0);
+    await page.close();
+  });
+});
+
 Deno.test("without a log there is pausing only", async () => {
   await withViewer({}, async (viewer, lanes) => {
     lanes.push("greyscale-0");

@@ -137,6 +137,20 @@ Deno.test("a query's own pictures are encoded, also of a camera that sends video
   });
 });
 
+Deno.test("a query's own picture is shown although the keyframe of its frame is gone", async () => {
+  const log = await logOf(1);
+  append(log, 0, units.slice(15));
+  await log.createTopic("out", 1);
+  const [value, headers] = [paintCode(0, 2, 64, 48), { "source-offset": "2" }];
+  log.append("out", 0, [{ key: null, value, timestamp: BEGIN + 2 * 40, headers }]);
+  const history = new History({ log, outputTopics: { greyscale: "out" } });
+  const lane = new FakeLanes({ count: 1 }).lanes()[0]!;
+  for (const decodesUnits of [false, true]) {
+    assert.equal((await history.at(lane, 2, decodesUnits))?.offset, 2);
+  }
+  await history.close();
+});
+
 Deno.test("a camera's video streams as it comes, from its newest keyframe on", async () => {
   const log = await logOf(2);
   append(log, 0, units.slice(0, 50));

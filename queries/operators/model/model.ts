@@ -27,7 +27,7 @@ import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred, labelsOf, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
-import { type ModelTensor, THREADS, zeros, zeroState } from "./session.ts";
+import { type ModelTensor, restoredState, THREADS, zeroState } from "./session.ts";
 
 /** Settings that are not in the manifest. */
 export interface ModelOptions {
@@ -104,7 +104,12 @@ export function model(
     ...(labels === undefined ? {} : { labels }),
     async open(context) {
       const inference = await Inference.open(model, { threads, device });
-      return new ModelTask({ inference, windows, reduce, context });
+      try {
+        return new ModelTask({ inference, windows, reduce, context });
+      } catch (error) {
+        await inference.close();
+        throw error;
+      }
     },
   };
 }
@@ -164,11 +169,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     if (tensors === null || last === null) return;
     this.#last = last;
     this.#restored = saved!.seen;
-    this.#state = Object.fromEntries(manifest.state.map(({ input, dtype, shape }) => {
-      const { data } = zeros(dtype, shape);
-      new Uint8Array(data.buffer).setFromBase64(tensors[input]!);
-      return [input, { dtype, shape, data }];
-    }));
+    this.#state = restoredState(manifest, tensors);
   }
 
   async process(input: Frame | Window): Promise<readonly Finding[]> {

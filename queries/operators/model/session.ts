@@ -179,7 +179,7 @@ function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
   return tensor;
 }
 
-export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
+function zeros(dtype: string, shape: readonly number[]): ModelTensor {
   return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
 }
 
@@ -188,6 +188,31 @@ export function zeroState({ state }: Pick<ModelManifest, "state">): Record<strin
   return Object.fromEntries(
     state.map(({ input, dtype, shape }) => [input, zeros(dtype, shape)]),
   );
+}
+
+/**
+ * The state tensors of a checkpoint, by input.
+ *
+ * @param saved their bytes in base64, by input
+ * @throws {RangeError} if one has another length than the manifest says.
+ */
+export function restoredState(
+  manifest: Pick<ModelManifest, "name" | "state">,
+  saved: Readonly<Record<string, string>>,
+): Record<string, ModelTensor> {
+  const state = zeroState(manifest);
+  for (const [input, { data }] of Object.entries(state)) {
+    const bytes = new Uint8Array(data.buffer), kept = Uint8Array.fromBase64(saved[input] ?? "");
+    if (kept.length !== bytes.length) {
+      throw new RangeError(
+        `Cannot continue with the state ${input} of model ${manifest.name}: the checkpoint holds ` +
+          `${kept.length} bytes, the manifest says ${bytes.length}. Give the step another name, with ` +
+          ".process(operator, { name }), and drop the old state with .dropState",
+      );
+    }
+    bytes.set(kept);
+  }
+  return state;
 }
 
 const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> = {

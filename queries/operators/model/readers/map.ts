@@ -48,7 +48,12 @@ function classesOf(
   const { name, labels, threshold, activation } = output;
   if (shape.length === 2) {
     const [height, width] = shape as [number, number];
-    return { data: Uint8Array.from(data), width, height, kinds: labels?.length ?? 256 };
+    const map = Uint8Array.from(data);
+    const wrong = map.findIndex((kind, at) => kind !== data[at]);
+    if (wrong >= 0) {
+      throw unreadable(name, shape, `class numbers from 0 to 255, given ${data[wrong]}`);
+    }
+    return { data: map, width, height, kinds: labels?.length ?? 256 };
   }
   const [first, second, third] = shape;
   if (first === undefined || second === undefined || third === undefined || shape.length > 3) {
@@ -97,7 +102,7 @@ function contentOf(
 }
 
 function areasOf({ name, labels }: MapOutput, { data }: ClassMap, kinds: number) {
-  const counts = new Uint32Array(256);
+  const counts = new Uint32Array(Math.max(256, kinds));
   for (let i = 0; i < data.length; i++) counts[data[i]!]!++;
   // A single channel shows one class.
   const first = kinds === 2 && labels?.length !== 2 ? 1 : 0;

@@ -28,11 +28,11 @@ export interface Reading {
 export interface OutputReader {
   /** Names of the required tensors. */
   readonly fetches: readonly string[];
-  /** @throws {BadFrameError} `model-output`: a tensor has an unexpected shape. */
+  /** @throws {BadFrameError} `model-output`: a tensor has an unexpected shape or number. */
   read(outputs: ReadonlyMap<string, ModelTensor>, context: ReadContext): Reading;
 }
 
-/** The error for an output of an unexpected shape. */
+/** The error for an output of an unexpected shape, or with an unexpected number. */
 export function unreadable(name: string, shape: readonly number[], expected: string) {
   return new BadFrameError(
     "model-output",

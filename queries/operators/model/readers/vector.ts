@@ -22,6 +22,8 @@ export function vectorReader({ name, normalize }: VectorOutput): OutputReader {
         length = Math.sqrt(sum) || 1;
       }
       const floats = Float32Array.from(data, (value) => value / length);
+      const wrong = floats.findIndex((value) => !Number.isFinite(value));
+      if (wrong >= 0) throw unreadable(name, shape, `finite numbers, given ${data[wrong]}`);
       return { data: { [name]: new Uint8Array(floats.buffer).toBase64() } };
     },
   };

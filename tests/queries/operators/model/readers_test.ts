@@ -123,6 +123,29 @@ Deno.test("vector: base64 of float32, of length 1 if wanted", () => {
   );
 });
 
+Deno.test("vector: a number that is not finite is refused", () => {
+  for (const value of [NaN, Infinity, -Infinity]) {
+    assert.throws(() => read({ kind: "vector" }, [1, 2], Float32Array.of(1, value)), {
+      reason: "model-output",
+      message: `Cannot read output o of shape [1, 2]: expected finite numbers, given ${value}`,
+    });
+  }
+});
+
+Deno.test("map: class numbers that do not fit are refused, not wrapped", () => {
+  const of = (labels: number, number: number) =>
+    read(
+      { kind: "map", labels: Array.from({ length: labels }, (_, i) => `c${i}`) },
+      [1, 8, 16],
+      new BigInt64Array(128).fill(BigInt(number)),
+    ).scores!;
+  assert.equal(of(300, 255)["c255"], 1);
+  assert.equal(of(300, 255)["c299"], 0);
+  for (const number of [256, 257, -1]) {
+    assert.throws(() => of(300, number), new RegExp(`numbers from 0 to 255, given ${number}$`));
+  }
+});
+
 Deno.test("a tensor of more dimensions than a map has is refused", () => {
   const map = { kind: "map", labels: ["a", "b"] };
   assert.throws(() => read(map, [2, 2, 2, 2], new Float32Array(16)), /expected a map of 2 or 3/);

@@ -188,6 +188,22 @@ Deno.test("a small state is in the checkpoint: a restart changes no score", asyn
   for (const { offset } of frames) assert.deepEqual(await scores(offset), straight);
 });
 
+Deno.test("a state of another length than the manifest says is refused, not cut", async () => {
+  const operator = model(orderModel("state"));
+  const task = await operator.open(contextOf());
+  await task.process(frameOf(numberedJpeg(1), 0, 0));
+  const saved = JSON.parse(new TextDecoder().decode(task.snapshot!()));
+  await task.close!();
+  for (const bytes of [0, 3, 8]) {
+    saved.tensors.sum_in = new Uint8Array(bytes).toBase64();
+    const state = new TextEncoder().encode(JSON.stringify(saved));
+    await assert.rejects(
+      async () => await (await operator.open({ ...contextOf(), state })).close!(),
+      new RegExp(`state sum_in of model state: the checkpoint holds ${bytes} bytes, .* says 4`),
+    );
+  }
+});
+
 Deno.test("weights outside the model's folder are refused, wherever in the model they are named", async () => {
   /** A field of Protocol Buffers that holds bytes. */
   const field = (number: number, ...parts: Uint8Array[]): Uint8Array => {
