@@ -41,10 +41,11 @@ interface Parts {
 export class StagedLines {
   readonly #parts: Parts;
   #confirmed = false;
-  #rewind: boolean;
+  /** Why the file may hold lines beyond the checkpoint; undefined if it does not. */
+  #rewind: string | undefined;
   #pending: Entry | undefined;
 
-  private constructor(parts: Parts, rewind: boolean) {
+  private constructor(parts: Parts, rewind: string | undefined) {
     this.#parts = parts;
     this.#rewind = rewind;
   }
@@ -57,11 +58,15 @@ export class StagedLines {
     try {
       stage = await Journal.open<Entry>(`${options.root}/lanes/${lane}`, STAGE);
       const { position, foreign } = await shared.position(lane);
-      const rewind = position === undefined ? foreign : !isCommitted(position, context);
+      const rewind = position === undefined
+        ? foreign ? "existed before" : undefined
+        : isCommitted(position, context)
+        ? undefined
+        : "was ahead of the checkpoint";
       const lines = new StagedLines({ options, context, lane, shared, stage }, rewind);
       const { fence } = stage;
       await fence.guard(async () => {
-        if (!rewind) await lines.#finishLeft();
+        if (rewind === undefined) await lines.#finishLeft();
         await fence.trim();
       });
       return lines;
@@ -113,7 +118,7 @@ export class StagedLines {
 
   /** Completes the takeover after this owner's first commit. */
   async #confirm(): Promise<void> {
-    if (this.#rewind) {
+    if (this.#rewind !== undefined) {
       const { committedEnd, committedBatch, topic, partition } = this.#parts.context;
       const unfinished = this.#unfinished();
       const end = Math.min(unfinished?.start ?? committedEnd, committedEnd);
@@ -126,10 +131,10 @@ export class StagedLines {
         this.#parts.stage.fence,
       );
       this.#parts.context.report(
-        `${this.#parts.options.path} was ahead of the checkpoint for ${topic} partition ${partition}: ` +
-          `went back to offset ${end}`,
+        `${this.#parts.options.path} ${this.#rewind}: it continues at offset ${end} of ${topic} ` +
+          `partition ${partition}, without later lines of this query and partition; all others stay`,
       );
-      this.#rewind = false;
+      this.#rewind = undefined;
       await this.#finishLeft();
     }
     await this.#parts.stage.confirm();

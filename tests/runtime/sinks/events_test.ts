@@ -186,6 +186,29 @@ Deno.test("events: lines of others stay, also when a lane starts anew", async ()
   });
 });
 
+Deno.test("events: what becomes of a file that is ahead, or existed before, is reported as it is", async () => {
+  await withFile(async (file) => {
+    const reported: string[] = [];
+    const run = async (committedEnd: number) => {
+      const context = sinkContext({ committedEnd, report: (message) => reported.push(message) });
+      const task = await events({ file }).open(context);
+      const batch = { batchId: 0, start: committedEnd, end: committedEnd + 3 };
+      await task.write!([0, 1, 2].map((i) => frame(0, committedEnd + i)), batch);
+      await task.flush!(batch);
+      await task.committed!(batch);
+      await task.close!();
+    };
+    const rest = ": it continues at offset 0 of VideoStreaming partition 0, " +
+      "without later lines of this query and partition; all others stay";
+    await Deno.writeTextFile(file, "{}\n");
+    await run(0);
+    assert.deepEqual(reported, [`${file} existed before${rest}`]);
+    await run(0);
+    assert.deepEqual(reported.slice(1), [`${file} was ahead of the checkpoint${rest}`]);
+    assert.equal((await linesOf(file)).length, 4);
+  });
+});
+
 Deno.test("events: all batches that a crash of the machine took from the file are written again", async () => {
   await withFile(async (file) => {
     const task = await events({ file }).open(sinkContext({ committedBatch: -1 }));

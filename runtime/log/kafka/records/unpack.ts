@@ -1,5 +1,6 @@
 // Decompresses batches within limits: a few kilobytes may expand to gigabytes.
 import { Buffer } from "node:buffer";
+import { concatenated } from "../../../base/bytes.ts";
 import { read } from "../../../base/errors.ts";
 import { BadFrameError } from "../../../definition/frame.ts";
 import { zlib } from "./codecs.ts";
@@ -15,6 +16,10 @@ const chunkSize = 256 * 1024;
 const GZIP_MAGIC = 0x1f8b08;
 const GZIP_HEADER = 10;
 const GZIP_TRAILER = 8;
+/** A zstd frame begins with it (RFC 8878), as a little-endian number. */
+const ZSTD_MAGIC = 0xfd2fb528;
+/** More would cost much and hold nothing. */
+const MOST_ZSTD_FRAMES = 1_000;
 /** Header of snappy streams from Java producers. */
 const XERIAL = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0];
 const XERIAL_HEADER = 16;
@@ -27,7 +32,7 @@ const UNPACKERS: Readonly<Record<number, Unpacker>> = {
   1: gunzip,
   2: snappyStream,
   3: lz4,
-  4: (packed, most) => zlib().zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
+  4: zstdFrames,
 };
 
 /**
@@ -92,6 +97,26 @@ function endOfMembers(packed: Buffer, most: number): number {
     end += Number(read(read(inflated, "engine"), "bytesWritten")) + GZIP_TRAILER;
   }
   return end;
+}
+
+/** All zstd frames, as producers that flush in between write them. Bytes after the last one are ignored. */
+function zstdFrames(packed: Buffer, most: number): Uint8Array {
+  const frames: Uint8Array[] = [];
+  let at = 0, left = most;
+  do {
+    if (frames.length === MOST_ZSTD_FRAMES) {
+      throw new RangeError(`it has more than ${MOST_ZSTD_FRAMES} zstd frames`);
+    }
+    // Later frames are mostly small, and each holds on to a chunk.
+    const size = at === 0 ? chunkSize : 16 * 1024;
+    const options = { info: true, maxOutputLength: most, chunkSize: size };
+    const unpacked: unknown = zlib().zstdDecompressSync(packed.subarray(at), options);
+    const frame = read(unpacked, "buffer") as Uint8Array;
+    if ((left -= frame.length) < 0) throw new TooLarge();
+    frames.push(frame);
+    at += Number(read(read(unpacked, "engine"), "bytesWritten"));
+  } while (packed.length - at > 4 && packed.readUInt32LE(at) === ZSTD_MAGIC);
+  return concatenated(frames);
 }
 
 /** A stream of Snappy chunks, or one block without the stream's header. */

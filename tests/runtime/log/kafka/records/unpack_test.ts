@@ -144,6 +144,26 @@ Deno.test("gzip: what follows the last member is ignored, a member that is cut i
   assert.throws(() => unpack(bombs, number), { reason: "too-large" });
 });
 
+Deno.test("zstd: all frames are unpacked, and measured together", () => {
+  const { compress, number } = COMPRESSORS.zstd;
+  const text = Buffer.from("frame ".repeat(20)), noise = Buffer.alloc(600_000);
+  for (let at = 0; at < noise.length; at += 60_000) {
+    crypto.getRandomValues(noise.subarray(at, at + 60_000));
+  }
+  const parts = [text, noise, Buffer.alloc(0), text, noise];
+  const frames = Buffer.concat(parts.map(compress));
+  for (const tail of ["", "x", "rubbish"]) {
+    const unpacked = unpack(Buffer.concat([frames, Buffer.from(tail)]), number);
+    assert.ok(Buffer.concat(parts).equals(unpacked), tail);
+  }
+  const half = compress(Buffer.alloc(FREE_BYTES / 2));
+  assert.equal(unpack(Buffer.concat([half, half]), number).length, FREE_BYTES);
+  const more = Buffer.concat([half, half, compress(Buffer.alloc(1))]);
+  assert.throws(() => unpack(more, number), { reason: "too-large" });
+  const nothing = Buffer.concat(new Array(5_000).fill(compress(Buffer.alloc(0))));
+  assert.throws(() => unpack(nothing, number), /more than 1000 zstd frames/);
+});
+
 Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
   const { compress, number } = COMPRESSORS.snappy;
   const head = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
