@@ -39,6 +39,26 @@ Deno.test("nothing stands in the way of anybody, dark or light", async () => {
   });
 });
 
+Deno.test("a click beside a dialog closes it, also where the browser does not know closedby", async () => {
+  await withViewer({}, async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      for (const known of [true, false]) {
+        if (!known) {
+          await page.evaluate(`for (const dialog of document.querySelectorAll("dialog")) {
+            dialog.removeAttribute("closedby");
+          }
+          delete HTMLDialogElement.prototype.closedBy;`);
+        }
+        await page.keyboard.press("g");
+        await page.getByRole("dialog").waitFor();
+        await page.mouse.click(5, 400);
+        await page.getByRole("dialog").waitFor({ state: "hidden" });
+      }
+    });
+  });
+});
+
 Deno.test("on a phone the wall scrolls one way only and everything can be reached", async () => {
   await withViewer({ lanes: { count: 64 } }, async (viewer, lanes) => {
     lanes.run(2);

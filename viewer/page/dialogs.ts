@@ -7,6 +7,14 @@ import { parseWhen } from "./when.ts";
 /** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
 
+// Where browsers do not know `closedby`, such as Safari: a click on the backdrop has the dialog as its target.
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("click", ({ target }) => {
+    const known = "closedBy" in HTMLDialogElement.prototype;
+    if (target === dialog && !known) dialog.close();
+  });
+}
+
 const keyboard = find(document, "#keyboard", HTMLDialogElement);
 
 export function showKeys(): void {
