@@ -3,17 +3,16 @@ import { dispatch } from "./cli/dispatch.ts";
 import { describeFailure } from "./cli/fault.ts";
 import { Output } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";
-import { guardProcess } from "./cli/process.ts";
+import { endProcess, guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
 import { logToStandardError } from "./runtime/base/error_console.ts";
 import { printable } from "./runtime/base/mask.ts";
 import project from "./deno.json" with { type: "json" };
 
 logToStandardError();
-let failed = false;
 const output = new Output((error) => {
-  if (!failed && !(error instanceof Deno.errors.BrokenPipe)) {
-    failed = true;
+  if (Deno.exitCode === 0 && !(error instanceof Deno.errors.BrokenPipe)) {
+    Deno.exitCode = 1;
     output.say(describeFailure(error));
   }
   stop.abort(new Error("The output was closed"));
@@ -31,5 +30,4 @@ const code = await dispatch(Deno.args, {
     say: (line) => output.say(printable(line)),
   },
 });
-await output.flush();
-Deno.exit(failed ? 1 : code);
+await endProcess(code, output, stop.signal);

@@ -128,6 +128,7 @@ function describeFound({ service, name, place, streams, error }: FoundCamera, us
   ].map((line) => line.replaceAll(/\p{Cc}/gu, "�"));
 }
 
-function quoted(text: string): string {
+/** A word of a command line as a shell needs it. */
+export function quoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

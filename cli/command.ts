@@ -28,6 +28,8 @@ export interface Option<T = unknown> {
   readonly switch?: boolean;
   /** Parses the value. Throws an Error whose message says what is accepted. */
   readonly parse?: (text: string) => T;
+  /** Only the flag turns it on: the variable is meant for the option of that name of another command. */
+  readonly byFlag?: true;
   /** The actions of its command that use it: others refuse it. Without it, all do. */
   readonly actions?: readonly string[];
   /** What the value lets the run access: the launcher permits nothing else. */
@@ -210,6 +212,7 @@ export async function parseCommand<O extends Options>(
         faults.push(`Cannot use ${origin} ${shown(given)}: ${reasonOf(given, error)}`);
       }
     }
+    if (option.byFlag && !flags.includes(name)) continue;
     options[name] = option.multiple ? values : values[0];
   }
   // Built by the table's own parsers: the only place where they are joined with their type.

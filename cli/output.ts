@@ -50,9 +50,12 @@ export class Output {
     this.#onFailure = onFailure;
   }
 
-  /** Writes a line to standard output; progress is dropped while too much waits, since newer progress follows. */
+  /**
+   * Writes a line to standard output. While too much waits, progress is dropped, since newer progress follows, and
+   * so are the errors of queries that restart.
+   */
   print(line: string): void {
-    this.#write(this.#out, line, line.startsWith('{"type":"progress"'), this.#onFailure);
+    this.#write(this.#out, line, /^\{"type":"(?:progress|error)"/.test(line), this.#onFailure);
   }
 
   /** Writes a message to standard error; it is dropped while too much waits. */

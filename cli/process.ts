@@ -2,7 +2,7 @@
 import { systemClock } from "../runtime/base/clock.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import { printable } from "../runtime/base/mask.ts";
-import { waitAtMost } from "../runtime/base/wait.ts";
+import { aborted, waitAtMost } from "../runtime/base/wait.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
 import type { Output } from "./output.ts";
@@ -15,8 +15,8 @@ const EXIT_FAILED = 1;
  * a parent forwards the signal.
  */
 const SAME_SIGNAL_MS = 500;
-/** How long a failed process waits for a reader that pauses. */
-const LONGEST_FLUSH_MS = 1_000;
+/** How long a process that was stopped or has failed waits for a reader that pauses. */
+const LONGEST_FLUSH_MS = 3_000;
 
 /**
  * Aborts the returned controller on the first SIGINT or SIGTERM; a second one ends the process. An uncaught
@@ -49,7 +49,23 @@ export function guardProcess(output: Output, now = () => performance.now()): Abo
   return stop;
 }
 
+/**
+ * Ends the process when all its lines are written, but soon after the signal: with the code, or with that of
+ * a failure that did not end it yet.
+ */
+export async function endProcess(
+  code: number,
+  output: Output,
+  signal: AbortSignal,
+): Promise<never> {
+  const flushed = output.flush();
+  const late = aborted(signal).then(() => waitAtMost(LONGEST_FLUSH_MS, flushed, systemClock));
+  await Promise.race([flushed, late]);
+  Deno.exit(Deno.exitCode || code);
+}
+
 function fail(output: Output, failure: unknown): void {
+  Deno.exitCode = EXIT_FAILED;
   output.say(printable(describeFailure(failure, { stack: true })));
   waitAtMost(LONGEST_FLUSH_MS, output.flush(), systemClock).then(() => Deno.exit(EXIT_FAILED));
 }

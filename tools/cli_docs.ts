@@ -24,7 +24,7 @@ export function commandReference(all: readonly Command[]): string {
     "",
     "Exit codes: 0 done, 1 failed, 2 wrong use. Results go to standard output; messages and",
     "errors go to standard error. A reader that pauses, as `less` does, holds nothing up: results wait for it,",
-    "progress and messages beyond 1 MiB are dropped.",
+    "progress, messages and errors of queries beyond 1 MiB are dropped. After Ctrl-C the end waits 3 s for it.",
     ...all.flatMap(section),
     ...LOGS,
     ...sinks(),

@@ -106,7 +106,9 @@ export async function runTests({
       print(printed);
       total = addCounts(total, counts);
     });
-    return total;
+    if (!signal.aborted) return total;
+    say("Stopped by a signal: not all tests have run");
+    return addCounts(total, FAILED);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     return FAILED;

@@ -4,7 +4,7 @@ import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/
 import { type CameraSettings, settingsFromFlags, settingWords } from "../../cameras/settings.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
-import { discoverCameras, lookOptions, probe } from "../camera_look.ts";
+import { discoverCameras, lookOptions, probe, quoted } from "../camera_look.ts";
 import {
   cameraHost,
   numberFaults,
@@ -143,5 +143,5 @@ async function runAll(
 }
 
 function describe(camera: RegisteredCamera): string {
-  return [maskUrl(camera.source), ...settingWords(camera)].join(" ");
+  return [maskUrl(camera.source), ...settingWords(camera).map(quoted)].join(" ");
 }

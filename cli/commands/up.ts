@@ -27,8 +27,10 @@ const CHECK_INTERVAL_MS = 250;
 const upOptions = {
   check: {
     switch: true,
+    byFlag: true,
     help:
-      "Only check the file; exit code 2 for faults. --no-check starts queries without type checks",
+      "Only check the file; exit code 2 for faults. --no-check or FRAMELANE_CHECK=false starts " +
+      "queries without type checks",
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
   json: { switch: true, help: "Print JSON only, one object per line" },

@@ -128,10 +128,10 @@ function packagesAround(root: string): string {
 /** Deno's cache: its files are those of `node_modules`, by hard links. */
 function denoCache({ base, environment }: Surroundings): string {
   const home = environment("HOME") ?? environment("USERPROFILE") ?? "/";
-  // Services may have none of these variables: Deno looks up the user's folder.
+  // Services may have none of these variables: Deno looks up the user's folder, if there is such a user.
   if (!["DENO_DIR", "XDG_CACHE_HOME", "HOME", "USERPROFILE"].some(environment)) {
-    const { stdout } = new Deno.Command("deno", { args: ["info", "--json"] }).outputSync();
-    return realPath(JSON.parse(new TextDecoder().decode(stdout)).denoDir);
+    const info = new Deno.Command("deno", { args: ["info", "--json"] }).outputSync();
+    if (info.success) return realPath(JSON.parse(new TextDecoder().decode(info.stdout)).denoDir);
   }
   const caches = {
     darwin: `${home}/Library/Caches`,

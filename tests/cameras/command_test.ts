@@ -211,6 +211,9 @@ Deno.test("cameras: registered, listed, run together, changed while they run; pa
     assert.equal((await call("add", "1", "pattern:?size=160x120", "--fps", "20")).code, 0);
     assert.equal((await call("add", "2", "rtsp://anna.b:canary@127.0.0.1:1/x")).code, 0);
     const { lines } = await call("list", "--json");
+    const words = await call("add", "9", "pattern:", "--name", "Anna's door", "--place=Yard");
+    assert.match(words.error, /pattern: '--name=Anna'\\''s door' --place=Yard$/m);
+    assert.equal((await call("remove", "9")).code, 0);
     assert.deepEqual(lines.map((line) => JSON.parse(line)), [
       {
         type: "camera",

@@ -31,7 +31,8 @@ async function guarded(body: string, act: (child: Deno.ChildProcess) => Promise<
     const [guard, out] = ["process", "output"].map((name) =>
       new URL(`../../cli/${name}.ts`, import.meta.url)
     );
-    const head = `import { guardProcess } from "${guard}";\nimport { Output } from "${out}";\n` +
+    const head =
+      `import { endProcess, guardProcess } from "${guard}";\nimport { Output } from "${out}";\n` +
       "const output = new Output(() => {});\n";
     await Deno.writeTextFile(file, head + body);
     await act(start([file]));
@@ -181,6 +182,36 @@ Deno.test("A reader that pauses holds up no signal", async () => {
       child.kill("SIGTERM");
       const { code } = await withDeadline("the end", PATIENCE_MS, () => child.status);
       assert.equal(code, 7);
+    } finally {
+      await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+    }
+  });
+});
+
+Deno.test("An uncaught error ends with 1 even if the command ends meanwhile", async () => {
+  const body = `
+    const stop = guardProcess(output);
+    Promise.reject(new Error("lost"));
+    addEventListener("unhandledrejection", () => endProcess(0, output, stop.signal));
+    setInterval(() => {}, 60_000);`;
+  await guarded(body, async (child) => {
+    const { code, stderr } = await child.output();
+    assert.deepEqual([code, /lost/.test(new TextDecoder().decode(stderr))], [1, true]);
+  });
+});
+
+Deno.test("A reader that pauses holds up the end until a signal, and not for long after it", async () => {
+  const body = `
+    const stop = guardProcess(output);
+    output.print("x".repeat(1_000_000));
+    endProcess(0, output, stop.signal);
+    console.error("ready");`;
+  await guarded(body, async (child) => {
+    try {
+      assert.equal(await firstText(child.stderr), "ready\n");
+      child.kill("SIGTERM");
+      const { code } = await withDeadline("the end", PATIENCE_MS, () => child.status);
+      assert.equal(code, 0);
     } finally {
       await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
     }

@@ -59,12 +59,13 @@ Deno.test("Output waits for no reader, and keeps the order of all lines", async 
   assert.deepEqual(written, ["out 1\n", "err 2\n", "out 3\n"]);
 });
 
-Deno.test("Output keeps results for a paused reader, and a bounded amount of progress and messages", async () => {
+Deno.test("Output keeps results for a paused reader, and a bounded amount of progress, errors and messages", async () => {
   const { written, go, ...streams } = paused();
   const output = new Output((error) => assert.fail(String(error)), streams);
   const pad = "x".repeat(100_000);
   for (let i = 0; i < 100; i++) {
     output.print(`{"type":"progress","pad":"${pad}"}`);
+    output.print(`{"type":"error","pad":"${pad}"}`);
     output.say(pad);
     output.print(`{"type":"summary","number":${i}}`);
   }

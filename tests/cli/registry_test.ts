@@ -56,6 +56,21 @@ Deno.test("Each action of a command refuses options of the others, and takes its
   assert.equal(options["fps"], 5);
 });
 
+Deno.test("FRAMELANE_CHECK concerns the checks of types: it does not make up only check its file", async () => {
+  const up = await commands["up"]!.load();
+  const checkOf = async (text: string, ...argv: string[]) => {
+    const { options } = await parseCommand(
+      up,
+      argv,
+      (name) => name === "FRAMELANE_CHECK" ? text : undefined,
+    );
+    return options["check"] ?? false;
+  };
+  assert.deepEqual(await Promise.all([checkOf("true"), checkOf("false")]), [false, false]);
+  assert.equal(await checkOf("false", "--check"), true);
+  await assert.rejects(checkOf("maybe"), /FRAMELANE_CHECK "maybe"/);
+});
+
 Deno.test("Help fits terminals of any width, but for words that are wider", async () => {
   for (const { load } of Object.values(commands)) {
     const command = await load();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NO_TESTS } from "../../tools/junit.ts";
 import { join, ROOT } from "../../tools/paths.ts";
-import { parseArguments, settle } from "../../tools/test.ts";
+import { parseArguments, runTests, settle } from "../../tools/test.ts";
 
 Deno.test("Arguments of the test task: filters, and flags of deno test after --", () => {
   assert.deepEqual(parseArguments(["--unit", "tests/cli", "--", "--fail-fast"]), {
@@ -123,6 +123,20 @@ Deno.test("The last lines say what failed: in a test, outside of one, before the
       const { lines } = await testTask([`--folder=${folder}`]);
       assert.match(lines.slice(-45).join("\n"), says);
     });
+  }
+});
+
+Deno.test("A run that is stopped before its first test has failed", async () => {
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}_test.ts`, PASSES]));
+  const { addSignalListener } = Deno;
+  try {
+    Deno.addSignalListener = (_, stop) => stop();
+    await withTests(many, async (folder) => {
+      const { passed, failed } = await runTests({ filters: [], folder, typesChecked: true });
+      assert.deepEqual([passed, failed], [0, 1]);
+    });
+  } finally {
+    Deno.addSignalListener = addSignalListener;
   }
 });
 

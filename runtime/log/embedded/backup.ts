@@ -1,6 +1,7 @@
 // Copies a log that is in use: the database at one moment, then the segments that it lists.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
+import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { unfinishedName } from "./database_file.ts";
@@ -55,12 +56,12 @@ async function prepareFolder(from: string, to: string): Promise<void> {
   const refuse = (why: string) =>
     new LogError(
       "INVALID",
-      `Cannot back up into ${to}: ${why}; expected a new folder or an empty one`,
+      `Cannot back up into ${shown(to)}: ${why}; expected a new folder or an empty one`,
     );
   const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
   if (inside(resolve(to))) throw refuse("it is within the log's own folder");
   await Deno.mkdir(to, { recursive: true, mode: modes.folder });
-  for await (const { name } of Deno.readDir(to)) throw refuse(`it holds ${name}`);
+  for await (const { name } of Deno.readDir(to)) throw refuse(`it holds ${shown(name)}`);
 }
 
 async function copySegments(

@@ -97,6 +97,16 @@ Deno.test("Deno's cache is found without a variable that names it", () => {
   const cache = (environment: (name: string) => string | undefined) =>
     planLaunch(["queries"], { base: "/none", root: ROOT.slice(0, -1), environment }).cache;
   assert.equal(cache(() => undefined), cache((name) => Deno.env.get(name)));
+  const { Command } = Deno;
+  try {
+    const failed = { success: false, code: 1, stdout: new Uint8Array() };
+    Deno.Command = class {
+      outputSync = () => failed;
+    } as unknown as typeof Command;
+    assert.match(cache(() => undefined), /^\/[^/]+.*\bdeno$/i);
+  } finally {
+    Deno.Command = Command;
+  }
 });
 
 Deno.test("types are checked as the switch says, wherever it stands", () => {

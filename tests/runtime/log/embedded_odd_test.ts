@@ -191,7 +191,10 @@ Deno.test("embedded log: a backup into the log itself, or one that did not end, 
       await append(log, "t", 0, records(5));
       for (const to of ["log", "log/backup", "log/segments/t-0/x", "log/../log/deep/er"]) {
         const { message } = await rejectsWith("INVALID", () => log.backup(join(dir, to)));
-        assert.match(message, /Cannot back up into .*(within the log's own folder|it holds)/);
+        assert.match(
+          message,
+          /Cannot back up into ".*": it (is within the log's own folder|holds ")/,
+        );
       }
       assert.deepEqual(
         (await Array.fromAsync(Deno.readDir(join(dir, "log")))).filter(({ name }) =>
