@@ -21,6 +21,8 @@ interface Episode {
   readonly partition: number;
   /** Everything except its lane, which may come and go. */
   view: Omit<AlertView, "lane" | "partition" | "cameraName" | "place">;
+  /** Id of its lane at the last check. */
+  lane: string | undefined;
   over: boolean;
   /** Version of the book at the last change. */
   version: number;
@@ -42,8 +44,6 @@ export class AlertBook {
   readonly #unsubscribe: () => void;
   #version = 0;
   #checkedAt = -Infinity;
-  /** Ids of the lanes at the last check. */
-  #lanes = "";
 
   constructor(options: AlertBookOptions) {
     this.#options = options;
@@ -59,17 +59,17 @@ export class AlertBook {
   /** Episodes that changed after `version`, ordered by start. */
   since(version: number, visitor: Visitor): AlertView[] {
     this.#check();
-    const views: AlertView[] = [];
     const lanes = this.#options.lanes();
-    for (const episode of this.#episodes.values()) {
-      const { view, partition } = episode;
-      if (episode.version <= version || !maySee(visitor, partition)) continue;
-      const lane = laneOf(episode, lanes);
-      if (lane === undefined) continue;
-      const { cameraName, place } = lane;
-      views.push({ ...view, lane: lane.id, partition, ...given({ cameraName, place }) });
-    }
-    return views.sort((a, b) => a.fromTime - b.fromTime);
+    return [...this.#episodes.values()]
+      .filter((episode) => episode.version > version)
+      .flatMap((episode) => viewOf(episode, lanes, visitor) ?? [])
+      .sort((a, b) => a.fromTime - b.fromTime);
+  }
+
+  /** The episode with that id, if it exists and the visitor may see it. */
+  find(id: string, visitor: Visitor): AlertView | undefined {
+    const episode = this.#episodes.get(id);
+    return episode && viewOf(episode, this.#options.lanes(), visitor);
   }
 
   close(): void {
@@ -99,6 +99,7 @@ export class AlertBook {
     const known = this.#episodes.get(key);
     const episode = known ?? {
       ...{ query, topic, partition, heard, over: false, version: 0 },
+      lane: laneOf({ query, topic, partition }, this.#options.lanes())?.id,
       view: {
         id: key,
         camera: camera ?? cameraOfPartition(partition),
@@ -141,24 +142,40 @@ export class AlertBook {
     return !over && this.#options.clock.monotonic() - heard < LOST_MS;
   }
 
-  /** Periodically ends episodes without updates, and sends all again when lanes came or went. */
+  /** Periodically ends episodes without updates, and sends those again whose lane came or went. */
   #check(): void {
-    const { clock, lanes } = this.#options;
+    const { clock } = this.#options;
     if (clock.monotonic() - this.#checkedAt < CHECK_MS) return;
     this.#checkedAt = clock.monotonic();
-    const known = JSON.stringify(lanes().map(({ id }) => id));
-    const moved = known !== this.#lanes;
-    this.#lanes = known;
+    const lanes = this.#options.lanes();
     for (const episode of this.#episodes.values()) {
+      const lane = laneOf(episode, lanes)?.id;
       const lost = episode.view.active && !this.#isActive(episode);
       if (lost) episode.view = { ...episode.view, active: false };
-      if (moved || lost) episode.version = ++this.#version;
+      if (lane !== episode.lane || lost) episode.version = ++this.#version;
+      episode.lane = lane;
     }
   }
 }
 
+/** The episode as a visitor sees it; undefined if there is no lane to show it on. */
+function viewOf(
+  episode: Episode,
+  lanes: readonly Lane[],
+  visitor: Visitor,
+): AlertView | undefined {
+  const { view, partition } = episode;
+  const lane = maySee(visitor, partition) ? laneOf(episode, lanes) : undefined;
+  if (lane === undefined) return undefined;
+  const { cameraName, place } = lane;
+  return { ...view, lane: lane.id, partition, ...given({ cameraName, place }) };
+}
+
 /** The lane to show an episode on: its query's, or else the unprocessed partition. */
-function laneOf({ query, topic, partition }: Episode, lanes: readonly Lane[]): Lane | undefined {
+function laneOf(
+  { query, topic, partition }: Pick<Episode, "query" | "topic" | "partition">,
+  lanes: readonly Lane[],
+): Lane | undefined {
   const candidates = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
   return candidates.find((lane) => lane.query === query) ??
     candidates.find((lane) => lane.query === RAW) ?? candidates[0];

@@ -5,9 +5,10 @@ import { maySee } from "./access.ts";
 import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import { busy, type Env, image, json, numbersOf, problem } from "./respond.ts";
+import { busy, type Env, image, json, numbersOf, problem, widthOf } from "./respond.ts";
 import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { Thumbnails } from "./thumbnails.ts";
 
 /** Five minutes at 30 frames per second. */
 const MAX_CLIP_FRAMES = 9_000;
@@ -22,6 +23,7 @@ export function apiRoutes(
   { hub, alerts, history, report, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
+  const thumbnails = history && new Thumbnails(history, hub.scaler);
   /** Adds a route about the past of one lane. */
   const ofLane = (
     path: string,
@@ -53,14 +55,13 @@ export function apiRoutes(
 
   app.get("/api/alerts/thumbnail", async (c) => {
     const { visitor } = c.var;
-    const alert = alerts.since(0, visitor).find(({ id }) => id === c.req.query("id"));
+    const alert = alerts.find(c.req.query("id") ?? "", visitor);
     const lane = hub.lane(alert?.lane ?? "", visitor);
     if (alert === undefined || lane === undefined) return problem(c, 404, "No such alert");
-    const picture = await history?.at(lane, alert.fromOffset);
-    // Its frames are gone from the log: a later one is not its picture.
-    return picture?.offset === alert.fromOffset
-      ? await image(c, hub.scaler, picture, { "cache-control": "private, max-age=3600" })
-      : c.body(null, 204, { "cache-control": "no-store" });
+    const picture = await thumbnails?.of(alert, lane, widthOf(c));
+    return picture === undefined
+      ? c.body(null, 204, { "cache-control": "no-store" })
+      : await image(c, hub.scaler, picture, { "cache-control": "private, max-age=3600" });
   });
 
   ofLane("/api/range", async (c, lane, history) => {

@@ -45,7 +45,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     return plain(c, isReady ? 200 : 503, text);
   });
   app.get("/assets/*", (c) => {
-    const file = assets.get(c.req.path.slice("/assets/".length));
+    const file = assets.get(c.req.path);
     return file === undefined ? plain(c, 404, "No such file") : asset(c, file);
   });
   app.get("/metrics", async (c) => {
@@ -58,15 +58,15 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 
   guardVisitors(app, access, assets);
 
-  app.get("/", (c) => asset(c, assets.get("page/index.html")!));
+  app.get("/", (c) => asset(c, assets.get("index.html")!));
   app.get("/cameras/:list", (c) => {
     const cameras = c.req.param("list").split(",");
     const isList = cameras.length <= MAX_TILES && cameras.every((one) => CAMERA.test(one));
-    return isList ? asset(c, assets.get("page/index.html")!) : c.notFound();
+    return isList ? asset(c, assets.get("index.html")!) : c.notFound();
   });
   app.get("/queries/:lane", (c) => {
     const known = hub.lane(c.req.param("lane"), c.var.visitor) !== undefined;
-    return asset(c, assets.get("page/query.html")!, known ? 200 : 404);
+    return asset(c, assets.get("query.html")!, known ? 200 : 404);
   });
   apiRoutes(app, surroundings);
   cameraRoutes(app, surroundings);

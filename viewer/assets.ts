@@ -19,7 +19,10 @@ const TYPES: Readonly<Record<string, string>> = {
   ts: "text/javascript; charset=utf-8",
 };
 
-/** The page's files by path below `/assets/`; `refused` is the sign-in form after a wrong token. */
+/**
+ * The page's files: those that anyone may load by path (`/assets/…`), and the pages by name; `refused` is the
+ * sign-in form after a wrong token.
+ */
 export type Assets = ReadonlyMap<string, Asset>;
 
 let loaded: Promise<Assets> | undefined;
@@ -32,7 +35,10 @@ export function loadAssets(): Promise<Assets> {
       if (name.slice(name.lastIndexOf(".") + 1) in TYPES) paths.push(`page/${name}`);
     }
     const files = new Map<string, Asset>();
-    for (const path of paths) files.set(path, await loadAsset(path));
+    for (const path of paths) {
+      const name = path.endsWith(".html") ? path.slice("page/".length) : `/assets/${path}`;
+      files.set(name, await loadAsset(path));
+    }
     const problem = '<p class="problem" role="alert">This token is not valid.</p>';
     const refused = (form: string) => form.replace("<!-- problem -->", problem);
     return files.set("refused", await loadAsset("page/login.html", refused));

@@ -56,7 +56,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
       // A link from another site arrives without the strict cookie; a reload by the page itself has it.
       return c.req.header("sec-fetch-site") === "cross-site"
         ? c.body(null, 200, { refresh: `0; url=${here(c)}`, "cache-control": "no-store" })
-        : asset(c, assets.get("page/login.html")!, 401);
+        : asset(c, assets.get("login.html")!, 401);
     }
     const token = new URL(c.req.url).searchParams.get("token");
     if (access.guarded && token !== null && wantsPage(c)) {

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import type { Alert, Frame } from "../../runtime/definition/frame.ts";
 import { alertRecord, alertTopic } from "../../runtime/sinks/findings.ts";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { AlertBook } from "../../viewer/alerts.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import type { AlertView } from "../../viewer/protocol.ts";
 import { startViewer, type Viewer } from "../../viewer/viewer.ts";
@@ -153,4 +155,24 @@ Deno.test("what a runtime says at once and what the log says later is one episod
   } finally {
     await viewer.stop();
   }
+});
+
+Deno.test("an alert is sent again when its own lane comes or goes, not when another one does", async () => {
+  const clock = new FakeClock();
+  const feed = new FakeLanes({ count: 3, clock });
+  let lanes = feed.lanes().slice(0, 2);
+  const book = new AlertBook({ feed, lanes: () => lanes, clock });
+  feed.push("greyscale-1", {
+    result: { alert: { id: "a", state: "end", label: "fight", peak: 0.8 } },
+  });
+  const { version } = book;
+  const change = async (next: typeof lanes) => {
+    lanes = next;
+    await clock.advance(2_000);
+    return book.version > version;
+  };
+  assert.equal(await change(feed.lanes().toReversed()), false);
+  assert.equal(await change(feed.lanes().slice(1)), false);
+  assert.equal(await change(feed.lanes().slice(0, 1)), true);
+  book.close();
 });

@@ -199,6 +199,8 @@ Deno.test("no path leads to a file on disk", async () => {
         "/assets/",
         "/assets/page/wall_page.ts%00.css",
         "/assets/session.ts",
+        "/assets/refused",
+        "/assets/page/login.html",
         "/cam/../../etc/passwd",
         "/queries/..%2f..%2fetc%2fpasswd",
       ]
