@@ -98,27 +98,30 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     report,
     signal: stopping.signal,
   });
-  const { port: bound, close } = listen({
-    hostname,
-    port,
-    handler,
-    clock,
-    // All clients of a proxy share its address.
-    ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
-  });
-  return {
-    url: `http://${urlHost(hostname)}:${bound}/`,
-    port: bound,
-    async stop() {
-      stopping.abort(new Error("The viewer stops"));
-      await alertLog?.close();
-      alerts.close();
-      hub.close();
-      await close();
-      await raw?.close();
-      await history?.close();
-    },
+  let server: ReturnType<typeof listen> | undefined;
+  const stop = async () => {
+    stopping.abort(new Error("The viewer stops"));
+    await alertLog?.close();
+    alerts.close();
+    hub.close();
+    await server?.close();
+    await raw?.close();
+    await history?.close();
   };
+  try {
+    server = listen({
+      hostname,
+      port,
+      handler,
+      clock,
+      // All clients of a proxy share its address.
+      ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://${urlHost(hostname)}:${server.port}/`, port: server.port, stop };
 }
 
 /** Whether frames flow: the log must answer, and each lane must have started. */

@@ -128,10 +128,14 @@ function packagesAround(root: string): string {
 /** Deno's cache: its files are those of `node_modules`, by hard links. */
 function denoCache({ base, environment }: Surroundings): string {
   const home = environment("HOME") ?? environment("USERPROFILE") ?? "/";
-  // Services may have none of these variables: Deno looks up the user's folder, if there is such a user.
+  // Services may have none of these variables: Deno looks up the user's folder.
   if (!["DENO_DIR", "XDG_CACHE_HOME", "HOME", "USERPROFILE"].some(environment)) {
-    const info = new Deno.Command("deno", { args: ["info", "--json"] }).outputSync();
-    if (info.success) return realPath(JSON.parse(new TextDecoder().decode(info.stdout)).denoDir);
+    try {
+      const { stdout } = new Deno.Command("deno", { args: ["info", "--json"] }).outputSync();
+      return realPath(JSON.parse(new TextDecoder().decode(stdout)).denoDir);
+    } catch {
+      // There is no such user, or no deno on the PATH: as if its folder were the root.
+    }
   }
   const caches = {
     darwin: `${home}/Library/Caches`,

@@ -1,5 +1,5 @@
 // The plan of a query: everything that the runtime needs to know.
-import { normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { read } from "../base/errors.ts";
 import { oneOf, shown, TEXT } from "../base/options.ts";
 import type { Alignment } from "./align.ts";
@@ -69,19 +69,34 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
         `with a uri, a function open, and as delivery ${DELIVERY.accepted}`,
     );
   }
-  const targets = new Set<string>();
+  const targets = new Map<string, string>();
   for (const { uri, delivery } of sinks) {
     const [scheme, target] = uri.split(/:(.*)/s);
     // Two would fence each other, or write each output twice.
     if (delivery !== "exactly-once" || target === undefined) continue;
-    const place = `${scheme}:${normalize(target).replace(/(?<=.)\/$/, "")}`;
-    if (targets.has(place)) {
+    const place = `${scheme}:${scheme === "topic" ? target : placeOf(target)}`;
+    const other = targets.get(place);
+    if (other !== undefined) {
+      const both = `${shown(other)} and ${shown(uri)}`;
       throw new RangeError(
-        `Cannot run query ${name} with ${shown(uri)} twice: expected different sinks`,
+        `Cannot run query ${name} with ${both}: they write to the same place; expected different sinks`,
       );
     }
-    targets.add(place);
+    targets.set(place, uri);
   }
+}
+
+/** The path behind links, where it or its folder exists. */
+function placeOf(target: string): string {
+  const path = normalize(target).replace(/(?<=.)\/$/, "");
+  for (const [place, name] of [[path, ""], [dirname(path), basename(path)]] as const) {
+    try {
+      return join(Deno.realPathSync(place), name);
+    } catch {
+      // It does not exist yet, or opening the sink reports what is wrong.
+    }
+  }
+  return path;
 }
 
 /** The alignment of two cameras; undefined if each lane has one camera. */

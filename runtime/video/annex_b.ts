@@ -96,7 +96,7 @@ export class AnnexBWriter {
       .flatMap((kind) => ofType(this.#sets, kind));
     // A delimiter stays first.
     const first = ofType(head, delimiter);
-    const others = head.filter((nal) => !first.includes(nal));
+    const others = head.filter((nal) => type(nal[0]!) !== delimiter);
     const whole = joinedUnits([...first, ...missing, ...others, slices], "start-code");
     return { ...unit, ...inspectAccessUnit(this.#codec, whole), bytes: whole };
   }

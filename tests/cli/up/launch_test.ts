@@ -99,11 +99,15 @@ Deno.test("Deno's cache is found without a variable that names it", () => {
   assert.equal(cache(() => undefined), cache((name) => Deno.env.get(name)));
   const { Command } = Deno;
   try {
-    const failed = { success: false, code: 1, stdout: new Uint8Array() };
-    Deno.Command = class {
-      outputSync = () => failed;
-    } as unknown as typeof Command;
-    assert.match(cache(() => undefined), /^\/[^/]+.*\bdeno$/i);
+    const failures = [() => ({ success: false, stdout: new Uint8Array() }), () => {
+      throw new Deno.errors.NotFound("no deno");
+    }];
+    for (const outputSync of failures) {
+      Deno.Command = class {
+        outputSync = outputSync;
+      } as unknown as typeof Command;
+      assert.match(cache(() => undefined), /^\/[^/]+.*\bdeno$/i);
+    }
   } finally {
     Deno.Command = Command;
   }

@@ -7,6 +7,7 @@ import { openLog } from "../../../runtime/log/open.ts";
 import { withFolder } from "../../support/folder.ts";
 import { framelane, FramelaneProcess, ROOT } from "../../support/framelane.ts";
 import { until } from "../../support/until.ts";
+import { freePort } from "../../../tools/kafka/probe.ts";
 
 const camera = (number: number, fps: number) =>
   `  - { number: ${number}, source: "pattern:?size=64x48", fps: ${fps} }\n`;
@@ -119,7 +120,8 @@ Deno.test("an edit that its fixed host makes unsafe changes nothing, and the wal
 
 Deno.test("a viewer that cannot start as edited continues as it was, and nothing is applied", async () => {
   await withFolder(async (folder) => {
-    const text = `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: { port: 0 }\n`;
+    const text =
+      `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: { port: ${freePort()} }\n`;
     const plan = await resolvePlan(text, { file: "f.yaml", environment: () => undefined });
     const said: string[] = [];
     const context = {
@@ -134,6 +136,19 @@ Deno.test("a viewer that cannot start as edited continues as it was, and nothing
       await assert.rejects(run.apply({ ...plan, cameras, viewer: { ...plan.viewer!, tokens } }));
       assert.equal((await (await fetch(`${run.url}healthz`)).text()).length > 0, true, said.join());
       assert.doesNotMatch(said.join(), /CAMERA-1/);
+      // Another program takes the port while the viewer is down: the next edit starts it.
+      let other: Deno.Listener | undefined;
+      const every = () => {
+        other = Deno.listen({ port: Number(new URL(url).port), hostname: "127.0.0.1" });
+        throw new Error("as edited");
+      };
+      const viewer = { ...plan.viewer!, tokens: Object.assign([], { every }), proxyHosts: ["a.b"] };
+      const { url } = run;
+      await assert.rejects(run.apply({ ...plan, viewer }), /as edited/);
+      assert.match(said.at(-1)!, /^The viewer is off until the next edit: .*uses this port/);
+      other?.close();
+      await run.apply({ ...plan, cameras: [] });
+      assert.equal(run.url, url);
     } finally {
       await run.stop();
     }

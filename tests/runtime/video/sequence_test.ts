@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AnnexBWriter } from "../../../runtime/video/annex_b.ts";
 import {
   inspectAccessUnit,
   joinedUnits,
@@ -43,4 +44,24 @@ Deno.test("a parameter set that asks for endless frame numbers holds no thread",
     fieldOf(slice, sps);
   });
   assert.ok(ms < 1_000, `${ms} ms`);
+});
+
+Deno.test("the work on a keyframe of many NAL units grows with their number", () => {
+  const start = [0, 0, 0, 1], units = 2_000;
+  const delimiters = new Array(units).fill([...start, 9, 0xf0]).flat();
+  const sei = new Array(units).fill([...start, 6, 0x80]).flat();
+  let searched = 0;
+  const { includes } = Array.prototype;
+  Array.prototype.includes = function (this: unknown[], ...item) {
+    searched += this.length;
+    return includes.apply(this, item);
+  };
+  try {
+    const unit = Uint8Array.from([...delimiters, ...sei, ...start, 0x65, 0x88, 0x84]);
+    const { bytes, entry } = new AnnexBWriter("h264").write(unit);
+    assert.deepEqual([entry, bytes], [true, unit]);
+  } finally {
+    Array.prototype.includes = includes;
+  }
+  assert.ok(searched < 20 * units, String(searched));
 });
