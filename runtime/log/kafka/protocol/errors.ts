@@ -74,7 +74,8 @@ const ROWS: Readonly<Record<number, Row>> = {
   35: ["UNSUPPORTED_VERSION", "fatal", "UNSUPPORTED"],
   36: ["TOPIC_ALREADY_EXISTS", "done", "INVALID"],
   37: ["INVALID_PARTITIONS", "fatal", "INVALID"],
-  38: ["INVALID_REPLICATION_FACTOR", "fatal", "INVALID"],
+  // Fewer brokers live than the topic needs, as while one restarts.
+  38: ["INVALID_REPLICATION_FACTOR", "look-up"],
   40: ["INVALID_CONFIG", "fatal", "INVALID"],
   41: ["NOT_CONTROLLER", "look-up"],
   42: ["INVALID_REQUEST", "fatal", "INVALID"],

@@ -5,7 +5,11 @@ import { PRODUCE, produce } from "../../../../../runtime/log/kafka/append/produc
 import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { LIST_GROUPS, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
-import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
+import {
+  CREATE_PARTITIONS,
+  FIND_COORDINATOR,
+  METADATA,
+} from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import { FETCH, fetchPartitions } from "../../../../../runtime/log/kafka/read/fetch.ts";
 import type { LogError, PartitionReader } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
@@ -179,6 +183,23 @@ Deno.test("a topic that gets an id, or is shown without it, is the same topic", 
       assert.equal(asked, 2);
     });
   }
+});
+
+Deno.test("a topic that too few brokers live for is made once more do", async () => {
+  let made = false;
+  await withBroker(({ key }, before) => {
+    if (key === METADATA.key && made) {
+      return metadata((all) => {
+        for (const { partitions } of all.topics) {
+          partitions.push({ ...partitions[0]!, partition: 1 });
+        }
+      });
+    }
+    if (key !== CREATE_PARTITIONS.key) return "well";
+    if (before < 2) return { errorCode: 38 };
+    made = true;
+    return "well";
+  }, async (log) => assert.equal(await log.createTopic("t", 2), 2));
 });
 
 Deno.test("a group that is gone once its checkpoints are looked for has none", async () => {
