@@ -5,10 +5,9 @@ import { maySee } from "./access.ts";
 import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import { busy, type Env, image, json, numbersOf, problem, widthOf } from "./respond.ts";
+import { busy, type Env, image, json, numbersOf, problem } from "./respond.ts";
 import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { Thumbnails } from "./thumbnails.ts";
 
 /** Five minutes at 30 frames per second. */
 const MAX_CLIP_FRAMES = 9_000;
@@ -23,7 +22,6 @@ export function apiRoutes(
   { hub, alerts, history, report, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
-  const thumbnails = history && new Thumbnails(history, hub.scaler);
   /** Adds a route about the past of one lane. */
   const ofLane = (
     path: string,
@@ -58,10 +56,11 @@ export function apiRoutes(
     const alert = alerts.find(c.req.query("id") ?? "", visitor);
     const lane = hub.lane(alert?.lane ?? "", visitor);
     if (alert === undefined || lane === undefined) return problem(c, 404, "No such alert");
-    const picture = await thumbnails?.of(alert, lane, widthOf(c));
-    return picture === undefined
-      ? c.body(null, 204, { "cache-control": "no-store" })
-      : await image(c, hub.scaler, picture, { "cache-control": "private, max-age=3600" });
+    const picture = await history?.at(lane, alert.fromOffset);
+    // Its frames are gone from the log: a later one is not its picture.
+    return picture?.offset === alert.fromOffset
+      ? await image(c, hub.scaler, picture, { "cache-control": "private, max-age=3600" })
+      : c.body(null, 204, { "cache-control": "no-store" });
   });
 
   ofLane("/api/range", async (c, lane, history) => {

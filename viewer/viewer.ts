@@ -118,7 +118,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
     });
   } catch (error) {
-    await stop();
+    await stop().catch(() => {}); // The error is why it cannot listen.
     throw error;
   }
   return { url: `http://${urlHost(hostname)}:${server.port}/`, port: server.port, stop };

@@ -79,7 +79,7 @@ async function run(
         error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
       );
       if (problem !== undefined && problem !== reported) {
-        context.say(`${problem}\n${file} is not applied: everything continues as before`, "error");
+        context.say(`${problem}\n${file} is not applied: what runs continues as before`, "error");
       }
       reported = problem;
     }

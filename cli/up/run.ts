@@ -233,7 +233,8 @@ export class UpRun {
   }
 
   async #stopViewer(): Promise<void> {
-    await this.#viewer?.stop();
+    const viewer = this.#viewer;
     this.#viewer = undefined;
+    await viewer?.stop();
   }
 }

@@ -7,11 +7,12 @@ import { parseWhen } from "./when.ts";
 /** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
 
-// Where browsers do not know `closedby`, such as Safari: a click on the backdrop has the dialog as its target.
+// Where browsers do not know `closedby`, such as Safari.
 for (const dialog of document.querySelectorAll("dialog")) {
-  dialog.addEventListener("click", ({ target }) => {
-    const known = "closedBy" in HTMLDialogElement.prototype;
-    if (target === dialog && !known) dialog.close();
+  dialog.addEventListener("pointerdown", ({ clientX, clientY }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const inside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+    if (!inside && !("closedBy" in HTMLDialogElement.prototype)) dialog.close();
   });
 }
 

@@ -80,7 +80,7 @@ Deno.test("an edit that names what is closed changes nothing and says what to do
         head + GREY.replace("display", `"images:${folder}/out"`) +
           `cameras: [{ number: 1, source: ${folder}/films }, { number: 2, source: "http://cam.example/" }]\n`,
       );
-      await process.until("the fault", () => said("everything continues as before"));
+      await process.until("the fault", () => said("what runs continues as before"));
       for (const fault of [`write to "${folder}/out"`, `read "${folder}/films"`]) {
         assert.ok(said(`Cannot ${fault}: this run may access only`), process.output());
       }

@@ -119,6 +119,7 @@ const HINTS: Readonly<Record<string, string>> = {
   INCONSISTENT_GROUP_PROTOCOL: "other consumers use this group: choose another name",
   INVALID_SESSION_TIMEOUT:
     "the broker's group.min.session.timeout.ms and group.max.session.timeout.ms limit it",
+  INVALID_REPLICATION_FACTOR: "fewer brokers live than a topic has replicas",
   INVALID_TIMESTAMP:
     "the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms limit it",
   GROUP_MAX_SIZE_REACHED: "the broker's group.max.size limits the members of a group",
