@@ -71,15 +71,12 @@ Deno.test("A command line opens what it names", () => {
     local["read"]!.filter((path) => !/^ROOT\/.framelane/.test(path)),
     ["/data/log", ...LIBC, "ROOT"].sort(),
   );
-  assert.deepEqual(camera("--source", "/films/a.mp4")["read"]!.includes("/films/a.mp4"), true);
+  assert.ok(camera("--source", "/films/a.mp4")["read"]!.includes("/films/a.mp4"));
   assert.deepEqual(camera("--source", "http://u:p@cam.example/x")["net"], ["cam.example:80"]);
   // FFmpeg connects by way of a relay on this machine.
   const stream = launchOf("camera", ["1", "--source", "rtsp://cam.example:8554/x"]).access;
   assert.ok(stream.net?.has("cam.example:8554"));
-  assert.equal(
-    camera("--source", "rtsps://cam.example/x")["net"]!.includes("cam.example:322"),
-    true,
-  );
+  assert.ok(camera("--source", "rtsps://cam.example/x")["net"]!.includes("cam.example:322"));
   assert.deepEqual(camera("--metrics-port", "9100")["net"], [
     "127.0.0.1:9100",
     "[::1]:9100",
@@ -135,16 +132,11 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
 });
 
 Deno.test("Commands that only read a log write into none that is missing", async () => {
-  await withFolder(async (given) => {
-    const folder = await Deno.realPath(given);
-    const log = ["--log", `embedded:${folder}`];
-    assert.deepEqual(
-      allowed("log", "backup", "/b", ...log)["write"],
-      [folder, "/b"].sort(),
-    );
-    assert.deepEqual(allowed("log", "check", ...log)["write"], [folder]);
-  });
-  assert.equal(allowed("log", "check", "--log", "embedded:/log")["write"], undefined);
+  const check = (log: string) => allowed("log", "check", "--log", `embedded:${log}`)["write"];
+  assert.equal(check("/log"), undefined);
+  await withFolder(async (folder) =>
+    assert.deepEqual(check(folder), [await Deno.realPath(folder)])
+  );
 });
 
 Deno.test("The environment opens what flags do not name, and flags widen what is open", () => {
