@@ -32,16 +32,16 @@ export const FLAG: OptionRow = {
   takes: (value) => typeof value === "boolean",
 };
 
-/** @throws {TypeError} if it is not a function */
-export function checkFunction(action: string, given: unknown): void {
-  if (typeof given === "function") return;
-  throw new TypeError(`Cannot ${action} with ${shown(given)}: expected a function`);
-}
-
 export const FUNCTION: OptionRow = {
   accepted: "a function",
   takes: (value) => typeof value === "function",
 };
+
+/** @throws {TypeError} if it is not a function */
+export function checkFunction(action: string, given: unknown): void {
+  if (FUNCTION.takes(given)) return;
+  throw new TypeError(`Cannot ${action} with ${shown(given)}: expected ${FUNCTION.accepted}`);
+}
 
 /** A number in a range. */
 export function range({ min, max, whole: isWhole = false, above = false }: NumberRange): OptionRow {

@@ -172,7 +172,7 @@ Deno.test("supervisor: one that fails starts again, and leaves the others alone"
   await ended;
 });
 
-Deno.test("supervisor: a camera that works has no failure, whoever began it again", async () => {
+Deno.test("supervisor: a camera that works has no failure, also when it was started again", async () => {
   await withFolder(async (folder) => {
     const film = join(folder, "film.mp4");
     const log = new MemoryLog();
