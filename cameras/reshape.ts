@@ -1,9 +1,8 @@
 // Resizes, re-encodes and rotates encoded images.
 import { messageOf } from "../runtime/base/errors.ts";
 import { BadFrameError } from "../runtime/definition/frame.ts";
-import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
+import { type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
-import { withoutTexts } from "../runtime/image/png.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
@@ -30,9 +29,9 @@ export async function reshape(
   if (fits && quality === undefined && orientation === 1) {
     return { value, contentType, width, height };
   }
-  const sharp = await loadSharp();
+  const open = await loadSharp();
   const make = async (bytes: Uint8Array) => {
-    let image = sharp(withoutTexts(bytes), { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
+    let image = open(bytes).autoOrient();
     if (size !== undefined) image = image.resize(size.width, size.height, { fit: "fill" });
     const { data, info } = await image.flatten()
       .jpeg({ quality: quality ?? DEFAULT_QUALITY })
@@ -58,11 +57,9 @@ function corrupt(action: string, cause: unknown): BadFrameError {
 async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
   const head = new TextDecoder("latin1").decode(value.subarray(0, EXIF_WITHIN));
   if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;
-  const sharp = await loadSharp();
+  const open = await loadSharp();
   try {
-    return (await sharp(withoutTexts(value), { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata())
-      .orientation ??
-      1;
+    return (await open(value).metadata()).orientation ?? 1;
   } catch (error) {
     throw corrupt("read", error);
   }

@@ -1,10 +1,8 @@
 // Scales pictures for small tiles, once for all viewers.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
-import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
-import { withoutTexts } from "../runtime/image/png.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
 export interface ScaledPicture {
@@ -156,11 +154,8 @@ export class Scaler {
   ): Promise<Uint8Array> {
     const begun = performance.now();
     try {
-      const sharp = await loadSharp();
-      return await sharp(withoutTexts(bytes), {
-        failOn: "none",
-        limitInputPixels: DEFAULT_MAX_PIXELS,
-      })
+      const open = await loadSharp();
+      return await open(bytes, { failOn: "none" })
         .autoOrient()
         .resize({
           width: Math.ceil(sourceWidth / denominator),

@@ -5,7 +5,6 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
 import { repaired } from "./kernels/repair.ts";
-import { withoutTexts } from "./png.ts";
 import { type Channels, type Denominator, PooledImage, type RawImage } from "./raw.ts";
 import { loadSharp } from "./sharp.ts";
 import { shrink } from "./shrink.ts";
@@ -77,15 +76,15 @@ async function decodeWithSharp(
   info: ImageInfo,
 ): Promise<RawImage> {
   // The header was checked against the limits: reject a body that disagrees with it.
-  const load = await loadSharp();
+  const open = await loadSharp();
   const options = {
     limitInputPixels: info.width * info.height,
     failOn: "warning",
     // Samples as stored, not converted by a colour profile.
     ignoreIcc: true,
   } as const;
-  const whole = info.flaws === undefined ? withoutTexts(bytes) : repaired(bytes) ?? bytes;
-  let pipeline = load(whole, options).toColourspace("srgb");
+  const whole = info.flaws === undefined ? bytes : repaired(bytes) ?? bytes;
+  let pipeline = open(whole, options).toColourspace("srgb");
   pipeline = channels === 4 ? pipeline.ensureAlpha() : pipeline.flatten();
   let decoded;
   try {
