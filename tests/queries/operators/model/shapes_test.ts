@@ -201,7 +201,9 @@ Deno.test("a state of another length than the manifest says is refused, not cut"
       async () => await (await operator.open({ ...contextOf(), state })).close!(),
       {
         code: "CHECKPOINT_CHANGED",
-        message: new RegExp(`sum_in of model state: the checkpoint holds ${bytes} bytes, .* says 4`),
+        message: new RegExp(
+          `sum_in of model state: the checkpoint holds ${bytes} bytes, .* says 4`,
+        ),
       },
     );
   }
