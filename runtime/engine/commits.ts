@@ -108,6 +108,9 @@ export class Commits {
     const observed = this.#opened.pipeline.observed();
     this.#held = undefined;
     this.nextBatchId = batch.range.batchId + 1;
+    // Several sinks get both.
+    Object.freeze(batch.range);
+    Object.freeze(batch.outputs);
     await this.#running;
     this.#running = this.#commit(batch, after, observed);
     this.#running.catch((error) => this.#events.onFailed(error, batch.range));
