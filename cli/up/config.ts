@@ -137,7 +137,7 @@ export function configSchema(): Schema {
   return { $schema, title: "framelane.yaml", ...fileSchema };
 }
 
-/** @param others fields that are no options */
+/** @param others fields that are not options */
 function sectionSchema(
   description: string,
   options: FileOptions,

@@ -248,7 +248,10 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
   );
   assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*Unresolved alias/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
-  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*Map keys must be unique/);
+  assert.match(
+    (await faultsOf("state: a\nstate: b\n"))[0]!,
+    /^f\.yaml:2: .*Map keys must be unique/,
+  );
   assert.deepEqual(await faultsOf("\n\nstate: ${FRAMELANE_NONE}\n"), [
     "f.yaml:3: FRAMELANE_NONE is not set",
   ]);
