@@ -150,7 +150,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   readonly #tensors: FrameTensors;
   #state: Readonly<Record<string, ModelTensor>> = {};
   #last: Last | undefined;
-  /** The first frame after a pause or of another session, until a window has it: the state begins anew with it. */
+  /** The first frame after a pause or of another session, until a window that has it resets the state. */
   #begins: number | null = 0;
   /** Where the windows to reread began, oldest first. */
   readonly #places: Place[] = [];
