@@ -6,8 +6,8 @@ import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
+  parametersOf,
   type QueryModule,
-  takenOptions,
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
@@ -141,7 +141,7 @@ async function specOf(
   const module = config.zones !== undefined || load
     ? await import(found.module) as QueryModule
     : undefined;
-  const takesZones = module !== undefined && takenOptions(module).includes("zones");
+  const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
   for (const sink of [...entry.sinks ?? [], ...alerts]) learnSecrets(sink);
   const [spec] = await querySpecs([entry.query], {
