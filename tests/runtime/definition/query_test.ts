@@ -112,6 +112,10 @@ Deno.test("what makes no sense is refused at definition", () => {
     assert.throws(() => stream.writeStream(exact(one), exact(other)), /the same place/, name);
   }
   stream.writeStream(exact(`images:${folder}/link`), exact(`images:${folder}/new`));
+  Deno.writeTextFileSync(`${folder}/one`, "");
+  Deno.linkSync(`${folder}/one`, `${folder}/other`);
+  const hard = ["one", "other"].map((name) => exact(`events:${folder}/${name}`));
+  assert.throws(() => stream.writeStream(...hard), /the same place/);
   Deno.removeSync(folder, { recursive: true });
   stream.writeStream(exact("events:/out/x"), exact("events:out/x"), exact("images:out/x"));
   stream.writeStream(display(), display());
