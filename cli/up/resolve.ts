@@ -7,8 +7,8 @@ import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
+  parametersOf,
   type QueryModule,
-  takenOptions,
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
@@ -133,7 +133,7 @@ async function specOf(
   const module = config.zones !== undefined || load
     ? await import(found.module) as QueryModule
     : undefined;
-  const takesZones = module !== undefined && takenOptions(module).includes("zones");
+  const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
   for (const sink of [...entry.sink ?? [], ...alerts]) learnSecrets(sink);
   const [spec] = await querySpecs([entry.query], {

@@ -176,7 +176,7 @@ export class BatchRunner {
     reporter.outputDone(
       at,
       at - (running.arrivals[cause.offset - range.start] ?? running.started),
-      now - (typeof captured === "number" ? captured : cause.timestamp),
+      now - (Number.isFinite(captured) ? captured as number : cause.timestamp),
     );
     if (!sinks.showing || wasShown) return;
     const waiting = sinks.show(output, range);
