@@ -87,7 +87,7 @@ interface State {
   /** Which of the last n scores reached `enter`, oldest first. */
   hits: boolean[];
   episode: { id: string; peak: number; last: Last } | null;
-  /** Capture time before which no episode starts. */
+  /** Capture time before which no episode starts; earlier once the camera's clock is set back. */
   quietUntil: number | null;
 }
 
@@ -158,7 +158,10 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
       }
       return { id, state: ends ? "end" : "update", label, peak: rounded(episode.peak) };
     }
-    if (state.quietUntil !== null && output.timestamp < state.quietUntil) return undefined;
+    if (state.quietUntil !== null) {
+      state.quietUntil = Math.min(state.quietUntil, output.timestamp + cooldownMs);
+      if (output.timestamp < state.quietUntil) return undefined;
+    }
     if (state.hits.filter(Boolean).length < k) return undefined;
     const { query, partition } = this.#context;
     const id = `${query}-${partition}-${label}-${firstOffsetOf(output)}${

@@ -86,8 +86,9 @@ function evaluate(
     delete state.since[path];
     return false;
   }
-  state.since[path] ??= now;
-  return now - state.since[path]! >= forMs;
+  // A camera's clock may be set back.
+  const since = state.since[path] = Math.min(state.since[path] ?? now, now);
+  return now - since >= forMs;
 }
 
 type Simple = Exclude<Condition, { all: unknown } | { any: unknown } | { not: unknown }>;
@@ -106,7 +107,8 @@ function simple(condition: Simple, result: Result, { counts: before }: Condition
   }
   if ("line" in condition) {
     const now = result.counts?.[condition.line], old = before[condition.line];
-    const more = (way: "in" | "out") => (now?.[way] ?? 0) > (old?.[way] ?? 0);
+    // Without earlier counts these may be from before the alert was added to the query.
+    const more = (way: "in" | "out") => old !== undefined && (now?.[way] ?? 0) > old[way];
     return condition.direction === undefined
       ? more("in") || more("out")
       : more(condition.direction);

@@ -1,5 +1,5 @@
 // The plan of a query: everything that the runtime needs to know.
-import { basename, dirname, join, normalize } from "node:path";
+import { basename, dirname, normalize } from "node:path";
 import { read } from "../base/errors.ts";
 import { oneOf, shown, TEXT } from "../base/options.ts";
 import type { Alignment } from "./align.ts";
@@ -86,12 +86,13 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   }
 }
 
-/** The path behind links, where it or its folder exists. */
+/** The file or folder, whatever path leads to it; its folder and its name where only that exists. */
 function placeOf(target: string): string {
   const path = normalize(target).replace(/(?<=.)\/$/, "");
   for (const [place, name] of [[path, ""], [dirname(path), basename(path)]] as const) {
     try {
-      return join(Deno.realPathSync(place), name);
+      const { dev, ino } = Deno.statSync(place);
+      return `${dev}/${ino}/${name}`;
     } catch {
       // It does not exist yet, or opening the sink reports what is wrong.
     }

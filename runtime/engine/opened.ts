@@ -115,7 +115,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   await pipeline.open(resume.base, resume.pipeline, plan.droppedState);
   onClose(() => pipeline.close());
   const sinks = await SinkSet.open(plan.sinks, {
-    context: {
+    context: Object.freeze({
       query: plan.name,
       topic,
       partition,
@@ -124,7 +124,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       clock,
       signal: opener.abort,
       report: options.report,
-    },
+    }),
     pictures: options.pictures,
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
     call: opener.events.call,

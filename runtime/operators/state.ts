@@ -98,11 +98,9 @@ export function stateOperator<State, In, Out>(
         list: () => [...times],
       };
       const usesEventTime = timeMode === "event";
-      /** Removes the earliest expired timer, and calls its handler. */
-      const expire = (now: number) => {
-        const time = times[0];
-        if (time === undefined || time > now) return undefined;
-        times = times.slice(1);
+      /** Removes a timer, and calls its handler. */
+      const expire = (time: number) => {
+        timers.delete(time);
         handling = time;
         return processor.handleExpiredTimer?.(state, time, timers) ?? [];
       };
@@ -117,14 +115,15 @@ export function stateOperator<State, In, Out>(
             const outputs: Out[] = [];
             // Timers registered meanwhile fire with the next input.
             for (const due of times.filter((one) => one <= time)) {
-              outputs.push(...arrayOf(await expire(due) ?? []));
+              // An earlier one may have deleted it.
+              if (times.includes(due)) outputs.push(...arrayOf(await expire(due) ?? []));
             }
             handling = -Infinity;
             return [...outputs, ...arrayOf(await processor.handleInput(state, input, timers))];
           })();
         },
         nextTimer: () => usesEventTime ? undefined : times[0],
-        onTimer: (now) => expire(now) ?? [],
+        onTimer: (now) => times[0] === undefined || times[0] > now ? [] : expire(times[0]),
         snapshot() {
           checkJsonState(processor.name, state);
           return encoder.encode(JSON.stringify({ state, timers: times }));

@@ -143,7 +143,7 @@ export class ScriptedBroker {
         if (refused) inject(response, reply.errorCode);
         if (typeof reply === "object" && "fields" in reply) reply.fields(response);
         const to = new RequestWriter().int32(0).int32(correlation);
-        if (as.flexible) to.noTags();
+        if (as.flexible && key !== API_VERSIONS.key) to.noTags();
         api.response.write(to, response, as);
         const bytes = joined(to);
         new DataView(bytes.buffer).setInt32(0, bytes.length - 4);

@@ -1,6 +1,6 @@
 // Loaded models, shared by all partitions of an executor.
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { range } from "../../../runtime/mod.ts";
+import { LogError, range } from "../../../runtime/mod.ts";
 import { searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
@@ -194,7 +194,7 @@ export function zeroState({ state }: Pick<ModelManifest, "state">): Record<strin
  * The state tensors of a checkpoint, by input.
  *
  * @param saved their bytes in base64, by input
- * @throws {RangeError} if one has another length than the manifest says.
+ * @throws {LogError} `CHECKPOINT_CHANGED` if one has another length than the manifest says.
  */
 export function restoredState(
   manifest: Pick<ModelManifest, "name" | "state">,
@@ -204,10 +204,11 @@ export function restoredState(
   for (const [input, { data }] of Object.entries(state)) {
     const bytes = new Uint8Array(data.buffer), kept = Uint8Array.fromBase64(saved[input] ?? "");
     if (kept.length !== bytes.length) {
-      throw new RangeError(
+      throw new LogError(
+        "CHECKPOINT_CHANGED",
         `Cannot continue with the state ${input} of model ${manifest.name}: the checkpoint holds ` +
-          `${kept.length} bytes, the manifest says ${bytes.length}. Give the step another name, with ` +
-          ".process(operator, { name }), and drop the old state with .dropState",
+          `${kept.length} bytes, the manifest says ${bytes.length}. Drop the old state with ` +
+          '.process(operator, { state: "drop" }), or reset the checkpoint',
       );
     }
     bytes.set(kept);

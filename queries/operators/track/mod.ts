@@ -82,9 +82,8 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
         // Overlapping windows repeat frames.
         if (objects === undefined || offset <= lastOffset) return frame;
         lastOffset = offset;
-        if (!still || last.length !== objects.length) {
-          last = tracker.next(objects, timestamp).map((id) => id ?? null);
-        }
+        if (still && last.length === objects.length) tracker.repeat(timestamp);
+        else last = tracker.next(objects, timestamp).map((id) => id ?? null);
         const tracked = objects.flatMap((object, i): DetectedObject[] => {
           const id = last[i] ?? null;
           return id !== null ? [{ ...object, track: id }] : keepOthers ? [object] : [];

@@ -12,7 +12,7 @@ export interface Detection {
 }
 
 export interface TrackerOptions {
-  /** Detections above this score are certain. */
+  /** Detections from this score are certain. */
   readonly sure: number;
   /** Lowest score of a detection that starts a track. */
   readonly begin: number;
@@ -89,7 +89,11 @@ export class Tracker {
    */
   next(detections: readonly Detection[], time: number): (number | undefined)[] {
     this.#frame++;
-    const { sure, begin } = this.#options;
+    const { sure, begin, lostMs } = this.#options;
+    // A camera's clock may be set back.
+    this.#tracks = this.#tracks.filter(({ state, lastTime }) =>
+      state !== "lost" || Math.abs(time - lastTime) <= lostMs
+    );
     const owners = new Map<number, Track>();
     const see = (track: Track, at: number) => {
       track.filter.update(detections[at]!.box);
@@ -100,10 +104,10 @@ export class Tracker {
       owners.set(at, track);
     };
     const indices = detections.map((_, at) => at);
-    const strong = indices.filter((at) => detections[at]!.score > sure);
+    const strong = indices.filter((at) => detections[at]!.score >= sure);
     const weak = indices.filter((at) => {
       const { score } = detections[at]!;
-      return score > NOISE && score < sure;
+      return score >= NOISE && score < sure;
     });
 
     const known = this.#tracks.filter(({ state }) => state !== "fresh");
@@ -139,15 +143,17 @@ export class Tracker {
       this.#tracks.push(track);
       owners.set(at, track);
     }
-    this.#tracks = this.#tracks.filter((track) =>
-      !gone.has(track) &&
-      !(track.state === "lost" && time - track.lastTime > this.#options.lostMs)
-    );
+    this.#tracks = this.#tracks.filter((track) => !gone.has(track));
     this.#dropDoubles();
     return indices.map((at) => {
       const track = owners.get(at);
       return track === undefined || track.id === 0 ? undefined : track.id;
     });
+  }
+
+  /** Processes a frame that shows what the last one did: its objects are visible until then. */
+  repeat(time: number): void {
+    for (const track of this.#tracks) if (track.state !== "lost") track.lastTime = time;
   }
 
   /** Drops the younger of a visible and a lost track in the same place. */

@@ -83,7 +83,7 @@ export class Watcher {
     const loitering = new Map<string, number[]>();
     for (const { name, polygon, labels, loiterMs = Infinity } of this.#places.zones) {
       const stays = this.#stays.get(name)!;
-      for (const [track, { last }] of stays) if (time - last > GRACE_MS) stays.delete(track);
+      forget(stays, time, GRACE_MS);
       let present = 0;
       for (const { label, box, track } of objects) {
         if (labels !== undefined && !labels.includes(label)) continue;
@@ -94,7 +94,7 @@ export class Watcher {
         }
         present++;
         if (track === undefined) continue;
-        const since = stays.get(String(track))?.since ?? time, stay = time - since;
+        const since = Math.min(stays.get(String(track))?.since ?? time, time), stay = time - since;
         stays.set(String(track), { since, last: time });
         dwellMs.set(name, { ...dwellMs.get(name), [track]: stay });
         if (stay >= loiterMs) loitering.set(name, [...loitering.get(name) ?? [], track]);
@@ -118,7 +118,7 @@ export class Watcher {
     time: number,
   ): void {
     const beside = this.#beside.get(name)!;
-    for (const [track, { last }] of beside) if (time - last > FORGET_MS) beside.delete(track);
+    forget(beside, time, FORGET_MS);
     const a: Point = [from[0] * width, from[1] * height],
       b: Point = [to[0] * width, to[1] * height];
     for (const { label, box, track } of objects) {
@@ -140,6 +140,11 @@ export class Watcher {
       beside.set(key, { at, right, counted, last: time });
     }
   }
+}
+
+/** Forgets tracks that were last seen longer ago than this, or later: a camera's clock may be set back. */
+function forget(tracks: Map<string, { readonly last: number }>, time: number, ms: number): void {
+  for (const [track, { last }] of tracks) if (Math.abs(time - last) > ms) tracks.delete(track);
 }
 
 /** The position of an object: the middle of its lower side. */

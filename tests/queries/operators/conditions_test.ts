@@ -58,6 +58,10 @@ Deno.test("alerts on crossings and counts", async () => {
     await states({ count: "gate", direction: "in", atLeast: 2 }, [1, 2, 3].map((n) => counted(n))),
     ["-", "start", "update"],
   );
+  // Added to a query that has counted before.
+  assert.deepEqual(await states({ line: "gate" }, [3, 3, 4].map((n) => counted(n))), [
+    ...["-", "-", "start"],
+  ]);
 });
 
 Deno.test("alerts on dwelling, and on absence for some time", async () => {

@@ -101,6 +101,22 @@ Deno.test("an object out of sight for less than lostMs keeps its number", async 
   assert.deepEqual((await follow(framesOf(gone(9), 10), options)).at(-1), [2]);
 });
 
+Deno.test("a detection is certain from `sure` on, and keeps a track alive from 0.1 on", async () => {
+  const at = (score: number): Row => [10, 10, 50, 90, score];
+  const options = { sure: 0.5, begin: 0.5, lostMs: 0 };
+  const frames = framesOf([[at(0.5)], [at(0.5)], [at(0.1)], [at(0.5)]], 10);
+  assert.deepEqual(await follow(frames, options), [[1], [1], [1], [1]]);
+});
+
+Deno.test("an object that still frames show is visible until the last of them", async () => {
+  const frames = framesOf([...new Array(30).fill([STILL]), [], [STILL]], 10)
+    .map((frame, i): Frame => {
+      const data = { gate: { run: i < 2 || i >= 30, skipped: 0 } };
+      return { ...frame, result: { ...frame.result, data } };
+    });
+  assert.deepEqual((await follow(frames, { lostMs: 500 })).at(-1), [1]);
+});
+
 Deno.test("a new session begins new tracks and uses no number twice", async () => {
   const first = framesOf(new Array(3).fill([STILL]), 10);
   const second = framesOf(new Array(3).fill([STILL]), 10, "b")

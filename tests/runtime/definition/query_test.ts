@@ -112,6 +112,10 @@ Deno.test("what makes no sense is refused at definition", () => {
     assert.throws(() => stream.writeStream(exact(one), exact(other)), /the same place/, name);
   }
   stream.writeStream(exact(`images:${folder}/link`), exact(`images:${folder}/new`));
+  Deno.writeTextFileSync(`${folder}/one`, "");
+  Deno.linkSync(`${folder}/one`, `${folder}/other`);
+  const hard = ["one", "other"].map((name) => exact(`events:${folder}/${name}`));
+  assert.throws(() => stream.writeStream(...hard), /the same place/);
   Deno.removeSync(folder, { recursive: true });
   stream.writeStream(exact("events:/out/x"), exact("events:out/x"), exact("images:out/x"));
   stream.writeStream(display(), display());
@@ -183,8 +187,8 @@ Deno.test("a definition that was made by hand is checked as a whole", async () =
 Deno.test("what a module declares beside its query is checked", async () => {
   const definition = query("made").readStream().writeStream(display());
   const faults: [exported: object, says: RegExp][] = [
-    [{ takes: 5 }, /takes: expected a list of model, zones, device, given 5/],
-    [{ takes: ["colour"] }, /takes: .* given \["colour"\]/],
+    [{ parameters: 5 }, /parameters: expected types such as .* given 5/],
+    [{ parameters: ["model"] }, /parameters: .* given \["model"\]/],
     [{ parameters: null }, /parameters: expected types such as .* given null/],
     [{ parameters: { threshold: "float" } }, /parameters: .* given \{"threshold":"float"\}/],
     [

@@ -235,6 +235,34 @@ Deno.test("a handler that returns text when a timer is due fails: its letters ar
   }
 });
 
+Deno.test("what a sink does with its batch changes nothing for the next sink, and nothing in the checkpoint", async () => {
+  const refused: string[] = [];
+  const evil = foreachBatch<Frame>((...args) => {
+    const [outputs, batch, context] = args as unknown as [Frame[], Anything, Anything];
+    const attempts = [
+      () => outputs.length = 0,
+      () => outputs.reverse(),
+      () => batch.end = 1,
+      () => context.partition = 7,
+    ];
+    for (const attempt of attempts) {
+      try {
+        attempt();
+      } catch (error) {
+        refused.push((error as Error).name);
+      }
+    }
+  });
+  const log = logOf(3);
+  const sink = collect<Frame>();
+  const definition = query("shared").readStream({ startingOffsets: "earliest" })
+    .writeStream(evil, sink).trigger("available-now");
+  assert.equal((await runQuery(definition, { log })).frames, 3);
+  assert.deepEqual(refused, new Array(4).fill("TypeError"));
+  assert.deepEqual(offsets(sink.outputs), upTo(3));
+  assert.equal((await runQuery(definition, { log })).frames, 0);
+});
+
 Deno.test("operators that fail to close leave none open, and are reported whatever they throw", async () => {
   for (const thrown of [new Error("no"), null, undefined]) {
     const closed: string[] = [];

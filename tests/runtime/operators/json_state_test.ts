@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { checkJsonState } from "../../../runtime/operators/json_state.ts";
 import { stateOperator, type Timers } from "../../../runtime/operators/state.ts";
 import { fuzz } from "../../support/fuzz.ts";
-import { contextOf } from "../../queries/operators/kit.ts";
+import { contextOf, frameOf } from "../../queries/operators/kit.ts";
+import type { Frame } from "../../../runtime/mod.ts";
 
 /** Why a state is refused; undefined when it is taken. */
 function refusalOf(state: unknown): string | undefined {
@@ -44,6 +45,32 @@ Deno.test("a state comes back from a checkpoint as it was, or is refused", async
   assert.ok(taken > 20, `${taken} taken`);
   assert.match(refusalOf({ list: new Array(3) })!, /state\.list\[0\] is undefined/);
   assert.match(refusalOf({ [Symbol("hidden")]: 1 })!, /state has the field Symbol\(hidden\)/);
+});
+
+Deno.test("timers that are due before an input fire before it, whatever the first of them registers", async () => {
+  const said: string[] = [];
+  const operator = stateOperator<object, Frame, never>({
+    name: "alarm",
+    timeMode: "event",
+    init: () => ({}),
+    handleInput(_state, { timestamp }, timers) {
+      if (timestamp === 0) [10, 20, 30].forEach((time) => timers.register(time));
+      said.push(`input ${timestamp}`);
+      return [];
+    },
+    handleExpiredTimer(_state, time, timers) {
+      if (time === 10) {
+        timers.register(15);
+        timers.delete(20);
+      }
+      said.push(`timer ${time}`);
+      return [];
+    },
+  });
+  const task = await operator.open(contextOf());
+  for (const time of [0, 40, 41]) await task.process(frameOf(new Uint8Array(), time, time));
+  const expected = "input 0, timer 10, timer 30, input 40, timer 15, input 41";
+  assert.equal(said.join(", "), expected);
 });
 
 Deno.test("timers are a set of times, whatever is done with the list of them", async () => {

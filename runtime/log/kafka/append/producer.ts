@@ -1,5 +1,4 @@
-// Appends records. Each partition has one request in flight; calls made meanwhile wait in order.
-import { Semaphore } from "../../../base/wait.ts";
+// Appends records. Each partition has one request in flight; calls made meanwhile wait in order and go together.
 import { timeOf } from "../../checks.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -13,6 +12,8 @@ const ACKS = { all: -1, leader: 1, none: 0 } as const;
 const UNUSED_TIMEOUT_MS = 60_000;
 /** Brokers close the connection at larger requests (`socket.request.max.bytes`). */
 const MAX_BYTES = 64 * 1024 * 1024;
+/** Calls go together up to this size, below Kafka's default limit of a batch. */
+const TOGETHER_BYTES = 896 * 1024;
 
 export class KafkaProducer implements LogProducer {
   readonly #cluster: Cluster;
@@ -45,7 +46,7 @@ export class KafkaProducer implements LogProducer {
       appender = new PartitionAppender(this.#cluster, { topic, partition }, this.#options);
       this.#partitions.set(key, appender);
     }
-    return await appender.append(action, records);
+    return await appender.append(action, records, size);
   }
 
   async close(): Promise<void> {
@@ -62,11 +63,19 @@ interface Batch {
   readonly sequence: number;
 }
 
+interface Call {
+  readonly records: readonly LogRecord[];
+  readonly size: number;
+  readonly resolve: (offset: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 class PartitionAppender {
   readonly #cluster: Cluster;
   readonly #place: { readonly topic: string; readonly partition: number };
   readonly #options: Required<ProducerOptions>;
-  readonly #turns = new Semaphore(1);
+  readonly #waiting: Call[] = [];
+  #running: Promise<void> | undefined;
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   /**
@@ -85,23 +94,53 @@ class PartitionAppender {
     this.#options = options;
   }
 
-  append(action: string, records: readonly LogRecord[]): Promise<number> {
-    return this.#turns.run(async () => {
-      try {
-        return await this.#send(action, await this.#batchOf(action, records));
-      } catch (error) {
-        const lostId = brokerErrors(error)
-          .some(({ kind }) => ["new-producer-id", "fenced"].includes(kind.outcome));
-        if (!lostId) throw error;
-        this.#uncertain = this.#identity = undefined;
-        return await this.#send(action, await this.#batchOf(action, records));
-      }
+  append(action: string, records: readonly LogRecord[], size: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ records, size, resolve, reject });
+      this.#running ??= this.#run(action);
     });
   }
 
   /** Resolves when no call is pending. */
-  drained(): Promise<void> {
-    return this.#turns.run(() => {});
+  async drained(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(action: string): Promise<void> {
+    while (this.#waiting.length > 0) {
+      let left = TOGETHER_BYTES;
+      const last = this.#waiting.findIndex(({ size }) => (left -= size) < 0);
+      const count = last < 0 ? this.#waiting.length : Math.max(1, last);
+      await this.#appendAll(action, this.#waiting.splice(0, count));
+    }
+    this.#running = undefined;
+  }
+
+  async #appendAll(action: string, calls: readonly Call[]): Promise<void> {
+    try {
+      let offset = await this.#append(action, calls.flatMap(({ records }) => records));
+      for (const { records, resolve } of calls) {
+        resolve(offset);
+        if (offset >= 0) offset += records.length;
+      }
+    } catch (error) {
+      if (calls.length > 1 && error instanceof LogError && !error.retryable) {
+        // One of them may be the cause.
+        for (const call of calls) await this.#appendAll(action, [call]);
+      } else for (const { reject } of calls) reject(error);
+    }
+  }
+
+  async #append(action: string, records: readonly LogRecord[]): Promise<number> {
+    try {
+      return await this.#send(action, await this.#batchOf(action, records));
+    } catch (error) {
+      const lostId = brokerErrors(error)
+        .some(({ kind }) => ["new-producer-id", "fenced"].includes(kind.outcome));
+      if (!lostId) throw error;
+      this.#uncertain = this.#identity = undefined;
+      return await this.#send(action, await this.#batchOf(action, records));
+    }
   }
 
   async #batchOf(action: string, records: readonly LogRecord[]): Promise<Batch> {

@@ -1,10 +1,12 @@
 // One connection to a broker: responses come in the order of the requests.
 import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
+import { VERSION } from "../../../base/version.ts";
 import { settled, waitAtMost } from "../../../base/wait.ts";
 import { type Api, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
 import {
   BrokerFailure,
+  errorNames,
   LoginError,
   MalformedError,
   NetworkError,
@@ -13,7 +15,7 @@ import {
 import { RequestWriter, type ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
 import { dial } from "./dial.ts";
-import { encodeRequest, readResponses } from "./framing.ts";
+import { CLIENT_ID, encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
 import type { Transport } from "./tls.ts";
 import { Versions } from "./versions.ts";
@@ -75,7 +77,7 @@ export class Connection {
 
   private constructor(broker: string, transport: Transport, options: ConnectionOptions) {
     this.broker = broker;
-    this.versions = new Versions(broker);
+    this.versions = new Versions(broker, []);
     this.#transport = transport;
     this.#options = options;
     this.#pending = new PendingRequests(
@@ -106,8 +108,7 @@ export class Connection {
       const transport = await dial(broker, tls, either);
       connection = new Connection(brokerName(broker), transport, options);
       if (either.aborted) abort();
-      const { apiKeys } = await connection.call(API_VERSIONS, {});
-      connection.versions = new Versions(connection.broker, apiKeys);
+      connection.versions = await connection.#askVersions();
       connection.#handshakes = connection.#pending.completed;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -121,6 +122,19 @@ export class Connection {
     } finally {
       clearTimeout(timer);
       either.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Names this software to brokers that know version 3 of the request. */
+  async #askVersions(highest = API_VERSIONS.versions[1]): Promise<Versions> {
+    const { key: apiKey } = API_VERSIONS;
+    this.versions = new Versions(this.broker, [{ apiKey, minVersion: 0, maxVersion: highest }]);
+    const body = { softwareName: CLIENT_ID, softwareVersion: VERSION };
+    try {
+      return new Versions(this.broker, (await this.call(API_VERSIONS, body)).apiKeys);
+    } catch (error) {
+      if (highest === 0 || !errorNames(error).includes("UNSUPPORTED_VERSION")) throw error;
+      return await this.#askVersions(0);
     }
   }
 
@@ -168,7 +182,7 @@ export class Connection {
       const chunks = this.#encode(call, write);
       const take = (from: ResponseReader) => {
         try {
-          if (call.flexible) from.tags();
+          if (call.flexible && call.key !== API_VERSIONS.key) from.tags();
           resolve(read(from));
         } catch (error) {
           const message = `${call.name}, version ${call.version}: ${messageOf(error)}`;

@@ -1,5 +1,5 @@
 // The versions of requests that a broker supports.
-import { type AnyApi, API_VERSIONS, type Call } from "../protocol/api.ts";
+import type { AnyApi, API_VERSIONS, Call } from "../protocol/api.ts";
 import { UnsupportedError } from "../protocol/errors.ts";
 import type { Value } from "../protocol/fields.ts";
 
@@ -8,13 +8,7 @@ export class Versions {
   readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
   readonly #calls = new Map<AnyApi, Call>();
 
-  /** @param known before the broker has been asked: what it is asked with */
-  constructor(
-    broker: string,
-    known: Value<typeof API_VERSIONS.response>["apiKeys"] = [
-      { apiKey: API_VERSIONS.key, minVersion: 0, maxVersion: 0 },
-    ],
-  ) {
+  constructor(broker: string, known: Value<typeof API_VERSIONS.response>["apiKeys"]) {
     this.#broker = broker;
     this.#known = new Map(
       known.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),

@@ -1,6 +1,6 @@
 // Describes requests: API key, supported versions, encoding.
 import { type BrokerError, errorKind, ResponseError } from "./errors.ts";
-import { array, type Field, int16, struct } from "./fields.ts";
+import { array, type Field, int16, since, string, struct } from "./fields.ts";
 
 /** A request in the versions supported here. */
 export interface Api<Request, Response> {
@@ -36,13 +36,19 @@ export interface Call {
   readonly flexible: boolean;
 }
 
-/** In the version that every broker knows. */
-export const API_VERSIONS = api("ApiVersions", 18, [0, 0], Infinity, {
-  request: struct({}),
-  response: struct({
-    errorCode: int16,
-    apiKeys: array(struct({ apiKey: int16, minVersion: int16, maxVersion: int16 })),
-  }),
+const apiKeys = array(struct({ apiKey: int16, minVersion: int16, maxVersion: int16 }));
+
+/** Since version 3 it names this software. The headers of its responses have no tagged fields. */
+export const API_VERSIONS = api("ApiVersions", 18, [0, 3], 3, {
+  request: struct({ softwareName: since(3, string, ""), softwareVersion: since(3, string, "") }),
+  response: {
+    write: struct({ errorCode: int16, apiKeys }).write,
+    read(from, as) {
+      const errorCode = from.int16();
+      // A broker that does not know the version responds in version 0.
+      return { errorCode, apiKeys: errorCode === 0 ? apiKeys.read(from, as) : [] };
+    },
+  },
 });
 
 /** Undefined for code 0. */

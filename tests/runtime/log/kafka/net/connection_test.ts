@@ -7,15 +7,20 @@ import { api } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import { bytes } from "../../../../../runtime/log/kafka/protocol/fields.ts";
 import type { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
+import { VERSION } from "../../../../../runtime/base/version.ts";
 import { PATIENCE_MS } from "../../../../support/until.ts";
 
 const CALL = { name: "Metadata", key: 3, version: 12, flexible: true };
 const NO_ANSWER = api("Metadata", 3, [0, 9], 9, { request: bytes, response: bytes });
-/** No error, one request in versions 0 to 9. */
-const VERSIONS = new Uint8Array([0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 9]);
+/** No error, one request in versions 0 to 9; as version 3 of the response has it, and as version 0. */
+const VERSIONS = new Uint8Array([0, 0, 2, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0]);
+const VERSIONS_0 = new Uint8Array([0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 9]);
+const UNSUPPORTED_VERSION_0 = new Uint8Array([0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 2]);
 
 /** What came over one connection. */
 interface Served {
+  /** The next request without its length. */
+  request(): Promise<Uint8Array>;
   /** The correlation number of the next request. */
   next(): Promise<number>;
   write(bytes: Uint8Array): Promise<void>;
@@ -62,11 +67,10 @@ function serve(socket: Deno.Conn): Served {
     }
     return bytes;
   };
+  const request = async () => await read(new DataView((await read(4)).buffer).getInt32(0));
   return {
-    async next() {
-      const size = new DataView((await read(4)).buffer).getInt32(0);
-      return new DataView((await read(size)).buffer).getInt32(4);
-    },
+    request,
+    next: async () => new DataView((await request()).buffer).getInt32(4),
     async write(bytes) {
       for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
     },
@@ -103,6 +107,29 @@ const ask = (connection: Connection) =>
 
 const filled = (length: number, seed: number) =>
   new Uint8Array(length).map((_, i) => (i * 31 + seed) & 255);
+
+Deno.test("the broker learns which software connects, unless it is too old to ask", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const opening = Connection.open({ host: "127.0.0.1", port }, {
+    connectTimeoutMs: PATIENCE_MS,
+    requestTimeoutMs: PATIENCE_MS,
+    signal: new AbortController().signal,
+    onEnd: () => {},
+  });
+  const broker = serve(await listener.accept());
+  const first = await broker.request();
+  assert.deepEqual([first[1], first[3]], [18, 3]);
+  const text = new TextDecoder().decode(first.subarray(20));
+  assert.equal(text, `\x0aframelane${String.fromCharCode(VERSION.length + 1)}${VERSION}\0`);
+  await broker.write(headless(1, UNSUPPORTED_VERSION_0));
+  assert.deepEqual((await broker.request()).subarray(0, 8), Uint8Array.of(0, 18, 0, 0, 0, 0, 0, 2));
+  await broker.write(headless(2, VERSIONS_0));
+  const connection = await opening;
+  assert.equal(connection.versions.call(NO_ANSWER).version, 9);
+  await connection.close();
+  broker.close();
+});
 
 Deno.test("answers of any size reach their requests, however they are cut", async () => {
   await connected(async (connection, broker) => {
