@@ -3,7 +3,7 @@ import { hostOf, isLoopback } from "../runtime/base/host.ts";
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./camera.ts";
 
-/** A camera's counts, which never decrease during a process. */
+/** A camera's counts since its start, or since it was changed. */
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;

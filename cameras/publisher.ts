@@ -21,7 +21,6 @@ export interface PublisherOptions {
   readonly partition: number;
   /** How many frames may wait for the log, without those being sent; 128 by default. */
   readonly bufferFrames?: number | undefined;
-  readonly overflow: Overflow;
   /** How long a batch may wait for more frames, milliseconds; 0 by default. */
   readonly lingerMs?: number;
   /** The largest batch; 896 KiB by default. */
@@ -57,7 +56,7 @@ export class FramePublisher {
   readonly #options: PublisherOptions;
   readonly #waiting: FrameBuffer;
   readonly #stop = new AbortController();
-  readonly #running: Promise<void>;
+  #running: Promise<void>;
   #sending = 0;
   #published = 0;
   #bytes = 0;
@@ -65,20 +64,33 @@ export class FramePublisher {
   #batches = 0;
   #lastTimestamp: number | undefined;
   #failure: unknown;
-  #closing = false;
+  #flushing = false;
   #closed = false;
   readonly #changed = new Notifier();
-  readonly #ready = Promise.withResolvers<void>();
+  #ready = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
     const { bufferFrames = DEFAULT_BUFFER_FRAMES, batchBytes = DEFAULT_BATCH_BYTES } = options;
     this.#options = options;
     this.#waiting = new FrameBuffer(bufferFrames, batchBytes);
-    this.#running = this.#run().catch((error) => {
+    this.#running = this.#start();
+  }
+
+  #start(): Promise<void> {
+    return this.#run().catch((error) => {
       this.#failure = error ?? new Error("Cannot publish");
+      this.#drop();
       this.#ready.resolve();
       this.#changed.notify();
     });
+  }
+
+  /** Begins again after an error that ended it; what was waiting then is dropped and counted. */
+  recover(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#ready = Promise.withResolvers();
+    this.#running = this.#start();
   }
 
   /** Resolves when the partition exists, or cannot be created. */
@@ -105,10 +117,14 @@ export class FramePublisher {
    * @throws the log's error, if it will never accept a frame of this camera.
    * @throws the signal's reason if it aborts while waiting: the frame was not added.
    */
-  async publish(frame: PublisherFrame, signal?: AbortSignal): Promise<void> {
+  async publish(
+    frame: PublisherFrame,
+    overflow: Overflow = "wait",
+    signal?: AbortSignal,
+  ): Promise<void> {
     this.#throwFailure();
-    if (this.#closing) throw new Error("Cannot publish: the publisher is closed");
-    while (!this.#waiting.offer(frame, this.#options.overflow)) await this.#change(signal);
+    if (this.#stop.signal.aborted) throw new Error("Cannot publish: the publisher is closed");
+    while (!this.#waiting.offer(frame, overflow)) await this.#change(signal);
     this.#changed.notify();
   }
 
@@ -118,19 +134,27 @@ export class FramePublisher {
    * @throws as `publish` does.
    */
   async flush(signal?: AbortSignal): Promise<void> {
-    this.#closing = true;
+    this.#flushing = true;
     this.#changed.notify();
-    while (this.#waiting.length + this.#sending > 0) await this.#change(signal);
-    this.#throwFailure();
+    try {
+      while (this.#waiting.length + this.#sending > 0) await this.#change(signal);
+      this.#throwFailure();
+    } finally {
+      this.#flushing = false;
+    }
   }
 
   /** Stops now. Unconfirmed frames count as dropped; a hanging attempt is abandoned. */
   async close(): Promise<void> {
-    this.#closing = true;
     this.#stop.abort();
     this.#changed.notify();
     await waitAtMost(CLOSE_MS, this.#running, this.#options.clock);
     this.#closed = true;
+    this.#drop();
+  }
+
+  /** Drops all frames that the log has not confirmed. */
+  #drop(): void {
     this.#waiting.dropped.stopped += this.#sending;
     this.#waiting.clear("stopped");
     this.#sending = 0;
@@ -144,7 +168,6 @@ export class FramePublisher {
     this.#ready.resolve();
     while (!this.#stop.signal.aborted) {
       if (this.#waiting.length === 0) {
-        if (this.#closing) return;
         await this.#changed.wait();
         continue;
       }
@@ -188,7 +211,7 @@ export class FramePublisher {
   async #linger(): Promise<void> {
     const { lingerMs = 0, clock } = this.#options;
     const due = clock.monotonic() + lingerMs;
-    while (!this.#closing && !this.#waiting.fillsABatch) {
+    while (!this.#flushing && !this.#waiting.fillsABatch) {
       const left = due - clock.monotonic();
       if (left <= 0) return;
       await waitAtMost(left, this.#changed.wait(), clock, this.#stop.signal);

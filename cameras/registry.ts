@@ -13,12 +13,11 @@ export interface RegisteredCamera extends CameraSettings {
   readonly source: string;
 }
 
-export type CameraState = "running" | "waiting" | "ended" | "stopped";
-
 /** A camera's state, as seen by the process that runs it. */
 export interface CameraStatus {
-  readonly state: CameraState;
-  /** How often it was restarted after a failure. */
+  /** `waiting`: it failed, and is tried again. */
+  readonly state: "running" | "waiting" | "ended" | "stopped";
+  /** How often it was tried again after a failure. */
   readonly restarts: number;
   /** Its last failure, for the user; absent while it works. */
   readonly error?: string;

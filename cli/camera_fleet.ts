@@ -1,10 +1,11 @@
 // The registered cameras of a process, and their reports.
-import { Camera, type CameraHost, type CameraStats } from "../cameras/camera.ts";
+import { given } from "../runtime/base/options.ts";
+import { Camera, type CameraHost } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
-import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
+import type { CameraRegistry, CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
-import { CameraSupervisor, type SupervisedCamera } from "../cameras/supervisor.ts";
+import { CameraSupervisor } from "../cameras/supervisor.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -21,18 +22,18 @@ interface FleetOptions {
 const PROGRESS_EVERY_MS = 5_000;
 const BAR_EVERY_MS = 200;
 
-/** Counts of a camera over all its runs. */
-interface Account {
+/** A camera as registered; a changed one is another. */
+interface Member {
+  readonly camera: Camera;
+  readonly settings: CameraSettings;
   readonly meter: Meter;
-  past: CameraStats | undefined;
-  now: Camera | undefined;
-  settings: CameraSettings;
 }
 
 export class CameraFleet {
   readonly #options: FleetOptions;
   readonly #context: CommandContext;
-  readonly #accounts = new Map<number, Account>();
+  /** The latest of each number, removed ones too. */
+  readonly #members = new Map<number, Member>();
   readonly #bar = new ProgressBar({ title: "Cameras" });
   readonly #supervisor: CameraSupervisor;
   readonly #writes = new Set<Promise<unknown>>();
@@ -42,19 +43,16 @@ export class CameraFleet {
     this.#context = context;
     this.#supervisor = new CameraSupervisor({
       registry: options.registry,
-      run: (camera, signal) => this.#start(camera, signal),
+      run: (camera, signal) => this.#run(camera, signal),
       clock: options.host.clock,
       signal: context.signal,
       report: (message, number) => this.#report(message, number),
-      onChange: (camera) => this.#write(camera),
       ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
     });
   }
 
-  /** Runs until the command is stopped, then prints a summary for each camera. */
+  /** Runs until the command is stopped, then prints a summary for each camera; of a changed one earlier. */
   async run(): Promise<void> {
-    const { json, host } = this.#options;
-    const begun = host.clock.monotonic();
     const progress = setInterval(() => this.#progress(), PROGRESS_EVERY_MS);
     const bar = setInterval(() => this.#draw(), BAR_EVERY_MS);
     try {
@@ -65,62 +63,54 @@ export class CameraFleet {
       clearInterval(bar);
       this.#bar.clear();
     }
-    const seconds = Math.round(host.clock.monotonic() - begun) / 1000;
-    for (const { number, stats } of this.measured()) {
-      const text = json ? summaryLine : summaryText;
-      this.#context.print(text(number, this.#accountOf(number).settings, stats, seconds));
-    }
+    for (const [number, member] of this.#inOrder()) this.#summarise(number, member);
+  }
+
+  #summarise(number: number, { camera, settings, meter }: Member): void {
+    const { json, host } = this.#options;
+    const seconds = meter.seconds(host.clock.monotonic());
+    this.#context.print(
+      (json ? summaryLine : summaryText)(number, settings, camera.stats, seconds),
+    );
   }
 
   /** All cameras that have run here, by number. */
   measured(): MeasuredCamera[] {
-    return [...this.#accounts].sort(([a], [b]) => a - b)
-      .flatMap(([number, { settings: { name }, past, now }]) => {
-        const stats = now ? sum(past, now.stats) : past;
-        return stats === undefined ? [] : [{ number, name, stats }];
-      });
+    return this.#inOrder().map(([number, { camera, settings: { name } }]) => (
+      { number, name, stats: camera.stats }
+    ));
   }
 
-  async #start(camera: RegisteredCamera, signal: AbortSignal) {
-    const { number, source: text } = camera;
-    const settings = settingsOf(camera);
+  #inOrder(): [number, Member][] {
+    return [...this.#members].sort(([a], [b]) => a - b);
+  }
+
+  async #run(registered: RegisteredCamera, signal: AbortSignal): Promise<void> {
+    const { number, source: text } = registered;
+    const settings = settingsOf(registered);
     const { host } = this.#options;
-    const source = await makeSource(text, settings, signal);
-    const account = this.#accountOf(number);
-    account.settings = settings;
-    this.#report(
-      `${source.description} to partition ${number - 1} of ${host.topic}`,
+    const before = this.#members.get(number);
+    if (before !== undefined) this.#summarise(number, before);
+    const camera = new Camera(host, {
       number,
-      "info",
-    );
-    const launched = new Camera(host, {
-      number,
-      source,
+      source: async () => {
+        const source = await makeSource(text, settings, signal);
+        const to = `partition ${number - 1} of ${host.topic}`;
+        this.#report(`${source.description} to ${to}`, number, "info");
+        return source;
+      },
       signal,
       report: (message) => this.#report(message, number),
       settings,
-      onFailure: (error) => this.#supervisor.failed(number, error),
+      keepTrying: true,
+      onStatus: (status) => this.#write(number, status),
     });
-    account.now = launched;
-    try {
-      await launched.ended;
-      return launched.stats;
-    } finally {
-      account.past = sum(account.past, launched.stats);
-      account.now = undefined;
-    }
+    this.#members.set(number, { camera, settings, meter: new Meter(host.clock.monotonic()) });
+    await camera.ended;
+    if (!signal.aborted) this.#report(`ended after ${camera.stats.published} frames`, number);
   }
 
-  #accountOf(number: number): Account {
-    const known = this.#accounts.get(number);
-    if (known !== undefined) return known;
-    const meter = new Meter(this.#options.host.clock.monotonic());
-    const account = { meter, past: undefined, now: undefined, settings: {} };
-    this.#accounts.set(number, account);
-    return account;
-  }
-
-  #write({ number, ...status }: SupervisedCamera): void {
+  #write(number: number, status: CameraStatus): void {
     const write = this.#options.registry.setStatus(number, status).catch((error: Error) => {
       this.#report(`Cannot store its status: ${error.message}`, number);
     }).finally(() => this.#writes.delete(write));
@@ -129,7 +119,7 @@ export class CameraFleet {
 
   #report(message: string, number?: number, level: LogLevel = "warn"): void {
     this.#bar.clear();
-    const { settings } = this.#accounts.get(number ?? 0) ?? {};
+    const { settings } = this.#members.get(number ?? 0) ?? {};
     this.#context.say(
       number === undefined ? message : `${cameraTitle(number, settings)}: ${message}`,
       level,
@@ -138,51 +128,29 @@ export class CameraFleet {
 
   #progress(): void {
     if (!this.#options.json) return;
-    const states = new Map(this.#supervisor.cameras.map((camera) => [camera.number, camera]));
     const now = this.#options.host.clock.monotonic();
-    for (const { number, stats } of this.measured()) {
-      const { state = "stopped", restarts = 0, error } = states.get(number) ?? {};
-      const { meter, settings } = this.#accountOf(number);
+    for (const [number, { camera: { status, stats }, settings, meter }] of this.#inOrder()) {
+      const { state, restarts, error } = status;
       const counts = meter.progress(number, settings, stats, now);
-      const progress = { ...counts, state, restarts, ...(error === undefined ? {} : { error }) };
+      const progress = { ...counts, state, restarts, ...given({ error }) };
       this.#context.print(JSON.stringify({ type: "progress", progress }));
     }
   }
 
   #draw(): void {
     if (this.#options.json || this.#options.quiet) return;
-    const { cameras } = this.#supervisor;
-    const running = cameras.filter(({ state }) => state === "running").length;
-    const all = this.measured().map(({ stats }) => stats);
-    const { published = 0, dropped = 0, late = 0 } = all.length > 0 ? all.reduce(sum) : {};
+    const cameras = [...this.#members.values()].map(({ camera }) => camera);
+    const present = cameras.filter(({ status }) => status.state !== "stopped");
+    const running = present.filter(({ status }) => status.state === "running").length;
+    const total = (count: "published" | "dropped" | "late") =>
+      cameras.reduce((sum, { stats }) => sum + stats[count], 0);
+    const late = total("late");
     this.#bar.update(
       running,
       undefined,
-      `${running} of ${cameras.length} running, ${published} frames published, ${dropped} dropped` +
-        (late > 0 ? `, ${late} late` : ""),
+      `${running} of ${present.length} running, ${total("published")} frames published, ${
+        total("dropped")
+      } dropped` + (late > 0 ? `, ${late} late` : ""),
     );
   }
-}
-
-/** Adds counts; takes the current state from `now`. */
-function sum(past: CameraStats | undefined, now: CameraStats): CameraStats {
-  if (past === undefined) return now;
-  const { lastTimestamp = past.lastTimestamp, buffered } = now;
-  return {
-    ...added(past, now),
-    stream: { ...past.stream, ...now.stream },
-    buffered,
-    ...(lastTimestamp === undefined ? {} : { lastTimestamp }),
-  };
-}
-
-/** Adds the numbers of both, field by field. */
-function added<T extends object>(a: T, b: T): T {
-  const sums: Record<string, unknown> = Object.fromEntries(Object.entries(a));
-  for (const [name, value] of Object.entries(b)) {
-    const before = sums[name];
-    if (typeof value === "number") sums[name] = (typeof before === "number" ? before : 0) + value;
-    else if (typeof value === "object") sums[name] = added(Object(before), Object(value));
-  }
-  return sums as T;
 }

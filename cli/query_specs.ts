@@ -14,13 +14,13 @@ import {
 } from "../runtime/definition/source_options.ts";
 import { parseTrigger } from "../runtime/definition/trigger.ts";
 import {
+  FLAG_PARAMETERS,
   type GivenOptions,
   loadDefinition,
   loadModule,
+  parametersOf,
   type ParameterValue,
-  QUERY_OPTIONS,
   refusal,
-  takenOptions,
 } from "../runtime/definition/query_options.ts";
 import { groupNames } from "../runtime/log/group_names.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
@@ -226,7 +226,7 @@ async function ownOptions(
   faults: string[],
 ): Promise<Map<string, OwnOptions>> {
   const all: GivenOptions = Object.fromEntries([
-    ...QUERY_OPTIONS.flatMap((option) => {
+    ...FLAG_PARAMETERS.flatMap((option) => {
       const value = options[option];
       return value === undefined ? [] : [[option, value] as const];
     }),
@@ -242,7 +242,7 @@ async function ownOptions(
     try {
       const module = await loadModule(url);
       loaded = true;
-      const takes = takenOptions(module);
+      const takes = Object.keys(parametersOf(module));
       takes.forEach((option) => accepted.add(option));
       const mine = given.filter((option) => takes.includes(option));
       mine.forEach((option) => taken.add(option));

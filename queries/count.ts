@@ -1,13 +1,19 @@
 // Tracks people and objects and counts them, in the zones and over the lines of `--zones FILE`. No
 // frame is dropped, so the numbers are the same in any run. `--model` accepts any detector.
-import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
+import {
+  display,
+  events,
+  type ParameterValues,
+  query,
+  type QueryDefinition,
+} from "../runtime/mod.ts";
 import { detectorOf } from "./operators/detector.ts";
 import { track } from "./operators/track/mod.ts";
 import { zones } from "./operators/zones/mod.ts";
 
-export const takes = ["model", "zones", "device"] as const;
+export const parameters = { model: "string", zones: "string", device: "string" } as const;
 
-export default function count(options: QueryOptions = {}): QueryDefinition {
+export default function count(options: ParameterValues<typeof parameters> = {}): QueryDefinition {
   const tracked = query("count")
     .readStream()
     // Uncertain detections keep a track alive.

@@ -20,7 +20,6 @@ export type {
   ParameterKinds,
   ParameterValue,
   ParameterValues,
-  QueryOptions,
 } from "./definition/query_options.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";

@@ -109,7 +109,6 @@ async function produce(
   const publishers = sent.map((_, partition) =>
     new FramePublisher({
       ...{ log, producer, topic, partition, batchBytes, lingerMs, clock: systemClock },
-      overflow: "wait",
       report() {},
     })
   );

@@ -87,7 +87,7 @@ async function publish(
   const over = new AbortController();
   const launched = new Camera({ ...host, kv }, {
     number,
-    source,
+    source: () => Promise.resolve(source),
     signal,
     report,
     settings,

@@ -1,244 +1,316 @@
-// The fields of `framelane.yaml`, for reading and for editors.
-import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
-import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
-import { type Option, parsers } from "../command.ts";
-import { parseSource, publishOptions, stateOption } from "../camera_options.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../log_options.ts";
-import { querySpecOptions } from "../query_specs.ts";
-import { viewerAccessOptions } from "../viewer_access.ts";
-import { maskUrl } from "../../runtime/base/mask.ts";
+// The fields of `framelane.yaml`, for reading and for editors: options of the command line, by their names in
+// camel case.
 import { PLACES, readPlaces } from "../../queries/operators/zones/file.ts";
 import { messageOf } from "../../runtime/base/errors.ts";
-import type { Fields } from "../../runtime/base/fields.ts";
-import {
-  boolean,
-  either,
-  type Entry,
-  type Field,
-  list,
-  map,
-  scalar,
-  scalars,
-  type Schema,
-  type Shape,
-  text,
-} from "./shape.ts";
+import { Fields } from "../../runtime/base/fields.ts";
+import { maskUrl } from "../../runtime/base/mask.ts";
+import { FLAG, shown } from "../../runtime/base/options.ts";
+import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
+import type { ParameterValue } from "../../runtime/definition/query_options.ts";
+import { parseSource, settingOptions, stateOption } from "../camera_options.ts";
+import { type Option, parsers, reasonOf, type Values } from "../command.ts";
+import { logOption } from "../log_options.ts";
+import { querySpecOptions } from "../query_specs.ts";
+import { viewerAccessOptions } from "../viewer_access.ts";
 import { YamlText } from "./yaml_text.ts";
 
-const isText = (value: unknown) => typeof value === "string";
-const required = <T>(shape: Shape<T>) => ({ ...shape, required: true as const });
+type Schema = Readonly<Record<string, unknown>>;
 
-function integer(description: string, minimum: number, maximum?: number): Shape<number> {
-  const schema = { type: "integer", description, minimum, ...(maximum && { maximum }) };
-  return scalar(schema, parsers.integer(minimum, maximum));
+/** An option in the file. */
+interface FileOption extends Option {
+  /** The text of a value that is neither text nor a number; undefined if it is not accepted. */
+  readonly textOf?: (value: unknown) => string | undefined;
 }
+type FileOptions = Readonly<Record<string, FileOption>>;
 
-function fieldOf<T>(
-  { help, parse, show }: Omit<Option, "parse"> & { readonly parse: (text: string) => T },
-  type: Schema["type"] = "string",
-): Shape<T> {
-  return scalar({ type, description: help }, parse, show);
-}
+const ACCEPTED = "text that is not empty, or a number";
+const isScalar = (value: unknown) => typeof value === "string" || typeof value === "number";
+const joined = (separator: string) => (value: unknown) =>
+  Array.isArray(value) && value.every(isScalar) ? value.join(separator) : undefined;
 
-/** One value or several: a list, or text with blanks between them, as in an environment variable. */
-function oneOrList<T>(shape: Shape<T>, description: string): Shape<T[]> {
-  const readText = (fields: Fields, name: string, value: unknown): T[] =>
-    (typeof value === "string" ? value.trim().split(/\s+/) : [value])
-      .flatMap((one) => shape.read(fields, name, one) ?? []);
-  return {
-    schema: { anyOf: [shape.schema, list(shape, description).schema] },
-    read: (fields, name, value) =>
-      Array.isArray(value)
-        ? value.flatMap((one, index) => readText(fields, `${name}[${index}]`, one))
-        : readText(fields, name, value),
-  };
-}
+const topic = { help: "Topic (default: that of the file)", parse: parsers.topic };
+const { checkpoint, zones, set: _, ...specOptions } = querySpecOptions;
 
-const topic = fieldOf(publishOptions.topic);
-const sink = fieldOf(querySpecOptions.sink);
-const sinkList = list(sink, "Sinks that replace the query's own");
+const fileOptions = {
+  ...logOption,
+  topic: { ...topic, help: "The default topic" },
+  topics: {
+    ...topic,
+    help: "Topics that the viewer shows; the first one is the default topic",
+    multiple: true,
+  },
+  executors: {
+    help: "Worker threads that run the queries; 0 runs everything in the main thread",
+    parse: parsers.integer(0, 256),
+  },
+  alerts: {
+    ...querySpecOptions.sink,
+    help: "Sinks for the alerts of all queries, such as webhook:URL",
+  },
+  checkpoint,
+  ...stateOption,
+} as const satisfies FileOptions;
 
-/** Converts flags such as `open-timeout` to field names: `openTimeout`. */
-export const camel = (flag: string) => flag.replace(/-./g, (end) => end[1]!.toUpperCase());
-
-/** Camera settings by field name; `setting` is the name in the registry. */
-const settings = Object.entries(SETTINGS).map(([setting, row]) => ({
-  setting,
-  name: camel(row.flag),
-  field: settingField(row as SettingRow<unknown>),
-}));
-
-function settingField({ help, value, parse }: SettingRow<unknown>): Shape<unknown> {
-  if (value === undefined) return boolean(help);
-  return scalar({ type: ["string", "number"], description: help }, parse ?? ((given) => given));
-}
-
-const camera = {
-  number: required(integer("n of CAMERA-n; it publishes to partition n − 1", 1, 10_000)),
-  source: required(
-    scalar({ type: "string", description: "Source of its frames" }, parseSource, maskUrl),
-  ),
+const cameraOptions = {
+  number: {
+    help: "n of CAMERA-n; it publishes to partition n − 1",
+    parse: parsers.integer(1, 10_000),
+    required: true,
+  },
+  source: { help: "Source of its frames", parse: parseSource, show: maskUrl, required: true },
   topic,
-  ...Object.fromEntries(settings.map(({ name, field }) => [name, field])),
-} as {
-  readonly number: Field<number> & { required: true };
-  readonly source: Field<string> & { required: true };
-  readonly topic: Field<string>;
-};
+  ...settingOptions,
+} as const satisfies FileOptions;
 
-const overload: Shape<OverloadPolicy> = {
-  schema: {
-    description: "Policy when frames arrive faster than they are processed",
-    anyOf: [
-      { enum: ["wait", "drop-oldest", "latest", "sample"] },
-      {
-        type: "object",
-        required: ["kind"],
-        additionalProperties: false,
-        properties: {
-          kind: { enum: ["wait", "drop-oldest", "latest", "sample"] },
-          maxLagFrames: { type: "integer", minimum: 1 },
-          every: { type: "integer", minimum: 2 },
-        },
-      },
-    ],
-  },
-  read: (fields, name, value) =>
-    attempt(fields, name, () => checkOverload(value as OverloadPolicy)),
-};
-
-const partitions: Shape<"all" | number[]> = either(
-  isText,
-  scalar({ const: "all" }, parsers.oneOf("all")),
-  list(integer("partition", 0), "Partitions to read (default: all)"),
-);
-
-const startingOffsetsOption = querySpecOptions["starting-offsets"];
-const startingOffsets = {
-  schema: {
-    description: startingOffsetsOption.help,
-    anyOf: [{ type: "string" }, { type: "object" }],
-  },
-  read: (fields: Fields, name: string, value: unknown) =>
-    typeof value === "object" && value !== null
-      ? attempt(fields, name, () => startingOffsetsOption.parse(JSON.stringify(value)))
-      : fieldOf(startingOffsetsOption).read(fields, name, value),
-};
-
-/** Zones and lines, in a file or inline. */
-const zones: Shape<string | object> = either<string, object>(isText, text("File of zones"), {
-  schema: {
-    type: "object",
-    description: "Zones and lines, as in a file of zones",
-    properties: { zones: { type: "array" }, lines: { type: "array" } },
-  },
-  read(fields, name, value) {
-    readPlaces(fields.object(name, PLACES, value));
-    return value as object;
-  },
-});
-
-function attempt<T>(fields: Fields, name: string, make: () => T): T | undefined {
-  try {
-    return make();
-  } catch (error) {
-    fields.fault(name, messageOf(error));
-  }
-}
-
-const query = {
-  query: required(text("A query of queries/, or the path of a .ts file")),
-  name: scalar(
-    {
-      type: "string",
-      description: "Its name in lanes and checkpoints (default: the query's own)",
-    },
-    parsers.text(
+const queryOptions = {
+  query: { help: "A query of queries/, or the path of a .ts file", required: true },
+  name: {
+    help: "Its name in lanes and checkpoints (default: the query's own)",
+    parse: parsers.text(
       (name) => /^[a-zA-Z0-9_-]{1,100}$/.test(name),
       "1 to 100 letters, digits, underscores or hyphens",
     ),
-  ),
+  },
   topic,
-  partitions,
-  parameters: scalars("Parameters that the query declares"),
-  model: text(querySpecOptions.model.help),
-  device: fieldOf(querySpecOptions.device),
-  zones,
-  sinks: sinkList,
-  overload,
-  trigger: fieldOf(querySpecOptions.trigger),
-  startingOffsets,
-  maxFramesPerTrigger: integer(querySpecOptions["max-frames-per-trigger"].help, 1),
-  failOnDataLoss: boolean(querySpecOptions["fail-on-data-loss"].help),
-  group: text(querySpecOptions.group.help),
+  partitions: {
+    help: "Partitions to read (default: all)",
+    parse: parsers.partitions,
+    textOf: joined(","),
+  },
+  ...specOptions,
+  "starting-offsets": {
+    ...specOptions["starting-offsets"],
+    textOf: (value) => typeof value === "object" ? JSON.stringify(value) : undefined,
+  },
+} as const satisfies FileOptions;
+
+const viewerOptions = {
+  port: { help: "Port of the viewer", parse: parsers.integer(0, 65_535), default: 8000 },
+  ...viewerAccessOptions,
+  token: {
+    ...viewerAccessOptions.token,
+    multiple: false,
+    // As in the environment variable, too.
+    parse: (text) => text.trim().split(/\s+/).map(viewerAccessOptions.token.parse),
+    textOf: joined(" "),
+  },
+} as const satisfies FileOptions;
+
+const zonesSchema = {
+  description: "Zones and lines: a file of them, or its content",
+  type: ["string", "object"],
+  properties: { zones: { type: "array" }, lines: { type: "array" } },
 };
-
-const viewer = {
-  port: integer("Port of the viewer", 0, 65_535),
-  host: fieldOf(viewerAccessOptions.host),
-  token: oneOrList(fieldOf(viewerAccessOptions.token), viewerAccessOptions.token.help),
-  proxyHosts: list(fieldOf(viewerAccessOptions["proxy-host"]), "Reverse proxies"),
-  embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),
-};
-
-const file = {
-  log: fieldOf(publishOptions.log),
-  topic,
-  topics: list(topic, "Topics that the viewer shows; the first one is the default topic"),
-  cameras: list(map(camera, "A camera"), "The cameras"),
-  queries: list(map(query, "A query"), "The queries"),
-  executors: integer(
-    "Worker threads that run the queries; 0 runs everything in the main thread",
-    0,
-    256,
-  ),
-  zones,
-  viewer: either(
-    isText,
-    scalar({ const: "off" }, parsers.oneOf("off")),
-    map(viewer, "The viewer; off for none"),
-  ),
-  alerts: list(sink, "Sinks for the alerts of all queries, such as webhook:URL"),
-  checkpoint: text(querySpecOptions.checkpoint.help),
-  state: text(stateOption.state.help),
-};
-
-export type QueryEntry = Entry<typeof query>;
-/** A camera in the file, with its settings by field name. */
-type CameraEntry = Entry<typeof camera>;
-export type ViewerEntry = Entry<typeof viewer>;
-export type Config = Entry<typeof file>;
-
-/** The settings of a camera, by their names in the registry. */
-export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
-  const given: Record<string, unknown> = { ...entry };
-  return Object.fromEntries(
-    settings.flatMap(({ setting, name }) =>
-      given[name] === undefined ? [] : [[setting, given[name]]]
-    ),
-  );
-}
-
-const shape = map(file, "Log, cameras, queries and viewer for deno task up");
+const overloadKind = { enum: ["wait", "drop-oldest", "latest", "sample"] };
+const cameraSchema = sectionSchema("A camera", cameraOptions);
+const querySchema = sectionSchema("A query", queryOptions, {
+  parameters: {
+    type: "object",
+    description: "Parameters that the query declares",
+    additionalProperties: { type: ["string", "number", "boolean"] },
+  },
+  zones: zonesSchema,
+  overload: {
+    description: "Policy when frames arrive faster than they are processed",
+    anyOf: [overloadKind, {
+      type: "object",
+      required: ["kind"],
+      additionalProperties: false,
+      properties: {
+        kind: overloadKind,
+        maxLagFrames: { type: "integer", minimum: 1 },
+        every: { type: "integer", minimum: 2 },
+      },
+    }],
+  },
+});
+const viewerSchema = sectionSchema("The viewer; off for none", viewerOptions);
+const fileSchema = sectionSchema("Log, cameras, queries and viewer for deno task up", fileOptions, {
+  cameras: { type: "array", items: cameraSchema, description: "The cameras" },
+  queries: { type: "array", items: querySchema, description: "The queries" },
+  zones: zonesSchema,
+  viewer: { anyOf: [{ const: "off" }, viewerSchema] },
+});
 
 export function configSchema(): Schema {
+  const $schema = "https://json-schema.org/draft/2020-12/schema";
+  return { $schema, title: "framelane.yaml", ...fileSchema };
+}
+
+/** @param others fields that are not options */
+function sectionSchema(
+  description: string,
+  options: FileOptions,
+  others: Readonly<Record<string, Schema>> = {},
+) {
+  const required = Object.keys(options).filter((name) => options[name]!.required);
+  const fields = Object.entries(options).map(([name, option]) => {
+    const type = option.switch ? "boolean" : ["string", "number"];
+    const one = { ...(!option.textOf && { type }), description: option.help };
+    return [fieldName(name, option), option.multiple ? { type: "array", items: one } : one];
+  });
+  const properties: Readonly<Record<string, Schema>> = { ...Object.fromEntries(fields), ...others };
+  return { type: "object", description, additionalProperties: false, required, properties };
+}
+
+/** The field of an option; plural for several values. */
+export function fieldName(option: string, { multiple = false }: Pick<Option, "multiple">): string {
+  const name = option.replace(/-./g, (end) => end[1]!.toUpperCase());
+  return multiple && !name.endsWith("s") ? `${name}s` : name;
+}
+
+/** The options in a section, and its path; those with a fault, which it adds to `fields`, count as not given. */
+function valuesOf<O extends FileOptions>(
+  fields: Fields,
+  options: O,
+): Values<O> & { readonly path: string } {
+  const values: Record<string, unknown> = { path: fields.path };
+  for (const [name, option] of Object.entries<FileOption>(options)) {
+    const field = fieldName(name, option);
+    const value = fields.given[field];
+    if (option.required && value === undefined) fields.add(field, ACCEPTED);
+    values[name] = (value === undefined ? undefined : valueOf(fields, field, option, value)) ??
+      option.default;
+  }
+  // Built by the options' own parsers: the only place where they are joined with their type.
+  return values as Values<O> & { path: string };
+}
+
+function valueOf(fields: Fields, name: string, option: FileOption, value: unknown): unknown {
+  if (option.switch) return fields.takes(name, FLAG, value) ? value : undefined;
+  const one = (name: string, value: unknown) => parsed(fields, name, option, value);
+  return option.multiple ? listOf(fields, name, value, one, option.show) : one(name, value);
+}
+
+function parsed(
+  fields: Fields,
+  name: string,
+  { parse = String, show, textOf = () => undefined }: FileOption,
+  value: unknown,
+): unknown {
+  try {
+    const text = isScalar(value) ? String(value) : textOf(value);
+    if (text === undefined || text.trim() === "") throw new Error(`expected ${ACCEPTED}`);
+    return parse(text);
+  } catch (error) {
+    const given = quotable(value, show);
+    fields.fault(name, `${reasonOf(String(given), error)}, given ${shown(given)}`);
+  }
+}
+
+function listOf<T>(
+  fields: Fields,
+  name: string,
+  value: unknown,
+  read: (name: string, item: unknown) => T | undefined,
+  show?: Option["show"],
+): T[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((one, index) => read(`${name}[${index}]`, one) ?? []);
+  }
+  fields.add(name, "a list", quotable(value, show));
+  return [];
+}
+
+/** A value as a fault may quote it; with `show`, what is in a list or an object stays hidden. */
+function quotable(value: unknown, show?: Option["show"]): unknown {
+  if (show === undefined || value === null) return value;
+  if (typeof value === "object") return "***";
+  const quoted = show(String(value));
+  return quoted === String(value) ? value : quoted;
+}
+
+/** What may be the fields of a section; a list in their place may hold a secret. */
+const fieldsOrMasked = (json: unknown) => Array.isArray(json) ? "***" : json;
+
+/** The entries of a list of sections that have all that they need. */
+function sectionsOf<T extends object>(
+  file: Fields,
+  name: string,
+  { properties, required }: typeof fileSchema,
+  read: (fields: Fields) => T,
+): T[] {
+  const entry = (path: string, json: unknown) =>
+    read(file.object(path, Object.keys(properties), fieldsOrMasked(json)));
+  const { [name]: list = [] } = file.given;
+  return listOf(file, name, list, entry, String)
+    .filter((one) => required.every((field) => Object(one)[field] !== undefined));
+}
+
+function queryOf(fields: Fields) {
   return {
-    $schema: "https://json-schema.org/draft/2020-12/schema",
-    title: "framelane.yaml",
-    ...shape.schema,
+    ...valuesOf(fields, queryOptions),
+    zones: zonesOf(fields),
+    set: parametersOf(fields),
+    overload: overloadOf(fields),
   };
 }
 
-/** Reads a file; returns its content, undefined after a fault, and its text with the faults. */
+function overloadOf(fields: Fields): OverloadPolicy | undefined {
+  const { overload } = fields.given;
+  try {
+    return overload === undefined ? undefined : checkOverload(overload as OverloadPolicy);
+  } catch (error) {
+    fields.fault("overload", messageOf(error));
+  }
+}
+
+function parametersOf(fields: Fields): [string, ParameterValue][] {
+  const { parameters = {} } = fields.given;
+  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters)) {
+    fields.add("parameters", "names with values");
+    return [];
+  }
+  const entries = Object.entries(parameters);
+  for (const [name, one] of entries) {
+    if (isScalar(one) || typeof one === "boolean") continue;
+    fields.add(`parameters.${name}`, "text, a number, true or false", one);
+  }
+  return entries;
+}
+
+/** Zones and lines: a file's path, or its content. */
+function zonesOf(fields: Fields): string | object | undefined {
+  const { zones: value } = fields.given;
+  if (typeof value !== "object") return valuesOf(fields, { zones }).zones;
+  readPlaces(fields.object("zones", PLACES));
+  return value ?? undefined;
+}
+
+function viewerOf(file: Fields) {
+  const { viewer = {} } = file.given;
+  if (typeof viewer === "string") {
+    parsed(file, "viewer", { help: "", parse: parsers.oneOf("off") }, viewer);
+    return "off" as const;
+  }
+  const names = Object.keys(viewerSchema.properties);
+  return valuesOf(file.object("viewer", names, fieldsOrMasked(viewer)), viewerOptions);
+}
+
+function configOf(file: Fields) {
+  return {
+    ...valuesOf(file, fileOptions),
+    zones: zonesOf(file),
+    cameras: sectionsOf(file, "cameras", cameraSchema, (one) => valuesOf(one, cameraOptions)),
+    queries: sectionsOf(file, "queries", querySchema, queryOf),
+    viewer: viewerOf(file),
+  };
+}
+
+export type Config = ReturnType<typeof configOf>;
+export type QueryEntry = Config["queries"][number];
+export type ViewerEntry = Exclude<Config["viewer"], "off">;
+
+/** Reads a file; returns its content, undefined if it is not YAML, and its text with the faults. */
 export function readConfig(
   content: string,
   environment: (name: string) => string | undefined,
 ): { readonly config: Config | undefined; readonly text: YamlText } {
   const text = new YamlText(content, environment);
   if (text.value === undefined) return { config: undefined, text };
-  const [config, { faults }] = shape.readWhole(text.value);
-  text.add(faults);
+  const names = Object.keys(fileSchema.properties);
+  const file = new Fields(fieldsOrMasked(text.value), names, { what: "the file" });
+  const config = configOf(file);
+  text.add(file.faults);
   return { config, text };
 }
-
-export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

@@ -1,8 +1,7 @@
 // Converts what a `framelane.yaml` opens to options of `queries` and `camera`: the launcher runs this before
 // the command and reads its one line. It checks nothing, since the command reports faults of the file.
-import { parse } from "yaml";
 import { readGiven } from "../../runtime/base/given_file.ts";
-import { fillIn } from "./yaml_text.ts";
+import { YamlText } from "./yaml_text.ts";
 
 /** Fields that open something, and their options. */
 const OPTIONS: Readonly<Record<string, string>> = {
@@ -32,14 +31,10 @@ export function optionsOf(
       for (const [name, one] of Object.entries(value)) if (name !== "parameters") read(one, name);
     } else if (field === "query" && typeof value === "string") queries.push(value);
     else if (Object.hasOwn(OPTIONS, field) && /string|number/.test(typeof value)) {
-      words.push(`--${OPTIONS[field]}=${fillIn(String(value), environment)}`);
+      words.push(`--${OPTIONS[field]}=${value}`);
     }
   };
-  try {
-    read(parse(content, { logLevel: "silent", maxAliasCount: 1_000 }), "");
-  } catch {
-    // The command reports the file's faults.
-  }
+  read(new YamlText(content, environment).value, "");
   return [...words, "--", ...queries];
 }
 

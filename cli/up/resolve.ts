@@ -2,29 +2,22 @@
 import { messageOf } from "../../runtime/base/errors.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
+import { settingsFromFlags } from "../../cameras/settings.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
+  parametersOf,
   type QueryModule,
-  takenOptions,
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
-import { stateOption } from "../camera_options.ts";
 import { type Options, UsageError } from "../command.ts";
+import { DEFAULT_TOPIC } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import { querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
-import {
-  camel,
-  cameraSettings,
-  type Config,
-  DEFAULTS,
-  type QueryEntry,
-  readConfig,
-  type ViewerEntry,
-} from "./config.ts";
+import { type Config, fieldName, type QueryEntry, readConfig, type ViewerEntry } from "./config.ts";
 import type { YamlText } from "./yaml_text.ts";
 
 const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
@@ -71,25 +64,25 @@ export async function resolvePlan(content: string, options: ResolveOptions): Pro
 }
 
 async function planOf(config: Config, text: YamlText, options: ResolveOptions): Promise<Plan> {
-  const { log = DEFAULTS.log, checkpoint } = config;
+  const { log, state, checkpoint, executors, viewer } = config;
   const fault = (path: string, message: string) =>
     void text.faults.push({ line: text.lineOf(path), message });
   if (config.topic !== undefined && config.topics !== undefined) {
     fault("topics", "Cannot use topic and topics: expected one of them");
   }
-  const first = config.topics?.[0] ?? config.topic ?? DEFAULTS.topic;
+  const first = config.topics?.[0] ?? config.topic ?? DEFAULT_TOPIC;
   learnSecrets(log);
   const cameras: CameraPlan[] = [];
-  for (const entry of config.cameras ?? []) {
+  for (const entry of config.cameras) {
     const { number, source, topic = first } = entry;
     learnSecrets(source);
     if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
       fault(entry.path, `Camera ${number} of ${topic} was given more than once`);
     }
-    cameras.push({ topic, camera: { number, source, ...cameraSettings(entry) } });
+    cameras.push({ topic, camera: { number, source, ...settingsFromFlags(entry) } });
   }
   const queries: QuerySpec[] = [];
-  for (const entry of config.queries ?? []) {
+  for (const entry of config.queries) {
     try {
       const query = await specOf(entry, config, { log, first, ...options });
       if (queries.some(({ name }) => name === query.name)) {
@@ -104,7 +97,6 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
       for (const message of lines) fault(entry.path, inFile(message));
     }
   }
-  const { viewer = { path: "" } } = config;
   const topics = new Set([
     ...config.topics ?? [first],
     ...cameras.map(({ topic }) => topic),
@@ -113,10 +105,10 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
   return {
     log,
     topics: [...topics],
-    state: config.state ?? stateOption.state.default,
+    state,
     cameras,
     queries,
-    ...given({ checkpoint, executors: config.executors }),
+    ...given({ checkpoint, executors }),
     ...(viewer === "off" ? {} : viewerOf(viewer, (message) => fault("viewer", message))),
   };
 }
@@ -125,7 +117,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
 export function inFile(message: string): string {
   return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
     /--([a-z]+(?:-[a-z]+)*)/g,
-    (_, flag: string) => camel(flag) + (OPTIONS[flag]?.multiple ? "s" : ""),
+    (_, flag: string) => fieldName(flag, OPTIONS[flag] ?? {}),
   );
 }
 
@@ -141,22 +133,15 @@ async function specOf(
   const module = config.zones !== undefined || load
     ? await import(found.module) as QueryModule
     : undefined;
-  const takesZones = module !== undefined && takenOptions(module).includes("zones");
+  const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
-  for (const sink of [...entry.sinks ?? [], ...alerts]) learnSecrets(sink);
+  for (const sink of [...entry.sink ?? [], ...alerts]) learnSecrets(sink);
   const [spec] = await querySpecs([entry.query], {
+    ...entry,
+    checkpoint: config.checkpoint,
     group: (entry.group ?? (entry.name === undefined ? undefined : "framelane-{query}"))
       ?.replaceAll("{query}", name),
-    trigger: entry.trigger,
-    "starting-offsets": entry.startingOffsets,
-    "max-frames-per-trigger": entry.maxFramesPerTrigger,
-    "fail-on-data-loss": entry.failOnDataLoss,
-    checkpoint: config.checkpoint,
-    sink: entry.sinks,
-    model: entry.model,
     zones: zones === undefined ? undefined : await zonesFile(zones),
-    device: entry.device,
-    set: Object.entries(entry.parameters ?? {}),
   }, { log, topic, partitions, moreSinks: alerts });
   if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
   return { ...spec!, name, ...given({ overload }) };
@@ -183,16 +168,10 @@ function viewerOf(
   entry: ViewerEntry,
   fault: (message: string) => void,
 ): { readonly viewer?: ViewerPlan } {
-  const { host, port, token = [], proxyHosts, embedOrigins } = entry;
-  for (const one of token) learnSecrets(one.token, { whole: true });
+  const { port, token } = entry;
+  for (const one of token ?? []) learnSecrets(one.token, { whole: true });
   try {
-    const access = viewerAccess({
-      host: host ?? "127.0.0.1",
-      token,
-      "proxy-host": proxyHosts,
-      "embed-origin": embedOrigins,
-    });
-    return { viewer: { port: port ?? DEFAULTS.port, ...access } };
+    return { viewer: { port, ...viewerAccess(entry) } };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     for (const message of error.faults) fault(inFile(message));

@@ -1,12 +1,12 @@
-// The detector of a query with the option `--model`.
-import type { Frame, Operator, Output, QueryOptions } from "../../runtime/mod.ts";
+// The detector of a query with the parameters `model` and `device`.
+import type { Frame, Operator, Output } from "../../runtime/mod.ts";
 import { detect, type DetectOptions, runsOnFrames, SHIPPED_DETECTOR } from "./detect.ts";
 import type { Device } from "./model/device_names.ts";
 import { readManifest } from "./model/manifest.ts";
 import { model } from "./model/model.ts";
 
 /**
- * Opens the detector named by the options, or the bundled one: on single frames, or on windows if
+ * Opens the detector named by the parameters, or the bundled one: on single frames, or on windows if
  * the model takes several frames.
  *
  * @param query name of the query, for messages
@@ -16,7 +16,7 @@ import { model } from "./model/model.ts";
  */
 export function detectorOf(
   query: string,
-  options: QueryOptions,
+  options: { readonly model?: string; readonly device?: string },
   more: Pick<DetectOptions, "threshold"> = {},
 ): Operator<Frame, Output> {
   const { model: path = SHIPPED_DETECTOR } = options;

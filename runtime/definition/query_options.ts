@@ -1,21 +1,11 @@
-// Options that queries accept from the command line.
+// Parameters of queries, from the command line, a file or a program.
 import { shown } from "../base/options.ts";
 import { isA, messageOf, pathOf, placeOf, placeText, read } from "../base/errors.ts";
 import type { QueryPlan } from "./plan.ts";
 import { QueryDefinition } from "./query.ts";
 
-/** Options of a query. */
-export interface QueryOptions {
-  /** Path of a model's manifest. */
-  readonly model?: string;
-  /** Path of a file of zones and lines. */
-  readonly zones?: string;
-  /** Where models run: `cpu`, `cuda`, `coreml`, `webgpu`. */
-  readonly device?: string;
-}
-
-/** The names of all options. */
-export const QUERY_OPTIONS = ["model", "zones", "device"] as const;
+/** Parameters with a flag of their own on the command line; `--set` sets all others. */
+export const FLAG_PARAMETERS = ["model", "zones", "device"] as const;
 
 /** The type of a parameter. */
 export type ParameterKind = "string" | "number" | "boolean";
@@ -29,43 +19,32 @@ export type ParameterValues<P extends ParameterKinds> = {
     : P[K] extends "boolean" ? boolean
     : string;
 };
-/** Option and parameter values as written, by name. */
+/** Parameter values as written, by name. */
 export type GivenOptions = Readonly<Record<string, ParameterValue>>;
 
 /** What the module of a query exports. */
 export interface QueryModule {
-  /** The definition, or a function that makes it from the options. */
+  /** The definition, or a function that makes it from the parameters. */
   readonly default?: unknown;
-  /** The options that the function accepts; all by default. */
-  readonly takes?: readonly (keyof QueryOptions)[];
-  /** More parameters that the function accepts. */
+  /** The parameters that the function accepts. */
   readonly parameters?: ParameterKinds;
 }
 
 const KINDS: readonly unknown[] = ["string", "number", "boolean"] satisfies ParameterKind[];
 
 /**
- * The names of the options and parameters that a query accepts.
+ * The parameters that a query accepts.
  *
- * @throws {RangeError} naming what its module declares wrongly
+ * @throws {RangeError} if its module declares them wrongly
  */
-export function takenOptions({ default: made, takes, parameters }: QueryModule): readonly string[] {
-  const options = takes ?? (typeof made === "function" ? QUERY_OPTIONS : []);
-  const names: readonly unknown[] = QUERY_OPTIONS;
-  const faults: string[] = [];
-  if (!Array.isArray(options) || !options.every((option) => names.includes(option))) {
-    faults.push(`takes: expected a list of ${names.join(", ")}, given ${shown(takes)}`);
-  }
-  const isObject = typeof parameters === "object" && parameters !== null;
-  const kinds: unknown[] = isObject ? Object.values(parameters) : [];
-  if (!isObject && parameters !== undefined || !kinds.every((kind) => KINDS.includes(kind))) {
-    faults.push(
-      `parameters: expected types such as { threshold: "number" }, one of ${KINDS.join(", ")}, ` +
-        `given ${shown(parameters)}`,
-    );
-  }
-  if (faults.length > 0) throw new RangeError(`Cannot load a query: ${faults.join("; ")}`);
-  return [...new Set([...options, ...Object.keys(parameters ?? {})])];
+export function parametersOf({ parameters = {} }: QueryModule): ParameterKinds {
+  const kinds: unknown = typeof parameters === "object" && parameters && Object.values(parameters);
+  if (Array.isArray(kinds) && kinds.every((kind) => KINDS.includes(kind))) return parameters;
+  throw new RangeError(
+    `Cannot load a query: parameters: expected types such as { threshold: "number" }, one of ${
+      KINDS.join(", ")
+    }, given ${shown(parameters)}`,
+  );
 }
 
 /** A query cannot be made of its file or the given options: a usage error, even if an executor detects it. */
@@ -85,17 +64,18 @@ async function makeDefinition(
   module: QueryModule,
   options: GivenOptions = {},
 ): Promise<unknown> {
-  const taken = takenOptions(module);
-  const refused = Object.keys(options).filter((option) => !taken.includes(option));
-  if (refused.length > 0) throw new RangeError(refusal(`Query ${name}`, refused, taken));
+  const kinds = parametersOf(module);
+  const refused = Object.keys(options).filter((option) => !Object.hasOwn(kinds, option));
+  if (refused.length > 0) {
+    throw new RangeError(refusal(`Query ${name}`, refused, Object.keys(kinds)));
+  }
   const faults: string[] = [];
   const values = Object.fromEntries(
     Object.entries(options).map(([option, given]) => {
-      const value = valueOf(module.parameters?.[option] ?? "string", given);
+      const kind = kinds[option]!;
+      const value = valueOf(kind, given);
       if (value === undefined) {
-        faults.push(
-          `parameter ${option} is ${shown(given)}: expected a ${module.parameters![option]}`,
-        );
+        faults.push(`parameter ${option} is ${shown(given)}: expected a ${kind}`);
       }
       return [option, value];
     }),
@@ -170,7 +150,7 @@ export function refusal(
   taken: readonly string[] = [],
 ): string {
   const flag = (option: string) =>
-    (QUERY_OPTIONS as readonly string[]).includes(option) ? `--${option}` : `--set ${option}=…`;
+    (FLAG_PARAMETERS as readonly string[]).includes(option) ? `--${option}` : `--set ${option}=…`;
   const flags = (options: readonly string[]) => options.map(flag).join(", ");
   const accepted = taken.length === 0 ? "it has no options" : `expected ${flags(taken)}`;
   return `${who} does not accept ${flags(refused)}: ${accepted}`;

@@ -1,5 +1,5 @@
 // Validates and completes the results of outputs.
-import { shown } from "../base/options.ts";
+import { brief, shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import {
   firstOffsetOf,
@@ -191,22 +191,29 @@ export function plainResult(result: Result): Result {
   return isPlain(result) ? result : plain(result, "result") as Result;
 }
 
+/** Most levels of a result: far more than anyone reads, far fewer than fill the call stack. */
+const DEEPEST = 100;
+
 /** True if the value is JSON already, as usual: checking is faster than converting. */
-function isPlain(value: unknown): boolean {
+function isPlain(value: unknown, levels = DEEPEST): boolean {
   if (typeof value !== "object") {
     return typeof value === "number"
       ? Number.isFinite(value)
       : typeof value === "string" || typeof value === "boolean";
   }
   if (value === null) return true;
-  if (Array.isArray(value)) return value.every(isPlain);
-  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
+  if (levels === 0) return false;
+  const items = Array.isArray(value)
+    ? value
+    : Object.getPrototypeOf(value) === Object.prototype && Object.values(value);
+  return items && items.every((item) => isPlain(item, levels - 1));
 }
 
 /** The places where operators add values of their own. */
 const DATA = /^result(\.frames\[\d+\](\.objects\[\d+\])?)?\.data\b/;
 
-function plain(value: unknown, path: string): unknown {
+function plain(value: unknown, path: string, levels = DEEPEST): unknown {
+  const inner = (item: unknown, place = "") => plain(item, path + place, levels - 1);
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -220,25 +227,41 @@ function plain(value: unknown, path: string): unknown {
       return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
     case "object":
       if (value === null) return null;
-      if (Array.isArray(value)) return value.map((item, i) => plain(item, `${path}[${i}]`));
-      if (value instanceof Date) return plain(value.toJSON(), path);
-      if (value instanceof Set) return plain([...value], path);
-      if (value instanceof Map) return plain(Object.fromEntries(value), path);
-      if (ArrayBuffer.isView(value) && Symbol.iterator in value) {
-        return plain(Array.from(value as Iterable<unknown> & ArrayBufferView), path);
+      if (levels === 0) throw notJson(path, `at most ${DEEPEST} levels`, "more");
+      if (Array.isArray(value)) return value.map((item, i) => inner(item, `[${i}]`));
+      if (value instanceof Date) return inner(value.toJSON());
+      if (value instanceof Set) return inner([...value]);
+      if (value instanceof Map) {
+        const odd = value.keys().find((key) => /object|function|symbol/.test(typeof key));
+        if (odd === undefined) return inner(Object.fromEntries(value));
+        throw notJson(`the keys of ${path}`, "text or numbers", kindOf(odd));
       }
+      if (ArrayBuffer.isView(value) && Symbol.iterator in value) {
+        return inner(Array.from(value as Iterable<unknown> & ArrayBufferView));
+      }
+      // Not a promise, nor another object without fields that it shows.
+      if (classOf(value) !== "Object") break;
       return Object.fromEntries(
         Object.entries(value).flatMap(([name, item]) =>
-          item === undefined ? [] : [[name, plain(item, `${path}.${name}`)]]
+          item === undefined ? [] : [[name, inner(item, `.${name}`)]]
         ),
       );
-    default:
-      throw notJson(path, "a JSON value", `a ${typeof value}`);
   }
+  throw notJson(path, "a JSON value", kindOf(value));
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === "object" ? `an object of class ${classOf(value)}` : `a ${typeof value}`;
+}
+
+function classOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 function notJson(path: string, expected: string, given: string | number): TypeError {
-  return new TypeError(`Cannot put ${path} into a result: expected ${expected}, given ${given}`);
+  return new TypeError(
+    `Cannot put ${brief(path)} into a result: expected ${expected}, given ${given}`,
+  );
 }
 
 /** The window of an output that names none: operators on windows do. */

@@ -1,6 +1,6 @@
 // Prometheus metrics of the streaming queries, in base units. Labels are only topic, partition, camera,
 // query, sink and reason.
-import type { Counter, Gauge } from "prom-client";
+import type { Counter, Gauge, Histogram } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import type { Cells } from "../executor/protocol.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
@@ -72,6 +72,7 @@ export class QueryMetrics {
     "sink_write_seconds",
     "Time of one write to a sink",
     SECONDS,
+    [...LABELS, "sink"],
   );
   readonly #lag = this.#set.gauge("source_lag_frames", "Frames in the log that were not read yet");
   readonly #state = this.#set.gauge(
@@ -145,10 +146,14 @@ export class QueryMetrics {
 
   observe(query: StreamingQuery, measurements: Measurements): void {
     const labels = this.labels(query);
-    this.#endToEnd.observe(labels, measurements.endToEnd);
-    this.#processing.observe(labels, measurements.processing);
+    const addAll = (histogram: Histogram, values: readonly number[], more = {}) => {
+      const series = histogram.labels({ ...labels, ...more });
+      for (const value of values) series.observe(value);
+    };
+    addAll(this.#endToEnd, measurements.endToEnd);
+    addAll(this.#processing, measurements.processing);
     for (const [sink, list] of Object.entries(measurements.sinkWrites)) {
-      this.#sinkWrites.observe({ ...labels, sink }, list);
+      addAll(this.#sinkWrites, list, { sink });
     }
     for (const { name, metric, value, counts } of measurements.observed ?? []) {
       this.#observe(`observed_${name}_${metric}`, labels, value, counts);

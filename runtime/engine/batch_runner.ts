@@ -14,7 +14,6 @@ import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { SkippedReport } from "./skipped_frames.ts";
-import { step } from "./steps.ts";
 
 /** A batch yields to the event loop at least this often, milliseconds. */
 const TURN_MS = 10;
@@ -111,7 +110,6 @@ export class BatchRunner {
   ): Promise<void> {
     const { reporter, pipeline } = this.#opened;
     const { clock, repairs } = this.#options;
-    step("read");
     const started = clock.monotonic();
     let turned = started;
     reporter.begin(batch.rows);
@@ -144,7 +142,6 @@ export class BatchRunner {
     running.byTimer = true;
     if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
     for (const { value } of frames) reporter.repaired(repairs?.(value));
-    step("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
@@ -179,7 +176,7 @@ export class BatchRunner {
     reporter.outputDone(
       at,
       at - (running.arrivals[cause.offset - range.start] ?? running.started),
-      now - (typeof captured === "number" ? captured : cause.timestamp),
+      now - (Number.isFinite(captured) ? captured as number : cause.timestamp),
     );
     if (!sinks.showing || wasShown) return;
     const waiting = sinks.show(output, range);

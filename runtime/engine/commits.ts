@@ -7,7 +7,6 @@ import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Rows } from "./reporter.ts";
-import { step } from "./steps.ts";
 
 /**
  * How often a query with live views alone commits: nothing that it did can be doubled. All lanes of
@@ -137,9 +136,7 @@ export class Commits {
     const lost = await this.#ensureTopics(records);
     const writtenAt = clock.monotonic();
     if (checkpointing.planned === undefined) await committer.plan(range, false);
-    step("plan");
     const planned = clock.monotonic();
-    step("commit.before");
     if (this.#options.owns?.() === false) {
       throw new LogError("FENCED", "Cannot commit: another run of this query has taken over");
     }
@@ -158,7 +155,6 @@ export class Commits {
     onTotals?.(reporter.totals);
     reporter.observed.add(observed);
     reporter.committed(batch.rows);
-    step("commit.after");
     await sinks.committed(range);
     reporter.took("addBatch", writtenAt - started);
     reporter.took("walCommit", planned - writtenAt);

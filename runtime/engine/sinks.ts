@@ -7,7 +7,6 @@ import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CalledWith, CallUser, PicturePort } from "./options.ts";
 import { least, recordsOf, restartOffsetOf, taskOf } from "./answers.ts";
-import { step } from "./steps.ts";
 
 export interface SinkSetOptions {
   readonly context: SinkContext;
@@ -143,11 +142,9 @@ export class SinkSet {
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await this.#call(sink, batch, () => task.write!(outputs, batch));
       }
-      step("write");
     }
     for (const { sink, task } of this.#sinks) {
       if (task.flush !== undefined) await this.#call(sink, batch, () => task.flush!(batch));
-      step("flush");
     }
     return records;
   }
@@ -166,7 +163,6 @@ export class SinkSet {
   async committed(batch: BatchRange): Promise<void> {
     for (const { sink, task } of this.#sinks) {
       if (task.committed !== undefined) await this.#call(sink, batch, () => task.committed!(batch));
-      step("committed");
     }
   }
 

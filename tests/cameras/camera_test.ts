@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
 import { LogError } from "../../runtime/log/log.ts";
+import type { Camera } from "../../cameras/camera.ts";
+import { makeSource } from "../../cameras/open.ts";
+import type { CameraStatus } from "../../cameras/registry.ts";
+import { withFolder } from "../support/folder.ts";
 import { MemoryLog } from "../support/memory_log.ts";
+import { until } from "../support/until.ts";
+import { makeVideo } from "../support/videos.ts";
 import { hurriedClock, runToMemory, TOPIC } from "./kit.ts";
 
 const image = (n: number): SourceImage => ({
@@ -15,7 +21,7 @@ const image = (n: number): SourceImage => ({
 
 /** A live source that plays one script after the other, an Error where it fails. */
 function scripted(
-  ...scripts: readonly (number | Error | "silence")[][]
+  ...scripts: readonly (readonly (number | Error | "silence")[])[]
 ): CameraSource & { opened: number } {
   return {
     description: "script",
@@ -79,6 +85,88 @@ Deno.test("a live source that fails or ends is opened again; session and count c
 Deno.test("a wrong password before the first frame is final", async () => {
   const refusal = new SourceError("UNAUTHORIZED", "Wrong password");
   await assert.rejects(runToMemory("", { source: scripted([refusal]) }), refusal);
+});
+
+Deno.test("one that keeps trying goes on after every failure, with one session and one count", async () => {
+  const source = scripted(
+    [new SourceError("UNAUTHORIZED", "Wrong password")],
+    [1, new SourceError("UNREACHABLE", "Cable cut")],
+    [2, new TypeError("A bug of its own")],
+    [3],
+  );
+  const statuses: CameraStatus[] = [];
+  const { records, summary, reports } = await runToMemory("", {
+    source,
+    limit: 3,
+    clock: hurriedClock,
+    keepTrying: true,
+    onStatus: (status) => statuses.push(status),
+  });
+  assert.deepEqual(records.map(({ value }) => value[0]), [1, 2, 3]);
+  assert.deepEqual(records.map(({ headers }) => headers.seq), ["0", "1", "2"]);
+  assert.equal(new Set(records.map(({ headers }) => headers.session)).size, 1);
+  assert.deepEqual(summary.failures, { UNAUTHORIZED: 1, UNREACHABLE: 1, OTHER: 1 });
+  assert.deepEqual(reports.map((line) => line.replace(/in [\d.]+ s/, "later")), [
+    "Wrong password; trying again later",
+    "Cable cut; trying again later",
+    "A bug of its own; trying again later",
+  ]);
+  const failed = (error: string, reason: string, restarts: number) => [
+    { state: "waiting", restarts, error, reason },
+    { state: "running", restarts },
+  ];
+  assert.deepEqual(statuses, [
+    { state: "running", restarts: 0 },
+    ...failed("Wrong password", "UNAUTHORIZED", 1),
+    ...failed("Cable cut", "UNREACHABLE", 2),
+    ...failed("A bug of its own", "OTHER", 3),
+    { state: "ended", restarts: 3 },
+  ]);
+});
+
+Deno.test("one that keeps trying looks at its source again: a film that is missed plays once it is there", async () => {
+  await withFolder(async (folder) => {
+    const film = `${folder}/film.mp4`;
+    const stop = new AbortController();
+    let camera: Camera | undefined;
+    const running = runToMemory("", {
+      source: () => makeSource(film, { loop: true }),
+      keepTrying: true,
+      clock: hurriedClock,
+      stop,
+      onCamera: (begun) => camera = begun,
+    });
+    await until("the film is missed", () => camera?.status.reason === "MISSING");
+    const made = `${folder}/made.mp4`;
+    await makeVideo(made, { frames: 25 });
+    await Deno.rename(made, film);
+    await until("the failure is over", () => camera!.status.error === undefined);
+    assert.equal(camera!.status.state, "running");
+    stop.abort();
+    await running;
+    assert.equal(camera!.status.state, "stopped");
+  });
+});
+
+Deno.test("one that keeps trying survives a log that refuses for good, and counts what it lost", async () => {
+  const log = new MemoryLog();
+  let refusals = 0;
+  log.beforeAppend = () => {
+    if (refusals++ < 2) throw new LogError("AUTHENTICATION_FAILED", "No write permission");
+  };
+  const seen: CameraStatus[] = [];
+  const { records, summary } = await runToMemory("", {
+    log,
+    source: scripted(...Array.from({ length: 9 }, () => [1, "silence"] as const)),
+    settings: { stallMs: 40 },
+    limit: 3,
+    keepTrying: true,
+    onStatus: (status) => seen.push(status),
+  });
+  assert.equal(records.length + summary.dropped, 3);
+  assert.deepEqual(summary.droppedBy, { overflow: 0, "too-large": 0, stopped: 2 });
+  assert.equal(summary.failures.OTHER, 2);
+  assert.ok(seen.some(({ error }) => error === "No write permission"));
 });
 
 Deno.test("a live source that falls silent is opened again", async () => {

@@ -2,6 +2,7 @@
 import { Camera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
+import type { CameraStatus } from "../../cameras/registry.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
 import type { Overflow } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
@@ -119,9 +120,11 @@ export async function runToMemory(
     readonly clock?: Clock;
     readonly stop?: AbortController;
     readonly kv?: Deno.Kv;
-    readonly source?: CameraSource;
+    readonly source?: CameraSource | (() => Promise<CameraSource>);
     readonly bufferFrames?: number;
     readonly overflow?: Overflow;
+    readonly keepTrying?: boolean;
+    readonly onStatus?: (status: CameraStatus) => void;
     /** Takes the camera when it begins. */
     readonly onCamera?: (camera: Camera) => void;
     /** Where reports are collected, for who cannot wait for the end. */
@@ -129,7 +132,8 @@ export async function runToMemory(
   } = {},
 ) {
   const { settings = {}, limit, log = new MemoryLog(), clock = systemClock } = options;
-  const source = options.source ?? await makeSource(text, settings);
+  const { keepTrying = false, onStatus = () => {} } = options;
+  const { source = () => makeSource(text, settings) } = options;
   const { reports = [] } = options;
   const report = (message: string) => void reports.push(message);
   const { signal } = options.stop ?? new AbortController();
@@ -143,7 +147,11 @@ export async function runToMemory(
       kv: options.kv,
       clock,
     },
-    { number: 1, source, signal, report, settings, limit },
+    {
+      number: 1,
+      source: typeof source === "function" ? source : () => Promise.resolve(source),
+      ...{ signal, report, settings, limit, keepTrying, onStatus },
+    },
   );
   options.onCamera?.(camera);
   await camera.ended;

@@ -12,7 +12,6 @@ async function publisherOn(log: MemoryLog, options: Partial<PublisherOptions> = 
     producer: await log.producer(),
     topic: TOPIC,
     partition: 2,
-    overflow: "wait",
     clock: hurriedClock,
     report: (message) => reports.push(message),
     ...options,
@@ -135,11 +134,11 @@ Deno.test("full buffer: drop-oldest keeps the newest, drop-newest the oldest, bo
   ) {
     const log = new MemoryLog();
     const open = gate(log);
-    const { publisher } = await publisherOn(log, { bufferFrames: 3, overflow });
-    await publisher.publish(frame(0));
+    const { publisher } = await publisherOn(log, { bufferFrames: 3 });
+    await publisher.publish(frame(0), overflow);
     // The first one is on its way and can no longer be dropped.
     await new Promise((resolve) => setTimeout(resolve));
-    for (let n = 1; n < 10; n++) await publisher.publish(frame(n));
+    for (let n = 1; n < 10; n++) await publisher.publish(frame(n), overflow);
     open();
     await publisher.flush();
     await publisher.close();

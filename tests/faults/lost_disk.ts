@@ -63,7 +63,6 @@ async function trial(
       producer: await log.producer(),
       topic: TOPIC,
       partition: 0,
-      overflow: "wait",
       clock: systemClock,
       report: (message) => say(`camera: ${message}`),
     }),

@@ -1,8 +1,7 @@
 // Kills a query at a point and looks at what it has put out after it has gone on: the same as if
 // nothing had happened.
 import assert from "node:assert/strict";
-import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
-import { CRASH_VARIABLE } from "./crash.ts";
+import { BATCH_STEPS, CRASH_VARIABLE } from "./crash.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { accessUnits, GROUP } from "../support/access_units.ts";
 import {

@@ -3,8 +3,7 @@
  * `deno task test:recovery`.
  */
 import assert from "node:assert/strict";
-import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
-import { crashAt } from "./crash.ts";
+import { BATCH_STEPS, crashAt } from "./crash.ts";
 import { withLog } from "../support/log.ts";
 import { Random } from "../support/random.ts";
 import { RecoveryBed, trials } from "./bed.ts";

@@ -121,15 +121,14 @@ interface ModelTaskOptions {
   readonly context: OperatorContext;
 }
 
-/** The last frame in the state of a model. */
+/** The last frame that a task has seen. */
 type Last = Pick<Frame, "offset" | "timestamp"> & { readonly session: string | null };
 
 /** The state of a task, besides the frames to reread. */
 interface Saved {
   readonly windows: WindowerState;
   readonly last: Last | null;
-  /** Offset of its last frame. */
-  readonly seen: number;
+  readonly begins: number | null;
   /** Base64 of the state tensors by input, if they are small. */
   readonly tensors: Readonly<Record<string, string>> | null;
 }
@@ -151,9 +150,10 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   readonly #tensors: FrameTensors;
   #state: Readonly<Record<string, ModelTensor>> = {};
   #last: Last | undefined;
+  /** The first frame after a pause or of another session, until a window that has it resets the state. */
+  #begins: number | null = 0;
   /** Where the windows to reread began, oldest first. */
   readonly #places: Place[] = [];
-  #seen = -1;
   /** The restored state includes windows that end up to here. */
   #restored = -1;
 
@@ -165,10 +165,11 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     this.#windower = createWindower(windows, saved?.windows);
     this.#maxGapMs = windows.maxGapMs!;
     this.#tensors = new FrameTensors(manifest.inputs, reduce);
-    const { tensors, last } = saved ?? { tensors: null, last: null };
+    const { tensors, last, begins } = saved ?? { tensors: null, last: null, begins: 0 };
     if (tensors === null || last === null) return;
     this.#last = last;
-    this.#restored = saved!.seen;
+    this.#begins = begins;
+    this.#restored = last.offset;
     this.#state = restoredState(manifest, tensors);
   }
 
@@ -178,7 +179,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     const findings: Finding[] = [];
     const place = this.#place(input);
     const windows = this.#windower.push(input);
-    this.#seen = input.offset;
+    this.#follow(input);
     if (this.#manifest.warmup > 0 && windows.length > 0) {
       this.#places.push(place);
       if (this.#places.length > this.#manifest.warmup) this.#places.shift();
@@ -208,6 +209,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     }
     this.#tensors.forgetBelow(window.firstOffset);
     for (const frame of window.frames) await this.#tensors.add(frame);
+    window.frames.forEach((frame) => this.#follow(frame));
     return await this.#infer(window, window.frames);
   }
 
@@ -233,7 +235,10 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   }
 
   async #infer(window: Window, frames: readonly Frame[]): Promise<Finding> {
-    this.#resetStateAfterGap(window);
+    if (this.#begins !== null && window.lastOffset >= this.#begins) {
+      this.#state = zeroState(this.#manifest);
+      this.#begins = null;
+    }
     const tensors = this.#manifest.inputs.map((input, i) => {
       const step = frames.length / input.frames;
       return Array.from(
@@ -246,17 +251,14 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     return this.#findingOf(window, inferred);
   }
 
-  #resetStateAfterGap(window: Window): void {
-    const first = window.frames[0]!, newest = window.frames.at(-1)!, last = this.#last;
-    const session = newest.headers["session"] ?? null;
-    this.#last = { offset: newest.offset, timestamp: newest.timestamp, session };
-    if (last !== undefined) {
-      const overlaps = first.offset <= last.offset;
-      const near = Math.abs(first.timestamp - last.timestamp) <= this.#maxGapMs;
-      const same = (first.headers["session"] ?? null) === last.session;
-      if (overlaps || (near && same)) return;
-    }
-    this.#state = zeroState(this.#manifest);
+  /** Notes whether a frame, unless already seen, comes after a pause or from another session. */
+  #follow({ offset, timestamp, headers }: Frame): void {
+    const last = this.#last, session = headers["session"] ?? null;
+    if (last !== undefined && offset <= last.offset) return;
+    this.#last = { offset, timestamp, session };
+    if (last === undefined) return;
+    const near = Math.abs(timestamp - last.timestamp) <= this.#maxGapMs;
+    if (!near || session !== last.session) this.#begins = offset;
   }
 
   #findingOf(window: Window, inferred: Inferred): Finding {
@@ -312,7 +314,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     const windows = this.#places[0]?.windows ?? point?.state ?? this.#windower.state();
     const tensors = this.#smallState();
     const last = this.#last ?? null;
-    return stateBytes({ windows, last, seen: this.#seen, tensors } satisfies Saved);
+    return stateBytes({ windows, last, begins: this.#begins, tensors } satisfies Saved);
   }
 
   #smallState(): Saved["tensors"] {

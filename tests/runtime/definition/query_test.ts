@@ -187,8 +187,8 @@ Deno.test("a definition that was made by hand is checked as a whole", async () =
 Deno.test("what a module declares beside its query is checked", async () => {
   const definition = query("made").readStream().writeStream(display());
   const faults: [exported: object, says: RegExp][] = [
-    [{ takes: 5 }, /takes: expected a list of model, zones, device, given 5/],
-    [{ takes: ["colour"] }, /takes: .* given \["colour"\]/],
+    [{ parameters: 5 }, /parameters: expected types such as .* given 5/],
+    [{ parameters: ["model"] }, /parameters: .* given \["model"\]/],
     [{ parameters: null }, /parameters: expected types such as .* given null/],
     [{ parameters: { threshold: "float" } }, /parameters: .* given \{"threshold":"float"\}/],
     [

@@ -99,6 +99,37 @@ Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON ho
   assert.throws(() => completeResult(wrong, "test"), /Cannot put result.data.f\[0\] .*a function/);
 });
 
+Deno.test("what would be lost without a word is refused by its name", () => {
+  const cyclic: Record<string, unknown> = {};
+  cyclic["self"] = cyclic;
+  const wrong: readonly (readonly [value: unknown, kind: string])[] = [
+    [Promise.resolve(1), "Promise"],
+    [new Error("lost"), "Error"],
+    [new URL("http://camera/"), "URL"],
+    [new ArrayBuffer(4), "ArrayBuffer"],
+    [new WeakMap(), "WeakMap"],
+    [Object(5), "Number"],
+    [[1, 2].values(), "Array Iterator"],
+  ];
+  const refuses = (x: unknown, message: string | RegExp) => {
+    const output = { ...frame(0, 7), result: { data: { x } } as Result };
+    assert.throws(() => checkOutput(output), { name: "TypeError", message });
+  };
+  for (const [x, kind] of wrong) {
+    const given = `an object of class ${kind}`;
+    refuses(x, `Cannot put result.data.x into a result: expected a JSON value, given ${given}`);
+  }
+  refuses(
+    new Map([[{}, 1]]),
+    /the keys of result\.data\.x .*: expected text or numbers, given an ob/,
+  );
+  refuses(cyclic, /result\.data\.x\.self\.self.*: expected at most 100 levels, given more/);
+  class Lens {
+    focus = 35;
+  }
+  checkOutput({ ...frame(0, 7), result: { data: { x: new Lens() } } as unknown as Result });
+});
+
 Deno.test("an operator's typed arrays, missing values and big integers pass, as they are converted", () => {
   const object = { label: "a", score: 1, box: new Float32Array([0, 0, 1, 1]) };
   const result: unknown = {

@@ -77,3 +77,17 @@ Deno.test("a late report tells of what is committed, not of the batch that is be
   running.stop();
   await running.ended;
 });
+
+Deno.test("An output whose timestamp is no number is measured from its frame's capture", async () => {
+  const reports: StreamingQueryProgress[] = [];
+  await runQuery(
+    query("odd")
+      .readStream({ startingOffsets: "earliest" })
+      .map(({ offset }) => ({ timestamp: [NaN, Infinity, "now"][offset] }))
+      .writeStream({ uri: "any", delivery: "exactly-once", open: () => ({}) })
+      .trigger("available-now"),
+    { log: logOf(3), onProgress: (one) => void reports.push(one) },
+  );
+  const { P0, P99 } = reports[0]!.latencies!.e2eLatencyMs;
+  assert.ok(P0 > 1e12 && P99 > 1e12, `${P0} and ${P99}`);
+});

@@ -2,7 +2,7 @@
  * As the query `count`, with a detector that is a script: six walkers to and fro over a line, who flicker
  * and are hidden for a while.
  */
-import "../../recovery/crash.ts";
+import { crashing } from "../../recovery/crash.ts";
 import { events, type Frame, query } from "../../../runtime/mod.ts";
 import { track } from "../../../queries/operators/track/mod.ts";
 import { zones } from "../../../queries/operators/zones/mod.ts";
@@ -23,12 +23,14 @@ function objectsOf(offset: number) {
   }).filter((_, walker) => (offset + 3 * walker) % 11 !== 0);
 }
 
-export default query("counted")
-  .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 7 })
-  .map((frame: Frame) => {
-    const { offset, timestamp } = frame;
-    return { ...frame, result: { frames: [{ offset, timestamp, objects: objectsOf(offset) }] } };
-  })
-  .process(track({ keepOthers: false }))
-  .process(zones(PLACES))
-  .writeStream(events());
+export default crashing(
+  query("counted")
+    .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 7 })
+    .map((frame: Frame) => {
+      const { offset, timestamp } = frame;
+      return { ...frame, result: { frames: [{ offset, timestamp, objects: objectsOf(offset) }] } };
+    })
+    .process(track({ keepOthers: false }))
+    .process(zones(PLACES))
+    .writeStream(events()),
+);

@@ -71,8 +71,8 @@ function isPeak(
   const score = data[at]!, x = cell % width;
   const left = x > 0, right = x < width - 1;
   const above = cell >= width, below = cell + width < plane;
-  const earlier = (other: number) => data[other]! < score;
-  const later = (other: number) => data[other]! <= score;
+  const earlier = (other: number) => !(data[other]! >= score);
+  const later = (other: number) => !(data[other]! > score);
   return (!left || earlier(at - 1)) && (!right || later(at + 1)) &&
     (!above || (earlier(at - width) && (!left || earlier(at - width - 1)) &&
       (!right || earlier(at - width + 1)))) &&

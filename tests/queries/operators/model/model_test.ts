@@ -9,7 +9,7 @@ import {
   type Window,
 } from "../../../../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../../../../runtime/testing.ts";
-import { frameOf, open, run } from "../kit.ts";
+import { frameOf, open, run, runWithRestarts } from "../kit.ts";
 import { numberedJpeg, orderModel } from "./order_kit.ts";
 
 const frames = (count: number, ms = 40) =>
@@ -108,6 +108,26 @@ Deno.test("state goes from window to window, and begins anew after a pause or a 
   assert.deepEqual(await runs(at([0, 40, 80, 120], (i) => i < 3 ? "a" : "b")), [1, 2, 3, 1]);
   const sums = (await run(make("state"), frames(5))).map(({ result }) => result.scores!["sum"]);
   assert.deepEqual(sums, [0, 1, 3, 6, 10]);
+});
+
+Deno.test("a window far from the one before begins no new state, a pause between them does", async () => {
+  const every = (ms: number) => frames(40, ms);
+  const paused = every(1000)
+    .map((frame, i) => ({ ...frame, timestamp: frame.timestamp + (i < 15 ? 0 : 6000) }));
+  const changes = [{ hop: 10 }, { sampling: { every: 10 } }, { sampling: { fps: 1 }, hop: 10 }];
+  for (const change of changes) {
+    await changed("state", change, async (path) => {
+      const runs = async (input: readonly Frame[], restartAt: readonly number[] = []) => {
+        const { outputs } = await runWithRestarts(model(path), input, new Set(restartAt));
+        return (outputs as Finding[]).map(({ result }) => result.scores!["runs"]);
+      };
+      const what = JSON.stringify(change);
+      assert.deepEqual(await runs(every(1000)), [1, 2, 3, 4], what);
+      for (const restartAt of [[], [5], [14], [15], [16], [15, 16, 17]]) {
+        assert.deepEqual((await runs(paused, restartAt)).slice(0, 3), [1, 2, 1], what);
+      }
+    });
+  }
 });
 
 Deno.test("partitions share a session and keep their states apart", async () => {

@@ -65,6 +65,14 @@ Deno.test("scores: what is no number is left out and told", () => {
   assert.deepEqual(found.data, { invalidScores: ["a"] });
 });
 
+Deno.test("peaks: of equal neighbours the first counts, and what is no number hides none", () => {
+  const output = { kind: "objects", format: "centernet", boxes: "o", labels: ["a", "b"] };
+  const plain = [0, 0.9, 0.9, 0, 0, 0.9, 0, 0], holed = [NaN, 0.9, NaN, 0, 0, 0.8, 0, 0];
+  const { frames } = read(output, [1, 2, 2, 4], Float32Array.from([...plain, ...holed]));
+  const found = frames[0]!.objects!.map(({ label, score }) => [label, score]);
+  assert.deepEqual(found, [["a", 0.9], ["b", 0.9]]);
+});
+
 Deno.test("scores of each frame", () => {
   const output = { kind: "frame", labels: ["x"] };
   const { frames } = read(output, [1, 2, 1], Float32Array.from([0.25, 0.5]), 2);
