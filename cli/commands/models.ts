@@ -12,12 +12,9 @@ import {
   shapeText,
   staysBelow,
 } from "../../queries/operators/model/files.ts";
-import type { Trial } from "../../queries/operators/model/trial.ts";
-import type { TrialReply } from "../../queries/operators/model/trial_worker.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
-import { DeadlineError, withDeadline } from "../../runtime/base/wait.ts";
 import { commonOptions } from "../common_options.ts";
-import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
+import { command, type CommandContext, type Options, type Values } from "../command.ts";
 
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
@@ -29,13 +26,6 @@ const modelOptions = {
     opens: "file",
   },
   force: { switch: true, actions: ["inspect"], help: "Overwrite an existing manifest" },
-  timeout: {
-    value: "SECONDS",
-    actions: ["check"],
-    help: "How long to wait for the model",
-    default: 60,
-    parse: parsers.positive,
-  },
   json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
@@ -106,12 +96,12 @@ function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile)
 
 async function check(
   path: string,
-  { json = false, timeout }: ModelValues,
-  { print, say, signal }: CommandContext,
+  { json = false }: ModelValues,
+  { print, say }: CommandContext,
 ): Promise<number> {
+  const { tryModel } = await import("../../queries/operators/model/trial.ts");
   try {
-    const trial = await tryApart(path, timeout, signal);
-    const { manifest, file: { sha256 }, outputs, result, remarks, ms } = trial;
+    const { manifest, file: { sha256 }, outputs, result, remarks, ms } = await tryModel(path);
     const { name, frames, hop, inputs: [input] } = manifest;
     if (json) {
       print(JSON.stringify({ ok: true, name, sha256, faults: [], remarks, outputs, result, ms }));
@@ -127,38 +117,10 @@ async function check(
     for (const remark of remarks) say(remark, "warn");
     return 0;
   } catch (error) {
-    if (!(error instanceof ManifestError || error instanceof DeadlineError)) throw error;
-    const faults = error instanceof ManifestError ? error.faults : [error.message];
-    if (json) print(JSON.stringify({ ok: false, faults }));
+    if (!(error instanceof ManifestError)) throw error;
+    if (json) print(JSON.stringify({ ok: false, faults: error.faults }));
     else say(error.message);
     return 1;
-  }
-}
-
-/** Tries a model on a thread of its own, since nothing else can stop a run. */
-async function tryApart(path: string, seconds: number, signal: AbortSignal): Promise<Trial> {
-  const module = new URL("../../queries/operators/model/trial_worker.ts", import.meta.url);
-  const worker = new Worker(module, { type: "module", name: "model" });
-  try {
-    const what = `Loading the model of ${path} and running it once`;
-    const reply = await withDeadline(
-      what,
-      1000 * seconds,
-      () =>
-        new Promise<TrialReply>((resolve, reject) => {
-          worker.onmessage = ({ data }) => resolve(data);
-          worker.onerror = (event) => {
-            event.preventDefault();
-            reject(new Error(`Cannot try ${path}: ${event.message}`));
-          };
-          worker.postMessage(path);
-        }),
-      { signal },
-    );
-    if ("faults" in reply) throw new ManifestError(path, reply.faults);
-    return reply.trial;
-  } finally {
-    worker.terminate();
   }
 }
 

@@ -6,7 +6,6 @@ external: its only weight lies in a file beside it.
 batch: a batch fixed at 2; answers a box for each frame, whose score is the frame's mean.
 nms: rows after NMS, as many as the picture is bright (0 or 2).
 bright: its numbers as they are, and those above a half.
-endless: a loop of 2^62 rounds.
 eight: fails unless the picture has 8x8 pixels, which its input does not say.
 
 Run with onnx 1.23 and numpy from this folder: python3 make.py
@@ -119,23 +118,6 @@ save(
         ("Compress", ["numbers", "which"], ["bright"], {"axis": 0}),
     ],
     {"half": np.float32(0.5)},
-)
-round_graph = helper.make_graph(
-    [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["sum", "sum"], ["next"])],
-    "round",
-    [helper.make_tensor_value_info(*value)
-     for value in [("i", T.INT64, []), ("go", T.BOOL, []), ("sum", T.FLOAT, [])]],
-    [helper.make_tensor_value_info(*value) for value in [("on", T.BOOL, []), ("next", T.FLOAT, [])]],
-)
-save(
-    "endless",
-    [("image", T.FLOAT, [1, 3, 8, 8])],
-    [("score", T.FLOAT, [])],
-    [
-        ("ReduceMean", ["image"], ["mean"], {"keepdims": 0}),
-        ("Loop", ["rounds", "true", "mean"], ["score"], {"body": round_graph}),
-    ],
-    {"rounds": np.int64(2**62), "true": np.bool_(True)},
 )
 save(
     "eight",
