@@ -5,7 +5,7 @@ import { maySee } from "./access.ts";
 import { clipOf } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import { busy, type Env, image, json, numbersOf, problem } from "./respond.ts";
+import { type Env, image, json, numbersOf, problem } from "./respond.ts";
 import { streamOf } from "./stream.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -14,7 +14,7 @@ const MAX_CLIP_FRAMES = 9_000;
 /** Encoding uses a core: more concurrent clips would slow down the queries. */
 const CLIPS_AT_A_TIME = 2;
 const NO_LANE = "No such lane";
-const NO_FRAMES = "The log no longer holds these frames";
+const NO_FRAMES = "The log does not hold these frames";
 const NO_LOG = "This viewer has no log to look back into";
 
 export function apiRoutes(
@@ -95,13 +95,16 @@ export function apiRoutes(
         `Expected from=OFFSET&to=OFFSET or after=MS&before=MS of at most ${MAX_CLIP_FRAMES} frames`,
       );
     }
-    const { from } = range;
+    const { from, cut = false } = range;
     // Does not wait for future frames.
     const to = Math.min(range.to, (await history.offsets(lane)).latest - 1);
     const first = to < from ? undefined : await history.source(lane, from);
     if (first === undefined || first.offset > to) return problem(c, 404, NO_FRAMES);
     const leave = encoders.enter();
-    if (leave === undefined) return busy(c);
+    if (leave === undefined) {
+      c.header("retry-after", "5");
+      return problem(c, 503, "Too many clips at the moment: try again in a few seconds");
+    }
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
     const request = { lane, from: first.offset, to };
     const stream = await streamOf(
@@ -112,6 +115,7 @@ export function apiRoutes(
       "content-type": "video/mp4",
       "content-disposition": `attachment; filename="${name}"`,
       "cache-control": "no-store",
+      ...(cut ? { "x-framelane-cut-after": `${MAX_CLIP_FRAMES}` } : {}),
     });
   });
 }
@@ -121,13 +125,14 @@ async function clipRange(
   c: Context<Env>,
   history: History,
   lane: Lane,
-): Promise<{ from: number; to: number } | undefined> {
-  const [after, before, first, last] = numbersOf(c, "after", "before", "from", "to");
+): Promise<{ from: number; to: number; cut?: boolean } | undefined> {
+  const [after, before, first, end] = numbersOf(c, "after", "before", "from", "to");
   const byTime = after !== undefined && before !== undefined && after < before;
   const from = byTime ? await history.offsetAt(lane, after) : first;
-  const to = byTime ? await history.offsetAt(lane, before) - 1 : last;
+  const to = byTime ? await history.offsetAt(lane, before) - 1 : end;
   if (from === undefined || to === undefined) return undefined;
   // The number of frames in a time range is unknown: too long clips are cut.
-  if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
-  return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
+  const last = from + MAX_CLIP_FRAMES - 1;
+  if (byTime) return { from, to: Math.min(to, last), cut: to > last };
+  return to >= from && to <= last ? { from, to } : undefined;
 }

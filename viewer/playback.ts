@@ -18,6 +18,8 @@ export interface PlaybackOptions {
   readonly onTime: (time: TimeView) => void;
   /** Whether the page decodes the lane's access units itself. */
   readonly units: (lane: string) => boolean;
+  /** Offset of the lane's picture that the page got last, if any. */
+  readonly sent: (lane: string) => number | undefined;
   /** Whether the page has stopped drawing, so that playing is pointless. */
   readonly stuck: () => boolean;
 }
@@ -43,6 +45,8 @@ export class Playback {
   readonly #lanes = new Map<string, Lane>();
   readonly #current = new Map<string, LanePicture>();
   readonly #runners = new Map<string, Runner>();
+  /** Where lanes stopped when the page left live: a clock that was set back gives times twice. */
+  readonly #stopped = new Map<string, number>();
   #commanded = 0;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   /** When playing began, in `clock.monotonic()`. */
@@ -106,16 +110,24 @@ export class Playback {
     switch (command.action) {
       case "live":
         this.#current.clear();
+        this.#stopped.clear();
         this.#set({ mode: "live", generation, speed: 1 });
         return;
       case "pause":
-        this.#current.clear();
+        if (this.live) {
+          for (const id of this.#lanes.keys()) {
+            const offset = this.#options.sent(id);
+            if (offset !== undefined) this.#stopped.set(id, offset);
+          }
+        }
         this.#set({ mode: "paused", generation, speed: 1, position: command.time });
         return;
       case "jump":
       case "seek":
       case "step":
         if (command.action === "jump" && playing !== undefined) {
+          this.#current.clear();
+          this.#stopped.clear();
           this.#play(generation, playing, command.time);
           return;
         }
@@ -140,6 +152,7 @@ export class Playback {
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#current.clear();
+    this.#stopped.clear();
     this.#current.set(lead.id, picture);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
@@ -180,15 +193,28 @@ export class Playback {
     return await this.#turn.run(async () => signal.aborted ? undefined : await find());
   }
 
+  /** A lane's picture where it stopped, or else at a time. */
+  async #pictureAt(
+    lane: Lane,
+    time: () => number,
+    signal: AbortSignal,
+  ): Promise<LanePicture | undefined> {
+    const stopped = this.#stopped.get(lane.id);
+    const units = this.#options.units(lane.id);
+    return await this.#lookUp(
+      signal,
+      () =>
+        stopped === undefined
+          ? this.#history().atTime(lane, time(), units)
+          : this.#history().at(lane, stopped, units),
+    );
+  }
+
   /** Shows a lane's picture at the paused position. */
   async #show(lane: Lane, signal: AbortSignal): Promise<void> {
     const { position } = this.#view;
-    const { history, units } = this.#options;
-    if (position === undefined || history === undefined) return;
-    const picture = await this.#lookUp(
-      signal,
-      () => history.atTime(lane, position, units(lane.id)),
-    );
+    if (position === undefined || this.#options.history === undefined) return;
+    const picture = await this.#pictureAt(lane, () => position, signal);
     if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
     this.#put(lane, picture);
   }
@@ -199,6 +225,7 @@ export class Playback {
       this.#begun = this.#options.clock.monotonic();
       this.#set({ mode: "playing", generation, speed, position: time });
       for (const lane of this.#lanes.values()) this.#run(lane);
+      this.#stopped.clear(); // where lanes that come later did not stop
       return Promise.resolve();
     });
   }
@@ -220,21 +247,24 @@ export class Playback {
     const { clock, stuck, units } = this.#options;
     const { lane } = runner;
     const history = this.#history();
-    const first = await this.#lookUp(
-      signal,
-      () => history.atTime(lane, this.#due(), units(lane.id)),
-    );
+    const first = this.#current.get(lane.id) ??
+      await this.#pictureAt(lane, () => this.#due(), signal);
     if (signal.aborted) return;
     if (first !== undefined) this.#put(lane, first);
     const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);
+    let before = first?.timestamp ?? -Infinity;
+    /** How far the camera's clock has been set back since, milliseconds. */
+    let setBack = 0;
     try {
       while (!signal.aborted) {
         runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
         if (runner.caughtUp) this.#liveWhenCaughtUp();
         for (const frame of await nextFrames(reader, 8, { signal })) {
           runner.caughtUp = false;
+          if (frame.timestamp < before - SKIP_BEHIND_MS) setBack += before - frame.timestamp;
+          before = frame.timestamp;
           let wait: number;
-          while ((wait = (frame.timestamp - this.#due()) / this.#view.speed) > 0) {
+          while ((wait = (before + setBack - this.#due()) / this.#view.speed) > 0) {
             await clock.sleep(Math.min(wait, LONGEST_WAIT_MS), signal);
           }
           if (stuck()) {
@@ -249,7 +279,7 @@ export class Playback {
           signal.throwIfAborted();
           if (picture !== undefined) this.#put(lane, picture);
           if (late) {
-            const target = await history.offsetAt(lane, this.#due());
+            const target = await history.offsetAt(lane, this.#due() - setBack);
             if (target > frame.offset + 8) {
               reader.seek(target);
               break;

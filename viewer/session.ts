@@ -65,6 +65,9 @@ export class Session {
       clock: hub.clock,
       lane: (id) => hub.lane(id, visitor),
       units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
+      sent: (lane) =>
+        [...this.#lanes.get(lane)?.tiles ?? []].find(({ sentOffset }) => sentOffset >= 0)
+          ?.sentOffset,
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#sendMessage({ type: "time", time });

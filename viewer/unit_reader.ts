@@ -23,10 +23,12 @@ interface Lane {
 
 /** Makes images of frames; keeps a decoder for each of the partitions that were used last. */
 export class UnitReader {
-  readonly #reads: Pick<LogReads, "read">;
+  readonly #reads: Pick<LogReads, "read" | "offsets">;
   readonly #lanes = new Map<string, Lane>();
+  /** The keyframe found last in each partition, and the frame it was for: a seek asks twice. */
+  readonly #found = new Map<string, { readonly of: number; readonly keyframe: number }>();
 
-  constructor(reads: Pick<LogReads, "read">) {
+  constructor(reads: Pick<LogReads, "read" | "offsets">) {
     this.#reads = reads;
   }
 
@@ -52,11 +54,20 @@ export class UnitReader {
   /** The frame's offset, or that of the keyframe it depends on; undefined when that is gone. */
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
     if (!isUnit(frame)) return frame.offset;
+    const name = nameOf(frame);
+    const found = this.#found.get(name);
+    if (found?.of === frame.offset) {
+      const { earliest } = await this.#reads.offsets(frame);
+      if (earliest <= found.keyframe) return found.keyframe;
+    }
     for (let reach = FIRST_REACH, to = frame.offset + 1; reach <= LONGEST_REACH; reach *= 2) {
       const from = Math.max(0, to - reach);
       const frames = await this.#reads.read(frame, from, to);
       const keyframe = frames.findLast((each) => isKeyframe(each));
-      if (keyframe !== undefined) return keyframe.offset;
+      if (keyframe !== undefined) {
+        this.#found.set(name, { of: frame.offset, keyframe: keyframe.offset });
+        return keyframe.offset;
+      }
       if (frames.length === 0 || from === 0) return undefined;
       to = frames[0]!.offset;
     }
@@ -80,8 +91,8 @@ export class UnitReader {
     await Promise.all(lanes.map(({ tracker, turn }) => turn.run(() => tracker.close())));
   }
 
-  #laneOf({ topic, partition }: Frame): Lane {
-    const name = `${partition} ${topic}`;
+  #laneOf(frame: Frame): Lane {
+    const name = nameOf(frame);
     const lane = this.#lanes.get(name) ?? {
       tracker: new GroupTracker(() => {}),
       turn: new Semaphore(1),
@@ -124,6 +135,10 @@ export class UnitReader {
     lane.next = offset + 1;
     return lane.linked.get(offset);
   }
+}
+
+function nameOf({ topic, partition }: Frame): string {
+  return `${partition} ${topic}`;
 }
 
 function isUnit({ headers }: Frame): boolean {

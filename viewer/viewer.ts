@@ -1,6 +1,7 @@
 // The viewer: an HTTP server for the wall, pictures and metrics.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
+import type { Result } from "../runtime/definition/frame.ts";
 import type { LaneFeed, LaneState } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { isLoopback, listenError } from "../runtime/base/host.ts";
@@ -80,12 +81,6 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     lanes: () => joined.lanes(),
     clock,
   });
-  const alertLog = log === undefined || topics.length === 0 ? undefined : new AlertLog({
-    log,
-    topics,
-    clock,
-    onAlert: (result, heard) => alerts.take(result, heard),
-  });
   const stopping = new AbortController();
   const handler = createApp({
     hub,
@@ -99,6 +94,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     signal: stopping.signal,
   });
   let server: ReturnType<typeof listen> | undefined;
+  let alertLog: AlertLog | undefined;
   const stop = async () => {
     stopping.abort(new Error("The viewer stops"));
     await alertLog?.close();
@@ -120,6 +116,11 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   } catch (error) {
     await stop().catch(() => {}); // The error is why it cannot listen.
     throw error;
+  }
+  // Only now: reading that has begun can only be stopped once the log answers.
+  if (log !== undefined && topics.length > 0) {
+    const onAlert = (result: Result, heard: number) => alerts.take(result, heard);
+    alertLog = new AlertLog({ log, topics, clock, onAlert });
   }
   return { url: `http://${urlHost(hostname)}:${server.port}/`, port: server.port, stop };
 }

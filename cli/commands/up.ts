@@ -67,6 +67,7 @@ async function run(
     context.say(`${file}: ${counts(plan)}; edits take effect at once`);
     let reported: string | undefined;
     while (await pause(CHECK_INTERVAL_MS, context.signal)) {
+      await running.keepViewer();
       const problem = await (async () => {
         const now = read(file);
         if (now === content) return undefined;

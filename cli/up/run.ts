@@ -20,6 +20,8 @@ import { inFile, type Plan } from "./resolve.ts";
 
 /** Interval of checks for changed cameras, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
+/** Interval of attempts to start a viewer that is off, milliseconds. */
+const VIEWER_EVERY_MS = 2_000;
 
 export class UpRun {
   readonly #context: CommandContext;
@@ -38,6 +40,8 @@ export class UpRun {
   readonly #start: Plan;
   #plan: Plan;
   #viewer: Viewer | undefined;
+  /** When a viewer that is off was last tried, as `performance.now()`. */
+  #viewerTried = 0;
   #failed = false;
 
   private constructor(
@@ -203,13 +207,18 @@ export class UpRun {
       await this.#startViewer(plan);
     } catch (error) {
       const again = await this.#startViewer(before).catch(describeFailure);
-      if (again !== undefined) {
-        const { viewer: _, ...others } = before;
-        this.#plan = others;
-        this.#context.say(`The viewer is off until the next edit: ${again}`, "error");
-      }
+      if (again !== undefined) this.#context.say(`The viewer is off, retrying: ${again}`, "error");
       throw error;
     }
+  }
+
+  /** Starts the viewer where it could start neither as edited nor as it was; call it repeatedly. */
+  async keepViewer(): Promise<void> {
+    const now = performance.now();
+    if (this.#viewer !== undefined || now - this.#viewerTried < VIEWER_EVERY_MS) return;
+    this.#viewerTried = now;
+    // The reason was said.
+    await this.#startViewer(this.#plan).catch(() => {});
   }
 
   async #startViewer({ viewer, topics }: Pick<Plan, "viewer" | "topics">): Promise<void> {

@@ -223,7 +223,7 @@ Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async 
     for (const query of missing) {
       const gone = await clip(query);
       assert.equal(gone.status, 404, query);
-      assert.deepEqual(await gone.json(), { error: "The log no longer holds these frames" });
+      assert.deepEqual(await gone.json(), { error: "The log does not hold these frames" });
     }
     // What is still to come is not waited for.
     for (const query of ["from=25&to=500", `after=${BEGIN + 2_450}&before=${BEGIN + 90_000}`]) {

@@ -15,9 +15,10 @@ const time = (offset: number) => BEGIN + offset * EVERY_MS;
 async function withPast(
   body: (page: TestPage, log: MemoryLog, lanes: FakeLanes) => Promise<void>,
   clock: Clock = systemClock,
+  times = time,
 ): Promise<void> {
   const value = (...ids: number[]) => new TextEncoder().encode(ids.join(":"));
-  const log = await recorded(200, time, value);
+  const log = await recorded(200, times, value);
   await withViewer({ log, topics: [TOPIC], lanes: { count: 2 }, clock }, async (viewer, lanes) => {
     for (const { id } of lanes.lanes()) lanes.push(id, { offset: 199, timestamp: time(199) });
     const page = await TestPage.open(viewer);
@@ -229,4 +230,43 @@ Deno.test("a picture that was being scaled when the page moved on is not shown",
     assert.deepEqual(wrong.map(({ offset }) => offset), []);
     await page.close();
   });
+});
+
+Deno.test("playing goes on from where it stopped, and over a clock that was set back", async () => {
+  const clock = new FakeClock(BEGIN + 600_000);
+  // Offset 100 has the time of offset 0 again.
+  const twice = (offset: number) => time(offset % 100);
+  await withPast(
+    async (page, _log, lanes) => {
+      const offsets = () => [0, 1].map((slot) => page.newest(slot)?.offset ?? -1);
+      /** Plays both lanes from where they are. */
+      const plays = async (from: number[], to: number) => {
+        await page.time({ action: "play", speed: 1, time: twice(from[0]!) });
+        await until(() => String(offsets()) === String(from), `plays from ${from}`);
+        while (offsets()[0]! < to) {
+          const before = offsets();
+          await clock.advance(EVERY_MS);
+          await until(() => offsets().every((offset, slot) => offset > before[slot]!), `${before}`);
+          // At the step two frames are due together.
+          for (const [slot, offset] of offsets().entries()) assert.ok(offset <= before[slot]! + 2);
+        }
+      };
+      await page.time({ action: "seek", lead: "greyscale-0", offset: 97 });
+      await until(() => offsets()[1] === 97);
+      await plays([97, 97], 150);
+      await page.time({ action: "pause", time: twice(150) });
+      await until(() => Math.min(...offsets()) >= 150);
+      await plays(offsets(), 155);
+      await page.time({ action: "live" });
+      for (const { id } of lanes.lanes()) lanes.push(id, { offset: 150, timestamp: twice(150) });
+      await until(async () => {
+        await clock.advance(EVERY_MS);
+        return String(offsets()) === "150,150";
+      });
+      await page.time({ action: "pause", time: twice(150) });
+      await plays([150, 150], 155);
+    },
+    clock,
+    twice,
+  );
 });

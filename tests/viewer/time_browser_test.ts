@@ -17,12 +17,13 @@ const time = (offset: number) => BEGIN + offset * EVERY_MS;
 async function withPast(
   body: (viewer: Viewer, lanes: FakeLanes) => Promise<void>,
   options: Partial<ViewerOptions> = {},
+  times = time,
 ): Promise<void> {
-  const log = await recorded(FRAMES, time, (...ids) => paintCode(...ids, 160, 90));
+  const log = await recorded(FRAMES, times, (...ids) => paintCode(...ids, 160, 90));
   const all = { log, topics: [TOPIC], lanes: { count: 2, width: 160, height: 90 }, ...options };
   await withViewer(all, async (viewer, lanes) => {
     for (const { id } of lanes.lanes()) {
-      lanes.push(id, { offset: FRAMES - 1, timestamp: time(FRAMES - 1) });
+      lanes.push(id, { offset: FRAMES - 1, timestamp: times(FRAMES - 1) });
     }
     await body(viewer, lanes);
   });
@@ -102,6 +103,52 @@ Deno.test("the track scrubs, the keys step on it, playing continues from there",
       assert.equal(await codeOf(page, "greyscale-0"), await offsetOf(page, "greyscale-0"));
     });
   });
+});
+
+Deno.test("a part of the recording stands still while the pointer drags over it", async () => {
+  await withPast(
+    async (viewer) => {
+      await withBrowser(async (open) => {
+        const page = await open(`${viewer.url}?time=1`);
+        const track = page.getByRole("slider");
+        await page.getByLabel("Part of the recording").selectOption("1 min");
+        await until(async () => Number(await track.getAttribute("aria-valuemin")) > time(0));
+        const { x, y, width } = (await track.boundingBox())!;
+        await page.mouse.move(x + width * 0.5, y + 8);
+        await page.mouse.down();
+        for (let share = 50; share >= 25; share--) {
+          await page.mouse.move(x + width * share / 100, y + 8);
+          // Of the last minute, a frame a second.
+          const wanted = FRAMES - 1 - 60 + 0.6 * share;
+          await until(async () => Math.abs(await offsetOf(page, "greyscale-0") - wanted) <= 1);
+        }
+        await page.mouse.up();
+      });
+    },
+    {},
+    (offset) => BEGIN + offset * 1_000,
+  );
+});
+
+Deno.test("a clip that cannot be made says why", async () => {
+  await withPast(
+    async (viewer) => {
+      await withBrowser(async (open) => {
+        const page = await open(viewer.url);
+        await shows(page, "greyscale-0", FRAMES - 1);
+        await page.keyboard.press("c");
+        await page.getByLabel("From", { exact: true }).fill("2020-01-01 10:00");
+        await page.getByLabel("To", { exact: true }).fill("2020-01-01 11:00");
+        const download = page.getByRole("button", { name: "Download MP4" });
+        await download.click();
+        await page.getByText("The log does not hold these frames").waitFor();
+        await page.getByLabel("To", { exact: true }).fill("-1s");
+        const [clip] = await Promise.all([page.waitForEvent("download"), download.click()]);
+        assert.equal(clip.suggestedFilename(), `camera-1-0-${FRAMES - 1}.mp4`);
+        await page.getByRole("dialog").waitFor({ state: "hidden" });
+      });
+    },
+  );
 });
 
 Deno.test("pointing at the track shows what was recorded there, and goes nowhere", async () => {
@@ -221,6 +268,10 @@ Deno.test("an alert is counted, listed with its picture, and opens where it bega
       await page.locator('.stage [data-lane="greyscale-1"]').waitFor();
       await shows(page, "greyscale-1", 150);
       await page.locator(".mark").first().waitFor();
+      await page.goBack();
+      await shows(page, "greyscale-1", FRAMES + 160);
+      await page.goForward();
+      await shows(page, "greyscale-1", 150);
     });
   });
 });

@@ -71,6 +71,25 @@ Deno.test("A unit whose keyframe has expired gives way to the next group", async
   await history.close();
 });
 
+Deno.test("A seek looks for the keyframe once, and again when that may have expired", async () => {
+  const log = await logOf(units);
+  const history = new History({ log });
+  assert.equal((await history.at(lane, 39, true))?.offset, 39);
+  let frames = 0;
+  const read = history.read.bind(history);
+  history.read = async (...range) => {
+    const found = await read(...range);
+    frames += found.length;
+    return found;
+  };
+  const needed = await history.unitsUpTo(lane, 39, -1);
+  assert.deepEqual([needed[0]?.offset, needed.length], [20, 20]);
+  assert.equal(frames, 1 + 20, "the frame itself, and its group");
+  log.expire(TOPIC, 0, 21);
+  assert.deepEqual(await history.unitsUpTo(lane, 39, -1), []);
+  await history.close();
+});
+
 Deno.test("A raw lane of access units shows its newest picture", async () => {
   const log = await logOf(units.slice(0, 31));
   const expected = await expectedPictures(log);

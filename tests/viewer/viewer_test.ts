@@ -204,10 +204,14 @@ Deno.test("ready means that the log answers and every query has begun", async ()
 
 Deno.test("a port in use is said, and so is a port that is none", async () => {
   await withViewer({}, async ({ port }) => {
+    // It does not wait for a log that hangs.
+    const log = new MemoryLog();
+    log.partitionCount = () => new Promise(() => {});
     const options = {
       feed: new FakeLanes({ count: 1 }),
       metrics: () => Promise.resolve(""),
-      topics: [],
+      log,
+      topics: ["VideoStreaming"],
     };
     await assert.rejects(
       startViewer({ ...options, port }),

@@ -120,9 +120,9 @@ export class ClipDialog {
   /** @param now the server's clock, epoch milliseconds */
   constructor(now: () => number) {
     this.#now = now;
-    find(this.#node, ".form", HTMLFormElement).addEventListener("submit", (event) => {
+    find(this.#node, ".form", HTMLFormElement).addEventListener("submit", async (event) => {
       event.preventDefault();
-      text(this.#problem, this.#download() ?? "");
+      text(this.#problem, await this.#download() ?? "");
     });
   }
 
@@ -135,8 +135,8 @@ export class ClipDialog {
     this.#node.showModal();
   }
 
-  /** @returns what is wrong with the times */
-  #download(): string | undefined {
+  /** @returns what is wrong with the times, or why there is no clip */
+  async #download(): Promise<string | undefined> {
     const now = this.#now();
     const [begin, end] = [parseWhen(this.#from.value, now), parseWhen(this.#to.value, now)];
     if (begin === undefined || end === undefined || !("time" in begin) || !("time" in end)) {
@@ -148,7 +148,17 @@ export class ClipDialog {
       after: String(begin.time),
       before: String(end.time),
     });
-    element("a", { href: `/api/clip.mp4?${query}`, download: true }).click();
+    const address = `/api/clip.mp4?${query}`;
+    // A download that fails would give no reason.
+    const response = await fetch(address).catch(() => new Response("Connection lost"));
+    if (response.headers.get("content-type") !== "video/mp4") {
+      const reason = await response.text();
+      return reason.startsWith("{") ? JSON.parse(reason).error : reason;
+    }
+    await response.body?.cancel();
+    element("a", { href: address, download: true }).click();
+    const most = response.headers.get("x-framelane-cut-after");
+    if (most !== null) return `The clip is cut: it holds the first ${most} frames`;
     this.#node.close();
     return undefined;
   }

@@ -35,8 +35,9 @@ export class Track {
   #range: RangeView = { earliest: 0, latest: 0 };
   #rangeFor = "";
   #rangeAt = -Infinity;
-  #dragging = false;
   #position: number | undefined;
+  /** What the track shows while the pointer drags: it stands still under the pointer. */
+  #held: { start: number; end: number } | undefined;
 
   constructor(options: TrackOptions) {
     this.#options = options;
@@ -45,7 +46,7 @@ export class Track {
   }
 
   get dragging(): boolean {
-    return this.#dragging;
+    return this.#held !== undefined;
   }
 
   /** Updates the position, a capture time; undefined before the first picture. */
@@ -80,6 +81,7 @@ export class Track {
 
   /** The time range that the track shows. */
   #stretchAt(position: number | undefined): { start: number; end: number } | undefined {
+    if (this.#held !== undefined) return this.#held;
     const { earliestTime, latestTime } = this.#range;
     if (earliestTime === undefined || latestTime === undefined) return undefined;
     const length = Number(this.#stretch.value);
@@ -152,7 +154,7 @@ export class Track {
     const { time } = this.#options;
     const track = this.#track;
     const timeAt = (event: PointerEvent) => {
-      const view = this.#stretchAt(time.position ?? this.#options.wall.place?.timestamp);
+      const view = this.#stretchAt(this.#position);
       const { left, width } = track.getBoundingClientRect();
       if (view === undefined || width === 0) return undefined;
       const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
@@ -164,16 +166,16 @@ export class Track {
     };
     track.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      this.#dragging = true;
+      this.#held = this.#stretchAt(this.#position);
       track.setPointerCapture(event.pointerId);
       scrub(event);
     });
     track.addEventListener("pointermove", (event) => {
-      if (this.#dragging) scrub(event);
+      if (this.dragging) scrub(event);
       const moment = timeAt(event);
       if (moment !== undefined) this.#showPreview(moment, event.clientX);
     });
-    const release = () => this.#dragging = false;
+    const release = () => this.#held = undefined;
     track.addEventListener("pointerup", release);
     track.addEventListener("pointercancel", release);
     track.addEventListener("pointerleave", () => this.#preview.hide());

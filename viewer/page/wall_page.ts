@@ -92,7 +92,10 @@ class WallPage {
     listenForKeys(this.#keyActions());
     addEventListener("popstate", () => {
       this.#state = { ...parseState(location.search), groups: this.#state.groups };
+      this.#startOffset = this.#state.offset;
+      if (this.#startOffset < 0 && !this.#time.live) this.#time.goLive();
       this.#render();
+      this.#seekAtStart();
     });
     this.#render();
   }
