@@ -38,9 +38,20 @@ Deno.test("detect says which model it was and the best score a label, and keeps 
 });
 
 Deno.test("detect may look for some labels alone, and above another threshold", async () => {
-  const frame = frameOf(await still("astronaut.jpg"));
+  const [frame, coffee] = [
+    frameOf(await still("astronaut.jpg")),
+    frameOf(await still("coffee.jpg")),
+  ];
   assert.deepEqual(found((await run(detect(undefined, { labels: ["cup"] }), [frame]))[0]!), []);
   assert.deepEqual(found((await run(detect(undefined, { threshold: 0.8 }), [frame]))[0]!), []);
+  const many = { labels: ["bowl", "dining table"], threshold: 0.05 };
+  const [all, best] = await Promise.all(
+    [many, { ...many, maxObjects: 1 }].map(async (options) =>
+      found((await run(detect(undefined, options), [coffee]))[0]!)
+    ),
+  );
+  assert.ok(all!.length > 1 && best![0], JSON.stringify(all));
+  assert.deepEqual(best, all!.slice(0, 1));
   assert.throws(
     () => detect(undefined, { labels: ["alien"] }),
     /Cannot detect alien: the model knows person,/,
