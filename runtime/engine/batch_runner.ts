@@ -50,17 +50,12 @@ export class BatchRunner {
   readonly #skipped: SkippedReport;
   /** The next frame is the first of a topic that was created again. */
   #recreated = false;
-  readonly #shown: BigInt64Array;
-  /** Frames before this offset were shown by an earlier run. */
-  #shownBefore: number;
 
   constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
     this.#skipped = new SkippedReport(options);
-    this.#shown = options.shown ?? new BigInt64Array(1);
-    this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
       onOutput: (output, cause) =>
         this.#running === undefined
@@ -76,16 +71,14 @@ export class BatchRunner {
   /** Continues after the last commit. */
   resume(opened: Opened): void {
     this.#opened = opened;
-    this.#numbers.restore(opened.resume.last);
+    this.#numbers.last = opened.resume.last;
   }
 
   /** The topic was created again: forgets its sequence numbers. */
   topicRecreated(): void {
     this.#lastFrame = undefined;
     this.#recreated = true;
-    this.#numbers.restore(undefined);
-    this.#shownBefore = 0;
-    Atomics.store(this.#shown, 0, 0n);
+    this.#numbers.last = undefined;
   }
 
   /** Gives operators frames again, and sinks that ask for it the outputs from `base` on. */
@@ -165,9 +158,6 @@ export class BatchRunner {
     const output = this.#numbers.number(made);
     if (hasResult(output)) this.#record(output, batch);
     if (!sinks.live) batch.outputs.push(output);
-    // A timer's output belongs to no frame, so it cannot be marked as shown.
-    const wasShown = !byTimer && cause.offset < this.#shownBefore;
-    if (wasShown && sinks.live) return reporter.outputRepeated();
     // A timer's output has no capture to measure from.
     const now = clock.now(), at = clock.monotonic();
     const captured = byTimer
@@ -178,14 +168,7 @@ export class BatchRunner {
       at - (running.arrivals[cause.offset - range.start] ?? running.started),
       now - (Number.isFinite(captured) ? captured as number : cause.timestamp),
     );
-    if (!sinks.showing || wasShown) return;
-    const waiting = sinks.show(output, range);
-    if (waiting !== undefined) return waiting.then(() => this.#markShown(cause));
-    this.#markShown(cause);
-  }
-
-  #markShown({ offset }: Frame): void {
-    Atomics.store(this.#shown, 0, BigInt(offset + 1));
+    if (sinks.showing) return sinks.show(output, range);
   }
 
   /** Makes a dead letter of a frame, unless it was one before. */

@@ -5,7 +5,7 @@
 // for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
-import { pause } from "../base/wait.ts";
+import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -76,7 +76,7 @@ export class Checkpointing {
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
   #history: { end: number; snapshot: PipelineSnapshot }[];
-  #renewed: (() => void) | undefined;
+  readonly #renewed = new Notifier();
   #renewals = 0;
 
   /** @param start where a query without a checkpoint begins. */
@@ -185,21 +185,14 @@ export class Checkpointing {
   /** The group has a new generation, and the partition is still ours. */
   renewed(): void {
     this.#renewals++;
-    this.#renewed?.();
+    this.#renewed.notify();
   }
 
   /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation comes in time. */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
-    const renewed = new AbortController();
-    this.#renewed = () => renewed.abort();
-    const late = await pause(
-      RENEWED_WITHIN_MS,
-      AbortSignal.any([signal, renewed.signal]),
-      this.#clock,
-    );
-    this.#renewed = undefined;
-    if (!late && renewed.signal.aborted) return;
-    signal.throwIfAborted();
+    const renewals = this.#renewals;
+    await waitAtMost(RENEWED_WITHIN_MS, this.#renewed.wait(signal), this.#clock);
+    if (this.#renewals > renewals) return;
     throw new LogError(
       "STALE_MEMBERSHIP",
       `${stale.message}; no newer generation came in ${RENEWED_WITHIN_MS / 1000} s`,

@@ -122,11 +122,6 @@ export interface ExecutionOptions {
   readonly runId: string;
   /** Inputs dead-lettered by earlier runs. */
   readonly deadInputs?: readonly DeadInput[];
-  /**
-   * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
-   * that nothing is shown, nor its latency measured, a second time.
-   */
-  readonly shown?: BigInt64Array;
   /** Whether the driver has not started another run in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;

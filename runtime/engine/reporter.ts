@@ -187,7 +187,8 @@ export class ProgressReporter {
    * @param at monotonic; the rest milliseconds since the operators got its frame, and since its capture
    */
   outputDone(at: number, processingMs: number, capturedMs: number): void {
-    this.outputRepeated();
+    this.outputs++;
+    this.#running.outputs++;
     const endToEnd = Math.max(0, capturedMs);
     this.#processing.add(processingMs, at);
     this.#endToEnd.add(endToEnd, at);
@@ -195,12 +196,6 @@ export class ProgressReporter {
     if (measurements.endToEnd.length >= MEASUREMENTS) return;
     measurements.endToEnd.push(endToEnd / 1000);
     measurements.processing.push(processingMs / 1000);
-  }
-
-  /** An output that was measured before a restart. */
-  outputRepeated(): void {
-    this.outputs++;
-    this.#running.outputs++;
   }
 
   sinkWrite(uri: string, ms: number): void {

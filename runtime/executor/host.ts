@@ -252,7 +252,6 @@ export class ExecutorHost {
       group,
       foundLater: message.foundLater === true,
       runId,
-      shown,
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
