@@ -15,14 +15,11 @@ import { matchStates, namedState, stepNames, type StepState } from "./step_state
 export interface PipelineSnapshot {
   /** Oldest offset to re-read; undefined if none. */
   readonly restart: number | undefined;
-  /** State of all operators; undefined if none has any. */
-  readonly state: Uint8Array | undefined;
+  /** State of all operators as JSON; undefined if none has any. */
+  readonly state: string | undefined;
 }
 
 type StageState = StepState & StepErrors;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
@@ -50,14 +47,12 @@ export class Pipeline {
    * @param dropped names of steps whose state the query drops.
    * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
-  async open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
+  async open(end: number, saved?: string, dropped?: readonly string[]): Promise<void> {
     const options = this.#options;
     const { states, changes } = matchStates(
       options.context.query,
       this.#operators,
-      saved === undefined
-        ? []
-        : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages,
+      saved === undefined ? [] : (JSON.parse(saved) as { stages: StageState[] }).stages,
       dropped,
     );
     this.changes = changes;
@@ -129,10 +124,7 @@ export class Pipeline {
         ...errors,
       };
     });
-    return {
-      restart,
-      state: any ? encoder.encode(JSON.stringify({ stages })) : undefined,
-    };
+    return { restart, state: any ? JSON.stringify({ stages }) : undefined };
   }
 
   stateSizes(): StateOperatorProgress[] {
