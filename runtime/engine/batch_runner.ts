@@ -9,6 +9,7 @@ import type { BatchRange } from "../log/log.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { Batch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
+import { OpenCalls } from "./open_calls.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
@@ -65,6 +66,7 @@ export class BatchRunner {
       onDeadInput: (error, frame) => this.#deadLetter(error, frame),
       checkOutput: checkerOf(options),
       call: options.call ?? ((work) => work()),
+      open: new OpenCalls(options.clock),
     };
   }
 

@@ -107,6 +107,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     pictures: options.pictures,
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
     call: opener.events.call,
+    open: opener.events.open,
     onFunction: options.onFunction,
   }, onClose);
   return { committer, checkpointing, reporter, intake, aligned, pipeline, sinks, next, resume };

@@ -8,7 +8,6 @@ import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf, taskOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
-import type { Calls } from "./options.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
@@ -184,11 +183,6 @@ export class Pipeline {
 
   get failedOnAll(): OperatorError | undefined {
     return this.#stages.map(({ dead }) => dead.failedOnAll).find((error) => error !== undefined);
-  }
-
-  /** Open and ended calls, by operator. */
-  get calls(): readonly Calls[] {
-    return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
   /** Whether an operator has outputs at the end. */
