@@ -139,6 +139,23 @@ Deno.test("a score that a model names as invalid ends nothing; the alert ends wi
   assert.ok(!new TextDecoder().decode(task.snapshot!()!).includes('null,"hits"'));
 });
 
+Deno.test("an invalid score is no second one of two, and hides no valid one of the same window", async () => {
+  const data = { invalidScores: ["x"] };
+  const operator = alerts<Finding>({ label: "x", enter: 0.6, of: [2, 3] });
+  const states = async (...results: Result[]) => {
+    const task = await operator.open(contextOf());
+    const outputs = [];
+    for (const [i, result] of results.entries()) {
+      outputs.push(...await task.process(finding(i, result)));
+    }
+    return outputs.map(({ result }) => result!.alert?.state);
+  };
+  const high = { scores: { x: 0.9 } }, frames = [{ offset: 0, timestamp: 0, ...high }];
+  assert.deepEqual(await states(high, { data }, { data }), [undefined, undefined, undefined]);
+  assert.deepEqual(await states(high, { data }, high), [undefined, undefined, "start"]);
+  assert.deepEqual(await states({ frames, data }, { frames, data }), [undefined, "start"]);
+});
+
 Deno.test("scores of frames alone can be watched: the highest counts", async () => {
   const task = await alerts<Finding>({ label: "cut", enter: 0.6 }).open(contextOf());
   const frames = (...scores: number[]): Result => ({
