@@ -101,6 +101,21 @@ function conditionFaults(when: unknown): string[] {
   return fields.faults.map(faultText);
 }
 
+Deno.test("a condition that a changed query watches has not held before; one that it moves has", async () => {
+  const nobody = { absent: "person", forMs: 2000 } as const, dog = { objects: "dog" } as const;
+  const other = { absent: "cat", forMs: 2000 } as const;
+  const before = await alerts<Finding>({ label: "it", when: { any: [nobody, dog] } })
+    .open(contextOf());
+  for (const i of [0, 1]) await before.process(finding(i, {}));
+  const after = async (when: Condition) => {
+    const state = before.snapshot!()!;
+    const task = await alerts<Finding>({ label: "it", when }).open({ ...contextOf(), state });
+    return (await task.process(finding(2, {})))[0]!.result?.alert?.state;
+  };
+  assert.equal(await after({ any: [dog, nobody] }), "start");
+  assert.equal(await after({ any: [other, dog] }), undefined);
+});
+
 Deno.test("a condition names all its faults", () => {
   assert.deepEqual(conditionFaults({ zone: "door", forMs: 10 }), []);
   assert.match(conditionFaults({}).join(), /^when: expected one of score, objects, absent, zone/);
