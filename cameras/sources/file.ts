@@ -59,8 +59,8 @@ export class VideoFileSource implements CameraSource {
           url: `file:${this.#path}`,
           name,
           protocols: ["file"],
-          // Open only the probed format: later bytes must not select another one.
-          options: format === undefined ? {} : { format_whitelist: format },
+          // FFmpeg itself looks at fewer bytes first, and at the name.
+          ...given({ format }),
           local: true,
         }, signal);
         refuseLists(input.format, name);
@@ -110,7 +110,7 @@ function encodersFor({ width, height }: Size): number {
 }
 
 /** Playlist formats, which would make FFmpeg open the files they name. */
-const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
+const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf"];
 /** FFmpeg itself probes no further. */
 const PROBE_BYTES = 1024 * 1024;
 
@@ -158,7 +158,7 @@ async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
 }
 
 function refuseLists(format: string | undefined, name: string): void {
-  const list = LIST_FORMATS.find((list) => format?.split(",").includes(list));
+  const list = LIST_FORMATS.find((list) => list === format?.split(",")[0]);
   if (list === undefined) return;
   throw new SourceError(
     "UNSUPPORTED",

@@ -50,12 +50,11 @@ export function videoImages(
         const packet = stop.aborted ? undefined : await input.read();
         if (packet === undefined) break;
         options.onPacket?.(describePacket(packet, input));
-        times.packets++;
         await lane.handle(packet, push, stop);
       }
       if (stop.aborted) return;
       await lane.handle(null, push, stop);
-      times.checkEnd(input);
+      await input.checkEnd();
       lane.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.
@@ -126,8 +125,7 @@ class Lane {
     }
     if (this.#passes && this.#decoder === undefined) {
       const data = packet?.data ?? null;
-      // AVI marks a missing frame with an empty packet.
-      if (packet === null || data === null || data.length === 0) return;
+      if (packet === null || data === null) return;
       if (isComplete(data) && !this.#isField(data)) {
         const image = this.#pass(packet, data);
         return image === undefined ? undefined : await push(Promise.resolve(image));

@@ -7,18 +7,23 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
+  AVDISCARD_DEFAULT,
   AVERROR_DECODER_NOT_FOUND,
   AVERROR_INVALIDDATA,
   AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
+  AVMEDIA_TYPE_SUBTITLE,
   AVMEDIA_TYPE_VIDEO,
+  AVSEEK_FLAG_BACKWARD,
   Codec,
   Dictionary,
   FFmpegError,
   FormatContext,
   InputFormat,
+  type IRational,
   Log,
   Packet,
+  type Rational,
   type Stream,
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
@@ -62,12 +67,17 @@ export class VideoInput implements AsyncDisposable {
   readonly codecName: string;
   /** The codec, if packets are access units. */
   readonly unitCodec: VideoCodec | undefined;
-  readonly tickMs: number;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
-  /** True after a packet of a file that lacks its end. */
-  isCut = false;
   readonly #context: FormatContext;
+  /** The length of a file that its container declares, milliseconds; not above 0 if none. */
+  #declaredMs = 0;
+  readonly #timeBase: Rational;
+  /** The latest time of a packet, milliseconds. */
+  #latestMs = 0;
+  /** True after a packet of a file that lacks its end. */
+  #isCut = false;
+  #packets = 0;
   readonly #local: boolean;
   readonly #signal: AbortSignal;
   readonly #packet = new Packet();
@@ -90,8 +100,7 @@ export class VideoInput implements AsyncDisposable {
     this.codecName = avGetCodecName(stream.codecpar.codecId) ?? "unknown";
     this.unitCodec = UNIT_CODECS.get(stream.codecpar.codecId);
     this.format = context.iformat?.name ?? "";
-    const { num, den } = stream.timeBase;
-    this.tickMs = num * 1000 / den;
+    this.#timeBase = stream.timeBase;
     const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
     this.frameMs = rate.num > 0 && rate.den > 0 ? rate.den * 1000 / rate.num : 40;
   }
@@ -130,6 +139,9 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
+      // What the container does not declare, FFmpeg estimates later.
+      const { duration } = context;
+      const durations = context.streams.map((stream) => stream.duration);
       if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
@@ -148,7 +160,12 @@ export class VideoInput implements AsyncDisposable {
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      return new VideoInput(context, stream, decoder, options, signal);
+      const input = new VideoInput(context, stream, decoder, options, signal);
+      if (local) {
+        const own = inMs(durations[index] ?? 0n, stream.timeBase);
+        input.#declaredMs = own > 0 ? own : Number(duration) / 1000;
+      }
+      return input;
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
@@ -161,7 +178,8 @@ export class VideoInput implements AsyncDisposable {
 
   /**
    * Reads the next packet of the video stream on another thread, since even a file may be on a slow
-   * share. Skips one that lacks its end because the file does.
+   * share. Skips one that lacks its end because the file does, and empty ones, with which AVI and Ogg mark
+   * missing or repeated frames.
    *
    * @returns the packet, valid until the next call; undefined at the end of the input.
    * @throws {SourceError} if the input fails.
@@ -174,11 +192,48 @@ export class VideoInput implements AsyncDisposable {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
       }
-      if (this.#packet.streamIndex !== this.stream.index) continue;
+      if (this.#packet.streamIndex !== this.stream.index || this.#packet.size === 0) continue;
       // In MPEG-TS such a packet lacks parts, wherever it is.
       const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
-      if (!lacksEnd) return this.#packet;
-      this.isCut = true;
+      if (!lacksEnd) {
+        this.#packets++;
+        const ms = this.milliseconds(timeOf(this.#packet)) ?? 0;
+        this.#latestMs = Math.max(this.#latestMs, ms);
+        return this.#packet;
+      }
+      this.#isCut = true;
+    }
+  }
+
+  /**
+   * Checks at the end of a file whether it is cut off: a packet lacks its end, or the file ends well before
+   * the length that its container declares.
+   *
+   * @throws {SourceError} if it is.
+   */
+  async checkEnd(): Promise<void> {
+    // Some headers are not exact.
+    const least = this.#declaredMs - Math.max(1_000, 2.5 * this.frameMs, 0.02 * this.#declaredMs);
+    if (!this.#isCut && (this.#latestMs >= least || await this.#othersReach(least))) return;
+    throw new SourceError(
+      "CORRUPT",
+      `Cannot read all of ${this.name}: it is cut off after ${this.#packets} frames`,
+    );
+  }
+
+  /** Whether another stream may reach a time: sound may be longer, and a subtitle shown to the end. */
+  async #othersReach(ms: number): Promise<boolean> {
+    const { streams } = this.#context;
+    if (streams.some(({ codecpar }) => codecpar.codecType === AVMEDIA_TYPE_SUBTITLE)) return true;
+    for (const stream of streams) stream.discard = AVDISCARD_DEFAULT;
+    const at = BigInt(Math.round(ms * 1000));
+    if (await this.#context.seekFrame(-1, at, AVSEEK_FLAG_BACKWARD) < 0) return true;
+    for (;;) {
+      this.#packet.unref();
+      if (await this.#context.readFrame(this.#packet) < 0) return false;
+      if (inMs(timeOf(this.#packet), streams[this.#packet.streamIndex]!.timeBase) >= ms) {
+        return true;
+      }
     }
   }
 
@@ -187,7 +242,7 @@ export class VideoInput implements AsyncDisposable {
 
   /** A timestamp of the stream in milliseconds; undefined if there is none. */
   milliseconds(timestamp: bigint): number | undefined {
-    return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
+    return timestamp === AV_NOPTS_VALUE ? undefined : inMs(timestamp, this.#timeBase);
   }
 
   /** Closes the input. No read may be pending. */
@@ -196,6 +251,10 @@ export class VideoInput implements AsyncDisposable {
     await this.#context.closeInput();
     this.#packet.free();
   }
+}
+
+function inMs(ticks: bigint, { num, den }: IRational): number {
+  return Number(ticks) * num * 1000 / den;
 }
 
 /** True if FFmpeg knows that a packet lacks something. */
@@ -208,9 +267,12 @@ export function timeOf({ pts, dts }: Pick<Packet, "pts" | "dts">): bigint {
   return pts === AV_NOPTS_VALUE ? dts : pts;
 }
 
-/** FFmpeg's name of the format of a file that begins with these bytes; undefined if unknown. */
+/** FFmpeg's first name of the format of a file that begins with these bytes; undefined if unknown. */
 export function formatIn(beginning: Buffer, path: string): string | undefined {
-  return InputFormat.probe(beginning, path)?.name ?? undefined;
+  const named = InputFormat.probe(beginning, path);
+  // `image2` takes a file's name for a pattern.
+  const format = named?.name === "image2" ? InputFormat.probe(beginning) : named;
+  return format?.name?.split(",")[0];
 }
 
 /** What failed and why; a remote stream may recover later, a local one not. */

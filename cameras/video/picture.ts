@@ -1,5 +1,6 @@
 // Turns decoded frames upright, scales them and encodes them as JPEG.
 import { AV_PIX_FMT_RGB0, type AVPixelFormat, type Frame } from "node-av";
+import { checkSize } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
 import { type FilterStep, newFrame } from "../../runtime/video/filter.ts";
@@ -42,13 +43,14 @@ export class PictureMaker implements Disposable {
   /**
    * Encodes the frame that was taken.
    *
-   * @throws {BadFrameError} if the frame cannot be converted.
+   * @throws {BadFrameError} if the frame cannot be converted, or is larger than a query accepts.
    */
   async encode(): Promise<Picture> {
     const { size, quality = DEFAULT_QUALITY } = this.#settings;
     let target = this.#target;
     await this.#scaler.scale(this.#source, this.#steps, (upright) => {
       const { width, height } = size ?? upright;
+      checkSize({ width, height });
       if (target?.width !== width || target.height !== height) {
         target?.[Symbol.dispose]();
         this.#target = undefined;

@@ -1,6 +1,5 @@
 // A stream's own frame times, corrected if implausible.
 import { type CaptureTimes, TIME_JUMP_MS } from "../capture_times.ts";
-import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
 type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
@@ -11,7 +10,6 @@ const MOST_STEP_BACK_MS = 1_000;
 
 /** Rising times since the first frame; a larger step continues at the previous frame. */
 export class StreamTimes {
-  packets = 0;
   readonly #input: StreamClock;
   readonly #times: CaptureTimes;
   readonly #live: boolean;
@@ -63,27 +61,5 @@ export class StreamTimes {
     const most = Math.max(TIME_JUMP_MS, 3 * this.#input.frameMs);
     const back = Math.min(MOST_STEP_BACK_MS, MOST_FRAMES_BACK * this.#input.frameMs);
     return step > most || step < -back;
-  }
-
-  /**
-   * Throws if the file is cut off, as its last packet or the number of its frames shows. Only MP4 counts
-   * every frame; elsewhere that is a guess.
-   */
-  checkEnd(input: VideoInput): void {
-    const { stream, frameMs, name, format } = input;
-    const duration = input.milliseconds(stream.duration) ?? 0;
-    const declared = Number(stream.nbFrames);
-    const tolerance = format.includes("mp4")
-      ? 2.5 * frameMs
-      : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs;
-    const lacksFrames = this.packets < declared && end < duration - tolerance;
-    if (input.isCut || lacksFrames) {
-      const of = lacksFrames ? ` of ${declared}` : "";
-      throw new SourceError(
-        "CORRUPT",
-        `Cannot read all of ${name}: it is cut off after ${this.packets}${of} frames`,
-      );
-    }
   }
 }

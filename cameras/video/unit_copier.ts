@@ -92,7 +92,7 @@ export class UnitCopier {
    */
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
-    if (data === null || data.length === 0) return undefined;
+    if (data === null) return undefined;
     const mayRecover = this.#lossy;
     const most = mayRecover ? MOST_WITH_LOSSES : MOST_WITHOUT_KEYFRAME;
     if (++this.#since > most) {

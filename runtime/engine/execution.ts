@@ -149,6 +149,7 @@ export class StreamingExecution {
     await this.#beginAt(opened, start);
     this.#next = start;
     this.#runner.topicRecreated();
+    await opened.committer.recreated?.();
     // Saved at once: after a restart the old offset would count for the new topic.
     if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
     return true;

@@ -56,6 +56,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     ...given({ membership: options.membership }),
   });
   onClose(() => committer.close());
+  const recreated = await committer.recreated?.();
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(options, committer);
   const steps = stepNames(plan.operators);
@@ -85,6 +86,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const aligned = await AlignedReader.open(options, beside, start, onClose);
   if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
   checkpointing.aligned = aligned;
+  if (recreated === true) intake.lost(await log.offsets(topic, partition));
   const pipeline = new Pipeline(plan.operators, {
     context: { query: plan.name, topic, partition, clock, signal: opener.abort },
     events: opener.events,

@@ -44,6 +44,20 @@ const MAX_WORK = 4 * DEFAULT_MAX_PIXELS;
 const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" } as const;
 
 /**
+ * Checks that an image is not too large for Framelane.
+ *
+ * @throws {BadFrameError} `too-large`
+ */
+export function checkSize({ width, height }: Pick<ImageInfo, "width" | "height">): void {
+  if (width * height <= DEFAULT_MAX_PIXELS && Math.max(width, height) <= MAX_SIDE) return;
+  throw new BadFrameError(
+    "too-large",
+    `Cannot accept an image of ${width}x${height} pixels: ` +
+      `at most ${DEFAULT_MAX_PIXELS} pixels are accepted, ${MAX_SIDE} on a side`,
+  );
+}
+
+/**
  * Determines type and size of an encoded image from its bytes; ignores any `content-type` header.
  *
  * @param bytes the encoded image; neither copied nor kept
@@ -74,15 +88,7 @@ export function inspectImage(
   if (info.width === 0 || info.height === 0) {
     throw corrupt(info.type, `its size is ${info.width}x${info.height}`);
   }
-  if (
-    info.width * info.height > DEFAULT_MAX_PIXELS || Math.max(info.width, info.height) > MAX_SIDE
-  ) {
-    throw new BadFrameError(
-      "too-large",
-      `Cannot accept an image of ${info.width}x${info.height} pixels: ` +
-        `at most ${DEFAULT_MAX_PIXELS} pixels are accepted, ${MAX_SIDE} on a side`,
-    );
-  }
+  checkSize(info);
   if (info.width * info.height * bytesToDecode(info) > MAX_DECODING_BYTES) {
     throw refusal(
       "work",

@@ -166,6 +166,10 @@ export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
   "VP8 in WebM": { file: "8.webm", encode: "-c:v libvpx -b:v 500k -cpu-used 8" },
   "VP9 in WebM": { file: "9.webm", encode: "-c:v libvpx-vp9 -b:v 500k -cpu-used 8" },
   "Theora in Ogg": { file: "t.ogv", encode: "-c:v libtheora -q:v 7" },
+  "Theora of a variable rate": {
+    file: "tv.ogv",
+    encode: "-c:v libtheora -q:v 7 -vf select=not(eq(n\\,3))",
+  },
   "MPEG-1 in PS": { file: "1.mpg", encode: "-c:v mpeg1video -q:v 3" },
   "MPEG-4 in AVI": { file: "4.avi", encode: "-c:v mpeg4 -q:v 3" },
   "MPEG-4 with B-frames in 3GP": { file: "4.3gp", encode: "-c:v mpeg4 -q:v 3 -bf 2" },
@@ -176,6 +180,8 @@ export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
   "Cinepak in AVI": { file: "c.avi", encode: "-c:v cinepak", duration: 0.2 },
   "MJPEG in AVI": { file: "j.avi", encode: "-c:v mjpeg -q:v 3" },
   "MJPEG 4:4:4 in MOV": { file: "j.mov", encode: "-c:v mjpeg -q:v 3 -pix_fmt yuvj444p" },
+  "MJPEG as bare pictures": { file: "j.mjpeg", encode: "-c:v mjpeg -q:v 3" },
+  "one JPEG": { file: "j.jpg", encode: "-frames:v 1 -q:v 3" },
   "DV, interlaced, in AVI": {
     file: "dv.avi",
     size: "720x576",

@@ -71,7 +71,10 @@ for (const [name, kind] of Object.entries(VIDEO_KINDS)) {
       withFolder(async (folder) => {
         const { filters = "null", least = LEAST_DECIBELS } = kind;
         const path = await make(folder, kind);
-        const images = await take(makeSource(path, { quality: QUALITY }));
+        const reports: string[] = [];
+        const report = (text: string) => void reports.push(text);
+        const images = await take(makeSource(path, { quality: QUALITY }), Infinity, { report });
+        assert.deepEqual(reports, []);
         const { output, said } = await ffmpeg([
           ...["-i", path, "-vf", `${filters},showinfo`, "-vsync", "passthrough"],
           ...["-f", "rawvideo", "-pix_fmt", "rgb0", "-"],
@@ -115,6 +118,47 @@ Deno.test({
           ...["-i", path, "-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb0", "-"],
         ]);
         assert.ok(await compare(images.map(({ value }) => value), output) > LEAST_DECIBELS);
+      }
+    }),
+});
+
+Deno.test({
+  name: "corpus: frames larger than queries accept are skipped, and the reason is reported",
+  ignore: missing,
+  fn: () =>
+    withFolder(async (folder) => {
+      const kind = { file: "a.mkv", size: "65536x2", encode: "-c:v ffv1", duration: 0.08 };
+      const path = await make(folder, kind);
+      const reports: string[] = [];
+      const report = (text: string) => void reports.push(text);
+      await assert.rejects(take(makeSource(path), Infinity, { report }), { code: "CORRUPT" });
+      assert.match(reports.join(), /65536x2 pixels: at most .* 65500 on a side; it is skipped/);
+    }),
+});
+
+Deno.test({
+  name: "corpus: a film whose sound or subtitles are longer is whole, one that is cut off is not",
+  ignore: missing,
+  fn: () =>
+    withFolder(async (folder) => {
+      const subtitles = join(folder, "s.srt");
+      await Deno.writeTextFile(subtitles, "1\n00:00:00,000 --> 00:00:20,000\nHello\n");
+      const more = { sound: ["-f", "lavfi", "-i", "sine=d=9"], subtitles: ["-i", subtitles] };
+      for (const [kind, input] of Object.entries(more)) {
+        for (const file of ["a.mkv", "a.mp4"]) {
+          const path = join(folder, file);
+          await ffmpeg([
+            ...["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=3"],
+            ...[...input, "-y", "-c:v", "libx264", "-preset", "ultrafast"],
+            ...(file === "a.mp4" ? ["-c:s", "mov_text", "-movflags", "faststart"] : []),
+            path,
+          ]);
+          assert.equal((await take(makeSource(path))).length, 75, `${kind}, ${file}`);
+          if (kind !== "sound") continue;
+          const whole = await Deno.readFile(path);
+          await Deno.writeFile(path, whole.subarray(0, Math.round(whole.length * 0.7)));
+          await assert.rejects(take(makeSource(path)), /it is cut off after \d+ frames/, file);
+        }
       }
     }),
 });
