@@ -1,8 +1,9 @@
 // What `gate()` saves on a still scene, and whether a clip with known events loses any by it.
+import sharp from "sharp";
 import { alerts } from "../queries/operators/alerts.ts";
 import { detect } from "../queries/operators/detect.ts";
 import { gate } from "../queries/operators/gate.ts";
-import { decodeImage, encodeJpeg, type RawImage, resize } from "../runtime/image/mod.ts";
+import { decodeImage, encodeJpeg, type RawImage } from "../runtime/image/mod.ts";
 import { type Output, query } from "../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
 import { clipFrames } from "./frames.ts";
@@ -19,19 +20,20 @@ const WIDTH = 640, HEIGHT = 480;
 /** Frames of a meadow, with a sensor's noise, and of somebody who comes by. */
 class Scene {
   readonly #meadow: RawImage;
-  readonly #person: RawImage;
+  readonly #person: Uint8Array;
   #random = 1;
 
-  private constructor(meadow: RawImage, person: RawImage) {
+  private constructor(meadow: RawImage, person: Uint8Array) {
     this.#meadow = meadow;
     this.#person = person;
   }
 
   static async open(): Promise<Scene> {
     const still = new URL("../tests/queries/operators/stills/astronaut.jpg", import.meta.url);
-    const person = await decodeImage(await Deno.readFile(still), 3);
+    const person = await sharp(await Deno.readFile(still))
+      .resize(HEIGHT, HEIGHT, { fit: "fill" }).raw().toBuffer();
     const [meadow] = await clipFrames({ width: WIDTH, height: HEIGHT, count: 1 });
-    return new Scene(await decodeImage(meadow!, 3), resize(person, HEIGHT, HEIGHT));
+    return new Scene(await decodeImage(meadow!, 3), person);
   }
 
   /** @param at seconds since the person came; undefined while there is none. */
@@ -39,7 +41,7 @@ class Scene {
     const data = this.#meadow.data.slice();
     const shown = at === undefined ? 0 : Math.round(Math.min(HEIGHT, 1000 * at + 40));
     for (let y = 0; y < HEIGHT; y++) {
-      const row = this.#person.data.subarray(y * HEIGHT * 3, (y * HEIGHT + shown) * 3);
+      const row = this.#person.subarray(y * HEIGHT * 3, (y * HEIGHT + shown) * 3);
       data.set(row, ((y + 1) * WIDTH - shown) * 3);
     }
     for (let i = 0; i < data.length; i++) {

@@ -91,6 +91,7 @@ async function reset(
   const shared = group.endsWith(`/${query}`) ? group.slice(0, -query.length - 1) : group;
   const committer = await log.committer({ group: shared, query, topic, partition, unowned: true });
   try {
+    await committer.recreated?.();
     const { committed, planned } = committer;
     const batch = planned ??
       { batchId: (committed?.batchId ?? -1) + 1, start: offset, end: offset };

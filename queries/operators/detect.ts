@@ -39,6 +39,9 @@ export interface DetectOptions {
   readonly device?: Device;
 }
 
+/** Most objects that a model may return for a frame. */
+const MOST_OBJECTS = 1000;
+
 /** The bundled detector: 80 kinds of everyday objects. */
 export const SHIPPED_DETECTOR: URL = new URL("../../models/centernet/model.json", import.meta.url);
 
@@ -67,11 +70,11 @@ export function detect(
   manifest: string | URL = SHIPPED_DETECTOR,
   options: DetectOptions = {},
 ): Operator<Frame, Frame> {
-  const { threads = 1, device = "cpu", labels } = options;
+  const { threads = 1, device = "cpu", labels, maxObjects } = options;
   checkOptions("use detect options", options, {
     threshold: range({ min: 0, max: 1 }),
     labels: { accepted: "a list of labels", takes: Array.isArray },
-    maxObjects: range({ min: 1, max: 1000, whole: true }),
+    maxObjects: range({ min: 1, max: MOST_OBJECTS, whole: true }),
     threads: THREADS,
     device: oneOf(...DEVICES),
   });
@@ -104,7 +107,10 @@ export function detect(
           const { scores, frames: [found = {}], data, ms } = await inference.run(
             decoder.which.map((i) => [decoded[i]!]),
           );
-          const objects = found.objects?.filter(({ label }) => wanted?.has(label) ?? true);
+          const objects = wanted === undefined
+            ? found.objects
+            : found.objects?.filter(({ label }) => wanted.has(label))
+              .toSorted((a, b) => b.score - a.score).slice(0, maxObjects);
           const all = { ...scores, ...found.scores, ...bestOf(objects) };
           return { objects, scores: all, data, about: inference.about(ms) };
         } finally {
@@ -155,7 +161,7 @@ function bestOf(objects: readonly DetectedObject[] = []): Record<string, number>
 }
 
 function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
-  const { threshold, maxObjects, labels = [] } = options;
+  const { threshold, labels = [] } = options;
   const { outputs } = model.manifest;
   const known = labelsOf(model);
   const unknown = known === undefined ? [] : labels.filter((label) => !known.includes(label));
@@ -164,6 +170,8 @@ function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
       `Cannot detect ${unknown.join(", ")}: the model knows ${known!.join(", ")}`,
     );
   }
+  // Of objects with other labels, too, since they take no place of one that is kept.
+  const maxObjects = labels.length === 0 ? options.maxObjects : options.maxObjects && MOST_OBJECTS;
   return {
     ...model,
     manifest: {

@@ -12,6 +12,8 @@ import type { Needs } from "../definition/plan_access.ts";
 import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 
 const CLOSE_GRACE_MS = 3000;
+/** How many executors may die while they load a query. */
+const MOST_LOADS = 3;
 /** A spare is loaded after the first lanes, whose processor it would take. */
 const SPARE_DELAY_MS = 2000;
 /** This many lanes or fewer have an executor each, regardless of cores. */
@@ -121,10 +123,12 @@ export class ExecutorSet {
       if (this.#groupFor(loaded.access) === expected) return loaded;
       this.unload(spec); // Its module has changed since its needs were determined.
     }
-    const link = this.#responding(this.#plain)[0] ?? this.#add(this.#plain);
     this.#asked++;
     try {
-      const asked = await link.load(plan, spec);
+      const [link, asked] = await this.#loadedBy(this.#plain, () => {
+        const link = this.#responding(this.#plain)[0] ?? this.#add(this.#plain);
+        return [link, link.load(plan, spec)];
+      });
       const group = this.#groupFor(asked.access);
       if (group === this.#plain) {
         group.plans.set(spec, plan);
@@ -142,12 +146,30 @@ export class ExecutorSet {
 
   /** Loads a query in the executors of a group, at least one; resolves with the first. */
   async #loadIn(group: Group, plan: number, spec: QuerySpec): Promise<LoadedQuery> {
-    const links = this.#responding(group);
-    if (links.length === 0) links.push(this.#add(group));
-    group.plans.set(spec, plan);
-    // All load it at the same time, and would fail alike.
-    const [first] = links.map((link) => link.load(plan, spec));
-    return await first!;
+    const [, loaded] = await this.#loadedBy(group, () => {
+      const links = this.#responding(group);
+      if (links.length === 0) links.push(this.#add(group));
+      group.plans.set(spec, plan);
+      // All load it at the same time, and would fail alike.
+      const [first] = links.map((link) => link.load(plan, spec));
+      return [links[0]!, first!];
+    });
+    return loaded;
+  }
+
+  /** Loads in an executor of a group, and in another if that one dies: a lane in it may be the reason. */
+  async #loadedBy(
+    group: Group,
+    load: () => readonly [link: ExecutorLink, loading: Promise<LoadedQuery>],
+  ): Promise<readonly [link: ExecutorLink, loaded: LoadedQuery]> {
+    for (let tries = 1;; tries++) {
+      const [link, loading] = load();
+      try {
+        return [link, await loading];
+      } catch (error) {
+        if (tries === MOST_LOADS || this.#closed || group.links.includes(link)) throw error;
+      }
+    }
   }
 
   /** Forgets an unused query. */

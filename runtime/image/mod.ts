@@ -15,13 +15,10 @@ export {
   extractLuma,
   isDirect,
 } from "./jpeg.ts";
-export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
 export type { Channels, Denominator, RawImage } from "./raw.ts";
-export { resize } from "./resize.ts";
 export { shrink } from "./shrink.ts";
-export type { Crop } from "./resize.ts";
 export * from "./placement.ts";
 export * from "./tensor.ts";
 export * from "./tensor_spec.ts";

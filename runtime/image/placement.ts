@@ -1,7 +1,14 @@
 // Maps between the pixels of a frame and of its tensor.
 import type { Denominator } from "./raw.ts";
-import type { Crop } from "./resize.ts";
 import type { TensorSpec } from "./tensor_spec.ts";
+
+/** A part of a picture in pixels. */
+export interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 /** Placement of a frame in its tensor. */
 export interface Placement {

@@ -2,24 +2,16 @@
 // scales and lays out samples in one pass.
 import { decodeReduced } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
-import { decodeJpegHere } from "./jpeg.ts";
 import type { Picture } from "./picture.ts";
-import { type Placement, placementOf } from "./placement.ts";
+import { decodeJpegHere } from "./jpeg.ts";
+import { type Crop, type Placement, placementOf } from "./placement.ts";
 import type { Denominator, RawImage } from "./raw.ts";
-import { ownWork } from "../base/own_work.ts";
-import { type Crop, resizeRows } from "./resize.ts";
-import {
-  fillFloats,
-  type FloatLayout,
-  pictureRows,
-  planeRows,
-  type ReadRow,
-  rowsAt,
-} from "./kernels/float_tensor.ts";
+import { fillTensor, pictureRows, planeRows, rowsAt } from "./kernels/float_tensor.ts";
 import { decodeHalfSize } from "./kernels/half_size.ts";
 import { type Kernels, withKernels } from "./kernels/kernels.ts";
+import type { ReadRow } from "./kernels/resize.ts";
 import { MOST_BYTES } from "./kernels/scan.ts";
-import { allocate, fillColours, type TensorData, type TensorSpec } from "./tensor_spec.ts";
+import { allocate, type TensorData, type TensorSpec } from "./tensor_spec.ts";
 
 /** Pixels: larger pictures would block this thread for several milliseconds. */
 const MOST_PIXELS_HERE = 1280 * 960;
@@ -63,18 +55,12 @@ export class Tensorizer {
   /** Number of samples in a tensor. */
   readonly size: number;
   readonly #channels: 1 | 3;
-  /** Lookup table of the 256 sample values for each colour. */
-  readonly #tables: readonly TensorData[];
-  /** Output layout for the kernels; undefined if the tables are used. */
-  readonly #layout: FloatLayout | undefined;
   readonly #idle: TensorData[] = [];
 
   constructor(spec: TensorSpec) {
     this.spec = spec;
     this.#channels = spec.color === "GRAY" ? 1 : 3;
     this.size = spec.width * spec.height * this.#channels;
-    this.#tables = Array.from({ length: this.#channels }, (_, c) => tableOf(spec, c));
-    this.#layout = layoutOf(spec, this.#tables);
   }
 
   /**
@@ -142,9 +128,7 @@ export class Tensorizer {
     info: ImageInfo,
     { denominator, crop, content }: Placement,
   ): TensorData | undefined {
-    if (this.#layout === undefined || bytes.length > MOST_BYTES) return undefined;
-    if (info.type !== "jpeg" || this.#channels !== 3) return undefined;
-    const layout = this.#layout;
+    if (info.type !== "jpeg" || this.#channels !== 3 || bytes.length > MOST_BYTES) return undefined;
     return withKernels((kernels) => {
       const planes = denominator === 2 && info.components === 3
         ? decodeHalfSize(kernels, bytes)
@@ -152,42 +136,21 @@ export class Tensorizer {
       const rows = planes !== undefined
         ? planeRows(kernels, planes, crop)
         : decodedRows(kernels, bytes, info, denominator, crop);
-      if (rows === undefined) return undefined;
-      const data = this.#takeFloats();
-      fillFloats(kernels, rows, crop, content, layout, data);
-      return data;
+      return rows && this.#filled(kernels, rows, crop, content);
     });
-  }
-
-  #takeFloats(): Float32Array<ArrayBuffer> {
-    return this.#idle.pop() as Float32Array<ArrayBuffer> ?? new Float32Array(this.size);
   }
 
   #fill(image: RawImage, { crop, content }: Placement): TensorData {
-    const layout = this.#layout;
-    const quick = layout && withKernels((kernels) => {
-      const data = this.#takeFloats();
-      fillFloats(kernels, pictureRows(kernels, image, crop), crop, content, layout, data);
-      return data;
-    });
-    return quick ?? ownWork(() => this.#fillByTables(image, crop, content));
+    const data = withKernels((kernels) =>
+      this.#filled(kernels, pictureRows(kernels, image, crop), crop, content)
+    );
+    if (data !== undefined) return data;
+    throw new Error(`Cannot make a tensor of a picture of ${image.width}x${image.height} pixels`);
   }
 
-  #fillByTables(image: RawImage, crop: Crop, content: Crop): TensorData {
+  #filled(kernels: Kernels, rows: ReadRow, crop: Crop, content: Crop): TensorData {
     const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
-    const { width, height, order, color } = this.spec;
-    const tables = this.#tables;
-    if (content.width < width || content.height < height) {
-      fillColours(data, order, tables.map((table) => table[this.spec.pad ?? 0]!));
-    }
-    // Distance between pixels and between colours, in samples.
-    const [step, apart] = order === "HWC" ? [this.#channels, 1] : [1, width * height];
-    resizeRows(image, crop, content.width, content.height, (row, y) => {
-      const at = ((content.top + y) * width + content.left) * step;
-      if (color === "GRAY") writeGrey(row, tables[0]!, data, at);
-      else if (color === "RGB") writeRow(row, 0, 2, tables, data, at, step, apart);
-      else writeRow(row, 2, 0, tables, data, at, step, apart);
-    });
+    fillTensor(kernels, rows, crop, content, this.spec, data);
     return data;
   }
 }
@@ -207,54 +170,4 @@ function decodedRows(
   const data = kernels.bytes.subarray(at, at + 4 * width * height);
   const decoded = decodeJpegHere(bytes, info, { data, width, height, channels: 4 }, denominator);
   return decoded ? rowsAt(at, width, crop) : undefined;
-}
-
-/** The kernels' layout; they only write colour tensors of floats. */
-function layoutOf(
-  { width, height, color, order, dtype, scale, mean, std, pad = 0 }: TensorSpec,
-  tables: readonly TensorData[],
-): FloatLayout | undefined {
-  if (color === "GRAY" || dtype !== "float32") return undefined;
-  return {
-    width,
-    height,
-    color,
-    order,
-    factors: std.map((one) => scale / one),
-    offsets: std.map((one, c) => 0 - mean[c]! / one),
-    bars: tables.map((table) => table[pad]!),
-  };
-}
-
-function writeGrey(row: Uint8Array, table: TensorData, to: TensorData, at: number): void {
-  for (let from = 0; from < row.length; from++) to[at++] = table[row[from]!]!;
-}
-
-/** Writes a row of RGB; `first` and `last` select the samples of a pixel that are written first and last. */
-function writeRow(
-  row: Uint8Array,
-  first: number,
-  last: number,
-  tables: readonly TensorData[],
-  to: TensorData,
-  at: number,
-  step: number,
-  apart: number,
-): void {
-  const table0 = tables[0]!, table1 = tables[1]!, table2 = tables[2]!;
-  const at1 = at + apart, at2 = at1 + apart;
-  for (let from = 0, moved = 0; from < row.length; from += 3, moved += step) {
-    to[at + moved] = table0[row[from + first]!]!;
-    to[at1 + moved] = table1[row[from + 1]!]!;
-    to[at2 + moved] = table2[row[from + last]!]!;
-  }
-}
-
-function tableOf({ dtype, scale, mean, std }: TensorSpec, channel: number): TensorData {
-  const table = allocate(dtype, 256);
-  for (let sample = 0; sample < 256; sample++) {
-    const value = (sample * scale - mean[channel]!) / std[channel]!;
-    table[sample] = dtype === "uint8" ? Math.min(255, Math.max(0, Math.round(value))) : value;
-  }
-  return table;
 }

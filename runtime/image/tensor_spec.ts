@@ -38,7 +38,7 @@ export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData
 
 /** Fills a tensor with one sample for each colour. */
 export function fillColours(
-  tensor: TensorData | Float32Array,
+  tensor: TensorData | Uint8ClampedArray,
   order: TensorSpec["order"],
   samples: readonly number[],
 ): void {

@@ -106,6 +106,12 @@ export interface BatchCommitter {
   /** A planned batch that was never committed: it must run again with exactly these offsets. */
   readonly planned: BatchRange | undefined;
   /**
+   * Whether the topic was deleted and created again since the last commit, as far as that is known: its offsets
+   * are of other frames then. Commits from now on count for the topic that is there. Absent where topics are not
+   * deleted.
+   */
+  recreated?(): Promise<boolean>;
+  /**
    * Durably records the offsets of a batch (`offsets/N`). Ids are consecutive: any other id throws
    * `CHECKPOINT_GAP`. The first batch may be planned empty to record where the query begins (`saysFirst`); a
    * later plan with frames replaces it.

@@ -27,11 +27,14 @@ import {
 interface Partition {
   readonly records: LogRecord[];
   earliest: number;
+  /** How often it was created again. */
+  made: number;
 }
 
 interface StoredCheckpoint {
   readonly queryId: string;
   epoch: number;
+  made: number;
   committed: Checkpoint | undefined;
   planned: BatchRange | undefined;
 }
@@ -60,7 +63,7 @@ export class MemoryLog implements TopicLog {
 
   createTopic(topic: string, partitions: number): Promise<number> {
     const have = this.#topics.get(topic) ?? [];
-    while (have.length < partitions) have.push({ records: [], earliest: 0 });
+    while (have.length < partitions) have.push({ records: [], earliest: 0, made: 0 });
     this.#topics.set(topic, have);
     return Promise.resolve(have.length);
   }
@@ -104,6 +107,7 @@ export class MemoryLog implements TopicLog {
   makeAnew(topic: string): void {
     for (const partition of this.#topics.get(topic) ?? []) {
       partition.records.length = partition.earliest = 0;
+      partition.made++;
     }
     this.#changed.notify();
   }
@@ -157,9 +161,10 @@ export class MemoryLog implements TopicLog {
     const { group, query, topic, partition } = options;
     const key = JSON.stringify([group, query, topic, partition]);
     const stored: StoredCheckpoint = this.#checkpoints.get(key) ??
-      { queryId: crypto.randomUUID(), epoch: 0, committed: undefined, planned: undefined };
+      { queryId: crypto.randomUUID(), epoch: 0, made: 0, committed: undefined, planned: undefined };
     this.#checkpoints.set(key, stored);
     const epoch = ++stored.epoch;
+    let { made } = stored;
     const check = (batch: BatchRange) => {
       if (stored.epoch !== epoch) {
         throw new LogError(
@@ -183,11 +188,16 @@ export class MemoryLog implements TopicLog {
       get planned() {
         return stored.planned;
       },
+      recreated: async () => {
+        made = this.#partition(topic, partition).made;
+        return await Promise.resolve(stored.committed !== undefined && stored.made !== made);
+      },
       plan: async (batch) => {
         await Promise.resolve();
         this.fail("plan", query);
         check(batch);
         stored.planned = batch;
+        stored.made = made;
       },
       commit: async (batch, checkpoint, records: readonly OutputRecord[]) => {
         await Promise.resolve();
@@ -200,6 +210,7 @@ export class MemoryLog implements TopicLog {
         }
         stored.committed = { batchId: batch.batchId, ...checkpoint };
         stored.planned = undefined;
+        stored.made = made;
         this.fail("after-commit", query);
       },
       renew: () => {},

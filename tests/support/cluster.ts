@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { ifThere } from "../../runtime/base/folders.ts";
 import { kafkaKit, type KitOptions } from "../../tools/kafka/kit.ts";
 import { KafkaNode, KitError, type NodeParts } from "../../tools/kafka/node.ts";
-import { freePort } from "../../tools/kafka/probe.ts";
+import { brokersSeenFrom, freePort } from "../../tools/kafka/probe.ts";
 import {
   KEEP_ALL,
   type Properties,
@@ -56,13 +56,38 @@ export interface ClusterOptions extends KitOptions {
   readonly timeoutMs?: number;
 }
 
+/** A node that can be held (SIGSTOP): connections stay, nothing answers. */
+class HeldNode extends KafkaNode {
+  pause(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#signal("SIGCONT");
+  }
+
+  override async stop(): Promise<void> {
+    this.resume();
+    await super.stop();
+  }
+
+  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    try {
+      if (this.pid !== 0) Deno.kill(this.pid, signal);
+    } catch (error) {
+      // It has ended.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 /** A cluster that was started. The methods without a node concern all of them. */
 export interface KafkaCluster {
   /** Addresses of all nodes, separated by commas, as a Kafka client wants them. */
   readonly bootstrap: string;
   /** Of the first node. */
   readonly pid: number;
-  readonly nodes: readonly KafkaNode[];
+  readonly nodes: readonly HeldNode[];
   stop(): Promise<void>;
   kill(): Promise<void>;
   pause(): void;
@@ -96,7 +121,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
   const nodes = await Promise.all(ports.map(async ({ port, controller, internal }, index) => {
     const id = index + 1;
     const dir = join(root, `node-${id}`);
-    const node = new KafkaNode(parts, {
+    const node = new HeldNode(parts, {
       ...{ id, port, dir, timeoutMs, flags: [`-Xmx${heapMb}m`, "-Xms64m", ...jvmFlags] },
       ...(inner ? { probePort: internal } : {}),
     });
@@ -131,7 +156,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
     }
     return node;
   }));
-  const all = (action: (node: KafkaNode) => Promise<void>) => Promise.all(nodes.map(action));
+  const all = (action: (node: HeldNode) => Promise<void>) => Promise.all(nodes.map(action));
   const clean = async () => {
     await zooKeeper?.kill();
     if (temporary) await ifThere(Deno.remove(root, { recursive: true }));
@@ -155,7 +180,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
   };
   try {
     await all((node) => node.start());
-    await allSeen(nodes, timeoutMs);
+    await allSeen(ports.map(({ port, internal }) => inner ? internal : port), timeoutMs);
   } catch (error) {
     await cluster.kill();
     throw error;
@@ -164,10 +189,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
 }
 
 /** Waits until every node knows all others: a topic with as many replicas can be made from then on. */
-async function allSeen(nodes: readonly KafkaNode[], timeoutMs: number): Promise<void> {
+async function allSeen(ports: readonly number[], timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (const node of nodes) {
-    while (await node.brokersSeen() < nodes.length) {
+  for (const port of ports) {
+    while (await brokersSeenFrom(port) < ports.length) {
       if (performance.now() > deadline) {
         throw new KitError(`Cannot start Kafka: its nodes did not meet within ${timeoutMs} ms`);
       }

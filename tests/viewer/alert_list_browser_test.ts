@@ -55,10 +55,17 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       const items = page.locator(".alert-item");
       const filter = page.getByRole("group", { name: "Filter" });
       await until(async () => await items.count() === 23, "all alerts");
+      await page.keyboard.press("a");
+      await page.keyboard.press("a");
+      const focused = () => page.locator(".alert-item:focus").textContent();
+      assert.match(String(await focused()), /person 90 %Loading dock/, "the newest has the focus");
+      alert(1, "bicycle", 30_000);
+      await until(async () => await items.count() === 24, "a new one");
+      assert.match(String(await focused()), /person 90 %Loading dock/, "and keeps it");
       const days = await page.locator(".day").allTextContents();
       assert.equal(days.length >= 2, true);
       assert.equal(days.at(-1) === "Today", false, "yesterday's has a heading of its own");
-      await page.getByText("23 unseen").waitFor();
+      await page.getByText("24 unseen").waitFor();
       await filter.getByLabel("Kind of alert").selectOption("person");
       await until(async () => await items.count() === 2, "persons alone");
       await filter.getByLabel("Camera or place").selectOption({ label: "Hall 2" });
@@ -74,9 +81,9 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       // Through the list by key: each is opened, and seen.
       await page.locator(".drawer h2").click();
       await page.keyboard.press("j");
-      await page.getByText("22 unseen").waitFor();
+      await page.getByText("23 unseen").waitFor();
       await page.keyboard.press("j");
-      await page.getByText("21 unseen").waitFor();
+      await page.getByText("22 unseen").waitFor();
       assert.equal(await page.locator('.alert-item[aria-current="true"]').count(), 1);
       await page.keyboard.press("k");
       await page.locator('.stage [data-lane="greyscale-0"]').waitFor();
@@ -86,7 +93,7 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       await page.getByRole("button", { name: "Mark all as seen" }).click();
       await page.reload();
       await page.getByRole("button", { name: /^Alerts/ }).first().click();
-      await until(async () => await items.count() === 23, "all alerts again");
+      await until(async () => await items.count() === 24, "all alerts again");
       assert.equal(await page.locator(".unseen-alert").count(), 0);
       // The pause is a gap on the track, and motion has a row of its own.
       await page.locator(".gap").first().waitFor({ state: "attached" });

@@ -225,7 +225,17 @@ Deno.test("moments are understood as people type them", () => {
   assert.deepEqual(parseWhen("1234", now), { offset: 1234 });
   assert.deepEqual(parseWhen("#1795254550490", now), { offset: 1795254550490 });
   assert.deepEqual(parseWhen("1795254550490", now), { time: 1795254550490 });
-  for (const nonsense of ["", "noon", "25:00", "14:99", "1.5", "-3x"]) {
+  const wrong = [
+    "",
+    "noon",
+    "25:00",
+    "14:99",
+    "1.5",
+    "-3x",
+    "2026-02-29 08:00",
+    "2026-13-01 08:00",
+  ];
+  for (const nonsense of wrong) {
     assert.equal(parseWhen(nonsense, now), undefined, nonsense);
   }
 });

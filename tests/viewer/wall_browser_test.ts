@@ -89,10 +89,11 @@ Deno.test("groups, search, conditions and order choose what is shown", async () 
       assert.ok(await page.getByRole("checkbox", { name: "CAMERA-4" }).isChecked());
       await page.getByRole("button", { name: "Save group" }).click();
       await page.keyboard.press("Escape");
-      await page.getByRole("button", { name: "Gate 3" }).click();
+      await page.getByRole("button", { name: "Gate 3" }).press("Enter");
       await until(async () => (await shown()).length === 3);
       assert.deepEqual(await shown(), ["greyscale-1", "greyscale-3", "greyscale-4"]);
       assert.match(page.url(), /groups=Gate:2,4-5&group=Gate/);
+      assert.equal(await page.evaluate("document.activeElement.textContent"), "Gate3");
       const linked = await open(page.url());
       await until(async () => await linked.locator(".tile").count() === 3);
       await page.keyboard.press("1");

@@ -16,7 +16,6 @@ export const KAFKA_VERSION = "4.1.1";
 const here = dirname(fileURLToPath(import.meta.url));
 const POM = join(here, "pom.xml");
 const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
 const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
@@ -42,9 +41,7 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   // Two processes would remove each other's jars.
   using lock = await Deno.open(join(cacheDir, "lock"), { create: true, write: true });
   await lock.lock(true);
-  if (await completeJars(join(cacheDir, "lib")) === undefined) {
-    await fetchJars(join(cacheDir, "lib"), version, say);
-  }
+  if (!await exists(join(cacheDir, "lib"))) await fetchJars(join(cacheDir, "lib"), version, say);
   const parts = await readyParts(cacheDir, trained);
   if (parts !== undefined) return parts;
   say("Preparing Kafka for quick starts (once)");
@@ -54,35 +51,20 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
 
 /** The existing parts; undefined if one is missing. */
 async function readyParts(cacheDir: string, trained: boolean): Promise<NodeParts | undefined> {
-  const archive = join(cacheDir, "classes.jsa");
-  const bootstrap = join(cacheDir, "bootstrap.checkpoint");
-  if (await completeJars(join(cacheDir, "lib")) === undefined) return undefined;
+  if (!await exists(join(cacheDir, "lib"))) return undefined;
   const classpath = await classpathOf(cacheDir);
   if (!trained) return { classpath };
+  const archive = join(cacheDir, "classes.jsa");
+  const bootstrap = join(cacheDir, "bootstrap.checkpoint");
   const there = await exists(archive) && await exists(bootstrap);
   return there ? { classpath, archive, bootstrap } : undefined;
 }
 
+/** All jars, always in the same order: Java's archive is of one classpath. */
 async function classpathOf(cacheDir: string): Promise<string> {
   const dir = join(cacheDir, "lib");
-  const jars = await completeJars(dir);
-  if (jars === undefined) throw new KitError(`Cannot use ${dir}: jars are missing after a copy`);
-  return jars.map((jar) => join(dir, jar)).join(":");
-}
-
-/** The names of the jars, if all that were copied are still there in their full size. */
-async function completeJars(dir: string): Promise<string[] | undefined> {
-  try {
-    const marker = JSON.parse(await Deno.readTextFile(join(dir, MARKER)));
-    const sizes = Object.entries(marker.jars as Record<string, number>);
-    for (const [jar, size] of sizes) {
-      if ((await Deno.stat(join(dir, jar))).size !== size) return undefined;
-    }
-    return sizes.length > 0 ? sizes.map(([jar]) => jar).sort() : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const jars = await Array.fromAsync(Deno.readDir(dir), ({ name }) => join(dir, name));
+  return jars.filter((jar) => jar.endsWith(".jar")).sort().join(":");
 }
 
 async function fetchJars(
@@ -97,14 +79,6 @@ async function fetchJars(
   const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
   try {
     await copyJars(copy, version);
-    const jars: Record<string, number> = {};
-    for await (const entry of Deno.readDir(copy)) {
-      if (entry.name.endsWith(".jar")) {
-        jars[entry.name] = (await Deno.stat(join(copy, entry.name))).size;
-      }
-    }
-    await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: version, jars }));
-    await ifThere(Deno.remove(jarDir, { recursive: true }));
     await Deno.rename(copy, jarDir);
   } finally {
     await ifThere(Deno.remove(copy, { recursive: true }));

@@ -22,7 +22,7 @@ export interface NodeProcess {
   readonly ended: Promise<number>;
   /** Its standard error and output: useful only when it dies before its log begins. */
   readonly output: Promise<string>;
-  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
 /** Java's switches that matter for a broker beside other programs on a small machine. */
@@ -102,7 +102,7 @@ async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
   return text;
 }
 
-/** One node, which can be stopped, killed, held and started again. */
+/** One node, which can be stopped, killed and started again. */
 export class KafkaNode {
   readonly id: number;
   /** Where its clients connect: `127.0.0.1:port`. */
@@ -157,7 +157,7 @@ export class KafkaNode {
     let code: number | undefined;
     process.ended.then((ended) => code = ended);
     const deadline = performance.now() + this.#timeoutMs;
-    while (await this.brokersSeen() === 0) {
+    while (await brokersSeenFrom(this.#probePort) === 0) {
       if (code !== undefined) {
         throw new KitError(
           `Cannot start Kafka: it ended with ${code}: ${await this.#reason(process)}`,
@@ -174,11 +174,6 @@ export class KafkaNode {
     }
   }
 
-  /** How many brokers of the cluster this one knows. */
-  brokersSeen(): Promise<number> {
-    return brokersSeenFrom(this.#probePort);
-  }
-
   async #reason(process: NodeProcess): Promise<string> {
     const log = await ifThere(Deno.readTextFile(this.logFile));
     const lines = (log || await process.output).split("\n");
@@ -188,7 +183,6 @@ export class KafkaNode {
 
   /** Shuts it down cleanly. */
   async stop(): Promise<void> {
-    this.#process?.kill("SIGCONT");
     this.#process?.kill("SIGTERM");
     await this.#gone();
   }
@@ -202,14 +196,5 @@ export class KafkaNode {
   async #gone(): Promise<void> {
     await this.#process?.ended;
     await this.#process?.output;
-  }
-
-  /** Holds the process (SIGSTOP): connections stay, nothing answers. */
-  pause(): void {
-    this.#process?.kill("SIGSTOP");
-  }
-
-  resume(): void {
-    this.#process?.kill("SIGCONT");
   }
 }

@@ -3,7 +3,7 @@ import { type AlertView, cameraText } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
 import { copyOf, element, fill, find, set, text } from "./dom.ts";
-import { clock, day, duration } from "./format.ts";
+import { clock, day, span } from "./format.ts";
 
 /** Width of pictures, device pixels. */
 const THUMBNAIL_WIDTH = 320;
@@ -44,6 +44,13 @@ export class AlertList {
     const at = listed.findIndex(({ id }) => id === this.#open);
     const next = listed[at < 0 ? 0 : at + by];
     if (next !== undefined) this.#choose(next);
+  }
+
+  /** Moves the focus to the newest alert listed, or else to the button that closes the list. */
+  focus(): void {
+    const item = this.#list.querySelector<HTMLElement>("button") ??
+      find(this.root, ".icon-button", HTMLElement);
+    item.focus();
   }
 
   #choose(alert: AlertView): void {
@@ -132,8 +139,8 @@ export class AlertList {
     const [title, camera, when] = item.querySelectorAll(".about > *");
     text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
     text(camera!, [cameraText(alert), alert.place ?? ""].filter((part) => part !== "").join(" · "));
-    const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
-    text(when!, `${clock(alert.fromTime)} · ${alert.active ? "ongoing" : lasted}`);
+    const lasted = alert.active ? "ongoing" : span(alert.toTime - alert.fromTime);
+    text(when!, `${clock(alert.fromTime)} · ${lasted}`);
     item.classList.toggle("active", alert.active);
     const query = new URLSearchParams({
       lane: alert.lane,

@@ -61,6 +61,8 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
 /** Why a wall shows no lanes; `some`: the address selects cameras. */
 export function emptyMessage(lanes: readonly LaneView[], some: boolean): string {
   if (lanes.some((lane) => !isGone(lane))) return "No camera matches";
+  const failed = lanes.find(({ state }) => state === "failed");
+  if (failed !== undefined) return `Query ${failed.query} failed: ${failed.exception ?? ""}`;
   return some
     ? "None of these cameras exists"
     : "No cameras yet. Start one with: deno task camera 1";

@@ -48,12 +48,17 @@ export function text(node: Element, value: string): void {
 
 const madeFrom = new WeakMap<Element, string>();
 
-/** Makes an element's children, but only if what they are made from has changed. */
+/** Makes an element's children, but only if what they are made from has changed. The focus stays in its place. */
 export function fill(node: Element, from: unknown, make: () => readonly Node[]): void {
   const key = JSON.stringify(from);
   if (madeFrom.get(node) === key) return;
   madeFrom.set(node, key);
+  const focused = document.activeElement;
+  const place = [...node.children].findIndex((child) => child.contains(focused));
   node.replaceChildren(...make());
+  if (place < 0) return;
+  const next = focused?.isConnected === true ? focused : node.children[place];
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
 }
 
 /** Fills a `dl`: the names once, the values on each call. */

@@ -94,12 +94,12 @@ export class Header {
       const edit = iconButton("pencil", "Edit groups (G)", "small");
       set(edit, { "data-key": "g" });
       return tabs.map(({ name, label, count }) => {
-        const attributes = {
-          type: "button",
-          class: "tab",
-          "aria-pressed": `${name === state.group}`,
-        };
-        const tab = element("button", attributes, label, element("span", {}, String(count)));
+        const tab = element(
+          "button",
+          { type: "button", class: "tab", title: label, "aria-pressed": `${name === state.group}` },
+          element("bdi", {}, label),
+          element("span", {}, String(count)),
+        );
         tab.addEventListener("click", () => this.#onState({ group: name }));
         return tab;
       }).concat(edit);

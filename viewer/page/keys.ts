@@ -14,7 +14,10 @@ export function listenForKeys(actions: KeyActions): void {
   addEventListener("keydown", (event) => {
     const { target, altKey, shiftKey } = event;
     const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey || document.querySelector("dialog[open]") !== null) return;
+    // Windows reports AltGr as Ctrl and Alt together: it makes characters such as [.
+    const typed = event.getModifierState("AltGraph");
+    if ((event.ctrlKey && !typed) || event.metaKey) return;
+    if (document.querySelector("dialog[open]") !== null) return;
     if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) {
       if (key === "escape") target.blur();
       return;
@@ -22,7 +25,7 @@ export function listenForKeys(actions: KeyActions): void {
     const onButton = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
     if (onButton && (key === " " || key === "enter")) return;
     const shifted = `shift+${key}`;
-    const name = altKey ? `alt+${key}` : shiftKey && shifted in actions ? shifted : key;
+    const name = altKey && !typed ? `alt+${key}` : shiftKey && shifted in actions ? shifted : key;
     if (act(name)) event.preventDefault();
   });
   addEventListener("click", ({ target }) => {

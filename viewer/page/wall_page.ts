@@ -50,6 +50,8 @@ class WallPage {
   readonly #announcer = new Announcer();
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
+  /** Those of the user and those of places, in the order of their tabs. */
+  #shownGroups: WallState["groups"] = [];
   #heard = false;
   #canLookBack = false;
   /** The server's clock minus this browser's, milliseconds. */
@@ -145,7 +147,9 @@ class WallPage {
 
   #render(): void {
     const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
-    const state = { ...this.#state, groups: groupsWith(this.#state.groups, ours) };
+    const present = ours.filter((lane) => !isGone(lane));
+    const groups = this.#shownGroups = groupsWith(this.#state.groups, present);
+    const state = { ...this.#state, groups };
     const shown = selectLanes(ours, state, this.#cameras);
     const focus = ours.find(({ id }) => id === state.focus);
     // A focused lane is shown even if a filter excludes it.
@@ -159,13 +163,7 @@ class WallPage {
     const processed = ours.some((lane) => lane.query !== "raw");
     this.#header.update(
       state,
-      ours.filter((lane) =>
-        isGone(lane)
-          ? false
-          : view !== ""
-          ? lane.query === view
-          : !processed || lane.query !== "raw"
-      ),
+      present.filter(({ query }) => view !== "" ? query === view : !processed || query !== "raw"),
       ours,
     );
     if (focus !== undefined) this.#updatePanel(focus);
@@ -215,7 +213,9 @@ class WallPage {
   }
 
   #editGroups(): void {
-    const cameras = new Map(this.#lanes.map((lane) => [lane.partition + 1, cameraText(lane)]));
+    const cameras = new Map(
+      this.#lanes.flatMap((lane) => isGone(lane) ? [] : [[lane.partition + 1, cameraText(lane)]]),
+    );
     this.#groups.show(
       this.#state.groups,
       [...cameras].map(([number, name]) => ({ number, name })),
@@ -225,7 +225,7 @@ class WallPage {
   #toggleAlerts(): void {
     this.#alerts.root.hidden = !this.#alerts.root.hidden;
     this.#wall.layout();
-    if (!this.#alerts.root.hidden) this.#alerts.root.querySelector("button")?.focus();
+    if (!this.#alerts.root.hidden) this.#alerts.focus();
   }
 
   #openAlert(alert: AlertView): void {
@@ -317,7 +317,7 @@ class WallPage {
   }
 
   #showGroup(index: number): boolean {
-    const group = index === 0 ? "" : groupsWith(this.#state.groups, this.#lanes)[index - 1]?.name;
+    const group = index === 0 ? "" : this.#shownGroups[index - 1]?.name;
     if (group !== undefined) this.#change({ group });
     return group !== undefined;
   }

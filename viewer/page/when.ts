@@ -29,7 +29,10 @@ export function parseWhen(text: string, now: number): When | undefined {
   if (moment === null) return undefined;
   const [, year, month, day, hours, minutes, seconds = "0"] = moment;
   const date = new Date(now);
-  if (year !== undefined) date.setFullYear(Number(year), Number(month) - 1, Number(day));
+  if (year !== undefined) {
+    date.setFullYear(Number(year), Number(month) - 1, Number(day));
+    if (date.getMonth() !== Number(month) - 1) return undefined; // 31 February
+  }
   if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) >= 60) return undefined;
   date.setHours(Number(hours), Number(minutes), 0, 0);
   date.setMilliseconds(Math.round(Number(seconds) * 1_000));

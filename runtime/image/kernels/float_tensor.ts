@@ -1,30 +1,11 @@
-// Pictures to tensors of floats in one pass: a row's colours, its resizing, its floats.
+// Pictures to tensors in one pass: a row's colours, its resizing, its floats, their type.
+import type { Crop } from "../placement.ts";
 import type { RawImage } from "../raw.ts";
-import { fillColours } from "../tensor_spec.ts";
-import { type Crop, type RowSteps, type Taps, tapsOf, walkRows } from "../resize.ts";
+import { fillColours, type TensorData, type TensorSpec } from "../tensor_spec.ts";
 import type { Planes } from "./half_size.ts";
 import type { Kernels } from "./kernels.ts";
 import { FLOATS } from "./layout.ts";
-
-/** How samples become floats, and where they lie. */
-export interface FloatLayout {
-  /** Pixels of the tensor. */
-  readonly width: number;
-  readonly height: number;
-  readonly color: "RGB" | "BGR";
-  readonly order: "HWC" | "CHW";
-  /** A sample of 0 to 255 becomes `sample * factor + offset`, in the order of `color`. */
-  readonly factors: readonly number[];
-  readonly offsets: readonly number[];
-  /** What fills the bars of a letterbox, for each colour. */
-  readonly bars: readonly number[];
-}
-
-/**
- * Where rows of a picture come from: the address of the wanted part of one, four bytes for each pixel;
- * `to`, if it must be written first.
- */
-export type ReadRow = (y: number, to: number) => number;
+import { type ReadRow, resizeRows } from "./resize.ts";
 
 /** Rows of planes that the kernels decoded. */
 export function planeRows(
@@ -40,18 +21,23 @@ export function planeRows(
   };
 }
 
-/** Rows of a picture of three channels, which is copied into the kernels' memory. */
+/** Rows of a picture of one or three channels. */
 export function pictureRows(
   kernels: Kernels,
   { data, width: whole, channels }: RawImage,
-  { left, top, width, height }: Crop,
+  { left, top, width }: Crop,
 ): ReadRow {
   kernels.clear();
-  const stride = whole * channels;
-  const copy = kernels.reserve(height * stride);
-  kernels.bytes.set(data.subarray(top * stride, (top + height) * stride), copy);
+  const copy = kernels.reserve(channels * width);
   return (y, to) => {
-    kernels.functions.widen(copy + y * stride + left * channels, to, to + 4 * width);
+    const { bytes, functions } = kernels;
+    const at = channels * ((top + y) * whole + left);
+    if (channels === 1) {
+      for (let x = 0; x < width; x++) bytes[to + 4 * x] = data[at + x]!;
+      return to;
+    }
+    bytes.set(data.subarray(at, at + channels * width), copy);
+    functions.widen(copy, to, to + 4 * width);
     return to;
   };
 }
@@ -62,120 +48,64 @@ export function rowsAt(picture: number, width: number, { left, top }: Crop): Rea
 }
 
 /**
- * Resizes `crop` to `content` of a tensor and turns it into floats; the values of the samples are those
- * of `resizeRows`.
+ * Resizes `crop` to `content` of a tensor. A sample becomes a float, and that what the tensor holds: bytes
+ * are rounded, and clipped to 0 to 255.
  *
  * @param read gives rows of `crop`; reserved memory stays as it is
  */
-export function fillFloats(
+export function fillTensor(
   kernels: Kernels,
   read: ReadRow,
   crop: Crop,
   content: Crop,
-  layout: FloatLayout,
-  tensor: Float32Array<ArrayBuffer>,
+  spec: TensorSpec,
+  tensor: TensorData,
 ): void {
-  const output = kernels.reserve(4 * tensor.length);
-  const isWhole = content.width === layout.width && content.height === layout.height;
-  const write = floatWriter(kernels, content, layout, output);
-  if (!isWhole) {
-    const floats = kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length);
-    fillColours(floats, layout.order, layout.bars);
+  const samples = tensor instanceof Uint8Array ? new Uint8ClampedArray(tensor.buffer) : tensor;
+  if (content.width < spec.width || content.height < spec.height) {
+    const { scale, mean, std, pad = 0, color } = spec;
+    const bars = std.map((one, c) => (pad * scale - mean[c]!) / one);
+    fillColours(samples, spec.order, color === "GRAY" ? bars.slice(0, 1) : bars);
   }
-  walkRows(crop, content, kernelSteps(kernels, read, crop, content), write);
-  tensor.set(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length));
+  resizeRows(kernels, read, crop, content, rowWriter(kernels, content, spec, samples));
 }
 
-type WriteRow = (row: number, y: number) => void;
-
-/** Turns rows into floats. Kernels take four pixels at a time; the rest is copied through a buffer. */
-function floatWriter(
+/** Turns rows of pixels into samples of a tensor. */
+function rowWriter(
   kernels: Kernels,
   { left, top, width }: Crop,
-  { width: whole, height, color, order, factors, offsets }: FloatLayout,
-  output: number,
-): WriteRow {
-  const rest = width % 4, even = width - rest;
-  const detour = kernels.reserve(64);
+  { width: whole, height, color, order, scale, mean, std }: TensorSpec,
+  samples: Exclude<TensorData, Uint8Array> | Uint8ClampedArray,
+): (row: number, y: number) => void {
   const { functions } = kernels;
-  const of = (values: readonly number[], i: number) =>
-    order === "HWC" ? values[i % 3]! : values[Math.floor(i / 4)]!;
+  const inPixels = order === "HWC" && color !== "GRAY";
   for (let i = 0; i < 12; i++) {
-    kernels.floats[(FLOATS >> 2) + i] = of(factors, i);
-    kernels.floats[(FLOATS >> 2) + 12 + i] = of(offsets, i);
+    const c = inPixels ? i % 3 : Math.floor(i / 4);
+    kernels.floats[(FLOATS >> 2) + i] = scale / std[c]!;
+    kernels.floats[(FLOATS >> 2) + 12 + i] = 0 - mean[c]! / std[c]!;
   }
-  if (order === "HWC") {
+  // Kernels take four pixels at a time.
+  const plane = (width + 3) & ~3;
+  const floats = kernels.reserve(4 * 3 * plane);
+  const view = (from: number, length: number) =>
+    kernels.floats.subarray((floats >> 2) + from, (floats >> 2) + from + length);
+  const startOf = (y: number) => (top + y) * whole + left;
+  if (inPixels) {
     const convert = color === "RGB" ? functions.pixelsRgb : functions.pixelsBgr;
+    let converted: Float32Array | undefined;
     return (row, y) => {
-      const to = output + 12 * ((top + y) * whole + left);
-      if (even > 0) convert(row, to, row + 4 * even);
-      if (rest === 0) return;
-      convert(row + 4 * even, detour, row + 4 * even + 1);
-      kernels.floats.copyWithin((to >> 2) + 3 * even, detour >> 2, (detour >> 2) + 3 * rest);
+      convert(row, floats, row + 4 * width);
+      // Views end when more memory is reserved: none is from the first row on.
+      converted ??= view(0, 3 * width);
+      samples.set(converted, 3 * startOf(y));
     };
   }
-  const convert = color === "RGB" ? functions.planesRgb : functions.planesBgr;
-  const plane = whole * height;
+  const convert = color === "BGR" ? functions.planesBgr : functions.planesRgb;
+  const channels = color === "GRAY" ? [0] : [0, 1, 2];
+  let converted: Float32Array[] | undefined;
   return (row, y) => {
-    const to = output + 4 * ((top + y) * whole + left);
-    if (even > 0) convert(row, to, 4 * plane, row + 4 * even);
-    if (rest === 0) return;
-    convert(row + 4 * even, detour, 16, row + 4 * even + 1);
-    for (let c = 0; c < 3; c++) {
-      const from = (detour >> 2) + 4 * c;
-      kernels.floats.copyWithin((to >> 2) + c * plane + even, from, from + rest);
-    }
+    convert(row, floats, 4 * plane, row + 4 * width);
+    converted ??= channels.map((c) => view(c * plane, width));
+    for (const c of channels) samples.set(converted[c]!, c * whole * height + startOf(y));
   };
 }
-
-/** Rows in the kernels' memory, by their addresses: four bytes for each pixel. */
-function kernelSteps(
-  kernels: Kernels,
-  read: ReadRow,
-  crop: Crop,
-  { width }: Crop,
-): RowSteps<number> {
-  const { functions } = kernels;
-  const row = kernels.reserve(4 * width), source = kernels.reserve(4 * crop.width);
-  const next = kernels.reserve(4 * crop.width);
-  let columns = 0;
-  return {
-    copied: (y) => read(y, row),
-    halved: (y) => {
-      functions.halve(read(2 * y, source), read(2 * y + 1, next), row, row + 4 * width);
-      return row;
-    },
-    wide: () => {
-      columns = writeTaps(kernels, tapsOf(crop.width, width, 4));
-      return [kernels.reserve(8 * width), kernels.reserve(8 * width)];
-    },
-    across: (y, to) => {
-      functions.across(read(y, source), columns, to, to + 8 * width);
-    },
-    mixed: (upper, lower, upperWeight, lowerWeight) => {
-      functions.down(upper, lower, upperWeight, lowerWeight, row, row + 4 * width);
-      return row;
-    },
-  };
-}
-
-/** Writes taps as the kernel wants them: both pixels side by side, the weights of both. */
-function writeTaps(
-  kernels: Kernels,
-  { first, second, firstWeight, secondWeight }: Taps,
-): number {
-  const at = kernels.reserve(8 * first.length);
-  const to = kernels.longs;
-  // The kernel takes four at a time.
-  const length = (first.length + 3) & ~3;
-  for (let i = 0, place = at >> 2; i < length; i++, place += 2) {
-    const isEdge = first[i] === second[i];
-    to[place] = first[i] ?? 0;
-    // At an edge both are the same pixel: all of the weight is its own.
-    to[place + 1] = isEdge ? ONE : secondWeight[i]! << 16 | firstWeight[i]!;
-  }
-  return at;
-}
-
-/** The whole of a weight. */
-const ONE = 2048;

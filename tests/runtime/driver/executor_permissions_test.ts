@@ -49,6 +49,20 @@ Deno.test("executors of a query whose needs are known start at once, with these;
   await made.close();
 });
 
+Deno.test("a query is loaded though a lane of another one ends the executor meanwhile", async () => {
+  for (const permissions of [undefined, PERMISSIONS]) {
+    const { made, executors } = pool(1, permissions);
+    await made.executors.load(spec("plain"));
+    executors[0]!.dies = true;
+    assert.deepEqual(await made.executors.load(spec("later")), LOADED);
+    assert.equal(executors.length, 2);
+    // One that ends each executor itself is not tried for ever.
+    await assert.rejects(made.executors.load(spec("deadly")), /was ended from within/);
+    assert.deepEqual(executors.map(({ closed }) => closed), [true, true, true, true]);
+    await made.close();
+  }
+});
+
 Deno.test("an executor is started with what its queries need, and runs no others", async () => {
   const { made, executors } = pool(4, PERMISSIONS);
   const [plain, a, b, all] = [

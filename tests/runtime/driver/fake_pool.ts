@@ -40,6 +40,8 @@ export class FakeExecutor implements ExecutorLink {
   readonly lanes = new Set<number>();
   readonly closing = Promise.withResolvers<void>();
   closed = false;
+  /** A lane in it ends it while the next query is loaded. */
+  dies = false;
   holder = 0;
   /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
   turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
@@ -70,6 +72,11 @@ export class FakeExecutor implements ExecutorLink {
 
   load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {
     this.loaded.push(`${plan} ${name}`);
+    if (this.dies || name === "deadly") {
+      const died = Promise.reject(new Error("Executor fake was ended from within"));
+      this.die(0);
+      return died;
+    }
     if (sinks.includes("greedy")) {
       return Promise.reject(Object.assign(new Error("write"), { name: "NotCapable" }));
     }

@@ -3,7 +3,6 @@ import sharp from "sharp";
 import {
   decodeReduced,
   placementOf,
-  resize,
   shrink,
   Tensorizer,
   type TensorSpec,
@@ -86,16 +85,6 @@ Deno.test("shrink takes the mean of what there is, also at the edges", () => {
   image.release();
 });
 
-Deno.test("resize of a flat picture is flat, and to its own size is a copy", () => {
-  const flat = picture(33, 21, 3);
-  const same = resize(flat, 33, 21);
-  assert.equal(maxDifference(same.data, flat.data), 0);
-  flat.data.fill(199);
-  for (const [width, height] of [[5, 7], [66, 42], [100, 3]] as const) {
-    assert.ok(resize(flat, width, height).data.every((value) => value === 199));
-  }
-});
-
 Deno.test("the bars of a letterbox hold the pad, whatever the type, the order and the colours", () => {
   for (const dtype of ["float32", "float16", "uint8"] as const) {
     for (const order of ["CHW", "HWC"] as const) {
@@ -123,6 +112,24 @@ Deno.test("tensors of other types hold the same values", () => {
   assert.deepEqual(Array.from(bytes), Array.from(new Tensorizer(SPEC).fromImage(image).data));
   const signed = new Tensorizer({ ...SPEC, dtype: "uint8", mean: [128, 128, 128] });
   assert.equal(Math.min(...signed.fromImage(image).data), 0, "below 0 is 0");
+});
+
+Deno.test("bytes are rounded and clipped", () => {
+  const image = picture(16, 8, 1);
+  image.data.set([0, 7, 9, 254, 255]);
+  const spec = { ...SPEC, width: 16, color: "GRAY", dtype: "uint8", scale: 1.25 } as const;
+  const { data } = new Tensorizer({ ...spec, mean: [3.75] }).fromImage(image);
+  assert.deepEqual([...data.subarray(0, 5)], [0, 5, 8, 255, 255]);
+});
+
+Deno.test("a picture that does not fit into the kernels' memory becomes a tensor too", () => {
+  const size = { width: 12_000, height: 3_000, channels: 3 } as const;
+  const image = { ...size, data: new Uint8Array(12_000 * 3_000 * 3), release: () => {} };
+  image.data.fill(9, -100 * 36_000);
+  const { data } = new Tensorizer(SPEC).fromImage(image);
+  assert.deepEqual([...new Set(data)], [0]);
+  const last = new Tensorizer({ ...SPEC, height: 3_000 }).fromImage(image).data;
+  assert.deepEqual([...new Set(last.subarray(-100 * 24))], [9]);
 });
 
 Deno.test("planes hold the same values as pixels, in either colour order", () => {

@@ -18,6 +18,7 @@ import {
 import { checkCommit, checkPlan } from "../../checkpoint_plan.ts";
 import type { OffsetCommits } from "../group/offset_commits.ts";
 import type { Cluster } from "../net/cluster.ts";
+import { NO_ID } from "../protocol/topics.ts";
 import type { Epochs } from "../read/epochs.ts";
 import { countPartitions, ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
@@ -101,6 +102,21 @@ export class KafkaCommitter implements BatchCommitter {
     return this.#known ? checkpointOf(this.#stored) : undefined;
   }
 
+  recreated(): Promise<boolean> {
+    return this.#turns.run(async () => {
+      const { topic } = this.#options;
+      const found = await this.#context.cluster.attempt(
+        `Cannot look up topic ${topic}`,
+        (signal) => this.#context.cluster.topic(topic, signal, true),
+      );
+      const { topicId } = this.#stored;
+      // Brokers before 2.8 have no ids.
+      if (found === undefined || found.id === NO_ID) return false;
+      this.#stored = { ...this.#stored, topicId: found.id };
+      return topicId !== undefined && topicId !== found.id;
+    });
+  }
+
   renew(membership: Membership): void {
     this.#membership = membership;
   }
@@ -135,8 +151,16 @@ export class KafkaCommitter implements BatchCommitter {
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
       checkCommit(action, batch, this.planned, checkpoint);
-      const { queryId, query } = this.#stored;
-      const stored = { queryId, query, offset: end, batchId: batch.batchId, restart, state };
+      const { queryId, query, topicId } = this.#stored;
+      const stored = {
+        queryId,
+        query,
+        topicId,
+        offset: end,
+        batchId: batch.batchId,
+        restart,
+        state,
+      };
       const light = options.repeatable === true && records.length === 0;
       if (!light || !await this.#writeLightly(stored)) {
         await this.#write(action, records, stored, true);

@@ -24,6 +24,8 @@ export interface Stored {
   /** −1 while no batch is committed. */
   readonly batchId: number;
   readonly restart: number;
+  /** Of the topic whose offsets these are. */
+  readonly topicId?: string | undefined;
   readonly planned?: BatchRange | undefined;
   readonly state?: Uint8Array | undefined;
   readonly stateAt?: StatePlace | undefined;
@@ -38,6 +40,7 @@ interface Metadata {
   readonly query: string;
   readonly batch: number;
   readonly restart: number;
+  readonly topic?: string | undefined;
   readonly plan?: readonly [batchId: number, start: number, end: number] | undefined;
   readonly state?: string | undefined;
   readonly stateAt?: readonly [partition: number, offset: number] | undefined;
@@ -51,6 +54,7 @@ export function encodeMetadata(stored: Stored): string | undefined {
     query: stored.query,
     batch: stored.batchId,
     restart: stored.restart,
+    topic: stored.topicId,
     plan: planned && [planned.batchId, planned.start, planned.end],
     state: state && Buffer.from(state.buffer, state.byteOffset, state.length).toString("base64"),
     stateAt: stateAt && [stateAt.partition, stateAt.offset],
@@ -79,13 +83,14 @@ export function decodeMetadata(
   }
   if (typeof metadata !== "object" || metadata === null) throw corrupt(name, "it is not an object");
   const { framelane, sum, ...fields } = metadata;
-  const { id, query, batch, restart, plan, state, stateAt } = fields;
+  const { id, query, batch, restart, topic, plan, state, stateAt } = fields;
   if (typeof framelane === "number" && framelane > VERSION) {
     throw newer(name, framelane, VERSION);
   }
   if (sum !== sumOf(offset, fields)) throw corrupt(name, "its checksum does not fit");
   const whole = framelane === VERSION && typeof id === "string" && typeof query === "string" &&
     isCount(batch, -1) && isCount(restart) && restart <= offset &&
+    (topic === undefined || typeof topic === "string") &&
     (plan === undefined || areCounts(plan, 3)) &&
     (state === undefined || typeof state === "string") &&
     (stateAt === undefined || areCounts(stateAt, 2));
@@ -96,6 +101,7 @@ export function decodeMetadata(
     offset,
     batchId: batch,
     restart,
+    topicId: topic,
     planned: plan && { batchId: plan[0], start: plan[1], end: plan[2] },
     state: state === undefined ? undefined : new Uint8Array(Buffer.from(state, "base64")),
     stateAt: stateAt && { partition: stateAt[0], offset: stateAt[1] },
