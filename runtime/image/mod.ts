@@ -15,7 +15,6 @@ export {
   extractLuma,
   isDirect,
 } from "./jpeg.ts";
-export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
 export type { Channels, Denominator, RawImage } from "./raw.ts";
