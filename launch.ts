@@ -34,9 +34,11 @@ async function launch(): Promise<void> {
   const library = CLibrary.open();
   if (library === undefined) Deno.exit(await startChild(args, faults));
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
-  else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) {
-    if (faults.length === 0) await withNewFiles(library, access, root);
+    if (faults.length === 0) {
+      for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
+      await withNewFiles(library, access, root);
+    }
     library.confine(access, [...reads, cache], program);
   }
   if (executors !== undefined) library.setEnvironment(EXECUTORS, JSON.stringify(executors));

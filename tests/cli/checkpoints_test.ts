@@ -1,6 +1,7 @@
 /** `deno task checkpoints inspect`. */
 import { VERSION } from "../../runtime/base/version.ts";
 import assert from "node:assert/strict";
+import { LAUNCHER, run } from "../security/task.ts";
 import { framelane } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
@@ -74,6 +75,20 @@ Deno.test("checkpoints inspect makes nothing where nothing is, and says what it 
     assert.equal(none.code, 1, none.process.output());
     assert.match(none.process.output(), /No log in .*none: expected the folder of an existing one/);
     await assert.rejects(Deno.stat(`${directory}/none`), Deno.errors.NotFound);
+  });
+  await withLog(async (url, log, directory) => {
+    await log.createTopic("VideoStreaming", 1);
+    const none = `${directory}/none`;
+    const commands = [
+      ["checkpoints", "list", "--checkpoint", none, "--log", url],
+      ["log", "convert", "--checkpoint", none, "--log", url],
+      ["log", "backup", none, "more", "--log", url],
+    ];
+    for (const words of commands) {
+      const { said } = await run([...LAUNCHER, ...words]);
+      assert.match(said, /Nothing to show|already converted|Cannot use argument "more"/);
+      await assert.rejects(Deno.stat(none), Deno.errors.NotFound, words.join(" "));
+    }
   });
   for (const wrong of [["checkpoints"], ["checkpoints", "remove"]]) {
     const { code, process } = await framelane(wrong);
