@@ -133,7 +133,7 @@ export class VideoFiles {
     return { begun, renamed };
   }
 
-  /** @throws {SinkError} if somebody removed, replaced or cut the file: what follows would be lost */
+  /** @throws {SinkError} if another process has removed, replaced or cut the file: what follows would be lost */
   async #checkThere(): Promise<void> {
     if (this.#video === undefined) return;
     const [there, own] = [await ifThere(Deno.stat(this.#path)), await this.#video.stat()];
