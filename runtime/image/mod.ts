@@ -8,7 +8,6 @@ export * from "./draw.ts";
 export { type Flaw, FLAWS, repairsOf } from "./flaws.ts";
 export * from "./inspect.ts";
 export { decodeJpeg, encodeJpeg, type EncodeJpegOptions, extractLuma, isDirect } from "./jpeg.ts";
-export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
 export type { Channels, Denominator, RawImage } from "./raw.ts";
