@@ -134,19 +134,22 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
 
   #next(output: T): Alert | undefined {
     const { label, when, enter, exit, of: [k, n], smoothing, cooldownMs } = this.#options;
-    const state = this.#state;
-    const score = when === undefined
-      ? isInvalid(output.result, label)
-        ? state.smoothed ?? 0
-        : scoreOf(output.result ?? {}, label) ?? 0
+    const state = this.#state, { episode } = state;
+    const found = when === undefined
+      ? scoreOf(output.result ?? {}, label)
       : Number(holds(when, output, state.condition));
+    if (found === undefined && isInvalid(output.result, label)) {
+      return episode === null
+        ? undefined
+        : { id: episode.id, state: "update", label, peak: rounded(episode.peak) };
+    }
+    const score = found ?? 0;
     const smoothed = state.smoothed === null
       ? score
       : smoothing * state.smoothed + (1 - smoothing) * score;
     state.smoothed = smoothed;
     state.hits.push(smoothed >= enter);
     if (state.hits.length > n) state.hits.shift();
-    const { episode } = state;
     if (episode !== null) {
       const { id } = episode;
       episode.peak = Math.max(episode.peak, smoothed);

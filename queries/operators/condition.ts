@@ -27,7 +27,7 @@ export type Condition =
     readonly forMs?: number;
   };
 
-/** The state of conditions: since when parts have held, and the previous output's counts. */
+/** The state of conditions: since when each has held, by its JSON, and the previous output's counts. */
 export interface ConditionState {
   since: Record<string, number>;
   counts: Record<string, { in: number; out: number }>;
@@ -55,7 +55,7 @@ export function isInvalid(result: Result | undefined, label: string): boolean {
 /** True if a condition holds for an output; updates `state` for the next one. */
 export function holds(condition: Condition, output: Output, state: ConditionState): boolean {
   const result = output.result ?? {};
-  const isTrue = evaluate(condition, output, result, state, "");
+  const isTrue = evaluate(condition, output, result, state);
   for (const [name, { in: inward, out }] of Object.entries(result.counts ?? {})) {
     state.counts[name] = { in: inward, out };
   }
@@ -67,27 +67,27 @@ function evaluate(
   output: Output,
   result: Result,
   state: ConditionState,
-  path: string,
 ): boolean {
   const now = output.timestamp;
-  const inner = (part: Condition, name: string) =>
-    evaluate(part, output, result, state, `${path}.${name}`);
+  const inner = (part: Condition) => evaluate(part, output, result, state);
   // Evaluate every part, since each records since when it holds.
   const isTrue = "all" in condition
-    ? condition.all.map((part, i) => inner(part, String(i))).every(Boolean)
+    ? condition.all.map(inner).every(Boolean)
     : "any" in condition
-    ? condition.any.map((part, i) => inner(part, String(i))).some(Boolean)
+    ? condition.any.map(inner).some(Boolean)
     : "not" in condition
-    ? !inner(condition.not, "not")
+    ? !inner(condition.not)
     : simple(condition, result, state);
   const { forMs } = condition;
   if (forMs === undefined) return isTrue;
+  // A changed condition has not held before.
+  const key = JSON.stringify(condition);
   if (!isTrue) {
-    delete state.since[path];
+    delete state.since[key];
     return false;
   }
   // A camera's clock may be set back.
-  const since = state.since[path] = Math.min(state.since[path] ?? now, now);
+  const since = state.since[key] = Math.min(state.since[key] ?? now, now);
   return now - since >= forMs;
 }
 

@@ -220,12 +220,7 @@ export function startPoint(
   return parseStartingOffsets(options.startingOffsets ?? "latest")(topic, partition);
 }
 
-/** Where the read of a partition ends; empty if it has no end. */
-export interface EndPoint {
-  readonly offset?: number | "latest";
-  readonly timestamp?: number;
-}
-
+/** Parses where the read of a partition ends. */
 function parseEndingOffsets(
   given: ReadStreamOptions["endingOffsets"] | string,
 ): (topic: string, partition: number) => number | "latest" {
@@ -243,17 +238,15 @@ function parseEndingOffsets(
   };
 }
 
-/** Where the read of one partition ends. */
+/** Where the read of one partition ends; `Infinity` for no end. */
 export function endPoint(
-  { endingOffsets, endingTimestamp }: ReadStreamOptions,
+  { endingOffsets: offsets, endingTimestamp: time }: ReadStreamOptions,
   topic: string,
   partition: number,
-): EndPoint {
-  const offset = endingOffsets && parseEndingOffsets(endingOffsets)(topic, partition);
+): { readonly offset: number | "latest"; readonly timestamp: number } {
   return {
-    ...(offset !== undefined && { offset }),
-    ...(endingTimestamp !== undefined &&
-      { timestamp: parseTimestamp("endingTimestamp", endingTimestamp) }),
+    offset: offsets === undefined ? Infinity : parseEndingOffsets(offsets)(topic, partition),
+    timestamp: time === undefined ? Infinity : parseTimestamp("endingTimestamp", time),
   };
 }
 

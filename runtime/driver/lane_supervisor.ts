@@ -12,7 +12,6 @@ import {
   newCells,
   type PlainError,
   type QuerySpec,
-  SHOWN,
 } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
 import { laneId } from "../lanes.ts";
@@ -70,7 +69,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     // Counts of an earlier time here continue.
     const before = this.#options.streams.lane(spec.name, partition);
     const cells = before?.cells ?? newCells();
-    Atomics.store(cells, SHOWN.offset, 0n);
     const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),

@@ -1,5 +1,5 @@
 // All streaming queries of a driver, and their listeners.
-import { messageOf, placeOf, read } from "../base/errors.ts";
+import { messageOf, placeOf, placeText, read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
@@ -60,8 +60,6 @@ export interface StreamingQueryListener {
   onQueryError?(event: QueryErrorEvent): unknown;
 }
 
-/** A call of this length is reported, milliseconds. */
-const SLOW_MS = 250;
 /** Most open calls of a listener; beyond that it misses events. */
 const MOST_OPEN = 256;
 
@@ -87,7 +85,6 @@ class Listening {
   readonly #report: (message: string) => void;
   #open = 0;
   #missed = 0;
-  #slow = false;
 
   constructor(listener: StreamingQueryListener, report: (message: string) => void) {
     this.#listener = listener;
@@ -106,11 +103,9 @@ class Listening {
       return;
     }
     const failed = (error: unknown) => {
-      const place = placeOf(error);
-      const where = place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
+      const where = placeText(placeOf(error));
       this.#report(`${this.#name} failed in ${method}: ${messageOf(error)}${where}`);
     };
-    const started = performance.now();
     try {
       const outcome = (this.#listener[method] as ((event: unknown) => unknown) | undefined)
         ?.call(this.#listener, event);
@@ -121,14 +116,6 @@ class Listening {
     } catch (error) {
       failed(error);
     }
-    const ms = performance.now() - started;
-    if (ms < SLOW_MS || this.#slow) return;
-    this.#slow = true;
-    this.#report(
-      `${this.#name} held the main thread for ${
-        Math.round(ms)
-      } ms in ${method}: this delays the group's heartbeats`,
-    );
   }
 }
 

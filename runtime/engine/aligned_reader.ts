@@ -96,14 +96,13 @@ export class AlignedReader implements LaneReader {
     onClose(() => source.close());
     const groups = options.groups?.();
     if (groups !== undefined) onClose(() => groups.close());
-    const { groups: _, source: left, ...common } = beside;
-    const right = new Intake({ ...common, source, partition, ...(groups && { groups }) });
+    const right = new Intake({ ...beside, source, partition, groups });
     if (keyframe < at) await right.readGroup(keyframe, at);
     const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
     const parts = {
       options,
       start,
-      left,
+      left: beside.source,
       right,
       rightGroups: groups,
       partition,

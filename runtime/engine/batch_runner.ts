@@ -9,6 +9,7 @@ import type { BatchRange } from "../log/log.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { Batch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
+import { OpenCalls } from "./open_calls.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
@@ -50,17 +51,12 @@ export class BatchRunner {
   readonly #skipped: SkippedReport;
   /** The next frame is the first of a topic that was created again. */
   #recreated = false;
-  readonly #shown: BigInt64Array;
-  /** Frames before this offset were shown by an earlier run. */
-  #shownBefore: number;
 
   constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
     this.#skipped = new SkippedReport(options);
-    this.#shown = options.shown ?? new BigInt64Array(1);
-    this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
       onOutput: (output, cause) =>
         this.#running === undefined
@@ -70,22 +66,21 @@ export class BatchRunner {
       onDeadInput: (error, frame) => this.#deadLetter(error, frame),
       checkOutput: checkerOf(options),
       call: options.call ?? ((work) => work()),
+      open: new OpenCalls(options.clock),
     };
   }
 
   /** Continues after the last commit. */
   resume(opened: Opened): void {
     this.#opened = opened;
-    this.#numbers.restore(opened.resume.last);
+    this.#numbers.last = opened.resume.last;
   }
 
   /** The topic was created again: forgets its sequence numbers. */
   topicRecreated(): void {
     this.#lastFrame = undefined;
     this.#recreated = true;
-    this.#numbers.restore(undefined);
-    this.#shownBefore = 0;
-    Atomics.store(this.#shown, 0, 0n);
+    this.#numbers.last = undefined;
   }
 
   /** Gives operators frames again, and sinks that ask for it the outputs from `base` on. */
@@ -165,9 +160,6 @@ export class BatchRunner {
     const output = this.#numbers.number(made);
     if (hasResult(output)) this.#record(output, batch);
     if (!sinks.live) batch.outputs.push(output);
-    // A timer's output belongs to no frame, so it cannot be marked as shown.
-    const wasShown = !byTimer && cause.offset < this.#shownBefore;
-    if (wasShown && sinks.live) return reporter.outputRepeated();
     // A timer's output has no capture to measure from.
     const now = clock.now(), at = clock.monotonic();
     const captured = byTimer
@@ -178,14 +170,7 @@ export class BatchRunner {
       at - (running.arrivals[cause.offset - range.start] ?? running.started),
       now - (Number.isFinite(captured) ? captured as number : cause.timestamp),
     );
-    if (!sinks.showing || wasShown) return;
-    const waiting = sinks.show(output, range);
-    if (waiting !== undefined) return waiting.then(() => this.#markShown(cause));
-    this.#markShown(cause);
-  }
-
-  #markShown({ offset }: Frame): void {
-    Atomics.store(this.#shown, 0, BigInt(offset + 1));
+    if (sinks.showing) return sinks.show(output, range);
   }
 
   /** Makes a dead letter of a frame, unless it was one before. */

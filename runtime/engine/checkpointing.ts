@@ -5,7 +5,7 @@
 // for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
-import { pause } from "../base/wait.ts";
+import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -21,6 +21,7 @@ import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
+import type { StepState } from "./step_states.ts";
 
 interface SavedState {
   readonly base: number;
@@ -54,7 +55,7 @@ export interface ResumePoint {
   /** Outputs caused by frames from this offset on are replayed to the sinks that need them. */
   readonly base: number;
   /** The operators' state, for `Pipeline`'s `open`. */
-  readonly pipeline: Uint8Array | undefined;
+  readonly pipeline: string | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
@@ -76,7 +77,7 @@ export class Checkpointing {
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
   #history: { end: number; snapshot: PipelineSnapshot }[];
-  #renewed: (() => void) | undefined;
+  readonly #renewed = new Notifier();
   #renewals = 0;
 
   /** @param start where a query without a checkpoint begins. */
@@ -120,7 +121,7 @@ export class Checkpointing {
       keyframe: saved?.keyframe ?? readFrom,
       readFrom,
       base,
-      pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
+      pipeline: saved?.pipeline ?? undefined,
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
       last: saved?.last,
@@ -148,7 +149,7 @@ export class Checkpointing {
     const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
     const saved: SavedState = {
       base,
-      pipeline: state === undefined ? null : decoder.decode(state),
+      pipeline: state ?? null,
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
@@ -185,21 +186,14 @@ export class Checkpointing {
   /** The group has a new generation, and the partition is still ours. */
   renewed(): void {
     this.#renewals++;
-    this.#renewed?.();
+    this.#renewed.notify();
   }
 
   /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation comes in time. */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
-    const renewed = new AbortController();
-    this.#renewed = () => renewed.abort();
-    const late = await pause(
-      RENEWED_WITHIN_MS,
-      AbortSignal.any([signal, renewed.signal]),
-      this.#clock,
-    );
-    this.#renewed = undefined;
-    if (!late && renewed.signal.aborted) return;
-    signal.throwIfAborted();
+    const renewals = this.#renewals;
+    await waitAtMost(RENEWED_WITHIN_MS, this.#renewed.wait(signal), this.#clock);
+    if (this.#renewals > renewals) return;
     throw new LogError(
       "STALE_MEMBERSHIP",
       `${stale.message}; no newer generation came in ${RENEWED_WITHIN_MS / 1000} s`,
@@ -209,10 +203,8 @@ export class Checkpointing {
 }
 
 /** Too large outputs are replaced by smaller ones: what does not fit by itself is the state. */
-function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: LogError): LogError {
-  const { stages = [] } = pipeline === undefined ? {} : JSON.parse(decoder.decode(pipeline)) as {
-    stages?: { name?: string; state?: string | null }[];
-  };
+function stateTooLarge(pipeline = "{}", bytes: number, cause: LogError): LogError {
+  const { stages = [] } = JSON.parse(pipeline) as { stages?: StepState[] };
   const steps = stages.filter(({ state }) => typeof state === "string")
     .map(({ name, state }) => `${name} ${Math.round(state!.length * 3 / 4)} bytes`);
   return new LogError(

@@ -19,7 +19,7 @@ import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, LIVE_COMMIT_INTERVAL_MS } from "./commits.ts";
 import { type Opened, type Opener, takeOver } from "./opened.ts";
-import { type Calls, type ExecutionOptions, type StopMode, StoppedError } from "./options.ts";
+import { type ExecutionOptions, type StopMode, StoppedError } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
@@ -71,15 +71,9 @@ export class StreamingExecution {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
-  /** Open and ended calls of operators and sinks, by name. */
-  get calls(): readonly Calls[] {
-    const opened = this.#opened;
-    if (opened === undefined) return [];
-    const { name, ended } = opened.sinks.calls;
-    return [
-      ...opened.pipeline.calls.map((one) => ({ ...one, name: `Operator ${one.name}` })),
-      ...(name === undefined ? [] : [{ name, open: 1, ended }]),
-    ];
+  /** Which calls of operators and sinks take long, in words; empty if none does. */
+  get longCalls(): string {
+    return this.#runner.events.open.long;
   }
 
   /** Asks the query to end; `run` resolves once it has. */

@@ -30,34 +30,19 @@ export function numbered(outputs: readonly unknown[], input: unknown): readonly 
 
 /** Numbers multiple outputs of one frame or window. */
 export class OutputNumbers {
-  #first: number | undefined;
-  #end = 0;
-  #number = 0;
-  #part = 0;
-
-  get last(): LastOutput | undefined {
-    return this.#first === undefined
-      ? undefined
-      : [this.#first, this.#end, this.#number, this.#part];
-  }
-
-  restore(last: LastOutput | undefined): void {
-    this.#first = undefined;
-    if (last !== undefined) [this.#first, this.#end, this.#number, this.#part] = last;
-  }
+  last: LastOutput | undefined;
 
   /** The output, with its part unless it is the first of its frame or window. */
   number(output: unknown): unknown {
     if (!isNamed(output)) return output;
     const first = output.firstOffset ?? output.offset;
     if (first === undefined) return output;
-    const last = output.lastOffset ?? first;
+    const end = output.lastOffset ?? first;
     const { number = 0 } = output;
-    const same = this.#first === first && this.#end === last && this.#number === number;
-    this.#part = same ? this.#part + 1 : 0;
-    this.#first = first;
-    this.#end = last;
-    this.#number = number;
-    return this.#part === 0 ? output : { ...output, part: this.#part };
+    const [lastFirst, lastEnd, lastNumber, lastPart = 0] = this.last ?? [];
+    const same = lastFirst === first && lastEnd === end && lastNumber === number;
+    const part = same ? lastPart + 1 : 0;
+    this.last = [first, end, number, part];
+    return part === 0 ? output : { ...output, part };
   }
 }

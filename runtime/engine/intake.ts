@@ -2,6 +2,7 @@
 // dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
+import { isFiniteTrigger } from "../definition/trigger.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import { weightOf } from "../log/records.ts";
 import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
@@ -22,12 +23,10 @@ export interface LaneReader extends PartitionReader {
 
 export interface IntakeOptions
   extends
-    ExcessOptions,
-    Pick<ExecutionOptions, "topic" | "partition" | "clock" | "report" | "inspect"> {
+    Omit<ExcessOptions, "overload">,
+    Pick<ExecutionOptions, "plan" | "topic" | "partition" | "clock" | "report" | "inspect"> {
   readonly source: LaneReader;
-  readonly groups?: FrameGroups;
-  readonly query: string;
-  readonly failOnDataLoss: boolean;
+  readonly groups: FrameGroups | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -58,7 +57,10 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#source = options.source;
-    this.#excess = new Excess(options);
+    const { trigger, overload } = options.plan;
+    // A query that takes all there is and ends cannot fall behind.
+    const policy = isFiniteTrigger(trigger) ? { kind: "wait" } as const : overload;
+    this.#excess = new Excess({ ...options, overload: policy });
     // The pending read takes no signal, which would cost a listener for each read: closing the source ends it.
     options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }
@@ -302,7 +304,8 @@ export class Intake {
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless data loss is allowed
    */
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
-    const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
+    const { plan, topic, partition, report, onDropped, groups } = this.#options;
+    const { failOnDataLoss = true } = plan.source;
     groups?.interrupt();
     const wanted = this.#source.position;
     const done = Math.max(wanted, this.#rereading?.until ?? 0);
@@ -323,7 +326,7 @@ export class Intake {
         ? "the topic was deleted and created again"
         : lost === 0
         ? `${earliest - wanted} frames that its open windows need were deleted`
-        : `${lost} frames were deleted before ${query} read them`;
+        : `${lost} frames were deleted before ${plan.name} read them`;
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +

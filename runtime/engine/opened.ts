@@ -3,7 +3,6 @@ import { given } from "../base/options.ts";
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
-import { isFiniteTrigger } from "../definition/trigger.ts";
 import { AlignedReader } from "./aligned_reader.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake, type IntakeOptions } from "./intake.ts";
@@ -45,7 +44,7 @@ export interface Opener {
 /** Owns the checkpoint, finds the start offset, and opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
-  const { plan, log, reader, topic, partition, clock, inspect } = options;
+  const { plan, log, reader, topic, partition, clock } = options;
   const groups = options.groups?.();
   if (groups !== undefined) onClose(() => groups.close());
   const committer = await log.committer({
@@ -64,34 +63,14 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const checkpointing = new Checkpointing(committer, next, clock, steps, groups);
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
-  const reporter = new ProgressReporter(
-    {
-      id: committer.queryId,
-      runId: options.runId,
-      query: plan.name,
-      topic,
-      partition,
-      sourceDescription: `${log.url}/${topic}/${partition}`,
-      sinkDescription: plan.sinks.map(({ uri }) => uri).join(", "),
-    },
-    clock,
-    sequence,
-  );
+  const reporter = new ProgressReporter({ ...options, id: committer.queryId }, sequence);
   const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);
   onClose(() => source.close());
   const intakeOptions: IntakeOptions = {
+    ...options,
     source,
-    topic,
-    partition,
-    query: plan.name,
-    failOnDataLoss: plan.source.failOnDataLoss ?? true,
-    // A query that takes all there is and ends cannot fall behind.
-    overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
-    clock,
+    groups,
     signal: opener.drain,
-    report: options.report,
-    inspect,
-    ...given({ groups }),
     onDropped: (count, reason, until) => {
       reporter.drop(count, reason, until);
       sequence.drop(count, until);
@@ -130,6 +109,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     pictures: options.pictures,
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
     call: opener.events.call,
+    open: opener.events.open,
     onFunction: options.onFunction,
   }, onClose);
   return { committer, checkpointing, reporter, intake, aligned, pipeline, sinks, next, resume };

@@ -6,6 +6,7 @@ import type { QueryTotals, StreamingQueryProgress } from "../definition/progress
 import type { QueryPlan } from "../definition/plan.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { DeadInput } from "./dead_inputs.ts";
+import type { OpenCalls } from "./open_calls.ts";
 import type { Measurements } from "./reporter.ts";
 
 /**
@@ -33,15 +34,6 @@ export interface CalledWith {
 /** Runs a call of user code; without `input` it opens something. */
 export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
-/** The calls of one operator or sink. */
-export interface Calls {
-  /** e.g. `Operator map(gauge)`. */
-  readonly name: string;
-  /** Calls in progress, and completed calls. */
-  readonly open: number;
-  readonly ended: number;
-}
-
 /** Callbacks of the pipeline. */
 export interface PipelineEvents {
   /** An output, in order, with the frame that caused it. */
@@ -56,6 +48,7 @@ export interface PipelineEvents {
   /** Throws when the sinks cannot take an output: a failure of its operator. */
   checkOutput?(output: unknown): void;
   readonly call: CallUser;
+  readonly open: OpenCalls;
 }
 
 /** Takes pictures and findings for the wall; latest wins, never blocks. */
@@ -122,11 +115,6 @@ export interface ExecutionOptions {
   readonly runId: string;
   /** Inputs dead-lettered by earlier runs. */
   readonly deadInputs?: readonly DeadInput[];
-  /**
-   * One cell: the offset after the last frame that live sinks have shown. It outlives a run, so
-   * that nothing is shown, nor its latency measured, a second time.
-   */
-  readonly shown?: BigInt64Array;
   /** Whether the driver has not started another run in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;

@@ -8,21 +8,17 @@ import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf, taskOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
-import type { Calls } from "./options.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
 export interface PipelineSnapshot {
   /** Oldest offset to re-read; undefined if none. */
   readonly restart: number | undefined;
-  /** State of all operators; undefined if none has any. */
-  readonly state: Uint8Array | undefined;
+  /** State of all operators as JSON; undefined if none has any. */
+  readonly state: string | undefined;
 }
 
 type StageState = StepState & StepErrors;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
@@ -50,14 +46,12 @@ export class Pipeline {
    * @param dropped names of steps whose state the query drops.
    * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
-  async open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
+  async open(end: number, saved?: string, dropped?: readonly string[]): Promise<void> {
     const options = this.#options;
     const { states, changes } = matchStates(
       options.context.query,
       this.#operators,
-      saved === undefined
-        ? []
-        : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages,
+      saved === undefined ? [] : (JSON.parse(saved) as { stages: StageState[] }).stages,
       dropped,
     );
     this.changes = changes;
@@ -129,10 +123,7 @@ export class Pipeline {
         ...errors,
       };
     });
-    return {
-      restart,
-      state: any ? encoder.encode(JSON.stringify({ stages })) : undefined,
-    };
+    return { restart, state: any ? JSON.stringify({ stages }) : undefined };
   }
 
   stateSizes(): StateOperatorProgress[] {
@@ -192,11 +183,6 @@ export class Pipeline {
 
   get failedOnAll(): OperatorError | undefined {
     return this.#stages.map(({ dead }) => dead.failedOnAll).find((error) => error !== undefined);
-  }
-
-  /** Open and ended calls, by operator. */
-  get calls(): readonly Calls[] {
-    return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
   /** Whether an operator has outputs at the end. */

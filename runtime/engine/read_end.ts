@@ -17,7 +17,7 @@ export class ReadEnd {
   }
 
   static async of({ plan, log, topic, partition }: ExecutionOptions): Promise<ReadEnd> {
-    const { offset = Infinity, timestamp = Infinity } = endPoint(plan.source, topic, partition);
+    const { offset, timestamp } = endPoint(plan.source, topic, partition);
     return new ReadEnd(
       offset === "latest" ? (await log.offsets(topic, partition)).latest : offset,
       timestamp,

@@ -10,7 +10,8 @@ import {
   type StateOperatorProgress,
   type StreamingQueryProgress,
 } from "../definition/progress.ts";
-import type { BatchRange } from "../log/log.ts";
+import type { QueryPlan } from "../definition/plan.ts";
+import type { BatchRange, TopicLog } from "../log/log.ts";
 import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
@@ -37,10 +38,11 @@ const LATENCY_SPAN_MS = 10_000;
 /** Most measurements kept between two reports. */
 const MEASUREMENTS = 2048;
 
-export interface ReporterIdentity
-  extends Pick<StreamingQueryProgress, "id" | "runId" | "query" | "topic" | "partition"> {
-  readonly sourceDescription: string;
-  readonly sinkDescription: string;
+export interface ReporterOptions
+  extends Pick<StreamingQueryProgress, "id" | "runId" | "topic" | "partition"> {
+  readonly plan: QueryPlan;
+  readonly log: Pick<TopicLog, "url">;
+  readonly clock: Clock;
 }
 
 /** The frames of a batch, and the number of its outputs. */
@@ -111,7 +113,7 @@ export class ProgressReporter {
   ahead = 0;
   /** The last frames that the overload policy dropped are below this offset. */
   droppedTo = 0;
-  readonly #identity: ReporterIdentity;
+  readonly #options: ReporterOptions;
   readonly #clock: Clock;
   readonly #sequence: SequenceTracker;
   readonly #queueing = new Samples();
@@ -127,8 +129,8 @@ export class ProgressReporter {
   #key: Frame["key"] = null;
   #headers: Frame["headers"] = {};
 
-  constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
-    this.#identity = identity;
+  constructor(options: ReporterOptions, sequence: SequenceTracker) {
+    const { clock } = this.#options = options;
     this.#clock = clock;
     this.#sequence = sequence;
     this.#period = new Period(clock.monotonic(), clock.now());
@@ -187,7 +189,8 @@ export class ProgressReporter {
    * @param at monotonic; the rest milliseconds since the operators got its frame, and since its capture
    */
   outputDone(at: number, processingMs: number, capturedMs: number): void {
-    this.outputRepeated();
+    this.outputs++;
+    this.#running.outputs++;
     const endToEnd = Math.max(0, capturedMs);
     this.#processing.add(processingMs, at);
     this.#endToEnd.add(endToEnd, at);
@@ -195,12 +198,6 @@ export class ProgressReporter {
     if (measurements.endToEnd.length >= MEASUREMENTS) return;
     measurements.endToEnd.push(endToEnd / 1000);
     measurements.processing.push(processingMs / 1000);
-  }
-
-  /** An output that was measured before a restart. */
-  outputRepeated(): void {
-    this.outputs++;
-    this.#running.outputs++;
   }
 
   sinkWrite(uri: string, ms: number): void {
@@ -262,8 +259,7 @@ export class ProgressReporter {
       inputRowsPerSecond: rate(read, monotonic - start),
       processedRowsPerSecond: rate(read, busyMs),
     });
-    const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
-      this.#identity;
+    const { id, runId, plan, log, topic, partition } = this.#options;
     const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });
     const iso = (time: number) => new Date(time).toISOString();
     const since = monotonic - LATENCY_SPAN_MS;
@@ -287,7 +283,7 @@ export class ProgressReporter {
         : {},
       stateOperators,
       sources: [{
-        description: sourceDescription,
+        description: `${log.url}/${topic}/${partition}`,
         startOffset: offset(period.startOffset ?? batch.start),
         endOffset: offset(batch.end),
         latestOffset: offset(Math.max(latest, batch.end)),
@@ -299,7 +295,10 @@ export class ProgressReporter {
           minOffsetsBehindLatest: String(batches === 0 ? 0 : behind.min),
         },
       }],
-      sink: { description: sinkDescription, numOutputRows: outputs },
+      sink: {
+        description: plan.sinks.map(({ uri }) => uri).join(", "),
+        numOutputRows: outputs,
+      },
       observedMetrics: {
         ...observedJson(observed),
         ...(Object.keys(repairs).length > 0 ? { repaired: repairs } : {}),
@@ -311,7 +310,7 @@ export class ProgressReporter {
           e2eLatencyMs: endToEnd,
         },
       }),
-      query,
+      query: plan.name,
       topic,
       partition,
       ...cameraIdentity({ key: this.#key, headers: this.#headers, partition }),

@@ -6,6 +6,7 @@ import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CalledWith, CallUser, PicturePort } from "./options.ts";
+import type { OpenCalls } from "./open_calls.ts";
 import { least, recordsOf, restartOffsetOf, taskOf } from "./answers.ts";
 
 export interface SinkSetOptions {
@@ -14,6 +15,7 @@ export interface SinkSetOptions {
   /** Duration of one write, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
   readonly call: CallUser;
+  readonly open: OpenCalls;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
 }
@@ -69,10 +71,6 @@ export class SinkSet {
   readonly needsPlan: boolean;
   readonly #options: SinkSetOptions;
   readonly #sinks: OpenSink[] = [];
-  /** The call that runs. */
-  #sink: Sink<unknown> | undefined;
-  #batch: BatchRange | undefined;
-  #ended = 0;
 
   private constructor(sinks: readonly Sink<unknown>[], options: SinkSetOptions) {
     this.live = sinks.every(({ delivery }) => delivery === "live");
@@ -99,16 +97,6 @@ export class SinkSet {
       }
     }
     return set;
-  }
-
-  /** The call that runs, and how many have ended. */
-  get calls(): { readonly name: string | undefined; readonly ended: number } {
-    const name = this.#sink === undefined || this.#batch === undefined
-      ? undefined
-      : `Sink ${this.#sink.uri} (batch ${this.#batch.batchId}, offsets ${this.#batch.start} to ${
-        this.#batch.end - 1
-      })`;
-    return { name, ended: this.#ended };
   }
 
   /**
@@ -197,8 +185,6 @@ export class SinkSet {
     const { context, onFunction } = this.#options;
     const started = context.clock.monotonic();
     if (sink.exclusive === true) onFunction?.(true);
-    this.#sink = sink;
-    this.#batch = batch;
     let waiting: void | Promise<void>;
     try {
       waiting = this.#mark(work);
@@ -206,27 +192,25 @@ export class SinkSet {
       this.#failed(sink, batch, error);
     }
     if (waiting === undefined) return this.#done(sink, started);
+    const { batchId, start, end } = batch;
+    const ended = this.#options.open.began(
+      `Sink ${sink.uri} (batch ${batchId}, offsets ${start} to ${end - 1})`,
+    );
     return Promise.resolve(waiting).then(
-      () => this.#done(sink, started),
-      (error) => this.#failed(sink, batch, error),
+      () => (ended(), this.#done(sink, started)),
+      (error) => (ended(), this.#failed(sink, batch, error)),
     );
   }
 
   #done(sink: Sink<unknown>, started: number): void {
-    const { context, onWrite } = this.#options;
-    this.#end(sink);
+    const { context, onWrite, onFunction } = this.#options;
+    if (sink.exclusive === true) onFunction?.(false);
     onWrite(sink.uri, context.clock.monotonic() - started);
   }
 
   #failed(sink: Sink<unknown>, batch: BatchRange, error: unknown): never {
-    const { context } = this.#options;
-    this.#end(sink);
+    const { context, onFunction } = this.#options;
+    if (sink.exclusive === true) onFunction?.(false);
     throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
-  }
-
-  #end({ exclusive }: Sink<unknown>): void {
-    this.#sink = undefined;
-    this.#ended++;
-    if (exclusive === true) this.#options.onFunction?.(false);
   }
 }

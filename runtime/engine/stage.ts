@@ -17,7 +17,7 @@ import {
 import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
 import { numbered } from "./identity.ts";
-import type { Calls, PipelineEvents } from "./options.ts";
+import type { PipelineEvents } from "./options.ts";
 
 /** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
@@ -69,8 +69,6 @@ export class Stage {
   readonly #backoff = new Backoff(RETRY);
   /** Timers that the operator sets again and again. */
   readonly #deadTimers = new Set<number>();
-  #started = 0;
-  #ended = 0;
   /** Oldest first. */
   readonly #underWay: UnderWay[] = [];
   /** The outputs of the oldest call are on their way. */
@@ -122,35 +120,30 @@ export class Stage {
 
   /** Calls the operator; neither throws nor rejects. */
   #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
-    this.#started++;
     try {
       const input = { step: this.#number, offset };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
       if (Array.isArray(outputs)) return this.#outcome(outputs, item);
-      return Promise.resolve(outputs).then((made) => this.#outcome(made, item), this.#failed);
+      const ended = this.#began();
+      return Promise.resolve(outputs).then(
+        (made) => (ended(), this.#outcome(made, item)),
+        (error) => (ended(), new Failed(error)),
+      );
     } catch (error) {
-      return this.#failed(error);
+      return new Failed(error);
     }
   }
 
   #outcome(outputs: unknown, item: unknown): Outcome {
     try {
-      const checked = this.#checked(outputs, item);
-      this.#ended++;
-      return checked;
+      return this.#checked(outputs, item);
     } catch (error) {
-      return this.#failed(error);
+      return new Failed(error);
     }
   }
 
-  readonly #failed = (error: unknown): Failed => {
-    this.#ended++;
-    return new Failed(error);
-  };
-
-  /** Calls that run and that have ended: one hangs when neither changes. */
-  get calls(): Omit<Calls, "name"> {
-    return { open: this.#started - this.#ended, ended: this.#ended };
+  #began(): () => void {
+    return this.#options.events.open.began(`Operator ${this.name}`);
   }
 
   /**
@@ -313,7 +306,7 @@ export class Stage {
   /** A call without a causing frame. */
   async #call(work: () => Outputs | Promise<Outputs>, cause: Frame, timer?: number) {
     const { events, context } = this.#options;
-    this.#started++;
+    const ended = this.#began();
     try {
       return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
@@ -323,7 +316,7 @@ export class Stage {
       events.onDeadInput(failure);
       return [];
     } finally {
-      this.#ended++;
+      ended();
     }
   }
 
@@ -338,11 +331,11 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.settle().catch(() => {}); // What ended the lane says it.
-    this.#started++;
+    const ended = this.#began();
     try {
       await this.ask((task) => task.close?.());
     } finally {
-      this.#ended++;
+      ended();
     }
   }
 }

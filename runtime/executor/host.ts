@@ -30,15 +30,17 @@ import {
 } from "./protocol.ts";
 import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
-import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
 interface Lane {
   readonly execution: StreamingExecution;
   readonly pictures: LanePictures;
   readonly ended: Promise<void>;
-  readonly standing: StandingCalls;
+  /** The last report of calls that take long. */
+  waiting: string;
 }
 
+/** Interval between looks for calls that hang, milliseconds. */
+const LOOK_MS = 2500;
 /** Most lanes remembered by name. */
 const MOST_TITLES = 256;
 /** Minimum interval between reports of the same uncaught error, milliseconds. */
@@ -252,7 +254,6 @@ export class ExecutorHost {
       group,
       foundLater: message.foundLater === true,
       runId,
-      shown,
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
@@ -297,15 +298,15 @@ export class ExecutorHost {
       this.#lanes.delete(lane);
     });
     this.#timer ??= setInterval(() => this.#checkCalls(), LOOK_MS);
-    this.#lanes.set(lane, { execution, pictures, ended, standing: new StandingCalls() });
+    this.#lanes.set(lane, { execution, pictures, ended, waiting: "" });
   }
 
   /** Reports calls that hang. */
   #checkCalls(): void {
-    for (const [lane, { execution, standing }] of this.#lanes) {
-      const names = standing.look(execution.calls, performance.now());
-      if (names === undefined) continue;
-      const message = names.map((name) => `${name} has not ended for 10 s`).join("; ");
+    for (const [lane, one] of this.#lanes) {
+      const message = one.execution.longCalls;
+      if (message === one.waiting) continue;
+      one.waiting = message;
       this.#send({ type: "waiting", lane, ...(message === "" ? {} : { message }) });
     }
   }

@@ -106,16 +106,14 @@ const COUNTERS = [
 
 /** Layout of the 64-bit cells shared by a lane's runs. */
 export const SHOWN = {
-  /** See `ExecutionOptions.shown`. */
-  offset: 0,
   /** Number of the run that may commit; 0 if none may. */
-  run: 1,
+  run: 0,
   /** 1 while a batch runs. */
-  active: 2,
+  active: 1,
   /** 1 while a function of a sink runs. */
-  sink: 3,
+  sink: 2,
   /** From here on: totals of committed batches over all runs. */
-  totals: 4,
+  totals: 3,
 } as const;
 
 /** Shared by the runs of a lane, in all threads: see `SHOWN`. */

@@ -31,8 +31,6 @@ export interface RunQueryOptions {
   /** The group membership that owns the partition. */
   readonly membership?: Membership;
   readonly progressIntervalMs?: number;
-  /** How far live sinks have received outputs: one cell that outlives a run. */
-  readonly shown?: BigInt64Array;
   /** Inputs that earlier runs dead-lettered after repeated failures. */
   readonly deadInputs?: readonly DeadInput[];
   /** Returns whether the run still owns the partition. Default: always true. */
@@ -54,7 +52,7 @@ export interface RunningQuery {
 /** Starts a query on one partition. */
 export function startQuery(definition: QueryDefinition, options: RunQueryOptions): RunningQuery {
   const { log, topic = "VideoStreaming", partition = 0, group = "test" } = options;
-  const { onProgress, onProblem, shown, deadInputs, owns, membership } = options;
+  const { onProgress, onProblem, deadInputs, owns, membership } = options;
   const published: Output[] = [];
   const reports: string[] = [];
   const stopped = { execution: undefined as StreamingExecution | undefined };
@@ -78,7 +76,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
-        ...given({ onProgress, onProblem, shown, deadInputs, owns, membership }),
+        ...given({ onProgress, onProblem, deadInputs, owns, membership }),
         onDeadInput: ({ message }) => void reports.push(`Dead-lettered: ${message}`),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });

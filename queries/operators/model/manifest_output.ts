@@ -215,6 +215,9 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   if (format === "rows" && columns === undefined && boxes === undefined) {
     fields.add("columns", `what each column is (${COLUMNS.join(", ")})`);
   }
+  if (columns !== undefined && !areBoxes(columns)) {
+    fields.add("columns", "left and right, x and width, or left and width; down likewise");
+  }
   const isDetr = format === "detr" && classes === undefined;
   const units = isDetr || format === "ssd" ? "fractions" : "pixels";
   return {
@@ -229,6 +232,14 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
     firstClass: fields.number("firstClass", { min: 0, max: 1000, whole: true, absent: 0 }),
     decoded: fields.flag("decoded"),
   };
+}
+
+/** Whether columns say where both sides of a box are, across and down. */
+function areBoxes(columns: readonly Column[]): boolean {
+  return [["left", "right", "x", "width"], ["top", "bottom", "y", "height"]].every((axis) => {
+    const [low, high, middle, size] = axis.map((column) => columns.includes(column as Column));
+    return low && (high || size) || middle && size;
+  });
 }
 
 /** The tensors of a head with one per grid, and its anchors. */
@@ -272,12 +283,14 @@ function readKeypoints(fields: Fields): Omit<KeypointsOutput, "name" | "labels">
   const format = fields.word("format", ["yolov8", "points", "heatmaps"]);
   const points = namesIn(fields, "points");
   if (points === undefined) fields.add("points", "a list with at least one entry");
+  const columns = readColumns(fields, ["x", "y", "score", "other"]) ?? ["x", "y", "score"];
+  if (!columns.includes("x") || !columns.includes("y")) fields.add("columns", "x and y among them");
   return {
     kind: "keypoints",
     format,
     points: points ?? [],
     ...readFound(fields, IOU),
-    columns: readColumns(fields, ["x", "y", "score", "other"]) ?? ["x", "y", "score"],
+    columns,
     units: fields.word("units", UNITS, format === "points" ? "fractions" : "pixels"),
   };
 }

@@ -129,8 +129,10 @@ export class SegmentWriter {
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
-    await this.sync(ready);
-    for (const segment of ready) this.#end(segment);
+    // On a full disk `sealNow` was faster.
+    const left = ready.filter((segment) => this.#full.has(segment));
+    await this.sync(left);
+    for (const segment of left) this.#end(segment);
   }
 
   /** Synchronously seals segments that are full or hold expired records. */
@@ -165,7 +167,7 @@ export class SegmentWriter {
   }
 
   #end(segment: OpenSegment): void {
-    this.#full.delete(segment);
+    if (!this.#full.delete(segment)) return;
     segment.handle.close();
     if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }

@@ -101,6 +101,21 @@ function conditionFaults(when: unknown): string[] {
   return fields.faults.map(faultText);
 }
 
+Deno.test("a condition that a changed query watches has not held before; one that it moves has", async () => {
+  const nobody = { absent: "person", forMs: 2000 } as const, dog = { objects: "dog" } as const;
+  const other = { absent: "cat", forMs: 2000 } as const;
+  const before = await alerts<Finding>({ label: "it", when: { any: [nobody, dog] } })
+    .open(contextOf());
+  for (const i of [0, 1]) await before.process(finding(i, {}));
+  const after = async (when: Condition) => {
+    const state = before.snapshot!()!;
+    const task = await alerts<Finding>({ label: "it", when }).open({ ...contextOf(), state });
+    return (await task.process(finding(2, {})))[0]!.result?.alert?.state;
+  };
+  assert.equal(await after({ any: [dog, nobody] }), "start");
+  assert.equal(await after({ any: [other, dog] }), undefined);
+});
+
 Deno.test("a condition names all its faults", () => {
   assert.deepEqual(conditionFaults({ zone: "door", forMs: 10 }), []);
   assert.match(conditionFaults({}).join(), /^when: expected one of score, objects, absent, zone/);
@@ -137,6 +152,23 @@ Deno.test("a score that a model names as invalid ends nothing; the alert ends wi
   assert.equal(said[5]!.peak, 0.9);
   assert.ok(said.every((alert) => alert === undefined || Number.isFinite(alert.peak)));
   assert.ok(!new TextDecoder().decode(task.snapshot!()!).includes('null,"hits"'));
+});
+
+Deno.test("an invalid score is no second one of two, and hides no valid one of the same window", async () => {
+  const data = { invalidScores: ["x"] };
+  const operator = alerts<Finding>({ label: "x", enter: 0.6, of: [2, 3] });
+  const states = async (...results: Result[]) => {
+    const task = await operator.open(contextOf());
+    const outputs = [];
+    for (const [i, result] of results.entries()) {
+      outputs.push(...await task.process(finding(i, result)));
+    }
+    return outputs.map(({ result }) => result!.alert?.state);
+  };
+  const high = { scores: { x: 0.9 } }, frames = [{ offset: 0, timestamp: 0, ...high }];
+  assert.deepEqual(await states(high, { data }, { data }), [undefined, undefined, undefined]);
+  assert.deepEqual(await states(high, { data }, high), [undefined, undefined, "start"]);
+  assert.deepEqual(await states({ frames, data }, { frames, data }), [undefined, "start"]);
 });
 
 Deno.test("scores of frames alone can be watched: the highest counts", async () => {

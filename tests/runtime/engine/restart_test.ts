@@ -1,17 +1,11 @@
 /** What a streaming query keeps from one run to the next. */
 import assert from "node:assert/strict";
-import type { Frame, Output, Window } from "../../../runtime/definition/frame.ts";
+import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
-import {
-  collect,
-  FakeClock,
-  type LogReader,
-  runQuery,
-  startQuery,
-} from "../../../runtime/testing.ts";
+import { collect, type LogReader, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { until } from "../../support/until.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
@@ -182,64 +176,4 @@ Deno.test("a restart hides no gap of the camera's numbers", async () => {
   await runQuery(definition, { log: source });
   append(source, 3, 14);
   assert.equal((await runQuery(definition, { log: source })).gaps, 4);
-});
-
-Deno.test("what was shown before a restart is not shown again", async () => {
-  const source = logOf(10);
-  const definition = query("live").readStream({ startingOffsets: "earliest" })
-    .writeStream(display()).trigger("available-now");
-  const shown = new BigInt64Array(1);
-  source.fail = (point) => {
-    if (point === "before-commit") throw new Error("killed");
-  };
-  const first = startQuery(definition, { log: source, shown });
-  await assert.rejects(first.ended, /killed/);
-  assert.deepEqual(first.published.map((frame) => (frame as Frame).offset), upTo(10));
-  source.fail = () => {};
-  append(source, 2, 10);
-  const measured: number[] = [];
-  const second = startQuery(definition, {
-    log: source,
-    shown,
-    onProgress: ({ numInputRows }) => measured.push(numInputRows),
-  });
-  const { outputs } = await second.ended;
-  assert.deepEqual(second.published.map((frame) => (frame as Frame).offset), [10, 11]);
-  assert.equal(outputs, 12);
-  assert.equal(measured.reduce((sum, rows) => sum + rows, 0), 12);
-});
-
-Deno.test("what a timer makes is shown after a restart, though its frame was shown before", async () => {
-  const source = logOf(3);
-  const clock = new FakeClock(10_000);
-  const silence: Output = {
-    topic: "VideoStreaming",
-    partition: 0,
-    key: "CAMERA-1",
-    firstOffset: 2,
-    lastOffset: 2,
-    timestamp: 5_000,
-    result: {},
-  };
-  const fired = Promise.withResolvers<void>();
-  const definition = query("silence").readStream({ startingOffsets: "earliest" })
-    .transformWithState<null, Output>({
-      name: "silence",
-      init: () => null,
-      handleInput: (_state, frame, timers) => {
-        if (frame.offset === 2) timers.register(5_000);
-        return [];
-      },
-      handleExpiredTimer: () => {
-        fired.resolve();
-        return [silence];
-      },
-    })
-    .writeStream(display()).trigger("asap");
-  const shown = new BigInt64Array([3n]);
-  const running = startQuery(definition, { log: source, clock, shown });
-  await fired.promise;
-  running.stop();
-  await running.ended;
-  assert.deepEqual(running.published, [silence]);
 });

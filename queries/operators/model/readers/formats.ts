@@ -30,8 +30,8 @@ const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
 const CORNERS: readonly Column[] = ["left", "top", "right", "bottom"];
 const MIDDLES: readonly Column[] = ["x", "y", "width", "height"];
 
-/** Functions that read the sides of a box from the row at a position. */
-function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]) {
+/** Functions that read the sides of a box from the row at a position; the manifest's columns have both. */
+function sidesOf({ data, step }: Table, columns: readonly Column[]) {
   const place = (column: Column) => columns.indexOf(column) * step;
   const has = (...wanted: Column[]) => wanted.every((column) => columns.includes(column));
   const axis = (low: Column, high: Column, middle: Column, size: Column) => {
@@ -41,12 +41,7 @@ function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]
     };
     if (has(low, high)) return sides(low, high, (a, b) => [a, b]);
     if (has(middle, size)) return sides(middle, size, (m, s) => [m - s / 2, m + s / 2]);
-    if (has(low, size)) return sides(low, size, (l, s) => [l, l + s]);
-    throw unreadable(
-      name,
-      [columns.length],
-      `columns ${low} and ${high}, or ${middle} and ${size}`,
-    );
+    return sides(low, size, (l, s) => [l, l + s]);
   };
   return {
     across: axis("left", "right", "x", "width"),
@@ -64,7 +59,7 @@ const rows: Decode = (output, head, found) => {
     throw unreadable(name, head.main.shape, `rows of ${columns.length} numbers, as columns says`);
   }
   const { data, rowStep, step } = table;
-  const { across, down } = sidesOf(name, table, columns);
+  const { across, down } = sidesOf(table, columns);
   const [score, kind, batch] = (["score", "class", "batch"] as const)
     .map((column) => columns.indexOf(column) * step) as [number, number, number];
   for (let row = 0; row < table.rows; row++) {
@@ -92,7 +87,7 @@ const heads: Decode = (output, head, found) => {
   if (boxes === undefined || boxes.data.length === 0) return;
   const sides = tableOf(output.boxes ?? name, boxes, 4);
   const columns = output.columns ?? (format === "detr" && !classes ? MIDDLES : CORNERS);
-  const { across, down } = sidesOf(name, sides, columns);
+  const { across, down } = sidesOf(sides, columns);
   const add = (row: number, score: number, kind: number) => {
     if (!(score >= threshold)) return;
     const at = row * sides.rowStep;

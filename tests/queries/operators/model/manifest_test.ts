@@ -192,6 +192,26 @@ for (const [path, value, fault] of BAD) {
   });
 }
 
+Deno.test("columns that leave out a side of a box, or a place of a point, are refused", () => {
+  const faults = (output: object) =>
+    faultsOf({ ...GOOD, outputs: [{ name: "o", ...output }], alert: undefined });
+  const box = ["left", "top", "width", "height", "score"];
+  const rows = (columns: readonly string[]) => faults({ kind: "objects", format: "rows", columns });
+  for (const side of box.slice(0, 4)) {
+    const [fault, ...more] = rows(box.filter((column) => column !== side));
+    assert.match(
+      fault!,
+      /^outputs\[0\].columns: expected left and right, x and width, .*, given \[/,
+    );
+    assert.deepEqual(more, []);
+  }
+  assert.deepEqual([box, ["y", "x", "height", "width"]].flatMap(rows), []);
+  const points = { kind: "keypoints", format: "points", points: ["nose"] };
+  for (const columns of [["score"], ["x", "score"]]) {
+    assert.match(faults({ ...points, columns })[0]!, /columns: expected x and y among them, given/);
+  }
+});
+
 Deno.test("What is not an object is refused", () => {
   for (const json of [null, 7, "model", [GOOD]]) {
     assert.match(
