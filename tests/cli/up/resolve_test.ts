@@ -285,7 +285,7 @@ Deno.test("the launcher reads what the file opens", () => {
   const options = optionsOf(
     `log: embedded:data
 cameras: [{ number: 1, source: "rtsp://\${FRAMELANE_HOST}/1" }]
-queries: [{ query: ./mine.ts, sinks: ["images:out"], model: m/model.json }]
+queries: [{ query: ./mine.ts, sinks: ["images:out", "video:\${FRAMELANE_NONE}/films"], model: m/model.json }]
 viewer: { port: 8123 }
 `,
     (name) => name === "FRAMELANE_HOST" ? "cam" : undefined,
