@@ -54,6 +54,8 @@ export class RtspSource implements CameraSource {
             options: {
               rtsp_transport: this.#udp ? "udp" : "tcp",
               allowed_media_types: "video",
+              // RTP's times need none: FFmpeg would take a clock that was set back for one.
+              correct_ts_overflow: "0",
             },
             local: false,
             probe: false,

@@ -52,6 +52,9 @@ export interface VideoInputOptions {
   readonly late?: AbortSignal;
 }
 
+/** A rate above is that of a clock: a picture in a sound file has no other. */
+const MOST_FPS = 1_000;
+
 const UNIT_CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
   [AV_CODEC_ID_HEVC, "h265"],
@@ -101,8 +104,9 @@ export class VideoInput implements AsyncDisposable {
     this.unitCodec = UNIT_CODECS.get(stream.codecpar.codecId);
     this.format = context.iformat?.name ?? "";
     this.#timeBase = stream.timeBase;
-    const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
-    this.frameMs = rate.num > 0 && rate.den > 0 ? rate.den * 1000 / rate.num : 40;
+    const { num, den } = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
+    const rate = num / den;
+    this.frameMs = rate > 0 && rate <= MOST_FPS ? 1000 / rate : 40;
   }
 
   /**

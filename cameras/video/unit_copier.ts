@@ -37,8 +37,6 @@ export class NotCopied {
 const MOST_WITHOUT_KEYFRAME = 300;
 /** The same for one that lost packets on the way here. */
 const MOST_WITH_LOSSES = 3_000;
-/** Frames out of order are closer than this; a larger step back is a jump of the stream's clock. */
-const MOST_REORDER_MS = 1_000;
 
 /** Turns the packets of one stream into records. */
 export class UnitCopier {
@@ -56,7 +54,8 @@ export class UnitCopier {
   #since = 0;
   /** True if packets were lost since then. */
   #lossy = false;
-  #latestMs = -Infinity;
+  /** Times of the last two frames, milliseconds. */
+  #shown: readonly [before: number, last: number] = [-Infinity, -Infinity];
   skipped = 0;
   #damaged = 0;
 
@@ -179,14 +178,18 @@ export class UnitCopier {
   }
 
   /** Whether the unit is shown before one that came before it. */
-  #isOutOfOrder(pts: bigint, { bidirectional }: AccessUnit): boolean {
+  #isOutOfOrder(pts: bigint, { keyframe, bidirectional }: AccessUnit): boolean {
     const { mayReorder } = this.#facts!;
     const ms = this.#input.milliseconds(pts);
-    // Streams without times, such as raw ones.
-    if (ms === undefined) return mayReorder && (bidirectional || this.#codec === "h265");
-    const back = this.#latestMs - ms;
-    this.#latestMs = back > MOST_REORDER_MS ? ms : Math.max(ms, this.#latestMs);
-    return back > 0 && back <= MOST_REORDER_MS && (mayReorder || bidirectional);
+    if (ms === undefined) {
+      // Streams without times, such as raw ones. Of an RTSP stream FFmpeg omits the first time alone.
+      return mayReorder && !keyframe && (bidirectional || this.#codec === "h265");
+    }
+    const [before, last] = this.#shown;
+    // Further back, the stream's clock was set.
+    const isBetween = before < ms && ms < last;
+    if (!isBetween) this.#shown = [last, ms];
+    return isBetween && (mayReorder || bidirectional);
   }
 }
 

@@ -33,6 +33,7 @@ const evaluateOptions = {
     default: 25,
     parse: parsers.positive,
   },
+  out: { value: "FILE", help: "Write the report as JSON", opens: "file" },
   plot: { value: "FILE", help: "Write the ROC curve as SVG", opens: "file" },
   json: { switch: true, help: "Print the report as one JSON object" },
   ...commonOptions,
@@ -64,13 +65,19 @@ export const evaluate = command({
       frames: total(({ frames }) => frames),
       badFrames: total(({ badFrames }) => badFrames),
     };
+    const json = JSON.stringify({
+      ...report,
+      clips: scored.map(({ path, positive, points, durationMs }) => ({
+        path,
+        positive,
+        durationMs,
+        points,
+      })),
+    });
+    if (values.out !== undefined) await writeWhole(values.out, json + "\n");
     if (values.plot !== undefined) await writeWhole(values.plot, plot(report));
-    if (values.json) {
-      const clips = scored.map(({ path, positive, points, durationMs }) => (
-        { path, positive, durationMs, points }
-      ));
-      print(JSON.stringify({ ...report, clips }));
-    } else for (const line of table(report)) print(line);
+    if (values.json) print(json);
+    else for (const line of table(report)) print(line);
     return 0;
   },
 });

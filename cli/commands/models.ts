@@ -1,6 +1,6 @@
 // `deno task models inspect|check|presets|devices`: describes a model file and drafts its manifest, validates
 // a manifest, and lists presets and devices.
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   draftManifest,
@@ -10,6 +10,7 @@ import {
   readManifest,
   readOnnx,
   shapeText,
+  staysBelow,
 } from "../../queries/operators/model/files.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { commonOptions } from "../common_options.ts";
@@ -18,7 +19,13 @@ import { command, type CommandContext, type Options, type Values } from "../comm
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
 const modelOptions = {
-  force: { switch: true, actions: ["inspect"], help: "Overwrite the manifest beside the model" },
+  out: {
+    value: "FILE",
+    actions: ["inspect"],
+    help: "Where to write the manifest (default: model.json beside the model)",
+    opens: "file",
+  },
+  force: { switch: true, actions: ["inspect"], help: "Overwrite an existing manifest" },
   json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
@@ -31,6 +38,13 @@ export const models = command({
     positionals: { inspect: "model", check: "model" },
     authors: ["models"],
     native: ["jpeg", "onnx"],
+  },
+  check({ positionals: [action, model], options: { out } }) {
+    if (action !== "inspect" || out === undefined || model === undefined) return [];
+    if (staysBelow(relative(dirname(out), model))) return [];
+    return [
+      `Cannot write ${out}: expected a path in a folder above ${model}, where manifests find their models`,
+    ];
   },
   run({ positionals: [action, file], options: values }, context) {
     switch (action as "inspect" | "check" | "presets" | "devices") {
@@ -51,13 +65,12 @@ async function inspect(
   values: ModelValues,
   context: CommandContext,
 ): Promise<number> {
-  const { force = false, json = false } = values;
-  const out = join(dirname(file), "model.json");
+  const { out = join(dirname(file), "model.json"), force = false, json = false } = values;
   const { print, say } = context;
   const onnx = readOnnx(file);
   const name = basename(file).replace(/\.onnx$/i, "");
   if (!json) { for (const line of describe(onnx)) print(line); }
-  const { manifest, notes } = draftManifest(onnx, name, basename(file));
+  const { manifest, notes } = draftManifest(onnx, name, relative(dirname(out), file));
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
   if (force || !await exists(out)) {
     await writeWhole(out, JSON.stringify(manifest, null, 2) + "\n");

@@ -3,7 +3,6 @@ import { messageOf } from "../../runtime/base/errors.ts";
 import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
-import { writeWhole } from "../../runtime/base/folders.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
@@ -141,7 +140,7 @@ async function specOf(
     checkpoint: config.checkpoint,
     group: (entry.group ?? (entry.name === undefined ? undefined : "framelane-{query}"))
       ?.replaceAll("{query}", name),
-    zones: zones === undefined ? undefined : await zonesFile(zones),
+    zones: typeof zones === "object" ? JSON.stringify(zones) : zones,
   }, { log, topic, partitions, moreSinks: alerts });
   if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
   return { ...spec!, name, ...given({ overload }) };
@@ -151,17 +150,6 @@ async function specOf(
 function onlyAlerts(sink: string): string {
   if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
   return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
-}
-
-/** Writes inline zones to a file named by their hash. */
-async function zonesFile(zones: string | object): Promise<string> {
-  if (typeof zones === "string") return zones;
-  const text = JSON.stringify(zones);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  const name = `.framelane/zones-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
-  await Deno.mkdir(".framelane", { recursive: true });
-  await writeWhole(name, text);
-  return name;
 }
 
 function viewerOf(

@@ -1,11 +1,13 @@
 // Draws findings into pictures.
 import {
   BadFrameError,
+  checkOptions,
   type DetectedObject,
   type Frame,
   isFinding,
   type Operator,
   type Output,
+  range,
   type RawImage,
   type Result,
 } from "../../runtime/mod.ts";
@@ -34,6 +36,8 @@ const ALERT: Color = [200, 0, 0];
  * zones, lines, the alert. The viewer does not need this: it draws findings over the picture, where
  * they can be hidden. Pictures without findings keep their bytes.
  *
+ * @throws {RangeError} naming every option that is out of range.
+ *
  * @example
  * ```ts
  * import { images, query } from "../../runtime/mod.ts";
@@ -48,6 +52,10 @@ const ALERT: Color = [200, 0, 0];
  * ```
  */
 export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T, T> {
+  checkOptions("use options of drawn", options, {
+    scores: range({ min: 0, max: Infinity, whole: true }),
+    quality: range({ min: 1, max: 100, whole: true }),
+  });
   const { scores = 3, quality = 80 } = options;
   return {
     name: `drawn(scores=${scores})`,

@@ -1,6 +1,6 @@
 // Converts frames to greyscale.
-import { type Frame, type Operator, pictureOf } from "../../runtime/mod.ts";
-import { checkQuality, greyJpegOf } from "../../runtime/image/mod.ts";
+import { checkOptions, type Frame, type Operator, pictureOf, range } from "../../runtime/mod.ts";
+import { greyJpegOf } from "../../runtime/image/mod.ts";
 import { withPicture } from "./picture.ts";
 
 /** Options of `greyscale`. */
@@ -23,8 +23,10 @@ export interface GreyscaleOptions {
  * console.log(operator.name);
  * ```
  */
-export function greyscale({ quality }: GreyscaleOptions = {}): Operator<Frame, Frame> {
-  if (quality !== undefined) checkQuality(quality);
+export function greyscale(options: GreyscaleOptions = {}): Operator<Frame, Frame> {
+  const row = range({ min: 1, max: 100, whole: true });
+  checkOptions("use options of greyscale", options, { quality: row });
+  const { quality } = options;
   return {
     name: quality === undefined ? "greyscale" : `greyscale(quality=${quality})`,
     // Codecs run on other threads; three frames at once keep two cores busy.

@@ -209,7 +209,7 @@ export async function encodeJpeg(
  *
  * @throws {RangeError} unless it is a whole number from 1 to 100
  */
-export function checkQuality(quality: number): number {
+function checkQuality(quality: number): number {
   if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
     throw new RangeError(
       `Cannot encode with quality ${quality}: expected a whole number from 1 to 100`,

@@ -7,15 +7,7 @@ export * from "./decode.ts";
 export * from "./draw.ts";
 export { type Flaw, FLAWS, repairsOf } from "./flaws.ts";
 export * from "./inspect.ts";
-export {
-  checkQuality,
-  decodeJpeg,
-  encodeJpeg,
-  type EncodeJpegOptions,
-  extractLuma,
-  isDirect,
-} from "./jpeg.ts";
-export { indexesFrom, searchableFloats } from "./kernels/search.ts";
+export { decodeJpeg, encodeJpeg, type EncodeJpegOptions, extractLuma, isDirect } from "./jpeg.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
 export type { Channels, Denominator, RawImage } from "./raw.ts";

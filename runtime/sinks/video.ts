@@ -24,7 +24,8 @@ export interface VideoOptions extends H264Options {
  * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, are named
  * by their first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A
  * file can be played at any time, even after a crash, up to at least the last commit. It gets a
- * regular index when the query stops, and is extended at the next start.
+ * regular index when the query stops, and is extended at the next start. If it is removed, moved
+ * away or changed meanwhile, the query restarts and begins another one.
  *
  * After a crash the sink rereads the current group of pictures, so that the bytes are those of a
  * run without a crash. Pictures that cannot be decoded are skipped and reported. H.264 drops the

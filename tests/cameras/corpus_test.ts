@@ -137,6 +137,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "corpus: the picture of a sound file, which has no rate, is repeated at 25 frames a second",
+  ignore: missing,
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "a.mp3");
+      await ffmpeg([
+        ...[
+          "-f",
+          "lavfi",
+          "-i",
+          "sine=d=1",
+          "-f",
+          "lavfi",
+          "-i",
+          "testsrc2=size=160x120:duration=0.04",
+        ],
+        ...["-map", "0", "-map", "1", "-frames:v", "1", "-disposition:v", "attached_pic", path],
+      ]);
+      const images = await take(makeSource(path, { loop: true }), 3);
+      assert.deepEqual(images.map(({ timestamp }) => timestamp), [0, 40, 80]);
+    }),
+});
+
+Deno.test({
   name: "corpus: a film whose sound or subtitles are longer is whole, one that is cut off is not",
   ignore: missing,
   fn: () =>

@@ -83,6 +83,17 @@ for (const codec of CODECS) {
     }
   });
 
+  Deno.test(`RTSP, ${codec}: parameter sets that allow another order, and a camera's clock that is set back`, async () => {
+    const parameters = "bframes=2:b-adapt=0:rc-lookahead=4:open-gop=0";
+    const types = (index: number) => index % GOP === 0 ? "I" : "P";
+    const units = await accessUnits({ codec, frames: FRAMES, gop: GOP, parameters, types });
+    for (const back of [0, 300, 5_000, 3_600_000]) {
+      const streamMs = (index: number) => 4_000_000 + index * 40 - (index < GOP + 3 ? 0 : back);
+      const images = await copied({ units, codec, streamMs });
+      assert.deepEqual(images.map(({ value }) => nalsOf(value)), units.map(nalsOf), `${back}`);
+    }
+  });
+
   Deno.test(`RTSP, ${codec}: a resolution that changes at a keyframe goes on with its own parameter sets`, async () => {
     const sizes = [[160, 96], [320, 192], [96, 160]] as const;
     const groups = await Promise.all(

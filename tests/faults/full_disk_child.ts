@@ -46,6 +46,18 @@ async function assertWhole(): Promise<number> {
   return frames.length;
 }
 
+/** Leaves no byte. */
+function fillDisk(): void {
+  using filler = Deno.openSync(join(folder, "filler"), { create: true, append: true });
+  for (let bytes = 1 << 20; bytes > 0;) {
+    try {
+      if (filler.writeSync(new Uint8Array(bytes)) < bytes) bytes >>= 1;
+    } catch {
+      bytes >>= 1;
+    }
+  }
+}
+
 // Nothing may go: appends fail by name, and what was acknowledged is there.
 assert.ok(await append(100_000) < 100_000);
 assert.ok(count > 100);
@@ -67,16 +79,7 @@ assert.equal(await append(300), 300);
 assert.ok(await assertWhole() >= 90);
 
 // Somebody else takes all the rest: retention goes first, so appends continue.
-{
-  using filler = Deno.openSync(join(folder, "filler"), { create: true, write: true });
-  for (let bytes = 1 << 20; bytes > 0;) {
-    try {
-      if (filler.writeSync(new Uint8Array(bytes)) < bytes) bytes >>= 1;
-    } catch {
-      bytes >>= 1;
-    }
-  }
-}
+fillDisk();
 let refused = 0;
 for (let i = 0; i < 300; i++) if (await append(1) === 0) refused++;
 assert.equal(refused, 0, `${refused} of 300 appends were refused`);
@@ -85,6 +88,7 @@ await producer.close();
 await log.close();
 
 // Also for a process that finds the disk full when it starts.
+fillDisk();
 const again = new EmbeddedLog(`embedded:${join(folder, "log")}`, { onWarning: () => {} });
 await again.retention("t", { bytes: 1_000_000 });
 assert.ok((await again.offsets("t", 0)).latest === count);

@@ -23,8 +23,8 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
   checkpoints: ["inspect", "--log", `embedded:${data}`],
   log: ["check", "--log", `embedded:${data}`],
   models: ["inspect", `${data}/x.onnx`],
-  // A plot of which nothing is there yet, beside files that the run may not touch.
-  evaluate: ["--model", `${data}/model.json`, "--clips", data, "--plot", `${data}/../roc.svg`],
+  // A report of which nothing is there yet, beside files that the run may not touch.
+  evaluate: ["--model", `${data}/model.json`, "--clips", data, "--out", `${data}/../report.json`],
   kafka: ["--data", data],
 });
 

@@ -77,7 +77,7 @@ function trials(folder: string, url: string): Trial[] {
   const clip = { args: viewer, path: "api/clip.mp4?lane=raw-0&from=0&to=3" };
   const kafka = ["--data", `${folder}/kafka`, "--port", "1"];
   const model = ["--model", orderModel("nthwc"), "--label", "last"];
-  const evaluate = [...model, "--clips", `${folder}/clips`, "--plot", `${folder}/roc.svg`];
+  const evaluate = [...model, "--clips", `${folder}/clips`, "--out", `${folder}/report.json`];
   const demo = ["--port", "0", "--for", "1"];
   const up = [`${folder}/framelane.yaml`];
   return [

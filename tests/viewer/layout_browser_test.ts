@@ -99,6 +99,21 @@ Deno.test("a screen that has room for more than 512 cameras shows them", async (
   });
 });
 
+Deno.test("a phone held sideways, and a zoom of 200 %, show the whole picture of a camera", async () => {
+  await withViewer({ lanes: { count: 3 } }, async (viewer, lanes) => {
+    for (const { id } of lanes.lanes()) lanes.push(id);
+    await withBrowser(async (open) => {
+      for (const viewport of [{ width: 844, height: 390 }, { width: 640, height: 360 }]) {
+        const page = await open(`${viewer.url}?focus=greyscale-0`, { viewport });
+        const { y, height } = (await page.locator(".stage .picture").boundingBox())!;
+        assert.ok(height > 200 && y + height < viewport.height, `${y} ${height}`);
+        await page.getByRole("button", { name: "Back to the wall", exact: true }).click();
+        await page.locator(".bar").waitFor();
+      }
+    });
+  });
+});
+
 Deno.test("columns by a choice, two queries are told apart, the operator's view is remembered", async () => {
   const count = 32;
   await withViewer({ lanes: { count } }, async (viewer, lanes) => {

@@ -58,7 +58,7 @@ export function evaluate(clips: readonly ScoredClip[], options: AlertOptions): E
     trueNegatives: negatives.length - alarms.length,
     falsePositives: alarms.length,
     accuracy: right / clips.length,
-    rocAuc: rocAuc(clips.map((clip) => [highest(clip, options), clip.positive])),
+    rocAuc: areaUnder(rocCurve(clips, options)),
     delayMs: { p50: percentile(delays, 0.5), p95: percentile(delays, 0.95) },
     falseAlerts,
     quietHours,
@@ -122,19 +122,14 @@ function highest({ points }: ScoredClip, { smoothing = 0 }: AlertOptions): numbe
   return most;
 }
 
-/**
- * The probability that a positive clip scores higher than a negative one; a tie counts half.
- *
- * @param scored score and whether it is positive
- */
-export function rocAuc(scored: readonly (readonly [number, boolean])[]): number {
-  const positives = scored.filter(([, positive]) => positive).map(([score]) => score);
-  const negatives = scored.filter(([, positive]) => !positive).map(([score]) => score);
-  let won = 0;
-  for (const hit of positives) {
-    for (const miss of negatives) won += hit > miss ? 1 : hit === miss ? 0.5 : 0;
-  }
-  return won / (positives.length * negatives.length);
+/** The probability that a positive clip scores higher than a negative one; a tie counts half. */
+function areaUnder(curve: readonly RocPoint[]): number {
+  return sum(
+    curve.slice(1).map(({ hitRate, falseAlarmRate }, i) => {
+      const before = curve[i]!;
+      return (falseAlarmRate - before.falseAlarmRate) * (hitRate + before.hitRate) / 2;
+    }),
+  );
 }
 
 /** Hits and false alarms of clips at every relevant threshold. */

@@ -112,10 +112,12 @@ class QueryPage {
     text(this.#condition, condition);
     this.#exception.hidden = lane.exception === undefined;
     text(find(this.#exception, "p", HTMLElement), lane.exception ?? "");
-    if (lane.lastFrameTimestamp !== undefined && lane.lastFrameTimestamp !== this.#stillOf) {
-      this.#stillOf = lane.lastFrameTimestamp;
+    const { lastFrameTimestamp = this.#stillOf } = lane;
+    // On a busy machine the next picture waits until this one is there.
+    if (lastFrameTimestamp !== this.#stillOf && this.#image.complete) {
+      this.#stillOf = lastFrameTimestamp;
       const query = new URLSearchParams({ query: lane.query, topic: lane.topic, width: "640" });
-      this.#image.src = `/cam/${lane.partition + 1}.jpg?${query}&t=${lane.lastFrameTimestamp}`;
+      this.#image.src = `/cam/${lane.partition + 1}.jpg?${query}&t=${lastFrameTimestamp}`;
       set(this.#image, { alt: `Newest picture of ${cameraText(lane)}` });
     }
     this.#image.hidden = this.#stillOf < 0;

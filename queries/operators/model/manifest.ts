@@ -16,7 +16,7 @@ export type { ModelInput } from "./manifest_input.ts";
 export type { ModelOutput } from "./manifest_output.ts";
 
 /** Whether a path from a manifest leads to its folder or below it, as it must. */
-function staysBelow(path: string): boolean {
+export function staysBelow(path: string): boolean {
   return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path));
 }
 

@@ -1,7 +1,6 @@
 // Loaded models, shared by all partitions of an executor.
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { LogError, range } from "../../../runtime/mod.ts";
-import { searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf, runError } from "./devices.ts";
 import type { ModelManifest } from "./manifest.ts";
@@ -34,7 +33,7 @@ export interface ModelSession {
    * @param feeds a tensor for each input; must not change until the promise settles
    * @param fetches names of the wanted outputs
    * @param read receives the outputs by name, and the milliseconds in the model alone. Outputs are
-   * valid until it returns: the next run writes into the same memory.
+   * valid until it returns: then their memory is freed.
    * @param kept names of outputs that stay valid
    * @throws {BadFrameError} `model-run`: the model fails on these tensors, on the processor.
    */
@@ -50,8 +49,6 @@ export interface ModelSession {
 
 interface Shared {
   readonly session: Promise<InferenceSession>;
-  /** Reused memory of large outputs; undefined if their shapes vary. */
-  memory: Map<string, Tensor> | undefined;
   users: number;
   /** The last run: a session's scratch memory serves one run at a time. */
   last: Promise<unknown>;
@@ -90,7 +87,7 @@ export async function openSession(
       // Errors are thrown with the same messages.
       logSeverityLevel: 4,
     });
-    entry = { session, memory: new Map(), users: 0, last: Promise.resolve() };
+    entry = { session, users: 0, last: Promise.resolve() };
     shared.set(key, entry);
   }
   entry.users++;
@@ -111,15 +108,17 @@ export async function openSession(
   return {
     async run(feeds, fetches, read, kept = []) {
       const turn = used.last.then(async () => {
-        const { outputs, copies, ms } = await runOnce(used, feeds, fetches, kept)
+        const { outputs, ms } = await runOnce(await used.session, feeds, fetches)
           .catch((error) => {
             throw runError(device, file, error);
           });
         try {
           return read(outputs, ms);
         } finally {
-          // The binding copies an output even into memory that we gave it; a few copies trigger a full collection.
-          for (const { buffer } of copies) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+          // Left to the garbage collector, a few of the binding's copies trigger a full collection.
+          for (const [name, { data: { buffer } }] of outputs) {
+            if (!kept.includes(name) && buffer instanceof ArrayBuffer) buffer.transfer(0);
+          }
         }
       });
       used.last = turn.catch(() => {});
@@ -129,43 +128,23 @@ export async function openSession(
   };
 }
 
-/** Smaller outputs are allocated for each run, which costs little. */
-const LARGE_BYTES = 64 * 1024;
-
 async function runOnce(
-  used: Shared,
+  session: InferenceSession,
   feeds: Readonly<Record<string, ModelTensor>>,
   fetches: readonly string[],
-  kept: readonly string[],
 ) {
-  const session = await used.session;
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]),
   );
-  const memoryOf = (name: string) => kept.includes(name) ? undefined : used.memory?.get(name);
-  const run = () =>
-    session.run(tensors, Object.fromEntries(fetches.map((name) => [name, memoryOf(name) ?? null])));
   const start = performance.now();
-  const results = await run().catch((error) => {
-    if (!fetches.some(memoryOf)) throw error;
-    // The shape of an output depends on what the model finds.
-    used.memory = undefined;
-    return run();
-  });
+  const results = await session.run(tensors, fetches);
   const ms = performance.now() - start;
-  const outputs = new Map<string, ModelTensor>(), copies: Samples[] = [];
+  const outputs = new Map<string, ModelTensor>();
   for (const name of fetches) {
-    const { type, dims, data, size } = memoryOf(name) ?? results[name]!;
+    const { type, dims, data } = results[name]!;
     outputs.set(name, { dtype: type, shape: dims, data: data as Samples });
-    if (kept.includes(name)) continue;
-    copies.push(results[name]!.data as Samples);
-    const large = type === "float32" && 4 * size >= LARGE_BYTES;
-    if (large && used.memory?.has(name) === false) {
-      const { Tensor } = loadOnnx();
-      used.memory.set(name, new Tensor("float32", searchableFloats(size), dims));
-    }
   }
-  return { outputs, copies, ms };
+  return { outputs, ms };
 }
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {

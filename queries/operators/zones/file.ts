@@ -19,12 +19,13 @@ export class ZonesError extends FaultsError {
 }
 
 /**
- * Reads a file of zones and lines.
+ * Reads a file of zones and lines, or its content.
  *
  * @throws {ZonesError} naming all faults.
  */
 export function readZones(file: string | URL): Places {
   const path = file instanceof URL ? fileURLToPath(file) : file;
+  if (path.startsWith("{")) return parseZones(JSON.parse(path));
   return parseZones(readJson(path, ZonesError), path);
 }
 

@@ -52,7 +52,7 @@ interface Functions {
 }
 
 /** Bytes by which memory grows. */
-export const PAGE = 65_536;
+const PAGE = 65_536;
 /** Most memory of a call: the codes of the largest JPEG that is repaired, twice. */
 const MAX_BYTES = 40 * 1024 * 1024;
 /** Memory that is kept from one call to the next. */
@@ -76,7 +76,7 @@ function naturalOrder(): number[] {
 let compiled: WebAssembly.Module | undefined;
 
 /** The kernels, compiled at first use. */
-export function kernelModule(): WebAssembly.Module {
+function kernelModule(): WebAssembly.Module {
   return compiled ??= new WebAssembly.Module(
     Deno.readFileSync(new URL("./kernels.wasm", import.meta.url)),
   );

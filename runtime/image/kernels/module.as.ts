@@ -19,7 +19,6 @@ import {
   planesRgb,
   widen,
 } from "./pixels.as.ts";
-import { findFrom } from "./search.as.ts";
 
-export { across, colours, copyLuma, decodeHalf, down, findCodes, findFrom, halve, pixelsBgr };
+export { across, colours, copyLuma, decodeHalf, down, findCodes, halve, pixelsBgr };
 export { pixelsRgb, planesBgr, planesRgb, stuff, unstuff, widen };

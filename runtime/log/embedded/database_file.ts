@@ -3,8 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { exists } from "../../base/folders.ts";
 import { LogError } from "../log.ts";
-import { ignoreMissing, sizeOf } from "./disk.ts";
-import { storageError } from "./errors.ts";
+import { ignoreMissing, releaseReserve, sizeOf } from "./disk.ts";
+import { storageError, storageFault } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import { preparePrivate } from "./private_files.ts";
 import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
@@ -47,6 +47,9 @@ export async function openDatabase(
     return { db, path, place, logId: identity.logId };
   } catch (error) {
     db?.close();
+    // Opening takes a little space too.
+    const spaceless = ["full", "io"].includes(storageFault(error));
+    if (spaceless && releaseReserve(dir)) return await openDatabase(dir, waiting, tell);
     if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
       throw new LogError("INVALID", `Cannot ${action}: it is not a folder; name another one`, {
         cause: error,
@@ -99,19 +102,16 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw refuse("it is another program's database; name another folder");
     }
     const version = number("PRAGMA user_version");
-    if (version < schemaVersion) {
-      throw refuse(
-        `its format is version ${version}, older than version ${schemaVersion}, which this Framelane reads; ` +
-          "convert it: deno task log convert --log embedded:DIR",
-      );
-    }
-    if (version > schemaVersion) {
-      throw refuse(
-        `its format is version ${version}, newer than version ${schemaVersion}, which this Framelane reads; update ` +
-          "Framelane or name another folder",
-      );
-    }
-    return true;
+    if (version === schemaVersion) return true;
+    const age = version < schemaVersion ? "older" : "newer";
+    const advice = version > schemaVersion
+      ? "update Framelane or name another folder"
+      : version === 1
+      ? "convert it: deno task log convert --log embedded:DIR"
+      : "name another folder";
+    throw refuse(
+      `its format is version ${version}, ${age} than version ${schemaVersion}, which this Framelane reads; ${advice}`,
+    );
   };
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   if (!check()) {

@@ -29,6 +29,14 @@ export function ignoreMissing(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
+/** Frees the space that is reserved in a log's folder for a full disk; false if there is none. */
+export function releaseReserve(dir: string): boolean {
+  const path = join(dir, "reserve");
+  if (sizeOf(path) === 0) return false;
+  Deno.truncateSync(path, 0);
+  return true;
+}
+
 export async function syncPath(path: string): Promise<void> {
   using file = await Deno.open(path);
   await file.sync();

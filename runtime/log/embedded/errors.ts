@@ -17,6 +17,7 @@ export class SegmentLost<Segment = unknown> extends Error {
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
+  io: /disk I\/O error/i,
   handles: /too many open files/i,
   foreign: /file is not a database/i,
   malformed: /database disk image is malformed|malformed database schema/i,
@@ -67,6 +68,7 @@ const advice: Readonly<
     "no space is left for PATH; free some, or reduce retention: deno task log retention TOPIC --bytes N",
     true,
   ],
+  io: ["INTERNAL", "PATH cannot be read or written: the disk is full, or failing"],
   handles: [
     "NO_HANDLES",
     "out of file handles: too many open files to open PATH; raise the limit (ulimit -n)",

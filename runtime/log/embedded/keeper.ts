@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { LogStorage } from "../log.ts";
-import { freeBytes, sizeOf } from "./disk.ts";
+import { freeBytes, releaseReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { recover } from "./recovery.ts";
@@ -34,14 +34,12 @@ export interface KeeperParts extends Store {
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #stop = new AbortController();
-  readonly #reserve: string;
   #running: Promise<void> = Promise.resolve();
   #ticks = 0;
   #warnedOfWal = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    this.#reserve = join(parts.dir, "reserve");
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
@@ -120,7 +118,7 @@ export class Keeper {
 
   /** On a full disk retention runs first. Rows may use the reserve, frames may not. */
   #makeRoom(what: "frames" | "rows"): boolean {
-    let released = what === "rows" && this.#release();
+    let released = what === "rows" && releaseReserve(this.#parts.dir);
     const expire = () => {
       this.#parts.segments.sealNow();
       return expireNow(this.#parts);
@@ -129,7 +127,7 @@ export class Keeper {
     try {
       removed = expire();
     } catch (error) {
-      if (storageFault(error) !== "full" || !this.#release()) throw error;
+      if (storageFault(error) !== "full" || !releaseReserve(this.#parts.dir)) throw error;
       released = true;
       removed = expire();
     }
@@ -138,16 +136,11 @@ export class Keeper {
     return removed > 0 || released && what === "rows";
   }
 
-  #release(): boolean {
-    if (sizeOf(this.#reserve) === 0) return false;
-    Deno.truncateSync(this.#reserve, 0);
-    return true;
-  }
-
   /** Written with zeros: a sparse file reserves nothing. */
   #keepReserve(): void {
     try {
-      using file = Deno.openSync(this.#reserve, { create: true, write: true, mode: modes.file });
+      const path = join(this.#parts.dir, "reserve");
+      using file = Deno.openSync(path, { create: true, write: true, mode: modes.file });
       if (file.statSync().size >= reserveBytes) return;
       const zeros = new Uint8Array(reserveBytes);
       for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
 import { createLocked, FileSync, freeBytes } from "./disk.ts";
 import { modes } from "./private_files.ts";
 import type { EncodedRecord } from "./record.ts";
@@ -94,7 +95,11 @@ export class SegmentWriter {
 
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
     const due = [...segments].filter(({ sync }) => sync.isDue);
-    await Promise.all(due.map(({ sync }) => sync.finished()));
+    try {
+      await Promise.all(due.map(({ sync }) => sync.finished()));
+    } catch (error) {
+      throw storageError(error, "sync the log", this.#db.path);
+    }
     return due.length > 0;
   }
 
@@ -129,8 +134,10 @@ export class SegmentWriter {
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
-    await this.sync(ready);
-    for (const segment of ready) this.#end(segment);
+    // On a full disk `sealNow` was faster.
+    const left = ready.filter((segment) => this.#full.has(segment));
+    await this.sync(left);
+    for (const segment of left) this.#end(segment);
   }
 
   /** Synchronously seals segments that are full or hold expired records. */
@@ -165,7 +172,7 @@ export class SegmentWriter {
   }
 
   #end(segment: OpenSegment): void {
-    this.#full.delete(segment);
+    if (!this.#full.delete(segment)) return;
     segment.handle.close();
     if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }

@@ -5,6 +5,7 @@ import { concatenated } from "../../base/bytes.ts";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
+import { SinkError } from "./failure.ts";
 import type { Fence } from "./fence.ts";
 import { exists, ifThere } from "../../base/folders.ts";
 import { readAt, syncDirectory, writeAt } from "./io.ts";
@@ -16,6 +17,7 @@ export class VideoFiles {
   readonly #fence: Fence;
   readonly #container: Container;
   #video: Deno.FsFile | undefined;
+  #path = "";
   #index: Deno.FsFile | undefined;
   #length = 0;
   #entries = 0;
@@ -67,6 +69,7 @@ export class VideoFiles {
     await writeAt(this.#video, 0, this.#container.header(track, { steps, length }));
     await this.#video.truncate(length);
     this.#length = length;
+    this.#path = path;
     if (copy) {
       await this.#video.sync();
       await this.#fence.publish("video", path);
@@ -100,6 +103,7 @@ export class VideoFiles {
     const begun: string[] = [];
     const renamed: string[] = [];
     let durable = false;
+    await this.#checkThere();
     for (const piece of pieces) {
       if (piece.kind === "append") {
         for (const bytes of piece.bytes) {
@@ -129,6 +133,15 @@ export class VideoFiles {
     return { begun, renamed };
   }
 
+  /** @throws {SinkError} if another process has removed, replaced or cut the file: what follows would be lost */
+  async #checkThere(): Promise<void> {
+    if (this.#video === undefined) return;
+    const [there, own] = [await ifThere(Deno.stat(this.#path)), await this.#video.stat()];
+    if (there?.ino === own.ino && own.size >= this.#length) return;
+    this.#fence.check();
+    throw new SinkError("FAILED", `Cannot write ${this.#path}: it was changed while in use`);
+  }
+
   async finish(mark: Mark): Promise<void> {
     await this.#finish(mark, mark.group.entries);
   }
@@ -153,7 +166,8 @@ export class VideoFiles {
     await writeAt(this.#video, 0, header);
     await this.#video.sync();
     const other = await this.#renameForeign(name);
-    await this.#fence.publish("video.new", `${this.#directory}/${name}`);
+    this.#path = `${this.#directory}/${name}`;
+    await this.#fence.publish("video.new", this.#path);
     await syncDirectory(this.#directory);
     this.#length = header.length;
     await this.#openIndex(name);

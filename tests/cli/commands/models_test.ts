@@ -79,6 +79,26 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
   }
 });
 
+Deno.test("models inspect writes a manifest above the model, and nowhere else", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = join(folder, "weights", "state.onnx");
+    await Deno.mkdir(join(folder, "weights"));
+    await Deno.copyFile(orderModel("state").replace(/json$/, "onnx"), file);
+    const out = join(folder, "mine.json");
+    assert.equal((await call("inspect", file, `--out=${out}`)).code, 0);
+    assert.equal((await launched("check", out)).code, 0);
+    const elsewhere = await call("inspect", file, `--out=${join(folder, "other", "mine.json")}`);
+    assert.equal(elsewhere.code, 2);
+    assert.match(
+      elsewhere.said[0]!,
+      /^Cannot write .*mine.json: expected a path in a folder above/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("models check tells all faults of a manifest", async () => {
   const folder = await Deno.makeTempDir();
   try {

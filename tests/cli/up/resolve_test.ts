@@ -96,6 +96,21 @@ alerts: ["webhook:https://example.org/hook"]
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
 });
 
+Deno.test("inline zones reach the queries that use zones", async () => {
+  const place = (name: string) =>
+    `{ zones: [{ name: ${name}, polygon: [[0, 0], [1, 0], [1, 1]] }] }`;
+  const { queries } = await resolve(`zones: ${place("door")}
+queries:
+  - query: count
+  - { query: count, name: own, zones: ${place("yard")} }
+  - query: motion
+`);
+  const names = queries.map(({ options = {} }) =>
+    /"name":"(\w+)"/.exec(String(options["zones"]))?.[1]
+  );
+  assert.deepEqual(names, ["door", "yard", undefined]);
+});
+
 Deno.test("all faults are reported together, each with its line", async () => {
   const faults = await faultsOf(`log: nowhere
 camera: 1
@@ -270,7 +285,7 @@ Deno.test("the launcher reads what the file opens", () => {
   const options = optionsOf(
     `log: embedded:data
 cameras: [{ number: 1, source: "rtsp://\${FRAMELANE_HOST}/1" }]
-queries: [{ query: ./mine.ts, sinks: ["images:out"], model: m/model.json }]
+queries: [{ query: ./mine.ts, sinks: ["images:out", "video:\${FRAMELANE_NONE}/films"], model: m/model.json }]
 viewer: { port: 8123 }
 `,
     (name) => name === "FRAMELANE_HOST" ? "cam" : undefined,

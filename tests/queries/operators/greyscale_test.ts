@@ -92,7 +92,8 @@ Deno.test("greyscale refuses bad frames one by one, with a reason each", async (
       (error) => error instanceof BadFrameError && error.reason === reason,
     );
   }
-  assert.throws(() => greyscale({ quality: 101 }), /quality 101: expected a whole number from 1/);
+  assert.throws(() => greyscale({ quality: 101 }), /quality: expected a whole number from 1/);
+  assert.throws(() => greyscale({ qualty: 50 } as object), /qualty: unknown; expected quality/);
 });
 
 Deno.test("greyscale as a query keeps order and loses bad frames alone", async () => {

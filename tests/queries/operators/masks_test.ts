@@ -39,4 +39,8 @@ Deno.test("drawn draws what was found, and leaves other pictures alone", async (
   assert.notDeepEqual(after.data.slice(at, at + 3), before.data.slice(at, at + 3));
   before.release();
   after.release();
+  assert.throws(
+    () => drawn({ scores: -1, quality: 500 }),
+    /scores: expected a whole number from 0 up, given -1; quality: expected a whole number from 1/,
+  );
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { SinkTask } from "../../../runtime/definition/sink.ts";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import { sinkContract } from "../../contracts/sink_contract.ts";
 import { sinkContext, visible } from "../../contracts/sink_contract_kit.ts";
@@ -62,6 +63,44 @@ Deno.test("video: after a damaged last group it continues from what is whole", a
     });
   });
 });
+
+for (
+  const [what, change] of Object.entries<(path: string) => Promise<void>>({
+    "removed": (path) => Deno.remove(path),
+    "moved away": (path) => Deno.rename(path, `${path}.mine`),
+    "replaced": async (path) => {
+      await Deno.copyFile(path, `${path}.mine`);
+      await Deno.rename(`${path}.mine`, path);
+    },
+    "cut": (path) => Deno.truncate(path, 100),
+  })
+) {
+  Deno.test(`video: a file that was ${what} while it was written is said, and another one begun`, async () => {
+    await withDirectory(async (directory) => {
+      const path = `${directory}/CAMERA-1.mp4`;
+      const task = await written({ directory }, range(10));
+      await change(path);
+      const batch = { batchId: 1, start: 10, end: 20 };
+      const write = async (task: SinkTask) => {
+        await task.write!(range(10, 10), batch);
+        await task.flush!(batch);
+      };
+      await assert.rejects(
+        write(task),
+        /Cannot write .*CAMERA-1\.mp4: it was changed while in use/,
+      );
+      await task.close!();
+      const context = sinkContext({ committedBatch: 0, committedEnd: 10 });
+      const next = await video({ directory }).open(context);
+      await next.refeed!(range(10));
+      await write(next);
+      await next.committed!(batch);
+      await next.close!();
+      const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+      assert.equal(names.includes("CAMERA-1.000000000000.mp4"), what !== "replaced", names.join());
+    });
+  });
+}
 
 Deno.test("video: options are checked", () => {
   const faults: [VideoOptions, RegExp][] = [

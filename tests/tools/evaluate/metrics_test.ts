@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { evaluate, rocAuc, rocCurve, startsOf } from "../../../tools/evaluate/metrics.ts";
+import { evaluate, rocCurve, startsOf } from "../../../tools/evaluate/metrics.ts";
 import type { ScoredClip } from "../../../tools/evaluate/score.ts";
 
 /** A clip with a score every half second. */
@@ -22,10 +22,15 @@ function clip(
 const OPTIONS = { label: "fight", enter: 0.6, exit: 0.4 };
 
 Deno.test("rocAuc is the chance that a positive scores higher", () => {
-  assert.equal(rocAuc([[0.9, true], [0.8, true], [0.1, false]]), 1);
-  assert.equal(rocAuc([[0.1, true], [0.9, false]]), 0);
-  assert.equal(rocAuc([[0.5, true], [0.5, false]]), 0.5);
-  assert.equal(rocAuc([[0.9, true], [0.4, true], [0.6, false], [0.2, false]]), 0.75);
+  const aucOf = (positives: number[], negatives: number[]) =>
+    evaluate([
+      ...positives.map((score) => clip(true, [score])),
+      ...negatives.map((score) => clip(false, [score])),
+    ], OPTIONS).rocAuc;
+  assert.equal(aucOf([0.9, 0.8], [0.1]), 1);
+  assert.equal(aucOf([0.1], [0.9]), 0);
+  assert.equal(aucOf([0.5], [0.5]), 0.5);
+  assert.equal(aucOf([0.9, 0.4], [0.6, 0.2]), 0.75);
 });
 
 Deno.test("evaluate counts hits, misses, false alarms and their hours", () => {

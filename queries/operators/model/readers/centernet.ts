@@ -1,5 +1,4 @@
 // Objects as peaks of a heat map.
-import { indexesFrom } from "../../../../runtime/image/mod.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./head_tensors.ts";
 import { unreadable } from "./reader.ts";
@@ -23,7 +22,6 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
   const stride = inputWidth / width;
-  // Most of the map is below: the search takes most of the time.
   for (const at of indexesFrom(data, output.threshold)) {
     const cell = at % plane;
     if (!isPeak(data, at, cell, width, plane)) continue;
@@ -32,6 +30,14 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     add(found, peak, sides, sizes, offsets?.data);
   }
 };
+
+/** Indexes of the numbers that are at least this large. Apart, since this loop takes most of the time. */
+function indexesFrom(data: ArrayLike<number>, least: number): number[] {
+  const found: number[] = [];
+  const { length } = data;
+  for (let at = 0; at < length; at++) if (data[at]! >= least) found.push(at);
+  return found;
+}
 
 interface Peak {
   readonly cell: number;
