@@ -31,7 +31,8 @@ export function optionsOf(
       for (const [name, one] of Object.entries(value)) if (name !== "parameters") read(one, name);
     } else if (field === "query" && typeof value === "string") queries.push(value);
     else if (Object.hasOwn(OPTIONS, field) && /string|number/.test(typeof value)) {
-      words.push(`--${OPTIONS[field]}=${value}`);
+      // One that holds a variable without a value names no place: the command reports it.
+      if (!/\$\{FRAMELANE_/.test(`${value}`)) words.push(`--${OPTIONS[field]}=${value}`);
     }
   };
   read(new YamlText(content, environment).value, "");

@@ -76,8 +76,6 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T |
 
 interface Last extends Omit<Finding, "result" | "picture" | "part"> {
   readonly window: Result["window"] | null;
-  /** When it arrived, by the clock. */
-  readonly heard: number;
 }
 
 /** The state of an alert operator, part of the checkpoint. */
@@ -97,15 +95,19 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   readonly #options: FullAlertOptions;
   readonly #context: OperatorContext;
   readonly #state: State;
+  /** When the last output arrived, or this run began, monotonic. */
+  #heard: number;
 
   constructor(options: FullAlertOptions, context: OperatorContext) {
     this.#options = options;
     this.#context = context;
+    this.#heard = context.clock.monotonic();
     this.#state = savedState<State>(context) ??
       { ...FRESH, condition: { since: {}, counts: {} }, hits: [] };
   }
 
   process(output: T): readonly (T | Finding)[] {
+    this.#heard = this.#context.clock.monotonic();
     const { episode } = this.#state;
     const silent = episode !== null &&
       output.timestamp - episode.last.timestamp > this.#options.silenceMs;
@@ -119,8 +121,9 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   }
 
   nextTimer(): number | undefined {
-    const { episode } = this.#state;
-    return episode === null ? undefined : episode.last.heard + this.#options.silenceMs;
+    if (this.#state.episode === null) return undefined;
+    const { clock } = this.#context;
+    return clock.now() + (this.#heard + this.#options.silenceMs - clock.monotonic());
   }
 
   onTimer(): readonly Finding[] {
@@ -177,7 +180,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   /** Ends an episode at the last output, and resets the scores. */
   #endOf({ id, peak, last }: NonNullable<State["episode"]>): readonly Finding[] {
     const { label, cooldownMs } = this.#options;
-    const { window, heard: _, ...where } = last;
+    const { window, ...where } = last;
     this.#state.episode = null;
     this.#state.hits = [];
     this.#state.smoothed = null;
@@ -198,7 +201,6 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
       ...(number === undefined ? {} : { number }),
       timestamp,
       window: result?.window ?? null,
-      heard: this.#context.clock.now(),
     };
   }
 

@@ -1,6 +1,7 @@
 // Copies a log that is in use: the database at one moment, then the segments that it lists.
 import { DatabaseSync } from "node:sqlite";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { isWithin } from "../../base/folders.ts";
 import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
@@ -58,10 +59,19 @@ async function prepareFolder(from: string, to: string): Promise<void> {
       "INVALID",
       `Cannot back up into ${shown(to)}: ${why}; expected a new folder or an empty one`,
     );
-  const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
-  if (inside(resolve(to))) throw refuse("it is within the log's own folder");
-  await Deno.mkdir(to, { recursive: true, mode: modes.folder });
-  for await (const { name } of Deno.readDir(to)) throw refuse(`it holds ${shown(name)}`);
+  const refuseWithin = (to: string, from: string) => {
+    if (isWithin(to, from)) throw refuse("it is within the log's own folder");
+  };
+  refuseWithin(resolve(to), resolve(from));
+  try {
+    await Deno.mkdir(to, { recursive: true, mode: modes.folder });
+    for await (const { name } of Deno.readDir(to)) throw refuse(`it holds ${shown(name)}`);
+    refuseWithin(await Deno.realPath(to), await Deno.realPath(from));
+  } catch (error) {
+    const { AlreadyExists, NotADirectory } = Deno.errors;
+    const isFile = error instanceof AlreadyExists || error instanceof NotADirectory;
+    throw isFile ? refuse("it is not a folder") : storageError(error, `back up ${from}`, to);
+  }
 }
 
 async function copySegments(

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
 import { createLocked, FileSync, freeBytes } from "./disk.ts";
 import { modes } from "./private_files.ts";
 import type { EncodedRecord } from "./record.ts";
@@ -94,7 +95,11 @@ export class SegmentWriter {
 
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
     const due = [...segments].filter(({ sync }) => sync.isDue);
-    await Promise.all(due.map(({ sync }) => sync.finished()));
+    try {
+      await Promise.all(due.map(({ sync }) => sync.finished()));
+    } catch (error) {
+      throw storageError(error, "sync the log", this.#db.path);
+    }
     return due.length > 0;
   }
 

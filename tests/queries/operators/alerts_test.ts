@@ -8,6 +8,7 @@ import {
   type Frame,
   type Output,
 } from "../../../runtime/mod.ts";
+import { FakeClock } from "../../../runtime/testing.ts";
 import { contextOf, frameOf, open, run, runWithRestarts } from "./kit.ts";
 
 /** Frames with a score each, ten a second. */
@@ -144,6 +145,28 @@ Deno.test("an episode ends when its camera falls silent: by the clock, also afte
     assert.equal(task.nextTimer!(), undefined);
     assert.deepEqual(await task.onTimer!(clock.now() + 9_000), []);
   }
+});
+
+Deno.test("an episode goes on after a restart, however long nothing ran, and whatever the clock says", async () => {
+  const operator = alerts<Frame>({ label: "door", silenceMs: 5_000 });
+  const clock = new FakeClock(), context = { ...contextOf(), clock };
+  let task = await operator.open(context);
+  for (const frame of scored([0.1, 0.9, 0.7])) await task.process(frame);
+  const state = task.snapshot!()!;
+  await clock.advance(60_000);
+  task = await operator.open({ ...context, state });
+  assert.equal(task.nextTimer!(), clock.now() + 5_000);
+  // Frames were waiting: the camera was not silent.
+  const outputs = await task.process(scored([0.1, 0.9, 0.7, 0.8])[3]!);
+  assert.deepEqual(outputs.map(({ result }) => result?.alert?.state), ["update"]);
+  const set = { now: () => clock.now() - 3_600_000, monotonic: () => clock.monotonic() };
+  task = await operator.open({
+    ...context,
+    clock: { ...set, sleep: () => Promise.resolve() },
+    state,
+  });
+  await clock.advance(5_000);
+  assert.equal(task.nextTimer!(), set.now());
 });
 
 Deno.test("a pause in capture time ends an episode too, and nothing is carried over it", async () => {

@@ -184,36 +184,6 @@ Deno.test("embedded log: leases with garbage in them keep no partition", async (
   });
 });
 
-Deno.test("embedded log: a backup into the log itself, or one that did not end, is refused", async () => {
-  await inFolder(async (dir) => {
-    await withLog(`embedded:${dir}/log`, async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, records(5));
-      for (const to of ["log", "log/backup", "log/segments/t-0/x", "log/../log/deep/er"]) {
-        const { message } = await rejectsWith("INVALID", () => log.backup(join(dir, to)));
-        assert.match(
-          message,
-          /Cannot back up into ".*": it (is within the log's own folder|holds ")/,
-        );
-      }
-      assert.deepEqual(
-        (await Array.fromAsync(Deno.readDir(join(dir, "log")))).filter(({ name }) =>
-          /backup|deep/.test(name)
-        ),
-        [],
-      );
-      const stop = AbortSignal.abort(new Error("Ctrl-C"));
-      await assert.rejects(log.backup(join(dir, "half"), stop), /Ctrl-C/);
-      await rejectsWith("INVALID", () => log.backup(join(dir, "half")));
-    });
-    const { message } = await rejectsWith(
-      "INVALID",
-      () => withLog(`embedded:${dir}/half`, (log) => log.topics()),
-    );
-    assert.match(message, /it is an unfinished backup/);
-  });
-});
-
 Deno.test("embedded log: a log is checked while it is written and expires", async () => {
   await inFolder((dir) =>
     withLog(`embedded:${dir}?retention-bytes=300000`, async (log) => {

@@ -3,9 +3,9 @@ import { systemClock } from "../../../runtime/base/clock.ts";
 import { FileSync } from "../../../runtime/log/embedded/disk.ts";
 import { closeParts, openParts } from "../../../runtime/log/embedded/open_log.ts";
 import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
-import { records } from "../../contracts/log_contract_kit.ts";
+import { readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
-import { inFolder } from "./embedded_kit.ts";
+import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("sync: who comes while one is under way waits for it; one that failed is made again", async () => {
   const runs: PromiseWithResolvers<void>[] = [];
@@ -53,5 +53,27 @@ Deno.test("a segment that a full disk has sealed already is sealed once", async 
     };
     await closeParts(parts);
     assert.equal(full, false);
+  });
+});
+
+Deno.test("an append whose sync finds no file handle says so, and the next one is stored", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}?sync=always`, async (log) => {
+      await log.createTopic("t", 1);
+      const producer = await log.producer();
+      const { open } = Deno;
+      Deno.open = () => Promise.reject(new Error("Too many open files (os error 24)"));
+      try {
+        const { retryable } = await rejectsWith(
+          "NO_HANDLES",
+          () => producer.append("t", 0, records(1)),
+        );
+        assert.equal(retryable, true);
+      } finally {
+        Deno.open = open;
+      }
+      assert.equal(await producer.append("t", 0, records(2)), 0);
+      assert.equal((await readAll(log, "t", 0)).length, 2);
+    });
   });
 });
