@@ -108,12 +108,6 @@ export class CameraRegistry {
     return (await this.#kv.get([...PREFIX, number])).value !== null;
   }
 
-  /** @throws {SourceError} if the entry is invalid. */
-  async get(number: number): Promise<RegisteredCamera | undefined> {
-    const { key, value } = await this.#kv.get([...PREFIX, number]);
-    return value === null ? undefined : readEntry(key, value);
-  }
-
   /** All valid cameras by number, each with a version that changes with every `add`. */
   async list(): Promise<{ readonly camera: RegisteredCamera; readonly version: string }[]> {
     const cameras = [];

@@ -74,8 +74,10 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 
   app.notFound((c) => plain(c, 404, "Not found"));
   app.onError((error, c) => {
-    if (error instanceof LogError && error.retryable) {
-      return plain(c, 503, "The log is unreachable", { "retry-after": "2" });
+    if (error instanceof LogError) {
+      // The wall and the queries report it already.
+      const problem = error.retryable ? "The log is unreachable" : maskSecrets(error.message);
+      return plain(c, 503, problem, { "retry-after": "2" });
     }
     report(maskSecrets(`Viewer: ${c.req.method} ${c.req.path}: ${error.message}`));
     return plain(c, 500, "Internal error in the viewer");

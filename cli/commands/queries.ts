@@ -2,7 +2,7 @@
 import { given } from "../../runtime/base/options.ts";
 import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
-import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
+import { parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import {
@@ -94,7 +94,7 @@ async function run(
   const { log: logUrl, topic, trigger, checkpoint: checkpointDir, json = false } = options;
   const access = viewerAccess(options);
   // A trigger set by the query itself is only known after loading.
-  const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
+  const finite = trigger !== undefined && parseTrigger(trigger).kind === "available-now";
   const specs = await querySpecs(positionals, options, options);
   // Only finite work has progress to show.
   const bar = finite && !json ? new BacklogBar() : undefined;

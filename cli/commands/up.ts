@@ -16,6 +16,7 @@ import {
 import { describeFailure } from "../fault.ts";
 import { commonOptions } from "../common_options.ts";
 import { SMALL_HEAP } from "../log_options.ts";
+import { editsOf } from "../up/changes.ts";
 import { closedPlaces } from "../up/closed.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
@@ -56,7 +57,8 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const { check = false, print = false, json = false } = options;
-  let content = read(file);
+  const content = read(file);
+  const edited = editsOf(content);
   const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
   const plan = await resolve(content, check);
   if (print) context.print(planText(plan, json));
@@ -69,9 +71,8 @@ async function run(
     while (await pause(CHECK_INTERVAL_MS, context.signal)) {
       await running.keepViewer();
       const problem = await (async () => {
-        const now = read(file);
-        if (now === content) return undefined;
-        content = now;
+        const now = edited(read(file));
+        if (now === undefined) return undefined;
         const closed = closedPlaces(now, environment);
         if (closed.length > 0) throw new UsageError(closed);
         await running.apply(await resolve(now, false));

@@ -2,6 +2,19 @@
 import { given } from "../../runtime/base/options.ts";
 import type { Plan } from "./resolve.ts";
 
+/**
+ * Finds edits of a file by reading it again and again: a content counts once it was read twice, since another
+ * program may still be writing.
+ */
+export function editsOf(first: string): (read: string) => string | undefined {
+  let [known, before] = [first, first];
+  return (now) => {
+    const isWhole = now === before;
+    before = now;
+    return isWhole && now !== known ? known = now : undefined;
+  };
+}
+
 /** A change of one part: `CAMERA-1 of T`, `query motion`, `viewer`. */
 interface Change {
   readonly part: string;

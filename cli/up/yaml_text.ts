@@ -18,6 +18,9 @@ export interface LineFault {
   readonly message: string;
 }
 
+/** Instead of "Nested mappings are not allowed in compact mappings": the usual cause is `source: pattern:`. */
+const COLON = "text that holds a colon before a blank or at its end needs quotes";
+
 export class YamlText {
   /** With variables filled in; undefined if the text is not YAML. */
   readonly value: unknown;
@@ -31,7 +34,7 @@ export class YamlText {
     // Later errors mostly follow from the first.
     const [error] = [...document.errors, ...document.warnings];
     if (error !== undefined) {
-      this.#refuse(error.pos[0], error.message);
+      this.#refuse(error.pos[0], error.code === "BLOCK_AS_IMPLICIT_KEY" ? COLON : error.message);
       return;
     }
     let isWhole = true;

@@ -8,7 +8,7 @@ import type { OperatorErrorPolicy } from "./operator_error.ts";
 import type { OverloadPolicy } from "./overload.ts";
 import type { Sink } from "./sink.ts";
 import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
-import { isFiniteTrigger, type Trigger } from "./trigger.ts";
+import type { Trigger } from "./trigger.ts";
 
 /** The plan from which the runtime starts a query on each partition. */
 export interface QueryPlan {
@@ -36,7 +36,7 @@ export interface PlanOverrides {
 
 /** True if the query ends by itself, through its trigger or an end of its read. */
 export function endsByItself({ trigger, source }: QueryPlan): boolean {
-  return isFiniteTrigger(trigger) || hasEnd(source);
+  return trigger.kind === "available-now" || hasEnd(source);
 }
 
 /** A plan with some parts replaced. */

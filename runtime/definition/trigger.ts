@@ -5,16 +5,17 @@ import type { Clock } from "../base/clock.ts";
 /**
  * - `asap`: as soon as a frame is available (batches of one when idle, large ones under backlog);
  * - `interval`: at ticks aligned to the epoch;
- * - `available-now`: processes all data available at the start, in batches, then ends the query;
- * - `once`: as `available-now`, since a single batch would need memory for the whole backlog.
+ * - `available-now`: processes all data available at the start, in batches, then ends the query.
  */
 export type Trigger =
   | { readonly kind: "asap" }
   | { readonly kind: "interval"; readonly ms: number }
-  | { readonly kind: "available-now" }
-  | { readonly kind: "once" };
+  | { readonly kind: "available-now" };
 
-/** A trigger as on the command line. */
+/**
+ * A trigger as on the command line. `once` is `available-now`: a single batch would need memory for the
+ * whole backlog.
+ */
 export type TriggerSpec = "asap" | "available-now" | "once" | `interval:${string}`;
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -42,7 +43,8 @@ export function parseDuration(text: string): number {
  */
 export function parseTrigger(text: string): Trigger {
   text = String(text);
-  if (text === "asap" || text === "available-now" || text === "once") return { kind: text };
+  if (text === "asap" || text === "available-now") return { kind: text };
+  if (text === "once") return { kind: "available-now" };
   const [, duration] = /^interval:(\d+(?:\.\d+)?(?:ms|s|m|h))$/.exec(text) ?? [];
   const ms = duration === undefined ? 0 : parseDuration(duration);
   if (ms >= 1) return { kind: "interval", ms };
@@ -61,18 +63,13 @@ export function parseTrigger(text: string): Trigger {
 export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
   if (typeof trigger === "string") return parseTrigger(trigger);
   const kind = trigger?.kind;
-  if (kind === "asap" || kind === "available-now" || kind === "once") return { kind };
+  if (kind === "asap" || kind === "available-now") return { kind };
   if (kind === "interval" && Number.isFinite(trigger.ms) && trigger.ms >= 1) return trigger;
   throw new RangeError(
     `Cannot use trigger ${
       shown(trigger)
-    }: expected the kind asap, available-now, once, or interval with ms from 1 up`,
+    }: expected the kind asap, available-now, or interval with ms from 1 up`,
   );
-}
-
-/** True if a query with this trigger ends by itself. */
-export function isFiniteTrigger({ kind }: Trigger): boolean {
-  return kind === "available-now" || kind === "once";
 }
 
 /** Waits for ticks of an interval, aligned to the epoch so that restarts keep the schedule. */

@@ -14,7 +14,7 @@ import { shown } from "../base/options.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
-import { isFiniteTrigger, TickTimer } from "../definition/trigger.ts";
+import { TickTimer } from "../definition/trigger.ts";
 import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, LIVE_COMMIT_INTERVAL_MS } from "./commits.ts";
@@ -187,7 +187,7 @@ export class StreamingExecution {
       const { planned } = opened.checkpointing;
       if (planned !== undefined) await this.#rerun(opened, planned);
       else if (opened.aligned?.isNew) await this.#runAndCommit(opened, [], this.#next);
-      if (isFiniteTrigger(trigger)) {
+      if (trigger.kind === "available-now") {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
         // Timers that are due do not wait for frames of the next run.
@@ -237,7 +237,7 @@ export class StreamingExecution {
     await this.#commits.settled();
     this.#reports.send();
     // A query that ends by itself must not look as if it had found nothing.
-    const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
+    const failed = trigger.kind === "available-now" ? opened.pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
   }
 

@@ -2,7 +2,6 @@
 // dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { isFiniteTrigger } from "../definition/trigger.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import { weightOf } from "../log/records.ts";
 import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
@@ -59,7 +58,7 @@ export class Intake {
     this.#source = options.source;
     const { trigger, overload } = options.plan;
     // A query that takes all there is and ends cannot fall behind.
-    const policy = isFiniteTrigger(trigger) ? { kind: "wait" } as const : overload;
+    const policy = trigger.kind === "available-now" ? { kind: "wait" } as const : overload;
     this.#excess = new Excess({ ...options, overload: policy });
     // The pending read takes no signal, which would cost a listener for each read: closing the source ends it.
     options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });

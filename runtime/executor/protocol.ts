@@ -62,7 +62,7 @@ export interface ExecutorConfig {
 export interface LoadedQuery {
   /** The plan, as text. */
   readonly plan: string;
-  /** Whether it ends by itself: its trigger is `available-now` or `once`. */
+  /** Whether it ends by itself: its trigger is `available-now`, or its read has an end. */
   readonly finite: boolean;
   /** Names of the operators, in stream order. */
   readonly steps: readonly string[];

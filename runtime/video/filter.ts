@@ -1,5 +1,13 @@
 // A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
-import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, Frame, PosixError } from "node-av";
+import {
+  AV_BUFFERSRC_FLAG_KEEP_REF,
+  AVERROR_EOF,
+  FFmpegError,
+  Filter,
+  FilterGraph,
+  Frame,
+  PosixError,
+} from "node-av";
 import type { FilterContext } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 
@@ -62,7 +70,8 @@ export class FrameFilter implements Disposable {
   }
 
   async #push(frame: Frame | null, take: (frame: Frame) => Promise<void> | void): Promise<void> {
-    check(await this.#source!.buffersrcAddFrame(frame));
+    // Otherwise the filters take the frame, which others may be reading.
+    check(await this.#source!.buffersrcAddFrame(frame, AV_BUFFERSRC_FLAG_KEEP_REF));
     for (;;) {
       this.#out.unref();
       const code = await this.#sink!.buffersinkGetFrame(this.#out);

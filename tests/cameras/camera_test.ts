@@ -88,20 +88,26 @@ Deno.test("a wrong password before the first frame is final", async () => {
 });
 
 Deno.test("one that keeps trying goes on after every failure, with one session and one count", async () => {
-  const source = scripted(
+  const script = scripted(
     [new SourceError("UNAUTHORIZED", "Wrong password")],
     [1, new SourceError("UNREACHABLE", "Cable cut")],
     [2, new TypeError("A bug of its own")],
     [3],
   );
   const statuses: CameraStatus[] = [];
+  let made = 0;
   const { records, summary, reports } = await runToMemory("", {
-    source,
+    source() {
+      made++;
+      return Promise.resolve(script);
+    },
     limit: 3,
     clock: hurriedClock,
     keepTrying: true,
     onStatus: (status) => statuses.push(status),
   });
+  // Not again after a failure that opening it again may mend: it knows what it has learned.
+  assert.equal(made, 3);
   assert.deepEqual(records.map(({ value }) => value[0]), [1, 2, 3]);
   assert.deepEqual(records.map(({ headers }) => headers.seq), ["0", "1", "2"]);
   assert.equal(new Set(records.map(({ headers }) => headers.session)).size, 1);

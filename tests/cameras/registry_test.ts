@@ -51,7 +51,7 @@ Deno.test("registry: keeps cameras by number, readable by its owner only", async
       { number: 10, source: "pattern:", fps: 7 },
     ]);
     assert.equal(await registry.remove(9), true);
-    assert.equal(await registry.get(9), undefined);
+    assert.equal(await registry.has(9), false);
   });
 });
 

@@ -182,6 +182,27 @@ Deno.test("numbers come as JSON and as Prometheus reads them, without secrets", 
   });
 });
 
+Deno.test("a log that cannot be read is said as such, and is no fault of the viewer", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 1);
+  const reported: string[] = [];
+  const report = (message: string) => void reported.push(message);
+  await withViewer({ log, report }, async (viewer) => {
+    const range = async (error: Error) => {
+      log.offsets = () => Promise.reject(error);
+      const response = await fetch(`${viewer.url}api/range?lane=greyscale-0`);
+      return [response.status, (await response.text()).trim()];
+    };
+    const away = new LogError("UNREACHABLE", "Away", { retryable: true });
+    assert.deepEqual(await range(away), [503, "The log is unreachable"]);
+    const deleted = new LogError("DELETED", "kafka://anna:hunter2@log was deleted");
+    assert.deepEqual(await range(deleted), [503, "kafka://anna:***@log was deleted"]);
+    assert.deepEqual(reported, []);
+    assert.deepEqual(await range(new Error("Odd")), [500, "Internal error in the viewer"]);
+    assert.equal(reported.length, 1);
+  });
+});
+
 Deno.test("ready means that the log answers and every query has begun", async () => {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 3);

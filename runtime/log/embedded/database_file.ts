@@ -102,19 +102,16 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw refuse("it is another program's database; name another folder");
     }
     const version = number("PRAGMA user_version");
-    if (version < schemaVersion) {
-      throw refuse(
-        `its format is version ${version}, older than version ${schemaVersion}, which this Framelane reads; ` +
-          "convert it: deno task log convert --log embedded:DIR",
-      );
-    }
-    if (version > schemaVersion) {
-      throw refuse(
-        `its format is version ${version}, newer than version ${schemaVersion}, which this Framelane reads; update ` +
-          "Framelane or name another folder",
-      );
-    }
-    return true;
+    if (version === schemaVersion) return true;
+    const age = version < schemaVersion ? "older" : "newer";
+    const advice = version > schemaVersion
+      ? "update Framelane or name another folder"
+      : version === 1
+      ? "convert it: deno task log convert --log embedded:DIR"
+      : "name another folder";
+    throw refuse(
+      `its format is version ${version}, ${age} than version ${schemaVersion}, which this Framelane reads; ${advice}`,
+    );
   };
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   if (!check()) {

@@ -1,6 +1,6 @@
 /** What an edit restarts. */
 import assert from "node:assert/strict";
-import { changesOf, withFixed } from "../../../cli/up/changes.ts";
+import { changesOf, editsOf, withFixed } from "../../../cli/up/changes.ts";
 import { resolvePlan } from "../../../cli/up/resolve.ts";
 
 const BASE = `cameras:
@@ -45,4 +45,11 @@ Deno.test("an edit restarts what it changes and nothing else", async () => {
   assert.deepEqual(await changes(["8000", "8001"]), []);
   assert.deepEqual(await changes(["8000", "8000, host: localhost"]), []);
   assert.deepEqual(await changes(["cameras:", "log: embedded:x\ncameras:"]), []);
+});
+
+Deno.test("an edit counts once the file was read twice alike, and once", () => {
+  const edited = editsOf("a");
+  const reads = ["a", "", "a b", "a b c", "a b c", "a b c", "a", "a b c", "a", "a", "a"];
+  const found = reads.map((read) => edited(read)).filter((content) => content !== undefined);
+  assert.deepEqual(found, ["a b c", "a"]);
 });

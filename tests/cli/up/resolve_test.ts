@@ -253,6 +253,7 @@ Deno.test("what is no YAML is refused with its place and the reason, and none of
 
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
+  assert.match((await faultsOf("log: a\ntopic: pattern:\n"))[0]!, /^f\.yaml:2: .*colon.* quotes$/);
   const broken = await faultsOf(
     "cameras:\n  - { number: 1, source: a${B} }\nqueries:\n  - { a: 1 }\n",
   );

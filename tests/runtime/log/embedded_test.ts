@@ -78,20 +78,20 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
       (file) => Deno.writeFile(file, new Uint8Array(9_999).fill(65)),
     );
     assert.match(noise.message, /not a database of an embedded log/);
-    const newer = await make("newer", async (file) => {
-      await withLog(at("newer"), (log) => log.createTopic("t", 1));
-      const db = new DatabaseSync(file);
-      db.exec("PRAGMA user_version = 7");
-      db.close();
-    });
-    assert.match(newer.message, /version 7, newer than version \d, .*; update/);
-    const older = await make("older", async (file) => {
-      await withLog(at("older"), (log) => log.createTopic("t", 1));
-      const db = new DatabaseSync(file);
-      db.exec("PRAGMA user_version = 1");
-      db.close();
-    });
-    assert.match(older.message, /version 1, older than version \d, .*log convert/);
+    const versions = [
+      [7, /version 7, newer than version \d, .*; update/],
+      [3, /version 3, older than version \d, .*; name another folder/],
+      [1, /version 1, older than version \d, .*log convert/],
+    ] as const;
+    for (const [version, advice] of versions) {
+      const { message } = await make(`version-${version}`, async (file) => {
+        await withLog(at(`version-${version}`), (log) => log.createTopic("t", 1));
+        const db = new DatabaseSync(file);
+        db.exec(`PRAGMA user_version = ${version}`);
+        db.close();
+      });
+      assert.match(message, advice);
+    }
     const taken = join(dir, "file");
     await Deno.writeTextFile(taken, "a file");
     const file = await rejectsWith("INVALID", () => withLog(at("file"), (log) => log.topics()));

@@ -110,7 +110,7 @@ export class KafkaCommitter implements BatchCommitter {
         (signal) => this.#context.cluster.topic(topic, signal, true),
       );
       const { topicId } = this.#stored;
-      // Brokers before 2.8 have no ids.
+      // Brokers that know Metadata only below version 10 have no ids.
       if (found === undefined || found.id === NO_ID) return false;
       this.#stored = { ...this.#stored, topicId: found.id };
       return topicId !== undefined && topicId !== found.id;
