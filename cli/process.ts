@@ -18,6 +18,8 @@ const SAME_SIGNAL_MS = 500;
 /** How long a process that was stopped or has failed waits for a reader that pauses. */
 const LONGEST_FLUSH_MS = 3_000;
 
+const listeners = new Map<Deno.Signal, () => void>();
+
 /**
  * Aborts the returned controller on the first SIGINT or SIGTERM; a second one ends the process. An uncaught
  * error is printed to standard error and ends the process with 1, unless it belongs to a query.
@@ -29,12 +31,14 @@ export function guardProcess(output: Output, now = () => performance.now()): Abo
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM"];
   for (const name of signals) {
-    Deno.addSignalListener(name, () => {
+    const listener = () => {
       if (name === first.name && now() - first.at < SAME_SIGNAL_MS) return;
       if (stop.signal.aborted) Deno.exit(EXIT_INTERRUPTED);
       first = { name, at: now() };
       stop.abort(new DOMException(`Stopped by ${name}`, "AbortError"));
-    });
+    };
+    listeners.set(name, listener);
+    Deno.addSignalListener(name, listener);
   }
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -47,6 +51,11 @@ export function guardProcess(output: Output, now = () => performance.now()): Abo
     fail(output, event.error ?? event.message);
   });
   return stop;
+}
+
+/** From now on a signal ends the process at once: for work that holds the thread and has nothing to finish. */
+export function endOnSignals(): void {
+  for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
 }
 
 /**

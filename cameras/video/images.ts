@@ -4,6 +4,7 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
+import { reshape } from "../reshape.ts";
 import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
 import { type FilterStep, FrameFilter } from "../../runtime/video/filter.ts";
@@ -127,8 +128,9 @@ class Lane {
       const data = packet?.data ?? null;
       if (packet === null || data === null) return;
       if (isComplete(data) && !this.#isField(data)) {
-        const image = this.#pass(packet, data);
-        return image === undefined ? undefined : await push(Promise.resolve(image));
+        const timestamp = this.#options.timestamp(this.#times.of(timeOf(packet)));
+        if (timestamp === undefined) return;
+        return await push(this.#pass(new Uint8Array(data), timestamp));
       }
     }
     this.#decoder ??= await VideoDecoder.open(this.#input, this.#options);
@@ -220,14 +222,10 @@ class Lane {
     }
   }
 
-  /** The packet's JPEG; undefined if it is damaged or not wanted. */
-  #pass(packet: Packet, data: Uint8Array): SourceImage | undefined {
-    const time = this.#times.of(timeOf(packet));
+  /** A JPEG as it is, upright; undefined if it is damaged. */
+  async #pass(value: Uint8Array, timestamp: number): Promise<SourceImage | undefined> {
     try {
-      const { width, height } = inspectImage(data);
-      const timestamp = this.#options.timestamp(time);
-      if (timestamp === undefined) return undefined;
-      return { value: new Uint8Array(data), contentType: "image/jpeg", timestamp, width, height };
+      return { ...await reshape(value, this.#options.settings), timestamp };
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
       this.#damaged++;

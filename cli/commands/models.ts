@@ -15,6 +15,7 @@ import {
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { commonOptions } from "../common_options.ts";
 import { command, type CommandContext, type Options, type Values } from "../command.ts";
+import { endOnSignals } from "../process.ts";
 
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
@@ -100,6 +101,7 @@ async function check(
   { print, say }: CommandContext,
 ): Promise<number> {
   const { tryModel } = await import("../../queries/operators/model/trial.ts");
+  endOnSignals();
   try {
     const { manifest, file: { sha256 }, outputs, result, remarks, ms } = await tryModel(path);
     const { name, frames, hop, inputs: [input] } = manifest;

@@ -143,14 +143,8 @@ export function parseStartingOffsets(
         if (!Number.isInteger(amount)) throw refuse();
         return () => ({ kind: "last-frames", frames: amount });
       }
-      const ms = amount *
-        (/^(ms|milli)/.test(unit)
-          ? 1
-          : unit.startsWith("s")
-          ? 1000
-          : unit.startsWith("m")
-          ? 60_000
-          : 3_600_000);
+      const short = /^(ms|milli)/.test(unit) ? "ms" : unit[0];
+      const ms = parseDuration(`${match[1]}${short}`);
       return () => ({ kind: "last-ms", ms });
     }
     if (/^\d{4}-\d\d/.test(given)) {

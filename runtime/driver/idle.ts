@@ -20,13 +20,9 @@ export async function reportIdle(
   for (;;) {
     const now = clock.monotonic();
     let next = now + IDLE_MS;
-    const { active } = streams;
-    for (const query of reported.keys()) if (!active.includes(query)) reported.delete(query);
-    for (const query of active) {
-      if (query.state !== "running") {
-        reported.delete(query);
-        continue;
-      }
+    const running = streams.active.filter(({ state }) => state === "running");
+    for (const query of reported.keys()) if (!running.includes(query)) reported.delete(query);
+    for (const query of running) {
       if (!reported.has(query)) reported.set(query, now);
       const due = Math.max(reported.get(query)!, query.reportedAt) + IDLE_MS;
       if (due > now) next = Math.min(next, due);

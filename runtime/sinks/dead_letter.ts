@@ -1,6 +1,6 @@
 // Dead letters: frames that could not be processed, kept with the reason.
 import { messageOf, nameOf, shortened, stackOf } from "../base/errors.ts";
-import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import { hasBytes } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
@@ -19,19 +19,6 @@ const DEAD_LETTER_HEADERS = {
 
 const MAXIMUM_TEXT = 2000;
 
-/** Bytes for a header's lengths, and for the header that records the truncation. */
-const HEADER_BYTES = 20;
-const CUT_BYTES = 128;
-
-// Sizes of a dead letter that is too large for its topic, largest first. The first is as large as
-// the frame was.
-const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] = [
-  { bytes: Infinity, ownHeaders: true },
-  { bytes: 512 * 1024, ownHeaders: true },
-  { bytes: 64 * 1024, ownHeaders: false },
-  { bytes: 0, ownHeaders: false },
-];
-
 export function deadLetterTopic(topic: string): string {
   return `${topic}.dead-letters`;
 }
@@ -39,8 +26,8 @@ export function deadLetterTopic(topic: string): string {
 /**
  * The record of a frame that could not be processed: its original value, key, capture time and
  * headers, and the error. It goes to the same partition of `TOPIC.dead-letters`. If the error's
- * text makes it too large for its topic, its value is truncated, and the header `truncated` holds
- * the original size: the frame is still in its own topic.
+ * text makes it too large for its topic, it has neither value nor headers of the frame, and the
+ * header `truncated` holds the size of the value: the frame is still in its own topic.
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
@@ -71,33 +58,10 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   return {
     ...whole,
     optional: `a dead letter (${errorHeaders[names.reason]})`,
-    smaller: () => truncate(whole, frame, errorHeaders, 0),
+    smaller: () => ({
+      ...whole,
+      value: new Uint8Array(),
+      headers: { ...errorHeaders, [names.truncated]: String(value.length) },
+    }),
   };
-}
-
-function truncate(
-  whole: OutputRecord,
-  frame: Frame,
-  errorHeaders: Headers,
-  step: number,
-): OutputRecord {
-  const { bytes, ownHeaders } = CUTS[step]!;
-  const { value } = whole;
-  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(errorHeaders) - CUT_BYTES));
-  const next = step + 1;
-  return {
-    ...whole,
-    value: value.subarray(0, left),
-    headers: {
-      ...(ownHeaders ? frame.headers : {}),
-      ...errorHeaders,
-      [DEAD_LETTER_HEADERS.truncated]: String(value.length),
-    },
-    ...(next < CUTS.length ? { smaller: () => truncate(whole, frame, errorHeaders, next) } : {}),
-  };
-}
-
-function sizeOf(headers: Headers): number {
-  const entries = Object.entries(headers);
-  return HEADER_BYTES * entries.length + new TextEncoder().encode(entries.flat().join("")).length;
 }

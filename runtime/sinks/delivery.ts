@@ -10,9 +10,6 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   /** Retries after the first try. */
   readonly retries: number;
-  /** Delay before the second try; doubles with each try up to `maxDelayMs`. */
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
   /** Time limit of a try. */
   readonly timeoutMs: number;
 }
@@ -20,6 +17,9 @@ export interface DeliveryOptions {
 export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
+
+/** Longest delay between tries. */
+const MAX_DELAY_MS = 30_000;
 
 /** Statuses to retry, besides all from 500 on. */
 const LATER = new Set([408, 425, 429]);
@@ -38,13 +38,13 @@ export class Deliverer {
    * @throws the signal's reason if it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
-    const { clock, retries, minDelayMs, maxDelayMs } = this.#options;
-    const backoff = new Backoff({ minDelayMs: Math.min(minDelayMs, maxDelayMs), maxDelayMs });
+    const { clock, retries } = this.#options;
+    const backoff = new Backoff({ minDelayMs: 500, maxDelayMs: MAX_DELAY_MS });
     for (let tries = 1;; tries++) {
       const { reason, again, waitMs = 0 } = await this.#try(id, body, signal);
       if (reason === undefined) return { delivered: true, tries };
       if (!again || tries > retries) return { delivered: false, tries, reason };
-      await clock.sleep(Math.max(backoff.next(), Math.min(waitMs, maxDelayMs)), signal);
+      await clock.sleep(Math.max(backoff.next(), Math.min(waitMs, MAX_DELAY_MS)), signal);
     }
   }
 

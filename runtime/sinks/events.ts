@@ -1,6 +1,5 @@
 // The `events:FILE` sink: one line of JSON for each output.
 import { checkOptions } from "../base/fields.ts";
-import { ABOVE_ZERO } from "../base/options.ts";
 import { splitPath } from "../base/folders.ts";
 import type { Result } from "../definition/frame.ts";
 import { openNamed } from "./files/failure.ts";
@@ -11,8 +10,6 @@ import type { Sink, SinkContext } from "../definition/sink.ts";
 export interface EventsOptions {
   /** The file; its folders are created. Default `.framelane/events.jsonl`. */
   readonly file?: string;
-  /** How long another process may lock the file before it counts as paused. Default 5 000. */
-  readonly lockTimeoutMs?: number;
 }
 
 /**
@@ -30,10 +27,9 @@ export interface EventsOptions {
  * ```
  */
 export function events(options: EventsOptions = {}): Sink {
-  const { file = ".framelane/events.jsonl", lockTimeoutMs = 5000 } = options;
+  const { file = ".framelane/events.jsonl" } = options;
   checkOptions("write events", options, {
     file: { accepted: "a file", takes: (path) => /[^/]$/.test(String(path)) },
-    lockTimeoutMs: ABOVE_ZERO,
   });
   const action = `write events to ${JSON.stringify(file)}`;
   return {
@@ -48,7 +44,6 @@ export function events(options: EventsOptions = {}): Sink {
         const lines = await StagedLines.open({
           path: file,
           root: `${folder}/.${name}.framelane`,
-          lockTimeoutMs,
           lastOffsetOf: (line) => lastOffsetOfLine(line, context),
         }, context);
         let text = "";

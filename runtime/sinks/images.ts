@@ -1,6 +1,6 @@
 // The `images:DIR` sink: pictures as files, with a table of annotations.
 import { checkOptions } from "../base/fields.ts";
-import { ABOVE_ZERO, FOLDER } from "../base/options.ts";
+import { FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { openNamed } from "./files/failure.ts";
@@ -9,8 +9,6 @@ import { openNamed } from "./files/failure.ts";
 export interface ImagesOptions {
   /** The folder, created if necessary; `{query}` stands for the query's name. Default `images`. */
   readonly directory?: string;
-  /** Lock timeout of `annotations.csv`, after which its holder counts as paused. Default 5 000. */
-  readonly lockTimeoutMs?: number;
 }
 
 /**
@@ -32,8 +30,8 @@ export interface ImagesOptions {
  * ```
  */
 export function images(options: ImagesOptions = {}): Sink {
-  const { directory = "images", lockTimeoutMs = 5000 } = options;
-  checkOptions("write images", options, { directory: FOLDER, lockTimeoutMs: ABOVE_ZERO });
+  const { directory = "images" } = options;
+  checkOptions("write images", options, { directory: FOLDER });
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",
@@ -44,7 +42,7 @@ export function images(options: ImagesOptions = {}): Sink {
       const action = `write images to ${JSON.stringify(root)}`;
       return openNamed(action, async () => {
         const { openImages } = await import("./files/images_task.ts");
-        return openImages({ root, action, lockTimeoutMs }, context);
+        return openImages({ root, action }, context);
       });
     },
   };

@@ -3,16 +3,7 @@ import { hostsOf } from "../base/access.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
 import { checkOptions } from "../base/fields.ts";
-import {
-  ABOVE_ZERO,
-  FOLDER,
-  FROM_ZERO,
-  given,
-  oneOf,
-  type OptionRows,
-  TEXT,
-  whole,
-} from "../base/options.ts";
+import { ABOVE_ZERO, FOLDER, given, oneOf, type OptionRows, TEXT, whole } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { withFileErrors } from "./files/failure.ts";
@@ -27,20 +18,8 @@ export interface WebhookOptions {
   readonly only?: "findings" | "alerts" | "all";
   /** Retries after the first try; then the body is dead-lettered. Default 6. */
   readonly retries?: number;
-  /** Delay before the second try, milliseconds; doubles with each try. Default 500. */
-  readonly minDelayMs?: number;
-  /** Longest delay. Default 30 000. */
-  readonly maxDelayMs?: number;
-  /** Time limit of a try. Default 10 000. */
+  /** Time limit of a try, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
-  /** The most bodies waiting for delivery, before the partition waits … Default 1 000. */
-  readonly maxWaiting?: number;
-  /** … but no longer than this; then they are dead-lettered. Default 5 000. */
-  readonly maxBlockMs?: number;
-  /**
-   * How long to wait for deliveries at the end; the rest follows at the next start. Default 3 000
-   */
-  readonly maxCloseMs?: number;
   /** File of JSON lines for failed deliveries. Default `.framelane/webhook/dead-letters.jsonl`. */
   readonly deadLetters?: string;
   /** Folder of pending deliveries. Default `.framelane/webhook`. */
@@ -52,25 +31,21 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
   secret: TEXT,
   only: oneOf("findings", "alerts", "all"),
   retries: whole(0),
-  minDelayMs: ABOVE_ZERO,
-  maxDelayMs: ABOVE_ZERO,
   timeoutMs: ABOVE_ZERO,
-  maxWaiting: ABOVE_ZERO,
-  maxBlockMs: FROM_ZERO,
-  maxCloseMs: FROM_ZERO,
   deadLetters: TEXT,
   directory: FOLDER,
 };
 
 /**
  * Posts a `Result` as JSON for each finding, at least once, in order for each partition. Pending
- * deliveries are durable, so that neither a slow receiver nor a crash loses an alert, and the
- * partition never waits longer than `maxBlockMs`.
+ * deliveries are durable, so that neither a slow receiver nor a crash loses an alert. Where 1 000
+ * are pending the partition waits up to 5 s; then further ones are dead-lettered. At the end they
+ * get 3 s; the rest follows at the next start.
  *
  * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a
  * secret, `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal
  * HMAC-SHA256 of `TIMESTAMP.BODY`. Statuses 408, 425, 429 and from 500, and failed connections, are
- * retried with increasing delays; any other status except 2xx is final. Redirects are not followed.
+ * retried after 500 ms at first and 30 s at most; any other status except 2xx is final. Redirects are not followed.
  *
  * @example
  * ```ts
@@ -84,12 +59,7 @@ export function webhook(options: WebhookOptions): Sink {
   const {
     only = "findings",
     retries = 6,
-    minDelayMs = 500,
-    maxDelayMs = 30_000,
     timeoutMs = 10_000,
-    maxWaiting = 1000,
-    maxBlockMs = 5000,
-    maxCloseMs = 3000,
     directory = ".framelane/webhook",
     deadLetters = `${directory}/dead-letters.jsonl`,
   } = options;
@@ -110,14 +80,11 @@ export function webhook(options: WebhookOptions): Sink {
       withFileErrors(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
         const { openWebhook } = await import("./files/webhook_task.ts");
         return openWebhook({
-          delivery: { url, retries, minDelayMs, maxDelayMs, timeoutMs, ...given({ secret }) },
+          delivery: { url, retries, timeoutMs, ...given({ secret }) },
           directory,
           only,
           shown,
           deadLetters,
-          maxWaiting,
-          maxBlockMs,
-          maxCloseMs,
         }, context);
       }),
   };

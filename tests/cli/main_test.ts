@@ -32,7 +32,7 @@ async function guarded(body: string, act: (child: Deno.ChildProcess) => Promise<
       new URL(`../../cli/${name}.ts`, import.meta.url)
     );
     const head =
-      `import { endProcess, guardProcess } from "${guard}";\nimport { Output } from "${out}";\n` +
+      `import { endOnSignals, endProcess, guardProcess } from "${guard}";\nimport { Output } from "${out}";\n` +
       "const output = new Output(() => {});\n";
     await Deno.writeTextFile(file, head + body);
     await act(start([file]));
@@ -127,6 +127,19 @@ Deno.test("The first signal aborts, the second ends at once", async () => {
     assert.equal(await firstText(child.stdout), "Stopped by SIGTERM\n");
     child.kill("SIGINT");
     assert.equal((await child.output()).code, 130);
+  });
+});
+
+Deno.test("A signal ends a command that holds the thread and has nothing to finish", async () => {
+  const body = `
+    guardProcess(output);
+    endOnSignals();
+    console.log("ready");
+    while (true);`;
+  await guarded(body, async (child) => {
+    assert.equal(await firstText(child.stdout), "ready\n");
+    child.kill("SIGTERM");
+    assert.equal((await child.output()).signal, "SIGTERM");
   });
 });
 

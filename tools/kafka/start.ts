@@ -1,6 +1,7 @@
 // Starts a local Apache Kafka without Docker: one broker that is its own controller (KRaft), as a process of
 // this machine.
 import { join, resolve } from "node:path";
+import { messageOf } from "../../runtime/base/errors.ts";
 import { exists, ifThere } from "../../runtime/base/folders.ts";
 import { kafkaKit, type KitOptions } from "./kit.ts";
 import { KafkaNode, KitError, type NodeParts, runFormat } from "./node.ts";
@@ -53,16 +54,18 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
   const root = temporary ? await Deno.makeTempDir({ prefix: "kafka-" }) : resolve(dataDir);
   const dir = join(root, "node-1");
   const node = new KafkaNode(parts, { id: 1, port, dir, flags: ["-Xmx1024m", "-Xms64m"] });
-  await writeConfiguration(node, dir, {
-    ...serverProperties({ port, controller: freePort(), dataDir: join(dir, "data") }),
-    ...(temporary ? KEEP_ALL : {}),
-    ...properties,
-  });
-  await formatStorage(parts, dir, await clusterIdOf(root), 1);
+  const lock = await lockFolder(root);
   const clean = async () => {
+    lock.close();
     if (temporary) await ifThere(Deno.remove(root, { recursive: true }));
   };
   try {
+    await writeConfiguration(node, dir, {
+      ...serverProperties({ port, controller: freePort(), dataDir: join(dir, "data") }),
+      ...(temporary ? KEEP_ALL : {}),
+      ...properties,
+    });
+    await formatStorage(parts, dir, await clusterIdOf(root), 1);
     await node.start();
   } catch (error) {
     await node.kill();
@@ -77,6 +80,21 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
       await clean();
     },
   };
+}
+
+/** Kafka truncates its metadata before it looks whether another broker uses them, and that one ends then. */
+async function lockFolder(root: string): Promise<Deno.FsFile> {
+  const action = `Cannot start Kafka with its data in ${root}`;
+  let lock: Deno.FsFile;
+  try {
+    await Deno.mkdir(root, { recursive: true });
+    lock = await Deno.open(join(root, "lock"), { create: true, write: true });
+  } catch (error) {
+    throw new KitError(`${action}: ${messageOf(error)}`);
+  }
+  if (await lock.tryLock(true)) return lock;
+  lock.close();
+  throw new KitError(`${action}: another one uses this folder; choose another with --data`);
 }
 
 /** Writes a node's configuration into its folder. */

@@ -1,15 +1,14 @@
 // Minimum-cost assignment.
 
-/** Pairs of a group that are compared in all combinations: beyond, it takes seconds. */
-const MOST_PAIRS = 300 * 300;
+/** Pairs that are compared in all combinations: beyond, it may take seconds. */
+const MOST_PAIRS = 500 * 500;
 
 /**
  * Pairs rows with columns at the lowest total cost. Pairs that cost more than `limit` are not
  * formed.
  *
- * Uses shortest augmenting paths with potentials (Jonker and Volgenant), apart for each group of
- * rows and columns that pairs within the limit connect: in a crowd most groups are small. In a
- * very large group each one takes the cheapest partner that is left.
+ * Uses shortest augmenting paths with potentials (Jonker and Volgenant). Where there are very many
+ * pairs each one takes the cheapest partner that is left.
  *
  * @param costs row by row
  * @returns for each row its column, or −1.
@@ -21,47 +20,19 @@ export function assign(
   limit: number,
 ): Int32Array {
   const result = new Int32Array(rows).fill(-1);
-  const isNear = (row: number, column: number) => costs[row * columns + column]! <= limit;
-  const freeRows = new Set(Array.from({ length: rows }, (_, row) => row));
-  const freeColumns = new Set(Array.from({ length: columns }, (_, column) => column));
-  for (const first of freeRows) {
-    const group = { rows: [first], columns: [] as number[] };
-    freeRows.delete(first);
-    for (let r = 0, c = 0; r < group.rows.length || c < group.columns.length;) {
-      const row = group.rows[r], column = group.columns[c];
-      if (row !== undefined) {
-        take(freeColumns, (one) => isNear(row, one), group.columns);
-        r++;
-      } else {
-        take(freeRows, (one) => isNear(one, column!), group.rows);
-        c++;
-      }
-    }
-    const flipped = group.rows.length > group.columns.length;
-    const few = flipped ? group.columns : group.rows, many = flipped ? group.rows : group.columns;
-    const own = Float64Array.from({ length: few.length * many.length }, (_, at) => {
-      const a = few[Math.floor(at / many.length)]!, b = many[at % many.length]!;
-      const cost = costs[flipped ? b * columns + a : a * columns + b]!;
-      // Costs above the limit are all equal, so that they do not affect the other pairs.
-      return cost <= limit ? cost : limit + 1e-4;
-    });
-    const pair = own.length > MOST_PAIRS ? takeCheapest : solve;
-    for (const [b, a] of pair(own, few.length, many.length, limit).entries()) {
-      if (a < 0 || own[a * many.length + b]! > limit) continue;
-      const row = flipped ? many[b]! : few[a]!;
-      result[row] = flipped ? few[a]! : many[b]!;
-    }
+  const flipped = rows > columns;
+  const [few, many] = flipped ? [columns, rows] : [rows, columns];
+  const own = Float64Array.from({ length: few * many }, (_, at) => {
+    const cost = costs[flipped ? (at % many) * columns + Math.floor(at / many) : at]!;
+    // Costs above the limit are all equal, so that they do not affect the other pairs.
+    return cost <= limit ? cost : limit + 1e-4;
+  });
+  const pair = own.length > MOST_PAIRS ? takeCheapest : solve;
+  for (const [b, a] of pair(own, few, many, limit).entries()) {
+    if (a < 0 || own[a * many + b]! > limit) continue;
+    result[flipped ? b : a] = flipped ? a : b;
   }
   return result;
-}
-
-/** Moves the numbers that belong to a group there. */
-function take(from: Set<number>, belongs: (one: number) => boolean, to: number[]): void {
-  for (const one of from) {
-    if (!belongs(one)) continue;
-    from.delete(one);
-    to.push(one);
-  }
 }
 
 /** Like `solve`, in one pass; rows without a partner that costs less than the limit get none. */
@@ -106,7 +77,8 @@ function solve(costs: Float64Array, few: number, many: number): Int32Array {
           least[b] = path;
           before[b] = last;
         }
-        if (least[b]! < shortest) {
+        // Of equal columns a free one, which ends the search: most pairs in a crowd are equally far.
+        if (least[b]! < shortest || (least[b] === shortest && owners[b]! < 0)) {
           shortest = least[b]!;
           next = b;
         }

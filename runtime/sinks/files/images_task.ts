@@ -25,11 +25,7 @@ const OFFSET_DIGITS = 12;
 const PARALLEL_WRITES = 8;
 
 export async function openImages(
-  { root, action, lockTimeoutMs }: {
-    readonly root: string;
-    readonly action: string;
-    readonly lockTimeoutMs: number;
-  },
+  { root, action }: { readonly root: string; readonly action: string },
   context: SinkContext,
 ): Promise<SinkTask> {
   const camera = cameraOfPartition(context.partition);
@@ -41,7 +37,6 @@ export async function openImages(
     root: `${root}/.framelane`,
     header: ANNOTATIONS_HEADER,
     folder,
-    lockTimeoutMs,
     lastOffsetOf: (row) => lastOffsetOfRow(row, camera),
   }, context);
   return new ImagesTask(lines, camera, context);

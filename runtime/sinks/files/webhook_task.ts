@@ -12,13 +12,17 @@ import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
 import { type Item, Outbox } from "./outbox.ts";
 
+/** Most deliveries that wait before the partition waits … */
+const MAX_WAITING = 1000;
+/** … but no longer than this; then they are dead-lettered. */
+const MAX_BLOCK_MS = 5000;
+/** How long to wait for deliveries at the end; the rest follows at the next start. */
+const MAX_CLOSE_MS = 3000;
+
 interface TaskOptions {
   readonly only: "findings" | "alerts" | "all";
   readonly shown: string;
   readonly deadLetters: string;
-  readonly maxWaiting: number;
-  readonly maxBlockMs: number;
-  readonly maxCloseMs: number;
 }
 
 /** Options of `webhook` with defaults. */
@@ -91,12 +95,12 @@ class WebhookTask implements SinkTask {
     if (things.length === 0) return;
     const waited = await this.#room(things.length);
     const position = { batch: batchId, end };
-    const room = waited ? things.length : this.#options.maxWaiting - this.#box.items.length;
+    const room = waited ? things.length : MAX_WAITING - this.#box.items.length;
     const taken = things.slice(0, Math.max(0, room));
     await this.#withFileErrors(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#deadLetter(thing, 0, `${this.#options.maxWaiting} deliveries are waiting`);
+        await this.#deadLetter(thing, 0, `${MAX_WAITING} deliveries are waiting`);
       }
     });
   }
@@ -110,10 +114,10 @@ class WebhookTask implements SinkTask {
 
   async close(): Promise<void> {
     const { clock } = this.#context;
-    const { maxCloseMs, shown } = this.#options;
+    const { shown } = this.#options;
     try {
       if (this.#sending !== undefined && !this.#signal.aborted) {
-        await waitAtMost(maxCloseMs, this.#sending, clock);
+        await waitAtMost(MAX_CLOSE_MS, this.#sending, clock);
       }
       this.#stop.abort();
       await this.#sending;
@@ -134,10 +138,9 @@ class WebhookTask implements SinkTask {
 
   /** Waits for room for more deliveries, up to a limit; false if there is still none. */
   async #room(count: number): Promise<boolean> {
-    const { maxWaiting, maxBlockMs } = this.#options;
     const { clock } = this.#context;
-    const fits = () => this.#box.items.length + count <= Math.max(maxWaiting, count);
-    const deadline = clock.monotonic() + maxBlockMs;
+    const fits = () => this.#box.items.length + count <= Math.max(MAX_WAITING, count);
+    const deadline = clock.monotonic() + MAX_BLOCK_MS;
     while (!fits()) {
       const left = deadline - clock.monotonic();
       if (left <= 0 || this.#signal.aborted) return false;

@@ -161,7 +161,7 @@ Deno.test("a thousand objects in one place are paired in a moment, each with one
 });
 
 Deno.test("in a large group no one stays alone beside a free partner", () => {
-  const random = new Random(7), count = 400, limit = 0.8;
+  const random = new Random(7), count = 600, limit = 0.8;
   const near = (cost: number | undefined) => cost! <= limit;
   for (let round = 0; round < 5; round++) {
     const costs = Float64Array.from(

@@ -7,7 +7,7 @@ import { frame } from "./outputs.ts";
 
 sinkContract({
   name: "events",
-  make: (directory) => events({ file: `${directory}/events.jsonl`, lockTimeoutMs: 200 }),
+  make: (directory) => events({ file: `${directory}/events.jsonl` }),
   output: frame,
 });
 

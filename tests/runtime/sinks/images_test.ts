@@ -8,7 +8,7 @@ import { finding, frame, picture } from "./outputs.ts";
 
 sinkContract({
   name: "images",
-  make: (directory) => images({ directory: `${directory}/out`, lockTimeoutMs: 200 }),
+  make: (directory) => images({ directory: `${directory}/out` }),
   output: frame,
   runs: 30,
 });
@@ -107,5 +107,4 @@ Deno.test("images: a second query needs its own folder, and {query} gives it", a
 
 Deno.test("images: options are checked", () => {
   assert.throws(() => images({ directory: "" }), RangeError);
-  assert.throws(() => images({ lockTimeoutMs: 0 }), RangeError);
 });

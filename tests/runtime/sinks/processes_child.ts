@@ -56,8 +56,8 @@ function commit(next: Commit): void {
 Deno.mkdirSync(commits, { recursive: true });
 const start = committed();
 const sinks = [
-  events({ file: `${directory}/out/events.jsonl`, lockTimeoutMs: 200 }),
-  images({ directory: `${directory}/out/images`, lockTimeoutMs: 200 }),
+  events({ file: `${directory}/out/events.jsonl` }),
+  images({ directory: `${directory}/out/images` }),
   video({ directory: `${directory}/out/video`, groupMs: 400 }),
 ];
 const tasks: SinkTask[] = [];

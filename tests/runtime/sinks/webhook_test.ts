@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
 import type { Output } from "../../../runtime/definition/frame.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
 import type { SinkContext, SinkTask } from "../../../runtime/definition/sink.ts";
 import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
+import { FakeClock } from "../../../runtime/testing.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 import { finding, frame } from "./outputs.ts";
 import { freePort } from "../../../tools/kafka/probe.ts";
 
@@ -37,7 +40,11 @@ async function withReceiver(
 }
 
 const ok = () => new Response(null, { status: 204 });
-const quick = { minDelayMs: 1, maxDelayMs: 2 } satisfies Partial<WebhookOptions>;
+/** The delays between tries, of 500 ms to 2 s, take no time. */
+const quick: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms <= 2000 ? 0 : ms, signal),
+};
 
 async function post(task: SinkTask, batchId: number, outputs: readonly Output[]): Promise<void> {
   const batch = { batchId, start: batchId * 10, end: batchId * 10 + 10 };
@@ -47,7 +54,7 @@ async function post(task: SinkTask, batchId: number, outputs: readonly Output[])
 }
 
 async function open(options: WebhookOptions, context: Partial<SinkContext> = {}) {
-  return await webhook({ ...quick, ...options }).open(sinkContext(context));
+  return await webhook(options).open(sinkContext({ clock: quick, ...context }));
 }
 
 function alert(offset: number) {
@@ -180,24 +187,31 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
     return ok();
   }, async (url, received, directory) => {
     const said: string[] = [];
-    const context = { report: (line: string) => said.push(line) };
-    const options = { url, directory, maxWaiting: 2, maxBlockMs: 20, maxCloseMs: 20 };
-    const task = await open(options, context);
-    for (let batch = 0; batch < 3; batch++) await post(task, batch, [finding(0, batch)]);
-    await task.close!();
-    assert.match(
-      await Deno.readTextFile(`${directory}/dead-letters.jsonl`),
-      /2 deliveries are waiting/,
-    );
+    const clock = new FakeClock();
+    const options = { url, directory, timeoutMs: PATIENCE_MS };
+    const task = await open(options, { clock, report: (line) => said.push(line) });
+    const offsets = Array.from({ length: 1000 }, (_, offset) => offset);
+    await post(task, 0, offsets.map((offset) => finding(0, offset)));
+    const blocked = post(task, 1, [finding(0, 1000)]);
+    await until("the task waits", () => clock.sleeping === 1);
+    await clock.advance(5000);
+    await blocked;
+    const letter = JSON.parse(await Deno.readTextFile(`${directory}/dead-letters.jsonl`));
+    assert.equal(letter.reason, "1000 deliveries are waiting");
+    assert.equal(letter.body.window.firstOffset, 1000);
+    const closed = task.close!();
+    await until("the task waits", () => clock.sleeping === 1);
+    await clock.advance(3000);
+    await closed;
     assert.match(
       said.join("\n"),
-      /2 deliveries to http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/,
+      /1000 deliveries to http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/,
     );
     released.resolve();
-    const next = await open(options, { committedBatch: 2, committedEnd: 30 });
+    const next = await open(options, { clock, committedBatch: 1, committedEnd: 20 });
     await next.close!();
     const bodies = received.map(({ body }) => JSON.parse(body).window.firstOffset);
-    assert.deepEqual([...new Set(bodies)], [0, 1]);
+    assert.deepEqual([...new Set(bodies)], offsets);
   });
 });
 

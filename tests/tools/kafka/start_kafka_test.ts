@@ -40,6 +40,11 @@ Deno.test("a local Kafka keeps its data over a kill, a restart and a new start",
     const first = await startKafka({ dataDir });
     try {
       await createTopic(first.bootstrap, "kept");
+      await assert.rejects(startKafka({ dataDir }), {
+        name: "KitError",
+        message: /^Cannot start Kafka with its data in .*: another one uses this folder; choose/,
+      });
+      await assert.rejects(startKafka({ dataDir: `${dataDir}/lock` }), { name: "KitError" });
       await first.node.kill();
       await first.node.ended;
       await first.node.start();
