@@ -6,7 +6,13 @@ import {
   range,
   type ResultData,
 } from "../../runtime/mod.ts";
-import { MOTION_ROWS, MOTION_SAMPLES, motionOf, type MotionOptions, openMotion } from "./motion.ts";
+import {
+  MOTION_ROWS,
+  MOTION_SAMPLES,
+  motionHistory,
+  motionOf,
+  type MotionOptions,
+} from "./motion.ts";
 import { smallLuma } from "./luma.ts";
 import { withResult } from "./picture.ts";
 import { savedState, stateBytes } from "./state.ts";
@@ -72,7 +78,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
     settings: `everyMs=${everyMs} holdMs=${holdMs}`,
     kind: "window",
     open(context) {
-      const { full, history } = openMotion(options);
+      const history = motionHistory();
       const saved = savedState<State>(context);
       let state: State = saved ??
         { ran: -1, ranAt: LONG_AGO, movedAt: LONG_AGO, skipped: 0, seen: -1 };
@@ -82,7 +88,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
           const luma = await smallLuma(frame, MOTION_SAMPLES);
           const due = history.isDue(frame, luma);
           const isFirst = history.pictures.length === 0;
-          const moves = isFirst || motionOf(luma, history, full).objects.length > 0;
+          const moves = isFirst || motionOf(luma, history, options).objects.length > 0;
           if (due) history.add(frame, luma);
           // Frames before the restart were already decided.
           if (saved !== undefined && offset <= saved.seen) {

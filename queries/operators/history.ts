@@ -8,13 +8,14 @@ export interface Remembered {
   readonly luma: SmallLuma;
 }
 
+/** A longer pause between two frames, or step back in time, clears a history. */
+const MAX_GAP_MS = 10_000;
+
 export interface HistoryOptions {
   /** The most pictures to keep. */
   readonly pictures: number;
   /** Shortest capture time between two pictures, milliseconds. */
   readonly intervalMs: number;
-  /** A longer pause between two frames, or a step back in time, clears it. */
-  readonly maxGapMs: number;
 }
 
 /** Keeps the last pictures by capture time. A restart from the oldest one is exact. */
@@ -49,12 +50,12 @@ export class History {
    */
   isDue(frame: Frame, luma: SmallLuma): boolean {
     const { timestamp, headers: { session } } = frame;
-    const { pictures, intervalMs, maxGapMs } = this.#options;
+    const { pictures, intervalMs } = this.#options;
     const previous = this.#previous;
     this.#previous = { timestamp, session };
     const last = this.#pictures.at(-1);
     if (last === undefined || previous === undefined) return true;
-    const pause = Math.abs(timestamp - previous.timestamp) > maxGapMs;
+    const pause = Math.abs(timestamp - previous.timestamp) > MAX_GAP_MS;
     const { sourceWidth, sourceHeight } = last.luma;
     const sameSize = luma.sourceWidth === sourceWidth && luma.sourceHeight === sourceHeight;
     if (pause || previous.session !== session || !sameSize) {

@@ -5,7 +5,6 @@ import {
   type Frame,
   type Operator,
   range,
-  withDefaults,
 } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
@@ -16,20 +15,17 @@ import { rounded } from "./rounded.ts";
 export interface MotionOptions {
   /** Luma difference, of 255, from which a sample has changed; 20 by default. */
   readonly threshold?: number;
-  /** Pictures in the background model; 15 by default. */
-  readonly backgroundPictures?: number;
-  /** Capture time between two of them, milliseconds; 200 by default. */
-  readonly backgroundIntervalMs?: number;
   /** Smallest region to report, as a share of the picture; 0.001 by default. */
   readonly minRegion?: number;
-  /** Most regions to report, largest first; 16 by default. */
-  readonly maxRegions?: number;
-  /** A longer pause resets the background, milliseconds; 10,000 by default. */
-  readonly maxGapMs?: number;
 }
 
 /** About 160 by 120: fine enough for a distant person, small enough to be cheap. */
 export const MOTION_SAMPLES = 19_200;
+/** Pictures in the background model, and the capture time between two of them, milliseconds. */
+const BACKGROUND = { pictures: 15, intervalMs: 200 };
+const THRESHOLD = 20;
+/** Most regions to report, largest first. */
+const MOST_REGIONS = 16;
 /** Samples along the side of a block, the unit of regions. */
 const BLOCK = 4;
 /** Changed samples from which a block belongs to a region. */
@@ -37,7 +33,7 @@ const BLOCK_CHANGED = 4;
 
 /**
  * Compares each frame with the last pictures: a sample has changed if it differs from most of them,
- * so that moving objects leave no trace. The result contains the score `motion` (the changed share
+ * so that moving objects leave no trace. A pause of 10 s resets the background. The result contains the score `motion` (the changed share
  * of the picture, 0 to 1) and the moving regions as objects `motion`, whose score is the changed
  * share of their blocks' samples. Frames keep their bytes.
  *
@@ -57,15 +53,15 @@ const BLOCK_CHANGED = 4;
 export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
   checkOptions("use motion options", options, MOTION_ROWS);
   return {
-    name: `motion(threshold=${options.threshold ?? DEFAULTS.threshold})`,
+    name: `motion(threshold=${options.threshold ?? THRESHOLD})`,
     kind: "window",
     open() {
-      const { full, history } = openMotion(options);
+      const history = motionHistory();
       return {
         async process(frame) {
           const luma = await smallLuma(frame, MOTION_SAMPLES);
           const due = history.isDue(frame, luma);
-          const { energy, objects } = motionOf(luma, history, full);
+          const { energy, objects } = motionOf(luma, history, options);
           if (due) history.add(frame, luma);
           const { offset, timestamp } = frame;
           return [withResult(frame, {
@@ -82,31 +78,12 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
 /** What each option accepts. */
 export const MOTION_ROWS = {
   threshold: range({ min: 1, max: 254 }),
-  backgroundPictures: range({ min: 2, max: 256, whole: true }),
-  backgroundIntervalMs: range({ min: 0, max: 60_000 }),
   minRegion: range({ min: 0, max: 1 }),
-  maxRegions: range({ min: 0, max: 1000, whole: true }),
-  maxGapMs: range({ min: 1, max: 86_400_000 }),
 };
 
-const DEFAULTS: Required<MotionOptions> = {
-  threshold: 20,
-  backgroundPictures: 15,
-  backgroundIntervalMs: 200,
-  minRegion: 0.001,
-  maxRegions: 16,
-  maxGapMs: 10_000,
-};
-
-/** Fills in the defaults, and makes the history that pictures are compared with. */
-export function openMotion(options: MotionOptions) {
-  const full = withDefaults(DEFAULTS, options);
-  const history = new History({
-    pictures: full.backgroundPictures,
-    intervalMs: full.backgroundIntervalMs,
-    maxGapMs: full.maxGapMs,
-  });
-  return { full, history };
+/** The history that pictures are compared with. */
+export function motionHistory(): History {
+  return new History(BACKGROUND);
 }
 
 /** The motion in a picture. */
@@ -119,7 +96,7 @@ export interface Motion {
 export function motionOf(
   luma: SmallLuma,
   { pictures }: History,
-  { threshold, minRegion, maxRegions }: Required<MotionOptions>,
+  { threshold = THRESHOLD, minRegion = 0.001 }: MotionOptions,
 ): Motion {
   if (pictures.length === 0) return { energy: 0, objects: [] };
   const { data, width, height, factor, sourceWidth, sourceHeight } = luma;
@@ -145,7 +122,7 @@ export function motionOf(
   const side = BLOCK * factor;
   const objects = connectedRegions(blocks, columns)
     .filter(({ cells }) => cells * BLOCK * BLOCK >= minRegion * data.length)
-    .slice(0, maxRegions)
+    .slice(0, MOST_REGIONS)
     .map(({ left, top, right, bottom, cells, weight }): DetectedObject => ({
       label: "motion",
       score: rounded(weight / (cells * BLOCK * BLOCK)),

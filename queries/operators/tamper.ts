@@ -13,8 +13,6 @@ export interface TamperOptions {
   readonly referencePictures?: number;
   /** A feed is certainly frozen after this long unchanged, milliseconds; 5,000 by default. */
   readonly frozenMs?: number;
-  /** A longer pause resets the reference, milliseconds; 10,000 by default. */
-  readonly maxGapMs?: number;
 }
 
 interface Tampering {
@@ -43,7 +41,8 @@ const NONE: Tampering = { covered: 0, turned: 0, frozen: 0 };
  * reference: an alert on it marks the moment.
  *
  * The state consists of the last checked pictures alone, so a restart, which rereads them,
- * continues with the same results. Frames between two checks repeat the last scores.
+ * continues with the same results. A pause of 10 s resets the reference. Frames between two checks
+ * repeat the last scores.
  *
  * @throws {RangeError} naming every option that is out of range.
  *
@@ -60,19 +59,17 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
     intervalMs = 500,
     referencePictures = 32,
     frozenMs = 5_000,
-    maxGapMs = 10_000,
   } = options;
   checkOptions("use tamper options", { ...options, frozenMs }, {
     intervalMs: range({ min: 1, max: 60_000 }),
     referencePictures: range({ min: MIN_REFERENCE, max: 1000, whole: true }),
     frozenMs: range({ min: 1, max: intervalMs * (referencePictures - 1) }),
-    maxGapMs: range({ min: 1, max: 86_400_000 }),
   });
   return {
     name: `tamper(frozenMs=${frozenMs})`,
     kind: "window",
     open() {
-      const history = new History({ pictures: referencePictures, intervalMs, maxGapMs });
+      const history = new History({ pictures: referencePictures, intervalMs });
       let scores = NONE;
       return {
         async process(frame) {

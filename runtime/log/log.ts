@@ -108,7 +108,7 @@ export interface ProducerOptions {
   readonly compression?: Compression;
 }
 
-/** Appends records. Callers batch: one call is one batch. */
+/** Appends records. Callers batch: one call is one batch, unless several wait for a partition. */
 export interface LogProducer {
   /**
    * Appends the records in order. Calls for the same partition take effect in call order.

@@ -78,7 +78,7 @@ const REFUSED: readonly [what: string, write: () => unknown, says: RegExp][] = [
     operator(gate, { minRegion: 2, everyMs: -1 }),
     /Cannot use gate options: minRegion: .*; everyMs: expected a number from 0 to 86400000, given -1/,
   ],
-  ["text for a number", operator(tamper, { maxGapMs: "5" }), /maxGapMs: .* given "5"/],
+  ["text for a number", operator(tamper, { intervalMs: "5" }), /intervalMs: .* given "5"/],
   [
     "text for a switch",
     operator(track, { keepOthers: "no" }),
