@@ -144,6 +144,9 @@ export class StreamingExecution {
     const { intake } = opened;
     const start = intake.takeRecreated();
     if (start === undefined) return false;
+    const { planned } = opened.checkpointing;
+    // The frames of a planned batch went with the topic that was.
+    if (planned !== undefined) await this.#runAndCommit(opened, [], planned.end);
     await this.#commits.begin(true);
     await this.#commits.settled();
     await this.#beginAt(opened, start);
@@ -151,7 +154,7 @@ export class StreamingExecution {
     this.#runner.topicRecreated();
     await opened.committer.recreated?.();
     // Saved at once: after a restart the old offset would count for the new topic.
-    if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
+    await this.#runAndCommit(opened, [], start);
     return true;
   }
 
