@@ -3,7 +3,8 @@ import type { Operator } from "../definition/operator.ts";
 import { LogError } from "../log/log.ts";
 
 export interface StepState {
-  readonly name: string;
+  /** Missing in checkpoints of versions that stored state by position. */
+  readonly name?: string;
   readonly kind?: "window" | "state";
   /** Offset of the first frame the operator must see again; null: only new ones. */
   readonly restart: number | null;
@@ -46,8 +47,19 @@ export function matchStates<S extends StepState>(
 ): MatchedStates<S> {
   const holds = ({ state, restart }: S) => state !== null || restart !== null;
   if (saved.length === 0) return { states: operators.map(() => undefined), changes: [] };
+  if (saved.every(({ name }) => name === undefined)) {
+    const fits = saved.length === operators.length &&
+      saved.every((one, index) => !holds(one) || operators[index]!.kind !== undefined);
+    if (fits || !saved.some(holds)) return { states: fits ? saved : [], changes: [] };
+    throw new LogError(
+      "CHECKPOINT_CHANGED",
+      `Cannot resume query ${query}: an earlier version wrote its checkpoint by the positions of ${saved.length} steps, and the query now has other steps: ${
+        operators.map(({ name }) => name).join(", ") || "none"
+      }. Run the original query once with this version, or reset the checkpoint`,
+    );
+  }
   const names = stepNames(operators);
-  const byName = new Map(saved.map((one) => [one.name, one]));
+  const byName = new Map(saved.map((one) => [one.name!, one]));
   const changes: string[] = [];
   const states = names.map((name, index) => {
     const operator = operators[index]!;

@@ -136,6 +136,44 @@ Deno.test("windows that are cut otherwise begin after the commit, and that is re
   assert.match(reports.join(), /step window\(frames=3\) is gone/);
 });
 
+Deno.test("a checkpoint that kept state by position is read, unless the steps are others", async () => {
+  const steps: Steps = (frames) => frames.transformWithState(counter("count"));
+  const old = async () => {
+    const { log } = await inTwoVersions(steps, steps);
+    const committer = await log.committer({
+      group: "test",
+      query: "q",
+      topic: "VideoStreaming",
+      partition: 0,
+    });
+    const { batchId, end, state } = committer.committed!;
+    const saved = JSON.parse(new TextDecoder().decode(state!));
+    const { stages } = JSON.parse(saved.pipeline);
+    saved.pipeline = JSON.stringify({
+      stages: stages.map(({ restart, state }: { restart: null; state: string }) => ({
+        restart,
+        state,
+      })),
+    });
+    delete saved.writer;
+    const next = { batchId: batchId + 1, start: end, end };
+    await committer.plan(next);
+    await committer.commit(next, {
+      end,
+      restart: end,
+      state: new TextEncoder().encode(JSON.stringify(saved)),
+    }, []);
+    append(log, 1, 8);
+    return log;
+  };
+  const { outputs } = await lastRun(await old(), steps);
+  assert.deepEqual(outputs.at(-1)!.result?.scores, { count: 9 });
+  await assert.rejects(
+    lastRun(await old(), (frames) => steps(frames.filter(() => true))),
+    /an earlier version wrote its checkpoint by the positions of 1 steps/,
+  );
+});
+
 Deno.test("two steps with state and one name are refused when the query is defined", () => {
   const stream = query("q").readStream().transformWithState(counter("count"))
     .transformWithState(counter("count"));
