@@ -135,9 +135,12 @@ Deno.test("a batch that was planned when its topic was created again is given up
     const { frames, dropped } = await runQuery(definition, { log: source });
     assert.deepEqual([frames, dropped], [count, 10]);
     assert.deepEqual(offsets(sink.outputs), [...upTo(10), ...upTo(count)]);
-    assert.deepEqual((await source.checkpoints()).map(({ committed, planned }) => [committed?.end, planned]), [
-      [count, undefined],
-    ]);
+    assert.deepEqual(
+      (await source.checkpoints()).map(({ committed, planned }) => [committed?.end, planned]),
+      [
+        [count, undefined],
+      ],
+    );
   }
 });
 
