@@ -115,6 +115,12 @@ Deno.test("groups, search, conditions and order choose what is shown", async () 
       });
       await until(async () => (await shown())[0] === "greyscale-5");
       assert.match(page.url(), /order=greyscale-5,greyscale-0/);
+      await page.keyboard.press("2");
+      await until(async () => (await shown()).length === 3);
+      await page.locator('[data-lane="greyscale-4"]').press("Alt+ArrowLeft");
+      await until(async () => (await shown()).join() === "greyscale-1,greyscale-4,greyscale-3");
+      await page.keyboard.press("1");
+      await until(async () => (await shown())[0] === "greyscale-5", "others keep their places");
     });
   });
 });

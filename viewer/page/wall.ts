@@ -87,10 +87,6 @@ export class Wall {
     return this.tiles.get(this.#selected);
   }
 
-  get order(): readonly string[] {
-    return this.#order.map((tile) => tile.laneId);
-  }
-
   /** Shows these lanes in this order; `focus` is the lane that fills the wall, if any. */
   show(
     lanes: readonly LaneView[],

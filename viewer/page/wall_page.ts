@@ -209,7 +209,12 @@ class WallPage {
   }
 
   #move(moved: string, target: string, after: boolean): void {
-    this.#change({ order: reorder(this.#wall.order, moved, target, after) });
+    // What a filter hides keeps its place.
+    const { order } = this.#state;
+    const state = { ...this.#state, group: "", search: "", condition: "" };
+    const all = selectLanes(this.#lanes, state, this.#cameras).map(({ id }) => id);
+    const others = order.filter((id) => !all.includes(id));
+    this.#change({ order: [...reorder(all, moved, target, after), ...others] });
   }
 
   #editGroups(): void {
