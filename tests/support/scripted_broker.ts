@@ -47,7 +47,8 @@ const TABLES: readonly unknown[] = [
 export const APIS: readonly Api<unknown, unknown>[] = TABLES.filter(isApi);
 
 function isApi(one: unknown): one is Api<unknown, unknown> {
-  return typeof one === "object" && one !== null && "request" in one;
+  return typeof one === "object" && one !== null && "request" in one &&
+    one !== transactions.INIT_TRANSACTIONS;
 }
 
 /** The topic that records are about. */

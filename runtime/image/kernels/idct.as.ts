@@ -90,56 +90,48 @@ function fourOuter(c13: v128, c57: v128): v128 {
 export function luma(blocks: usize, to: usize, stride: usize): void {
   let c0 = dequantized(blocks, 0, 0), c1 = dequantized(blocks, 0, 1);
   let c2 = dequantized(blocks, 0, 2), c3 = dequantized(blocks, 0, 3);
-  let c5 = dequantized(blocks, 0, 5),
-    c6 = dequantized(blocks, 0, 6),
-    c7 = dequantized(blocks, 0, 7);
-  let even = four0(wideLow(c0), 1 << 11), even2 = four2(low16(c2, c6));
-  let evenHigh = four0(wideHigh(c0), 1 << 11), evenHigh2 = four2(high16(c2, c6));
-  let a = low16(c1, c3), b = low16(c5, c7), aHigh = high16(c1, c3), bHigh = high16(c5, c7);
-  let odd = fourOdd(a, b), oddHigh = fourOdd(aHigh, bHigh);
-  let outer = fourOuter(a, b), outerHigh = fourOuter(aHigh, bHigh);
-  let plus = add(even, even2), plusHigh = add(evenHigh, evenHigh2);
-  let minus = sub(even, even2), minusHigh = sub(evenHigh, evenHigh2);
-  const r0 = sums(plus, outer, plusHigh, outerHigh, 12);
-  const r1 = sums(minus, odd, minusHigh, oddHigh, 12);
-  const r2 = differences(minus, odd, minusHigh, oddHigh, 12);
-  const r3 = differences(plus, outer, plusHigh, outerHigh, 12);
+  let c5 = dequantized(blocks, 0, 5), c6 = dequantized(blocks, 0, 6);
+  let c7 = dequantized(blocks, 0, 7);
+  let f0 = c0, f1 = c0, f2 = c0, f3 = c0;
+  // Rows of the first block, of the second, columns of both: the same sums, columns to another precision.
+  for (let pass = 0, shift = 12;; pass++) {
+    const rounding = 1 << (shift - 1);
+    const even = four0(wideLow(c0), rounding), even2 = four2(low16(c2, c6));
+    const evenHigh = four0(wideHigh(c0), rounding), evenHigh2 = four2(high16(c2, c6));
+    const a = low16(c1, c3), b = low16(c5, c7), aHigh = high16(c1, c3), bHigh = high16(c5, c7);
+    const odd = fourOdd(a, b), oddHigh = fourOdd(aHigh, bHigh);
+    const outer = fourOuter(a, b), outerHigh = fourOuter(aHigh, bHigh);
+    const plus = add(even, even2), plusHigh = add(evenHigh, evenHigh2);
+    const minus = sub(even, even2), minusHigh = sub(evenHigh, evenHigh2);
+    const r0 = sums(plus, outer, plusHigh, outerHigh, shift);
+    const r1 = sums(minus, odd, minusHigh, oddHigh, shift);
+    const r2 = differences(minus, odd, minusHigh, oddHigh, shift);
+    const r3 = differences(plus, outer, plusHigh, outerHigh, shift);
+    if (pass === 0) {
+      f0 = r0, f1 = r1, f2 = r2, f3 = r3;
+      const second = blocks + BLOCK_BYTES;
+      c0 = dequantized(second, 0, 0), c1 = dequantized(second, 0, 1);
+      c2 = dequantized(second, 0, 2), c3 = dequantized(second, 0, 3);
+      c5 = dequantized(second, 0, 5), c6 = dequantized(second, 0, 6);
+      c7 = dequantized(second, 0, 7);
+      continue;
+    }
+    if (pass === 2) return storeFour(r0, r1, r2, r3, to, stride);
 
-  const second = blocks + BLOCK_BYTES;
-  c0 = dequantized(second, 0, 0), c1 = dequantized(second, 0, 1);
-  c2 = dequantized(second, 0, 2), c3 = dequantized(second, 0, 3);
-  c5 = dequantized(second, 0, 5), c6 = dequantized(second, 0, 6), c7 = dequantized(second, 0, 7);
-  even = four0(wideLow(c0), 1 << 11), even2 = four2(low16(c2, c6));
-  evenHigh = four0(wideHigh(c0), 1 << 11), evenHigh2 = four2(high16(c2, c6));
-  a = low16(c1, c3), b = low16(c5, c7), aHigh = high16(c1, c3), bHigh = high16(c5, c7);
-  odd = fourOdd(a, b), oddHigh = fourOdd(aHigh, bHigh);
-  outer = fourOuter(a, b), outerHigh = fourOuter(aHigh, bHigh);
-  plus = add(even, even2), plusHigh = add(evenHigh, evenHigh2);
-  minus = sub(even, even2), minusHigh = sub(evenHigh, evenHigh2);
-  const r4 = sums(plus, outer, plusHigh, outerHigh, 12);
-  const r5 = sums(minus, odd, minusHigh, oddHigh, 12);
-  const r6 = differences(minus, odd, minusHigh, oddHigh, 12);
-  const r7 = differences(plus, outer, plusHigh, outerHigh, 12);
+    // Rows of both blocks to columns. The fifth column is not needed.
+    const a0 = low16(f0, f1), a1 = high16(f0, f1), b0 = low16(f2, f3), b1 = high16(f2, f3);
+    const d0 = low16(r0, r1), d1 = high16(r0, r1), e0 = low16(r2, r3), e1 = high16(r2, r3);
+    const ab0 = low32(a0, b0), ab1 = high32(a0, b0), de0 = low32(d0, e0), de1 = high32(d0, e0);
+    const ab2 = low32(a1, b1), ab3 = high32(a1, b1), de2 = low32(d1, e1), de3 = high32(d1, e1);
+    c0 = low64(ab0, de0), c1 = high64(ab0, de0), c2 = low64(ab1, de1), c3 = high64(ab1, de1);
+    c5 = high64(ab2, de2), c6 = low64(ab3, de3), c7 = high64(ab3, de3);
+    shift = 19;
+  }
+}
 
-  // Rows of both blocks to columns, then the other way. The fifth column is not needed.
-  const a0 = low16(r0, r1), a1 = high16(r0, r1), b0 = low16(r2, r3), b1 = high16(r2, r3);
-  const d0 = low16(r4, r5), d1 = high16(r4, r5), e0 = low16(r6, r7), e1 = high16(r6, r7);
-  const ab0 = low32(a0, b0), ab1 = high32(a0, b0), de0 = low32(d0, e0), de1 = high32(d0, e0);
-  const ab2 = low32(a1, b1), ab3 = high32(a1, b1), de2 = low32(d1, e1), de3 = high32(d1, e1);
-  c0 = low64(ab0, de0), c1 = high64(ab0, de0), c2 = low64(ab1, de1), c3 = high64(ab1, de1);
-  c5 = high64(ab2, de2), c6 = low64(ab3, de3), c7 = high64(ab3, de3);
-  even = four0(wideLow(c0), 1 << 18), even2 = four2(low16(c2, c6));
-  evenHigh = four0(wideHigh(c0), 1 << 18), evenHigh2 = four2(high16(c2, c6));
-  a = low16(c1, c3), b = low16(c5, c7), aHigh = high16(c1, c3), bHigh = high16(c5, c7);
-  odd = fourOdd(a, b), oddHigh = fourOdd(aHigh, bHigh);
-  outer = fourOuter(a, b), outerHigh = fourOuter(aHigh, bHigh);
-  plus = add(even, even2), plusHigh = add(evenHigh, evenHigh2);
-  minus = sub(even, even2), minusHigh = sub(evenHigh, evenHigh2);
-  const s0 = sums(plus, outer, plusHigh, outerHigh, 19);
-  const s1 = sums(minus, odd, minusHigh, oddHigh, 19);
-  const s2 = differences(minus, odd, minusHigh, oddHigh, 19);
-  const s3 = differences(plus, outer, plusHigh, outerHigh, 19);
-  const left = i8x16.narrow_i16x8_s(s0, s1), right = i8x16.narrow_i16x8_s(s2, s3);
+/** Writes four columns of both blocks as rows. */
+function storeFour(c0: v128, c1: v128, c2: v128, c3: v128, to: usize, stride: usize): void {
+  const left = i8x16.narrow_i16x8_s(c0, c1), right = i8x16.narrow_i16x8_s(c2, c3);
   const half = i8x16.splat(-128);
   const upper = v128.xor(
     v128.shuffle<u8>(left, right, 0, 8, 16, 24, 4, 12, 20, 28, 1, 9, 17, 25, 5, 13, 21, 29),

@@ -90,6 +90,7 @@ export class Keeper {
     for (const file of segments.forgetRemoved()) {
       warnings.tell(`${join(dir, file)} was removed while in use: the frames in it are lost`);
     }
+    segments.pad();
     if (await segments.sync()) await db.sync();
     topics.refresh();
     await segments.seal();

@@ -11,6 +11,8 @@
 // | …     | key, headers, value                                                  |
 //
 // Numbers are big-endian. Offsets are not stored: the transaction that makes the record visible assigns them.
+//
+// Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { frameTime, timeOf } from "../checks.ts";
@@ -28,6 +30,9 @@ export interface EncodedRecord {
   readonly value: Uint8Array;
   readonly size: number;
 }
+
+/** In place of the length of the key. */
+export const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -64,9 +69,23 @@ export function encodeRecord(record: LogRecord): EncodedRecord {
   return { timestamp, head, value, size };
 }
 
+export function encodePadding(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(16, padMark);
+  view.setUint32(24, size - headBytes);
+  view.setUint32(0, crc32(bytes.subarray(4, headBytes)));
+  return bytes;
+}
+
 /** Without the objects that a view would be, since each record is read by it. */
 function uint32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
+}
+
+/** Whether padding with an intact head begins here. */
+export function isPadding(bytes: Uint8Array, at: number): boolean {
+  return uint32(bytes, at + 16) === padMark;
 }
 
 export interface FramePlace {
@@ -94,8 +113,10 @@ export function* recordPlaces(
   for (let [at, left] = [0, count]; left > 0;) {
     const found = recordSize(bytes, at);
     if (found !== undefined) {
-      yield { at, size: found };
-      left--;
+      if (!isPadding(bytes, at)) {
+        yield { at, size: found };
+        left--;
+      }
       at += found;
       continue;
     }
@@ -119,17 +140,17 @@ function nextRecord(
       if (end === bytes.length) return { at, count };
       const size = recordSize(bytes, end);
       if (size === undefined) break;
-      count++;
+      if (!isPadding(bytes, end)) count++;
       end += size;
     }
   }
   return undefined;
 }
 
-/** Size of the record at `at`; undefined if its head is damaged or truncated. */
+/** Size of the record or padding at `at`; undefined if its head is damaged or truncated. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
-  const key = Math.max(0, uint32(bytes, at + 16) - 1);
+  const key = isPadding(bytes, at) ? 0 : Math.max(0, uint32(bytes, at + 16) - 1);
   const size = headBytes + key + uint32(bytes, at + 20) + uint32(bytes, at + 24);
   const whole = size <= maxRecordBytes &&
     crc32(bytes.subarray(at + 4, at + headBytes)) === uint32(bytes, at);

@@ -71,7 +71,7 @@ export class Records {
   append(
     id: number,
     records: readonly EncodedRecord[],
-    { segment, position }: Placed,
+    { segment, position, padding }: Placed,
     { kept, now }: { kept: Retention; now: number },
   ): number {
     const { tails } = this.#db;
@@ -91,7 +91,12 @@ export class Records {
     let open = tail.open && { ...tail.open };
     let at = position;
     const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
-    if (!follows()) segment.run = { first: latest, time: -Infinity };
+    // Padding belongs to the record before it.
+    bytes += padding;
+    if (!follows()) {
+      bytes -= padding;
+      segment.run = { first: latest, time: -Infinity };
+    }
     for (const { size, timestamp: time } of records) {
       const fits = follows() && latest - open!.first < chunkRecords &&
         bytes - open!.total + size <= most.bytes && arrived - open!.arrived <= most.ms;

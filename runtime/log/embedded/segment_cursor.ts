@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
-import { headBytes, recordSize, recordTime } from "./record.ts";
+import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
 import type { ChunkRow } from "./records.ts";
 
 /** Heads of small records are read several at a time. */
@@ -48,7 +48,7 @@ export class SegmentCursor {
       const head = this.read(segment, at, headBytes, headsAhead);
       const size = head && recordSize(head, 0);
       if (head === undefined || size === undefined) return;
-      yield { offset: offset++, at, size, time: recordTime(head, 0) };
+      if (!isPadding(head, 0)) yield { offset: offset++, at, size, time: recordTime(head, 0) };
       at += size;
     }
   }

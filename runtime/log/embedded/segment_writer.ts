@@ -8,8 +8,9 @@ import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { createLocked, FileSync, freeBytes } from "./disk.ts";
+import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import type { EncodedRecord } from "./record.ts";
+import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
 import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
@@ -24,10 +25,15 @@ const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 const maxSegmentChunks = 4_096;
 /** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
+const pageBytes = 4_096;
 const pieceBytes = 1 << 20;
 
 export class OpenSegment {
   position = 0;
+  /** Padding before `position`. */
+  padding = 0;
+  /** Its end at the last sync. */
+  synced = 0;
   /** Chunks begun in it, about. */
   chunks = 0;
   /** The contiguous records at its end. */
@@ -60,6 +66,7 @@ export class OpenSegment {
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
+  readonly padding: number;
 }
 
 export class SegmentWriter {
@@ -86,11 +93,34 @@ export class SegmentWriter {
   /** Writes adjacent records. Call `done` after their commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
-    const { position } = segment;
+    const { position, padding } = segment;
     write(segment, pieces(records));
+    segment.padding = 0;
     segment.sync.written();
     segment.pending++;
-    return { segment, position };
+    return { segment, position, padding };
+  }
+
+  /**
+   * Pads segments to whole pages before the sync of each second: a page that is not full is written
+   * again with what follows. Padding of more than an eighth of what was written is not worth it.
+   */
+  pad(): void {
+    for (const segment of this.#active.values()) {
+      const { position, synced } = segment;
+      segment.synced = position;
+      const size = -position & (pageBytes - 1);
+      if (size < headBytes || position - synced < 8 * size) continue;
+      try {
+        write(segment, [encodePadding(size)]);
+      } catch (error) {
+        // On a full disk the page is written again.
+        if (storageFault(error) !== "full") throw error;
+        continue;
+      }
+      segment.synced = segment.position;
+      segment.padding += size;
+    }
   }
 
   async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
-import { decodeRecord, encodeRecord, recordPlaces } from "../../../runtime/log/embedded/record.ts";
+import {
+  decodeRecord,
+  encodePadding,
+  encodeRecord,
+  padMark,
+  recordPlaces,
+} from "../../../runtime/log/embedded/record.ts";
 import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import { Tails } from "../../../runtime/log/embedded/tails.ts";
 import {
@@ -129,9 +135,9 @@ Deno.test("tails: after a power failure a row that is behind its slot is brought
   });
 });
 
-Deno.test("record: bytes between two records cost one of them at most, as padding in logs of before 0.1", () => {
-  const pieces = ["a", "", "b", "c"].map((name) => {
-    if (name === "") return new Uint8Array(300);
+Deno.test("record: padding between records is passed over", () => {
+  const pieces = ["a", "", "b", "c", ""].map((name) => {
+    if (name === "") return encodePadding(300);
     const given = { key: null, headers: {}, timestamp: 5, value: new TextEncoder().encode(name) };
     const { head, value } = encodeRecord(given);
     return new Uint8Array([...head, ...value]);
@@ -142,5 +148,68 @@ Deno.test("record: bytes between two records cost one of them at most, as paddin
     [...recordPlaces(from, 3, bytes.length)].map((found) =>
       found && text(decodeRecord(from, found, place).value)
     );
-  assert.deepEqual(values(bytes), ["a", undefined, "c"]);
+  assert.deepEqual(values(bytes), ["a", "b", "c"]);
+  const damaged = bytes.slice();
+  damaged[5]! ^= 1;
+  assert.deepEqual(values(damaged), [undefined, "b", "c"]);
+});
+
+Deno.test("embedded log: segments with padding are read, searched and checked as others", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      const value = (i: number) => new Uint8Array(30_000 + 7 * i).fill(i % 200);
+      let count = 0;
+      const padded = async () => {
+        for await (const { name } of Deno.readDir(join(dir, "segments", "t-0"))) {
+          const bytes = await Deno.readFile(join(dir, "segments", "t-0", name));
+          const view = new DataView(bytes.buffer);
+          for (let at = 16; at + 4 <= bytes.length; at++) {
+            if (view.getUint32(at) === 0xffffffff) return true;
+          }
+        }
+        return false;
+      };
+      await eventually("padding between two records", async () => {
+        for (let i = 0; i < 20; i++, count++) {
+          await append(log, "t", 0, [record(value(count), { timestamp: count })]);
+        }
+        return count > 60 && await padded();
+      });
+      const frames = await readAll(log, "t", 0);
+      frames.forEach((frame, i) => assert.deepEqual(frame.value, value(i)));
+      assert.equal(frames.length, count);
+      for (let i = 0; i < count; i += 3) assert.equal(await log.offsetForTime("t", 0, i), i);
+    }, { clock })
+  );
+});
+
+Deno.test("embedded log: padding that a full disk cuts off harms no record behind it", async () => {
+  const { writeSync } = Deno.FsFile.prototype;
+  let cut = 0;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    if (
+      bytes.length < 28 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(16) !== padMark
+    ) {
+      return writeSync.call(this, bytes);
+    }
+    cut++;
+    writeSync.call(this, bytes.subarray(0, bytes.length >> 1));
+    throw new Error("No space left on device (os error 28)");
+  };
+  try {
+    await inFolder((dir) =>
+      withLog(`embedded:${dir}`, async (log) => {
+        await log.createTopic("t", 1);
+        let count = 0;
+        await eventually("padding", async () => {
+          await append(log, "t", 0, records(60, `${count++} `));
+          return cut > 1;
+        });
+        assert.ok((await readAll(log, "t", 0)).every(({ fault }) => fault === undefined));
+      }, { clock, onWarning: (message) => assert.fail(message) })
+    );
+  } finally {
+    Deno.FsFile.prototype.writeSync = writeSync;
+  }
 });

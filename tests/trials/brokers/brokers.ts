@@ -83,6 +83,9 @@ async function candidates(): Promise<Candidate[]> {
     kfake("ListOffsets 4, FindCoordinator 3, JoinGroup 6, LeaveGroup 4", {
       ...{ 2: 4, 10: 3, 11: 6, 13: 4 },
     }),
+    kfake("Produce 7, Fetch 6, Metadata 5, OffsetCommit 8, OffsetFetch 5, JoinGroup 5", {
+      ...{ 0: 7, 1: 6, 3: 5, 8: 8, 9: 5, 10: 3, 11: 5, 12: 3, 13: 3, 14: 3 },
+    }),
   ];
 }
 

@@ -4,7 +4,7 @@ import { api } from "../protocol/api.ts";
 import { brokerErrors } from "../protocol/errors.ts";
 import * as f from "../protocol/fields.ts";
 
-export const PRODUCE = api("Produce", 0, [7, 9], 9, {
+export const PRODUCE = api("Produce", 0, [3, 9], 9, {
   request: f.struct({
     transactionalId: f.nullableString,
     acks: f.int16,
@@ -21,7 +21,7 @@ export const PRODUCE = api("Produce", 0, [7, 9], 9, {
       errorCode: f.int16,
       offset: f.int64,
       appendTime: f.int64,
-      logStart: f.int64,
+      logStart: f.since(5, f.int64, -1),
       recordErrors: f.since(
         8,
         f.array(f.struct({ index: f.int32, message: f.nullableString })),

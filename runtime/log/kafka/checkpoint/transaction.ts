@@ -15,7 +15,7 @@ import {
   ADD_OFFSETS_TO_TXN,
   ADD_PARTITIONS_TO_TXN,
   END_TXN,
-  INIT_PRODUCER_ID,
+  INIT_TRANSACTIONS,
   NO_IDENTITY,
   type Owner,
   type ProducerIdentity,
@@ -97,7 +97,7 @@ export class Transactions {
   }
 
   async #init(action: string, current: ProducerIdentity): Promise<void> {
-    const { producerId, epoch } = await this.#call(action, INIT_PRODUCER_ID, {
+    const { producerId, epoch } = await this.#call(action, INIT_TRANSACTIONS, {
       transactionalId: this.#id,
       timeoutMs: this.#timeoutMs,
       ...current,

@@ -54,6 +54,7 @@ export class OffsetCommits {
       const body = {
         ...member,
         instanceId: null,
+        retentionTimeMs: -1,
         topics: byTopic(waiting.map(({ commit }) => commit)),
       };
       await this.#cluster.attempt(

@@ -146,7 +146,7 @@ export class GroupRequests {
   /** Uses another channel, since a join may be in flight. */
   async leave(memberId: string, signal: AbortSignal): Promise<void> {
     const { group } = this.#place;
-    const body = { group, members: [{ memberId, instanceId: null }] };
+    const body = { group, memberId, members: [{ memberId, instanceId: null }] };
     await this.#cluster.callGroup(group, LEAVE_GROUP, body, signal);
   }
 }

@@ -35,7 +35,7 @@ export class Versions {
         ? `does not support ${name}`
         : `supports ${name} in versions ${known.join(" to ")}`;
       throw new UnsupportedError(
-        `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.8 or later)`,
+        `the broker at ${this.#broker} ${theirs}: expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 or later)`,
       );
     }
     const version = Math.min(highest, known[1]);

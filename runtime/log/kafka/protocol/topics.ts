@@ -9,7 +9,7 @@ export const NO_REPLICA = -1;
 export const NO_ID = "0".repeat(32);
 export const COORDINATED = { group: 0, transaction: 1 } as const;
 
-export const METADATA = api("Metadata", 3, [7, 12], 9, {
+export const METADATA = api("Metadata", 3, [4, 12], 9, {
   request: f.struct({
     topics: f.nullableArray(
       f.struct({ topicId: f.since(10, f.uuid, NO_ID), name: f.nullableString }),
@@ -34,10 +34,10 @@ export const METADATA = api("Metadata", 3, [7, 12], 9, {
         errorCode: f.int16,
         partition: f.int32,
         leaderId: f.int32,
-        leaderEpoch: f.int32,
+        leaderEpoch: f.since(7, f.int32, -1),
         replicas: f.array(f.int32),
         inSyncReplicas: f.array(f.int32),
-        offlineReplicas: f.array(f.int32),
+        offlineReplicas: f.since<readonly number[]>(5, f.array(f.int32), []),
       })),
       authorizedOperations: f.since(8, f.int32, 0),
     })),
@@ -46,7 +46,7 @@ export const METADATA = api("Metadata", 3, [7, 12], 9, {
 });
 export type Metadata = f.Value<typeof METADATA.response>;
 
-export const FIND_COORDINATOR = api("FindCoordinator", 10, [3, 3], 3, {
+export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 3], 3, {
   request: f.struct({ key: f.string, keyType: f.int8 }),
   response: f.struct({
     ...f.head,
@@ -62,12 +62,11 @@ const topicErrors = f.struct({
   topics: f.array(f.struct({ name: f.string, errorCode: f.int16, errorMessage: f.nullableString })),
 });
 
-export const CREATE_TOPICS = api("CreateTopics", 19, [4, 4], 5, {
+export const CREATE_TOPICS = api("CreateTopics", 19, [2, 4], 5, {
   request: f.struct({
     topics: f.array(f.struct({
       name: f.string,
       partitions: f.int32,
-      /** −1: the broker's default. */
       replicationFactor: f.int16,
       assignments: f.array(f.struct({ partition: f.int32, brokerIds: f.array(f.int32) })),
       configs: f.array(f.struct({ name: f.string, value: f.nullableString })),
@@ -77,6 +76,8 @@ export const CREATE_TOPICS = api("CreateTopics", 19, [4, 4], 5, {
   }),
   response: topicErrors,
 });
+/** First version in which replication factor −1 means the broker's default. */
+export const DEFAULT_REPLICATION_SINCE = 4;
 
 export const CREATE_PARTITIONS = api("CreatePartitions", 37, [0, 3], 2, {
   request: f.struct({
@@ -91,11 +92,14 @@ export const CREATE_PARTITIONS = api("CreatePartitions", 37, [0, 3], 2, {
   response: topicErrors,
 });
 
-export const LIST_OFFSETS = api("ListOffsets", 2, [4, 7], 6, {
+export const LIST_OFFSETS = api("ListOffsets", 2, [2, 7], 6, {
   request: f.struct({
     replicaId: f.int32,
     isolationLevel: f.int8,
-    topics: f.partitions({ leaderEpoch: f.int32, timestamp: f.int64 }),
+    topics: f.partitions({
+      leaderEpoch: f.since(4, f.int32, -1),
+      timestamp: f.int64,
+    }),
   }),
   response: f.struct({
     throttleTimeMs: f.int32,
@@ -103,7 +107,7 @@ export const LIST_OFFSETS = api("ListOffsets", 2, [4, 7], 6, {
       errorCode: f.int16,
       timestamp: f.int64,
       offset: f.int64,
-      leaderEpoch: f.int32,
+      leaderEpoch: f.since(4, f.int32, -1),
     }),
   }),
 });

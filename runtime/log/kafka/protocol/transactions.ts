@@ -14,13 +14,12 @@ export interface Owner extends ProducerIdentity {
 
 export const NO_IDENTITY: ProducerIdentity = { producerId: -1n, epoch: -1 };
 
-/** With a transactional id, its owner may send it again without being fenced. */
-export const INIT_PRODUCER_ID = api("InitProducerId", 22, [3, 4], 2, {
+export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
   request: f.struct({
     transactionalId: f.nullableString,
     timeoutMs: f.int32,
-    producerId: f.bigint64,
-    epoch: f.int16,
+    producerId: f.since(3, f.bigint64, -1n),
+    epoch: f.since(3, f.int16, -1),
   }),
   response: f.struct({
     ...f.head,
@@ -28,6 +27,11 @@ export const INIT_PRODUCER_ID = api("InitProducerId", 22, [3, 4], 2, {
     epoch: f.int16,
   }),
 });
+/** With a transactional id: since version 3 its owner may send it again without being fenced. */
+export const INIT_TRANSACTIONS: typeof INIT_PRODUCER_ID = {
+  ...INIT_PRODUCER_ID,
+  versions: [3, 4],
+};
 
 const owner = { transactionalId: f.string, producerId: f.bigint64, epoch: f.int16 };
 

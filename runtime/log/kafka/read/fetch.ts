@@ -7,9 +7,9 @@ import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import type { AbortedTransaction } from "../records/decoder.ts";
 
 /** The broker responds when there are records, or after `maxWaitMs`. */
-export const FETCH: AnyApi = { name: "Fetch", key: 1, versions: [11, 13], flexible: 12 };
+export const FETCH: AnyApi = { name: "Fetch", key: 1, versions: [4, 13], flexible: 12 };
 /** For topics without an id: later versions identify topics by id only. */
-export const FETCH_BY_NAME: AnyApi = { ...FETCH, versions: [11, 12] };
+export const FETCH_BY_NAME: AnyApi = { ...FETCH, versions: [4, 12] };
 /** First version that identifies topics by id. */
 export const TOPIC_IDS = 13;
 
@@ -100,7 +100,7 @@ export function writeFetch(
 ): void {
   const flexible = version >= FETCH.flexible;
   to.int32(NO_REPLICA).int32(maxWaitMs).int32(MIN_BYTES).int32(maxBytes).int8(READ_COMMITTED);
-  to.int32(0).int32(-1); // no session
+  if (version >= 7) to.int32(0).int32(-1); // no session
   const byId = version >= TOPIC_IDS;
   const topics = byTopic(partitions, ({ topic, topicId }) => byId ? topicId : topic);
   to.count(topics.length, flexible);
@@ -110,29 +110,30 @@ export function writeFetch(
     to.count(partitions.length, flexible);
     for (const one of partitions) {
       to.int32(one.partition);
-      to.int32(one.leaderEpoch).int64(one.offset);
+      if (version >= 9) to.int32(one.leaderEpoch);
+      to.int64(one.offset);
       if (version >= 12) to.int32(one.fetchedEpoch);
-      to.int64(-1); // start of a replica's log
+      if (version >= 5) to.int64(-1); // start of a replica's log
       to.int32(one.maxBytes);
       if (flexible) to.noTags();
     }
     if (flexible) to.noTags();
   }
-  to.count(0, flexible); // forgotten topics
-  to.string(rack, flexible);
+  if (version >= 7) to.count(0, flexible); // forgotten topics
+  if (version >= 11) to.string(rack, flexible);
   if (flexible) to.noTags();
 }
 
 export function readFetched(from: ResponseReader, version: number) {
   const flexible = version >= FETCH.flexible;
   const throttleTimeMs = from.int32();
-  const errorCode = from.int16();
-  from.int32(); // session
+  const errorCode = version >= 7 ? from.int16() : 0;
+  if (version >= 7) from.int32(); // session
   const partitions: FetchedPartition[] = [];
   for (let topics = from.count(flexible); topics > 0; topics--) {
     const topic = version >= TOPIC_IDS ? from.uuid() : from.string(flexible);
     for (let left = from.count(flexible); left > 0; left--) {
-      partitions.push(readPartition(from, flexible, topic));
+      partitions.push(readPartition(from, version, topic));
     }
     if (flexible) from.tags();
   }
@@ -140,12 +141,13 @@ export function readFetched(from: ResponseReader, version: number) {
   return { throttleTimeMs, errorCode, partitions };
 }
 
-function readPartition(from: ResponseReader, flexible: boolean, topic: string): FetchedPartition {
+function readPartition(from: ResponseReader, version: number, topic: string): FetchedPartition {
+  const flexible = version >= FETCH.flexible;
   const partition = from.int32();
   const errorCode = from.int16();
   const highWatermark = from.int64();
   const lastStableOffset = from.int64();
-  from.int64(); // start of the log
+  if (version >= 5) from.int64(); // start of the log
   return {
     topic,
     partition,
@@ -153,7 +155,7 @@ function readPartition(from: ResponseReader, flexible: boolean, topic: string): 
     highWatermark,
     lastStableOffset,
     aborted: from.list(() => readAborted(from, flexible), flexible),
-    preferredReplica: from.int32(),
+    preferredReplica: version >= 11 ? from.int32() : -1,
     batches: from.records(flexible),
     diverged: flexible && from.tags(DIVERGING_EPOCH_TAG),
   };

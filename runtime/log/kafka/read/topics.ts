@@ -7,6 +7,7 @@ import { errorNames } from "../protocol/errors.ts";
 import {
   CREATE_PARTITIONS,
   CREATE_TOPICS,
+  DEFAULT_REPLICATION_SINCE,
   LIST_OFFSETS,
   NO_REPLICA,
   READ_COMMITTED,
@@ -84,6 +85,8 @@ export async function ensureTopic(
   }
 
   async function create(controller: Connection, signal: AbortSignal): Promise<void> {
+    const defaults = controller.versions.call(CREATE_TOPICS).version >= DEFAULT_REPLICATION_SINCE;
+    const replicationFactor = defaults ? -1 : Math.min(3, (await cluster.brokers(signal)).length);
     for (const [i, ours] of CONFIGURATIONS.entries()) {
       const configs = Object.entries({ ...ours, ...configuration })
         .map(([name, value]) => ({ name, value }));
@@ -91,7 +94,7 @@ export async function ensureTopic(
         await unless(
           ["TOPIC_ALREADY_EXISTS"],
           controller.call(CREATE_TOPICS, {
-            topics: [{ name: topic, partitions, replicationFactor: -1, assignments: [], configs }],
+            topics: [{ name: topic, partitions, replicationFactor, assignments: [], configs }],
             timeoutMs: cluster.replicationTimeoutMs,
             validateOnly: false,
           }, { signal }),

@@ -77,6 +77,7 @@ function bodyOf(name: string): Record<string, unknown> {
     assignments: [],
     members: [{ memberId: "m", instanceId: null }],
     includeAuthorizedOperations: false,
+    retentionTimeMs: -1,
     requireStable: false,
     committed: true,
     replicaId: -1,

@@ -78,7 +78,7 @@ writtenAlike({
   ],
   "leaving": () => [
     sent(groups.LEAVE_GROUP, {
-      group: member.group,
+      ...member,
       members: [{ memberId: member.memberId, instanceId: null }],
     }),
     bytesOf(apis.leaveGroupV4.createRequest(member.group, [
@@ -97,6 +97,7 @@ writtenAlike({
     sent(groups.OFFSET_COMMIT, {
       ...member,
       instanceId: null,
+      retentionTimeMs: -1,
       topics: groups.byTopic([
         { topic: "t", partition: 1, offset: 2 ** 40, leaderEpoch: 3, metadata: "größe" },
         { topic: "t", partition: 2, offset: 0, leaderEpoch: -1, metadata: "" },
@@ -145,7 +146,7 @@ writtenAlike({
     bytesOf(apis.initProducerIdV4.createRequest(null, 60_000, -1n, -1)),
   ],
   "an owner's identity": () => [
-    sent(transactions.INIT_PRODUCER_ID, { ...owner, timeoutMs: 15_000 }),
+    sent(transactions.INIT_TRANSACTIONS, { ...owner, timeoutMs: 15_000 }),
     bytesOf(
       apis.initProducerIdV4.createRequest(
         owner.transactionalId,
