@@ -97,7 +97,6 @@ export {
   type OptionRow,
   type OptionRows,
   range,
-  withDefaults,
 } from "./base/options.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";

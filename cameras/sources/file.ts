@@ -44,7 +44,7 @@ export class VideoFileSource implements CameraSource {
   async *open({ signal, times, report, onPacket }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
     const { formatIn, videoImages, VideoInput } = await loadVideo();
-    const format = await formatOf(this.#path, name, formatIn);
+    const { format, isCut } = await formOf(this.#path, name, formatIn);
     const { loop = false, size, fps } = this.#options;
     // Without pacing it works ahead on all cores.
     const bulk = fps === "max";
@@ -61,6 +61,7 @@ export class VideoFileSource implements CameraSource {
           protocols: ["file"],
           // FFmpeg itself looks at fewer bytes first, and at the name.
           ...given({ format }),
+          isCut,
           local: true,
         }, signal);
         refuseLists(input.format, name);
@@ -115,22 +116,26 @@ const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf"];
 const PROBE_BYTES = 1024 * 1024;
 
 /**
- * FFmpeg's name of a file's format; undefined for pipes and unknown formats.
+ * FFmpeg's name of a file's format, undefined for pipes and unknown formats, and whether the file is
+ * shorter than it declares, as far as its beginning shows.
  *
  * @throws {SourceError} if the file cannot be opened, or is a playlist.
  */
-async function formatOf(
+async function formOf(
   path: string,
   name: string,
   formatIn: (beginning: Buffer, path: string) => string | undefined,
-): Promise<string | undefined> {
+): Promise<{ readonly format: string | undefined; readonly isCut: boolean }> {
   let format: string | undefined;
+  let isCut = false;
   try {
     const { isFile, size } = await Deno.stat(path);
-    if (!isFile) return undefined;
+    if (!isFile) return { format, isCut };
     if (size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
     using file = await Deno.open(path);
-    format = formatIn(await beginningOf(file, Math.min(PROBE_BYTES, size)), path);
+    const beginning = await beginningOf(file, Math.min(PROBE_BYTES, size));
+    format = formatIn(beginning, path);
+    isCut = format === "matroska" && segmentEnd(beginning) > size;
   } catch (error) {
     if (error instanceof SourceError) throw error;
     const code = error instanceof Deno.errors.NotFound ? "MISSING" : "UNREADABLE";
@@ -143,7 +148,20 @@ async function formatOf(
     );
   }
   refuseLists(format, name);
-  return format;
+  return { format, isCut };
+}
+
+const SEGMENT = Buffer.from("18538067", "hex");
+
+/** Where the segment of a Matroska file should end; 0 if it does not say. */
+function segmentEnd(beginning: Buffer): number {
+  const at = beginning.indexOf(SEGMENT) + SEGMENT.length;
+  if (at < SEGMENT.length || at + 8 > beginning.length) return 0;
+  // The leading zeros of the size tell its length; it is all ones while it is unknown.
+  const length = Math.clz32(beginning[at]!) - 23;
+  const most = 2n ** BigInt(7 * length) - 1n;
+  const size = beginning.readBigUInt64BE(at) >> BigInt(64 - 8 * length) & most;
+  return size === most ? 0 : at + length + Number(size);
 }
 
 async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {

@@ -55,7 +55,7 @@ export function videoImages(
       }
       if (stop.aborted) return;
       await lane.handle(null, push, stop);
-      await input.checkEnd();
+      input.checkEnd();
       lane.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.

@@ -7,23 +7,18 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
-  AVDISCARD_DEFAULT,
   AVERROR_DECODER_NOT_FOUND,
   AVERROR_INVALIDDATA,
   AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
-  AVMEDIA_TYPE_SUBTITLE,
   AVMEDIA_TYPE_VIDEO,
-  AVSEEK_FLAG_BACKWARD,
   Codec,
   Dictionary,
   FFmpegError,
   FormatContext,
   InputFormat,
-  type IRational,
   Log,
   Packet,
-  type Rational,
   type Stream,
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
@@ -46,6 +41,8 @@ export interface VideoInputOptions {
   readonly options?: Readonly<Record<string, string>>;
   /** False for a remote stream, which may recover later. */
   readonly local: boolean;
+  /** True of a file that is known to be cut off. */
+  readonly isCut?: boolean;
   /** False if the codec is known before the first frame, which saves seconds. True by default. */
   readonly probe?: boolean;
   /** Ends opening it, with its reason. */
@@ -73,13 +70,11 @@ export class VideoInput implements AsyncDisposable {
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
   readonly #context: FormatContext;
-  /** The length of a file that its container declares, milliseconds; not above 0 if none. */
-  #declaredMs = 0;
-  readonly #timeBase: Rational;
+  readonly #tickMs: number;
   /** The latest time of a packet, milliseconds. */
   #latestMs = 0;
-  /** True after a packet of a file that lacks its end. */
-  #isCut = false;
+  /** True if the file is cut off. */
+  #isCut: boolean;
   #packets = 0;
   readonly #local: boolean;
   readonly #signal: AbortSignal;
@@ -89,11 +84,12 @@ export class VideoInput implements AsyncDisposable {
     context: FormatContext,
     stream: Stream,
     decoder: Codec,
-    { name, local }: VideoInputOptions,
+    { name, local, isCut = false }: VideoInputOptions,
     signal: AbortSignal,
   ) {
     this.#context = context;
     this.#local = local;
+    this.#isCut = isCut;
     this.#signal = signal;
     signal.addEventListener("abort", this.interrupt, { once: true });
     this.#packet.alloc();
@@ -103,7 +99,7 @@ export class VideoInput implements AsyncDisposable {
     this.codecName = avGetCodecName(stream.codecpar.codecId) ?? "unknown";
     this.unitCodec = UNIT_CODECS.get(stream.codecpar.codecId);
     this.format = context.iformat?.name ?? "";
-    this.#timeBase = stream.timeBase;
+    this.#tickMs = stream.timeBase.num * 1000 / stream.timeBase.den;
     const { num, den } = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
     const rate = num / den;
     this.frameMs = rate > 0 && rate <= MOST_FPS ? 1000 / rate : 40;
@@ -143,9 +139,6 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
-      // What the container does not declare, FFmpeg estimates later.
-      const { duration } = context;
-      const durations = context.streams.map((stream) => stream.duration);
       if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
@@ -164,12 +157,7 @@ export class VideoInput implements AsyncDisposable {
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      const input = new VideoInput(context, stream, decoder, options, signal);
-      if (local) {
-        const own = inMs(durations[index] ?? 0n, stream.timeBase);
-        input.#declaredMs = own > 0 ? own : Number(duration) / 1000;
-      }
-      return input;
+      return new VideoInput(context, stream, decoder, options, signal);
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
@@ -210,35 +198,22 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /**
-   * Checks at the end of a file whether it is cut off: a packet lacks its end, or the file ends well before
-   * the length that its container declares.
+   * Checks at the end of a file whether it is cut off: it is too short, a packet lacks its end, or frames
+   * that its header counts are missing.
    *
    * @throws {SourceError} if it is.
    */
-  async checkEnd(): Promise<void> {
+  checkEnd(): void {
+    const { duration, nbFrames } = this.stream;
     // Some headers are not exact.
-    const least = this.#declaredMs - Math.max(1_000, 2.5 * this.frameMs, 0.02 * this.#declaredMs);
-    if (!this.#isCut && (this.#latestMs >= least || await this.#othersReach(least))) return;
+    const declaredMs = this.milliseconds(duration) ?? 0;
+    const tolerance = Math.max(1_000, 2.5 * this.frameMs, 0.02 * declaredMs);
+    const lacksFrames = this.#packets < nbFrames && this.#latestMs < declaredMs - tolerance;
+    if (!this.#isCut && !lacksFrames) return;
     throw new SourceError(
       "CORRUPT",
       `Cannot read all of ${this.name}: it is cut off after ${this.#packets} frames`,
     );
-  }
-
-  /** Whether another stream may reach a time: sound may be longer, and a subtitle shown to the end. */
-  async #othersReach(ms: number): Promise<boolean> {
-    const { streams } = this.#context;
-    if (streams.some(({ codecpar }) => codecpar.codecType === AVMEDIA_TYPE_SUBTITLE)) return true;
-    for (const stream of streams) stream.discard = AVDISCARD_DEFAULT;
-    const at = BigInt(Math.round(ms * 1000));
-    if (await this.#context.seekFrame(-1, at, AVSEEK_FLAG_BACKWARD) < 0) return true;
-    for (;;) {
-      this.#packet.unref();
-      if (await this.#context.readFrame(this.#packet) < 0) return false;
-      if (inMs(timeOf(this.#packet), streams[this.#packet.streamIndex]!.timeBase) >= ms) {
-        return true;
-      }
-    }
   }
 
   /** Ends a pending `read` and all later ones at once. */
@@ -246,7 +221,7 @@ export class VideoInput implements AsyncDisposable {
 
   /** A timestamp of the stream in milliseconds; undefined if there is none. */
   milliseconds(timestamp: bigint): number | undefined {
-    return timestamp === AV_NOPTS_VALUE ? undefined : inMs(timestamp, this.#timeBase);
+    return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.#tickMs;
   }
 
   /** Closes the input. No read may be pending. */
@@ -255,10 +230,6 @@ export class VideoInput implements AsyncDisposable {
     await this.#context.closeInput();
     this.#packet.free();
   }
-}
-
-function inMs(ticks: bigint, { num, den }: IRational): number {
-  return Number(ticks) * num * 1000 / den;
 }
 
 /** True if FFmpeg knows that a packet lacks something. */

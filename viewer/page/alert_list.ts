@@ -46,13 +46,6 @@ export class AlertList {
     if (next !== undefined) this.#choose(next);
   }
 
-  /** Moves the focus to the newest alert listed, or else to the button that closes the list. */
-  focus(): void {
-    const item = this.#list.querySelector<HTMLElement>("button") ??
-      find(this.root, ".icon-button", HTMLElement);
-    item.focus();
-  }
-
   #choose(alert: AlertView): void {
     this.#open = alert.id;
     this.#seen.add(alert.id);

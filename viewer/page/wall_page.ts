@@ -230,7 +230,8 @@ class WallPage {
   #toggleAlerts(): void {
     this.#alerts.root.hidden = !this.#alerts.root.hidden;
     this.#wall.layout();
-    if (!this.#alerts.root.hidden) this.#alerts.focus();
+    // Not the first button, which marks all alerts as seen.
+    if (!this.#alerts.root.hidden) find(this.#alerts.root, ".icon-button", HTMLElement).focus();
   }
 
   #openAlert(alert: AlertView): void {

@@ -79,6 +79,7 @@ function rowWriter(
 ): (row: number, y: number) => void {
   const { functions } = kernels;
   const inPixels = order === "HWC" && color !== "GRAY";
+  const [red, blue] = color === "BGR" ? [2, 0] as const : [0, 2] as const;
   for (let i = 0; i < 12; i++) {
     const c = inPixels ? i % 3 : Math.floor(i / 4);
     kernels.floats[(FLOATS >> 2) + i] = scale / std[c]!;
@@ -91,20 +92,18 @@ function rowWriter(
     kernels.floats.subarray((floats >> 2) + from, (floats >> 2) + from + length);
   const startOf = (y: number) => (top + y) * whole + left;
   if (inPixels) {
-    const convert = color === "RGB" ? functions.pixelsRgb : functions.pixelsBgr;
     let converted: Float32Array | undefined;
     return (row, y) => {
-      convert(row, floats, row + 4 * width);
+      functions.pixels(row, floats, row + 4 * width, red, blue);
       // Views end when more memory is reserved: none is from the first row on.
       converted ??= view(0, 3 * width);
       samples.set(converted, 3 * startOf(y));
     };
   }
-  const convert = color === "BGR" ? functions.planesBgr : functions.planesRgb;
   const channels = color === "GRAY" ? [0] : [0, 1, 2];
   let converted: Float32Array[] | undefined;
   return (row, y) => {
-    convert(row, floats, 4 * plane, row + 4 * width);
+    functions.planes(row, floats, 4 * plane, row + 4 * width, red, blue);
     converted ??= channels.map((c) => view(c * plane, width));
     for (const c of channels) samples.set(converted[c]!, c * whole * height + startOf(y));
   };

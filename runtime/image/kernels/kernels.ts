@@ -45,10 +45,15 @@ interface Functions {
     end: number,
   ): void;
   halve(upper: number, lower: number, to: number, end: number): void;
-  pixelsRgb(from: number, to: number, end: number): void;
-  pixelsBgr(from: number, to: number, end: number): void;
-  planesRgb(from: number, to: number, plane: number, end: number): void;
-  planesBgr(from: number, to: number, plane: number, end: number): void;
+  pixels(from: number, to: number, end: number, red: number, blue: number): void;
+  planes(
+    from: number,
+    to: number,
+    plane: number,
+    end: number,
+    red: number,
+    blue: number,
+  ): void;
 }
 
 /** Bytes by which memory grows. */

@@ -8,17 +8,7 @@
 import { unstuff } from "./entropy.as.ts";
 import { copyLuma, stuff } from "./luma.as.ts";
 import { decodeHalf, findCodes } from "./mcus.as.ts";
-import {
-  across,
-  colours,
-  down,
-  halve,
-  pixelsBgr,
-  pixelsRgb,
-  planesBgr,
-  planesRgb,
-  widen,
-} from "./pixels.as.ts";
+import { across, colours, down, halve, pixels, planes, widen } from "./pixels.as.ts";
 
-export { across, colours, copyLuma, decodeHalf, down, findCodes, halve, pixelsBgr };
-export { pixelsRgb, planesBgr, planesRgb, stuff, unstuff, widen };
+export { across, colours, copyLuma, decodeHalf, down, findCodes, halve, pixels };
+export { planes, stuff, unstuff, widen };

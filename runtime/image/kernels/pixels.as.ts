@@ -149,8 +149,13 @@ function scaled(samples: v128, factors: v128, offsets: v128): v128 {
 /**
  * Pixels to floats of a pixel together (HWC), four pixels at a time. `FLOATS` holds three vectors of
  * factors and three of offsets, in the order of the samples.
+ *
+ * @param red where it comes in a tensor's pixel: 0 or 2
+ * @param blue likewise
  */
-function pixels(from: usize, to: usize, end: usize, first: v128, second: v128, third: v128): void {
+export function pixels(from: usize, to: usize, end: usize, red: i32, blue: i32): void {
+  const first = places(red, 1, blue, 4 + red), second = places(5, 4 + blue, 8 + red, 9);
+  const third = places(8 + blue, 12 + red, 13, 12 + blue);
   const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
   const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
   for (; from < end; from += 16, to += 48) {
@@ -161,44 +166,26 @@ function pixels(from: usize, to: usize, end: usize, first: v128, second: v128, t
   }
 }
 
-export function pixelsRgb(from: usize, to: usize, end: usize): void {
-  pixels(from, to, end, places(0, 1, 2, 4), places(5, 6, 8, 9), places(10, 12, 13, 14));
-}
-
-/** Blue first. */
-export function pixelsBgr(from: usize, to: usize, end: usize): void {
-  pixels(from, to, end, places(2, 1, 0, 6), places(5, 4, 10, 9), places(8, 14, 13, 12));
-}
-
 /** One sample of each of four pixels: the byte `shift` bits from the lowest. */
 function samples(bytes: v128, shift: i32): v128 {
   return v128.and(i32x4.shr_u(bytes, shift), i32x4.splat(255));
 }
 
-/** Pixels to planes of floats (CHW), `plane` bytes from one to the next, four pixels at a time. */
-function planes(
+/** Like `pixels`, to planes of floats (CHW), `plane` bytes from one to the next. */
+export function planes(
   from: usize,
   to: usize,
   plane: usize,
   end: usize,
-  first: i32,
-  last: i32,
+  red: i32,
+  blue: i32,
 ): void {
   const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
   const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
   for (; from < end; from += 16, to += 16) {
     const bytes = v128.load(from);
-    v128.store(to, scaled(samples(bytes, first), f0, o0));
+    v128.store(to, scaled(samples(bytes, 8 * red), f0, o0));
     v128.store(to + plane, scaled(samples(bytes, 8), f1, o1));
-    v128.store(to + 2 * plane, scaled(samples(bytes, last), f2, o2));
+    v128.store(to + 2 * plane, scaled(samples(bytes, 8 * blue), f2, o2));
   }
-}
-
-export function planesRgb(from: usize, to: usize, plane: usize, end: usize): void {
-  planes(from, to, plane, end, 0, 16);
-}
-
-/** Blue first. */
-export function planesBgr(from: usize, to: usize, plane: usize, end: usize): void {
-  planes(from, to, plane, end, 16, 0);
 }
