@@ -91,10 +91,13 @@ function readCertificates(file: string): string {
 
 export function describeCause(error: unknown): string {
   const texts: string[] = [];
-  for (let at = error; at instanceof Error && texts.length < 3; at = at.cause) {
-    const { message, errno } = at as NodeJS.ErrnoException;
-    const text = errno === undefined ? message : getSystemErrorMessage(errno);
-    if (!texts.some((known) => known.includes(text))) texts.push(text);
+  // A host with several addresses fails once for each.
+  for (const each of error instanceof AggregateError ? error.errors : [error]) {
+    for (let at: unknown = each; at instanceof Error && texts.length < 3; at = at.cause) {
+      const { message, errno } = at as NodeJS.ErrnoException;
+      const text = errno === undefined ? message : getSystemErrorMessage(errno);
+      if (!texts.some((known) => known.includes(text))) texts.push(text);
+    }
   }
   const text = maskSecrets(texts.join(": ") || String(error))
     .replace("unknown node or service", "there is no such host");

@@ -27,6 +27,8 @@ export class YamlText {
   readonly faults: LineFault[] = [];
   readonly #lines = new LineCounter();
   readonly #document;
+  /** Values with variables that are not set. */
+  readonly #unset = new Set<unknown>();
 
   constructor(text: string, environment: (name: string) => string | undefined) {
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
@@ -50,8 +52,10 @@ export class YamlText {
         // Commands see no other variables.
         scalar.value = scalar.value.replace(/\$\{(FRAMELANE_[A-Z0-9_]+)\}/g, (given, name) => {
           const value = environment(name);
-          if (value === undefined) this.#fault(scalar.range![0], `${name} is not set`);
-          return value ?? given;
+          if (value !== undefined) return value;
+          this.#fault(scalar.range![0], `${name} is not set`);
+          this.#unset.add(scalar);
+          return given;
         });
       },
     });
@@ -72,14 +76,20 @@ export class YamlText {
     this.faults.push({ line: this.#lines.linePos(at).line, message });
   }
 
+  /** Adds faults; those of a value with a variable that is not set follow from that. */
   add(faults: readonly Fault[]): void {
     for (const fault of faults) {
+      if (this.#unset.has(this.#nodeAt(fault.path))) continue;
       this.faults.push({ line: this.lineOf(fault.path), message: faultText(fault) });
     }
   }
 
   /** The line of a field such as `cameras[0].fps`, or of what holds it, counted from 1. */
   lineOf(path: string): number {
+    return this.#lines.linePos(this.#nodeAt(path)?.range?.[0] ?? 0).line;
+  }
+
+  #nodeAt(path: string): Node | null {
     let node: unknown = this.#document.contents;
     let at = node as Node | null;
     for (const [name] of path.matchAll(/[^.[\]]+/g)) {
@@ -97,6 +107,6 @@ export class YamlText {
         at = node as Node;
       } else break;
     }
-    return this.#lines.linePos(at?.range?.[0] ?? 0).line;
+    return at;
   }
 }

@@ -268,7 +268,7 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
     (await faultsOf("state: a\nstate: b\n"))[0]!,
     /^f\.yaml:2: .*Map keys must be unique/,
   );
-  assert.deepEqual(await faultsOf("\n\nstate: ${FRAMELANE_NONE}\n"), [
+  assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
     "f.yaml:3: FRAMELANE_NONE is not set",
   ]);
   const flags = await faultsOf(
