@@ -7,11 +7,13 @@ import {
 import { writeWhole } from "../../runtime/base/folders.ts";
 import { range } from "../../runtime/base/options.ts";
 import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
-import { evaluate as evaluateAlerts, rocCurve } from "../../tools/evaluate/metrics.ts";
+import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
 import { commonOptions } from "../common_options.ts";
 import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
+
+const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
 const evaluateOptions = {
   model: { value: "MANIFEST", help: "model.json of the model", required: true, opens: "beside" },
@@ -34,7 +36,7 @@ const evaluateOptions = {
     parse: parsers.positive,
   },
   out: { value: "FILE", help: "Write the report as JSON", opens: "file" },
-  plot: { value: "FILE", help: "Write the ROC curve as SVG", opens: "file" },
+  plot: { value: "FILE", help: "Write the curves as SVG", opens: "file" },
   json: { switch: true, help: "Print the report as one JSON object" },
   ...commonOptions,
 } as const satisfies Options;
@@ -61,6 +63,7 @@ export const evaluate = command({
       label,
       enter: alert.enter,
       evaluation: evaluateAlerts(scored, alert),
+      sweep: sweep(scored, alert, THRESHOLDS),
       roc: rocCurve(scored, alert),
       frames: total(({ frames }) => frames),
       badFrames: total(({ badFrames }) => badFrames),

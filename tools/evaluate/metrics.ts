@@ -147,6 +147,24 @@ export function rocCurve(clips: readonly ScoredClip[], options: AlertOptions): R
   }));
 }
 
+/** Evaluates several thresholds. */
+export function sweep(
+  clips: readonly ScoredClip[],
+  options: AlertOptions,
+  thresholds: readonly number[],
+): (Evaluation & { readonly threshold: number })[] {
+  // Keep the distance from enter to exit, as far as possible.
+  const { enter = 0.6, exit = Math.min(0.4, enter) } = options;
+  return thresholds.map((threshold) => ({
+    threshold,
+    ...evaluate(clips, {
+      ...options,
+      enter: threshold,
+      exit: Math.max(0, threshold - (enter - exit)),
+    }),
+  }));
+}
+
 function percentile(sorted: readonly number[], share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }

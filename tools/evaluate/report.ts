@@ -6,12 +6,13 @@ export interface Report {
   readonly label: string;
   readonly enter: number;
   readonly evaluation: Evaluation;
+  readonly sweep: readonly (Evaluation & { readonly threshold: number })[];
   readonly roc: readonly RocPoint[];
   readonly frames: number;
   readonly badFrames: number;
 }
 
-export function table({ model, label, enter, evaluation: e, frames }: Report): string[] {
+export function table({ model, label, enter, evaluation: e, sweep, frames }: Report): string[] {
   const rows: [string, string][] = [
     ["model", `${model.name} (sha256 ${model.sha256.slice(0, 12)}…)`],
     ["clips", `${e.clips}, of which ${e.positives} ${label}; ${frames} frames`],
@@ -26,7 +27,17 @@ export function table({ model, label, enter, evaluation: e, frames }: Report): s
       `(${e.falseAlerts} in ${e.quietHours.toFixed(2)} hours)`,
     ],
   ];
-  return rows.map(([name, value]) => `${name.padEnd(14)}${value}`);
+  const lines = rows.map(([name, value]) => `${name.padEnd(14)}${value}`);
+  const head = ["enter", "accuracy", "found", "delay p95", "false/hour"];
+  const body = sweep.map((one) => [
+    one.threshold.toFixed(2),
+    percent(one.accuracy),
+    `${one.truePositives}/${one.positives}`,
+    seconds(one.delayMs.p95),
+    one.falseAlertsPerCameraHour.toFixed(1),
+  ]);
+  const grid = [head, ...body].map((cells) => cells.map((cell) => cell.padStart(11)).join(""));
+  return [...lines, "", ...grid];
 }
 
 function percent(share: number): string {
@@ -37,25 +48,42 @@ function seconds(ms: number | null): string {
   return ms === null ? "none" : `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** Plots the ROC curve. */
-export function plot({ model, label, evaluation, roc }: Report): string {
-  const at = (x: number, y: number) => `${(60 + 300 * x).toFixed(1)},${(360 - 300 * y).toFixed(1)}`;
+/** Plots the report: the ROC curve, and false alerts per hour by threshold. */
+export function plot({ model, label, evaluation, sweep, roc, enter }: Report): string {
+  const left = { x: 60, y: 60, size: 300 };
+  const right = { x: 440, y: 60, size: 300 };
+  const at = (frame: typeof left, x: number, y: number) =>
+    `${(frame.x + x * frame.size).toFixed(1)},${(frame.y + (1 - y) * frame.size).toFixed(1)}`;
   // Each step goes right, then up: values between two thresholds are unknown.
-  const curve = roc.map(({ falseAlarmRate, hitRate }) => at(falseAlarmRate, hitRate));
-  const text = (x: number, y: number, words: string, more = 'text-anchor="middle"') =>
+  const curve = roc.map(({ falseAlarmRate, hitRate }) => at(left, falseAlarmRate, hitRate));
+  const most = Math.max(1, ...sweep.map((one) => one.falseAlertsPerCameraHour));
+  const alarms = sweep.map((one) => at(right, one.threshold, one.falseAlertsPerCameraHour / most));
+  const found = sweep.map((one) => at(right, one.threshold, one.truePositives / one.positives));
+  const axes = ({ x, y, size }: typeof left) =>
+    `<path d="M${x} ${y}V${y + size}H${x + size}" class="axis"/>`;
+  const text = (x: number, y: number, words: string, more = "") =>
     `<text x="${x}" y="${y}" ${more}>${escape(words)}</text>`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 400" width="420" height="400" role="img">` +
+  const middle = 'text-anchor="middle"';
+  const line = (frame: typeof left, x: number) =>
+    `<path d="M${at(frame, x, 0)}L${at(frame, x, 1)}" class="at"/>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 430" width="800" height="430" role="img">` +
     `<style>text{font:13px system-ui,sans-serif;fill:#1c2733}.title{font-size:16px;font-weight:600}` +
-    `.axis{fill:none;stroke:#1c2733}.chance{stroke:#9aa7b8;stroke-dasharray:4 4}` +
-    `.hits{fill:none;stroke:#2f7de1;stroke-width:2}` +
+    `.axis{fill:none;stroke:#1c2733}.at{stroke:#9aa7b8;stroke-dasharray:4 4}` +
+    `.hits{fill:none;stroke:#2f7de1;stroke-width:2}.alarms{fill:none;stroke:#d1495b;stroke-width:2}` +
     `</style><rect width="100%" height="100%" fill="#fff"/>` +
     text(24, 32, `${model.name}: ${label} in ${evaluation.clips} clips`, 'class="title"') +
-    `<path d="M60 60V360H360" class="axis"/>` +
-    `<path d="M${at(0, 0)}L${at(1, 1)}" class="chance"/>` +
+    axes(left) + `<path d="M${at(left, 0, 0)}L${at(left, 1, 1)}" class="at"/>` +
     `<polyline points="${curve.join(" ")}" class="hits"/>` +
-    text(210, 385, "quiet clips with a false alarm") +
-    text(210, 54, `found clips (ROC AUC ${evaluation.rocAuc.toFixed(3)})`) +
-    text(60, 376, "0") + text(360, 376, "1") + text(48, 66, "1") +
+    text(210, 385, "quiet clips with a false alarm", middle) +
+    text(210, 54, `found clips (ROC AUC ${evaluation.rocAuc.toFixed(3)})`, middle) +
+    text(60, 376, "0", middle) + text(360, 376, "1", middle) + text(48, 66, "1", middle) +
+    axes(right) + line(right, enter) +
+    `<polyline points="${found.join(" ")}" class="hits"/>` +
+    `<polyline points="${alarms.join(" ")}" class="alarms"/>` +
+    text(590, 385, "threshold", middle) + text(440, 376, "0", middle) +
+    text(740, 376, "1", middle) + text(428, 66, "1", middle) +
+    text(752, 66, most.toFixed(most < 10 ? 1 : 0)) +
+    text(590, 54, "found clips (blue, left), false alerts per hour (red, right)", middle) +
     `</svg>\n`;
 }
 

@@ -55,7 +55,7 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
     assert.equal(report.evaluation.falseAlerts, 1);
     assert.equal(report.clips[2].points.length, 7);
     const svg = await Deno.readTextFile(options.plot);
-    assert.match(svg, /^<svg .*ROC AUC 0.500.*<\/svg>\n$/s);
+    assert.match(svg, /^<svg .*ROC AUC 0.500.*false alerts per hour.*<\/svg>\n$/s);
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
     const { printed: json } = await call({ ...options, json: true });
     assert.equal(JSON.parse(json[0]!).evaluation.accuracy, 0.5);

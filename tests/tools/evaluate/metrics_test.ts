@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { evaluate, rocCurve, startsOf } from "../../../tools/evaluate/metrics.ts";
+import { evaluate, rocCurve, startsOf, sweep } from "../../../tools/evaluate/metrics.ts";
 import type { ScoredClip } from "../../../tools/evaluate/score.ts";
 
 /** A clip with a score every half second. */
@@ -77,10 +77,12 @@ Deno.test("no alert has no delay", () => {
   assert.equal(result.falseAlertsPerCameraHour, 0);
 });
 
-Deno.test("rocCurve goes from nothing found to everything", () => {
+Deno.test("rocCurve and sweep go from nothing found to everything", () => {
   const clips = [clip(true, [0.9]), clip(true, [0.4]), clip(false, [0.6]), clip(false, [0.2])];
   const curve = rocCurve(clips, OPTIONS).map((point) => [point.falseAlarmRate, point.hitRate]);
   assert.deepEqual(curve, [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]);
+  const found = sweep(clips, OPTIONS, [0.1, 0.5, 0.95]).map((one) => one.truePositives);
+  assert.deepEqual(found, [2, 1, 0]);
 });
 
 Deno.test("startsOf follows smoothing and k of n", () => {
