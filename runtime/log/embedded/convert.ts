@@ -13,7 +13,7 @@ import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
 import { Records } from "./records.ts";
-import { applicationId, offsetBits, schemaVersion } from "./schema.ts";
+import { applicationId, offsetBits } from "./schema.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Topics } from "./topics.ts";
 
@@ -74,7 +74,7 @@ function openOld(dir: string): DatabaseSync {
       throw new LogError(
         "INVALID",
         `Cannot convert ${path}: it is ${
-          version === schemaVersion ? "already converted" : "not a log of version 1"
+          version > 1 ? "already converted" : "not a log of version 1"
         }`,
       );
     }

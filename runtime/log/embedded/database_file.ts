@@ -7,7 +7,7 @@ import { ignoreMissing, releaseReserve, sizeOf } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import { preparePrivate } from "./private_files.ts";
-import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
+import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
 export const unfinishedName = "log.db.unfinished";
@@ -30,11 +30,12 @@ export async function openDatabase(
   let db: DatabaseSync | undefined;
   try {
     await preparePrivate(dir, "log.db");
-    const left = !(await Presence.look(dir)).any && sizeOf(`${path}-wal`) > 0;
+    const alone = !(await Presence.look(dir)).any;
+    const left = alone && sizeOf(`${path}-wal`) > 0;
     const orphaned = sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);
     const opened = db;
-    await whileBusy(waiting, () => prepare(opened, path, orphaned));
+    await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
     const place = placeOf(path)!;
     const identity = await whileBusy(waiting, () => identify(opened, place));
     if (left || identity.copied) await whileBusy(waiting, () => checkWhole(opened, path));
@@ -92,7 +93,7 @@ async function holdsRest(dir: string): Promise<boolean> {
 }
 
 /** Checks what the file is; creates the tables in an empty one. */
-function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
+function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
@@ -102,13 +103,10 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw refuse("it is another program's database; name another folder");
     }
     const version = number("PRAGMA user_version");
-    if (version === schemaVersion) return true;
-    const age = version < schemaVersion ? "older" : "newer";
-    const advice = version > schemaVersion
-      ? "update Framelane or name another folder"
-      : version === 1
-      ? "convert it: deno task log convert --log embedded:DIR"
-      : "name another folder";
+    if (version >= 2 && version <= schemaVersion) return true;
+    const [age, advice] = version < 2
+      ? ["older", "convert it: deno task log convert --log embedded:DIR"]
+      : ["newer", "update Framelane or name another folder"];
     throw refuse(
       `its format is version ${version}, ${age} than version ${schemaVersion}, which this Framelane reads; ${advice}`,
     );
@@ -129,6 +127,14 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       const id = crypto.randomUUID();
       db.prepare("INSERT INTO log VALUES (1, ?, ?, ?)").run(id, id, placeOf(path)!);
       db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
+    });
+  }
+  if (number("PRAGMA user_version") < schemaVersion) {
+    // An older Framelane does not know the tails.
+    if (!alone) throw refuse("an older Framelane has it open; stop that one first");
+    atomically(db, () => {
+      if (number("PRAGMA user_version") === 2) db.exec(upgrade);
+      db.exec(`PRAGMA user_version = ${schemaVersion}`);
     });
   }
   db.exec(`

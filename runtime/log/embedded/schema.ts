@@ -3,7 +3,10 @@
 /** Identifies the file as Framelane's (`PRAGMA application_id`): "FRLN". */
 export const applicationId = 0x46524c4e;
 
-/** Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. */
+/**
+ * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. Version 2 wrote a
+ * `chunks` row per append, version 3 a `partitions` row: both are upgraded when opened.
+ */
 export const schemaVersion = 4;
 
 /**
@@ -82,3 +85,8 @@ CREATE TABLE claims (
   generation INTEGER NOT NULL, PRIMARY KEY (grp, partition)
 ) STRICT, WITHOUT ROWID;
 `;
+
+/** From version 2; versions 3 and later have the same tables. */
+export const upgrade = ["segment", "first", "position", "total", "arrived", "time"]
+  .map((name) => `ALTER TABLE partitions ADD COLUMN open_${name} INTEGER;`).join("") +
+  "DELETE FROM partitions WHERE id = 0;";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { decodeRecord, encodeRecord, recordPlaces } from "../../../runtime/log/embedded/record.ts";
 import {
@@ -286,6 +287,28 @@ Deno.test("embedded log: the offset for a time is found as by looking at every r
       await eventually("several segments", async () => (await segmentsOf(dir)).length > 3);
     })
   );
+});
+
+Deno.test("embedded log: a log of version 2 is brought up to date when it is opened", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(5));
+    });
+    const db = new DatabaseSync(join(dir, "log.db"));
+    for (const name of ["segment", "first", "position", "total", "arrived", "time"]) {
+      db.exec(`ALTER TABLE partitions DROP COLUMN open_${name}`);
+    }
+    db.exec("INSERT INTO partitions VALUES (0, 0, 0, 0, 0, 0, 0, 9); PRAGMA user_version = 2");
+    db.close();
+    await withLog(url, async (log) => {
+      assert.equal(await append(log, "t", 0, records(1, "w")), 5);
+      const frames = await readAll(log, "t", 0);
+      assert.deepEqual(frames.map((f) => text(f.value)), ["v0", "v1", "v2", "v3", "v4", "w0"]);
+      assert.deepEqual(await log.topics(), ["t"]);
+    });
+  });
 });
 
 Deno.test("embedded log: segments that would have the same number are told apart", async () => {

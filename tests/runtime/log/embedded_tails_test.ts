@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
 import {
@@ -212,4 +213,27 @@ Deno.test("embedded log: padding that a full disk cuts off harms no record behin
   } finally {
     Deno.FsFile.prototype.writeSync = writeSync;
   }
+});
+
+Deno.test("embedded log: one of version 3 is brought up to date, unless an older Framelane has it open", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(5));
+    });
+    const older = () => {
+      const db = new DatabaseSync(join(dir, "log.db"));
+      db.exec("PRAGMA user_version = 3");
+      db.close();
+    };
+    older();
+    await Deno.remove(join(dir, "tails"));
+    await withLog(url, async (log) => {
+      assert.equal(await append(log, "t", 0, records(1)), 5);
+      older();
+      const { message } = await rejectsWith("INVALID", () => withLog(url, (two) => two.topics()));
+      assert.match(message, /an older Framelane has it open; stop that one first/);
+    });
+  });
 });
