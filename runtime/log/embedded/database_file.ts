@@ -104,12 +104,9 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boole
     }
     const version = number("PRAGMA user_version");
     if (version >= 2 && version <= schemaVersion) return true;
-    const age = version < schemaVersion ? "older" : "newer";
-    const advice = version > schemaVersion
-      ? "update Framelane or name another folder"
-      : version === 1
-      ? "convert it: deno task log convert --log embedded:DIR"
-      : "name another folder";
+    const [age, advice] = version < 2
+      ? ["older", "convert it: deno task log convert --log embedded:DIR"]
+      : ["newer", "update Framelane or name another folder"];
     throw refuse(
       `its format is version ${version}, ${age} than version ${schemaVersion}, which this Framelane reads; ${advice}`,
     );

@@ -80,7 +80,6 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
     assert.match(noise.message, /not a database of an embedded log/);
     const versions = [
       [7, /version 7, newer than version \d, .*; update/],
-      [0, /version 0, older than version \d, .*; name another folder/],
       [1, /version 1, older than version \d, .*log convert/],
     ] as const;
     for (const [version, advice] of versions) {
