@@ -130,19 +130,6 @@ Deno.test("one that keeps trying goes on after every failure, with one session a
   ]);
 });
 
-Deno.test("each try again is in the status, also after the same failure", async () => {
-  const cut = new SourceError("UNREACHABLE", "Cable cut");
-  const restarts: number[] = [];
-  await runToMemory("", {
-    source: scripted([cut], [cut], [cut], [1]),
-    limit: 1,
-    clock: hurriedClock,
-    keepTrying: true,
-    onStatus: (status) => restarts.push(status.restarts),
-  });
-  assert.deepEqual(restarts, [0, 1, 2, 3, 3, 3]);
-});
-
 Deno.test("one that keeps trying looks at its source again: a film that is missed plays once it is there", async () => {
   await withFolder(async (folder) => {
     const film = `${folder}/film.mp4`;
