@@ -37,7 +37,7 @@ export interface CameraHost extends Omit<PublisherOptions, "partition" | "report
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
   readonly number: number;
-  /** Called at the start, and again after a failure that only `keepTrying` goes on after. */
+  /** Called at the start, and again after a failure that ends a camera without `keepTrying`. */
   readonly source: () => Promise<CameraSource>;
   /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;

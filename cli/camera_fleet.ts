@@ -51,7 +51,7 @@ export class CameraFleet {
     });
   }
 
-  /** Runs until the command is stopped, then prints a summary for each camera; of a changed one earlier. */
+  /** Runs until the command is stopped, then prints a summary for each camera; for a changed one also at the change. */
   async run(): Promise<void> {
     const progress = setInterval(() => this.#progress(), PROGRESS_EVERY_MS);
     const bar = setInterval(() => this.#draw(), BAR_EVERY_MS);

@@ -225,7 +225,8 @@ export class Playback {
       this.#begun = this.#options.clock.monotonic();
       this.#set({ mode: "playing", generation, speed, position: time });
       for (const lane of this.#lanes.values()) this.#run(lane);
-      this.#stopped.clear(); // where lanes that come later did not stop
+      // Lanes that are added later did not stop.
+      this.#stopped.clear();
       return Promise.resolve();
     });
   }

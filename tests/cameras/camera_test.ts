@@ -130,7 +130,7 @@ Deno.test("one that keeps trying goes on after every failure, with one session a
   ]);
 });
 
-Deno.test("a failure that repeats is one status: since when is that of the first", async () => {
+Deno.test("a failure that repeats keeps the time when it began", async () => {
   const cut = new SourceError("UNREACHABLE", "Cable cut");
   const states: string[] = [];
   await runToMemory("", {

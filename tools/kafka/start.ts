@@ -82,7 +82,7 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
   };
 }
 
-/** Kafka truncates its metadata before it looks whether another broker uses them, and that one ends then. */
+/** Kafka truncates its metadata before it checks whether another broker uses them: the one that runs would end. */
 async function lockFolder(root: string): Promise<Deno.FsFile> {
   const action = `Cannot start Kafka with its data in ${root}`;
   let lock: Deno.FsFile;

@@ -6,9 +6,8 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { storageError } from "./errors.ts";
 import { createLocked, FileSync, freeBytes } from "./disk.ts";
-import { storageFault } from "./errors.ts";
+import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
