@@ -49,7 +49,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Called after each published frame; must return immediately. */
   readonly onFrame?: (seq: number) => void;
-  /** Called whenever the camera's status changes. */
+  /** Called whenever the camera's state or last failure changes. */
   readonly onStatus?: (status: CameraStatus) => void;
 }
 
@@ -185,8 +185,8 @@ export class Camera {
     const before = this.#status;
     const restarts = Object.values(this.#failures).reduce((sum, count) => sum + count, 0);
     this.#status = { state, restarts, ...given({ error, reason }) };
-    const isSame = state === before.state && restarts === before.restarts;
-    if (!isSame) this.#options.onStatus?.(this.#status);
+    // A failure that repeats keeps the time when it began.
+    if (state !== before.state || error !== before.error) this.#options.onStatus?.(this.#status);
   }
 
   /** After a normal end, waits for the log without limit; after a stop, for FLUSH_MS. */
