@@ -11,8 +11,7 @@ import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
 
-const FPS = 5;
-const SECONDS = 60;
+const FPS = 5, SECONDS = 60;
 /** When somebody is in view, seconds from and to. */
 const EVENTS = [[10, 13], [22, 24.5], [35, 36.5], [48, 52]] as const;
 const WIDTH = 640, HEIGHT = 480;

@@ -185,6 +185,7 @@ export class Camera {
     const before = this.#status;
     const restarts = Object.values(this.#failures).reduce((sum, count) => sum + count, 0);
     this.#status = { state, restarts, ...given({ error, reason }) };
+    // A failure that repeats keeps the time when it began.
     if (state !== before.state || error !== before.error) this.#options.onStatus?.(this.#status);
   }
 

@@ -31,7 +31,12 @@ export class YamlText {
   readonly #unset = new Set<unknown>();
 
   constructor(text: string, environment: (name: string) => string | undefined) {
-    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    const document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // Its warnings quote what may be a secret.
+      logLevel: "error",
+    });
     this.#document = document;
     // Later errors mostly follow from the first.
     const [error] = [...document.errors, ...document.warnings];

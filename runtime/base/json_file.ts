@@ -28,14 +28,16 @@ function parseJson(text: string): unknown {
  * Reads a JSON file.
  *
  * @param Refusal the error for a file that cannot be used
+ * @param text its content, if that is known
  * @throws {Refusal} saying why it cannot be read.
  */
 export function readJson(
   path: string,
   Refusal: new (path: string, faults: readonly string[], options: ErrorOptions) => Error,
+  text?: string,
 ): unknown {
   try {
-    return parseJson(readGiven(path));
+    return parseJson(text ?? readGiven(path));
   } catch (cause) {
     const isSyntax = cause instanceof SyntaxError;
     const fault = `${isSyntax ? "expected JSON: " : ""}${messageOf(cause)}`;

@@ -26,10 +26,11 @@ export type GivenOptions = Readonly<Record<string, ParameterValue>>;
 export interface QueryModule {
   /** The definition, or a function that makes it from the parameters. */
   readonly default?: unknown;
-  /** The parameters that the function accepts. */
+  /** The parameters that the function accepts; default: `model`, `zones` and `device`. */
   readonly parameters?: ParameterKinds;
 }
 
+const UNDECLARED = { model: "string", zones: "string", device: "string" } as const;
 const KINDS: readonly unknown[] = ["string", "number", "boolean"] satisfies ParameterKind[];
 
 /**
@@ -37,7 +38,9 @@ const KINDS: readonly unknown[] = ["string", "number", "boolean"] satisfies Para
  *
  * @throws {RangeError} if its module declares them wrongly
  */
-export function parametersOf({ parameters = {} }: QueryModule): ParameterKinds {
+export function parametersOf(
+  { default: made, parameters = typeof made === "function" ? UNDECLARED : {} }: QueryModule,
+): ParameterKinds {
   const kinds: unknown = typeof parameters === "object" && parameters && Object.values(parameters);
   if (Array.isArray(kinds) && kinds.every((kind) => KINDS.includes(kind))) return parameters;
   throw new RangeError(

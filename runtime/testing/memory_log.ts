@@ -3,6 +3,7 @@
 import { given } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import { byPlace, listed } from "../log/checkpoint.ts";
+import { checkCommit, checkPlan } from "../log/checkpoint_plan.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
   type Assignment,
@@ -165,20 +166,10 @@ export class MemoryLog implements TopicLog {
     this.#checkpoints.set(key, stored);
     const epoch = ++stored.epoch;
     let { made } = stored;
-    const check = (batch: BatchRange) => {
-      if (stored.epoch !== epoch) {
-        throw new LogError(
-          "FENCED",
-          `Cannot commit ${query} partition ${partition}: another runtime took it over`,
-        );
-      }
-      const expected = (stored.committed?.batchId ?? -1) + 1;
-      if (batch.batchId !== expected) {
-        throw new LogError(
-          "CHECKPOINT_GAP",
-          `Cannot use batch ${batch.batchId}: expected ${expected}`,
-        );
-      }
+    const action = `Cannot commit ${query} partition ${partition}`;
+    const throwIfFenced = () => {
+      if (stored.epoch === epoch) return;
+      throw new LogError("FENCED", `${action}: another runtime took it over`);
     };
     return Promise.resolve({
       queryId: stored.queryId,
@@ -195,14 +186,16 @@ export class MemoryLog implements TopicLog {
       plan: async (batch) => {
         await Promise.resolve();
         this.fail("plan", query);
-        check(batch);
+        throwIfFenced();
+        checkPlan(action, batch, stored.committed?.batchId ?? -1, stored.planned);
         stored.planned = batch;
         stored.made = made;
       },
       commit: async (batch, checkpoint, records: readonly OutputRecord[]) => {
         await Promise.resolve();
         this.fail("before-commit", query);
-        check(batch);
+        throwIfFenced();
+        checkCommit(action, batch, stored.planned, checkpoint);
         for (const record of records) {
           await this.createTopic(record.topic, record.partition + 1);
           const { topic, partition, ...rest } = record;

@@ -130,6 +130,19 @@ Deno.test("one that keeps trying goes on after every failure, with one session a
   ]);
 });
 
+Deno.test("a failure that repeats is one status: since when is that of the first", async () => {
+  const cut = new SourceError("UNREACHABLE", "Cable cut");
+  const states: string[] = [];
+  await runToMemory("", {
+    source: scripted([cut], [cut], [cut], [1]),
+    limit: 1,
+    clock: hurriedClock,
+    keepTrying: true,
+    onStatus: ({ state }) => states.push(state),
+  });
+  assert.deepEqual(states, ["running", "waiting", "running", "ended"]);
+});
+
 Deno.test("one that keeps trying looks at its source again: a film that is missed plays once it is there", async () => {
   await withFolder(async (folder) => {
     const film = `${folder}/film.mp4`;

@@ -25,8 +25,8 @@ export class ZonesError extends FaultsError {
  */
 export function readZones(file: string | URL): Places {
   const path = file instanceof URL ? fileURLToPath(file) : file;
-  if (path.startsWith("{")) return parseZones(JSON.parse(path));
-  return parseZones(readJson(path, ZonesError), path);
+  const [name, text] = path.startsWith("{") ? ["given inline", path] : [path];
+  return parseZones(readJson(name, ZonesError, text), name);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What a `framelane.yaml` comes to, and what is said of one with faults. */
 import assert from "node:assert/strict";
+import process from "node:process";
 import { UsageError } from "../../../cli/command.ts";
 import { configSchema } from "../../../cli/up/config.ts";
 import { optionsOf } from "../../../cli/up/opens.ts";
@@ -249,6 +250,18 @@ Deno.test("what is no YAML is refused with its place and the reason, and none of
     assert.doesNotMatch(fault!, /s3cret/i);
     assert.equal(others.length, 0);
   }
+});
+
+Deno.test("the YAML parser prints no warnings, which may quote a secret", async () => {
+  const { emitWarning } = process;
+  const warnings: unknown[] = [];
+  process.emitWarning = (warning: unknown) => void warnings.push(warning);
+  try {
+    assert.equal((await faultsOf("viewer: { token: {{ s3cret }} }\n")).length, 1);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+  assert.deepEqual(warnings, []);
 });
 
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {

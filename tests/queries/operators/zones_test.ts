@@ -216,6 +216,12 @@ Deno.test("a file of zones names all its faults", () => {
     () => readZones("no/zones.json"),
     /^ZonesError: Cannot use zones no\/zones.json:\n {2}there is no such file$/,
   );
+  const zone = { name: "door", polygon: [[0, 0], [1, 0], [1, 1]] };
+  assert.deepEqual(readZones(JSON.stringify({ zones: [zone] })).zones, [zone]);
+  assert.throws(
+    () => readZones('{"zones": ['),
+    /^ZonesError: Cannot use zones given inline:\n {2}expected JSON: /,
+  );
 });
 
 Deno.test("labels that the model does not know are named beside those that it knows", () => {

@@ -201,6 +201,18 @@ Deno.test("what a module declares beside its query is checked", async () => {
   }
 });
 
+Deno.test("a function that declares no parameters takes a model, zones and a device", async () => {
+  const definition = query("made").readStream().writeStream(display());
+  const made = (options: object) => Object.keys(options).length > 0 && definition;
+  assert.ok(await loadDefinition("made", { default: made }, { model: "m.json", device: "cpu" }));
+  const declared = { default: made, parameters: { threshold: "number" } } as const;
+  await assert.rejects(loadDefinition("made", declared, { model: "m.json" }), /--model/);
+  await assert.rejects(
+    loadDefinition("made", { default: definition }, { zones: "z.json" }),
+    /--zones/,
+  );
+});
+
 Deno.test("a file that is no query is wrong use, and is named with the place of its fault", async () => {
   const faults: [code: string, says: RegExp][] = [
     ["export const x = 1;", /^QueryOptionsError: Cannot use data:.* as a query: expected a query/],
