@@ -167,6 +167,13 @@ Deno.test("arrow keys move to the tile below, whatever the rows are", async () =
       assert.ok(below.some((box) => box.lane === lane), `${lane} is not below`);
       await page.keyboard.press("ArrowUp");
       assert.equal(boxes.find((box) => box.top === boxes[0]!.top)?.lane, await selected());
+      // Firefox on macOS reports Option as AltGr too.
+      await page.locator(".tile").first().dispatchEvent("keydown", {
+        key: "ArrowRight",
+        altKey: true,
+        modifierAltGraph: true,
+      });
+      await page.waitForURL(/order=greyscale-1,greyscale-0/, { timeout: 5_000 });
     });
   });
 });

@@ -208,6 +208,31 @@ Deno.test("each speed goes through the capture times that many times as fast as 
   }, { clock });
 });
 
+Deno.test("Back from a camera leaves a paused wall paused", async () => {
+  await withPast(async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      await shows(page, "greyscale-1", FRAMES - 1);
+      await page.keyboard.press("t");
+      await page.keyboard.press(" ");
+      await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      await page.evaluate(`new MutationObserver(() => {
+        if (!document.body.classList.contains("looking-back")) globalThis.live = true;
+      }).observe(document.body, { attributeFilter: ["class"] })`);
+      await page.keyboard.press("Enter");
+      await page.locator(".stage").waitFor();
+      await page.goBack();
+      await page.locator(".stage").waitFor({ state: "hidden" });
+      await page.goForward();
+      await page.locator(".stage").waitFor();
+      // Commands go one at a time: what Back had commanded came before this one.
+      await page.keyboard.press(",");
+      await until(() => Promise.resolve(/offset=298/.test(page.url())));
+      assert.equal(await page.evaluate("globalThis.live"), undefined);
+    });
+  });
+});
+
 Deno.test("a link leads to the very frame, and the address follows the steps", async () => {
   await withPast(async (viewer) => {
     await withBrowser(async (open) => {

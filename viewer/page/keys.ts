@@ -14,8 +14,9 @@ export function listenForKeys(actions: KeyActions): void {
   addEventListener("keydown", (event) => {
     const { target, altKey, shiftKey } = event;
     const key = event.key.toLowerCase();
-    // Windows reports AltGr as Ctrl and Alt together: it makes characters such as [.
-    const typed = event.getModifierState("AltGraph");
+    // Windows reports AltGr as Ctrl and Alt together: it makes characters such as [. Firefox on macOS
+    // reports Option as AltGr, with arrow keys too.
+    const typed = key.length === 1 && event.getModifierState("AltGraph");
     if ((event.ctrlKey && !typed) || event.metaKey) return;
     if (document.querySelector("dialog[open]") !== null) return;
     if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) {

@@ -92,10 +92,10 @@ class WallPage {
       onAlert: (alert) => this.#openAlert(alert),
     });
     listenForKeys(this.#keyActions());
-    addEventListener("popstate", () => {
+    addEventListener("popstate", ({ state: past }) => {
       this.#state = { ...parseState(location.search), groups: this.#state.groups };
       this.#startOffset = this.#state.offset;
-      if (this.#startOffset < 0 && !this.#time.live) this.#time.goLive();
+      if (this.#startOffset < 0 && past !== true && !this.#time.live) this.#time.goLive();
       this.#render();
       this.#seekAtStart();
     });
@@ -136,12 +136,13 @@ class WallPage {
     }
   }
 
-  /** Changes the layout, on screen and in the address. */
+  /** Changes the layout, on screen and in the address, whose entry says whether it shows the past. */
   #change(change: Partial<WallState>, history: "push" | "replace" = "replace"): void {
     this.#state = { ...this.#state, ...change };
     const url = location.pathname + formatState(this.#state);
-    if (history === "push") globalThis.history.pushState(null, "", url);
-    else globalThis.history.replaceState(null, "", url);
+    const past = !this.#time.live;
+    if (history === "push") globalThis.history.pushState(past, "", url);
+    else globalThis.history.replaceState(past, "", url);
     this.#render();
   }
 
@@ -255,10 +256,12 @@ class WallPage {
   }
 
   #timeChanged(): void {
-    document.body.classList.toggle("looking-back", !this.#time.live);
+    const past = !this.#time.live;
+    document.body.classList.toggle("looking-back", past);
     // Links point to a paused frame; during playback there is none.
     const offset = this.#time.mode === "paused" ? this.#time.offset ?? -1 : -1;
-    if (offset !== this.#state.offset && this.#startOffset < 0) this.#change({ offset });
+    const changed = offset !== this.#state.offset || past !== (history.state ?? false);
+    if (changed && this.#startOffset < 0) this.#change({ offset });
     else this.#render();
   }
 

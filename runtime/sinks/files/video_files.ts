@@ -18,6 +18,8 @@ export class VideoFiles {
   readonly #container: Container;
   #video: Deno.FsFile | undefined;
   #path = "";
+  /** The file's number under that name: some file systems give a link a number of its own. */
+  #number: number | null = null;
   #index: Deno.FsFile | undefined;
   #length = 0;
   #entries = 0;
@@ -74,6 +76,7 @@ export class VideoFiles {
       await this.#video.sync();
       await this.#fence.publish("video", path);
     } else await Deno.remove(own);
+    this.#number = (await Deno.stat(path)).ino;
     await this.#openIndex(mark.file);
     this.#entries = mark.frames - mark.group.entries.length;
   }
@@ -137,7 +140,7 @@ export class VideoFiles {
   async #checkThere(): Promise<void> {
     if (this.#video === undefined) return;
     const [there, own] = [await ifThere(Deno.stat(this.#path)), await this.#video.stat()];
-    if (there?.ino === own.ino && own.size >= this.#length) return;
+    if (there?.ino === this.#number && own.size >= this.#length) return;
     this.#fence.check();
     throw new SinkError("FAILED", `Cannot write ${this.#path}: it was changed while in use`);
   }
@@ -169,6 +172,7 @@ export class VideoFiles {
     this.#path = `${this.#directory}/${name}`;
     await this.#fence.publish("video.new", this.#path);
     await syncDirectory(this.#directory);
+    this.#number = (await Deno.stat(this.#path)).ino;
     this.#length = header.length;
     await this.#openIndex(name);
     this.#entries = 0;

@@ -102,6 +102,29 @@ for (
   });
 }
 
+Deno.test("video: it continues where a link to a file has a number of its own", async () => {
+  // As on SSHFS: the file is opened by a link in its folder.
+  const { stat } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.stat = async function () {
+    return { ...await stat.call(this), ino: 1 };
+  };
+  try {
+    await withDirectory(async (directory) => {
+      await (await written({ directory }, range(10))).close!();
+      const context = sinkContext({ committedBatch: 0, committedEnd: 10 });
+      const next = await video({ directory }).open(context);
+      const batch = { batchId: 1, start: 10, end: 20 };
+      await next.refeed!(range(10));
+      await next.write!(range(10, 10), batch);
+      await next.flush!(batch);
+      await next.committed!(batch);
+      await next.close!();
+    });
+  } finally {
+    Deno.FsFile.prototype.stat = stat;
+  }
+});
+
 Deno.test("video: options are checked", () => {
   const faults: [VideoOptions, RegExp][] = [
     [{ directory: "" }, /expected a folder/],
