@@ -149,17 +149,25 @@ export class ClipDialog {
       before: String(end.time),
     });
     const address = `/api/clip.mp4?${query}`;
-    // A download that fails would give no reason.
-    const response = await fetch(address).catch(() => new Response("Connection lost"));
-    if (response.headers.get("content-type") !== "video/mp4") {
-      const reason = await response.text();
-      return reason.startsWith("{") ? JSON.parse(reason).error : reason;
-    }
-    await response.body?.cancel();
+    // A download that fails would give no reason. The clip begun for HEAD has ended when it answers.
+    const head = await fetch(address, { method: "HEAD" }).catch(() => undefined);
+    if (!head?.ok) return await reasonOf(address);
     element("a", { href: address, download: true }).click();
-    const most = response.headers.get("x-framelane-cut-after");
+    const most = head.headers.get("x-framelane-cut-after");
     if (most !== null) return `The clip is cut: it holds the first ${most} frames`;
     this.#node.close();
     return undefined;
+  }
+}
+
+/** Why there is no clip at an address. */
+async function reasonOf(address: string): Promise<string> {
+  try {
+    const response = await fetch(address);
+    if (!response.ok) return (await response.json()).error;
+    await response.body?.cancel();
+    return "The clip can be made now: try again";
+  } catch {
+    return "Connection lost";
   }
 }
