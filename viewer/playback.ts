@@ -47,6 +47,8 @@ export class Playback {
   readonly #runners = new Map<string, Runner>();
   /** Where lanes stopped when the page left live: a clock that was set back gives times twice. */
   readonly #stopped = new Map<string, number>();
+  /** How far lanes' clocks have been set back in what was played, milliseconds. */
+  readonly #setBack = new Map<string, number>();
   #commanded = 0;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   /** When playing began, in `clock.monotonic()`. */
@@ -109,16 +111,13 @@ export class Playback {
     this.#stopAll();
     switch (command.action) {
       case "live":
-        this.#current.clear();
-        this.#stopped.clear();
+        this.#forget();
         this.#set({ mode: "live", generation, speed: 1 });
         return;
       case "pause":
-        if (this.live) {
-          for (const id of this.#lanes.keys()) {
-            const offset = this.#options.sent(id);
-            if (offset !== undefined) this.#stopped.set(id, offset);
-          }
+        for (const id of this.live ? this.#lanes.keys() : []) {
+          const offset = this.#options.sent(id);
+          if (offset !== undefined) this.#stopped.set(id, offset);
         }
         this.#set({ mode: "paused", generation, speed: 1, position: command.time });
         return;
@@ -126,8 +125,7 @@ export class Playback {
       case "seek":
       case "step":
         if (command.action === "jump" && playing !== undefined) {
-          this.#current.clear();
-          this.#stopped.clear();
+          this.#forget();
           this.#play(generation, playing, command.time);
           return;
         }
@@ -141,7 +139,7 @@ export class Playback {
   close(): void {
     this.#closed = true;
     this.#stopAll();
-    this.#current.clear();
+    this.#forget();
     this.#lanes.clear();
   }
 
@@ -151,8 +149,7 @@ export class Playback {
     const picture = await this.#lookUp(signal, () => this.#find(lead, command));
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
-    this.#current.clear();
-    this.#stopped.clear();
+    this.#forget();
     this.#current.set(lead.id, picture);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
@@ -201,13 +198,11 @@ export class Playback {
   ): Promise<LanePicture | undefined> {
     const stopped = this.#stopped.get(lane.id);
     const units = this.#options.units(lane.id);
-    return await this.#lookUp(
-      signal,
-      () =>
-        stopped === undefined
-          ? this.#history().atTime(lane, time(), units)
-          : this.#history().at(lane, stopped, units),
-    );
+    return await this.#lookUp(signal, () => {
+      const history = this.#history();
+      if (stopped !== undefined) return history.at(lane, stopped, units);
+      return history.atTime(lane, time(), units);
+    });
   }
 
   /** Shows a lane's picture at the paused position. */
@@ -227,7 +222,6 @@ export class Playback {
       for (const lane of this.#lanes.values()) this.#run(lane);
       // Lanes that are added later did not stop.
       this.#stopped.clear();
-      return Promise.resolve();
     });
   }
 
@@ -254,18 +248,19 @@ export class Playback {
     if (first !== undefined) this.#put(lane, first);
     const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);
     let before = first?.timestamp ?? -Infinity;
-    /** How far the camera's clock has been set back since, milliseconds. */
-    let setBack = 0;
+    const setBack = () => this.#setBack.get(lane.id) ?? 0;
     try {
       while (!signal.aborted) {
         runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
         if (runner.caughtUp) this.#liveWhenCaughtUp();
         for (const frame of await nextFrames(reader, 8, { signal })) {
           runner.caughtUp = false;
-          if (frame.timestamp < before - SKIP_BEHIND_MS) setBack += before - frame.timestamp;
+          if (frame.timestamp < before - SKIP_BEHIND_MS) {
+            this.#setBack.set(lane.id, setBack() + before - frame.timestamp);
+          }
           before = frame.timestamp;
           let wait: number;
-          while ((wait = (before + setBack - this.#due()) / this.#view.speed) > 0) {
+          while ((wait = (before + setBack() - this.#due()) / this.#view.speed) > 0) {
             await clock.sleep(Math.min(wait, LONGEST_WAIT_MS), signal);
           }
           if (stuck()) {
@@ -280,7 +275,7 @@ export class Playback {
           signal.throwIfAborted();
           if (picture !== undefined) this.#put(lane, picture);
           if (late) {
-            const target = await history.offsetAt(lane, this.#due() - setBack);
+            const target = await history.offsetAt(lane, this.#due() - setBack());
             if (target > frame.offset + 8) {
               reader.seek(target);
               break;
@@ -305,8 +300,13 @@ export class Playback {
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
     const { generation } = this.#view;
     this.#stopAll();
-    this.#current.clear();
+    this.#forget();
     this.#set({ mode: "live", generation, speed: 1 });
+  }
+
+  /** Forgets where lanes are: they are elsewhere next. */
+  #forget(): void {
+    for (const  of of[this.#current, this.#stopped, this.#setBack]) of.clear();
   }
 
   #history(): History {
@@ -327,7 +327,7 @@ export class Playback {
   }
 
   /** Runs a task; its error is reported to the page. */
-  async #execute(task: () => Promise<void>): Promise<void> {
+  async #execute(task: () => Promise<void> | void): Promise<void> {
     const { signal } = this.#task;
     try {
       await task();
