@@ -306,7 +306,7 @@ export class Playback {
 
   /** Forgets where lanes are: they are elsewhere next. */
   #forget(): void {
-    for (const  of of[this.#current, this.#stopped, this.#setBack]) of.clear();
+    for (const lanes of [this.#current, this.#stopped, this.#setBack]) lanes.clear();
   }
 
   #history(): History {

@@ -30,7 +30,9 @@ export interface QueryModule {
   readonly parameters?: ParameterKinds;
 }
 
-const UNDECLARED = { model: "string", zones: "string", device: "string" } as const;
+const UNDECLARED: ParameterKinds = Object.fromEntries(
+  FLAG_PARAMETERS.map((name) => [name, "string"]),
+);
 const KINDS: readonly unknown[] = ["string", "number", "boolean"] satisfies ParameterKind[];
 
 /**

@@ -1,5 +1,5 @@
 // One query on one partition, while it is assigned here.
-import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
+import { CELL, type QuerySpec } from "../executor/protocol.ts";
 import type { Membership } from "../log/log.ts";
 import { LaneFailures } from "./lane_failures.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
@@ -35,12 +35,12 @@ export const NO_RUN = 0;
 
 /** Sets which run of a lane may commit, for held threads too: they need no message. */
 export function letCommit({ handle }: Lane, run: number): void {
-  Atomics.store(handle.cells, SHOWN.run, BigInt(run));
+  Atomics.store(handle.cells, CELL.run, BigInt(run));
 }
 
 /** Whether a function of a sink runs that must not run twice at once. */
 export function inFunction({ handle }: Lane): boolean {
-  return Atomics.load(handle.cells, SHOWN.sink) !== 0n;
+  return Atomics.load(handle.cells, CELL.sink) !== 0n;
 }
 
 /** `greyscale QUERY-PARTITION-0`. */

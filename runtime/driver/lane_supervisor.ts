@@ -234,7 +234,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       lane: lane.number,
       partition: lane.handle.partition,
       runId,
-      shown: lane.handle.cells,
+      cells: lane.handle.cells,
       foundLater: lane.foundLater,
       ...given({
         deadInputs: deadInputs.length > 0 ? deadInputs : undefined,

@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { DeadlineError, Notifier, withDeadline } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
-import { type Cells, type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
+import { CELL, type Cells, type PlainError, totalsIn } from "../executor/protocol.ts";
 import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
@@ -24,7 +24,7 @@ export interface QueryControl {
   readonly latestOffset: (partition: number) => Promise<number>;
   /** The second partition that the lane reads (`align`). */
   readonly beside?: number | undefined;
-  /** State shared by its runs in this process: see `SHOWN`. */
+  /** State shared by its runs in this process: see `CELL`. */
   readonly cells: Cells;
 }
 
@@ -109,7 +109,7 @@ export class StreamingQuery {
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
-    const active = Atomics.load(this.cells, SHOWN.active) === 1n;
+    const active = Atomics.load(this.cells, CELL.active) === 1n;
     const isTriggerActive = this.#state === "running" && active;
     return {
       message: this.#message ??

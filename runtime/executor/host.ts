@@ -20,12 +20,12 @@ import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import {
   addTotals,
+  CELL,
   type ExecutorConfig,
   type FromExecutor,
   type LoadedQuery,
   plainError,
   type QuerySpec,
-  SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
 import { LanePictures, type Picture, type Watched } from "./pictures.ts";
@@ -233,7 +233,7 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, partition, runId, shown } = message;
+    const { lane, partition, runId, cells } = message;
     const found = await this.#plans.get(message.plan);
     if (found === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
     const { plan, loaded: { places }, spec: { name: query, topic, group } } = found;
@@ -254,7 +254,7 @@ export class ExecutorHost {
       group,
       foundLater: message.foundLater === true,
       runId,
-      owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
+      owns: () => Atomics.load(cells, CELL.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
       repairs: repairsOf,
@@ -267,11 +267,11 @@ export class ExecutorHost {
       onProblem: (problem) => this.#send({ type: "problem", lane, ...given({ problem }) }),
       onHeld: (held) => this.#send({ type: "held", lane, held }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
-      onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
-      onTotals: addTotals(shown),
+      onTrigger: (active) => Atomics.store(cells, CELL.active, active ? 1n : 0n),
+      onTotals: addTotals(cells),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }),
-      onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
+      onFunction: (atWork) => void Atomics.store(cells, CELL.sink, atWork ? 1n : 0n),
       onDeadInput: (error) => this.#send({ type: "dead-input", lane, error: plainError(error) }),
       ...given({
         membership,

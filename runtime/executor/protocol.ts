@@ -105,7 +105,7 @@ const COUNTERS = [
 ] as const satisfies readonly (keyof QueryTotals)[];
 
 /** Layout of the 64-bit cells shared by a lane's runs. */
-export const SHOWN = {
+export const CELL = {
   /** Number of the run that may commit; 0 if none may. */
   run: 0,
   /** 1 while a batch runs. */
@@ -116,11 +116,11 @@ export const SHOWN = {
   totals: 3,
 } as const;
 
-/** Shared by the runs of a lane, in all threads: see `SHOWN`. */
+/** Shared by the runs of a lane, in all threads: see `CELL`. */
 export type Cells = BigInt64Array<SharedArrayBuffer>;
 
 export function newCells(): Cells {
-  const length = SHOWN.totals + COUNTERS.length;
+  const length = CELL.totals + COUNTERS.length;
   return new BigInt64Array(new SharedArrayBuffer(length * BigInt64Array.BYTES_PER_ELEMENT));
 }
 
@@ -130,7 +130,7 @@ export function addTotals(cells: Cells): (totals: QueryTotals) => void {
   return (totals) => {
     for (const [i, name] of COUNTERS.entries()) {
       const more = (totals[name] ?? 0) - (before[name] ?? 0);
-      Atomics.add(cells, SHOWN.totals + i, BigInt(more));
+      Atomics.add(cells, CELL.totals + i, BigInt(more));
     }
     before = totals;
   };
@@ -138,7 +138,7 @@ export function addTotals(cells: Cells): (totals: QueryTotals) => void {
 
 /** Totals of all runs of a lane. */
 export function totalsIn(cells: Cells): QueryTotals {
-  const counts = COUNTERS.map((name, i) => [name, Number(Atomics.load(cells, SHOWN.totals + i))]);
+  const counts = COUNTERS.map((name, i) => [name, Number(Atomics.load(cells, CELL.totals + i))]);
   return { ...NO_TOTALS, ...Object.fromEntries(counts) };
 }
 
@@ -159,7 +159,7 @@ export type ToExecutor =
     readonly deadInputs?: readonly DeadInput[];
     /** See `ExecutionOptions.foundLater`. */
     readonly foundLater?: boolean;
-    readonly shown: Cells;
+    readonly cells: Cells;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }

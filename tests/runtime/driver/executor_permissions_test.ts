@@ -87,7 +87,7 @@ Deno.test("an executor is started with what its queries need, and runs no others
   ]);
   made.executors.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
   assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
-  const start = { partition: 0, runId: "r", shown: newCells() };
+  const start = { partition: 0, runId: "r", cells: newCells() };
   for (const [lane, one] of [plain, a, b, all].entries()) {
     made.start(one, { lane: lane + 1, ...start });
   }

@@ -134,7 +134,7 @@ export function pool(size: number, permissions?: ExecutorPermissions) {
       lane,
       partition: 0,
       runId: "r",
-      shown: newCells(),
+      cells: newCells(),
     }, placement);
   return { made, executors, next, start, ended, stranded, inFunction, opening, yielding };
 }

@@ -65,7 +65,7 @@ function supervised(
     pool: {
       start(_spec, message) {
         running.push(message.lane);
-        counting.push(addTotals(message.shown));
+        counting.push(addTotals(message.cells));
         deadInputs = message.deadInputs;
       },
       post: (message: ToExecutor) => {

@@ -32,7 +32,7 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
         plan: 7,
         partition,
         runId: `run-${partition}`,
-        shown: newCells(),
+        cells: newCells(),
       })
     );
     await host.handle({ type: "stop", lane: 1, mode: "drain" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startInline, startWorker } from "../../../runtime/driver/executor_link.ts";
 import { foreachBatch, query } from "../../../runtime/mod.ts";
-import { newCells, SHOWN } from "../../../runtime/executor/protocol.ts";
+import { CELL, newCells } from "../../../runtime/executor/protocol.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 
@@ -60,10 +60,10 @@ Deno.test("executor: one in the main thread is given up although a function of a
       sinks: [],
     };
     await link.load(1, spec);
-    const shown = newCells();
+    const cells = newCells();
     // As its owner, the lane may commit.
-    Atomics.store(shown, SHOWN.run, 1n);
-    link.post({ type: "start", lane: 1, plan: 1, partition: 0, runId: "r", shown });
+    Atomics.store(cells, CELL.run, 1n);
+    link.post({ type: "start", lane: 1, plan: 1, partition: 0, runId: "r", cells });
     await called.promise;
     await link.close(1);
     over.resolve();
