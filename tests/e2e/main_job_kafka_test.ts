@@ -9,6 +9,7 @@ import { openLog } from "../../runtime/log/open.ts";
 import { framelane } from "../support/framelane.ts";
 import { jpegOf } from "../support/frames.ts";
 import { kafkaAddress, uniqueName } from "../support/kafka.ts";
+import { kafkajs } from "../support/kafkajs.ts";
 import { readAll } from "../support/log.ts";
 
 const PARTITIONS = 3;
@@ -108,8 +109,7 @@ Deno.test("a query shows in Kafka's own tools as a consumer group with its offse
     await produceForeign(broker, topic, 0);
     const { code, process } = await framelane(queries("passthrough", url, topic, "console"));
     assert.equal(code, 0, process.output());
-    const { Kafka, logLevel } = await import("kafkajs");
-    const admin = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING }).admin();
+    const admin = kafkajs(broker).admin();
     await admin.connect();
     const [offsets] = await admin.fetchOffsets({ groupId: topic, topics: [topic] });
     await admin.disconnect();

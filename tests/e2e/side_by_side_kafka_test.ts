@@ -3,12 +3,13 @@
  * own offset; a group goes back, by a flag and by Kafka's own tools.
  */
 import assert from "node:assert/strict";
-import { Kafka, logLevel } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
 import { kafkaAddress, uniqueName } from "../support/kafka.ts";
+import { kafkajs } from "../support/kafkajs.ts";
 import { readAll } from "../support/log.ts";
 
 const PARTITIONS = 2;
@@ -34,7 +35,7 @@ async function withTopic(
   const topic = uniqueName("together");
   const log = await openLog(url);
   const directory = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  const admin = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING }).admin();
+  const admin = kafkajs(broker).admin();
   await admin.connect();
   let published = 0;
   try {

@@ -1,6 +1,6 @@
 /** What Kafka remembers of findings: in the transaction of their batch, read by a wall elsewhere. */
 import assert from "node:assert/strict";
-import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
+import { ConfigResourceTypes } from "kafkajs";
 import { alerts } from "../../queries/operators/alerts.ts";
 import type { Frame, Output } from "../../runtime/definition/frame.ts";
 import { openLog } from "../../runtime/log/open.ts";
@@ -11,12 +11,13 @@ import { LogFeed } from "../../viewer/log_feed.ts";
 import type { AlertView } from "../../viewer/protocol.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { paintCode } from "../support/fake_lanes.ts";
-import { kafkaAddress, kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { kafkajs } from "../support/kafkajs.ts";
 import { TestPage, until } from "./kit.ts";
 
 /** What a topic keeps of each partition, bytes, as Kafka says. */
 async function retentionOf(name: string): Promise<number> {
-  const admin = new Kafka({ brokers: [kafkaAddress()], logLevel: logLevel.NOTHING }).admin();
+  const admin = kafkajs().admin();
   await admin.connect();
   try {
     const { resources } = await admin.describeConfigs({

@@ -8,7 +8,7 @@ import {
   offsetCommitV8,
   stringDeserializers,
 } from "@platformatic/kafka";
-import { AssignerProtocol, CompressionTypes, Kafka, logLevel } from "kafkajs";
+import { AssignerProtocol, CompressionTypes } from "kafkajs";
 import type { Compression, LogRecord, TopicLog } from "../../../runtime/log/log.ts";
 import { transactionalId } from "../../../runtime/log/kafka/checkpoint/owner.ts";
 import { openLog } from "../../../runtime/log/open.ts";
@@ -23,16 +23,7 @@ import {
   withCommitter,
 } from "../../contracts/log_contract_kit.ts";
 import { kafkaAddress, kafkaUrl, uniqueName } from "../../support/kafka.ts";
-
-const kafkajs = () => {
-  // It says this about itself at every start.
-  Deno.env.set("KAFKAJS_NO_PARTITIONER_WARNING", "1");
-  return new Kafka({
-    clientId: "foreign",
-    brokers: [kafkaAddress()],
-    logLevel: logLevel.NOTHING,
-  });
-};
+import { kafkajs } from "../../support/kafkajs.ts";
 
 async function withLog(test: (log: TopicLog) => Promise<void>): Promise<void> {
   const log = await openLog(kafkaUrl());
