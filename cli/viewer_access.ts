@@ -47,7 +47,7 @@ export function viewerAccessFaults(
     tokens.filter(({ opens }) => opens === wanted).length;
   if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
     faults.push(
-      `Cannot show the viewer on ${host} to everyone: set --token, or name with --proxy-host the ` +
+      `Cannot show the viewer on ${host} to everyone: set a token, or name with --proxy-host the ` +
         "reverse proxy that authenticates users, or omit --host",
     );
   }

@@ -150,7 +150,7 @@ viewer: { port: 70000, host: 0.0.0.0 }
     /^f\.yaml:18: queries\[2\]\.sinks\[0\]: expected display, console.*, given "nothing"$/,
     /^f\.yaml:19: Query motion does not accept model/,
     /^f\.yaml:21: viewer\.port: expected a whole number from 0 to 65535, given 70000$/,
-    /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everyone: set token, .* proxyHosts .* omit host$/,
+    /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everyone: set a token, .* proxyHosts .* omit host$/,
   ];
   for (const [index, pattern] of expected.entries()) {
     assert.match(faults[index] ?? "", pattern, faults.join("\n"));
