@@ -261,6 +261,26 @@ Deno.test("embedded log: a copy gets an identity of its own, and says so", async
   });
 });
 
+Deno.test("embedded log: a disk that is mounted as another device holds no copy", async () => {
+  await inFolder(async (dir) => {
+    const told: string[] = [];
+    const open = () =>
+      withLog(`embedded:${dir}`, async (log) => void await log.createTopic("t", 1), {
+        onWarning: (message) => void told.push(message),
+      });
+    await open();
+    const { ino, birthtime } = await Deno.stat(`${dir}/log.db`);
+    // The second is what older versions stored.
+    for (const place of [`7:${ino}:${birthtime?.getTime() ?? ""}`, `7:${ino}`, `7:${ino}:1`]) {
+      const db = new DatabaseSync(`${dir}/log.db`);
+      db.prepare("UPDATE log SET place = ?").run(place);
+      db.close();
+      await open();
+      assert.equal(told.length, birthtime !== null && place.endsWith(":1") ? 1 : 0, place);
+    }
+  });
+});
+
 Deno.test("embedded log: the offset for a time is found as by looking at every record", async () => {
   await inFolder((dir) =>
     withLog(`embedded:${dir}?retention-bytes=4000000`, async (log) => {
