@@ -173,7 +173,7 @@ function identify(
   return { logId, before, copied: true };
 }
 
-/** A copy has another inode, or was made at another time. The same disk has another device when it is mounted anew. */
+/** A copy has another inode, or was made at another time. The same disk has another device when it is mounted again. */
 function isSameFile(a: string, b: string): boolean {
   const [[, inode, made = ""], [, other, otherMade]] = [a.split(":"), b.split(":")];
   return inode === other && (made === "" || otherMade === "" || made === otherMade);
