@@ -152,7 +152,7 @@ Deno.test("the package in an empty folder", async (t) => {
 
   for (const [log, name] of [["embedded:program", "embedded"], [BROKER, "Kafka"]] as const) {
     await t.step(`a program runs a query on ${name}, with its types`, async () => {
-      const run = ["run", "--check", ...MAY, "--unstable-kv", "program.ts"];
+      const run = ["run", "--check", ...MAY, "program.ts"];
       assert.match(await installation.run("deno", [...run, log, `P-${RUN}`]), /^offsets 0 1 2$/m);
     });
 
