@@ -237,30 +237,6 @@ Deno.test("embedded log: its files are its owner's alone, also in a folder that 
   });
 });
 
-Deno.test("embedded log: a copy gets an identity of its own, and says so", async () => {
-  await inFolder(async (dir) => {
-    await withLog(`embedded:${dir}/a`, async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, records(3));
-    });
-    const { success } = await new Deno.Command("cp", { args: ["-r", `${dir}/a`, `${dir}/b`] })
-      .output();
-    assert.ok(success);
-    const told: string[] = [];
-    const options = { onWarning: (message: string) => void told.push(message) };
-    for (const name of ["b", "b", "a"]) {
-      await withLog(`embedded:${dir}/${name}`, async (log) => {
-        assert.equal((await readAll(log, "t", 0)).length, 3);
-      }, options);
-    }
-    assert.equal(told.length, 1);
-    assert.match(told[0]!, /\/b is a copy of log .*: it continues as log/);
-    await Deno.rename(`${dir}/b`, `${dir}/moved`);
-    await withLog(`embedded:${dir}/moved`, (log) => log.topics(), options);
-    assert.equal(told.length, 1, "Moved is not copied");
-  });
-});
-
 Deno.test("embedded log: the offset for a time is found as by looking at every record", async () => {
   await inFolder((dir) =>
     withLog(`embedded:${dir}?retention-bytes=4000000`, async (log) => {
