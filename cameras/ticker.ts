@@ -2,7 +2,7 @@
 import { pause } from "../runtime/base/wait.ts";
 import type { SourceContext } from "./source.ts";
 
-/** Slower clocks report activity at this interval, milliseconds: an intended pause is no silence (`--stall`). */
+/** Slower clocks report activity at this interval, milliseconds: their pauses do not count as `--stall`. */
 const ALIVE_EVERY_MS = 100;
 
 /**
