@@ -148,7 +148,7 @@ async function presets({ json = false }: ModelValues, { print }: CommandContext)
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith(".json")).sort();
   for (const entry of names) {
     const { name, licence, source } = readManifest(join(PRESETS, entry));
-    const file = join("models/presets", entry);
+    const file = relative(Deno.cwd(), join(PRESETS, entry));
     const line = JSON.stringify({ type: "preset", file, name, licence, source });
     print(json ? line : `${file.padEnd(40)} ${source ?? ""}`);
   }

@@ -61,7 +61,12 @@ async function run(
       print(running.url);
       for (const lane of feed.lanes()) {
         const { topic, partition } = lane;
-        say(`${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
+        const choice = topics.length === 1 ? "" : `?topic=${topic}`;
+        say(
+          `${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${
+            partition + 1
+          }${choice}`,
+        );
       }
       if (feed.lanes().length === 0) say(`No camera in ${log.url} yet: waiting for one`);
       say("Stop with Ctrl-C");

@@ -116,6 +116,8 @@ Deno.test("the package in an empty folder", async (t) => {
   await Deno.writeTextFile(file("program.ts"), PROGRAM);
 
   await t.step("is small without video and models, and says how to get them", async () => {
+    assert.match(await framelane("demo", "--help"), /^npx framelane demo/);
+    assert.match(await framelane("install", "--help"), /^npx framelane install \[video\|/);
     assert.ok(await installation.megabytes() < 60);
     await assert.rejects(
       framelane(
@@ -152,7 +154,7 @@ Deno.test("the package in an empty folder", async (t) => {
 
   for (const [log, name] of [["embedded:program", "embedded"], [BROKER, "Kafka"]] as const) {
     await t.step(`a program runs a query on ${name}, with its types`, async () => {
-      const run = ["run", "--check", ...MAY, "--unstable-kv", "program.ts"];
+      const run = ["run", "--check", ...MAY, "program.ts"];
       assert.match(await installation.run("deno", [...run, log, `P-${RUN}`]), /^offsets 0 1 2$/m);
     });
 
