@@ -101,17 +101,18 @@ export class FramelaneProcess {
     condition: (process: this) => boolean,
     timeoutMs = PATIENCE_MS,
   ): Promise<void> {
-    const late = setTimeout(() => {
-      this.#ended = true;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
       this.#wake();
     }, timeoutMs);
     try {
       while (!condition(this)) {
-        if (this.#ended) throw new Error(`Waited for ${what} in vain:\n${this.output()}`);
+        if (this.#ended || late) throw new Error(`Waited for ${what} in vain:\n${this.output()}`);
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
     } finally {
-      clearTimeout(late);
+      clearTimeout(timer);
     }
   }
 
