@@ -58,7 +58,7 @@ export class Intake {
     this.#options = options;
     this.#source = options.source;
     const { plan } = options;
-    // What comes after its end is no backlog of a query that ends by itself.
+    // A query that ends by itself cannot fall behind: what follows its end does not count.
     const overload = endsByItself(plan) ? { kind: "wait" } as const : plan.overload;
     this.#excess = new Excess({ ...options, overload });
     // The pending read takes no signal, which would cost a listener for each read: closing the source ends it.

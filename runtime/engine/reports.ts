@@ -17,7 +17,7 @@ export class Reports {
 
   /**
    * @param drain ends the wait for a later report
-   * @param onFailed an operator failed when it was asked for its state
+   * @param onFailed receives an error of an operator, which a report asks for its state
    */
   constructor(
     opened: Opened,
