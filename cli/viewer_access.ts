@@ -47,8 +47,8 @@ export function viewerAccessFaults(
     tokens.filter(({ opens }) => opens === wanted).length;
   if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
     faults.push(
-      `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
-        "with --proxy-host the reverse proxy that authenticates users, or omit --host",
+      `Cannot show the viewer on ${host} to everyone: set a token, or name with --proxy-host the ` +
+        "reverse proxy that authenticates users, or omit --host",
     );
   }
   if (count("all") === 0 && tokens.some(({ opens }) => typeof opens === "object")) {

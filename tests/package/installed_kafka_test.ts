@@ -112,6 +112,8 @@ Deno.test("the package in an empty folder", async (t) => {
   await Deno.writeTextFile(file("program.ts"), PROGRAM);
 
   await t.step("is small without video and models, and says how to get them", async () => {
+    assert.match(await framelane("demo", "--help"), /^npx framelane demo/);
+    assert.match(await framelane("install", "--help"), /^npx framelane install \[video\|/);
     assert.ok(await installation.megabytes() < 60);
     await assert.rejects(
       framelane(
