@@ -238,9 +238,8 @@ Deno.test("one tap opens a camera, a phone has two columns, and the strip scroll
 
 Deno.test("a page comes back by itself when the server was started again", async () => {
   const lanes = new FakeLanes({ count: 2 });
-  const options = { feed: lanes, metrics: () => Promise.resolve(""), topics: [] };
-  const port = freePort();
-  let viewer = await startViewer({ ...options, port });
+  const again = { feed: lanes, metrics: () => Promise.resolve(""), topics: [], port: freePort() };
+  let viewer = await startViewer(again);
   try {
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
@@ -259,7 +258,7 @@ Deno.test("a page comes back by itself when the server was started again", async
       const dot = await tile.locator(".state").evaluate(colorOf);
       assert.equal(dot, "rgb(152, 165, 181)");
       lanes.push("greyscale-0", { offset: 8 });
-      viewer = await startViewer({ ...options, port });
+      viewer = await startViewer(again);
       await until(async () => await offsetOf(page, "greyscale-0") === 8, "it is back");
       await page.getByText(/Connection lost/).waitFor({ state: "hidden" });
       assert.equal(await tile.locator(".rate").isVisible(), true);
