@@ -35,7 +35,7 @@ export async function repairTails(db: Database): Promise<number[]> {
   const found = await db.read("check the tails", () => damaged(db.all<[number]>(open).flat()));
   if (found.length === 0) return found;
   return await db.write("repair the tails", () => {
-    // Now nobody else writes them.
+    // While the lock is held the others wait.
     const ids = damaged(found);
     for (const id of ids) db.tails.file.clear(id);
     return ids;
