@@ -2,8 +2,8 @@
 import { pause } from "../runtime/base/wait.ts";
 import type { SourceContext } from "./source.ts";
 
-/** Slower clocks report activity at this interval, milliseconds. */
-const ALIVE_EVERY_MS = 5_000;
+/** Slower clocks report activity at this interval, milliseconds: their pauses do not count as `--stall`. */
+const ALIVE_EVERY_MS = 100;
 
 /**
  * Yields the times of frames at a steady rate, in epoch milliseconds, when each is due. A late

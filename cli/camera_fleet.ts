@@ -105,8 +105,10 @@ export class CameraFleet {
       keepTrying: true,
       onStatus: (status) => this.#write(number, status),
     });
-    this.#members.set(number, { camera, settings, meter: new Meter(host.clock.monotonic()) });
+    const meter = new Meter(host.clock.monotonic());
+    this.#members.set(number, { camera, settings, meter });
     await camera.ended;
+    meter.end(host.clock.monotonic());
     if (!signal.aborted) this.#report(`ended after ${camera.stats.published} frames`, number);
   }
 

@@ -77,6 +77,7 @@ function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
 /** A camera's totals since the start, and its current rate. */
 export class Meter {
   readonly #start: number;
+  #end: number | undefined;
   #at: number;
   #published = 0;
   #rate = 0;
@@ -86,9 +87,14 @@ export class Meter {
     this.#start = this.#at = now;
   }
 
-  /** Seconds since the start, to the millisecond. */
+  /** The camera has ended: its seconds stand still. */
+  end(now: number): void {
+    this.#end = now;
+  }
+
+  /** Seconds from the start to now or to the end, to the millisecond. */
   seconds(now: number): number {
-    return Math.round(now - this.#start) / 1000;
+    return Math.round((this.#end ?? now) - this.#start) / 1000;
   }
 
   progress(number: number, settings: CameraSettings, stats: CameraStats, now: number) {

@@ -92,12 +92,16 @@ async function reset(
   const committer = await log.committer({ group: shared, query, topic, partition, unowned: true });
   try {
     await committer.recreated?.();
-    const { committed, planned } = committer;
-    const batch = planned ??
-      { batchId: (committed?.batchId ?? -1) + 1, start: offset, end: offset };
-    if (planned === undefined) await committer.plan(batch);
-    await committer.commit(batch, { end: offset, restart: offset }, []);
-    return committed?.end;
+    const { committed: before } = committer;
+    // A batch that was planned is of the topic that was: then the next one counts for the topic that is there.
+    for (let more: boolean | undefined = true; more; more = await committer.recreated?.()) {
+      const { committed, planned } = committer;
+      const batch = planned ??
+        { batchId: (committed?.batchId ?? -1) + 1, start: offset, end: offset };
+      if (planned === undefined) await committer.plan(batch);
+      await committer.commit(batch, { end: offset, restart: offset }, []);
+    }
+    return before?.end;
   } finally {
     await committer.close();
   }

@@ -20,7 +20,7 @@ export function describeFailure(failure: unknown, { stack = false } = {}): strin
     const text = textOf(failure, stack);
     const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
     // Skip causes that only repeat an earlier message.
-    const news = text.replace(/ \(os error \d+\)$/, "").toLowerCase();
+    const news = text.replace(/^\w+Error: | \(os error \d+\)$/g, "").toLowerCase();
     if (!lines.some((line) => line.toLowerCase().includes(news))) lines.push(start + text);
     if (!(failure instanceof Error)) return;
     const errors = failure instanceof AggregateError ? failure.errors : [];

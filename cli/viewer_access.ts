@@ -4,6 +4,18 @@ import type { ViewerOptions, ViewerToken } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
 
+export const DEFAULT_PORT = 8000;
+
+export const portOption = {
+  port: {
+    value: "PORT",
+    help: "Port of the viewer; 0 takes any free one",
+    default: DEFAULT_PORT,
+    parse: parsers.integer(0, 65_535),
+    opens: "listen",
+  },
+} as const satisfies Options;
+
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
@@ -47,8 +59,8 @@ export function viewerAccessFaults(
     tokens.filter(({ opens }) => opens === wanted).length;
   if (!isLoopback(host) && count("all") === 0 && proxies.length === 0) {
     faults.push(
-      `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
-        "with --proxy-host the reverse proxy that authenticates users, or omit --host",
+      `Cannot show the viewer on ${host} to everyone: set a token, or name with --proxy-host the ` +
+        "reverse proxy that authenticates users, or omit --host",
     );
   }
   if (count("all") === 0 && tokens.some(({ opens }) => typeof opens === "object")) {

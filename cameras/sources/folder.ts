@@ -147,7 +147,8 @@ export class FolderSource implements CameraSource {
           ...image,
           delivered: async (offset) => {
             await published.add(file, version, offset);
-            settled.delete(file);
+            // Meanwhile a newer version may wait for the log.
+            if (settled.get(file) === version) settled.delete(file);
           },
         };
       }

@@ -20,6 +20,11 @@ const MOST_REDIRECTS = 5;
 /** Pictures closer than this were buffered, milliseconds: no camera is that fast. */
 const TOGETHER_MS = 8;
 
+interface DatedPicture {
+  readonly body: Uint8Array;
+  readonly timestamp: number;
+}
+
 /** An MJPEG stream or snapshots over HTTP; the bytes tell which. */
 class MjpegSource implements CameraSource {
   readonly description: string;
@@ -73,29 +78,35 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** Encoded images with the times when they were complete. */
-  async *#bodies(
-    context: SourceContext,
-    end: AbortSignal,
-  ): AsyncGenerator<{ body: Uint8Array; timestamp: number }> {
-    const { times } = context;
+  /** Encoded images with the times when they were complete; snapshots with those when they were due. */
+  async *#bodies(context: SourceContext, end: AbortSignal): AsyncGenerator<DatedPicture> {
     const { fps } = this.#options;
     const decimator = new Decimator(fps);
-    let count = 0;
-    for await (const body of this.#pictures(context, end)) {
-      count++;
-      const timestamp = times.now();
-      if (decimator.accepts(timestamp)) yield { body, timestamp };
-    }
-    if (count !== 1) return;
+    if ((yield* this.#response(context, end, decimator)) !== 1) return;
     // A single picture is a snapshot.
     let first = true;
     for await (
-      const timestamp of ticks(typeof fps === "number" ? fps : 1, { ...context, signal: end })
+      const due of ticks(typeof fps === "number" ? fps : 1, { ...context, signal: end })
     ) {
       if (first) first = false;
-      else for await (const body of this.#pictures(context, end)) yield { body, timestamp };
+      // A stream that broke after its first picture looked like a snapshot.
+      else if ((yield* this.#response(context, end, decimator, due)) !== 1) return;
     }
+  }
+
+  /** The images of one response. @returns how many it had */
+  async *#response(
+    context: SourceContext,
+    end: AbortSignal,
+    decimator: Decimator,
+    due?: number,
+  ): AsyncGenerator<DatedPicture, number> {
+    let count = 0;
+    for await (const body of this.#pictures(context, end)) {
+      const timestamp = (count++ === 0 ? due : undefined) ?? context.times.now();
+      if (decimator.accepts(timestamp)) yield { body, timestamp };
+    }
+    return count;
   }
 
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {

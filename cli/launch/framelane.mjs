@@ -95,8 +95,13 @@ function isInstalled(name) {
 }
 
 const [command, ...words] = process.argv.slice(2);
-if (command === "install" || command === "demo") {
+const help = words.includes("--help") || words.includes("-h");
+if (command === "install" || (command === "demo" && !help)) {
   const all = Object.values(PARTS);
+  if (help) {
+    process.stdout.write(`npx framelane install [${all.join("|")} …]: all without a name\n`);
+    process.exit(0);
+  }
   const unknown = command === "install" && words.find((word) => !all.includes(word));
   if (unknown) {
     process.stderr.write(`Cannot install ${JSON.stringify(unknown)}: expected ${all.join(", ")}\n`);
@@ -109,7 +114,9 @@ if (command === "install" || command === "demo") {
 const [program, args] = isNewEnough()
   ? ["deno", launcher]
   : ["npx", ["-y", `deno@${DENO}`, ...launcher]];
-const child = spawn(program, args, { stdio: "inherit", shell });
+// A shell would split words at blanks.
+const quoted = shell ? args.map((word) => `"${word.replaceAll('"', '\\"')}"`) : args;
+const child = spawn(program, quoted, { stdio: "inherit", shell });
 // A terminal sends these to both; the command counts them.
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => signal === "SIGTERM" && child.kill(signal));

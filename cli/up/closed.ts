@@ -21,10 +21,8 @@ export function closedPlaces(
   const check = (what: string, place: string, flag: string, wanted: Deno.PermissionDescriptor) => {
     if (Deno.permissions.querySync(wanted).state === "granted") return;
     faults.add(
-      `Cannot ${what} ${
-        JSON.stringify(place)
-      }: this run may access only what the file named at its ` +
-        `start, and what ${flag} names; restart with ${flag} ${place}`,
+      `Cannot ${what} ${JSON.stringify(place)}: this run may access only what the file named at ` +
+        `its start, and what ${flag} names; restart to apply the edit`,
     );
   };
   for (const { path } of write) check("write to", path, "--allow-write", { name: "write", path });

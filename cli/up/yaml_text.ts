@@ -18,7 +18,7 @@ export interface LineFault {
   readonly message: string;
 }
 
-/** Instead of "Nested mappings are not allowed in compact mappings": the usual cause is `source: pattern:`. */
+/** Instead of "Nested mappings are not allowed …": the usual cause is `source: pattern:`. */
 const COLON = "text that holds a colon before a blank or at its end needs quotes";
 
 export class YamlText {
@@ -41,7 +41,8 @@ export class YamlText {
     // Later errors mostly follow from the first.
     const [error] = [...document.errors, ...document.warnings];
     if (error !== undefined) {
-      this.#refuse(error.pos[0], error.code === "BLOCK_AS_IMPLICIT_KEY" ? COLON : error.message);
+      const isColon = ["BLOCK_AS_IMPLICIT_KEY", "BLOCK_IN_FLOW"].includes(error.code);
+      this.#refuse(error.pos[0], isColon ? COLON : error.message);
       return;
     }
     let isWhole = true;

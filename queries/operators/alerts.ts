@@ -151,8 +151,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
       ? score
       : smoothing * state.smoothed + (1 - smoothing) * score;
     state.smoothed = smoothed;
-    state.hits.push(smoothed >= enter);
-    if (state.hits.length > n) state.hits.shift();
+    state.hits = [...state.hits, smoothed >= enter].slice(-n);
     if (episode !== null) {
       const { id } = episode;
       episode.peak = Math.max(episode.peak, smoothed);

@@ -9,8 +9,8 @@ import { type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
  * - `sample`: when more than `maxLagFrames` wait, processes one of `every` frames.
  *
  * The backlog is measured in offsets: in a topic written with transactions, their markers count
- * too. Dropped frames are counted (`dropped`) and committed. With the triggers `available-now` and
- * `once` the policy is always `wait`, since they process all data.
+ * too. Dropped frames are counted (`dropped`) and committed. Where a query ends by itself (triggers
+ * `available-now` and `once`, a read with an end) the policy is always `wait`: it processes all data.
  */
 export type OverloadPolicy =
   | { readonly kind: "wait" }

@@ -1,7 +1,7 @@
 // Query definitions: stream → window → processing → sinks. The runtime starts one streaming query
 // per partition from a definition.
 import { optionFaults } from "../base/fields.ts";
-import { oneOf, shown, TEXT, whole } from "../base/options.ts";
+import { given, oneOf, shown, TEXT, whole } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
@@ -287,7 +287,31 @@ function withRemarks<In, Out>(
 ): Operator<In, Out> {
   if (known === undefined || operator?.places === undefined) return operator;
   const remarks = [...operator.remarks ?? [], ...labelRemarks(operator.places, known)];
-  return { ...operator, remarks, open: (context) => operator.open(context) };
+  return changed(operator, { remarks });
+}
+
+/** All that an operator may say besides its name, perhaps by getters of its class. */
+const SAID: { [Field in Exclude<keyof Operator<unknown, unknown>, "name" | "open">]: true } = {
+  settings: true,
+  places: true,
+  labels: true,
+  reads: true,
+  loads: true,
+  remarks: true,
+  concurrency: true,
+  kind: true,
+  observes: true,
+  state: true,
+  aligns: true,
+};
+
+function changed<In, Out>(
+  operator: Operator<In, Out>,
+  parts: Partial<Operator<In, Out>>,
+): Operator<In, Out> {
+  const fields = Object.keys(SAID) as (keyof typeof SAID)[];
+  const said = given(Object.fromEntries(fields.map((field) => [field, operator[field]])));
+  return { name: operator.name, ...said, ...parts, open: (context) => operator.open(context) };
 }
 
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
@@ -300,12 +324,6 @@ function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Oper
     faults.push(...optionFaults({ concurrency, kind }, rows));
   }
   if (faults.length > 0) throw new RangeError(`Cannot add a step: ${faults.join("; ")}`);
-  const { name = operator.name, state } = step;
-  if (step.name === undefined && state === undefined) return operator;
-  return {
-    ...operator,
-    name,
-    ...(state !== undefined ? { state } : {}),
-    open: (context) => operator.open(context),
-  };
+  const { name, state } = step;
+  return name ?? state ? changed(operator, given({ name, state })) : operator;
 }

@@ -70,22 +70,20 @@ async function makeDefinition(
   options: GivenOptions = {},
 ): Promise<unknown> {
   const kinds = parametersOf(module);
-  const refused = Object.keys(options).filter((option) => !Object.hasOwn(kinds, option));
-  if (refused.length > 0) {
-    throw new RangeError(refusal(`Query ${name}`, refused, Object.keys(kinds)));
+  const refused: string[] = [], wrong: string[] = [];
+  const values: Record<string, ParameterValue> = {};
+  for (const [option, given] of Object.entries(options)) {
+    const kind = Object.hasOwn(kinds, option) ? kinds[option] : undefined;
+    const value = kind && valueOf(kind, given);
+    if (kind === undefined) refused.push(option);
+    else if (value !== undefined) values[option] = value;
+    else wrong.push(`parameter ${option} is ${shown(given)}: expected a ${kind}`);
   }
-  const faults: string[] = [];
-  const values = Object.fromEntries(
-    Object.entries(options).map(([option, given]) => {
-      const kind = kinds[option]!;
-      const value = valueOf(kind, given);
-      if (value === undefined) {
-        faults.push(`parameter ${option} is ${shown(given)}: expected a ${kind}`);
-      }
-      return [option, value];
-    }),
-  );
-  if (faults.length > 0) throw new RangeError(`Cannot use query ${name}: ${faults.join("; ")}`);
+  const faults = [
+    ...refused.length === 0 ? [] : [refusal(`Query ${name}`, refused, Object.keys(kinds))],
+    ...wrong.length === 0 ? [] : [`Cannot use query ${name}: ${wrong.join("; ")}`],
+  ];
+  if (faults.length > 0) throw new RangeError(faults.join("\n"));
   if (typeof module.default !== "function") return module.default;
   try {
     return await module.default(values);

@@ -17,7 +17,8 @@ export interface SinkContext {
   readonly partition: number;
   /**
    * Source offsets below this one are committed. Existing outputs whose last offset is lower stay;
-   * all others belong to an uncommitted batch, and the sink removes them. 0 on a first start.
+   * all others belong to an uncommitted batch, and the sink removes them. On a first start it is
+   * where the query begins.
    */
   readonly committedEnd: number;
   /**

@@ -3,7 +3,7 @@
 import { messageOf } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import { isRetryable, pause } from "../base/wait.ts";
+import { isRetryable, pause, settled } from "../base/wait.ts";
 import type { StopMode } from "../engine/options.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
@@ -72,13 +72,14 @@ export class Driver {
     this.#options = options;
     const { log, logUrl, checkpointDir, report, executors: size } = options;
     const clock = this.#clock = options.clock ?? systemClock;
+    const place = { ...options, signal: this.#stopping.signal };
     this.streams = new StreamingQueryManager(report, {
       stop: async () => {
         await this.stop();
         if (options.ownsLog) await log.close();
       },
-      add: async (...given) => this.add(await specOf(...given, options)),
-      replace: async (...given) => this.replace(await specOf(...given, options)),
+      add: async (...given) => this.add(await specOf(...given, place)),
+      replace: async (...given) => this.replace(await specOf(...given, place)),
       remove: (name) => this.#require(name, "remove") && this.remove(name),
     });
     this.#lag = new LagMeter(log, clock);
@@ -171,7 +172,7 @@ export class Driver {
     const before = this.#require(name, "replace");
     const next = this.#query(spec);
     try {
-      await next.load();
+      await settled(next.load(), this.#stopping.signal);
       if (this.#queries.get(name) === before) await this.#end(name, before);
       if (this.#removed.has(before) || this.#queries.has(name)) {
         throw new RangeError(

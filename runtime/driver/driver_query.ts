@@ -16,10 +16,9 @@ import {
 } from "../log/log.ts";
 import type { ExecutorSet } from "./executor_set.ts";
 import type { LaneSupervisor } from "./lane_supervisor.ts";
+import { LOAD_MS } from "./query_spec.ts";
 import type { QueryMetrics } from "./metrics.ts";
 
-/** How long a module may take to load, milliseconds. */
-const LOAD_MS = 60_000;
 /** Interval between looks for a topic that does not exist yet, milliseconds. */
 const TOPIC_POLL_MS = 250;
 
@@ -73,7 +72,9 @@ export class DriverQuery {
     const { executors, report, clock } = this.#parts;
     const { name, module } = this.spec;
     const what = `Loading query ${name}${typeof module === "string" ? ` from ${module}` : ""}`;
-    const loaded = await withDeadline(what, LOAD_MS, () => executors.load(this.spec), { clock });
+    const { signal } = this.#ending;
+    const load = () => executors.load(this.spec);
+    const loaded = await withDeadline(what, LOAD_MS, load, { clock, signal });
     for (const remark of loaded.remarks) report(`${this.spec.name}: ${remark}`);
     return loaded;
   }

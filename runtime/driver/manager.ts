@@ -233,12 +233,14 @@ export class StreamingQueryManager {
    * @throws {RangeError} if `timeoutMs` is not a number from 0 up
    */
   async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
-    const ended = await within(timeoutMs, async (signal) => {
+    let first: StreamingQuery | undefined;
+    let failed: StreamingQuery | undefined;
+    await within(timeoutMs, async (signal) => {
       while (this.#terminated === undefined) await this.#ends.wait(signal);
+      [first, failed] = [this.#terminated, this.#failed];
     });
-    if (!ended) return false;
-    if (this.#failed !== undefined) throw this.#failed.exception;
-    return this.#terminated!;
+    if (failed !== undefined) throw failed.exception;
+    return first ?? false;
   }
 
   /** Forgets ended queries: `awaitAnyTermination` waits for the next end. */

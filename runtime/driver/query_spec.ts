@@ -1,7 +1,7 @@
 // The queries started by a program, in the form that executors load.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { read } from "../base/errors.ts";
+import { pathOf, read } from "../base/errors.ts";
 import {
   given,
   type OptionRow,
@@ -11,6 +11,7 @@ import {
   TOPIC,
   whole,
 } from "../base/options.ts";
+import { withDeadline } from "../base/wait.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import {
   type GivenOptions,
@@ -48,7 +49,12 @@ export interface SpecPlace {
   readonly logUrl: string;
   readonly checkpointDir?: string | undefined;
   readonly topic?: string | undefined;
+  /** Ends the wait for a module that loads. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** How long a module may take to load, milliseconds. */
+export const LOAD_MS = 60_000;
 
 /** Rows for options of `start`, without those of `readStream`. */
 export type StartRows<Options> = OptionRows<Omit<Options, keyof ReadStreamOptions>>;
@@ -118,11 +124,13 @@ export function checkStartOptions(
 export async function specOf(
   definition: GivenQuery,
   options: QueryStartOptions,
-  { logUrl, checkpointDir, topic: usual = DEFAULT_TOPIC }: SpecPlace,
+  { logUrl, checkpointDir, topic: usual = DEFAULT_TOPIC, signal }: SpecPlace,
 ): Promise<QuerySpec> {
   const source = checkStartOptions(options);
   const module = moduleOf(definition);
-  const { plan } = await loadDefinition("of a program", module, options.parameters);
+  const load = () => loadDefinition("of a program", module, options.parameters);
+  const what = typeof module === "string" ? pathOf(module) : "a query";
+  const { plan } = await withDeadline(`Loading ${what}`, LOAD_MS, load, given({ signal }));
   const { queryName: name = plan.name, topic = usual, sinks = [], partitions, trigger } = options;
   const groups = await groupNames([name], options.group, logUrl, checkpointDir);
   return {

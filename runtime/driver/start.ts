@@ -76,8 +76,7 @@ export async function start(
   const { log: logUrl = DEFAULT_LOG, checkpoint: checkpointDir, report = toError } = options;
   const { executors, sessionTimeoutMs, progressIntervalMs, signal } = options;
   const own = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
-  const spec = await specOf(definition, Object.fromEntries(own), { logUrl, checkpointDir });
-  signal?.throwIfAborted();
+  const spec = await specOf(definition, Object.fromEntries(own), { logUrl, checkpointDir, signal });
   const log = await openLog(logUrl, { onWarning: report, ...given({ checkpointDir }) });
   // Loaded here, so that a module of a query neither loads nor reads what runs queries.
   const driverModule = new URL("./driver.ts", import.meta.url).href;

@@ -34,7 +34,6 @@ export class StreamingExecution {
   readonly #closers: (() => void | Promise<void>)[] = [];
   #opened: Opened | undefined;
   #commits!: Commits;
-  #reports!: Reports;
   batch: BatchRange | undefined;
   #end!: ReadEnd;
   #builder!: BatchBuilder;
@@ -105,18 +104,24 @@ export class StreamingExecution {
       this.#next = opened.next;
       this.#runner.resume(opened);
       const { signal } = this.#drain;
+      const reports = new Reports(
+        opened,
+        this.#options,
+        signal,
+        (error) => this.#drain.abort(error),
+      );
+      this.#opener.onClose(() => reports.send());
       this.#commits = new Commits(opened, this.#options, signal, {
         onBegin: (end) => this.#runner.stateAt(end),
         onCommitted: (range) => {
           if (range.end >= this.#next) this.#options.onTrigger?.(false);
-          this.#reports.batchDone(range);
+          reports.batchDone(range);
         },
         onFailed: (error, range) => {
           this.batch = range;
           this.#drain.abort(error);
         },
       });
-      this.#reports = new Reports(opened, this.#options, signal);
       this.#end = await ReadEnd.of(this.#options);
       this.#builder = new BatchBuilder(this.#options, opened, this.#end, this.#commits);
       this.#options.onStarted?.(opened.committer.queryId, this.#next);
@@ -238,7 +243,6 @@ export class StreamingExecution {
     }
     await this.#commits.begin(true);
     await this.#commits.settled();
-    this.#reports.send();
     // A query that ends by itself must not look as if it had found nothing.
     const failed = trigger.kind === "available-now" ? opened.pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;

@@ -2,6 +2,7 @@
 // dropped is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
+import { endsByItself } from "../definition/plan.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import { weightOf } from "../log/records.ts";
 import { Excess, type ExcessOptions, type Taken } from "./excess.ts";
@@ -56,10 +57,10 @@ export class Intake {
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#source = options.source;
-    const { trigger, overload } = options.plan;
-    // A query that takes all there is and ends cannot fall behind.
-    const policy = trigger.kind === "available-now" ? { kind: "wait" } as const : overload;
-    this.#excess = new Excess({ ...options, overload: policy });
+    const { plan } = options;
+    // A query that ends by itself cannot fall behind: what follows its end does not count.
+    const overload = endsByItself(plan) ? { kind: "wait" } as const : plan.overload;
+    this.#excess = new Excess({ ...options, overload });
     // The pending read takes no signal, which would cost a listener for each read: closing the source ends it.
     options.signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }

@@ -100,7 +100,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       query: plan.name,
       topic,
       partition,
-      committedEnd: committer.committed?.end ?? 0,
+      committedEnd: next,
       committedBatch: committer.committed?.batchId ?? -1,
       clock,
       signal: opener.abort,

@@ -70,6 +70,12 @@ export class Rows {
   }
 }
 
+/** A committed batch, and one past the last offset of the log at that moment. */
+interface Committed {
+  readonly batch: BatchRange;
+  readonly latest: number;
+}
+
 /** What is counted from one report to the next. */
 class Period {
   readonly measurements: Measurements = {
@@ -91,6 +97,7 @@ class Period {
   readonly rows = new Rows();
   batches = 0;
   startOffset: number | undefined;
+  newest: Committed | undefined;
   /** Offsets that each batch left in the log. */
   readonly behind = { sum: 0, max: 0, min: Infinity };
   /** Frames by the flaw that was repaired. */
@@ -221,6 +228,7 @@ export class ProgressReporter {
   batchDone(batch: BatchRange, latest: number): void {
     const { behind } = this.#period;
     this.#period.batches++;
+    this.#period.newest = { batch, latest };
     this.#period.startOffset ??= batch.start;
     const offsets = Math.max(0, latest - batch.end);
     behind.sum += offsets;
@@ -228,8 +236,9 @@ export class ProgressReporter {
     behind.min = Math.min(behind.min, offsets);
   }
 
-  get hasNews(): boolean {
-    return this.#period.batches > 0;
+  /** The newest batch since the last report, if there is one. */
+  get newest(): Committed | undefined {
+    return this.#period.newest;
   }
 
   /**
@@ -238,8 +247,7 @@ export class ProgressReporter {
    * @param watermark capture time up to which the operators are done; by default the highest seen
    */
   report(
-    batch: BatchRange,
-    latest: number,
+    { batch, latest }: Committed,
     stateOperators: readonly StateOperatorProgress[],
     watermark = this.#watermark,
   ): {
@@ -290,9 +298,9 @@ export class ProgressReporter {
         numInputRows: read,
         ...rates,
         metrics: {
-          avgOffsetsBehindLatest: String(batches === 0 ? 0 : behind.sum / batches),
+          avgOffsetsBehindLatest: String(behind.sum / batches),
           maxOffsetsBehindLatest: String(behind.max),
-          minOffsetsBehindLatest: String(batches === 0 ? 0 : behind.min),
+          minOffsetsBehindLatest: String(behind.min),
         },
       }],
       sink: {

@@ -11,16 +11,24 @@ export class Reports {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
   readonly #drain: AbortSignal;
-  /** The newest batch that was committed: a later one may be under way. */
-  #committed: BatchRange | undefined;
+  readonly #onFailed: (error: unknown) => void;
   #last: number;
   #due = false;
 
-  /** @param drain ends the wait for a later report */
-  constructor(opened: Opened, options: ExecutionOptions, drain: AbortSignal) {
+  /**
+   * @param drain ends the wait for a later report
+   * @param onFailed receives an error of an operator, which a report asks for its state
+   */
+  constructor(
+    opened: Opened,
+    options: ExecutionOptions,
+    drain: AbortSignal,
+    onFailed: (error: unknown) => void,
+  ) {
     this.#opened = opened;
     this.#options = options;
     this.#drain = drain;
+    this.#onFailed = onFailed;
     this.#last = options.clock.monotonic();
   }
 
@@ -29,26 +37,24 @@ export class Reports {
     const { reporter, intake } = this.#opened;
     const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
     reporter.batchDone(range, intake.latest);
-    this.#committed = range;
     const early = progressIntervalMs - (clock.monotonic() - this.#last);
     if (early <= 0) this.send();
-    else this.#sendLater(early);
+    else this.#sendLater(early).catch(this.#onFailed);
   }
 
   /** Reports now, if there is anything to report. */
   send(): void {
-    const { reporter, intake, pipeline, aligned } = this.#opened;
+    const { reporter, pipeline, aligned } = this.#opened;
     const { clock, onProgress } = this.#options;
-    const batch = this.#committed;
-    if (!reporter.hasNews || batch === undefined) return;
+    const { newest } = reporter;
+    if (newest === undefined) return;
     this.#last = clock.monotonic();
     const { progress, measurements } = reporter.report(
-      batch,
-      intake.latest,
+      newest,
       pipeline.stateSizes(),
       pipeline.watermark(),
     );
-    const beside = aligned === undefined ? [] : [aligned.progress(batch.end)];
+    const beside = aligned === undefined ? [] : [aligned.progress(newest.batch.end)];
     onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
   }
 

@@ -107,8 +107,8 @@ export interface BatchCommitter {
   readonly planned: BatchRange | undefined;
   /**
    * Whether the topic was deleted and created again since the last commit, as far as that is known: its offsets
-   * are of other frames then. Commits from now on count for the topic that is there. Absent where topics are not
-   * deleted.
+   * are of other frames then. Commits from now on count for the topic that is there; while a batch is planned, from
+   * the next call after its commit on. Absent where topics are not deleted.
    */
   recreated?(): Promise<boolean>;
   /**

@@ -2,6 +2,7 @@
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
 import { given, shown } from "../base/options.ts";
+import { loadModule, QueryOptionsError } from "../definition/query_options.ts";
 import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
@@ -50,15 +51,15 @@ export function openSink(uri: string): Sink {
 /**
  * As `openSink`, but also opens kinds of sinks that modules export.
  *
- * @throws {TypeError} if the module does not export one.
+ * @throws {QueryOptionsError} if the module cannot be loaded, or does not export one.
  */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleUrl(uri);
   if (module === undefined) return openSink(uri);
   const { path, url, rest } = module;
-  const { default: type } = await import(url) as { default?: AnySinkType };
+  const { default: type } = await loadModule(url) as { default?: AnySinkType };
   if (typeof type?.openTexts !== "function" || typeof type.name !== "string") {
-    throw new TypeError(
+    throw new QueryOptionsError(
       `Cannot use ${path} as a sink: expected its default export to be sinkType({ name, help, open })`,
     );
   }

@@ -2,7 +2,7 @@
 // injectable failures.
 import { given } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
-import { byPlace, listed } from "../log/checkpoint.ts";
+import { byPlace, listed, saysFirst } from "../log/checkpoint.ts";
 import { checkCommit, checkPlan } from "../log/checkpoint_plan.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
@@ -180,8 +180,10 @@ export class MemoryLog implements TopicLog {
         return stored.planned;
       },
       recreated: async () => {
-        made = this.#partition(topic, partition).made;
-        return await Promise.resolve(stored.committed !== undefined && stored.made !== made);
+        const now = this.#partition(topic, partition).made;
+        const recreated = stored.committed !== undefined && stored.made !== now;
+        if (!recreated || stored.planned === undefined || saysFirst(stored.planned)) made = now;
+        return await Promise.resolve(recreated);
       },
       plan: async (batch) => {
         await Promise.resolve();

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Frame } from "../../runtime/definition/frame.ts";
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { kafkaUrl, openPatiently, uniqueName } from "../support/kafka.ts";
 import { burntIn, framelane } from "./kit.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 
 async function framesOf(topic: string, partition: number): Promise<Frame[]> {
-  const log = await openLog(kafkaUrl());
+  const log = await openPatiently();
   try {
     const { earliest, latest } = await log.offsets(topic, partition);
     const reader = await log.reader();

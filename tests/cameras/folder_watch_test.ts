@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Camera } from "../../cameras/camera.ts";
 import { FolderWatch } from "../../cameras/folder_watch.ts";
 import { FolderSource } from "../../cameras/sources/folder.ts";
 import { FakeClock } from "../../runtime/testing.ts";
@@ -61,6 +62,34 @@ Deno.test("folder: what is there, then what appears, each once, also after a res
       "a.jpg",
     ]);
     assert.equal(summary.published, 2);
+  });
+});
+
+Deno.test("folder: an image that is replaced while the log is slow comes once in each version", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let appends = 0;
+    log.beforeAppend = () => gates[appends++]?.promise;
+    const [stop, begun] = [new AbortController(), Promise.withResolvers<Camera>()];
+    const source = new FolderSource(folder);
+    await put(folder, "latest.jpg", await jpeg(1));
+    const running = runToMemory(folder, { source, kv, log, stop, onCamera: begun.resolve });
+    const camera = await begun.promise;
+    await until("the first is in flight", () => appends === 1);
+    await put(folder, "latest.jpg", await jpeg(2, 48));
+    await until("both wait", () => camera.stats.buffered === 2);
+    gates[0]!.resolve();
+    await until("the second is in flight", () => appends === 2);
+    // A folder makes all images be looked at, before the log has stored the second version.
+    await put(folder, "new/other.jpg", await jpeg(3));
+    await until("the other waits", () => camera.stats.buffered >= 2);
+    gates[1]!.resolve();
+    await until("the other is stored", () => filesIn(log).includes("new/other.jpg"));
+    stop.abort();
+    await running;
+    assert.deepEqual(filesIn(log), ["latest.jpg", "latest.jpg", "new/other.jpg"]);
   });
 });
 

@@ -4,7 +4,7 @@ import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
-import { context, hurriedClock, runToMemory, take } from "./kit.ts";
+import { context, hurriedClock, runToMemory, sleptClock, take } from "./kit.ts";
 
 function picture(shade: number): Promise<Uint8Array<ArrayBuffer>> {
   const data = new Uint8Array(48 * 32).fill(shade);
@@ -137,6 +137,23 @@ Deno.test("a server of single pictures is asked again and again", async () => {
     async (host) => {
       const images = await take(makeSource(`http://${host}/snap.jpg`, { fps: 100 }), 5);
       assert.deepEqual(images.map(({ value }) => value), [0, 1, 2, 0, 1].map((i) => pictures[i]));
+    },
+  );
+});
+
+Deno.test("a stream that broke after its first picture is a stream again, with times and --fps of its own", async () => {
+  const clock = sleptClock();
+  let requests = 0;
+  await serving(
+    () => {
+      const images = requests++ === 0 ? [pictures[0]!] : [...pictures, ...pictures];
+      return new Response(multipart(images, true).buffer as ArrayBuffer, { headers: mixed });
+    },
+    async (host) => {
+      const images = await take(makeSource(`http://${host}/video`, { fps: 5 }), 9, { clock });
+      // The clock stands while a response comes: one of its pictures is due.
+      assert.deepEqual(images.map(({ timestamp }) => timestamp - images[0]!.timestamp), [0, 200]);
+      assert.equal(requests, 2);
     },
   );
 });

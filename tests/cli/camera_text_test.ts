@@ -42,3 +42,10 @@ Deno.test("a camera's summary has the agreed fields, and tells lateness only whe
   assert.match(summaryText(4, {}, late, 20), /, 3 of them late: the recording fell 1\.2 s behind/);
   assert.match(new Meter(0).note(late, 1_000), /, 3 late$/);
 });
+
+Deno.test("a camera's seconds end with it, as those of one that was removed from a run", () => {
+  const meter = new Meter(1_000);
+  assert.equal(meter.seconds(4_000), 3);
+  meter.end(6_000);
+  assert.equal(meter.seconds(16_000), 5);
+});

@@ -18,6 +18,11 @@ Deno.test("A cause that only repeats its failure is not told", () => {
     }),
   });
   assert.equal(describeFailure(failure), `${failure.message}\n      because: Port 9`);
+  const cause = new RangeError("it is no message");
+  assert.equal(
+    describeFailure(new Error("Cannot read x: it is no message", { cause })),
+    "Cannot read x: it is no message",
+  );
 });
 
 Deno.test("A failure of many tells each", () => {

@@ -5,10 +5,9 @@ import assert from "node:assert/strict";
 import jpeg from "@julusian/jpeg-turbo";
 import { Buffer } from "node:buffer";
 import { inspectImage } from "../../runtime/image/inspect.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { framelane } from "../support/framelane.ts";
 import { jpegOf } from "../support/frames.ts";
-import { kafkaAddress, uniqueName } from "../support/kafka.ts";
+import { kafkaAddress, openPatiently, uniqueName } from "../support/kafka.ts";
 import { kafkajs } from "../support/kafkajs.ts";
 import { readAll } from "../support/log.ts";
 
@@ -47,7 +46,7 @@ Deno.test("foreign JPEGs without headers come out grey, once, in order, with the
   const broker = kafkaAddress();
   const topic = uniqueName("main-job");
   const url = `kafka://${broker}`;
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   try {
     await log.createTopic(topic, PARTITIONS);
     await produceForeign(broker, topic, 0);
@@ -103,7 +102,7 @@ Deno.test("a query shows in Kafka's own tools as a consumer group with its offse
   const broker = kafkaAddress();
   const topic = uniqueName("lag");
   const url = `kafka://${broker}`;
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   try {
     await log.createTopic(topic, PARTITIONS);
     await produceForeign(broker, topic, 0);

@@ -5,10 +5,9 @@
 import assert from "node:assert/strict";
 import type { Kafka } from "kafkajs";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
-import { kafkaAddress, uniqueName } from "../support/kafka.ts";
+import { kafkaAddress, openPatiently, uniqueName } from "../support/kafka.ts";
 import { kafkajs } from "../support/kafkajs.ts";
 import { readAll } from "../support/log.ts";
 
@@ -33,7 +32,7 @@ async function withTopic(
   const broker = kafkaAddress();
   const url = `kafka://${broker}`;
   const topic = uniqueName("together");
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   const directory = await Deno.makeTempDir({ prefix: "framelane-test-" });
   const admin = kafkajs(broker).admin();
   await admin.connect();

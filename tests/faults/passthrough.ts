@@ -1,6 +1,7 @@
 // A query on partition 0 that passes its frames on to a topic, and how far that topic has come.
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
+import { retry } from "../support/retry.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 /** Starts it; its output goes to the topic `NAME-OUT`. */
@@ -40,7 +41,10 @@ export async function reached(
   topic: string,
   seq: number,
 ): Promise<void> {
-  await until(`frame ${seq} in ${topic}`, async () => await lastOf(log, topic) >= seq);
+  await until(
+    `frame ${seq} in ${topic}`,
+    async () => await retry(() => lastOf(log, topic)) >= seq,
+  );
 }
 
 async function lastOf(log: TopicLog, topic: string): Promise<number> {

@@ -2,11 +2,15 @@
  * The process that loses power in `power_loss.ts`: appends to two partitions and commits batches, and prints what was
  * acknowledged, a JSON object a line.
  */
-import { openLog } from "../../runtime/log/open.ts";
+import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
+import { until } from "../support/until.ts";
 import { powerRecord } from "./power_record.ts";
 
 const [url, count] = Deno.args as [string, string];
-const log = await openLog(url);
+// A second is over when this says so, however slow the machine is.
+const clock = new FakeClock(Date.now());
+const log = new EmbeddedLog(url, { clock });
 await log.createTopic("t", 2);
 const print = (object: unknown) =>
   void Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(object) + "\n"));
@@ -30,7 +34,11 @@ for (let i = 0; i < Number(count); i++) {
   const output = { topic: "out", partition: 0, ...powerRecord("out", 0, batch.batchId) };
   await committer.commit(batch, { end: i + 1, restart: i + 1 }, [output]);
   print({ committed: batch.batchId });
-  // Longer than the interval of syncing, so that crashes come before and after it.
-  if (i % 15 === 0) await new Promise((resolve) => setTimeout(resolve, 300));
+  if (i % 15 !== 0) continue;
+  await clock.advance(1_000);
+  await until("the end of the upkeep", () => clock.sleeping === 1);
+  print({ synced: i });
+  // Crashes come while nothing happens, too.
+  await new Promise((resolve) => setTimeout(resolve, 300));
 }
 await log.close();

@@ -9,6 +9,7 @@ import "../../queries/operators/mod.ts";
 import { BROKER_VARIABLE } from "../../tools/broker.ts";
 import { Installation } from "./installation.ts";
 import { pack } from "../../tools/pack.ts";
+import { kill } from "../support/processes.ts";
 
 const BROKER = `kafka://${Deno.env.get(BROKER_VARIABLE)}`;
 const MAY = ["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`);
@@ -94,12 +95,7 @@ class Running {
 
   /** Ends it as Ctrl-C in a terminal does, which reaches the command below it too. */
   async stop(): Promise<void> {
-    try {
-      this.#child.kill("SIGTERM");
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child, "SIGTERM");
     await this.#child.status;
     await this.#streams;
   }
@@ -116,6 +112,8 @@ Deno.test("the package in an empty folder", async (t) => {
   await Deno.writeTextFile(file("program.ts"), PROGRAM);
 
   await t.step("is small without video and models, and says how to get them", async () => {
+    assert.match(await framelane("demo", "--help"), /^npx framelane demo/);
+    assert.match(await framelane("install", "--help"), /^npx framelane install \[video\|/);
     assert.ok(await installation.megabytes() < 60);
     await assert.rejects(
       framelane(
@@ -152,7 +150,7 @@ Deno.test("the package in an empty folder", async (t) => {
 
   for (const [log, name] of [["embedded:program", "embedded"], [BROKER, "Kafka"]] as const) {
     await t.step(`a program runs a query on ${name}, with its types`, async () => {
-      const run = ["run", "--check", ...MAY, "--unstable-kv", "program.ts"];
+      const run = ["run", "--check", ...MAY, "program.ts"];
       assert.match(await installation.run("deno", [...run, log, `P-${RUN}`]), /^offsets 0 1 2$/m);
     });
 

@@ -7,6 +7,7 @@ import { Cameras } from "../support/cameras.ts";
 import { assertFlawless, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { say } from "../support/trial_report.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 import { judgeImages, judgeTopic } from "./outputs.ts";
 
 /** Where the runtimes work. */
@@ -152,7 +153,7 @@ export class GroupBed {
    * Milliseconds until the outputs of every partition hold a frame that was published from now on: runtimes
    * that are frozen or dead now had no part in it.
    */
-  async untilAllMove(timeoutMs: number): Promise<number> {
+  async untilAllMove(timeoutMs = PATIENCE_MS): Promise<number> {
     const { log } = this.#options;
     const started = performance.now();
     // Frames of the go that is under way may be in the log already.
@@ -183,7 +184,8 @@ export async function twins(bed: GroupBed): Promise<void> {
   const first = bed.start("--partitions", all);
   await bed.owns(first, bed.partitions);
   const second = bed.start("--partitions", all);
-  assert.equal(await within(60_000, first.ended()), 1, first.output());
+  await first.until("its end", ({ hasEnded }) => hasEnded);
+  assert.equal(await first.ended(), 1, first.output());
   // The log says so, or a sink that notices it first.
   assert.match(first.output(), /failed: .*(another owner|another runtime)/);
   await bed.owns(second, bed.partitions);
@@ -203,15 +205,5 @@ export async function bounce(
       runtimes[index] = bed.start();
       await bed.owns(runtimes[index]!, 1);
     }
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`Waited ${ms} ms in vain`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

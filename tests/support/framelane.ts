@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
+import { kill } from "./processes.ts";
 import { PATIENCE_MS, until } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
@@ -101,17 +102,18 @@ export class FramelaneProcess {
     condition: (process: this) => boolean,
     timeoutMs = PATIENCE_MS,
   ): Promise<void> {
-    const late = setTimeout(() => {
-      this.#ended = true;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
       this.#wake();
     }, timeoutMs);
     try {
       while (!condition(this)) {
-        if (this.#ended) throw new Error(`Waited for ${what} in vain:\n${this.output()}`);
+        if (this.#ended || late) throw new Error(`Waited for ${what} in vain:\n${this.output()}`);
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
     } finally {
-      clearTimeout(late);
+      clearTimeout(timer);
     }
   }
 
@@ -159,22 +161,13 @@ export class FramelaneProcess {
 
   /** Ends it as Ctrl-C does. */
   async stop(): Promise<number> {
-    try {
-      this.#child.kill("SIGINT");
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child, "SIGINT");
     return await this.ended();
   }
 
   /** Ends it at once; nothing happens when it has ended by itself. */
   async kill(): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child);
     await this.ended();
   }
 

@@ -4,9 +4,10 @@ import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
 import { Connection } from "../../runtime/log/kafka/net/connection.ts";
 import { produce } from "../../runtime/log/kafka/append/produce.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { openLog, type OpenLogOptions } from "../../runtime/log/open.ts";
+import { openLog } from "../../runtime/log/open.ts";
 import { type ClusterOptions, type KafkaCluster, startCluster } from "./cluster.ts";
 import { withFolder } from "./folder.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** The address of the test run's broker: `host:port`. */
 export function kafkaAddress(): string {
@@ -24,13 +25,18 @@ export function kafkaUrl(): string {
   return `kafka://${kafkaAddress()}`;
 }
 
-/** Opens the test run's broker, or another, as a log, gives the test a folder too, and cleans up. */
+/** Opens the test run's broker, or another, as a log whose calls have time on a machine with much else to do. */
+export async function openPatiently(url = kafkaUrl()): Promise<TopicLog> {
+  return await openLog(url, { timeoutMs: PATIENCE_MS });
+}
+
+/** The same; gives the test a folder too, and cleans up. */
 export async function withKafkaLog(
   test: (url: string, log: TopicLog, folder: string) => Promise<void>,
-  { url = kafkaUrl(), ...options }: OpenLogOptions & { url?: string } = {},
+  url = kafkaUrl(),
 ): Promise<void> {
   await withFolder(async (folder) => {
-    const log = await openLog(url, options);
+    const log = await openPatiently(url);
     try {
       await test(url, log, folder);
     } finally {
@@ -47,7 +53,7 @@ export async function withAdmin<T>(
   const admin = new Admin({
     clientId: "framelane-test",
     bootstrapBrokers: address.split(","),
-    timeout: 10_000,
+    timeout: PATIENCE_MS,
   });
   try {
     return await action(admin);
@@ -76,15 +82,14 @@ export async function appendBatches(
   partition: number,
   batches: Iterable<Uint8Array>,
 ): Promise<void> {
-  const [connectTimeoutMs, requestTimeoutMs] = [10_000, 30_000];
-  const { signal } = new AbortController();
   const connection = await Connection.open(testBroker(), {
-    ...{ connectTimeoutMs, requestTimeoutMs, signal },
+    ...{ connectTimeoutMs: PATIENCE_MS, requestTimeoutMs: PATIENCE_MS },
+    signal: new AbortController().signal,
     onEnd() {},
   });
   try {
     for (const bytes of batches) {
-      const batch = { topic, partition, bytes, acks: -1, timeoutMs: requestTimeoutMs };
+      const batch = { topic, partition, bytes, acks: -1, timeoutMs: PATIENCE_MS };
       await produce(connection, batch);
     }
   } finally {

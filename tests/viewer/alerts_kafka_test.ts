@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { ConfigResourceTypes } from "kafkajs";
 import { alerts } from "../../queries/operators/alerts.ts";
 import type { Frame, Output } from "../../runtime/definition/frame.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { query } from "../../runtime/definition/query.ts";
 import { display } from "../../runtime/sinks/display.ts";
 import { runQuery } from "../../runtime/testing.ts";
@@ -11,7 +10,7 @@ import { LogFeed } from "../../viewer/log_feed.ts";
 import type { AlertView } from "../../viewer/protocol.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { paintCode } from "../support/fake_lanes.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { openPatiently, uniqueName } from "../support/kafka.ts";
 import { kafkajs } from "../support/kafkajs.ts";
 import { TestPage, until } from "./kit.ts";
 
@@ -32,7 +31,7 @@ async function retentionOf(name: string): Promise<number> {
 
 Deno.test("alerts on Kafka: each episode once, and what was found, on a wall that was started later", async () => {
   const topic = uniqueName("alerts");
-  const log = await openLog(kafkaUrl());
+  const log = await openPatiently();
   try {
     await log.createTopic(topic, 2);
     const producer = await log.producer();

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import type { Lane } from "../../runtime/lanes.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { History } from "../../viewer/history.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { openPatiently, uniqueName } from "../support/kafka.ts";
 import { until } from "./kit.ts";
 
 const BEGIN = 1_700_000_000_000;
@@ -12,7 +11,7 @@ const BEGIN = 1_700_000_000_000;
 Deno.test("looking back and live on Kafka, over the markers of transactions", async () => {
   const source = uniqueName("viewer");
   const output = `${source}-out`;
-  const log = await openLog(kafkaUrl());
+  const log = await openPatiently();
   try {
     await log.createTopic(source, 1);
     await log.createTopic(output, 1);

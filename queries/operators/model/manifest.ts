@@ -195,7 +195,9 @@ function readAlert(
   const own = fields.object("alert", ALERT_FIELDS);
   checkAlertOptions(own);
   const { label } = own.given;
-  const isScored = outputs.every(({ kind }) => kind === "window" || kind === "frame");
+  const isScored = outputs.every((output) =>
+    output.kind === "window" || output.kind === "frame" || "labels" in output
+  );
   const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
   // The values of an output without labels are NAME.0, NAME.1, …
   const isKnown = names.includes(label as string) ||

@@ -192,6 +192,11 @@ export class Database {
     return sizeOf(`${this.path}-wal`);
   }
 
+  /** Whether `checkPresent` has noticed it. */
+  get deleted(): boolean {
+    return this.#deleted !== undefined;
+  }
+
   /** @throws {LogError} `DELETED` when the file was deleted, and with it all later writes. */
   checkPresent(): void {
     if (this.#deleted !== undefined) throw this.#deleted;
@@ -201,8 +206,7 @@ export class Database {
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
-      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; records appended since are ` +
-        "lost; restart",
+      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use: what was appended since is lost`,
     );
     throw this.#deleted;
   }

@@ -60,11 +60,11 @@ export async function openDatabase(
   }
 }
 
-/** Device and inode of a file, which a copy does not share; undefined when there is none. */
+/** Device, inode, and the time of its creation where the system knows it, of a file; undefined when there is none. */
 export function placeOf(path: string): string | undefined {
   try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${dev}:${ino}`;
+    const { dev, ino, birthtime } = Deno.statSync(path);
+    return `${dev}:${ino}:${birthtime?.getTime() ?? ""}`;
   } catch (error) {
     ignoreMissing(error);
     return undefined;
@@ -164,13 +164,19 @@ function identify(
 ): { logId: string; before: string; copied: boolean } {
   const row = db.prepare("SELECT log_id AS id, place FROM log").get()!;
   const before = String(row["id"]);
-  if (row["place"] === place) return { logId: before, before, copied: false };
+  if (isSameFile(String(row["place"]), place)) return { logId: before, before, copied: false };
   const logId = crypto.randomUUID();
   const { changes } = db.prepare("UPDATE log SET log_id = ?, place = ? WHERE place = ?")
     .run(logId, place, String(row["place"]));
   // Another process was faster.
   if (changes === 0) return identify(db, place);
   return { logId, before, copied: true };
+}
+
+/** A copy has another inode, or was made at another time. The same disk has another device when it is mounted again. */
+function isSameFile(a: string, b: string): boolean {
+  const [[, inode, made = ""], [, other, otherMade]] = [a.split(":"), b.split(":")];
+  return inode === other && (made === "" || otherMade === "" || made === otherMade);
 }
 
 /** @throws {LogError} `INTERNAL` if the database is damaged */

@@ -61,6 +61,8 @@ export class EmbeddedLog implements TopicLog {
   readonly #warnings: Warnings;
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
+  /** Those that were deleted while they were open. What was opened through them says so. */
+  readonly #deleted: OpenLog[] = [];
   #openingStore: Promise<CheckpointStore> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -214,11 +216,12 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async #close(): Promise<void> {
-    const parts = await this.#opening?.catch(() => undefined);
-    if (parts === undefined) return;
-    const ends = await Promise.allSettled([...parts.opened].map((one) => one.close()));
-    await closeParts(parts);
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    const last = await this.#opening?.catch(() => undefined);
+    for (const parts of last === undefined ? this.#deleted : [...this.#deleted, last]) {
+      const ends = await Promise.allSettled([...parts.opened].map((one) => one.close()));
+      await closeParts(parts);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+    }
   }
 
   #checkOpen(): void {
@@ -229,8 +232,14 @@ export class EmbeddedLog implements TopicLog {
     return new LogError("CLOSED", `Cannot use log ${this.url}: it is closed`);
   }
 
-  /** The open log; undefined if there is none: reading creates nothing. */
+  /** The open log, or one made after it was deleted; undefined if there is none: reading creates nothing. */
   async #find(): Promise<OpenLog | undefined> {
+    const opening = this.#opening;
+    const open = await opening?.catch(() => undefined);
+    if (open?.db.deleted === true && this.#opening === opening) {
+      this.#deleted.push(open);
+      this.#opening = this.#openingStore = undefined;
+    }
     if (this.#opening === undefined && await isAbsent(this.#place.dir)) {
       this.#checkOpen();
       return undefined;

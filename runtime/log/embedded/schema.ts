@@ -30,8 +30,7 @@ export const offsetOfId = `(id & ${offsetLimit - 1})`;
 export const pageSize = 512;
 
 /**
- * - `log`: `place` is the device and inode of the file, to detect copies; `family` is the identity in segment
- *   files, shared by a log and its copies.
+ * - `log`: `place` is that of the file (`placeOf`), to detect copies; `family` is not used.
  * - `partitions`: `floor` is the first retained offset at the last check, `bytes` all bytes ever appended,
  *   `change` larger than all others when the row is written; the `open_` columns describe the newest, growing
  *   chunk; `latest`, `bytes`, `arrived` and `open_time` may be behind the file `tails`.

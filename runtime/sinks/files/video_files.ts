@@ -2,8 +2,10 @@
 // must not overlap.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
+import { avi } from "../../video/avi.ts";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
+import { mp4 } from "../../video/mp4.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import { SinkError } from "./failure.ts";
 import type { Fence } from "./fence.ts";
@@ -15,7 +17,6 @@ const INDEX = ".index";
 export class VideoFiles {
   readonly #directory: string;
   readonly #fence: Fence;
-  readonly #container: Container;
   #video: Deno.FsFile | undefined;
   #path = "";
   /** The file's number under that name: some file systems give a link a number of its own. */
@@ -24,10 +25,9 @@ export class VideoFiles {
   #length = 0;
   #entries = 0;
 
-  constructor(directory: string, fence: Fence, container: Container) {
+  constructor(directory: string, fence: Fence) {
     this.#directory = directory;
     this.#fence = fence;
-    this.#container = container;
   }
 
   /** How much of a state is on disk: a machine crash may damage the last group. */
@@ -49,8 +49,7 @@ export class VideoFiles {
     const path = `${this.#directory}/${mark.file}`;
     if (!await exists(path)) return true;
     using file = await Deno.open(path, { read: true });
-    const { steps, length, track } = mark;
-    const header = this.#container.header(track, { steps, length });
+    const header = headerOf(mark);
     const existing = await readAt(file, 0, header.length);
     return existing.some((byte, index) => byte !== header[index]);
   }
@@ -67,10 +66,9 @@ export class VideoFiles {
     if (copy) await Deno.copyFile(path, own);
     else await Deno.link(path, own);
     this.#video = await Deno.open(own, { read: true, write: true });
-    const { steps, length, track } = mark;
-    await writeAt(this.#video, 0, this.#container.header(track, { steps, length }));
-    await this.#video.truncate(length);
-    this.#length = length;
+    await writeAt(this.#video, 0, headerOf(mark));
+    await this.#video.truncate(mark.length);
+    this.#length = mark.length;
     this.#path = path;
     if (copy) {
       await this.#video.sync();
@@ -124,9 +122,8 @@ export class VideoFiles {
         begun.push(piece.file);
       }
     }
-    if (this.#container.headerGrows && mark !== undefined) {
-      const { track, steps, length } = mark;
-      await writeAt(this.#video!, 0, this.#container.header(track, { steps, length }));
+    if (mark !== undefined && containerOf(mark).headerGrows) {
+      await writeAt(this.#video!, 0, headerOf(mark));
     }
     if (durable) {
       // Only the last group is checked later: see `verified`.
@@ -209,10 +206,20 @@ export class VideoFiles {
     if (index.length !== mark.frames || !index.isWhole) return;
     const video = this.#video!;
     const { track, length, point } = mark;
-    const { tail, patch } = this.#container.finish(track, index, length, point.delta);
+    const { tail, patch } = containerOf(mark).finish(track, index, length, point.delta);
     await writeAt(video, length, tail);
     await video.sync();
     await writeAt(video, patch.position, patch.bytes);
     await video.sync();
   }
+}
+
+/** The container that a file was begun with, whatever the sink's format is now. */
+function containerOf({ file }: Mark): Container {
+  return file.endsWith(`.${avi.ending}`) ? avi : mp4;
+}
+
+function headerOf(mark: Mark): Uint8Array {
+  const { track, steps, length } = mark;
+  return containerOf(mark).header(track, { steps, length });
 }

@@ -7,7 +7,6 @@
 // a crash of the machine, or one between a commit and a deferred write) are computed again: see
 // `SinkTask.refeed`.
 import type { BatchRange } from "../../log/log.ts";
-import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { ifThere } from "../../base/folders.ts";
@@ -83,11 +82,7 @@ export class VideoLane {
   }
 
   /** Takes over the lane. Files do not change yet. */
-  static async open(
-    directory: string,
-    container: Container,
-    context: SinkContext,
-  ): Promise<VideoLane> {
+  static async open(directory: string, context: SinkContext): Promise<VideoLane> {
     const root = `${directory}/.framelane/video/${laneKey(context)}`;
     const fence = await Fence.claim(root);
     const left = await fence.adopt();
@@ -96,7 +91,7 @@ export class VideoLane {
       const alive = await markAlive(fence);
       opened.push(alive);
       const copy = !await allEnded(left);
-      const files = new VideoFiles(directory, fence, container);
+      const files = new VideoFiles(directory, fence);
       const stateFile = await Deno.open(`${fence.directory}/state`, {
         read: true,
         write: true,

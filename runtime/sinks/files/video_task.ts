@@ -33,12 +33,11 @@ export async function openVideo(
   const camera = cameraOfPartition(context.partition);
   await Deno.mkdir(root, { recursive: true });
   await reserve(`${root}/.framelane`, camera, context, action);
-  const container = format === "mp4" ? mp4 : avi;
   const encoding = await encodingOf(format, { preset, crf });
-  const lane = await VideoLane.open(root, container, context);
+  const lane = await VideoLane.open(root, context);
   const rolled = rollMs !== Infinity || rollBytes !== Infinity;
   const recorder = new Recorder({
-    container,
+    container: format === "mp4" ? mp4 : avi,
     encoding,
     groupMs,
     rollMs,

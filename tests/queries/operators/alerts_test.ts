@@ -45,6 +45,14 @@ Deno.test("k of n windows must count", async () => {
   assert.equal(states(await alertsOf(options, [0.7, 0.7, 0.1, 0.7, 0.1])), "-se--");
 });
 
+Deno.test("fewer windows count at once where a restart says so", async () => {
+  const before = await open(alerts<Frame>({ label: "door", of: [5, 6] }));
+  for (const frame of scored([0.7, 0.7, 0, 0, 0])) await before.process(frame);
+  const after = await open(alerts<Frame>({ label: "door", of: [2, 2] }), before.snapshot!());
+  const [output] = await after.process(scored([0.7])[0]!);
+  assert.equal(output!.result!.alert, undefined);
+});
+
 Deno.test("smoothing keeps a part of the score before", async () => {
   const options = { smoothing: 0.5, enter: 0.6, exit: 0.3 };
   const list = await alertsOf(options, [0, 1, 1, 0, 0, 0]);

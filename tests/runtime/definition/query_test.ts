@@ -206,7 +206,10 @@ Deno.test("a function that declares no parameters takes a model, zones and a dev
   const made = (options: object) => Object.keys(options).length > 0 && definition;
   assert.ok(await loadDefinition("made", { default: made }, { model: "m.json", device: "cpu" }));
   const declared = { default: made, parameters: { threshold: "number" } } as const;
-  await assert.rejects(loadDefinition("made", declared, { model: "m.json" }), /--model/);
+  await assert.rejects(
+    loadDefinition("made", declared, { model: "m.json", threshold: "high" }),
+    /--model[^]*\nCannot use query made: parameter threshold is "high": expected a number/,
+  );
   await assert.rejects(
     loadDefinition("made", { default: definition }, { zones: "z.json" }),
     /--zones/,

@@ -182,6 +182,16 @@ Deno.test("a step of another name keeps all else that its operator says", () => 
     .writeStream(display());
   const { open: _, ...step } = plan.operators[0]!;
   assert.deepEqual(step, { name: "b", ...said });
+  class Counter {
+    #own = "state" as const;
+    name = "a";
+    open = open;
+    get kind() {
+      return this.#own;
+    }
+  }
+  const own = frames().process(new Counter(), { name: "b" }).writeStream(display()).plan.operators;
+  assert.deepEqual([own[0]!.name, own[0]!.kind], ["b", "state"]);
 });
 
 Deno.test("an odd window that makes sense is taken", () => {

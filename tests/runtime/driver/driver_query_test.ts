@@ -73,6 +73,11 @@ Deno.test("a module that is never loaded is named after a minute", async () => {
   );
   await clock.advance(60_000);
   await loading;
+  const lanes: Partial<DriverParts["lanes"]> = { endAll: async () => {} };
+  const ended = new DriverQuery(spec, { ...parts, lanes } as DriverParts);
+  const stopped = assert.rejects(ended.load(), /Query q stops/);
+  await ended.end("drain");
+  await stopped;
 });
 
 Deno.test("a query that is stopped while it joins its group leaves again, and waits for nothing", async () => {

@@ -167,11 +167,14 @@ Deno.test("awaitAnyTermination tells of an end before, and after resetTerminated
   manager.resetTerminated();
   const next = manager.awaitAnyTermination();
   assert.equal(await manager.awaitAnyTermination(1), false);
+  const late = manager.awaitAnyTermination(60_000);
   end(manager, b!);
   assert.equal(await next, b);
+  manager.resetTerminated();
+  assert.equal(await late, b);
   end(manager, c!, "broken");
   await assert.rejects(manager.awaitAnyTermination(), /broken/);
-  assert.deepEqual(manager.all, [b, c]);
+  assert.deepEqual(manager.all, [c]);
   manager.resetTerminated();
   assert.deepEqual(manager.all, []);
 });

@@ -88,6 +88,26 @@ Deno.test("a signal ends the wait for a topic", () =>
     );
   }));
 
+Deno.test("a signal, and stop, end the wait for a module that never loads", () =>
+  withLog(async (url, log) => {
+    const gate = Promise.withResolvers<void>();
+    Object.assign(globalThis, { gate: gate.promise });
+    const module = "data:text/javascript,await globalThis.gate";
+    const options = { log: url, report: () => {} };
+    const stopping = new AbortController();
+    const starting = start(module, { ...options, signal: stopping.signal });
+    stopping.abort(new Error("enough"));
+    await assert.rejects(starting, /enough/);
+    await log.createTopic("VideoStreaming", 1);
+    const streams = await start(definition, options);
+    const added = assert.rejects(streams.add(module), /stop/);
+    const replaced = assert.rejects(streams.replace(module), /stop/);
+    await streams.stop();
+    await Promise.all([added, replaced]);
+    gate.resolve();
+    await import(module);
+  }));
+
 Deno.test("a signal that aborts while the log is opened ends the start; one that lives on keeps no listener", () =>
   withLog(async (url, log) => {
     const options = { log: url, report: () => {} };

@@ -1,7 +1,7 @@
 /** What a progress report says of its batches, while the next one already runs. */
 import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
-import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import { lagOf, type StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { collect, FakeClock, runQuery, settle, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf } from "./kit.ts";
@@ -54,6 +54,7 @@ Deno.test("a late report tells of what is committed, not of the batch that is be
   const gate = Promise.withResolvers<void>();
   let flushes = 0;
   const ends: unknown[] = [];
+  const behind: unknown[] = [];
   const definition = query("late").readStream({ startingOffsets: "earliest" }).writeStream({
     uri: "slow",
     delivery: "exactly-once",
@@ -63,7 +64,10 @@ Deno.test("a late report tells of what is committed, not of the batch that is be
     log,
     clock,
     progressIntervalMs: 1000,
-    onProgress: ({ batchId, sources: [source] }) => void ends.push([batchId, source!.endOffset]),
+    onProgress: ({ batchId, sources: [source] }) => {
+      ends.push([batchId, source!.endOffset]);
+      behind.push(lagOf(source!, "VideoStreaming", 0));
+    },
   });
   await settle();
   append(log, 1, 1);
@@ -74,6 +78,7 @@ Deno.test("a late report tells of what is committed, not of the batch that is be
   gate.resolve();
   await clock.advance(1000);
   assert.deepEqual(ends[1], [1, { VideoStreaming: { 0: 2 } }]);
+  assert.deepEqual(behind, [0, 0], "what came after a commit is not behind it");
   running.stop();
   await running.ended;
 });
@@ -90,4 +95,42 @@ Deno.test("An output whose timestamp is no number is measured from its frame's c
   );
   const { P0, P99 } = reports[0]!.latencies!.e2eLatencyMs;
   assert.ok(P0 > 1e12 && P99 > 1e12, `${P0} and ${P99}`);
+});
+
+Deno.test("a run that fails reports the batches that it has committed", async () => {
+  const reports: StreamingQueryProgress[] = [];
+  const running = startQuery(
+    query("flaky").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 1 })
+      .writeStream({
+        uri: "flaky",
+        delivery: "exactly-once",
+        open: () => ({
+          flush({ batchId }) {
+            if (batchId === 1) throw new Error("boom");
+          },
+        }),
+      }),
+    { log: logOf(3), progressIntervalMs: 60_000, onProgress: (one) => void reports.push(one) },
+  );
+  await assert.rejects(running.ended, /boom/);
+  assert.deepEqual(reports.map(({ batchId, numInputRows }) => [batchId, numInputRows]), [[0, 1]]);
+});
+
+Deno.test("an operator that fails when a late report asks for its state ends the run", async () => {
+  const clock = new FakeClock(1_000_000);
+  const running = startQuery(
+    query("sized").readStream({ startingOffsets: "earliest" }).process<Frame>({
+      name: "sized",
+      open: () => ({
+        process: (frame) => [frame],
+        stateSize() {
+          throw new Error("boom");
+        },
+      }),
+    }).writeStream(collect<Frame>()),
+    { log: logOf(1), clock, progressIntervalMs: 1000 },
+  );
+  await settle();
+  await clock.advance(1000);
+  await assert.rejects(running.ended, /Operator sized .*: boom/);
 });

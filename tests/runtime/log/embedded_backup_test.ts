@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { append, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
+import { DatabaseSync } from "node:sqlite";
+import { append, readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded log: a backup into the log itself, or one that did not end, is refused", async () => {
@@ -33,5 +34,49 @@ Deno.test("embedded log: a backup into the log itself, or one that did not end, 
       () => withLog(`embedded:${dir}/half`, (log) => log.topics()),
     );
     assert.match(message, /it is an unfinished backup/);
+  });
+});
+
+Deno.test("embedded log: a copy gets an identity of its own, and says so", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}/a`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(3));
+    });
+    const { success } = await new Deno.Command("cp", { args: ["-r", `${dir}/a`, `${dir}/b`] })
+      .output();
+    assert.ok(success);
+    const told: string[] = [];
+    const options = { onWarning: (message: string) => void told.push(message) };
+    for (const name of ["b", "b", "a"]) {
+      await withLog(`embedded:${dir}/${name}`, async (log) => {
+        assert.equal((await readAll(log, "t", 0)).length, 3);
+      }, options);
+    }
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /\/b is a copy of log .*: it continues as log/);
+    await Deno.rename(`${dir}/b`, `${dir}/moved`);
+    await withLog(`embedded:${dir}/moved`, (log) => log.topics(), options);
+    assert.equal(told.length, 1, "Moved is not copied");
+  });
+});
+
+Deno.test("embedded log: a disk that is mounted as another device holds no copy", async () => {
+  await inFolder(async (dir) => {
+    const told: string[] = [];
+    const open = () =>
+      withLog(`embedded:${dir}`, async (log) => void await log.createTopic("t", 1), {
+        onWarning: (message) => void told.push(message),
+      });
+    await open();
+    const { ino, birthtime } = await Deno.stat(`${dir}/log.db`);
+    // The second is what older versions stored.
+    for (const place of [`7:${ino}:${birthtime?.getTime() ?? ""}`, `7:${ino}`, `7:${ino}:1`]) {
+      const db = new DatabaseSync(`${dir}/log.db`);
+      db.prepare("UPDATE log SET place = ?").run(place);
+      db.close();
+      await open();
+      assert.equal(told.length, birthtime !== null && place.endsWith(":1") ? 1 : 0, place);
+    }
   });
 });

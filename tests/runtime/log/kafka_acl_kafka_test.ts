@@ -8,9 +8,8 @@ import {
   ResourceTypes,
 } from "@platformatic/kafka";
 import type { Membership, TopicLog } from "../../../runtime/log/log.ts";
-import { openLog } from "../../../runtime/log/open.ts";
 import { eventually, readAll, record, records } from "../../contracts/log_contract_kit.ts";
-import { withKafka } from "../../support/kafka.ts";
+import { openPatiently, withKafka } from "../../support/kafka.ts";
 
 const PASSWORD = "pw";
 const [FRAMES, OUT, STATE, GROUP] = ["frames", "out", "__framelane_state", "edges"];
@@ -87,7 +86,7 @@ Deno.test("cameras and queries need the permissions of the documentation, each o
     },
   }, async ({ bootstrap }) => {
     const as = async (user: string, work: (log: TopicLog) => Promise<void>) => {
-      const log = await openLog(`kafka://${user}:${PASSWORD}@${bootstrap}?sasl=plain`);
+      const log = await openPatiently(`kafka://${user}:${PASSWORD}@${bootstrap}?sasl=plain`);
       try {
         await work(log);
       } finally {

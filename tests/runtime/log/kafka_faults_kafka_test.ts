@@ -5,7 +5,7 @@ import { retry } from "../../support/retry.ts";
 import { LogError, type LogRecord } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import { rejectsWith, take, text } from "../../contracts/log_contract_kit.ts";
-import { withAdmin, withKafka } from "../../support/kafka.ts";
+import { openPatiently, withAdmin, withKafka } from "../../support/kafka.ts";
 import { until } from "../../support/until.ts";
 
 const record = (value: string): LogRecord => ({
@@ -20,7 +20,7 @@ const numbered = (from: number, to: number) =>
 Deno.test("readers and producers continue by themselves after a restart", async () => {
   await withKafka({}, async (kafka) => {
     const log = await openLog(`kafka://${kafka.bootstrap}`, { timeoutMs: 2_000 });
-    await log.createTopic("frames", 2);
+    await retry(() => log.createTopic("frames", 2));
     const producer = await log.producer();
     const reader = await log.reader();
     const partitions = [await reader.open("frames", 0, 0), await reader.open("frames", 1, 0)];
@@ -52,11 +52,11 @@ Deno.test("readers and producers continue by themselves after a restart", async 
 Deno.test("a broker that is away or held is reported in time, by its address", async () => {
   await withKafka({}, async (kafka) => {
     const log = await openLog(`kafka://${kafka.bootstrap}`, { timeoutMs: 1_000 });
-    await log.createTopic("frames", 1);
+    await retry(() => log.createTopic("frames", 1));
     const producer = await log.producer();
-    await producer.append("frames", 0, [record("0")]);
+    await retry(() => producer.append("frames", 0, [record("0")]));
     const reader = await log.reader();
-    const partition = await reader.open("frames", 0, 0);
+    const partition = await retry(() => reader.open("frames", 0, 0));
     await take(partition, 1);
     kafka.pause();
     for (
@@ -84,7 +84,7 @@ Deno.test("a broker that is away or held is reported in time, by its address", a
 
 Deno.test("a topic that was deleted, and made again, is never read on as if nothing was", async () => {
   await withKafka({}, async (kafka) => {
-    const log = await openLog(`kafka://${kafka.bootstrap}`);
+    const log = await openPatiently(`kafka://${kafka.bootstrap}`);
     await log.createTopic("frames", 1);
     const producer = await log.producer();
     await producer.append("frames", 0, numbered(0, 10));
@@ -113,7 +113,7 @@ Deno.test("a partition whose disk was lost is not read on beyond what was read",
   try {
     await withKafka({ dataDir }, async (kafka) => {
       const url = `kafka://${kafka.bootstrap}`;
-      const log = await openLog(url);
+      const log = await openPatiently(url);
       await log.createTopic("frames", 1);
       const producer = await log.producer();
       await producer.append("frames", 0, numbered(0, 100));
@@ -131,7 +131,7 @@ Deno.test("a partition whose disk was lost is not read on beyond what was read",
         if (!name.endsWith("metadata")) await Deno.remove(join(lost, name));
       }
       await kafka.nodes[0]!.start();
-      const other = await openLog(url);
+      const other = await openPatiently(url);
       await (await other.producer()).append("frames", 0, numbered(1_000, 1_150));
       const error = await rejectsWith("OFFSET_OUT_OF_RANGE", () => partition.read(1));
       assert.deepEqual(error.range, { earliest: 0, latest: 150 });
@@ -151,7 +151,7 @@ Deno.test("a partition whose disk was lost is not read on beyond what was read",
 
 Deno.test("three brokers: the leader is killed, nothing is lost or doubled", async () => {
   await withKafka({ nodes: 3 }, async (kafka) => {
-    const log = await openLog(`kafka://${kafka.bootstrap}`);
+    const log = await openPatiently(`kafka://${kafka.bootstrap}`);
     await log.createTopic("frames", 3);
     await log.createTopic("out", 3);
     const producer = await log.producer();

@@ -11,7 +11,6 @@ import {
 import { AssignerProtocol, CompressionTypes } from "kafkajs";
 import type { Compression, LogRecord, TopicLog } from "../../../runtime/log/log.ts";
 import { transactionalId } from "../../../runtime/log/kafka/checkpoint/owner.ts";
-import { openLog } from "../../../runtime/log/open.ts";
 import {
   append,
   eventually,
@@ -22,11 +21,11 @@ import {
   text,
   withCommitter,
 } from "../../contracts/log_contract_kit.ts";
-import { kafkaAddress, kafkaUrl, uniqueName } from "../../support/kafka.ts";
+import { kafkaAddress, openPatiently, uniqueName } from "../../support/kafka.ts";
 import { kafkajs } from "../../support/kafkajs.ts";
 
 async function withLog(test: (log: TopicLog) => Promise<void>): Promise<void> {
-  const log = await openLog(kafkaUrl());
+  const log = await openPatiently();
   try {
     await test(log);
   } finally {

@@ -1,17 +1,16 @@
 /** The obligations of every log, on a real Kafka. */
-import { openLog } from "../../../runtime/log/open.ts";
 import type { TopicLog } from "../../../runtime/log/log.ts";
 import { logContract } from "../../contracts/log_contract.ts";
-import { kafkaUrl, withAdmin } from "../../support/kafka.ts";
+import { kafkaUrl, openPatiently, withAdmin } from "../../support/kafka.ts";
 
 logContract("Kafka", {
   async open() {
     const url = kafkaUrl();
-    const logs: TopicLog[] = [await openLog(url)];
+    const logs: TopicLog[] = [await openPatiently(url)];
     return {
       log: logs[0]!,
       async reopen() {
-        const log = await openLog(url);
+        const log = await openPatiently(url);
         logs.push(log);
         return log;
       },

@@ -1,6 +1,5 @@
 /** What a commit is worth whose group has moved on. */
 import assert from "node:assert/strict";
-import { openLog } from "../../../runtime/log/open.ts";
 import {
   eventually,
   join,
@@ -9,12 +8,12 @@ import {
   rejectsWith,
   text,
 } from "../../contracts/log_contract_kit.ts";
-import { kafkaUrl, uniqueName } from "../../support/kafka.ts";
+import { openPatiently, uniqueName } from "../../support/kafka.ts";
 
 Deno.test("a commit of an older generation writes nothing, and succeeds once renewed", async () => {
   const [topic, out, group] = [uniqueName("source"), uniqueName("out"), uniqueName("group")];
-  const log = await openLog(kafkaUrl());
-  const other = await openLog(kafkaUrl());
+  const log = await openPatiently();
+  const other = await openPatiently();
   try {
     await log.createTopic(topic, 2);
     const a = await join(log, { group, topic });

@@ -1,10 +1,9 @@
 /** `rack=`: frames are read from the replica that is nearest, and from the leader when that one is away. */
 import assert from "node:assert/strict";
-import { openLog } from "../../../runtime/log/open.ts";
 import type { KafkaCluster } from "../../support/cluster.ts";
 import { freePort } from "../../../tools/kafka/probe.ts";
 import { append, eventually, record, take } from "../../contracts/log_contract_kit.ts";
-import { withAdmin, withKafka } from "../../support/kafka.ts";
+import { openPatiently, withAdmin, withKafka } from "../../support/kafka.ts";
 import { Relay } from "../../support/relay.ts";
 
 const FRAMES = 50;
@@ -25,7 +24,7 @@ Deno.test("frames are read from the replica in the same rack, and from the leade
       { ...options, properties: { "replica.selector.class": selector } },
       async (started) => {
         kafka = started;
-        const writer = await openLog(`kafka://${brokers}`);
+        const writer = await openPatiently(`kafka://${brokers}`);
         await writer.createTopic("frames", 1);
         const frames = Array.from({ length: FRAMES }, () => record(new Uint8Array(FRAME_BYTES)));
         await append(writer, "frames", 0, frames);
@@ -34,7 +33,7 @@ Deno.test("frames are read from the replica in the same rack, and from the leade
           return topics.get("frames")!.partitions[0]!.leader - 1;
         }, brokers);
         const near = 1 - leader;
-        const log = await openLog(`kafka://${brokers}?rack=${racks[near]}`);
+        const log = await openPatiently(`kafka://${brokers}?rack=${racks[near]}`);
         try {
           const reader = await (await log.reader()).open("frames", 0, 0);
           assert.equal((await take(reader, FRAMES)).length, FRAMES);

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { LogError, TopicLog } from "../../../runtime/log/log.ts";
-import { openLog } from "../../../runtime/log/open.ts";
 import {
   append,
   eventually,
@@ -12,7 +11,7 @@ import {
   text,
 } from "../../contracts/log_contract_kit.ts";
 import { FramelaneProcess } from "../../support/framelane.ts";
-import { withKafka } from "../../support/kafka.ts";
+import { openPatiently, withKafka } from "../../support/kafka.ts";
 
 const PASSWORD = "canary-correct-horse";
 const WRONG = "canary-battery-staple";
@@ -46,7 +45,7 @@ async function certificate(dir: string, name: string, start: string): Promise<st
 }
 
 async function roundTrip(url: string): Promise<void> {
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   try {
     assert.ok(!log.url.includes("canary") && !log.url.includes("alice"), log.url);
     await log.createTopic("frames", 1);
@@ -61,7 +60,7 @@ async function roundTrip(url: string): Promise<void> {
 
 /** The login fails for good, soon, with the reason and without the password, wherever it is tried. */
 async function refused(url: string, reason: RegExp): Promise<void> {
-  const log = await openLog(url);
+  const log = await openPatiently(url);
   try {
     const error = await rejectsWith("AUTHENTICATION_FAILED", () => log.topics());
     assert.equal(error.retryable, false);
@@ -170,7 +169,7 @@ Deno.test("Kafka with OAUTHBEARER: a token out of a file, which something renews
       const url = `kafka://${bootstrap}?sasl=oauthbearer&token=${file}`;
       await Deno.writeTextFile(file, token(60));
       await roundTrip(url);
-      const log = await openLog(url);
+      const log = await openPatiently(url);
       try {
         await log.topics();
         // The login ends after two seconds: then the file is read again.

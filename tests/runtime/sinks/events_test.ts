@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import type { Result } from "../../../runtime/definition/frame.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { events } from "../../../runtime/sinks/events.ts";
+import { runQuery } from "../../../runtime/testing.ts";
 import { sinkContract } from "../../contracts/sink_contract.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
+import { append, logOf, upTo } from "../engine/kit.ts";
 import { frame } from "./outputs.ts";
 
 sinkContract({
@@ -206,6 +209,20 @@ Deno.test("events: what becomes of a file that is ahead, or existed before, is r
     await run(0);
     assert.deepEqual(reported.slice(1), [`${file} was ahead of the checkpoint${rest}`]);
     assert.equal((await linesOf(file)).length, 4);
+  });
+});
+
+Deno.test("events: a new group that begins later keeps the lines before, which do not come again", async () => {
+  await withFile(async (file) => {
+    const log = logOf(10);
+    for (const [group, offset] of [["a", 0], ["b", 6], ["c", 10]] as const) {
+      if (group === "c") append(log, 2, 10);
+      const definition = query("q")
+        .readStream({ startingOffsets: { VideoStreaming: { 0: offset } } })
+        .writeStream(events({ file })).trigger("available-now");
+      await runQuery(definition, { log, group });
+    }
+    assert.deepEqual((await linesOf(file)).map(({ window }) => window!.lastOffset), upTo(12));
   });
 });
 

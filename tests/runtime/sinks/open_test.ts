@@ -73,6 +73,11 @@ export default sinkType({
     for (const name of ["none", "nameless"]) {
       await assert.rejects(loadSink(`${folder}/${name}.ts:x`), /expected its default export to be/);
     }
+    await Deno.writeTextFile(`${folder}/broken.ts`, 'throw new Error("No database");');
+    await assert.rejects(loadSink(`${folder}/broken.ts:x`), {
+      name: "QueryOptionsError",
+      message: /Cannot load .*broken\.ts: No database \(.*broken\.ts:1:7\)/,
+    });
     assert.equal((await loadSink("display")).uri, "display");
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -126,6 +126,33 @@ Deno.test("video: when the log has lost what the encoder needs a new group begin
   });
 });
 
+Deno.test("video: another format begins a file, and finishes the one before as it was begun", async () => {
+  await withDirectory(async (directory) => {
+    await (await written({ directory }, range(10))).close!();
+    for (const [batchId, format] of [[1, "avi"], [2, "mp4"]] as const) {
+      const [start, end] = [batchId * 10, (batchId + 1) * 10];
+      const next = await video({ directory, format }).open(
+        sinkContext({ committedBatch: batchId - 1, committedEnd: start }),
+      );
+      await next.refeed!(range(10, start - 10));
+      await next.write!(range(10, start), { batchId, start, end });
+      await next.flush!({ batchId, start, end });
+      await next.committed!({ batchId, start, end });
+      await next.close!();
+    }
+    const files = Object.keys(await visible(directory));
+    assert.deepEqual(files, [
+      "CAMERA-1.000000000010.avi",
+      "CAMERA-1.000000000020.mp4",
+      "CAMERA-1.mp4",
+    ]);
+    for (const file of files) {
+      const { codec, frames } = await probe(`${directory}/${file}`);
+      assert.deepEqual([codec, frames], [file.endsWith("avi") ? "mjpeg" : "h264", 10]);
+    }
+  });
+});
+
 Deno.test("video: access units are in the file as they came, each at its capture time", async () => {
   await withDirectory(async (directory) => {
     const frames = Array.from({ length: 30 }, (_, offset) => filmedUnit(0, offset));

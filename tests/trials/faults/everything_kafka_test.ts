@@ -5,6 +5,5 @@ import { everythingTrials } from "./everything_trials.ts";
 everythingTrials("Kafka", (test) =>
   // A broker of its own: the topics have the usual names.
   withKafka({}, (kafka) =>
-    withKafkaLog((url, log, folder) => test({ log, url, folder }), {
-      url: `kafka://${kafka.bootstrap}`,
-    })));
+    withKafkaLog((url, log, folder) =>
+      test({ log, url, folder }), `kafka://${kafka.bootstrap}`)));

@@ -4,8 +4,9 @@ import { longOverload } from "./overload.ts";
 
 Deno.test("a slow sink, viewers that never read and a fast camera, ten minutes, Kafka", async () => {
   // A broker of its own: four gigabytes of frames are nothing for one that others use.
-  await withKafka({}, (kafka) =>
-    withKafkaLog((url, log) => longOverload("Kafka", url, log), {
-      url: `kafka://${kafka.bootstrap}`,
-    }));
+  await withKafka(
+    {},
+    (kafka) =>
+      withKafkaLog((url, log) => longOverload("Kafka", url, log), `kafka://${kafka.bootstrap}`),
+  );
 });

@@ -112,8 +112,12 @@ export class KafkaCommitter implements BatchCommitter {
       const { topicId } = this.#stored;
       // Brokers that know Metadata only below version 10 have no ids.
       if (found === undefined || found.id === NO_ID) return false;
-      this.#stored = { ...this.#stored, topicId: found.id };
-      return topicId !== undefined && topicId !== found.id;
+      const recreated = topicId !== undefined && topicId !== found.id;
+      // A planned batch is of the topic that was: if its commit said otherwise, a crash after it would hide the change.
+      if (!recreated || this.planned === undefined || saysFirst(this.planned)) {
+        this.#stored = { ...this.#stored, topicId: found.id };
+      }
+      return recreated;
     });
   }
 

@@ -118,6 +118,11 @@ Deno.test("a manifest may leave out what has a default", () => {
 Deno.test("an alert may watch any value that an output will have", () => {
   const faults = (label: string) => faultsOf({ ...GOOD, alert: { ...GOOD.alert, label } });
   assert.deepEqual(["violence", "cuts", "cuts.3"].flatMap(faults), []);
+  const map = { name: "road", kind: "map", labels: ["car", "lane"] };
+  const ofMap = (label: string) =>
+    faultsOf({ ...GOOD, outputs: [map], alert: { ...GOOD.alert, label } });
+  assert.deepEqual(ofMap("lane"), []);
+  assert.match(ofMap("lame").join(), /^alert.label: expected a label of an output \(car, lane\)/);
 });
 
 const BAD: readonly [string, unknown, RegExp][] = [

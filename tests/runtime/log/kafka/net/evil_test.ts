@@ -37,10 +37,11 @@ Deno.test("each lie of a broker ends in an error that names it, or in what is ri
   const turns = new Semaphore(8);
   const tell = async ([name, { key }, lie, task, expected]: typeof LIES[number]) => {
     const broker = new ScriptedBroker((seen) => seen.key === key ? lie : "well");
-    const log = await openLog(broker.url, { timeoutMs: expected === UNTIL_LATE ? 500 : 60_000 });
+    const timeoutMs = expected === UNTIL_LATE ? 500 : 2 * PATIENCE_MS;
+    const log = await openLog(broker.url, { timeoutMs });
     try {
       const run = () => task(log).catch((error: Error) => error.message);
-      const outcome = String(await withDeadline(name, 50_000, run));
+      const outcome = String(await withDeadline(name, PATIENCE_MS, run));
       if (!expected.test(outcome)) return `${name}: ${outcome}`;
       return broker.seen.length > MOST_REQUESTS ? `${name}: ${broker.seen.length} requests` : "";
     } catch (error) {
@@ -312,8 +313,9 @@ Deno.test("a broker that wants quiet for a while is left alone, and then continu
 Deno.test("a broker that wants no requests for a minute holds up no request for so long, nor the end of the log", async () => {
   await withBroker(() => "well", async (log, broker) => {
     const producer = await log.producer();
+    await retry(() => producer.append("t", 0, [record]));
     broker.throttleMs = 60_000;
-    await producer.append("t", 0, [record]);
+    await retry(() => producer.append("t", 0, [record]));
     await assert.rejects(producer.append("t", 0, [record]), {
       code: "UNREACHABLE",
       retryable: true,
@@ -323,25 +325,26 @@ Deno.test("a broker that wants no requests for a minute holds up no request for 
   }, 500);
   await withBroker(() => "well", async (log, broker) => {
     const producer = await log.producer();
-    broker.throttleMs = 400;
-    // Each goes in a request of its own.
+    broker.throttleMs = 2_500;
+    // Each goes in a request of its own; all of them take longer than closing may.
     const large = { ...record, value: new Uint8Array(600_000) };
-    const appends = Array.from({ length: 100 }, () => producer.append("t", 0, [large]));
+    const appends = Array.from({ length: 50 }, () => producer.append("t", 0, [large]));
     const settled = Promise.allSettled(appends);
     await appends[0];
-    await withDeadline("Closing", 20_000, () => log.close());
+    await withDeadline("Closing", PATIENCE_MS, () => log.close());
     const last = (await settled).at(-1)!;
     assert.equal(last.status === "rejected" && last.reason.code, "CLOSED");
-  }, 500);
+  }, 3_000);
 });
 
 Deno.test("the end of the log cuts no request short that has its own time", async () => {
   await withBroker(() => "well", async (log, broker) => {
     const producer = await log.producer();
     await producer.append("t", 0, [record]);
-    broker.delayMs = 400;
+    // In all it takes longer than closing may wait, each by itself far shorter.
+    broker.delayMs = 100;
     const large = { ...record, value: new Uint8Array(600_000) };
-    const appends = Array.from({ length: 10 }, () => producer.append("t", 0, [large]));
+    const appends = Array.from({ length: 40 }, () => producer.append("t", 0, [large]));
     await Promise.all([log.close(), ...appends]);
   }, 3_000);
 });

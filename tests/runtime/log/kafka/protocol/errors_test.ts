@@ -178,7 +178,7 @@ Deno.test("each error code of a fetch ends the read or is reported, and none is 
 Deno.test("each error code of an append settles it", async () => {
   await withBroker(async (broker) => {
     // What is repeated ends with this time.
-    const log = await openLog(broker.url, { timeoutMs: 3_000 });
+    const log = await openLog(broker.url, { timeoutMs: 10_000 });
     const producer = await log.producer();
     const record = { key: null, value: new Uint8Array(1), timestamp: 1, headers: {} };
     try {
