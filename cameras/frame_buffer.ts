@@ -36,6 +36,10 @@ export class FrameBuffer {
     return this.#frames.length;
   }
 
+  get isFull(): boolean {
+    return this.#frames.length >= this.#most;
+  }
+
   /**
    * Adds a frame, or drops and counts frames as the policy says.
    *
@@ -43,7 +47,7 @@ export class FrameBuffer {
    */
   offer(frame: PublisherFrame, overflow: Overflow): boolean {
     if (this.#dropDependent(frame)) return true;
-    if (this.#frames.length >= this.#most) {
+    if (this.isFull) {
       if (overflow === "wait") return false;
       this.dropped.overflow++;
       if (overflow === "drop-newest") {

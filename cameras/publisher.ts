@@ -173,6 +173,8 @@ export class FramePublisher {
       }
       await this.#linger();
       const batch = this.#waiting.nextBatch(singly > 0);
+      // All of them may have been dropped meanwhile.
+      if (batch.length === 0) continue;
       singly -= batch.length;
       this.#sending = batch.length;
       this.#changed.notify();
@@ -207,11 +209,11 @@ export class FramePublisher {
     this.#batches++;
   }
 
-  /** Waits for more frames, unless the batch is full or no more will come. */
+  /** Waits for more frames, unless the batch or the buffer is full or no more will come. */
   async #linger(): Promise<void> {
     const { lingerMs = 0, clock } = this.#options;
     const due = clock.monotonic() + lingerMs;
-    while (!this.#flushing && !this.#waiting.fillsABatch) {
+    while (!this.#flushing && !this.#waiting.fillsABatch && !this.#waiting.isFull) {
       const left = due - clock.monotonic();
       if (left <= 0) return;
       await waitAtMost(left, this.#changed.wait(), clock, this.#stop.signal);

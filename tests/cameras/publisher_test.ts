@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FramePublisher, type PublisherOptions } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
+import { FakeClock, settle } from "../../runtime/testing.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { hurriedClock, TOPIC } from "./kit.ts";
@@ -103,6 +104,36 @@ Deno.test("a batch that has no room for another frame does not linger", async ()
   }
   await publisher.close();
   assert.deepEqual(log.batches, [1, 1, 1]);
+});
+
+Deno.test("a full buffer does not linger, and one whose frames are all dropped meanwhile sends none", async () => {
+  const log = new MemoryLog();
+  const { publisher } = await publisherOn(log, { lingerMs: 60_000, bufferFrames: 2 });
+  for (let n = 0; n < 2; n++) await publisher.publish(frame(n));
+  await log.until(TOPIC, 2, 2);
+  await publisher.close();
+  const clock = new FakeClock();
+  const { publisher: other } = await publisherOn(log, { lingerMs: 50, bufferFrames: 2, clock });
+  const unit = (n: number, keyframe: string) => {
+    const { record } = frame(n);
+    return { record: { ...record, headers: { "content-type": "video/h264", keyframe } } };
+  };
+  await other.ready;
+  await other.publish(unit(0, "1"), "drop-oldest");
+  await settle();
+  assert.equal(clock.sleeping, 1);
+  // All depend on the first one, which is dropped.
+  for (let n = 1; n < 3; n++) void other.publish(unit(n, ""), "drop-oldest");
+  await clock.advance(50);
+  await other.publish(unit(3, "1"));
+  await clock.advance(50);
+  await other.flush();
+  const { published, dropped } = other.stats;
+  assert.deepEqual([published, dropped], [1, 3]);
+  assert.deepEqual(log.batches, [2, 1]);
+  const closed = other.close();
+  await clock.advance(500);
+  await closed;
 });
 
 Deno.test("full buffer: wait holds the source back, and loses nothing", async () => {
