@@ -14,10 +14,17 @@ import {
 import { type CommandContext, type Options, UsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC };
-/**
- * Frames are outside V8's heap; with its default, four times as many would accumulate before a collection.
- */
-export const SMALL_HEAP = "--max-semi-space-size=4";
+
+/** What commands need that run queries. */
+export const RUNTIME_NEEDS = {
+  native: ["jpeg", "sharp", "ffmpeg", "onnx"],
+  // For sinks that a query names itself.
+  writes: [".framelane"],
+  // For the free space of the log's disk.
+  sys: ["statfs"],
+  // Frames are outside V8's heap; with its default, four times as many would accumulate before a collection.
+  v8: "--max-semi-space-size=4",
+} as const;
 
 export const logOption = {
   log: {

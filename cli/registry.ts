@@ -1,5 +1,6 @@
 // The commands by name, each loaded only when it is called.
 import type { Command, CommandRow } from "./command.ts";
+import { commonOptions } from "./common_options.ts";
 
 /** A command's summary for the overview, and its loader. */
 export interface CommandEntry {
@@ -37,7 +38,8 @@ export const commands: Readonly<Record<string, CommandEntry>> = Object.fromEntri
       // Not a literal, since Deno would read the modules of all commands at each start.
       const url = new URL(`./commands/${name}.ts`, import.meta.url).href;
       const module: Record<string, CommandRow> = await import(url);
-      return { name, summary, ...module[name]! };
+      const row = module[name]!;
+      return { name, summary, ...row, options: { ...row.options, ...commonOptions } };
     },
   }]),
 );

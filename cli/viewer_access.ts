@@ -4,6 +4,18 @@ import type { ViewerOptions, ViewerToken } from "../viewer/mod.ts";
 import { isHost } from "../runtime/base/access.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
 
+export const DEFAULT_PORT = 8000;
+
+export const portOption = {
+  port: {
+    value: "PORT",
+    help: "Port of the viewer; 0 takes any free one",
+    default: DEFAULT_PORT,
+    parse: parsers.integer(0, 65_535),
+    opens: "listen",
+  },
+} as const satisfies Options;
+
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",

@@ -20,7 +20,7 @@ export function longFiles(pages: readonly Page[]): string[] {
 const HASTY: readonly (readonly [RegExp, string])[] = [
   [/\bnow\(\) - [\w.!]+\)? *</, "until, coreMsOf or a clock of its own"],
   [/<=? Date\.now\(\)(?! \+)|(?<!\+ )Date\.now\(\) >/, "isPast: clocks drift apart"],
-  [/AbortSignal\.timeout\(\d/, "PATIENCE_MS"],
+  [/AbortSignal\.timeout\(\d|\btimeout: \d/, "PATIENCE_MS"],
 ];
 
 /** Finds tests that bound how long work may take on a machine that may have much else to do. */

@@ -25,7 +25,6 @@ import {
   parsers,
   type Values,
 } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../log_options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -44,13 +43,12 @@ const cameraOptions = {
   ...stateOption,
   limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
   json: { switch: true, help: "Print one JSON object per line, the summary last" },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const camera = command({
   positionals: "N",
   options: cameraOptions,
-  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
+  needs: { native: ["jpeg", "sharp", "ffmpeg"] },
   check: ({ positionals: [number], options }) => [
     ...numberFaults(number),
     ...togetherFaults(options.source, options),

@@ -15,7 +15,6 @@ import {
   togetherFaults,
 } from "../camera_options.ts";
 import { command, type CommandContext, type Options, optionsOf, type Values } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 
 /** Said where no camera is registered. */
@@ -31,7 +30,6 @@ const camerasOptions = {
     actions: ["list", "run", "probe", "discover"],
     help: "Print one JSON object per line",
   },
-  ...commonOptions,
 } as const satisfies Options;
 type CamerasValues = Values<typeof camerasOptions>;
 
@@ -41,7 +39,6 @@ export const cameras = command({
   needs: {
     positionals: { probe: "source" },
     native: ["jpeg", "sharp", "ffmpeg"],
-    hidesEnvironment: true,
     // Cameras that are added while it runs, and devices that answer, may be anywhere.
     wide: { run: ["read", "net", "relays"], discover: ["net"] },
   },

@@ -10,7 +10,6 @@ import {
 import { framesBetween } from "../../runtime/log/last_frames.ts";
 import { noneFound, parseResetTarget, resetAll } from "../checkpoint_reset.ts";
 import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
 import { logIsThere, logOption, openLogOrUsageError } from "../log_options.ts";
 
 const checkpointOptions = {
@@ -43,7 +42,6 @@ const checkpointOptions = {
     parse: parseResetTarget,
   },
   json: { switch: true, help: "Print one JSON object per line" },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const checkpoints = command({

@@ -12,12 +12,16 @@ import {
   parsers,
   type Values,
 } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
-import { DEFAULT_TOPIC, SMALL_HEAP } from "../log_options.ts";
+import { DEFAULT_TOPIC, RUNTIME_NEEDS } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import type { Plan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
-import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
+import {
+  portOption,
+  viewerAccess,
+  viewerAccessFaults,
+  viewerAccessOptions,
+} from "../viewer_access.ts";
 
 interface DemoCamera {
   readonly source: string;
@@ -25,7 +29,7 @@ interface DemoCamera {
   readonly query: string;
 }
 
-const FOLDER = ".framelane";
+const [FOLDER] = RUNTIME_NEEDS.writes;
 const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, import.meta.url));
 
 const CAMERAS: readonly DemoCamera[] = [
@@ -35,28 +39,14 @@ const CAMERAS: readonly DemoCamera[] = [
 ];
 
 const demoOptions = {
-  port: {
-    value: "PORT",
-    help: "Port of the viewer",
-    default: 8000,
-    parse: parsers.integer(0, 65_535),
-    opens: "listen",
-  },
+  ...portOption,
   ...viewerAccessOptions,
   for: { value: "SECONDS", help: "Stop after this many seconds", parse: parsers.positive },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const demo = command({
   options: demoOptions,
-  needs: {
-    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-    hidesEnvironment: true,
-    writes: [FOLDER],
-    // For the free space of the log's disk.
-    sys: ["statfs"],
-    v8: SMALL_HEAP,
-  },
+  needs: RUNTIME_NEEDS,
   check: ({ options }) => viewerAccessFaults(guarded(options)),
   run,
 });

@@ -10,7 +10,6 @@ import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
-import { commonOptions } from "../common_options.ts";
 import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
 
 const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
@@ -38,12 +37,11 @@ const evaluateOptions = {
   out: { value: "FILE", help: "Write the report as JSON", opens: "file" },
   plot: { value: "FILE", help: "Write the curves as SVG", opens: "file" },
   json: { switch: true, help: "Print the report as one JSON object" },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const evaluate = command({
   options: evaluateOptions,
-  needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"], hidesEnvironment: true },
+  needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"] },
   async run({ options: values }, { signal, print, say }) {
     const { label, alert, clips, sha256, name } = prepare(values);
     const scored: ScoredClip[] = [];

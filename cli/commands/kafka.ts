@@ -5,7 +5,6 @@ import { startKafka } from "../../tools/kafka/start.ts";
 import { KAFKA_VERSION } from "../../tools/kafka/kit.ts";
 import { KitError } from "../../tools/kafka/node.ts";
 import { command, parsers } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
 
 /** Folder of the current one that keeps the server's jars. */
 const JARS = ".cache";
@@ -24,7 +23,6 @@ export const kafka = command({
       default: ".framelane/kafka",
       opens: "folder",
     },
-    ...commonOptions,
   },
   needs: {
     runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],

@@ -6,7 +6,6 @@ import { convertLog } from "../../runtime/log/embedded/convert.ts";
 import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
-import { commonOptions } from "../common_options.ts";
 import { DEFAULT_LOG, logIsThere } from "../log_options.ts";
 
 type Action = "retention" | "check" | "backup" | "convert";
@@ -39,7 +38,6 @@ const logOptions = {
     help: "A folder of checkpoints that was used with the log",
   },
   json: { switch: true, help: "Print one JSON object per line" },
-  ...commonOptions,
 } as const satisfies Options;
 type LogValues = Values<typeof logOptions>;
 

@@ -13,7 +13,6 @@ import {
   staysBelow,
 } from "../../queries/operators/model/files.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
-import { commonOptions } from "../common_options.ts";
 import { command, type CommandContext, type Options, type Values } from "../command.ts";
 import { endOnSignals } from "../process.ts";
 
@@ -28,7 +27,6 @@ const modelOptions = {
   },
   force: { switch: true, actions: ["inspect"], help: "Overwrite an existing manifest" },
   json: { switch: true, help: "Print one JSON object per line" },
-  ...commonOptions,
 } as const satisfies Options;
 type ModelValues = Values<typeof modelOptions>;
 

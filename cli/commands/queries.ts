@@ -14,14 +14,16 @@ import {
   parsers,
 } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
-import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
-import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
+import { DEFAULT_TOPIC, logOption, openLogOrUsageError, RUNTIME_NEEDS } from "../log_options.ts";
 import { hasFailed, reportEnd, reportQueries } from "../query_reports.ts";
 import { checkedQueries, querySpecOptions, querySpecs } from "../query_specs.ts";
-import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
-
-const DEFAULT_PORT = 8000;
+import {
+  DEFAULT_PORT,
+  viewerAccess,
+  viewerAccessFaults,
+  viewerAccessOptions,
+} from "../viewer_access.ts";
 
 function parsePort(text: string): number | "off" {
   return text === "off" ? text : parsers.integer(0, 65_535, "off or ")(text);
@@ -63,7 +65,6 @@ const queryOptions = {
     help: "Check the types of queries in .ts files before they start, once per version of a file",
   },
   json: { switch: true, help: "Print JSON only, one object per line" },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const queries = command({
@@ -73,17 +74,7 @@ export const queries = command({
     ...(await checkedQueries(positionals, options, options.topic)).faults,
     ...viewerAccessFaults(options),
   ],
-  needs: {
-    positionals: "query",
-    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-    hidesEnvironment: true,
-    // For sinks that a query names itself.
-    writes: [".framelane"],
-    listens: DEFAULT_PORT,
-    // For the free space of the log's disk.
-    sys: ["statfs"],
-    v8: SMALL_HEAP,
-  },
+  needs: { ...RUNTIME_NEEDS, positionals: "query", listens: DEFAULT_PORT },
   run,
 });
 

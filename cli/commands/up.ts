@@ -14,8 +14,7 @@ import {
   UsageError,
 } from "../command.ts";
 import { describeFailure } from "../fault.ts";
-import { commonOptions } from "../common_options.ts";
-import { SMALL_HEAP } from "../log_options.ts";
+import { RUNTIME_NEEDS } from "../log_options.ts";
 import { editsOf } from "../up/changes.ts";
 import { closedPlaces } from "../up/closed.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
@@ -35,20 +34,12 @@ const upOptions = {
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
   json: { switch: true, help: "Print JSON only, one object per line" },
-  ...commonOptions,
 } as const satisfies Options;
 
 export const up = command({
   positionals: "[FILE]",
   options: upOptions,
-  needs: {
-    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-    hidesEnvironment: true,
-    writes: [".framelane"],
-    file: DEFAULT_FILE,
-    sys: ["statfs"],
-    v8: SMALL_HEAP,
-  },
+  needs: { ...RUNTIME_NEEDS, file: DEFAULT_FILE },
   run,
 });
 

@@ -5,9 +5,13 @@ import { aborted } from "../../runtime/base/wait.ts";
 import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
 import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
-import { commonOptions } from "../common_options.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, throwIfRefused } from "../log_options.ts";
-import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
+import {
+  portOption,
+  viewerAccess,
+  viewerAccessFaults,
+  viewerAccessOptions,
+} from "../viewer_access.ts";
 
 const viewerOptions = {
   ...logOption,
@@ -17,21 +21,14 @@ const viewerOptions = {
     default: [DEFAULT_TOPIC],
     parse: parseTopics,
   },
-  port: {
-    value: "PORT",
-    help: "Port of the viewer; 0 takes any free one",
-    default: 8000,
-    parse: parsers.integer(0, 65_535),
-    opens: "listen",
-  },
+  ...portOption,
   ...viewerAccessOptions,
   ...knownCamerasOption,
-  ...commonOptions,
 } as const satisfies Options;
 
 export const viewer = command({
   options: viewerOptions,
-  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
+  needs: { native: ["jpeg", "sharp", "ffmpeg"] },
   check: ({ options }) => viewerAccessFaults(options),
   run,
 });

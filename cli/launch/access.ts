@@ -44,8 +44,6 @@ export interface LaunchRow {
   /** Programs that it starts; such a command has no kernel fence. */
   readonly runs?: readonly string[];
   readonly sys?: readonly string[];
-  /** Whether libraries see an empty environment instead of an error. */
-  readonly hidesEnvironment?: boolean;
   readonly v8?: string;
 }
 

@@ -43,11 +43,9 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const table = tableOf(root);
   const known = Object.hasOwn(table.commands, name) ? table.commands[name]! : NOTHING;
   // Help loads the command's libraries, but reads and writes nothing.
-  const { native, hidesEnvironment } = known;
+  const { native } = known;
   const help = asksForHelp(rest);
-  const row = help
-    ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
-    : known;
+  const row = help ? { ...NOTHING, ...(native && { native }) } : known;
   let inFile: readonly string[] = [];
   let file: string | undefined;
   if (row.file !== undefined) {
@@ -170,7 +168,8 @@ function flagsFor(
   if (access.net === undefined) flags.push("--allow-net");
   else allow("net", access.net);
   flags.push("--allow-env=FRAMELANE_*");
-  if (row.hidesEnvironment) flags.push("--ignore-env");
+  // These see an empty environment instead of an error.
+  if (row.native?.includes("sharp")) flags.push("--ignore-env");
   allow("ffi", access.libraries);
   allow("run", row.runs ?? []);
   allow("sys", row.sys ?? []);

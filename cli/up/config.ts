@@ -11,7 +11,7 @@ import { parseSource, settingOptions, stateOption } from "../camera_options.ts";
 import { type Option, parsers, reasonOf, type Values } from "../command.ts";
 import { logOption } from "../log_options.ts";
 import { querySpecOptions } from "../query_specs.ts";
-import { viewerAccessOptions } from "../viewer_access.ts";
+import { portOption, viewerAccessOptions } from "../viewer_access.ts";
 import { YamlText } from "./yaml_text.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -85,7 +85,7 @@ const queryOptions = {
 } as const satisfies FileOptions;
 
 const viewerOptions = {
-  port: { help: "Port of the viewer", parse: parsers.integer(0, 65_535), default: 8000 },
+  ...portOption,
   ...viewerAccessOptions,
   token: {
     ...viewerAccessOptions.token,

@@ -26,6 +26,8 @@ import { StreamingQuery } from "./streaming_query.ts";
 
 /** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
+/** How long an abandoned run keeps the next one waiting for a call that does not end, milliseconds. */
+const LINGER_MS = 30_000;
 /** Describes what a lane does while it blocks its thread, for messages. */
 const BLOCKED: Readonly<Record<BlockedBy, string>> = {
   call: "blocks its thread",
@@ -261,14 +263,19 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     timer.abort();
   }
 
-  /** The run does not end: its function may continue, and must not run twice. */
+  /** The run does not end: a function of its sink may continue, and must not run twice. */
   #linger(lane: Lane): void {
+    const { report, signal, clock } = this.#options;
     this.#lingering.add(lane.number, laneId(lane.handle));
-    const what = inFunction(lane) ? "a function of its sink" : "its run";
-    this.#options.report(
+    const [what, atMost] = inFunction(lane)
+      ? ["a function of its sink", ""]
+      : ["its run", `, in ${LINGER_MS / 1000} s at the latest`];
+    report(
       `${titleOf(lane)} is abandoned after ${DRAIN_MS / 1000} s: ${what} is still running. ` +
-        "Its batch is not committed and runs again when this run has ended",
+        `Its batch is not committed and runs again when this run has ended${atMost}`,
     );
+    if (atMost === "") return;
+    void pause(LINGER_MS, signal, clock).then((over) => over && this.#lingeringEnded(lane.number));
   }
 
   #lingeringEnded(number: number): void {

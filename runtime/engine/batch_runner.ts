@@ -134,6 +134,7 @@ export class BatchRunner {
     }
     const settled = pipeline.settle();
     if (settled !== undefined) await settled;
+    this.#abort.throwIfAborted();
     running.byTimer = true;
     if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
     for (const { value } of frames) reporter.repaired(repairs?.(value));

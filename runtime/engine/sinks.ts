@@ -88,6 +88,8 @@ export class SinkSet {
     onClose(() => set.close());
     const { call, context } = options;
     for (const sink of sinks) {
+      // A run that was ended meanwhile must not take files over from the next one.
+      context.signal.throwIfAborted();
       try {
         set.#sinks.push({ sink, task: taskOf(await call(() => sink.open(context))) });
       } catch (error) {

@@ -5,6 +5,8 @@ import { once } from "node:events";
 import { discover } from "../../cameras/discovery.ts";
 
 const PASSWORD = "canary-9f3";
+/** Answers are at once, on a machine that has nothing else to do. */
+const FOR_MS = 3_000;
 const soap = (body: string) =>
   `<?xml version="1.0"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">${body}</s:Envelope>`;
 
@@ -90,7 +92,7 @@ Deno.test("discovery: a device is found by its answer, its streams by a login", 
       discover({
         hostname: "127.0.0.1",
         port,
-        forMs: 1_000,
+        forMs: FOR_MS,
         credentials: { user: "ann&a", password },
         signal,
       });
@@ -108,10 +110,10 @@ Deno.test("discovery: a device is found by its answer, its streams by a login", 
 
 Deno.test("discovery: a device speaks for itself alone", async () => {
   await withDevice({ xaddrs: () => "http://10.0.0.9/onvif file:///etc/hostname" }, async (port) => {
-    assert.deepEqual(await discover({ hostname: "127.0.0.1", port, forMs: 1_000, signal }), []);
+    assert.deepEqual(await discover({ hostname: "127.0.0.1", port, forMs: FOR_MS, signal }), []);
   });
   await withDevice({ media: () => "http://10.0.0.9/media" }, async (port) => {
-    const [found] = await discover({ hostname: "127.0.0.1", port, forMs: 1_000, signal });
+    const [found] = await discover({ hostname: "127.0.0.1", port, forMs: FOR_MS, signal });
     assert.match(found!.error!, /media service is on another host, 10\.0\.0\.9/);
   });
 });
@@ -119,7 +121,7 @@ Deno.test("discovery: a device speaks for itself alone", async () => {
 Deno.test("discovery: hostile answers are read once, whatever they hold", async () => {
   const credentials = { user: "ann&a", password: PASSWORD };
   const ask = (port: number) =>
-    discover({ hostname: "127.0.0.1", port, forMs: 1_000, credentials, signal });
+    discover({ hostname: "127.0.0.1", port, forMs: FOR_MS, credentials, signal });
   await withDevice({ media: () => "<x:Media>".repeat(100_000) }, async (port) => {
     const [found] = await ask(port);
     assert.match(found!.error!, /Invalid URL|no media service/);

@@ -36,10 +36,8 @@ Deno.test({
       try {
         await writer.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
         await run.until("frames of the pipe", () => (published(run, 0).at(-1) ?? 0) > 0);
-        const before = published(run, 1).length;
-        await run.until("progress of the other one", () => published(run, 1).length > before + 1);
-        const counts = published(run, 1);
-        assert.ok(counts.at(-1)! - counts.at(-2)! > 50, `${counts}`);
+        const before = published(run, 1).at(-1) ?? 0;
+        await run.until("frames of the other one", () => published(run, 1).at(-1)! > before + 100);
         assert.equal(await run.stop(), 0, run.output());
         assert.ok(run.summaries.length >= 2);
       } finally {

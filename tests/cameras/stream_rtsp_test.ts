@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
+import { freePort } from "../../tools/kafka/probe.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { RtspSource } from "../../cameras/sources/rtsp.ts";
 import { inspectAccessUnit } from "../../runtime/video/access_unit.ts";
@@ -86,8 +87,8 @@ Deno.test("RTSP: H.265 stays as it came, from a keyframe on", async () => {
 });
 
 Deno.test("RTSP: a server killed and started again in mid-stream costs a pause, no more", async () => {
-  let server = await RtspServer.start(CLIP);
-  const { port } = server;
+  const port = freePort();
+  let server = await RtspServer.start(CLIP, { port });
   const log = new MemoryLog();
   const stop = new AbortController();
   try {

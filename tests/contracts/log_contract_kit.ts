@@ -15,6 +15,7 @@ import {
   type PartitionReader,
   type TopicLog,
 } from "../../runtime/log/log.ts";
+import { kill } from "../support/processes.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
 /** A log that a contract test may use as it likes. */
@@ -290,11 +291,7 @@ export class LogChild {
       // A killed child leaves a broken pipe; anything else is a fault of the test.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     });
-    try {
-      this.#process.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
+    kill(this.#process);
     await this.#lines.cancel();
     await this.#process.status;
   }

@@ -71,7 +71,7 @@ Deno.test("a score that crosses its threshold reaches files, a webhook, the wall
       }
       const manifest = JSON.parse(await Deno.readTextFile(orderModel("nthwc")));
       manifest.outputs[1].activation = "sigmoid"; // 0 is 0.5, 5 is 0.99
-      manifest.alert = { label: "last", enter: 0.9, exit: 0.6, of: [2, 3], silenceMs: 2_000 };
+      manifest.alert = { label: "last", enter: 0.9, exit: 0.6, of: [2, 3], silenceMs: 10_000 };
       await Deno.writeTextFile(file("model.json"), JSON.stringify(manifest));
       await Deno.copyFile(orderModel("nthwc").replace(/json$/, "onnx"), file("nthwc.onnx"));
 

@@ -9,6 +9,7 @@ import "../../queries/operators/mod.ts";
 import { BROKER_VARIABLE } from "../../tools/broker.ts";
 import { Installation } from "./installation.ts";
 import { pack } from "../../tools/pack.ts";
+import { kill } from "../support/processes.ts";
 
 const BROKER = `kafka://${Deno.env.get(BROKER_VARIABLE)}`;
 const MAY = ["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`);
@@ -94,12 +95,7 @@ class Running {
 
   /** Ends it as Ctrl-C in a terminal does, which reaches the command below it too. */
   async stop(): Promise<void> {
-    try {
-      this.#child.kill("SIGTERM");
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child, "SIGTERM");
     await this.#child.status;
     await this.#streams;
   }

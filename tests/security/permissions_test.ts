@@ -14,6 +14,7 @@ import { accessOf } from "../../runtime/testing.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
+import { kill } from "../support/processes.ts";
 import { launchOf, PRODUCT, run, tasks } from "./task.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
@@ -311,14 +312,14 @@ Deno.test("No prompt asks to widen permissions", async () => {
       stdout: "piped",
       env: { NO_COLOR: "1" },
     }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+    const timer = setTimeout(() => kill(child), PATIENCE_MS);
     let said = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       said += text;
       if (/Allow\?|^answer: /m.test(said)) break;
     }
     await child.stdin.close();
-    child.kill("SIGTERM");
+    kill(child, "SIGTERM");
     await child.status;
     clearTimeout(timer);
     return said;

@@ -4,6 +4,7 @@ import { type Launch, planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
+import { kill } from "../support/processes.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
 /** All tasks, by name. */
@@ -75,15 +76,6 @@ export async function run(
     return { said: said() };
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Ends a process, unless it ended by itself in the meantime. */
-function kill(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
+import { kill } from "./processes.ts";
 import { PATIENCE_MS, until } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
@@ -160,22 +161,13 @@ export class FramelaneProcess {
 
   /** Ends it as Ctrl-C does. */
   async stop(): Promise<number> {
-    try {
-      this.#child.kill("SIGINT");
-    } catch (error) {
-      // It has ended by itself.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child, "SIGINT");
     return await this.ended();
   }
 
   /** Ends it at once; nothing happens when it has ended by itself. */
   async kill(): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
+    kill(this.#child);
     await this.ended();
   }
 

@@ -1,4 +1,13 @@
-// What the system says of a process. Deno lets only processes with all permissions look into `/proc`.
+// Signals to a process, and what the system says of it. Deno lets only processes with all permissions look into `/proc`.
+
+/** Sends a signal to a process, unless it has ended by itself. */
+export function kill(child: Deno.ChildProcess, signal: Deno.Signal = "SIGKILL"): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
 
 /** Resident memory of a process, MiB. */
 export async function residentMiB(pid: number): Promise<number> {

@@ -103,7 +103,7 @@ export class TroubledWall {
   async told(page: Page): Promise<Told> {
     const get = async (path: string) => {
       try {
-        const response = await fetch(this.url + path, { signal: AbortSignal.timeout(1_000) });
+        const response = await fetch(this.url + path, { signal: AbortSignal.timeout(10_000) });
         return { status: response.status, text: await response.text() };
       } catch {
         return { status: 0, text: "" }; // it is held, or gone

@@ -34,6 +34,7 @@ Deno.test("A test may not bound how long work takes, or compare two clocks exact
     "if (clock.now[) - begun <= 5) return;",
     "assert.ok(stamp <= Date.now[));",
     "await reader.read(1, AbortSignal.timeout[5_000));",
+    "await page.waitForURL[/order/, { timeout" + ": 5_000 });",
   ];
   for (const line of hasty) {
     assert.match(found(line).join(), /^tests\/a_test\.ts:2 fails on a busy/);

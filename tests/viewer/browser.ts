@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { CODE_BITS } from "../support/fake_lanes.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const AXE = Deno.readTextFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"));
@@ -30,6 +31,7 @@ export async function withBrowser(
 ): Promise<void> {
   const browser: Browser = await chromium.launch({
     executablePath: CHROMIUM,
+    timeout: PATIENCE_MS,
     args: [
       "--headless",
       "--no-sandbox",
@@ -50,7 +52,7 @@ export async function withBrowser(
         ...options,
       });
       const page = await context.newPage();
-      page.setDefaultTimeout(60_000);
+      page.setDefaultTimeout(PATIENCE_MS);
       page.on("console", (message) => {
         if (message.type() === "error" || message.type() === "warning") {
           complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);

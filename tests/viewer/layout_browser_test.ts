@@ -173,7 +173,7 @@ Deno.test("arrow keys move to the tile below, whatever the rows are", async () =
         altKey: true,
         modifierAltGraph: true,
       });
-      await page.waitForURL(/order=greyscale-1,greyscale-0/, { timeout: 5_000 });
+      await page.waitForURL(/order=greyscale-1,greyscale-0/);
     });
   });
 });

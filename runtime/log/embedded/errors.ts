@@ -17,7 +17,7 @@ export class SegmentLost<Segment = unknown> extends Error {
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
-  io: /disk I\/O error/i,
+  io: /disk I\/O error|Input\/output error/i,
   handles: /too many open files/i,
   foreign: /file is not a database/i,
   malformed: /database disk image is malformed|malformed database schema/i,

@@ -2,11 +2,14 @@
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
+import { storageFault } from "./errors.ts";
 import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
 import type { ChunkRow } from "./records.ts";
 
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
+/** What a disk reads or fails to read as a whole. */
+const sectorBytes = 4 << 10;
 
 export interface RecordHead {
   readonly offset: number;
@@ -68,11 +71,22 @@ export class SegmentCursor {
       this.#buffer = new Uint8Array(room);
     }
     file.seekSync(position, Deno.SeekMode.Start);
-    let got = 0;
+    let [got, lost] = [0, 0];
     while (got < size) {
-      const more = file.readSync(this.#buffer.subarray(got, size));
-      if (more === null) break;
-      got += more;
+      try {
+        const more = file.readSync(this.#buffer.subarray(got, size));
+        if (more === null) break;
+        got += more;
+      } catch (error) {
+        if (storageFault(error) !== "io") throw error;
+        // A bad sector costs the records in it, unless none can be read: then it is not the sector.
+        const end = Math.min(size, got + sectorBytes - (position + got) % sectorBytes);
+        lost += end - got;
+        if (lost === size) throw error;
+        this.#buffer.fill(0, got, end);
+        got = end;
+        file.seekSync(position + got, Deno.SeekMode.Start);
+      }
     }
     this.#held = { segment, position, size: got };
     return true;

@@ -11,6 +11,7 @@ import {
 } from "../../../runtime/definition/operator_error.ts";
 import {
   addTotals,
+  CELL,
   type LoadedQuery,
   type PlainError,
   type QuerySpec,
@@ -294,6 +295,24 @@ Deno.test("a query does not start beside its own run that was given up", async (
   stopped();
   await settle();
   assert.deepEqual(running, [1, 2]);
+});
+
+Deno.test("a query waits 30 s for a run that was given up, and for a function of its sink until it ends", async () => {
+  for (const inFunction of [false, true]) {
+    const { clock, lanes, running, streams, started, stopped } = supervised({ deaf: true });
+    lanes.begin(SPEC, 3, undefined);
+    started();
+    Atomics.store(streams.all[0]!.cells, CELL.sink, inFunction ? 1n : 0n);
+    const ending = lanes.end(SPEC, 3, "drain");
+    await clock.advance(5_000);
+    await ending;
+    lanes.begin(SPEC, 3, undefined);
+    await clock.advance(30_000);
+    assert.deepEqual(running, inFunction ? [1] : [1, 2]);
+    stopped();
+    await settle();
+    assert.deepEqual(running, [1, 2]);
+  }
 });
 
 Deno.test("listeners that throw, reject or cannot be read are named and cost themselves alone", async () => {

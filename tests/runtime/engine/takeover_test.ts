@@ -118,3 +118,25 @@ Deno.test("a run in whose place another one was started commits nothing", async 
   );
   assert.equal((await source.checkpoints({}))[0]?.committed, undefined);
 });
+
+Deno.test("a run that is aborted while its operators open, opens no sink: the next one may have it", async () => {
+  const opening = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let opened = 0;
+  const running = startQuery(
+    query("slow").readStream().process<Frame>({
+      name: "slow",
+      open: async () => {
+        opening.resolve();
+        await gate.promise;
+        return { process: (frame) => [frame] };
+      },
+    }).writeStream({ uri: "once", delivery: "exactly-once", open: () => (opened++, {}) }),
+    { log: logOf(0) },
+  );
+  await opening.promise;
+  running.stop("abort");
+  gate.resolve();
+  await running.ended;
+  assert.equal(opened, 0);
+});

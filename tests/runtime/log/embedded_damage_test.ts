@@ -9,7 +9,13 @@ import {
   encodeEntry,
 } from "../../../runtime/log/embedded/checkpoint_entry.ts";
 import { LogError } from "../../../runtime/log/log.ts";
-import { rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
+import {
+  append,
+  readAll,
+  records,
+  rejectsWith,
+  withCommitter,
+} from "../../contracts/log_contract_kit.ts";
 import { batch, done, options, run, withLog } from "./embedded_checkpoint_kit.ts";
 import { inFolder } from "./embedded_kit.ts";
 
@@ -97,4 +103,36 @@ Deno.test("checkpoint: gaps, damage and newer versions in the database are named
         return Promise.resolve();
       }));
   });
+});
+
+Deno.test("embedded log: a sector that cannot be read costs the records in it; a disk that is away costs none", async () => {
+  await inFolder((dir) =>
+    withLog(dir, async (log) => {
+      for (let i = 0; i < 4; i++) await append(log, "t", 0, records(16, "v".repeat(3_000)));
+      const { readSync } = Deno.FsFile.prototype;
+      const unreadable = (from: number, to: number) => {
+        Deno.FsFile.prototype.readSync = function (into) {
+          const at = this.seekSync(0, Deno.SeekMode.Current);
+          // The segment, not the file of the tails.
+          if (this.statSync().size < 100_000 || at + into.length <= from || at >= to) {
+            return readSync.call(this, into);
+          }
+          if (at >= from) throw new Error("Input/output error (os error 5)");
+          return readSync.call(this, into.subarray(0, from - at));
+        };
+      };
+      try {
+        unreadable(8_192, 12_288);
+        const frames = await readAll(log, "t", 0);
+        assert.equal(frames.length, 64);
+        const bad = frames.filter(({ fault }) => fault !== undefined).map(({ offset }) => offset);
+        assert.deepEqual(bad, [2, 3, 4]);
+        unreadable(0, Infinity);
+        const { message } = await rejectsWith("INTERNAL", () => readAll(log, "t", 0));
+        assert.match(message, /cannot be read or written: the disk is full, or failing/);
+      } finally {
+        Deno.FsFile.prototype.readSync = readSync;
+      }
+    })
+  );
 });

@@ -15,6 +15,7 @@ import {
   within,
 } from "../../contracts/log_contract_kit.ts";
 import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
+import { retry } from "../../support/retry.ts";
 
 /** The segment files of a partition, in their order. */
 async function segmentsOf(dir: string, partition = "t-0"): Promise<string[]> {
@@ -150,7 +151,7 @@ Deno.test("embedded log: a writer that is stopped in the middle of a write harms
           await append(log, "t", 0, [record(`own ${i}`)]).catch(async (error) => {
             assert.equal(error.code, "UNREACHABLE");
             child.kill("SIGCONT");
-            await append(log, "t", 0, [record(`own ${i}`)]);
+            await retry(() => append(log, "t", 0, [record(`own ${i}`)]));
           });
           child.kill("SIGCONT");
           await listen(2);
