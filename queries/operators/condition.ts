@@ -34,16 +34,17 @@ export interface ConditionState {
 }
 
 /**
- * A score of a result: of the window, or the highest of its frames.
+ * A score of a result: of the window, or the highest of its frames; without one, that of the surest object.
  *
  * @returns undefined if there is none.
  */
 export function scoreOf({ scores, frames = [] }: Result, label: string): number | undefined {
-  let best: number | undefined;
-  for (const score of [scores?.[label], ...frames.map((frame) => frame.scores?.[label])]) {
-    if (score !== undefined) best = Math.max(best ?? -Infinity, score);
-  }
-  return best;
+  const given = [scores?.[label], ...frames.map((frame) => frame.scores?.[label])]
+    .filter((score) => score !== undefined);
+  const objects = frames.flatMap(({ objects = [] }) => objects)
+    .filter((object) => object.label === label);
+  const found = given.length > 0 ? given : objects.map(({ score }) => score);
+  return found.length > 0 ? Math.max(...found) : undefined;
 }
 
 /** Whether a model's score was not a number, and is only named. */
