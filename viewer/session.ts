@@ -204,8 +204,10 @@ export class Session {
     }
   }
 
+  /** Sends what there is room for: first to the tile that has waited longest. */
   #flushAll(): void {
-    for (const tile of this.#tiles.values()) this.#flush(tile);
+    const tiles = [...this.#tiles.values()].sort((a, b) => a.sentAt - b.sentAt);
+    for (const tile of tiles) this.#flush(tile);
   }
 
   #flush(tile: Tile): void {

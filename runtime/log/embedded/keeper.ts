@@ -5,7 +5,7 @@ import type { LogStorage } from "../log.ts";
 import { freeBytes, releaseReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import { recover } from "./recovery.ts";
+import { recover, repairTails } from "./recovery.ts";
 import type { Store } from "./records.ts";
 import { expire, expireNow } from "./retention.ts";
 import type { SegmentWriter } from "./segment_writer.ts";
@@ -45,8 +45,14 @@ export class Keeper {
 
   /** Does all due work after opening, then continues in the background. */
   async start(): Promise<void> {
-    const { dir, db, segments } = this.#parts;
+    const { dir, db, topics, segments, warnings } = this.#parts;
     this.#keepReserve();
+    for (const id of await repairTails(db)) {
+      const { topic, partition } = topics.row(id);
+      warnings.tell(
+        `${db.tails.file.path} was damaged: the newest frames of ${topic}/${partition} are lost, 64 at most`,
+      );
+    }
     await recover(dir, db, segments.ids);
     await expire(this.#parts);
     this.#running = this.#run();

@@ -1,4 +1,4 @@
-// Seals the segments of dead processes and truncates uncommitted records.
+// Seals the segments of dead processes, truncates uncommitted records, and repairs tails.
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
@@ -21,6 +21,25 @@ export async function recover(dir: string, db: Database, own: ReadonlySet<number
     if (!own.has(id)) await seal(join(dir, file), db, id, partition);
   }
   await removeUnknown(dir, db);
+}
+
+/**
+ * Clears damaged slots of the file `tails`, so that their partitions continue from their rows: without the frames of a
+ * chunk at most, which no checkpoint counts.
+ *
+ * @returns the partitions' ids
+ */
+export async function repairTails(db: Database): Promise<number[]> {
+  const damaged = (ids: readonly number[]) => ids.filter((id) => db.tails.file.isDamaged(id));
+  const open = "SELECT id FROM partitions WHERE open_segment IS NOT NULL";
+  const found = await db.read("check the tails", () => damaged(db.all<[number]>(open).flat()));
+  if (found.length === 0) return found;
+  return await db.write("repair the tails", () => {
+    // While the lock is held the others wait.
+    const ids = damaged(found);
+    for (const id of ids) db.tails.file.clear(id);
+    return ids;
+  });
 }
 
 /** Seals a segment unless its writer is alive and holds the lock. */

@@ -65,8 +65,23 @@ export class TailFile {
     }
     throw new LogError(
       "INTERNAL",
-      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start over`,
+      `Cannot read ${this.path}: it is damaged; start again, which repairs it at the cost of the newest frames`,
     );
+  }
+
+  /** Whether a slot is damaged or cannot be read. */
+  isDamaged(id: number): boolean {
+    try {
+      this.get(id);
+      return false;
+    } catch (error) {
+      if (error instanceof LogError || storageFault(error) === "io") return true;
+      throw error;
+    }
+  }
+
+  clear(id: number): void {
+    this.#write(id, new Uint8Array(slotBytes));
   }
 
   put(id: number, slot: Slot): void {
@@ -74,8 +89,12 @@ export class TailFile {
     new Float64Array(bytes.buffer, 8, fields).set(slot);
     new DataView(bytes.buffer).setUint32(0, crc32(bytes.subarray(4, copyBytes)));
     bytes.copyWithin(copyBytes, 0, copyBytes);
+    this.#write(id, bytes);
+  }
+
+  #write(id: number, slot: Uint8Array): void {
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
-    this.#file.writeSync(bytes);
+    this.#file.writeSync(slot);
     this.#sync.written();
   }
 

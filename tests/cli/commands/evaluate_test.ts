@@ -64,18 +64,14 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
   }
 });
 
-Deno.test("a detector scores its surest object, and 0 in a clip where it finds nothing", async () => {
+Deno.test("a detector's clip has the highest score of its objects, 0 where it finds nothing", async () => {
   const folder = await Deno.makeTempDir();
   try {
     for (const clip of ["person/a", "calm/b"]) await makeClip(join(folder, clip), [0, 0]);
-    await Deno.copyFile(
-      "tests/queries/operators/stills/astronaut.jpg",
-      join(folder, "person/a/002.jpg"),
-    );
+    await Deno.copyFile("tests/queries/operators/stills/astronaut.jpg", `${folder}/person/a/2.jpg`);
     const model = "models/centernet/model.json";
     const { said } = await call({ model, clips: folder, label: "person" });
-    assert.match(said[0]!, /calm\/b quiet: highest score 0\.00$/);
-    assert.match(said[1]!, /person\/a person: highest score 0\.[4-9]/);
+    assert.match(said.join("\n"), /b quiet: highest score 0.00\n.*a person: highest score 0.6/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

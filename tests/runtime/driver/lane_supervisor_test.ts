@@ -33,7 +33,7 @@ const SPEC: QuerySpec = {
   sinks: [],
 };
 const MEMBERSHIP = { memberId: "m", generation: 1 };
-const TOTALS = { ...NO_TOTALS, frames: 7, outputs: 7 };
+const TOTALS = { ...NO_TOTALS, frames: 7, outputs: 7, dropped: 6, lost: 3, noKeyframe: 2 };
 
 /** A supervisor whose lanes run when the test says so. */
 function supervised(
@@ -102,7 +102,7 @@ function supervised(
         }],
         totals: TOTALS,
       } as unknown as StreamingQueryProgress,
-      measurements: { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} },
+      measurements: { endToEnd: [], processing: [], sinkWrites: {} },
     });
   };
   const stopped = (error?: PlainError) =>
@@ -166,6 +166,12 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   assert.equal((await metrics.text()).match(gauge)?.length, 4);
   assert.match(await metrics.text(), /framelane_frames_consumed_total\{[^}]*\} 14/);
   assert.equal(streams.all[0]!.totals.frames, 14);
+  for (const [reason, count] of [["overload", 2], ["lost", 6], ["no-keyframe", 4]]) {
+    assert.match(
+      await metrics.text(),
+      new RegExp(`framelane_frames_dropped_total\\{[^}]*reason="${reason}"\\} ${count}\\n`),
+    );
+  }
 });
 
 Deno.test("what a run commits after its last report is counted, also when its executor is given up", async () => {

@@ -85,7 +85,7 @@ Deno.test("embedded log: an append that only lets a chunk grow writes no row, an
   );
 });
 
-Deno.test("embedded log: a damaged tail is made good by its copy; without one it is named", async () => {
+Deno.test("embedded log: a damaged tail is made good by its copy; without one the next start continues from the row", async () => {
   await inFolder((dir) =>
     withLog(`embedded:${dir}`, async (log) => {
       await log.createTopic("t", 1);
@@ -106,10 +106,23 @@ Deno.test("embedded log: a damaged tail is made good by its copy; without one it
       }
       await flip(150, 210);
       const { message } = await rejectsWith("INTERNAL", () => log.offsets("t", 0));
-      assert.match(message, /Cannot read .*tails: it is damaged; restore a backup/);
+      assert.match(message, /Cannot read .*tails: it is damaged; start again/);
       await flip();
       assert.equal(await append(log, "t", 0, records(1)), count);
-    }, { clock })
+      await log.createTopic("u", 1);
+      await append(log, "u", 0, records(3));
+      await flip(150, 210);
+      const told: string[] = [];
+      await withLog(`embedded:${dir}`, async (next) => {
+        const { latest } = await next.offsets("t", 0);
+        assert.ok(latest <= count && latest >= count - 64, `${latest} of ${count}`);
+        assert.equal((await readAll(next, "t", 0)).length, latest);
+        assert.equal(await append(next, "t", 0, records(1)), latest);
+        assert.equal((await readAll(next, "u", 0)).length, 3);
+      }, { onWarning: (message) => void told.push(message) });
+      assert.match(told.join(), /^[^,]*tails was damaged: the newest frames of t\/0 are lost/);
+      assert.ok(await append(log, "t", 0, records(1)) > 0);
+    }, { clock, onWarning: () => {} })
   );
 });
 
