@@ -107,7 +107,7 @@ function addressOf(text: string): { url: URL; secret?: string } {
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new RangeError(
-      `Cannot post to an address of scheme ${url.protocol}: expected http: or https:`,
+      `Cannot post to an address of scheme ${url.protocol.slice(0, -1)}: expected http or https`,
     );
   }
   url.username = "";

@@ -261,7 +261,7 @@ Deno.test("webhook: options are checked, and secrets stay secret", () => {
   const faults: [string, RegExp][] = [
     ["webhook:", /expected webhook:URL/],
     ["webhook:hidden", /expected a URL such as https:\/\/host\/path/],
-    ["webhook:ftp://hidden/", /scheme ftp:: expected http: or https:/],
+    ["webhook:ftp://hidden/", /scheme ftp: expected http or https/],
     [
       "webhook:https://a/hidden#only=some",
       /Cannot post to a webhook: only: expected findings, alerts or all/,
