@@ -6,12 +6,8 @@ import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { type Lateness, pace, Punctuality } from "./pacing.ts";
 import { logTarget } from "./published.ts";
-import {
-  FramePublisher,
-  type Overflow,
-  type PublisherOptions,
-  type PublisherStats,
-} from "./publisher.ts";
+import type { Overflow } from "./frame_buffer.ts";
+import { FramePublisher, type PublisherOptions, type PublisherStats } from "./publisher.ts";
 import type { CameraStatus } from "./registry.ts";
 import type { CameraSettings } from "./settings.ts";
 import {

@@ -100,7 +100,7 @@ async function describeDevice(
 }
 
 /** The stream addresses of an ONVIF device service, best first as the camera lists them. */
-export async function streamsOf(
+async function streamsOf(
   service: string,
   credentials: Credentials | undefined,
   signal: AbortSignal,

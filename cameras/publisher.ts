@@ -12,8 +12,6 @@ import {
 } from "./frame_buffer.ts";
 import { Notifier, retry, waitAtMost } from "../runtime/base/wait.ts";
 
-export type { DropReason, Overflow, PublisherFrame } from "./frame_buffer.ts";
-
 export interface PublisherOptions {
   readonly log: TopicLog;
   readonly producer: LogProducer;

@@ -3,15 +3,8 @@ import { messageOf } from "../runtime/base/errors.ts";
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
-import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
+import { DEFAULT_QUALITY, type ImageSettings, type SourceImage } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
-
-interface EncodedImage {
-  readonly value: Uint8Array;
-  readonly contentType: string;
-  readonly width: number;
-  readonly height: number;
-}
 
 /**
  * Returns the image unchanged if it is upright and no size or quality was requested; otherwise a
@@ -22,7 +15,7 @@ interface EncodedImage {
 export async function reshape(
   value: Uint8Array,
   { size, quality }: ImageSettings,
-): Promise<EncodedImage> {
+): Promise<Omit<SourceImage, "timestamp">> {
   const { type, contentType, width, height, orientation: own } = inspectImage(value);
   const orientation = own ?? (type === "jpeg" ? 1 : await orientationInside(value, type));
   const fits = size === undefined || (size.width === width && size.height === height);

@@ -143,6 +143,7 @@ async function denoTest(
         "--trace-leaks",
         `--junit-path=${report}`,
         `--preload=${join(ROOT, "tools/failures.ts")}`,
+        `--preload=${join(ROOT, "tests/support/examples.ts")}`,
         ...PERMISSIONS,
         ...flags,
         ...files,

@@ -5,12 +5,25 @@ import type { Clock } from "../runtime/base/clock.ts";
 const MAX_BYTES = 3 * 1024 * 1024;
 const MAX_BYTES_OF_ALL = 256 * 1024 * 1024;
 
+/** What a new page may have in flight besides the first picture of each tile, bytes. */
+const FIRST_BYTES = 128 * 1024;
+/** Longest wait of a picture for those before it, milliseconds: more in flight would only be older. */
+const LATE_MS = 1_000;
+
 /** Counts pictures by the slots of their tiles. */
 export class InFlight {
   readonly #clock: Clock;
   readonly #pages: () => number;
-  readonly #slots = new Map<number, { sequence: number; bytes: number; at: number }[]>();
+  /** Pictures by slot, each with the bytes in flight when it was sent: those before it and its own. */
+  readonly #slots = new Map<
+    number,
+    { sequence: number; bytes: number; at: number; queued: number }[]
+  >();
   #bytes = 0;
+  /** Bytes that the page gets and draws within `LATE_MS`, as far as is known. */
+  #allowed = FIRST_BYTES;
+  /** Time from sending a picture to its confirmation if it waits for no other, milliseconds. */
+  #least = Infinity;
   #drawnAfter = 0;
 
   /** @param pages the number of pages, which share what may be on its way */
@@ -21,25 +34,33 @@ export class InFlight {
 
   /** Whether a tile has fewer than `most` pictures in flight. */
   room(slot: number, most: number): boolean {
-    return (this.#slots.get(slot)?.length ?? 0) < most &&
-      this.#bytes < Math.min(MAX_BYTES, MAX_BYTES_OF_ALL / this.#pages());
+    const sent = this.#slots.get(slot);
+    const allowed = sent === undefined ? MAX_BYTES : this.#allowed;
+    return (sent?.length ?? 0) < most &&
+      this.#bytes < Math.min(allowed, MAX_BYTES_OF_ALL / this.#pages());
   }
 
   sent(slot: number, sequence: number, bytes: number): void {
-    const sent = { sequence, bytes, at: this.#clock.monotonic() };
+    this.#bytes += bytes;
+    const sent = { sequence, bytes, at: this.#clock.monotonic(), queued: this.#bytes };
     const known = this.#slots.get(slot);
     if (known === undefined) this.#slots.set(slot, [sent]);
     else known.push(sent);
-    this.#bytes += bytes;
   }
 
   /** The page has drawn or skipped a tile's pictures up to that sequence. */
   drawn(slot: number, sequence: number): void {
     const pictures = this.#slots.get(slot);
     while (pictures?.[0] !== undefined && pictures[0].sequence <= sequence) {
-      const { bytes, at } = pictures.shift()!;
+      const { bytes, at, queued } = pictures.shift()!;
       this.#bytes -= bytes;
-      this.#drawnAfter += (this.#clock.monotonic() - at - this.#drawnAfter) / 8;
+      const after = this.#clock.monotonic() - at;
+      this.#drawnAfter += (after - this.#drawnAfter) / 8;
+      if (queued === bytes || after < this.#least) this.#least = after;
+      const late = after - this.#least;
+      this.#allowed = late > LATE_MS
+        ? queued * LATE_MS / late
+        : Math.min(MAX_BYTES, this.#allowed + bytes);
     }
   }
 

@@ -33,7 +33,7 @@ const SILENT_MS = 2_000;
 const FIRST_RETRY_MS = 200;
 
 /** Messages about an unreachable log. */
-const SILENT = "The log does not answer";
+const SILENT = "The log does not answer. Retrying …";
 const AWAY = "The log is unreachable";
 
 export class LogFeed implements LaneFeed {
@@ -263,7 +263,9 @@ export class LogFeed implements LaneFeed {
       this.#problem = undefined;
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      this.#problem = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
+      const lasts = error instanceof LogError && !error.retryable;
+      this.#problem = lasts ? message : `${message}. Retrying …`;
       for (const partition of this.#partitions.values()) this.#reportError(partition, error);
     }
   }

@@ -79,6 +79,12 @@ export class Session {
         this.#flushAll();
       },
       stuck: () => this.#inFlight.unreadFor > STUCK_MS,
+      newest: () =>
+        hub.lanes(visitor).reduce(
+          (newest, { lastFrameTimestamp = 0, lastFrameArrival = 0 }) =>
+            Math.max(newest, Math.min(lastFrameTimestamp, lastFrameArrival)),
+          0,
+        ),
     });
     const hasPast = history !== undefined;
     this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), hasPast });
@@ -204,8 +210,10 @@ export class Session {
     }
   }
 
+  /** Sends what there is room for: first to the tile that has waited longest. */
   #flushAll(): void {
-    for (const tile of this.#tiles.values()) this.#flush(tile);
+    const tiles = [...this.#tiles.values()].sort((a, b) => a.sentAt - b.sentAt);
+    for (const tile of tiles) this.#flush(tile);
   }
 
   #flush(tile: Tile): void {

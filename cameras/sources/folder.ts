@@ -117,7 +117,7 @@ export class FolderSource implements CameraSource {
         else if (published?.has(file, version)) usable++;
         else if (settled.get(file) !== version) due.push(file);
       }
-      for (const file of await inNaturalOrder(due, (file) => file)) {
+      for (const file of await inNaturalOrder(due)) {
         if (signal.aborted) return;
         const candidate = await this.#stat(file);
         if (candidate === undefined) continue;

@@ -5,16 +5,10 @@ import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
 import { type FilterStep, newFrame } from "../../runtime/video/filter.ts";
 import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
-import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
+import { DEFAULT_QUALITY, type ImageSettings, type SourceImage } from "../source.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_RGB0;
 const CHANNELS = 4;
-
-export interface Picture {
-  readonly value: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Turns frames of any size and pixel format into pictures, one at a time, reusing its memory. */
 export class PictureMaker implements Disposable {
@@ -45,7 +39,7 @@ export class PictureMaker implements Disposable {
    *
    * @throws {BadFrameError} if the frame cannot be converted, or is larger than a query accepts.
    */
-  async encode(): Promise<Picture> {
+  async encode(): Promise<Pick<SourceImage, "value" | "width" | "height">> {
     const { size, quality = DEFAULT_QUALITY } = this.#settings;
     let target = this.#target;
     await this.#scaler.scale(this.#source, this.#steps, (upright) => {

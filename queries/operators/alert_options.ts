@@ -5,7 +5,7 @@ import { type Fields, type OptionRow, range } from "../../runtime/mod.ts";
 
 /** When an alert starts and ends. */
 export interface AlertOptions {
-  /** The score to watch; with `when` the name of the alert. */
+  /** The score, or label of objects, to watch; with `when` the name of the alert. */
   readonly label: string;
   /** A condition to watch instead of a score: the score is 1 while it holds, otherwise 0. */
   readonly when?: Condition;

@@ -35,8 +35,8 @@ export type { AlertOptions } from "./alert_options.ts";
  * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls
  * below `exit`; no new one starts for `cooldownMs` after that. Times are capture times. An output
  * without the score counts as 0, so that episodes of labels that are only listed when detected also
- * end. A score that is not a number changes nothing. If only the frames of a window have scores,
- * the highest counts.
+ * end. A score that is not a number changes nothing. If only the frames of a window have scores, or
+ * only objects with this label, the highest counts.
  *
  * An episode also ends when its camera is silent for `silenceMs` or the query stops, with a
  * separate finding for the last frames.

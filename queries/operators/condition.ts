@@ -34,16 +34,19 @@ export interface ConditionState {
 }
 
 /**
- * A score of a result: of the window, or the highest of its frames.
+ * A score of a result: of the window, or the highest of its frames; without one, the highest of the
+ * objects with this label.
  *
  * @returns undefined if there is none.
  */
 export function scoreOf({ scores, frames = [] }: Result, label: string): number | undefined {
-  let best: number | undefined;
-  for (const score of [scores?.[label], ...frames.map((frame) => frame.scores?.[label])]) {
-    if (score !== undefined) best = Math.max(best ?? -Infinity, score);
-  }
-  return best;
+  const own = [scores?.[label], ...frames.map((frame) => frame.scores?.[label])]
+    .filter((score) => score !== undefined);
+  const objects = frames.flatMap((frame) => frame.objects ?? []);
+  const found = own.length > 0
+    ? own
+    : objects.filter((object) => object.label === label).map(({ score }) => score);
+  return found.length === 0 ? undefined : Math.max(...found);
 }
 
 /** Whether a model's score was not a number, and is only named. */

@@ -104,8 +104,12 @@ export interface QueryTotals {
   readonly frames: number;
   /** Outputs handed to the sinks. */
   readonly outputs: number;
-  /** Frames dropped by the overload policy, or lost by the log before they were read. */
+  /** Frames dropped by the overload policy, lost by the log before they were read, or without a keyframe. */
   readonly dropped: number;
+  /** Those of them that the log lost. */
+  readonly lost?: number;
+  /** Those of them that were in a video stream without a keyframe. */
+  readonly noKeyframe?: number;
   /** Frames that could not be processed. */
   readonly deadLettered: number;
   /** Missing sequence numbers. */

@@ -159,20 +159,18 @@ export class QueryMetrics {
       this.#observe(`observed_${name}_${metric}`, labels, value, counts);
     }
     const { totals, cells } = query;
+    const { dropped, lost = 0, noKeyframe = 0, late = 0, ahead = 0 } = totals;
+    const overload = dropped - lost - noKeyframe;
     const last = this.#last.get(cells) ?? {};
-    const add = (counter: Counter, name: keyof typeof totals, reason?: string) => {
-      const total = totals[name] ?? 0;
-      const more = total - (last[name] ?? 0);
+    const add = (counter: Counter, name: string, total: number, more = {}) => {
+      counter.inc({ ...labels, ...more }, Math.max(0, total - (last[name] ?? 0)));
       last[name] = total;
-      if (reason === undefined) counter.inc(labels, Math.max(0, more));
-      else if (more > 0) counter.inc({ ...labels, reason }, more);
     };
-    for (const [name, counter] of this.#totals) add(counter, name);
-    for (const [reason, count] of Object.entries({ overload: 0, ...measurements.dropped })) {
-      this.#dropped.inc({ ...labels, reason }, count);
+    for (const [name, counter] of this.#totals) add(counter, name, totals[name] ?? 0);
+    const reasons = { overload, lost, "no-keyframe": noKeyframe, late, ahead };
+    for (const [reason, count] of Object.entries(reasons)) {
+      if (reason === "overload" || count > 0) add(this.#dropped, reason, count, { reason });
     }
-    add(this.#dropped, "late", "late");
-    add(this.#dropped, "ahead", "ahead");
     this.#last.set(cells, last);
   }
 

@@ -24,7 +24,6 @@ export interface Measurements {
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
   readonly observed?: readonly ReportedMetric[];
-  readonly dropped: Partial<Record<DropReason, number>>;
 }
 
 /**
@@ -82,7 +81,6 @@ class Period {
     endToEnd: [],
     processing: [],
     sinkWrites: {},
-    dropped: {},
   };
   readonly durations: Record<Step, number> = {
     latestOffset: 0,
@@ -126,7 +124,9 @@ export class ProgressReporter {
   readonly #queueing = new Samples();
   readonly #processing = new Samples();
   readonly #endToEnd = new Samples();
-  #dropped = 0;
+  readonly #dropped = { overload: 0, lost: 0, "no-keyframe": 0 };
+  /** Frames dropped beyond the newest batch, below `until`: they count with the batch that passes them. */
+  #ahead: { readonly count: number; readonly reason: DropReason; readonly until: number }[] = [];
   #period: Period;
   /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
@@ -145,23 +145,29 @@ export class ProgressReporter {
 
   /** Counts frames that no operator sees. */
   drop(count: number, reason: DropReason, until = 0): void {
-    this.#dropped += count;
-    if (count > 0 && reason === "overload") this.droppedTo = until;
-    const { dropped } = this.#period.measurements;
-    dropped[reason] = (dropped[reason] ?? 0) + count;
+    if (count === 0) return;
+    if (reason === "overload") this.droppedTo = until;
+    this.#ahead.push({ count, reason, until });
   }
 
-  /** Totals including the batch that has just run; replacements are known at its commit. */
-  counted(): QueryTotals {
+  /** Totals including the batch that has just run, up to `end`; replacements are known at its commit. */
+  counted(end: number): QueryTotals {
+    for (const { count, reason, until } of this.#ahead) {
+      if (until <= end) this.#dropped[reason] += count;
+    }
+    this.#ahead = this.#ahead.filter(({ until }) => until > end);
     const { gaps, duplicates, orderViolations } = this.#sequence;
+    const { overload, lost, "no-keyframe": noKeyframe } = this.#dropped;
     return {
       frames: this.frames,
       outputs: this.outputs,
-      dropped: this.#dropped,
+      dropped: overload + lost + noKeyframe,
       deadLettered: this.deadLettered,
       gaps,
       duplicates,
       orderViolations,
+      ...(lost > 0 ? { lost } : {}),
+      ...(noKeyframe > 0 ? { noKeyframe } : {}),
       ...(this.late > 0 ? { late: this.late } : {}),
       ...(this.ahead > 0 ? { ahead: this.ahead } : {}),
       ...(this.#repairedFrames > 0 ? { repaired: this.#repairedFrames } : {}),

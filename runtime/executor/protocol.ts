@@ -101,7 +101,7 @@ export interface PlainError {
 
 const COUNTERS = [
   ...["frames", "outputs", "dropped", "deadLettered", "gaps", "duplicates", "orderViolations"],
-  ...["late", "ahead", "repaired"],
+  ...["late", "ahead", "repaired", "lost", "noKeyframe"],
 ] as const satisfies readonly (keyof QueryTotals)[];
 
 /** Layout of the 64-bit cells shared by a lane's runs. */

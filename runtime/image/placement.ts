@@ -29,19 +29,17 @@ export function placementOf(spec: TensorSpec, width: number, height: number): Pl
   const content = spec.resize === "letterbox"
     ? aligned(fitInside(width, height, spec.width, spec.height), spec.align)
     : { left: 0, top: 0, width: spec.width, height: spec.height };
-  const denominators: readonly Denominator[] = reduce ? [8, 4, 2, 1] : [1];
-  for (const denominator of denominators) {
+  const reducedBy = (denominator: Denominator): Placement => {
     const reducedWidth = Math.ceil(width / denominator);
     const reducedHeight = Math.ceil(height / denominator);
     const crop = spec.resize === "crop"
       ? fitInside(spec.width, spec.height, reducedWidth, reducedHeight)
       : { left: 0, top: 0, width: reducedWidth, height: reducedHeight };
-    const enough = crop.width >= content.width && crop.height >= content.height;
-    if (enough || denominator === 1) {
-      return { sourceWidth: width, sourceHeight: height, denominator, crop, content };
-    }
-  }
-  throw new Error("Unreachable: a frame can always be decoded at full size");
+    return { sourceWidth: width, sourceHeight: height, denominator, crop, content };
+  };
+  const reduced = reduce ? ([8, 4, 2] as const).map(reducedBy) : [];
+  return reduced.find(({ crop }) => crop.width >= content.width && crop.height >= content.height) ??
+    reducedBy(1);
 }
 
 /** The largest centred rectangle of the given aspect ratio that fits into the outer one. */

@@ -4,7 +4,7 @@ import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraStatus } from "../../cameras/registry.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
-import type { Overflow } from "../../cameras/publisher.ts";
+import type { Overflow } from "../../cameras/frame_buffer.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";

@@ -189,7 +189,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await wall.stopCameras();
           await Deno.remove(wall.file("log"), { recursive: true });
         };
-        if (await whole("log's folder deleted", remove, /^Connection lost|Retrying …$/)) {
+        if (await whole("log's folder deleted", remove, /^Connection lost|Retrying …$|restart$/)) {
           const { runtime } = wall;
           const saysWhy = () => runtime.hasEnded && /deleted or replaced/.test(runtime.output());
           await until("the command stops, and says what is lost", saysWhy);

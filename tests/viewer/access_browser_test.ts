@@ -92,6 +92,7 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
 Deno.test("on a phone nothing covers what a tile says", async () => {
   await withViewer({ lanes: { count: 4 } }, async (viewer, lanes) => {
     lanes.push("greyscale-0", { result: { scores: { person: 0.5 } } });
+    for (const lane of [1, 2]) lanes.change(`greyscale-${lane}`, { cameraName: "Loading dock" });
     const exception = "Cannot open video file hall.mp4 of the camera behind the door: no such file";
     await withBrowser(async (open) => {
       const page = await open(`${viewer.url}?columns=2`, {
@@ -101,6 +102,9 @@ Deno.test("on a phone nothing covers what a tile says", async () => {
       });
       const tile = page.locator('[data-lane="greyscale-0"]');
       await tile.locator(".scores").getByText("person").waitFor();
+      for (const number of ["CAMERA-2", "CAMERA-3"]) {
+        await page.locator(".camera-number", { hasText: number }).waitFor();
+      }
       lanes.change("greyscale-0", { state: "failed", exception });
       await tile.locator(".notice").getByText(exception).waitFor();
       await tile.locator(".scores").waitFor({ state: "hidden" });

@@ -125,13 +125,16 @@ Deno.test("a log that is away says so, also before there is a lane", async () =>
   await feed.start();
   try {
     assert.deepEqual(feed.lanes(), []);
-    assert.equal(feed.problem, "Cannot reach the log");
+    assert.equal(feed.problem, "Cannot reach the log. Retrying …");
     log.partitionCount = there;
     await log.createTopic("VideoStreaming", 1);
     await until(() => feed.lanes().length === 1 && feed.problem === undefined);
     assert.equal(feed.lanes()[0]!.trouble, undefined);
     log.partitionCount = away;
     await until(() => feed.lanes()[0]!.trouble === "The log is unreachable");
+    const deleted = new LogError("DELETED", "It was deleted; restart", { retryable: false });
+    log.partitionCount = () => Promise.reject(deleted);
+    await until(() => feed.lanes().length === 1 && feed.problem === "It was deleted; restart");
   } finally {
     await feed.close();
   }

@@ -64,6 +64,7 @@ Deno.test("a layout comes out of its link as it went in", () => {
       condition: fc.constantFrom("", "failed"),
       order: fc.uniqueArray(id),
       focus: fc.oneof(fc.constant(""), id),
+      lead: fc.constantFrom("", "greyscale-2"),
       overlay: fc.boolean(),
       columns: fc.nat(12),
       time: fc.boolean(),

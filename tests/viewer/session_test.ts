@@ -69,12 +69,12 @@ Deno.test("a page that does not draw gets two pictures a tile, then the newest",
   });
 });
 
-Deno.test("a thousand pages that do not draw share what is on its way", () => {
+Deno.test("thousands of pages that do not draw share what is on its way", () => {
   let pages = 1;
   const flight = new InFlight(systemClock, () => pages);
-  flight.sent(0, 1, 300_000);
+  flight.sent(0, 1, 100_000);
   assert.equal(flight.room(0, 2), true);
-  pages = 1_000;
+  pages = 4_000;
   assert.equal(flight.room(0, 2), false);
   flight.drawn(0, 1);
   assert.equal(flight.room(0, 2), true);
@@ -224,6 +224,55 @@ Deno.test("what is not a message of the page ends the socket, and nothing else",
     await until(() => bystander.newest(0)?.offset === next.offset);
     await bystander.close();
   });
+});
+
+Deno.test("a page on a slow link gets few pictures, none of them old, and forgets no tile", async () => {
+  const clock = new FakeClock();
+  const count = 12;
+  const lanes = new FakeLanes({ count, clock });
+  const hub = new Hub(lanes, clock);
+  const ids = lanes.lanes().map(({ id }) => id);
+  /** What is on the link, which passes one picture in 400 ms. */
+  const queue: PictureMessage[] = [];
+  const socket = {
+    bufferedAmount: 0,
+    send: (data: string | ArrayBufferView<ArrayBuffer>) => {
+      if (typeof data !== "string") queue.push(decodePicture(data.buffer));
+    },
+    close: () => {},
+  };
+  const alerts = new AlertBook({ feed: lanes, lanes: () => [], clock });
+  const visitor = { partitions: "all" } as const;
+  const session = new Session({ hub, socket, visitor, alerts, history: undefined });
+  const tiles = ids.map((lane, slot) => ({ slot, lane, width: 0 }));
+  session.receive(JSON.stringify({ type: "watch", tiles }));
+  const ages: number[] = [];
+  const drawn = new Array<number>(count).fill(0);
+  for (let round = 0; round < 300; round++) {
+    for (const id of ids) lanes.push(id);
+    await clock.advance(400);
+    const picture = queue.shift()!;
+    if (round >= 100) {
+      ages.push(clock.now() - picture.timestamp);
+      drawn[picture.slot]!++;
+    }
+    session.receive(JSON.stringify({ type: "drawn", tiles: [[picture.slot, picture.sequence]] }));
+  }
+  assert.ok(Math.max(...ages) <= 2_000, `pictures are up to ${Math.max(...ages)} ms old`);
+  assert.ok(Math.min(...drawn) >= 200 / count - 2, `tiles have drawn ${drawn.join(" ")}`);
+  // A page that needs long for each drawing, whatever there is to draw, gets all it can draw.
+  let together = 0;
+  for (let round = 0; round < 20; round++) {
+    for (const id of ids) lanes.push(id);
+    await clock.advance(3_000);
+    together = queue.length;
+    const tiles = queue.splice(0).map(({ slot, sequence }) => [slot, sequence]);
+    session.receive(JSON.stringify({ type: "drawn", tiles }));
+  }
+  assert.ok(together >= count, `${together} pictures in a drawing`);
+  session.close();
+  alerts.close();
+  hub.close();
 });
 
 /** Waits for one state report: what was to come before it has come. */

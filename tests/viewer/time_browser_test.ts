@@ -246,6 +246,31 @@ Deno.test("a link leads to the very frame, and the address follows the steps", a
       await page.keyboard.press("l");
       await shows(page, "greyscale-1", FRAMES - 1);
       assert.doesNotMatch(page.url(), /offset/);
+      // The frame is that of the selected camera, and the link to the cameras leads nowhere else.
+      const wall = await open(viewer.url, {
+        viewport: { width: 360, height: 740 },
+        isMobile: true,
+      });
+      await shows(wall, "greyscale-1", FRAMES - 1);
+      await wall.keyboard.press("t");
+      const outside = await wall.locator(".transport").evaluate((root) =>
+        [...root.querySelectorAll("*")].filter((each) => each.getBoundingClientRect().right > 360)
+          .map(({ className }) => className)
+      );
+      assert.deepEqual(outside, [], "the time bar fits a phone");
+      await wall.keyboard.press("ArrowRight");
+      await wall.keyboard.press(" ");
+      await until(
+        () => /lead=greyscale-1&offset=299$/.test(wall.url()),
+        "a pause is in the address",
+      );
+      await wall.locator(".skip").focus();
+      await wall.keyboard.press("Enter");
+      await wall.keyboard.press(",");
+      await until(() => /lead=greyscale-1&offset=298$/.test(wall.url()));
+      await wall.reload();
+      await shows(wall, "greyscale-1", 298);
+      assert.match(wall.url(), /lead=greyscale-1&offset=298$/);
     });
   });
 });

@@ -14,34 +14,24 @@ export function playWhilePointedAt(
   alert: () => AlertView,
 ): void {
   const still = image.src;
-  let playing: AbortController | undefined;
-  const stop = () => {
-    playing?.abort();
-    playing = undefined;
+  // Asked before each picture: an element that leaves the page is not told that the pointer left it.
+  const isPointedAt = () => !document.hidden && root.matches(":hover, :focus");
+  let playing = false;
+  const play = async () => {
+    if (playing) return;
+    playing = true;
+    const { lane, fromTime, toTime } = alert();
+    const step = Math.max(EVERY_MS, (toTime - fromTime) / PICTURES);
+    for (let time = fromTime; isPointedAt(); time = time + step > toTime ? fromTime : time + step) {
+      const next = await loadFrame(lane, time, WIDTH);
+      // Once its frames are gone from the log, the thumbnail stays.
+      if (next === undefined) break;
+      image.src = next;
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+    playing = false;
     if (image.src !== still) image.src = still;
   };
-  const start = () => {
-    if (playing !== undefined) return;
-    playing = new AbortController();
-    void play(image, alert(), playing.signal);
-  };
-  root.addEventListener("pointerenter", start);
-  root.addEventListener("focus", start);
-  root.addEventListener("pointerleave", stop);
-  root.addEventListener("blur", stop);
-}
-
-async function play(
-  image: HTMLImageElement,
-  { lane, fromTime, toTime }: AlertView,
-  signal: AbortSignal,
-): Promise<void> {
-  const step = Math.max(EVERY_MS, (toTime - fromTime) / PICTURES);
-  for (let time = fromTime; !signal.aborted; time = time + step > toTime ? fromTime : time + step) {
-    const next = await loadFrame(lane, time, WIDTH);
-    // Once its frames are gone from the log, the thumbnail stays.
-    if (signal.aborted || next === undefined) return;
-    image.src = next;
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
+  root.addEventListener("pointerenter", play);
+  root.addEventListener("focus", play);
 }

@@ -7,7 +7,12 @@ const SEEN_KEY = "framelane-seen-alerts";
 const MOST_SEEN = 500;
 
 export class SeenAlerts {
-  #ids = new Set(JSON.parse(localStorage.getItem(SEEN_KEY) ?? "[]") as string[]);
+  #ids = stored();
+
+  constructor() {
+    // Another tab has changed them.
+    addEventListener("storage", () => this.#ids = stored());
+  }
 
   has(id: string): boolean {
     return this.#ids.has(id);
@@ -18,6 +23,10 @@ export class SeenAlerts {
     this.#ids = new Set([...this.#ids].slice(-MOST_SEEN));
     localStorage.setItem(SEEN_KEY, JSON.stringify([...this.#ids]));
   }
+}
+
+function stored(): Set<string> {
+  return new Set(JSON.parse(localStorage.getItem(SEEN_KEY) ?? "[]"));
 }
 
 export class AlertFilter {

@@ -2,6 +2,7 @@
 import { type AlertView, cameraText } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
+import { clipAddress, type ClipDialog } from "./dialogs.ts";
 import { copyOf, element, fill, find, set, text } from "./dom.ts";
 import { clock, day, span } from "./format.ts";
 
@@ -12,10 +13,17 @@ const SHOWN = 300;
 /** A clip starts and ends this long before and after its alert, milliseconds. */
 const CLIP_MARGIN_MS = 5_000;
 
+export interface AlertListOptions {
+  readonly onOpen: (alert: AlertView) => void;
+  readonly onClip: (...clip: Parameters<ClipDialog["download"]>) => void;
+  /** The server's clock, epoch milliseconds. */
+  readonly now: () => number;
+}
+
 export class AlertList {
   readonly root = find(document, ".drawer", HTMLElement);
   readonly alerts = new Map<string, AlertView>();
-  readonly #onOpen: (alert: AlertView) => void;
+  readonly #options: AlertListOptions;
   readonly #list = find(this.root, ".alerts", HTMLElement);
   readonly #empty = find(this.root, ".none", HTMLElement);
   readonly #items = new Map<string, HTMLElement>();
@@ -24,13 +32,11 @@ export class AlertList {
   readonly #news = find(this.root, "header .muted", HTMLElement);
   readonly #allSeen = find(this.root, "header .link", HTMLElement);
   #open = "";
-  /** The server's clock. */
-  now = 0;
   /** Whether there is a log to look back into. */
   hasPast = false;
 
-  constructor(onOpen: (alert: AlertView) => void) {
-    this.#onOpen = onOpen;
+  constructor(options: AlertListOptions) {
+    this.#options = options;
     this.#allSeen.addEventListener("click", () => {
       this.#seen.add(...this.alerts.keys());
       this.#arrange();
@@ -51,14 +57,20 @@ export class AlertList {
     this.#seen.add(alert.id);
     this.#arrange();
     this.#items.get(alert.id)?.scrollIntoView({ block: "nearest" });
-    this.#onOpen(alert);
+    this.#options.onOpen(alert);
   }
 
   /** The alerts that match the filter, newest first. */
   #listed(): AlertView[] {
+    const now = this.#options.now();
     return [...this.alerts.values()]
-      .filter((alert) => this.#filter.accepts(alert, this.#seen.has(alert.id), this.now))
+      .filter((alert) => this.#filter.accepts(alert, this.#seen.has(alert.id), now))
       .sort((a, b) => b.fromTime - a.fromTime);
+  }
+
+  /** Time passes: what was of the last hour is so no more, and today's alerts are yesterday's. */
+  update(): void {
+    if (!this.root.hidden) this.#arrange();
   }
 
   /** Updates the list: alerts in order, under headings for their days. */
@@ -124,24 +136,31 @@ export class AlertList {
     const open = find(item, ".alert-item", HTMLElement);
     const newest = () => this.alerts.get(alert.id) ?? alert;
     open.addEventListener("click", () => this.#choose(newest()));
+    find(item, ".clip", HTMLElement).addEventListener("click", (event) => {
+      event.preventDefault();
+      const { lane } = newest();
+      this.#options.onClip(lane, cameraText(newest()), ...clipTimes(newest()));
+    });
     if (this.hasPast) playWhilePointedAt(open, image, newest);
     return item;
   }
 
   #update(item: HTMLElement, alert: AlertView): void {
     const [title, camera, when] = item.querySelectorAll(".about > *");
-    text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
+    const peak = ` ${Math.round(alert.peak * 100)} %`;
+    fill(title!, [alert.label, peak], () => [element("bdi", {}, alert.label), new Text(peak)]);
     text(camera!, [cameraText(alert), alert.place ?? ""].filter((part) => part !== "").join(" · "));
     const lasted = alert.active ? "ongoing" : span(alert.toTime - alert.fromTime);
     text(when!, `${clock(alert.fromTime)} · ${lasted}`);
     item.classList.toggle("active", alert.active);
-    const query = new URLSearchParams({
-      lane: alert.lane,
-      after: String(Math.max(0, alert.fromTime - CLIP_MARGIN_MS)),
-      before: String(alert.toTime + CLIP_MARGIN_MS),
-    });
-    const clip = item.querySelector<HTMLAnchorElement>(".clip")!;
+    const clip = find(item, ".clip", HTMLElement);
     clip.hidden = !this.hasPast || alert.active;
-    set(clip, { href: `/api/clip.mp4?${query}`, "aria-label": `Clip of ${alert.label} as MP4` });
+    const href = clipAddress(alert.lane, ...clipTimes(alert));
+    set(clip, { href, "aria-label": `Clip of ${alert.label} as MP4` });
   }
+}
+
+/** The capture times of an alert's clip. */
+function clipTimes({ fromTime, toTime }: AlertView): [after: number, before: number] {
+  return [Math.max(0, fromTime - CLIP_MARGIN_MS), toTime + CLIP_MARGIN_MS];
 }

@@ -108,7 +108,7 @@ export class GroupsDialog {
   }
 }
 
-/** Downloads a time range around a position. */
+/** Downloads a time range of a lane. */
 export class ClipDialog {
   readonly #node = find(document, "#clip", HTMLDialogElement);
   readonly #from = find(this.#node, "#clip-from", HTMLInputElement);
@@ -122,42 +122,58 @@ export class ClipDialog {
     this.#now = now;
     find(this.#node, ".form", HTMLFormElement).addEventListener("submit", async (event) => {
       event.preventDefault();
-      text(this.#problem, await this.#download() ?? "");
+      const problem = await this.#downloadChosen();
+      text(this.#problem, problem);
+      if (problem === "") this.#node.close();
     });
   }
 
-  show(lane: string, camera: string, position: number): void {
+  /** Lets the user choose the times around a position; all are capture times, epoch milliseconds. */
+  ask(lane: string, camera: string, position: number): void {
+    this.#show(lane, camera, position - CLIP_MS, position + CLIP_MS, "");
+  }
+
+  #show(lane: string, camera: string, after: number, before: number, problem: string): void {
     this.#lane = lane;
     text(find(this.#node, "h2", HTMLElement), `Clip of ${camera}`);
-    this.#from.value = moment(position - CLIP_MS);
-    this.#to.value = moment(position + CLIP_MS);
-    text(this.#problem, "");
+    this.#from.value = moment(after);
+    this.#to.value = moment(before);
+    text(this.#problem, problem);
     this.#node.showModal();
   }
 
-  /** @returns what is wrong with the times, or why there is no clip */
-  async #download(): Promise<string | undefined> {
+  /** Downloads without asking; shows itself if there is something to say. */
+  async download(lane: string, camera: string, after: number, before: number): Promise<void> {
+    const problem = await downloadClip(lane, after, before);
+    if (problem !== "") this.#show(lane, camera, after, before, problem);
+  }
+
+  async #downloadChosen(): Promise<string> {
     const now = this.#now();
     const [begin, end] = [parseWhen(this.#from.value, now), parseWhen(this.#to.value, now)];
     if (begin === undefined || end === undefined || !("time" in begin) || !("time" in end)) {
       return "Expected times such as 14:03:22 or 2026-11-21 14:03:22";
     }
     if (begin.time >= end.time) return "The clip must end after it begins";
-    const query = new URLSearchParams({
-      lane: this.#lane,
-      after: String(begin.time),
-      before: String(end.time),
-    });
-    const address = `/api/clip.mp4?${query}`;
-    // A download that fails would give no reason. The clip begun for HEAD has ended when it answers.
-    const head = await fetch(address, { method: "HEAD" }).catch(() => undefined);
-    if (!head?.ok) return await reasonOf(address);
-    element("a", { href: address, download: true }).click();
-    const most = head.headers.get("x-framelane-cut-after");
-    if (most !== null) return `The clip is cut: it holds the first ${most} frames`;
-    this.#node.close();
-    return undefined;
+    return await downloadClip(this.#lane, begin.time, end.time);
   }
+}
+
+/** @returns why there is no clip, or what is wrong with it; else empty */
+async function downloadClip(lane: string, after: number, before: number): Promise<string> {
+  const address = clipAddress(lane, after, before);
+  // A download that fails would give no reason. The clip begun for HEAD has ended when it answers.
+  const head = await fetch(address, { method: "HEAD" }).catch(() => undefined);
+  if (!head?.ok) return await reasonOf(address);
+  element("a", { href: address, download: true }).click();
+  const most = head.headers.get("x-framelane-cut-after");
+  return most === null ? "" : `The clip is cut: it holds the first ${most} frames`;
+}
+
+/** Where the MP4 of a lane between two capture times is. */
+export function clipAddress(lane: string, after: number, before: number): string {
+  const query = new URLSearchParams({ lane, after: `${after}`, before: `${before}` });
+  return `/api/clip.mp4?${query}`;
 }
 
 /** Why there is no clip at an address. */

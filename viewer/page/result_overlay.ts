@@ -107,7 +107,9 @@ export class ResultOverlay {
     ];
     if (shown.length === 0 && this.scores.childElementCount === 0) return;
     this.scores.replaceChildren(
-      ...shown.map(([label, value]) => element("li", {}, `${label} `, element("b", {}, value))),
+      ...shown.map(([label, value]) =>
+        element("li", {}, element("bdi", {}, label), " ", element("b", {}, value))
+      ),
     );
   }
 }

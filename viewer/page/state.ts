@@ -27,7 +27,8 @@ export interface WallState {
   /** Number of columns; 0 for the best fit. */
   readonly columns: number;
   readonly time: boolean;
-  /** Offset of the current frame of the lead lane; −1 if live. */
+  /** Lane and offset of the frame that the wall is paused at; −1 if it is not. */
+  readonly lead: string;
   readonly offset: number;
 }
 
@@ -48,6 +49,7 @@ export function parseState(search: string): WallState {
     overlay: query.get("overlay") !== "0",
     columns: Number.isInteger(columns) && columns > 0 && columns <= MAX_COLUMNS ? columns : 0,
     time: query.get("time") === "1",
+    lead: query.get("lead") ?? "",
     offset: /^\d{1,15}$/.test(query.get("offset") ?? "") ? Number(query.get("offset")) : -1,
   };
 }
@@ -83,6 +85,7 @@ export function formatState(state: WallState): string {
   put("overlay", state.overlay ? "" : "0");
   put("columns", state.columns === 0 ? "" : String(state.columns));
   put("time", state.time ? "1" : "");
+  put("lead", state.lead);
   put("offset", state.offset < 0 ? "" : String(state.offset));
   // Commas and colons need no escape in a query, and are more readable.
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");

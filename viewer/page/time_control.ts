@@ -39,9 +39,11 @@ export class TimeControl {
     return this.#view.problem;
   }
 
-  /** The offset that the last command landed on. */
-  get offset(): number | undefined {
-    return this.#view.offset;
+  /** The frame that the wall is paused at, of its leading lane. */
+  get frame(): { lane: string; offset: number } | undefined {
+    const { mode, lead, offset } = this.#view;
+    if (mode !== "paused") return undefined;
+    return lead === undefined || offset === undefined ? this.#wall.place : { lane: lead, offset };
   }
 
   /** The displayed capture time; undefined when live. */

@@ -1,6 +1,12 @@
 // The grid of tiles; or a single large one, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
-import { type LaneView, MAX_TILES, type PictureMessage, type TileRequest } from "../protocol.ts";
+import {
+  cameraTitle,
+  type LaneView,
+  MAX_TILES,
+  type PictureMessage,
+  type TileRequest,
+} from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 import { find, set } from "./dom.ts";
 import { layOut } from "./layout.ts";
@@ -94,9 +100,14 @@ export class Wall {
   ): void {
     const wanted = new Set(lanes.map((lane) => lane.id));
     for (const [id, tile] of this.tiles) if (!wanted.has(id)) this.#remove(id, tile);
+    const byTitle = Map.groupBy(lanes, (lane) => cameraTitle(lane).title);
     this.#order = lanes.map((lane) => {
       const tile = this.tiles.get(lane.id) ?? this.#add(lane);
       tile.update(lane, now);
+      // Numbers distinguish cameras of the same name.
+      const sameName = byTitle.get(cameraTitle(lane).title)!;
+      const isOne = sameName.every(({ partition }) => partition === lane.partition);
+      tile.root.classList.toggle("same-name", !isOne);
       return tile;
     });
     // Hide the query's name if all lanes have the same query.

@@ -22,27 +22,32 @@ import {
   selectLanes,
   type WallState,
 } from "./state.ts";
+import { ServerClock } from "./server_clock.ts";
 import { Stats } from "./stats.ts";
 import { TimeControl } from "./time_control.ts";
 import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
 
 const GROUPS_KEY = "framelane-groups";
-
 class WallPage {
   readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
     ?.split(",").map(Number);
+  readonly #clock = new ServerClock();
   readonly #connection: Connection;
   readonly #wall: Wall;
   readonly #header = new Header((change) => this.#change(change));
   readonly #panel = new Panel((lane) => this.#focus(lane));
-  readonly #alerts = new AlertList((alert) => this.#openAlert(alert));
+  readonly #alerts = new AlertList({
+    onOpen: (alert) => this.#openAlert(alert),
+    onClip: (...clip) => void this.#clips.download(...clip),
+    now: () => this.#clock.now(),
+  });
   readonly #groups = new GroupsDialog((groups) => {
     localStorage.setItem(GROUPS_KEY, formatGroups(groups));
     const gone = !groups.some(({ name }) => name === this.#state.group);
     this.#change({ groups, ...(gone ? { group: "" } : {}) });
   });
-  readonly #clips = new ClipDialog(() => Date.now() + this.#skew);
+  readonly #clips = new ClipDialog(() => this.#clock.now());
   readonly #time: TimeControl;
   readonly #transport: Transport;
   readonly #stats = new Stats();
@@ -52,11 +57,7 @@ class WallPage {
   #lanes: readonly LaneView[] = [];
   /** Those of the user and those of places, in the order of their tabs. */
   #shownGroups: WallState["groups"] = [];
-  #heard = false;
   #canLookBack = false;
-  /** The server's clock minus this browser's, milliseconds. */
-  #skew = 0;
-  #now = 0;
   /** What is wrong with the connection to the server. */
   #away = "";
   /** Why the server cannot read the log. */
@@ -88,14 +89,16 @@ class WallPage {
       time: this.#time,
       wall: this.#wall,
       alerts: () => this.#alerts.alerts.values(),
-      now: () => Date.now() + this.#skew,
+      now: () => this.#clock.now(),
       onAlert: (alert) => this.#openAlert(alert),
     });
     listenForKeys(this.#keyActions());
     addEventListener("popstate", ({ state: past }) => {
-      this.#state = { ...parseState(location.search), groups: this.#state.groups };
-      this.#startOffset = this.#state.offset;
-      if (this.#startOffset < 0 && past !== true && !this.#time.live) this.#time.goLive();
+      if (location.hash !== "") return; // the link to the cameras
+      const { lead, offset } = this.#state;
+      const state = this.#state = { ...parseState(location.search), groups: this.#state.groups };
+      if (state.lead !== lead || state.offset !== offset) this.#startOffset = state.offset;
+      if (state.offset < 0 && past !== true && !this.#time.live) this.#time.goLive();
       this.#render();
       this.#seekAtStart();
     });
@@ -113,18 +116,16 @@ class WallPage {
         this.#time.reconnected();
         break;
       case "lanes":
-        this.#heard = true;
-        this.#now = message.now;
+        this.#clock.hear(message.now);
         this.#problem = message.problem ?? "";
-        this.#skew = message.now - Date.now();
         this.#lanes = message.lanes;
         this.#stats.push(message.lanes);
         this.#announcer.take(message.lanes);
+        this.#alerts.update();
         this.#render();
         this.#seekAtStart();
         break;
       case "alerts":
-        this.#alerts.now = Date.now() + this.#skew;
         this.#alerts.take(message.alerts);
         this.#header.setAlerts(this.#alerts.active);
         break;
@@ -156,9 +157,9 @@ class WallPage {
     // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     document.body.classList.toggle("operator", !showsNumbers());
-    this.#showBanner();
+    text(this.#banner, this.#away || this.#problem);
     this.#wall.overlay = state.overlay;
-    this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
+    this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#clock.now() });
     this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
     const { view } = state;
     const processed = ours.some((lane) => lane.query !== "raw");
@@ -173,12 +174,8 @@ class WallPage {
     document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
   }
 
-  #showBanner(): void {
-    text(this.#banner, this.#away || (this.#problem && `${this.#problem}. Retrying …`));
-  }
-
   #whyEmpty(ours: readonly LaneView[]): string {
-    if (!this.#heard) return "Connecting …";
+    if (!this.#clock.heard) return "Connecting …";
     return this.#problem !== "" && ours.length === 0
       ? this.#problem
       : emptyMessage(ours, this.#cameras !== undefined);
@@ -196,9 +193,9 @@ class WallPage {
       tile?.shown === undefined ? undefined : {
         ...tile.shown,
         size: tile.size,
-        ageMs: this.#time.live ? tile.ageMs(this.#skew) : undefined,
+        ageMs: this.#time.live ? tile.ageMs(this.#clock.skew) : undefined,
       },
-      this.#now,
+      this.#clock.now(),
     );
   }
 
@@ -244,34 +241,34 @@ class WallPage {
   #clip(): void {
     const { lead } = this.#wall;
     if (!this.#canLookBack || lead?.shown === undefined) return;
-    this.#clips.show(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
+    this.#clips.ask(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
   }
 
-  /** Seeks to the offset requested by the address, once possible. */
+  /** Seeks to the frame requested by the address, once its lane is there. */
   #seekAtStart(): void {
-    const { lead } = this.#wall;
-    if (this.#startOffset < 0 || lead === undefined || !this.#canLookBack) return;
-    this.#time.seek(lead.laneId, this.#startOffset);
+    const { lead, focus } = this.#state;
+    const lane = lead || focus || this.#wall.lead?.laneId;
+    if (this.#startOffset < 0 || lane === undefined || !this.#canLookBack) return;
+    if (!this.#lanes.some(({ id }) => id === lane)) return;
+    this.#time.seek(lane, this.#startOffset);
     this.#startOffset = -1;
   }
 
   #timeChanged(): void {
     const past = !this.#time.live;
     document.body.classList.toggle("looking-back", past);
+    if (past) this.#startOffset = -1;
     // Links point to a paused frame; during playback there is none.
-    const offset = this.#time.mode === "paused" ? this.#time.offset ?? -1 : -1;
-    const changed = offset !== this.#state.offset || past !== (history.state ?? false);
-    if (changed && this.#startOffset < 0) this.#change({ offset });
+    const { lane: lead = "", offset = -1 } = this.#time.frame ?? {};
+    const changed = lead !== this.#state.lead || offset !== this.#state.offset ||
+      past !== (history.state ?? false);
+    if (changed && this.#startOffset < 0) this.#change({ lead, offset });
     else this.#render();
   }
 
   #connectionChanged(problem: string): void {
     this.#away = problem;
     document.body.classList.toggle("lost", problem !== "");
-    this.#showBanner();
-    if (problem === "" || !this.#heard) return;
-    // The server reports no age while it is unreachable, so update it here.
-    this.#now = Date.now() + this.#skew;
     this.#render();
   }
 

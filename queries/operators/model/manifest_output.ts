@@ -219,12 +219,18 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
     fields.add("columns", "left and right, x and width, or left and width; down likewise");
   }
   const isDetr = format === "detr" && classes === undefined;
+  const isHead = ["ssd", "detr", "rows"].includes(format) && boxes !== undefined;
   const units = isDetr || format === "ssd" ? "fractions" : "pixels";
   return {
     kind: "objects",
     format,
     ...readFound(fields, IOUS[format] ?? IOU),
-    activation: fields.word("activation", ACTIVATIONS, isDetr ? "sigmoid" : "none"),
+    activation: fields.word(
+      "activation",
+      // Softmax is over the scores of the classes, in a tensor of their own.
+      isHead && classes === undefined ? ACTIVATIONS : ["none", "sigmoid"],
+      isDetr ? "sigmoid" : "none",
+    ),
     ...fields.texts(...HEADS),
     ...readGrids(fields, format),
     ...(columns === undefined ? {} : { columns }),
@@ -291,7 +297,11 @@ function readKeypoints(fields: Fields): Omit<KeypointsOutput, "name" | "labels">
     points: points ?? [],
     ...readFound(fields, IOU),
     columns,
-    units: fields.word("units", UNITS, format === "points" ? "fractions" : "pixels"),
+    units: fields.word(
+      "units",
+      ["pixels", "fractions"],
+      format === "points" ? "fractions" : "pixels",
+    ),
   };
 }
 

@@ -97,9 +97,10 @@ export class Kernels {
   readonly functions: Functions;
   readonly tables: HuffmanTables;
   readonly #memory = new WebAssembly.Memory({ initial: HEAP / PAGE, maximum: MAX_BYTES / PAGE });
-  #bytes!: Uint8Array<ArrayBuffer>;
-  #floats!: Float32Array<ArrayBuffer>;
-  #longs!: Int32Array<ArrayBuffer>;
+  /** Views of the memory: others once it has grown. */
+  bytes!: Uint8Array<ArrayBuffer>;
+  floats!: Float32Array<ArrayBuffer>;
+  longs!: Int32Array<ArrayBuffer>;
   #used = HEAP;
 
   constructor() {
@@ -107,27 +108,15 @@ export class Kernels {
     this.functions = instance.exports as unknown as Functions;
     this.#view();
     this.tables = new HuffmanTables(this);
-    this.#bytes.fill(128, ZIGZAG, ZIGZAG + 256);
-    NATURAL.forEach((place, i) => this.#bytes[ZIGZAG + i + 1] = 2 * place);
+    this.bytes.fill(128, ZIGZAG, ZIGZAG + 256);
+    NATURAL.forEach((place, i) => this.bytes[ZIGZAG + i + 1] = 2 * place);
   }
 
   #view(): void {
     const buffer = this.#memory.buffer as ArrayBuffer;
-    this.#bytes = new Uint8Array(buffer);
-    this.#floats = new Float32Array(buffer);
-    this.#longs = new Int32Array(buffer);
-  }
-
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes;
-  }
-
-  get floats(): Float32Array<ArrayBuffer> {
-    return this.#floats;
-  }
-
-  get longs(): Int32Array<ArrayBuffer> {
-    return this.#longs;
+    this.bytes = new Uint8Array(buffer);
+    this.floats = new Float32Array(buffer);
+    this.longs = new Int32Array(buffer);
   }
 
   /** Gives up all that was reserved. */
@@ -139,7 +128,7 @@ export class Kernels {
   reserve(size: number): number {
     const at = this.#used;
     const used = (at + size + 127) & ~63;
-    const missing = used + PAGE - this.#bytes.length;
+    const missing = used + PAGE - this.bytes.length;
     if (missing > 0) {
       if (!(used + PAGE <= MAX_BYTES)) {
         throw new KernelMemoryError(`Cannot reserve ${size} bytes: at most ${MAX_BYTES} in all`);

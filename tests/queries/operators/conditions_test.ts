@@ -180,3 +180,13 @@ Deno.test("scores of frames alone can be watched: the highest counts", async () 
   const [second] = await task.process(finding(1, frames(0.1, 0.2)));
   assert.deepEqual([first!.result!.alert?.state, second!.result!.alert?.state], ["start", "end"]);
 });
+
+Deno.test("objects alone can be watched by their label, as a model on windows finds them", async () => {
+  const task = await alerts<Finding>({ label: "person", enter: 0.6 }).open(contextOf());
+  const found = (score: number): Result => ({
+    frames: [{ offset: 0, timestamp: 0, objects: [{ ...person, score }] }],
+  });
+  const [first] = await task.process(finding(0, found(0.9)));
+  const [second] = await task.process(finding(1, found(0.2)));
+  assert.deepEqual([first!.result!.alert?.state, second!.result!.alert?.state], ["start", "end"]);
+});

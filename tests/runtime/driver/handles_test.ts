@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { Driver } from "../../../runtime/driver/driver.ts";
 import { reportIdle } from "../../../runtime/driver/idle.ts";
-import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
+import type {
+  StreamingQueryListener,
+  StreamingQueryManager,
+} from "../../../runtime/driver/manager.ts";
 import type { StreamingQueryException } from "../../../runtime/driver/query_exception.ts";
 import { newCells } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
@@ -287,4 +290,57 @@ Deno.test("an event reaches the listeners of its moment, whichever others they a
   assert.equal(calls, 1);
   manager.notify("onQueryStarted", event);
   assert.equal(calls, 3);
+});
+
+Deno.test("listeners that throw, reject or cannot be read are named and cost themselves alone", async () => {
+  const reports: string[] = [];
+  const streams = managerOf((line) => void reports.push(line));
+  class Alarm implements StreamingQueryListener {
+    onQueryIdle() {
+      return Promise.reject(null);
+    }
+  }
+  streams.addListener(new Alarm());
+  streams.addListener({
+    onQueryIdle() {
+      throw {
+        get message() {
+          throw new Error("no");
+        },
+      };
+    },
+  });
+  streams.addListener({
+    get onQueryIdle(): never {
+      throw new Error("no getter");
+    },
+  });
+  streams.addListener({ onQueryIdle: (event) => event.id = "another" });
+  const heard: string[] = [];
+  streams.addListener({ onQueryIdle: ({ id }) => heard.push(id) });
+  streams.notify("onQueryIdle", { id: "its own", runId: "", timestamp: "" });
+  await settle();
+  assert.deepEqual(heard, ["its own"]);
+  assert.equal(reports.length, 4);
+  assert.throws(
+    () => streams.addListener({ onQueryIdle: 5 } as never),
+    /Cannot add a listener: onQueryIdle is 5, expected a function/,
+  );
+  assert.match(
+    reports.join("\n"),
+    /Alarm \(added at .*handles_test.ts:\d+\) failed in onQueryIdle: null was thrown/,
+  );
+  assert.match(reports.join("\n"), /no getter/);
+});
+
+Deno.test("a listener that never ends its calls misses events, which is reported once", () => {
+  const reports: string[] = [];
+  const streams = managerOf((line) => void reports.push(line));
+  let calls = 0;
+  streams.addListener({ onQueryIdle: () => (calls++, new Promise(() => {})) });
+  for (let i = 0; i < 1000; i++) {
+    streams.notify("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  }
+  assert.equal(calls, 256);
+  assert.equal(reports.length, 1);
 });

@@ -61,7 +61,6 @@ Deno.test("observed metrics are on the page of metrics: counters where they add 
       endToEnd: [],
       processing: [],
       sinkWrites: {},
-      dropped: {},
       observed: [
         { name: "seen", metric: "frames", value, counts: true },
         { name: "seen", metric: "last", value, counts: false },

@@ -2,7 +2,7 @@
 import type { ObjectsOutput } from "../manifest_output.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Decode, HeadTensors } from "./head_tensors.ts";
-import { type Numbers, sigmoid, type Values } from "./numbers.ts";
+import { activationOf, type Numbers, sigmoid, type Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 import { knownColumns, type Table, tableOf } from "./table.ts";
 
@@ -93,11 +93,11 @@ type BoxOf = (at: number, row: number) => readonly [x: number, y: number, w: num
 
 /** Decodes rows of a box, an object score and class scores. */
 function addSure(
-  { name, labels, threshold }: ObjectsOutput,
+  { name, labels, threshold, activation }: ObjectsOutput,
   { main }: HeadTensors,
   found: Candidates,
   boxesOf: (table: Table) => BoxOf,
-  activate = (score: number) => score,
+  activate = activationOf({ activation }),
 ): void {
   const table = tableOf(name, main, knownColumns(main, labels && 5 + labels.length));
   const { data, rows, columns, rowStep, step } = table;
@@ -169,8 +169,9 @@ const BINS = 8;
  * cell, the first NanoDet from its centre.
  */
 export const nanodet: Decode = (output, head, found) => {
-  const { name, labels, threshold, activation } = output;
+  const { name, labels, threshold } = output;
   const { main, width, height } = head;
+  const activate = activationOf(output);
   const { data, rows, columns } = tableOf(name, main, main.shape.at(-1));
   const classes = labels?.length ?? columns - 4 * BINS;
   const bins = (columns - classes) / 4;
@@ -185,7 +186,7 @@ export const nanodet: Decode = (output, head, found) => {
   for (let row = 0; row < rows; row++) {
     for (let kind = 0; kind < classes; kind++) {
       const at = row * columns + kind;
-      const score = activation === "sigmoid" ? sigmoid(data[at]!) : data[at]!;
+      const score = activate(data[at]!);
       if (!(score >= threshold)) continue;
       const { x, y, stride } = cellOf(row);
       const far = (side: number) =>

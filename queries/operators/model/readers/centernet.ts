@@ -1,6 +1,7 @@
 // Objects as peaks of a heat map.
 import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./head_tensors.ts";
+import { activationOf } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 
 /**
@@ -22,11 +23,13 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
   const stride = inputWidth / width;
-  for (const at of indexesFrom(data, output.threshold)) {
+  const activate = activationOf(output), { threshold, activation } = output;
+  const least = activation === "sigmoid" ? Math.log(threshold / (1 - threshold)) : threshold;
+  for (const at of indexesFrom(data, least)) {
     const cell = at % plane;
     if (!isPeak(data, at, cell, width, plane)) continue;
     const kind = Math.floor(at / plane);
-    const peak = { cell, score: data[at]!, kind, at, width, plane, stride };
+    const peak = { cell, score: activate(data[at]!), kind, at, width, plane, stride };
     add(found, peak, sides, sizes, offsets?.data);
   }
 };

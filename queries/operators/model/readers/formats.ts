@@ -3,7 +3,7 @@ import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts"
 import { nanodet, yolov5, yolox } from "./cells.ts";
 import { addPeaks } from "./centernet.ts";
 import type { Decode } from "./head_tensors.ts";
-import { sigmoid } from "./numbers.ts";
+import { activationOf, sigmoid } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 import { bestClasses, knownColumns, type Table, tableOf } from "./table.ts";
 
@@ -18,12 +18,14 @@ const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
     throw unreadable(name, main.shape, `rows of 4 numbers and ${labels?.length ?? 1} scores`);
   }
   const { best, kinds } = bestClasses(table, 4, classes);
+  const activate = activationOf(output);
   for (let row = 0; row < rows; row++) {
-    if (!(best[row]! >= threshold)) continue;
+    const score = activate(best[row]!);
+    if (!(score >= threshold)) continue;
     const at = row * rowStep;
     const x = data[at]! * unitX, y = data[at + step]! * unitY;
     const w = data[at + 2 * step]! * unitX / 2, h = data[at + 3 * step]! * unitY / 2;
-    found.add(x - w, y - h, x + w, y + h, best[row]!, kinds[row]!, row);
+    found.add(x - w, y - h, x + w, y + h, score, kinds[row]!, row);
   }
 };
 
@@ -62,10 +64,11 @@ const rows: Decode = (output, head, found) => {
   const { across, down } = sidesOf(table, columns);
   const [score, kind, batch] = (["score", "class", "batch"] as const)
     .map((column) => columns.indexOf(column) * step) as [number, number, number];
+  const activate = activationOf(output);
   for (let row = 0; row < table.rows; row++) {
     const at = row * rowStep;
     if (batch >= 0 && data[at + batch] !== head.frame) continue;
-    const sure = score < 0 ? 1 : data[at + score]!;
+    const sure = score < 0 ? 1 : activate(data[at + score]!);
     if (!(sure >= threshold)) continue;
     const [left, right] = across(at), [top, bottom] = down(at);
     found.add(
@@ -82,7 +85,7 @@ const rows: Decode = (output, head, found) => {
 
 /** Boxes in one tensor, scores (and classes) in others. */
 const heads: Decode = (output, head, found) => {
-  const { name, format, labels, threshold, firstClass, activation } = output;
+  const { name, format, labels, threshold, firstClass } = output;
   const { main, boxes, classes, unitX, unitY } = head;
   if (boxes === undefined || boxes.data.length === 0) return;
   const sides = tableOf(output.boxes ?? name, boxes, 4);
@@ -96,10 +99,10 @@ const heads: Decode = (output, head, found) => {
   };
   const count = sides.rows;
   if (classes !== undefined || main.data.length === count) {
+    const activate = activationOf(output);
     for (let row = 0; row < Math.min(count, main.data.length); row++) {
       const kind = classes === undefined ? 0 : Math.round(classes.data[row]!) - firstClass;
-      const score = main.data[row]!;
-      add(row, activation === "sigmoid" ? sigmoid(score) : score, kind);
+      add(row, activate(main.data[row]!), kind);
     }
     return;
   }

@@ -35,9 +35,15 @@ type Read = (
   context: ReadContext,
 ) => DetectedObject[];
 
+/** Pixels of the input for a unit of a coordinate. */
+function unitsOf({ units }: KeypointsOutput, { width, height }: ReadContext["input"]) {
+  return units === "fractions" ? [width, height] as const : [1, 1] as const;
+}
+
 /** Boxes and class scores as YOLOv8 has them, then x, y (and score) of each point. */
-const readBoxes: Read = (output, values, placement) => {
+const readBoxes: Read = (output, values, placement, { input }) => {
   const { name, labels = ["person"], points, iou, agnostic, maxObjects } = output;
+  const [unitX, unitY] = unitsOf(output, input);
   const first = 4 + labels.length;
   const known = [3, 2].map((numbers) => first + numbers * points.length)
     .find((size) => values.shape.includes(size));
@@ -58,26 +64,25 @@ const readBoxes: Read = (output, values, placement) => {
     firstClass: 0,
     decoded: true,
   };
-  const head = { main: values, unitX: 1, unitY: 1, width: 0, height: 0, frame: 0 };
+  const head = { main: values, unitX, unitY, width: 0, height: 0, frame: 0 };
   DECODERS.yolov8(boxes, head, found);
   return found.select(iou, agnostic, maxObjects).map((index) => ({
     ...found.objectOf(index, (kind) => labels[kind]!, placement, false),
     keypoints: points.map((_, p) => {
       const at = found.rowOf(index) * rowStep + (first + p * each) * step;
       const score = each === 3 ? data[at + 2 * step]! : 1;
-      return pointOf(placement, data[at]!, data[at + step]!, score);
+      return pointOf(placement, data[at]! * unitX, data[at + step]! * unitY, score);
     }),
   }));
 };
 
 /** One body: a list of points. */
 const readPoints: Read = (output, values, placement, { input }) => {
-  const { name, columns, points, units } = output;
+  const { name, columns, points } = output;
   const { data, rows, rowStep, step } = tableOf(name, values, columns.length);
   if (rows !== points.length) throw unreadable(name, values.shape, `${points.length} points`);
   const [x, y, score] = (["x", "y", "score"] as const).map((column) => columns.indexOf(column));
-  const scaleX = units === "fractions" ? input.width : 1;
-  const scaleY = units === "fractions" ? input.height : 1;
+  const [unitX, unitY] = unitsOf(output, input);
   return bodyOf(
     output,
     points.map((_, p) => {
@@ -85,8 +90,8 @@ const readPoints: Read = (output, values, placement, { input }) => {
       const sure = score! < 0 ? 1 : data[at + score! * step]!;
       return pointOf(
         placement,
-        data[at + x! * step]! * scaleX,
-        data[at + y! * step]! * scaleY,
+        data[at + x! * step]! * unitX,
+        data[at + y! * step]! * unitY,
         sure,
       );
     }),

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import type { Placement } from "../../../../runtime/image/mod.ts";
 import type { MapOutput } from "../manifest_output.ts";
-import { type Numbers, partOf, sigmoid, sixDigits, valuesOf } from "./numbers.ts";
+import { activationOf, type Numbers, partOf, sixDigits, valuesOf } from "./numbers.ts";
 import { type OutputReader, unreadable } from "./reader.ts";
 
 /** Reads the share of the frame that each class covers; with `mask` the classes themselves. */
@@ -45,7 +45,8 @@ function classesOf(
   data: Numbers,
   shape: readonly number[],
 ): ClassMap & { readonly kinds: number } {
-  const { name, labels, threshold, activation } = output;
+  const { name, labels, threshold } = output;
+  const activate = activationOf(output);
   if (shape.length === 2) {
     const [height, width] = shape as [number, number];
     const map = Uint8Array.from(data);
@@ -70,8 +71,7 @@ function classesOf(
   for (let cell = 0; cell < plane; cell++) {
     let best = cell * step, kind = 0;
     if (kinds === 1) {
-      const value = activation === "sigmoid" ? sigmoid(data[best]!) : data[best]!;
-      map[cell] = value >= threshold ? 1 : 0;
+      map[cell] = activate(data[best]!) >= threshold ? 1 : 0;
       continue;
     }
     for (let k = 1, at = best + apart; k < kinds; k++, at += apart) {

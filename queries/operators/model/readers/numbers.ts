@@ -1,4 +1,5 @@
 // Tensors of any type as numbers.
+import type { Activation } from "../manifest_output.ts";
 import type { ModelTensor, Samples } from "../session.ts";
 
 export type Numbers = Exclude<Samples, BigInt64Array | BigUint64Array>;
@@ -43,4 +44,9 @@ export function sixDigits(value: number): number {
 
 export function sigmoid(value: number): number {
   return 1 / (1 + Math.exp(-value));
+}
+
+/** What makes a score of a model's number. Softmax needs the numbers of all classes: see `activate`. */
+export function activationOf({ activation }: { readonly activation: Activation }) {
+  return activation === "sigmoid" ? sigmoid : (value: number) => value;
 }

@@ -73,6 +73,33 @@ Deno.test("peaks: of equal neighbours the first counts, and what is no number hi
   assert.deepEqual(found, [["a", 0.9], ["b", 0.9]]);
 });
 
+Deno.test("objects: activation makes scores of logits in every format", () => {
+  const labels = ["a"], four = [16, 16, 8, 8];
+  const box = { columns: ["x", "y", "width", "height", "score"] };
+  const outputs: [output: object, shape: number[], numbers: number[], score: number][] = [
+    [{ format: "yolov8" }, [1, 1, 5], [...four, 0.5], 0.6225],
+    [{ format: "yolov5" }, [1, 1, 6], [...four, 0.5, 0.5], 0.3875],
+    [{ format: "yolox", decoded: true }, [1, 1, 6], [...four, 0.5, 0.5], 0.3875],
+    [{ format: "yolov10" }, [1, 1, 6], [8, 8, 16, 16, 0.5, 0], 0.6225],
+    [{ format: "rows", ...box }, [1, 5], [...four, 0.5], 0.6225],
+    [{ format: "centernet", boxes: "o" }, [4, 1, 1], [0.5, 0.5, 0.5, 0.5], 0.6225],
+  ];
+  const logits = { kind: "objects", labels, activation: "sigmoid" };
+  for (const [output, shape, numbers, score] of outputs) {
+    const scores = [0.38, 0.63].map((threshold) => {
+      const { frames } = read(
+        { ...logits, ...output, threshold },
+        shape,
+        new Float32Array(numbers),
+      );
+      return frames[0]!.objects![0]?.score;
+    });
+    assert.deepEqual(scores, [score, undefined], JSON.stringify(output));
+  }
+  const softmax = { ...logits, format: "yolov8", activation: "softmax" };
+  assert.throws(() => read(softmax, [1, 5, 1], new Float32Array(5)), /expected .*none.*sigmoid/);
+});
+
 Deno.test("scores of each frame", () => {
   const output = { kind: "frame", labels: ["x"] };
   const { frames } = read(output, [1, 2, 1], Float32Array.from([0.25, 0.5]), 2);
