@@ -45,11 +45,17 @@ export function videoImages(
   return prefetch(options.encoders, async (push, stop) => {
     stop.addEventListener("abort", input.interrupt, { once: true });
     const times = new StreamTimes(input, options.times, options.live);
-    const lane = new Lane(input, options, times);
+    let lane = new Lane(input, options, times);
     try {
       for (;;) {
         const packet = stop.aborted ? undefined : await input.read();
         if (packet === undefined) break;
+        if (input.followCodec()) {
+          await lane.handle(null, push, stop);
+          lane.reportDamage();
+          await lane.close();
+          lane = new Lane(input, options, times);
+        }
         options.onPacket?.(describePacket(packet, input));
         await lane.handle(packet, push, stop);
       }

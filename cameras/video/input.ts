@@ -62,11 +62,11 @@ export class VideoInput implements AsyncDisposable {
   /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly format: string;
   readonly stream: Stream;
-  readonly decoder: Codec;
+  decoder!: Codec;
   /** FFmpeg's name of the codec: `h264`, `hevc`, `mjpeg`. */
-  readonly codecName: string;
+  codecName = "unknown";
   /** The codec, if packets are access units. */
-  readonly unitCodec: VideoCodec | undefined;
+  unitCodec: VideoCodec | undefined;
   /** Milliseconds between frames according to the stream; 40 by default. */
   readonly frameMs: number;
   readonly #context: FormatContext;
@@ -83,21 +83,18 @@ export class VideoInput implements AsyncDisposable {
   private constructor(
     context: FormatContext,
     stream: Stream,
-    decoder: Codec,
     { name, local, isCut = false }: VideoInputOptions,
     signal: AbortSignal,
   ) {
+    this.stream = stream;
+    this.name = name;
+    this.followCodec();
     this.#context = context;
     this.#local = local;
     this.#isCut = isCut;
     this.#signal = signal;
     signal.addEventListener("abort", this.interrupt, { once: true });
     this.#packet.alloc();
-    this.stream = stream;
-    this.decoder = decoder;
-    this.name = name;
-    this.codecName = avGetCodecName(stream.codecpar.codecId) ?? "unknown";
-    this.unitCodec = UNIT_CODECS.get(stream.codecpar.codecId);
     this.format = context.iformat?.name ?? "";
     this.#tickMs = stream.timeBase.num * 1000 / stream.timeBase.den;
     const { num, den } = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
@@ -145,19 +142,10 @@ export class VideoInput implements AsyncDisposable {
       if (index < 0 || stream === undefined) {
         throw new SourceError("UNSUPPORTED", `Cannot use ${name}: it holds no video`);
       }
-      const decoder = Codec.findDecoder(stream.codecpar.codecId);
-      if (decoder === null) {
-        throw new SourceError(
-          "UNSUPPORTED",
-          `Cannot decode ${name}: there is no decoder for its codec ${
-            avGetCodecName(stream.codecpar.codecId) ?? stream.codecpar.codecId
-          }`,
-        );
-      }
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      return new VideoInput(context, stream, decoder, options, signal);
+      return new VideoInput(context, stream, options, signal);
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
@@ -166,6 +154,29 @@ export class VideoInput implements AsyncDisposable {
     } finally {
       limit.removeEventListener("abort", interrupt);
     }
+  }
+
+  /**
+   * Takes up the stream's codec. In the middle of an MPEG-TS recording it may become another one.
+   *
+   * @returns whether it is another one than before
+   * @throws {SourceError} if there is no decoder for it.
+   */
+  followCodec(): boolean {
+    const { codecId } = this.stream.codecpar;
+    if (codecId === this.decoder?.id) return false;
+    const decoder = Codec.findDecoder(codecId);
+    const codecName = avGetCodecName(codecId) ?? String(codecId);
+    if (decoder === null) {
+      throw new SourceError(
+        "UNSUPPORTED",
+        `Cannot decode ${this.name}: there is no decoder for its codec ${codecName}`,
+      );
+    }
+    this.decoder = decoder;
+    this.codecName = codecName;
+    this.unitCodec = UNIT_CODECS.get(codecId);
+    return true;
   }
 
   /**

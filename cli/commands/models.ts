@@ -11,7 +11,7 @@ import {
   readOnnx,
   shapeText,
   staysBelow,
-} from "../../queries/operators/model/files.ts";
+} from "../../queries/operators/model/mod.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { command, type CommandContext, type Options, type Values } from "../command.ts";
 import { endOnSignals } from "../process.ts";

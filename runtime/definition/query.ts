@@ -88,8 +88,9 @@ export class Stream<T> {
    */
   process<Out>(operator: Operator<T, Out>, step: StepOptions = {}): Stream<Out> {
     const known = this.operators.findLast(({ labels }) => labels !== undefined)?.labels;
-    const named = erase(withStep(withRemarks(operator, known), step));
-    return new Stream<Out>(this.queryName, this.source, [...this.operators, named]);
+    const named = withStep(withRemarks(operator, known), step);
+    const operators = [...this.operators, named as unknown as Operator<unknown, unknown>];
+    return new Stream<Out>(this.queryName, this.source, operators);
   }
 
   /** Replaces each item by the result of `transform`. */
@@ -274,10 +275,6 @@ export class QueryDefinition {
       `  onOperatorError ${onOperatorError.kind}`,
     ].join("\n");
   }
-}
-
-function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown> {
-  return operator as unknown as Operator<unknown, unknown>;
 }
 
 /** The operator with remarks about labels of its zones and lines that no earlier step finds. */

@@ -27,13 +27,13 @@ export type SinkValues<O> = {
  *
  * @example
  * ```ts
- * import { sinkType, text } from "./sink_type.ts";
+ * import { sinkType } from "./sink_type.ts";
  *
  * export default sinkType({
  *   name: "postgres",
  *   target: "TABLE",
  *   help: "a row for each output",
- *   options: { schema: { value: "NAME", help: "schema of the table", parse: text } },
+ *   options: { schema: { value: "NAME", help: "schema of the table", parse: String } },
  *   open: ({ target, options: { schema = "public" } }) => ({
  *     uri: `postgres:${schema}.${target}`,
  *     delivery: "at-least-once",

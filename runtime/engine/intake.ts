@@ -119,8 +119,9 @@ export class Intake {
         const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
         const within = frames.filter(({ offset }) => offset < until);
         if (within.length < frames.length) this.#source.seek(until);
+        const { length } = within;
         const taken = this.#inspectAll(within);
-        if (taken.length > 0 || within.length === 0) return taken;
+        if (taken.length > 0 || length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
         if (this.recreated) return [];
@@ -246,9 +247,9 @@ export class Intake {
     }
     try {
       const kind = groups?.take(frame) ?? "image";
+      this.#excess.linked = kind !== "image";
       if (kind === "no-keyframe") return undefined;
       if (kind === "image") inspect(frame.value);
-      this.#excess.linked = kind === "unit";
       return frame;
     } catch (error) {
       // Any other error is ours, and must cost this frame alone.

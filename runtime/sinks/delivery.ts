@@ -53,7 +53,7 @@ export class Deliverer {
     body: string,
     signal: AbortSignal,
   ): Promise<{ reason?: string; again?: boolean; waitMs?: number }> {
-    const { url, timeoutMs } = this.#options;
+    const { url, timeoutMs, clock } = this.#options;
     signal.throwIfAborted();
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), timeoutMs);
@@ -74,12 +74,10 @@ export class Deliverer {
       await response.body?.cancel();
       if (response.ok) return {};
       const again = response.status >= 500 || LATER.has(response.status);
-      const seconds = Number(response.headers.get("retry-after") ?? 0);
-      return {
-        reason: `status ${response.status}`,
-        again,
-        ...(seconds > 0 ? { waitMs: seconds * 1000 } : {}),
-      };
+      // Seconds, or a date.
+      const after = response.headers.get("retry-after") ?? "";
+      const waitMs = Number(after) * 1000 || Date.parse(after) - clock.now() || 0;
+      return { reason: `status ${response.status}`, again, waitMs };
     } catch (error) {
       signal.throwIfAborted();
       if (limit.signal.aborted) return { reason: `no answer in ${timeoutMs} ms`, again: true };

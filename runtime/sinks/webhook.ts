@@ -45,7 +45,8 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
  * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a
  * secret, `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal
  * HMAC-SHA256 of `TIMESTAMP.BODY`. Statuses 408, 425, 429 and from 500, and failed connections, are
- * retried after 500 ms at first and 30 s at most; any other status except 2xx is final. Redirects are not followed.
+ * retried after 500 ms at first, or as long as `retry-after` asks, and 30 s at most; any other status
+ * except 2xx is final. Redirects are not followed.
  *
  * @example
  * ```ts
@@ -106,7 +107,7 @@ function addressOf(text: string): { url: URL; secret?: string } {
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new RangeError(
-      `Cannot post to an address of scheme ${url.protocol}: expected http: or https:`,
+      `Cannot post to an address of scheme ${url.protocol.slice(0, -1)}: expected http or https`,
     );
   }
   url.username = "";

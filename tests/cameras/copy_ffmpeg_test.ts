@@ -253,6 +253,34 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
   });
 });
 
+Deno.test("A recording that goes on in another codec is followed, copied and as JPEG", async () => {
+  await withFolder(async (folder) => {
+    const parts = await Promise.all((["libx264", "libx265"] as const).map(async (codec) => {
+      const film = join(folder, `${codec}.mp4`);
+      await makeVideo(film, { frames: 30, codec });
+      const part = join(folder, `${codec}.ts`);
+      await remux(film, part);
+      return await Deno.readFile(part);
+    }));
+    const path = join(folder, "both.ts");
+    for (const [first, second] of [[0, 1], [1, 0]] as const) {
+      await Deno.writeFile(path, new Blob([parts[first]!, parts[second]!]).stream());
+      const codecs = ["h264", "h265"] as const;
+      const units = await copy(path);
+      assert.deepEqual(
+        [...new Set(units.map(({ contentType }) => contentType))],
+        [`video/${codecs[first]}`, `video/${codecs[second]}`],
+      );
+      for (const { contentType, value } of units) {
+        inspectAccessUnit(contentType === "video/h264" ? "h264" : "h265", value);
+      }
+      // FFmpeg loses what lies around the change, up to a keyframe.
+      const images = await take(makeSource(path));
+      assert.ok(images.length > 40 && units.length > 40, `${images.length}, ${units.length}`);
+    }
+  });
+});
+
 Deno.test("A loop of copied units keeps counting, and begins with a keyframe", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "a.mp4");

@@ -6,7 +6,7 @@ import { SourceError } from "../../cameras/source.ts";
 import { type Command, parseCommand, UsageError } from "../../cli/command.ts";
 import { dispatch } from "../../cli/dispatch.ts";
 import { commands } from "../../cli/registry.ts";
-import { ManifestError, parseManifest } from "../../queries/operators/model/files.ts";
+import { ManifestError, parseManifest } from "../../queries/operators/model/mod.ts";
 import { SequenceTracker } from "../../runtime/engine/sequence.ts";
 import { BadFrameError, type Frame, type Headers } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";

@@ -1,5 +1,5 @@
 // The manifest of a model: `model.json` beside its `.onnx`. Reading and checking it.
-import { dirname, isAbsolute, join, normalize } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { type Fault, FaultsError, Fields, readJson } from "../../../runtime/mod.ts";
@@ -11,14 +11,10 @@ import {
   readInputs,
 } from "./manifest_input.ts";
 import { type ModelOutput, readOutputs } from "./manifest_output.ts";
+import { staysBelow } from "./onnx_file.ts";
 
 export type { ModelInput } from "./manifest_input.ts";
 export type { ModelOutput } from "./manifest_output.ts";
-
-/** Whether a path from a manifest leads to its folder or below it, as it must. */
-export function staysBelow(path: string): boolean {
-  return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path));
-}
 
 export const STATE_DTYPES = ["float32", "float16", "int32", "int64", "uint8", "bool"] as const;
 

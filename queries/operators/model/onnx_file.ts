@@ -42,6 +42,11 @@ const NO_TENSORS: Readonly<Record<number, string>> = {
   ...{ 4: "sequence", 5: "map", 8: "sparse", 9: "optional" },
 };
 
+/** Whether a path from a model or its manifest leads to its folder or below it, as it must. */
+export function staysBelow(path: string): boolean {
+  return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path));
+}
+
 /**
  * Reads an `.onnx` file.
  *
@@ -62,11 +67,10 @@ export function readOnnx(path: string): OnnxFile {
   const hash = createHash("sha256").update(bytes);
   let total = bytes.length;
   for (const name of model.external) {
-    const normal = normalize(name);
-    if (isAbsolute(normal) || normal.startsWith("..")) {
+    if (!staysBelow(name)) {
       throw new Error(`Cannot read weights of ${path} from ${name}: expected a file beside it`);
     }
-    total += hashFile(hash, join(dirname(path), normal), path);
+    total += hashFile(hash, join(dirname(path), name), path);
   }
   return { ...model, sha256: hash.digest("hex"), bytes: total };
 }

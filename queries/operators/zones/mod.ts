@@ -11,8 +11,6 @@ import { savedState, stateBytes } from "../state.ts";
 import { parseZones, readZones } from "./file.ts";
 import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
 
-export { ZonesError } from "./file.ts";
-
 interface State {
   readonly watcher: WatcherState;
   readonly session: string | null;

@@ -86,7 +86,7 @@ Deno.test("evaluate names wrong use", async () => {
   const model = orderModel("nthwc");
   await assert.rejects(call({ model, clips: folder, label: "fire" }), (error) => {
     assert.ok(error instanceof UsageError);
-    return /Cannot look for fire: expected --label with one of seen, last/.test(error.message);
+    return /Cannot look for "fire": expected --label with one of seen, last/.test(error.message);
   });
   await assert.rejects(call({ model, clips: folder }), /Cannot look for nothing/);
   await assert.rejects(call({ model, clips: folder, label: "last" }), /found none/);

@@ -37,6 +37,20 @@ Deno.test("detect says which model it was and the best score a label, and keeps 
   assert.equal(output!.value, value);
 });
 
+Deno.test("detect says that it looks at every frame, whatever the manifest's sampling", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [models, path] = ["models/centernet", `${folder}/model.json`];
+    await Deno.copyFile(`${models}/centernet.onnx`, `${folder}/centernet.onnx`);
+    const manifest = JSON.parse(await Deno.readTextFile(`${models}/model.json`));
+    await Deno.writeTextFile(path, JSON.stringify({ ...manifest, sampling: { fps: 2 } }));
+    assert.match(detect(path).remarks!.join(), /^Model centernet runs on every frame: .*{"fps":2}/);
+    assert.deepEqual(detect().remarks, []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("detect may look for some labels alone, and above another threshold", async () => {
   const [frame, coffee] = [
     frameOf(await still("astronaut.jpg")),

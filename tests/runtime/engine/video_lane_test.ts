@@ -107,6 +107,20 @@ Deno.test("Units before the first keyframe are dropped and counted, also after a
   );
 });
 
+Deno.test("A read of nothing but units without a keyframe is not the end, whatever the trigger", async () => {
+  const units = (await accessUnits({ frames: 20, gop: 8 })).slice(3);
+  const ends = { [TOPIC]: { 0: units.length } };
+  for (const kind of ["asap", "available-now", "interval"] as const) {
+    const trigger = kind === "interval" ? { kind, ms: 1 } : { kind };
+    const sink = collect();
+    const { frames, dropped } = await runQuery(definition(sink, 1), {
+      log: await logOf(units),
+      overrides: { trigger, source: { endingOffsets: ends, maxFramesPerTrigger: 1 } },
+    });
+    assert.deepEqual([frames, dropped, sink.outputs.length], [12, 5, 12], kind);
+  }
+});
+
 Deno.test("A lane whose keyframe has expired continues at the next one, and counts what it dropped", async () => {
   const units = await accessUnits({ frames: 20, gop: 8 });
   const log = await logOf(units.slice(0, 11));

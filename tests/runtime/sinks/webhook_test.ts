@@ -109,6 +109,32 @@ Deno.test("webhook: what fails for a while is tried again, in order", async () =
   );
 });
 
+Deno.test("webhook: it waits as long as the receiver asks, in seconds or until a date, 30 s at most", async () => {
+  const now = Date.now();
+  const after = ["7", "900", new Date(now + 20_000).toUTCString(), "soon", "-5"];
+  const delays: number[] = [];
+  const clock = {
+    ...quick,
+    now: () => now,
+    sleep: (ms: number) => Promise.resolve(void delays.push(ms)),
+  };
+  await withReceiver(
+    (index) =>
+      index === after.length
+        ? ok()
+        : new Response(null, { status: 503, headers: { "retry-after": after[index]! } }),
+    async (url, received, directory) => {
+      const task = await open({ url, directory }, { clock });
+      await post(task, 0, [finding(0, 1)]);
+      await until("the last try", () => received.length > after.length);
+      await task.close!();
+      assert.deepEqual(delays.slice(0, 2), [7000, 30_000]);
+      assert.ok(delays[2]! > 18_000 && delays[2]! <= 20_000, `${delays[2]} ms`);
+      assert.ok(delays.slice(3).every((ms) => ms > 0 && ms < 18_000), delays.join());
+    },
+  );
+});
+
 Deno.test("webhook: what is refused, or fails too often, goes to the dead letters without secrets", async () => {
   await withReceiver(
     (index) => new Response(null, { status: index === 0 ? 400 : 500 }),
@@ -235,7 +261,7 @@ Deno.test("webhook: options are checked, and secrets stay secret", () => {
   const faults: [string, RegExp][] = [
     ["webhook:", /expected webhook:URL/],
     ["webhook:hidden", /expected a URL such as https:\/\/host\/path/],
-    ["webhook:ftp://hidden/", /scheme ftp:: expected http: or https:/],
+    ["webhook:ftp://hidden/", /scheme ftp: expected http or https/],
     [
       "webhook:https://a/hidden#only=some",
       /Cannot post to a webhook: only: expected findings, alerts or all/,
