@@ -22,10 +22,14 @@ export interface PlaybackOptions {
   readonly sent: (lane: string) => number | undefined;
   /** Whether the page has stopped drawing, so that playing is pointless. */
   readonly stuck: () => boolean;
+  /** Capture time of the newest frame of all lanes, shown or not. */
+  readonly newest: () => number;
 }
 
 /** A lane that lags more than this skips frames rather than showing old ones. */
 const SKIP_BEHIND_MS = 750;
+/** Newer frames than these are the present, milliseconds. */
+const PRESENT_MS = 5_000;
 /** Longest sleep, so that a page that does not draw is noticed during a gap in the recording. */
 const LONGEST_WAIT_MS = 1_000;
 
@@ -35,7 +39,6 @@ const LOOKUPS = 4;
 type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
 
 interface Runner {
-  readonly lane: Lane;
   readonly stop: AbortController;
   caughtUp: boolean;
 }
@@ -232,15 +235,14 @@ export class Playback {
   }
 
   #run(lane: Lane): void {
-    const runner: Runner = { lane, stop: new AbortController(), caughtUp: false };
+    const runner: Runner = { stop: new AbortController(), caughtUp: false };
     this.#runners.set(lane.id, runner);
     const signal = AbortSignal.any([runner.stop.signal, this.#task.signal]);
-    void this.#execute(() => this.#playLane(runner, signal));
+    void this.#execute(() => this.#playLane(lane, runner, signal));
   }
 
-  async #playLane(runner: Runner, signal: AbortSignal): Promise<void> {
+  async #playLane(lane: Lane, runner: Runner, signal: AbortSignal): Promise<void> {
     const { clock, stuck, units } = this.#options;
-    const { lane } = runner;
     const history = this.#history();
     const first = this.#current.get(lane.id) ??
       await this.#pictureAt(lane, () => this.#due(), signal);
@@ -264,11 +266,7 @@ export class Playback {
             await clock.sleep(Math.min(wait, LONGEST_WAIT_MS), signal);
           }
           if (stuck()) {
-            const { generation } = this.#view;
-            const position = this.#due();
-            this.#stopAll();
-            this.#set({ mode: "paused", generation, speed: 1, position });
-            return;
+            return this.command(this.generation, { action: "pause", time: this.#due() });
           }
           const late = -wait > SKIP_BEHIND_MS;
           const picture = await history.picture(lane, frame, units(lane.id));
@@ -295,13 +293,11 @@ export class Playback {
     this.#options.onPicture(lane.id);
   }
 
-  /** Switches to live once every lane has reached the end of its frames. */
+  /** Switches to live once every lane has reached the end of its frames, and none that is not shown has later ones. */
   #liveWhenCaughtUp(): void {
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
-    const { generation } = this.#view;
-    this.#stopAll();
-    this.#forget();
-    this.#set({ mode: "live", generation, speed: 1 });
+    if (this.#options.newest() > this.#due() + PRESENT_MS) return;
+    this.command(this.generation, { action: "live" });
   }
 
   /** Forgets where lanes are: they are elsewhere next. */

@@ -79,6 +79,12 @@ export class Session {
         this.#flushAll();
       },
       stuck: () => this.#inFlight.unreadFor > STUCK_MS,
+      newest: () =>
+        hub.lanes(visitor).reduce(
+          (newest, { lastFrameTimestamp = 0, lastFrameArrival = 0 }) =>
+            Math.max(newest, Math.min(lastFrameTimestamp, lastFrameArrival)),
+          0,
+        ),
     });
     const hasPast = history !== undefined;
     this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), hasPast });

@@ -1,6 +1,9 @@
 // `deno task demo`: cameras, log, queries and viewer in one process.
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { pause } from "../../runtime/base/wait.ts";
+import { Presence } from "../../runtime/log/embedded/presence.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { isLoopback } from "../../runtime/base/host.ts";
 import {
@@ -58,6 +61,7 @@ async function run(
   const access = viewerAccess(guarded(options));
   // Below the current folder, the only place that the demo may write to.
   await Deno.mkdir(FOLDER, { recursive: true });
+  await removeKilled();
   const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
   try {
     // The lines below introduce the parts; `up` names each as it starts.
@@ -87,6 +91,17 @@ async function run(
     return running.failed ? 1 : 0;
   } finally {
     await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Removes what demos left that were killed, or whose terminal was closed. */
+async function removeKilled(): Promise<void> {
+  for await (const { name } of Deno.readDir(FOLDER)) {
+    const folder = join(FOLDER, name);
+    if (!name.startsWith("demo-") || (await Presence.look(folder)).any) continue;
+    const { mtime } = await Deno.stat(folder);
+    // One that starts has not opened its log yet.
+    if (systemClock.now() - Number(mtime) > 60_000) await Deno.remove(folder, { recursive: true });
   }
 }
 

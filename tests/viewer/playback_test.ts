@@ -122,6 +122,22 @@ Deno.test("playing on to the end of the log is live again", async () => {
   });
 });
 
+Deno.test("playing goes on where the cameras shown have ended and others have not", async () => {
+  await withPast(async (page, log, lanes) => {
+    lanes.push("greyscale-1", { offset: 400, timestamp: time(400) });
+    page.watch("greyscale-0");
+    const began = await page.time({ action: "play", speed: 8, time: time(199) });
+    assert.equal(began.mode, "playing");
+    const { length } = page.messages;
+    await until(() => said(page, 0) === "0:199" && page.messages.length > length + 2);
+    assert.deepEqual(page.messages.slice(length).filter(({ type }) => type === "time"), []);
+    log.append(TOPIC, 0, [
+      { key: null, value: new TextEncoder().encode("later"), timestamp: time(400), headers: {} },
+    ]);
+    await until(() => page.messages.slice(length).some(({ type }) => type === "time"), "the end");
+  });
+});
+
 Deno.test("a page that does not draw is not played to", async () => {
   await withPast(async (page) => {
     page.draws = false;
