@@ -76,7 +76,7 @@ export class Gate {
     await Promise.all(this.#tasks);
   }
 
-  /** The time of this process: while it stands still, or gets no core, nobody keeps anybody waiting. */
+  /** The time of this process: moments in which it stands still, or gets no core, do not count. */
   #now(): number {
     return this.#options.clock.monotonic() - this.#stoodMs;
   }
