@@ -8,8 +8,6 @@ import { LogError } from "../../runtime/log/log.ts";
 import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 import { DEFAULT_LOG, logIsThere } from "../log_options.ts";
 
-type Action = "retention" | "check" | "backup" | "convert";
-
 const logOptions = {
   log: {
     value: "URI",
@@ -56,23 +54,17 @@ export const log = command({
     if (!await logIsThere(values.log, context)) return 1;
     const opened = new EmbeddedLog(values.log, { onWarning: context.say });
     try {
-      switch (action as Exclude<Action, "convert">) {
-        case "retention":
-          return await retention(opened, subject, values, context);
-        case "check":
-          return await check(opened, values, context);
-        case "backup": {
-          const report = await opened.backup(subject!, context.signal);
-          if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
-          else {
-            context.say(
-              `Copied ${report.segments} segments, ${report.bytes} bytes, to ${subject}` +
-                (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
-            );
-          }
-          return 0;
-        }
+      if (action === "retention") return await retention(opened, subject, values, context);
+      if (action === "check") return await check(opened, values, context);
+      const report = await opened.backup(subject!, context.signal);
+      if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
+      else {
+        context.say(
+          `Copied ${report.segments} segments, ${report.bytes} bytes, to ${subject}` +
+            (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
+        );
       }
+      return 0;
     } finally {
       await opened.close();
     }

@@ -46,16 +46,9 @@ export const models = command({
     ];
   },
   run({ positionals: [action, file], options: values }, context) {
-    switch (action as "inspect" | "check" | "presets" | "devices") {
-      case "inspect":
-        return inspect(file!, values, context);
-      case "check":
-        return check(file!, values, context);
-      case "presets":
-        return presets(values, context);
-      case "devices":
-        return devices(values, context);
-    }
+    if (action === "inspect") return inspect(file!, values, context);
+    if (action === "check") return check(file!, values, context);
+    return action === "presets" ? presets(values, context) : devices(values, context);
   },
 });
 
