@@ -24,6 +24,11 @@ export function write(stream: TextStream, text: string): void {
   }
 }
 
+/** `1 frame`, `2 frames`. */
+export function counted(count: number, one: string, more = `${one}s`): string {
+  return `${count} ${count === 1 ? one : more}`;
+}
+
 /** `write` with the end of a line. */
 export function writeLine(stream: TextStream, line: string): void {
   write(stream, `${line}\n`);

@@ -15,6 +15,7 @@ import {
 } from "../command.ts";
 import { describeFailure } from "../fault.ts";
 import { RUNTIME_NEEDS } from "../log_options.ts";
+import { counted } from "../output.ts";
 import { editsOf } from "../up/changes.ts";
 import { closedPlaces } from "../up/closed.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
@@ -99,10 +100,9 @@ function read(file: string): string {
 }
 
 function counts({ cameras, queries, viewer }: Plan): string {
-  const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`;
   return [
-    many(cameras.length, "camera", "cameras"),
-    many(queries.length, "query", "queries"),
+    counted(cameras.length, "camera"),
+    counted(queries.length, "query", "queries"),
     viewer === undefined ? "no viewer" : `viewer on port ${viewer.port}`,
   ].join(", ");
 }

@@ -52,8 +52,8 @@ export class ArrivalClock {
       this.#tell(
         `The clock is ${
           Math.round(step / 1000)
-        } s off the log's time: frames keep arriving and expiring by the log's time ` +
-          `until this has lasted for ${waitMs / 1000} s`,
+        } s off the log's time, after a pause or because it was set: frames keep arriving and expiring by ` +
+          `the log's time until this has lasted for ${waitMs / 1000} s`,
       );
     }
     const lasted = monotonic - this.#suspect!.since >= waitMs;

@@ -1,6 +1,7 @@
 // Maintains an open log: syncs, retention, sealing, dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { given } from "../../base/options.ts";
 import type { LogStorage } from "../log.ts";
 import type { ArrivalClock } from "./arrivals.ts";
 import { freeBytes, releaseReserve } from "./disk.ts";
@@ -66,9 +67,8 @@ export class Keeper {
   }
 
   storage(): LogStorage {
-    const walBytes = this.#parts.db.walBytes();
-    const diskFreeBytes = freeBytes(this.#parts.dir);
-    return { walBytes, ...diskFreeBytes === undefined ? {} : { diskFreeBytes } };
+    const { db, dir } = this.#parts;
+    return { walBytes: db.walBytes(), ...given({ diskFreeBytes: freeBytes(dir) }) };
   }
 
   async #run(): Promise<void> {
