@@ -156,7 +156,7 @@ async function loadType({ path }: ModuleUri): Promise<SourceType> {
   try {
     ({ default: type } = await import(url) as { default?: Partial<SourceType> });
   } catch (error) {
-    throw fault(messageOf(error), error);
+    throw fault(messageOf(error).replace(/\.$/, ""), error);
   }
   if (typeof type?.make === "function") return type as SourceType;
   throw fault("expected its default export to be sourceType({ form, help, make })");

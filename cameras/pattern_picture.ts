@@ -1,7 +1,6 @@
 // Draws the test pattern: colour bars, a moving ball and bar, the camera's name, the sequence
 // number, the time, and the sequence number as a machine-readable strip.
-import { drawText, fillBox, textSize } from "../runtime/image/draw.ts";
-import type { RawImage } from "../runtime/image/raw.ts";
+import { type Canvas, type Color, drawText, fillBox, textSize } from "../runtime/image/draw.ts";
 
 export interface PatternLook {
   /** Pixels. */
@@ -12,13 +11,10 @@ export interface PatternLook {
   readonly hue: number;
 }
 
-type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
-type Rgb = readonly [number, number, number];
-
 /** The strip's cells: 24 bits of sequence number, 8 of checksum. */
 const CELLS = 32;
 const SEQ_BITS = 24;
-const BARS: readonly Rgb[] = [
+const BARS: readonly Color[] = [
   [235, 235, 235],
   [235, 220, 20],
   [20, 210, 220],
@@ -104,7 +100,7 @@ function drawStrip(canvas: Canvas, seq: number, top: number): void {
   for (let cell = 0; cell < CELLS; cell++) {
     const one = Math.floor(bits / 2 ** (CELLS - 1 - cell)) % 2 === 1;
     const edge = (i: number) => Math.round(i * canvas.width / CELLS);
-    const color: Rgb = one ? [255, 255, 255] : [0, 0, 0];
+    const color: Color = one ? [255, 255, 255] : [0, 0, 0];
     fillBox(canvas, [edge(cell), top, edge(cell + 1), canvas.height], color);
   }
 }
@@ -119,14 +115,14 @@ function bounce(phase: number): number {
   return part < 0.5 ? 2 * part : 2 - 2 * part;
 }
 
-function drawBall(canvas: Canvas, x: number, y: number, radius: number, color: Rgb): void {
+function drawBall(canvas: Canvas, x: number, y: number, radius: number, color: Color): void {
   for (let row = -radius; row < radius; row++) {
     const half = Math.sqrt(radius * radius - (row + 0.5) * (row + 0.5));
     fillBox(canvas, [x - half, y + row, x + half, y + row + 1], color);
   }
 }
 
-function fromHsl(hue: number, saturation: number, lightness: number): Rgb {
+function fromHsl(hue: number, saturation: number, lightness: number): Color {
   const chroma = saturation * Math.min(lightness, 1 - lightness);
   const channel = (shift: number) => {
     const k = ((shift + hue / 30) % 12 + 12) % 12;

@@ -82,8 +82,10 @@ export class CameraRegistry {
     this.#report = report;
   }
 
+  /** Adds or changes a camera: what failed before says nothing about it. */
   async add(camera: RegisteredCamera): Promise<void> {
     await this.#kv.set([...PREFIX, camera.number], camera);
+    await this.#kv.delete([...STATUS_PREFIX, camera.number]);
   }
 
   /** @returns false if there was no such camera. */

@@ -6,7 +6,7 @@ import { makeSource } from "../cameras/open.ts";
 import type { CameraRegistry, CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
-import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
+import { cameraTitle, Meter, summaryOf } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
@@ -69,9 +69,7 @@ export class CameraFleet {
   #summarise(number: number, { camera, settings, meter }: Member): void {
     const { json, host } = this.#options;
     const seconds = meter.seconds(host.clock.monotonic());
-    this.#context.print(
-      (json ? summaryLine : summaryText)(number, settings, camera.stats, seconds),
-    );
+    this.#context.print(summaryOf(number, settings, camera.stats, seconds, json));
   }
 
   /** All cameras that have run here, by number. */

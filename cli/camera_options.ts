@@ -125,9 +125,8 @@ export function togetherFaults(
   text: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): string[] {
-  if (text === undefined) return [];
   try {
-    checkSource(text, settingsFromFlags(options));
+    if (text !== undefined) checkSource(text, settingsFromFlags(options));
     return [];
   } catch (error) {
     return [messageOf(error)];

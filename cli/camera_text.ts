@@ -2,36 +2,33 @@
 import { given } from "../runtime/base/options.ts";
 import type { CameraStats } from "../cameras/camera.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
+import { counted } from "./output.ts";
 
 /** Display name of a camera: `CAMERA-3 (Front door)`. */
 export function cameraTitle(number: number, { name }: CameraSettings = {}): string {
   return name === undefined ? `CAMERA-${number}` : `CAMERA-${number} (${name})`;
 }
 
-/** A camera's summary as a JSON line. */
-export function summaryLine(
+/** A camera's summary as text, or as a line of JSON. */
+export function summaryOf(
   number: number,
   settings: CameraSettings,
   stats: CameraStats,
   seconds: number,
+  json: boolean,
 ): string {
-  return JSON.stringify({
-    type: "summary",
-    ...counts(number, settings, stats, seconds),
-    ...(stats.stream.contentType?.startsWith("video/") ? stats.stream : {}),
-    ...lateness(stats),
-  });
-}
-
-export function summaryText(
-  number: number,
-  settings: CameraSettings,
-  stats: CameraStats,
-  seconds: number,
-): string {
-  const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
   const { contentType, keyframeSeconds } = stats.stream;
-  const video = contentType?.startsWith("video/")
+  const isVideo = contentType?.startsWith("video/") === true;
+  if (json) {
+    return JSON.stringify({
+      type: "summary",
+      ...counts(number, settings, stats, seconds),
+      ...(isVideo ? stats.stream : {}),
+      ...lateness(stats),
+    });
+  }
+  const frames = counted(stats.published, "frame");
+  const video = isVideo
     ? ` of ${contentType.slice(6).toUpperCase().replace("H26", "H.26")}${
       keyframeSeconds === undefined ? "" : `, a keyframe every ${keyframeSeconds} s`
     }`

@@ -22,7 +22,7 @@ export function help(command: Command, columns = 100): string {
     return [flag + (option.multiple ? " …" : ""), helpOf(option) + ending] as const;
   });
   return [
-    ...usageOf(command, columns),
+    ...wrapped(usageOf(command), columns - 4).map((line, i) => i === 0 ? line : `    ${line}`),
     "",
     ...wrapped(command.summary, columns),
     "",
@@ -36,9 +36,8 @@ export function help(command: Command, columns = 100): string {
   ].join("\n");
 }
 
-function usageOf({ name, positionals }: Command, columns: number): string[] {
-  const words = ["deno task", name, positionals, "[OPTIONS]"].filter((word) => word !== undefined);
-  return wrapped(words.join(" "), columns - 4).map((line, i) => i === 0 ? line : `    ${line}`);
+export function usageOf({ name, positionals }: Command): string {
+  return ["deno task", name, positionals, "[OPTIONS]"].filter((word) => word).join(" ");
 }
 
 /** Names and descriptions in two columns, or below each other on a narrow terminal. */

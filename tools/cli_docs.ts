@@ -1,7 +1,7 @@
 // `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's
 // table from the commands' own option tables. With `--check` it only checks that they are up to date.
 import type { Command } from "../cli/command.ts";
-import { helpOf } from "../cli/help.ts";
+import { helpOf, usageOf } from "../cli/help.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
@@ -74,7 +74,6 @@ function sinks(): string[] {
 }
 
 function section(command: Command): string[] {
-  const usage = ["deno task", command.name, command.positionals, "[OPTIONS]"];
   const rows = Object.entries(command.options).map(([name, option]) => {
     const flag = option.switch ? `--${name}` : `--${name} ${option.value ?? "VALUE"}`;
     const cells = [
@@ -92,7 +91,7 @@ function section(command: Command): string[] {
     command.summary,
     "",
     "```sh",
-    usage.filter((part) => part).join(" "),
+    usageOf(command),
     "```",
     ...(rows.length === 0 ? [] : [
       "",

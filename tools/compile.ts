@@ -22,4 +22,8 @@ const { success } = await new Deno.Command(Deno.execPath(), {
   cwd: ROOT,
   stdin: "null",
 }).output();
-if (success) await Deno.writeTextFile(compiledMark(ROOT, cache!), "");
+try {
+  if (success) await Deno.writeTextFile(compiledMark(ROOT, cache!), "");
+} catch {
+  // This user has no cache to write to: each start compiles again.
+}

@@ -44,6 +44,7 @@ export class Gate {
   readonly #passages = new Set<Passage>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #stop = new AbortController();
+  #stoodMs = 0;
 
   /** @throws {Deno.errors.AddrInUse} if the port is in use */
   constructor(options: GateOptions) {
@@ -75,6 +76,11 @@ export class Gate {
     await Promise.all(this.#tasks);
   }
 
+  /** The time of this process: moments in which it stands still, or gets no core, do not count. */
+  #now(): number {
+    return this.#options.clock.monotonic() - this.#stoodMs;
+  }
+
   #spawn(task: Promise<void>): void {
     this.#tasks.add(task);
     void task.finally(() => this.#tasks.delete(task));
@@ -100,7 +106,7 @@ export class Gate {
         client.close();
         continue;
       }
-      const now = clock.monotonic();
+      const now = this.#now();
       const passage: Passage = {
         client,
         address,
@@ -136,7 +142,7 @@ export class Gate {
     while (true) {
       const length = await passage.client.read(buffer);
       if (length === null) break;
-      passage.lastByte = this.#options.clock.monotonic();
+      passage.lastByte = this.#now();
       passage.askedAt ??= passage.lastByte;
       await writeAll(server, buffer.subarray(0, length));
     }
@@ -144,13 +150,12 @@ export class Gate {
   }
 
   async #toClient(passage: Passage, server: Deno.TcpConn): Promise<void> {
-    const { clock } = this.#options;
     const buffer = new Uint8Array(TO_CLIENT_BYTES);
     while (true) {
       const length = await server.read(buffer);
       if (length === null) break;
       passage.askedAt = undefined;
-      passage.writingSince = passage.lastByte = clock.monotonic();
+      passage.writingSince = passage.lastByte = this.#now();
       await writeAll(passage.client, buffer.subarray(0, length));
       passage.writingSince = undefined;
     }
@@ -161,8 +166,11 @@ export class Gate {
   async #watch(): Promise<void> {
     const { clock, requestMs, stallMs } = this.#options;
     const { signal } = this.#stop;
-    while (await pause(CHECK_MS, signal, clock)) {
-      const now = clock.monotonic();
+    for (;;) {
+      const begun = clock.monotonic();
+      if (!await pause(CHECK_MS, signal, clock)) return;
+      this.#stoodMs += Math.max(0, clock.monotonic() - begun - CHECK_MS);
+      const now = this.#now();
       const since = (moment: number | undefined) => moment === undefined ? 0 : now - moment;
       for (const passage of this.#passages) {
         const late = since(passage.askedAt) > requestMs ||

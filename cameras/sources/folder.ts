@@ -176,8 +176,8 @@ export class FolderSource implements CameraSource {
     } catch (error) {
       // File system errors: an unplugged disk, an unavailable share.
       if (typeof (error as { code?: unknown }).code !== "string") throw error;
-      const { message } = error as Error;
-      if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
+      const why = error instanceof Deno.errors.NotFound ? "it is gone" : pathFault(error);
+      if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${why}`);
       return [];
     }
   }

@@ -45,29 +45,29 @@ export function videoImages(
   return prefetch(options.encoders, async (push, stop) => {
     stop.addEventListener("abort", input.interrupt, { once: true });
     const times = new StreamTimes(input, options.times, options.live);
-    let lane = new Lane(input, options, times);
+    let converter = new Converter(input, options, times);
     try {
       for (;;) {
         const packet = stop.aborted ? undefined : await input.read();
         if (packet === undefined) break;
         if (input.followCodec()) {
-          await lane.handle(null, push, stop);
-          lane.reportDamage();
-          await lane.close();
-          lane = new Lane(input, options, times);
+          await converter.handle(null, push, stop);
+          converter.reportDamage();
+          await converter.close();
+          converter = new Converter(input, options, times);
         }
         options.onPacket?.(describePacket(packet, input));
-        await lane.handle(packet, push, stop);
+        await converter.handle(packet, push, stop);
       }
       if (stop.aborted) return;
-      await lane.handle(null, push, stop);
+      await converter.handle(null, push, stop);
       input.checkEnd();
-      lane.reportDamage();
+      converter.reportDamage();
     } catch (error) {
       // An interrupted read is not a failure if the reader stopped.
       if (!stop.aborted) throw error;
     } finally {
-      await lane.close();
+      await converter.close();
       stop.removeEventListener("abort", input.interrupt);
     }
   });
@@ -90,7 +90,7 @@ type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
 const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
 /** Passes access units and JPEGs unchanged, or decodes and encodes. */
-class Lane {
+class Converter {
   readonly #input: VideoInput;
   readonly #options: VideoImagesOptions;
   readonly #times: StreamTimes;

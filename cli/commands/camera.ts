@@ -16,7 +16,7 @@ import {
   stateOption,
   togetherFaults,
 } from "../camera_options.ts";
-import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
+import { cameraTitle, Meter, summaryOf } from "../camera_text.ts";
 import {
   command,
   type CommandContext,
@@ -118,6 +118,6 @@ async function publish(
   bar.clear();
   const { stats } = launched;
   const seconds = meter.seconds(clock.monotonic());
-  print((json ? summaryLine : summaryText)(number, settings, stats, seconds));
+  print(summaryOf(number, settings, stats, seconds, json));
   return failed || stats.droppedBy.stopped > 0 ? 1 : 0;
 }

@@ -7,8 +7,7 @@ import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 import { DEFAULT_LOG, logIsThere } from "../log_options.ts";
-
-type Action = "retention" | "check" | "backup" | "convert";
+import { counted } from "../output.ts";
 
 const logOptions = {
   log: {
@@ -56,23 +55,17 @@ export const log = command({
     if (!await logIsThere(values.log, context)) return 1;
     const opened = new EmbeddedLog(values.log, { onWarning: context.say });
     try {
-      switch (action as Exclude<Action, "convert">) {
-        case "retention":
-          return await retention(opened, subject, values, context);
-        case "check":
-          return await check(opened, values, context);
-        case "backup": {
-          const report = await opened.backup(subject!, context.signal);
-          if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
-          else {
-            context.say(
-              `Copied ${report.segments} segments, ${report.bytes} bytes, to ${subject}` +
-                (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
-            );
-          }
-          return 0;
-        }
+      if (action === "retention") return await retention(opened, subject, values, context);
+      if (action === "check") return await check(opened, values, context);
+      const report = await opened.backup(subject!, context.signal);
+      if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
+      else {
+        context.say(
+          `Copied ${counted(report.segments, "segment")}, ${report.bytes} bytes, to ${subject}` +
+            (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
+        );
       }
+      return 0;
     } finally {
       await opened.close();
     }
@@ -137,6 +130,6 @@ async function check(
     }
   }
   if (json) print(JSON.stringify({ type: "summary", records, damaged }));
-  else say(`${records} records, ${damaged === 0 ? "all intact" : `${damaged} damaged`}`);
+  else say(`${counted(records, "record")}, ${damaged === 0 ? "all intact" : `${damaged} damaged`}`);
   return damaged === 0 ? 0 : 1;
 }

@@ -107,8 +107,13 @@ if (command === "install" || (command === "demo" && !help)) {
     process.stderr.write(`Cannot install ${JSON.stringify(unknown)}: expected ${all.join(", ")}\n`);
     process.exit(2);
   }
-  const done = install(command === "demo" || words.length === 0 ? all : words);
-  if (!done) process.stderr.write("Cannot install it: npm failed, see above\n");
+  let done = false;
+  try {
+    done = install(command === "demo" || words.length === 0 ? all : words);
+  } catch ({ message }) {
+    process.stderr.write(`${message}\n`);
+  }
+  if (!done) process.stderr.write(`Cannot install it in ${root}: see above\n`);
   if (command === "install") process.exit(done ? 0 : 1);
 }
 const [program, args] = isNewEnough()

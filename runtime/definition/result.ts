@@ -31,7 +31,8 @@ export function checkOutput(output: Output): void {
   if (typeof output !== "object" || output === null) {
     throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
   }
-  const { result, part } = output;
+  const { result, part, topic } = output;
+  if (typeof topic !== "string") fault("topic", "text", topic);
   checkPlace(output, fault);
   if (isFinding(output)) {
     const { firstOffset, lastOffset, number } = output;

@@ -142,7 +142,7 @@ export class BatchRunner {
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
     this.#skipped.update(pipeline.skipped(), reporter);
-    batch.totals = reporter.counted();
+    batch.totals = reporter.counted(range.end);
   }
 
   /** What a commit at `end` saves; nothing may have run since. */

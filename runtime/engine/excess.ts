@@ -71,7 +71,12 @@ export class Excess {
   }
 
   #keep(kept: readonly Frame[], { frames, end }: Taken): Taken {
-    this.#options.onDropped(frames.length - kept.length, "overload", end);
+    const { onDropped } = this.#options;
+    const first = kept[0];
+    const before = first === undefined ? frames.length : frames.indexOf(first);
+    onDropped(before, "overload", first?.offset ?? end);
+    const between = frames.length - before - kept.length;
+    if (between > 0) onDropped(between, "overload", end);
     return { frames: kept, end };
   }
 

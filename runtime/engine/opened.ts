@@ -81,8 +81,9 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const start = { ...resume, decided: checkpointing.planned?.end ?? next };
-  // Frames of the other camera are not in the sequence of this one.
-  const beside: IntakeOptions = { ...intakeOptions, onDropped: reporter.drop.bind(reporter) };
+  // Frames of the other camera are not in the sequence of this one, nor are their offsets.
+  const onDropped: IntakeOptions["onDropped"] = (count, reason) => reporter.drop(count, reason);
+  const beside = { ...intakeOptions, onDropped };
   const aligned = await AlignedReader.open(options, beside, start, onClose);
   if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
   checkpointing.aligned = aligned;

@@ -66,22 +66,16 @@ export function pictureOf({ value }: Pick<Frame, "value">): Promise<Picture> {
 }
 
 class ImagePicture implements Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly orientation: number;
   readonly image: { readonly bytes: Uint8Array; readonly info: ImageInfo };
 
   constructor(bytes: Uint8Array, info: ImageInfo) {
+    this.width = info.width;
+    this.height = info.height;
+    this.orientation = info.orientation ?? 1;
     this.image = { bytes, info };
-  }
-
-  get width(): number {
-    return this.image.info.width;
-  }
-
-  get height(): number {
-    return this.image.info.height;
-  }
-
-  get orientation(): number {
-    return this.image.info.orientation ?? 1;
   }
 
   pixels(channels: Channels, denominator: Denominator = 1): Promise<RawImage> {

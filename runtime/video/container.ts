@@ -1,7 +1,9 @@
 // The interface of video files for writers: a file grows picture by picture, can be played at any
 // moment, and gets an index when it is finished.
 
+import type { EncodedPicture } from "./encoding.ts";
 import type { FrameIndex, IndexEntry } from "./frame_index.ts";
+import type { TimePoint } from "./timeline.ts";
 
 /** What all pictures of a file have in common. */
 export interface Track {
@@ -15,14 +17,8 @@ export interface Track {
   readonly fps?: number;
 }
 
-/** One encoded picture. */
-export interface Sample {
-  readonly data: Uint8Array;
-  readonly key: boolean;
-  /** Milliseconds since the file's first picture. */
-  readonly time: number;
-  /** Milliseconds since the picture before; of the first one a guess. */
-  readonly delta: number;
+/** One encoded picture, at its time in the file. */
+export interface Sample extends EncodedPicture, TimePoint {
   /** The source offset it comes from. */
   readonly offset: number;
 }

@@ -43,14 +43,17 @@ export class FrameFilter implements Disposable {
     steps: readonly FilterStep[],
     take: (frame: Frame) => Promise<void> | void,
   ): Promise<void> {
-    const shape = frame === null || steps.length === 0
+    const from = frame === null || steps.length === 0
       ? ""
-      : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format} ${steps.join()}`;
+      // Filters that convert between formats must know the colours.
+      : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}:time_base=1/1000:` +
+        `colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
+    const shape = `${from} ${steps.join()}`;
     try {
       if (shape !== this.#shape) {
         if (this.#graph !== undefined) await this.#push(null, take);
         this.#drop();
-        if (frame !== null && steps.length > 0) await this.#build(frame, steps);
+        if (from !== "") await this.#build(from, steps);
         this.#shape = shape;
       }
       if (frame === null) return;
@@ -81,16 +84,12 @@ export class FrameFilter implements Disposable {
     }
   }
 
-  async #build({ width, height, format }: Frame, steps: readonly FilterStep[]): Promise<void> {
+  async #build(from: string, steps: readonly FilterStep[]): Promise<void> {
     const graph = new FilterGraph();
     graph.alloc();
     const make = (filter: string, name: string, settings: string | null) =>
       graph.createFilter(Filter.getByName(filter as never)!, name, settings)!;
-    this.#source = make(
-      "buffer",
-      "in",
-      `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/1000`,
-    );
+    this.#source = make("buffer", "in", from);
     this.#sink = make("buffersink", "out", null);
     let last = this.#source;
     for (const [index, [name, settings]] of steps.entries()) {

@@ -154,6 +154,14 @@ export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
     encode: `${X264} -color_primaries bt2020 -color_trc arib-std-b67 -colorspace bt2020nc`,
     filters: TONE_MAPPED,
   },
+  "HLG, 4:2:2 of 10 bits, turned 90° by its metadata": {
+    file: "l90.mp4",
+    encode: `${X264} -color_primaries bt2020 -color_trc arib-std-b67 -colorspace bt2020nc ` +
+      "-pix_fmt yuv422p10le",
+    remux: "-c copy -metadata:s:v rotate=90",
+    filters: TONE_MAPPED,
+    least: DEEP,
+  },
   "HDR of P3, full range": {
     file: "p3.mp4",
     encode: `${X264} -color_primaries smpte432 -color_trc smpte2084 -colorspace bt709 ` +

@@ -40,7 +40,9 @@ Deno.test("registry: keeps cameras by number, readable by its owner only", async
       const registry = new CameraRegistry(kv);
       await registry.add({ number: 10, source: "pattern:", fps: 5 });
       await registry.add({ number: 9, source: "rtsp://u:p@h/1", size: { width: 64, height: 48 } });
+      await registry.setStatus(10, { state: "waiting", restarts: 1, error: "no such host" });
       await registry.add({ number: 10, source: "pattern:", fps: 7 });
+      assert.equal(await registry.status(10), undefined);
       assert.equal(await registry.remove(3), false);
     }
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);

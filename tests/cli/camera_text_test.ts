@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CameraStats } from "../../cameras/camera.ts";
-import { Meter, summaryLine, summaryText } from "../../cli/camera_text.ts";
+import { Meter, summaryOf } from "../../cli/camera_text.ts";
 
 const punctual: CameraStats = {
   published: 100,
@@ -29,17 +29,20 @@ Deno.test("a camera's summary has the agreed fields, and tells lateness only whe
     bytes: 4_500_000,
     seconds: 20,
   };
-  assert.deepEqual(JSON.parse(summaryLine(4, {}, punctual, 20)), agreed);
-  assert.deepEqual(JSON.parse(summaryLine(4, {}, late, 20)), {
+  assert.deepEqual(JSON.parse(summaryOf(4, {}, punctual, 20, true)), agreed);
+  assert.deepEqual(JSON.parse(summaryOf(4, {}, late, 20, true)), {
     ...agreed,
     late: 3,
     behindSeconds: 1.235,
   });
   assert.equal(
-    summaryText(4, {}, punctual, 20),
+    summaryOf(4, {}, punctual, 20, false),
     "CAMERA-4: 100 frames published, 0 dropped, 4.5 MB in 20.0 s",
   );
-  assert.match(summaryText(4, {}, late, 20), /, 3 of them late: the recording fell 1\.2 s behind/);
+  assert.match(
+    summaryOf(4, {}, late, 20, false),
+    /, 3 of them late: the recording fell 1\.2 s behind/,
+  );
   assert.match(new Meter(0).note(late, 1_000), /, 3 late$/);
 });
 

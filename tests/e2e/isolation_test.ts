@@ -23,7 +23,7 @@ async function blocked(executors: readonly string[]): Promise<void> {
   await withLog(async (url, log, directory) => {
     const marker = `${directory}/marker`;
     await log.createTopic("VideoStreaming", 3);
-    const process = new FramelaneProcess([
+    await using process = new FramelaneProcess([
       "queries",
       queryFile("blocking"),
       "--log",
@@ -62,7 +62,7 @@ async function blocked(executors: readonly string[]): Promise<void> {
 Deno.test("a query that throws starts again and says why; the others never stop", async () => {
   await withLog(async (url, log, directory) => {
     await log.createTopic("VideoStreaming", 2);
-    const process = new FramelaneProcess([
+    await using process = new FramelaneProcess([
       "queries",
       queryFile("failing"),
       "--log",

@@ -4,6 +4,7 @@ import { CLibrary } from "../../cli/launch/kernel.ts";
 import { libraryFiles } from "../../cli/launch/native.ts";
 import { planLaunch } from "../../cli/launch/plan.ts";
 import { openLog } from "../../runtime/log/open.ts";
+import { freePort } from "../../tools/kafka/probe.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 import { records } from "../support/frames.ts";
@@ -250,8 +251,11 @@ Deno.test("A writable folder that holds code is refused with the reason, however
 Deno.test("An executor may do less than its command: it listens nowhere and sees no token", async () => {
   await withFolder(async (folder) => {
     const query = `${folder}/probe.ts`;
+    const port = freePort();
     const tries = {
-      "listen": `Deno.listen({ hostname: "127.0.0.1", port: 8199 })`,
+      // Where it may, the port is taken by its own command.
+      "listen": `try { Deno.listen({ hostname: "127.0.0.1", port: ${port} }); }
+         catch (error) { if (!(error instanceof Deno.errors.AddrInUse)) throw error; }`,
       "see the token":
         `if (Deno.env.get("FRAMELANE_TOKEN") === undefined) throw new Error("hidden")`,
       "ask who it is": `Deno.uid()`,
@@ -267,7 +271,7 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
        throw new Error("could [" + said + "], and write its own");`,
     );
     const { said } = await run(
-      [...LAUNCHER, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
+      [...LAUNCHER, "queries", query, "--log", `embedded:${folder}/log`, "--port", `${port}`],
       { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
     );
     assert.match(said, /could \[\], and write its own/);

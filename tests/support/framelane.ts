@@ -171,6 +171,10 @@ export class FramelaneProcess {
     await this.ended();
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
   output(): string {
     return [...this.said, ...this.lines.slice(-5).map((line) => JSON.stringify(line))].join("\n");
   }

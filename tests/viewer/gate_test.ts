@@ -3,6 +3,7 @@ import { systemClock } from "../../runtime/base/clock.ts";
 import { writeAll } from "../../runtime/base/bytes.ts";
 import { Gate, type GateOptions } from "../../viewer/gate.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
+import { settle } from "../../runtime/testing.ts";
 
 const encoder = new TextEncoder();
 
@@ -110,6 +111,28 @@ Deno.test("who never reads is not written to for ever", async () => {
     await reader.write(get("/stream"));
     await until(() => gate.open === 1);
     await until(() => gate.open === 0, "it was given up");
+  });
+});
+
+Deno.test("a process that stood still for long shuts nobody out who waits for its answer", async () => {
+  let stoodMs = 0;
+  const late = Promise.withResolvers<void>();
+  const clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + stoodMs,
+    async sleep(ms: number, signal?: AbortSignal) {
+      await systemClock.sleep(ms, signal);
+      if (stoodMs > 0) late.resolve();
+    },
+  };
+  await withGate({ clock }, async (port, gate) => {
+    using connection = await Deno.connect({ port });
+    await connection.write(get("/deaf"));
+    await until(() => gate.open === 1);
+    stoodMs = 3_600_000;
+    await late.promise;
+    await settle();
+    assert.equal(gate.open, 1);
   });
 });
 

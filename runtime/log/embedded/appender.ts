@@ -3,7 +3,7 @@
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
-import { SegmentLost, storageError, storageFault } from "./errors.ts";
+import { SegmentLost, storageError } from "./errors.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
 import type { Closers, Records } from "./records.ts";
 import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
@@ -192,12 +192,7 @@ export class Appender {
     for (const [id, records] of grouped) {
       const write = () => segments.place(topics.row(id), records);
       try {
-        try {
-          placed.set(id, db.turns.spend(write));
-        } catch (error) {
-          if (storageFault(error) !== "full" || db.onFull?.("frames") !== true) throw error;
-          placed.set(id, write());
-        }
+        placed.set(id, db.turns.spend(() => db.withRoom("frames", write)));
       } catch (error) {
         throw storageError(error, action, db.path);
       }

@@ -8,6 +8,14 @@ const pauseMs = 12 * 3_600_000;
 /** How long a step must last before it is believed. */
 const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 
+/** What a step forward changes in the log before it is believed. */
+export interface Dated {
+  /** Arrival time of the newest record. */
+  newest(): Promise<number>;
+  /** Makes records later by `ms` that arrived from `from` to `to`: the step has made them no older. */
+  redate(from: number, to: number, ms: number): Promise<void>;
+}
+
 /**
  * The wall clock, except after a step: then time continues with the monotonic clock until the step has lasted
  * for 30 s (10 minutes if it is more than 12 h).
@@ -24,7 +32,8 @@ export class ArrivalClock {
     this.#tell = tell;
     const [now, monotonic] = [clock.now(), clock.monotonic()];
     const trusted = last === 0 || now >= last - toleranceMs && now - last <= pauseMs;
-    this.#offset = (trusted ? now : last) - monotonic;
+    // Later than the newest record, so that `follow` can tell what arrived before.
+    this.#offset = (trusted ? now : last + 3) - monotonic;
   }
 
   /** Epoch milliseconds. */
@@ -43,13 +52,31 @@ export class ArrivalClock {
       this.#tell(
         `The clock is ${
           Math.round(step / 1000)
-        } s off the log's time: frames keep arriving and expiring by the log's time ` +
-          `until this has lasted for ${waitMs / 1000} s`,
+        } s off the log's time, after a pause or because it was set: frames keep arriving and expiring by ` +
+          `the log's time until this has lasted for ${waitMs / 1000} s`,
       );
     }
-    if (monotonic - this.#suspect!.since < waitMs) return Math.floor(monotonic + this.#offset);
+    const lasted = monotonic - this.#suspect!.since >= waitMs;
+    if (!lasted || step > pauseMs) return Math.floor(monotonic + this.#offset);
     this.#offset = offset;
     this.#suspect = undefined;
     return Math.floor(wall);
+  }
+
+  /** Believes a large step forward, as after a day's pause, once it has lasted or another process believes it. */
+  async follow(log: Dated): Promise<void> {
+    const now = this.now();
+    const step = (this.#suspect?.offset ?? 0) - this.#offset;
+    if (this.#suspect === undefined || step <= pauseMs) return;
+    const { offset, since } = this.#suspect;
+    const ahead = await log.newest() - now;
+    if (ahead <= toleranceMs || ahead > step + toleranceMs) {
+      const lastedMs = this.#clock.monotonic() - since;
+      if (lastedMs < confirmLargeMs) return;
+      // Another process may be a little ahead.
+      await log.redate(now - Math.ceil(lastedMs), now + toleranceMs, Math.floor(step));
+    }
+    this.#offset = offset;
+    this.#suspect = undefined;
   }
 }

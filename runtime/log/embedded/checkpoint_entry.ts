@@ -64,12 +64,7 @@ export function decodeBatch(entry: unknown, name: string): BatchRange {
 
 /** `commits/N`. */
 export function encodeCheckpoint({ batchId, end, restart, state }: Checkpoint): string {
-  return encodeEntry({
-    batchId,
-    end,
-    restart,
-    ...(state === undefined ? {} : { state: state.toBase64() }),
-  });
+  return encodeEntry({ batchId, end, restart, state: state?.toBase64() });
 }
 
 /** @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`. */

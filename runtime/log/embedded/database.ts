@@ -167,6 +167,16 @@ export class Database {
     }
   }
 
+  /** Runs `work`, and again if a full disk has freed space for it. */
+  withRoom<T>(what: "frames" | "rows", work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (storageFault(error) !== "full" || this.onFull?.(what) !== true) throw error;
+      return work();
+    }
+  }
+
   async sync(): Promise<void> {
     await this.tails.sync(() => this.#syncWal());
   }
@@ -276,13 +286,8 @@ export class Database {
 
   #applyAll(units: readonly Unit[]): (() => void)[] {
     const several = units.length > 1;
-    const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit, several)));
-    try {
-      return attempt();
-    } catch (error) {
-      if (storageFault(error) !== "full" || this.onFull?.("rows") !== true) throw error;
-      return attempt();
-    }
+    const apply = () => units.map((unit) => this.#apply(unit, several));
+    return this.withRoom("rows", () => this.writeNow(apply));
   }
 
   /** A failure of one unit of several costs itself alone. */

@@ -1,7 +1,9 @@
 // Maintains an open log: syncs, retention, sealing, dead writers, warnings.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { given } from "../../base/options.ts";
 import type { LogStorage } from "../log.ts";
+import type { ArrivalClock } from "./arrivals.ts";
 import { freeBytes, releaseReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
@@ -27,6 +29,7 @@ export interface Warnings {
 
 export interface KeeperParts extends Store {
   readonly segments: SegmentWriter;
+  readonly arrivals: ArrivalClock;
   readonly clock: Clock;
   readonly warnings: Warnings;
 }
@@ -64,9 +67,8 @@ export class Keeper {
   }
 
   storage(): LogStorage {
-    const walBytes = this.#parts.db.walBytes();
-    const diskFreeBytes = freeBytes(this.#parts.dir);
-    return { walBytes, ...diskFreeBytes === undefined ? {} : { diskFreeBytes } };
+    const { db, dir } = this.#parts;
+    return { walBytes: db.walBytes(), ...given({ diskFreeBytes: freeBytes(dir) }) };
   }
 
   async #run(): Promise<void> {
@@ -91,8 +93,12 @@ export class Keeper {
   }
 
   async #tick(): Promise<void> {
-    const { dir, db, topics, segments, warnings } = this.#parts;
+    const { dir, db, topics, records, segments, arrivals, warnings } = this.#parts;
     db.checkPresent();
+    await arrivals.follow({
+      newest: () => db.read("look at the newest record", () => records.newest()),
+      redate: (...step) => db.write("date records", () => records.redate(...step)),
+    });
     for (const file of segments.forgetRemoved()) {
       warnings.tell(`${join(dir, file)} was removed while in use: the frames in it are lost`);
     }

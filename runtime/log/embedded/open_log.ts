@@ -46,13 +46,12 @@ export async function openParts(
     const members = db.all<[string]>("SELECT member FROM members").map(([id]) => id.split("/")[0]);
     // The others learn from its file that a member's process has ended.
     await Presence.forget(dir, ended.filter((id) => !members.includes(id)));
-    const last = db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
-    const arrivals = new ArrivalClock(clock, last, warnings.upkeep);
+    const records = new Records(db);
+    const arrivals = new ArrivalClock(clock, records.newest(), warnings.upkeep);
     const now = () => arrivals.now();
     const topics = new Topics(db, now);
-    const records = new Records(db);
     const segments = new SegmentWriter(dir, db, topics, now);
-    const keeper = new Keeper({ dir, db, topics, records, segments, clock, warnings });
+    const keeper = new Keeper({ dir, db, topics, records, segments, arrivals, clock, warnings });
     await keeper.start();
     const changes = new ChangeWatcher(db, topics);
     const appender = new Appender({ db, topics, records, segments, changes, now, place });

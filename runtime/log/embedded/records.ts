@@ -127,6 +127,26 @@ export class Records {
     );
   }
 
+  /** Arrival time of the newest record; 0 if there is none. */
+  newest(): number {
+    return this.#db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
+  }
+
+  /** Within a transaction: see `Dated`. What arrives later is dated later, too, in every process. */
+  redate(from: number, to: number, ms: number): void {
+    const { tails } = this.#db;
+    const dated = (time: number) => time >= from && time <= to ? time + ms : time;
+    for (const [id] of this.#db.all<[number]>("SELECT id FROM partitions")) {
+      const tail = tails.read(id);
+      const open = tail.open && { ...tail.open, arrived: dated(tail.open.arrived) };
+      tails.stage(id, { ...tail, arrived: Math.max(tail.arrived, to + ms), open });
+    }
+    this.#db.run(
+      "UPDATE chunks SET arrived = arrived + ? WHERE arrived BETWEEN ? AND ?",
+      ...[ms, from, to],
+    );
+  }
+
   /** Up to `limit` chunks, starting with the one that holds `offset`. */
   from(id: number, tail: Tail, offset: number, limit: number): ChunkRow[] {
     const growing = openChunk(tail);

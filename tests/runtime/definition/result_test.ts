@@ -124,6 +124,10 @@ Deno.test("what would be lost without a word is refused by its name", () => {
     /the keys of result\.data\.x .*: expected text or numbers, given an ob/,
   );
   refuses(cyclic, /result\.data\.x\.self\.self.*: expected at most 100 levels, given more/);
+  const { topic: _, ...nowhere } = frame(0, 7);
+  assert.throws(() => checkOutput(nowhere as typeof nowhere & { topic: string }), {
+    message: "Cannot pass this output on: topic is undefined, expected text",
+  });
   class Lens {
     focus = 35;
   }

@@ -1,6 +1,6 @@
 /** What a batch takes, by trigger, limits, overload policy and the end of the read. */
 import assert from "node:assert/strict";
-import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
 import {
@@ -139,6 +139,19 @@ Deno.test("latest keeps the newest frame, however small the batches are", async 
     const totals = await running.ended;
     assert.deepEqual([offsets(sink.outputs), totals.dropped], [[199], 199], `${max} a batch`);
   }
+});
+
+Deno.test("what is dropped beyond a batch counts with the one that passes it", async () => {
+  const running = startQuery(
+    all({ minFramesPerTrigger: 3 }).window({ frames: 2, gap: "pad", silenceMs: 1000 })
+      .writeStream(collect<Window>()).overload({ kind: "drop-oldest", maxLagFrames: 1 }),
+    { log: logOf(10), clock: new FakeClock(1_000_000) },
+  );
+  await settle();
+  running.stop();
+  // Its last batch closes the windows, at the same offset: the ten come again.
+  const { frames, dropped } = await running.ended;
+  assert.deepEqual([frames, dropped], [0, 0]);
 });
 
 Deno.test("a read ends at endingOffsets and before endingTimestamp, whatever the trigger", async () => {

@@ -222,7 +222,7 @@ Deno.test("embedded log: every instance says that its database was removed", asy
   }
 });
 
-Deno.test("arrivals: a step is believed once it has held, a larger one later", () => {
+Deno.test("arrivals: a step is believed once it has held, a larger one later", async () => {
   let [wall, monotonic] = [1_000_000, 0];
   const told: string[] = [];
   const clock = { ...systemClock, now: () => wall, monotonic: () => monotonic };
@@ -238,13 +238,66 @@ Deno.test("arrivals: a step is believed once it has held, a larger one later", (
   assert.equal(arrivals.now(), wall);
   wall += 1_500;
   assert.equal(arrivals.now(), wall, "A small adjustment is followed");
+  const redated: number[][] = [];
+  let newest = 0;
+  const log = {
+    newest: () => Promise.resolve(newest),
+    redate: (...step: number[]) => Promise.resolve(void redated.push(step)),
+  };
   wall += 90_000_000;
-  arrivals.now();
+  const before = arrivals.now();
   pass(599_000);
+  await arrivals.follow(log);
   assert.equal(arrivals.now(), wall - 90_000_000);
   pass(1_000);
+  await arrivals.follow(log);
   assert.equal(arrivals.now(), wall);
-  assert.equal(told.length, 2);
+  assert.deepEqual(redated, [[before, before + 602_000, 90_000_000]]);
+  // Another process has believed it.
+  wall += 90_000_000;
+  newest = wall;
+  await arrivals.follow(log);
+  assert.equal(arrivals.now(), wall);
+  assert.deepEqual([told.length, redated.length], [3, 1]);
+});
+
+Deno.test("embedded log: what arrives after a pause of a day is not taken for a day old", async () => {
+  await inFolder(async (dir) => {
+    let passed = 0;
+    const clock = {
+      now: () => Date.now() + passed,
+      monotonic: () => performance.now() + passed,
+      sleep: (_ms: number, signal?: AbortSignal) => systemClock.sleep(2, signal),
+    };
+    const onWarning = () => {};
+    const url = `embedded:${dir}?retention-ms=86400000`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 2);
+      await append(log, "t", 0, records(3));
+    }, { clock, onWarning });
+    passed += 90_000_000;
+    await withLog(url, (log) =>
+      withLog(url, async (other) => {
+        await append(log, "t", 0, records(2));
+        for (let minutes = 0; minutes < 11; minutes++) {
+          passed += 60_000;
+          await append(log, "t", 0, records(1));
+          await append(other, "t", 0, records(1));
+        }
+        const gone = async () => (await log.offsets("t", 0)).earliest >= 3;
+        await eventually("the frames of the day before are gone", gone);
+        // Whichever of the two has believed the clock.
+        for (const each of [log, other]) {
+          await append(each, "t", 1, records(1));
+          assert.deepEqual(await each.offsets("t", 0), { earliest: 3, latest: 27 });
+          assert.equal((await each.offsets("t", 1)).earliest, 0);
+        }
+        passed += 86_400_000 - 700_000;
+        assert.deepEqual(await other.offsets("t", 0), { earliest: 3, latest: 27 });
+        passed += 800_000;
+        await eventually("all are gone", async () => (await other.offsets("t", 0)).earliest === 27);
+      }, { clock, onWarning }), { clock, onWarning });
+  });
 });
 
 Deno.test("embedded log: records that were deleted are gone, their offsets are not used again", async () => {
