@@ -2,6 +2,7 @@
 import { given } from "../runtime/base/options.ts";
 import type { CameraStats } from "../cameras/camera.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
+import { counted } from "./output.ts";
 
 /** Display name of a camera: `CAMERA-3 (Front door)`. */
 export function cameraTitle(number: number, { name }: CameraSettings = {}): string {
@@ -26,7 +27,7 @@ export function summaryOf(
       ...lateness(stats),
     });
   }
-  const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
+  const frames = counted(stats.published, "frame");
   const video = isVideo
     ? ` of ${contentType.slice(6).toUpperCase().replace("H26", "H.26")}${
       keyframeSeconds === undefined ? "" : `, a keyframe every ${keyframeSeconds} s`

@@ -5,7 +5,7 @@ interface TextStream {
   writeSync(bytes: Uint8Array): number;
 }
 
-interface PipeStream extends TextStream {
+export interface PipeStream extends TextStream {
   write(bytes: Uint8Array): Promise<number>;
   isTerminal(): boolean;
 }
@@ -22,6 +22,11 @@ export function write(stream: TextStream, text: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
+}
+
+/** `1 frame`, `2 frames`. */
+export function counted(count: number, one: string, more = `${one}s`): string {
+  return `${count} ${count === 1 ? one : more}`;
 }
 
 /** `write` with the end of a line. */

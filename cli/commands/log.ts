@@ -7,6 +7,7 @@ import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { command, type CommandContext, type Options, parsers, type Values } from "../command.ts";
 import { DEFAULT_LOG, logIsThere } from "../log_options.ts";
+import { counted } from "../output.ts";
 
 const logOptions = {
   log: {
@@ -60,7 +61,7 @@ export const log = command({
       if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
       else {
         context.say(
-          `Copied ${report.segments} segments, ${report.bytes} bytes, to ${subject}` +
+          `Copied ${counted(report.segments, "segment")}, ${report.bytes} bytes, to ${subject}` +
             (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
         );
       }
@@ -129,6 +130,6 @@ async function check(
     }
   }
   if (json) print(JSON.stringify({ type: "summary", records, damaged }));
-  else say(`${records} records, ${damaged === 0 ? "all intact" : `${damaged} damaged`}`);
+  else say(`${counted(records, "record")}, ${damaged === 0 ? "all intact" : `${damaged} damaged`}`);
   return damaged === 0 ? 0 : 1;
 }

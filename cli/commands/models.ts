@@ -14,6 +14,7 @@ import {
 } from "../../queries/operators/model/mod.ts";
 import { exists, writeWhole } from "../../runtime/base/folders.ts";
 import { command, type CommandContext, type Options, type Values } from "../command.ts";
+import { counted } from "../output.ts";
 import { endOnSignals } from "../process.ts";
 
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
@@ -101,7 +102,9 @@ async function check(
       return 0;
     }
     print(
-      `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
+      `${path} fits ${manifest.file}: ${name}, windows of ${
+        counted(frames, "frame")
+      } every ${hop}, ` +
         `${input!.width}x${input!.height} ${input!.color}`,
     );
     print(`One run on grey frames took ${ms.toFixed(1)} ms and returned`);
@@ -128,10 +131,6 @@ async function devices({ json = false }: ModelValues, { print }: CommandContext)
     );
   }
   return 0;
-}
-
-function counted(frames: number): string {
-  return frames === 1 ? "1 frame" : `${frames} frames`;
 }
 
 async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {

@@ -155,9 +155,10 @@ export class Driver {
    * @throws as `start`; the query is not there then.
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
-    const before = this.#handlesOf(spec.name);
-    const ended = before.length > 0 && before.every(({ isActive }) => !isActive);
-    if (ended) await this.remove(spec.name);
+    const { name } = spec;
+    const begun = this.#queries.get(name)?.begun === true;
+    const ended = begun && this.#handlesOf(name).every(({ isActive }) => !isActive);
+    if (ended) await this.remove(name);
     return await this.#run(this.#admit(spec));
   }
 

@@ -39,6 +39,8 @@ export class DriverQuery {
   readonly #ending = new AbortController();
   #loading: Promise<LoadedQuery> | undefined;
   loaded: LoadedQuery | undefined;
+  /** Whether it has had a partition here. */
+  begun = false;
   /** Number of partitions of its topic when it began. */
   #count: number | undefined;
   #member: GroupMember | undefined;
@@ -150,6 +152,7 @@ export class DriverQuery {
     const begin = (partition: number, membership?: Membership) => {
       // A lane reads this partition besides its own.
       if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
+      this.begun = true;
       lanes.begin(spec, partition, membership, isLater(partition));
     };
     if (this.#named === undefined) return await this.#join(begin);

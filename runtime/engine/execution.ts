@@ -252,6 +252,8 @@ export class StreamingExecution {
   async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
     const frames = await opened.intake.readAll(planned.end);
     await this.#runAndCommit(opened, frames, planned.end);
+    // Live views' batches would be committed with later ones, beyond the plan.
+    await this.#commits.begin(true);
     await this.#commits.settled();
     await this.#continueRecreated(opened);
   }

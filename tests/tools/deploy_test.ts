@@ -60,6 +60,7 @@ Deno.test("The unit starts the launcher, under an account of its own, with one f
         "ProtectSystem=strict",
         "DynamicUser=yes",
         "CapabilityBoundingSet=",
+        "RestartPreventExitStatus=2",
       ],
       ...["StateDirectory=framelane", "SystemCallFilter=@system-service", "RestrictNamespaces=yes"],
     ]

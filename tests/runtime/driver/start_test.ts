@@ -34,6 +34,18 @@ Deno.test("a program stops its queries though their log was deleted", () =>
     await streams.stop();
   }));
 
+Deno.test("a query that has ended is added again, also after resetTerminated", () =>
+  withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const finite = definition.trigger("available-now");
+    await using streams = await start(finite, { log: url, report: () => {} });
+    for (let i = 0; i < 2; i++) {
+      await streams.awaitAnyTermination();
+      streams.resetTerminated();
+      await streams.add(finite);
+    }
+  }));
+
 Deno.test("all options that cannot be used are named at once", async () => {
   const wrong = {
     ...{ topic: "", partitions: [0.5], trigger: "soon", sinks: ["nowhere:x"], executors: 2 },

@@ -3,12 +3,16 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { query, type QueryDefinition, type Stream } from "../../../runtime/definition/query.ts";
 import type { StateProcessor } from "../../../runtime/operators/state.ts";
+import { display } from "../../../runtime/sinks/display.ts";
+import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { windowOperator } from "../../../runtime/windows/window_operator.ts";
 import {
   collect,
+  FakeClock,
   type MemoryLog,
   type RunningQuery,
   runQuery,
+  settle,
   startQuery,
 } from "../../../runtime/testing.ts";
 import { append, logOf } from "./kit.ts";
@@ -217,4 +221,23 @@ Deno.test("state that JSON does not give back is refused at the first commit, by
     });
     assert.deepEqual(sink.outputs, [], fault);
   }
+});
+
+Deno.test("a batch that was planned for another sink is committed alone, also by a live view", async () => {
+  const log = logOf(3);
+  log.fail = (point) => {
+    if (point === "before-commit") throw new Error("killed");
+  };
+  const stream = () => query("changed").readStream({ startingOffsets: "earliest" });
+  await assert.rejects(runQuery(stream().writeStream(foreachBatch(() => {})), { log }), /killed/);
+  log.fail = () => {};
+  append(log, 2, 3);
+  const running = startQuery(stream().writeStream(display()), {
+    log,
+    clock: new FakeClock(1_000_000),
+  });
+  await settle();
+  running.stop();
+  const { frames } = await running.ended;
+  assert.equal(frames, 5);
 });
