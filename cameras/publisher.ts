@@ -210,11 +210,12 @@ export class FramePublisher {
   /** Waits for more frames, unless the batch or the buffer is full or no more will come. */
   async #linger(): Promise<void> {
     const { lingerMs = 0, clock } = this.#options;
+    const { signal } = this.#stop;
     const due = clock.monotonic() + lingerMs;
     while (!this.#flushing && !this.#waiting.fillsABatch && !this.#waiting.isFull) {
       const left = due - clock.monotonic();
-      if (left <= 0) return;
-      await waitAtMost(left, this.#changed.wait(), clock, this.#stop.signal);
+      if (left <= 0 || signal.aborted) return;
+      await waitAtMost(left, this.#changed.wait(), clock, signal);
     }
   }
 

@@ -5,7 +5,7 @@ interface TextStream {
   writeSync(bytes: Uint8Array): number;
 }
 
-interface PipeStream extends TextStream {
+export interface PipeStream extends TextStream {
   write(bytes: Uint8Array): Promise<number>;
   isTerminal(): boolean;
 }

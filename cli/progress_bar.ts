@@ -1,10 +1,7 @@
 // A progress bar on a terminal; silent elsewhere.
-import { write } from "./output.ts";
+import { type PipeStream, write } from "./output.ts";
 
-interface BarStream {
-  writeSync(bytes: Uint8Array): number;
-  isTerminal(): boolean;
-}
+type BarStream = Pick<PipeStream, "writeSync" | "isTerminal">;
 
 interface ProgressBarOptions {
   readonly title: string;

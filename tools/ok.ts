@@ -52,12 +52,9 @@ function ofFindings(findings: readonly string[]): Outcome {
   return { state: findings.length === 0 ? "ok" : "failed", says: findings.join("\n") };
 }
 
-async function sources(): Promise<string[]> {
-  return (await repositoryFiles()).filter((file) => file.endsWith(".ts"));
-}
-
 async function checkImports(): Promise<Outcome> {
-  const imports = await importsOf(await sources());
+  const files = await repositoryFiles();
+  const imports = await importsOf(files.filter((file) => file.endsWith(".ts")));
   return ofFindings([
     ...violations(imports).map(({ from, line, to, rule }) =>
       `${from}:${line} imports ${to}: ${rule}`
@@ -82,15 +79,6 @@ async function checkStructure(): Promise<Outcome> {
       missingNames(page, { ...known, names: page.file === "docs/architecture.md" })
     ),
   ]);
-}
-
-async function checkWords(): Promise<Outcome> {
-  const found = await findAllWords();
-  return ofFindings(found.map(({ file, line, says }) => `${file}:${line} holds ${says}`));
-}
-
-async function checkPublicDocs(): Promise<Outcome> {
-  return ofFindings(await documentationFaults(Object.values(project.exports)));
 }
 
 async function checkExamples(): Promise<Outcome> {
@@ -121,10 +109,19 @@ const checks: readonly Check[] = [
   { name: "lint", check: () => ofCommand(["lint", "--quiet", ...(fix ? ["--fix"] : [])]) },
   { name: "import directions", check: checkImports },
   { name: "structure", check: checkStructure },
-  { name: "words", check: checkWords },
+  {
+    name: "words",
+    check: async () =>
+      ofFindings(
+        (await findAllWords()).map(({ file, line, says }) => `${file}:${line} holds ${says}`),
+      ),
+  },
   { name: "dependencies", check: () => Promise.resolve(ofFindings(importFaults(project.imports))) },
   { name: "kernels", check: async () => ofFindings(await kernelFaults()) },
-  { name: "public documentation", check: checkPublicDocs },
+  {
+    name: "public documentation",
+    check: async () => ofFindings(await documentationFaults(Object.values(project.exports))),
+  },
   { name: "examples", check: checkExamples },
   {
     name: "command reference",

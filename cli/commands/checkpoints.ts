@@ -9,7 +9,7 @@ import {
 } from "../../runtime/log/log.ts";
 import { framesBetween } from "../../runtime/log/last_frames.ts";
 import { noneFound, parseResetTarget, resetAll } from "../checkpoint_reset.ts";
-import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
+import { command, type Options, parsers } from "../command.ts";
 import { logIsThere, logOption, openLogOrUsageError } from "../log_options.ts";
 
 const checkpointOptions = {
@@ -52,50 +52,45 @@ export const checkpoints = command({
     return ["query", "to"].filter((needed) => !given.has(needed))
       .map((needed) => `Cannot reset without --${needed}`);
   },
-  run,
+  async run({ positionals: [action], options }, context) {
+    const { group, topic, query, partitions, to, json = false } = options;
+    if (!await logIsThere(options.log, context)) return 1;
+    const log = await openLogOrUsageError(options.log, context, options.checkpoint);
+    try {
+      const infos = await log.checkpoints(given({ group, topic, query }));
+      const chosen = infos.filter(({ partition }) =>
+        partitions === "all" || partitions.includes(partition)
+      );
+      if (action === "reset") return await resetAll(log, chosen, to!, json, context);
+      const rows = await Promise.all(chosen.map((info) => withLag(log, info)));
+      if (json) {
+        for (const row of rows) {
+          const shown = action === "list" ? short(row) : { type: "checkpoint", ...row };
+          context.print(JSON.stringify(shown));
+        }
+      } else if (rows.length === 0) {
+        context.say(`Nothing to show: ${await noneFound(log)}`);
+      } else {
+        for (const line of table(rows, action === "list" ? LIST : Object.keys(COLUMNS))) {
+          context.print(line);
+        }
+        for (const { fault } of rows) if (fault !== undefined) context.say(fault, "error");
+        const unknown = action === "list"
+          ? []
+          : rows.flatMap(({ ownerUnknown = [] }) => ownerUnknown);
+        for (const reason of new Set(unknown)) context.say(`Owners are unknown: ${reason}`);
+      }
+      return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
+    } finally {
+      await log.close();
+    }
+  },
 });
 
 interface Row extends CheckpointInfo {
   /** Offsets of the partition; absent if the topic does not exist. */
   readonly offsets?: OffsetRange;
   readonly lag?: number;
-}
-
-async function run(
-  { positionals: [action], options }: Arguments<typeof checkpointOptions>,
-  context: CommandContext,
-): Promise<number> {
-  const { group, topic, query, partitions, to, json = false } = options;
-  if (!await logIsThere(options.log, context)) return 1;
-  const log = await openLogOrUsageError(options.log, context, options.checkpoint);
-  try {
-    const infos = await log.checkpoints(given({ group, topic, query }));
-    const chosen = infos.filter(({ partition }) =>
-      partitions === "all" || partitions.includes(partition)
-    );
-    if (action === "reset") return await resetAll(log, chosen, to!, json, context);
-    const rows = await Promise.all(chosen.map((info) => withLag(log, info)));
-    if (json) {
-      for (const row of rows) {
-        const shown = action === "list" ? short(row) : { type: "checkpoint", ...row };
-        context.print(JSON.stringify(shown));
-      }
-    } else if (rows.length === 0) {
-      context.say(`Nothing to show: ${await noneFound(log)}`);
-    } else {
-      for (const line of table(rows, action === "list" ? LIST : Object.keys(COLUMNS))) {
-        context.print(line);
-      }
-      for (const { fault } of rows) if (fault !== undefined) context.say(fault, "error");
-      const unknown = action === "list"
-        ? []
-        : rows.flatMap(({ ownerUnknown = [] }) => ownerUnknown);
-      for (const reason of new Set(unknown)) context.say(`Owners are unknown: ${reason}`);
-    }
-    return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
-  } finally {
-    await log.close();
-  }
 }
 
 function short({ group, query, topic, partition, committed, lag, fault }: Row) {

@@ -6,15 +6,7 @@ import { pause } from "../../runtime/base/wait.ts";
 import { Presence } from "../../runtime/log/embedded/presence.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { isLoopback } from "../../runtime/base/host.ts";
-import {
-  type Arguments,
-  command,
-  type CommandContext,
-  type LogLevel,
-  type Options,
-  parsers,
-  type Values,
-} from "../command.ts";
+import { command, type LogLevel, type Options, parsers, type Values } from "../command.ts";
 import { DEFAULT_TOPIC, RUNTIME_NEEDS } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import type { Plan } from "../up/resolve.ts";
@@ -51,48 +43,45 @@ export const demo = command({
   options: demoOptions,
   needs: RUNTIME_NEEDS,
   check: ({ options }) => viewerAccessFaults(guarded(options)),
-  run,
-});
-
-async function run(
-  { options }: Arguments<typeof demoOptions>,
-  { signal, print, say }: CommandContext,
-): Promise<number> {
-  const access = viewerAccess(guarded(options));
-  // Below the current folder, the only place that the demo may write to.
-  await Deno.mkdir(FOLDER, { recursive: true });
-  await removeKilled();
-  const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
-  try {
-    // The lines below introduce the parts; `up` names each as it starts.
-    const quiet = (line: string, level: LogLevel = "info") => {
-      if (level !== "info") say(line, level);
-    };
-    const plan = planOf(directory, options.port, access);
-    const log = await openLog(plan.log);
-    await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
-    await log.close();
-    const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
+  async run({ options }, { signal, print, say }) {
+    const access = viewerAccess(guarded(options));
+    // Below the current folder, the only place that the demo may write to.
+    await Deno.mkdir(FOLDER, { recursive: true });
+    await removeKilled();
+    const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
     try {
-      // A token created by this run is shown, since the user cannot know it otherwise.
-      const token = access.tokens?.find(({ opens }) => opens === "all")?.token;
-      print(
-        `Open ${running.url}${token === undefined ? "" : `?token=${token}`}`,
-        options.token === undefined ? "shown" : undefined,
-      );
-      for (const [partition, { query, about }] of CAMERAS.entries()) {
-        print(`CAMERA-${partition + 1}  ${query} on ${about}: ${running.url}cam/${partition + 1}`);
+      // The lines below introduce the parts; `up` names each as it starts.
+      const quiet = (line: string, level: LogLevel = "info") => {
+        if (level !== "info") say(line, level);
+      };
+      const plan = planOf(directory, options.port, access);
+      const log = await openLog(plan.log);
+      await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
+      await log.close();
+      const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
+      try {
+        // A token created by this run is shown, since the user cannot know it otherwise.
+        const token = access.tokens?.find(({ opens }) => opens === "all")?.token;
+        print(
+          `Open ${running.url}${token === undefined ? "" : `?token=${token}`}`,
+          options.token === undefined ? "shown" : undefined,
+        );
+        for (const [partition, { query, about }] of CAMERAS.entries()) {
+          print(
+            `CAMERA-${partition + 1}  ${query} on ${about}: ${running.url}cam/${partition + 1}`,
+          );
+        }
+        print("Ctrl-C ends the demo");
+        await pause(1000 * (options.for ?? Infinity), signal);
+      } finally {
+        await running.stop();
       }
-      print("Ctrl-C ends the demo");
-      await pause(1000 * (options.for ?? Infinity), signal);
+      return running.failed ? 1 : 0;
     } finally {
-      await running.stop();
+      await Deno.remove(directory, { recursive: true });
     }
-    return running.failed ? 1 : 0;
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+  },
+});
 
 /** Removes what demos left that were killed, or whose terminal was closed. */
 async function removeKilled(): Promise<void> {

@@ -5,14 +5,7 @@ import { Driver } from "../../runtime/driver/driver.ts";
 import { parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
-import {
-  type Arguments,
-  command,
-  type CommandContext,
-  type LogLevel,
-  type Options,
-  parsers,
-} from "../command.ts";
+import { command, type LogLevel, type Options, parsers } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, RUNTIME_NEEDS } from "../log_options.ts";
@@ -75,77 +68,72 @@ export const queries = command({
     ...viewerAccessFaults(options),
   ],
   needs: { ...RUNTIME_NEEDS, positionals: "query", listens: DEFAULT_PORT },
-  run,
-});
-
-async function run(
-  { positionals, options }: Arguments<typeof queryOptions>,
-  context: CommandContext,
-): Promise<number> {
-  const { log: logUrl, topic, trigger, checkpoint: checkpointDir, json = false } = options;
-  const access = viewerAccess(options);
-  // A trigger set by the query itself is only known after loading.
-  const finite = trigger !== undefined && parseTrigger(trigger).kind === "available-now";
-  const specs = await querySpecs(positionals, options, options);
-  // Only finite work has progress to show.
-  const bar = finite && !json ? new BacklogBar() : undefined;
-  const say = (line: string, level?: LogLevel) => {
-    bar?.clear();
-    context.say(line, level);
-  };
-  const report = (line: string) => say(line, "warn");
-  const log = await openLogOrUsageError(logUrl, { say }, checkpointDir);
-  const registry = new KnownRegistry(options.cameras);
-  const started = performance.now();
-  let viewer: Viewer | undefined;
-  let ok = false;
-  const driver = new Driver({
-    log,
-    logUrl,
-    queries: specs,
-    ...given({ checkpointDir, executors: options.executors }),
-    ...executorPermissions(),
-    sessionTimeoutMs: options["session-timeout"],
-    report,
-  });
-  reportQueries(driver, json, { print: context.print, say });
-  driver.streams.addListener({ onQueryProgress: ({ progress }) => bar?.progress(progress) });
-  try {
-    const port = options.port ?? (finite ? "off" : DEFAULT_PORT);
-    if (port !== "off") {
-      await driver.load();
-      viewer = await startViewer({
-        feed: driver.feed,
-        metrics: async () => driver.metrics.text(await log.storage?.()),
-        log,
-        topics: [topic],
-        report,
-        port,
-        outputTopics: driver.outputTopics,
-        cameras: registry.read,
-        ...access,
-      });
-      say(`Viewer: ${viewer.url}`);
-    }
-    const stopped = aborted(context.signal);
-    const work = driver.start().then(async () => {
-      const ok = await driver.awaitTermination();
-      // Infinite queries run on even while this runtime has no partition.
-      if (!driver.finite && ok) await stopped;
-      return ok;
+  async run({ positionals, options }, context) {
+    const { log: logUrl, topic, trigger, checkpoint: checkpointDir, json = false } = options;
+    const access = viewerAccess(options);
+    // A trigger set by the query itself is only known after loading.
+    const finite = trigger !== undefined && parseTrigger(trigger).kind === "available-now";
+    const specs = await querySpecs(positionals, options, options);
+    // Only finite work has progress to show.
+    const bar = finite && !json ? new BacklogBar() : undefined;
+    const say = (line: string, level?: LogLevel) => {
+      bar?.clear();
+      context.say(line, level);
+    };
+    const report = (line: string) => say(line, "warn");
+    const log = await openLogOrUsageError(logUrl, { say }, checkpointDir);
+    const registry = new KnownRegistry(options.cameras);
+    const started = performance.now();
+    let viewer: Viewer | undefined;
+    let ok = false;
+    const driver = new Driver({
+      log,
+      logUrl,
+      queries: specs,
+      ...given({ checkpointDir, executors: options.executors }),
+      ...executorPermissions(),
+      sessionTimeoutMs: options["session-timeout"],
+      report,
     });
-    work.catch(() => {});
-    ok = await Promise.race([work, stopped.then(() => true)]);
-  } finally {
-    await driver.stop("drain");
-    bar?.clear();
-    await viewer?.stop();
-    await registry.close();
-    await log.close();
-    const { all } = driver.streams;
-    for (const { name } of ok || json || all.length > 0 ? specs : []) {
-      reportEnd(name, all.filter(({ query }) => query === name), started, json, context);
+    reportQueries(driver, json, { print: context.print, say });
+    driver.streams.addListener({ onQueryProgress: ({ progress }) => bar?.progress(progress) });
+    try {
+      const port = options.port ?? (finite ? "off" : DEFAULT_PORT);
+      if (port !== "off") {
+        await driver.load();
+        viewer = await startViewer({
+          feed: driver.feed,
+          metrics: async () => driver.metrics.text(await log.storage?.()),
+          log,
+          topics: [topic],
+          report,
+          port,
+          outputTopics: driver.outputTopics,
+          cameras: registry.read,
+          ...access,
+        });
+        say(`Viewer: ${viewer.url}`);
+      }
+      const stopped = aborted(context.signal);
+      const work = driver.start().then(async () => {
+        const ok = await driver.awaitTermination();
+        // Infinite queries run on even while this runtime has no partition.
+        if (!driver.finite && ok) await stopped;
+        return ok;
+      });
+      work.catch(() => {});
+      ok = await Promise.race([work, stopped.then(() => true)]);
+    } finally {
+      await driver.stop("drain");
+      bar?.clear();
+      await viewer?.stop();
+      await registry.close();
+      await log.close();
+      const { all } = driver.streams;
+      for (const { name } of ok || json || all.length > 0 ? specs : []) {
+        reportEnd(name, all.filter(({ query }) => query === name), started, json, context);
+      }
     }
-  }
-  return ok && !driver.streams.all.some(hasFailed) ? 0 : 1;
-}
+    return ok && !driver.streams.all.some(hasFailed) ? 0 : 1;
+  },
+});

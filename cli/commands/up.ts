@@ -6,13 +6,7 @@ import { readGiven } from "../../runtime/base/given_file.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
 import { pause } from "../../runtime/base/wait.ts";
 import { maskedSink } from "../../runtime/sinks/open.ts";
-import {
-  type Arguments,
-  command,
-  type CommandContext,
-  type Options,
-  UsageError,
-} from "../command.ts";
+import { command, type Options, UsageError } from "../command.ts";
 import { describeFailure } from "../fault.ts";
 import { RUNTIME_NEEDS } from "../log_options.ts";
 import { counted } from "../output.ts";
@@ -41,47 +35,42 @@ export const up = command({
   positionals: "[FILE]",
   options: upOptions,
   needs: { ...RUNTIME_NEEDS, file: DEFAULT_FILE },
-  run,
-});
-
-async function run(
-  { positionals: [file = DEFAULT_FILE], options }: Arguments<typeof upOptions>,
-  context: CommandContext,
-): Promise<number> {
-  const { check = false, print = false, json = false } = options;
-  const content = read(file);
-  const edited = editsOf(content);
-  const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
-  const plan = await resolve(content, check);
-  if (print) context.print(planText(plan, json));
-  if (check) context.say(`${file}: ${counts(plan)}`);
-  if (check || print) return 0;
-  const running = await UpRun.start(plan, context, json);
-  try {
-    context.say(`${file}: ${counts(plan)}; edits take effect at once`);
-    let reported: string | undefined;
-    while (await pause(CHECK_INTERVAL_MS, context.signal)) {
-      await running.keepViewer();
-      const problem = await (async () => {
-        const now = edited(read(file));
-        if (now === undefined) return undefined;
-        const closed = closedPlaces(now, environment);
-        if (closed.length > 0) throw new UsageError(closed);
-        await running.apply(await resolve(now, false));
-        return undefined;
-      })().catch((error) =>
-        error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
-      );
-      if (problem !== undefined && problem !== reported) {
-        context.say(`${problem}\n${file} is not applied: what runs continues as before`, "error");
+  async run({ positionals: [file = DEFAULT_FILE], options }, context) {
+    const { check = false, print = false, json = false } = options;
+    const content = read(file);
+    const edited = editsOf(content);
+    const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
+    const plan = await resolve(content, check);
+    if (print) context.print(planText(plan, json));
+    if (check) context.say(`${file}: ${counts(plan)}`);
+    if (check || print) return 0;
+    const running = await UpRun.start(plan, context, json);
+    try {
+      context.say(`${file}: ${counts(plan)}; edits take effect at once`);
+      let reported: string | undefined;
+      while (await pause(CHECK_INTERVAL_MS, context.signal)) {
+        await running.keepViewer();
+        const problem = await (async () => {
+          const now = edited(read(file));
+          if (now === undefined) return undefined;
+          const closed = closedPlaces(now, environment);
+          if (closed.length > 0) throw new UsageError(closed);
+          await running.apply(await resolve(now, false));
+          return undefined;
+        })().catch((error) =>
+          error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
+        );
+        if (problem !== undefined && problem !== reported) {
+          context.say(`${problem}\n${file} is not applied: what runs continues as before`, "error");
+        }
+        reported = problem;
       }
-      reported = problem;
+    } finally {
+      await running.stop();
     }
-  } finally {
-    await running.stop();
-  }
-  return running.failed ? 1 : 0;
-}
+    return running.failed ? 1 : 0;
+  },
+});
 
 function environment(name: string): string | undefined {
   return Deno.env.get(name);

@@ -3,7 +3,7 @@ import { MetricSet } from "../../runtime/base/metric_set.ts";
 import { VERSION } from "../../runtime/base/version.ts";
 import { aborted } from "../../runtime/base/wait.ts";
 import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
-import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
+import { command, type Options, parsers } from "../command.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, throwIfRefused } from "../log_options.ts";
 import {
@@ -30,54 +30,49 @@ export const viewer = command({
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"] },
   check: ({ options }) => viewerAccessFaults(options),
-  run,
-});
-
-async function run(
-  { options }: Arguments<typeof viewerOptions>,
-  { signal, say, print }: CommandContext,
-): Promise<number> {
-  const access = viewerAccess(options);
-  const topics = options.topic;
-  const log = await openLogOrUsageError(options.log, { say });
-  const registry = new KnownRegistry(options.cameras);
-  const feed = new LogFeed({ log, topics, cameras: registry.read });
-  try {
-    await Promise.all([throwIfRefused(log), feed.start()]);
-    if (feed.problem !== undefined) say(`${feed.problem}: retrying`, "warn");
-    const running = await startViewer({
-      feed,
-      log,
-      topics,
-      metrics: metricsOf(feed),
-      report: (line) => say(line, "warn"),
-      port: options.port,
-      ...access,
-    });
+  async run({ options }, { signal, say, print }) {
+    const access = viewerAccess(options);
+    const topics = options.topic;
+    const log = await openLogOrUsageError(options.log, { say });
+    const registry = new KnownRegistry(options.cameras);
+    const feed = new LogFeed({ log, topics, cameras: registry.read });
     try {
-      print(running.url);
-      for (const lane of feed.lanes()) {
-        const { topic, partition } = lane;
-        const choice = topics.length === 1 ? "" : `?topic=${topic}`;
-        say(
-          `${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${
-            partition + 1
-          }${choice}`,
-        );
+      await Promise.all([throwIfRefused(log), feed.start()]);
+      if (feed.problem !== undefined) say(`${feed.problem}: retrying`, "warn");
+      const running = await startViewer({
+        feed,
+        log,
+        topics,
+        metrics: metricsOf(feed),
+        report: (line) => say(line, "warn"),
+        port: options.port,
+        ...access,
+      });
+      try {
+        print(running.url);
+        for (const lane of feed.lanes()) {
+          const { topic, partition } = lane;
+          const choice = topics.length === 1 ? "" : `?topic=${topic}`;
+          say(
+            `${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${
+              partition + 1
+            }${choice}`,
+          );
+        }
+        if (feed.lanes().length === 0) say(`No camera in ${log.url} yet: waiting for one`);
+        say("Stop with Ctrl-C");
+        await aborted(signal);
+      } finally {
+        await running.stop();
       }
-      if (feed.lanes().length === 0) say(`No camera in ${log.url} yet: waiting for one`);
-      say("Stop with Ctrl-C");
-      await aborted(signal);
+      return 0;
     } finally {
-      await running.stop();
+      await feed.close();
+      await registry.close();
+      await log.close();
     }
-    return 0;
-  } finally {
-    await feed.close();
-    await registry.close();
-    await log.close();
-  }
-}
+  },
+});
 
 /** The metrics of a viewer without queries. */
 function metricsOf(feed: LogFeed): () => Promise<string> {

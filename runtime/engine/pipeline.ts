@@ -20,12 +20,22 @@ export interface PipelineSnapshot {
 
 type StageState = StepState & StepErrors;
 
+/** From where a stage can be restored, so that its outputs are the same from `end` on. */
+interface RestorePoint extends Pick<StepState, "restart" | "state"> {
+  readonly end: number;
+}
+
+/** Fewer points mean more frames to read again, not more state to keep. */
+const MOST_POINTS = 1000;
+
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   /** How the query differs from the one that wrote the checkpoint, in words. */
   changes: readonly string[] = [];
   #stages: readonly Stage[] = [];
+  /** Of each stage, oldest first: the newest one that is early enough for all later stages, and those since. */
+  #points: RestorePoint[][] = [];
   /** The buffer of the newest frame, which no operator can transfer. */
   #protected: ArrayBufferLike | undefined;
 
@@ -72,11 +82,15 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
+    const froms = this.#operators.map(({ kind }, index) =>
+      kind === undefined ? 0 : states[index]?.restart ?? end
+    );
+    this.#points = froms.map((restart, index) => [
+      { end: restart, restart, state: states[index]?.state ?? null },
+    ]);
     this.#stages = this.#operators.reduceRight<Stage[]>((later, operator, index) => {
-      const state = states[index];
-      const from = operator.kind === undefined ? 0 : state?.restart ?? end;
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
-      return [new Stage(step, later[0], from, state ?? {}, options), ...later];
+      return [new Stage(step, later[0], froms[index]!, states[index] ?? {}, options), ...later];
     }, []);
   }
 
@@ -109,21 +123,41 @@ export class Pipeline {
 
   /** State after the batch that ends at `end`; call only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
-    const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
-    const restart = least(points);
+    const points = this.#pointsAt(end);
+    const restart = least(points.map((point) => point.restart ?? undefined));
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
-      const state = stage.ask(snapshotOf);
+      const { restart: from, state } = points[index]!;
       const errors = stage.dead.errors(restart ?? end);
-      if (state !== undefined || errors !== undefined) any = true;
+      if (state !== null || errors !== undefined) any = true;
       return {
         ...namedState(stage.name, this.#operators[index]!),
-        restart: points[index] ?? null,
-        state: state === undefined ? null : state.toBase64(),
+        restart: from,
+        state,
         ...errors,
       };
     });
     return { restart, state: any ? JSON.stringify({ stages }) : undefined };
+  }
+
+  /**
+   * Where each stage is restored. One before a window is restored to where the window begins, which
+   * gets its outputs from there on again.
+   */
+  #pointsAt(end: number): RestorePoint[] {
+    let needed = end;
+    return this.#stages.reduceRight<RestorePoint[]>((later, stage, index) => {
+      const own = stage.ask(restartOffsetOf), state = stage.ask(snapshotOf)?.toBase64() ?? null;
+      const points = this.#points[index]!;
+      points.push({ end, restart: own ?? null, state });
+      const isRewound = this.#operators[index]!.kind === "window";
+      while (points[1] !== undefined && (!isRewound || points[1].end <= needed)) points.shift();
+      if (points.length > MOST_POINTS) points.splice(1, 1);
+      const point = points[0]!;
+      const restart = point.end < end ? point.restart ?? point.end : point.restart;
+      needed = Math.min(needed, restart ?? needed);
+      return [{ ...point, restart }, ...later];
+    }, []);
   }
 
   stateSizes(): StateOperatorProgress[] {

@@ -136,6 +136,23 @@ Deno.test("a full buffer does not linger, and one whose frames are all dropped m
   await closed;
 });
 
+Deno.test("closing ends the wait for company", async () => {
+  let calls = 0;
+  const monotonic = () => {
+    if (++calls > 1_000) throw new Error("It spins");
+    return 0;
+  };
+  const log = new MemoryLog();
+  const clock = { ...systemClock, monotonic };
+  const { publisher } = await publisherOn(log, { lingerMs: 60_000, clock });
+  await publisher.publish(frame(0));
+  await publisher.ready;
+  await settle();
+  await publisher.close();
+  assert.ok(calls < 1_000, `${calls}`);
+  assert.equal(publisher.stats.dropped, 1);
+});
+
 Deno.test("full buffer: wait holds the source back, and loses nothing", async () => {
   const log = new MemoryLog();
   const open = gate(log);

@@ -71,6 +71,16 @@ export async function withBrowser(
 /** What a browser says of a server that was stopped on purpose, and of a clip that is not there. */
 const EXPECTED = /ERR_CONNECTION_REFUSED|404 .*\/api\/clip|WebSocket connection to .* failed/;
 
+/** The WebSockets that a page has open. */
+export function socketsOf(page: Page): ReadonlySet<unknown> {
+  const open = new Set<unknown>();
+  page.on("websocket", (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+  });
+  return open;
+}
+
 /** What axe-core finds on a page. */
 export async function violations(page: Page): Promise<string[]> {
   // From outside the page: its policy would not let a script in.

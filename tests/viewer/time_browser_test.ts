@@ -271,6 +271,18 @@ Deno.test("a link leads to the very frame, and the address follows the steps", a
       await wall.reload();
       await shows(wall, "greyscale-1", 298);
       assert.match(wall.url(), /lead=greyscale-1&offset=298$/);
+      await wall.getByLabel("Jump to a time or an offset").fill("42");
+      await wall.keyboard.press("Enter");
+      await shows(wall, "greyscale-1", 42);
+      // The connection is lost with the next message: the command that was in it.
+      await wall.evaluate(`{
+        const { prototype } = WebSocket, { send } = prototype;
+        prototype.send = function () { prototype.send = send; this.close(); };
+      }`);
+      await wall.keyboard.press("l");
+      await shows(wall, "greyscale-1", FRAMES - 1);
+      await wall.keyboard.press(",");
+      await shows(wall, "greyscale-1", FRAMES - 2);
     });
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { freePort } from "../../tools/kafka/probe.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
-import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { codeOf, offsetOf, socketsOf, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
 Deno.test("sixteen lanes advance on one page, over one socket", async () => {
@@ -12,8 +12,7 @@ Deno.test("sixteen lanes advance on one page, over one socket", async () => {
       const page = await open(viewer.url);
       // Its own socket may be announced after the page has loaded.
       await until(async () => await offsetOf(page, "greyscale-0") >= 0, "a first picture");
-      const sockets: string[] = [];
-      page.on("websocket", (socket) => sockets.push(socket.url()));
+      const sockets = socketsOf(page);
       await page.reload();
       const ids = lanes.lanes().map(({ id }) => id);
       const first = new Map<string, number>();
@@ -24,7 +23,7 @@ Deno.test("sixteen lanes advance on one page, over one socket", async () => {
       for (const id of ids) {
         await until(async () => await codeOf(page, id) > first.get(id)! + 3, `${id} advances`);
       }
-      assert.equal(sockets.length, 1);
+      await until(() => sockets.size === 1, "one socket alone is open");
       const tile = page.locator('[data-lane="greyscale-4"]');
       assert.equal(await tile.locator(".camera").textContent(), "CAMERA-5");
       await tile.locator(".rate b", { hasText: "8.0" }).waitFor();

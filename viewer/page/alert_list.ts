@@ -18,6 +18,8 @@ export interface AlertListOptions {
   readonly onClip: (...clip: Parameters<ClipDialog["download"]>) => void;
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
+  /** Whether there is a log to look back into. */
+  readonly hasPast: () => boolean;
 }
 
 export class AlertList {
@@ -32,8 +34,6 @@ export class AlertList {
   readonly #news = find(this.root, "header .muted", HTMLElement);
   readonly #allSeen = find(this.root, "header .link", HTMLElement);
   #open = "";
-  /** Whether there is a log to look back into. */
-  hasPast = false;
 
   constructor(options: AlertListOptions) {
     this.#options = options;
@@ -141,7 +141,7 @@ export class AlertList {
       const { lane } = newest();
       this.#options.onClip(lane, cameraText(newest()), ...clipTimes(newest()));
     });
-    if (this.hasPast) playWhilePointedAt(open, image, newest);
+    if (this.#options.hasPast()) playWhilePointedAt(open, image, newest);
     return item;
   }
 
@@ -154,7 +154,7 @@ export class AlertList {
     text(when!, `${clock(alert.fromTime)} · ${lasted}`);
     item.classList.toggle("active", alert.active);
     const clip = find(item, ".clip", HTMLElement);
-    clip.hidden = !this.hasPast || alert.active;
+    clip.hidden = !this.#options.hasPast() || alert.active;
     const href = clipAddress(alert.lane, ...clipTimes(alert));
     set(clip, { href, "aria-label": `Clip of ${alert.label} as MP4` });
   }

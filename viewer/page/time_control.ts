@@ -14,8 +14,12 @@ export class TimeControl {
   #since = 0;
   /** Waits for the previous command; only the last one counts. */
   #next: (() => TimeCommand | undefined) | undefined;
+  /** The command that the server has not answered yet. */
+  #asked: TimeCommand | undefined;
   #steps = 0;
   speed = 1;
+  /** Whether there is a log to look back into. */
+  hasPast = false;
 
   constructor(
     connection: Connection,
@@ -64,7 +68,10 @@ export class TimeControl {
     this.#since = performance.now();
     // Live pictures cannot be played faster.
     if (view.mode === "live") this.speed = 1;
-    if (view.generation > this.#sent) this.#sent = view.generation;
+    if (view.generation >= this.#sent) {
+      this.#sent = view.generation;
+      this.#asked = undefined;
+    }
     this.#onChange();
     this.#proceed();
   }
@@ -77,7 +84,6 @@ export class TimeControl {
 
   /** Steps some frames forward or back. */
   step(by: number): void {
-    this.#steps += by;
     this.#command(() => {
       const place = this.#wall.place;
       const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
@@ -87,7 +93,7 @@ export class TimeControl {
       // The last command's frame may not be on screen yet.
       const from = lead === place.lane && offset !== undefined ? offset : place.offset;
       return { action: "step", lead: place.lane, offset: from, by: steps };
-    });
+    }, this.#steps + by);
   }
 
   seek(lead: string, offset: number): void {
@@ -118,23 +124,25 @@ export class TimeControl {
     else this.pause();
   }
 
-  /** Restores the position: a new connection starts live. */
+  /** Restores the position, or goes where the user has asked to meanwhile: a new connection starts live. */
   reconnected(): void {
     const { mode, lead, offset } = this.#view;
     const { position } = this;
+    const asked = this.#asked;
     this.#sent = 0;
-    this.#steps = 0;
-    this.#next = undefined;
     this.#view = { mode: "live", generation: 0, speed: 1 };
     this.#onChange();
+    if (asked !== undefined) this.#next ??= () => asked;
+    if (this.#next !== undefined) return this.#proceed();
     if (mode === "live" || position === undefined) return;
     if (mode === "paused" && lead !== undefined && offset !== undefined) this.seek(lead, offset);
     else if (mode === "paused") this.jump(position);
     else this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
   }
 
-  #command(make: () => TimeCommand | undefined): void {
+  #command(make: () => TimeCommand | undefined, steps = 0): void {
     this.#next = make;
+    this.#steps = steps;
     this.#proceed();
   }
 
@@ -142,6 +150,8 @@ export class TimeControl {
     if (this.#next === undefined || this.#sent !== this.#view.generation) return;
     const command = this.#next();
     this.#next = undefined;
-    if (command !== undefined) this.#sent = this.#connection.time(command);
+    if (command === undefined) return;
+    this.#asked = command;
+    this.#sent = this.#connection.time(command);
   }
 }

@@ -30,8 +30,6 @@ export class Track {
   readonly #head = find(document, ".head", HTMLElement);
   readonly #marks = find(document, ".marks", HTMLElement);
   readonly #preview = new Preview();
-  /** Whether there is a log to look back into. */
-  enabled = false;
   #range: RangeView = { earliest: 0, latest: 0 };
   #rangeFor = "";
   #rangeAt = -Infinity;
@@ -198,7 +196,7 @@ export class Track {
 
   async #fetchRange(lane: string | undefined): Promise<void> {
     const now = performance.now();
-    if (lane === undefined || !this.enabled) return;
+    if (lane === undefined || !this.#options.time.hasPast) return;
     if (lane === this.#rangeFor && now - this.#rangeAt < RANGE_EVERY_MS) return;
     this.#rangeFor = lane;
     this.#rangeAt = now;

@@ -35,11 +35,6 @@ export class Transport {
     });
   }
 
-  /** Whether there is a log to look back into. */
-  set enabled(enabled: boolean) {
-    this.#track.enabled = enabled;
-  }
-
   update(): void {
     if (this.root.hidden) return;
     const { time, wall } = this.#options;

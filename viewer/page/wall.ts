@@ -8,7 +8,7 @@ import {
   type TileRequest,
 } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
-import { find, set } from "./dom.ts";
+import { find, set, text } from "./dom.ts";
 import { layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
 
@@ -198,7 +198,7 @@ export class Wall {
   /** Shows why the wall is empty. */
   say(message: string): void {
     this.#empty.hidden = message === "";
-    if (this.#empty.textContent !== message) this.#empty.textContent = message;
+    text(this.#empty, message);
   }
 
   /** Moves the selection by columns and rows. */

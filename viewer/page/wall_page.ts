@@ -41,6 +41,7 @@ class WallPage {
     onOpen: (alert) => this.#openAlert(alert),
     onClip: (...clip) => void this.#clips.download(...clip),
     now: () => this.#clock.now(),
+    hasPast: () => this.#time.hasPast,
   });
   readonly #groups = new GroupsDialog((groups) => {
     localStorage.setItem(GROUPS_KEY, formatGroups(groups));
@@ -57,7 +58,6 @@ class WallPage {
   #lanes: readonly LaneView[] = [];
   /** Those of the user and those of places, in the order of their tabs. */
   #shownGroups: WallState["groups"] = [];
-  #canLookBack = false;
   /** What is wrong with the connection to the server. */
   #away = "";
   /** Why the server cannot read the log. */
@@ -109,7 +109,7 @@ class WallPage {
     switch (message.type) {
       case "hello":
         if (message.version !== PROTOCOL_VERSION) location.reload();
-        this.#canLookBack = this.#transport.enabled = this.#alerts.hasPast = message.hasPast;
+        this.#time.hasPast = message.hasPast;
         this.#alerts.clear();
         this.#header.setAlerts(0);
         document.body.classList.toggle("no-time", !message.hasPast);
@@ -234,13 +234,13 @@ class WallPage {
 
   #openAlert(alert: AlertView): void {
     this.#change({ focus: alert.lane, time: true }, "push");
-    if (!this.#canLookBack) return;
+    if (!this.#time.hasPast) return;
     this.#time.seek(alert.lane, alert.fromOffset);
   }
 
   #clip(): void {
     const { lead } = this.#wall;
-    if (!this.#canLookBack || lead?.shown === undefined) return;
+    if (!this.#time.hasPast || lead?.shown === undefined) return;
     this.#clips.ask(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
   }
 
@@ -248,7 +248,7 @@ class WallPage {
   #seekAtStart(): void {
     const { lead, focus } = this.#state;
     const lane = lead || focus || this.#wall.lead?.laneId;
-    if (this.#startOffset < 0 || lane === undefined || !this.#canLookBack) return;
+    if (this.#startOffset < 0 || lane === undefined || !this.#time.hasPast) return;
     if (!this.#lanes.some(({ id }) => id === lane)) return;
     this.#time.seek(lane, this.#startOffset);
     this.#startOffset = -1;

@@ -24,9 +24,10 @@ export function sizeOf(path: string): number {
   }
 }
 
-/** Throws all errors but `NotFound`. */
+/** Throws all errors but those of a path that does not exist, perhaps below a file. */
 export function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+  const { NotFound, NotADirectory } = Deno.errors;
+  if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
 }
 
 /** Frees the space that is reserved in a log's folder for a full disk; false if there is none. */

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import type { Operator } from "../../../runtime/definition/operator.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { collect, type LogReader, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { windowOperator } from "../../../runtime/windows/window_operator.ts";
 import { until } from "../../support/until.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
@@ -150,6 +152,48 @@ Deno.test("windows are the same with a restart after every batch", async () => {
   const shape = (windows: readonly Window[]) => windows.map(({ frames }) => offsets(frames));
   assert.equal(whole.outputs.length, 13);
   assert.deepEqual(shape(pieces.outputs), shape(whole.outputs));
+});
+
+Deno.test("windows are the same after restarts where an earlier step looks back less far than they do", async () => {
+  /** Says of each frame which ones it saw last; a restart reads these again. */
+  const recent: Operator<Frame, Frame> = {
+    name: "recent",
+    kind: "window",
+    open() {
+      let last: number[] = [];
+      return {
+        process(frame) {
+          last = [...last, frame.offset].slice(-3);
+          return [{ ...frame, result: { data: { last } } }];
+        },
+        restartOffset: () => last[1],
+      };
+    },
+  };
+  const seen = async (steps: readonly number[]) => {
+    const log = logOf(0);
+    const sink = collect<Window>();
+    let from = 0;
+    for (const frames of steps) {
+      append(log, frames, from);
+      from += frames;
+      const definition = query("looks")
+        .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
+        .process(recent).process(windowOperator({ frames: 10, hop: 7 }))
+        .writeStream(sink).trigger("available-now");
+      await runQuery(definition, { log });
+    }
+    return sink.outputs.map(({ frames }) => frames.map(({ offset, result }) => [offset, result]));
+  };
+  const undisturbed = await seen([60]);
+  assert.equal(undisturbed.length, 8);
+  for (const step of [1, 2, 3, 5, 8, 13]) {
+    const steps = Array.from(
+      { length: Math.ceil(60 / step) },
+      (_, i) => Math.min(step, 60 - i * step),
+    );
+    assert.deepEqual(await seen(steps), undisturbed, `restarts after ${step} frames`);
+  }
 });
 
 Deno.test("state and timers survive a restart", async () => {

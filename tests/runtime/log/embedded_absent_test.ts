@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { append, eventually, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded log: reading makes no log", () =>
@@ -30,3 +31,19 @@ Deno.test("embedded log: a database that cannot be looked at is reported, not ta
     await Deno.symlink("log.db", join(dir, "log.db"));
     await withLog(`embedded:${dir}`, (log) => assert.rejects(log.topics(), { name: "LogError" }));
   }));
+
+Deno.test("embedded log: a file in place of the folder of an open log: it stops by name, and closes", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}/log`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+      await Deno.rename(`${dir}/log`, `${dir}/moved`);
+      await Deno.writeTextFile(`${dir}/log`, "");
+      await eventually("DELETED", () =>
+        append(log, "t", 0, records(1)).then(() => false, ({ code }) => code === "DELETED"));
+      const { message } = await rejectsWith("INVALID", () =>
+        log.topics());
+      assert.match(message, /it is not a folder/);
+    }, { onWarning: () => {} })
+  );
+});
