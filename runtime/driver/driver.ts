@@ -252,7 +252,7 @@ export class Driver {
   /** Ends all queries; `drain` first finishes and commits the running batches. */
   async stop(mode: StopMode = "drain"): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#stopping.abort(new Error("The driver is stopping"));
+    this.#stopping.abort(new Error("Cannot run a query: the driver is stopping"));
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();
     this.#assigned.resolve();

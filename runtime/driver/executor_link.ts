@@ -63,7 +63,8 @@ class Answers {
     return this.#ready.promise;
   }
 
-  loaded(plan: number): Promise<LoadedQuery> {
+  load(link: ExecutorLink, plan: number, spec: QuerySpec): Promise<LoadedQuery> {
+    link.post({ type: "load", plan, spec });
     const answer = Promise.withResolvers<LoadedQuery>();
     this.#loads.set(plan, answer);
     if (this.#failure !== undefined) answer.reject(this.#failure);
@@ -115,10 +116,7 @@ export function startWorker(
     name,
     ready: answers.ready,
     lanes: new Set(),
-    load(plan, spec) {
-      link.post({ type: "load", plan, spec });
-      return answers.loaded(plan);
-    },
+    load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
@@ -182,10 +180,7 @@ export function startInline(
     name: "main thread",
     ready: answers.ready,
     lanes: new Set(),
-    load(plan, spec) {
-      link.post({ type: "load", plan, spec });
-      return answers.loaded(plan);
-    },
+    load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => void host.handle(message).catch(fail),
     watch: (watched) => host.watch(watched),
     yieldToOthers() {},
