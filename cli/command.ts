@@ -262,7 +262,8 @@ export const parsers = {
   number,
   positive: number(ABOVE_ZERO),
   /** @param or what else is accepted, such as `off or ` */
-  integer: (minimum: number, maximum?: number, or?: string) => number(whole(minimum, maximum), or),
+  integer: (minimum: number, maximum?: number, or?: string) =>
+    Object.assign(number(whole(minimum, maximum), or), { numbers: { minimum, maximum } }),
   text: (takes: (text: string) => boolean, accepted: string) => (text: string): string =>
     taken(text, { accepted, takes: () => takes(text) }),
   oneOf: <const W extends string>(...words: W[]) => (text: string): W =>

@@ -25,6 +25,8 @@ interface DemoCamera {
 }
 
 const [FOLDER] = RUNTIME_NEEDS.writes;
+/** How the folder of a demo is named, and no folder of a user's. */
+const OWN = { prefix: "demo-", suffix: ".tmp" };
 const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, import.meta.url));
 
 const CAMERAS: readonly DemoCamera[] = [
@@ -48,7 +50,7 @@ export const demo = command({
     // Below the current folder, the only place that the demo may write to.
     await Deno.mkdir(FOLDER, { recursive: true });
     await removeKilled();
-    const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
+    const directory = await Deno.makeTempDir({ dir: FOLDER, ...OWN });
     try {
       // The lines below introduce the parts; `up` names each as it starts.
       const quiet = (line: string, level: LogLevel = "info") => {
@@ -86,12 +88,17 @@ export const demo = command({
 /** Removes what demos left that were killed, or whose terminal was closed. */
 async function removeKilled(): Promise<void> {
   for await (const { name } of Deno.readDir(FOLDER)) {
-    const folder = join(FOLDER, name);
-    if (!name.startsWith("demo-") || (await Presence.look(folder)).any) continue;
-    const { mtime } = await Deno.stat(folder);
-    // One that starts has not opened its log yet.
-    if (systemClock.now() - Number(mtime) > 60_000) await Deno.remove(folder, { recursive: true });
+    const isOwn = name.startsWith(OWN.prefix) && name.endsWith(OWN.suffix);
+    // Another demo may remove it at the same time; another user's stays.
+    if (isOwn) await removeIfKilled(join(FOLDER, name)).catch(() => {});
   }
+}
+
+async function removeIfKilled(folder: string): Promise<void> {
+  if ((await Presence.look(folder)).any) return;
+  const { mtime } = await Deno.stat(folder);
+  // One that starts has not opened its log yet.
+  if (systemClock.now() - Number(mtime) > 60_000) await Deno.remove(folder, { recursive: true });
 }
 
 function planOf(directory: string, port: number, access: ReturnType<typeof viewerAccess>): Plan {

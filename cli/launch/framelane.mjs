@@ -116,11 +116,12 @@ if (command === "install" || (command === "demo" && !help)) {
   if (!done) process.stderr.write(`Cannot install it in ${root}: see above\n`);
   if (command === "install") process.exit(done ? 0 : 1);
 }
+const double = (_, slashes, quote) => `${slashes}${slashes}${quote && '\\"'}`;
 const [program, args] = isNewEnough()
   ? ["deno", launcher]
   : ["npx", ["-y", `deno@${DENO}`, ...launcher]];
-// A shell would split words at blanks.
-const quoted = shell ? args.map((word) => `"${word.replaceAll('"', '\\"')}"`) : args;
+// A shell would split words at blanks. Before a quote, a backslash that means itself is doubled.
+const quoted = shell ? args.map((word) => `"${word.replace(/(\\*)("|$)/g, double)}"`) : args;
 const child = spawn(program, quoted, { stdio: "inherit", shell });
 // A terminal sends these to both; the command counts them.
 for (const signal of ["SIGINT", "SIGTERM"]) {

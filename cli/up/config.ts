@@ -146,7 +146,8 @@ function sectionSchema(
   const required = Object.keys(options).filter((name) => options[name]!.required);
   const fields = Object.entries(options).map(([name, option]) => {
     const type = option.switch ? "boolean" : ["string", "number"];
-    const one = { ...(!option.textOf && { type }), description: option.help };
+    const { numbers } = (option.parse ?? {}) as { numbers?: Schema };
+    const one = { ...(!option.textOf && { type }), description: option.help, ...numbers };
     return [fieldName(name, option), option.multiple ? { type: "array", items: one } : one];
   });
   const properties: Readonly<Record<string, Schema>> = { ...Object.fromEntries(fields), ...others };

@@ -41,7 +41,8 @@ export class YamlText {
     // Later errors mostly follow from the first.
     const [error] = [...document.errors, ...document.warnings];
     if (error !== undefined) {
-      const isColon = ["BLOCK_AS_IMPLICIT_KEY", "BLOCK_IN_FLOW"].includes(error.code);
+      const isColon = error.code === "BLOCK_AS_IMPLICIT_KEY" ||
+        error.code === "BLOCK_IN_FLOW" && text[error.pos[0]] !== "-";
       this.#refuse(error.pos[0], isColon ? COLON : error.message);
       return;
     }

@@ -7,15 +7,12 @@
 import {
   AV_FRAME_FLAG_INTERLACED,
   AVCOL_PRI_UNSPECIFIED,
-  AVCOL_SPC_UNSPECIFIED,
   AVCOL_TRC_UNSPECIFIED,
   type Frame,
 } from "node-av";
-import type { FilterStep } from "./filter.ts";
+import { type FilterStep, SCALED_MATRICES, scaledMatrix } from "./filter.ts";
 
 const [BT709, BT601, SRGB] = [1, 5, 13];
-/** Matrices that the scaler converts: RGB, BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020. */
-const SCALED: ReadonlySet<number> = new Set([0, BT709, 4, BT601, 6, 7, 9]);
 /** Matrices that `zscale` converts: YCgCo, BT.2020 of constant luminance, chroma-derived (two), ICtCp. */
 const FILTERED: ReadonlySet<number> = new Set([8, 10, 12, 13, 14]);
 const [BT2020, BT2020_CONSTANT, ICTCP] = [9, 10, 14];
@@ -41,7 +38,7 @@ export function colourSteps(
   if (!isHdr && !WIDE.has(primaries) && !FILTERED.has(matrix)) return [];
   const isWide = isHdr || matrix === BT2020 || matrix === BT2020_CONSTANT;
   const isConstant = matrix === BT2020_CONSTANT;
-  const isNamed = SCALED.has(matrix) || FILTERED.has(matrix);
+  const isNamed = SCALED_MATRICES.has(matrix) || FILTERED.has(matrix);
   const from = {
     matrix: isNamed && !(isConstant && isHdr) ? matrix : isWide ? BT2020 : BT601,
     primaries: matrix === ICTCP || isConstant
@@ -77,7 +74,7 @@ export function colourSteps(
  * it does not know, or fields, are an error. An unknown matrix is read as BT.601.
  */
 export function plainColours(frame: Frame): void {
-  if (!SCALED.has(frame.colorSpace)) frame.colorSpace = AVCOL_SPC_UNSPECIFIED;
+  frame.colorSpace = scaledMatrix(frame);
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED;
   frame.colorTrc = AVCOL_TRC_UNSPECIFIED;
   frame.clearFlags(AV_FRAME_FLAG_INTERLACED);

@@ -1,6 +1,7 @@
 // A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
 import {
   AV_BUFFERSRC_FLAG_KEEP_REF,
+  AVCOL_SPC_UNSPECIFIED,
   AVERROR_EOF,
   FFmpegError,
   Filter,
@@ -12,6 +13,14 @@ import type { FilterContext } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
+
+/** Matrices that FFmpeg's scaler converts: RGB, BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020. */
+export const SCALED_MATRICES: ReadonlySet<number> = new Set([0, 1, 4, 5, 6, 7, 9]);
+
+/** A frame's matrix if FFmpeg's scaler converts it: any other is an error there. */
+export function scaledMatrix({ colorSpace }: Frame): Frame["colorSpace"] {
+  return SCALED_MATRICES.has(colorSpace) ? colorSpace : AVCOL_SPC_UNSPECIFIED;
+}
 
 /** A frame for FFmpeg to write into. */
 export function newFrame(): Frame {
@@ -47,7 +56,7 @@ export class FrameFilter implements Disposable {
       ? ""
       // Filters that convert between formats must know the colours.
       : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}:time_base=1/1000:` +
-        `colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
+        `colorspace=${scaledMatrix(frame)}:range=${frame.colorRange}`;
     const shape = `${from} ${steps.join()}`;
     try {
       if (shape !== this.#shape) {

@@ -84,6 +84,12 @@ export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
     encode: `-c:v mpeg2video -q:v 3 ${FIELDS} -top 1`,
     filters: INTERLACED,
   },
+  "MPEG-2 interlaced, with the reserved matrix": {
+    file: "m3.ts",
+    encode: `-c:v mpeg2video -q:v 3 ${FIELDS} -top 1`,
+    remux: "-c copy -bsf:v mpeg2_metadata=matrix_coefficients=3",
+    filters: `setparams=colorspace=bt470bg,${INTERLACED}`,
+  },
   "H.264 of 10 bits": { file: "t.mp4", encode: `${X264} -pix_fmt yuv420p10le`, least: DEEP },
   "H.264 4:2:2": { file: "2.mp4", encode: `${X264} -pix_fmt yuv422p` },
   "H.264 4:2:2 of 10 bits": {

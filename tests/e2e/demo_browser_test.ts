@@ -11,15 +11,18 @@ import { until } from "../support/until.ts";
 Deno.test("the demo shows three live lanes that change, without an error in the console", async () => {
   // A timer holds 25 days.
   const span = ["--for", "1e9"];
-  const killed = ".framelane/demo-killed";
-  await Deno.mkdir(`${killed}/segments`, { recursive: true });
-  await Deno.utime(killed, 0, 0);
+  const [killed, own] = [".framelane/demo-killed.tmp", ".framelane/demo-own"];
+  for (const folder of [killed, own]) {
+    await Deno.mkdir(`${folder}/segments`, { recursive: true });
+    await Deno.utime(folder, 0, 0);
+  }
   const demo = new FramelaneProcess(["demo", "--port", "0", "--host", "0.0.0.0", ...span]);
   try {
     const address = () =>
       demo.said.map((line) => /^Open (http\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
     await demo.until("the address", () => address() !== undefined);
     await assert.rejects(Deno.stat(killed), Deno.errors.NotFound);
+    await Deno.remove(own, { recursive: true });
     let lanes: { query: string; state: string; camera: string; framesPerSecondOut: number }[] = [];
     await until("three lanes at work", async () => {
       const url = new URL(address()!);

@@ -49,7 +49,7 @@ export interface RunOptions {
   /** It is ended as soon as it has said this. */
   readonly until?: RegExp;
   /** Called when it has said that, before it is ended. */
-  readonly then?: (said: string) => Promise<void>;
+  readonly then?: (said: () => string) => Promise<void>;
 }
 
 /** Runs Deno to its end, or until it has said something. */
@@ -70,7 +70,7 @@ export async function run(
   try {
     const first = await Promise.race([ended, heard]);
     if (first !== undefined) return { code: first.code, said: said() };
-    await then(said());
+    await then(said);
     kill(child);
     await ended;
     return { said: said() };

@@ -92,6 +92,7 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
 Deno.test("on a phone nothing covers what a tile says", async () => {
   await withViewer({ lanes: { count: 4 } }, async (viewer, lanes) => {
     lanes.push("greyscale-0", { result: { scores: { person: 0.5 } } });
+    lanes.change("greyscale-0", { lastFrameArrival: Date.now() + 3_600_000 });
     for (const lane of [1, 2]) lanes.change(`greyscale-${lane}`, { cameraName: "Loading dock" });
     const exception = "Cannot open video file hall.mp4 of the camera behind the door: no such file";
     await withBrowser(async (open) => {

@@ -302,6 +302,7 @@ Deno.test("results, zones and lines are drawn over the picture, and taken away o
     } as const;
     lanes.change("greyscale-0", { places });
     lanes.push("greyscale-0", { result });
+    lanes.change("greyscale-0", { lastFrameArrival: Date.now() + 3_600_000 });
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
       const box = page.locator(".boxes rect");

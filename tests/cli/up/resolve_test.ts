@@ -264,11 +264,19 @@ Deno.test("the YAML parser prints no warnings, which may quote a secret", async 
   assert.deepEqual(warnings, []);
 });
 
+Deno.test("the schema for editors knows which numbers are accepted", () => {
+  const text = JSON.stringify(configSchema());
+  assert.match(text, /"number":\{[^}]*"minimum":1,"maximum":10000\}/);
+  assert.match(text, /"port":\{[^}]*"minimum":0,"maximum":65535\}/);
+});
+
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
   for (const text of ["topic: pattern:\n", "cameras: [{ number: 1, source: pattern: }]\n"]) {
     assert.match((await faultsOf(`log: a\n${text}`))[0]!, /^f\.yaml:2: .*colon.* quotes$/);
   }
+  const [block] = await faultsOf("cameras: [\n  - number: 1\n]\n");
+  assert.match(block!, /^f\.yaml:2: .*Block collections/);
   const broken = await faultsOf(
     "cameras:\n  - { number: 1, source: a${B} }\nqueries:\n  - { a: 1 }\n",
   );
