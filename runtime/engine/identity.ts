@@ -1,5 +1,6 @@
 // Identity of outputs: findings get the number of their window, and multiple outputs of one frame or window
 // are numbered, independent of batches.
+import type { Frame } from "../definition/frame.ts";
 
 /** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
@@ -15,6 +16,12 @@ export type LastOutput = readonly [first: number, last: number, number: number, 
 
 function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
+}
+
+/** The offset of an input, which may be below that of the frame that caused it. */
+export function offsetOf(input: unknown, cause: Frame): number {
+  const named = isNamed(input) ? input.offset ?? input.firstOffset : undefined;
+  return named ?? cause.offset;
 }
 
 /** Gives the outputs of a window its number. */

@@ -20,13 +20,11 @@ export interface PipelineSnapshot {
 
 type StageState = StepState & StepErrors;
 
-/** From where a stage can be restored, so that its outputs are the same from `end` on. */
-interface RestorePoint extends Pick<StepState, "restart" | "state"> {
-  readonly end: number;
-}
+/** What a stage was at `end`. */
+type RestorePoint = Required<Pick<StepState, "restart" | "state" | "end">>;
 
-/** Fewer points mean more frames to read again, not more state to keep. */
-const MOST_POINTS = 1000;
+/** Points for what is read again: more would save less than a hundredth of it. */
+const POINTS = 100;
 
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
@@ -82,15 +80,15 @@ export class Pipeline {
       if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
-    const froms = this.#operators.map(({ kind }, index) =>
-      kind === undefined ? 0 : states[index]?.restart ?? end
-    );
-    this.#points = froms.map((restart, index) => [
-      { end: restart, restart, state: states[index]?.state ?? null },
-    ]);
+    const points = states.map((saved): RestorePoint => ({
+      end: saved?.end ?? end,
+      restart: saved?.restart ?? null,
+      state: saved?.state ?? null,
+    }));
+    this.#points = points.map((point) => [point]);
     this.#stages = this.#operators.reduceRight<Stage[]>((later, operator, index) => {
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
-      return [new Stage(step, later[0], froms[index]!, states[index] ?? {}, options), ...later];
+      return [new Stage(step, later[0], points[index]!, states[index] ?? {}, options), ...later];
     }, []);
   }
 
@@ -124,15 +122,16 @@ export class Pipeline {
   /** State after the batch that ends at `end`; call only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
     const points = this.#pointsAt(end);
-    const restart = least(points.map((point) => point.restart ?? undefined));
+    const restart = least(points.map((point) => neededBy(point, end)));
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
-      const { restart: from, state } = points[index]!;
+      const { restart: from, state, end: at } = points[index]!;
       const errors = stage.dead.errors(restart ?? end);
       if (state !== null || errors !== undefined) any = true;
       return {
         ...namedState(stage.name, this.#operators[index]!),
         restart: from,
+        ...(at < end ? { end: at } : {}),
         state,
         ...errors,
       };
@@ -141,22 +140,23 @@ export class Pipeline {
   }
 
   /**
-   * Where each stage is restored. One before a window is restored to where the window begins, which
+   * What each stage is restored to. One before a window is restored to where the window begins, which
    * gets its outputs from there on again.
    */
   #pointsAt(end: number): RestorePoint[] {
     let needed = end;
     return this.#stages.reduceRight<RestorePoint[]>((later, stage, index) => {
-      const own = stage.ask(restartOffsetOf), state = stage.ask(snapshotOf)?.toBase64() ?? null;
+      const restart = stage.ask(restartOffsetOf) ?? null;
+      const state = stage.ask(snapshotOf)?.toBase64() ?? null;
       const points = this.#points[index]!;
-      points.push({ end, restart: own ?? null, state });
+      const [before, newest] = points.slice(-2);
+      if (newest !== undefined && newest.end - before!.end < (end - needed) / POINTS) points.pop();
+      points.push({ end, restart, state });
       const isRewound = this.#operators[index]!.kind === "window";
       while (points[1] !== undefined && (!isRewound || points[1].end <= needed)) points.shift();
-      if (points.length > MOST_POINTS) points.splice(1, 1);
       const point = points[0]!;
-      const restart = point.end < end ? point.restart ?? point.end : point.restart;
-      needed = Math.min(needed, restart ?? needed);
-      return [{ ...point, restart }, ...later];
+      needed = Math.min(needed, neededBy(point, end) ?? end);
+      return [point, ...later];
     }, []);
   }
 
@@ -235,6 +235,11 @@ export class Pipeline {
   close(): Promise<void> {
     return closeAll(this.#stages);
   }
+}
+
+/** The first offset to read again for a stage, after a batch that ends at `end`; undefined if none. */
+function neededBy(point: RestorePoint, end: number): number | undefined {
+  return point.restart ?? (point.end < end ? point.end : undefined);
 }
 
 /** @throws the first error, once all are closed */

@@ -16,8 +16,9 @@ import {
 } from "../definition/operator_error.ts";
 import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
-import { numbered } from "./identity.ts";
+import { numbered, offsetOf } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
+import type { StepState } from "./step_states.ts";
 
 /** Delays between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
@@ -64,6 +65,7 @@ export class Stage {
   readonly #next: Stage | undefined;
   readonly #limit: number;
   readonly #from: number;
+  readonly #oldest: number;
   readonly #stateless: boolean;
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
@@ -78,13 +80,13 @@ export class Stage {
   #failure: { error: unknown } | undefined;
 
   /**
-   * @param from the operator sees no frame below this offset
+   * @param point what the operator was restored to: it sees nothing that was before
    * @param errors errors from the checkpoint
    */
   constructor(
     { number, operator, name, task }: Step,
     next: Stage | undefined,
-    from: number,
+    { restart, end }: Pick<Required<StepState>, "restart" | "end">,
     errors: StepErrors,
     options: StageOptions,
   ) {
@@ -93,15 +95,16 @@ export class Stage {
     this.#number = number;
     this.#next = next;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
-    this.#from = from;
     this.#stateless = operator.kind === undefined;
+    this.#from = this.#stateless ? 0 : restart ?? end;
+    this.#oldest = restart ?? 0;
     this.#options = options;
     this.dead = new DeadInputs(name, options.context, options.policy, options.deadInputs, errors);
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (cause.offset < this.#from) return;
+    if (cause.offset < this.#from || offsetOf(item, cause) < this.#oldest) return;
     const failed = this.dead.errorAt(cause.offset);
     if (failed !== undefined) {
       return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);

@@ -8,6 +8,8 @@ export interface StepState {
   readonly kind?: "window" | "state";
   /** Offset of the first frame the operator must see again; null: only new ones. */
   readonly restart: number | null;
+  /** Offset that it was restored to, so that its outputs are the same from there on; missing: that of the checkpoint. */
+  readonly end?: number;
   /** Base64. */
   readonly state: string | null;
   /** The step has already dropped the state that the checkpoint held before. */

@@ -154,15 +154,16 @@ Deno.test("windows are the same with a restart after every batch", async () => {
   assert.deepEqual(shape(pieces.outputs), shape(whole.outputs));
 });
 
-Deno.test("windows are the same after restarts where an earlier step looks back less far than they do", async () => {
-  /** Says of each frame which ones it saw last; a restart reads these again. */
-  const recent: Operator<Frame, Frame> = {
+/** Says of each frame which ones it saw last; a restart reads these again. */
+function recent(onFrame = () => {}): Operator<Frame, Frame> {
+  return {
     name: "recent",
     kind: "window",
     open() {
       let last: number[] = [];
       return {
         process(frame) {
+          onFrame();
           last = [...last, frame.offset].slice(-3);
           return [{ ...frame, result: { data: { last } } }];
         },
@@ -170,30 +171,50 @@ Deno.test("windows are the same after restarts where an earlier step looks back 
       };
     },
   };
-  const seen = async (steps: readonly number[]) => {
+}
+
+Deno.test("windows are the same after restarts where an earlier step looks back less far than they do", async () => {
+  const seen = async (steps: readonly number[], ofWindows: boolean) => {
     const log = logOf(0);
     const sink = collect<Window>();
     let from = 0;
     for (const frames of steps) {
       append(log, frames, from);
       from += frames;
-      const definition = query("looks")
+      const windows = query("looks")
         .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
-        .process(recent).process(windowOperator({ frames: 10, hop: 7 }))
-        .writeStream(sink).trigger("available-now");
-      await runQuery(definition, { log });
+        .process(recent()).process(windowOperator({ frames: 10, hop: 7 }));
+      const stream = ofWindows
+        ? windows.map(({ frames }) => frames[0]!).process(windowOperator({ frames: 4, hop: 3 }))
+        : windows;
+      await runQuery(stream.writeStream(sink).trigger("available-now"), { log });
     }
     return sink.outputs.map(({ frames }) => frames.map(({ offset, result }) => [offset, result]));
   };
-  const undisturbed = await seen([60]);
-  assert.equal(undisturbed.length, 8);
-  for (const step of [1, 2, 3, 5, 8, 13]) {
-    const steps = Array.from(
-      { length: Math.ceil(60 / step) },
-      (_, i) => Math.min(step, 60 - i * step),
-    );
-    assert.deepEqual(await seen(steps), undisturbed, `restarts after ${step} frames`);
+  for (const [ofWindows, count] of [[false, 8], [true, 2]] as const) {
+    const undisturbed = await seen([60], ofWindows);
+    assert.equal(undisturbed.length, count);
+    for (const step of [1, 2, 3, 5, 8, 13]) {
+      const steps = Array.from(
+        { length: Math.ceil(60 / step) },
+        (_, i) => Math.min(step, 60 - i * step),
+      );
+      assert.deepEqual(await seen(steps, ofWindows), undisturbed, `restarts after ${step} frames`);
+    }
   }
+});
+
+Deno.test("a restart reads little more again than the windows need, however many batches they span", async () => {
+  const log = logOf(900);
+  let read = 0;
+  const definition = query("long")
+    .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 1 })
+    .process(recent(() => read++)).process(windowOperator({ frames: 300, hop: 1 }))
+    .writeStream(collect()).trigger("available-now");
+  await runQuery(definition, { log });
+  read = 0;
+  await runQuery(definition, { log });
+  assert.ok(read >= 299 && read <= 310, `${read} frames were read again`);
 });
 
 Deno.test("state and timers survive a restart", async () => {
