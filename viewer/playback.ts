@@ -254,7 +254,7 @@ export class Playback {
     try {
       while (!signal.aborted) {
         runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
-        if (runner.caughtUp) this.#liveWhenCaughtUp();
+        if (runner.caughtUp) this.liveWhenCaughtUp();
         for (const frame of await nextFrames(reader, 8, { signal })) {
           runner.caughtUp = false;
           if (frame.timestamp < before - SKIP_BEHIND_MS) {
@@ -293,8 +293,9 @@ export class Playback {
     this.#options.onPicture(lane.id);
   }
 
-  /** Switches to live once every lane has reached the end of its frames, and none that is not shown has later ones. */
-  #liveWhenCaughtUp(): void {
+  /** Goes live if every lane has reached the end of its frames, and none that is not shown has later ones. */
+  liveWhenCaughtUp(): void {
+    if (this.#runners.size === 0) return;
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
     if (this.#options.newest() > this.#due() + PRESENT_MS) return;
     this.command(this.generation, { action: "live" });

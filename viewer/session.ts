@@ -322,6 +322,8 @@ export class Session {
   }
 
   #tick(): void {
+    // Lanes that have ended do not tell that time goes on.
+    this.#playback.liveWhenCaughtUp();
     if (this.#inFlight.unreadFor > UNREAD_MS) {
       this.close();
       this.#socket.close(1001, "Nothing was drawn for a long time");
