@@ -8,6 +8,7 @@ import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
 import { cameraTitle, Meter, summaryOf } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
+import { counted } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 interface FleetOptions {
@@ -109,7 +110,8 @@ export class CameraFleet {
     this.#members.set(number, { camera, settings, meter });
     await camera.ended;
     meter.end(host.clock.monotonic());
-    if (!signal.aborted) this.#report(`ended after ${camera.stats.published} frames`, number);
+    const frames = counted(camera.stats.published, "frame");
+    if (!signal.aborted) this.#report(`ended after ${frames}`, number);
   }
 
   #write(number: number, status: CameraStatus): void {

@@ -92,16 +92,16 @@ async function reset(
   const committer = await log.committer({ group: shared, query, topic, partition, unowned: true });
   try {
     await committer.recreated?.();
-    const { committed: before } = committer;
+    const before = committer.committed?.end;
     // A batch that was planned is of the topic that was: then the next one counts for the topic that is there.
-    for (let more: boolean | undefined = true; more; more = await committer.recreated?.()) {
+    do {
       const { committed, planned } = committer;
       const batch = planned ??
         { batchId: (committed?.batchId ?? -1) + 1, start: offset, end: offset };
       if (planned === undefined) await committer.plan(batch);
       await committer.commit(batch, { end: offset, restart: offset }, []);
-    }
-    return before?.end;
+    } while (await committer.recreated?.());
+    return before;
   } finally {
     await committer.close();
   }

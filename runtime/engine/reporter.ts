@@ -126,7 +126,7 @@ export class ProgressReporter {
   readonly #endToEnd = new Samples();
   readonly #dropped = { overload: 0, lost: 0, "no-keyframe": 0 };
   /** Frames dropped beyond the newest batch, below `until`: they count with the batch that passes them. */
-  #ahead: { readonly count: number; readonly reason: DropReason; readonly until: number }[] = [];
+  #beyond: { readonly count: number; readonly reason: DropReason; readonly until: number }[] = [];
   #period: Period;
   /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
@@ -147,15 +147,15 @@ export class ProgressReporter {
   drop(count: number, reason: DropReason, until = 0): void {
     if (count === 0) return;
     if (reason === "overload") this.droppedTo = until;
-    this.#ahead.push({ count, reason, until });
+    this.#beyond.push({ count, reason, until });
   }
 
   /** Totals including the batch that has just run, up to `end`; replacements are known at its commit. */
   counted(end: number): QueryTotals {
-    for (const { count, reason, until } of this.#ahead) {
+    for (const { count, reason, until } of this.#beyond) {
       if (until <= end) this.#dropped[reason] += count;
     }
-    this.#ahead = this.#ahead.filter(({ until }) => until > end);
+    this.#beyond = this.#beyond.filter(({ until }) => until > end);
     const { gaps, duplicates, orderViolations } = this.#sequence;
     const { overload, lost, "no-keyframe": noKeyframe } = this.#dropped;
     return {

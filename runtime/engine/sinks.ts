@@ -123,18 +123,24 @@ export class SinkSet {
 
   /** All others take a batch and make it durable; returns the records to commit with the checkpoint. */
   async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
+    const { signal, topic } = this.#options.context;
     const records: OutputRecord[] = [];
+    const call = async (sink: Sink<unknown>, work: () => void | Promise<void>) => {
+      // A run that was ended meanwhile must not write beside the next one.
+      signal.throwIfAborted();
+      await this.#call(sink, batch, work);
+    };
     for (const { sink, task } of this.#sinks) {
       if (task.records !== undefined) {
-        const made = () => recordsOf(task.records!(outputs, batch), this.#options.context.topic);
-        await this.#call(sink, batch, () => made().forEach((record) => records.push(record)));
+        const made = () => recordsOf(task.records!(outputs, batch), topic);
+        await call(sink, () => made().forEach((record) => records.push(record)));
       }
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
-        await this.#call(sink, batch, () => task.write!(outputs, batch));
+        await call(sink, () => task.write!(outputs, batch));
       }
     }
     for (const { sink, task } of this.#sinks) {
-      if (task.flush !== undefined) await this.#call(sink, batch, () => task.flush!(batch));
+      if (task.flush !== undefined) await call(sink, () => task.flush!(batch));
     }
     return records;
   }

@@ -1,9 +1,11 @@
 /** Who may commit: a second owner, and the generations of a group. */
 import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Sink } from "../../../runtime/definition/sink.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
+import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { collect, FakeClock, type MemoryLog, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 import { until } from "../../support/until.ts";
@@ -139,4 +141,25 @@ Deno.test("a run that is aborted while its operators open, opens no sink: the ne
   gate.resolve();
   await running.ended;
   assert.equal(opened, 0);
+});
+
+Deno.test("a run that is aborted while a sink takes its batch gives it to no other sink: the next one may", async () => {
+  const writing = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  const slow: Sink<Frame> = {
+    uri: "slow",
+    delivery: "exactly-once",
+    open: () => ({ write: () => (writing.resolve(), gate.promise) }),
+  };
+  const running = startQuery(
+    query("busy").readStream({ startingOffsets: "earliest" })
+      .writeStream(slow, foreachBatch(() => void calls.push("function"))),
+    { log: logOf(1) },
+  );
+  await writing.promise;
+  running.stop("abort");
+  gate.resolve();
+  await running.ended;
+  assert.deepEqual(calls, []);
 });
