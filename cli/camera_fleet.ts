@@ -90,12 +90,14 @@ export class CameraFleet {
     const { host } = this.#options;
     const before = this.#members.get(number);
     if (before !== undefined) this.#summarise(number, before);
+    let announced = false;
     const camera = new Camera(host, {
       number,
       source: async () => {
         const source = await makeSource(text, settings, signal);
         const to = `partition ${number - 1} of ${host.topic}`;
-        this.#report(`${source.description} to ${to}`, number, "info");
+        if (!announced) this.#report(`${source.description} to ${to}`, number, "info");
+        announced = true;
         return source;
       },
       signal,

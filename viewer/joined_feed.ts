@@ -169,10 +169,12 @@ export class JoinedFeed implements LaneFeed {
 function withSource(lane: Lane, source: Lane | undefined): Lane {
   if (source === undefined) return lane;
   const { camera, cameraName, place, unused, removed, trouble, troubleSince } = source;
+  const identity = { camera, ...given({ cameraName, place }) };
+  // Of two names that of the newer frame counts.
+  const isNewer = (lane.lastFrameTimestamp ?? 0) > (source.lastFrameTimestamp ?? 0);
   return {
-    ...lane,
-    camera,
-    ...given({ cameraName, place, removed, trouble, troubleSince }),
+    ...(isNewer ? { ...identity, ...lane } : { ...lane, ...identity }),
+    ...given({ removed, trouble, troubleSince }),
     ...(lane.lastFrameTimestamp === undefined ? given({ unused }) : {}),
   };
 }

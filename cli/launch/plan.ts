@@ -168,7 +168,7 @@ function flagsFor(
   if (access.net === undefined) flags.push("--allow-net");
   else allow("net", access.net);
   flags.push("--allow-env=FRAMELANE_*");
-  // These see an empty environment instead of an error.
+  // sharp reads variables of its own: it sees an empty environment instead of an error.
   if (row.native?.includes("sharp")) flags.push("--ignore-env");
   allow("ffi", access.libraries);
   allow("run", row.runs ?? []);

@@ -108,6 +108,11 @@ Deno.test("cameras have names where no page looks; partitions that none used are
       await until(async () => (await seen(viewer, query))[0]?.[0] === expected[0]![0]);
       assert.deepEqual(await seen(viewer, query), expected);
     }
+    // A query that is behind names the camera as it was, one that is ahead of this reader as it is.
+    lanes.change("greyscale-0", { cameraName: "Dock", lastFrameTimestamp: 1 });
+    assert.deepEqual((await seen(viewers[1]!, "greyscale"))[0], expected[0]);
+    lanes.change("greyscale-0", { cameraName: "Gate", lastFrameTimestamp: Date.now() + 1 });
+    await until(async () => (await seen(viewers[1]!, "greyscale"))[0]?.[0] === "Gate (CAMERA-1)");
     log.append("VideoStreaming", 2, [frame(0)]);
     await until(async () => (await seen(viewers[0]!, "raw"))[2]?.[2] === undefined);
   } finally {

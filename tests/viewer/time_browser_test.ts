@@ -283,6 +283,13 @@ Deno.test("a link leads to the very frame, and the address follows the steps", a
       await shows(wall, "greyscale-1", FRAMES - 1);
       await wall.keyboard.press(",");
       await shows(wall, "greyscale-1", FRAMES - 2);
+      // Back leads from a camera to the wall, also by way of the link to the cameras.
+      await wall.locator(".skip").focus();
+      await wall.keyboard.press("Enter");
+      await wall.keyboard.press("Enter");
+      await wall.locator(".stage").waitFor();
+      await wall.goBack();
+      await wall.locator(".stage").waitFor({ state: "hidden" });
     });
   });
 });

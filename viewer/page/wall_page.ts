@@ -29,6 +29,7 @@ import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
 
 const GROUPS_KEY = "framelane-groups";
+
 class WallPage {
   readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
     ?.split(",").map(Number);
@@ -94,7 +95,8 @@ class WallPage {
     });
     listenForKeys(this.#keyActions());
     addEventListener("popstate", ({ state: past }) => {
-      if (location.hash !== "") return; // the link to the cameras
+      // The link to the cameras was followed: the address stays as it was.
+      if (location.hash !== "") return this.#change({});
       const { lead, offset } = this.#state;
       const state = this.#state = { ...parseState(location.search), groups: this.#state.groups };
       if (state.lead !== lead || state.offset !== offset) this.#startOffset = state.offset;

@@ -9,7 +9,7 @@
 import type { BatchRange } from "../../log/log.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { ifThere } from "../../base/folders.ts";
+import { exists, ifThere } from "../../base/folders.ts";
 import { Fence } from "./fence.ts";
 import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
@@ -108,7 +108,10 @@ export class VideoLane {
         await syncDirectory(fence.directory);
       }
       await fence.trim();
-      const beginning = beginningOf(old?.state, context);
+      const newest = old?.state.progress.mark;
+      const finished = newest !== undefined && await exists(`${directory}/${newest.file}`) &&
+        await files.finished(newest);
+      const beginning = beginningOf(old?.state, finished, context);
       const progress = await files.verified(beginning.progress);
       const damaged = progress !== beginning.progress;
       const { mark } = progress;
@@ -233,7 +236,12 @@ export class VideoLane {
   }
 }
 
-function beginningOf(state: State | undefined, context: SinkContext): Beginning {
+/** @param finished whether the newest file is: then its batch was committed, to whichever checkpoint */
+function beginningOf(
+  state: State | undefined,
+  finished: boolean,
+  context: SinkContext,
+): Beginning {
   if (state === undefined) return { progress: { files: 0 }, surplus: [], undo: false };
   const { position, progress, before, begun: known, intended = [] } = state;
   const begun = [...known, ...intended];
@@ -242,8 +250,8 @@ function beginningOf(state: State | undefined, context: SinkContext): Beginning 
   // A batch that was committed with another end was certainly abandoned; one that the checkpoint
   // does not contain may have been committed by an owner that this one does not know of.
   const undo = position.batch > (context.committedBatch ?? -1);
-  if (before === undefined) return { progress: { files: 0 }, surplus: begun, undo };
-  if (isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
+  if (before === undefined && !finished) return { progress: { files: 0 }, surplus: begun, undo };
+  if (before && isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
   // The checkpoint is older than the files: this is another history, which starts its own files.
   return { progress: { files: 0 }, surplus: [], undo: true };
 }

@@ -110,6 +110,18 @@ Deno.test("video: a file that is in the way is put aside", async () => {
   });
 });
 
+Deno.test("video: a recording that another checkpoint finished is put aside, however few its batches", async () => {
+  for (const format of ["mp4", "avi"] as const) {
+    await withDirectory(async (directory) => {
+      await (await written({ directory, format }, range(20))).close!();
+      await (await written({ directory, format }, range(14, 6))).close!();
+      for (const [name, frames] of [["", 14], [".old", 20]] as const) {
+        assert.equal((await probe(`${directory}/CAMERA-1.${format}${name}`)).frames, frames);
+      }
+    });
+  }
+});
+
 Deno.test("video: when the log has lost what the encoder needs a new group begins", async () => {
   await withDirectory(async (directory) => {
     await (await written({ directory }, range(10))).close!();
