@@ -6,10 +6,11 @@ import { settingsFromFlags } from "../../cameras/settings.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
   loadDefinition,
+  loadModule,
   parametersOf,
-  type QueryModule,
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
+import { loadSink } from "../../runtime/sinks/open.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
 import { type Options, UsageError } from "../command.ts";
 import { DEFAULT_TOPIC } from "../log_options.ts";
@@ -44,7 +45,7 @@ export interface Plan {
 interface ResolveOptions {
   readonly file: string;
   readonly environment: (name: string) => string | undefined;
-  /** Whether to load each query, to check that it loads. */
+  /** Whether to load each query and its sinks, to check that they load. */
   readonly load?: boolean;
 }
 
@@ -129,9 +130,7 @@ async function specOf(
   const name = entry.name ?? found.name;
   const { topic = first, partitions = "all", overload } = entry;
   const alerts = (config.alerts ?? []).map(onlyAlerts);
-  const module = config.zones !== undefined || load
-    ? await import(found.module) as QueryModule
-    : undefined;
+  const module = config.zones !== undefined || load ? await loadModule(found.module) : undefined;
   const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
   for (const sink of [...entry.sink ?? [], ...alerts]) learnSecrets(sink);
@@ -142,7 +141,10 @@ async function specOf(
       ?.replaceAll("{query}", name),
     zones: typeof zones === "object" ? JSON.stringify(zones) : zones,
   }, { log, topic, partitions, moreSinks: alerts });
-  if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
+  if (load && module !== undefined) {
+    await loadDefinition(name, module, spec!.options);
+    await Promise.all([...spec!.sinks, ...alerts].map(loadSink));
+  }
   return { ...spec!, name, ...given({ overload }) };
 }
 

@@ -121,7 +121,7 @@ export interface OperatorTask<In, Out> {
    * checkpoint.
    */
   process(input: In): readonly Out[] | Promise<readonly Out[]>;
-  /** The oldest source offset to reread after a restart, if any. Called between batches. */
+  /** Offset of the oldest input to see again after a restart, if any. Called between batches. */
   restartOffset?(): number | undefined;
   /**
    * State that cannot be recomputed from the log, a few kilobytes at most. Called between batches.

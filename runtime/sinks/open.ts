@@ -1,5 +1,6 @@
 // Opens sinks by their URIs on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Sink } from "../definition/sink.ts";
 import { given, shown } from "../base/options.ts";
 import { loadModule, QueryOptionsError } from "../definition/query_options.ts";
@@ -51,7 +52,8 @@ export function openSink(uri: string): Sink {
 /**
  * As `openSink`, but also opens kinds of sinks that modules export.
  *
- * @throws {QueryOptionsError} if the module cannot be loaded, or does not export one.
+ * @throws {QueryOptionsError} if the module cannot be loaded, does not export one, or that one does
+ * not accept the URI.
  */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleUrl(uri);
@@ -63,7 +65,11 @@ export async function loadSink(uri: string): Promise<Sink> {
       `Cannot use ${path} as a sink: expected its default export to be sinkType({ name, help, open })`,
     );
   }
-  return openAs(type, uri, rest);
+  try {
+    return openAs(type, uri, rest);
+  } catch (error) {
+    throw new QueryOptionsError(messageOf(error), { cause: error });
+  }
 }
 
 /** The module that exports a kind of sink, and what follows it in the URI. */

@@ -37,6 +37,8 @@ export abstract class BaseWindower implements Windower {
   /** A frame far ahead of the previous ones, until the next one confirms or refutes its time. */
   #unconfirmed: Frame | undefined;
   #first: { readonly offset: number; windows: number } | undefined;
+  /** State before the newest frame; of several frames with its offset, before the first. */
+  #newest: RestartPoint | undefined;
   /** State before each frame that an open window may still need, by offset, oldest first. */
   readonly #before = new Map<number, WindowerState>();
 
@@ -82,7 +84,10 @@ export abstract class BaseWindower implements Windower {
         this.#before.delete(unconfirmed.offset);
       }
     }
-    this.#before.set(frame.offset, this.state());
+    if (this.#newest?.offset !== frame.offset) {
+      this.#newest = { offset: frame.offset, state: this.state() };
+    }
+    this.#before.set(frame.offset, this.#newest.state);
     if (this.isFarAhead(frame)) this.#unconfirmed = frame;
     else this.#take(frame, done);
     this.#forgetStates();

@@ -179,10 +179,14 @@ Deno.test("--check tells faults and ends with 2; the documented file has none; -
     assert.doesNotMatch(print.process.output(), /s3cret-word|t0ken-word/);
     const { process: { lines, said } } = await framelane(["up", file, "--print", "--json"]);
     assert.deepEqual([lines.length, said.join().includes("cameras:")], [1, false]);
-    await Deno.writeTextFile(file, "queries: [{ query: none }]\n");
+    const sinks = [`${folder}/broken.ts:x`];
+    await Deno.writeTextFile(`${folder}/broken.ts`, 'throw new Error("No database");');
+    const queries = [{ query: "none" }, { query: "greyscale", sinks }];
+    await Deno.writeTextFile(file, JSON.stringify({ queries }));
     const bad = await framelane(["up", "--check", file]);
     assert.equal(bad.code, 2);
     assert.match(bad.process.output(), /framelane\.yaml:1: Unknown query "none"/);
+    assert.match(bad.process.output(), /framelane\.yaml:1: Cannot load .*broken\.ts: No database/);
     assert.equal((await framelane(["up", join(folder, "no.yaml")])).code, 2);
     assert.equal((await framelane(["up", folder])).code, 2);
   });

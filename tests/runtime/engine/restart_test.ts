@@ -1,13 +1,15 @@
 /** What a streaming query keeps from one run to the next. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import type { Operator } from "../../../runtime/definition/operator.ts";
-import { query } from "../../../runtime/definition/query.ts";
+import { query, type Stream } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { collect, type LogReader, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { windowOperator } from "../../../runtime/windows/window_operator.ts";
+import type { WindowOptions } from "../../../runtime/windows/window_options.ts";
 import { until } from "../../support/until.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
@@ -164,45 +166,63 @@ function recent(onFrame = () => {}): Operator<Frame, Frame> {
       return {
         process(frame) {
           onFrame();
-          last = [...last, frame.offset].slice(-3);
+          last = [...last.filter((seen) => seen !== frame.offset), frame.offset].slice(-3);
           return [{ ...frame, result: { data: { last } } }];
         },
-        restartOffset: () => last[1],
+        restartOffset: () => last.at(-2) ?? last[0],
       };
     },
   };
 }
 
-Deno.test("windows are the same after restarts where an earlier step looks back less far than they do", async () => {
-  const seen = async (steps: readonly number[], ofWindows: boolean) => {
-    const log = logOf(0);
-    const sink = collect<Window>();
-    let from = 0;
-    for (const frames of steps) {
-      append(log, frames, from);
-      from += frames;
-      const windows = query("looks")
-        .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
-        .process(recent()).process(windowOperator({ frames: 10, hop: 7 }));
-      const stream = ofWindows
-        ? windows.map(({ frames }) => frames[0]!).process(windowOperator({ frames: 4, hop: 3 }))
-        : windows;
-      await runQuery(stream.writeStream(sink).trigger("available-now"), { log });
-    }
-    return sink.outputs.map(({ frames }) => frames.map(({ offset, result }) => [offset, result]));
-  };
-  for (const [ofWindows, count] of [[false, 8], [true, 2]] as const) {
-    const undisturbed = await seen([60], ofWindows);
-    assert.equal(undisturbed.length, count);
-    for (const step of [1, 2, 3, 5, 8, 13]) {
-      const steps = Array.from(
-        { length: Math.ceil(60 / step) },
-        (_, i) => Math.min(step, 60 - i * step),
-      );
-      assert.deepEqual(await seen(steps, ofWindows), undisturbed, `restarts after ${step} frames`);
-    }
-  }
+const step = (operator: unknown) => operator as Operator<Frame, Frame>;
+const twice = step({
+  name: "twice",
+  open: () => ({ process: (frame: Frame) => [frame, { ...frame, key: "again" }] }),
 });
+/** The first frames of windows. */
+const firsts = (options: WindowOptions) => [
+  step(windowOperator(options)),
+  step({ name: "first", open: () => ({ process: ({ frames }: Window) => frames.slice(0, 1) }) }),
+];
+const upTo12 = fc.integer({ min: 1, max: 12 });
+const ms = fc.integer({ min: 200, max: 1500 });
+const arbitrarySteps = fc.array(
+  fc.oneof(
+    fc.constantFrom([recent()], [twice]),
+    fc.record({ frames: upTo12, hop: upTo12 }).map(firsts),
+    fc.record({ durationMs: ms }).map(firsts),
+  ),
+  { minLength: 1, maxLength: 3 },
+);
+
+Deno.test("windows are the same after restarts, whatever steps come before them", () =>
+  fc.assert(
+    fc.asyncProperty(arbitrarySteps, fc.array(upTo12), upTo12, async (steps, pieces, frames) => {
+      const seen = async (parts: readonly number[]) => {
+        const log = logOf(0);
+        const sink = collect<Window>();
+        let from = 0;
+        for (const part of parts) {
+          append(log, part, from);
+          from += part;
+          const read = query("any")
+            .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 });
+          const stream = steps.flat().reduce<Stream<Frame>>(
+            (stream, operator, i) => stream.process(operator, { name: `step ${i}` }),
+            read,
+          ).process(windowOperator({ frames, hop: 2 }));
+          await runQuery(stream.writeStream(sink).trigger("available-now"), { log });
+        }
+        return sink.outputs.map(({ frames }) =>
+          frames.map(({ offset, key, result }) => [offset, key, result])
+        );
+      };
+      const sum = pieces.reduce((all, part) => all + part, 0);
+      assert.deepEqual(await seen(pieces), await seen([sum]));
+    }),
+    { numRuns: 200 },
+  ));
 
 Deno.test("a restart reads little more again than the windows need, however many batches they span", async () => {
   const log = logOf(900);

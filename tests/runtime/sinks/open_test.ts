@@ -69,7 +69,10 @@ export default sinkType({
   try {
     assert.equal((await loadSink(`${path}:frames?batch=4`)).uri, "postgres:frames:5");
     await assert.rejects(loadSink(path), /expected postgres:TABLE/);
-    await assert.rejects(loadSink(`${path}:x?size=1`), /unknown option size, expected batch/);
+    await assert.rejects(loadSink(`${path}:x?size=1`), {
+      name: "QueryOptionsError",
+      message: /unknown option size, expected batch/,
+    });
     for (const name of ["none", "nameless"]) {
       await assert.rejects(loadSink(`${folder}/${name}.ts:x`), /expected its default export to be/);
     }
