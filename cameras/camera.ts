@@ -263,9 +263,13 @@ export class Camera {
       // A slow log does not count as silence of the source.
       patience.held = true;
       const seq = this.#seq;
-      const { value, delivered } = image;
+      const { value } = image;
       const headers = frameHeaders(image, this.#session, seq, settings);
       const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
+      const delivered = (offset: number) => {
+        this.#message = "";
+        return image.delivered?.(offset);
+      };
       try {
         await this.#publisher.publish({ record, delivered }, overflow, signal);
       } catch (error) {
@@ -275,10 +279,7 @@ export class Camera {
       this.#seq++;
       this.#stream.published(image.contentType);
       this.#reopening.reset();
-      if (this.#status.state === "waiting") {
-        this.#enter("running");
-        this.#message = "";
-      }
+      if (this.#status.state === "waiting") this.#enter("running");
       onFrame?.(seq);
       if (this.#limitReached()) return;
       patience.held = false;
@@ -287,7 +288,7 @@ export class Camera {
     patience.signal.throwIfAborted();
   }
 
-  /** Reports a repeated message ever less often, so that it does not fill the log. */
+  /** Reports a message that repeats ever less often, until the log has stored a frame. */
   #reportRetry(message: string, delay: number): void {
     const repeated = message === this.#message ? this.#repeated + 1 : 1;
     [this.#message, this.#repeated] = [message, repeated];

@@ -322,7 +322,7 @@ export class Session {
   }
 
   #tick(): void {
-    // Lanes that have ended do not tell that time goes on.
+    // Lanes that have ended get no frames that would cause this check.
     this.#playback.liveWhenCaughtUp();
     if (this.#inFlight.unreadFor > UNREAD_MS) {
       this.close();
