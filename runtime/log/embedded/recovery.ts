@@ -24,8 +24,8 @@ export async function recover(dir: string, db: Database, own: ReadonlySet<number
 }
 
 /**
- * Clears damaged slots of the file `tails`, so that their partitions continue from their rows: without the frames of a
- * chunk at most, which no checkpoint counts.
+ * Clears damaged slots of the file `tails`: their partitions continue from their rows. It costs the frames of one chunk
+ * at most, which no checkpoint counts.
  *
  * @returns the partitions' ids
  */

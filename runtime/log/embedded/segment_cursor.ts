@@ -8,8 +8,8 @@ import type { ChunkRow } from "./records.ts";
 
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
-/** What a disk reads or fails to read as a whole. */
-const sectorBytes = 4 << 10;
+/** What a disk reads or fails to read as a whole, and the most bytes that are given up in one read. */
+const [sectorBytes, mostLostBytes] = [4 << 10, 64 << 10];
 
 export interface RecordHead {
   readonly offset: number;
@@ -79,10 +79,10 @@ export class SegmentCursor {
         got += more;
       } catch (error) {
         if (storageFault(error) !== "io") throw error;
-        // A bad sector costs the records in it, unless none can be read: then it is not the sector.
+        // A bad sector costs the records in it. Where more is missing, the disk is away: it may come back.
         const end = Math.min(size, got + sectorBytes - (position + got) % sectorBytes);
         lost += end - got;
-        if (lost === size) throw error;
+        if (lost === size || lost > mostLostBytes) throw error;
         this.#buffer.fill(0, got, end);
         got = end;
         file.seekSync(position + got, Deno.SeekMode.Start);
