@@ -1,4 +1,4 @@
-// Plays an alert's frames in its thumbnail while it is hovered or focused.
+// Plays an alert's frames in its thumbnail while it is hovered, or focused by keyboard.
 import type { AlertView } from "../protocol.ts";
 import { loadFrame } from "./preview.ts";
 
@@ -7,7 +7,7 @@ const WIDTH = 224;
 const PICTURES = 16;
 const EVERY_MS = 250;
 
-/** Plays `image` while `root` is hovered or focused; afterwards it shows the original picture again. */
+/** Plays `image` while `root` is hovered, or focused by keyboard; afterwards it shows the original picture again. */
 export function playWhilePointedAt(
   root: HTMLElement,
   image: HTMLImageElement,
@@ -15,7 +15,7 @@ export function playWhilePointedAt(
 ): void {
   const still = image.src;
   // Asked before each picture: an element that leaves the page is not told that the pointer left it.
-  const isPointedAt = () => !document.hidden && root.matches(":hover, :focus");
+  const isPointedAt = () => !document.hidden && root.matches(":hover, :focus-visible");
   let playing = false;
   const play = async () => {
     if (playing) return;

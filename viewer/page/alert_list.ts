@@ -68,7 +68,7 @@ export class AlertList {
       .sort((a, b) => b.fromTime - a.fromTime);
   }
 
-  /** Time passes: what was of the last hour is so no more, and today's alerts are yesterday's. */
+  /** Time passes: alerts leave the last hour, and today's become yesterday's. */
   update(): void {
     if (!this.root.hidden) this.#arrange();
   }
