@@ -38,7 +38,7 @@ export const viewer = command({
     const feed = new LogFeed({ log, topics, cameras: registry.read });
     try {
       await Promise.all([throwIfRefused(log), feed.start()]);
-      if (feed.problem !== undefined) say(`${feed.problem}: retrying`, "warn");
+      if (feed.problem !== undefined) say(feed.problem, "warn");
       const running = await startViewer({
         feed,
         log,

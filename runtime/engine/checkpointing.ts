@@ -20,6 +20,7 @@ import type { AlignedReader, SavedAlignment } from "./aligned_reader.ts";
 import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
+import { restorePoint } from "./restore_points.ts";
 import type { SeenSequences } from "./sequence.ts";
 import type { StepState } from "./step_states.ts";
 
@@ -141,16 +142,15 @@ export class Checkpointing {
     options: CommitOptions,
     signal: AbortSignal,
   ): Promise<void> {
-    this.#history.push({ end: batch.end, snapshot });
-    const keep = Math.min(batch.end, needed ?? batch.end);
-    while (this.#history[1] !== undefined && this.#history[1].end <= keep) this.#history.shift();
-    const { end: base, snapshot: { restart, state } } = this.#history[0]!;
+    const { end } = batch;
+    const point = restorePoint(this.#history, { end, snapshot }, Math.min(end, needed ?? end));
+    const { end: base, snapshot: { restart, state } } = point;
     const readFrom = Math.min(base, restart ?? base);
     const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
     const saved: SavedState = {
       base,
       pipeline: state ?? null,
-      ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
+      ...(base < end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
@@ -158,7 +158,7 @@ export class Checkpointing {
       writer: this.#writer,
     };
     const checkpoint = {
-      end: batch.end,
+      end,
       restart: readFrom,
       state: encoder.encode(JSON.stringify(saved)),
     };

@@ -8,6 +8,7 @@ import type { StateOperatorProgress } from "../definition/progress.ts";
 import { least, restartOffsetOf, snapshotOf, taskOf } from "./answers.ts";
 import type { StepErrors } from "./dead_inputs.ts";
 import type { NamedMetrics } from "./observed.ts";
+import { restorePoint } from "./restore_points.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
@@ -23,16 +24,13 @@ type StageState = StepState & StepErrors;
 /** What a stage was at `end`. */
 type RestorePoint = Required<Pick<StepState, "restart" | "state" | "end">>;
 
-/** Points for what is read again: more would save less than a hundredth of it. */
-const POINTS = 100;
-
 export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   /** How the query differs from the one that wrote the checkpoint, in words. */
   changes: readonly string[] = [];
   #stages: readonly Stage[] = [];
-  /** Of each stage, oldest first: the newest one that is early enough for all later stages, and those since. */
+  /** Of each stage, for `restorePoint`. */
   #points: RestorePoint[][] = [];
   /** The buffer of the newest frame, which no operator can transfer. */
   #protected: ArrayBufferLike | undefined;
@@ -148,13 +146,9 @@ export class Pipeline {
     return this.#stages.reduceRight<RestorePoint[]>((later, stage, index) => {
       const restart = stage.ask(restartOffsetOf) ?? null;
       const state = stage.ask(snapshotOf)?.toBase64() ?? null;
-      const points = this.#points[index]!;
-      const [before, newest] = points.slice(-2);
-      if (newest !== undefined && newest.end - before!.end < (end - needed) / POINTS) points.pop();
-      points.push({ end, restart, state });
       const isRewound = this.#operators[index]!.kind === "window";
-      while (points[1] !== undefined && (!isRewound || points[1].end <= needed)) points.shift();
-      const point = points[0]!;
+      const own = { end, restart, state };
+      const point = restorePoint(this.#points[index]!, own, isRewound ? needed : end);
       needed = Math.min(needed, neededBy(point, end) ?? end);
       return [point, ...later];
     }, []);

@@ -186,6 +186,15 @@ Deno.test("no topic: available-now fails with what to do, asap waits for a camer
   });
 });
 
+Deno.test("a viewer whose log is away says once that it tries again", async () => {
+  const args = ["viewer", "--log", "kafka://127.0.0.1:1", "--port", "0"];
+  await using viewer = new FramelaneProcess(args);
+  await viewer.until(
+    "the word",
+    ({ said }) => said.some((line) => /connection refused\. Retrying …$/.test(line)),
+  );
+});
+
 Deno.test("Ctrl-C ends with 1 once a lane has failed for good; the other lane's frames are there", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 2);
