@@ -48,11 +48,12 @@ export function matchStates<S extends StepState>(
   dropped: readonly string[] = [],
 ): MatchedStates<S> {
   const holds = ({ state, restart }: S) => state !== null || restart !== null;
-  if (saved.length === 0) return { states: operators.map(() => undefined), changes: [] };
+  const none = operators.map(() => undefined);
+  if (saved.length === 0) return { states: none, changes: [] };
   if (saved.every(({ name }) => name === undefined)) {
     const fits = saved.length === operators.length &&
       saved.every((one, index) => !holds(one) || operators[index]!.kind !== undefined);
-    if (fits || !saved.some(holds)) return { states: fits ? saved : [], changes: [] };
+    if (fits || !saved.some(holds)) return { states: fits ? saved : none, changes: [] };
     throw new LogError(
       "CHECKPOINT_CHANGED",
       `Cannot resume query ${query}: an earlier version wrote its checkpoint by the positions of ${saved.length} steps, and the query now has other steps: ${

@@ -142,7 +142,7 @@ Deno.test("windows that are cut otherwise begin after the commit, and that is re
 
 Deno.test("a checkpoint that kept state by position is read, unless the steps are others", async () => {
   const steps: Steps = (frames) => frames.transformWithState(counter("count"));
-  const old = async () => {
+  const old = async (others = {}) => {
     const { log } = await inTwoVersions(steps, steps);
     const committer = await log.committer({
       group: "test",
@@ -157,6 +157,7 @@ Deno.test("a checkpoint that kept state by position is read, unless the steps ar
       stages: stages.map(({ restart, state }: { restart: null; state: string }) => ({
         restart,
         state,
+        ...others,
       })),
     });
     delete saved.writer;
@@ -176,6 +177,9 @@ Deno.test("a checkpoint that kept state by position is read, unless the steps ar
     lastRun(await old(), (frames) => steps(frames.filter(() => true))),
     /an earlier version wrote its checkpoint by the positions of 1 steps/,
   );
+  const stateless = await old({ state: null, aside: [2] });
+  const { outputs: later } = await lastRun(stateless, (frames) => steps(frames.filter(() => true)));
+  assert.deepEqual(later.at(-1)!.result?.scores, { count: 1 });
 });
 
 Deno.test("two steps with state and one name are refused when the query is defined", () => {
