@@ -6,6 +6,7 @@ import { storageFault } from "./errors.ts";
 import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
 import type { ChunkRow } from "./records.ts";
 
+const nothing = { segment: -1, position: 0, size: 0 };
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
 /** What a disk reads or fails to read as a whole, and the most bytes that are given up in one read. */
@@ -23,7 +24,7 @@ export class SegmentCursor {
   readonly #db: Database;
   #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
   #buffer = new Uint8Array(64 << 10);
-  #held = { segment: -1, position: 0, size: 0 };
+  #held = nothing;
 
   constructor(dir: string, db: Database) {
     this.#dir = dir;
@@ -59,12 +60,14 @@ export class SegmentCursor {
   close(): void {
     this.#open?.file.close();
     this.#open = undefined;
-    this.#held = { segment: -1, position: 0, size: 0 };
+    this.#held = nothing;
   }
 
   #fill(segment: number, position: number, size: number): boolean {
     const file = this.#file(segment);
     if (file === undefined) return false;
+    // What fails leaves a part of what it read.
+    this.#held = nothing;
     // A large record must not keep its memory.
     const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {

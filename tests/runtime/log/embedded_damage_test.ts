@@ -108,7 +108,7 @@ Deno.test("checkpoint: gaps, damage and newer versions in the database are named
 Deno.test("embedded log: a sector that cannot be read costs the records in it; a disk that is away costs none", async () => {
   await inFolder((dir) =>
     withLog(dir, async (log) => {
-      for (let i = 0; i < 4; i++) await append(log, "t", 0, records(16, "v".repeat(3_000)));
+      for (let i = 0; i < 4; i++) await append(log, "t", 0, records(16, `${i}`.repeat(3_000)));
       const { readSync } = Deno.FsFile.prototype;
       const unreadable = (from: number, to: number) => {
         Deno.FsFile.prototype.readSync = function (into) {
@@ -133,6 +133,21 @@ Deno.test("embedded log: a sector that cannot be read costs the records in it; a
           const { message } = await rejectsWith("INTERNAL", () => readAll(log, "t", 0));
           assert.match(message, /cannot be read or written: the disk is full, or failing/);
         }
+        // What was read before is read again, not given out from what came in its place.
+        unreadable(Infinity, Infinity);
+        const reader = await log.reader({ maxBufferedFrames: 4 });
+        const partition = await reader.open("t", 0, 0);
+        await partition.read(4);
+        unreadable(110_000, Infinity);
+        await append(log, "t", 0, records(16, "4".repeat(3_000)));
+        await rejectsWith("INTERNAL", async () => {
+          for (;;) await partition.read(4);
+        });
+        unreadable(Infinity, Infinity);
+        partition.seek(1);
+        const [frame] = await partition.read(1);
+        assert.equal(new TextDecoder().decode(frame!.value), `${"0".repeat(3_000)}1`);
+        await reader.close();
       } finally {
         Deno.FsFile.prototype.readSync = readSync;
       }
