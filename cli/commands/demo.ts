@@ -25,7 +25,7 @@ interface DemoCamera {
 }
 
 const [FOLDER] = RUNTIME_NEEDS.writes;
-/** How the folder of a demo is named, and no folder of a user's. */
+/** The names of demos' folders: no user names one like this. */
 const OWN = { prefix: "demo-", suffix: ".tmp" };
 const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, import.meta.url));
 

@@ -8,7 +8,7 @@ export interface StepState {
   readonly kind?: "window" | "state";
   /** Offset of the first frame the operator must see again; null: only new ones. */
   readonly restart: number | null;
-  /** Offset that it was restored to, so that its outputs are the same from there on; missing: that of the checkpoint. */
+  /** Once it is restored, its outputs are the same from this offset on; missing: from the checkpoint's on. */
   readonly end?: number;
   /** Base64. */
   readonly state: string | null;
