@@ -1,5 +1,6 @@
 // A feed of unprocessed partitions from a log. Reads a partition only while it has viewers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { messageOf } from "../runtime/base/errors.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
@@ -239,7 +240,7 @@ export class LogFeed implements LaneFeed {
   }
 
   #reportError(partition: PartitionLane, error: unknown): void {
-    const exception = error instanceof Error ? error.message : String(error);
+    const exception = messageOf(error);
     partition.lane = { ...partition.lane, state: "restarting", exception };
   }
 
@@ -263,7 +264,7 @@ export class LogFeed implements LaneFeed {
       this.#problem = undefined;
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       const lasts = error instanceof LogError && !error.retryable;
       this.#problem = lasts ? message : `${message}. Retrying …`;
       for (const partition of this.#partitions.values()) this.#reportError(partition, error);

@@ -1,5 +1,6 @@
 // Playback of one page. While not live, it decides which picture each lane of the page shows; the session
 // sends them with the same flow control as live ones.
+import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
@@ -330,7 +331,7 @@ export class Playback {
       await task();
     } catch (error) {
       if (signal.aborted || this.#closed) return;
-      const problem = maskSecrets(error instanceof Error ? error.message : String(error));
+      const problem = maskSecrets(messageOf(error));
       const { mode, speed, position } = this.#view;
       const due = mode === "playing" ? this.#due() : position;
       this.#stopAll();

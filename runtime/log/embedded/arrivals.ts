@@ -32,7 +32,7 @@ export class ArrivalClock {
     this.#tell = tell;
     const [now, monotonic] = [clock.now(), clock.monotonic()];
     const trusted = last === 0 || now >= last - toleranceMs && now - last <= pauseMs;
-    // Later than the newest record, so that `follow` can tell what arrived before.
+    // Later than the newest record by more than times are rounded: `follow` tells by it what arrived before.
     this.#offset = (trusted ? now : last + 3) - monotonic;
   }
 
