@@ -5,7 +5,7 @@ import { isWithin } from "../../base/folders.ts";
 import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
-import { unfinishedName } from "./database_file.ts";
+import { placeOf, unfinishedName } from "./database_file.ts";
 import { ignoreMissing, syncPath } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
@@ -39,6 +39,8 @@ export async function backup(
     const copy = new DatabaseSync(unfinished);
     let report: BackupReport;
     try {
+      copy.prepare("UPDATE log SET log_id = ?, place = ?")
+        .run(crypto.randomUUID(), placeOf(unfinished)!);
       report = await copySegments(copy, from, to, signal);
     } finally {
       copy.close();
