@@ -11,7 +11,7 @@ import { collect, MemoryLog, runQuery } from "../../../../runtime/testing.ts";
 import { contextOf, frameOf, framesOf, run } from "../kit.ts";
 import { numberedJpeg, orderModel } from "./order_kit.ts";
 
-const file = (name: string) => new URL(`./shapes/${name}`, import.meta.url).pathname;
+const file = (name: string) => `${import.meta.dirname}/shapes/${name}`;
 
 /** A manifest for one of the models of `shapes/`, in a folder of their own. */
 async function withManifest(
