@@ -1,6 +1,7 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { messageOf } from "../runtime/base/errors.ts";
 import { shown } from "../runtime/base/options.ts";
+import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { type Size, SourceError } from "./source.ts";
 
 const MOST_PIXELS_A_SIDE = 8_192;
@@ -11,8 +12,11 @@ export function parseSize(text: string): Size {
   const width = Number(match?.[1]);
   const height = Number(match?.[2]);
   const fits = (side: number) => side >= 16 && side <= MOST_PIXELS_A_SIDE;
-  if (!fits(width) || !fits(height)) {
-    throw new Error(`expected WIDTHxHEIGHT, each 16 to ${MOST_PIXELS_A_SIDE}, such as 640x480`);
+  if (!fits(width) || !fits(height) || width * height > DEFAULT_MAX_PIXELS) {
+    const most = `${DEFAULT_MAX_PIXELS / 1e6} megapixels at most`;
+    throw new Error(
+      `expected WIDTHxHEIGHT, each 16 to ${MOST_PIXELS_A_SIDE}, ${most}, such as 640x480`,
+    );
   }
   return { width, height };
 }

@@ -76,11 +76,12 @@ export class LogReads {
 
   /** The `count`th frame before `offset`, or the first one if there are fewer. */
   async lastBefore(of: Partition, offset: number, count = 1): Promise<Frame | undefined> {
-    const { earliest } = await this.offsets(of);
+    const { earliest, latest } = await this.offsets(of);
+    const end = Math.min(offset, latest);
     // Offsets may have holes: search further back until there are enough frames.
     for (let reach = count;; reach *= 4) {
-      const from = Math.max(earliest, offset - reach);
-      const frames = await this.read(of, from, offset);
+      const from = Math.max(earliest, end - reach);
+      const frames = await this.read(of, from, end);
       if (frames.length >= count) return frames[frames.length - count];
       if (from <= earliest) return frames[0];
     }

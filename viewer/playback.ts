@@ -222,7 +222,10 @@ export class Playback {
     void this.#execute(() => {
       this.#history();
       this.#begun = this.#options.clock.monotonic();
-      this.#set({ mode: "playing", generation, speed, position: time });
+      // Paused before the first frames of all lanes, the page shows these.
+      const shown = [...this.#current.values()].map(({ timestamp }) => timestamp);
+      const position = shown.length === 0 ? time : Math.max(time, Math.min(...shown));
+      this.#set({ mode: "playing", generation, speed, position });
       for (const lane of this.#lanes.values()) this.#run(lane);
       // Lanes that are added later did not stop.
       this.#stopped.clear();

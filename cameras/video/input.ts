@@ -75,6 +75,10 @@ export class VideoInput implements AsyncDisposable {
   #latestMs = 0;
   /** True if the file is cut off. */
   #isCut: boolean;
+  /** Whether FFmpeg marked the last packet as one that lacks something. */
+  #marked = false;
+  /** Whether the last packet lacks parts, as far as FFmpeg knows. */
+  lacksParts = false;
   #packets = 0;
   readonly #local: boolean;
   readonly #signal: AbortSignal;
@@ -196,9 +200,12 @@ export class VideoInput implements AsyncDisposable {
         throw describeAvError("read", this.name, code, this.#local);
       }
       if (this.#packet.streamIndex !== this.stream.index || this.#packet.size === 0) continue;
-      // In MPEG-TS such a packet lacks parts, wherever it is.
-      const lacksEnd = this.#local && this.format !== "mpegts" && isCorrupt(this.#packet);
-      if (!lacksEnd) {
+      const before = this.#marked;
+      this.#marked = (this.#packet.flags & AV_PKT_FLAG_CORRUPT) !== 0;
+      const isTs = this.format === "mpegts";
+      // There a frame is known to end when the next one begins, and the mark has moved on to it.
+      this.lacksParts = isTs ? before : this.#marked;
+      if (isTs || !this.#local || !this.#marked) {
         this.#packets++;
         const ms = this.milliseconds(timeOf(this.#packet)) ?? 0;
         this.#latestMs = Math.max(this.#latestMs, ms);
@@ -241,11 +248,6 @@ export class VideoInput implements AsyncDisposable {
     await this.#context.closeInput();
     this.#packet.free();
   }
-}
-
-/** True if FFmpeg knows that a packet lacks something. */
-export function isCorrupt({ flags }: Packet): boolean {
-  return (flags & AV_PKT_FLAG_CORRUPT) !== 0;
 }
 
 /** When a packet is shown; when it is decoded, if a container such as AVI says no more. */

@@ -13,7 +13,7 @@ import { type AnnexBUnit, AnnexBWriter, joinFields } from "../../runtime/video/a
 import { openDecoder } from "../../runtime/video/open_decoder.ts";
 import { unmarked } from "../net/rtp.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
-import { isCorrupt, timeOf, type VideoInput } from "./input.ts";
+import { timeOf, type VideoInput } from "./input.ts";
 import { turningSteps } from "./rotation.ts";
 
 /** A record without its timestamp, and its time in the stream. */
@@ -102,7 +102,7 @@ export class UnitCopier {
     let written;
     try {
       const whole = this.#input.format === "rtsp" ? unmarked(this.#codec, data) : data;
-      if (whole === undefined || isCorrupt(packet)) {
+      if (whole === undefined || this.#input.lacksParts) {
         this.#lossy = true;
         return this.#lose();
       }

@@ -62,7 +62,10 @@ export const log = command({
       else {
         context.say(
           `Copied ${counted(report.segments, "segment")}, ${report.bytes} bytes, to ${subject}` +
-            (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
+            (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`) +
+            (report.unreadable === 0
+              ? ""
+              : `; ${report.unreadable} bytes could not be read: log check names their frames`),
         );
       }
       return 0;

@@ -16,7 +16,7 @@ export interface Clock {
  * Longest timer: JavaScript keeps a timer's milliseconds in 31 bits (about 25 days) and fires a longer one at
  * once.
  */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** Monotonic time of epoch milliseconds, as the wall clock is now: it may be set. */
 export function monotonicOf(clock: Clock, epoch: number): number {

@@ -52,7 +52,7 @@ export function checkOperatorErrors(option: OperatorErrorOption): OperatorErrorP
 export interface FailedInput {
   /** Name of the operator. */
   readonly operator: string;
-  /** Offset of the frame; for a timer, of the last frame before it. */
+  /** Offset of the frame; of a window, its first; for a timer, of the last frame before it. */
   readonly offset: number;
   /** Time of the timer, epoch milliseconds. */
   readonly timer?: number;

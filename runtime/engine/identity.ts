@@ -1,6 +1,7 @@
 // Identity of outputs: findings get the number of their window, and multiple outputs of one frame or window
 // are numbered, independent of batches.
-import type { Frame } from "../definition/frame.ts";
+import { type Frame, isFinding } from "../definition/frame.ts";
+import { checkOutput } from "../definition/result.ts";
 
 /** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
@@ -9,6 +10,7 @@ interface Named {
   readonly lastOffset?: number;
   readonly number?: number;
   readonly part?: number;
+  readonly frames?: readonly Frame[];
 }
 
 /** The last output, as saved in a checkpoint: first and last offset, number, part. */
@@ -18,10 +20,26 @@ function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
 }
 
-/** The offset of an input, which may be below that of the frame that caused it. */
+/** The offset of an input, which may be below that of the frame that caused it; of a window, its first. */
 export function offsetOf(input: unknown, cause: Frame): number {
   const named = isNamed(input) ? input.offset ?? input.firstOffset : undefined;
-  return named ?? cause.offset;
+  return Number.isSafeInteger(named) ? named! : cause.offset;
+}
+
+/** The frame to dead-letter for an input: itself, the first of its window, or the one that caused it. */
+export function frameOf(input: unknown, cause: Frame): Frame {
+  const frame = (isNamed(input) ? input.frames?.[0] ?? input : cause) as Frame;
+  // The cause is as it was read.
+  if (frame.offset === cause.offset) return cause;
+  try {
+    checkOutput(frame);
+  } catch {
+    return cause;
+  }
+  const { topic, partition } = cause;
+  return !isFinding(frame) && frame.topic === topic && frame.partition === partition
+    ? frame
+    : cause;
 }
 
 /** Gives the outputs of a window its number. */

@@ -16,7 +16,7 @@ import {
 } from "../definition/operator_error.ts";
 import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
-import { numbered, offsetOf } from "./identity.ts";
+import { frameOf, numbered, offsetOf } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
 import type { StepState } from "./step_states.ts";
 
@@ -104,10 +104,11 @@ export class Stage {
 
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (cause.offset < this.#from || offsetOf(item, cause) < this.#oldest) return;
-    const failed = this.dead.errorAt(cause.offset);
+    const offset = offsetOf(item, cause);
+    if (cause.offset < this.#from || offset < this.#oldest) return;
+    const failed = this.dead.errorAt(offset);
     if (failed !== undefined) {
-      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(cause)), cause);
+      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(offset)), item, cause);
     }
     const outcome = this.#process(item, cause);
     const inTurn = this.#underWay.length === 0 && !(outcome instanceof Promise);
@@ -122,9 +123,9 @@ export class Stage {
   }
 
   /** Calls the operator; neither throws nor rejects. */
-  #process(item: unknown, { offset }: Frame): Outcome | Promise<Outcome> {
+  #process(item: unknown, cause: Frame): Outcome | Promise<Outcome> {
     try {
-      const input = { step: this.#number, offset };
+      const input = { step: this.#number, offset: offsetOf(item, cause) };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
       if (Array.isArray(outputs)) return this.#outcome(outputs, item);
       const ended = this.#began();
@@ -172,10 +173,10 @@ export class Stage {
     let error = first;
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
-      if (isA(error, BadFrameError)) return events.onBadFrame(cause, error);
-      const failure = this.#errorOf(error, this.#inputOf(cause));
+      if (isA(error, BadFrameError)) return events.onBadFrame(frameOf(item, cause), error);
+      const failure = this.#errorOf(error, this.#inputOf(offsetOf(item, cause)));
       if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
-      if (tried >= policy.tries) return this.#deadLetter(failure, cause);
+      if (tried >= policy.tries) return this.#deadLetter(failure, item, cause);
       await clock.sleep(this.#backoff.next(), signal);
       const outcome = await this.#process(item, cause);
       if (!(outcome instanceof Failed)) return await this.#conclude(outcome, item, cause);
@@ -183,8 +184,8 @@ export class Stage {
     }
   }
 
-  #inputOf(cause: Frame, timer?: number): FailedInput {
-    return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
+  #inputOf(offset: number, timer?: number): FailedInput {
+    return { operator: this.name, offset, ...(timer === undefined ? {} : { timer }) };
   }
 
   /** Calls the task between its inputs. */
@@ -206,9 +207,9 @@ export class Stage {
   }
 
   /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
-  #deadLetter(failure: OperatorError, cause: Frame): void {
-    this.dead.remember(cause.offset);
-    if (this.#options.events.onDeadInput(failure, cause)) this.dead.count(failure);
+  #deadLetter(failure: OperatorError, item: unknown, cause: Frame): void {
+    this.dead.remember(offsetOf(item, cause));
+    if (this.#options.events.onDeadInput(failure, frameOf(item, cause))) this.dead.count(failure);
   }
 
   /** The outputs wait for those of earlier inputs, and so do retries. Resolves when there is room. */
@@ -293,7 +294,7 @@ export class Stage {
         // It would be called endlessly.
         if (!this.dead.holdsTimer(due)) {
           const why = "Cannot set the same timer again after it was called: expected a later time";
-          throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
+          throw this.#errorOf(new RangeError(why), this.#inputOf(cause.offset, due));
         }
         this.#deadTimers.add(due);
       }
@@ -314,7 +315,7 @@ export class Stage {
       return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
       if (context.signal.aborted) throw error;
-      const failure = this.#errorOf(error, this.#inputOf(cause, timer));
+      const failure = this.#errorOf(error, this.#inputOf(cause.offset, timer));
       if (timer === undefined || !this.dead.holdsTimer(timer)) throw failure;
       events.onDeadInput(failure);
       return [];

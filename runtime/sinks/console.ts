@@ -100,7 +100,7 @@ function timeOf(timestamp: number): string {
 const MAXIMUM_WORDS = 5;
 
 function wordsOf(result: Result): string[] {
-  const { scores = {}, frames = [], zones = {}, counts = {}, alert, data } = result;
+  const { scores = {}, frames = [], zones = {}, counts = {}, alert, data } = plainResult(result);
   const best = Object.entries(scores).sort(([, a], [, b]) => b - a).slice(0, MAXIMUM_WORDS)
     .map(([label, score]) => `${label} ${score.toFixed(2)}`);
   const objects = (frames.at(-1)?.objects ?? []).slice(0, MAXIMUM_WORDS)
@@ -122,6 +122,6 @@ function wordsOf(result: Result): string[] {
 const MAXIMUM_DATA = 120;
 
 function dataText(data: ResultData): string {
-  const text = JSON.stringify(plainResult({ data }).data);
+  const text = JSON.stringify(data);
   return text.length <= MAXIMUM_DATA ? text : `${text.slice(0, MAXIMUM_DATA)}…`;
 }

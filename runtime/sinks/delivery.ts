@@ -105,7 +105,8 @@ export class Deliverer {
 function reasonOf(error: unknown): string {
   let text = "";
   for (let one = error; one instanceof Error; one = one.cause) text += `${one.message}\n`;
-  const cause = /(connection refused|dns error|reset by peer|timed out|certificate|unreachable)/i
-    .exec(text)?.[1];
+  const cause =
+    /(connection refused|dns error|reset by peer|timed out|invalid peer certificate|unreachable)/i
+      .exec(text)?.[1];
   return cause === undefined ? "the connection failed" : cause.toLowerCase();
 }

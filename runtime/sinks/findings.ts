@@ -1,7 +1,7 @@
 // Records of what queries find, for viewers that are opened later or run on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
-import { completeResult } from "../definition/result.ts";
+import { completeResult, plainResult } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { resultRecord } from "./topic.ts";
 
@@ -35,7 +35,7 @@ export function findingsRecord(
   query: string,
   places?: Places,
 ): OutputRecord | undefined {
-  const { scores, zones, counts, frames } = output.result ?? {};
+  const { scores, zones, counts, frames } = plainResult(output.result ?? {});
   const found = [scores, zones, counts, ...frames?.flatMap((of) => [of.scores, of.objects]) ?? []];
   if (!found.some((each) => Object.keys(each ?? {}).length > 0)) return undefined;
   const result: Findings = {

@@ -1,9 +1,10 @@
 // The `webhook:URL` sink: posts findings and alerts to a URL.
 import { hostsOf } from "../base/access.ts";
+import { LONGEST_MS } from "../base/clock.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
 import { checkOptions } from "../base/fields.ts";
-import { ABOVE_ZERO, FOLDER, given, oneOf, type OptionRows, TEXT, whole } from "../base/options.ts";
+import { FOLDER, given, oneOf, type OptionRows, range, TEXT, whole } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { withFileErrors } from "./files/failure.ts";
@@ -31,7 +32,7 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
   secret: TEXT,
   only: oneOf("findings", "alerts", "all"),
   retries: whole(0),
-  timeoutMs: ABOVE_ZERO,
+  timeoutMs: range({ min: 0, max: LONGEST_MS, above: true }),
   deadLetters: TEXT,
   directory: FOLDER,
 };

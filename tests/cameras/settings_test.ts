@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { SETTINGS } from "../../cameras/settings.ts";
 
+Deno.test("a size is refused at once if queries would refuse its frames", () => {
+  assert.deepEqual(SETTINGS.size.parse!("8192x7812"), { width: 8192, height: 7812 });
+  for (const size of ["8192x7813", "8193x16", "16x15", "640", ""]) {
+    assert.throws(
+      () => SETTINGS.size.parse!(size),
+      /^Error: expected WIDTHxHEIGHT, each 16 to 8192, 64 megapixels at most, such as 640x480$/,
+    );
+  }
+});
+
 Deno.test("a camera's name takes every script and emoji, and nothing that hides or turns text", () => {
   const takes = (name: string) => {
     try {

@@ -37,6 +37,7 @@ class HoleyLog extends MemoryLog {
   readonly #isHole: (offset: number) => boolean;
   opened = 0;
   closed = 0;
+  read = 0;
 
   constructor(isHole: (offset: number) => boolean) {
     super();
@@ -55,6 +56,7 @@ class HoleyLog extends MemoryLog {
             const frames: Frame[] = await inner.read(max, signal, until);
             if (frames.length === 0) return frames;
             const kept = frames.filter(({ offset }) => !this.#isHole(offset));
+            this.read += kept.length;
             if (kept.length > 0) return kept;
           }
         };
@@ -90,6 +92,9 @@ Deno.test("a frame is found by its offset, and steps go from there", async () =>
   assert.equal(await offset(history.step(lane, 45, 10)), 49, "no further than the last");
   assert.equal(await offset(history.step(lane, 0, -1)), 0);
   assert.equal(await offset(history.at(lane, 50)), undefined);
+  log.read = 0;
+  assert.equal(await offset(history.step(lane, 999_999_999, -1)), 49);
+  assert.equal(log.read, 1, "from far behind the end, only the last one is read");
   assert.equal(log.opened, log.closed, "every reader was closed");
   await history.close();
 });

@@ -97,6 +97,19 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
   }, clock);
 });
 
+Deno.test("playing from before the first frames begins with them", async () => {
+  const clock = new FakeClock(BEGIN + 600_000);
+  await withPast(async (page) => {
+    await page.time({ action: "jump", lead: "greyscale-0", time: time(0) - 86_400_000 });
+    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    await page.time({ action: "play", speed: 1, time: time(0) - 86_400_000 });
+    for (let offset = 1; offset < 10; offset++) {
+      await clock.advance(EVERY_MS);
+      await until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
+    }
+  }, clock);
+});
+
 Deno.test("playing goes on behind frames that retention takes from one camera", async () => {
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {

@@ -5,18 +5,22 @@ import { isWithin } from "../../base/folders.ts";
 import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
-import { unfinishedName } from "./database_file.ts";
-import { ignoreMissing, syncPath } from "./disk.ts";
-import { storageError } from "./errors.ts";
+import { placeOf, unfinishedName } from "./database_file.ts";
+import { ignoreMissing, readAround, syncPath } from "./disk.ts";
+import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { offsetBits } from "./schema.ts";
 import { Tails } from "./tails.ts";
+
+const pieceBytes = 1 << 20;
 
 export interface BackupReport {
   readonly segments: number;
   readonly bytes: number;
   /** Segments that expired while they were to be copied. */
   readonly expired: number;
+  /** Bytes in sectors that could not be read: their records are damaged in the copy too. */
+  readonly unreadable: number;
 }
 
 /**
@@ -39,6 +43,8 @@ export async function backup(
     const copy = new DatabaseSync(unfinished);
     let report: BackupReport;
     try {
+      copy.prepare("UPDATE log SET log_id = ?, place = ?")
+        .run(crypto.randomUUID(), placeOf(unfinished)!);
       report = await copySegments(copy, from, to, signal);
     } finally {
       copy.close();
@@ -92,13 +98,13 @@ async function copySegments(
     ) WHERE next IS NULL;
   `);
   const segments = copy.prepare("SELECT * FROM segments ORDER BY id").all();
-  let [copied, bytes, expired] = [0, 0, 0];
+  let [copied, bytes, expired, unreadable] = [0, 0, 0, 0];
   for (const { id, partition, file, next, bytes: size } of segments) {
     signal?.throwIfAborted();
     const target = join(to, String(file));
     await Deno.mkdir(dirname(target), { recursive: true, mode: modes.folder });
     try {
-      await Deno.copyFile(join(from, String(file)), target);
+      unreadable += await copySegment(join(from, String(file)), target);
     } catch (error) {
       ignoreMissing(error);
       copy.prepare("UPDATE partitions SET floor = max(floor, ?) WHERE id = ?").run(
@@ -118,7 +124,27 @@ async function copySegments(
     copied++;
     bytes += Number(size);
   }
-  return { segments: copied, bytes, expired };
+  return { segments: copied, bytes, expired, unreadable };
+}
+
+/** Returns how many bytes could not be read; they are zeros in the copy. */
+async function copySegment(path: string, target: string): Promise<number> {
+  try {
+    await Deno.copyFile(path, target);
+    return 0;
+  } catch (error) {
+    if (storageFault(error) !== "io") throw error;
+  }
+  using from = await Deno.open(path);
+  using to = await Deno.open(target, { create: true, write: true, truncate: true });
+  const piece = new Uint8Array(pieceBytes);
+  for (let [position, unreadable] = [0, 0];;) {
+    const { got, lost } = readAround(from, position, piece);
+    if (got === 0) return unreadable;
+    for (let at = 0; at < got;) at += await to.write(piece.subarray(at, got));
+    position += got;
+    unreadable += lost;
+  }
 }
 
 /** Tails of the log may be ahead of the copied rows. */

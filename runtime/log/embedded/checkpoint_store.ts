@@ -17,13 +17,18 @@ export interface CheckpointStore {
 /**
  * The checkpoints of a folder; a new folder gets an identity, and with it a first start.
  *
+ * @param holds whether the log holds checkpoints of a set: a copy of a log has its own identity, and the same ones
  * @throws {LogError} `INVALID` when they belong to another log, `CHECKPOINT_CORRUPT` when the
  * identity is damaged.
  */
-export async function storeOf(dir: string, logId: string): Promise<CheckpointStore> {
+export async function storeOf(
+  dir: string,
+  logId: string,
+  holds: (id: string) => Promise<boolean> = () => Promise.resolve(false),
+): Promise<CheckpointStore> {
   try {
     const { id, log } = await folderIdentity(dir, logId);
-    if (log !== undefined && log !== logId) {
+    if (log !== undefined && log !== logId && !await holds(id)) {
       throw new LogError(
         "INVALID",
         `Cannot continue with the checkpoints of ${dir}: they belong to log ${log}, this is log ${logId}; use another ` +

@@ -67,6 +67,11 @@ export class Checkpoints {
     return this.#select("grp = ? AND query = ? AND topic = ? AND partition = ?", ...cells(key))[0];
   }
 
+  /** Whether there are checkpoints of a store. */
+  holds(store: string): boolean {
+    return this.#db.get("SELECT 1 FROM checkpoints WHERE store = ?", store) !== undefined;
+  }
+
   /** The checkpoints of a store that match the filter, without taking them over. */
   list(store: CheckpointStore, { group, query, topic }: CheckpointFilter): CheckpointInfo[] {
     const filter =

@@ -1,7 +1,11 @@
 // Disk space, and when what was written is on the disk.
 import { existsSync, statfsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
+
+/** What a disk reads or fails to read as a whole, and the most bytes that are given up in one read. */
+const [sectorBytes, mostLostBytes] = [4 << 10, 64 << 10];
 
 /** Free bytes; undefined without the permission (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
@@ -28,6 +32,35 @@ export function sizeOf(path: string): number {
 export function ignoreMissing(error: unknown): void {
   const { NotFound, NotADirectory } = Deno.errors;
   if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+}
+
+/**
+ * Reads what the file has at a place. A sector that cannot be read becomes zeros, which costs the records in it.
+ * Where more than 64 KiB are missing, or all of it, the disk may be away for a while: that is an error.
+ */
+export function readAround(
+  file: Deno.FsFile,
+  position: number,
+  into: Uint8Array,
+): { got: number; lost: number } {
+  file.seekSync(position, Deno.SeekMode.Start);
+  let [got, lost] = [0, 0];
+  while (got < into.length) {
+    try {
+      const more = file.readSync(into.subarray(got));
+      if (more === null) break;
+      got += more;
+    } catch (error) {
+      if (storageFault(error) !== "io") throw error;
+      const end = Math.min(into.length, got + sectorBytes - (position + got) % sectorBytes);
+      lost += end - got;
+      if (lost === into.length || lost > mostLostBytes) throw error;
+      into.fill(0, got, end);
+      got = end;
+      file.seekSync(position + got, Deno.SeekMode.Start);
+    }
+  }
+  return { got, lost };
 }
 
 /** Frees the space that is reserved in a log's folder for a full disk; false if there is none. */

@@ -136,8 +136,7 @@ export class EmbeddedGroupMember implements GroupMember {
   async #tick(): Promise<GroupView | undefined> {
     const { db, clock } = this.#parts;
     const now = clock.monotonic();
-    // A member that was stopped must not take its own absence for the others' silence.
-    const elapsed = Math.min(now - this.#lastTick, this.#sessionMs / 3);
+    const elapsed = now - this.#lastTick;
     this.#lastTick = now;
     let view = await db.read(this.#action("watch"), () => this.#tables.view());
     if (!view.members.some(({ member }) => member === this.memberId)) {
@@ -178,7 +177,8 @@ export class EmbeddedGroupMember implements GroupMember {
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
       const seen = this.#observed.get(member);
-      const silentMs = seen?.beat === beat ? seen.silentMs + elapsed : 0;
+      // A member that was stopped must not take its own absence for the others' silence.
+      const silentMs = seen?.beat === beat ? seen.silentMs + Math.min(elapsed, sessionMs / 3) : 0;
       this.#observed.set(member, { beat, silentMs });
       const [process, own] = member.split("/");
       // Without its file, or if that cannot be opened, silence alone decides.

@@ -267,10 +267,11 @@ export class EmbeddedLog implements TopicLog {
     }
   }
 
-  #store({ db }: OpenLog): Promise<CheckpointStore> {
+  #store({ db, checkpoints }: OpenLog): Promise<CheckpointStore> {
     const dir = this.#checkpointDir;
     if (dir === undefined) return Promise.resolve({ id: "", name: db.path });
-    const opening = this.#openingStore ??= storeOf(dir, db.logId);
+    const holds = (id: string) => db.read("find the checkpoints", () => checkpoints.holds(id));
+    const opening = this.#openingStore ??= storeOf(dir, db.logId, holds);
     // The next call tries again.
     opening.catch(() => this.#openingStore = undefined);
     return opening;

@@ -1,16 +1,14 @@
 // Reads segment files, a piece at a time.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
-import { ignoreMissing } from "./disk.ts";
-import { storageFault } from "./errors.ts";
+import { ignoreMissing, readAround } from "./disk.ts";
+import { storageError } from "./errors.ts";
 import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
 import type { ChunkRow } from "./records.ts";
 
 const nothing = { segment: -1, position: 0, size: 0 };
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
-/** What a disk reads or fails to read as a whole, and the most bytes that are given up in one read. */
-const [sectorBytes, mostLostBytes] = [4 << 10, 64 << 10];
 
 export interface RecordHead {
   readonly offset: number;
@@ -22,7 +20,9 @@ export interface RecordHead {
 export class SegmentCursor {
   readonly #dir: string;
   readonly #db: Database;
-  #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
+  #open:
+    | { readonly segment: number; readonly path: string; readonly file: Deno.FsFile }
+    | undefined;
   #buffer = new Uint8Array(64 << 10);
   #held = nothing;
 
@@ -73,26 +73,13 @@ export class SegmentCursor {
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
       this.#buffer = new Uint8Array(room);
     }
-    file.seekSync(position, Deno.SeekMode.Start);
-    let [got, lost] = [0, 0];
-    while (got < size) {
-      try {
-        const more = file.readSync(this.#buffer.subarray(got, size));
-        if (more === null) break;
-        got += more;
-      } catch (error) {
-        if (storageFault(error) !== "io") throw error;
-        // A bad sector costs the records in it. Where more is missing, the disk is away: it may come back.
-        const end = Math.min(size, got + sectorBytes - (position + got) % sectorBytes);
-        lost += end - got;
-        if (lost === size || lost > mostLostBytes) throw error;
-        this.#buffer.fill(0, got, end);
-        got = end;
-        file.seekSync(position + got, Deno.SeekMode.Start);
-      }
+    try {
+      const { got } = readAround(file, position, this.#buffer.subarray(0, size));
+      this.#held = { segment, position, size: got };
+      return true;
+    } catch (error) {
+      throw storageError(error, `read frames at byte ${position}`, this.#open!.path);
     }
-    this.#held = { segment, position, size: got };
-    return true;
   }
 
   #file(segment: number): Deno.FsFile | undefined {
@@ -101,8 +88,9 @@ export class SegmentCursor {
     const row = this.#db.get<[string]>("SELECT file FROM segments WHERE id = ?", segment);
     if (row === undefined) return undefined;
     try {
-      const file = Deno.openSync(join(this.#dir, row[0]));
-      this.#open = { segment, file };
+      const path = join(this.#dir, row[0]);
+      const file = Deno.openSync(path);
+      this.#open = { segment, path, file };
       return file;
     } catch (error) {
       ignoreMissing(error);

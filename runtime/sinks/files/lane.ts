@@ -1,6 +1,12 @@
 // Lanes (one query on one partition) in the file system.
+import { createHash } from "node:crypto";
+import { ifThere } from "../../base/folders.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
+import { writeDurably } from "./io.ts";
+
+/** Most bytes of a file's name. */
+const LONGEST_NAME = 255;
 
 export interface Position {
   readonly batch: number;
@@ -8,8 +14,12 @@ export interface Position {
   readonly end: number;
 }
 
-export function laneKey({ query, topic, partition }: SinkContext): string {
-  return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
+/** A lane's name for a folder, with its partition and `more` at the end, at most as long as file systems take. */
+export function laneKey({ query, topic, partition }: SinkContext, more = ""): string {
+  const key = `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}${more}`;
+  if (key.length <= LONGEST_NAME) return key;
+  const digest = createHash("sha256").update(key).digest("hex");
+  return `${key.slice(0, LONGEST_NAME - digest.length)}${digest}`;
 }
 
 /** True if the checkpoint contains a batch; an abandoned one has another end. */
@@ -30,8 +40,8 @@ export async function reserve(
   await Deno.mkdir(`${root}/owners`, { recursive: true });
   const path = `${root}/owners/${camera}`;
   const own = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(own, owner);
   try {
+    await writeDurably(own, new TextEncoder().encode(owner));
     // A hard link appears with its content or not at all.
     await Deno.link(own, path);
   } catch (error) {
@@ -45,6 +55,6 @@ export async function reserve(
       );
     }
   } finally {
-    await Deno.remove(own);
+    await ifThere(Deno.remove(own));
   }
 }

@@ -132,10 +132,11 @@ async function writeData(
   if (copied !== undefined) {
     await Deno.copyFile(`${copied.folder}/data`, target);
   } else if (content?.write === undefined && await exists(path)) {
-    if (!(await Deno.stat(path)).isFile) {
+    // A link would be replaced by a file of its name, and what it leads to would get nothing.
+    if (!(await Deno.lstat(path)).isFile) {
       throw new SinkError(
         "INVALID",
-        `Cannot write ${path}: it is not a regular file. Expected the path of a file to create or extend`,
+        `Cannot write ${path}: it is a link, a folder or a device. Expected the path of a file to create or extend`,
       );
     }
     await Deno.copyFile(path, target);

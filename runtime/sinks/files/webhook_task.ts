@@ -37,7 +37,7 @@ export async function openWebhook(
 ): Promise<SinkTask> {
   // A short name that does not reveal it.
   const address = createHash("sha256").update(delivery.url.href).digest("hex").slice(0, 12);
-  const box = await Outbox.open(`${directory}/${laneKey(context)}-${address}`, context);
+  const box = await Outbox.open(`${directory}/${laneKey(context, `-${address}`)}`, context);
   const deliverer = new Deliverer({ ...delivery, clock: context.clock });
   return new WebhookTask(context, box, deliverer, options);
 }

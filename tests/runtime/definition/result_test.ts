@@ -95,6 +95,9 @@ Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON ho
     date: "1970-01-01T00:00:00.000Z",
     large: String(2n ** 70n),
   });
+  const found = { scores: new Map([["one", 1n]]), zones: { door: 2n } } as unknown as Result;
+  assert.match(lineOf({ ...frame(0, 7), result: found }), /one 1\.00 door: 2/);
+  assert.ok(findingsRecord({ ...frame(0, 7), result: { scores: found.scores! } }, "test"));
   const wrong = { ...frame(0, 7), result: { data: { f: [() => {}] } } as unknown as Result };
   assert.throws(() => completeResult(wrong, "test"), /Cannot put result.data.f\[0\] .*a function/);
 });

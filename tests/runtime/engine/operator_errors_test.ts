@@ -271,6 +271,38 @@ Deno.test("an operator with state is opened again, and not given its dead letter
   assert.equal(sums.at(-1), 45 - 5);
 });
 
+Deno.test("of the frames of one window, only the one that an operator fails on becomes a dead letter", async () => {
+  const frames = query("frames").readStream({ startingOffsets: "earliest" })
+    .window({ frames: 4 })
+    .process<Frame>({ name: "frames", open: () => ({ process: (window) => window.frames }) });
+  const failing = (frame: Frame) => {
+    if (frame.offset === 5) throw new Error("bad");
+    return [frame];
+  };
+  for (const kind of ["map", "state"] as const) {
+    const log = logOf(12);
+    const made = collect<Frame>();
+    const failed = kind === "map"
+      ? frames.process<Frame>({ name: "failing", open: () => ({ process: failing }) })
+      : frames.transformWithState<{ n: number }, Frame>({
+        name: "failing",
+        init: () => ({ n: 0 }),
+        handleInput: (_, frame) => failing(frame),
+      });
+    const definition = failed.writeStream(made).trigger("available-now");
+    const deadInputs = kind === "map" ? [] : [{ operator: "failing", offset: 5, message: "bad" }];
+    if (kind === "state") {
+      await assert.rejects(
+        runQuery(definition, { log, clock }),
+        (error) => error instanceof OperatorError && error.input?.offset === 5,
+      );
+    }
+    await runQuery(definition, { log, clock, deadInputs });
+    assert.deepEqual(made.outputs.map(({ offset }) => offset), [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+    assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
+  }
+});
+
 Deno.test("windows that are read again after a restart are without the dead letters", async () => {
   const log = logOf(12);
   const seen: string[] = [];

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { append, readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
+import type { BatchCommitter } from "../../../runtime/log/log.ts";
+import {
+  append,
+  readAll,
+  records,
+  rejectsWith,
+  withCommitter,
+} from "../../contracts/log_contract_kit.ts";
+import { options, run } from "./embedded_checkpoint_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded log: a backup into the log itself, or one that did not end, is refused", async () => {
@@ -58,6 +66,37 @@ Deno.test("embedded log: a copy gets an identity of its own, and says so", async
     await Deno.rename(`${dir}/b`, `${dir}/moved`);
     await withLog(`embedded:${dir}/moved`, (log) => log.topics(), options);
     assert.equal(told.length, 1, "Moved is not copied");
+  });
+});
+
+Deno.test("embedded log: a backup and a copy continue with the checkpoints of folders, another log does not", async () => {
+  await inFolder(async (dir) => {
+    const told: string[] = [];
+    const committed = (name: string, folder: string, then?: (c: BatchCommitter) => Promise<void>) =>
+      withLog(`embedded:${dir}/${name}`, async (log) => {
+        await log.createTopic("t", 1);
+        return await withCommitter(log, options, async (committer) => {
+          await then?.(committer);
+          return committer.committed?.batchId;
+        });
+      }, { checkpointDir: join(dir, folder), onWarning: (message) => void told.push(message) });
+    await committed("a", "kept", async (committer) => {
+      for (const batchId of [0, 1]) await run(committer, batchId);
+    });
+    await withLog(`embedded:${dir}/a`, (log) => log.backup(join(dir, "backup")));
+    await new Deno.Command("cp", { args: ["-r", `${dir}/a`, `${dir}/copy`] }).output();
+    await committed("a", "kept", (committer) => run(committer, 2));
+    await committed("a", "later", (committer) => run(committer, 0));
+    for (const name of ["backup", "copy"]) {
+      assert.equal(await committed(name, "kept"), 1, name);
+      assert.equal(await committed(name, "kept", (committer) => run(committer, 2)), 2, name);
+      await rejectsWith("INVALID", () => committed(name, "later"));
+    }
+    assert.deepEqual(told.map((message) => message.split(" is a copy of log ")[0]), [
+      `${dir}/copy`,
+    ]);
+    assert.equal(await committed("a", "kept"), 2);
+    await rejectsWith("INVALID", () => committed("other", "kept"));
   });
 });
 

@@ -8,6 +8,7 @@ import {
   encodeCheckpoint,
   encodeEntry,
 } from "../../../runtime/log/embedded/checkpoint_entry.ts";
+import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import {
   append,
@@ -107,7 +108,7 @@ Deno.test("checkpoint: gaps, damage and newer versions in the database are named
 
 Deno.test("embedded log: a sector that cannot be read costs the records in it; a disk that is away costs none", async () => {
   await inFolder((dir) =>
-    withLog(dir, async (log) => {
+    withLog(join(dir, "log"), async (log) => {
       for (let i = 0; i < 4; i++) await append(log, "t", 0, records(16, `${i}`.repeat(3_000)));
       const { readSync } = Deno.FsFile.prototype;
       const unreadable = (from: number, to: number) => {
@@ -123,15 +124,29 @@ Deno.test("embedded log: a sector that cannot be read costs the records in it; a
       };
       try {
         unreadable(8_192, 12_288);
-        const frames = await readAll(log, "t", 0);
-        assert.equal(frames.length, 64);
-        const bad = frames.filter(({ fault }) => fault !== undefined).map(({ offset }) => offset);
-        assert.deepEqual(bad, [2, 3, 4]);
+        const bad = async (log: EmbeddedLog) => {
+          const frames = await readAll(log, "t", 0);
+          assert.equal(frames.length, 64);
+          return frames.filter(({ fault }) => fault !== undefined).map(({ offset }) => offset);
+        };
+        assert.deepEqual(await bad(log), [2, 3, 4]);
+        const { copyFile } = Deno;
+        try {
+          Deno.copyFile = () => Promise.reject(new Error("Input/output error (os error 5)"));
+          assert.equal((await log.backup(join(dir, "backup"))).unreadable, 4_096);
+        } finally {
+          Deno.copyFile = copyFile;
+        }
+        unreadable(Infinity, Infinity);
+        assert.deepEqual(await withLog(join(dir, "backup"), bad), [2, 3, 4]);
         // Also where the system still remembers a part of it.
         for (const [from, to] of [[0, Infinity], [80_000, Infinity], [0, 80_000]] as const) {
           unreadable(from, to);
           const { message } = await rejectsWith("INTERNAL", () => readAll(log, "t", 0));
-          assert.match(message, /cannot be read or written: the disk is full, or failing/);
+          assert.match(
+            message,
+            /^Cannot read frames at byte \d+: .*t-0.*\.seg cannot be read or written: the disk is full, or failing/,
+          );
         }
         // What was read before is read again, not given out from what came in its place.
         unreadable(Infinity, Infinity);

@@ -271,6 +271,36 @@ Deno.test("group: a wall clock that jumps expels no member", async () => {
   }
 });
 
+Deno.test("group: a member that was stopped for long expels none whose session is far shorter than its own", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
+  let [stopped, looks] = [0, 0];
+  const clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + stopped,
+    sleep(ms: number, signal?: AbortSignal) {
+      looks++;
+      return systemClock.sleep(ms, signal);
+    },
+  };
+  const log = new EmbeddedLog(`embedded:${dir}`, { clock });
+  const other = new EmbeddedLog(`embedded:${dir}`);
+  try {
+    await log.createTopic("t", 2);
+    const a = await join(log, { ...group, sessionTimeoutMs: 6 * PATIENCE_MS });
+    const b = await join(other, { ...group, sessionTimeoutMs: PATIENCE_MS });
+    const shared = () => a.held()?.length === 1 && b.held()?.length === 1;
+    await eventually("a share each", shared);
+    [stopped, looks] = [3_600_000, 0];
+    await eventually("looks", () => looks >= 10);
+    assert.ok(shared());
+    assert.deepEqual([...a.errors, ...b.errors], []);
+  } finally {
+    await log.close();
+    await other.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("group: members come and go, every partition ends with one owner", async () => {
   await withLogs(4, async (...logs) => {
     await logs[0]!.createTopic("t", 11);

@@ -247,10 +247,14 @@ Deno.test("events: all batches that a crash of the machine took from the file ar
 Deno.test("events: something that is no file is refused", async () => {
   const directory = await Deno.makeTempDir();
   try {
-    await assert.rejects(
-      async () => await events({ file: directory }).open(sinkContext()),
-      /Cannot write .*: it is not a regular file/,
-    );
+    await Deno.symlink("elsewhere.jsonl", `${directory}/link.jsonl`);
+    for (const file of [directory, `${directory}/link.jsonl`]) {
+      await assert.rejects(
+        async () => await events({ file }).open(sinkContext()),
+        /Cannot write .*: it is a link, a folder or a device/,
+      );
+    }
+    assert.equal(await Deno.readLink(`${directory}/link.jsonl`), "elsewhere.jsonl");
     assert.throws(() => events({ file: "" }), RangeError);
     assert.throws(() => events({ file: "out/" }), RangeError);
   } finally {

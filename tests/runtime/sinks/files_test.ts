@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
+import { laneKey } from "../../../runtime/sinks/files/lane.ts";
 import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
 import { SharedFile } from "../../../runtime/sinks/files/shared_file.ts";
 import { Slots } from "../../../runtime/sinks/files/slots.ts";
@@ -237,6 +238,16 @@ Deno.test("outbox: much that waits is not written again with each delivery", asy
     box.close();
     assert.ok(files.size <= 2, `${files.size} files`);
   });
+});
+
+Deno.test("lane: its name fits into a folder, however long the topic's is, and is its own", () => {
+  assert.equal(laneKey(sinkContext(), "-hook"), "test-VideoStreaming-0-hook");
+  const topic = "t".repeat(249);
+  const keys = [0, 1].flatMap((partition) =>
+    ["", "-a", "-b"].map((more) => laneKey(sinkContext({ topic, partition }), more))
+  );
+  assert.deepEqual(keys.map((key) => key.length), Array(6).fill(255));
+  assert.equal(new Set(keys).size, 6);
 });
 
 Deno.test("failure: the usual ones are described in words", () => {

@@ -267,6 +267,7 @@ Deno.test("webhook: options are checked, and secrets stay secret", () => {
       /Cannot post to a webhook: only: expected findings, alerts or all/,
     ],
     ["webhook:https://a/hidden#retries=-1", /retries: expected a whole number from 0 up, given -1/],
+    ["webhook:https://a/hidden#timeout=600h", /timeoutMs: expected .*, at most 2147483647/],
     ["webhook:https://a/hidden#timeout=1", /Cannot read duration "1"/],
     ["webhook:https://a/hidden#hidden=1x", /unknown option hidden, expected only, retries/],
   ];
