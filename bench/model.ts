@@ -25,7 +25,7 @@ import { percentile } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
 const VIDEOMAE = new URL("../models/presets/videomae_base.json", import.meta.url);
-const CENTERNET = new URL("../models/centernet/model.json", import.meta.url).pathname;
+const CENTERNET = `${import.meta.dirname}/../models/centernet/model.json`;
 
 /** Milliseconds of processor time for each of `times` calls. */
 async function costOf(times: number, call: (i: number) => Promise<unknown>): Promise<number> {

@@ -2,6 +2,9 @@
 import { given } from "../runtime/base/options.ts";
 import { Semaphore } from "../runtime/base/wait.ts";
 
+/** Without a locale, as in most containers, Java refuses paths with letters that ASCII lacks. */
+export const UTF8_PATHS = { LC_ALL: "C.UTF-8" };
+
 interface Ended {
   readonly code: number;
   readonly stdout: string;
@@ -17,13 +20,14 @@ interface Ended {
 export async function run(
   program: string,
   args: readonly string[],
-  { cwd, env }: { cwd?: string; env?: Record<string, string> } = {},
+  { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Ended | undefined> {
   try {
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args: [...args],
       stdin: "null",
-      ...given({ cwd, env }),
+      env: { ...UTF8_PATHS, ...env },
+      ...given({ cwd }),
     }).output();
     const decoder = new TextDecoder();
     const text = decoder.decode(stdout);

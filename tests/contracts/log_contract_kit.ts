@@ -304,4 +304,4 @@ export class LogChild {
   }
 }
 
-const childProgram = new URL("./log_contract_child.ts", import.meta.url).pathname;
+const childProgram = `${import.meta.dirname}/log_contract_child.ts`;

@@ -9,7 +9,7 @@ import { powerRecord } from "./power_record.ts";
 
 const CRASHES = Number(Deno.env.get("FRAMELANE_TEST_CRASHES") ?? 12);
 const APPENDS = 90;
-const CHILD = new URL("./power_child.ts", import.meta.url).pathname;
+const CHILD = `${import.meta.dirname}/power_child.ts`;
 
 /** How many of the acknowledged records must be there: all, or those that a second is over for. */
 function owed({ said }: Recording, at: number, sync: "always" | "interval") {

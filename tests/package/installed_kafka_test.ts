@@ -10,6 +10,7 @@ import { BROKER_VARIABLE } from "../../tools/broker.ts";
 import { Installation } from "./installation.ts";
 import { pack } from "../../tools/pack.ts";
 import { kill } from "../support/processes.ts";
+import { until } from "../support/until.ts";
 
 const BROKER = `kafka://${Deno.env.get(BROKER_VARIABLE)}`;
 const MAY = ["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`);
@@ -181,10 +182,21 @@ Deno.test("the package in an empty folder", async (t) => {
   }
 
   await t.step("the demo runs, with all that it needs", async () => {
-    const said = await framelane("demo", "--port", "0", "--for", "6");
-    assert.match(said, /Open http:\/\/127\.0\.0\.1:\d+\//);
-    for (const query of ["motion", "greyscale", "objects"]) {
-      assert.match(said, new RegExp(`${query}: [1-9]\\d* frames`), said);
+    const demo = new Running(installation, ["demo", "--port", "0"]);
+    try {
+      const url = await demo.until(/http:\/\/127\.0\.0\.1:\d+\//);
+      for (const query of ["motion", "greyscale", "objects"]) {
+        const works = new RegExp(
+          `^framelane_frames_processed_total.*query="${query}".* [1-9]`,
+          "m",
+        );
+        await until(
+          `${query} takes frames`,
+          async () => works.test(await (await fetch(`${url}metrics`)).text()),
+        );
+      }
+    } finally {
+      await demo.stop();
     }
     assert.ok(await installation.megabytes() < 300);
   });

@@ -5,6 +5,7 @@ import { parseCommand } from "../../cli/command.ts";
 import { environmentName } from "../../cli/launch/arguments.ts";
 import { commands } from "../../cli/registry.ts";
 import { resolvePlan } from "../../cli/up/resolve.ts";
+import { join, ROOT } from "../../tools/paths.ts";
 
 // Loaded here: native libraries that come with some commands stay loaded.
 const loaded = new Map(
@@ -38,7 +39,7 @@ Deno.test("every variable that the services get is one of an option", () => {
 });
 
 Deno.test("the file that the services run from is one that up takes", async () => {
-  const file = new URL("../../deploy/compose/framelane.yaml", import.meta.url).pathname;
+  const file = join(ROOT, "deploy/compose/framelane.yaml");
   const variables: Record<string, string> = {
     FRAMELANE_LOG: "kafka://kafka:19092",
     FRAMELANE_TOKEN: "a-token-of-16-characters",

@@ -1,6 +1,7 @@
 // One node of Kafka: a process of this machine.
 import { join } from "node:path";
 import { ifThere } from "../../runtime/base/folders.ts";
+import { UTF8_PATHS } from "../run.ts";
 import { brokersSeenFrom } from "./probe.ts";
 
 /** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
@@ -49,6 +50,7 @@ export function runNode(
 ): NodeProcess {
   const child = new Deno.Command("java", {
     args: [...flags, ...jvm(parts, dir), main, join(dir, "server.properties")],
+    env: UTF8_PATHS,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -85,6 +87,7 @@ export async function runFormat(
       ...["format", "--cluster-id", clusterId, "--config", join(dir, "server.properties")],
       ...flags,
     ],
+    env: UTF8_PATHS,
     stdin: "null",
   }).output();
   if (success) return;
@@ -136,7 +139,7 @@ export class KafkaNode {
     this.#parts = parts;
     this.#dir = of.dir;
     this.#flags = of.flags;
-    this.#timeoutMs = of.timeoutMs ?? 60_000;
+    this.#timeoutMs = of.timeoutMs ?? 180_000;
     this.#probePort = of.probePort ?? of.port;
   }
 

@@ -63,9 +63,15 @@ export function replication(replicas: number): Properties {
  */
 export const KEEP_ALL: Properties = { "log.retention.ms": -1 };
 
+/** A file of properties. Java reads it as Latin-1, so other characters are written as escapes. */
 export function render(properties: Properties): string {
+  const escaped = (value: unknown) =>
+    String(value).replaceAll("\\", "\\\\").replaceAll(
+      /[^ -~]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
   return Object.entries(properties).filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${String(value).replaceAll("\\", "\\\\")}\n`).join("");
+    .map(([name, value]) => `${name}=${escaped(value)}\n`).join("");
 }
 
 /** Kafka's own log: at most two files of 10 MB beside its data. */

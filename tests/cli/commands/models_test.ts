@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { parseCommand, UsageError } from "../../../cli/command.ts";
 import { commands } from "../../../cli/registry.ts";
+import { join, ROOT } from "../../../tools/paths.ts";
 import { orderModel } from "../../queries/operators/model/order_kit.ts";
 
 const models = await commands["models"]!.load();
@@ -21,13 +21,11 @@ async function call(...args: string[]) {
   }
 }
 
-const root = new URL("../../../", import.meta.url).pathname;
-
 /** The command as people run it, with the launcher. */
 async function launched(...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command("deno", {
-    args: ["run", "-q", "-A", `${root}launch.ts`, "models", ...args],
-    cwd: root,
+    args: ["run", "-q", "-A", join(ROOT, "launch.ts"), "models", ...args],
+    cwd: ROOT,
   }).output();
   const lines = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim().split("\n");
   return { code, printed: lines(stdout), said: lines(stderr).filter((line) => line !== "") };

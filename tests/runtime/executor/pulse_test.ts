@@ -17,7 +17,7 @@ Deno.test("executor: whose turn it is is known on every road to the thread", asy
 
 Deno.test("executor: modules that fail leave standard output alone", async () => {
   // In a process of its own: V8 does not write through the console.
-  const program = new URL("./failing_modules.ts", import.meta.url).pathname;
+  const program = `${import.meta.dirname}/failing_modules.ts`;
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", program],
     stderr: "inherit",

@@ -5,7 +5,7 @@ import { kill } from "../../support/processes.ts";
 import { TextLineStream } from "./lines.ts";
 
 const OFFSETS = 40;
-const CHILD = new URL("./processes_child.ts", import.meta.url).pathname;
+const CHILD = `${import.meta.dirname}/processes_child.ts`;
 
 /** A running child; `steps` yields what it says. */
 class Child {

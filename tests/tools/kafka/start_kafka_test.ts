@@ -35,11 +35,12 @@ async function createTopic(bootstrap: string, name: string): Promise<void> {
 }
 
 Deno.test("a local Kafka keeps its data over a kill, a restart and a new start", async () => {
-  const dataDir = await Deno.makeTempDir();
+  const dataDir = await Deno.makeTempDir({ prefix: "kafka \u{1f4f7} für Räume " });
   try {
     const first = await startKafka({ dataDir });
     try {
       await createTopic(first.bootstrap, "kept");
+      assert.ok((await Deno.stat(`${dataDir}/node-1/data/meta.properties`)).isFile);
       await assert.rejects(startKafka({ dataDir }), {
         name: "KitError",
         message: /^Cannot start Kafka with its data in .*: another one uses this folder; choose/,

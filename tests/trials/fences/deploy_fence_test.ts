@@ -64,7 +64,7 @@ Deno.test({
       await Deno.chown(`${folder}/data`, Number(USER), Number(USER));
       const filter = `${folder}/filter`;
       const made = await run([
-        ...["/usr/bin/python3", new URL("filter.py", import.meta.url).pathname],
+        ...["/usr/bin/python3", `${import.meta.dirname}/filter.py`],
         ...[join(ROOT, "deploy/seccomp.json"), filter],
       ]);
       assert.equal(made.code, 0, made.said);

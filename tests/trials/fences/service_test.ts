@@ -11,7 +11,7 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       await Deno.chmod(folder, 0o755);
-      const script = new URL("service.sh", import.meta.url).pathname;
+      const script = `${import.meta.dirname}/service.sh`;
       const child = new Deno.Command("unshare", {
         args: [
           ...["--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "--net", "--kill-child"],

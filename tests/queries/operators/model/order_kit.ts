@@ -7,7 +7,7 @@ const SIDE = 8;
 
 /** The path of one of the models beside this file. */
 export function orderModel(name: string): string {
-  return new URL(`./order/${name}.json`, import.meta.url).pathname;
+  return `${import.meta.dirname}/order/${name}.json`;
 }
 
 /** A JPEG that holds a number in black and white squares, the lowest bit first. */
