@@ -27,8 +27,8 @@ export interface QueryPlan {
 /** Sinks and settings that replace those of a definition. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
-  /** Additional sinks. */
-  readonly moreSinks?: readonly Sink<unknown>[];
+  /** Additional sinks, for alerts. */
+  readonly alertSinks?: readonly Sink<unknown>[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
   readonly source?: ReadStreamOptions;
@@ -41,10 +41,10 @@ export function endsByItself({ trigger, source }: QueryPlan): boolean {
 
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
-  const { sinks = [], moreSinks = [] } = overrides;
+  const { sinks = [], alertSinks = [] } = overrides;
   return {
     ...plan,
-    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
+    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...alertSinks],
     overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
     source: checkReadOptions({ ...plan.source, ...overrides.source }),

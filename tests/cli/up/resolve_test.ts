@@ -70,14 +70,14 @@ alerts: ["webhook:https://example.org/hook"]
   ]);
   const [cars, motion] = plan.queries;
   const { module: _, ...spec } = cars!;
-  const alerts = ["webhook:https://example.org/hook#only=alerts"];
+  const alerts = ["webhook:https://example.org/hook"];
   assert.deepEqual(spec, {
     name: "cars",
     topic: "T",
     partitions: [0, 2],
     group: "framelane-cars",
     sinks: ["display"],
-    moreSinks: alerts,
+    alertSinks: alerts,
     overload: { kind: "drop-oldest", maxLagFrames: 9 },
     trigger: "interval:500ms",
     source: { startingOffsets: "earliest" },
