@@ -17,6 +17,8 @@ export interface QueryPlan {
   /** The operators in stream order; the first accepts frames. */
   readonly operators: readonly Operator<unknown, unknown>[];
   readonly sinks: readonly Sink<unknown>[];
+  /** Those of `sinks` that get the outputs with an alert alone. */
+  readonly alertSinks?: readonly Sink<unknown>[];
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
@@ -27,7 +29,7 @@ export interface QueryPlan {
 /** Sinks and settings that replace those of a definition. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
-  /** Additional sinks. */
+  /** Additional sinks, for the outputs with an alert. */
   readonly moreSinks?: readonly Sink<unknown>[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
@@ -45,6 +47,7 @@ export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPl
   return {
     ...plan,
     sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
+    alertSinks: moreSinks,
     overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
     source: checkReadOptions({ ...plan.source, ...overrides.source }),
