@@ -18,7 +18,8 @@ const pathRow: SourceKindRow = {
   schemes: ["", "file"],
   form: "a video file, a folder of images",
   help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
-  access: { target: "read" },
+  // No character ends a path.
+  access: { target: "read", mark: "\0" },
   video: true,
   check: (text, rest) => void pathOf(text, rest),
   async make(text, rest, settings) {

@@ -11,7 +11,7 @@ import {
 import { unfinishedOf } from "../../runtime/base/folders.ts";
 import type { Needs } from "../../runtime/definition/plan_access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
-import { absolute, isThere, parentOf, statOf } from "./paths.ts";
+import { absolute, isThere, parentOf, pathInUrl, statOf } from "./paths.ts";
 
 /** Packages with native code, see `native.ts`. */
 export type NativeName = "jpeg" | "sharp" | "ffmpeg" | "onnx";
@@ -300,11 +300,11 @@ export class AccessPlan {
       case "file":
         return this.#open("file-folder", target, why);
       case "read":
-        return this.#open("read", target.replace(/^\/\/(?=\/)/, ""), why);
+        return this.#open("read", pathInUrl(uri) ?? target, why);
       case "device":
         return this.#open("read", "/dev", why);
       case "module":
-        return this.#open("query", target.replace(/^file:\/\//, ""), why);
+        return this.#open("query", pathInUrl(target) ?? target, why);
       case "host":
         return hosts.forEach((host) => this.#net(host));
       case "stream":

@@ -15,6 +15,16 @@ export function absolute(path: string, base: string): string {
   return `${drive}/${parts.join("/")}`;
 }
 
+/** The path in a `file:` URL; undefined for other texts, and for one that the command refuses. */
+export function pathInUrl(text: string): string | undefined {
+  if (!/^file:\/\//i.test(text)) return undefined;
+  try {
+    return decodeURIComponent(new URL(text).pathname);
+  } catch {
+    return undefined;
+  }
+}
+
 export function parentOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end <= 0 ? "/" : path.slice(0, end);

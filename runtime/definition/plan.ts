@@ -17,8 +17,6 @@ export interface QueryPlan {
   /** The operators in stream order; the first accepts frames. */
   readonly operators: readonly Operator<unknown, unknown>[];
   readonly sinks: readonly Sink<unknown>[];
-  /** Those of `sinks` that get the outputs with an alert alone. */
-  readonly alertSinks?: readonly Sink<unknown>[];
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
@@ -29,8 +27,8 @@ export interface QueryPlan {
 /** Sinks and settings that replace those of a definition. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
-  /** Additional sinks, for the outputs with an alert. */
-  readonly moreSinks?: readonly Sink<unknown>[];
+  /** Additional sinks, for alerts. */
+  readonly alertSinks?: readonly Sink<unknown>[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
   readonly source?: ReadStreamOptions;
@@ -43,11 +41,10 @@ export function endsByItself({ trigger, source }: QueryPlan): boolean {
 
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
-  const { sinks = [], moreSinks = [] } = overrides;
+  const { sinks = [], alertSinks = [] } = overrides;
   return {
     ...plan,
-    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
-    alertSinks: moreSinks,
+    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...alertSinks],
     overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
     source: checkReadOptions({ ...plan.source, ...overrides.source }),

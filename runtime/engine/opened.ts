@@ -96,7 +96,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   });
   await pipeline.open(resume.base, resume.pipeline, plan.droppedState);
   onClose(() => pipeline.close());
-  const sinks = await SinkSet.open(plan, {
+  const sinks = await SinkSet.open(plan.sinks, {
     context: Object.freeze({
       query: plan.name,
       topic,

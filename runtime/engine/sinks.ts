@@ -3,8 +3,6 @@
 import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
-import type { QueryPlan } from "../definition/plan.ts";
-import { hasResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CalledWith, CallUser, PicturePort } from "./options.ts";
@@ -56,17 +54,11 @@ export class SinkFailedError extends Error {
   }
 }
 
-function hasAlert(output: unknown): boolean {
-  return hasResult(output) && output.result.alert !== undefined;
-}
-
 /** A call of a sink, for no single frame. */
 const SINK: CalledWith = { step: 0, offset: -1 };
 
 interface OpenSink {
   readonly sink: Sink<unknown>;
-  /** Whether it gets the outputs with an alert alone. */
-  readonly forAlerts: boolean;
   readonly task: SinkTask<unknown>;
 }
 
@@ -88,7 +80,7 @@ export class SinkSet {
   }
 
   static async open(
-    { sinks, alertSinks = [] }: Pick<QueryPlan, "sinks" | "alertSinks">,
+    sinks: readonly Sink<unknown>[],
     options: SinkSetOptions,
     onClose: (close: () => Promise<void>) => void,
   ): Promise<SinkSet> {
@@ -99,8 +91,7 @@ export class SinkSet {
       // A run that was ended meanwhile must not take files over from the next one.
       context.signal.throwIfAborted();
       try {
-        const task = taskOf(await call(() => sink.open(context)));
-        set.#sinks.push({ sink, task, forAlerts: alertSinks.includes(sink) });
+        set.#sinks.push({ sink, task: taskOf(await call(() => sink.open(context))) });
       } catch (error) {
         throw context.signal.aborted
           ? error
@@ -117,8 +108,8 @@ export class SinkSet {
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
     for (let i = 0; i < this.#sinks.length; i++) {
-      const { sink, task, forAlerts } = this.#sinks[i]!;
-      if (sink.delivery !== "live" || forAlerts && !hasAlert(output)) continue;
+      const { sink, task } = this.#sinks[i]!;
+      if (sink.delivery !== "live") continue;
       const work = () => {
         if (sink.shows === true) this.#options.pictures.show(output as Output);
         return task.write?.([output], batch);
@@ -131,7 +122,7 @@ export class SinkSet {
   }
 
   /** All others take a batch and make it durable; returns the records to commit with the checkpoint. */
-  async write(all: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
+  async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
     const { signal, topic } = this.#options.context;
     const records: OutputRecord[] = [];
     const call = async (sink: Sink<unknown>, work: () => void | Promise<void>) => {
@@ -139,8 +130,7 @@ export class SinkSet {
       signal.throwIfAborted();
       await this.#call(sink, batch, work);
     };
-    for (const { sink, task, forAlerts } of this.#sinks) {
-      const outputs = forAlerts ? all.filter(hasAlert) : all;
+    for (const { sink, task } of this.#sinks) {
       if (task.records !== undefined) {
         const made = () => recordsOf(task.records!(outputs, batch), topic);
         await call(sink, () => made().forEach((record) => records.push(record)));
@@ -174,9 +164,7 @@ export class SinkSet {
 
   /** Replays an output of a committed batch to sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    for (const { task, forAlerts } of this.#sinks) {
-      if (!forAlerts || hasAlert(output)) await this.#mark(() => task.refeed?.([output]));
-    }
+    for (const { task } of this.#sinks) await this.#mark(() => task.refeed?.([output]));
   }
 
   /**

@@ -1,17 +1,12 @@
 /** Alerts that a streaming query remembers in the log. */
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
-import {
-  firstOffsetOf,
-  type Frame,
-  type Output,
-  type Result,
-} from "../../../runtime/definition/frame.ts";
+import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, runQuery } from "../../../runtime/testing.ts";
-import { logOf, upTo } from "./kit.ts";
+import { logOf } from "./kit.ts";
 
 Deno.test("alerts are remembered in a topic of their own, with the commit of their batch, once", async () => {
   // Scores of ten frames a second: an episode from 2 to 150, and one that is open at the end.
@@ -68,16 +63,4 @@ Deno.test("alerts are remembered in a topic of their own, with the commit of the
       assert.deepEqual(edges(states), edges(all));
     }
   }
-});
-
-Deno.test("sinks for alerts get the outputs with an alert alone, with the others of a query", async () => {
-  const all = collect<Output>(), alarms = collect<Output>();
-  const definition = query("doors").readStream({ startingOffsets: "earliest" })
-    .map((frame) => ({ ...frame, result: { scores: { door: frame.offset === 3 ? 0.9 : 0.1 } } }))
-    .process(alerts({ label: "door", of: [1, 1], smoothing: 0 }))
-    .writeStream(all).trigger("available-now");
-  const moreSinks = [alarms as Sink<unknown>];
-  await runQuery(definition, { log: logOf(6), overrides: { moreSinks } });
-  const offsetsOf = ({ outputs }: typeof all) => outputs.map((output) => firstOffsetOf(output));
-  assert.deepEqual([offsetsOf(all), offsetsOf(alarms)], [upTo(6), [3, 4]]);
 });
