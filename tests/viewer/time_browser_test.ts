@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { SPEEDS } from "../../viewer/protocol.ts";
-import { startViewer, type Viewer, type ViewerOptions } from "../../viewer/viewer.ts";
-import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { freePort } from "../../tools/kafka/probe.ts";
+import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
+import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { codeIn, codeOf, offsetOf, withBrowser } from "./browser.ts";
 import { recorded, until, withViewer } from "./kit.ts";
 
@@ -295,35 +294,6 @@ Deno.test("a link leads to the very frame, and the address follows the steps", a
       await wall.locator(".stage").waitFor({ state: "hidden" });
     });
   });
-});
-
-Deno.test("a frame of a lane that the server does not know yet is waited for, for a minute", async () => {
-  const log = await recorded(FRAMES, time, (...ids) => paintCode(...ids, 160, 90));
-  const one = new FakeLanes({ count: 1, query: "count" });
-  const rest = { metrics: () => Promise.resolve(""), topics: [TOPIC], log, port: freePort() };
-  let viewer = await startViewer({ ...rest, feed: new FakeLanes({ count: 2 }) });
-  try {
-    await withBrowser(async (open) => {
-      const address = `${viewer.url}?lead=greyscale-1&offset=42`;
-      const page = await open(address);
-      await shows(page, "greyscale-1", 42);
-      await viewer.stop();
-      await page.getByText(/Connection lost/).waitFor();
-      viewer = await startViewer({ ...rest, feed: one });
-      await page.locator('[data-lane="count-0"]').waitFor();
-      assert.equal(page.url(), address);
-      one.add({ ...one.lanes()[0]!, id: "greyscale-1", query: "greyscale", partition: 1 });
-      await shows(page, "greyscale-1", 42);
-      assert.equal(page.url(), address);
-      await page.goto(`${viewer.url}?lead=greyscale-0&offset=42`);
-      await page.locator('[data-lane="count-0"]').waitFor();
-      await page.clock.install();
-      await page.clock.fastForward(61_000);
-      await until(() => page.url() === viewer.url, "what is asked for in vain is forgotten");
-    });
-  } finally {
-    await viewer.stop();
-  }
 });
 
 Deno.test("an alert is counted, listed with its picture, and opens where it began", async () => {

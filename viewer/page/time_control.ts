@@ -143,7 +143,7 @@ export class TimeControl {
     else this.pause();
   }
 
-  /** Restores the position, or does what the user has asked for meanwhile: a new connection starts live. */
+  /** Restores the position, or does what the user has chosen meanwhile: a new connection starts live. */
   reconnected(): void {
     const { mode, frame, position } = this;
     const wanted = this.#next ?? this.#asked;
