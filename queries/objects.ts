@@ -1,8 +1,10 @@
-// Shows the objects in every frame, with boxes and labels, and alerts while a person is in view.
-// `--model` accepts any detector; `--set label=car` alerts on another label.
+// Shows the objects in every frame, with boxes and labels, and alerts as the model's manifest says, or
+// while a person is in view. `--model` accepts any detector; `--set label=car` alerts on another label.
 import { display, type ParameterValues, query, type QueryDefinition } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
+import { SHIPPED_DETECTOR } from "./operators/detect.ts";
 import { detectorOf } from "./operators/detector.ts";
+import { readManifest } from "./operators/model/mod.ts";
 
 export const parameters = {
   model: "string",
@@ -13,11 +15,13 @@ export const parameters = {
 } as const;
 
 export default function objects(
-  { label = "person", enter = 0.4, exit = enter / 2, ...options }: ParameterValues<
-    typeof parameters
-  > = {},
+  { model, device, ...given }: ParameterValues<typeof parameters> = {},
 ): QueryDefinition {
-  const detector = detectorOf("objects", options), { labels } = detector;
+  const detector = detectorOf("objects", { model, device }), { labels } = detector;
+  const { enter = 0.4 } = given;
+  const usual = { label: "person", enter, exit: enter / 2, smoothing: 0.8, cooldownMs: 5_000 };
+  const alert = { ...readManifest(model ?? SHIPPED_DETECTOR).alert ?? usual, ...given },
+    { label } = alert;
   const remarks = labels === undefined || labels.includes(label) ? [] : [
     `Query objects never alerts on ${label}: the model knows ${labels.join(", ")}; ` +
     "--set label=NAME chooses another",
@@ -25,7 +29,7 @@ export default function objects(
   return query("objects")
     .readStream()
     .process(detector)
-    .process({ ...alerts({ label, enter, exit, smoothing: 0.8, cooldownMs: 5_000 }), remarks })
+    .process({ ...alerts(alert), remarks })
     .writeStream(display())
     .overload("latest");
 }

@@ -2,10 +2,12 @@
 import {
   checkAgainstFile,
   ManifestError,
+  mayName,
+  namesOf,
   readManifest,
 } from "../../queries/operators/model/mod.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
-import { range, shown } from "../../runtime/base/options.ts";
+import { brief, range, shown } from "../../runtime/base/options.ts";
 import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
@@ -102,14 +104,12 @@ function prepare(
     return { manifest, sha256: checkAgainstFile(manifest, model).sha256 };
   });
   const label = given ?? found?.manifest.alert?.label;
-  const labels = found?.manifest.outputs.flatMap((output) =>
-    "labels" in output ? output.labels! : [output.name]
-  );
-  if (labels !== undefined && (label === undefined || !labels.includes(label))) {
+  const outputs = found?.manifest.outputs;
+  if (outputs !== undefined && !mayName(outputs, label)) {
     faults.push(
       `Cannot look for ${
         label === undefined ? "nothing" : shown(label)
-      }: expected --label with one of ${labels.join(", ")}`,
+      }: expected --label with one of ${brief(outputs.flatMap(namesOf).join(", "))}`,
     );
   }
   const clips = label === undefined ? undefined : attempt(() => findClips(path, label));

@@ -10,10 +10,8 @@ export type Condition =
     | { readonly objects: string | "*"; readonly atLeast?: number }
     /** No object with this label is in view. */
     | { readonly absent: string }
-    /** At least this many objects are in a zone. */
-    | { readonly zone: string; readonly atLeast?: number }
-    /** An object has been in a zone for this long. */
-    | { readonly zone: string; readonly dwellMs: number }
+    /** At least this many objects are in a zone, one by default; with `dwellMs` for this long each. */
+    | { readonly zone: string; readonly atLeast?: number; readonly dwellMs?: number }
     /** A line is crossed in this frame. */
     | { readonly line: string; readonly direction?: "in" | "out" }
     /** A line has been crossed at least this many times. */
@@ -102,11 +100,12 @@ function simple(condition: Simple, result: Result, { counts: before }: Condition
     return inView(result, condition.objects) >= (condition.atLeast ?? 1);
   }
   if ("absent" in condition) return inView(result, condition.absent) === 0;
-  if ("dwellMs" in condition) {
-    return Math.max(0, ...dwellsIn(result, condition.zone)) >= condition.dwellMs;
-  }
   if ("zone" in condition) {
-    return (result.zones?.[condition.zone] ?? 0) >= (condition.atLeast ?? 1);
+    const { zone, atLeast = 1, dwellMs } = condition;
+    const present = dwellMs === undefined
+      ? result.zones?.[zone] ?? 0
+      : dwellsIn(result, zone).filter((stay) => stay >= dwellMs).length;
+    return present >= atLeast;
   }
   if ("line" in condition) {
     const now = result.counts?.[condition.line], old = before[condition.line];

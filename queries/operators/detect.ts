@@ -94,7 +94,7 @@ export function detect(
     name: `detect(${model.manifest.name})`,
     reads: [dirname(model.manifest.file)],
     loads: ["onnxruntime-node"],
-    remarks: [...remarksOf(model), ...samplingRemark(model.manifest)],
+    remarks: [...remarksOf(model), ...windowsRemark(model.manifest)],
     ...(known === undefined ? {} : { labels: labels ?? known }),
     // Decode the next frame while the model processes one.
     concurrency: 2,
@@ -147,10 +147,10 @@ export function detect(
   };
 }
 
-function samplingRemark({ name, sampling }: ModelManifest): string[] {
-  if (sampling === undefined) return [];
-  const text = JSON.stringify(sampling);
-  return [`Model ${name} runs on every frame: the sampling ${text} of its manifest is for windows`];
+function windowsRemark({ name, sampling, hop }: ModelManifest): string[] {
+  if (sampling === undefined && hop === 1) return [];
+  const text = sampling === undefined ? `hop ${hop}` : `sampling ${JSON.stringify(sampling)}`;
+  return [`Model ${name} runs on every frame: the ${text} of its manifest is for windows`];
 }
 
 /** True for a model that takes single frames and has no state. */

@@ -16,7 +16,7 @@ import { model } from "./model/model.ts";
  */
 export function detectorOf(
   query: string,
-  options: { readonly model?: string; readonly device?: string },
+  options: { readonly model?: string | undefined; readonly device?: string | undefined },
   more: Pick<DetectOptions, "threshold"> = {},
 ): Operator<Frame, Output> {
   const { model: path = SHIPPED_DETECTOR } = options;
@@ -30,5 +30,11 @@ export function detectorOf(
         "expected objects or keypoints; query action accepts scores",
     );
   }
-  return runsOnFrames(manifest) ? detect(path, { ...more, device }) : model(path, { device });
+  const detector = runsOnFrames(manifest)
+    ? detect(path, { ...more, device })
+    : model(path, { device });
+  if (manifest.alert === undefined || query === "objects") return detector;
+  const remark = `Query ${query} raises no alert: that of model ${manifest.name} is for action ` +
+    "and objects";
+  return { ...detector, remarks: [...detector.remarks ?? [], remark] } as typeof detector;
 }

@@ -64,6 +64,32 @@ Deno.test("query objects says when its model knows no object of the label to ale
   );
 });
 
+Deno.test("query objects alerts as the manifest says, others say that they do not", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [models, model] = ["models/centernet", `${folder}/model.json`];
+    await Deno.copyFile(`${models}/centernet.onnx`, `${folder}/centernet.onnx`);
+    const manifest = JSON.parse(await Deno.readTextFile(`${models}/model.json`));
+    const alert = { label: "dog", enter: 0.7, exit: 0.3, of: [2, 3] };
+    await Deno.writeTextFile(model, JSON.stringify({ ...manifest, alert }));
+    const alertsOf = (more = {}) => {
+      const { name, settings } = objects({ model, ...more }).plan.operators.at(-1)!;
+      return `${name} ${settings}`;
+    };
+    assert.equal(alertsOf(), "alerts(dog) enter=0.7 exit=0.3 of=2/3");
+    assert.equal(alertsOf({ label: "cat", enter: 0.5 }), "alerts(cat) enter=0.5 exit=0.3 of=2/3");
+    for (const other of [detect, count]) {
+      const remarks = other({ model }).plan.operators[0]!.remarks!;
+      assert.match(
+        remarks.join(),
+        /raises no alert: that of model centernet is for action and obj/,
+      );
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("query action runs the model that it is given, and writes what it says", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -62,11 +62,15 @@ function inFolder(path: string, label: string): LabelledClip[] {
         ? entriesOf(join(path, name, clip.name)).some((file) => hasExtension(file.name, IMAGES))
         : hasExtension(clip.name, VIDEOS);
       if (!isClip) continue;
-      const positive = name.toLowerCase() === label.toLowerCase();
-      clips.push({ path: join(path, name, clip.name), positive });
+      clips.push({ path: join(path, name, clip.name), positive: isSame(name, label) });
     }
   }
   return clips;
+}
+
+/** Names of folders may not keep upper case. */
+function isSame(own: string, label: string): boolean {
+  return own.toLowerCase() === label.toLowerCase();
 }
 
 function entriesOf(path: string): Deno.DirEntry[] {
@@ -84,7 +88,7 @@ function inList(path: string, label: string): LabelledClip[] {
     if (own !== null) clip.text("label");
     return {
       path: isAbsolute(file) ? file : join(dirname(path), file),
-      positive: own === label,
+      positive: typeof own === "string" && isSame(own, label),
       ...timesOf(clip),
     };
   });

@@ -1,5 +1,5 @@
 // A first manifest for an `.onnx` file, guessed from its shapes.
-import { INPUT_DTYPES, type Layout, type ModelConstant } from "./manifest_input.ts";
+import { INPUT_DTYPES, type Layout, type ModelConstant, usualScale } from "./manifest_input.ts";
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";
 import { MOST_SCORES } from "./readers/scores.ts";
@@ -149,6 +149,7 @@ function guessInput(
     return free;
   };
   const channels = shape[layout.indexOf("C")];
+  const { scale, mean } = usualScale(dtype);
   return {
     name,
     dtype,
@@ -162,8 +163,8 @@ function guessInput(
     width: size("W", SIDE),
     color: channels === 1 ? "GRAY" : "RGB",
     resize: "fill",
-    scale: dtype === "uint8" ? 1 : 1 / 255,
-    mean: new Array(channels === 1 ? 1 : 3).fill(0),
+    scale,
+    mean: new Array(channels === 1 ? 1 : 3).fill(mean),
     std: new Array(channels === 1 ? 1 : 3).fill(1),
   };
 }

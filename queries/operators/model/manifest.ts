@@ -191,15 +191,26 @@ function readAlert(
   const own = fields.object("alert", ALERT_FIELDS);
   checkAlertOptions(own);
   const { label } = own.given;
-  const isScored = outputs.every((output) =>
-    output.kind === "window" || output.kind === "frame" || "labels" in output
-  );
-  const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
-  // The values of an output without labels are NAME.0, NAME.1, …
-  const isKnown = names.includes(label as string) ||
-    outputs.some((output) => !("labels" in output) && String(label).startsWith(`${output.name}.`));
-  if (label && isScored && names.length > 0 && !isKnown) {
-    own.add("label", `a label of an output (${names.join(", ")})`);
+  if (label && outputs.length > 0 && !mayName(outputs, label)) {
+    own.add("label", `a label of an output (${outputs.flatMap(namesOf).join(", ")})`);
   }
   return { alert: own.given as unknown as AlertOptions };
+}
+
+/** The names of an output's scores and objects; without labels there may be more, which are numbered. */
+export function namesOf(output: ModelOutput): readonly string[] {
+  if (output.kind === "vector") return [];
+  const { labels, kind, name } = output;
+  return labels ?? (kind === "keypoints" ? ["person"] : kind === "objects" ? ["class 0"] : [name]);
+}
+
+/** Whether a score or an object of the outputs may have this name. */
+export function mayName(outputs: readonly ModelOutput[], label: unknown): boolean {
+  return outputs.some((output) => {
+    const { kind, name } = output;
+    if (namesOf(output).includes(label as string)) return true;
+    if (kind === "vector" || kind === "keypoints" || output.labels !== undefined) return false;
+    const numbered = kind === "window" || kind === "frame" ? `${name}.0` : "class 0";
+    return String(label).replace(/(?<=[. ])\d+$/, "0") === numbered;
+  });
 }

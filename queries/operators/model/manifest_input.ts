@@ -27,7 +27,7 @@ export interface ModelInput {
   readonly align: "center" | "start";
   /** The sample, 0 to 255, that fills the bars of a letterbox. */
   readonly pad: number;
-  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`. */
+  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`; see {@linkcode usualScale}. */
   readonly scale: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -60,9 +60,15 @@ export function readInputs(fields: Fields): ModelInput[] {
     : [readInput(fields.object("input", FIELDS))];
 }
 
+/** The scale and mean of a manifest that gives no scale: 0 to 1 for floats, −128 to 127 for int8. */
+export function usualScale(dtype: string): { readonly scale: number; readonly mean: number } {
+  return { scale: dtype.startsWith("float") ? 1 / 255 : 1, mean: dtype === "int8" ? 128 : 0 };
+}
+
 function readInput(fields: Fields): ModelInput {
   const dtype = fields.word("dtype", INPUT_DTYPES, "float32");
   const layout = fields.word("layout", LAYOUTS);
+  const usual = usualScale(dtype);
   const color = fields.word("color", ["RGB", "BGR", "GRAY"], "RGB");
   const channels = color === "GRAY" ? 1 : 3;
   const side = { min: 1, max: 8192, whole: true };
@@ -75,6 +81,10 @@ function readInput(fields: Fields): ModelInput {
   if (numbers > MOST_NUMBERS) {
     fields.add("frames", `at most ${MOST_NUMBERS} samples in all`, numbers);
   }
+  const resize = fields.word("resize", ["fill", "letterbox", "crop"], "fill");
+  for (const name of resize === "letterbox" ? [] : ["align", "pad"]) {
+    if (fields.given[name] !== undefined) fields.fault(name, `unknown unless resize is letterbox`);
+  }
   return {
     name: fields.text("name"),
     dtype,
@@ -83,16 +93,17 @@ function readInput(fields: Fields): ModelInput {
     height,
     width,
     color,
-    resize: fields.word("resize", ["fill", "letterbox", "crop"], "fill"),
+    resize,
     align: fields.word("align", ["center", "start"], "center"),
     pad: fields.number("pad", { min: 0, max: 255, whole: true, absent: 0 }),
-    scale: fields.number("scale", {
-      min: 0,
-      max: 1e6,
-      above: true,
-      absent: dtype === "uint8" ? 1 : 1 / 255,
-    }),
-    mean: readColors(fields, "mean", channels, 0, false),
+    scale: fields.number("scale", { min: 0, max: 1e6, above: true, absent: usual.scale }),
+    mean: readColors(
+      fields,
+      "mean",
+      channels,
+      fields.given["scale"] === undefined ? usual.mean : 0,
+      false,
+    ),
     std: readColors(fields, "std", channels, 1, true),
   };
 }

@@ -15,18 +15,30 @@ export interface ScoresOutput {
   readonly top?: number;
 }
 
-export const OBJECT_FORMATS = [
-  "yolov5",
-  "yolov8",
-  "yolov10",
-  "yolox",
-  "nanodet",
-  "ssd",
-  "detr",
-  "centernet",
-  "rows",
-] as const;
-export type ObjectFormat = typeof OBJECT_FORMATS[number];
+const FOUND = ["format", "labels", "threshold", "iou", "agnostic", "maxObjects"] as const;
+const BOXES = [...FOUND, "activation", "units"] as const;
+const TENSORS = [...BOXES, "boxes", "scores", "classes", "firstClass"] as const;
+
+/** The formats of objects, with the fields that each one reads. */
+const OBJECTS = {
+  yolov5: [...BOXES, "levels", "anchors"],
+  yolov8: [...BOXES, "levels"],
+  yolov10: [...TENSORS, "levels"],
+  yolox: [...BOXES, "levels", "decoded"],
+  nanodet: [...BOXES, "levels"],
+  ssd: [...TENSORS, "columns"],
+  detr: [...TENSORS, "columns"],
+  centernet: [...BOXES, "boxes", "scores", "offsets"],
+  rows: [...TENSORS, "columns", "levels"],
+} as const;
+export type ObjectFormat = keyof typeof OBJECTS;
+
+/** The formats of keypoints, likewise. */
+const KEYPOINTS = {
+  yolov8: [...FOUND, "points", "units"],
+  points: ["format", "labels", "threshold", "points", "units", "columns"],
+  heatmaps: ["format", "labels", "threshold", "points"],
+} as const;
 
 /** Meanings of a column; `x` and `y` are the centre of a box. */
 export const COLUMNS = [
@@ -88,7 +100,7 @@ export interface KeypointsOutput extends
   > {
   readonly kind: "keypoints";
   /** `yolov8`: boxes with points; `points`: a list of points; `heatmaps`: a map for each point. */
-  readonly format: "yolov8" | "points" | "heatmaps";
+  readonly format: keyof typeof KEYPOINTS;
   readonly points: readonly string[];
   /** Meaning of each number of a point, for `points`. */
   readonly columns: readonly ("x" | "y" | "score" | "other")[];
@@ -121,16 +133,15 @@ export type ModelOutput =
   | VectorOutput;
 
 const SCORES = ["activation", "labels", "top"];
-const FOUND = "format labels threshold iou agnostic maxObjects columns units".split(" ");
 const HEADS = ["boxes", "scores", "classes", "offsets"] as const;
 
-/** Fields of each kind, besides `name` and `kind`. */
+/** Fields of each kind, or of each of its formats, besides `name` and `kind`. */
 const FIELDS = {
   window: SCORES,
   frame: SCORES,
   scores: SCORES,
-  objects: [...FOUND, "activation", ...HEADS, "levels", "anchors", "firstClass", "decoded"],
-  keypoints: [...FOUND, "points"],
+  objects: OBJECTS,
+  keypoints: KEYPOINTS,
   map: ["activation", "labels", "threshold", "mask"],
   vector: ["normalize"],
 } as const;
@@ -149,12 +160,23 @@ const MANY = { min: 1, max: 1000, whole: true };
 
 export function readOutputs(manifest: Fields): ModelOutput[] {
   return manifest.list("outputs", (place, json) => {
-    const given = (json as { kind?: unknown } | null | undefined)?.kind;
-    const kind = KINDS.find((known) => known === given);
-    const fields = manifest.object(place, ["name", "kind", ...FIELDS[kind ?? "window"]], json);
+    const given = json as { readonly kind?: unknown; readonly format?: unknown } | null | undefined;
+    const kind = KINDS.find((known) => known === given?.kind);
+    const names = fieldsOf(FIELDS[kind ?? "window"], given?.format);
+    const fields = manifest.object(place, ["name", "kind", ...names], json);
     if (kind === undefined) fields.add("kind", `one of ${KINDS.join(", ")}`);
     return readOutput(fields, kind ?? "window");
   });
+}
+
+/** Without a known format those of all. */
+function fieldsOf(
+  own: readonly string[] | Readonly<Record<string, readonly string[]>>,
+  format: unknown,
+): readonly string[] {
+  if (Array.isArray(own)) return own;
+  const formats = new Map(Object.entries(own));
+  return formats.get(format as string) ?? [...new Set([...formats.values()].flat())];
 }
 
 function readOutput(fields: Fields, kind: Kind): ModelOutput {
@@ -205,10 +227,11 @@ function readFound(fields: Fields, iou: number) {
 }
 
 function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
-  const format = fields.word("format", OBJECT_FORMATS);
+  const format = fields.word("format", Object.keys(OBJECTS) as ObjectFormat[]);
   const columns = readColumns(fields, COLUMNS);
-  const { boxes, classes } = fields.given;
-  if (["ssd", "detr", "centernet"].includes(format) && boxes === undefined) {
+  const { boxes, classes, anchors, decoded } = fields.given;
+  const isApart = ["ssd", "detr", "centernet"].includes(format) || classes !== undefined;
+  if (isApart && boxes === undefined) {
     const what = format === "centernet" ? "sides of the boxes" : "boxes";
     fields.add("boxes", `the name of the output with the ${what}`);
   }
@@ -220,6 +243,9 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   }
   const isDetr = format === "detr" && classes === undefined;
   const isHead = ["ssd", "detr", "rows"].includes(format) && boxes !== undefined;
+  const isRaw = format === "yolov5" && anchors !== undefined;
+  const isCells = isRaw || ["nanodet", "centernet"].includes(format) ||
+    (format === "yolox" && decoded !== true);
   const units = isDetr || format === "ssd" ? "fractions" : "pixels";
   return {
     kind: "objects",
@@ -228,13 +254,14 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
     activation: fields.word(
       "activation",
       // Softmax is over the scores of the classes, in a tensor of their own.
-      isHead && classes === undefined ? ACTIVATIONS : ["none", "sigmoid"],
-      isDetr ? "sigmoid" : "none",
+      isHead && classes === undefined ? ACTIVATIONS : isRaw ? ["sigmoid"] : ["none", "sigmoid"],
+      isDetr || isRaw ? "sigmoid" : "none",
     ),
     ...fields.texts(...HEADS),
     ...readGrids(fields, format),
     ...(columns === undefined ? {} : { columns }),
-    units: fields.word("units", UNITS, units),
+    // Cells are of the input's pixels.
+    units: fields.word("units", isCells ? ["pixels", "frame"] : UNITS, units),
     firstClass: fields.number("firstClass", { min: 0, max: 1000, whole: true, absent: 0 }),
     decoded: fields.flag("decoded"),
   };
@@ -286,7 +313,11 @@ function areAnchors(json: unknown): json is number[][] {
 }
 
 function readKeypoints(fields: Fields): Omit<KeypointsOutput, "name" | "labels"> {
-  const format = fields.word("format", ["yolov8", "points", "heatmaps"]);
+  const format = fields.word("format", Object.keys(KEYPOINTS) as (keyof typeof KEYPOINTS)[]);
+  const { labels } = fields.given;
+  if (format !== "yolov8" && Array.isArray(labels) && labels.length > 1) {
+    fields.add("labels", "one label, since there is one body");
+  }
   const points = namesIn(fields, "points");
   if (points === undefined) fields.add("points", "a list with at least one entry");
   const columns = readColumns(fields, ["x", "y", "score", "other"]) ?? ["x", "y", "score"];

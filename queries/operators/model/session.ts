@@ -202,8 +202,11 @@ const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> 
   int8: (numbers) => Int8Array.from(numbers),
   int16: (numbers) => Int16Array.from(numbers),
   int32: (numbers) => Int32Array.from(numbers),
-  int64: (numbers) => BigInt64Array.from(numbers, (value) => BigInt(Math.round(value))),
+  int64: (numbers) => BigInt64Array.from(numbers, (value) => BigInt(value)),
   uint8: (numbers) => Uint8Array.from(numbers),
+  uint16: (numbers) => Uint16Array.from(numbers),
+  uint32: (numbers) => Uint32Array.from(numbers),
+  uint64: (numbers) => BigUint64Array.from(numbers, (value) => BigInt(value)),
 };
 
 /** A tensor of any type; unknown types are bytes. */

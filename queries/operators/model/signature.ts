@@ -1,6 +1,6 @@
 // Compares a manifest with its file.
 import { ManifestError, type ModelManifest } from "./manifest.ts";
-import type { Layout, ModelInput } from "./manifest_input.ts";
+import type { Layout, ModelConstant, ModelInput } from "./manifest_input.ts";
 import type { ObjectFormat, ObjectsOutput, ScoresOutput } from "./manifest_output.ts";
 import { type Dimension, type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
 import { OutputReaders } from "./readers/mod.ts";
@@ -66,7 +66,11 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
     }
   }
   for (const name of Object.keys(manifest.constants)) {
-    look(file.inputs, "input", `constants.${name}`, name);
+    const found = look(file.inputs, "input", `constants.${name}`, name);
+    if (found === undefined) continue;
+    const stated = JSON.stringify(manifest.constants[name]);
+    const held = `${found.dtype} ${shapeText(found.shape)}`;
+    compare(`constants.${name}`, stated, held, isConstantOf(manifest.constants[name]!, found));
   }
   const fed = [
     ...manifest.inputs.map(({ name }) => name),
@@ -94,6 +98,17 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
     }
   }
   return faults;
+}
+
+/** Whether an input can hold a constant: whole numbers where it takes no others, and as many as fit. */
+function isConstantOf(value: ModelConstant, input: OnnxValue): boolean {
+  const { dtype, shape = [""] } = input;
+  // Sizes are pairs; a scale has fractions.
+  const numbers = typeof value === "string" ? Array(2).fill(+(value !== "scale")) : [value].flat();
+  const sizes = shape.map((size) => Number(size) > 0 ? Number(size) : 0);
+  const fixed = sizes.reduce((all, size) => all * (size || 1), 1);
+  return isReadable(input) && (sizes.at(-1) === 0 || fixed % numbers.length === 0) &&
+    (dtype.startsWith("float") || numbers.every(Number.isInteger));
 }
 
 /** True for a tensor of numbers, which readers can read. */

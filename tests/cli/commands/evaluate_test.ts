@@ -89,6 +89,10 @@ Deno.test("evaluate names wrong use", async () => {
     return /Cannot look for "fire": expected --label with one of seen, last/.test(error.message);
   });
   await assert.rejects(call({ model, clips: folder }), /Cannot look for nothing/);
+  await assert.rejects(
+    call({ model, clips: folder, label: "seen.2" }),
+    /^\S+ Cannot use clips .*none$/s,
+  );
   await assert.rejects(call({ model, clips: folder, label: "last" }), /found none/);
   await assert.rejects(
     call({ model: "no.json", clips: "none", label: "fire" }),

@@ -77,7 +77,7 @@ alerts: ["webhook:https://example.org/hook"]
     partitions: [0, 2],
     group: "framelane-cars",
     sinks: ["display"],
-    moreSinks: alerts,
+    alertSinks: alerts,
     overload: { kind: "drop-oldest", maxLagFrames: 9 },
     trigger: "interval:500ms",
     source: { startingOffsets: "earliest" },

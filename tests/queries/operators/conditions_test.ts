@@ -70,6 +70,11 @@ Deno.test("alerts on dwelling, and on absence for some time", async () => {
     await states({ zone: "door", dwellMs: 2000 }, [stays(1000), stays(2000), {}]),
     ["-", "start", "end"],
   );
+  const three = (...ms: number[]): Result => ({ data: { dwellMs: { door: { ...ms } } } });
+  assert.deepEqual(
+    await states({ zone: "door", atLeast: 2, dwellMs: 2000 }, [three(3000, 1), three(3000, 2000)]),
+    ["-", "start"],
+  );
   assert.deepEqual(
     await states({ absent: "person", forMs: 2000 }, [1, 0, 0, 0, 1, 0, 0].map(inView)),
     ["-", "-", "-", "start", "end", "-", "-"],

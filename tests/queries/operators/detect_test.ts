@@ -37,7 +37,7 @@ Deno.test("detect says which model it was and the best score a label, and keeps 
   assert.equal(output!.value, value);
 });
 
-Deno.test("detect says that it looks at every frame, whatever the manifest's sampling", async () => {
+Deno.test("detect says that it looks at every frame, whatever the manifest's sampling and hop", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const [models, path] = ["models/centernet", `${folder}/model.json`];
@@ -45,6 +45,11 @@ Deno.test("detect says that it looks at every frame, whatever the manifest's sam
     const manifest = JSON.parse(await Deno.readTextFile(`${models}/model.json`));
     await Deno.writeTextFile(path, JSON.stringify({ ...manifest, sampling: { fps: 2 } }));
     assert.match(detect(path).remarks!.join(), /^Model centernet runs on every frame: .*{"fps":2}/);
+    await Deno.writeTextFile(path, JSON.stringify({ ...manifest, hop: 5 }));
+    assert.match(
+      detect(path).remarks!.join(),
+      /^Model centernet runs on every frame: the hop 5 of/,
+    );
     assert.deepEqual(detect().remarks, []);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -39,7 +39,7 @@ Deno.test("subfolders are labels, with videos and folders of images", async () =
 
 Deno.test("a list says when something happens", async () => {
   const list = [
-    { file: "a.mp4", label: "fight", fromMs: 100, toMs: 900 },
+    { file: "a.mp4", label: "Fight", fromMs: 100, toMs: 900 },
     { file: "/b.mp4", label: null },
   ];
   await inFolder({ "clips.json": JSON.stringify(list) }, (folder) => {

@@ -22,14 +22,16 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * The part of a tensor for one of several frames, which are its first dimension.
+ * The part of a tensor for one of several frames, which are its first dimension, or the one after that
+ * of the window.
  *
  * @param rank dimensions of the part; a tensor without more is one frame's
  */
 export function partOf({ data, shape }: Values, frame: number, frames: number, rank: number) {
   let own = shape, numbers = data;
-  if (shape.length > rank && shape[0] === frames) {
-    own = shape.slice(1);
+  while (own.length > rank + 1 && own[0] === 1) own = own.slice(1);
+  if (own.length > rank && own[0] === frames) {
+    own = own.slice(1);
     const size = sizeOf(own);
     numbers = data.subarray(frame * size, (frame + 1) * size);
   }
@@ -46,7 +48,8 @@ export function sigmoid(value: number): number {
   return 1 / (1 + Math.exp(-value));
 }
 
-/** What makes a score of a model's number. Softmax needs the numbers of all classes: see `activate`. */
+/** What makes a score of a single number of a model; softmax of one number is 1. */
 export function activationOf({ activation }: { readonly activation: Activation }) {
+  if (activation === "softmax") return () => 1;
   return activation === "sigmoid" ? sigmoid : (value: number) => value;
 }

@@ -48,13 +48,16 @@ function tensorsOf(
     name === undefined ? undefined : partOf(values.get(name)!, frame, frames, own);
   const { sourceWidth, sourceHeight } = placements[frame]!;
   const isFraction = output.units === "fractions";
+  // A score for each box, or one for each of its classes.
+  const isSingle = output.classes !== undefined || (rank === 2 && output.boxes !== undefined &&
+    values.get(scores)!.shape.length < values.get(output.boxes)!.shape.length);
   const ofLevel = (name: string) => part(name, values.get(name)!.shape.length - 1)!;
   // Rows with a batch number stay together.
   const main = output.levels !== undefined
     ? stacked(output, output.levels.map((names) => names.map(ofLevel)))
     : output.columns?.includes("batch")
     ? partOf(values.get(scores)!, 0, 1, rank)
-    : part(scores, output.classes === undefined ? rank : 1)!;
+    : part(scores, isSingle ? 1 : rank)!;
   return {
     main,
     boxes: part(output.boxes, rank),

@@ -133,6 +133,19 @@ Deno.test("whatever numbers a head holds, objects are in the frame and have fini
   }
 });
 
+Deno.test("a score for each box may be a dimension of its own or not, in a batch too", () => {
+  const dtype = "float32", box = [0.1, 0.1, 0.2, 0.2];
+  const output = { name: "s", kind: "objects", format: "ssd", boxes: "b", labels: ["a"] };
+  const boxes = Float32Array.from([box, box.map((side) => side + 0.5), box, box].flat());
+  const data = Float32Array.from([0.9, 0.1, 0.2, 0.8]);
+  const [first, second] = [[2, 2], [2, 2, 1]].map((shape) => {
+    const tensors = { s: { dtype, shape, data }, b: { dtype, shape: [2, 2, 4], data: boxes } };
+    return read(output, tensors, { frames: 2 });
+  });
+  assert.deepEqual(first, second);
+  assert.deepEqual(first!.map((found) => found.map(({ score }) => score)), [[0.9], [0.8]]);
+});
+
 Deno.test("grids have equally many tensors each, and no others beside them", () => {
   const grids = { name: "p8", kind: "objects", format: "yolox", levels: ["p8", "p16"] };
   for (

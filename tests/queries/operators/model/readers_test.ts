@@ -181,6 +181,26 @@ Deno.test("map: class numbers that do not fit are refused, not wrapped", () => {
   }
 });
 
+Deno.test("softmax of a single number is 1", () => {
+  const output = { kind: "map", activation: "softmax" };
+  assert.deepEqual(read(output, [1, 1, 8, 16], new Float32Array(128)).scores, { o: 1 });
+});
+
+Deno.test("the frames of a window are its first dimension, or the one after the window's own", () => {
+  const rows = Float32Array.from([16, 0, 32, 16, 0.9, 0, 16, 0, 32, 16, 0.8, 1]);
+  const cells = Float32Array.from({ length: 64 }, (_, i) => Number((i < 32) === (i % 32 < 16)));
+  const outputs: [output: object, shape: number[], data: Float32Array][] = [
+    [{ kind: "objects", format: "yolov10" }, [2, 1, 6], rows],
+    [{ kind: "keypoints", format: "points", points: ["a", "b"] }, [2, 2, 3], rows],
+    [{ kind: "map", labels: ["a", "b"] }, [2, 2, 4, 4], cells],
+  ];
+  for (const [output, shape, data] of outputs) {
+    const [first, second] = read(output, shape, data, 2).frames;
+    assert.notDeepEqual(first, second);
+    assert.deepEqual(read(output, [1, ...shape], data, 2).frames, [first, second]);
+  }
+});
+
 Deno.test("a tensor of more dimensions than a map has is refused", () => {
   const map = { kind: "map", labels: ["a", "b"] };
   assert.throws(() => read(map, [2, 2, 2, 2], new Float32Array(16)), /expected a map of 2 or 3/);

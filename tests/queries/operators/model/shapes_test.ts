@@ -73,6 +73,15 @@ Deno.test("inputs that take no picture get constants, and boxes may come in pixe
     assert.deepEqual(outputs.map(({ dtype }) => dtype), ["float64", "float64", "int64"]);
     assert.equal(result, "0 objects");
   });
+  for (const [orig_target_sizes, fits] of [[[1, 2, 3], false], [[0.5, 1], false], [[7, 7], true]]) {
+    await withManifest({ ...manifest, constants: { orig_target_sizes, iou: 0.5 } }, (path) => {
+      const said =
+        /constants.orig_target_sizes: the manifest says \[.*, the file has int64 \[N, 2\]/;
+      if (fits) detect(path);
+      else assert.throws(() => detect(path), said);
+      return Promise.resolve();
+    });
+  }
   await withManifest({ ...manifest, constants: { iou: 1 } }, (path) => {
     assert.throws(
       () => detect(path),
