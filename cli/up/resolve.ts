@@ -129,7 +129,7 @@ async function specOf(
   const found = findQuery(entry.query);
   const name = entry.name ?? found.name;
   const { topic = first, partitions = "all", overload } = entry;
-  const alerts = config.alerts ?? [];
+  const alerts = (config.alerts ?? []).map(toAlerts);
   const module = config.zones !== undefined || load ? await loadModule(found.module) : undefined;
   const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
@@ -146,6 +146,12 @@ async function specOf(
     await Promise.all([...spec!.sinks, ...alerts].map(loadSink));
   }
   return { ...spec!, name, ...given({ overload }) };
+}
+
+/** A webhook says so itself: a query may post other outputs to the same address. */
+function toAlerts(sink: string): string {
+  if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
+  return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
 }
 
 function viewerOf(

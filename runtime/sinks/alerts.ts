@@ -5,12 +5,12 @@ import type { Sink } from "../definition/sink.ts";
 
 /** The sink without the outputs that have no alert. It shows no pictures: the wall has its own list of alerts. */
 export function onlyAlerts(sink: Sink): Sink {
-  const { uri, delivery, topics, needsPlan, exclusive, opens } = sink;
+  const { uri, delivery, place, topics, needsPlan, exclusive, opens } = sink;
   const hasAlert = ({ result }: Output) => result?.alert !== undefined;
   return {
     uri,
     delivery,
-    ...given({ topics, needsPlan, exclusive, opens }),
+    ...given({ place, topics, needsPlan, exclusive, opens }),
     check(output) {
       if (hasAlert(output)) sink.check?.(output);
     },

@@ -70,7 +70,7 @@ alerts: ["webhook:https://example.org/hook"]
   ]);
   const [cars, motion] = plan.queries;
   const { module: _, ...spec } = cars!;
-  const alerts = ["webhook:https://example.org/hook"];
+  const alerts = ["webhook:https://example.org/hook#only=alerts"];
   assert.deepEqual(spec, {
     name: "cars",
     topic: "T",
