@@ -47,15 +47,12 @@ export class FolderWatch implements Disposable {
   /**
    * Sets whether the folder exists. A folder that returns, for example on a disk plugged in again,
    * needs a new watcher.
-   *
-   * @returns whether this is a change.
    */
-  setGone(gone: boolean): boolean {
-    if (gone === this.#isGone) return false;
+  setGone(gone: boolean): void {
+    if (gone === this.#isGone) return;
     this.#isGone = gone;
     if (gone) this[Symbol.dispose]();
     else this.#start();
-    return true;
   }
 
   #start(): void {

@@ -14,16 +14,16 @@ const { queries }: Pick<LaunchTable, "queries"> = table as LaunchTable;
 /**
  * Undefined if unknown: for users' own queries and sinks.
  *
- * @param given `sinks` replace the query's own, if any; `moreSinks` are added
+ * @param given `sinks` replace the query's own, if any; `alertSinks` are added
  * @param definition the definition, if it was made because options were given
  */
 export function expectedNeeds(
   { name, shipped }: FoundQuery,
-  { sinks, moreSinks }: Required<Pick<QuerySpec, "sinks" | "moreSinks">>,
+  { sinks, alertSinks }: Required<Pick<QuerySpec, "sinks" | "alertSinks">>,
   definition: QueryDefinition | undefined,
 ): Needs | undefined {
   const own = definition !== undefined ? accessOf(definition) : shipped ? queries[name] : undefined;
-  const uris = [...sinks, ...moreSinks];
+  const uris = [...sinks, ...alertSinks];
   if (!own || uris.some((uri) => moduleOf(uri, false) !== undefined)) return undefined;
   const { write, net } = accessOf({
     plan: { name, operators: [], source: {}, sinks: uris.map(openSink) },

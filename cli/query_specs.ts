@@ -117,8 +117,8 @@ interface QueryPlace {
   readonly log: string;
   readonly topic: string;
   readonly partitions: "all" | readonly number[];
-  /** Sinks in addition to each query's own. */
-  readonly moreSinks?: readonly string[];
+  /** Sinks for alerts, in addition to each query's own. */
+  readonly alertSinks?: readonly string[];
 }
 
 /** The queries with their own options, and all faults of both; `greyscale` by default. */
@@ -181,7 +181,7 @@ export async function checkedQueries(
 export async function querySpecs(
   names: readonly string[],
   options: Values<typeof querySpecOptions>,
-  { log, topic, partitions, moreSinks = [] }: QueryPlace,
+  { log, topic, partitions, alertSinks = [] }: QueryPlace,
 ): Promise<QuerySpec[]> {
   const { found, own, faults } = await checkedQueries(names, options, topic);
   const { group, sink = [], trigger } = options;
@@ -197,7 +197,7 @@ export async function querySpecs(
   return found.map((query) => {
     const { name, module } = query;
     const { values, definition } = own.get(name) ?? {};
-    const needs = expectedNeeds(query, { sinks: sink, moreSinks }, definition);
+    const needs = expectedNeeds(query, { sinks: sink, alertSinks }, definition);
     return {
       name,
       module,
@@ -205,7 +205,7 @@ export async function querySpecs(
       partitions,
       group: groups.get(name)!,
       sinks: sink,
-      ...(moreSinks.length === 0 ? {} : { moreSinks }),
+      ...(alertSinks.length === 0 ? {} : { alertSinks }),
       source,
       ...given({ trigger, options: values, needs }),
     };

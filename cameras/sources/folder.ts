@@ -1,7 +1,7 @@
 // A folder of images as a camera.
 import { messageOf } from "../../runtime/base/errors.ts";
 import { pathFault } from "../../runtime/base/given_file.ts";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
@@ -75,6 +75,8 @@ export class FolderSource implements CameraSource {
   /** File extensions and paths reported as skipped. */
   readonly #reported = new Set<string>();
   #expected: number | undefined;
+  /** Why the folder cannot be looked into, as it was reported last. */
+  #away: string | undefined;
 
   constructor(path: string, options: FolderOptions = {}) {
     this.description = path;
@@ -171,15 +173,29 @@ export class FolderSource implements CameraSource {
   async #listAgain(watch: FolderWatch, report: (message: string) => void): Promise<string[]> {
     try {
       const found = await this.#list(report);
-      if (watch.setGone(false)) report(`Folder ${this.description} is back`);
+      if (this.#away !== undefined) report(`Folder ${this.description} is back`);
+      this.#away = undefined;
+      watch.setGone(false);
       return found;
     } catch (error) {
       // File system errors: an unplugged disk, an unavailable share.
       if (typeof (error as { code?: unknown }).code !== "string") throw error;
-      const why = error instanceof Deno.errors.NotFound ? "it is gone" : pathFault(error);
-      if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${why}`);
+      const why = this.#whyAway(error);
+      if (why !== this.#away) report(`Cannot look into folder ${this.description}: ${why}`);
+      this.#away = why;
+      watch.setGone(true);
       return [];
     }
+  }
+
+  #whyAway(error: unknown): string {
+    if (error instanceof Deno.errors.NotFound) return "it is gone";
+    // The kernel lets a run read what its folders were at the start, by their identity.
+    return error instanceof Deno.errors.PermissionDenied
+      ? `reading it is not permitted; if it was replaced, restart the camera, with --allow-read ${
+        dirname(this.#folder)
+      } to continue next time`
+      : pathFault(error);
   }
 
   /** All image files. Follows symbolic links. */

@@ -7,7 +7,7 @@ import {
   readManifest,
 } from "../../queries/operators/model/mod.ts";
 import { writeWhole } from "../../runtime/base/folders.ts";
-import { range, shown } from "../../runtime/base/options.ts";
+import { brief, range, shown } from "../../runtime/base/options.ts";
 import { ClipsError, findClips } from "../../tools/evaluate/clips.ts";
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
@@ -108,7 +108,7 @@ function prepare(
     faults.push(
       `Cannot look for ${
         label === undefined ? "nothing" : shown(label)
-      }: expected --label with one of ${outputs.flatMap(namesOf).join(", ")}`,
+      }: expected --label with one of ${brief(outputs.flatMap(namesOf).join(", "))}`,
     );
   }
   const clips = label === undefined ? undefined : attempt(() => findClips(path, label));

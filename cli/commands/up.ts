@@ -107,11 +107,11 @@ function planText({ cameras, queries, viewer, log, ...rest }: Plan, json: boolea
       topic,
       ...settings,
     })),
-    queries: queries.map(({ sinks, moreSinks, source, needs: _, ...spec }) => ({
+    queries: queries.map(({ sinks, alertSinks, source, needs: _, ...spec }) => ({
       ...spec,
       ...source,
       ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
-      ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
+      ...(alertSinks === undefined ? {} : { alerts: alertSinks.map(maskedSink) }),
     })),
     viewer: viewer === undefined ? "off" : {
       host: viewer.hostname,

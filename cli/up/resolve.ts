@@ -12,6 +12,7 @@ import {
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import { loadSink } from "../../runtime/sinks/open.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
+import { togetherFaults } from "../camera_options.ts";
 import { type Options, UsageError } from "../command.ts";
 import { DEFAULT_TOPIC } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
@@ -79,6 +80,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
     if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
       fault(entry.path, `Camera ${number} of ${topic} was given more than once`);
     }
+    for (const message of togetherFaults(source, entry)) fault(entry.path, inFile(message));
     cameras.push({ topic, camera: { number, source, ...settingsFromFlags(entry) } });
   }
   const queries: QuerySpec[] = [];
@@ -129,7 +131,7 @@ async function specOf(
   const found = findQuery(entry.query);
   const name = entry.name ?? found.name;
   const { topic = first, partitions = "all", overload } = entry;
-  const alerts = (config.alerts ?? []).map(onlyAlerts);
+  const alerts = (config.alerts ?? []).map(toAlerts);
   const module = config.zones !== undefined || load ? await loadModule(found.module) : undefined;
   const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
   const zones = entry.zones ?? (takesZones ? config.zones : undefined);
@@ -140,7 +142,7 @@ async function specOf(
     group: (entry.group ?? (entry.name === undefined ? undefined : "framelane-{query}"))
       ?.replaceAll("{query}", name),
     zones: typeof zones === "object" ? JSON.stringify(zones) : zones,
-  }, { log, topic, partitions, moreSinks: alerts });
+  }, { log, topic, partitions, alertSinks: alerts });
   if (load && module !== undefined) {
     await loadDefinition(name, module, spec!.options);
     await Promise.all([...spec!.sinks, ...alerts].map(loadSink));
@@ -148,8 +150,8 @@ async function specOf(
   return { ...spec!, name, ...given({ overload }) };
 }
 
-/** Limits a webhook for alerts to alerts. */
-function onlyAlerts(sink: string): string {
+/** A webhook says so itself: a query may post other outputs to the same address. */
+function toAlerts(sink: string): string {
   if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
   return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
 }

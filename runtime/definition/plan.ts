@@ -27,8 +27,8 @@ export interface QueryPlan {
 /** Sinks and settings that replace those of a definition. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
-  /** Additional sinks. */
-  readonly moreSinks?: readonly Sink<unknown>[];
+  /** Additional sinks, for alerts. */
+  readonly alertSinks?: readonly Sink<unknown>[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
   readonly source?: ReadStreamOptions;
@@ -41,10 +41,10 @@ export function endsByItself({ trigger, source }: QueryPlan): boolean {
 
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
-  const { sinks = [], moreSinks = [] } = overrides;
+  const { sinks = [], alertSinks = [] } = overrides;
   return {
     ...plan,
-    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
+    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...alertSinks],
     overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
     source: checkReadOptions({ ...plan.source, ...overrides.source }),
@@ -70,11 +70,11 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
     );
   }
   const targets = new Map<string, string>();
-  for (const { uri, delivery } of sinks) {
-    const [scheme, target] = uri.split(/:(.*)/s);
+  for (const sink of sinks) {
+    const { uri } = sink;
     // Two would fence each other, or write each output twice.
-    if (delivery !== "exactly-once" || target === undefined) continue;
-    const place = `${scheme}:${scheme === "topic" ? target : placeOf(target)}`;
+    const place = sink.place ?? placeIn(sink);
+    if (place === undefined) continue;
     const other = targets.get(place);
     if (other !== undefined) {
       const both = `${shown(other)} and ${shown(uri)}`;
@@ -84,6 +84,12 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
     }
     targets.set(place, uri);
   }
+}
+
+function placeIn({ uri, delivery }: Sink<unknown>): string | undefined {
+  const [scheme, target] = uri.split(/:(.*)/s);
+  if (delivery !== "exactly-once" || target === undefined) return undefined;
+  return `${scheme}:${scheme === "topic" ? target : placeOf(target)}`;
 }
 
 /** The file or folder, whatever path leads to it; its folder and its name where only that exists. */

@@ -38,6 +38,11 @@ export interface Sink<T = Output> {
   /** As on the command line: `display`, `images:DIR`, `topic:NAME`, … without secrets. */
   readonly uri: string;
   readonly delivery: Delivery;
+  /**
+   * Where it writes: a query has no two sinks with the same place. Absent: what follows the colon of
+   * `uri`, of an `exactly-once` sink.
+   */
+  readonly place?: string;
   /** Topics that `records` writes to; the committer creates them. */
   readonly topics?: readonly string[];
   /** True if the sink needs a rerun batch to have the same offsets (`foreachBatch`). */

@@ -13,6 +13,7 @@ import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../defi
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition, QueryOptionsError } from "../definition/query_options.ts";
+import { onlyAlerts } from "../sinks/alerts.ts";
 import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
@@ -72,7 +73,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
-    moreSinks: await Promise.all((spec.moreSinks ?? []).map(loadSink)),
+    alertSinks: (await Promise.all((spec.alertSinks ?? []).map(loadSink))).map(onlyAlerts),
     ...given({
       overload: spec.overload,
       trigger: spec.trigger === undefined ? undefined : parseTrigger(spec.trigger),

@@ -40,8 +40,8 @@ export interface QuerySpec {
   readonly group: string;
   /** Sink URIs that replace the definition's own sinks; empty keeps those. */
   readonly sinks: readonly string[];
-  /** URIs of additional sinks. */
-  readonly moreSinks?: readonly string[];
+  /** URIs of additional sinks, which get alerts alone. */
+  readonly alertSinks?: readonly string[];
   readonly overload?: OverloadPolicy;
   readonly trigger?: string;
   readonly source?: ReadStreamOptions;

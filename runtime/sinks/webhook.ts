@@ -1,4 +1,5 @@
 // The `webhook:URL` sink: posts findings and alerts to a URL.
+import { createHash } from "node:crypto";
 import { hostsOf } from "../base/access.ts";
 import { LONGEST_MS } from "../base/clock.ts";
 import { splitPath } from "../base/folders.ts";
@@ -70,9 +71,15 @@ export function webhook(options: WebhookOptions): Sink {
   const shown = `${url.origin}/…`;
   checkOptions("post to a webhook", options, ROWS);
   if (secret !== undefined) learnSecrets(secret, { whole: true });
+  // A short name that does not reveal the address.
+  const digest = createHash("sha256").update(
+    only === "findings" ? url.href : `${url.href} ${only}`,
+  );
+  const name = digest.digest("hex").slice(0, 12);
   return {
     uri: `webhook:${shown}`,
     delivery: "at-least-once",
+    place: `${directory}/${name}`,
     opens: {
       writes: [directory, splitPath(deadLetters).folder],
       reaches: hostsOf(url.href),
@@ -84,6 +91,7 @@ export function webhook(options: WebhookOptions): Sink {
         return openWebhook({
           delivery: { url, retries, timeoutMs, ...given({ secret }) },
           directory,
+          name,
           only,
           shown,
           deadLetters,

@@ -253,7 +253,7 @@ export const STREAM_KINDS: readonly StreamKind[] = [
   {
     ...live("two recordings joined in TS, an hour between, or back", ""),
     pixels: "equal",
-    file: "corpus_test.ts",
+    file: "corpus_ffmpeg_test.ts",
     test: "corpus: two recordings joined in TS, an hour between, or back",
   },
   set("pattern"),

@@ -251,12 +251,26 @@ Deno.test("folder: one that goes away and comes back is watched on", async () =>
       "it is gone",
       () => /Cannot look into folder .*in: it is gone$/.test(camera.reports.join()),
     );
-    await put(folder, "in/2.jpg", await jpeg(2));
+    // The kernel refuses a folder that was made anew.
+    const { readDir } = Deno;
+    Deno.readDir = () => {
+      throw Object.assign(new Deno.errors.PermissionDenied(), { code: "EACCES" });
+    };
+    try {
+      await put(folder, "in/2.jpg", await jpeg(2));
+      const said =
+        `in: reading it is not permitted; if it was replaced, restart the camera, with ` +
+        `--allow-read ${folder} to continue next time`;
+      await until("it is refused", () => camera.reports.join().includes(said));
+    } finally {
+      Deno.readDir = readDir;
+    }
     await log.until(TOPIC, 0, 2);
     await put(folder, "in/3.jpg", await jpeg(3));
     await log.until(TOPIC, 0, 3);
     await camera.end();
     assert.deepEqual(filesIn(log), ["1.jpg", "2.jpg", "3.jpg"]);
+    assert.equal(camera.reports.length, 3);
     assert.match(camera.reports.join(), /Folder .*in is back/);
   });
 });

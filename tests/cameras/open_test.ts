@@ -2,11 +2,25 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
+import { launchOf } from "../security/task.ts";
 import { withFolder } from "../support/folder.ts";
 import { runToMemory, take } from "./kit.ts";
 
 const invalid = (pattern: RegExp) => (error: unknown) =>
   error instanceof SourceError && error.code === "INVALID" && pattern.test(error.message);
+
+Deno.test("what a run may read for a source is what the source reads", () => {
+  const paths = {
+    "/films/a?b#c%20d.mp4": "/films/a?b#c%20d.mp4",
+    "file:/films/a?b.mp4": "/films/a?b.mp4",
+    "file:///films/a%20b%3f.mp4": "/films/a b?.mp4",
+    "file://localhost/films/a.mp4#x": "/films/a.mp4",
+    "file:///films/a%20b.ts:7": "/films",
+  };
+  for (const [source, path] of Object.entries(paths)) {
+    assert.ok(launchOf("camera", ["1", "--source", source]).access.read.has(path), source);
+  }
+});
 
 Deno.test("a source's text is checked without a look at any file", () => {
   for (

@@ -6,6 +6,7 @@ Prints the port, alone on a line, when it listens. /clip is the stream.
 """
 
 import argparse
+import json
 import sys
 
 import gi
@@ -26,7 +27,8 @@ class Clip(GstRtspServer.RTSPMediaFactory):
 
     def __init__(self, clip, codec, shared):
         super().__init__()
-        self.set_launch(LAUNCH.format(clip=clip, codec=codec))
+        quoted = json.dumps(clip, ensure_ascii=False)
+        self.set_launch(LAUNCH.format(clip=quoted, codec=codec))
         self.set_shared(shared)
 
 

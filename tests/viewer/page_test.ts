@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { clock, count, duration, formatNumbers, rate, span } from "../../viewer/page/format.ts";
+import {
+  clock,
+  count,
+  day,
+  duration,
+  formatNumbers,
+  rate,
+  span,
+} from "../../viewer/page/format.ts";
+import { tickLabel, tickStep, tickTimes } from "../../viewer/page/ticks.ts";
 import { conditionOf, noticeOf } from "../../viewer/page/condition.ts";
 import { layOut } from "../../viewer/page/layout.ts";
 import {
@@ -239,6 +248,43 @@ Deno.test("moments are understood as people type them", () => {
   for (const nonsense of wrong) {
     assert.equal(parseWhen(nonsense, now), undefined, nonsense);
   }
+});
+
+/** Runs `body` where clocks are set on 14 March and 7 November 2027. */
+function inNewYork(
+  body: (at: (month: number, day: number, hour?: number) => number) => void,
+): void {
+  const before = Deno.env.get("TZ");
+  Deno.env.set("TZ", "America/New_York");
+  try {
+    body((month, day, hour = 12) => new Date(2027, month - 1, day, hour).getTime());
+  } finally {
+    if (before === undefined) Deno.env.delete("TZ");
+    else Deno.env.set("TZ", before);
+  }
+}
+
+Deno.test("yesterday is the day before, also where clocks were set in between", () => {
+  inNewYork((at) => {
+    const spring = [at(3, 15), at(3, 14), at(3, 13)].map((time) => day(time, at(3, 15, 0)));
+    assert.deepEqual(spring, ["Today", "Yesterday", "Sat, 13 Mar 2027"]);
+    assert.equal(day(at(11, 6), at(11, 7, 23)), "Yesterday");
+  });
+});
+
+Deno.test("ticks of a track are at round local times, also where clocks are set in between", () => {
+  inNewYork((at) => {
+    const labels = (from: number, to: number, most: number) => {
+      const step = tickStep(to - from, most);
+      return tickTimes(from, to, step).map((time) => tickLabel(time, step));
+    };
+    const nights = (first: string, second: string) =>
+      `12:00 18:00 ${first} 06:00 12:00 18:00 ${second} 06:00 12:00`.split(" ");
+    assert.deepEqual(labels(at(3, 13), at(3, 15), 9), nights("03-14", "03-15"));
+    assert.deepEqual(labels(at(11, 6), at(11, 8), 9), nights("11-07", "11-08"));
+    assert.deepEqual(labels(at(6, 1, 1), at(6, 4, 1), 3), ["06-02", "06-03", "06-04"]);
+    assert.deepEqual(tickTimes(NaN, NaN, 1_000), []);
+  });
 });
 
 Deno.test("numbers are as short as they can be read", () => {

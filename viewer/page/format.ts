@@ -59,9 +59,11 @@ export function recent(time: number): string {
 
 /** The day as `Today`, `Yesterday`, `Sat 28 Nov 2026`. */
 export function day(time: number, now = Date.now()): string {
-  const of = (at: number) => new Date(at).toDateString();
-  if (of(time) === of(now)) return "Today";
-  if (of(time) === of(now - 86_400_000)) return "Yesterday";
+  const wanted = new Date(time).toDateString();
+  const date = new Date(now);
+  if (wanted === date.toDateString()) return "Today";
+  date.setDate(date.getDate() - 1); // not 24 hours: where clocks are set, a day has 23 or 25
+  if (wanted === date.toDateString()) return "Yesterday";
   const options = { weekday: "short", day: "numeric", month: "short", year: "numeric" } as const;
   return new Date(time).toLocaleDateString("en-GB", options);
 }

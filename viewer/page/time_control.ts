@@ -3,6 +3,18 @@ import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "
 import type { Connection } from "./connection.ts";
 import type { Wall } from "./wall.ts";
 
+/** A command that cannot be carried out for this long is given up, milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** What the user wants: it waits for the previous command, the connection and its lane. */
+interface Wanted {
+  readonly command: () => TimeCommand | undefined;
+  /** The frame that it leads to, where that is known. */
+  readonly frame?: { readonly lane: string; readonly offset: number } | undefined;
+  /** As `performance.now()`. */
+  readonly until: number;
+}
+
 /** Sends commands one at a time and follows the server's state. */
 export class TimeControl {
   readonly #connection: Connection;
@@ -12,11 +24,13 @@ export class TimeControl {
   #sent = 0;
   /** When the view was confirmed, as `performance.now()`. */
   #since = 0;
-  /** Waits for the previous command; only the last one counts. */
-  #next: (() => TimeCommand | undefined) | undefined;
-  /** The command that the server has not answered yet. */
-  #asked: TimeCommand | undefined;
+  /** Only the last one counts. */
+  #next: Wanted | undefined;
+  /** What the server has not answered yet. */
+  #asked: Wanted | undefined;
   #steps = 0;
+  /** Lanes that the server knows: after its start they come one by one. */
+  #lanes: ReadonlySet<string> = new Set();
   speed = 1;
   /** Whether there is a log to look back into. */
   hasPast = false;
@@ -43,8 +57,10 @@ export class TimeControl {
     return this.#view.problem;
   }
 
-  /** The frame that the wall is paused at, of its leading lane. */
-  get frame(): { lane: string; offset: number } | undefined {
+  /** The frame that the wall is paused at or goes to, of its leading lane. */
+  get frame(): Wanted["frame"] {
+    const wanted = this.#next ?? this.#asked;
+    if (wanted?.frame !== undefined) return wanted.frame;
     const { mode, lead, offset } = this.#view;
     if (mode !== "paused") return undefined;
     return lead === undefined || offset === undefined ? this.#wall.place : { lane: lead, offset };
@@ -88,16 +104,19 @@ export class TimeControl {
       const place = this.#wall.place;
       const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
       if (place === undefined || steps === 0) return undefined;
-      this.#steps = 0;
       const { lead, offset } = this.#view;
       // The last command's frame may not be on screen yet.
       const from = lead === place.lane && offset !== undefined ? offset : place.offset;
       return { action: "step", lead: place.lane, offset: from, by: steps };
-    }, this.#steps + by);
+    }, { steps: this.#steps + by });
   }
 
-  seek(lead: string, offset: number): void {
-    this.#command(() => ({ action: "seek", lead, offset }));
+  /** Shows a frame, once the server knows its lane; without one, of the leading lane. */
+  seek(lane: string, offset: number): void {
+    this.#command(
+      () => ({ action: "seek", lead: lane || (this.#wall.lead?.laneId ?? ""), offset }),
+      { frame: { lane, offset } },
+    );
   }
 
   jump(time: number): void {
@@ -124,34 +143,49 @@ export class TimeControl {
     else this.pause();
   }
 
-  /** Restores the position, or goes where the user has asked to meanwhile: a new connection starts live. */
+  /** Restores the position, or does what the user has chosen meanwhile: a new connection starts live. */
   reconnected(): void {
-    const { mode, lead, offset } = this.#view;
-    const { position } = this;
-    const asked = this.#asked;
+    const { mode, frame, position } = this;
+    const wanted = this.#next ?? this.#asked;
     this.#sent = 0;
     this.#view = { mode: "live", generation: 0, speed: 1 };
+    this.#lanes = new Set();
+    this.#asked = undefined;
+    this.#next = wanted !== undefined && performance.now() < wanted.until ? wanted : undefined;
+    if (this.#next === undefined && mode === "paused" && frame !== undefined) {
+      this.seek(frame.lane, frame.offset);
+    } else if (this.#next === undefined && mode === "playing" && position !== undefined) {
+      this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
+    }
     this.#onChange();
-    if (asked !== undefined) this.#next ??= () => asked;
-    if (this.#next !== undefined) return this.#proceed();
-    if (mode === "live" || position === undefined) return;
-    if (mode === "paused" && lead !== undefined && offset !== undefined) this.seek(lead, offset);
-    else if (mode === "paused") this.jump(position);
-    else this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
   }
 
-  #command(make: () => TimeCommand | undefined, steps = 0): void {
-    this.#next = make;
+  /** Takes the lanes that the server knows. */
+  know(lanes: Iterable<string>): void {
+    this.#lanes = new Set(lanes);
+    this.#proceed();
+  }
+
+  #command(
+    command: Wanted["command"],
+    { steps = 0, frame }: { steps?: number; frame?: Wanted["frame"] } = {},
+  ): void {
+    this.#next = { command, frame, until: performance.now() + PATIENCE_MS };
     this.#steps = steps;
     this.#proceed();
   }
 
   #proceed(): void {
-    if (this.#next === undefined || this.#sent !== this.#view.generation) return;
-    const command = this.#next();
+    const next = this.#next;
+    if (next === undefined || this.#sent !== this.#view.generation) return;
+    const command = next.command();
+    const waits = command !== undefined && "lead" in command && !this.#lanes.has(command.lead);
+    if (waits && performance.now() < next.until) return;
     this.#next = undefined;
+    this.#steps = 0;
+    if (waits) return this.#onChange();
     if (command === undefined) return;
-    this.#asked = command;
+    this.#asked = { ...next, command: () => command };
     this.#sent = this.#connection.time(command);
   }
 }

@@ -1,8 +1,9 @@
 // The track: a part of the recording, the position in it, and its alerts.
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, fill, find, set, svg } from "./dom.ts";
-import { clock, moment, momentOfFrame, span } from "./format.ts";
+import { momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
+import { tickLabel, tickStep, tickTimes } from "./ticks.ts";
 import type { TimeControl } from "./time_control.ts";
 import type { Wall } from "./wall.ts";
 
@@ -94,10 +95,10 @@ export class Track {
     const width = this.#track.clientWidth;
     if (width === 0) return;
     const step = tickStep(end - start, Math.max(2, Math.floor(width / 90)));
-    const first = Math.ceil(start / step) * step;
-    fill(this.#ticks, [width, first, step, Math.round((start / step) * 500)], () => {
+    const ticks = tickTimes(start, end, step);
+    fill(this.#ticks, [width, ticks[0], step, Math.round((start / step) * 500)], () => {
       const nodes: SVGElement[] = [];
-      for (let at = first; at <= end; at += step) {
+      for (const at of ticks) {
         const x = ((at - start) / (end - start)) * width;
         nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
         if (x > 26 && x < width - 26) {
@@ -218,18 +219,4 @@ export class Track {
       this.#rangeAt = -Infinity; // connection lost, which the page already shows
     }
   }
-}
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
-
-/** The time of day; the date for a tick at midnight. */
-function tickLabel(at: number, step: number): string {
-  if (step < 60_000) return clock(at);
-  const minutes = clock(at).slice(0, 5);
-  return minutes === "00:00" ? moment(at).slice(5, 10) : minutes;
-}
-
-/** A round interval that gives at most `most` ticks. */
-function tickStep(length: number, most: number): number {
-  for (const seconds of STEPS) if (length / (seconds * 1_000) <= most) return seconds * 1_000;
-  return Math.ceil(length / most / 86_400_000) * 86_400_000;
 }

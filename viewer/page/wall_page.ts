@@ -63,8 +63,6 @@ class WallPage {
   #away = "";
   /** Why the server cannot read the log. */
   #problem = "";
-  /** The offset requested by the address, until it is reached. */
-  #startOffset = this.#state.offset;
 
   constructor() {
     if (this.#state.groups.length === 0) {
@@ -97,13 +95,13 @@ class WallPage {
     addEventListener("popstate", ({ state: past }) => {
       // The link to the cameras was followed: the address stays as it was.
       if (location.hash !== "") return this.#change({});
-      const { lead, offset } = this.#state;
-      const state = this.#state = { ...parseState(location.search), groups: this.#state.groups };
-      if (state.lead !== lead || state.offset !== offset) this.#startOffset = state.offset;
+      const { lead, offset, groups } = this.#state;
+      const state = this.#state = { ...parseState(location.search), groups };
+      if (state.lead !== lead || state.offset !== offset) this.#seekAddressed();
       if (state.offset < 0 && past !== true && !this.#time.live) this.#time.goLive();
       this.#render();
-      this.#seekAtStart();
     });
+    this.#seekAddressed();
     this.#render();
   }
 
@@ -125,7 +123,7 @@ class WallPage {
         this.#announcer.take(message.lanes);
         this.#alerts.update();
         this.#render();
-        this.#seekAtStart();
+        this.#time.know(message.lanes.map(({ id }) => id));
         break;
       case "alerts":
         this.#alerts.take(message.alerts);
@@ -246,25 +244,20 @@ class WallPage {
     this.#clips.ask(lead.laneId, cameraText(lead.lane), lead.shown.timestamp);
   }
 
-  /** Seeks to the frame requested by the address, once its lane is there. */
-  #seekAtStart(): void {
-    const { lead, focus } = this.#state;
-    const lane = lead || focus || this.#wall.lead?.laneId;
-    if (this.#startOffset < 0 || lane === undefined || !this.#time.hasPast) return;
-    if (!this.#lanes.some(({ id }) => id === lane)) return;
-    this.#time.seek(lane, this.#startOffset);
-    this.#startOffset = -1;
+  /** Seeks to the frame in the address, if there is one. */
+  #seekAddressed(): void {
+    const { lead, focus, offset } = this.#state;
+    if (offset >= 0) this.#time.seek(lead || focus, offset);
   }
 
   #timeChanged(): void {
     const past = !this.#time.live;
     document.body.classList.toggle("looking-back", past);
-    if (past) this.#startOffset = -1;
     // Links point to a paused frame; during playback there is none.
     const { lane: lead = "", offset = -1 } = this.#time.frame ?? {};
     const changed = lead !== this.#state.lead || offset !== this.#state.offset ||
       past !== (history.state ?? false);
-    if (changed && this.#startOffset < 0) this.#change({ lead, offset });
+    if (changed) this.#change({ lead, offset });
     else this.#render();
   }
 

@@ -1,5 +1,4 @@
 // The task of `webhook:URL`, loaded with the first such sink.
-import { createHash } from "node:crypto";
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -29,15 +28,15 @@ interface TaskOptions {
 export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
+  /** Of the outbox: one address and choice of outputs. */
+  readonly name: string;
 }
 
 export async function openWebhook(
-  { delivery, directory, ...options }: WebhookTaskOptions,
+  { delivery, directory, name, ...options }: WebhookTaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
-  // A short name that does not reveal it.
-  const address = createHash("sha256").update(delivery.url.href).digest("hex").slice(0, 12);
-  const box = await Outbox.open(`${directory}/${laneKey(context, `-${address}`)}`, context);
+  const box = await Outbox.open(`${directory}/${laneKey(context, `-${name}`)}`, context);
   const deliverer = new Deliverer({ ...delivery, clock: context.clock });
   return new WebhookTask(context, box, deliverer, options);
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
 import type { Output } from "../../../runtime/definition/frame.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
 import type { SinkContext, SinkTask } from "../../../runtime/definition/sink.ts";
 import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
@@ -90,6 +91,24 @@ Deno.test("webhook: alerts alone, or all", async () => {
       await task.close!();
       assert.equal(received.length, count);
     }
+  });
+});
+
+Deno.test("webhook: a query may post alerts, and all, to one address, but nothing twice", async () => {
+  await withReceiver(ok, async (url, received, directory) => {
+    const alerts = webhook({ url, directory, only: "alerts" });
+    const all = webhook({ url, directory, only: "all" });
+    const stream = query("test").readStream();
+    stream.writeStream(alerts, all);
+    assert.throws(
+      () => stream.writeStream(all, webhook({ url, directory, only: "all" })),
+      /same place/,
+    );
+    const context = sinkContext({ clock: quick });
+    const tasks = [await alerts.open(context), await all.open(context)];
+    for (const task of tasks) await post(task, 0, [alert(5), frame(0, 6)]);
+    for (const task of tasks) await task.close!();
+    assert.equal(received.length, 3);
   });
 });
 
