@@ -1,4 +1,5 @@
 // The task of `webhook:URL`, loaded with the first such sink.
+import { messageOf } from "../../base/errors.ts";
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -122,7 +123,8 @@ class WebhookTask implements SinkTask {
       await this.#sending;
       const { length } = this.#box.items;
       if (length > 0) {
-        this.#context.report(`${length} deliveries to ${shown} wait for the next start`);
+        const why = this.#failure === undefined ? "" : `: ${messageOf(this.#failure.error)}`;
+        this.#context.report(`${length} deliveries to ${shown} wait for the next start${why}`);
       }
     } finally {
       this.#box.close();

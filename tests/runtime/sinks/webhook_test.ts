@@ -179,6 +179,20 @@ Deno.test("webhook: what is refused, or fails too often, goes to the dead letter
   );
 });
 
+Deno.test("webhook: where dead letters cannot be written, what waits says why", async () => {
+  await withReceiver(() => new Response(null, { status: 400 }), async (url, _, directory) => {
+    const reports: string[] = [];
+    const options = { url, directory, only: "all", deadLetters: directory } as const;
+    const task = await open(options, { report: (message) => void reports.push(message) });
+    await post(task, 0, [frame(0, 1)]);
+    await task.close!();
+    assert.match(
+      reports.join(),
+      /^1 deliveries .* wait for the next start: Cannot write dead letters/,
+    );
+  });
+});
+
 Deno.test("webhook: redirections are not followed", async () => {
   await withReceiver(
     (_, { headers }) =>
