@@ -274,6 +274,29 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
   });
 });
 
+Deno.test("webhook: large results that wait are bounded, too", async () => {
+  const released = Promise.withResolvers<void>();
+  await withReceiver(async () => {
+    await released.promise;
+    return ok();
+  }, async (url, received, directory) => {
+    const clock = new FakeClock();
+    const task = await open({ url, directory, timeoutMs: PATIENCE_MS, only: "all" }, { clock });
+    const large = { data: { text: "x".repeat(33 * 1024 * 1024) } };
+    await post(task, 0, [{ ...frame(0, 1), result: large }]);
+    const blocked = post(task, 1, [{ ...frame(0, 11), result: large }, frame(0, 12)]);
+    await until("the task waits", () => clock.sleeping === 1);
+    await clock.advance(5000);
+    await blocked;
+    released.resolve();
+    await task.close!();
+    const ids = received.map(({ headers }) => headers["x-framelane-delivery"]);
+    assert.deepEqual(ids, ["test-VideoStreaming-0-1"]);
+    const letters = (await Deno.readTextFile(`${directory}/dead-letters.jsonl`)).split("\n");
+    assert.equal(letters.length, 3);
+  });
+});
+
 Deno.test("webhook: an address without a server is a failure that is tried again", async () => {
   const directory = await Deno.makeTempDir();
   try {
