@@ -43,7 +43,7 @@ const FAULTS: readonly (readonly [
   [
     "NOT_WRITABLE",
     "the file system has no hard links",
-    /(not permitted|not supported|not implemented).*: link '/i,
+    /not (permitted|supported).*: link '/i,
   ],
   ["NOT_WRITABLE", "no permission to write there", /^$/, Deno.errors.PermissionDenied],
   [
