@@ -12,6 +12,7 @@ import {
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import { loadSink } from "../../runtime/sinks/open.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
+import { togetherFaults } from "../camera_options.ts";
 import { type Options, UsageError } from "../command.ts";
 import { DEFAULT_TOPIC } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
@@ -79,6 +80,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
     if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
       fault(entry.path, `Camera ${number} of ${topic} was given more than once`);
     }
+    for (const message of togetherFaults(source, entry)) fault(entry.path, inFile(message));
     cameras.push({ topic, camera: { number, source, ...settingsFromFlags(entry) } });
   }
   const queries: QuerySpec[] = [];
