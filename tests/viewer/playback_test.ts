@@ -101,7 +101,8 @@ Deno.test("a lane that could not be played in time is paused where the others ar
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {
     const reader = log.reader.bind(log);
-    let held: Promise<void> | undefined;
+    const { promise: release, resolve } = Promise.withResolvers<void>();
+    let holds = false;
     log.reader = async (...options) => {
       const { open, ...rest } = await reader(...options);
       return {
@@ -110,7 +111,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
           const opened = await open(...of);
           const { read } = opened;
           opened.read = async (...args) => {
-            if (of[1] === 1) await held;
+            if (of[1] === 1 && holds) await release;
             return await read.call(opened, ...args);
           };
           return opened;
@@ -119,8 +120,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
     };
     await page.time({ action: "seek", lead: "greyscale-0", offset: 0 });
     await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    held = promise;
+    holds = true;
     await page.time({ action: "play", speed: 1, time: time(0) });
     for (let offset = 1; offset <= 50; offset++) {
       await clock.advance(EVERY_MS);
