@@ -40,6 +40,11 @@ const FAULTS: readonly (readonly [
     /^E[MN]FILE|too many open files/i,
   ],
   ["NOT_WRITABLE", "the file system is read-only", /^EROFS|read-only file system/i],
+  [
+    "NOT_WRITABLE",
+    "the file system has no hard links",
+    /not (permitted|supported).*: link '/i,
+  ],
   ["NOT_WRITABLE", "no permission to write there", /^$/, Deno.errors.PermissionDenied],
   [
     "NOT_WRITABLE",

@@ -265,6 +265,11 @@ Deno.test("failure: the usual ones are described in words", () => {
     ],
     [Object.assign(new Error("x"), { code: "EROFS" }), "NOT_WRITABLE", /read-only/],
     [
+      new Deno.errors.PermissionDenied("Operation not permitted (os error 1): link 'a' -> 'b'"),
+      "NOT_WRITABLE",
+      /the file system has no hard links/,
+    ],
+    [
       new Deno.errors.NotCapable("Requires write access"),
       "NOT_WRITABLE",
       /Deno may not write there/,
