@@ -3,7 +3,7 @@ import { checkOptions } from "../base/fields.ts";
 import { FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { openNamed } from "./files/failure.ts";
+import { openFolder } from "./files/failure.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -38,13 +38,10 @@ export function images(options: ImagesOptions = {}): Sink {
     delivery: "exactly-once",
     opens: { writes: [directory] },
     check: checkOutput,
-    open(context) {
-      const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
-      const action = `write images to ${JSON.stringify(root)}`;
-      return openNamed(action, async () => {
+    open: (context) =>
+      openFolder(directory, "images", context, async (root) => {
         const { openImages } = await import("./files/images_task.ts");
-        return openImages({ root, action }, context);
-      });
-    },
+        return openImages(root, context);
+      }),
   };
 }

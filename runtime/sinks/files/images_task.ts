@@ -2,7 +2,6 @@
 import { Semaphore } from "../../base/wait.ts";
 import {
   BadFrameError,
-  cameraOfPartition,
   type Frame,
   isFinding,
   type Output,
@@ -23,14 +22,10 @@ const OFFSET_DIGITS = 12;
 /** Parallel writes, which share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
-export async function openImages(
-  { root, action }: { readonly root: string; readonly action: string },
-  context: SinkContext,
-): Promise<SinkTask> {
-  const camera = cameraOfPartition(context.partition);
+export async function openImages(root: string, context: SinkContext): Promise<SinkTask> {
+  const camera = await reserve(root, context);
   const folder = `${root}/${camera}`;
   await Deno.mkdir(folder, { recursive: true });
-  await reserve(`${root}/.framelane`, camera, context, action);
   const lines = await StagedLines.open({
     path: `${root}/annotations.csv`,
     root: `${root}/.framelane`,
