@@ -32,7 +32,7 @@ export interface ScoredClip extends LabelledClip {
  *
  * @param label whose score counts; for windows with per-frame scores only, the highest of them
  * @param fps frame rate of image folders, which have no times
- * @param report is told what the clip's files lack
+ * @param report takes messages about files that are skipped
  */
 export async function scoreClip(
   clip: LabelledClip,
