@@ -76,6 +76,13 @@ await assert.rejects(unusable.topics(), { code: /INVALID|DISK_FULL/ });
 await unusable.close();
 Deno.removeSync(half, { recursive: true });
 
+// What only needs rows takes from the reserve. Frames do not, so there is room for the advice.
+fillDisk();
+const { size } = Deno.statSync(join(folder, "log/reserve"));
+await log.createTopic("rows", 3_000);
+assert.ok(Deno.statSync(join(folder, "log/reserve")).size < size);
+assert.equal(await append(100), 0);
+
 // The advice works on the full disk.
 await log.retention("t", { bytes: 5_000_000 });
 assert.equal(await append(300), 300);

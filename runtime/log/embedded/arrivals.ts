@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 /** Deviations up to this are believed: adjustments, and the time that a process was stopped. */
 const toleranceMs = 2_000;
 /** After a pause up to this the wall clock is believed. */
-const pauseMs = 12 * 3_600_000;
+export const pauseMs = 12 * 3_600_000;
 /** How long a step must last before it is believed. */
 const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 

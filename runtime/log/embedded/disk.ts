@@ -63,6 +63,24 @@ export function readAround(
   return { got, lost };
 }
 
+/** Reserved on the disk, so that removing works when it is full. */
+const reserveBytes = 2 << 20;
+
+/** Reserves space in a log's folder, with zeros: a sparse file reserves nothing. False on a full disk. */
+export function keepReserve(dir: string): boolean {
+  const path = join(dir, "reserve");
+  if (sizeOf(path) >= reserveBytes) return true;
+  try {
+    using file = Deno.openSync(path, { create: true, write: true, mode: modes.file });
+    const zeros = new Uint8Array(reserveBytes);
+    for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));
+    return true;
+  } catch (error) {
+    if (storageFault(error) !== "full") throw error;
+    return false;
+  }
+}
+
 /** Frees the space that is reserved in a log's folder for a full disk; false if there is none. */
 export function releaseReserve(dir: string): boolean {
   const path = join(dir, "reserve");

@@ -4,9 +4,8 @@ import type { Clock } from "../../base/clock.ts";
 import { given } from "../../base/options.ts";
 import type { LogStorage } from "../log.ts";
 import type { ArrivalClock } from "./arrivals.ts";
-import { freeBytes, releaseReserve } from "./disk.ts";
+import { freeBytes, keepReserve, releaseReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
-import { modes } from "./private_files.ts";
 import { recover, repairTails } from "./recovery.ts";
 import type { Store } from "./records.ts";
 import { expire, expireNow } from "./retention.ts";
@@ -15,8 +14,6 @@ import type { SegmentWriter } from "./segment_writer.ts";
 const tickMs = 1_000;
 /** Segments of others and the disk are checked every this many ticks. */
 const rareTicks = 10;
-/** Reserved on the disk, so that removing works when it is full. */
-const reserveBytes = 2 << 20;
 /** A write-ahead log of this length is reported: a transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
@@ -49,7 +46,7 @@ export class Keeper {
   /** Does all due work after opening, then continues in the background. */
   async start(): Promise<void> {
     const { dir, db, topics, segments, warnings } = this.#parts;
-    this.#keepReserve();
+    keepReserve(dir);
     for (const id of await repairTails(db)) {
       const { topic, partition } = topics.row(id);
       warnings.tell(
@@ -109,7 +106,7 @@ export class Keeper {
     await expire(this.#parts);
     if (++this.#ticks % rareTicks !== 0) return;
     await recover(dir, db, segments.ids);
-    this.#keepReserve();
+    keepReserve(dir);
     this.#checkWal();
   }
 
@@ -131,34 +128,17 @@ export class Keeper {
 
   /** On a full disk retention runs first. Rows may use the reserve, frames may not. */
   #makeRoom(what: "frames" | "rows"): boolean {
-    let released = what === "rows" && releaseReserve(this.#parts.dir);
-    const expire = () => {
-      this.#parts.segments.sealNow();
-      return expireNow(this.#parts);
+    const { dir, segments } = this.#parts;
+    const released = what === "rows" && releaseReserve(dir);
+    const removes = () => {
+      segments.sealNow();
+      return expireNow(this.#parts) > 0;
     };
-    let removed: number;
     try {
-      removed = expire();
+      return removes() || released;
     } catch (error) {
-      if (storageFault(error) !== "full" || !releaseReserve(this.#parts.dir)) throw error;
-      released = true;
-      removed = expire();
-    }
-    // The reserve is not for frames.
-    if (removed > 0 || what === "frames" && released) this.#keepReserve();
-    return removed > 0 || released && what === "rows";
-  }
-
-  /** Written with zeros: a sparse file reserves nothing. */
-  #keepReserve(): void {
-    try {
-      const path = join(this.#parts.dir, "reserve");
-      using file = Deno.openSync(path, { create: true, write: true, mode: modes.file });
-      if (file.statSync().size >= reserveBytes) return;
-      const zeros = new Uint8Array(reserveBytes);
-      for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));
-    } catch (error) {
-      if (storageFault(error) !== "full") throw error;
+      if (storageFault(error) !== "full" || !releaseReserve(dir)) throw error;
+      return removes();
     }
   }
 }

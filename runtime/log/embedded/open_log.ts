@@ -50,7 +50,7 @@ export async function openParts(
     const arrivals = new ArrivalClock(clock, records.newest(), warnings.upkeep);
     const now = () => arrivals.now();
     const topics = new Topics(db, now);
-    const segments = new SegmentWriter(dir, db, topics, now);
+    const segments = new SegmentWriter(dir, db, topics, now, () => clock.now());
     const keeper = new Keeper({ dir, db, topics, records, segments, arrivals, clock, warnings });
     await keeper.start();
     const changes = new ChangeWatcher(db, topics);

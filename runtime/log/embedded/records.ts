@@ -1,11 +1,12 @@
 // Places of records. Adjacent records form chunks, which are rows; their bytes are in segment
 // files. The newest chunk of a partition grows in its tail.
 import { LogError } from "../log.ts";
+import { pauseMs } from "./arrivals.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";
 import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import { SegmentLost } from "./errors.ts";
-import type { Placed } from "./segment_writer.ts";
+import { createdMs, type Placed } from "./segment_writer.ts";
 import type { Tail } from "./tails.ts";
 import type { Topics } from "./topics.ts";
 import type { Retention } from "./url.ts";
@@ -135,15 +136,23 @@ export class Records {
   /** Within a transaction: see `Dated`. What arrives later is dated later, too, in every process. */
   redate(from: number, to: number, ms: number): void {
     const { tails } = this.#db;
-    const dated = (time: number) => time >= from && time <= to ? time + ms : time;
-    for (const [id] of this.#db.all<[number]>("SELECT id FROM partitions")) {
-      const tail = tails.read(id);
+    const found = this.#db.all<[number]>("SELECT id FROM partitions")
+      .map(([id]) => ({ id, tail: tails.read(id) }));
+    const starts = this.#db.all<[segment: number, arrived: number]>(
+      "SELECT segment, min(arrived) FROM chunks GROUP BY segment",
+    );
+    for (const { tail: { open } } of found) if (open) starts.push([open.segment, open.arrived]);
+    // Also what a process appended that has ended, or is not as far: its segments were made far later than that arrived.
+    const others = starts.filter(([segment, arrived]) => createdMs(segment) - arrived > pauseMs);
+    const first = Math.min(from, ...others.map(([, arrived]) => arrived));
+    const dated = (time: number) => time >= first && time <= to ? time + ms : time;
+    for (const { id, tail } of found) {
       const open = tail.open && { ...tail.open, arrived: dated(tail.open.arrived) };
       tails.stage(id, { ...tail, arrived: Math.max(tail.arrived, to + ms), open });
     }
     this.#db.run(
       "UPDATE chunks SET arrived = arrived + ? WHERE arrived BETWEEN ? AND ?",
-      ...[ms, from, to],
+      ...[ms, first, to],
     );
   }
 

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { createLocked, FileSync, freeBytes } from "./disk.ts";
+import { createLocked, FileSync, freeBytes, keepReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
@@ -26,6 +26,11 @@ const maxSegmentChunks = 4_096;
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
 const pageBytes = 4_096;
 const pieceBytes = 1 << 20;
+
+/** When a segment was made, by the wall clock. */
+export function createdMs(id: number): number {
+  return firstMs + Math.floor(id / 2 ** chanceBits);
+}
 
 export class OpenSegment {
   position = 0;
@@ -73,16 +78,21 @@ export class SegmentWriter {
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #now: () => number;
+  readonly #wall: () => number;
   readonly #active = new Map<number, OpenSegment>();
   /** Full or given up; sealed after their commits. */
   readonly #full = new Set<OpenSegment>();
 
-  /** @param now arrival time */
-  constructor(dir: string, db: Database, topics: Topics, now: () => number) {
+  /**
+   * @param now arrival time
+   * @param wall the wall clock
+   */
+  constructor(dir: string, db: Database, topics: Topics, now: () => number, wall = Date.now) {
     this.#dir = dir;
     this.#db = db;
     this.#topics = topics;
     this.#now = now;
+    this.#wall = wall;
   }
 
   get ids(): Set<number> {
@@ -91,6 +101,8 @@ export class SegmentWriter {
 
   /** Writes adjacent records. Call `done` after their commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
+    // What rows have taken from the reserve is not for frames.
+    if (!keepReserve(this.#dir)) throw new Error("No space left on device");
     const segment = this.#segment(row);
     const { position, padding } = segment;
     write(segment, pieces(records));
@@ -226,7 +238,7 @@ export class SegmentWriter {
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
     // In the order of creation. Another log may take the same id at the same moment.
-    const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
+    const ms = Math.min(Math.max(this.#wall() - firstMs, 0), 2 ** msBits - 1);
     let id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
     const folder = join("segments", `${topic}-${number}`);
     Deno.mkdirSync(join(this.#dir, folder), { recursive: true, mode: modes.folder });

@@ -1,4 +1,5 @@
 // The task of `webhook:URL`, loaded with the first such sink.
+import { messageOf } from "../../base/errors.ts";
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
@@ -11,8 +12,9 @@ import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
 import { type Item, Outbox } from "./outbox.ts";
 
-/** Most deliveries that wait before the partition waits … */
+/** Most deliveries, and characters of them, that wait before the partition waits … */
 const MAX_WAITING = 1000;
+const MAX_WAITING_LENGTH = 64 * 1024 * 1024;
 /** … but no longer than this; then they are dead-lettered. */
 const MAX_BLOCK_MS = 5000;
 /** How long to wait for deliveries at the end; the rest follows at the next start. */
@@ -41,6 +43,21 @@ export async function openWebhook(
   return new WebhookTask(context, box, deliverer, options);
 }
 
+interface Thing {
+  readonly id: string;
+  readonly body: string;
+}
+
+/** How many of some more deliveries may wait: all, if none waits. */
+function roomFor(things: readonly Thing[], waiting: readonly Thing[]): number {
+  if (waiting.length === 0) return things.length;
+  let length = waiting.reduce((sum, { body }) => sum + body.length, 0);
+  const end = things.findIndex(({ body }, index) =>
+    waiting.length + index >= MAX_WAITING || (length += body.length) > MAX_WAITING_LENGTH
+  );
+  return end === -1 ? things.length : end;
+}
+
 class WebhookTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #box: Outbox;
@@ -48,7 +65,7 @@ class WebhookTask implements SinkTask {
   readonly #options: TaskOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  #things: { id: string; body: string }[] = [];
+  #things: Thing[] = [];
   /** How often each id is in them. */
   readonly #ids = new Map<string, number>();
   #added: Item[] = [];
@@ -92,14 +109,12 @@ class WebhookTask implements SinkTask {
     this.#things = [];
     this.#ids.clear();
     if (things.length === 0) return;
-    const waited = await this.#room(things.length);
+    const taken = things.slice(0, await this.#roomFor(things));
     const position = { batch: batchId, end };
-    const room = waited ? things.length : MAX_WAITING - this.#box.items.length;
-    const taken = things.slice(0, Math.max(0, room));
     await this.#withFileErrors(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#deadLetter(thing, 0, `${MAX_WAITING} deliveries are waiting`);
+        await this.#deadLetter(thing, 0, `${this.#box.items.length} deliveries are waiting`);
       }
     });
   }
@@ -122,7 +137,8 @@ class WebhookTask implements SinkTask {
       await this.#sending;
       const { length } = this.#box.items;
       if (length > 0) {
-        this.#context.report(`${length} deliveries to ${shown} wait for the next start`);
+        const why = this.#failure === undefined ? "" : `: ${messageOf(this.#failure.error)}`;
+        this.#context.report(`${length} deliveries to ${shown} wait for the next start${why}`);
       }
     } finally {
       this.#box.close();
@@ -135,17 +151,16 @@ class WebhookTask implements SinkTask {
     return only === "findings" && isFinding(output);
   }
 
-  /** Waits for room for more deliveries, up to a limit; false if there is still none. */
-  async #room(count: number): Promise<boolean> {
+  /** Waits for room for more deliveries, up to a limit; how many of them there is room for then. */
+  async #roomFor(things: readonly Thing[]): Promise<number> {
     const { clock } = this.#context;
-    const fits = () => this.#box.items.length + count <= Math.max(MAX_WAITING, count);
     const deadline = clock.monotonic() + MAX_BLOCK_MS;
-    while (!fits()) {
+    for (;;) {
+      const room = roomFor(things, this.#box.items);
       const left = deadline - clock.monotonic();
-      if (left <= 0 || this.#signal.aborted) return false;
+      if (room === things.length || left <= 0 || this.#signal.aborted) return room;
       await waitAtMost(left, this.#delivered.wait(), clock);
     }
-    return true;
   }
 
   #send(): void {
@@ -170,7 +185,7 @@ class WebhookTask implements SinkTask {
     }
   }
 
-  async #deadLetter(thing: { id: string; body: string }, tries: number, reason: string) {
+  async #deadLetter(thing: Thing, tries: number, reason: string) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
     const line = JSON.stringify({
