@@ -101,8 +101,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {
     const reader = log.reader.bind(log);
-    const { promise: release, resolve } = Promise.withResolvers<void>();
-    let holds = false;
+    let held = Promise.resolve();
     log.reader = async (...options) => {
       const { open, ...rest } = await reader(...options);
       return {
@@ -111,7 +110,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
           const opened = await open(...of);
           const { read } = opened;
           opened.read = async (...args) => {
-            if (of[1] === 1 && holds) await release;
+            if (of[1] === 1) await held;
             return await read.call(opened, ...args);
           };
           return opened;
@@ -120,7 +119,8 @@ Deno.test("a lane that could not be played in time is paused where the others ar
     };
     await page.time({ action: "seek", lead: "greyscale-0", offset: 0 });
     await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
-    holds = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
     await page.time({ action: "play", speed: 1, time: time(0) });
     for (let offset = 1; offset <= 50; offset++) {
       await clock.advance(EVERY_MS);
