@@ -1,13 +1,12 @@
 // Errors of a sink's files.
 import { given } from "../../base/options.ts";
-import type { SinkTask } from "../../definition/sink.ts";
+import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 
 type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
   | "NOT_WRITABLE"
   | "TAKEN_OVER"
-  | "CONFLICT"
   | "INVALID"
   | "FAILED";
 
@@ -95,4 +94,15 @@ export async function openNamed(action: string, open: () => Promise<SinkTask>): 
     restartOffset: task.restartOffset && (() => task.restartOffset!()),
     close: named(task.close),
   });
+}
+
+/** Opens a task that writes into a folder, in whose name `{query}` stands for the query's. */
+export function openFolder(
+  directory: string,
+  what: string,
+  { query }: SinkContext,
+  open: (root: string) => Promise<SinkTask>,
+): Promise<SinkTask> {
+  const root = directory.replaceAll("{query}", query).replace(/(?<=.)\/+$/, "");
+  return openNamed(`write ${what} to ${JSON.stringify(root)}`, () => open(root));
 }

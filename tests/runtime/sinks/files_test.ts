@@ -227,6 +227,20 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
   });
 });
 
+Deno.test("outbox: what has the same id in two batches is kept twice", async () => {
+  await withDirectory(async (directory) => {
+    const root = `${directory}/box`;
+    const box = await Outbox.open(root, sinkContext());
+    for (const batch of [0, 1]) {
+      await box.release(await box.add([{ position: at(batch), id: "a", body: `${batch}` }]));
+    }
+    box.close();
+    const next = await Outbox.open(root, sinkContext({ committedBatch: 1, committedEnd: 2 }));
+    assert.deepEqual(next.items.map(({ body }) => body), ["0", "1"]);
+    next.close();
+  });
+});
+
 Deno.test("outbox: much that waits is not written again with each delivery", async () => {
   await withDirectory(async (directory) => {
     const { root, box } = await filledBox(directory);
