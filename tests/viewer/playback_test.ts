@@ -101,7 +101,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {
     const reader = log.reader.bind(log);
-    let held: Promise<void> | undefined;
+    let held = Promise.resolve();
     log.reader = async (...options) => {
       const { open, ...rest } = await reader(...options);
       return {
