@@ -176,7 +176,7 @@ class WebhookTask implements SinkTask {
     } catch (error) {
       if (!this.#signal.aborted) this.#failure = { error };
     }
-    // At once after the last look at the outbox: what is added from now on begins anew.
+    // At once after the last look at the outbox: what comes later starts another sender.
     this.#sending = undefined;
     this.#delivered.notify();
   }
