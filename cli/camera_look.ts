@@ -1,13 +1,19 @@
 // `cameras probe URL` and `cameras discover`: inspects cameras before they are added.
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
+import { makeSource } from "../cameras/open.ts";
 import { type ProbeReport, probeSource } from "../cameras/probe.ts";
 import { type CameraSettings, settingWords } from "../cameras/settings.ts";
 import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
 import { range } from "../runtime/base/options.ts";
-import { makeSourceOrUsageError } from "./camera_options.ts";
-import { type CommandContext, type Options, parsers, type Values } from "./command.ts";
+import {
+  type CommandContext,
+  type Options,
+  orUsageError,
+  parsers,
+  type Values,
+} from "./command.ts";
 
 /** Smaller drifts are network jitter over a few seconds. */
 const LEAST_DRIFT_PPM = 10_000;
@@ -50,7 +56,7 @@ export async function probe(
   { print, say, signal }: CommandContext,
 ): Promise<number> {
   // Reads a folder only once: its published files must stay unchanged.
-  const source = await makeSourceOrUsageError(text, { loop: false, ...settings }, signal);
+  const source = await orUsageError(makeSource(text, { loop: false, ...settings }, signal));
   const seconds = values.for ?? 10;
   say(`Looking at ${source.description} for ${seconds} s`);
   try {

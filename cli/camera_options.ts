@@ -4,13 +4,12 @@ import { listenError } from "../runtime/base/host.ts";
 import { given, shown } from "../runtime/base/options.ts";
 import type { CameraHost } from "../cameras/camera.ts";
 import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
-import { checkSource, makeSource } from "../cameras/open.ts";
+import { checkSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES } from "../cameras/publisher.ts";
-import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
-import { type CameraSource, SourceError } from "../cameras/source.ts";
+import { SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
-import { type Option, type Options, parsers, UsageError, type Values } from "./command.ts";
+import { type Option, type Options, parsers, type Values } from "./command.ts";
 import { DEFAULT_TOPIC, logOption } from "./log_options.ts";
 
 /** An option for each camera setting; `settingsFromFlags` reads them. */
@@ -130,22 +129,6 @@ export function togetherFaults(
     return [];
   } catch (error) {
     return [messageOf(error)];
-  }
-}
-
-/** @throws {UsageError} for faults that are only found by looking at files */
-export async function makeSourceOrUsageError(
-  text: string,
-  settings: CameraSettings,
-  signal: AbortSignal,
-): Promise<CameraSource> {
-  try {
-    return await makeSource(text, settings, signal);
-  } catch (error) {
-    if (error instanceof SourceError && error.code === "INVALID") {
-      throw new UsageError([error.message]);
-    }
-    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 // Commands and their options. One table per command defines parsing, environment variables, validation, help
 // and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
-import { messageOf } from "../runtime/base/errors.ts";
+import { messageOf, read } from "../runtime/base/errors.ts";
 import { nearest } from "../runtime/base/nearest.ts";
 import {
   ABOVE_ZERO,
@@ -127,6 +127,15 @@ export class UsageError extends Error {
   constructor(faults: readonly string[]) {
     super(faults.join("\n"));
     this.faults = faults;
+  }
+}
+
+/** @throws {UsageError} where a log or a source is refused as it was given (`INVALID`) */
+export async function orUsageError<T>(opened: Promise<T>): Promise<T> {
+  try {
+    return await opened;
+  } catch (error) {
+    throw read(error, "code") === "INVALID" ? new UsageError([messageOf(error)]) : error;
   }
 }
 

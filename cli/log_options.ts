@@ -11,7 +11,7 @@ import {
   maskLogUrl,
   openLog,
 } from "../runtime/log/open.ts";
-import { type CommandContext, type Options, UsageError } from "./command.ts";
+import { type CommandContext, type Options, orUsageError } from "./command.ts";
 
 export { DEFAULT_LOG, DEFAULT_TOPIC };
 
@@ -50,14 +50,7 @@ export async function openLogOrUsageError(
   checkpointDir?: string,
 ): Promise<TopicLog> {
   const onWarning = (line: string) => say(line, "warn");
-  try {
-    return await openLog(url, { onWarning, ...given({ checkpointDir }) });
-  } catch (error) {
-    if (error instanceof LogError && error.code === "INVALID") {
-      throw new UsageError([error.message]);
-    }
-    throw error;
-  }
+  return await orUsageError(openLog(url, { onWarning, ...given({ checkpointDir }) }));
 }
 
 /** Whether there is a log; says so if there is none. A command that only reads makes none. */

@@ -14,11 +14,13 @@ import { zones } from "./operators/zones/mod.ts";
 export const parameters = { model: "string", zones: "string", device: "string" } as const;
 
 export default function count(options: ParameterValues<typeof parameters> = {}): QueryDefinition {
+  // Uncertain detections keep a track alive, those that the manifest calls objects begin one.
+  const { detector, manifest: { outputs } } = detectorOf("count", options, { threshold: 0.1 });
+  const thresholds = outputs.flatMap((output) => "maxObjects" in output ? [output.threshold] : []);
   const tracked = query("count")
     .readStream()
-    // Uncertain detections keep a track alive.
-    .process(detectorOf("count", options, { threshold: 0.1 }))
-    .process(track({ keepOthers: false }));
+    .process(detector)
+    .process(track({ keepOthers: false, begin: Math.max(0.35, ...thresholds) }));
   const counted = options.zones === undefined ? tracked : tracked.process(zones(options.zones));
   return counted.writeStream(display(), events());
 }

@@ -9,7 +9,7 @@ import { LogReads } from "./log_reads.ts";
 import { parseResult, PastFindings } from "./past_findings.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
-import type { RangeView } from "./protocol.ts";
+import type { RangeView, TimeMove } from "./protocol.ts";
 
 export interface HistoryOptions {
   readonly log: TopicLog;
@@ -93,6 +93,19 @@ export class History extends LogReads {
       ? await this.#lastUpTo(next, time)
       : await this.lastBefore(lane, offset) ?? next;
     return await this.#from(lane, shown, units);
+  }
+
+  /** The frame that a page moves to; the last one before an offset that is not there. */
+  async moved(lane: Lane, move: TimeMove, units: boolean): Promise<LanePicture | undefined> {
+    switch (move.action) {
+      case "seek":
+        return await this.at(lane, move.offset, units) ??
+          await this.step(lane, move.offset, -1, units);
+      case "step":
+        return await this.step(lane, move.offset, move.by, units);
+      case "jump":
+        return await this.atTime(lane, move.time, units);
+    }
   }
 
   async #from(

@@ -7,7 +7,7 @@ import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 import { nextFrames } from "./log_reads.ts";
-import { cameraText, type TimeCommand, type TimeView } from "./protocol.ts";
+import { cameraText, type TimeCommand, type TimeMove, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
   /** Absent if there is no log: then only pausing works. */
@@ -36,8 +36,6 @@ const LONGEST_WAIT_MS = 1_000;
 
 /** Pictures of the past that one page looks up at once, since all pages share the log. */
 const LOOKUPS = 4;
-
-type Move = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
 
 interface Runner {
   readonly stop: AbortController;
@@ -92,9 +90,7 @@ export class Playback {
       if (this.#lanes.has(lane.id)) continue;
       this.#lanes.set(lane.id, lane);
       if (this.#view.mode === "playing") this.#run(lane);
-      else if (!this.live && !this.#current.has(lane.id)) {
-        void this.#execute(() => this.#show(lane, this.#task.signal));
-      }
+      else if (!this.live && !this.#current.has(lane.id)) this.#show(lane);
     }
   }
 
@@ -103,15 +99,16 @@ export class Playback {
     const { contentType = "" } = this.#current.get(lane.id) ?? {};
     const unit = contentType.startsWith("video/") && !this.#options.units(lane.id);
     if (unit) this.#current.delete(lane.id);
-    if (this.live || this.#current.has(lane.id) || this.#view.mode === "playing") return;
-    void this.#execute(() => this.#show(lane, this.#task.signal));
+    if (this.#view.mode === "paused" && !this.#current.has(lane.id)) this.#show(lane);
   }
 
   /** Executes a command; a newer one replaces it. */
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
-    const playing = this.#view.mode === "playing" ? this.#view.speed : undefined;
+    const { mode, speed } = this.#view;
+    // The page's own idea is late by what is on its way.
+    const due = mode === "playing" ? this.#due() : undefined;
     this.#stopAll();
     switch (command.action) {
       case "live":
@@ -123,20 +120,30 @@ export class Playback {
           const offset = this.#options.sent(id);
           if (offset !== undefined) this.#stopped.set(id, offset);
         }
-        this.#set({ mode: "paused", generation, speed: 1, position: command.time });
+        this.#set({ mode: "paused", generation, speed: 1, position: due ?? command.time });
+        if (due !== undefined) this.#catchUp(due);
         return;
       case "jump":
       case "seek":
       case "step":
-        if (command.action === "jump" && playing !== undefined) {
+        if (command.action === "jump" && mode === "playing") {
           this.#forget();
-          this.#play(generation, playing, command.time);
+          this.#play(generation, speed, command.time);
           return;
         }
-        void this.#execute(() => this.#goTo(generation, command, this.#task.signal));
+        void this.#execute((signal) => this.#goTo(generation, command, signal));
         return;
       case "play":
-        this.#play(generation, command.speed, command.time);
+        this.#play(generation, command.speed, due ?? command.time);
+    }
+  }
+
+  /** Brings lanes that could not be played in time to where the others are paused. */
+  #catchUp(position: number): void {
+    for (const lane of this.#lanes.values()) {
+      const { timestamp = position } = this.#current.get(lane.id) ?? {};
+      const late = timestamp < position - SKIP_BEHIND_MS && !this.#setBack.has(lane.id);
+      if (late) this.#show(lane);
     }
   }
 
@@ -147,10 +154,11 @@ export class Playback {
     this.#lanes.clear();
   }
 
-  async #goTo(generation: number, command: Move, signal: AbortSignal): Promise<void> {
+  async #goTo(generation: number, command: TimeMove, signal: AbortSignal): Promise<void> {
     const lead = this.#options.lane(command.lead);
     if (lead === undefined) throw new Error("No such lane");
-    const picture = await this.#lookUp(signal, () => this.#find(lead, command));
+    const units = this.#options.units(lead.id);
+    const picture = await this.#lookUp(signal, () => this.#history().moved(lead, command, units));
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#forget();
@@ -168,22 +176,7 @@ export class Playback {
         : {}),
     });
     this.#options.onPicture(lead.id);
-    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
-    await Promise.all(others.map((lane) => this.#show(lane, signal)));
-  }
-
-  async #find(lead: Lane, command: Move): Promise<LanePicture | undefined> {
-    const history = this.#history();
-    const units = this.#options.units(lead.id);
-    switch (command.action) {
-      case "seek":
-        return await history.at(lead, command.offset, units) ??
-          await history.step(lead, command.offset, -1, units);
-      case "step":
-        return await history.step(lead, command.offset, command.by, units);
-      case "jump":
-        return await history.atTime(lead, command.time, units);
-    }
+    for (const lane of this.#lanes.values()) if (lane.id !== lead.id) this.#show(lane);
   }
 
   /** Looks a picture up, unless the page has moved on when its turn comes. */
@@ -210,12 +203,14 @@ export class Playback {
   }
 
   /** Shows a lane's picture at the paused position. */
-  async #show(lane: Lane, signal: AbortSignal): Promise<void> {
+  #show(lane: Lane): void {
     const { position } = this.#view;
     if (position === undefined || this.#options.history === undefined) return;
-    const picture = await this.#pictureAt(lane, () => position, signal);
-    if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
-    this.#put(lane, picture);
+    void this.#execute(async (signal) => {
+      const picture = await this.#pictureAt(lane, () => position, signal);
+      if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
+      this.#put(lane, picture);
+    });
   }
 
   #play(generation: number, speed: number, time: number): void {
@@ -241,8 +236,9 @@ export class Playback {
   #run(lane: Lane): void {
     const runner: Runner = { stop: new AbortController(), caughtUp: false };
     this.#runners.set(lane.id, runner);
-    const signal = AbortSignal.any([runner.stop.signal, this.#task.signal]);
-    void this.#execute(() => this.#playLane(lane, runner, signal));
+    void this.#execute((task) =>
+      this.#playLane(lane, runner, AbortSignal.any([runner.stop.signal, task]))
+    );
   }
 
   async #playLane(lane: Lane, runner: Runner, signal: AbortSignal): Promise<void> {
@@ -328,10 +324,10 @@ export class Playback {
   }
 
   /** Runs a task; its error is reported to the page. */
-  async #execute(task: () => Promise<void> | void): Promise<void> {
+  async #execute(task: (signal: AbortSignal) => Promise<void> | void): Promise<void> {
     const { signal } = this.#task;
     try {
-      await task();
+      await task(signal);
     } catch (error) {
       if (signal.aborted || this.#closed) return;
       const problem = maskSecrets(messageOf(error));

@@ -131,7 +131,7 @@ export interface TileRequest {
  */
 export type TimeCommand =
   | { readonly action: "live" }
-  /** Keeps what the page shows. */
+  /** Keeps what the page shows; at `time` if live. */
   | { readonly action: "pause"; readonly time: number }
   /** The lead's frame at that offset, or the first one after it. */
   | { readonly action: "seek"; readonly lead: string; readonly offset: number }
@@ -141,6 +141,9 @@ export type TimeCommand =
   | { readonly action: "jump"; readonly lead: string; readonly time: number }
   /** Plays from the current position, or from `time` if live. */
   | { readonly action: "play"; readonly speed: number; readonly time: number };
+
+/** A command that leads to one frame of its lead. */
+export type TimeMove = Extract<TimeCommand, { action: "seek" | "step" | "jump" }>;
 
 export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 

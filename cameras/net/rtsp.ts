@@ -161,7 +161,12 @@ export class RtspRelay implements Disposable {
       const body = head && await bodyOf(head, input);
       if (head === undefined || body === undefined) break;
       if (await this.#isHandled(head, upstream)) continue;
-      if (body.length > 0) numbers.describe(Buffer.from(body).toString("latin1"));
+      const text = Buffer.from(body).toString("latin1");
+      // FFmpeg would ask to play what it has not set up.
+      if (/^m=/m.test(text) && !/^m=video /m.test(text)) {
+        throw new SourceError("UNSUPPORTED", "it holds no video");
+      }
+      if (text !== "") numbers.describe(text);
       await write(concatenated([encodeHead(plainLines(head, body, upstream)), body]));
     }
     if (!this.#streaming) {

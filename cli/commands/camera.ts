@@ -1,13 +1,12 @@
 // `deno task camera N`: publishes one camera.
 import { Camera } from "../../cameras/camera.ts";
-import { acceptedSources } from "../../cameras/open.ts";
+import { acceptedSources, makeSource } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   cameraHost,
-  makeSourceOrUsageError,
   numberFaults,
   parseSource,
   publishOptions,
@@ -22,6 +21,7 @@ import {
   type CommandContext,
   type LogLevel,
   type Options,
+  orUsageError,
   parsers,
   type Values,
 } from "../command.ts";
@@ -73,7 +73,7 @@ async function publish(
   const settings = settingsFromFlags(values);
   const host = await cameraHost(log, values);
   const { clock } = host;
-  const source = await makeSourceOrUsageError(values.source, settings, signal);
+  const source = await orUsageError(makeSource(values.source, settings, signal));
   const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string, level: LogLevel = "warn") => {
     bar.clear();

@@ -49,7 +49,7 @@ export const evaluate = command({
     const scored: ScoredClip[] = [];
     for (const [i, clip] of clips.entries()) {
       signal.throwIfAborted();
-      const result = await scoreClip(clip, values.model, label, values.fps, signal);
+      const result = await scoreClip(clip, values.model, label, values.fps, signal, say);
       scored.push(result);
       const found = result.points.length === 0
         ? "no window: the clip is too short"
@@ -77,10 +77,9 @@ export const evaluate = command({
         points,
       })),
     });
+    for (const line of values.json ? [json] : table(report)) print(line);
     if (values.out !== undefined) await writeWhole(values.out, json + "\n");
     if (values.plot !== undefined) await writeWhole(values.plot, plot(report));
-    if (values.json) print(json);
-    else for (const line of table(report)) print(line);
     return 0;
   },
 });

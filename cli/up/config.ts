@@ -300,7 +300,6 @@ function configOf(file: Fields) {
 
 export type Config = ReturnType<typeof configOf>;
 export type QueryEntry = Config["queries"][number];
-export type ViewerEntry = Exclude<Config["viewer"], "off">;
 
 /** Reads a file; returns its content, undefined if it is not YAML, and its text with the faults. */
 export function readConfig(

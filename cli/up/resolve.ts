@@ -12,12 +12,13 @@ import {
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import { loadSink } from "../../runtime/sinks/open.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
+import { togetherFaults } from "../camera_options.ts";
 import { type Options, UsageError } from "../command.ts";
 import { DEFAULT_TOPIC } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import { querySpecOptions, querySpecs } from "../query_specs.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
-import { type Config, fieldName, type QueryEntry, readConfig, type ViewerEntry } from "./config.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
+import { type Config, fieldName, type QueryEntry, readConfig } from "./config.ts";
 import type { YamlText } from "./yaml_text.ts";
 
 const OPTIONS: Options = { ...querySpecOptions, ...viewerAccessOptions };
@@ -79,6 +80,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
     if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
       fault(entry.path, `Camera ${number} of ${topic} was given more than once`);
     }
+    for (const message of togetherFaults(source, entry)) fault(entry.path, inFile(message));
     cameras.push({ topic, camera: { number, source, ...settingsFromFlags(entry) } });
   }
   const queries: QuerySpec[] = [];
@@ -97,6 +99,10 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
       for (const message of lines) fault(entry.path, inFile(message));
     }
   }
+  if (viewer !== "off") {
+    for (const { token } of viewer.token ?? []) learnSecrets(token, { whole: true });
+    for (const message of viewerAccessFaults(viewer)) fault("viewer", inFile(message));
+  }
   const topics = new Set([
     ...config.topics ?? [first],
     ...cameras.map(({ topic }) => topic),
@@ -109,7 +115,7 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
     cameras,
     queries,
     ...given({ checkpoint, executors }),
-    ...(viewer === "off" ? {} : viewerOf(viewer, (message) => fault("viewer", message))),
+    ...(viewer === "off" ? {} : { viewer: { port: viewer.port, ...viewerAccess(viewer) } }),
   };
 }
 
@@ -152,19 +158,4 @@ async function specOf(
 function toAlerts(sink: string): string {
   if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
   return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
-}
-
-function viewerOf(
-  entry: ViewerEntry,
-  fault: (message: string) => void,
-): { readonly viewer?: ViewerPlan } {
-  const { port, token } = entry;
-  for (const one of token ?? []) learnSecrets(one.token, { whole: true });
-  try {
-    return { viewer: { port, ...viewerAccess(entry) } };
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    for (const message of error.faults) fault(inFile(message));
-    return {};
-  }
 }

@@ -75,7 +75,7 @@ export class YamlText {
 
   /** Adds a fault in the parser's words, without those that it quotes, which may be a secret. */
   #refuse(at: number, message: string): void {
-    const words = message.replace(/(?<=\S): .*/s, "").replace(/\S*[!\\]\S*/g, "…");
+    const words = message.replace(/(?<=\S): .*|; please use .*/s, "").replace(/\S*[!\\]\S*/g, "…");
     this.#fault(at, `Cannot read YAML at column ${this.#lines.linePos(at).col}: ${words}`);
   }
 

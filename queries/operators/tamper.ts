@@ -11,7 +11,10 @@ export interface TamperOptions {
   readonly intervalMs?: number;
   /** How many checked pictures are averaged as the reference; 32 by default. */
   readonly referencePictures?: number;
-  /** A feed is certainly frozen after this long unchanged, milliseconds; 5,000 by default. */
+  /**
+   * A feed is certainly frozen after this long unchanged, milliseconds; 5,000 by default, or what the
+   * reference pictures cover, if that is less.
+   */
   readonly frozenMs?: number;
 }
 
@@ -58,12 +61,13 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
   const {
     intervalMs = 500,
     referencePictures = 32,
-    frozenMs = 5_000,
   } = options;
-  checkOptions("use tamper options", { ...options, frozenMs }, {
+  const most = intervalMs * (referencePictures - 1);
+  const { frozenMs = Math.min(5_000, most) } = options;
+  checkOptions("use tamper options", options, {
     intervalMs: range({ min: 1, max: 60_000 }),
     referencePictures: range({ min: MIN_REFERENCE, max: 1000, whole: true }),
-    frozenMs: range({ min: 1, max: intervalMs * (referencePictures - 1) }),
+    frozenMs: range({ min: 1, max: most }),
   });
   return {
     name: `tamper(frozenMs=${frozenMs})`,

@@ -79,8 +79,17 @@ export function placeText(place: Place | undefined): string {
   return place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
 }
 
-const ROOT = new URL("../../", import.meta.url).href;
-const RUNTIME = new URL("../", import.meta.url).href;
+/** As people read it. Stacks encode the URLs of modules on the main thread, and do not in workers. */
+function decoded(url: string): string {
+  try {
+    return decodeURIComponent(url);
+  } catch {
+    return url;
+  }
+}
+
+const ROOT = decoded(new URL("../../", import.meta.url).href);
+const RUNTIME = decoded(new URL("../", import.meta.url).href);
 
 /**
  * Where an error comes from: the innermost line of its stack outside the runtime and its packages. Undefined
@@ -88,19 +97,17 @@ const RUNTIME = new URL("../", import.meta.url).href;
  */
 export function placeOf(thrown: unknown): Place | undefined {
   for (const line of (stackOf(thrown) ?? "").split("\n")) {
-    const [, url, row, column] = /((?:file|https?|data):[^\s()]*?):(\d+):(\d+)\)?$/.exec(line) ??
-      [];
-    if (url === undefined || url.startsWith(RUNTIME) || url.includes("/node_modules/")) continue;
-    return { file: pathOf(url), line: Number(row), column: Number(column) };
+    const [, given, row, column] =
+      /^ +at (?!.*\beval at ).*?((?:file|https?|data):.*):(\d+):(\d+)\)?$/.exec(line) ?? [];
+    if (given === undefined) continue;
+    const url = decoded(given);
+    if (url.startsWith(RUNTIME) || url.includes("/node_modules/")) continue;
+    return { file: pathOf(given), line: Number(row), column: Number(column) };
   }
 }
 
 /** The path of a module's URL, as in `Place.file`. */
 export function pathOf(url: string): string {
-  const path = url.startsWith(ROOT) ? url.slice(ROOT.length) : url.replace(/^file:\/\//, "");
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+  const path = decoded(url);
+  return path.startsWith(ROOT) ? path.slice(ROOT.length) : path.replace(/^file:\/\//, "");
 }

@@ -50,7 +50,7 @@ export interface SinkType<O extends Readonly<Record<string, SinkOption>> = Recor
   readonly options?: O;
   /** The character before the options: `?` by default, or `#` if the target may contain `?`. */
   readonly mark?: "#";
-  /** What the target opens: a folder, a file or a network host. */
+  /** What the target opens: a folder, a file, or the host of a web address (`//HOST:PORT/…`, `https://…`). */
   readonly opens?: NonNullable<UriAccess["target"]>;
   /** Ports that it connects to, besides that of its address. */
   readonly ports?: readonly number[];

@@ -32,7 +32,8 @@ export class StreamingExecution {
   readonly #runner: BatchRunner;
   readonly #opener: Opener;
   readonly #closers: (() => void | Promise<void>)[] = [];
-  #opened: Opened | undefined;
+  /** Unset until the take-over is complete. */
+  #opened!: Opened;
   #commits!: Commits;
   batch: BatchRange | undefined;
   #end!: ReadEnd;
@@ -128,8 +129,8 @@ export class StreamingExecution {
       for (const change of opened.pipeline.changes) {
         this.#options.report(`The query changed since its checkpoint was written: ${change}`);
       }
-      await this.#rebuild(opened);
-      await this.#runBatches(opened);
+      await this.#rebuild();
+      await this.#runBatches();
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
     } finally {
@@ -139,33 +140,32 @@ export class StreamingExecution {
   }
 
   /** Reopens the operators at `offset`, without their open windows. */
-  async #beginAt(opened: Opened, offset: number): Promise<void> {
-    await opened.pipeline.beginAgain(offset);
-    opened.checkpointing.beginAt(offset);
+  async #beginAt(offset: number): Promise<void> {
+    await this.#opened.pipeline.beginAgain(offset);
+    this.#opened.checkpointing.beginAt(offset);
   }
 
   /** Continues in a topic that was created again, if it was. */
-  async #continueRecreated(opened: Opened): Promise<boolean> {
-    const { intake } = opened;
+  async #continueRecreated(): Promise<boolean> {
+    const { intake, checkpointing: { planned }, committer } = this.#opened;
     const start = intake.takeRecreated();
     if (start === undefined) return false;
-    const { planned } = opened.checkpointing;
     // The frames of a planned batch went with the topic that was.
-    if (planned !== undefined) await this.#runAndCommit(opened, [], planned.end);
+    if (planned !== undefined) await this.#runAndCommit([], planned.end);
     await this.#commits.begin(true);
     await this.#commits.settled();
-    await this.#beginAt(opened, start);
+    await this.#beginAt(start);
     this.#next = start;
     this.#runner.topicRecreated();
-    await opened.committer.recreated?.();
+    await committer.recreated?.();
     // Saved at once: after a restart the old offset would count for the new topic.
-    await this.#runAndCommit(opened, [], start);
+    await this.#runAndCommit([], start);
     return true;
   }
 
   /** Reads again the frames that open windows and unfinished files need. */
-  async #rebuild(opened: Opened): Promise<void> {
-    const { intake, resume: { sinksOnly } } = opened;
+  async #rebuild(): Promise<void> {
+    const { intake, resume: { sinksOnly } } = this.#opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
     await intake.reread({
@@ -182,24 +182,24 @@ export class StreamingExecution {
         return true;
       },
     }, (frames) => this.#runner.replay(frames));
-    if (await this.#continueRecreated(opened)) return;
-    if (lacking) await this.#beginAt(opened, this.#next);
+    if (await this.#continueRecreated()) return;
+    if (lacking) await this.#beginAt(this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
   /** Runs batches until the trigger ends the query or it is stopped. */
-  async #runBatches(opened: Opened): Promise<void> {
+  async #runBatches(): Promise<void> {
+    const { aligned, checkpointing: { planned }, intake, pipeline } = this.#opened;
     const { plan, log, topic, partition, report } = this.#options;
     const { trigger } = plan;
     try {
-      const { planned } = opened.checkpointing;
-      if (planned !== undefined) await this.#rerun(opened, planned);
-      else if (opened.aligned?.isNew) await this.#runAndCommit(opened, [], this.#next);
+      if (planned !== undefined) await this.#rerun(planned);
+      else if (aligned?.isNew) await this.#runAndCommit([], this.#next);
       if (trigger.kind === "available-now") {
         const { latest } = await log.offsets(topic, partition);
-        await this.#runUntil(opened, latest);
+        await this.#runUntil(latest);
         // Timers that are due do not wait for frames of the next run.
-        if (this.#builder.timersDue()) await this.#runAndCommit(opened, [], this.#next);
+        if (this.#builder.timersDue()) await this.#runAndCommit([], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -211,23 +211,23 @@ export class StreamingExecution {
         let latest = (await log.offsets(topic, partition)).latest;
         while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
-          await this.#checkRange(opened, latest);
-          latest = Math.max(latest, opened.intake.latest);
+          await this.#checkRange(latest);
+          latest = Math.max(latest, intake.latest);
           const taken = await this.#builder.atTick(this.#next, latest);
-          if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
+          if (taken !== undefined) await this.#runAndCommit(taken.frames, taken.end);
           // Live views' batches are committed together, but not only at a distant tick.
           await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
-          await this.#continueRecreated(opened);
+          await this.#continueRecreated();
           latest = 0;
         }
       } else {
         while (!this.#end.isBehind(this.#next)) {
           const taken = this.#builder.asSoonAsPossible(this.#next);
-          if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
+          if (taken !== undefined) await this.#runAndCommit(taken.frames, taken.end);
           else await this.#commits.begin(false);
-          if (opened.intake.recreated) await this.#continueRecreated(opened);
+          if (intake.recreated) await this.#continueRecreated();
           else if (taken === undefined && !this.#end.reached) {
-            await opened.intake.arrival(this.#builder.due);
+            await intake.arrival(this.#builder.due);
           }
         }
       }
@@ -237,46 +237,45 @@ export class StreamingExecution {
         throw error;
       }
     }
-    if (opened.pipeline.finishes && !this.#moves) {
+    if (pipeline.finishes && !this.#moves) {
       const why = this.#drain.signal.aborted ? "stopped" : "ended";
-      await this.#runAndCommit(opened, [], this.#next, why);
+      await this.#runAndCommit([], this.#next, why);
     }
     await this.#commits.begin(true);
     await this.#commits.settled();
     // A query that ends by itself must not look as if it had found nothing.
-    const failed = trigger.kind === "available-now" ? opened.pipeline.failedOnAll : undefined;
+    const failed = trigger.kind === "available-now" ? pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
   }
 
   /** Re-runs a batch planned before a crash with exactly its offsets. */
-  async #rerun(opened: Opened, planned: BatchRange): Promise<void> {
-    const frames = await opened.intake.readAll(planned.end);
-    await this.#runAndCommit(opened, frames, planned.end);
+  async #rerun(planned: BatchRange): Promise<void> {
+    const frames = await this.#opened.intake.readAll(planned.end);
+    await this.#runAndCommit(frames, planned.end);
     // Live views' batches would be committed with later ones, beyond the plan.
     await this.#commits.begin(true);
     await this.#commits.settled();
-    await this.#continueRecreated(opened);
+    await this.#continueRecreated();
   }
 
   /** Runs batches of everything below an offset. */
-  async #runUntil(opened: Opened, end: number): Promise<void> {
+  async #runUntil(end: number): Promise<void> {
     const { log, topic, partition } = this.#options;
-    if (await this.#checkRange(opened, end)) end = opened.intake.latest;
+    const { intake, reporter } = this.#opened;
+    if (await this.#checkRange(end)) end = intake.latest;
     end = Math.min(end, this.#end.offset);
     while (this.#next < end && !this.#end.reached) {
       this.#drain.signal.throwIfAborted();
       const started = this.#clock.monotonic();
-      const read = await opened.intake.readUntil(this.#builder.max, end);
-      const more = this.#end.clip({ frames: read, end: opened.intake.position });
-      if (read.length === 0) end = opened.intake.held ?? end;
-      opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (await this.#continueRecreated(opened)) {
+      const read = await intake.readUntil(this.#builder.max, end);
+      const more = this.#end.clip({ frames: read, end: intake.position });
+      if (read.length === 0) end = intake.held ?? end;
+      reporter.took("getBatch", this.#clock.monotonic() - started);
+      if (await this.#continueRecreated()) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
-      const { reached } = this.#end;
-      const exhausted = reached || read.length === 0 || more.end >= end;
-      await this.#runAndCommit(opened, more.frames, exhausted && !reached ? end : more.end);
+      await this.#runAndCommit(more.frames, read.length === 0 ? end : Math.min(more.end, end));
     }
   }
 
@@ -286,27 +285,26 @@ export class StreamingExecution {
    *
    * @returns whether the query now continues in a recreated topic
    */
-  async #checkRange(opened: Opened, latest: number): Promise<boolean> {
+  async #checkRange(latest: number): Promise<boolean> {
     const { log, topic, partition } = this.#options;
-    if (this.#next <= Math.max(latest, opened.intake.latest)) return false;
+    if (this.#next <= Math.max(latest, this.#opened.intake.latest)) return false;
     const range = await log.offsets(topic, partition);
-    if (this.#next > range.latest) opened.intake.lost(range);
-    return await this.#continueRecreated(opened);
+    if (this.#next > range.latest) this.#opened.intake.lost(range);
+    return await this.#continueRecreated();
   }
 
   /** Runs a batch, and begins to commit it; `last` closes the operators' open windows. */
   async #runAndCommit(
-    opened: Opened,
     frames: readonly Frame[],
     end: number,
     last?: "ended" | "stopped",
   ): Promise<void> {
-    const { checkpointing, committer, reporter, sinks } = opened;
+    const { checkpointing, committer, reporter, sinks } = this.#opened;
     const first = frames[0]?.offset ?? 0;
     const repeatable = sinks.needsPlan && checkpointing.planned === undefined;
     if (repeatable && first > this.#next && reporter.droppedTo > this.#next) {
       // What was dropped before the batch would come again with it, after a crash.
-      await this.#runAndCommit(opened, [], first);
+      await this.#runAndCommit([], first);
     }
     this.#options.onTrigger?.(true);
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };

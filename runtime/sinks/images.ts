@@ -3,7 +3,7 @@ import { checkOptions } from "../base/fields.ts";
 import { FOLDER } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { openNamed } from "./files/failure.ts";
+import { openFolder } from "./files/failure.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -16,8 +16,9 @@ export interface ImagesOptions {
  * `FIRST-LAST.2.jpg` if several start with this frame; the extension depends on the type) and a row
  * to `DIR/annotations.csv`: file, camera, partition, offset, capture time (ISO 8601), label (with
  * an apostrophe before text that a spreadsheet would read as a formula), result (JSON). Both appear
- * when their batch is committed, exactly once. Images are not re-encoded; an access unit is written
- * as a JPEG.
+ * when their batch is committed, exactly once. A frame that comes again, as one of two windows that
+ * overlap, has a row each time and its last picture. Images are not re-encoded; an access unit is
+ * written as a JPEG.
  *
  * Each camera's folder belongs to one query; two queries need two folders, or `images:DIR/{query}`.
  *
@@ -37,13 +38,10 @@ export function images(options: ImagesOptions = {}): Sink {
     delivery: "exactly-once",
     opens: { writes: [directory] },
     check: checkOutput,
-    open(context) {
-      const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
-      const action = `write images to ${JSON.stringify(root)}`;
-      return openNamed(action, async () => {
+    open: (context) =>
+      openFolder(directory, "images", context, async (root) => {
         const { openImages } = await import("./files/images_task.ts");
-        return openImages({ root, action }, context);
-      });
-    },
+        return openImages(root, context);
+      }),
   };
 }

@@ -4,7 +4,7 @@ import { ABOVE_ZERO, FOLDER, oneOf } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 import { checkH264Options, type H264Options } from "../video/h264_options.ts";
-import { openNamed } from "./files/failure.ts";
+import { openFolder } from "./files/failure.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {
@@ -63,16 +63,10 @@ export function video(options: VideoOptions = {}): Sink {
     delivery: "exactly-once",
     opens: { writes: [directory] },
     check: checkOutput,
-    open(context) {
-      const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
-      const action = `write video to ${JSON.stringify(root)}`;
-      return openNamed(action, async () => {
+    open: (context) =>
+      openFolder(directory, "video", context, async (root) => {
         const { openVideo } = await import("./files/video_task.ts");
-        return openVideo(
-          { root, action, format, rollMs, rollBytes, groupMs, preset, crf },
-          context,
-        );
-      });
-    },
+        return openVideo(root, { format, rollMs, rollBytes, groupMs, preset, crf }, context);
+      }),
   };
 }

@@ -40,8 +40,8 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
 
 /**
  * Posts a `Result` as JSON for each finding, at least once, in order for each partition. Pending
- * deliveries are durable, so that neither a slow receiver nor a crash loses an alert. Where 1 000
- * are pending the partition waits up to 5 s; then further ones are dead-lettered. At the end they
+ * deliveries are durable, so that neither a slow receiver nor a crash loses an alert. Where 1 000, or
+ * 64 MiB, are pending the partition waits up to 5 s; then further ones are dead-lettered. At the end they
  * get 3 s; the rest follows at the next start.
  *
  * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a

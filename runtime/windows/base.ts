@@ -25,6 +25,12 @@ export const FRESH: WindowerState = {
   highest: null,
 };
 
+/** What a state depends on. */
+export function cutOf(options: WindowOptions): string {
+  const { frames, hop = frames, durationMs, hopMs = durationMs, fps, every } = options;
+  return [frames, hop, durationMs, hopMs, fps, every].join();
+}
+
 /** A windower, except for where windows start and end. */
 export abstract class BaseWindower implements Windower {
   protected readonly sampler: Sampler;
@@ -32,6 +38,7 @@ export abstract class BaseWindower implements Windower {
   protected lateFrames = 0;
   ahead = 0;
   protected step = 0;
+  readonly #cut: string;
   #last: number | null;
   #previous: Frame | undefined;
   /** A frame far ahead of the previous ones, until the next one confirms or refutes its time. */
@@ -43,6 +50,7 @@ export abstract class BaseWindower implements Windower {
   readonly #before = new Map<number, WindowerState>();
 
   constructor(protected readonly options: WindowOptions, state: WindowerState) {
+    this.#cut = cutOf(options);
     this.sampler = new Sampler(options, state);
     this.#last = state.last;
   }
@@ -69,7 +77,8 @@ export abstract class BaseWindower implements Windower {
   }
 
   state(): WindowerState {
-    return { ...FRESH, ...this.sampler.state(), last: this.#last, ...this.gridState() };
+    const cut = this.#cut;
+    return { ...FRESH, ...this.sampler.state(), last: this.#last, ...this.gridState(), cut };
   }
 
   push(frame: Frame): Window[] {

@@ -85,7 +85,8 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
               `Cannot use an asynchronous while in ${name}: expected true or false`,
             );
           }
-          if (isActive) activeAt = timestamp;
+          // A late frame does not shorten the session.
+          if (isActive) activeAt = frames.length > 0 ? Math.max(activeAt, timestamp) : timestamp;
           if (isActive || frames.length > 0) frames.push(frame);
           return done;
         },

@@ -5,6 +5,7 @@
 // restart goes back to `restartPoint()`, whose small state describes the grid just before that
 // frame.
 import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
+import { cutOf } from "./base.ts";
 import { CountWindower } from "./count.ts";
 import { TimeWindower } from "./time.ts";
 import type { Windower, WindowerState } from "./windower.ts";
@@ -23,6 +24,8 @@ export type { RestartPoint, Windower, WindowerState } from "./windower.ts";
  */
 export function createWindower(options: WindowOptions, state?: WindowerState): Windower {
   const checked = checkWindowOptions(options);
+  // Its ticks and its grid would be others.
+  if (state?.cut !== undefined && state.cut !== cutOf(checked)) state = undefined;
   return checked.frames !== undefined
     ? new CountWindower(checked, state)
     : new TimeWindower(checked, state);

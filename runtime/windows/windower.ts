@@ -25,6 +25,8 @@ export interface WindowerState {
   readonly highest: number | null;
   /** Time windows that contain frames before this state; absent if none. */
   readonly begun?: readonly number[];
+  /** Length, hop and sampling of the windows; a state of others is not used. */
+  readonly cut?: string;
 }
 
 /** Groups one partition's frames into windows. */

@@ -122,10 +122,10 @@ const BAD: Readonly<Record<string, readonly [RegExp, Omit<RtspScript, "units">]>
     /does not send video|holds no video/,
     only("DESCRIBE", (cseq) => describeAnswer(cseq, sdp(""))),
   ],
-  "sound alone": [
-    /holds no video/,
-    only("DESCRIBE", (cseq) => describeAnswer(cseq, sdp(AUDIO))),
-  ],
+  "sound alone": [/holds no video/, {
+    answer: (method, cseq) =>
+      ({ DESCRIBE: describeAnswer(cseq, sdp(AUDIO)), PLAY: status("454 Gone")(cseq) })[method],
+  }],
   "a codec that does not exist": [
     /no video|no decoder/,
     only("DESCRIBE", (cseq) => describeAnswer(cseq, sdp(H264.replace("H264", "H999")))),

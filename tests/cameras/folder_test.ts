@@ -78,7 +78,7 @@ Deno.test("folder: an annotation file wins over folder names, its columns become
       folder,
       "annotations.csv",
       new TextEncoder().encode(
-        'File,Label,Taken by,seq\r\nin/a.jpg,violence,"Doe, ""J.""",7\r\nb.jpg,calm,,\r\n',
+        'File,seq,Taken by,Label\r\nin/a.jpg,7,"Doe, ""J.""",violence\r\nb.jpg,,,calm\r\n',
       ),
     );
     const images = await take(new FolderSource(folder, { mode: "once" }));

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { maskSecrets } from "../../runtime/base/mask.ts";
-import { parseCommand, UsageError } from "../../cli/command.ts";
-import { viewerAccess, viewerAccessOptions } from "../../cli/viewer_access.ts";
+import { type Arguments, parseCommand, UsageError } from "../../cli/command.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../../cli/viewer_access.ts";
 
 const command = {
   name: "viewer",
   summary: "",
   options: viewerAccessOptions,
+  check: ({ options }: Arguments<typeof viewerAccessOptions>) => viewerAccessFaults(options),
   run: () => Promise.resolve(0),
 };
 

@@ -64,7 +64,7 @@ Deno.test("query objects says when its model knows no object of the label to ale
   );
 });
 
-Deno.test("query objects alerts as the manifest says, others say that they do not", async () => {
+Deno.test("queries use the manifest's alert and threshold, or say that they do not", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const [models, model] = ["models/centernet", `${folder}/model.json`];
@@ -78,6 +78,14 @@ Deno.test("query objects alerts as the manifest says, others say that they do no
     };
     assert.equal(alertsOf(), "alerts(dog) enter=0.7 exit=0.3 of=2/3");
     assert.equal(alertsOf({ label: "cat", enter: 0.5 }), "alerts(cat) enter=0.5 exit=0.3 of=2/3");
+    const [output] = manifest.outputs;
+    const settingsOf = async (threshold: number) => {
+      const outputs = [{ ...output, threshold }];
+      await Deno.writeTextFile(model, JSON.stringify({ ...manifest, alert, outputs }));
+      return count({ model }).plan.operators[1]!.settings;
+    };
+    assert.equal(await settingsOf(0.6), "sure=0.25 begin=0.6 lostMs=1000");
+    assert.equal(await settingsOf(0.2), "sure=0.25 begin=0.35 lostMs=1000");
     for (const other of [detect, count]) {
       const remarks = other({ model }).plan.operators[0]!.remarks!;
       assert.match(

@@ -58,6 +58,14 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       const items = page.locator(".alert-item");
       const filter = page.getByRole("group", { name: "Filter" });
       await until(async () => await items.count() === 23, "all alerts");
+      const some = await open(`${viewer.url}cameras/2`);
+      await some.keyboard.press("a");
+      await until(async () => await some.locator(".alert-item").count() > 0);
+      assert.deepEqual(
+        await some.locator(".about > :nth-child(2)").allTextContents(),
+        ["CAMERA-2", "CAMERA-2"],
+        "a page of some cameras lists their alerts alone",
+      );
       assert.equal(await page.locator(".drawer .icon-button:focus").count(), 1);
       await items.first().focus();
       const focused = () => page.locator(".alert-item:focus").textContent();

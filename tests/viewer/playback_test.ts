@@ -97,6 +97,44 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
   }, clock);
 });
 
+Deno.test("a lane that could not be played in time is paused where the others are", async () => {
+  const clock = new FakeClock(BEGIN + 600_000);
+  await withPast(async (page, log) => {
+    const reader = log.reader.bind(log);
+    let held = Promise.resolve();
+    log.reader = async (...options) => {
+      const { open, ...rest } = await reader(...options);
+      return {
+        ...rest,
+        open: async (...of) => {
+          const opened = await open(...of);
+          const { read } = opened;
+          opened.read = async (...args) => {
+            if (of[1] === 1) await held;
+            return await read.call(opened, ...args);
+          };
+          return opened;
+        },
+      };
+    };
+    await page.time({ action: "seek", lead: "greyscale-0", offset: 0 });
+    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    await page.time({ action: "play", speed: 1, time: time(0) });
+    for (let offset = 1; offset <= 50; offset++) {
+      await clock.advance(EVERY_MS);
+      await until(() => page.newest(0)?.offset === offset);
+    }
+    assert.equal(page.newest(1)!.offset, 0);
+    // The page, which is far away, has drawn no more than this.
+    const { position } = await page.time({ action: "pause", time: time(30) });
+    assert.equal(position, time(50));
+    resolve();
+    await until(() => page.newest(1)?.offset === 50);
+  }, clock);
+});
+
 Deno.test("playing from before the first frames begins with them", async () => {
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page) => {

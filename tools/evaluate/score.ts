@@ -32,6 +32,7 @@ export interface ScoredClip extends LabelledClip {
  *
  * @param label whose score counts; for windows with per-frame scores only, the highest of them
  * @param fps frame rate of image folders, which have no times
+ * @param report takes messages about files that are skipped
  */
 export async function scoreClip(
   clip: LabelledClip,
@@ -39,6 +40,7 @@ export async function scoreClip(
   label: string,
   fps: number,
   signal: AbortSignal,
+  report: (message: string) => void,
 ): Promise<ScoredClip> {
   const task = await model(manifest).open({
     query: "evaluate",
@@ -56,7 +58,7 @@ export async function scoreClip(
       clock: systemClock,
       times: new CaptureTimes(systemClock),
       signal,
-      report: () => {},
+      report,
     };
     for await (const { value, timestamp } of source.open(context)) {
       signal.throwIfAborted();

@@ -33,6 +33,9 @@ const GROUPS_KEY = "framelane-groups";
 class WallPage {
   readonly #cameras = decodeURIComponent(location.pathname).match(/^\/cameras\/([\d, ]+)$/)?.[1]
     ?.split(",").map(Number);
+  /** Whether the page is of this camera. */
+  readonly #isOurs = ({ partition }: { readonly partition: number }) =>
+    this.#cameras?.includes(partition + 1) ?? true;
   readonly #clock = new ServerClock();
   readonly #connection: Connection;
   readonly #wall: Wall;
@@ -118,15 +121,15 @@ class WallPage {
       case "lanes":
         this.#clock.hear(message.now);
         this.#problem = message.problem ?? "";
-        this.#lanes = message.lanes;
-        this.#stats.push(message.lanes);
-        this.#announcer.take(message.lanes);
+        this.#lanes = message.lanes.filter(this.#isOurs);
+        this.#stats.push(this.#lanes);
+        this.#announcer.take(this.#lanes);
         this.#alerts.update();
         this.#render();
-        this.#time.know(message.lanes.map(({ id }) => id));
+        this.#time.know(this.#lanes.map(({ id }) => id));
         break;
       case "alerts":
-        this.#alerts.take(message.alerts);
+        this.#alerts.take(message.alerts.filter(this.#isOurs));
         this.#header.setAlerts(this.#alerts.active);
         break;
       case "result":
@@ -148,25 +151,25 @@ class WallPage {
   }
 
   #render(): void {
-    const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
-    const present = ours.filter((lane) => !isGone(lane));
+    const lanes = this.#lanes;
+    const present = lanes.filter((lane) => !isGone(lane));
     const groups = this.#shownGroups = groupsWith(this.#state.groups, present);
     const state = { ...this.#state, groups };
-    const shown = selectLanes(ours, state, this.#cameras);
-    const focus = ours.find(({ id }) => id === state.focus);
+    const shown = selectLanes(lanes, state, this.#cameras);
+    const focus = lanes.find(({ id }) => id === state.focus);
     // A focused lane is shown even if a filter excludes it.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     document.body.classList.toggle("operator", !showsNumbers());
     text(this.#banner, this.#away || this.#problem);
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#clock.now() });
-    this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
+    this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty());
     const { view } = state;
-    const processed = ours.some((lane) => lane.query !== "raw");
+    const processed = lanes.some((lane) => lane.query !== "raw");
     this.#header.update(
       state,
       present.filter(({ query }) => view !== "" ? query === view : !processed || query !== "raw"),
-      ours,
+      lanes,
     );
     if (focus !== undefined) this.#updatePanel(focus);
     this.#transport.root.hidden = !state.time && this.#time.live && focus === undefined;
@@ -174,11 +177,11 @@ class WallPage {
     document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
   }
 
-  #whyEmpty(ours: readonly LaneView[]): string {
+  #whyEmpty(): string {
     if (!this.#clock.heard) return "Connecting …";
-    return this.#problem !== "" && ours.length === 0
+    return this.#problem !== "" && this.#lanes.length === 0
       ? this.#problem
-      : emptyMessage(ours, this.#cameras !== undefined);
+      : emptyMessage(this.#lanes, this.#cameras !== undefined);
   }
 
   #updatePanel(lane: LaneView): void {

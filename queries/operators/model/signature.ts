@@ -146,7 +146,7 @@ function checkScores(
       `outputs[${index}].labels: the manifest says ${labels.length} labels, ` +
         `the file has ${values / sets} values (${shapeText(shape)})`,
     );
-  } else if (values > MOST_SCORES && top === undefined) {
+  } else if (sets * Math.min(values / sets, top ?? values) > MOST_SCORES) {
     faults.push(
       `outputs[${index}]: the file has ${values} values (${shapeText(shape)}), expected up to ` +
         `${MOST_SCORES} scores; read it with kind objects, keypoints, map or vector, or keep the ` +

@@ -18,7 +18,7 @@ import { Tracker, type TrackerState } from "./tracker.ts";
 export interface TrackOptions {
   /** Score from which a detection is certain; 0.25 by default. */
   readonly sure?: number;
-  /** Score from which a detection starts a track; `sure` plus 0.1 by default. */
+  /** Score from which a detection starts a track, at least `sure`; `sure` plus 0.1 by default. */
   readonly begin?: number;
   /** How long an object may be out of sight, milliseconds of capture time; 1,000 by default. */
   readonly lostMs?: number;
@@ -64,7 +64,7 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
   const share = range({ min: 0, max: 1 });
   checkOptions("use track options", options, {
     sure: share,
-    begin: share,
+    begin: range({ min: share.takes(sure) ? sure : 0, max: 1 }),
     lostMs: range({ min: 0, max: 86_400_000 }),
     keepOthers: FLAG,
   });

@@ -1,13 +1,12 @@
 // Errors of a sink's files.
 import { given } from "../../base/options.ts";
-import type { SinkTask } from "../../definition/sink.ts";
+import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 
 type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
   | "NOT_WRITABLE"
   | "TAKEN_OVER"
-  | "CONFLICT"
   | "INVALID"
   | "FAILED";
 
@@ -40,6 +39,11 @@ const FAULTS: readonly (readonly [
     /^E[MN]FILE|too many open files/i,
   ],
   ["NOT_WRITABLE", "the file system is read-only", /^EROFS|read-only file system/i],
+  [
+    "NOT_WRITABLE",
+    "the file system has no hard links",
+    /not (permitted|supported).*: link '/i,
+  ],
   ["NOT_WRITABLE", "no permission to write there", /^$/, Deno.errors.PermissionDenied],
   [
     "NOT_WRITABLE",
@@ -90,4 +94,15 @@ export async function openNamed(action: string, open: () => Promise<SinkTask>): 
     restartOffset: task.restartOffset && (() => task.restartOffset!()),
     close: named(task.close),
   });
+}
+
+/** Opens a task that writes into a folder, in whose name `{query}` stands for the query's. */
+export function openFolder(
+  directory: string,
+  what: string,
+  { query }: SinkContext,
+  open: (root: string) => Promise<SinkTask>,
+): Promise<SinkTask> {
+  const root = directory.replaceAll("{query}", query).replace(/(?<=.)\/+$/, "");
+  return openNamed(`write ${what} to ${JSON.stringify(root)}`, () => open(root));
 }

@@ -2,10 +2,8 @@
 import { Semaphore } from "../../base/wait.ts";
 import {
   BadFrameError,
-  cameraOfPartition,
   type Frame,
   isFinding,
-  numberSuffix,
   type Output,
   outputName,
 } from "../../definition/frame.ts";
@@ -24,14 +22,10 @@ const OFFSET_DIGITS = 12;
 /** Parallel writes, which share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
-export async function openImages(
-  { root, action }: { readonly root: string; readonly action: string },
-  context: SinkContext,
-): Promise<SinkTask> {
-  const camera = cameraOfPartition(context.partition);
+export async function openImages(root: string, context: SinkContext): Promise<SinkTask> {
+  const camera = await reserve(root, context);
   const folder = `${root}/${camera}`;
   await Deno.mkdir(folder, { recursive: true });
-  await reserve(`${root}/.framelane`, camera, context, action);
   const lines = await StagedLines.open({
     path: `${root}/annotations.csv`,
     root: `${root}/.framelane`,
@@ -47,9 +41,7 @@ class ImagesTask implements SinkTask {
   readonly #camera: string;
   readonly #context: SinkContext;
   #rows = "";
-  #files: string[] = [];
-  #lastName = "";
-  #repeats = 0;
+  readonly #files = new Set<string>();
 
   constructor(lines: StagedLines, camera: string, context: SinkContext) {
     this.#lines = lines;
@@ -58,28 +50,31 @@ class ImagesTask implements SinkTask {
   }
 
   async write(outputs: readonly Output[]): Promise<void> {
-    const work: { name: string; value: Uint8Array }[] = [];
+    const pictures = new Map<string, Uint8Array>();
     for (const output of outputs) {
       const image = await this.#imageOf(isFinding(output) ? output.picture : output);
-      const name = image === undefined ? "" : this.#nameOf(output, image);
-      if (image !== undefined) work.push({ name, value: image.value });
+      const name = image === undefined
+        ? ""
+        : `${outputName(output, OFFSET_DIGITS)}.${extensionOf(contentTypeOf(image))}`;
+      if (image !== undefined) pictures.set(name, image.value);
       this.#rows += this.#rowOf(output, name);
     }
     const turns = new Semaphore(PARALLEL_WRITES);
-    const writing = work.map(({ name, value }) =>
-      turns.run(() => this.#lines.prepare(name, value))
+    const writing = Array.from(
+      pictures,
+      ([name, value]) => turns.run(() => this.#lines.prepare(name, value)),
     );
     for (const result of await Promise.allSettled(writing)) {
       if (result.status === "rejected") throw result.reason;
     }
-    for (const { name } of work) this.#files.push(name);
+    for (const name of pictures.keys()) this.#files.add(name);
   }
 
   async flush(batch: BatchRange): Promise<void> {
     if (this.#rows === "") return;
-    await this.#lines.stage(batch, this.#rows, this.#files);
+    await this.#lines.stage(batch, this.#rows, [...this.#files]);
     this.#rows = "";
-    this.#files = [];
+    this.#files.clear();
   }
 
   committed(): Promise<void> {
@@ -98,14 +93,6 @@ class ImagesTask implements SinkTask {
       this.#context.report(`Not in the images: offset ${picture!.offset}: ${error.message}`);
       return undefined;
     }
-  }
-
-  #nameOf(output: Output, picture: Frame): string {
-    const name = outputName(output, OFFSET_DIGITS);
-    // For programs that write outputs without the runtime, which numbers them.
-    this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
-    this.#lastName = name;
-    return `${name}${numberSuffix(this.#repeats)}.${extensionOf(contentTypeOf(picture))}`;
   }
 
   #rowOf(output: Output, name: string): string {

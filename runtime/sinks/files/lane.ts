@@ -1,6 +1,7 @@
 // Lanes (one query on one partition) in the file system.
 import { createHash } from "node:crypto";
-import { ifThere } from "../../base/folders.ts";
+import { exists, ifThere } from "../../base/folders.ts";
+import { cameraOfPartition } from "../../definition/frame.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 import { writeDurably } from "./io.ts";
@@ -29,32 +30,36 @@ export function isCommitted({ batch, end }: Position, context: SinkContext): boo
   return batch < committedBatch || (batch === committedBatch && end === committedEnd);
 }
 
-/** A camera's folder belongs to the first query that uses it. */
-export async function reserve(
-  root: string,
-  camera: string,
-  context: SinkContext,
-  action: string,
-): Promise<void> {
+/**
+ * Makes a folder whose files of this lane's camera belong to the first query that writes them.
+ *
+ * @returns the camera, after which they are named
+ * @throws {SinkError} `INVALID` if they belong to another query
+ */
+export async function reserve(root: string, context: SinkContext): Promise<string> {
+  const camera = cameraOfPartition(context.partition);
   const owner = `${context.query} on ${context.topic}`;
-  await Deno.mkdir(`${root}/owners`, { recursive: true });
-  const path = `${root}/owners/${camera}`;
-  const own = `${path}.${crypto.randomUUID()}`;
-  try {
-    await writeDurably(own, new TextEncoder().encode(owner));
-    // A hard link appears with its content or not at all.
-    await Deno.link(own, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    const holder = await Deno.readTextFile(path);
-    if (holder !== owner) {
-      throw new SinkError(
-        "CONFLICT",
-        `Cannot ${action}: its ${camera} belongs to query ${holder}, given ${owner}. ` +
-          "Expected a separate folder for each query, for example DIR/{query}",
-      );
+  await Deno.mkdir(`${root}/.framelane/owners`, { recursive: true });
+  const path = `${root}/.framelane/owners/${camera}`;
+  if (!await exists(path)) {
+    const own = `${path}.${crypto.randomUUID()}`;
+    try {
+      await writeDurably(own, new TextEncoder().encode(owner));
+      // A hard link appears with its content or not at all.
+      await Deno.link(own, path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    } finally {
+      await ifThere(Deno.remove(own));
     }
-  } finally {
-    await ifThere(Deno.remove(own));
   }
+  const holder = await Deno.readTextFile(path);
+  if (holder === owner) return camera;
+  throw new SinkError(
+    "INVALID",
+    `Cannot write to ${
+      JSON.stringify(root)
+    }: its ${camera} belongs to query ${holder}, given ${owner}. ` +
+      "Expected a separate folder for each query, for example DIR/{query}",
+  );
 }

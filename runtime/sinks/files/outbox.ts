@@ -54,7 +54,10 @@ export class Outbox {
     for (const { folder, entries } of this.#journal.left.toReversed()) {
       const items = undelivered(entries);
       for (const { position, id, body } of items) {
-        if (isCommitted(position, context)) waiting.set(id, { position, id, body });
+        // Outputs of several batches may have the same id.
+        if (isCommitted(position, context)) {
+          waiting.set(`${position.batch} ${id}`, { position, id, body });
+        }
       }
       const rest = items.filter(({ position }) => !isCommitted(position, context));
       uncommitted.push({ folder, entries: rest });

@@ -1,12 +1,6 @@
 // The task of `video:DIR`, loaded with the first such sink.
 import { loadPart } from "../../base/part.ts";
-import {
-  BadFrameError,
-  cameraOfPartition,
-  isFinding,
-  lastOffsetOf,
-  type Output,
-} from "../../definition/frame.ts";
+import { BadFrameError, isFinding, lastOffsetOf, type Output } from "../../definition/frame.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import type { BatchRange } from "../../log/log.ts";
 import { avi } from "../../video/avi.ts";
@@ -18,21 +12,18 @@ import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
 interface TaskOptions extends Required<H264Options> {
-  readonly root: string;
   readonly format: "mp4" | "avi";
   readonly rollMs: number;
   readonly rollBytes: number;
   readonly groupMs: number;
-  readonly action: string;
 }
 
 export async function openVideo(
-  { root, action, format, rollMs, rollBytes, groupMs, preset, crf }: TaskOptions,
+  root: string,
+  { format, rollMs, rollBytes, groupMs, preset, crf }: TaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
-  const camera = cameraOfPartition(context.partition);
-  await Deno.mkdir(root, { recursive: true });
-  await reserve(`${root}/.framelane`, camera, context, action);
+  const camera = await reserve(root, context);
   const encoding = await encodingOf(format, { preset, crf });
   const lane = await VideoLane.open(root, context);
   const rolled = rollMs !== Infinity || rollBytes !== Infinity;

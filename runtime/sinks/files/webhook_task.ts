@@ -1,31 +1,30 @@
 // The task of `webhook:URL`, loaded with the first such sink.
+import { messageOf } from "../../base/errors.ts";
 import { splitPath } from "../../base/folders.ts";
 import { Notifier, waitAtMost } from "../../base/wait.ts";
 import { isFinding, type Output, outputName } from "../../definition/frame.ts";
 import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import type { BatchRange } from "../../log/log.ts";
-import { Deliverer, type DeliveryOptions } from "../delivery.ts";
+import { deliver, type DeliveryOptions, type Refusal } from "../delivery.ts";
 import { withFileErrors } from "./failure.ts";
 import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
 import { type Item, Outbox } from "./outbox.ts";
 
-/** Most deliveries that wait before the partition waits … */
+/** Most deliveries, and characters of them, that wait before the partition waits … */
 const MAX_WAITING = 1000;
+const MAX_WAITING_LENGTH = 64 * 1024 * 1024;
 /** … but no longer than this; then they are dead-lettered. */
 const MAX_BLOCK_MS = 5000;
 /** How long to wait for deliveries at the end; the rest follows at the next start. */
 const MAX_CLOSE_MS = 3000;
 
-interface TaskOptions {
+/** Options of `webhook` with defaults. */
+export interface WebhookTaskOptions {
   readonly only: "findings" | "alerts" | "all";
   readonly shown: string;
   readonly deadLetters: string;
-}
-
-/** Options of `webhook` with defaults. */
-export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
   /** Of the outbox: one address and choice of outputs. */
@@ -33,22 +32,36 @@ export interface WebhookTaskOptions extends TaskOptions {
 }
 
 export async function openWebhook(
-  { delivery, directory, name, ...options }: WebhookTaskOptions,
+  options: WebhookTaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
+  const { directory, name } = options;
   const box = await Outbox.open(`${directory}/${laneKey(context, `-${name}`)}`, context);
-  const deliverer = new Deliverer({ ...delivery, clock: context.clock });
-  return new WebhookTask(context, box, deliverer, options);
+  return new WebhookTask(context, box, options);
+}
+
+interface Thing {
+  readonly id: string;
+  readonly body: string;
+}
+
+/** How many of some more deliveries may wait: all, if none waits. */
+function roomFor(things: readonly Thing[], waiting: readonly Thing[]): number {
+  if (waiting.length === 0) return things.length;
+  let length = waiting.reduce((sum, { body }) => sum + body.length, 0);
+  const end = things.findIndex(({ body }, index) =>
+    waiting.length + index >= MAX_WAITING || (length += body.length) > MAX_WAITING_LENGTH
+  );
+  return end === -1 ? things.length : end;
 }
 
 class WebhookTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #box: Outbox;
-  readonly #deliverer: Deliverer;
-  readonly #options: TaskOptions;
+  readonly #options: WebhookTaskOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  #things: { id: string; body: string }[] = [];
+  #things: Thing[] = [];
   /** How often each id is in them. */
   readonly #ids = new Map<string, number>();
   #added: Item[] = [];
@@ -58,10 +71,9 @@ class WebhookTask implements SinkTask {
   #failure: { readonly error: unknown } | undefined;
   #failing = false;
 
-  constructor(context: SinkContext, box: Outbox, deliverer: Deliverer, options: TaskOptions) {
+  constructor(context: SinkContext, box: Outbox, options: WebhookTaskOptions) {
     this.#context = context;
     this.#box = box;
-    this.#deliverer = deliverer;
     this.#options = options;
     this.#signal = AbortSignal.any([this.#stop.signal, context.signal]);
     this.#send();
@@ -92,14 +104,13 @@ class WebhookTask implements SinkTask {
     this.#things = [];
     this.#ids.clear();
     if (things.length === 0) return;
-    const waited = await this.#room(things.length);
+    const taken = things.slice(0, await this.#roomFor(things));
     const position = { batch: batchId, end };
-    const room = waited ? things.length : MAX_WAITING - this.#box.items.length;
-    const taken = things.slice(0, Math.max(0, room));
     await this.#withFileErrors(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#deadLetter(thing, 0, `${MAX_WAITING} deliveries are waiting`);
+        const reason = `${this.#box.items.length} deliveries are waiting`;
+        await this.#deadLetter(thing, { tries: 0, reason });
       }
     });
   }
@@ -122,7 +133,8 @@ class WebhookTask implements SinkTask {
       await this.#sending;
       const { length } = this.#box.items;
       if (length > 0) {
-        this.#context.report(`${length} deliveries to ${shown} wait for the next start`);
+        const why = this.#failure === undefined ? "" : `: ${messageOf(this.#failure.error)}`;
+        this.#context.report(`${length} deliveries to ${shown} wait for the next start${why}`);
       }
     } finally {
       this.#box.close();
@@ -135,42 +147,41 @@ class WebhookTask implements SinkTask {
     return only === "findings" && isFinding(output);
   }
 
-  /** Waits for room for more deliveries, up to a limit; false if there is still none. */
-  async #room(count: number): Promise<boolean> {
+  /** Waits for room for more deliveries, up to a limit; how many of them there is room for then. */
+  async #roomFor(things: readonly Thing[]): Promise<number> {
     const { clock } = this.#context;
-    const fits = () => this.#box.items.length + count <= Math.max(MAX_WAITING, count);
     const deadline = clock.monotonic() + MAX_BLOCK_MS;
-    while (!fits()) {
+    for (;;) {
+      const room = roomFor(things, this.#box.items);
       const left = deadline - clock.monotonic();
-      if (left <= 0 || this.#signal.aborted) return false;
+      if (room === things.length || left <= 0 || this.#signal.aborted) return room;
       await waitAtMost(left, this.#delivered.wait(), clock);
     }
-    return true;
   }
 
   #send(): void {
-    if (this.#sending !== undefined || this.#box.items.length === 0) return;
-    this.#sending = this.#sendAll()
-      .catch((error) => {
-        if (!this.#signal.aborted) this.#failure = { error };
-      })
-      .finally(() => {
-        this.#sending = undefined;
-        this.#delivered.notify();
-      });
+    if (this.#sending === undefined && this.#box.items.length > 0) this.#sending = this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
-    for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
-      const outcome = await this.#deliverer.deliver(item.id, item.body, this.#signal);
-      if (outcome.delivered) this.#failing = false;
-      else await this.#deadLetter(item, outcome.tries, outcome.reason);
-      await this.#withFileErrors(() => this.#box.removeOldest());
-      this.#delivered.notify();
+    const options = { ...this.#options.delivery, clock: this.#context.clock };
+    try {
+      for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
+        const refusal = await deliver(options, item.id, item.body, this.#signal);
+        if (refusal === undefined) this.#failing = false;
+        else await this.#deadLetter(item, refusal);
+        await this.#withFileErrors(() => this.#box.removeOldest());
+        this.#delivered.notify();
+      }
+    } catch (error) {
+      if (!this.#signal.aborted) this.#failure = { error };
     }
+    // At once after the last look at the outbox: what comes later starts another sender.
+    this.#sending = undefined;
+    this.#delivered.notify();
   }
 
-  async #deadLetter(thing: { id: string; body: string }, tries: number, reason: string) {
+  async #deadLetter(thing: Thing, { tries, reason }: Refusal) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
     const line = JSON.stringify({

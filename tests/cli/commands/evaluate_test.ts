@@ -57,7 +57,9 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
     const svg = await Deno.readTextFile(options.plot);
     assert.match(svg, /^<svg .*ROC AUC 0.500.*false alerts per hour.*<\/svg>\n$/s);
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
-    const { printed: json } = await call({ ...options, json: true });
+    await Deno.writeTextFile(join(folder, "calm/c/003.jpg"), "no image");
+    const { printed: json, said: skipped } = await call({ ...options, json: true });
+    assert.match(skipped.join(), /calm\/c\/003.jpg was skipped: /);
     assert.equal(JSON.parse(json[0]!).evaluation.accuracy, 0.5);
   } finally {
     await Deno.remove(folder, { recursive: true });

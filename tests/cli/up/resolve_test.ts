@@ -158,6 +158,18 @@ viewer: { port: 70000, host: 0.0.0.0 }
   assert.equal(faults.length, expected.length, faults.join("\n"));
 });
 
+Deno.test("what does not suit a camera's source is a fault, as on the command line", async () => {
+  const faults = await faultsOf(`cameras:
+  - { number: 1, source: "pattern:", codec: copy }
+  - { number: 2, source: "rtsp://h/x", codec: copy, fps: 5, quality: 9 }
+  - { number: 3, source: "rtsp://h/x", codec: copy }
+`);
+  assert.deepEqual(faults, [
+    "f.yaml:2: Cannot use codec copy with source pattern:: it contains no H.264 or H.265; expected codec auto or jpeg",
+    "f.yaml:3: Cannot use codec copy with source rtsp://h/x: quality requires re-encoding; fps drops frames that others depend on; expected codec auto or jpeg",
+  ]);
+});
+
 Deno.test("tokens are read as in the environment variable, or as a list", async () => {
   const environment = { FRAMELANE_TOKEN: " all  m=metrics c=1,3 " };
   for (
@@ -286,6 +298,7 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
     /^f\.yaml:1: the file: expected an object with log, .*given null$/,
   );
   assert.match((await faultsOf("a: &a [*a]\n"))[0]!, /^f\.yaml:1: .*Unresolved alias/);
+  assert.match((await faultsOf("a: 1\n---\nb: 1\n"))[0]!, /^f\.yaml:2: .* multiple documents$/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: the file: expected an object with/);
   assert.match(
     (await faultsOf("state: a\nstate: b\n"))[0]!,

@@ -79,6 +79,7 @@ Deno.test("tamper continues after any restart as if there had been none", async 
 });
 
 Deno.test("tamper refuses a frozenMs that its looks do not span", () => {
+  assert.equal(tamper({ intervalMs: 100 }).name, "tamper(frozenMs=3100)");
   assert.throws(
     () => tamper({ intervalMs: 100, referencePictures: 11, frozenMs: 1001 }),
     /frozenMs: expected a number from 1 to 1000, given 1001/,

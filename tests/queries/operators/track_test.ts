@@ -205,3 +205,11 @@ Deno.test("pairs cost the least that is possible", () => {
     assert.ok(Math.abs(total - least(0, all, Math.max(0, rows - columns))) < 1e-9);
   }
 });
+
+Deno.test("a track begins with a sure detection, so begin is at least sure", () => {
+  assert.throws(
+    () => track({ sure: 0.4, begin: 0.3 }),
+    /^RangeError: Cannot use track options: begin: expected a number from 0.4 to 1, given 0.3$/,
+  );
+  assert.equal(track({ sure: 0.4, begin: 0.4 }).settings, "sure=0.4 begin=0.4 lostMs=1000");
+});

@@ -43,6 +43,10 @@ Deno.test("A picture decoded for a late viewer is no sign of life", async () => 
   const captured = clock.now();
   await clock.advance(100);
   show(captured);
+  const { lastProgress } = query;
+  Object.assign(query, { lastProgress: undefined });
+  assert.equal(feed.lanes()[0]?.lastFrameTimestamp, captured, "before its first progress");
+  Object.assign(query, { lastProgress });
   assert.equal(arrival(), captured + 100, "before its commit");
   await clock.advance(60_000);
   for (const timestamp of [captured, captured - 40]) {

@@ -1,11 +1,12 @@
 /** A changed query on the checkpoint of the one before: state goes by the names of steps. */
 import assert from "node:assert/strict";
-import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import { query, type QueryDefinition, type Stream } from "../../../runtime/definition/query.ts";
 import type { StateProcessor } from "../../../runtime/operators/state.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { windowOperator } from "../../../runtime/windows/window_operator.ts";
+import type { WindowOptions } from "../../../runtime/windows/window_options.ts";
 import {
   collect,
   FakeClock,
@@ -138,6 +139,30 @@ Deno.test("windows that are cut otherwise begin after the commit, and that is re
   const { scores, reports } = await inTwoVersions(cut(3), cut(2));
   assert.deepEqual(scores, [{ first: 4, frames: 2 }, { first: 6, frames: 2 }]);
   assert.match(reports.join(), /step window\(frames=3\) is gone/);
+});
+
+Deno.test("windows that keep their name begin at once, however they were cut before", async () => {
+  // Of ten frames a second: how they were cut, how they are, and where the first two then begin.
+  const changes: [WindowOptions, WindowOptions, number[]][] = [
+    [{ frames: 4, fps: 10 }, { frames: 4, fps: 2 }, [99, 119]],
+    [{ frames: 4, fps: 2 }, { frames: 4, fps: 10 }, [99, 103]],
+    [{ durationMs: 1000, fps: 10 }, { durationMs: 1000, fps: 2 }, [90, 100]],
+    [{ durationMs: 1000, hopMs: 100_000 }, { durationMs: 2000 }, [100, 110]],
+  ];
+  for (const [before, after, begin] of changes) {
+    const log = logOf(100);
+    const run = async (options: WindowOptions) => {
+      const sink = collect<Window>();
+      const definition = query("cut").readStream({ startingOffsets: "earliest" })
+        .window(options, { name: "cut" }).writeStream(sink).trigger("available-now");
+      await runQuery(definition, { log });
+      return sink.outputs;
+    };
+    await run(before);
+    append(log, 60, 100);
+    const windows = await run(after);
+    assert.deepEqual(windows.slice(0, 2).map(({ firstOffset }) => firstOffset), begin);
+  }
 });
 
 Deno.test("a checkpoint that kept state by position is read, unless the steps are others", async () => {

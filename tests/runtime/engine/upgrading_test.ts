@@ -114,10 +114,10 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "windows keep their name and are cut otherwise",
-    "they continue from the state of the old ones",
+    "they begin at the oldest frame of those that were open",
     define(windows(3, "cut")),
     define(windows(2, "cut")),
-    { scores: { first: 6, frames: 2 }, outputs: 2 },
+    { scores: { first: 5, frames: 2 }, outputs: 2 },
   ],
   [
     "`startingOffsets` or `startingTimestamp`",

@@ -227,6 +227,20 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
   });
 });
 
+Deno.test("outbox: what has the same id in two batches is kept twice", async () => {
+  await withDirectory(async (directory) => {
+    const root = `${directory}/box`;
+    const box = await Outbox.open(root, sinkContext());
+    for (const batch of [0, 1]) {
+      await box.release(await box.add([{ position: at(batch), id: "a", body: `${batch}` }]));
+    }
+    box.close();
+    const next = await Outbox.open(root, sinkContext({ committedBatch: 1, committedEnd: 2 }));
+    assert.deepEqual(next.items.map(({ body }) => body), ["0", "1"]);
+    next.close();
+  });
+});
+
 Deno.test("outbox: much that waits is not written again with each delivery", async () => {
   await withDirectory(async (directory) => {
     const { root, box } = await filledBox(directory);
@@ -264,6 +278,11 @@ Deno.test("failure: the usual ones are described in words", () => {
       /out of file handles.*ulimit -n/,
     ],
     [Object.assign(new Error("x"), { code: "EROFS" }), "NOT_WRITABLE", /read-only/],
+    [
+      new Deno.errors.PermissionDenied("Operation not permitted (os error 1): link 'a' -> 'b'"),
+      "NOT_WRITABLE",
+      /the file system has no hard links/,
+    ],
     [
       new Deno.errors.NotCapable("Requires write access"),
       "NOT_WRITABLE",

@@ -48,9 +48,9 @@ Deno.test("images: files by offset and a row for each", async () => {
   });
 });
 
-Deno.test("images: windows are named by their span, repeated outputs are numbered", async () => {
+Deno.test("images: windows are named by their span, outputs of one frame are numbered", async () => {
   const { picture: _, ...bare } = finding(1, 20);
-  const found = await written([finding(1, 10), frame(1, 30), frame(1, 30), bare]);
+  const found = await written([finding(1, 10), frame(1, 30), { ...frame(1, 30), part: 1 }, bare]);
   assert.deepEqual(Object.keys(found), [
     "CAMERA-2/000000000010-000000000013.jpg",
     "CAMERA-2/000000000030.2.jpg",
@@ -58,6 +58,18 @@ Deno.test("images: windows are named by their span, repeated outputs are numbere
     "annotations.csv",
   ]);
   assert.match(found["annotations.csv"]!, /\n,CAMERA-2,1,23,/);
+});
+
+Deno.test("images: a frame that comes again has a row each time and its last picture", async () => {
+  const again = { ...frame(1, 5), value: picture(9) };
+  const found = await written([frame(1, 5), frame(1, 6), again]);
+  assert.deepEqual(Object.keys(found), [
+    "CAMERA-2/000000000005.jpg",
+    "CAMERA-2/000000000006.jpg",
+    "annotations.csv",
+  ]);
+  assert.equal(found["CAMERA-2/000000000005.jpg"], text(picture(9)));
+  assert.match(found["annotations.csv"]!, /0005.jpg,.*\n.*0006.jpg,.*\n.*0005.jpg,/);
 });
 
 Deno.test("images: the ending follows the bytes, then the header", async () => {

@@ -25,6 +25,15 @@ Deno.test("console: a line says camera, offset, time, size and findings", async 
     "CAMERA-2 #7 22:13:20.280 0.0 kB motion 0.70",
     "CAMERA-1 #8–11 22:13:20.440 0.0 kB fall 0.25",
   ]);
+  const objects = [{ label: "person", score: 0.654, box: [1, 2, 3, 4], track: 7 }] as const;
+  const [seen] = await lines([{
+    ...finding(0, 8),
+    result: {
+      ...{ frames: [{ offset: 8, timestamp: 0, objects }], data: { speed: 3 } },
+      ...{ zones: { door: 2 }, counts: { entrance: { in: 3, out: 1 } } },
+    },
+  }]);
+  assert.match(seen!, / \[person#7 0\.65\] door: 2 entrance: 3 in, 1 out \{"speed":3\}$/);
   const [long] = await lines([{ ...frame(1, 7), key: "x".repeat(5_000) }]);
   assert.match(long!, /^x{100} #7 /);
 });

@@ -179,6 +179,20 @@ Deno.test("webhook: what is refused, or fails too often, goes to the dead letter
   );
 });
 
+Deno.test("webhook: where dead letters cannot be written, what waits says why", async () => {
+  await withReceiver(() => new Response(null, { status: 400 }), async (url, _, directory) => {
+    const reports: string[] = [];
+    const options = { url, directory, only: "all", deadLetters: directory } as const;
+    const task = await open(options, { report: (message) => void reports.push(message) });
+    await post(task, 0, [frame(0, 1)]);
+    await task.close!();
+    assert.match(
+      reports.join(),
+      /^1 deliveries .* wait for the next start: Cannot write dead letters/,
+    );
+  });
+});
+
 Deno.test("webhook: redirections are not followed", async () => {
   await withReceiver(
     (_, { headers }) =>
@@ -257,6 +271,29 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
     await next.close!();
     const bodies = received.map(({ body }) => JSON.parse(body).window.firstOffset);
     assert.deepEqual([...new Set(bodies)], offsets);
+  });
+});
+
+Deno.test("webhook: large results that wait are bounded, too", async () => {
+  const released = Promise.withResolvers<void>();
+  await withReceiver(async () => {
+    await released.promise;
+    return ok();
+  }, async (url, received, directory) => {
+    const clock = new FakeClock();
+    const task = await open({ url, directory, timeoutMs: PATIENCE_MS, only: "all" }, { clock });
+    const large = { data: { text: "x".repeat(33 * 1024 * 1024) } };
+    await post(task, 0, [{ ...frame(0, 1), result: large }]);
+    const blocked = post(task, 1, [{ ...frame(0, 11), result: large }, frame(0, 12)]);
+    await until("the task waits", () => clock.sleeping === 1);
+    await clock.advance(5000);
+    await blocked;
+    released.resolve();
+    await task.close!();
+    const ids = received.map(({ headers }) => headers["x-framelane-delivery"]);
+    assert.deepEqual(ids, ["test-VideoStreaming-0-1"]);
+    const letters = (await Deno.readTextFile(`${directory}/dead-letters.jsonl`)).split("\n");
+    assert.equal(letters.length, 3);
   });
 });
 

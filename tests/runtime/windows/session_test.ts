@@ -60,6 +60,20 @@ Deno.test("a session is no longer than maxMs; what holds on begins another one",
   ]);
 });
 
+Deno.test("a late frame that holds does not shorten a session", async () => {
+  const holding = (timestamp: number) => ({ timestamp, headers: { holds: "1" } });
+  await testStream<Window>(
+    (sink) =>
+      query("s").readStream({ startingOffsets: "earliest" })
+        .process(sessionWindow({ while: HOLDS, afterMs: 200 })).writeStream(sink),
+    [
+      startStream(),
+      addFrames(holding(0), holding(200), holding(100), 400, 450),
+      checkAnswer([[0, 1, 2, 3]], offsets),
+    ],
+  );
+});
+
 Deno.test("sessions are the same whatever the batches and restarts", async () => {
   await fc.assert(
     fc.asyncProperty(

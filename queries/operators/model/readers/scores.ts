@@ -24,7 +24,7 @@ export function scoresReader(output: ScoresOutput): OutputReader {
         const whose = sets === 1 ? "for the window" : `for each of ${sets} frames`;
         throw unreadable(name, shape, `${accepted} ${whose}`);
       }
-      if (top === undefined && data.length > MOST_SCORES) {
+      if (sets * Math.min(width, top ?? width) > MOST_SCORES) {
         const accepted =
           `up to ${MOST_SCORES} scores; read it with kind objects, map or vector, or ` +
           "keep the highest with top";

@@ -43,6 +43,10 @@ Deno.test("scores: too many are refused with the shape, top keeps the highest", 
   );
   const { scores } = read({ ...window, top: 2 }, [1, 84, 8400], data);
   assert.deepEqual(scores, { "o.999": 0.999, "o.1999": 0.999 });
+  const frames = (top: number) => () =>
+    read({ kind: "frame", top }, [3, 1000], data.slice(0, 3000), 3);
+  assert.equal(Object.keys(frames(666)().frames[2]!.scores!).length, 666);
+  assert.throws(frames(667), /expected up to 2000 scores/);
 });
 
 Deno.test("scores: none at all is an answer, and another number than labels is none", () => {
