@@ -42,6 +42,8 @@ async function launch(): Promise<void> {
     library.confine(access, [...reads, cache], program);
   }
   if (executors !== undefined) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
+  // Deno would colour what it says of a module that is not there.
+  library.setEnvironment("NO_COLOR", "1");
   // ONNX Runtime reports its use to its makers by default.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   // Models walk through tens of megabytes: on large pages they take 5 % less time. Only glibc reads it.
@@ -72,7 +74,7 @@ async function startChild(
   args: readonly string[],
   faults: readonly string[] = [],
 ): Promise<number> {
-  const env = { FRAMELANE_LAUNCH_FAULTS: JSON.stringify(faults) };
+  const env = { FRAMELANE_LAUNCH_FAULTS: JSON.stringify(faults), NO_COLOR: "1" };
   const child = new Deno.Command("deno", { args: [...args], env }).spawn();
   // A terminal sends it to both.
   Deno.addSignalListener("SIGINT", () => {});

@@ -1,4 +1,4 @@
-// Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
+// Checks the types of modules of users before a run starts, once for each version of a file: Deno runs them unchecked.
 import { isThere, realPath, statOf } from "./paths.ts";
 
 export interface TypeCheck {
@@ -41,7 +41,9 @@ export async function typesAreRight(
       args: ["eval", "--no-config", REMEMBER, folder, ...unchecked.values()],
     }).output();
   } // deno-lint-ignore no-console
-  else console.error("Cannot start a query whose types are wrong; --no-check starts it as it is");
+  else {console.error(
+      "Cannot start a module whose types are wrong; FRAMELANE_CHECK=false starts it as it is",
+    );}
   return success;
 }
 

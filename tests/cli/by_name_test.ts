@@ -5,7 +5,7 @@ import { ROOT } from "../../tools/paths.ts";
 import { records } from "../support/frames.ts";
 import { withFolder } from "../support/folder.ts";
 import { withLog } from "../support/log.ts";
-import { run } from "../security/task.ts";
+import { LAUNCHER, run } from "../security/task.ts";
 
 // Loaded before the tests: native libraries stay with the thread and are no test's leak.
 const loaded = new Map<string, Record<string, unknown>>();
@@ -42,6 +42,21 @@ Deno.test("the README's query imports by name and runs", async () => {
       assert.match(said, /mine: \d+ frames in/);
     })
   );
+});
+
+Deno.test("what a module of a user's own lacks is named, without colours for a terminal", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/lacks.ts`, 'import "./away.ts";');
+    const { code, said } = await run(
+      [...LAUNCHER, "queries", `${folder}/lacks.ts`, "--log", `embedded:${folder}/log`],
+      { env: { NO_COLOR: "", FRAMELANE_CHECK: "false" } },
+    );
+    assert.equal(code, 2, said);
+    assert.match(
+      said,
+      /Cannot load .*lacks\.ts: Module not found .*away\.ts".*\n +at file:\S+:1:8\n/,
+    );
+  });
 });
 
 Deno.test("each export of the package is there, and has what authors need", () => {

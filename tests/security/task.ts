@@ -60,7 +60,7 @@ export async function run(
   const child = new Deno.Command(Deno.execPath(), {
     cwd,
     args: ["run", ...args],
-    env: { ...env, NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
