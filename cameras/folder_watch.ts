@@ -20,7 +20,6 @@ export class FolderWatch implements Disposable {
   readonly #watch: (folder: string) => Deno.FsWatcher;
   /** Absent if the system cannot watch the folder, or no longer can. */
   #watcher: Deno.FsWatcher | undefined;
-  #isGone = false;
   readonly #changed = new Set<string>();
   #all = false;
   /** When the last scan began. */
@@ -44,15 +43,10 @@ export class FolderWatch implements Disposable {
     this.#start();
   }
 
-  /**
-   * Sets whether the folder exists. A folder that returns, for example on a disk plugged in again,
-   * needs a new watcher.
-   */
-  setGone(gone: boolean): void {
-    if (gone === this.#isGone) return;
-    this.#isGone = gone;
-    if (gone) this[Symbol.dispose]();
-    else this.#start();
+  /** A folder that returns, for example on a disk plugged in again, needs a new watcher. */
+  restart(): void {
+    this[Symbol.dispose]();
+    this.#start();
   }
 
   #start(): void {
@@ -114,9 +108,7 @@ export class FolderWatch implements Disposable {
 
   #note({ kind, flag, paths }: Deno.FsEvent): void {
     if (kind === "remove" && paths.includes(this.#folder)) {
-      // A new folder in its place needs a new watcher.
-      this[Symbol.dispose]();
-      this.#start();
+      this.restart();
       return this.#rescan();
     }
     if (kind === "access" || kind === "remove") return;

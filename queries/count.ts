@@ -7,21 +7,19 @@ import {
   query,
   type QueryDefinition,
 } from "../runtime/mod.ts";
-import { SHIPPED_DETECTOR } from "./operators/detect.ts";
 import { detectorOf } from "./operators/detector.ts";
-import { readManifest } from "./operators/model/mod.ts";
 import { track } from "./operators/track/mod.ts";
 import { zones } from "./operators/zones/mod.ts";
 
 export const parameters = { model: "string", zones: "string", device: "string" } as const;
 
 export default function count(options: ParameterValues<typeof parameters> = {}): QueryDefinition {
-  const { outputs } = readManifest(options.model ?? SHIPPED_DETECTOR);
+  // Uncertain detections keep a track alive, those that the manifest calls objects begin one.
+  const { detector, manifest: { outputs } } = detectorOf("count", options, { threshold: 0.1 });
   const thresholds = outputs.flatMap((output) => "maxObjects" in output ? [output.threshold] : []);
   const tracked = query("count")
     .readStream()
-    // Uncertain detections keep a track alive, those that the manifest calls objects begin one.
-    .process(detectorOf("count", options, { threshold: 0.1 }))
+    .process(detector)
     .process(track({ keepOthers: false, begin: Math.max(0.35, ...thresholds) }));
   const counted = options.zones === undefined ? tracked : tracked.process(zones(options.zones));
   return counted.writeStream(display(), events());

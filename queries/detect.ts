@@ -14,6 +14,6 @@ export const parameters = { model: "string", device: "string" } as const;
 export default function detect(options: ParameterValues<typeof parameters> = {}): QueryDefinition {
   return query("detect")
     .readStream()
-    .process(detectorOf("detect", options))
+    .process(detectorOf("detect", options).detector)
     .writeStream(display(), events());
 }

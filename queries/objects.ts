@@ -2,9 +2,7 @@
 // while a person is in view. `--model` accepts any detector; `--set label=car` alerts on another label.
 import { display, type ParameterValues, query, type QueryDefinition } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
-import { SHIPPED_DETECTOR } from "./operators/detect.ts";
 import { detectorOf } from "./operators/detector.ts";
-import { readManifest } from "./operators/model/mod.ts";
 
 export const parameters = {
   model: "string",
@@ -17,11 +15,11 @@ export const parameters = {
 export default function objects(
   { model, device, ...given }: ParameterValues<typeof parameters> = {},
 ): QueryDefinition {
-  const detector = detectorOf("objects", { model, device }), { labels } = detector;
+  const { detector, manifest } = detectorOf("objects", { model, device }), { labels } = detector;
   const { enter = 0.4 } = given;
   const usual = { label: "person", enter, exit: enter / 2, smoothing: 0.8, cooldownMs: 5_000 };
-  const alert = { ...readManifest(model ?? SHIPPED_DETECTOR).alert ?? usual, ...given },
-    { label } = alert;
+  const alert = { ...manifest.alert ?? usual, ...given };
+  const { label } = alert;
   const remarks = labels === undefined || labels.includes(label) ? [] : [
     `Query objects never alerts on ${label}: the model knows ${labels.join(", ")}; ` +
     "--set label=NAME chooses another",

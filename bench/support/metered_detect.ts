@@ -5,6 +5,6 @@ import { metered } from "./lane_meter.ts";
 
 export default query("detect")
   .readStream()
-  .process(detectorOf("detect", {}))
+  .process(detectorOf("detect", {}).detector)
   .process(metered())
   .writeStream(display(), events());

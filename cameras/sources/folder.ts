@@ -173,9 +173,11 @@ export class FolderSource implements CameraSource {
   async #listAgain(watch: FolderWatch, report: (message: string) => void): Promise<string[]> {
     try {
       const found = await this.#list(report);
-      if (this.#away !== undefined) report(`Folder ${this.description} is back`);
+      if (this.#away !== undefined) {
+        report(`Folder ${this.description} is back`);
+        watch.restart();
+      }
       this.#away = undefined;
-      watch.setGone(false);
       return found;
     } catch (error) {
       // File system errors: an unplugged disk, an unavailable share.
@@ -183,7 +185,7 @@ export class FolderSource implements CameraSource {
       const why = this.#whyAway(error);
       if (why !== this.#away) report(`Cannot look into folder ${this.description}: ${why}`);
       this.#away = why;
-      watch.setGone(true);
+      watch[Symbol.dispose]();
       return [];
     }
   }

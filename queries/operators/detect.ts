@@ -56,7 +56,7 @@ export const SHIPPED_DETECTOR: URL = new URL("../../models/centernet/model.json"
  * @param manifest path or URL of a `model.json`; the bundled detector by default
  * @throws {ManifestError} if the model's manifest or file is unusable.
  * @throws {RangeError} if the model takes several frames or has state (use `model` instead), or
- * naming every option that is out of range.
+ * naming every option that is out of range, or for objects while the model returns none.
  *
  * @example
  * ```ts
@@ -168,7 +168,15 @@ function bestOf(objects: readonly DetectedObject[] = []): Record<string, number>
 
 function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
   const { threshold, labels = [] } = options;
-  const { outputs } = model.manifest;
+  const { outputs, name } = model.manifest;
+  const given = (["threshold", "labels", "maxObjects"] as const)
+    .filter((option) => options[option] !== undefined);
+  if (given.length > 0 && !outputs.some((output) => "maxObjects" in output)) {
+    throw new RangeError(
+      `Cannot use detect options: ${given.join(", ")} are for objects, and model ${name} ` +
+        `returns ${outputs.map(({ kind }) => kind).join(", ")}`,
+    );
+  }
   const known = labelsOf(model);
   const unknown = known === undefined ? [] : labels.filter((label) => !known.includes(label));
   if (unknown.length > 0) {
@@ -183,7 +191,7 @@ function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
     manifest: {
       ...model.manifest,
       outputs: outputs.map((output) =>
-        output.kind === "objects" || output.kind === "keypoints"
+        "maxObjects" in output
           ? {
             ...output,
             threshold: threshold ?? output.threshold,

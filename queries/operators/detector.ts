@@ -2,12 +2,12 @@
 import type { Frame, Operator, Output } from "../../runtime/mod.ts";
 import { detect, type DetectOptions, runsOnFrames, SHIPPED_DETECTOR } from "./detect.ts";
 import type { Device } from "./model/device_names.ts";
-import { readManifest } from "./model/manifest.ts";
+import { type ModelManifest, readManifest } from "./model/manifest.ts";
 import { model } from "./model/model.ts";
 
 /**
- * Opens the detector named by the parameters, or the bundled one: on single frames, or on windows if
- * the model takes several frames.
+ * The detector named by the parameters, or the bundled one, and its manifest: on single frames, or on
+ * windows if the model takes several frames.
  *
  * @param query name of the query, for messages
  * @param more the query's own settings for a detector on single frames
@@ -18,7 +18,7 @@ export function detectorOf(
   query: string,
   options: { readonly model?: string | undefined; readonly device?: string | undefined },
   more: Pick<DetectOptions, "threshold"> = {},
-): Operator<Frame, Output> {
+): { readonly detector: Operator<Frame, Output>; readonly manifest: ModelManifest } {
   const { model: path = SHIPPED_DETECTOR } = options;
   // Checked by the operator.
   const device = (options.device ?? "cpu") as Device;
@@ -33,8 +33,9 @@ export function detectorOf(
   const detector = runsOnFrames(manifest)
     ? detect(path, { ...more, device })
     : model(path, { device });
-  if (manifest.alert === undefined || query === "objects") return detector;
+  if (manifest.alert === undefined || query === "objects") return { detector, manifest };
   const remark = `Query ${query} raises no alert: that of model ${manifest.name} is for action ` +
     "and objects";
-  return { ...detector, remarks: [...detector.remarks ?? [], remark] } as typeof detector;
+  const remarks = [...detector.remarks ?? [], remark];
+  return { detector: { ...detector, remarks } as typeof detector, manifest };
 }

@@ -1,4 +1,6 @@
 // Opens sinks by their URIs on the command line.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Sink } from "../definition/sink.ts";
@@ -75,7 +77,10 @@ export async function loadSink(uri: string): Promise<Sink> {
 /** The module that exports a kind of sink, and what follows it in the URI. */
 export function moduleUrl(uri: string) {
   const module = moduleOf(uri, false);
-  return module && { ...module, url: new URL(module.path, `file://${Deno.cwd()}/`).href };
+  if (module === undefined) return undefined;
+  const { path } = module;
+  const url = path.startsWith("file://") ? new URL(path) : pathToFileURL(resolve(path));
+  return { ...module, url: url.href };
 }
 
 /** Checks what can be checked before a module is loaded. */

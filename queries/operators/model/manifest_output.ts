@@ -40,21 +40,11 @@ const KEYPOINTS = {
   heatmaps: ["format", "labels", "threshold", "points"],
 } as const;
 
+const CORNERS = ["left", "top", "right", "bottom"] as const;
+const MIDDLES = ["x", "y", "width", "height"] as const;
+
 /** Meanings of a column; `x` and `y` are the centre of a box. */
-export const COLUMNS = [
-  "left",
-  "top",
-  "right",
-  "bottom",
-  "x",
-  "y",
-  "width",
-  "height",
-  "score",
-  "class",
-  "batch",
-  "other",
-] as const;
+export const COLUMNS = [...CORNERS, ...MIDDLES, "score", "class", "batch", "other"] as const;
 export type Column = typeof COLUMNS[number];
 
 /** `pixels` and `fractions` of the model's input, or pixels of the source `frame`. */
@@ -64,7 +54,8 @@ export type Units = typeof UNITS[number];
 export interface ObjectsOutput {
   readonly name: string;
   readonly kind: "objects";
-  readonly format: ObjectFormat;
+  /** YOLOv10 has rows, and a YOLOX whose boxes are decoded is a YOLOv5. */
+  readonly format: Exclude<ObjectFormat, "yolov10">;
   readonly labels?: readonly string[];
   /** Objects below this score are dropped. */
   readonly threshold: number;
@@ -84,12 +75,11 @@ export interface ObjectsOutput {
   readonly levels?: readonly (readonly string[])[];
   /** YOLOv5 before its boxes are decoded: width and height of each anchor in pixels, for each grid. */
   readonly anchors?: readonly (readonly number[])[];
-  readonly columns?: readonly Column[];
+  /** The meaning of the numbers of a row, or of a box where boxes have a tensor of their own. */
+  readonly columns: readonly Column[];
   readonly units: Units;
   /** Number of the first label's class. */
   readonly firstClass: number;
-  /** YOLOX: true when the boxes are in input pixels already. */
-  readonly decoded: boolean;
 }
 
 /** Points of bodies, faces, hands. */
@@ -229,7 +219,7 @@ function readFound(fields: Fields, iou: number) {
 function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   const format = fields.word("format", Object.keys(OBJECTS) as ObjectFormat[]);
   const columns = readColumns(fields, COLUMNS);
-  const { boxes, classes, anchors, decoded } = fields.given;
+  const { boxes, classes, anchors } = fields.given;
   const isApart = ["ssd", "detr", "centernet"].includes(format) || classes !== undefined;
   if (isApart && boxes === undefined) {
     const what = format === "centernet" ? "sides of the boxes" : "boxes";
@@ -243,13 +233,15 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
   }
   const isDetr = format === "detr" && classes === undefined;
   const isHead = ["ssd", "detr", "rows"].includes(format) && boxes !== undefined;
+  const isRows = format === "yolov10" && boxes === undefined;
   const isRaw = format === "yolov5" && anchors !== undefined;
+  const isDecoded = fields.flag("decoded");
   const isCells = isRaw || ["nanodet", "centernet"].includes(format) ||
-    (format === "yolox" && decoded !== true);
+    (format === "yolox" && !isDecoded);
   const units = isDetr || format === "ssd" ? "fractions" : "pixels";
   return {
     kind: "objects",
-    format,
+    format: format === "yolov10" ? "rows" : format === "yolox" && isDecoded ? "yolov5" : format,
     ...readFound(fields, IOUS[format] ?? IOU),
     activation: fields.word(
       "activation",
@@ -259,11 +251,10 @@ function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
     ),
     ...fields.texts(...HEADS),
     ...readGrids(fields, format),
-    ...(columns === undefined ? {} : { columns }),
+    columns: columns ?? (isDetr ? MIDDLES : isRows ? [...CORNERS, "score", "class"] : CORNERS),
     // Cells are of the input's pixels.
     units: fields.word("units", isCells ? ["pixels", "frame"] : UNITS, units),
     firstClass: fields.number("firstClass", { min: 0, max: 1000, whole: true, absent: 0 }),
-    decoded: fields.flag("decoded"),
   };
 }
 

@@ -91,13 +91,18 @@ export class Records {
     let { latest, bytes } = tail;
     let open = tail.open && { ...tail.open };
     let at = position;
-    const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
+    let run = tails.run(id, segment.id);
+    const follows = () =>
+      run !== undefined && open?.segment === segment.id &&
+      open.position + bytes - open.total === at;
     // Padding belongs to the record before it.
     bytes += padding;
     if (!follows()) {
       bytes -= padding;
-      segment.run = { first: latest, time: -Infinity };
+      run = undefined;
     }
+    // A copy: the transaction may fail.
+    run = { segment: segment.id, first: latest, time: -Infinity, ...run };
     for (const { size, timestamp: time } of records) {
       const fits = follows() && latest - open!.first < chunkRecords &&
         bytes - open!.total + size <= most.bytes && arrived - open!.arrived <= most.ms;
@@ -108,12 +113,12 @@ export class Records {
         segment.chunks++;
         open = { segment: segment.id, first: latest, position: at, total: bytes, arrived, time };
       }
-      segment.run.time = Math.max(segment.run.time, time);
+      run.time = Math.max(run.time, time);
       latest++;
       bytes += size;
       at += size;
     }
-    tails.stage(id, { latest, bytes, arrived, open }, segment.run);
+    tails.stage(id, { latest, bytes, arrived, open }, run);
     return tail.latest;
   }
 

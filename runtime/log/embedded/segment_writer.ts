@@ -11,7 +11,6 @@ import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
-import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
@@ -40,8 +39,6 @@ export class OpenSegment {
   synced = 0;
   /** Chunks begun in it, about. */
   chunks = 0;
-  /** The contiguous records at its end. */
-  run: Run = { first: 0, time: 0 };
   /** Its row exists in the database. */
   known = false;
   /** Commits under way with records in it. */

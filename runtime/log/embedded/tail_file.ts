@@ -84,6 +84,11 @@ export class TailFile {
     this.#write(id, new Uint8Array(slotBytes));
   }
 
+  restore(id: number, slot: Slot | undefined): void {
+    if (slot === undefined) this.clear(id);
+    else this.put(id, slot);
+  }
+
   put(id: number, slot: Slot): void {
     const bytes = new Uint8Array(slotBytes);
     new Float64Array(bytes.buffer, 8, fields).set(slot);
@@ -94,7 +99,7 @@ export class TailFile {
 
   #write(id: number, slot: Uint8Array): void {
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
-    this.#file.writeSync(slot);
+    for (let at = 0; at < slot.length;) at += this.#file.writeSync(slot.subarray(at));
     this.#sync.written();
   }
 

@@ -6,7 +6,7 @@
 // After a power failure the row may be several chunks behind: they are then merged into one that begins with
 // the slot's run.
 import { placeId } from "./schema.ts";
-import { rowsSlot, TailFile } from "./tail_file.ts";
+import { rowsSlot, type Slot, TailFile } from "./tail_file.ts";
 
 export interface OpenChunk {
   readonly segment: number;
@@ -26,8 +26,9 @@ export interface Tail {
   readonly open?: OpenChunk | undefined;
 }
 
-/** Adjacent records of a segment, as its writer knows them. */
+/** Adjacent records at the end of a segment, as its writer knows them. */
 export interface Run {
+  readonly segment: number;
   readonly first: number;
   /** Newest timestamp. */
   time: number;
@@ -60,6 +61,10 @@ export class Tails {
   readonly file: TailFile;
   readonly #rows: Rows;
   readonly #staged = new Map<number, { readonly tail: Tail; readonly run: Run | undefined }>();
+  /** Runs as of the last commit, by partition. */
+  readonly #runs = new Map<number, Run>();
+  /** Slots as they were last read, by partition. */
+  readonly #slots = new Map<number, Slot | undefined>();
   /** Commits of this log, and the number of them on disk. */
   #commits = 0;
   #synced = 0;
@@ -104,6 +109,12 @@ export class Tails {
   ): { tail: Tail; rest: Rest } {
     const { tail, rest } = this.#merged<Rest>(id, sql, known);
     return { tail: this.#staged.get(id)?.tail ?? tail, rest };
+  }
+
+  /** The run of this log at the end of a segment, if there is one. */
+  run(id: number, segment: number): Run | undefined {
+    const run = this.#staged.get(id)?.run ?? this.#runs.get(id);
+    return run?.segment === segment ? run : undefined;
   }
 
   /**
@@ -151,12 +162,8 @@ export class Tails {
     const staged = [...this.#staged];
     const inPlace = !changed &&
       staged.every(([id, { run }]) => this.#isSynced(run) && this.file.reserve(id));
-    for (const [id, { tail, run }] of staged) {
-      const { latest, bytes, arrived, open } = tail;
-      if (inPlace) {
-        this.file.put(id, [open!.segment, run!.first, latest, bytes, arrived, run!.time]);
-      } else this.#save(id, tail);
-    }
+    if (inPlace) this.#put(staged.map(([id, { tail, run }]) => [id, tail, run!]));
+    else for (const [id, { tail }] of staged) this.#save(id, tail);
     if (this.#changesRows) this.file.reserve(rowsSlot);
   }
 
@@ -169,10 +176,15 @@ export class Tails {
       this.file.announce();
     }
     this.#commits++;
-    const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
-    for (const run of runs) run.commit ??= this.#commits;
+    let synced = true;
+    for (const [id, { run }] of this.#staged) {
+      if (run === undefined) continue;
+      run.commit ??= this.#commits;
+      this.#runs.set(id, run);
+      synced &&= this.#isSynced(run);
+    }
     this.#staged.clear();
-    return !runs.every((run) => this.#isSynced(run));
+    return !synced;
   }
 
   /** Syncs all commits so far, those in rows with `syncRows`. */
@@ -184,6 +196,20 @@ export class Tails {
 
   #isSynced(run: Run | undefined): boolean {
     return run?.commit !== undefined && run.commit <= this.#synced;
+  }
+
+  /** All of them or none: what a failed transaction leaves would be taken for records. */
+  #put(tails: readonly (readonly [id: number, tail: Tail, run: Run])[]): void {
+    let done = 0;
+    try {
+      for (const [id, { latest, bytes, arrived }, { segment, first, time }] of tails) {
+        this.file.put(id, [segment, first, latest, bytes, arrived, time]);
+        done++;
+      }
+    } catch (error) {
+      for (const [id] of tails.slice(0, done + 1)) this.file.restore(id, this.#slots.get(id));
+      throw error;
+    }
   }
 
   #save(id: number, { latest, bytes, arrived, open }: Tail): void {
@@ -204,6 +230,7 @@ export class Tails {
   ): { tail: Tail; ahead: boolean; rest: Rest } {
     // Read first: the row is at least as new. A known one may be older: then the tail is older than the slot.
     const slot = this.file.get(id);
+    this.#slots.set(id, slot);
     const row = known?.get(id) ?? this.#rows.get<TailRow<Rest>>(sql, id)!;
     known?.set(id, row);
     let [latest, bytes, arrived, segment, first, position, total, since, time, ...rest] = row;

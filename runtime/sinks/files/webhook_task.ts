@@ -6,7 +6,7 @@ import { isFinding, type Output, outputName } from "../../definition/frame.ts";
 import { completeResult } from "../../definition/result.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 import type { BatchRange } from "../../log/log.ts";
-import { Deliverer, type DeliveryOptions } from "../delivery.ts";
+import { deliver, type DeliveryOptions, type Refusal } from "../delivery.ts";
 import { withFileErrors } from "./failure.ts";
 import { appendDurably } from "./io.ts";
 import { laneKey } from "./lane.ts";
@@ -20,14 +20,11 @@ const MAX_BLOCK_MS = 5000;
 /** How long to wait for deliveries at the end; the rest follows at the next start. */
 const MAX_CLOSE_MS = 3000;
 
-interface TaskOptions {
+/** Options of `webhook` with defaults. */
+export interface WebhookTaskOptions {
   readonly only: "findings" | "alerts" | "all";
   readonly shown: string;
   readonly deadLetters: string;
-}
-
-/** Options of `webhook` with defaults. */
-export interface WebhookTaskOptions extends TaskOptions {
   readonly delivery: Omit<DeliveryOptions, "clock">;
   readonly directory: string;
   /** Of the outbox: one address and choice of outputs. */
@@ -35,12 +32,12 @@ export interface WebhookTaskOptions extends TaskOptions {
 }
 
 export async function openWebhook(
-  { delivery, directory, name, ...options }: WebhookTaskOptions,
+  options: WebhookTaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
+  const { directory, name } = options;
   const box = await Outbox.open(`${directory}/${laneKey(context, `-${name}`)}`, context);
-  const deliverer = new Deliverer({ ...delivery, clock: context.clock });
-  return new WebhookTask(context, box, deliverer, options);
+  return new WebhookTask(context, box, options);
 }
 
 interface Thing {
@@ -61,8 +58,7 @@ function roomFor(things: readonly Thing[], waiting: readonly Thing[]): number {
 class WebhookTask implements SinkTask {
   readonly #context: SinkContext;
   readonly #box: Outbox;
-  readonly #deliverer: Deliverer;
-  readonly #options: TaskOptions;
+  readonly #options: WebhookTaskOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #things: Thing[] = [];
@@ -75,10 +71,9 @@ class WebhookTask implements SinkTask {
   #failure: { readonly error: unknown } | undefined;
   #failing = false;
 
-  constructor(context: SinkContext, box: Outbox, deliverer: Deliverer, options: TaskOptions) {
+  constructor(context: SinkContext, box: Outbox, options: WebhookTaskOptions) {
     this.#context = context;
     this.#box = box;
-    this.#deliverer = deliverer;
     this.#options = options;
     this.#signal = AbortSignal.any([this.#stop.signal, context.signal]);
     this.#send();
@@ -114,7 +109,8 @@ class WebhookTask implements SinkTask {
     await this.#withFileErrors(async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
-        await this.#deadLetter(thing, 0, `${this.#box.items.length} deliveries are waiting`);
+        const reason = `${this.#box.items.length} deliveries are waiting`;
+        await this.#deadLetter(thing, { tries: 0, reason });
       }
     });
   }
@@ -164,28 +160,28 @@ class WebhookTask implements SinkTask {
   }
 
   #send(): void {
-    if (this.#sending !== undefined || this.#box.items.length === 0) return;
-    this.#sending = this.#sendAll()
-      .catch((error) => {
-        if (!this.#signal.aborted) this.#failure = { error };
-      })
-      .finally(() => {
-        this.#sending = undefined;
-        this.#delivered.notify();
-      });
+    if (this.#sending === undefined && this.#box.items.length > 0) this.#sending = this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
-    for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
-      const outcome = await this.#deliverer.deliver(item.id, item.body, this.#signal);
-      if (outcome.delivered) this.#failing = false;
-      else await this.#deadLetter(item, outcome.tries, outcome.reason);
-      await this.#withFileErrors(() => this.#box.removeOldest());
-      this.#delivered.notify();
+    const options = { ...this.#options.delivery, clock: this.#context.clock };
+    try {
+      for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
+        const refusal = await deliver(options, item.id, item.body, this.#signal);
+        if (refusal === undefined) this.#failing = false;
+        else await this.#deadLetter(item, refusal);
+        await this.#withFileErrors(() => this.#box.removeOldest());
+        this.#delivered.notify();
+      }
+    } catch (error) {
+      if (!this.#signal.aborted) this.#failure = { error };
     }
+    // At once after the last look at the outbox: what comes later starts another sender.
+    this.#sending = undefined;
+    this.#delivered.notify();
   }
 
-  async #deadLetter(thing: Thing, tries: number, reason: string) {
+  async #deadLetter(thing: Thing, { tries, reason }: Refusal) {
     const { deadLetters, shown } = this.#options;
     const { clock, report } = this.#context;
     const line = JSON.stringify({

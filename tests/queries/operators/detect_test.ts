@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { detect } from "../../../queries/operators/detect.ts";
 import { BadFrameError, decodeImage, type Frame } from "../../../runtime/mod.ts";
 import { frameOf, run } from "./kit.ts";
+import { orderModel } from "./model/order_kit.ts";
 import reference from "./objects_reference.json" with { type: "json" };
 
 const still = (name: string) => Deno.readFile(new URL(`./stills/${name}`, import.meta.url));
@@ -78,6 +79,11 @@ Deno.test("detect may look for some labels alone, and above another threshold", 
   assert.throws(
     () => detect(undefined, { threshold: 2 }),
     /threshold: expected a number from 0 to 1, given/,
+  );
+  const scores = orderModel("halves");
+  assert.throws(
+    () => detect(scores, { labels: ["a"], threshold: 0.5 }),
+    /Cannot use detect options: threshold, labels are for objects, and model \w+ returns frame, window/,
   );
 });
 

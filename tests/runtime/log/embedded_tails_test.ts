@@ -250,3 +250,51 @@ Deno.test("embedded log: one of version 3 is brought up to date, unless an older
     });
   });
 });
+
+Deno.test("embedded log: whichever write fails as several partitions are appended to, each offset is one record's", async () => {
+  const { writeSync } = Deno.FsFile.prototype;
+  for (
+    const fault of ["No space left on device (os error 28)", "Input/output error (os error 5)"]
+  ) {
+    for (let n = 1, failed = true; failed; n++) {
+      failed = false;
+      await inFolder((dir) =>
+        withLog(`embedded:${dir}?sync=always`, async (log) => {
+          await log.createTopic("t", 3);
+          const producer = await log.producer();
+          const stored: string[][] = [[], [], []];
+          // In one commit, the first of which still write rows.
+          const appendAll = (round: number) =>
+            Promise.all(stored.map(async (own, partition) => {
+              const value = `${round}/${partition}`;
+              const offset = await producer.append("t", partition, [record(value)]).catch(() => -1);
+              if (offset < 0) return;
+              assert.equal(own[offset], undefined);
+              own[offset] = value;
+            }));
+          for (let round = 0; round < 3; round++) await appendAll(round);
+          let writes = 0;
+          Deno.FsFile.prototype.writeSync = function (bytes) {
+            if (++writes === n) {
+              failed = true;
+              throw new Error(fault);
+            }
+            return writeSync.call(this, bytes);
+          };
+          try {
+            await appendAll(3);
+          } finally {
+            Deno.FsFile.prototype.writeSync = writeSync;
+          }
+          for (let round = 4; round < 8; round++) await appendAll(round);
+          for (const [partition, values] of stored.entries()) {
+            assert.deepEqual(
+              (await readAll(log, "t", partition)).map(({ value }) => text(value)),
+              values,
+            );
+          }
+        })
+      );
+    }
+  }
+});

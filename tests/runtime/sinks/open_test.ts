@@ -47,7 +47,7 @@ Deno.test("openSink: secrets of a mistaken address are not repeated", () => {
 Deno.test("loadSink: a module's own kind of sink, with its options typed and checked", async () => {
   const folder = await Deno.makeTempDir();
   const runtime = new URL("../../../runtime/sinks/mod.ts", import.meta.url).href;
-  const path = `${folder}/postgres.ts`;
+  const path = `${folder}/50 %41 tables.ts`;
   await Deno.writeTextFile(
     path,
     `import { sinkType } from "${runtime}";

@@ -149,7 +149,6 @@ const anchored: Decode = (output, head, found) => {
 
 /** YOLOX: as YOLOv5, but centres are offsets in cells, and sizes logarithms of cells. */
 export const yolox: Decode = (output, head, found) => {
-  if (output.decoded) return yolov5(output, head, found);
   addSure(output, head, found, ({ data, rows, step }) => {
     const cellOf = cellsOf(output.name, head, rows);
     return (at, row) => {

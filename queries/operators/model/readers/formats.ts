@@ -1,16 +1,21 @@
 // The formats of detectors: one function for each, from numbers to candidates.
-import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts";
+import type { Column, ObjectsOutput } from "../manifest_output.ts";
+import type { Candidates } from "./candidates.ts";
 import { nanodet, yolov5, yolox } from "./cells.ts";
 import { addPeaks } from "./centernet.ts";
-import type { Decode } from "./head_tensors.ts";
+import type { Decode, HeadTensors } from "./head_tensors.ts";
 import { activationOf, sigmoid } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 import { bestClasses, knownColumns, type Table, tableOf } from "./table.ts";
 
 /** Centre, width and height, then the class scores. */
-const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
+export const yolov8 = (
+  output: Pick<ObjectsOutput, "name" | "labels" | "threshold" | "activation">,
+  { main, unitX, unitY }: Pick<HeadTensors, "main" | "unitX" | "unitY">,
+  found: Candidates,
+  known = knownColumns(main, output.labels && 4 + output.labels.length),
+): void => {
   const { name, labels, threshold } = output;
-  const known = output.columns?.length ?? knownColumns(main, labels && 4 + labels.length);
   const table = tableOf(name, main, known);
   const { data, rows, columns, rowStep, step } = table;
   const classes = labels?.length ?? columns - 4;
@@ -28,9 +33,6 @@ const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
     found.add(x - w, y - h, x + w, y + h, score, kinds[row]!, row);
   }
 };
-
-const CORNERS: readonly Column[] = ["left", "top", "right", "bottom"];
-const MIDDLES: readonly Column[] = ["x", "y", "width", "height"];
 
 /** Functions that read the sides of a box from the row at a position; the manifest's columns have both. */
 function sidesOf({ data, step }: Table, columns: readonly Column[]) {
@@ -54,7 +56,7 @@ function sidesOf({ data, step }: Table, columns: readonly Column[]) {
 /** Rows described by `columns`; models with NMS return one for each object. */
 const rows: Decode = (output, head, found) => {
   if (head.boxes !== undefined) return heads(output, head, found);
-  const { name, threshold, firstClass, columns = [] } = output;
+  const { name, threshold, firstClass, columns } = output;
   if (head.main.data.length === 0) return;
   const table = tableOf(name, head.main, columns.length);
   if (table.columns !== columns.length) {
@@ -89,8 +91,7 @@ const heads: Decode = (output, head, found) => {
   const { main, boxes, classes, unitX, unitY } = head;
   if (boxes === undefined || boxes.data.length === 0) return;
   const sides = tableOf(output.boxes ?? name, boxes, 4);
-  const columns = output.columns ?? (format === "detr" && !classes ? MIDDLES : CORNERS);
-  const { across, down } = sidesOf(sides, columns);
+  const { across, down } = sidesOf(sides, output.columns);
   const add = (row: number, score: number, kind: number) => {
     if (!(score >= threshold)) return;
     const at = row * sides.rowStep;
@@ -134,14 +135,11 @@ function activated(
   return 1 / sum;
 }
 
-const END_TO_END: readonly Column[] = ["left", "top", "right", "bottom", "score", "class"];
-
-export const DECODERS: Readonly<Record<ObjectFormat, Decode>> = {
+export const DECODERS: Readonly<Record<ObjectsOutput["format"], Decode>> = {
   yolov5,
-  yolov8,
+  yolov8: (output, head, found) => yolov8(output, head, found),
   yolox,
   nanodet,
-  yolov10: (output, head, found) => rows({ ...output, columns: END_TO_END }, head, found),
   ssd: heads,
   detr: heads,
   centernet: addPeaks,

@@ -2,9 +2,9 @@
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
-import type { KeypointsOutput, ObjectsOutput } from "../manifest_output.ts";
+import type { KeypointsOutput } from "../manifest_output.ts";
 import { Candidates, tenths } from "./candidates.ts";
-import { DECODERS } from "./formats.ts";
+import { yolov8 } from "./formats.ts";
 import { partOf, type Values, valuesOf } from "./numbers.ts";
 import { type OutputReader, type ReadContext, unreadable } from "./reader.ts";
 import { tableOf } from "./table.ts";
@@ -53,19 +53,8 @@ const readBoxes: Read = (output, values, placement, { input }) => {
     throw unreadable(name, values.shape, `${labels.length} scores and ${points.length} points`);
   }
   const found = new Candidates();
-  const boxes: ObjectsOutput = {
-    ...output,
-    kind: "objects",
-    format: "yolov8",
-    labels,
-    activation: "none",
-    columns: new Array(columns).fill("other"),
-    units: "pixels",
-    firstClass: 0,
-    decoded: true,
-  };
-  const head = { main: values, unitX, unitY, width: 0, height: 0, frame: 0 };
-  DECODERS.yolov8(boxes, head, found);
+  const boxes = { ...output, labels, activation: "none" } as const;
+  yolov8(boxes, { main: values, unitX, unitY }, found, columns);
   return found.select(iou, agnostic, maxObjects).map((index) => ({
     ...found.objectOf(index, (kind) => labels[kind]!, placement, false),
     keypoints: points.map((_, p) => {

@@ -55,7 +55,7 @@ function tensorsOf(
   // Rows with a batch number stay together.
   const main = output.levels !== undefined
     ? stacked(output, output.levels.map((names) => names.map(ofLevel)))
-    : output.columns?.includes("batch")
+    : output.columns.includes("batch")
     ? partOf(values.get(scores)!, 0, 1, rank)
     : part(scores, isSingle ? 1 : rank)!;
   return {
