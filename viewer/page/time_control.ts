@@ -10,7 +10,9 @@ const PATIENCE_MS = 60_000;
 interface Wanted {
   readonly command: () => TimeCommand | undefined;
   /** The frame that it leads to, where that is known. */
-  readonly frame?: { readonly lane: string; readonly offset: number } | undefined;
+  readonly frame?: { readonly lane: string; readonly offset: number };
+  /** Frames that it steps forward, or back. */
+  readonly steps?: number;
   /** As `performance.now()`. */
   readonly until: number;
 }
@@ -22,13 +24,10 @@ export class TimeControl {
   readonly #onChange: () => void;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
-  /** When the view was confirmed, as `performance.now()`. */
-  #since = 0;
   /** Only the last one counts. */
   #next: Wanted | undefined;
   /** What the server has not answered yet. */
   #asked: Wanted | undefined;
-  #steps = 0;
   /** Lanes that the server knows: after its start they come one by one. */
   #lanes: ReadonlySet<string> = new Set();
   speed = 1;
@@ -66,11 +65,16 @@ export class TimeControl {
     return lead === undefined || offset === undefined ? this.#wall.place : { lane: lead, offset };
   }
 
-  /** The displayed capture time; undefined when live. */
+  /** The capture time where it is paused, or began to play; undefined when live. */
   get position(): number | undefined {
-    const { mode, position, speed } = this.#view;
-    if (mode !== "playing" || position === undefined) return position;
-    return position + (performance.now() - this.#since) * speed;
+    return this.#view.position;
+  }
+
+  /** The capture time that the wall shows: the server knows better while it plays. */
+  get #time(): number | undefined {
+    const { mode, position } = this.#view;
+    const shown = this.#wall.place?.timestamp;
+    return mode === "paused" ? position ?? shown : shown ?? position;
   }
 
   /** Whether a picture belongs to the current position in time. */
@@ -81,7 +85,6 @@ export class TimeControl {
   /** Applies the server's state. */
   apply(view: TimeView): void {
     this.#view = view;
-    this.#since = performance.now();
     // Live pictures cannot be played faster.
     if (view.mode === "live") this.speed = 1;
     if (view.generation >= this.#sent) {
@@ -93,22 +96,21 @@ export class TimeControl {
   }
 
   pause(): void {
-    const place = this.#wall.place;
-    const time = this.position ?? place?.timestamp;
+    const time = this.#time;
     if (time !== undefined) this.#command(() => ({ action: "pause", time: Math.round(time) }));
   }
 
   /** Steps some frames forward or back. */
   step(by: number): void {
+    const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, (this.#next?.steps ?? 0) + by));
     this.#command(() => {
       const place = this.#wall.place;
-      const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
       if (place === undefined || steps === 0) return undefined;
       const { lead, offset } = this.#view;
       // The last command's frame may not be on screen yet.
       const from = lead === place.lane && offset !== undefined ? offset : place.offset;
       return { action: "step", lead: place.lane, offset: from, by: steps };
-    }, { steps: this.#steps + by });
+    }, { steps });
   }
 
   /** Shows a frame, once the server knows its lane; without one, of the leading lane. */
@@ -129,7 +131,7 @@ export class TimeControl {
   play(speed = this.speed): void {
     this.speed = speed;
     this.#command(() => {
-      const time = this.position ?? this.#wall.place?.timestamp;
+      const time = this.#time;
       return time === undefined ? undefined : { action: "play", speed, time: Math.round(time) };
     });
   }
@@ -145,7 +147,8 @@ export class TimeControl {
 
   /** Restores the position, or does what the user has chosen meanwhile: a new connection starts live. */
   reconnected(): void {
-    const { mode, frame, position } = this;
+    const { mode, frame } = this;
+    const time = this.#time;
     const wanted = this.#next ?? this.#asked;
     this.#sent = 0;
     this.#view = { mode: "live", generation: 0, speed: 1 };
@@ -154,8 +157,8 @@ export class TimeControl {
     this.#next = wanted !== undefined && performance.now() < wanted.until ? wanted : undefined;
     if (this.#next === undefined && mode === "paused" && frame !== undefined) {
       this.seek(frame.lane, frame.offset);
-    } else if (this.#next === undefined && mode === "playing" && position !== undefined) {
-      this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
+    } else if (this.#next === undefined && mode === "playing" && time !== undefined) {
+      this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(time) }));
     }
     this.#onChange();
   }
@@ -166,12 +169,8 @@ export class TimeControl {
     this.#proceed();
   }
 
-  #command(
-    command: Wanted["command"],
-    { steps = 0, frame }: { steps?: number; frame?: Wanted["frame"] } = {},
-  ): void {
-    this.#next = { command, frame, until: performance.now() + PATIENCE_MS };
-    this.#steps = steps;
+  #command(command: Wanted["command"], leads: Pick<Wanted, "frame" | "steps"> = {}): void {
+    this.#next = { ...leads, command, until: performance.now() + PATIENCE_MS };
     this.#proceed();
   }
 
@@ -182,7 +181,6 @@ export class TimeControl {
     const waits = command !== undefined && "lead" in command && !this.#lanes.has(command.lead);
     if (waits && performance.now() < next.until) return;
     this.#next = undefined;
-    this.#steps = 0;
     if (waits) return this.#onChange();
     if (command === undefined) return;
     this.#asked = { ...next, command: () => command };
