@@ -56,7 +56,7 @@ export class BatchBuilder {
   }
 
   /** Asks the operators whether a timer is due. */
-  timersDue(): boolean {
+  #timersDue(): boolean {
     this.#timer = this.#opened.pipeline.nextTimer();
     return this.#timer <= this.#options.clock.now();
   }
@@ -81,7 +81,7 @@ export class BatchBuilder {
         this.#deadline = Infinity;
         return batch;
       }
-      if (this.timersDue()) return { frames: NONE, end: next };
+      if (this.#timersDue()) return { frames: NONE, end: next };
       if (read === undefined) return undefined;
       // Dropped frames are committed too, with those that follow where there are some.
       const idle = waiting === 0 && this.#opened.intake.buffered === 0;
@@ -116,6 +116,6 @@ export class BatchBuilder {
       if (taken === undefined) return undefined;
       if (taken.end > next) return this.#end.clip(taken);
     }
-    return this.timersDue() ? { frames: NONE, end: next } : undefined;
+    return undefined;
   }
 }

@@ -198,8 +198,6 @@ export class StreamingExecution {
       if (trigger.kind === "available-now") {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(latest);
-        // Timers that are due do not wait for frames of the next run.
-        if (this.#builder.timersDue()) await this.#runAndCommit([], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -213,8 +211,10 @@ export class StreamingExecution {
           await ticks.wait(this.#drain.signal);
           await this.#checkRange(latest);
           latest = Math.max(latest, intake.latest);
+          const now = this.#clock.now();
           const taken = await this.#builder.atTick(this.#next, latest);
           if (taken !== undefined) await this.#runAndCommit(taken.frames, taken.end);
+          await this.#runTimers(now);
           // Live views' batches are committed together, but not only at a distant tick.
           await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
           await this.#continueRecreated();
@@ -231,6 +231,8 @@ export class StreamingExecution {
           }
         }
       }
+      // Timers that are due at its end do not wait for another run.
+      await this.#runTimers(this.#clock.now());
     } catch (error) {
       if (!(error instanceof StoppedError) || this.#abort.signal.aborted) {
         await this.#commits.settled().catch(() => {});
@@ -246,6 +248,14 @@ export class StreamingExecution {
     // A query that ends by itself must not look as if it had found nothing.
     const failed = trigger.kind === "available-now" ? pipeline.failedOnAll : undefined;
     if (failed !== undefined) throw failed;
+  }
+
+  /** Runs all timers that were due at a time: a batch runs only some, so that frames have their turn. */
+  async #runTimers(due: number): Promise<void> {
+    while (this.#opened.pipeline.nextTimer() <= due) {
+      this.#drain.signal.throwIfAborted();
+      await this.#runAndCommit([], this.#next);
+    }
   }
 
   /** Re-runs a batch planned before a crash with exactly its offsets. */

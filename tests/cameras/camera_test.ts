@@ -188,6 +188,19 @@ Deno.test("one that keeps trying survives a log that refuses for good, and count
   assert.ok(seen.some(({ error }) => error === "No write permission"));
 });
 
+Deno.test("a camera whose password stays wrong is tried ever less often", async () => {
+  const wrong = [new SourceError("UNAUTHORIZED", "Wrong password")];
+  const script = scripted(wrong, wrong, wrong, wrong, [1]);
+  const { reports } = await runToMemory("", {
+    source: () => Promise.resolve(script),
+    limit: 1,
+    clock: hurriedClock,
+    keepTrying: true,
+  });
+  const [first = 0, , fourth = 0] = reports.map((line) => Number(/in ([\d.]+) s$/.exec(line)?.[1]));
+  assert.ok(fourth > 2 * first, reports.join("\n"));
+});
+
 Deno.test("a live source that falls silent is opened again", async () => {
   const { summary, reports } = await runToMemory("", {
     source: scripted([1, "silence"], [2]),

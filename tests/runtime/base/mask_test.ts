@@ -91,6 +91,8 @@ Deno.test("Learned secrets are found alone, decoded, encoded and in JSON", () =>
   learnSecrets("--source=rtsp://u:p%40ss%22word@cam/1");
   learnSecrets("canary-token", { whole: true });
   learnSecrets("rtsp://u:abc@cam");
+  learnSecrets("q7Zk", { whole: true });
+  assert.equal(maskSecrets("four letters: q7Zk"), "four letters: ***");
   assert.equal(maskSecrets("denied for p%40ss%22word"), "denied for ***");
   assert.equal(maskSecrets('denied for p@ss"word'), "denied for ***");
   assert.equal(maskSecrets(JSON.stringify({ reason: 'p@ss"word' })), '{"reason":"***"}');

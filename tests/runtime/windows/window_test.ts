@@ -47,6 +47,12 @@ Deno.test("every takes each n-th frame", () => {
   assert.deepEqual(offsets(cut({ frames: 2, every: 3 }, every(10, 100))), [[0, 3], [6, 9]]);
 });
 
+Deno.test("without maxGapMs a gap is longer than four ticks of fps, and than a second", () => {
+  const most = (fps?: number) =>
+    checkWindowOptions(fps === undefined ? { frames: 2 } : { frames: 2, fps }).maxGapMs;
+  assert.deepEqual([most(0.5), most(2), most(8), most()], [8_000, 2_000, 1_000, undefined]);
+});
+
 Deno.test("fps takes the frame nearest to each tick: gaps are even from the first on", () => {
   const gapsOf = (camera: number, fps: number) => {
     const [{ frames }] = cut({ frames: 8, fps }, every(130, 1000 / camera)) as [Window];
