@@ -73,10 +73,10 @@ export class ProgressBar {
   }
 }
 
-/** Columns of the terminal; 80 if there is none. */
+/** Columns of the terminal; 80 if there is none, or one without a size. */
 export function terminalColumns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || 80;
   } catch {
     return 80;
   }

@@ -5,7 +5,7 @@ import { Driver } from "../../runtime/driver/driver.ts";
 import { parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
-import { command, type LogLevel, type Options, parsers } from "../command.ts";
+import { command, type LogLevel, type Options, parsers, type Values } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, RUNTIME_NEEDS } from "../log_options.ts";
@@ -60,22 +60,29 @@ const queryOptions = {
   json: { switch: true, help: "Print JSON only, one object per line" },
 } as const satisfies Options;
 
+/** Whether the trigger ends the run. One that the query itself sets is only known after loading. */
+function isFinite({ trigger }: { readonly trigger: string | undefined }): boolean {
+  return trigger !== undefined && parseTrigger(trigger).kind === "available-now";
+}
+
+function portOf(options: Pick<Values<typeof queryOptions>, "port" | "trigger">): number | "off" {
+  return options.port ?? (isFinite(options) ? "off" : DEFAULT_PORT);
+}
+
 export const queries = command({
   positionals: "[NAME…]",
   options: queryOptions,
   check: async ({ positionals, options }) => [
     ...(await checkedQueries(positionals, options, options.topic)).faults,
-    ...viewerAccessFaults(options),
+    ...(portOf(options) === "off" ? [] : viewerAccessFaults(options)),
   ],
   needs: { ...RUNTIME_NEEDS, positionals: "query", listens: DEFAULT_PORT },
   async run({ positionals, options }, context) {
-    const { log: logUrl, topic, trigger, checkpoint: checkpointDir, json = false } = options;
+    const { log: logUrl, topic, checkpoint: checkpointDir, json = false } = options;
     const access = viewerAccess(options);
-    // A trigger set by the query itself is only known after loading.
-    const finite = trigger !== undefined && parseTrigger(trigger).kind === "available-now";
     const specs = await querySpecs(positionals, options, options);
     // Only finite work has progress to show.
-    const bar = finite && !json ? new BacklogBar() : undefined;
+    const bar = isFinite(options) && !json ? new BacklogBar() : undefined;
     const say = (line: string, level?: LogLevel) => {
       bar?.clear();
       context.say(line, level);
@@ -98,7 +105,7 @@ export const queries = command({
     reportQueries(driver, json, { print: context.print, say });
     driver.streams.addListener({ onQueryProgress: ({ progress }) => bar?.progress(progress) });
     try {
-      const port = options.port ?? (finite ? "off" : DEFAULT_PORT);
+      const port = portOf(options);
       if (port !== "off") {
         await driver.load();
         viewer = await startViewer({

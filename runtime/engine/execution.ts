@@ -198,8 +198,6 @@ export class StreamingExecution {
       if (trigger.kind === "available-now") {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(latest);
-        // Timers that are due do not wait for frames of the next run.
-        await this.#runTimers(this.#clock.now());
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -233,6 +231,8 @@ export class StreamingExecution {
           }
         }
       }
+      // Timers that are due at its end do not wait for another run.
+      await this.#runTimers(this.#clock.now());
     } catch (error) {
       if (!(error instanceof StoppedError) || this.#abort.signal.aborted) {
         await this.#commits.settled().catch(() => {});

@@ -67,9 +67,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
   if (isFinding(output)) {
     return resultRecord(output, query, topic, key, completeResult(output, query));
   }
-  const found: Headers = output.result === undefined
-    ? {}
-    : { "result": JSON.stringify(completeResult(output, query)) };
+  const result = output.result && JSON.stringify(completeResult(output, query));
   const { value } = output;
   return {
     topic,
@@ -82,7 +80,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
       ...sourceHeaders(output, query),
       "source-offset": String(output.offset),
       "content-type": contentTypeOf(output),
-      ...found,
+      ...(result === undefined ? {} : { result }),
     },
     smaller: (refusal) =>
       deadLetterRecord(
@@ -90,7 +88,9 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
         refusal.code === "TOO_LARGE"
           ? new BadFrameError(
             "too-large",
-            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it accepts no record this large`,
+            `Cannot write a frame of ${value.length} bytes${
+              result === undefined ? "" : ` with a result of ${result.length}`
+            } to topic ${topic}: it accepts no record this large`,
           )
           : new BadFrameError("refused", refusal.message),
       ),

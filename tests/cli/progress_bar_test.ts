@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ProgressBar } from "../../cli/progress_bar.ts";
+import { ProgressBar, terminalColumns } from "../../cli/progress_bar.ts";
 
 /** Erases the rest of the line. */
 const ERASE = "\x1b[K";
@@ -57,4 +57,14 @@ Deno.test("progress bar: never wider than the terminal, silent elsewhere", () =>
   bar.update(1, 2, "x");
   bar.clear();
   assert.equal(pipe.text(), "");
+});
+
+Deno.test("a terminal that does not know its size has 80 columns", () => {
+  const { consoleSize } = Deno;
+  try {
+    Deno.consoleSize = () => ({ columns: 0, rows: 0 });
+    assert.equal(terminalColumns(), 80);
+  } finally {
+    Deno.consoleSize = consoleSize;
+  }
 });

@@ -15,16 +15,24 @@ const loaded = new Map(
 );
 const text = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
 
-Deno.test("every service's command line is accepted", async () => {
-  const { services } = parse(text, { merge: true }) as {
-    services: Record<string, { command?: string[] }>;
+Deno.test("every service's command line is accepted, with the variables of image and service", async () => {
+  const { services } = parse(text.replaceAll(/\$\{FRAMELANE_TOKEN:[^}]*\}/g, "a-token"), {
+    merge: true,
+  }) as {
+    services: Record<string, { command?: string[]; environment: Record<string, string> }>;
   };
-  const lines = Object.values(services).flatMap(({ command }) => command ? [command] : []);
-  assert.deepEqual(lines.map(([name]) => name), ["up", "queries", "viewer"]);
-  for (const [name, ...args] of lines) {
+  const image = Object.fromEntries(
+    [...(await Deno.readTextFile(join(ROOT, "Dockerfile"))).matchAll(/\b(FRAMELANE_\w+)=(\S+)/g)]
+      .map(([, name, value]) => [name!, value!]),
+  );
+  assert.equal(image["FRAMELANE_HOST"], "0.0.0.0");
+  const started = Object.values(services).filter(({ command }) => command !== undefined);
+  assert.deepEqual(started.map(({ command }) => command![0]), ["up", "queries", "viewer"]);
+  for (const { command: [name, ...args] = [], environment } of started) {
     const command = loaded.get(name!);
     assert.ok(command, `No command ${name}`);
-    await parseCommand(command, args, () => undefined);
+    const variables: Record<string, string> = { ...image, ...environment };
+    await parseCommand(command, args, (variable) => variables[variable]);
   }
 });
 

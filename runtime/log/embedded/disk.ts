@@ -76,8 +76,10 @@ export function keepReserve(dir: string): boolean {
     for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));
     return true;
   } catch (error) {
-    if (storageFault(error) !== "full") throw error;
-    return false;
+    if (storageFault(error) === "full") return false;
+    // That the log was deleted is reported by its next transaction.
+    ignoreMissing(error);
+    return true;
   }
 }
 

@@ -1,4 +1,5 @@
 // Errors of a sink's files.
+import { codeOf, messageOf, nameOf } from "../../base/errors.ts";
 import { given } from "../../base/options.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 
@@ -24,35 +25,25 @@ export class SinkError extends Error {
   }
 }
 
-/** File system errors, by code, text or Deno's class, and their meaning. */
-const FAULTS: readonly (readonly [
-  SinkErrorCode,
-  string,
-  RegExp,
-  ...(abstract new (...args: never[]) => Error)[],
-])[] = [
-  ["DISK_FULL", "the disk is full", /^ENOSPC|no space left|os error 28/i],
-  ["DISK_FULL", "the disk quota is used up", /^EDQUOT|quota exceeded/i],
+/** File system errors, by Deno's class, code or text, and their meaning. */
+const FAULTS: readonly (readonly [SinkErrorCode, string, RegExp])[] = [
+  ["DISK_FULL", "the disk is full", /ENOSPC|no space left|os error 28/i],
+  ["DISK_FULL", "the disk quota is used up", /EDQUOT|quota exceeded/i],
   [
     "NO_HANDLES",
     "out of file handles: too many open files; raise the limit (ulimit -n)",
-    /^E[MN]FILE|too many open files/i,
+    /\bE[MN]FILE|too many open files/i,
   ],
-  ["NOT_WRITABLE", "the file system is read-only", /^EROFS|read-only file system/i],
-  [
-    "NOT_WRITABLE",
-    "the file system has no hard links",
-    /not (permitted|supported).*: link '/i,
-  ],
-  ["NOT_WRITABLE", "no permission to write there", /^$/, Deno.errors.PermissionDenied],
+  ["NOT_WRITABLE", "the file system is read-only", /EROFS|read-only file system/i],
+  ["NOT_WRITABLE", "the file system has no hard links", /not (permitted|supported).*: link '/i],
+  ["NOT_WRITABLE", "no permission to write there", /^PermissionDenied/],
   [
     "NOT_WRITABLE",
     "a part of the path is a file, not a folder",
-    /^ENOTDIR|file exists.*mkdir/i,
-    Deno.errors.NotADirectory,
+    /^NotADirectory|ENOTDIR|file exists.*mkdir/i,
   ],
-  ["NOT_WRITABLE", "it is a folder, not a file", /^EISDIR/, Deno.errors.IsADirectory],
-  ["NOT_WRITABLE", "its symbolic links lead in a circle", /^ELOOP/, Deno.errors.FilesystemLoop],
+  ["NOT_WRITABLE", "it is a folder, not a file", /^IsADirectory|EISDIR/],
+  ["NOT_WRITABLE", "its symbolic links lead in a circle", /^FilesystemLoop|ELOOP/],
 ];
 
 /**
@@ -62,13 +53,11 @@ const FAULTS: readonly (readonly [
  */
 export function failure(action: string, error: unknown): SinkError {
   if (error instanceof SinkError) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  const full = `${(error as { code?: string }).code ?? ""} ${text}`;
+  const text = messageOf(error);
+  const full = `${nameOf(error)} ${codeOf(error) ?? ""} ${text}`;
   const [code, reason] = error instanceof Deno.errors.NotCapable
     ? ["NOT_WRITABLE", `Deno may not write there (${text})`] as const
-    : FAULTS.find(([, , pattern, type]) =>
-      pattern.test(full) || type !== undefined && error instanceof type
-    ) ?? ["FAILED", text] as const;
+    : FAULTS.find(([, , pattern]) => pattern.test(full)) ?? ["FAILED", text] as const;
   return new SinkError(code, `Cannot ${action}: ${reason}`, { cause: error });
 }
 

@@ -95,22 +95,26 @@ Deno.test("timers do not wait for minFramesPerTrigger, nor the end of available-
   ]);
 });
 
-Deno.test("all timers that are due run at the end of available-now and at each tick, however many", async () => {
-  const alarms = all().transformWithState<{ set: number }, number>({
-    name: "alarms",
-    init: () => ({ set: 0 }),
-    handleInput(state, _, timers) {
-      for (let i = 0; i < 200; i++) timers.register(1_000_001 + state.set++);
-      return [];
-    },
-    handleExpiredTimer: (_, time) => [time - 1_000_001],
-  });
-  for (const trigger of ["available-now", "interval:10s"] as const) {
-    await testStream<number>((sink) => alarms.writeStream(sink).trigger(trigger), [
+Deno.test("all timers that are due run at the end of a read and at each tick, however many", async () => {
+  const alarms = (options?: ReadStreamOptions) =>
+    all(options).transformWithState<{ set: number }, number>({
+      name: "alarms",
+      init: () => ({ set: 0 }),
+      handleInput(state, _, timers) {
+        for (let i = 0; i < 200; i++) timers.register(1_000_001 + state.set++);
+        return [];
+      },
+      handleExpiredTimer: (_, time) => [time - 1_000_001],
+    });
+  const end = { endingOffsets: { VideoStreaming: { "0": 1 } } };
+  for (
+    const [trigger, options] of [["available-now"], ["interval:10s"], ["asap", end]] as const
+  ) {
+    await testStream<number>((sink) => alarms(options).writeStream(sink).trigger(trigger), [
       addFrames(0),
       startStream(),
       advanceClock(10_000),
-      ...(trigger === "available-now" ? [startStream()] : []),
+      ...(trigger === "interval:10s" ? [] : [startStream()]),
       checkAnswer(upTo(200), (number) => number),
     ]);
   }

@@ -195,6 +195,15 @@ Deno.test("embedded log: deleted under a running process, it stops by name, read
       assert.deepEqual(await log.topics(), ["next"]);
       await rejectsWith("DELETED", () => reader.read(1));
     }, { onWarning: () => {} });
+    // An append in the moment before that is noticed says nothing else.
+    await withLog(`embedded:${dir}/log`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+      await Deno.remove(`${dir}/log`, { recursive: true });
+      await rejectsWith("DELETED", async () => {
+        for (;;) await append(log, "t", 0, records(1));
+      });
+    }, { onWarning: () => {} });
     // Only the database: the frames beside it are not taken for nothing.
     await withLog(`embedded:${dir}/other`, async (log) => {
       await log.createTopic("t", 1);

@@ -292,7 +292,7 @@ Deno.test("failure: the usual ones are described in words", () => {
     [new Deno.errors.NotADirectory("x"), "NOT_WRITABLE", /a file, not a folder/],
     [new Deno.errors.IsADirectory("x"), "NOT_WRITABLE", /it is a folder/],
     [new Error("Odd"), "FAILED", /^Cannot write: Odd$/],
-    ["odd", "FAILED", /^Cannot write: odd$/],
+    ["odd", "FAILED", /^Cannot write: odd was thrown$/],
   ];
   for (const [error, code, message] of cases) {
     const found = failure("write", error);
