@@ -52,7 +52,7 @@ export const evaluate = command({
       const result = await scoreClip(clip, values.model, label, values.fps, signal, say);
       scored.push(result);
       const found = result.points.length === 0
-        ? "no window: the clip is too short"
+        ? result.badFrames > 0 ? "no score" : "no window: the clip is too short"
         : `highest score ${Math.max(...result.points.map(({ score }) => score)).toFixed(2)}`;
       say(`${i + 1}/${clips.length} ${clip.path} ${clip.positive ? label : "quiet"}: ${found}`);
     }

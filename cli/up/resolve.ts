@@ -93,6 +93,9 @@ async function planOf(config: Config, text: YamlText, options: ResolveOptions): 
           `Query ${query.name} was given more than once: expected different names`,
         );
       }
+      if (config.alerts?.includes(`topic:${query.topic}`)) {
+        fault("alerts", `Cannot use alerts topic:${query.topic}: query ${query.name} reads it`);
+      }
       queries.push(query);
     } catch (error) {
       const lines = error instanceof UsageError ? error.faults : [messageOf(error)];

@@ -127,6 +127,9 @@ Deno.test("lanes are chosen by view, group, condition and search, in their order
     "greyscale-0",
     "greyscale-2",
   ]);
+  feed.add({ ...feed.lanes().at(-1)!, id: "raw-4", partition: 4 });
+  assert.deepEqual(chosen({}).at(-1), "raw-4", "raw, if no query reads the partition");
+  assert.deepEqual(chosen({}, [5, 1]), ["raw-4", "greyscale-0"]);
   const only = new FakeLanes({ count: 1, query: "raw" }).lanes();
   assert.equal(selectLanes(only, INITIAL_STATE).length, 1, "raw, if that is all");
 });

@@ -12,10 +12,12 @@ export interface Report {
   readonly badFrames: number;
 }
 
-export function table({ model, label, enter, evaluation: e, sweep, frames }: Report): string[] {
+export function table(report: Report): string[] {
+  const { model, label, enter, evaluation: e, sweep, frames, badFrames } = report;
+  const bad = badFrames === 0 ? "" : `, ${badFrames} of them bad`;
   const rows: [string, string][] = [
     ["model", `${model.name} (sha256 ${model.sha256.slice(0, 12)}…)`],
-    ["clips", `${e.clips}, of which ${e.positives} ${label}; ${frames} frames`],
+    ["clips", `${e.clips}, of which ${e.positives} ${label}; ${frames} frames${bad}`],
     ["accuracy", `${percent(e.accuracy)} at ${enter}`],
     ["ROC AUC", e.rocAuc.toFixed(3)],
     ["found", `${e.truePositives} of ${e.positives}, ${e.falseNegatives} missed`],

@@ -22,7 +22,7 @@ export interface ScorePoint {
 export interface ScoredClip extends LabelledClip {
   readonly points: readonly ScorePoint[];
   readonly frames: number;
-  /** Frames that could not be decoded. */
+  /** Frames that could not be decoded, or whose outputs could not be read. */
   readonly badFrames: number;
   readonly durationMs: number;
 }
@@ -32,7 +32,7 @@ export interface ScoredClip extends LabelledClip {
  *
  * @param label whose score counts; for windows with per-frame scores only, the highest of them
  * @param fps frame rate of image folders, which have no times
- * @param report takes messages about files that are skipped
+ * @param report takes messages about files that are skipped, and the error of the first bad frame
  */
 export async function scoreClip(
   clip: LabelledClip,
@@ -66,7 +66,8 @@ export async function scoreClip(
       if (offset === 0) first = time;
       last = time - first;
       const frame = frameOf(value, offset++, last);
-      badFrames += await take(task, frame, label, points);
+      const failure = await take(task, frame, label, points);
+      if (failure !== undefined && badFrames++ === 0) report(`${clip.path}: ${failure}`);
     }
   } finally {
     await task.close?.();
@@ -84,16 +85,16 @@ async function take(
   frame: Frame,
   label: string,
   points: ScorePoint[],
-): Promise<0 | 1> {
+): Promise<string | undefined> {
   try {
     for (const { timestamp, result } of await task.process(frame)) {
       if (isInvalid(result, label)) continue;
       // A detector that finds nothing names no label.
       points.push({ timestamp, score: scoreOf(result, label) ?? 0 });
     }
-    return 0;
+    return undefined;
   } catch (error) {
     if (!(error instanceof BadFrameError)) throw error;
-    return 1;
+    return error.message;
   }
 }

@@ -126,24 +126,29 @@ export function parseCameras(text: string): number[] {
   return [...cameras].sort((a, b) => a - b);
 }
 
+/** The lanes of a query, or else of all; a partition that no query reads is shown as it is. */
+export function lanesOfView(lanes: readonly LaneView[], view: string): LaneView[] {
+  const partitionOf = ({ topic, partition }: LaneView) => `${partition} ${topic}`;
+  const processed = new Set(lanes.filter(({ query }) => query !== "raw").map(partitionOf));
+  return lanes.filter((lane) =>
+    view !== "" ? lane.query === view : lane.query !== "raw" || !processed.has(partitionOf(lane))
+  );
+}
+
 /** The lanes to show, in order. `cameras` restricts the page to some (`/cameras/1,3`). */
 export function selectLanes(
   lanes: readonly LaneView[],
   state: WallState,
   cameras?: readonly number[],
 ): LaneView[] {
-  const processed = lanes.some((lane) => lane.query !== "raw");
   const group = state.groups.find(({ name }) => name === state.group);
   const words = state.search.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  const selected = lanes.filter((lane) => {
+  const selected = lanesOfView(lanes, state.view).filter((lane) => {
     const number = lane.partition + 1;
     if (cameras !== undefined && !cameras.includes(number)) return false;
     // Hide partitions that no camera has ever used.
     if (isGone(lane) && cameras === undefined && lane.id !== state.focus) return false;
     if (group !== undefined && !group.cameras.includes(number)) return false;
-    if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
-      return false;
-    }
     if (state.condition !== "" && conditionOf(lane) !== state.condition) return false;
     const { camera, place = "", query, topic, name } = lane;
     const text = [cameraText(lane), camera, place, query, topic, name].join(" ").toLowerCase();

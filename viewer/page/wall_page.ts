@@ -15,6 +15,7 @@ import {
   formatGroups,
   formatState,
   groupsWith,
+  lanesOfView,
   MAX_COLUMNS,
   parseGroups,
   parseState,
@@ -164,13 +165,7 @@ class WallPage {
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#clock.now() });
     this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty());
-    const { view } = state;
-    const processed = lanes.some((lane) => lane.query !== "raw");
-    this.#header.update(
-      state,
-      present.filter(({ query }) => view !== "" ? query === view : !processed || query !== "raw"),
-      lanes,
-    );
+    this.#header.update(state, lanesOfView(present, state.view), lanes);
     if (focus !== undefined) this.#updatePanel(focus);
     this.#transport.root.hidden = !state.time && this.#time.live && focus === undefined;
     this.#transport.update();

@@ -79,6 +79,32 @@ Deno.test("a detector's clip has the highest score of its objects, 0 where it fi
   }
 });
 
+Deno.test("evaluate says that a model fails on frames, and why", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const clip of ["score/a", "calm/b"]) await makeClip(join(folder, clip), [0, 0]);
+    await Deno.copyFile("tests/queries/operators/model/shapes/eight.onnx", `${folder}/m.onnx`);
+    const input = { name: "image", layout: "NCHW", width: 16, height: 8 };
+    const manifest = {
+      name: "m",
+      file: "m.onnx",
+      input,
+      outputs: [{ name: "score", kind: "window" }],
+    };
+    const model = `${folder}/model.json`;
+    await Deno.writeTextFile(model, JSON.stringify(manifest));
+    const { said, printed } = await call({ model, clips: folder, label: "score" });
+    assert.equal(said.length, 4);
+    assert.match(
+      said.join("\n"),
+      /calm\/b: Cannot run the model .*\n1\/2 .*calm\/b quiet: no score\n/s,
+    );
+    assert.match(printed.join("\n"), /; 4 frames, 4 of them bad\n/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("evaluate names wrong use", async () => {
   await assert.rejects(
     parseCommand(evaluate, [], () => undefined),

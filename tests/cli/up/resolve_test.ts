@@ -307,6 +307,12 @@ Deno.test("what is no YAML, no map, given twice or not set says so with its line
   assert.deepEqual(await faultsOf("\n\nlog: ${FRAMELANE_NONE}\n"), [
     "f.yaml:3: FRAMELANE_NONE is not set",
   ]);
+  assert.deepEqual(
+    await faultsOf(
+      'alerts: ["topic:T"]\nqueries: [{ query: motion, topic: T }, { query: count }]\n',
+    ),
+    ["f.yaml:1: Cannot use alerts topic:T: query motion reads it"],
+  );
   const flags = await faultsOf(
     'queries: [{ query: greyscale, sinks: ["topic:VideoStreaming"], startingOffsets: { T: {} } }]\n' +
       "viewer: { host: 0.0.0.0 }\n",

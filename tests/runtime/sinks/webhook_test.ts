@@ -41,10 +41,10 @@ async function withReceiver(
 }
 
 const ok = () => new Response(null, { status: 204 });
-/** The delays between tries, of 500 ms to 2 s, take no time. */
+/** The delays between tries, of 500 ms to 2 s, take no time; the wait of `close` is as long as it must be. */
 const quick: Clock = {
   ...systemClock,
-  sleep: (ms, signal) => systemClock.sleep(ms <= 2000 ? 0 : ms, signal),
+  sleep: (ms, signal) => systemClock.sleep(ms <= 2000 ? 0 : PATIENCE_MS, signal),
 };
 
 async function post(task: SinkTask, batchId: number, outputs: readonly Output[]): Promise<void> {
