@@ -14,6 +14,7 @@ import {
   text,
   within,
 } from "../../contracts/log_contract_kit.ts";
+import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
 import { retry } from "../../support/retry.ts";
 
@@ -178,6 +179,25 @@ Deno.test("embedded log: a writer that is stopped in the middle of a write harms
   });
 });
 
+Deno.test("embedded log: frames wait for what is missing of the reserve, but make no new one in a folder that is being deleted", async () => {
+  await inFolder((dir) =>
+    // Its upkeep stands still.
+    withLog(`embedded:${dir}`, async (log) => {
+      const reserve = join(dir, "reserve");
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+      await Deno.writeFile(reserve, new Uint8Array(1 << 20).fill(7));
+      await append(log, "t", 0, records(1));
+      const bytes = await Deno.readFile(reserve);
+      assert.equal(bytes.length, 2 << 20);
+      assert.ok(bytes.subarray(0, 1 << 20).every((byte) => byte === 7), "it is not written again");
+      await Deno.remove(reserve);
+      await append(log, "t", 0, records(1));
+      await assert.rejects(Deno.stat(reserve), Deno.errors.NotFound);
+    }, { clock: new FakeClock(Date.now()) })
+  );
+});
+
 Deno.test("embedded log: deleted under a running process, it stops by name, readers too", async () => {
   await inFolder(async (dir) => {
     await withLog(`embedded:${dir}/log`, async (log) => {
@@ -197,14 +217,20 @@ Deno.test("embedded log: deleted under a running process, it stops by name, read
       assert.deepEqual(await log.topics(), ["next"]);
       await rejectsWith("DELETED", () => reader.read(1));
     }, { onWarning: () => {} });
-    // An append in the moment before that is noticed says nothing else.
+    // An append in the moment before that is noticed says nothing else, and makes no folder for a new segment.
     await withLog(`embedded:${dir}/log`, async (log) => {
-      await log.createTopic("t", 1);
+      for (const topic of ["t", "u"]) await log.createTopic(topic, 1);
       await append(log, "t", 0, records(1));
       await Deno.remove(`${dir}/log`, { recursive: true });
-      await rejectsWith("DELETED", async () => {
-        for (;;) await append(log, "t", 0, records(1));
-      });
+      const producer = await log.producer();
+      const [value] = records(1);
+      await Promise.all([
+        rejectsWith("DELETED", async () => {
+          for (;;) await producer.append("t", 0, [value!]);
+        }),
+        rejectsWith("DELETED", () => producer.append("u", 0, [value!])),
+      ]);
+      await assert.rejects(Deno.stat(`${dir}/log`), Deno.errors.NotFound);
     }, { onWarning: () => {} });
     // Only the database: the frames beside it are not taken for nothing.
     await withLog(`embedded:${dir}/other`, async (log) => {
