@@ -26,6 +26,13 @@ export function offsetOf(input: unknown, cause: Frame): number {
   return Number.isSafeInteger(named) ? named! : cause.offset;
 }
 
+/** The number of a window, or of what was found in it, among those that begin at its frame; of a frame, undefined. */
+export function numberOf(input: unknown): number | undefined {
+  return isNamed(input) && input.offset === undefined && input.firstOffset !== undefined
+    ? input.number ?? 0
+    : undefined;
+}
+
 /** The frame to dead-letter for an input: itself, the first of its window, or the one that caused it. */
 export function frameOf(input: unknown, cause: Frame): Frame {
   const frame = (isNamed(input) ? input.frames?.[0] ?? input : cause) as Frame;
