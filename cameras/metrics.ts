@@ -5,6 +5,7 @@ import type { CameraStats } from "./camera.ts";
 
 /** A camera's counts since its start, or since it was changed. */
 export interface MeasuredCamera {
+  readonly topic: string;
   /** n of `CAMERA-n`. */
   readonly number: number;
   readonly name?: string | undefined;
@@ -42,7 +43,6 @@ const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => numb
 
 export class CameraMetrics {
   readonly #set = new MetricSet(LABELS);
-  readonly #topic: string;
   readonly #cameras: () => readonly MeasuredCamera[];
   readonly #counters = COUNTERS.map(([name, help, value]) => ({
     counter: this.#set.counter(name, help),
@@ -63,16 +63,15 @@ export class CameraMetrics {
     "Capture time of the newest published frame",
   );
 
-  constructor(topic: string, cameras: () => readonly MeasuredCamera[]) {
-    this.#topic = topic;
+  constructor(cameras: () => readonly MeasuredCamera[]) {
     this.#cameras = cameras;
   }
 
   async text(): Promise<string> {
     this.#set.registry.resetMetrics();
-    for (const { number, name, stats } of this.#cameras()) {
+    for (const { topic, number, name, stats } of this.#cameras()) {
       const labels = {
-        topic: this.#topic,
+        topic,
         partition: String(number - 1),
         camera: name ?? `CAMERA-${number}`,
       };

@@ -75,8 +75,9 @@ export class CameraFleet {
 
   /** All cameras that have run here, by number. */
   measured(): MeasuredCamera[] {
+    const { topic } = this.#options.host;
     return this.#inOrder().map(([number, { camera, settings: { name } }]) => (
-      { number, name, stats: camera.stats }
+      { topic, number, name, stats: camera.stats }
     ));
   }
 

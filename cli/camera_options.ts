@@ -95,14 +95,14 @@ export async function cameraHost(log: TopicLog, values: PublishValues): Promise<
 }
 
 export function serveMetrics(
-  { topic, "metrics-port": port }: PublishValues,
+  { "metrics-port": port }: PublishValues,
   cameras: () => readonly MeasuredCamera[],
   signal: AbortSignal,
   say: (line: string) => void,
 ): void {
   if (port === undefined) return;
   try {
-    const { addr } = new CameraMetrics(topic, cameras).serve(port, signal);
+    const { addr } = new CameraMetrics(cameras).serve(port, signal);
     say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
   } catch (error) {
     throw listenError(error, `127.0.0.1:${port}`);

@@ -98,7 +98,8 @@ async function publish(
       bar.update(stats.published, total, meter.note(stats, clock.monotonic()));
     },
   });
-  const measured = () => [{ number, name: settings.name, stats: launched.stats }];
+  const measured =
+    () => [{ topic: host.topic, number, name: settings.name, stats: launched.stats }];
   serveMetrics(values, measured, over.signal, say);
   const tick = setInterval(() => {
     const progress = meter.progress(number, settings, launched.stats, clock.monotonic());

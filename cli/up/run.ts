@@ -1,8 +1,10 @@
 // Cameras, queries and viewer of one process; each can change while the others run.
 import { isDeepStrictEqual } from "node:util";
 import { given } from "../../runtime/base/options.ts";
+import { CameraMetrics } from "../../cameras/metrics.ts";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
+import { joinedMetrics } from "../../runtime/base/metric_set.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
@@ -34,7 +36,14 @@ export class UpRun {
   readonly #queries = new Map<string, { readonly version: string; readonly started: number }>();
   /** Status of each camera, by topic and number. */
   readonly #statuses = new Map<string, CameraStatus & { readonly at: number }>();
-  readonly #fleets = new Map<string, Promise<void>>();
+  /** The cameras of each topic. */
+  readonly #fleets = new Map<
+    string,
+    { readonly fleet: CameraFleet; readonly ended: Promise<void> }
+  >();
+  readonly #cameraMetrics = new CameraMetrics(() =>
+    [...this.#fleets.values()].flatMap(({ fleet }) => fleet.measured())
+  );
   readonly #over = new AbortController();
   /** What of it cannot change stays. */
   readonly #start: Plan;
@@ -118,7 +127,7 @@ export class UpRun {
   /** Stops cameras, then queries after committing their batches, then the viewer. */
   async stop(): Promise<void> {
     this.#over.abort(new Error("Framelane is stopping"));
-    await Promise.allSettled(this.#fleets.values());
+    await Promise.allSettled([...this.#fleets.values()].map(({ ended }) => ended));
     const ends = await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
     // The summaries come last, after the others' progress.
     for (const report of ends) report();
@@ -131,7 +140,7 @@ export class UpRun {
 
   async #follow(before: Plan, after: Plan): Promise<void> {
     for (const { topic } of after.cameras) {
-      if (!this.#fleets.has(topic)) this.#fleets.set(topic, this.#runFleet(topic));
+      if (!this.#fleets.has(topic)) this.#startFleet(topic);
     }
     const wanted = new Set(after.queries.map(({ name }) => name));
     const gone = before.queries.filter(({ name }) => !wanted.has(name));
@@ -147,7 +156,7 @@ export class UpRun {
     ]);
   }
 
-  async #runFleet(topic: string): Promise<void> {
+  #startFleet(topic: string): void {
     const registry = {
       list: () =>
         Promise.resolve(
@@ -170,7 +179,7 @@ export class UpRun {
       { host, registry, json: this.#json, quiet: true, pollMs: CAMERAS_EVERY_MS },
       { ...this.#context, signal: this.#over.signal },
     );
-    await fleet.run();
+    this.#fleets.set(topic, { fleet, ended: fleet.run() });
   }
 
   #startQuery(spec: QuerySpec, version: string): void {
@@ -225,7 +234,11 @@ export class UpRun {
     if (viewer === undefined) return;
     this.#viewer = await startViewer({
       feed: this.#driver.feed,
-      metrics: async () => this.#driver.metrics.text(await this.#log.storage?.()),
+      metrics: async () =>
+        joinedMetrics(
+          await this.#driver.metrics.text(await this.#log.storage?.()),
+          await this.#cameraMetrics.text(),
+        ),
       log: this.#log,
       topics,
       report: (line) => this.#context.say(line, "warn"),

@@ -49,3 +49,16 @@ export class MetricSet {
     return { name: PREFIX + name, help, labelNames: [...labels], registers: [this.registry] };
   }
 }
+
+/** The texts of several sets as one, in which each metric stands once. */
+export function joinedMetrics(...texts: readonly string[]): string {
+  const metrics = new Map<string, string[]>();
+  for (const metric of texts.flatMap((text) => text.split(/^(?=# HELP )/m))) {
+    const [help = "", type = "", ...samples] = metric.trimEnd().split("\n");
+    const name = help.split(" ")[2] ?? "";
+    const joined = metrics.get(name);
+    if (joined === undefined) metrics.set(name, [help, type, ...samples]);
+    else joined.push(...samples);
+  }
+  return `${[...metrics.values()].flat().join("\n")}\n`;
+}

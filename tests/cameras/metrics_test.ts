@@ -3,7 +3,7 @@ import { CameraMetrics } from "../../cameras/metrics.ts";
 
 Deno.test("metrics are for this machine: a foreign Host, as after DNS rebinding, is refused", async () => {
   const stop = new AbortController();
-  const server = new CameraMetrics("t", () => []).serve(0, stop.signal);
+  const server = new CameraMetrics(() => []).serve(0, stop.signal);
   const { port } = server.addr;
   try {
     for (

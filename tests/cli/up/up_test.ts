@@ -118,6 +118,43 @@ Deno.test("an edit that its fixed host makes unsafe changes nothing, and the wal
   });
 });
 
+Deno.test("the metrics are those of cameras and queries, each once", async () => {
+  await withFolder(async (folder) => {
+    const text = `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: { port: 0 }\n` +
+      `cameras:\n${camera(1, 20)}queries:\n  - { query: greyscale, startingOffsets: earliest }\n`;
+    const plan = await resolvePlan(text, { file: "f.yaml", environment: () => undefined });
+    const { signal } = new AbortController();
+    const run = await UpRun.start(plan, { signal, print: () => {}, say: () => {} }, false);
+    try {
+      const labels = 'topic="VideoStreaming",partition="0",camera="CAMERA-1"';
+      const published = new RegExp(`^framelane_frames_published_total{${labels}} [1-9]`, "m");
+      const read = new RegExp(
+        `^framelane_frames_consumed_total{${labels},query="greyscale"} [1-9]`,
+        "m",
+      );
+      let page = "";
+      await until("frames published and read", async () => {
+        page = await (await fetch(`${run.url}metrics`)).text();
+        return published.test(page) && read.test(page);
+      });
+      const names = page.split("\n").filter((line) => line.startsWith("# TYPE "));
+      assert.equal(names.length, new Set(names).size, page);
+      // What both have is one metric, with the samples of each.
+      const [, last = ""] = page.split(
+        "# TYPE framelane_camera_last_frame_timestamp_seconds gauge",
+      );
+      assert.deepEqual(
+        last.trim().split("\n").slice(0, 2).map((line) => line.replace(/ .*/, "")),
+        [`{${labels},query="greyscale"}`, `{${labels}}`].map((of) =>
+          `framelane_camera_last_frame_timestamp_seconds${of}`
+        ),
+      );
+    } finally {
+      await run.stop();
+    }
+  });
+});
+
 Deno.test("a viewer that cannot start as edited continues as it was, and nothing is applied", async () => {
   await withFolder(async (folder) => {
     const text =
