@@ -38,6 +38,30 @@ Deno.test("of the frames of one window, only the one that an operator fails on b
   }
 });
 
+Deno.test("a frame of the other camera of a pair does not share its offset with one of the own", async () => {
+  const definition = (made: ReturnType<typeof collect<Frame>>) =>
+    query("pairs").readStream({ startingOffsets: "earliest" })
+      // As of pairs whose other frame comes from three frames further on in its partition.
+      .map((frame) => ({ ...frame, partition: 1, offset: frame.offset + 3 }))
+      .transformWithState<{ n: number }, Frame>({
+        name: "failing",
+        init: () => ({ n: 0 }),
+        handleInput(_, frame) {
+          if (frame.offset === 5) throw new Error("bad");
+          return [{ ...frame, partition: 0, offset: frame.offset - 3 }];
+        },
+      }).writeStream(made).trigger("available-now");
+  const log = logOf(8);
+  const made = collect<Frame>();
+  const error = await runQuery(definition(made), { log, clock }).then(() => undefined, (e) => e);
+  assert.ok(error instanceof OperatorError);
+  const deadInputs = [{ ...error.input!, message: "bad" }];
+  await runQuery(definition(made), { log, clock, deadInputs });
+  assert.deepEqual(error.input, { operator: "failing", offset: 2 });
+  assert.deepEqual(made.outputs.map(({ offset }) => offset), [0, 1, 3, 4, 5, 6, 7]);
+  assert.deepEqual(deadLetters(log), [["operator-error", 2]]);
+});
+
 Deno.test("of windows that begin at the same frame, only the one that an operator fails on becomes a dead letter", async () => {
   // Ten windows hold the first frame.
   const windows = query("windows").readStream({ startingOffsets: "earliest" })
