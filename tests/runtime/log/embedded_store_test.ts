@@ -14,7 +14,6 @@ import {
   text,
   within,
 } from "../../contracts/log_contract_kit.ts";
-import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import { deleteRecords, inFolder, withLog } from "./embedded_kit.ts";
 import { retry } from "../../support/retry.ts";
 
@@ -177,25 +176,6 @@ Deno.test("embedded log: a writer that is stopped in the middle of a write harms
       );
     }, { timeoutMs: 500 });
   });
-});
-
-Deno.test("embedded log: frames wait for what is missing of the reserve, but make no new one in a folder that is being deleted", async () => {
-  await inFolder((dir) =>
-    // Its upkeep stands still.
-    withLog(`embedded:${dir}`, async (log) => {
-      const reserve = join(dir, "reserve");
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, records(1));
-      await Deno.writeFile(reserve, new Uint8Array(1 << 20).fill(7));
-      await append(log, "t", 0, records(1));
-      const bytes = await Deno.readFile(reserve);
-      assert.equal(bytes.length, 2 << 20);
-      assert.ok(bytes.subarray(0, 1 << 20).every((byte) => byte === 7), "it is not written again");
-      await Deno.remove(reserve);
-      await append(log, "t", 0, records(1));
-      await assert.rejects(Deno.stat(reserve), Deno.errors.NotFound);
-    }, { clock: new FakeClock(Date.now()) })
-  );
 });
 
 Deno.test("embedded log: deleted under a running process, it stops by name, readers too", async () => {
