@@ -1,6 +1,9 @@
 // The programs that tests and a local Kafka need besides Deno, and their Debian packages.
 import { run } from "./run.ts";
 
+/** Where Debian and Ubuntu keep libfaketime. */
+export const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
+
 export interface Need {
   readonly purpose: string;
   readonly packages: readonly string[];
@@ -46,6 +49,16 @@ export const needs = {
     purpose: "running commands within a container's fence",
     packages: ["bubblewrap", "python3-seccomp"],
     probe: ["sh", "-c", "bwrap --version && /usr/bin/python3 -c 'import seccomp'"],
+  },
+  strace: {
+    purpose: "replaying power failures",
+    packages: ["strace"],
+    probe: ["strace", "-V"],
+  },
+  faketime: {
+    purpose: "turning clocks",
+    packages: ["libfaketime"],
+    probe: ["test", "-f", FAKETIME],
   },
   network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
 } as const satisfies Record<string, Need>;

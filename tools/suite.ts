@@ -10,6 +10,8 @@ const NEEDS_BY_SUFFIX: readonly (readonly [suffix: string, needs: readonly NeedN
   ["_ffmpeg_test.ts", ["ffmpeg"]],
   ["_network_test.ts", ["network", "java", "maven"]],
   ["_fence_test.ts", ["fence"]],
+  ["_strace_test.ts", ["strace"]],
+  ["_faketime_test.ts", ["faketime"]],
 ];
 
 /** True for tests that need nothing but Deno. */

@@ -54,6 +54,8 @@ export interface FailedInput {
   readonly operator: string;
   /** Offset of the frame; of a window, its first; for a timer, of the last frame before it. */
   readonly offset: number;
+  /** Of a window, or of what was found in one: its number among those that begin at the frame, from 0. */
+  readonly number?: number;
   /** Time of the timer, epoch milliseconds. */
   readonly timer?: number;
 }

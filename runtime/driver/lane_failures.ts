@@ -28,12 +28,12 @@ export function executorError(
   { turn, cut = false }: { readonly turn?: Turn; readonly cut?: boolean } = {},
 ): PlainError {
   const cause = new ExecutorError(why);
-  const { step = 0, offset = -1 } = turn?.input ?? {};
+  const { step = 0, offset = -1, number } = turn?.input ?? {};
   const operator = query?.steps[step - 1];
   if (query === undefined || operator === undefined || offset < 0) return plainError(cause);
   const policy = query.onOperatorError;
   return plainError(
-    new OperatorError({ operator, offset }, place, cause, {
+    new OperatorError({ operator, offset, ...given({ number }) }, place, cause, {
       final: policy.kind === "stop",
       // Each cut costs a thread.
       ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
@@ -140,8 +140,8 @@ export class LaneFailures {
 }
 
 /** Names an input: of several offsets before the same timer there is one. */
-function keyOf({ operator, offset, timer }: FailedInput): string {
-  return JSON.stringify([operator, timer ?? offset, timer]);
+function keyOf({ operator, offset, number, timer }: FailedInput): string {
+  return JSON.stringify([operator, timer ?? offset, number, timer]);
 }
 
 /** The number of failures without a batch in between that ends the query. */

@@ -10,21 +10,26 @@ export interface DeadInput extends FailedInput {
 
 /** What the checkpoint keeps of a step's errors. */
 export interface StepErrors {
-  /** Offsets of the dead-lettered inputs. */
-  readonly aside?: readonly number[];
+  /** The dead-lettered inputs, as `nameOf` names them; offsets alone in older checkpoints. */
+  readonly aside?: readonly (string | number)[];
   /** Inputs dead-lettered since the last success. */
   readonly inARow?: number;
+}
+
+/** Names an input of a step. */
+function nameOf(offset: number, number?: number): string {
+  return number === undefined ? `${offset}` : `${offset}/${number}`;
 }
 
 export class DeadInputs {
   readonly #place: OperatorPlace;
   readonly #limit: number;
   /** The errors of inputs dead-lettered by earlier runs. */
-  readonly #errors: ReadonlyMap<number, Error>;
+  readonly #errors: ReadonlyMap<string, Error>;
   /** Timers dead-lettered by earlier runs: their errors are only reported. */
   readonly #timers: ReadonlySet<number>;
-  /** Offsets of all dead-lettered inputs, for the checkpoint. */
-  readonly #offsets: Set<number>;
+  /** All dead-lettered inputs, for the checkpoint. */
+  readonly #names: Set<string>;
   #inARow: number;
   #succeeded = false;
   #last: OperatorError | undefined;
@@ -43,20 +48,22 @@ export class DeadInputs {
     this.#place = place;
     this.#limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     const own = dead.filter((input) => input.operator === operator);
+    this.#names = new Set(errors.aside?.map(String));
     this.#errors = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Dead-lettered before")] as const),
-      ...own.filter(({ timer }) => timer === undefined).map(({ offset, message, stack }) =>
-        [offset, Object.assign(new Error(message), { stack })] as const
-      ),
+      ...Array.from(this.#names, (name) => [name, new Error("Dead-lettered before")] as const),
+      ...own.filter(({ timer }) => timer === undefined).map((input) => {
+        const { offset, number, message, stack } = input;
+        return [nameOf(offset, number), Object.assign(new Error(message), { stack })] as const;
+      }),
     ]);
     this.#timers = new Set(own.flatMap(({ timer }) => timer ?? []));
-    this.#offsets = new Set(errors.aside);
     this.#inARow = errors.inARow ?? 0;
   }
 
   /** The error of an input dead-lettered before. */
-  errorAt(offset: number): Error | undefined {
-    return this.#errors.get(offset);
+  errorOf(offset: number, number?: number): Error | undefined {
+    // Called for each input; most have never failed.
+    return this.#errors.size === 0 ? undefined : this.#errors.get(nameOf(offset, number));
   }
 
   holdsTimer(time: number): boolean {
@@ -72,8 +79,8 @@ export class DeadInputs {
   }
 
   /** Remembers an input, so that frames re-read after a restart are treated the same. */
-  remember(offset: number): void {
-    this.#offsets.add(offset);
+  remember({ offset, number }: FailedInput): void {
+    this.#names.add(nameOf(offset, number));
   }
 
   /** @throws {OperatorError} `OPERATOR_FAILED` when it is one too many in a row. */
@@ -92,9 +99,9 @@ export class DeadInputs {
 
   /** The errors that a restart from `restart` must know; undefined when there are none. */
   errors(restart: number): StepErrors | undefined {
-    for (const offset of this.#offsets) if (offset < restart) this.#offsets.delete(offset);
-    if (this.#offsets.size === 0 && this.#inARow === 0) return undefined;
-    return { aside: [...this.#offsets], inARow: this.#inARow };
+    for (const name of this.#names) if (parseInt(name) < restart) this.#names.delete(name);
+    if (this.#names.size === 0 && this.#inARow === 0) return undefined;
+    return { aside: [...this.#names], inARow: this.#inARow };
   }
 
   #final({ operator, input, cause }: OperatorError, why: string): OperatorError {

@@ -250,9 +250,9 @@ export class StreamingExecution {
     if (failed !== undefined) throw failed;
   }
 
-  /** Runs all timers that were due at a time: a batch runs only some, so that frames have their turn. */
+  /** Runs all timers that were due at a time, and still are: a batch runs only some, so that frames have their turn. */
   async #runTimers(due: number): Promise<void> {
-    while (this.#opened.pipeline.nextTimer() <= due) {
+    while (this.#opened.pipeline.nextTimer() <= Math.min(due, this.#clock.now())) {
       this.#drain.signal.throwIfAborted();
       await this.#runAndCommit([], this.#next);
     }

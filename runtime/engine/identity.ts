@@ -5,6 +5,7 @@ import { checkOutput } from "../definition/result.ts";
 
 /** The fields that identify an output; those of hand-made operators may lack some. */
 interface Named {
+  readonly partition?: number;
   readonly offset?: number;
   readonly firstOffset?: number;
   readonly lastOffset?: number;
@@ -20,10 +21,22 @@ function isNamed(item: unknown): item is Named {
   return typeof item === "object" && item !== null;
 }
 
-/** The offset of an input, which may be below that of the frame that caused it; of a window, its first. */
+/**
+ * The offset of an input, which may be below that of the frame that caused it; of a window, its first. Of a frame
+ * from another partition (`.align`), that of its cause.
+ */
 export function offsetOf(input: unknown, cause: Frame): number {
-  const named = isNamed(input) ? input.offset ?? input.firstOffset : undefined;
+  if (!isNamed(input)) return cause.offset;
+  const { partition = cause.partition } = input;
+  const named = partition === cause.partition ? input.offset ?? input.firstOffset : undefined;
   return Number.isSafeInteger(named) ? named! : cause.offset;
+}
+
+/** The number of a window, or of what was found in it, among those that begin at its frame; of a frame, undefined. */
+export function numberOf(input: unknown): number | undefined {
+  return isNamed(input) && input.offset === undefined && input.firstOffset !== undefined
+    ? input.number ?? 0
+    : undefined;
 }
 
 /** The frame to dead-letter for an input: itself, the first of its window, or the one that caused it. */

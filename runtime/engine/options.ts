@@ -27,8 +27,10 @@ export class StoppedError extends Error {
 export interface CalledWith {
   /** Number of the operator, from 1; 0 for a sink or a timer. */
   readonly step: number;
-  /** Offset of the frame being processed; −1 if there is none. */
+  /** Offset of the frame being processed, of a window its first; −1 if there is none. */
   readonly offset: number;
+  /** As in `FailedInput`. */
+  readonly number?: number | undefined;
 }
 
 /** Runs a call of user code; without `input` it opens something. */

@@ -1,5 +1,6 @@
 // One operator of a pipeline: calls it, passes on its outputs, and handles its errors.
 import { isA } from "../base/errors.ts";
+import { given } from "../base/options.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "../definition/operator_error.ts";
 import { timerOf } from "./answers.ts";
 import { type DeadInput, DeadInputs, type StepErrors } from "./dead_inputs.ts";
-import { frameOf, numbered, offsetOf } from "./identity.ts";
+import { frameOf, numbered, numberOf, offsetOf } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
 import type { StepState } from "./step_states.ts";
 
@@ -106,10 +107,8 @@ export class Stage {
     if (this.#failure !== undefined) throw this.#failure.error;
     const offset = offsetOf(item, cause);
     if (cause.offset < this.#from || offset < this.#oldest) return;
-    const failed = this.dead.errorAt(offset);
-    if (failed !== undefined) {
-      return this.#deadLetter(this.#errorOf(failed, this.#inputOf(offset)), item, cause);
-    }
+    const failed = this.dead.errorOf(offset, numberOf(item));
+    if (failed !== undefined) return this.#deadLetter(failed, item, cause);
     const outcome = this.#process(item, cause);
     const inTurn = this.#underWay.length === 0 && !(outcome instanceof Promise);
     return inTurn ? this.#conclude(outcome, item, cause) : this.#await(outcome, item, cause);
@@ -125,7 +124,8 @@ export class Stage {
   /** Calls the operator; neither throws nor rejects. */
   #process(item: unknown, cause: Frame): Outcome | Promise<Outcome> {
     try {
-      const input = { step: this.#number, offset: offsetOf(item, cause) };
+      const offset = offsetOf(item, cause);
+      const input = { step: this.#number, offset, number: numberOf(item) };
       const outputs: unknown = this.#options.events.call(() => this.task.process(item), input);
       if (Array.isArray(outputs)) return this.#outcome(outputs, item);
       const ended = this.#began();
@@ -174,9 +174,10 @@ export class Stage {
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
       if (isA(error, BadFrameError)) return events.onBadFrame(frameOf(item, cause), error);
-      const failure = this.#errorOf(error, this.#inputOf(offsetOf(item, cause)));
-      if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
-      if (tried >= policy.tries) return this.#deadLetter(failure, item, cause);
+      if (policy.kind !== "dead-letter" || !this.#stateless) {
+        throw this.#errorOf(error, this.#inputOf(item, cause));
+      }
+      if (tried >= policy.tries) return this.#deadLetter(error, item, cause);
       await clock.sleep(this.#backoff.next(), signal);
       const outcome = await this.#process(item, cause);
       if (!(outcome instanceof Failed)) return await this.#conclude(outcome, item, cause);
@@ -184,8 +185,10 @@ export class Stage {
     }
   }
 
-  #inputOf(offset: number, timer?: number): FailedInput {
-    return { operator: this.name, offset, ...(timer === undefined ? {} : { timer }) };
+  /** @param item the cause, if a timer failed */
+  #inputOf(item: unknown, cause: Frame, timer?: number): FailedInput {
+    const offset = offsetOf(item, cause);
+    return { operator: this.name, offset, ...given({ number: numberOf(item), timer }) };
   }
 
   /** Calls the task between its inputs. */
@@ -207,8 +210,10 @@ export class Stage {
   }
 
   /** @throws {OperatorError} `OPERATOR_FAILED` at the limit of consecutive failures */
-  #deadLetter(failure: OperatorError, item: unknown, cause: Frame): void {
-    this.dead.remember(offsetOf(item, cause));
+  #deadLetter(error: unknown, item: unknown, cause: Frame): void {
+    const input = this.#inputOf(item, cause);
+    const failure = this.#errorOf(error, input);
+    this.dead.remember(input);
     if (this.#options.events.onDeadInput(failure, frameOf(item, cause))) this.dead.count(failure);
   }
 
@@ -294,7 +299,7 @@ export class Stage {
         // It would be called endlessly.
         if (!this.dead.holdsTimer(due)) {
           const why = "Cannot set the same timer again after it was called: expected a later time";
-          throw this.#errorOf(new RangeError(why), this.#inputOf(cause.offset, due));
+          throw this.#errorOf(new RangeError(why), this.#inputOf(cause, cause, due));
         }
         this.#deadTimers.add(due);
       }
@@ -315,7 +320,7 @@ export class Stage {
       return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
       if (context.signal.aborted) throw error;
-      const failure = this.#errorOf(error, this.#inputOf(cause.offset, timer));
+      const failure = this.#errorOf(error, this.#inputOf(cause, cause, timer));
       if (timer === undefined || !this.dead.holdsTimer(timer)) throw failure;
       events.onDeadInput(failure);
       return [];

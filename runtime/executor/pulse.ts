@@ -14,8 +14,8 @@ export const HEARTBEAT_MS = 50;
 
 /**
  * Cells shared with the driver: the lane whose operators or sinks are running (0: none); counts of event loop
- * turns and of calls; the input of the running call (`CalledWith`, its offset in two halves; step −1: it
- * opens something); 1 while Framelane's own code runs; memory of the thread's objects, in thousandths of its
+ * turns and of calls; the input of the running call (`CalledWith`, its offset in two halves, its number −1
+ * if it has none; step −1: it opens something); 1 while Framelane's own code runs; memory of the thread's objects, in thousandths of its
  * limit; its `threadId`; 1 if it must run at low priority from its start.
  */
 export const SHARED = {
@@ -25,11 +25,12 @@ export const SHARED = {
   step: 3,
   offset: 4,
   offsetHigh: 5,
-  own: 6,
-  memory: 7,
-  thread: 8,
-  yields: 9,
-  length: 10,
+  number: 6,
+  own: 7,
+  memory: 8,
+  thread: 9,
+  yields: 10,
+  length: 11,
 } as const;
 
 const HALF = 2 ** 32;
@@ -83,10 +84,10 @@ export function laneNow(): number {
 
 /** Runs calls of a lane's operators and sinks; their asynchronous work belongs to the lane too. */
 export function callsOf(lane: number, cells: Int32Array): CallUser {
-  return (work, { step, offset } = OPENS) => {
+  return (work, { step, offset, number } = OPENS) => {
     const before = running;
     Atomics.add(cells, SHARED.calls, 1);
-    giveTurn(cells, { lane, step, offset });
+    giveTurn(cells, { lane, step, offset, number });
     try {
       return work();
     } finally {
@@ -102,6 +103,7 @@ function giveTurn(cells: Int32Array, call: Call | undefined): void {
   Atomics.store(cells, SHARED.step, call.step);
   Atomics.store(cells, SHARED.offset, call.offset | 0);
   Atomics.store(cells, SHARED.offsetHigh, Math.floor(call.offset / HALF));
+  Atomics.store(cells, SHARED.number, call.number ?? -1);
   Atomics.store(cells, SHARED.lane, call.lane);
 }
 
@@ -110,10 +112,11 @@ export function turnOf(cells: Int32Array): Turn {
   const step = Atomics.load(cells, SHARED.step);
   const low = Atomics.load(cells, SHARED.offset) >>> 0;
   const offset = Atomics.load(cells, SHARED.offsetHigh) * HALF + low;
+  const number = Atomics.load(cells, SHARED.number);
   return {
     lane: Atomics.load(cells, SHARED.lane),
     own: Atomics.load(cells, SHARED.own) !== 0,
-    ...(step < 0 ? {} : { input: { step, offset } }),
+    ...(step < 0 ? {} : { input: { step, offset, ...(number < 0 ? {} : { number }) } }),
   };
 }
 

@@ -1,7 +1,6 @@
 // Clocks of processes that a test turns, by libfaketime.
 
-/** Where Debian and Ubuntu keep it. */
-export const FAKETIME = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
+import { FAKETIME } from "../../tools/debian.ts";
 
 /** Whether the clock of a process can be turned here. */
 export function canFakeTime(): boolean {

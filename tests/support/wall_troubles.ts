@@ -7,7 +7,7 @@ import { withFolder } from "./folder.ts";
 import type { FramelaneProcess } from "./framelane.ts";
 import { HttpCamera } from "./http_camera.ts";
 import { FPS, type Told, TroubledWall } from "./troubled_wall.ts";
-import { FAKETIME } from "./faketime.ts";
+import { FAKETIME } from "../../tools/debian.ts";
 import { until } from "./until.ts";
 
 /** A kind of trouble, and how long it took until it was known everywhere, milliseconds. */

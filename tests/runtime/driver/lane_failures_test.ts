@@ -27,8 +27,8 @@ function lane(policy: OperatorErrorOption = "dead-letter") {
   const query = queryOf(policy);
   const failed = (error: PlainError, executor?: "ended" | "cut") =>
     failures.failed({ error, ranMs: 100, member: false, query, executor });
-  const ended = (offset: number, executor: "ended" | "cut" = "ended") => {
-    const turn = { lane: 1, own: false, input: { step: 2, offset } };
+  const ended = (offset: number, executor: "ended" | "cut" = "ended", number?: number) => {
+    const turn = { lane: 1, own: false, input: { step: 2, offset, number } };
     const cut = executor === "cut";
     return failed(executorError(PLACE, query, "ended", { turn, cut }), executor);
   };
@@ -93,6 +93,16 @@ Deno.test("what ends an executor is named with its operator and offset, also bey
     "Operator first of query q failed at t partition 3 offset 1099511627781: ended",
   );
   assert.equal(error.code, "OPERATOR_FAILED");
+});
+
+Deno.test("windows that begin at the same frame are told apart when they end an executor", () => {
+  const { failures, ended } = lane();
+  for (const number of [1, 1, 0, 1, 1, 0]) {
+    ended(7, "ended", number);
+    assert.deepEqual(failures.deadInputs, []);
+  }
+  for (const number of [1, 1, 1]) ended(7, "ended", number);
+  assert.deepEqual(failures.deadInputs.map(({ offset, number }) => [offset, number]), [[7, 1]]);
 });
 
 Deno.test("an input whose call was cut becomes a dead letter at once; the third cut ends the query", () => {

@@ -27,3 +27,17 @@ export const offsets = (frames: readonly Frame[]) => frames.map(({ offset }) => 
 
 /** 0 to `end` − 1. */
 export const upTo = (end: number) => Array.from({ length: end }, (_, i) => i);
+
+/** Waits cost nothing. */
+export const clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: () => Promise.resolve(),
+};
+
+/** Reason and first byte of each dead letter. */
+export const deadLetters = (log: MemoryLog) =>
+  log.frames("VideoStreaming.dead-letters", 0).map(({ headers, value }) => [
+    headers["reason"],
+    value[0],
+  ]);

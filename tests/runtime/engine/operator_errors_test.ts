@@ -12,14 +12,7 @@ import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { images } from "../../../runtime/sinks/images.ts";
 // Opens its library here, and not in the first test that writes a picture.
 import "../../../runtime/image/turbojpeg.ts";
-import { logOf, offsets, upTo } from "./kit.ts";
-
-/** Waits cost nothing. */
-const clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  sleep: () => Promise.resolve(),
-};
+import { clock, deadLetters, logOf, offsets, upTo } from "./kit.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;
@@ -172,12 +165,6 @@ async function faulty(
   }
 }
 
-const deadLetters = (log: MemoryLog) =>
-  log.frames("VideoStreaming.dead-letters", 0).map(({ headers, value }) => [
-    headers["reason"],
-    value[0],
-  ]);
-
 for (const [name, fault] of Object.entries(FAULTS)) {
   for (const concurrency of [1, 4]) {
     Deno.test(`an operator that ${name} on one frame costs that frame, ${concurrency} at once`, async () => {
@@ -269,73 +256,4 @@ Deno.test("an operator with state is opened again, and not given its dead letter
   assert.equal(deadLettered, 1);
   assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
   assert.equal(sums.at(-1), 45 - 5);
-});
-
-Deno.test("of the frames of one window, only the one that an operator fails on becomes a dead letter", async () => {
-  const frames = query("frames").readStream({ startingOffsets: "earliest" })
-    .window({ frames: 4 })
-    .process<Frame>({ name: "frames", open: () => ({ process: (window) => window.frames }) });
-  const failing = (frame: Frame) => {
-    if (frame.offset === 5) throw new Error("bad");
-    return [frame];
-  };
-  for (const kind of ["map", "state"] as const) {
-    const log = logOf(12);
-    const made = collect<Frame>();
-    const failed = kind === "map"
-      ? frames.process<Frame>({ name: "failing", open: () => ({ process: failing }) })
-      : frames.transformWithState<{ n: number }, Frame>({
-        name: "failing",
-        init: () => ({ n: 0 }),
-        handleInput: (_, frame) => failing(frame),
-      });
-    const definition = failed.writeStream(made).trigger("available-now");
-    const deadInputs = kind === "map" ? [] : [{ operator: "failing", offset: 5, message: "bad" }];
-    if (kind === "state") {
-      await assert.rejects(
-        runQuery(definition, { log, clock }),
-        (error) => error instanceof OperatorError && error.input?.offset === 5,
-      );
-    }
-    await runQuery(definition, { log, clock, deadInputs });
-    assert.deepEqual(made.outputs.map(({ offset }) => offset), [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
-    assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
-  }
-});
-
-Deno.test("windows that are read again after a restart are without the dead letters", async () => {
-  const log = logOf(12);
-  const seen: string[] = [];
-  const definition = () =>
-    query("windows").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
-      .map((frame) => {
-        if (frame.value[0] === 5) throw new Error("bad");
-        return frame;
-      })
-      .process<Frame>({
-        name: "pairs",
-        kind: "window",
-        open() {
-          let first: Frame | undefined;
-          return {
-            process(frame) {
-              if (first === undefined) {
-                first = frame;
-                return [];
-              }
-              seen.push(`${first.offset}-${frame.offset}`);
-              first = undefined;
-              return [frame];
-            },
-            restartOffset: () => first?.offset,
-          };
-        },
-      }).writeStream(collect<Frame>()).trigger("available-now");
-  log.fail = (point) => {
-    if (point === "before-commit" && seen.length > 2) throw new Error("killed");
-  };
-  await assert.rejects(runQuery(definition(), { log, clock }), /killed/);
-  log.fail = () => {};
-  await runQuery(definition(), { log, clock });
-  assert.deepEqual([...new Set(seen)], ["0-1", "2-3", "4-6", "7-8", "9-10"]);
 });

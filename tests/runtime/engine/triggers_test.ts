@@ -1,6 +1,8 @@
 /** What a batch takes, by trigger, limits, overload policy and the end of the read. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import type { Frame, Window } from "../../../runtime/definition/frame.ts";
+import type { Operator } from "../../../runtime/definition/operator.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
 import {
@@ -118,6 +120,32 @@ Deno.test("all timers that are due run at the end of a read and at each tick, ho
       checkAnswer(upTo(200), (number) => number),
     ]);
   }
+});
+
+Deno.test("available-now ends where the clock is set back while timers run", async () => {
+  let now = 1000;
+  let asked = 0;
+  const times = upTo(200);
+  const alarms: Operator<Frame, Frame> = {
+    name: "alarms",
+    open: () => ({
+      process: () => [],
+      nextTimer() {
+        if (++asked > 1000) throw new Error("asked for ever");
+        return times[0];
+      },
+      onTimer() {
+        if (times.shift() === 70) now = 0;
+        return [];
+      },
+    }),
+  };
+  const clock = { ...systemClock, now: () => now };
+  await runQuery(all().process(alarms).writeStream(collect()).trigger("available-now"), {
+    log: logOf(1),
+    clock,
+  });
+  assert.deepEqual(times, upTo(200).slice(128));
 });
 
 Deno.test("what sample leaves out is committed too", async () => {

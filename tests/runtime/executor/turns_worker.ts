@@ -32,6 +32,7 @@ const roads: Readonly<Record<string, (work: () => void) => unknown>> = {
   },
 };
 
+const numberOf = (i: number) => i % 2 === 0 ? i : -1;
 const seen: Record<string, number> = {};
 for (const [i, [name, road]] of Object.entries(roads).entries()) {
   const lane = i + 1;
@@ -40,10 +41,13 @@ for (const [i, [name, road]] of Object.entries(roads).entries()) {
       () =>
         road(() => {
           const turn = turnOf(cells);
-          seen[name] = Math.abs(turn.lane - lane) + Math.abs(turn.input!.offset - i);
+          // Only every other call is of a window.
+          const { offset, number = -1 } = turn.input!;
+          seen[name] = Math.abs(turn.lane - lane) + Math.abs(offset - i) +
+            Math.abs(number - numberOf(i));
           resolve();
         }),
-      { step: 1, offset: i },
+      { step: 1, offset: i, ...(numberOf(i) < 0 ? {} : { number: numberOf(i) }) },
     );
     // Another lane has the thread in between.
     callsOf(99, cells)(() => {}, { step: 1, offset: 88 });
