@@ -132,6 +132,15 @@ Deno.test("a lane that could not be played in time is paused where the others ar
     assert.equal(position, time(50));
     resolve();
     await until(() => page.newest(1)?.offset === 50);
+    // Its first picture may not be there either.
+    await page.time({ action: "live" });
+    const again = Promise.withResolvers<void>();
+    held = again.promise;
+    await page.time({ action: "play", speed: 1, time: time(20) });
+    await until(() => page.newest(0)?.offset === 20);
+    await page.time({ action: "pause", time: time(20) });
+    again.resolve();
+    await until(() => page.newest(1)?.offset === 20);
   }, clock);
 });
 
