@@ -141,7 +141,7 @@ export class Playback {
   /** Brings lanes that could not be played in time to where the others are paused. */
   #catchUp(position: number): void {
     for (const lane of this.#lanes.values()) {
-      const { timestamp = position } = this.#current.get(lane.id) ?? {};
+      const { timestamp = -Infinity } = this.#current.get(lane.id) ?? {};
       const late = timestamp < position - SKIP_BEHIND_MS && !this.#setBack.has(lane.id);
       if (late) this.#show(lane);
     }

@@ -1,5 +1,6 @@
 // What every log refuses, in the same words. What Kafka takes is taken, so that a log can move there.
 import { shown, TOPIC, whole } from "../base/options.ts";
+import { checkContent } from "../definition/result.ts";
 import type { ReaderOptions } from "./log.ts";
 import { LogError } from "./log_error.ts";
 import type { LogRecord, OffsetRange } from "./records.ts";
@@ -50,10 +51,24 @@ export function frameTime(ms: number): number {
  */
 export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
   if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return frameTime(timestamp);
-  throw new LogError(
-    "INVALID",
-    `Cannot append a record with timestamp ${timestamp}: expected epoch milliseconds`,
-  );
+  return refuse("timestamp", "epoch milliseconds", timestamp);
+}
+
+/**
+ * Refuses what no reader could read, since plain JavaScript is not type-checked.
+ *
+ * @throws {LogError} `INVALID` unless each field is of its type
+ */
+export function checkRecord(record: LogRecord): void {
+  const { key } = record;
+  timeOf(record);
+  if (key !== null && typeof key !== "string") refuse("key", "text or null", key);
+  checkContent(record, refuse);
+}
+
+function refuse(field: string, accepted: string, given: unknown): never {
+  const message = `Cannot append a record with ${field} ${shown(given)}: expected ${accepted}`;
+  throw new LogError("INVALID", message);
 }
 
 /** @param count of the topic's partitions; 0 if there is no such topic */

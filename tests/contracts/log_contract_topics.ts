@@ -91,6 +91,29 @@ export function registerTopics(obligation: Obligation): void {
     assert.deepEqual(found, [earliest, earliest, earliest, frames[3]!.offset, latest, latest]);
   });
 
+  obligation("a record that no reader could read is refused", async ({ log }) => {
+    const topic = unique("untyped");
+    await log.createTopic(topic, 1);
+    const producer = await log.producer();
+    const wrong: [Record<string, unknown>, RegExp][] = [
+      [{ headers: { people: 3 } }, /header people 3: expected text/],
+      [{ headers: { seq: null } }, /header seq null: expected text/],
+      [{ headers: undefined }, /headers undefined: expected an object/],
+      [{ headers: [["seq", "1"]] }, /header 0 \["seq","1"\]: expected text/],
+      [{ key: 5 }, /key 5: expected text or null/],
+      [{ value: "é" }, /value "é": expected an unshared Uint8Array/],
+    ];
+    for (const [fields, message] of wrong) {
+      const error = await rejectsWith(
+        "INVALID",
+        () => producer.append(topic, 0, [{ ...record("x"), ...fields }]),
+      );
+      assert.match(error.message, message);
+    }
+    await producer.append(topic, 0, [record("x", { key: null, headers: Object.create(null) })]);
+    assert.equal((await readAll(log, topic, 0)).length, 1);
+  });
+
   obligation("missing topics and partitions are named as such", async ({ log }) => {
     const [missing, topic] = [unique("missing"), unique("one")];
     await log.createTopic(topic, 1);

@@ -32,6 +32,14 @@ Deno.test("a frame of a lane that the server does not know yet is waited for, fo
       one.add({ ...one.lanes()[0]!, id: "greyscale-1", query: "greyscale", partition: 1 });
       await shows(page);
       assert.equal(page.url(), address);
+      const other = await open(viewer.url);
+      await other.locator('[data-lane="count-0"]').waitFor();
+      await other.evaluate(`history.pushState(false, "", "?lead=greyscale-2&offset=42")`);
+      for (const go of ["goBack", "goForward", "goBack"] as const) await other[go]();
+      one.add({ ...one.lanes()[0]!, id: "greyscale-2" });
+      await other.locator('[data-lane="greyscale-2"]').waitFor();
+      const { offset } = one.push("greyscale-2");
+      await until(async () => await offsetOf(other, "greyscale-2") === offset, "back is live");
       await page.goto(`${viewer.url}?lead=greyscale-0&offset=42`);
       await page.locator('[data-lane="count-0"]').waitFor();
       await page.clock.install();

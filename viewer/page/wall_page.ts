@@ -102,7 +102,8 @@ class WallPage {
       const { lead, offset, groups } = this.#state;
       const state = this.#state = { ...parseState(location.search), groups };
       if (state.lead !== lead || state.offset !== offset) this.#seekAddressed();
-      if (state.offset < 0 && past !== true && !this.#time.live) this.#time.goLive();
+      const { live, frame } = this.#time;
+      if (state.offset < 0 && past !== true && (!live || frame !== undefined)) this.#time.goLive();
       this.#render();
     });
     this.#seekAddressed();

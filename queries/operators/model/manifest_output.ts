@@ -16,8 +16,8 @@ export interface ScoresOutput {
 }
 
 const FOUND = ["format", "labels", "threshold", "iou", "agnostic", "maxObjects"] as const;
-const BOXES = [...FOUND, "activation", "units"] as const;
-const TENSORS = [...BOXES, "boxes", "scores", "classes", "firstClass"] as const;
+const BOXES = [...FOUND, "activation", "units", "scores"] as const;
+const TENSORS = [...BOXES, "boxes", "classes", "firstClass"] as const;
 
 /** The formats of objects, with the fields that each one reads. */
 const OBJECTS = {
@@ -28,7 +28,7 @@ const OBJECTS = {
   nanodet: [...BOXES, "levels"],
   ssd: [...TENSORS, "columns"],
   detr: [...TENSORS, "columns"],
-  centernet: [...BOXES, "boxes", "scores", "offsets"],
+  centernet: [...BOXES, "boxes", "offsets"],
   rows: [...TENSORS, "columns", "levels"],
 } as const;
 export type ObjectFormat = keyof typeof OBJECTS;

@@ -70,7 +70,8 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
     if (found === undefined) continue;
     const stated = JSON.stringify(manifest.constants[name]);
     const held = `${found.dtype} ${shapeText(found.shape)}`;
-    compare(`constants.${name}`, stated, held, isConstantOf(manifest.constants[name]!, found));
+    const fits = isConstantOf(manifest.constants[name]!, found, manifest.frames);
+    compare(`constants.${name}`, stated, held, fits);
   }
   const fed = [
     ...manifest.inputs.map(({ name }) => name),
@@ -101,12 +102,13 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
 }
 
 /** Whether an input can hold a constant: whole numbers where it takes no others, and as many as fit. */
-function isConstantOf(value: ModelConstant, input: OnnxValue): boolean {
+function isConstantOf(value: ModelConstant, input: OnnxValue, frames: number): boolean {
   const { dtype, shape = [""] } = input;
   // Sizes are pairs; a scale has fractions.
   const numbers = typeof value === "string" ? Array(2).fill(+(value !== "scale")) : [value].flat();
   const sizes = shape.map((size) => Number(size) > 0 ? Number(size) : 0);
-  const fixed = sizes.reduce((all, size) => all * (size || 1), 1);
+  // A free first dimension is the batch.
+  const fixed = sizes.reduce((all, size, i) => all * (size || (i === 0 ? frames : 1)), 1);
   return isReadable(input) && (sizes.at(-1) === 0 || fixed % numbers.length === 0) &&
     (dtype.startsWith("float") || numbers.every(Number.isInteger));
 }

@@ -208,10 +208,10 @@ export class Database {
   }
 
   /** @throws {LogError} `DELETED` when the file was deleted, and with it all later writes. */
-  checkPresent(): void {
+  checkPresent(intervalMs = presenceCheckMs): void {
     if (this.#deleted !== undefined) throw this.#deleted;
     const now = performance.now();
-    if (now - this.#presenceCheckedAt < presenceCheckMs) return;
+    if (now - this.#presenceCheckedAt < intervalMs) return;
     this.#presenceCheckedAt = now;
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(

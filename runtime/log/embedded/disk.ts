@@ -66,14 +66,20 @@ export function readAround(
 /** Reserved on the disk, so that removing works when it is full. */
 const reserveBytes = 2 << 20;
 
-/** Reserves space in a log's folder, with zeros: a sparse file reserves nothing. False on a full disk. */
-export function keepReserve(dir: string): boolean {
+/**
+ * Reserves space in a log's folder, with zeros: a sparse file reserves nothing. False on a full disk.
+ *
+ * @param create whether to make the file, too: while a folder is being deleted, nothing may appear in it
+ */
+export function keepReserve(dir: string, create = true): boolean {
   const path = join(dir, "reserve");
-  if (sizeOf(path) >= reserveBytes) return true;
+  const missing = reserveBytes - sizeOf(path);
+  if (missing <= 0) return true;
   try {
-    using file = Deno.openSync(path, { create: true, write: true, mode: modes.file });
-    const zeros = new Uint8Array(reserveBytes);
-    for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));
+    // Appended: another process may release it meanwhile.
+    using file = Deno.openSync(path, { create, append: true, mode: modes.file });
+    const zeros = new Uint8Array(missing);
+    for (let at = 0; at < missing;) at += file.writeSync(zeros.subarray(at));
     return true;
   } catch (error) {
     if (storageFault(error) === "full") return false;

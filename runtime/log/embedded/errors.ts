@@ -16,7 +16,8 @@ export class SegmentLost<Segment = unknown> extends Error {
 /** Texts of SQLite's result codes; neither driver passes on the codes. */
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
-  full: /database or disk is full|no space left on device/i,
+  full:
+    /database or disk is full|no space left on device|quota exceeded|not enough space on the disk/i,
   io: /disk I\/O error|Input\/output error/i,
   handles: /too many open files/i,
   foreign: /file is not a database/i,

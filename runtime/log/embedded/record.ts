@@ -15,7 +15,7 @@
 // Padding may separate two records: a head with key length 0xffffffff, then as many zeros as its value length.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
-import { frameTime, timeOf } from "../checks.ts";
+import { checkRecord, frameTime, timeOf } from "../checks.ts";
 import { LogError, type LogRecord } from "../log.ts";
 
 /** Maximum size of a record including key and headers. */
@@ -42,10 +42,11 @@ const noValue = new Uint8Array(0);
 /**
  * Validates and encodes a record.
  *
- * @throws {LogError} `TOO_LARGE`; `INVALID` if the timestamp is not a number
+ * @throws {LogError} `TOO_LARGE`; `INVALID` if a field is of another type
  */
 export function encodeRecord(record: LogRecord): EncodedRecord {
   const { key, headers, value } = record;
+  checkRecord(record);
   const timestamp = timeOf(record);
   const text = JSON.stringify(headers);
   const fields = encoder.encode((key ?? "") + (text === "{}" ? "" : text));

@@ -99,7 +99,7 @@ export class SegmentWriter {
   /** Writes adjacent records. Call `done` after their commit. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     // What rows have taken from the reserve is not for frames.
-    if (!keepReserve(this.#dir)) throw new Error("No space left on device");
+    if (!keepReserve(this.#dir, false)) throw new Error("No space left on device");
     const segment = this.#segment(row);
     const { position, padding } = segment;
     write(segment, pieces(records));
@@ -234,6 +234,8 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
+    // What was deleted does not get its folders again.
+    this.#db.checkPresent(0);
     // In the order of creation. Another log may take the same id at the same moment.
     const ms = Math.min(Math.max(this.#wall() - firstMs, 0), 2 ** msBits - 1);
     let id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);

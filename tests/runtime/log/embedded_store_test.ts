@@ -197,14 +197,20 @@ Deno.test("embedded log: deleted under a running process, it stops by name, read
       assert.deepEqual(await log.topics(), ["next"]);
       await rejectsWith("DELETED", () => reader.read(1));
     }, { onWarning: () => {} });
-    // An append in the moment before that is noticed says nothing else.
+    // An append in the moment before that is noticed says nothing else, and makes no folder for a new segment.
     await withLog(`embedded:${dir}/log`, async (log) => {
-      await log.createTopic("t", 1);
+      for (const topic of ["t", "u"]) await log.createTopic(topic, 1);
       await append(log, "t", 0, records(1));
       await Deno.remove(`${dir}/log`, { recursive: true });
-      await rejectsWith("DELETED", async () => {
-        for (;;) await append(log, "t", 0, records(1));
-      });
+      const producer = await log.producer();
+      const [value] = records(1);
+      await Promise.all([
+        rejectsWith("DELETED", async () => {
+          for (;;) await producer.append("t", 0, [value!]);
+        }),
+        rejectsWith("DELETED", () => producer.append("u", 0, [value!])),
+      ]);
+      await assert.rejects(Deno.stat(`${dir}/log`), Deno.errors.NotFound);
     }, { onWarning: () => {} });
     // Only the database: the frames beside it are not taken for nothing.
     await withLog(`embedded:${dir}/other`, async (log) => {

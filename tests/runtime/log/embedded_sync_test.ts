@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
 import { FileSync } from "../../../runtime/log/embedded/disk.ts";
 import { closeParts, openParts } from "../../../runtime/log/embedded/open_log.ts";
 import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
-import { readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
+import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
+import { append, readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
@@ -76,4 +78,23 @@ Deno.test("an append whose sync finds no file handle says so, and the next one i
       assert.equal((await readAll(log, "t", 0)).length, 2);
     });
   });
+});
+
+Deno.test("embedded log: frames wait for what is missing of the reserve, but make no new one in a folder that is being deleted", async () => {
+  await inFolder((dir) =>
+    // Its upkeep stands still.
+    withLog(`embedded:${dir}`, async (log) => {
+      const reserve = join(dir, "reserve");
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+      await Deno.writeFile(reserve, new Uint8Array(1 << 20).fill(7));
+      await append(log, "t", 0, records(1));
+      const bytes = await Deno.readFile(reserve);
+      assert.equal(bytes.length, 2 << 20);
+      assert.ok(bytes.subarray(0, 1 << 20).every((byte) => byte === 7), "it is not written again");
+      await Deno.remove(reserve);
+      await append(log, "t", 0, records(1));
+      await assert.rejects(Deno.stat(reserve), Deno.errors.NotFound);
+    }, { clock: new FakeClock(Date.now()) })
+  );
 });

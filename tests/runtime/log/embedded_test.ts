@@ -128,8 +128,19 @@ Deno.test("embedded log: a checkpoint folder that cannot be made may be made lat
       Deno.mkdir = () => Promise.reject(error);
       return storeOf(join(dir, "new"), "log").finally(() => Deno.mkdir = mkdir);
     };
-    const full = new Error("No space left on device (os error 28): mkdir 'new'");
-    assert.equal((await rejectsWith("DISK_FULL", () => refuse(full))).retryable, true);
+    for (
+      const full of [
+        "No space left on device (os error 28)",
+        "Disk quota exceeded (os error 122)",
+        "There is not enough space on the disk. (os error 112)",
+      ]
+    ) {
+      const refused = await rejectsWith(
+        "DISK_FULL",
+        () => refuse(new Error(`${full}: mkdir 'new'`)),
+      );
+      assert.equal(refused.retryable, true);
+    }
     const denied = await rejectsWith(
       "INVALID",
       () => refuse(new Deno.errors.PermissionDenied("Permission denied (os error 13)")),

@@ -1,5 +1,5 @@
 // Appends records. Each partition has one request in flight; calls made meanwhile wait in order and go together.
-import { timeOf } from "../../checks.ts";
+import { checkRecord } from "../../checks.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { brokerErrors } from "../protocol/errors.ts";
@@ -34,7 +34,7 @@ export class KafkaProducer implements LogProducer {
     if (records.length === 0) {
       throw new LogError("INVALID", `${action}: expected at least one record, given none`);
     }
-    for (const record of records) timeOf(record);
+    for (const record of records) checkRecord(record);
     const size = sizeBound(records);
     if (size > MAX_BYTES) {
       const given = `given ${size} bytes, expected at most ${MAX_BYTES}`;

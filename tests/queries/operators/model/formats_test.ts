@@ -32,7 +32,7 @@ Deno.test("a field that a format does not read is refused", () => {
         ...(isApart ? { boxes: "b" } : {}),
         ...(format === "rows" ? { columns } : {}),
       };
-      assert.deepEqual(faults({ kind: "objects", format, ...needed }), [], format);
+      assert.deepEqual(faults({ kind: "objects", format, scores: "s", ...needed }), [], format);
       const [fault, ...more] = faults({ kind: "objects", format, ...needed, ...field });
       assert.match(fault!, /^outputs\[0\]\.\w+: unknown; expected name, kind, format/, format);
       assert.deepEqual(more, []);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { ManifestError } from "../../../../queries/operators/model/manifest.ts";
+import { ManifestError, parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { model } from "../../../../queries/operators/model/model.ts";
+import { signatureFaults } from "../../../../queries/operators/model/signature.ts";
 import { orderModel } from "./order_kit.ts";
 
 interface Manifest {
@@ -82,4 +83,24 @@ Deno.test("what does not fit the file is refused, with both sides", async () => 
     /input: the file needs sum_in \(float32 \[1, 1\]\), the manifest has/,
   );
   assert.match(error.message, /input: the file needs runs_in \(int64 \[1\]\)/);
+});
+
+Deno.test("a constant may have numbers for each frame of a free dimension", () => {
+  const faultsOf = (numbers: number) => {
+    const input = { name: "frames", layout: "NCHW", frames: 2, height: 8, width: 8 };
+    const constants = { sizes: new Array(numbers).fill(7) };
+    const outputs = [{ name: "o", kind: "vector" }];
+    const manifest = parseManifest({ name: "m", file: "m.onnx", input, constants, outputs }, "");
+    const [dtype, shape] = ["float32", [2, 3, 8, 8]];
+    return signatureFaults(manifest, {
+      inputs: [{ name: "frames", dtype, shape }, { name: "sizes", dtype, shape: ["N", 2] }],
+      outputs: [{ name: "o", dtype, shape }],
+      ...{ producer: "", opset: 17, metadata: {}, external: [], sha256: "", bytes: 0 },
+    });
+  };
+  assert.deepEqual([faultsOf(2), faultsOf(4)], [[], []]);
+  assert.match(
+    faultsOf(3).join(),
+    /constants.sizes: the manifest says \[7,7,7\], the file has floa/,
+  );
 });
