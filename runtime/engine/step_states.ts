@@ -83,7 +83,7 @@ export function matchStates<S extends StepState>(
     changes.push(
       one.kind === "state"
         ? `the state of step ${name} is dropped`
-        : `step ${name} is gone, and its open windows with it`,
+        : `step ${name} is gone, and the frames that it held with it`,
     );
   }
   return { states, changes };
