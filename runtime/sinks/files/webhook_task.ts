@@ -152,9 +152,11 @@ class WebhookTask implements SinkTask {
     const { clock } = this.#context;
     const deadline = clock.monotonic() + MAX_BLOCK_MS;
     for (;;) {
+      // They come again with their batch.
+      this.#signal.throwIfAborted();
       const room = roomFor(things, this.#box.items);
       const left = deadline - clock.monotonic();
-      if (room === things.length || left <= 0 || this.#signal.aborted) return room;
+      if (room === things.length || left <= 0) return room;
       await waitAtMost(left, this.#delivered.wait(), clock);
     }
   }

@@ -274,6 +274,28 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
   });
 });
 
+Deno.test("webhook: a run that is ended while it waits for room makes no dead letters: its batch comes again", async () => {
+  const released = Promise.withResolvers<void>();
+  await withReceiver(async () => {
+    await released.promise;
+    return ok();
+  }, async (url, _, directory) => {
+    const clock = new FakeClock();
+    const ended = new AbortController();
+    const options = { url, directory, timeoutMs: PATIENCE_MS };
+    const task = await open(options, { clock, signal: ended.signal });
+    await post(task, 0, Array.from({ length: 1000 }, (_, offset) => finding(0, offset)));
+    const blocked = post(task, 1, [finding(0, 1000)]);
+    await until("the task waits", () => clock.sleeping === 1);
+    ended.abort(new Error("ended"));
+    const [outcome] = await Promise.allSettled([blocked]);
+    await task.close!();
+    released.resolve();
+    assert.equal(outcome.status, "rejected");
+    await assert.rejects(Deno.stat(`${directory}/dead-letters.jsonl`), Deno.errors.NotFound);
+  });
+});
+
 Deno.test("webhook: large results that wait are bounded, too", async () => {
   const released = Promise.withResolvers<void>();
   await withReceiver(async () => {
