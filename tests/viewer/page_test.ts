@@ -285,6 +285,11 @@ Deno.test("ticks of a track are at round local times, also where clocks are set 
       `12:00 18:00 ${first} 06:00 12:00 18:00 ${second} 06:00 12:00`.split(" ");
     assert.deepEqual(labels(at(3, 13), at(3, 15), 9), nights("03-14", "03-15"));
     assert.deepEqual(labels(at(11, 6), at(11, 8), 9), nights("11-07", "11-08"));
+    assert.deepEqual(
+      labels(at(3, 14, 0), at(3, 14, 6), 6),
+      ["03-14", "01:00", "03:00", "04:00", "05:00", "06:00"],
+      "an hour that is not there has no tick",
+    );
     assert.deepEqual(labels(at(6, 1, 1), at(6, 4, 1), 3), ["06-02", "06-03", "06-04"]);
     assert.deepEqual(tickTimes(NaN, NaN, 1_000), []);
   });

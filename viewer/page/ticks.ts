@@ -13,11 +13,13 @@ export function tickStep(length: number, most: number): number {
 /** The ticks from `start` to `end`: what is round is the local time, also where clocks are set in between. */
 export function tickTimes(start: number, end: number, step: number): number[] {
   const offset = (at: number) => new Date(at).getTimezoneOffset() * 60_000;
-  const [zone, ticks]: [number, number[]] = [offset(start), []];
+  const zone = offset(start), ticks: number[] = [];
+  let last = start - 1;
   for (let local = Math.ceil((start - zone) / step) * step;; local += step) {
     const at = local + offset(local + zone);
     if (!(at <= end)) return ticks;
-    ticks.push(at);
+    // Where clocks go forward, the times of an hour that is not there are those of the hour before.
+    if (at > last) ticks.push(last = at);
   }
 }
 
