@@ -1,62 +1,13 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { type Clock, systemClock } from "../../../runtime/base/clock.ts";
-import type { Output } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
-import type { SinkContext, SinkTask } from "../../../runtime/definition/sink.ts";
-import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
-import { FakeClock } from "../../../runtime/testing.ts";
+import { webhook } from "../../../runtime/sinks/webhook.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
-import { PATIENCE_MS, until } from "../../support/until.ts";
+import { until } from "../../support/until.ts";
 import { finding, frame } from "./outputs.ts";
+import { ok, open, post, quick, type Received, withReceiver } from "./webhook_kit.ts";
 import { freePort } from "../../../tools/kafka/probe.ts";
-
-interface Received {
-  readonly headers: Record<string, string>;
-  readonly body: string;
-}
-
-/** A receiver of webhooks with scripted answers. */
-async function withReceiver(
-  answer: (index: number, received: Received) => Response | Promise<Response>,
-  work: (url: string, received: Received[], directory: string) => Promise<void>,
-): Promise<void> {
-  const received: Received[] = [];
-  const directory = await Deno.makeTempDir();
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      const one = { headers: Object.fromEntries(request.headers), body: await request.text() };
-      received.push(one);
-      return await answer(received.length - 1, one);
-    },
-  );
-  try {
-    await work(`http://127.0.0.1:${server.addr.port}/hook`, received, directory);
-  } finally {
-    await server.shutdown();
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-const ok = () => new Response(null, { status: 204 });
-/** The delays between tries, of 500 ms to 2 s, take no time; the wait of `close` is as long as it must be. */
-const quick: Clock = {
-  ...systemClock,
-  sleep: (ms, signal) => systemClock.sleep(ms <= 2000 ? 0 : PATIENCE_MS, signal),
-};
-
-async function post(task: SinkTask, batchId: number, outputs: readonly Output[]): Promise<void> {
-  const batch = { batchId, start: batchId * 10, end: batchId * 10 + 10 };
-  await task.write!(outputs, batch);
-  await task.flush!(batch);
-  await task.committed!(batch);
-}
-
-async function open(options: WebhookOptions, context: Partial<SinkContext> = {}) {
-  return await webhook(options).open(sinkContext({ clock: quick, ...context }));
-}
 
 function alert(offset: number) {
   const state = { id: "a1", state: "start", label: "fall", peak: 0.9 } as const;
@@ -236,86 +187,6 @@ Deno.test("webhook: what was never committed is not sent", async () => {
     await post(second, 0, [finding(0, 2)]);
     await second.close!();
     assert.deepEqual(received.map(({ body }) => JSON.parse(body).window.firstOffset), [2]);
-  });
-});
-
-Deno.test("webhook: an address that does not answer blocks no partition beyond its policy", async () => {
-  const released = Promise.withResolvers<void>();
-  await withReceiver(async () => {
-    await released.promise;
-    return ok();
-  }, async (url, received, directory) => {
-    const said: string[] = [];
-    const clock = new FakeClock();
-    const options = { url, directory, timeoutMs: PATIENCE_MS };
-    const task = await open(options, { clock, report: (line) => said.push(line) });
-    const offsets = Array.from({ length: 1000 }, (_, offset) => offset);
-    await post(task, 0, offsets.map((offset) => finding(0, offset)));
-    const blocked = post(task, 1, [finding(0, 1000)]);
-    await until("the task waits", () => clock.sleeping === 1);
-    await clock.advance(5000);
-    await blocked;
-    const letter = JSON.parse(await Deno.readTextFile(`${directory}/dead-letters.jsonl`));
-    assert.equal(letter.reason, "1000 deliveries are waiting");
-    assert.equal(letter.body.window.firstOffset, 1000);
-    const closed = task.close!();
-    await until("the task waits", () => clock.sleeping === 1);
-    await clock.advance(3000);
-    await closed;
-    assert.match(
-      said.join("\n"),
-      /1000 deliveries to http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/,
-    );
-    released.resolve();
-    const next = await open(options, { clock, committedBatch: 1, committedEnd: 20 });
-    await next.close!();
-    const bodies = received.map(({ body }) => JSON.parse(body).window.firstOffset);
-    assert.deepEqual([...new Set(bodies)], offsets);
-  });
-});
-
-Deno.test("webhook: a run that is ended while it waits for room makes no dead letters: its batch comes again", async () => {
-  const released = Promise.withResolvers<void>();
-  await withReceiver(async () => {
-    await released.promise;
-    return ok();
-  }, async (url, _, directory) => {
-    const clock = new FakeClock();
-    const ended = new AbortController();
-    const options = { url, directory, timeoutMs: PATIENCE_MS };
-    const task = await open(options, { clock, signal: ended.signal });
-    await post(task, 0, Array.from({ length: 1000 }, (_, offset) => finding(0, offset)));
-    const blocked = post(task, 1, [finding(0, 1000)]);
-    await until("the task waits", () => clock.sleeping === 1);
-    ended.abort(new Error("ended"));
-    const [outcome] = await Promise.allSettled([blocked]);
-    await task.close!();
-    released.resolve();
-    assert.equal(outcome.status, "rejected");
-    await assert.rejects(Deno.stat(`${directory}/dead-letters.jsonl`), Deno.errors.NotFound);
-  });
-});
-
-Deno.test("webhook: large results that wait are bounded, too", async () => {
-  const released = Promise.withResolvers<void>();
-  await withReceiver(async () => {
-    await released.promise;
-    return ok();
-  }, async (url, received, directory) => {
-    const clock = new FakeClock();
-    const task = await open({ url, directory, timeoutMs: PATIENCE_MS, only: "all" }, { clock });
-    const large = { data: { text: "x".repeat(33 * 1024 * 1024) } };
-    await post(task, 0, [{ ...frame(0, 1), result: large }]);
-    const blocked = post(task, 1, [{ ...frame(0, 11), result: large }, frame(0, 12)]);
-    await until("the task waits", () => clock.sleeping === 1);
-    await clock.advance(5000);
-    await blocked;
-    released.resolve();
-    await task.close!();
-    const ids = received.map(({ headers }) => headers["x-framelane-delivery"]);
-    assert.deepEqual(ids, ["test-VideoStreaming-0-1"]);
-    const letters = (await Deno.readTextFile(`${directory}/dead-letters.jsonl`)).split("\n");
-    assert.equal(letters.length, 3);
   });
 });
 
