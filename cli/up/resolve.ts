@@ -4,6 +4,7 @@ import { given } from "../../runtime/base/options.ts";
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
+import { checkSinks, overridePlan } from "../../runtime/definition/plan.ts";
 import {
   loadDefinition,
   loadModule,
@@ -151,8 +152,10 @@ async function specOf(
     zones: typeof zones === "object" ? JSON.stringify(zones) : zones,
   }, { log, topic, partitions, alertSinks: alerts });
   if (load && module !== undefined) {
-    await loadDefinition(name, module, spec!.options);
-    await Promise.all([...spec!.sinks, ...alerts].map(loadSink));
+    const { plan } = await loadDefinition(name, module, spec!.options);
+    const sinks = await Promise.all(spec!.sinks.map(loadSink));
+    const alertSinks = await Promise.all(alerts.map(loadSink));
+    checkSinks({ ...overridePlan(plan, { sinks, alertSinks }), name });
   }
   return { ...spec!, name, ...given({ overload }) };
 }

@@ -218,12 +218,20 @@ Deno.test("--check tells faults and ends with 2; the documented file has none; -
     assert.deepEqual([lines.length, said.join().includes("cameras:")], [1, false]);
     const sinks = [`${folder}/broken.ts:x`];
     await Deno.writeTextFile(`${folder}/broken.ts`, 'throw new Error("No database");');
-    const queries = [{ query: "none" }, { query: "greyscale", sinks }];
-    await Deno.writeTextFile(file, JSON.stringify({ queries }));
+    const alerts = [`events:${folder}/found.jsonl`];
+    const queries = [{ query: "none" }, { query: "greyscale", sinks }, {
+      query: "motion",
+      sinks: alerts,
+    }];
+    await Deno.writeTextFile(file, JSON.stringify({ queries, alerts }));
     const bad = await framelane(["up", "--check", file]);
     assert.equal(bad.code, 2);
     assert.match(bad.process.output(), /framelane\.yaml:1: Unknown query "none"/);
     assert.match(bad.process.output(), /framelane\.yaml:1: Cannot load .*broken\.ts: No database/);
+    assert.match(
+      bad.process.output(),
+      /Cannot run query motion .*found.jsonl": they write to the /,
+    );
     assert.equal((await framelane(["up", join(folder, "no.yaml")])).code, 2);
     assert.equal((await framelane(["up", folder])).code, 2);
   });
