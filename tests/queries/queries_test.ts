@@ -78,6 +78,7 @@ Deno.test("queries use the manifest's alert and threshold, or say that they do n
     };
     assert.equal(alertsOf(), "alerts(dog) enter=0.7 exit=0.3 of=2/3");
     assert.equal(alertsOf({ label: "cat", enter: 0.5 }), "alerts(cat) enter=0.5 exit=0.3 of=2/3");
+    assert.equal(alertsOf({ enter: 0.2 }), "alerts(dog) enter=0.2 exit=0.2 of=2/3");
     const [output] = manifest.outputs;
     const settingsOf = async (threshold: number) => {
       const outputs = [{ ...output, threshold }];

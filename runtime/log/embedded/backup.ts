@@ -135,11 +135,11 @@ async function copySegment(path: string, target: string): Promise<number> {
   } catch (error) {
     if (storageFault(error) !== "io") throw error;
   }
-  using from = await Deno.open(path);
+  using file = await Deno.open(path);
   using to = await Deno.open(target, { create: true, write: true, truncate: true });
   const piece = new Uint8Array(pieceBytes);
   for (let [position, unreadable] = [0, 0];;) {
-    const { got, lost } = readAround(from, position, piece);
+    const { got, lost } = readAround({ file, path }, position, piece);
     if (got === 0) return unreadable;
     for (let at = 0; at < got;) at += await to.write(piece.subarray(at, got));
     position += got;

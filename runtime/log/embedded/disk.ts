@@ -1,7 +1,7 @@
 // Disk space, and when what was written is on the disk.
 import { existsSync, statfsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { storageFault } from "./errors.ts";
+import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
 /** What a disk reads or fails to read as a whole, and the most bytes that are given up in one read. */
@@ -37,9 +37,11 @@ export function ignoreMissing(error: unknown): void {
 /**
  * Reads what the file has at a place. A sector that cannot be read becomes zeros, which costs the records in it.
  * Where more than 64 KiB are missing, or all of it, the disk may be away for a while: that is an error.
+ *
+ * @throws {LogError} with the name of the file
  */
 export function readAround(
-  file: Deno.FsFile,
+  { file, path }: { readonly file: Deno.FsFile; readonly path: string },
   position: number,
   into: Uint8Array,
 ): { got: number; lost: number } {
@@ -51,10 +53,11 @@ export function readAround(
       if (more === null) break;
       got += more;
     } catch (error) {
-      if (storageFault(error) !== "io") throw error;
       const end = Math.min(into.length, got + sectorBytes - (position + got) % sectorBytes);
       lost += end - got;
-      if (lost === into.length || lost > mostLostBytes) throw error;
+      if (storageFault(error) !== "io" || lost === into.length || lost > mostLostBytes) {
+        throw storageError(error, `read frames at byte ${position}`, path);
+      }
       into.fill(0, got, end);
       got = end;
       file.seekSync(position + got, Deno.SeekMode.Start);

@@ -2,13 +2,18 @@
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing, readAround } from "./disk.ts";
-import { storageError } from "./errors.ts";
 import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
 import type { ChunkRow } from "./records.ts";
 
 const nothing = { segment: -1, position: 0, size: 0 };
 /** Heads of small records are read several at a time. */
 const headsAhead = 16 << 10;
+
+interface OpenFile {
+  readonly segment: number;
+  readonly path: string;
+  readonly file: Deno.FsFile;
+}
 
 export interface RecordHead {
   readonly offset: number;
@@ -20,9 +25,7 @@ export interface RecordHead {
 export class SegmentCursor {
   readonly #dir: string;
   readonly #db: Database;
-  #open:
-    | { readonly segment: number; readonly path: string; readonly file: Deno.FsFile }
-    | undefined;
+  #open: OpenFile | undefined;
   #buffer = new Uint8Array(64 << 10);
   #held = nothing;
 
@@ -64,8 +67,8 @@ export class SegmentCursor {
   }
 
   #fill(segment: number, position: number, size: number): boolean {
-    const file = this.#file(segment);
-    if (file === undefined) return false;
+    const open = this.#opened(segment);
+    if (open === undefined) return false;
     // What fails leaves a part of what it read.
     this.#held = nothing;
     // A large record must not keep its memory.
@@ -73,25 +76,19 @@ export class SegmentCursor {
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
       this.#buffer = new Uint8Array(room);
     }
-    try {
-      const { got } = readAround(file, position, this.#buffer.subarray(0, size));
-      this.#held = { segment, position, size: got };
-      return true;
-    } catch (error) {
-      throw storageError(error, `read frames at byte ${position}`, this.#open!.path);
-    }
+    const { got } = readAround(open, position, this.#buffer.subarray(0, size));
+    this.#held = { segment, position, size: got };
+    return true;
   }
 
-  #file(segment: number): Deno.FsFile | undefined {
-    if (this.#open?.segment === segment) return this.#open.file;
+  #opened(segment: number): OpenFile | undefined {
+    if (this.#open?.segment === segment) return this.#open;
     this.close();
     const row = this.#db.get<[string]>("SELECT file FROM segments WHERE id = ?", segment);
     if (row === undefined) return undefined;
     try {
       const path = join(this.#dir, row[0]);
-      const file = Deno.openSync(path);
-      this.#open = { segment, path, file };
-      return file;
+      return this.#open = { segment, path, file: Deno.openSync(path) };
     } catch (error) {
       ignoreMissing(error);
       return undefined;

@@ -92,7 +92,7 @@ class WebhookTask implements SinkTask {
   #idOf(output: Output): string {
     const { query } = this.#context;
     const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
-    // Only programs that write outputs without the runtime repeat them.
+    // A frame may come again, as of windows that overlap.
     const times = (this.#ids.get(id) ?? 0) + 1;
     this.#ids.set(id, times);
     return times === 1 ? id : `${id}#${times}`;

@@ -134,6 +134,12 @@ Deno.test("embedded log: a sector that cannot be read costs the records in it; a
         try {
           Deno.copyFile = () => Promise.reject(new Error("Input/output error (os error 5)"));
           assert.equal((await log.backup(join(dir, "backup"))).unreadable, 4_096);
+          unreadable(0, Infinity);
+          const { message } = await rejectsWith("INTERNAL", () => log.backup(join(dir, "away")));
+          assert.match(
+            message,
+            /^Cannot read frames at byte 0: .*t-0.*\.seg cannot be read or written: /,
+          );
         } finally {
           Deno.copyFile = copyFile;
         }
