@@ -3,6 +3,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
+import { checkRecord } from "../runtime/log/checks.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
   type DropReason,
@@ -112,7 +113,8 @@ export class FramePublisher {
   /**
    * Adds a frame to the buffer. With `wait` the promise resolves when there is room for it.
    *
-   * @throws the log's error, if it will never accept a frame of this camera.
+   * @throws the log's error, if it will never accept a frame of this camera, or not this one: a source of the
+   * user's own may give it headers of any type.
    * @throws the signal's reason if it aborts while waiting: the frame was not added.
    */
   async publish(
@@ -122,6 +124,7 @@ export class FramePublisher {
   ): Promise<void> {
     this.#throwFailure();
     if (this.#stop.signal.aborted) throw new Error("Cannot publish: the publisher is closed");
+    checkRecord(frame.record);
     while (!this.#waiting.offer(frame, overflow)) await this.#change(signal);
     this.#changed.notify();
   }

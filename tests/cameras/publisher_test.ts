@@ -257,6 +257,24 @@ Deno.test("a frame that is too large costs itself, not its neighbours", async ()
   assert.deepEqual(reports, ["A frame of 500 bytes is too large for the log and was dropped"]);
 });
 
+Deno.test("a frame that no reader could read is refused by name, and the others are published", async () => {
+  const log = new MemoryLog();
+  const { publisher } = await publisherOn(log);
+  const { record } = frame(0);
+  for (
+    const headers of [{ people: null }, { people: 3 }] as unknown[] as Record<string, string>[]
+  ) {
+    await assert.rejects(
+      publisher.publish({ record: { ...record, headers } }),
+      /header people (null|3): expected text/,
+    );
+  }
+  await publisher.publish(frame(1));
+  await publisher.flush();
+  await publisher.close();
+  assert.deepEqual(numbers(log), [1]);
+});
+
 Deno.test("a log that refuses for good ends the publisher with its reason", async () => {
   const log = new MemoryLog();
   const refusal = new LogError("AUTHENTICATION_FAILED", "Wrong password");
