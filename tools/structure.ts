@@ -24,7 +24,7 @@ const HASTY: readonly (readonly [RegExp, string])[] = [
   [/import\.meta\.url\)\.pathname/, "import.meta.dirname: a URL encodes the spaces of a path"],
 ];
 
-/** Finds tests that pass on some machines alone. */
+/** Finds tests that pass on some machines only. */
 export function hastyTests(pages: readonly Page[]): string[] {
   return pages.filter(({ file }) => /^tests\/(?!trials\/|support\/)/.test(file))
     .flatMap(({ file, text }) =>
