@@ -73,12 +73,13 @@ export class CameraFleet {
     this.#context.print(summaryOf(number, settings, camera.stats, seconds, json));
   }
 
-  /** All cameras that have run here, by number. */
+  /** All cameras that have run here and were not removed, by number. */
   measured(): MeasuredCamera[] {
     const { topic } = this.#options.host;
-    return this.#inOrder().map(([number, { camera, settings: { name } }]) => (
-      { topic, number, name, stats: camera.stats }
-    ));
+    return this.#inOrder().filter(([, { camera }]) => camera.status.state !== "stopped")
+      .map(([number, { camera, settings: { name } }]) => (
+        { topic, number, name, stats: camera.stats }
+      ));
   }
 
   #inOrder(): [number, Member][] {
