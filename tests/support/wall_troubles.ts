@@ -28,6 +28,8 @@ interface Trouble {
 const isLive = ({ tiles, lanes }: Told, number: number) =>
   tiles.get(number)?.condition === "live" && lanes.get(number)!.framesPerSecondIn >= 2;
 
+const HOLDS = "query holds its thread";
+
 const isStalled = ({ tiles, lanes }: Told, number: number) =>
   tiles.get(number)?.condition === "stalled" &&
   /^No frames since/.test(tiles.get(number)!.title) && tiles.get(number)!.age !== "" &&
@@ -40,7 +42,7 @@ const hasTrouble = ({ tiles, lanes }: Told, number: number, says: RegExp) =>
 const stateIs = ({ metrics }: Told, number: number, state: number) =>
   new RegExp(`query_state\\{[^}]*partition="${number - 1}"[^}]*\\} ${state}\\b`).test(metrics);
 
-/** Runs the kinds of trouble whose names `wants`, all at once, then those of the whole machine. */
+/** Runs the kinds of trouble whose names `wants`: at once, but for the held thread, then those of the whole machine. */
 export async function measureTroubles(wants: (kind: string) => boolean): Promise<Truth[]> {
   const truths: Truth[] = [];
   const password = new HttpCamera();
@@ -104,7 +106,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           end: () => stopped.signal("SIGCONT"),
         }],
         [8, () => wall.register({ number: 8, source: pattern }), {
-          kind: "query holds its thread",
+          kind: HOLDS,
           begin: () => Deno.writeTextFile(hold(8), ""),
           isTold: (told) => isStalled(told, 8),
           end: () => Deno.remove(hold(8)),
@@ -141,21 +143,25 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
         );
 
         const begun = new Map<string, number>();
-        await Promise.all(chosen.map(async ([, , { kind, begin }]) => {
-          begun.set(kind, Date.now());
-          await begin();
-        }));
         const known = new Map<string, number>();
-        await tells("each says what is wrong", (now) => {
-          for (const [number, , { kind, isTold }] of chosen) {
-            if (known.has(kind) || !isTold(now)) continue;
-            const from = kind === "film ended"
-              ? now.lanes.get(number)!.lastFrameTimestamp!
-              : begun.get(kind)!;
-            known.set(kind, now.at - from);
-          }
-          return known.size === chosen.length;
-        });
+        // A lane that shares the thread that is held is moved first, and its last frame comes with that.
+        for (const holds of [false, true]) {
+          const wave = chosen.filter(([, , { kind }]) => (kind === HOLDS) === holds);
+          await Promise.all(wave.map(async ([, , { kind, begin }]) => {
+            begun.set(kind, Date.now());
+            await begin();
+          }));
+          await tells("each says what is wrong", (now) => {
+            for (const [number, , { kind, isTold }] of wave) {
+              if (known.has(kind) || !isTold(now)) continue;
+              const from = kind === "film ended"
+                ? now.lanes.get(number)!.lastFrameTimestamp!
+                : begun.get(kind)!;
+              known.set(kind, now.at - from);
+            }
+            return wave.every(([, , { kind }]) => known.has(kind));
+          });
+        }
         truths.push(...[...known].map(([kind, ms]) => ({ kind, ms })));
 
         const healed = chosen.filter(([, , { end }]) => end !== undefined);
