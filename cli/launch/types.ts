@@ -1,4 +1,4 @@
-// Checks the types of modules of users before a run starts, once for each version of a file: Deno runs them unchecked.
+// Checks the types of users' modules before a run starts, once for each version of a file: Deno runs them unchecked.
 import { isThere, realPath, statOf } from "./paths.ts";
 
 export interface TypeCheck {
@@ -40,10 +40,11 @@ export async function typesAreRight(
     await new Deno.Command("deno", {
       args: ["eval", "--no-config", REMEMBER, folder, ...unchecked.values()],
     }).output();
-  } // deno-lint-ignore no-console
-  else {console.error(
-      "Cannot start a module whose types are wrong; FRAMELANE_CHECK=false starts it as it is",
-    );}
+  } else {
+    const why = "Cannot start a module whose types are wrong";
+    // deno-lint-ignore no-console
+    console.error(`${why}; FRAMELANE_CHECK=false starts it as it is`);
+  }
   return success;
 }
 

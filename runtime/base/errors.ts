@@ -79,6 +79,10 @@ export function placeText(place: Place | undefined): string {
   return place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
 }
 
+/** Texts of a disk that takes no more bytes: it is full, on any system, or the quota is used up. */
+export const DISK_FULL = /ENOSPC|no space left|os error 28|not enough space on the disk/i;
+export const QUOTA_USED = /EDQUOT|quota exceeded/i;
+
 /** As people read it. Stacks encode the URLs of modules on the main thread, and do not in workers. */
 function decoded(url: string): string {
   try {

@@ -15,8 +15,8 @@ export const HEARTBEAT_MS = 50;
 /**
  * Cells shared with the driver: the lane whose operators or sinks are running (0: none); counts of event loop
  * turns and of calls; the input of the running call (`CalledWith`, its offset in two halves, its number −1
- * if it has none; step −1: it opens something); 1 while Framelane's own code runs; memory of the thread's objects, in thousandths of its
- * limit; its `threadId`; 1 if it must run at low priority from its start.
+ * if it has none; step −1: it opens something); 1 while Framelane's own code runs; memory of the thread's
+ * objects, in thousandths of its limit; its `threadId`; 1 if it must run at low priority from its start.
  */
 export const SHARED = {
   lane: 0,

@@ -1,5 +1,6 @@
 // Turns errors of SQLite, Deno KV and the file system into errors of the log.
 import { dirname } from "node:path";
+import { DISK_FULL, QUOTA_USED } from "../../base/errors.ts";
 import { LogError, type LogErrorCode } from "../log.ts";
 
 /** Another log sealed or removed a segment of this one, whose process it took for dead. */
@@ -16,8 +17,7 @@ export class SegmentLost<Segment = unknown> extends Error {
 /** Texts of SQLite's result codes; neither driver passes on the codes. */
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
-  full:
-    /database or disk is full|no space left on device|quota exceeded|not enough space on the disk/i,
+  full: new RegExp(`database or disk is full|${DISK_FULL.source}|${QUOTA_USED.source}`, "i"),
   io: /disk I\/O error|Input\/output error/i,
   handles: /too many open files/i,
   foreign: /file is not a database/i,

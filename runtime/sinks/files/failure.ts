@@ -1,5 +1,5 @@
 // Errors of a sink's files.
-import { codeOf, messageOf, nameOf } from "../../base/errors.ts";
+import { codeOf, DISK_FULL, messageOf, nameOf, QUOTA_USED } from "../../base/errors.ts";
 import { given } from "../../base/options.ts";
 import type { SinkContext, SinkTask } from "../../definition/sink.ts";
 
@@ -27,8 +27,8 @@ export class SinkError extends Error {
 
 /** File system errors, by Deno's class, code or text, and their meaning. */
 const FAULTS: readonly (readonly [SinkErrorCode, string, RegExp])[] = [
-  ["DISK_FULL", "the disk is full", /ENOSPC|no space left|os error 28/i],
-  ["DISK_FULL", "the disk quota is used up", /EDQUOT|quota exceeded/i],
+  ["DISK_FULL", "the disk is full", DISK_FULL],
+  ["DISK_FULL", "the disk quota is used up", QUOTA_USED],
   [
     "NO_HANDLES",
     "out of file handles: too many open files; raise the limit (ulimit -n)",

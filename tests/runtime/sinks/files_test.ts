@@ -272,6 +272,7 @@ Deno.test("failure: the usual ones are described in words", () => {
       /^Cannot write: the disk is full$/,
     ],
     [new Error("Disk quota exceeded (os error 122)"), "DISK_FULL", /quota/],
+    [new Error("There is not enough space on the disk. (os error 112)"), "DISK_FULL", /is full/],
     [
       new Error("Too many open files (os error 24)"),
       "NO_HANDLES",
