@@ -99,8 +99,7 @@ export class Outbox {
   }
 
   async removeOldest(): Promise<void> {
-    const item = this.items.shift();
-    if (item === undefined) return;
+    const item = this.items.shift()!;
     await this.#turns.run(async () => {
       await this.#write({ ...this.#note, sent: item.number });
       this.#waste += item.body.length + ENTRY_BYTES;
