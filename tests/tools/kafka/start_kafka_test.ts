@@ -68,7 +68,7 @@ Deno.test("a paused node does not answer, a resumed one does", async () => {
   const kafka = await startCluster(smallBroker);
   try {
     const port = Number(kafka.bootstrap.split(":")[1]);
-    kafka.pause();
+    await kafka.pause();
     await until("it is held", async () => await brokersSeenFrom(port, 300) === 0);
     kafka.resume();
     await until("the broker answers again", async () => await brokersSeenFrom(port) === 1);
