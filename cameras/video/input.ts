@@ -23,7 +23,7 @@ import {
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
-import { SourceError, type SourceErrorCode } from "../source.ts";
+import { NOT_PERMITTED, SourceError, type SourceErrorCode } from "../source.ts";
 
 // FFmpeg would write URLs with passwords to standard error.
 Log.setLevel(AV_LOG_QUIET);
@@ -140,7 +140,8 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
-      if (probe) check(await context.findStreamInfo(null));
+      // An RTSP stream that carries MPEG-TS says what it holds in its packets.
+      if (probe || context.streams.length === 0) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
@@ -202,7 +203,7 @@ export class VideoInput implements AsyncDisposable {
       if (this.#packet.streamIndex !== this.stream.index || this.#packet.size === 0) continue;
       const before = this.#marked;
       this.#marked = (this.#packet.flags & AV_PKT_FLAG_CORRUPT) !== 0;
-      const isTs = this.format === "mpegts";
+      const isTs = this.format === "mpegts" || this.format === "rtsp";
       // There a frame is known to end when the next one begins, and the mark has moved on to it.
       this.lacksParts = isTs ? before : this.#marked;
       if (isTs || !this.#local || !this.#marked) {
@@ -282,7 +283,7 @@ function describeAvError(action: string, name: string, code: number, local: bool
       ? fault("MISSING", "there is no such file")
       : fault("UNREACHABLE", "there is no such device");
   }
-  if (error?.isEACCES) return fault("UNREADABLE", "reading it is not permitted");
+  if (error?.isEACCES) return fault("UNREADABLE", NOT_PERMITTED);
   if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
   if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
   if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");
