@@ -35,7 +35,6 @@ interface FolderOptions extends ImageSettings {
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
-const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
 interface Candidate {
@@ -203,9 +202,6 @@ export class FolderSource implements CameraSource {
         const folder = await Deno.realPath(join(this.#folder, below));
         // A link to a folder that contains it.
         if (inside.includes(folder)) return;
-        if (inside.length >= MOST_LEVELS) {
-          throw new Error(`It is nested ${MOST_LEVELS} folders deep`);
-        }
         for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
           if (entry.name.startsWith(".")) continue;

@@ -7,9 +7,7 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
-  AVERROR_DECODER_NOT_FOUND,
   AVERROR_INVALIDDATA,
-  AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
   Codec,
@@ -116,12 +114,6 @@ export class VideoInput implements AsyncDisposable {
     const { url, name, protocols, format, local, probe = true, late } = options;
     signal.throwIfAborted();
     const inputFormat = format === undefined ? null : InputFormat.findInputFormat(format);
-    if (format !== undefined && inputFormat === null) {
-      throw new SourceError(
-        "UNSUPPORTED",
-        `Cannot open ${name}: FFmpeg was built without ${format}`,
-      );
-    }
     const context = new FormatContext();
     context.allocContext();
     const interrupt = () => context.interrupt();
@@ -274,10 +266,6 @@ function describeAvError(action: string, name: string, code: number, local: bool
       ? fault("CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off")
       : fault("UNREACHABLE", "the server does not send video");
   }
-  if (code === AVERROR_PROTOCOL_NOT_FOUND) {
-    return fault("UNSUPPORTED", "it leads to a protocol that is not allowed");
-  }
-  if (code === AVERROR_DECODER_NOT_FOUND) return fault("UNSUPPORTED", "there is no decoder for it");
   if (error?.isENOENT) {
     return local
       ? fault("MISSING", "there is no such file")

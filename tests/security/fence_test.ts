@@ -178,6 +178,17 @@ Deno.test({
   },
 });
 
+Deno.test("A host that is open without a port, as a cluster's, may be reached at any", async () => {
+  await withFolder(async (cwd) => {
+    const log = `kafka://127.0.0.1:${freePort()}`;
+    const { said } = await run(
+      [...LAUNCHER.slice(0, -1), `${ROOT}/launch.ts`, "viewer", "--log", log, "--port", "0"],
+      { cwd, until: /Cannot count/ },
+    );
+    assert.match(said, /connection refused/);
+  });
+});
+
 /** Two that come to nothing even so: what is loaded is no extension of SQLite. */
 const STARTED: Readonly<Record<string, RegExp>> = {
   "load an extension of SQLite": /undefined symbol|entry point/,
