@@ -106,7 +106,7 @@ export class Playback {
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
-    const { mode, speed } = this.#view;
+    const { mode } = this.#view;
     // The page's own idea is late by what is on its way.
     const due = mode === "playing" ? this.#due() : undefined;
     this.#stopAll();
@@ -126,11 +126,6 @@ export class Playback {
       case "jump":
       case "seek":
       case "step":
-        if (command.action === "jump" && mode === "playing") {
-          this.#forget();
-          this.#play(generation, speed, command.time);
-          return;
-        }
         void this.#execute((signal) => this.#goTo(generation, command, signal));
         return;
       case "play":
@@ -163,6 +158,12 @@ export class Playback {
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#forget();
     this.#current.set(lead.id, picture);
+    const { mode, speed } = this.#view;
+    if (command.action === "jump" && mode === "playing") {
+      // Lanes that the page has added meanwhile play elsewhere.
+      this.#stopAll();
+      return this.#play(generation, speed, command.time);
+    }
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
       mode: "paused",

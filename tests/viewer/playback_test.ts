@@ -146,12 +146,17 @@ Deno.test("a lane that could not be played in time is paused where the others ar
 Deno.test("playing from before the first frames begins with them", async () => {
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page) => {
-    await page.time({ action: "jump", lead: "greyscale-0", time: time(0) - 86_400_000 });
+    const jump = { action: "jump", lead: "greyscale-0", time: time(0) - 86_400_000 } as const;
+    await page.time(jump);
     await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
-    await page.time({ action: "play", speed: 1, time: time(0) - 86_400_000 });
-    for (let offset = 1; offset < 10; offset++) {
-      await clock.advance(EVERY_MS);
-      await until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
+    await page.time({ action: "play", speed: 1, time: jump.time });
+    for (const _ of ["played", "playing"]) {
+      for (let offset = 1; offset < 10; offset++) {
+        await clock.advance(EVERY_MS);
+        await until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
+      }
+      assert.equal((await page.time(jump)).mode, "playing");
+      await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
     }
   }, clock);
 });
