@@ -225,7 +225,6 @@ export class Database {
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     await this.#settling;
-    if (this.#closed) return;
     this.#closed = true;
     this.turns.stop();
     this.tails.file.close();
@@ -308,17 +307,15 @@ export class Database {
     }
   }
 
-  /**
-   * Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL.
-   */
+  /** Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL. */
   checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;
       if (walPages * pageSize < walLimitBytes) return;
       this.#db.exec(`PRAGMA busy_timeout = ${10 * busyTimeoutMs}`);
       this.get("PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (error) {
-      if (storageFault(error) === "malformed") throw storageError(error, "keep the log", this.path);
+    } catch {
+      // See above.
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }

@@ -89,14 +89,9 @@ export class EmbeddedGroupMember implements GroupMember {
   async #leave(): Promise<void> {
     this.#stop.abort();
     await this.#ticking;
-    try {
-      await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId));
-    } catch (error) {
-      // The log is locked or deleted: the session times out.
-      if (!(error instanceof LogError)) throw error;
-    } finally {
-      this.#parts.opened.delete(this);
-    }
+    await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId))
+      .catch(() => {/* The log is locked or deleted: the session times out. */});
+    this.#parts.opened.delete(this);
   }
 
   #action(verb: string): string {
