@@ -7,6 +7,7 @@ import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 import { nextFrames } from "./log_reads.ts";
+import { isImage } from "./picture.ts";
 import { cameraText, type TimeCommand, type TimeMove, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
@@ -96,9 +97,9 @@ export class Playback {
 
   /** A tile needs its picture again, in another size or decoded. */
   refresh(lane: Lane): void {
-    const { contentType = "" } = this.#current.get(lane.id) ?? {};
-    const unit = contentType.startsWith("video/") && !this.#options.units(lane.id);
-    if (unit) this.#current.delete(lane.id);
+    const picture = this.#current.get(lane.id);
+    const shown = picture !== undefined && (this.#options.units(lane.id) || isImage(picture.bytes));
+    if (!shown) this.#current.delete(lane.id);
     if (this.#view.mode === "paused" && !this.#current.has(lane.id)) this.#show(lane);
   }
 

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { TimeControl } from "../../viewer/page/time_control.ts";
 import type { TimeCommand } from "../../viewer/protocol.ts";
-import type { Tile } from "../../viewer/page/tile.ts";
 
 /** A page's time, whose commands wait for answers; the wall shows offset 7 of lane `a`. */
 function timeOf(lanes: readonly string[]) {
   const sent: TimeCommand[] = [];
   const place = { lane: "a", offset: 7, timestamp: 700 };
-  const time = new TimeControl(
-    { time: (command) => sent.push(command) },
-    { lead: { laneId: "a" } as Tile, place },
-    () => {},
-  );
+  const wall = { lead: { laneId: "a" }, place };
+  const time = new TimeControl((command) => sent.push(command), wall, () => {});
   time.know(lanes);
   /** Answers the newest command: the wall is paused at this offset. */
   const answer = (offset: number) =>

@@ -1,10 +1,21 @@
 // The page's position in time: which pictures belong to it.
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
-import type { Connection } from "./connection.ts";
-import type { Wall } from "./wall.ts";
 
 /** A command that cannot be carried out for this long is given up, milliseconds. */
 const PATIENCE_MS = 60_000;
+
+/** A frame of a lane. */
+export interface Place {
+  readonly lane: string;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+/** The wall's leading lane, and the frame that it shows. */
+interface Leading {
+  readonly lead: { readonly laneId: string } | undefined;
+  readonly place: Place | undefined;
+}
 
 /** What the user wants: it waits for the previous command, the connection and its lane. */
 interface Wanted {
@@ -19,8 +30,8 @@ interface Wanted {
 
 /** Sends commands one at a time and follows the server's state. */
 export class TimeControl {
-  readonly #connection: Pick<Connection, "time">;
-  readonly #wall: Pick<Wall, "place" | "lead">;
+  readonly #send: (command: TimeCommand) => number;
+  readonly #wall: Leading;
   readonly #onChange: () => void;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
@@ -34,12 +45,9 @@ export class TimeControl {
   /** Whether there is a log to look back into. */
   hasPast = false;
 
-  constructor(
-    connection: Pick<Connection, "time">,
-    wall: Pick<Wall, "place" | "lead">,
-    onChange: () => void,
-  ) {
-    this.#connection = connection;
+  /** @param send returns the generation of the pictures that answer a command */
+  constructor(send: (command: TimeCommand) => number, wall: Leading, onChange: () => void) {
+    this.#send = send;
     this.#wall = wall;
     this.#onChange = onChange;
   }
@@ -174,7 +182,9 @@ export class TimeControl {
   }
 
   #command(command: Wanted["command"], leads: Pick<Wanted, "frame" | "steps"> = {}): void {
-    const before = leads.steps === undefined ? [] : this.#queue.filter(({ steps }) => steps === undefined);
+    const before = leads.steps === undefined
+      ? []
+      : this.#queue.filter(({ steps }) => steps === undefined);
     this.#queue = [...before, { ...leads, command, until: performance.now() + PATIENCE_MS }];
     this.#proceed();
   }
@@ -190,6 +200,6 @@ export class TimeControl {
     if (command === undefined) return this.#proceed();
     const { steps: _, ...asked } = next;
     this.#asked = { ...asked, command: () => command };
-    this.#sent = this.#connection.time(command);
+    this.#sent = this.#send(command);
   }
 }
