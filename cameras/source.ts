@@ -118,6 +118,10 @@ export interface Size {
 /** Quality of the JPEGs that a camera encodes. */
 export const DEFAULT_QUALITY = 80;
 
+/** The kernel lets a run read what was there at its start, whatever else takes its name. */
+export const NOT_PERMITTED =
+  "reading it is not permitted; if it was replaced, restart the camera, with --allow-read for the folder around it to continue next time";
+
 /** The kind of a source's failure, for programs. */
 export type SourceErrorCode =
   | "INVALID"
