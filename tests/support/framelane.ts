@@ -4,7 +4,7 @@ import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { freeze } from "./freeze.ts";
 import { kill } from "./processes.ts";
-import { PATIENCE_MS, until } from "./until.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
