@@ -1,6 +1,6 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { messageOf } from "../runtime/base/errors.ts";
-import { shown } from "../runtime/base/options.ts";
+import { number, range, shown } from "../runtime/base/options.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { type Size, SourceError } from "./source.ts";
 
@@ -21,24 +21,13 @@ export function parseSize(text: string): Size {
   return { width, height };
 }
 
-/**
- * Reads a number that `fits` accepts.
- *
- * @throws {Error} saying what is expected.
- */
-export function parseNumber(
-  text: string,
-  expected: string,
-  fits: (value: number) => boolean,
-): number {
-  const value = Number(text);
-  if (text.trim() !== "" && fits(value)) return value;
-  throw new Error(`expected ${expected}`);
-}
+const FPS = {
+  ...range({ min: 0, max: 1_000, above: true }),
+  accepted: "frames per second above 0, at most 1000",
+};
 
 /** Parses a frame rate, in frames per second. */
-export const parseFps = (text: string, or = ""): number =>
-  parseNumber(text, `${or}frames per second above 0, at most 1000`, (fps) => fps > 0 && fps <= 1e3);
+export const parseFps = (text: string, or = ""): number => number(FPS, or)(text);
 
 /** Parsers for the options of a source, by name. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };

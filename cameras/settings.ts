@@ -1,6 +1,7 @@
 // A camera's settings: one row each, for the command line, the registry and messages.
 import type { AccessWord } from "../runtime/base/access.ts";
-import { parseFps, parseNumber, parseSize } from "./options.ts";
+import { number, oneOf, range, taken, whole } from "../runtime/base/options.ts";
+import { parseFps, parseSize } from "./options.ts";
 import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, DEFAULT_STALL_MS } from "./watchdog.ts";
 
@@ -46,7 +47,11 @@ type Values = Required<CameraSettings>;
 type Rows = { readonly [K in keyof Values]: SettingRow<Values[K]> };
 
 const LONGEST_NAME = 100;
-const MOST_SECONDS = 24 * 3600;
+/** A day at most. */
+const SECONDS = {
+  ...range({ min: 0, max: 86_400, above: true }),
+  accepted: "seconds above 0, at most 86400",
+};
 
 /** All settings, in the order of the help. */
 export const SETTINGS: Rows = {
@@ -68,14 +73,14 @@ export const SETTINGS: Rows = {
     value: "Q",
     help:
       "JPEG quality, 1 to 100; without it JPEG sources pass unchanged, others are encoded at 80",
-    parse: parseQuality,
+    parse: number(whole(1, 100)),
   },
   codec: {
     flag: "codec",
     value: "CODEC",
     help:
       "For H.264 and H.265: copy publishes them unchanged, jpeg converts them, auto copies RTSP streams where possible (default: auto)",
-    parse: parseCodec,
+    parse: (text) => taken(text as CodecChoice, oneOf("auto", "copy", "jpeg")),
   },
   loop: {
     flag: "loop",
@@ -176,23 +181,8 @@ function seconds(flag: string, help: string, defaultMs: number): SettingRow<numb
     flag,
     value: "SECONDS",
     help: `${help} (default ${defaultMs / 1000})`,
-    parse: (text) =>
-      1000 * parseNumber(
-        text,
-        `seconds above 0, at most ${MOST_SECONDS}`,
-        (value) => value > 0 && value <= MOST_SECONDS,
-      ),
+    parse: (text) => 1000 * number(SECONDS)(text),
   };
-}
-
-function parseQuality(text: string): number {
-  const fits = (quality: number) => Number.isInteger(quality) && quality >= 1 && quality <= 100;
-  return parseNumber(text, "a whole number from 1 to 100", fits);
-}
-
-function parseCodec(text: string): CodecChoice {
-  if (text === "auto" || text === "copy" || text === "jpeg") return text;
-  throw new Error("expected auto, copy or jpeg");
 }
 
 function parseName(text: string): string {

@@ -38,6 +38,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   /** Prints a message for the user. */
   readonly report: (message: string) => void;
+  /** Called by a source that limits its opening itself: silence counts from the next activity on. */
+  readonly onOpening?: () => void;
   /** Called when any data arrives, even part of an image. */
   readonly onActivity?: () => void;
   /** Called with the logins that a network camera offers: `Digest (MD5), Basic`. */
@@ -117,6 +119,10 @@ export interface Size {
 
 /** Quality of the JPEGs that a camera encodes. */
 export const DEFAULT_QUALITY = 80;
+
+/** The kernel lets a run read what was there at its start, whatever else takes its name. */
+export const NOT_PERMITTED =
+  "reading it is not permitted; if it was replaced, restart the camera, with --allow-read for the folder around it to continue next time";
 
 /** The kind of a source's failure, for programs. */
 export type SourceErrorCode =

@@ -6,9 +6,10 @@ import { nearest } from "../runtime/base/nearest.ts";
 import {
   ABOVE_ZERO,
   brief,
+  number,
   oneOf,
-  type OptionRow,
   shown,
+  taken,
   TOPIC,
   whole,
 } from "../runtime/base/options.ts";
@@ -257,15 +258,6 @@ function parseOne(option: Option, text: string): unknown {
   }
   return option.parse ? option.parse(text) : text;
 }
-
-/** The value, if the row takes it. */
-function taken<T>(value: T, row: OptionRow, or = ""): T {
-  if (row.takes(value)) return value;
-  throw new Error(`expected ${or}${row.accepted}`);
-}
-
-const number = (row: OptionRow, or?: string) => (text: string): number =>
-  taken(text.trim() === "" ? NaN : Number(text), row, or);
 
 export const parsers = {
   number,

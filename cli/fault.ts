@@ -1,9 +1,6 @@
 // Describes failures to users: the message and its causes, without secrets and stack.
 import { maskSecrets } from "../runtime/base/mask.ts";
 
-/** Deeper causes are not shown. */
-const DEEPEST_CAUSE = 8;
-
 /** Errors whose message alone does not show that the program is at fault. */
 const PROGRAMMING_ERRORS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
 
@@ -15,7 +12,7 @@ export function describeFailure(failure: unknown, { stack = false } = {}): strin
   const lines: string[] = [];
   const seen = new Set<unknown>();
   const describe = (failure: unknown, depth: number) => {
-    if (seen.has(failure) || depth > DEEPEST_CAUSE) return;
+    if (seen.has(failure)) return;
     seen.add(failure);
     const text = textOf(failure, stack);
     const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;

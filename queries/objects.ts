@@ -16,7 +16,8 @@ export const parameters = {
 export default function objects(
   { model, device, ...given }: ParameterValues<typeof parameters> = {},
 ): QueryDefinition {
-  const { detector, manifest } = detectorOf("objects", { model, device }), { labels } = detector;
+  const { detector, manifest } = detectorOf("objects", { model, device }, { alerts: true });
+  const { labels } = detector;
   const own = manifest.alert && withDefaults(manifest.alert);
   const usual = { label: "person", smoothing: 0.8, cooldownMs: 5_000 };
   const { enter = own?.enter ?? 0.4 } = given;

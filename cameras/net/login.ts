@@ -23,8 +23,7 @@ export function splitCredentials(url: string): { url: string; credentials?: Cred
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
-  } catch (error) {
-    if (!(error instanceof URIError)) throw error;
+  } catch {
     return text;
   }
 }

@@ -137,10 +137,9 @@ function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
       walk.at++;
     } else if (marker === 0xd9) {
       return at + 2;
-    } else if (marker === 0xd8) {
-      if (walk.scan) return beforeBoundary(bytes, at);
-      walk.at += 2;
-    } else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+    } else if (marker === 0xd8 && walk.scan) {
+      return beforeBoundary(bytes, at);
+    } else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
       walk.at += 2;
     } else {
       if (at + 4 > bytes.length) return Infinity;

@@ -1,7 +1,7 @@
 // A folder of images as a camera.
 import { messageOf } from "../../runtime/base/errors.ts";
 import { pathFault } from "../../runtime/base/given_file.ts";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
 import { decodeImage } from "../../runtime/image/mod.ts";
@@ -14,6 +14,7 @@ import { reshape } from "../reshape.ts";
 import {
   type CameraSource,
   type ImageSettings,
+  NOT_PERMITTED,
   type SourceContext,
   SourceError,
   type SourceImage,
@@ -34,7 +35,6 @@ interface FolderOptions extends ImageSettings {
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
-const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
 interface Candidate {
@@ -182,22 +182,16 @@ export class FolderSource implements CameraSource {
     } catch (error) {
       // File system errors: an unplugged disk, an unavailable share.
       if (typeof (error as { code?: unknown }).code !== "string") throw error;
-      const why = this.#whyAway(error);
+      const why = error instanceof Deno.errors.NotFound
+        ? "it is gone"
+        : error instanceof Deno.errors.PermissionDenied
+        ? NOT_PERMITTED
+        : pathFault(error);
       if (why !== this.#away) report(`Cannot look into folder ${this.description}: ${why}`);
       this.#away = why;
       watch[Symbol.dispose]();
       return [];
     }
-  }
-
-  #whyAway(error: unknown): string {
-    if (error instanceof Deno.errors.NotFound) return "it is gone";
-    // The kernel lets a run read what its folders were at the start, by their identity.
-    return error instanceof Deno.errors.PermissionDenied
-      ? `reading it is not permitted; if it was replaced, restart the camera, with --allow-read ${
-        dirname(this.#folder)
-      } to continue next time`
-      : pathFault(error);
   }
 
   /** All image files. Follows symbolic links. */
@@ -208,9 +202,6 @@ export class FolderSource implements CameraSource {
         const folder = await Deno.realPath(join(this.#folder, below));
         // A link to a folder that contains it.
         if (inside.includes(folder)) return;
-        if (inside.length >= MOST_LEVELS) {
-          throw new Error(`It is nested ${MOST_LEVELS} folders deep`);
-        }
         for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
           if (entry.name.startsWith(".")) continue;

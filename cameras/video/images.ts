@@ -131,8 +131,8 @@ class Converter {
       this.#awaitsKeyframe = false;
     }
     if (this.#passes && this.#decoder === undefined) {
-      const data = packet?.data ?? null;
-      if (packet === null || data === null) return;
+      if (packet === null) return;
+      const data = packet.data!;
       if (isComplete(data) && !this.#isField(data)) {
         const timestamp = this.#options.timestamp(this.#times.of(timeOf(packet)));
         if (timestamp === undefined) return;

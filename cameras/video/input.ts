@@ -7,9 +7,7 @@ import {
   AV_NOPTS_VALUE,
   AV_PKT_FLAG_CORRUPT,
   AVDISCARD_ALL,
-  AVERROR_DECODER_NOT_FOUND,
   AVERROR_INVALIDDATA,
-  AVERROR_PROTOCOL_NOT_FOUND,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
   Codec,
@@ -23,7 +21,7 @@ import {
 } from "node-av";
 import { settled } from "../../runtime/base/wait.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
-import { SourceError, type SourceErrorCode } from "../source.ts";
+import { NOT_PERMITTED, SourceError, type SourceErrorCode } from "../source.ts";
 
 // FFmpeg would write URLs with passwords to standard error.
 Log.setLevel(AV_LOG_QUIET);
@@ -116,12 +114,6 @@ export class VideoInput implements AsyncDisposable {
     const { url, name, protocols, format, local, probe = true, late } = options;
     signal.throwIfAborted();
     const inputFormat = format === undefined ? null : InputFormat.findInputFormat(format);
-    if (format !== undefined && inputFormat === null) {
-      throw new SourceError(
-        "UNSUPPORTED",
-        `Cannot open ${name}: FFmpeg was built without ${format}`,
-      );
-    }
     const context = new FormatContext();
     context.allocContext();
     const interrupt = () => context.interrupt();
@@ -140,7 +132,8 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(from, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
-      if (probe) check(await context.findStreamInfo(null));
+      // An RTSP stream that carries MPEG-TS says what it holds in its packets.
+      if (probe || context.streams.length === 0) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
@@ -202,7 +195,7 @@ export class VideoInput implements AsyncDisposable {
       if (this.#packet.streamIndex !== this.stream.index || this.#packet.size === 0) continue;
       const before = this.#marked;
       this.#marked = (this.#packet.flags & AV_PKT_FLAG_CORRUPT) !== 0;
-      const isTs = this.format === "mpegts";
+      const isTs = this.format === "mpegts" || this.format === "rtsp";
       // There a frame is known to end when the next one begins, and the mark has moved on to it.
       this.lacksParts = isTs ? before : this.#marked;
       if (isTs || !this.#local || !this.#marked) {
@@ -273,16 +266,12 @@ function describeAvError(action: string, name: string, code: number, local: bool
       ? fault("CORRUPT", "FFmpeg cannot read it as video, or it is damaged or cut off")
       : fault("UNREACHABLE", "the server does not send video");
   }
-  if (code === AVERROR_PROTOCOL_NOT_FOUND) {
-    return fault("UNSUPPORTED", "it leads to a protocol that is not allowed");
-  }
-  if (code === AVERROR_DECODER_NOT_FOUND) return fault("UNSUPPORTED", "there is no decoder for it");
   if (error?.isENOENT) {
     return local
       ? fault("MISSING", "there is no such file")
       : fault("UNREACHABLE", "there is no such device");
   }
-  if (error?.isEACCES) return fault("UNREADABLE", "reading it is not permitted");
+  if (error?.isEACCES) return fault("UNREADABLE", NOT_PERMITTED);
   if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
   if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
   if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");

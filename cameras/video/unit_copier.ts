@@ -75,9 +75,6 @@ export class UnitCopier {
     }
     if (codec === undefined) return new NotCopied(`its codec is ${input.codecName}`);
     if (turningSteps(input.stream).length > 0) return new NotCopied("its frames must be rotated");
-    if (choice === "auto" && input.stream.codecpar.videoDelay > 0) {
-      return new NotCopied(MAYBE_OUT_OF_ORDER);
-    }
     return new UnitCopier(input, codec, choice);
   }
 
@@ -90,8 +87,6 @@ export class UnitCopier {
    * fields, which are copied together.
    */
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
-    const { data } = packet;
-    if (data === null) return undefined;
     const mayRecover = this.#lossy;
     const most = mayRecover ? MOST_WITH_LOSSES : MOST_WITHOUT_KEYFRAME;
     if (++this.#since > most) {
@@ -101,7 +96,9 @@ export class UnitCopier {
     if (configuration !== null) this.#writer.configure(configuration);
     let written;
     try {
-      const whole = this.#input.format === "rtsp" ? unmarked(this.#codec, data) : data;
+      const whole = this.#input.format === "rtsp"
+        ? unmarked(this.#codec, packet.data!)
+        : packet.data!;
       if (whole === undefined || this.#input.lacksParts) {
         this.#lossy = true;
         return this.#lose();

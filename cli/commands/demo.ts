@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { pause } from "../../runtime/base/wait.ts";
 import { Presence } from "../../runtime/log/embedded/presence.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { isLoopback } from "../../runtime/base/host.ts";
 import { command, type LogLevel, type Options, parsers, type Values } from "../command.ts";
 import { DEFAULT_TOPIC, RUNTIME_NEEDS } from "../log_options.ts";
@@ -57,9 +56,6 @@ export const demo = command({
         if (level !== "info") say(line, level);
       };
       const plan = planOf(directory, options.port, access);
-      const log = await openLog(plan.log);
-      await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
-      await log.close();
       const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
       try {
         // A token created by this run is shown, since the user cannot know it otherwise.

@@ -25,7 +25,7 @@ export const kafka = command({
     },
   },
   needs: {
-    runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
+    runs: ["sh", "java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
     sys: ["uid"],
     local: true,
     writes: [JARS],

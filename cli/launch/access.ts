@@ -205,10 +205,10 @@ export class AccessPlan {
         access.read.add(statOf(path)?.isFile ? parentOf(path) : path);
         return;
       case "beside":
-        access.read.add(parentOf(path));
+        access.read.add(parentOf(absolute(pathInUrl(value) ?? value, this.#base)));
         return;
       case "model":
-        access.read.add(parentOf(path));
+        this.#open("beside", value, why);
         // No manifest is drafted without a model.
         if (!value.endsWith(".onnx") || !isThere(path)) return;
         return this.#open("file", `${parentOf(path)}/model.json`, why);

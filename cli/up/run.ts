@@ -139,9 +139,14 @@ export class UpRun {
   }
 
   async #follow(before: Plan, after: Plan): Promise<void> {
-    for (const { topic } of after.cameras) {
+    // Before the queries: one that ends with what is there fails without its topic.
+    const byTopic = Map.groupBy(after.cameras, ({ topic }) => topic);
+    await Promise.all([...byTopic].map(async ([topic, cameras]) => {
+      const count = Math.max(...cameras.map(({ camera }) => camera.number));
+      // A camera tries it again, and reports what fails.
+      await this.#log.createTopic(topic, count).catch(() => {});
       if (!this.#fleets.has(topic)) this.#startFleet(topic);
-    }
+    }));
     const wanted = new Set(after.queries.map(({ name }) => name));
     const gone = before.queries.filter(({ name }) => !wanted.has(name));
     await Promise.all([

@@ -11,7 +11,7 @@ import {
   type Result,
 } from "../../runtime/mod.ts";
 import { isStill } from "./gate.ts";
-import { providersOf } from "./model/devices.ts";
+import { checkDevice } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
 import {
   type CheckedModel,
@@ -78,7 +78,7 @@ export function detect(
     threads: THREADS,
     device: oneOf(...DEVICES),
   });
-  providersOf(device);
+  checkDevice(device);
   const model = adjusted(checkModel(manifest), options);
   if (!runsOnFrames(model.manifest)) {
     throw new RangeError(

@@ -10,14 +10,16 @@ import { model } from "./model/model.ts";
  * windows if the model takes several frames.
  *
  * @param query name of the query, for messages
- * @param more the query's own settings for a detector on single frames
+ * @param more the query's own threshold for a detector on single frames, and whether it uses the alert of the
+ * manifest; otherwise a remark says that it does not
  * @throws {RangeError} if none of the model's outputs are objects or keypoints.
  * @throws {ManifestError} if the manifest is unusable.
  */
 export function detectorOf(
   query: string,
   options: { readonly model?: string | undefined; readonly device?: string | undefined },
-  more: Pick<DetectOptions, "threshold"> = {},
+  { alerts = false, ...more }: Pick<DetectOptions, "threshold"> & { readonly alerts?: boolean } =
+    {},
 ): { readonly detector: Operator<Frame, Output>; readonly manifest: ModelManifest } {
   const { model: path = SHIPPED_DETECTOR } = options;
   // Checked by the operator.
@@ -33,7 +35,7 @@ export function detectorOf(
   const detector = runsOnFrames(manifest)
     ? detect(path, { ...more, device })
     : model(path, { device });
-  if (manifest.alert === undefined || query === "objects") return { detector, manifest };
+  if (manifest.alert === undefined || alerts) return { detector, manifest };
   const remark = `Query ${query} raises no alert: that of model ${manifest.name} is for action ` +
     "and objects";
   const remarks = [...detector.remarks ?? [], remark];

@@ -3,10 +3,12 @@ import {
   BadFrameError,
   checkOptions,
   type DetectedObject,
+  encodeJpeg,
   type Frame,
   isFinding,
   type Operator,
   type Output,
+  pictureOf,
   range,
   type RawImage,
   type Result,
@@ -17,8 +19,9 @@ import {
   drawText,
   fillBox,
   labelScale,
+  upright,
 } from "../../runtime/image/mod.ts";
-import { drawnOn, shownFrame, withShown } from "./picture.ts";
+import { shownFrame, withPicture, withShown } from "./picture.ts";
 
 /** Options of `drawn`. */
 export interface DrawnOptions {
@@ -69,8 +72,7 @@ export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T,
         const lines = linesOf(result, scores);
         if (objects.length === 0 && lines.length === 0) return [output];
         try {
-          const copy = await drawnOn(picture, (image) => draw(image, objects, lines), quality);
-          return [withShown(output, copy)];
+          return [withShown(output, await drawnOn(picture, objects, lines, quality))];
         } catch (error) {
           // Keep a finding without its picture; but a frame that cannot be decoded is a bad frame.
           if (!(error instanceof BadFrameError) || !isFinding(output)) throw error;
@@ -115,6 +117,25 @@ function linesOf(result: Result, most: number): Line[] {
     lines.push({ text, background: CALM });
   }
   return lines;
+}
+
+/** Draws on the picture of a frame, and sets its header `drawn`. */
+async function drawnOn(
+  frame: Frame,
+  objects: readonly DetectedObject[],
+  lines: readonly Line[],
+  quality: number,
+): Promise<Frame> {
+  const picture = await pictureOf(frame);
+  const image = await picture.pixels(3).finally(() => picture.release());
+  try {
+    draw(image, objects, lines);
+    const jpeg = upright(await encodeJpeg(image, { quality }), picture);
+    const copy = withPicture(frame, jpeg, picture);
+    return { ...copy, headers: { ...copy.headers, drawn: "results" } };
+  } finally {
+    image.release();
+  }
 }
 
 function draw(image: RawImage, objects: readonly DetectedObject[], lines: readonly Line[]): void {

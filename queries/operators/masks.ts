@@ -1,7 +1,7 @@
 // Shows segmentation masks as pictures.
-import type { Frame, Operator, Output } from "../../runtime/mod.ts";
-import { imageHeaders, inspectImage } from "../../runtime/image/mod.ts";
-import { shownFrame, withShown } from "./picture.ts";
+import type { Operator, Output } from "../../runtime/mod.ts";
+import { inspectImage } from "../../runtime/image/mod.ts";
+import { shownFrame, withPicture, withShown } from "./picture.ts";
 
 /**
  * Replaces the picture with the mask of a model's output as a PNG, for example for the `images`
@@ -33,7 +33,8 @@ export function masks<T extends Output>(name: string): Operator<T, T> {
         const mask = maskIn(output, name);
         const frame = shownFrame(output);
         if (mask === undefined || frame === undefined) return [output];
-        return [withShown(output, pngFrame(frame, mask))];
+        const png = Uint8Array.fromBase64(mask);
+        return [withShown(output, withPicture(frame, png, inspectImage(png), "image/png"))];
       },
     }),
   };
@@ -45,11 +46,4 @@ function maskIn({ result }: Output, name: string): string | undefined {
   const own = (all as Readonly<Record<string, unknown>>)[name];
   const last: unknown = Array.isArray(own) ? own.at(-1) : undefined;
   return typeof last === "string" ? last : undefined;
-}
-
-function pngFrame(frame: Frame, mask: string): Frame {
-  const value = Uint8Array.fromBase64(mask);
-  const { width, height } = inspectImage(value);
-  const size = { width: String(width), height: String(height) };
-  return { ...frame, value, headers: { ...imageHeaders(frame.headers, "image/png"), ...size } };
 }

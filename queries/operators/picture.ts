@@ -1,16 +1,13 @@
 // Replaces pictures of frames, and adds findings to results.
 import {
-  encodeJpeg,
   type Frame,
   type FrameResult,
   isFinding,
   type Output,
   type Picture,
-  pictureOf,
-  type RawImage,
   type Result,
 } from "../../runtime/mod.ts";
-import { imageHeaders, upright } from "../../runtime/image/mod.ts";
+import { imageHeaders } from "../../runtime/image/mod.ts";
 
 /** The frame that an output shows: itself, or the picture of a finding. */
 export function shownFrame(output: Output): Frame | undefined {
@@ -22,14 +19,15 @@ export function withShown<T extends Output>(output: T, picture: Frame): T {
   return isFinding(output) ? { ...output, picture } : { ...output, ...picture };
 }
 
-/** Replaces the picture of a frame with one of the same size. */
+/** Replaces the picture of a frame with an encoded image of this size. */
 export function withPicture(
   frame: Frame,
-  jpeg: Uint8Array,
+  value: Uint8Array,
   { width, height }: Pick<Picture, "width" | "height">,
+  contentType = "image/jpeg",
 ): Frame {
   const size = { width: String(width), height: String(height) };
-  return { ...frame, value: jpeg, headers: { ...imageHeaders(frame.headers), ...size } };
+  return { ...frame, value, headers: { ...imageHeaders(frame.headers, contentType), ...size } };
 }
 
 /** Adds findings to an output: named values replace those of the same name, objects append. */
@@ -82,22 +80,4 @@ function mergeFrames(
     });
   }
   return [...merged.values()].sort((a, b) => a.offset - b.offset);
-}
-
-/** Draws on the picture of a frame, and sets its header `drawn`. */
-export async function drawnOn(
-  frame: Frame,
-  draw: (image: RawImage) => void,
-  quality = 80,
-): Promise<Frame> {
-  const picture = await pictureOf(frame);
-  const image = await picture.pixels(3).finally(() => picture.release());
-  try {
-    draw(image);
-    const jpeg = upright(await encodeJpeg(image, { quality }), picture);
-    const drawn = withPicture(frame, jpeg, picture);
-    return { ...drawn, headers: { ...drawn.headers, drawn: "results" } };
-  } finally {
-    image.release();
-  }
 }

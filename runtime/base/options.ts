@@ -71,6 +71,21 @@ export function oneOf(...words: readonly string[]): OptionRow {
   };
 }
 
+/**
+ * The value, if the row takes it.
+ *
+ * @param or what else is accepted, such as `off or `
+ * @throws {Error} saying what is accepted
+ */
+export function taken<T>(value: T, { accepted, takes }: OptionRow, or = ""): T {
+  if (takes(value)) return value;
+  throw new Error(`expected ${or}${accepted}`);
+}
+
+/** A parser of numbers that the row takes. */
+export const number = (row: OptionRow, or?: string) => (text: string): number =>
+  taken(text.trim() === "" ? NaN : Number(text), row, or);
+
 /** An option validated by its parser, whose error describes the fault. */
 export function readBy(parse: (value: never) => unknown): OptionRow {
   return { accepted: "", takes: (value) => (parse(value as never), true) };

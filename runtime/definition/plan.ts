@@ -73,7 +73,7 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   for (const sink of sinks) {
     const { uri } = sink;
     // Two would fence each other, or write each output twice.
-    const place = sink.place ?? placeIn(sink);
+    const place = sink.place === undefined ? placeIn(sink) : placeOf(sink.place);
     if (place === undefined) continue;
     const other = targets.get(place);
     if (other !== undefined) {

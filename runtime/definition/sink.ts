@@ -24,9 +24,9 @@ export interface SinkContext {
   /**
    * Id of the last committed batch, −1 if none. It identifies the committed outputs exactly, while
    * a window that closed late, by a timer or a frame of a later batch, has a last offset below
-   * `committedEnd` before it is committed. If absent, offsets decide.
+   * `committedEnd` before it is committed.
    */
-  readonly committedBatch?: number;
+  readonly committedBatch: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Prints a message for the user, attributed to this streaming query. */
@@ -39,7 +39,7 @@ export interface Sink<T = Output> {
   readonly uri: string;
   readonly delivery: Delivery;
   /**
-   * Where it writes: a query has no two sinks with the same place. Absent: what follows the colon of
+   * Where it writes, as a path: a query has no two sinks with the same place. Absent: what follows the colon of
    * `uri`, of an `exactly-once` sink.
    */
   readonly place?: string;

@@ -103,11 +103,7 @@ async function decodeWithSharp(
   }
   const image = new PooledImage(width, height, channels);
   if (channels === given) image.data.set(data);
-  else if (channels === 1 && given === 3) ownWork(() => toLuma(data, image.data));
-  else {
-    image.release();
-    throw refusal("coding", `Cannot decode a ${info.type} image of ${given} channels`);
-  }
+  else ownWork(() => toLuma(data, image.data));
   return image;
 }
 

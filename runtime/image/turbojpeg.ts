@@ -86,44 +86,52 @@ function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
 
 type Kind = typeof TJINIT_COMPRESS | typeof TJINIT_DECOMPRESS | typeof TJINIT_TRANSFORM;
 
-/** A codec, and the memory that native code is using and must not outlive. */
-interface Codec {
-  readonly handle: Deno.PointerValue;
-  readonly busy: Set<unknown>;
-}
-
 const idle: Readonly<Record<Kind, Codec[]>> = { 0: [], 1: [], 2: [] };
 
-function acquire(kind: Kind): Codec {
-  const free = idle[kind].pop();
-  if (free !== undefined) return free;
-  const { symbols } = library!;
-  const handle = symbols.tj3Init(kind);
-  if (handle === null) throw new Error("Cannot make a JPEG codec: out of memory");
-  if (kind !== TJINIT_COMPRESS) {
-    symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
-    // Stop at the first warning: such images are rejected anyway.
-    symbols.tj3Set(handle, TJPARAM_STOPONWARNING, 1);
+/** A codec for one call at a time. */
+class Codec implements Disposable {
+  readonly #kind: Kind;
+  readonly handle: Deno.PointerValue;
+  /** Memory that native code is using and must not outlive. */
+  readonly busy = new Set<unknown>();
+  #succeeded = false;
+
+  constructor(kind: Kind) {
+    const { symbols } = library!;
+    this.#kind = kind;
+    this.handle = symbols.tj3Init(kind);
+    if (this.handle === null) throw new Error("Cannot make a JPEG codec: out of memory");
+    if (kind !== TJINIT_COMPRESS) {
+      symbols.tj3Set(this.handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+      // Stop at the first warning: such images are rejected anyway.
+      symbols.tj3Set(this.handle, TJPARAM_STOPONWARNING, 1);
+    }
+    if (kind !== TJINIT_DECOMPRESS) symbols.tj3Set(this.handle, TJPARAM_NOREALLOC, 1);
   }
-  if (kind !== TJINIT_DECOMPRESS) symbols.tj3Set(handle, TJPARAM_NOREALLOC, 1);
-  return { handle, busy: new Set() };
+
+  /** Ends a call: undefined if it succeeded, otherwise the library's message about it. */
+  end(succeeded: boolean): string | undefined {
+    this.#succeeded = succeeded;
+    if (succeeded) return undefined;
+    const text = new Uint8Array(MESSAGE_BYTES);
+    const { symbols } = library!;
+    symbols.strncpy(text, symbols.tj3GetErrorStr(this.handle), BigInt(MESSAGE_BYTES - 1));
+    const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+    // Warning texts stay on the thread that decoded.
+    return message === "No error" ? DAMAGED : message.replace(/^tj3\w+\(\): /, "");
+  }
+
+  /** Only a successful codec is reused: a failed one keeps state of its failure. */
+  [Symbol.dispose](): void {
+    this.busy.clear();
+    if (this.#succeeded) idle[this.#kind].push(this);
+    else library!.symbols.tj3Destroy(this.handle);
+    this.#succeeded = false;
+  }
 }
 
-/** Only a successful codec is reused: a failed one keeps state of its failure. */
-function release(kind: Kind, codec: Codec, failure: string | undefined): void {
-  codec.busy.clear();
-  if (failure === undefined) idle[kind].push(codec);
-  else library!.symbols.tj3Destroy(codec.handle);
-}
-
-/** The library's message about its last call. */
-function complaint({ handle }: Codec): string {
-  const text = new Uint8Array(MESSAGE_BYTES);
-  const { symbols } = library!;
-  symbols.strncpy(text, symbols.tj3GetErrorStr(handle), BigInt(MESSAGE_BYTES - 1));
-  const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
-  // Warning texts stay on the thread that decoded.
-  return message === "No error" ? DAMAGED : message.replace(/^tj3\w+\(\): /, "");
+function acquire(kind: Kind): Codec {
+  return idle[kind].pop() ?? new Codec(kind);
 }
 
 /** Reads the header and sets the output size; false if it does not fit the buffer. */
@@ -159,19 +167,14 @@ export async function decompress(
   denominator: Denominator,
   fast = false,
 ): Promise<string | undefined> {
-  const codec = acquire(TJINIT_DECOMPRESS);
-  const { handle, busy } = codec;
+  using codec = acquire(TJINIT_DECOMPRESS);
+  codec.busy.add(bytes).add(image);
   const { decompressElsewhere } = library!.symbols;
-  let failure: string | undefined = "interrupted";
-  busy.add(bytes).add(image);
-  try {
-    const format = FORMATS[image.channels], length = BigInt(bytes.length);
-    const done = prepare(codec, bytes, image, denominator, fast) &&
-      await decompressElsewhere(handle, bytes, length, image.data, 0, format) === 0;
-    return failure = done ? undefined : complaint(codec);
-  } finally {
-    release(TJINIT_DECOMPRESS, codec, failure);
-  }
+  const format = FORMATS[image.channels], length = BigInt(bytes.length);
+  return codec.end(
+    prepare(codec, bytes, image, denominator, fast) &&
+      await decompressElsewhere(codec.handle, bytes, length, image.data, 0, format) === 0,
+  );
 }
 
 /** A picture's samples and size. */
@@ -185,19 +188,15 @@ export function decompressHere(
   image: Pixels,
   denominator: Denominator,
 ): string | undefined {
-  const codec = acquire(TJINIT_DECOMPRESS);
-  let failure: string | undefined = "interrupted";
-  try {
-    const format = FORMATS[image.channels], length = BigInt(bytes.length);
-    const done = prepare(codec, bytes, image, denominator, false) &&
-      library!.symbols.decompressHere(codec.handle, bytes, length, image.data, 0, format) === 0;
-    return failure = done ? undefined : complaint(codec);
-  } finally {
-    release(TJINIT_DECOMPRESS, codec, failure);
-  }
+  using codec = acquire(TJINIT_DECOMPRESS);
+  const format = FORMATS[image.channels], length = BigInt(bytes.length);
+  return codec.end(
+    prepare(codec, bytes, image, denominator, false) &&
+      library!.symbols.decompressHere(codec.handle, bytes, length, image.data, 0, format) === 0,
+  );
 }
 
-/** Memory for a JPEG, and its address and size in the form that the library expects: arrays of one. */
+/** Pooled memory for a JPEG, and its address and size in the form that the library expects: arrays of one. */
 function outputFor(width: number, height: number, subsampling: number) {
   const { symbols } = library!;
   const room = symbols.tj3JPEGBufSize(width, height, subsampling);
@@ -206,10 +205,10 @@ function outputFor(width: number, height: number, subsampling: number) {
   const address = BigUint64Array.of(symbols.memmove(memory, memory, 0n));
   const size = BigUint64Array.of(room);
   return {
-    memory,
     address: new Uint8Array(address.buffer),
     size: new Uint8Array(size.buffer),
     copy: () => memory.slice(0, Number(size[0])),
+    [Symbol.dispose]: () => pool.release(memory),
   };
 }
 
@@ -220,24 +219,18 @@ export function compressHere(
 ): Uint8Array<ArrayBuffer> {
   const { symbols } = library!;
   const subsampling = channels === 1 ? TJSAMP_GRAY : TJSAMP_420;
-  const output = outputFor(width, height, subsampling);
-  const codec = acquire(TJINIT_COMPRESS);
+  using output = outputFor(width, height, subsampling);
+  using codec = acquire(TJINIT_COMPRESS);
   const { handle } = codec;
-  let failure: string | undefined = "interrupted";
-  try {
-    symbols.tj3Set(handle, TJPARAM_QUALITY, quality);
-    symbols.tj3Set(handle, TJPARAM_SUBSAMP, subsampling);
-    const format = FORMATS[channels];
-    const { address, size } = output;
-    if (symbols.tj3Compress8(handle, data, width, 0, height, format, address, size) !== 0) {
-      throw new Error(`Cannot encode ${width}x${height} pixels as JPEG: ${complaint(codec)}`);
-    }
-    failure = undefined;
-    return output.copy();
-  } finally {
-    release(TJINIT_COMPRESS, codec, failure);
-    pool.release(output.memory);
-  }
+  symbols.tj3Set(handle, TJPARAM_QUALITY, quality);
+  symbols.tj3Set(handle, TJPARAM_SUBSAMP, subsampling);
+  const format = FORMATS[channels];
+  const { address, size } = output;
+  const failure = codec.end(
+    symbols.tj3Compress8(handle, data, width, 0, height, format, address, size) === 0,
+  );
+  if (failure === undefined) return output.copy();
+  throw new Error(`Cannot encode ${width}x${height} pixels as JPEG: ${failure}`);
 }
 
 /** A `tjtransform` that keeps only the luma, without metadata. */
@@ -257,26 +250,13 @@ export async function keepLuma(
   bytes: Uint8Array<ArrayBuffer>,
   { width, height }: Pick<RawImage, "width" | "height">,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const output = outputFor(width, height, TJSAMP_GRAY);
-  const codec = acquire(TJINIT_TRANSFORM);
-  let failure: string | undefined = "interrupted";
+  using output = outputFor(width, height, TJSAMP_GRAY);
+  using codec = acquire(TJINIT_TRANSFORM);
   codec.busy.add(bytes).add(output);
-  try {
-    const code = await library!.symbols.tj3Transform(
-      codec.handle,
-      bytes,
-      BigInt(bytes.length),
-      1,
-      output.address,
-      output.size,
-      LUMA_ONLY,
-    );
-    failure = code === 0 ? undefined : complaint(codec);
-    return failure === undefined ? output.copy() : undefined;
-  } finally {
-    release(TJINIT_TRANSFORM, codec, failure);
-    pool.release(output.memory);
-  }
+  const { tj3Transform } = library!.symbols;
+  const { address, size } = output, length = BigInt(bytes.length);
+  const code = await tj3Transform(codec.handle, bytes, length, 1, address, size, LUMA_ONLY);
+  return codec.end(code === 0) === undefined ? output.copy() : undefined;
 }
 
 /** From sys/resource.h: one thread, and two priorities. */

@@ -50,7 +50,8 @@ export function frameTime(ms: number): number {
  * @throws {LogError} `INVALID` if it is not a number of milliseconds
  */
 export function timeOf({ timestamp }: Pick<LogRecord, "timestamp">): number {
-  if (Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER) return frameTime(timestamp);
+  const isTime = typeof timestamp === "number" && Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER;
+  if (isTime) return frameTime(timestamp);
   return refuse("timestamp", "epoch milliseconds", timestamp);
 }
 

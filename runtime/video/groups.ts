@@ -75,7 +75,7 @@ export class GroupTracker {
     }
     if (unit.keyframe) this.#begin(codec, frame);
     else if (
-      this.#group !== undefined && !(this.#follows(before, frame, codec) && this.#isNext(unit))
+      this.#group !== undefined && !(this.#follows(before!, frame, codec) && this.#isNext(unit))
     ) this.interrupt();
     const group = this.#group;
     if (group === undefined || unit.leading) {
@@ -138,18 +138,14 @@ export class GroupTracker {
   }
 
   /** Whether a unit can depend on the one before it. */
-  #follows(
-    before: Frame | undefined,
-    { headers, topic, partition }: Frame,
-    codec: VideoCodec,
-  ): boolean {
-    if (this.#group!.codec !== codec || before === undefined) return false;
-    if (this.#group!.units.length >= MAX_GROUP_UNITS || this.#bytes >= MAX_GROUP_BYTES) {
+  #follows(before: Frame, { headers, topic, partition }: Frame, codec: VideoCodec): boolean {
+    const { codec: own, units } = this.#group!;
+    if (own !== codec) return false;
+    if (units.length >= MAX_GROUP_UNITS || this.#bytes >= MAX_GROUP_BYTES) {
       this.#report(
-        `A group of pictures in ${topic} partition ${partition} has reached ${
-          this.#group!.units.length
-        } access units and ${this.#bytes} bytes ` +
-          `without a keyframe: expected one within ${MAX_GROUP_UNITS} units and ${MAX_GROUP_BYTES} bytes; what follows is dropped until it comes`,
+        `A group of pictures in ${topic} partition ${partition} has reached ${units.length} access units ` +
+          `and ${this.#bytes} bytes without a keyframe: expected one within ${MAX_GROUP_UNITS} units and ` +
+          `${MAX_GROUP_BYTES} bytes; what follows is dropped until it comes`,
       );
       return false;
     }

@@ -59,6 +59,9 @@ export type Piece =
   /** The file is complete. */
   | { readonly kind: "finish"; readonly mark: Mark };
 
+/** Pictures of a group at most. */
+const MOST_GROUP_FRAMES = 250;
+
 /** How to record. */
 export interface RecorderOptions {
   readonly container: Container;
@@ -67,8 +70,6 @@ export interface RecorderOptions {
   readonly nameOf: (files: number, offset: number) => string;
   /** A group of pictures lasts this long at most. Default 2 000. */
   readonly groupMs?: number;
-  /** Pictures of a group at most. Default 250. */
-  readonly groupFrames?: number;
   /** A file lasts this long at most. */
   readonly rollMs?: number;
   /** A file that is this large gets no more pictures. */
@@ -86,7 +87,6 @@ export class Recorder {
   constructor(options: RecorderOptions, progress: Progress = { files: 0 }) {
     this.#options = {
       groupMs: 2000,
-      groupFrames: 250,
       rollMs: Infinity,
       rollBytes: Infinity,
       ...options,
@@ -169,8 +169,8 @@ export class Recorder {
   }
 
   #groupEnds({ group }: Mark, point: TimePoint): boolean {
-    const { groupMs, groupFrames } = this.#options;
-    return point.time - group.time >= groupMs || group.entries.length >= groupFrames;
+    const { groupMs } = this.#options;
+    return point.time - group.time >= groupMs || group.entries.length >= MOST_GROUP_FRAMES;
   }
 
   #nameOf(offset: number): string {

@@ -136,10 +136,9 @@ function avcAtOnce(sps: Uint8Array): Uint8Array {
 function skipScaling(bits: BitReader, lists: number): void {
   for (let list = 0; list < lists; list++) {
     if (bits.bit() === 0) continue;
-    for (let at = 0, last = 8, next = 8; at < (list < 6 ? 16 : 64) && next !== 0; at++) {
+    for (let at = 0, last = 8; at < (list < 6 ? 16 : 64) && last !== 0; at++) {
       const code = bits.exponentialGolomb();
-      next = (last + (code % 2 === 0 ? -code / 2 : (code + 1) / 2)) & 255;
-      if (next !== 0) last = next;
+      last = (last + (code % 2 === 0 ? -code / 2 : (code + 1) / 2)) & 255;
     }
   }
 }

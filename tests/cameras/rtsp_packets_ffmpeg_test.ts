@@ -1,5 +1,6 @@
 /** H.264 and H.265 in the packets of RTP (RFC 6184, RFC 7798): as cameras pack them, and with packets lost. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { makeSource } from "../../cameras/open.ts";
@@ -18,6 +19,8 @@ import {
   track,
   withScriptedRtsp,
 } from "../support/scripted_rtsp.ts";
+import { withFolder } from "../support/folder.ts";
+import { makeVideo } from "../support/videos.ts";
 import { take } from "./kit.ts";
 
 const CODECS = ["h264", "h265"] as const;
@@ -108,6 +111,31 @@ for (const codec of CODECS) {
     );
   });
 }
+
+Deno.test("RTSP that carries MPEG-TS is read as any stream; of one with losses whole frames are copied", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.ts");
+    await makeVideo(path, { frames: 60, width: 640, height: 480 });
+    const whole = (await take(makeSource(path, { codec: "copy" }))).map(({ value }) => value);
+    const film = await Deno.readFile(path);
+    const bytes = 7 * 188;
+    const units = Array.from(
+      { length: Math.floor(film.length / bytes) },
+      (_, i) => film.subarray(i * bytes, (i + 1) * bytes),
+    );
+    assert.deepEqual(
+      (await copied({ units, mpegTs: true }, 40)).map(({ value }) => nalsOf(value)),
+      whole.slice(0, 40).map(nalsOf),
+    );
+    const places = new Set(whole.map((value) => nalsOf(value).join()));
+    for (const part of [3, 4, 5]) {
+      const at = Math.floor(units.length * part / 12);
+      const left = await copied({ units, mpegTs: true, lost: (index) => index === at }, 40);
+      const damaged = left.filter(({ value }) => !places.has(nalsOf(value).join()));
+      assert.equal(damaged.length, 0, `part ${part}`);
+    }
+  });
+});
 
 /** The place in the stream of each picture that a lane decodes; why it decodes none, or `wrong`. */
 async function decoded(

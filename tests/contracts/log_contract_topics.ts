@@ -101,6 +101,7 @@ export function registerTopics(obligation: Obligation): void {
       [{ headers: undefined }, /headers undefined: expected an object/],
       [{ headers: [["seq", "1"]] }, /header 0 \["seq","1"\]: expected text/],
       [{ key: 5 }, /key 5: expected text or null/],
+      [{ timestamp: "5" }, /timestamp "5": expected epoch milliseconds/],
       [{ value: "é" }, /value "é": expected an unshared Uint8Array/],
     ];
     for (const [fields, message] of wrong) {

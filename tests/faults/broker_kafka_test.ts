@@ -10,7 +10,7 @@ Deno.test("a broker is held, stopped, killed and away at start: nothing lost, do
     const first = bed.start();
     await bed.owns(first, bed.partitions);
 
-    node!.pause();
+    await node!.pause();
     await during(AWAY_MS);
     node!.resume();
     await recovered();

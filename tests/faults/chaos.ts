@@ -232,7 +232,7 @@ class Bed implements AsyncDisposable {
     const over = new AbortController();
     const witness = kafka.nodes[(blow.node + 1) % 3]!.address;
     const failover = failoverTimes(witness, node.id, roles, over.signal);
-    if (blow.fault === "held") node.pause();
+    if (blow.fault === "held") await node.pause();
     else if (blow.fault === "cut") relay.cut();
     else if (blow.fault === "swallowed") relay.swallow();
     else await node[blow.fault === "killed" ? "kill" : "stop"]();

@@ -118,7 +118,9 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
     ...["127.0.0.1", "[::1]", "[::]:80", "localhost"],
   ]);
   assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
-  assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
+  for (const manifest of ["/m/x/model.json", "file:///m/x/model.json"]) {
+    assert.ok(queries("--model", manifest)["read"]!.includes("/m/x"), manifest);
+  }
   const inspected = allowed("models", "inspect", "models/centernet/centernet.onnx");
   assert.ok(inspected["write"]!.includes("ROOT/models/centernet/model.json"));
   assert.equal(allowed("models", "presets")["write"], undefined);

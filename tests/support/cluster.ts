@@ -12,6 +12,7 @@ import {
   serverProperties,
 } from "../../tools/kafka/properties.ts";
 import { clusterIdOf, formatStorage, writeConfiguration } from "../../tools/kafka/start.ts";
+import { freeze } from "./freeze.ts";
 import { PATIENCE_MS } from "./until.ts";
 
 /** A listener that clients use instead of the plain one. */
@@ -58,26 +59,22 @@ export interface ClusterOptions extends KitOptions {
 
 /** A node that can be held (SIGSTOP): connections stay, nothing answers. */
 class HeldNode extends KafkaNode {
-  pause(): void {
-    this.#signal("SIGSTOP");
+  async pause(): Promise<void> {
+    if (this.pid !== 0) await freeze(this.pid);
   }
 
   resume(): void {
-    this.#signal("SIGCONT");
+    try {
+      if (this.pid !== 0) Deno.kill(this.pid, "SIGCONT");
+    } catch (error) {
+      // It has ended.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   override async stop(): Promise<void> {
     this.resume();
     await super.stop();
-  }
-
-  #signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    try {
-      if (this.pid !== 0) Deno.kill(this.pid, signal);
-    } catch (error) {
-      // It has ended.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
   }
 }
 
@@ -90,7 +87,7 @@ export interface KafkaCluster {
   readonly nodes: readonly HeldNode[];
   stop(): Promise<void>;
   kill(): Promise<void>;
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
 }
 
@@ -175,7 +172,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
       await all((node) => node.kill());
       await clean();
     },
-    pause: () => nodes.forEach((node) => node.pause()),
+    pause: async () => void await all((node) => node.pause()),
     resume: () => nodes.forEach((node) => node.resume()),
   };
   try {

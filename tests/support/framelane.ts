@@ -2,8 +2,9 @@
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/manager.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
+import { freeze } from "./freeze.ts";
 import { kill } from "./processes.ts";
-import { PATIENCE_MS, until } from "./until.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 /** The folder of the project, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -132,16 +133,8 @@ export class FramelaneProcess {
     this.#child.kill(signal);
   }
 
-  /** Freezes it, and waits until each of its threads is: one that is in the kernel may still take a lock there. */
-  async freeze(): Promise<void> {
-    this.signal("SIGSTOP");
-    const threads = new Deno.Command("ps", {
-      args: ["-L", "-o", "s=", "-p", `${this.#child.pid}`],
-    });
-    await until("all threads are stopped", async () => {
-      const { stdout } = await threads.output();
-      return /^(T\s+)+$/.test(new TextDecoder().decode(stdout));
-    });
+  freeze(): Promise<void> {
+    return freeze(this.#child.pid);
   }
 
   /** Waits for the end by itself; with `--json` standard output must hold nothing but JSON. */

@@ -35,6 +35,8 @@ export interface Seen {
   readonly version: number;
   /** The first name in it: of a topic, a group or a transactional id. */
   readonly name: string;
+  /** What a produce request holds. */
+  readonly batches: Uint8Array | undefined;
 }
 
 const TABLES: readonly unknown[] = [
@@ -131,7 +133,8 @@ export class ScriptedBroker {
         if (as.flexible) from.tags();
         const body = api.request.read(from, as) as Body;
         const name = nameOfTopic(key, body) ?? nameIn(body);
-        const reply = this.#reply({ key, version, name });
+        const batches = body.topics?.[0]?.partitions?.[0]?.batches;
+        const reply = this.#reply({ key, version, name, batches });
         if (reply === "close") return closeQuietly(connection);
         if (reply === "silent") continue;
         const refused = typeof reply === "object" && "errorCode" in reply;

@@ -3,7 +3,13 @@ import { NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
 import type { RequestWriter } from "../../runtime/log/kafka/protocol/wire.ts";
 
 export interface Body {
-  readonly topics?: readonly { readonly name: string; readonly topicId?: string }[] | null;
+  readonly topics?:
+    | readonly {
+      readonly name: string;
+      readonly topicId?: string;
+      readonly partitions?: readonly { readonly batches?: Uint8Array }[];
+    }[]
+    | null;
   readonly [field: string]: unknown;
 }
 

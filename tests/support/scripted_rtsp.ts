@@ -9,6 +9,8 @@ export interface RtspScript {
   readonly units: readonly Uint8Array[];
   /** H.264 unless given. */
   readonly codec?: VideoCodec;
+  /** The units are parts of MPEG-TS, one for each packet (payload type 33). */
+  readonly mpegTs?: boolean;
   /** Parameter sets in the description, as its format line has them; none unless given. */
   readonly sets?: string;
   /** NAL units that go into one packet where they fit: an aggregation packet; 1 unless given. */
@@ -37,7 +39,8 @@ export interface RtspScript {
 const MOST_PAYLOAD = 1_400;
 
 /** The description of a video track. */
-export function track({ codec = "h264", sets }: Partial<RtspScript> = {}): string {
+export function track({ codec = "h264", sets, mpegTs }: Partial<RtspScript> = {}): string {
+  if (mpegTs) return "m=video 0 RTP/AVP 33\r\na=control:track1\r\n";
   const format = [codec === "h264" ? "packetization-mode=1" : undefined, sets].filter(Boolean);
   return `m=video 0 RTP/AVP 96\r\na=rtpmap:96 ${codec.toUpperCase()}/90000\r\n` +
     `a=fmtp:96 ${format.join(";")}\r\na=control:track1\r\n`;
@@ -125,14 +128,17 @@ async function play(script: RtspScript, write: (bytes: Uint8Array) => Promise<vo
       head.setUint32(12, 7);
       return new Uint8Array([...new Uint8Array(head.buffer), ...more, ...payload]);
     };
-    const nals = [...nalUnits(units[index % units.length]!)];
-    const payloads = grouped(nals, together)
+    const unit = units[index % units.length]!;
+    const payloads = script.mpegTs ? [unit] : grouped([...nalUnits(unit)], together)
       .flatMap((group) =>
         group.length > 1 ? [aggregate(codec, group)] : fragments(codec, group[0]!)
       );
     for (const [at, payload] of payloads.entries()) {
       if (script.extra !== undefined) await write(packet(script.extra.type, script.extra.payload));
-      const bytes = packet(0x60 | (at === payloads.length - 1 ? 0x80 : 0), payload);
+      const bytes = packet(
+        (script.mpegTs ? 33 : 96) | (at === payloads.length - 1 ? 0x80 : 0),
+        payload,
+      );
       if (!script.lost?.(index, at, payloads.length)) await write(bytes);
     }
   }

@@ -41,6 +41,9 @@ function jvm(parts: NodeParts, dir: string): string[] {
   ];
 }
 
+/** Becomes Java, which is killed at the end of what starts it: that closes the pipe, whatever ends it. */
+const JAVA = `exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec java "$@" 3<&- </dev/null`;
+
 /** Starts the node that `dir` describes (`server.properties`, `log4j2.properties`). */
 export function runNode(
   parts: NodeParts,
@@ -48,16 +51,18 @@ export function runNode(
   flags: readonly string[],
   main = "kafka.Kafka",
 ): NodeProcess {
-  const child = new Deno.Command("java", {
-    args: [...flags, ...jvm(parts, dir), main, join(dir, "server.properties")],
+  const args = [...flags, ...jvm(parts, dir), main, join(dir, "server.properties")];
+  const child = new Deno.Command("sh", {
+    args: ["-c", JAVA, "java", ...args],
     env: UTF8_PATHS,
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   let running = true;
-  const ended = child.status.then(({ code }) => {
+  const ended = child.status.then(async ({ code }) => {
     running = false;
+    await child.stdin.close();
     return code;
   });
   return {

@@ -31,16 +31,13 @@ export function listDevices(): DeviceInfo[] {
 }
 
 /** @throws {Error} when this build of ONNX Runtime has no such provider. */
-export function providersOf(device: Device): string[] {
-  const known = device === "cpu" ? "yes" : listDevices()
-    .find((info) => info.device === device)?.available;
-  if (known === "no") {
-    throw new Error(
-      `Cannot run models on ${device}: ONNX Runtime has no such provider on this system; it needs ` +
-        NEEDS[device],
-    );
-  }
-  return [device];
+export function checkDevice(device: Device): void {
+  if (device === "cpu") return;
+  const { available, needs } = listDevices().find((info) => info.device === device)!;
+  if (available !== "no") return;
+  throw new Error(
+    `Cannot run models on ${device}: ONNX Runtime has no such provider on this system; it needs ${needs}`,
+  );
 }
 
 /** The message of an error, without the place in ONNX Runtime's own sources. */
@@ -61,13 +58,8 @@ export function runError(device: Device, file: string, cause: Error): Error {
 
 /** Why a model could not be loaded: the model, or the device. */
 export function deviceError(device: Device, file: string, cause: Error): Error {
-  const message = messageOf(cause);
-  if (device === "cpu" || cause.message.startsWith("Cannot run models on")) {
-    return new Error(`Cannot load the model ${file}: ${message}`, { cause });
-  }
-  return new Error(
-    `Cannot load the model ${file} on ${device}: ${message}; ${device} needs ` +
-      NEEDS[device],
-    { cause },
-  );
+  const [on, needs] = device === "cpu"
+    ? ["", ""]
+    : [` on ${device}`, `; ${device} needs ${NEEDS[device]}`];
+  return new Error(`Cannot load the model ${file}${on}: ${messageOf(cause)}${needs}`, { cause });
 }

@@ -28,13 +28,10 @@ export class FrameDecoder {
       this.#tensorizers.map((tensorizer) => tensorizer.ofPicture(picture)),
     );
     picture.release();
-    const tensors = settled.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
-    const failed = settled.find((one) => one.status === "rejected");
-    if (failed !== undefined) {
-      tensors.forEach((tensor) => tensor.release());
-      throw failed.reason;
-    }
-    return tensors;
+    return settled.map((one) => {
+      if (one.status === "rejected") throw one.reason;
+      return one.value;
+    });
   }
 }
 

@@ -23,7 +23,7 @@ import {
 import { mergeResults } from "../picture.ts";
 import { savedState, stateBytes } from "../state.ts";
 import { type Device, DEVICES } from "./device_names.ts";
-import { providersOf } from "./devices.ts";
+import { checkDevice } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred, labelsOf, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
@@ -81,7 +81,7 @@ export function model(
     maxGapMs: range({ min: 0, max: Infinity, above: true }),
     reduce: FLAG,
   });
-  providersOf(device);
+  checkDevice(device);
   const model = checkModel(manifest);
   const checked = model.manifest;
   const windows = checkWindowOptions({

@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { LogError, range } from "../../../runtime/mod.ts";
 import type { Device } from "./device_names.ts";
-import { deviceError, providersOf, runError } from "./devices.ts";
+import { deviceError, runError } from "./devices.ts";
 import type { ModelManifest } from "./manifest.ts";
 import { loadOnnx } from "./onnx.ts";
 
@@ -69,7 +69,7 @@ export interface SessionOptions {
 /**
  * Loads a model, or shares it with others on this thread that have loaded it.
  *
- * @throws {Error} if the model cannot be loaded, or the device is missing: then says what to install.
+ * @throws {Error} if the model cannot be loaded; says what another device than `cpu` needs.
  */
 export async function openSession(
   file: string,
@@ -79,7 +79,7 @@ export async function openSession(
   let entry = shared.get(key);
   if (entry === undefined) {
     const session = loadOnnx().InferenceSession.create(file, {
-      executionProviders: providersOf(device),
+      executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",

@@ -4,7 +4,7 @@ import type { Layout, ModelConstant, ModelInput } from "./manifest_input.ts";
 import type { ObjectFormat, ObjectsOutput, ScoresOutput } from "./manifest_output.ts";
 import { type Dimension, type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
 import { OutputReaders } from "./readers/mod.ts";
-import { MOST_SCORES } from "./readers/scores.ts";
+import { FEW_SCORES, MOST_SCORES } from "./readers/scores.ts";
 
 /**
  * Checks a manifest against its `.onnx` file: hash, names, types, shapes.
@@ -130,9 +130,7 @@ function checkScores(
   { shape }: OnnxValue,
   faults: string[],
 ): void {
-  if (shape === undefined || shape.some((size) => typeof size === "string" && size !== shape[0])) {
-    return;
-  }
+  if (shape === undefined) return;
   // A free first dimension is the batch, of which there is one.
   const sizes = shape.map((size, i) => typeof size === "number" ? size : i === 0 ? 1 : NaN);
   const values = sizes.reduce((product, size) => product * size, 1);
@@ -150,9 +148,9 @@ function checkScores(
     );
   } else if (sets * Math.min(values / sets, top ?? values) > MOST_SCORES) {
     faults.push(
-      `outputs[${index}]: the file has ${values} values (${shapeText(shape)}), expected up to ` +
-        `${MOST_SCORES} scores; read it with kind objects, keypoints, map or vector, or keep the ` +
-        "highest with top",
+      `outputs[${index}]: the file has ${values} values (${
+        shapeText(shape)
+      }), expected ${FEW_SCORES}`,
     );
   }
 }
@@ -207,7 +205,7 @@ export function dimsOf(
 function fits(dims: readonly number[], shape: readonly Dimension[] | undefined): boolean {
   if (shape === undefined) return true;
   return dims.length === shape.length &&
-    shape.every((size, i) => typeof size === "string" || size <= 0 || size === dims[i]);
+    shape.every((size, i) => typeof size === "string" || size === dims[i]);
 }
 
 /** A shape as text: `[1, T, 224]`. */
@@ -215,5 +213,5 @@ export function shapeText(shape: readonly Dimension[] | undefined): string {
   if (shape === undefined) return "any shape";
   // Some exporters name a dimension by the formula of its size.
   const named = (size: Dimension) => `${size}`.length > 30 ? `${`${size}`.slice(0, 29)}…` : size;
-  return `[${shape.map((size) => size === "" || size === -1 ? "?" : named(size)).join(", ")}]`;
+  return `[${shape.map((size) => size === "" ? "?" : named(size)).join(", ")}]`;
 }

@@ -87,11 +87,6 @@ function kernelModule(): WebAssembly.Module {
   );
 }
 
-/** A call that wants more memory than kernels get: another decoder does it. */
-class KernelMemoryError extends Error {
-  override readonly name = "KernelMemoryError";
-}
-
 /** Kernels with their memory. One frame at a time: nothing but Huffman tables outlives a call. */
 export class Kernels {
   readonly functions: Functions;
@@ -130,9 +125,6 @@ export class Kernels {
     const used = (at + size + 127) & ~63;
     const missing = used + PAGE - this.bytes.length;
     if (missing > 0) {
-      if (!(used + PAGE <= MAX_BYTES)) {
-        throw new KernelMemoryError(`Cannot reserve ${size} bytes: at most ${MAX_BYTES} in all`);
-      }
       this.#memory.grow(Math.ceil(missing / PAGE));
       this.#view();
     }
@@ -144,8 +136,8 @@ export class Kernels {
 let shared: Kernels | undefined;
 
 /**
- * Works with this thread's kernels, made at first use. Where they trap, or lack memory, the
- * result is undefined and the next call gets new ones: nothing that a picture did stays behind.
+ * Works with this thread's kernels, made at first use. Where they trap the result is undefined and the next
+ * call gets new ones: nothing that a picture did stays behind.
  */
 export function withKernels<T>(use: (kernels: Kernels) => T | undefined): T | undefined {
   const kernels = shared ??= new Kernels();
@@ -153,9 +145,7 @@ export function withKernels<T>(use: (kernels: Kernels) => T | undefined): T | un
     return ownWork(() => use(kernels));
   } catch (error) {
     shared = undefined;
-    if (error instanceof WebAssembly.RuntimeError || error instanceof KernelMemoryError) {
-      return undefined;
-    }
+    if (error instanceof WebAssembly.RuntimeError) return undefined;
     throw error;
   } finally {
     if (kernels.bytes.length > KEPT_BYTES) shared = undefined;

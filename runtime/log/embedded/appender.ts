@@ -207,7 +207,6 @@ export class Appender {
   ): Map<number, number> {
     const { records, topics } = this.#parts;
     const firsts = new Map<number, number>();
-    if (placed.size === 0) return firsts;
     const now = this.#parts.now();
     for (const [id, place] of placed) {
       const kept = topics.row(id).retention;
@@ -235,9 +234,6 @@ export class EmbeddedProducer implements LogProducer {
 
   async append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number> {
     if (this.#closed) throw new LogError("CLOSED", "Cannot append: the producer is closed");
-    if (records.length === 0) {
-      throw new LogError("INVALID", `Cannot append no records to ${topic}: expected at least one`);
-    }
     const appended = this.#appender.append(topic, partition, records);
     const before = this.#done;
     // With acks none the caller does not hear how it went.

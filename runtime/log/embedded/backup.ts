@@ -9,7 +9,7 @@ import { placeOf, unfinishedName } from "./database_file.ts";
 import { ignoreMissing, readAround, syncPath } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import { offsetBits } from "./schema.ts";
+import { sealRow } from "./segment_writer.ts";
 import { Tails } from "./tails.ts";
 
 const pieceBytes = 1 << 20;
@@ -87,16 +87,9 @@ async function copySegments(
   signal: AbortSignal | undefined,
 ): Promise<BackupReport> {
   copy.exec("PRAGMA journal_mode = WAL");
-  closeChunks(copy, from);
   // The copy has no partition owners and no segment writers.
-  copy.exec(`
-    UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
-    UPDATE segments SET (next, bytes, max_time) = (
-      SELECT coalesce(max((id & ((1 << ${offsetBits}) - 1)) + count), 0),
-             coalesce(max(position + size), 0), coalesce(max(max_time), 0)
-      FROM chunks WHERE segment = segments.id
-    ) WHERE next IS NULL;
-  `);
+  copy.exec("UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members");
+  sealAll(copy, from);
   const segments = copy.prepare("SELECT * FROM segments ORDER BY id").all();
   let [copied, bytes, expired, unreadable] = [0, 0, 0, 0];
   for (const { id, partition, file, next, bytes: size } of segments) {
@@ -148,22 +141,19 @@ async function copySegment(path: string, target: string): Promise<number> {
 }
 
 /** Tails of the log may be ahead of the copied rows. */
-function closeChunks(copy: DatabaseSync, from: string): void {
+function sealAll(copy: DatabaseSync, from: string): void {
+  const run: Database["run"] = (sql, ...values) => Number(copy.prepare(sql).run(...values).changes);
   const tails = new Tails(from, {
     get: (sql, ...values) => {
       const row = copy.prepare(sql).get(...values);
       return row && Object.values(row) as never;
     },
-    run: (sql, ...values) => Number(copy.prepare(sql).run(...values).changes),
+    run,
     dataVersion: () => 0,
   });
   try {
-    const open = copy.prepare("SELECT id FROM partitions WHERE open_segment IS NOT NULL").all();
-    for (const { id } of open) {
-      const tail = tails.read(Number(id));
-      tails.close(Number(id), tail);
-      tails.stage(Number(id), { ...tail, open: undefined });
-    }
+    const open = copy.prepare("SELECT id, partition FROM segments WHERE next IS NULL").all();
+    for (const { id, partition } of open) sealRow({ run, tails }, Number(id), Number(partition));
     tails.flush(true);
   } finally {
     tails.file.close();

@@ -3,7 +3,6 @@
 //
 // An owner is known by its epoch: each of its transactions checks that it is still the newest one.
 // The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
-import { crc32 } from "node:zlib";
 import { given } from "../../base/options.ts";
 import { byPlace, listed } from "../checkpoint.ts";
 import { corrupt, gap } from "../checkpoint_plan.ts";
@@ -106,40 +105,20 @@ export class Checkpoints {
     }
   }
 
-  /**
-   * Within a transaction: sets a new owner, which fences all earlier epochs.
-   *
-   * @throws {LogError} `CHECKPOINT_CORRUPT` if a row is damaged, so that it looks like a first start
-   */
+  /** Within a transaction: sets a new owner, which fences all earlier epochs. */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
-    if (this.find(key) === undefined) this.#checkRows(key);
     this.#db.run(
       `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
-       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
+       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, 0) ON CONFLICT DO UPDATE
        SET epoch = epoch + 1, member = excluded.member, process = excluded.process`,
-      ...[...cells(key), crypto.randomUUID(), member, process, sumOf(cells(key))],
+      ...[...cells(key), crypto.randomUUID(), member, process],
     );
     return this.find(key)!;
   }
 
-  /** A damaged name or index must not look like a first start. */
-  #checkRows(key: CheckpointKey): void {
-    const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
-      "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
-    );
-    const wanted = sumOf(cells(key));
-    for (const [store, group, query, topic, partition, sum] of rows) {
-      if (sum === sumOf([store, group, query, topic, partition]) && sum !== wanted) continue;
-      throw corrupt(
-        `the checkpoint of query ${query} on ${topic}/${partition}`,
-        "its row is damaged",
-      );
-    }
-  }
-
   /**
-   * Call before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing.
-   * It reads all entries, so not within a transaction, for which others wait.
+   * Call before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing,
+   * and a checkpoint whose name is damaged look like a first start. It reads all entries, so not within a transaction, for which others wait.
    *
    * @throws {LogError} `CHECKPOINT_CORRUPT`
    */
@@ -271,8 +250,4 @@ function cells(
   { store, group, query, topic, partition }: CheckpointKey,
 ): [string, string, string, string, number] {
   return [store, group, query, topic, partition];
-}
-
-function sumOf(name: ReturnType<typeof cells>): number {
-  return crc32(JSON.stringify(name));
 }

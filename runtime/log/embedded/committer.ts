@@ -142,12 +142,8 @@ export class EmbeddedCommitter implements BatchCommitter {
     await this.#turns.run(() => {});
     if (wasClosed) return;
     const { db, checkpoints } = this.#parts;
-    try {
-      await db.write(`release ${this.#name}`, () => checkpoints.release(this.#row));
-    } catch (error) {
-      // It counts as owned until the log is closed.
-      if (!(error instanceof LogError)) throw error;
-    }
+    await db.write(`release ${this.#name}`, () => checkpoints.release(this.#row))
+      .catch(() => {/* It counts as owned until the log is closed. */});
   }
 
   /** Runs steps one at a time, in call order. */
@@ -206,7 +202,7 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
   topics.id(topic, partition);
   if (
     membership !== undefined &&
-    !new GroupTables(db, topics, group, topic).owns(membership, partition)
+    !new GroupTables(db, topics, group, topic).holds(partition, membership)
   ) {
     throw new LogError(
       "FENCED",

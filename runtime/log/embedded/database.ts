@@ -64,17 +64,13 @@ export class Database {
   #deleted: LogError | undefined;
   #closed = false;
 
-  private constructor(
-    db: DatabaseSync,
-    file: Omit<DatabaseFile, "db">,
-    waiting: Waiting,
-  ) {
-    this.path = file.path;
-    this.logId = file.logId;
-    this.#place = file.place;
+  private constructor({ db, path, logId, place }: DatabaseFile, waiting: Waiting) {
+    this.path = path;
+    this.logId = logId;
+    this.#place = place;
     this.#db = db;
     this.#waiting = waiting;
-    this.tails = new Tails(dirname(file.path), this);
+    this.tails = new Tails(dirname(path), this);
     this.#tails = placeOf(this.tails.file.path);
   }
 
@@ -89,8 +85,7 @@ export class Database {
     waiting: Waiting,
     tell: (message: string) => void = () => {},
   ): Promise<Database> {
-    const { db, ...file } = await openDatabase(dir, waiting, tell);
-    return new Database(db, file, waiting);
+    return new Database(await openDatabase(dir, waiting, tell), waiting);
   }
 
   all<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row[] {
@@ -225,7 +220,6 @@ export class Database {
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
     await this.#settling;
-    if (this.#closed) return;
     this.#closed = true;
     this.turns.stop();
     this.tails.file.close();
@@ -308,17 +302,15 @@ export class Database {
     }
   }
 
-  /**
-   * Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL.
-   */
+  /** Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL. */
   checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;
       if (walPages * pageSize < walLimitBytes) return;
       this.#db.exec(`PRAGMA busy_timeout = ${10 * busyTimeoutMs}`);
       this.get("PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (error) {
-      if (storageFault(error) === "malformed") throw storageError(error, "keep the log", this.path);
+    } catch {
+      // See above.
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }

@@ -153,22 +153,13 @@ export class GroupTables {
     }
   }
 
-  owns({ memberId, generation }: Membership, partition: number): boolean {
-    const group = this.#row();
-    if (group === undefined) return false;
+  /** Whether the member holds the partition; without one, whether any does. */
+  holds(partition: number, { memberId, generation }: Partial<Membership> = {}): boolean {
     return this.#db.get(
-      "SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder = ? AND generation <= ?",
-      ...[group[0], partition, memberId, generation],
+      `SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder = coalesce(?, holder)
+       AND generation <= coalesce(?, generation)`,
+      ...[this.#row()?.[0] ?? null, partition, memberId ?? null, generation ?? null],
     ) !== undefined;
-  }
-
-  holds(partition: number): boolean {
-    const id = this.#row()?.[0];
-    return id !== undefined && this.#db.get(
-          "SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder IS NOT NULL",
-          id,
-          partition,
-        ) !== undefined;
   }
 
   #row(): [number, number] | undefined {

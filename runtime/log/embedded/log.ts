@@ -217,12 +217,10 @@ export class EmbeddedLog implements TopicLog {
 
   async #close(): Promise<void> {
     const last = await this.#opening?.catch(() => undefined);
-    const ends: PromiseSettledResult<void>[] = [];
     for (const parts of last === undefined ? this.#deleted : [...this.#deleted, last]) {
-      ends.push(...await Promise.allSettled([...parts.opened].map((one) => one.close())));
+      await Promise.all([...parts.opened].map((one) => one.close()));
       await closeParts(parts);
     }
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   #checkOpen(): void {

@@ -1,6 +1,5 @@
 // Opens and closes the parts of a log.
 import type { Clock } from "../../base/clock.ts";
-import { LogError } from "../log.ts";
 import { Appender } from "./appender.ts";
 import { ArrivalClock } from "./arrivals.ts";
 import { ChangeWatcher } from "./changes.ts";
@@ -73,12 +72,10 @@ export async function closeParts(
   await keeper.stop();
   try {
     await segments.seal(true);
-  } catch (error) {
+  } catch {
     // Full, locked or deleted: the next process that opens the log seals the rest.
-    if (!(error instanceof LogError)) throw error;
-  } finally {
-    segments.close();
-    await db.close();
-    await presence.end();
   }
+  segments.close();
+  await db.close();
+  await presence.end();
 }

@@ -188,10 +188,9 @@ export class EmbeddedPartitionReader implements PartitionReader {
       const before = this.#next;
       try {
         this.#fetch();
-      } catch (error) {
+      } catch {
         // No read waits yet: the next one meets the same error.
-        if (error instanceof LogError) return;
-        throw error;
+        return;
       }
       if (this.#next > before) this.#refill();
     });

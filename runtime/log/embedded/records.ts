@@ -1,6 +1,5 @@
 // Places of records. Adjacent records form chunks, which are rows; their bytes are in segment
 // files. The newest chunk of a partition grows in its tail.
-import { LogError } from "../log.ts";
 import { pauseMs } from "./arrivals.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";
@@ -27,7 +26,7 @@ export interface Store {
   readonly records: Records;
 }
 
-/** What ends with the log. */
+/** What ends with the log. Closing never fails. */
 export type Closers = Set<{ close(): Promise<void> }>;
 
 /** Adjacent records from offset `first` on. `time` is the newest timestamp. */
@@ -77,12 +76,6 @@ export class Records {
   ): number {
     const { tails } = this.#db;
     const tail = tails.read(id);
-    if (tail.latest + records.length > offsetLimit) {
-      throw new LogError(
-        "INTERNAL",
-        `Cannot append: the partition has used up its ${offsetLimit} offsets`,
-      );
-    }
     // Sealing takes a segment from its partition's row.
     if (tail.open?.segment !== segment.id) this.#claim(id, segment, tail.latest);
     // A clock set back must not make newer records look older.
@@ -110,7 +103,6 @@ export class Records {
         open!.time = Math.max(open!.time, time);
       } else {
         tails.close(id, { latest, bytes, arrived, open });
-        segment.chunks++;
         open = { segment: segment.id, first: latest, position: at, total: bytes, arrived, time };
       }
       run.time = Math.max(run.time, time);
@@ -125,11 +117,10 @@ export class Records {
   /** Within a transaction: hides records below an offset. */
   hideBefore(id: number, offset: number): void {
     const { tails } = this.#db;
-    const floor = Math.min(offset, tails.read(id).latest);
     tails.settle(id);
     this.#db.run(
       "UPDATE partitions SET floor = ?, change = ? WHERE id = ? AND floor < ?",
-      ...[floor, tails.nextChange(), id, floor],
+      ...[offset, tails.nextChange(), id, offset],
     );
   }
 

@@ -37,7 +37,7 @@ export async function repairTails(db: Database): Promise<number[]> {
   return await db.write("repair the tails", () => {
     // While the lock is held the others wait.
     const ids = damaged(found);
-    for (const id of ids) db.tails.file.clear(id);
+    for (const id of ids) db.tails.file.put(id);
     return ids;
   });
 }
@@ -47,9 +47,7 @@ async function seal(path: string, db: Database, id: number, partition: number): 
   const end = () =>
     db.write("seal a segment", () => {
       sealRow(db, id, partition);
-      const row = db.get<[number, number]>("SELECT next, bytes FROM segments WHERE id = ?", id);
-      if (row !== undefined && row[1] === 0) db.run("DELETE FROM segments WHERE id = ?", id);
-      return row?.[1];
+      return db.get<[number]>("SELECT bytes FROM segments WHERE id = ?", id)?.[0];
     });
   try {
     using file = await Deno.open(path, { read: true, write: true });

@@ -6,21 +6,16 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { createLocked, FileSync, freeBytes, keepReserve } from "./disk.ts";
+import { createLocked, FileSync, keepReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
-/**
- * Limits of a segment, whose size is a sixteenth of what its partition keeps or of the free disk:
- * space is given back in such steps.
- */
+/** Limits of a segment, whose size is a sixteenth of what its partition keeps: space is given back in such steps. */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
-/** Search by time scans all chunks of a segment. */
-const maxSegmentChunks = 4_096;
 /** Segment ids: milliseconds since 2024, until 2093, and random bits. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
 const pageBytes = 4_096;
@@ -37,8 +32,6 @@ export class OpenSegment {
   padding = 0;
   /** Its end at the last sync. */
   synced = 0;
-  /** Chunks begun in it, about. */
-  chunks = 0;
   /** Its row exists in the database. */
   known = false;
   /** Commits under way with records in it. */
@@ -47,10 +40,7 @@ export class OpenSegment {
   lost = false;
   readonly sync: FileSync;
 
-  /**
-   * @param file relative to the log's folder
-   * @param room free bytes of the disk
-   */
+  /** @param file relative to the log's folder */
   constructor(
     readonly id: number,
     readonly partition: number,
@@ -58,7 +48,6 @@ export class OpenSegment {
     path: string,
     readonly handle: Deno.FsFile,
     readonly openedAt: number,
-    readonly room: number,
   ) {
     this.sync = new FileSync(handle, path);
   }
@@ -210,9 +199,7 @@ export class SegmentWriter {
   }
 
   #end(segment: OpenSegment): void {
-    if (!this.#full.delete(segment)) return;
-    segment.handle.close();
-    if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
+    if (this.#full.delete(segment)) segment.handle.close();
   }
 
   #retire(segment: OpenSegment): void {
@@ -223,9 +210,8 @@ export class SegmentWriter {
   #segment(row: PartitionRow): OpenSegment {
     const active = this.#active.get(row.id);
     if (active !== undefined) {
-      const most = Math.min(row.retention.bytes, active.room) / 16;
-      const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
-      if (active.position < limit && active.chunks < maxSegmentChunks) return active;
+      const limit = clamp(row.retention.bytes / 16, minSegmentBytes, maxSegmentBytes);
+      if (active.position < limit) return active;
       this.#retire(active);
     }
     const segment = this.#create(row);
@@ -246,14 +232,13 @@ export class SegmentWriter {
       const path = join(this.#dir, file);
       const handle = createLocked(path);
       if (handle === undefined) continue;
-      const room = freeBytes(this.#dir) ?? Infinity;
-      return new OpenSegment(id, partition, file, path, handle, this.#now(), room);
+      return new OpenSegment(id, partition, file, path, handle, this.#now());
     }
   }
 }
 
 /** Within a transaction: records the end of a segment. */
-export function sealRow(db: Database, id: number, partition: number): void {
+export function sealRow(db: Pick<Database, "run" | "tails">, id: number, partition: number): void {
   const tail = db.tails.read(partition);
   if (tail.open?.segment === id) {
     db.tails.close(partition, tail);

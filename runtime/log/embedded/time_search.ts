@@ -1,11 +1,8 @@
 // Finds the offset for a time: the newest times of segments and chunks are a sparse index; then one
 // chunk is searched.
-import { recordPlaces, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk, type Store } from "./records.ts";
 import { offsetLimit, placeId } from "./schema.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
-
-const nothing = new Uint8Array(0);
 
 /**
  * The first offset of a partition with a timestamp at or after `time`; the latest offset if there is none.
@@ -51,27 +48,20 @@ export function offsetForTime({ dir, db, topics }: Store, id: number, time: numb
   }
 }
 
-/** Reads the heads alone; behind a damaged one it searches the rest of the chunk. */
+/** Reads the heads alone. A record whose head is damaged may be the one. */
 function inChunk(
   cursor: SegmentCursor,
   chunk: ChunkRow,
   time: number,
   earliest: number,
 ): number | undefined {
-  const [first, count, segment, position, size] = chunk;
+  const [first, count] = chunk;
   if (count === 1) return first >= earliest ? first : undefined;
-  let [next, at] = [first, position];
-  for (const head of cursor.heads(chunk)) {
-    if (head.offset >= earliest && head.time >= time) return head.offset;
-    [next, at] = [head.offset + 1, head.at + head.size];
+  let next = first;
+  for (const { offset, time: its } of cursor.heads(chunk)) {
+    if (offset >= earliest && its >= time) return offset;
+    next = offset + 1;
   }
-  const rest = position + size - at;
-  const bytes = cursor.read(segment, at, rest) ?? nothing;
-  for (const place of recordPlaces(bytes, first + count - next, rest)) {
-    // An unreadable record may be the one.
-    const fits = place === undefined || recordTime(bytes, place.at) >= time;
-    if (fits && next >= earliest) return next;
-    next++;
-  }
-  return undefined;
+  const unread = Math.max(next, earliest);
+  return unread < first + count ? unread : undefined;
 }

@@ -38,7 +38,7 @@ export async function syncDirectory(path: string): Promise<void> {
 
 const CHUNK = 1 << 18;
 
-/** The lines of the first `size` bytes of a file, without line breaks. */
+/** The lines, without line breaks, of the first `size` bytes of a file, which end with one. */
 export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -48,7 +48,6 @@ export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerato
     rest = lines.pop()!;
     yield* lines;
   }
-  if (rest !== "") yield rest;
 }
 
 export async function copyLines(

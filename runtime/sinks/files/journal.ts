@@ -63,8 +63,13 @@ export class Journal<E> {
 
   /** Adds entries, which then survive a crash of the machine. */
   async add(...entries: readonly E[]): Promise<void> {
-    this.size = await writeEntries(this.#file, this.size, entries, this.#form.headerBytes);
+    await this.write(...entries);
     await this.#file.syncData();
+  }
+
+  /** Adds entries, which survive the death of the process. */
+  async write(...entries: readonly E[]): Promise<void> {
+    this.size = await writeEntries(this.#file, this.size, entries, this.#form.headerBytes);
   }
 
   /** Clears the entries once they are durable elsewhere. */

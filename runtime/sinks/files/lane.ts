@@ -26,7 +26,6 @@ export function laneKey({ query, topic, partition }: SinkContext, more = ""): st
 /** True if the checkpoint contains a batch; an abandoned one has another end. */
 export function isCommitted({ batch, end }: Position, context: SinkContext): boolean {
   const { committedBatch, committedEnd } = context;
-  if (committedBatch === undefined) return end <= committedEnd;
   return batch < committedBatch || (batch === committedBatch && end === committedEnd);
 }
 

@@ -17,27 +17,29 @@ export interface Item {
   readonly body: string;
 }
 
-/** All items up to this number were delivered. */
-interface Sent {
+/** All items up to `sent` were delivered, and those up to `released` committed, to whichever checkpoint. */
+interface Note {
   readonly sent: number;
+  readonly released: number;
 }
 
 /** One owner's outbox of a lane. Calls of the same method must not overlap. */
 export class Outbox {
-  readonly #journal: Journal<Item | Sent>;
+  readonly #journal: Journal<Item | Note>;
   items: Item[] = [];
   #next = 1;
+  #note: Note = { sent: 0, released: 0 };
   /** Bytes of the journal's entries that were delivered, about. */
   #waste = 0;
   readonly #turns = new Semaphore(1);
 
-  private constructor(journal: Journal<Item | Sent>) {
+  private constructor(journal: Journal<Item | Note>) {
     this.#journal = journal;
   }
 
-  /** Takes over a lane's outbox, with its committed items. */
+  /** Takes over a lane's outbox, with its committed items: another group's checkpoint may hold them. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
-    const journal = await Journal.open<Item | Sent>(root, OUTBOX);
+    const journal = await Journal.open<Item | Note>(root, OUTBOX);
     try {
       const box = new Outbox(journal);
       await journal.fence.guard(() => box.#takeOver(context));
@@ -52,17 +54,18 @@ export class Outbox {
     const waiting = new Map<string, Omit<Item, "number">>();
     const uncommitted: Left<Item>[] = [];
     for (const { folder, entries } of this.#journal.left.toReversed()) {
-      const items = undelivered(entries);
-      for (const { position, id, body } of items) {
+      const { released } = noteIn(entries);
+      const rest: Item[] = [];
+      for (const item of undelivered(entries)) {
+        const { number, position, id } = item;
         // Outputs of several batches may have the same id.
-        if (isCommitted(position, context)) {
-          waiting.set(`${position.batch} ${id}`, { position, id, body });
-        }
+        if (number <= released || isCommitted(position, context)) {
+          waiting.set(`${position.batch} ${id}`, item);
+        } else rest.push(item);
       }
-      const rest = items.filter(({ position }) => !isCommitted(position, context));
       uncommitted.push({ folder, entries: rest });
     }
-    this.items = await this.add([...waiting.values()]);
+    await this.#release(await this.add([...waiting.values()]));
     // Remove what was copied from the old folders. A later owner may find the rest committed: see
     // `release`.
     for (const { folder, entries } of uncommitted) await this.#journal.replace(entries, folder);
@@ -79,21 +82,33 @@ export class Outbox {
 
   /** Releases items for delivery after their batch was committed. */
   async release(items: readonly Item[]): Promise<void> {
-    this.items.push(...items);
+    await this.#release(items);
     await this.#journal.confirm();
   }
 
+  async #release(items: readonly Item[]): Promise<void> {
+    this.items.push(...items);
+    const last = items.at(-1);
+    if (last === undefined) return;
+    await this.#turns.run(() => this.#write({ ...this.#note, released: last.number }));
+  }
+
+  async #write(note: Note): Promise<void> {
+    this.#note = note;
+    await this.#journal.write(note);
+  }
+
   async removeOldest(): Promise<void> {
-    const item = this.items.shift();
-    if (item === undefined) return;
+    const item = this.items.shift()!;
     await this.#turns.run(async () => {
-      await this.#journal.add({ sent: item.number });
+      await this.#write({ ...this.#note, sent: item.number });
       this.#waste += item.body.length + ENTRY_BYTES;
       if (this.#waste <= MAXIMUM_WASTE) return;
       const { fence } = this.#journal;
       // Keeps the undelivered items, released or not.
       await fence.guard(async () => {
-        await this.#journal.replace(undelivered(await this.#journal.entries()));
+        const items = undelivered(await this.#journal.entries());
+        await this.#journal.replace([...items, this.#note]);
         this.#waste = 0;
       });
     });
@@ -104,7 +119,12 @@ export class Outbox {
   }
 }
 
-function undelivered(entries: readonly (Item | Sent)[]): Item[] {
-  const sent = entries.reduce((most, entry) => "sent" in entry ? entry.sent : most, 0);
+function undelivered(entries: readonly (Item | Note)[]): Item[] {
+  const { sent } = noteIn(entries);
   return entries.filter((entry) => "number" in entry && entry.number > sent) as Item[];
+}
+
+/** The last note. */
+function noteIn(entries: readonly (Item | Note)[]): Note {
+  return { sent: 0, released: 0, ...entries.findLast((entry) => "sent" in entry) };
 }

@@ -32,9 +32,6 @@ import {
   settled,
 } from "./shared_generation.ts";
 
-/** Bytes that may not be durable in the file yet (but are in their stages). */
-const MAXIMUM_TAIL = 1 << 20;
-
 interface Request {
   readonly lane: string;
   readonly position: Position;
@@ -115,9 +112,11 @@ export class SharedFile {
 
   /** @param clean the last lines for now */
   async sync(clean = false): Promise<void> {
-    await this.#exclusively(async (generation, meta) => {
-      if (meta.durable.size === meta.size && !clean) return;
-      await makeDurable(generation, { ...meta, clean });
+    await this.#exclusively(async ({ data, meta: file, slots }, meta) => {
+      await data.syncData();
+      const { size, lanes } = meta;
+      await slots.write({ from: meta.durable.size, ...meta, clean, durable: { size, lanes } });
+      await file.syncData();
     });
   }
 
@@ -333,14 +332,5 @@ async function append(
     await slots.write(meta);
     throw error;
   }
-  const done = advanced(meta, next);
-  await slots.write(done);
-  if (size - meta.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, done);
-}
-
-async function makeDurable(generation: Generation, meta: Meta): Promise<void> {
-  await generation.data.syncData();
-  const { size, lanes } = meta;
-  await generation.slots.write({ from: meta.durable.size, ...meta, durable: { size, lanes } });
-  await generation.meta.syncData();
+  await slots.write(advanced(meta, next));
 }

@@ -122,7 +122,7 @@ export class StagedLines {
       const { committedEnd, committedBatch, topic, partition } = this.#parts.context;
       const unfinished = this.#unfinished();
       const end = Math.min(unfinished?.start ?? committedEnd, committedEnd);
-      const batch = (unfinished?.position.batch ?? (committedBatch ?? -1) + 1) - 1;
+      const batch = (unfinished?.position.batch ?? committedBatch + 1) - 1;
       const keep = (line: string) => (this.#parts.options.lastOffsetOf(line) ?? -1) < end;
       await this.#parts.shared.rewind(
         this.#parts.lane,
@@ -146,9 +146,7 @@ export class StagedLines {
   #unfinished(): Entry | undefined {
     const { committedBatch, committedEnd } = this.#parts.context;
     return this.#parts.stage.left.flatMap(({ entries }) => entries.toReversed())
-      .find(({ position: { batch, end } }) =>
-        end === committedEnd && batch === (committedBatch ?? batch)
-      );
+      .find(({ position: { batch, end } }) => end === committedEnd && batch === committedBatch);
   }
 
   /**

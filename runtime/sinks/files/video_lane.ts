@@ -77,7 +77,7 @@ export class VideoLane {
     this.#position = beginning.position;
     this.#surplus = beginning.surplus;
     this.#undo = beginning.undo;
-    this.#committed = { batch: context.committedBatch ?? -1, end: context.committedEnd };
+    this.#committed = { batch: context.committedBatch, end: context.committedEnd };
     this.missingFrom = missingFrom;
   }
 
@@ -184,7 +184,8 @@ export class VideoLane {
       if (pieces.length > 0) await this.#apply(pieces, progress, this.#committed);
       const { mark } = this.progress;
       const position = this.#position;
-      if (mark === undefined || position === undefined || !this.#isCommitted(position)) return;
+      if (mark === undefined || position === undefined) return;
+      if (position.batch > this.#committed.batch) return;
       const changed = this.#started || this.#surplus.length > 0;
       if (!changed && await this.#parts.files.finished(mark)) return;
       await this.#start();
@@ -194,12 +195,6 @@ export class VideoLane {
       this.#parts.stateFile.close();
       this.#parts.alive.close();
     }
-  }
-
-  #isCommitted({ batch, end }: Position): boolean {
-    const { committedBatch } = this.#context;
-    return batch <= this.#committed.batch ||
-      (committedBatch === undefined && end <= this.#committed.end);
   }
 
   async #apply(pieces: readonly Piece[], progress: Progress, position: Position): Promise<void> {
@@ -249,7 +244,7 @@ function beginningOf(
   if (isCommitted(position, context)) return { position, progress, surplus: intended, undo: false };
   // A batch that was committed with another end was certainly abandoned; one that the checkpoint
   // does not contain may have been committed by an owner that this one does not know of.
-  const undo = position.batch > (context.committedBatch ?? -1);
+  const undo = position.batch > context.committedBatch;
   if (before === undefined && !finished) return { progress: { files: 0 }, surplus: begun, undo };
   if (before && isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
   // The checkpoint is older than the files: this is another history, which starts its own files.

@@ -65,6 +65,25 @@ Deno.test("cameras and queries follow the file, and what did not change continue
   });
 });
 
+Deno.test("a query that ends with what is there finds the topic of a camera that has just started", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "framelane.yaml");
+    await Deno.writeTextFile(
+      file,
+      `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: off\ncameras:\n` +
+        `${camera(2, 20)}queries:\n  - { query: greyscale, trigger: available-now }\n`,
+    );
+    const process = new FramelaneProcess(["up", file], { cwd: folder });
+    try {
+      const starts = /QUERY-PARTITION-1 reads|does not exist/;
+      await process.until("the query", ({ said }) => said.some((line) => starts.test(line)));
+      assert.equal(await process.stop(), 0, process.output());
+    } finally {
+      await process.kill();
+    }
+  });
+});
+
 Deno.test("an edit of the viewer's address says so, and restarts neither the viewer nor others", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "framelane.yaml");

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
 import { FileSync } from "../../../runtime/log/embedded/disk.ts";
 import { closeParts, openParts } from "../../../runtime/log/embedded/open_log.ts";
+import { encodeRecord } from "../../../runtime/log/embedded/record.ts";
 import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
+import { LogError } from "../../../runtime/log/log.ts";
 import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import { append, readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
@@ -55,6 +57,31 @@ Deno.test("a segment that a full disk has sealed already is sealed once", async 
     };
     await closeParts(parts);
     assert.equal(full, false);
+  });
+});
+
+Deno.test("embedded log: a commit that is refused takes none with it that shares its transaction", async () => {
+  await inFolder(async (dir) => {
+    const waiting = { clock: systemClock, timeoutMs: PATIENCE_MS };
+    const parts = await openParts(parseEmbeddedUrl(`embedded:${dir}`), waiting, {
+      tell() {},
+      upkeep() {},
+    });
+    const { appender, db, topics } = parts;
+    await db.write("create", () => topics.ensure("t", 1));
+    const [record] = records(1).map(encodeRecord);
+    const appends = [{ topic: "t", partition: 0, records: [record!] }];
+    const changes = () => {
+      throw new LogError("FENCED", "Cannot commit");
+    };
+    const commits = [{}, { changes }, {}].map((more) => appender.commit("commit", appends, more));
+    const outcomes = await Promise.allSettled(commits);
+    await closeParts(parts);
+    const values = outcomes.map((one) => one.status === "fulfilled" ? one.value : one.reason.code);
+    assert.deepEqual(values, [[0], "FENCED", [1]]);
+    await withLog(`embedded:${dir}`, async (log) => {
+      assert.equal((await readAll(log, "t", 0)).length, 2);
+    });
   });
 });
 

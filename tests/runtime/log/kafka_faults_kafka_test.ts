@@ -58,7 +58,7 @@ Deno.test("a broker that is away or held is reported in time, by its address", a
     const reader = await log.reader();
     const partition = await retry(() => reader.open("frames", 0, 0));
     await take(partition, 1);
-    kafka.pause();
+    await kafka.pause();
     for (
       const call of [
         () => log.topics(),

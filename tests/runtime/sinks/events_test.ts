@@ -100,6 +100,24 @@ Deno.test("events: partitions share the file, each in its order", async () => {
   });
 });
 
+Deno.test("events: what is kept beside the file stays small, however long a query runs", async () => {
+  await withFile(async (file) => {
+    const task = await events({ file }).open(sinkContext());
+    const hidden = file.replace("events.jsonl", ".events.jsonl.framelane");
+    const data = { text: "x".repeat(100_000) };
+    for (let batchId = 0; batchId < 8; batchId++) {
+      const batch = { batchId, start: batchId, end: batchId + 1 };
+      await task.write!([{ ...frame(0, batchId), result: { data } }], batch);
+      await task.flush!(batch);
+      await task.committed!(batch);
+      const { size } = await Deno.stat(`${hidden}/lanes/test-VideoStreaming-0/g1/stage`);
+      assert.ok(size < 400_000, `${size} bytes`);
+    }
+    await task.close!();
+    assert.equal((await linesOf(file)).length, 8);
+  });
+});
+
 Deno.test("events: a file moved away by log rotation is begun anew", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0, 1]);

@@ -4,7 +4,7 @@ import { query } from "../../../runtime/definition/query.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
 import { webhook } from "../../../runtime/sinks/webhook.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
-import { until } from "../../support/until.ts";
+import { PATIENCE_MS, until } from "../../support/until.ts";
 import { finding, frame } from "./outputs.ts";
 import { ok, open, post, quick, type Received, withReceiver } from "./webhook_kit.ts";
 import { freePort } from "../../../tools/kafka/probe.ts";
@@ -51,10 +51,10 @@ Deno.test("webhook: a query may post alerts, and all, to one address, but nothin
     const all = webhook({ url, directory, only: "all" });
     const stream = query("test").readStream();
     stream.writeStream(alerts, all);
-    assert.throws(
-      () => stream.writeStream(all, webhook({ url, directory, only: "all" })),
-      /same place/,
-    );
+    for (const same of [directory, `${directory}/.`]) {
+      const again = webhook({ url, directory: same, only: "all" });
+      assert.throws(() => stream.writeStream(all, again), /same place/);
+    }
     const context = sinkContext({ clock: quick });
     const tasks = [await alerts.open(context), await all.open(context)];
     for (const task of tasks) await post(task, 0, [alert(5), frame(0, 6)]);
@@ -187,6 +187,32 @@ Deno.test("webhook: what was never committed is not sent", async () => {
     await post(second, 0, [finding(0, 2)]);
     await second.close!();
     assert.deepEqual(received.map(({ body }) => JSON.parse(body).window.firstOffset), [2]);
+  });
+});
+
+Deno.test("webhook: what waits goes out though another group, with a checkpoint of its own, goes on", async () => {
+  const back = Promise.withResolvers<void>();
+  await withReceiver(() => back.promise.then(ok), async (url, received, directory) => {
+    const ended = new AbortController();
+    const options = { url, directory, timeoutMs: PATIENCE_MS };
+    const own = { committedBatch: 7, committedEnd: 80, signal: ended.signal };
+    const first = await open(options, own);
+    await post(first, 8, [finding(0, 81), finding(0, 82)]);
+    await post(first, 9, [finding(0, 91)]);
+    const batch = { batchId: 10, start: 100, end: 110 };
+    await first.write!([finding(0, 101)], batch);
+    await first.flush!(batch);
+    // Its last batch is not committed.
+    ended.abort();
+    await first.close!();
+    back.resolve();
+    for (const offset of [121, 131]) {
+      const next = await open(options, { committedBatch: -1, committedEnd: 120 });
+      await post(next, 0, [finding(0, offset)]);
+      await next.close!();
+    }
+    const offsets = received.map(({ body }) => JSON.parse(body).window.firstOffset);
+    assert.deepEqual([...new Set(offsets)], [81, 82, 91, 121, 131]);
   });
 });
 

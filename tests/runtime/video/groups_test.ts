@@ -170,6 +170,26 @@ Deno.test("H.264's own numbers tell that a frame is missing, whichever it is, al
   }
 });
 
+Deno.test("A group ends where another codec begins, and where it is longer than a reader can go back", async () => {
+  const [key, next] = await accessUnits({ frames: 2, gop: 2 });
+  const [, foreign] = await accessUnits({ codec: "h265", frames: 2, gop: 2 });
+  const reports: string[] = [];
+  const tracker = new GroupTracker((message) => reports.push(message));
+  let offset = 0;
+  const take = (unit: Uint8Array, codec?: string) => tracker.take(frameOf(unit, offset++, codec));
+  assert.deepEqual([take(key!), take(next!)], ["unit", "unit"]);
+  assert.deepEqual([take(foreign!, "h265"), take(next!)], ["no-keyframe", "no-keyframe"]);
+  assert.equal(take(key!), "unit");
+  for (let i = 1; i < 3_000; i++) assert.equal(take(next!), "unit");
+  assert.deepEqual(reports, []);
+  assert.equal(take(next!), "no-keyframe");
+  assert.match(
+    reports.join(),
+    /^A group of pictures in VideoStreaming partition 0 has reached 3000 access units and \d+ bytes/,
+  );
+  assert.equal(take(key!), "unit");
+});
+
 Deno.test("A restart goes back to the keyframe that the oldest frame needed hangs on", async () => {
   const units = await accessUnits({ frames: 20, gop: 5 });
   const tracker = new GroupTracker(silent);

@@ -3,7 +3,7 @@ import { Admin } from "@platformatic/kafka";
 import { kafka as command } from "../../../cli/commands/kafka.ts";
 import { startKafka } from "../../../tools/kafka/start.ts";
 import { KitError } from "../../../tools/kafka/node.ts";
-import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
+import { brokersSeenFrom, freePort, portInUse } from "../../../tools/kafka/probe.ts";
 import { startCluster } from "../../support/cluster.ts";
 import { smallBroker } from "../../support/kafka.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";
@@ -68,13 +68,35 @@ Deno.test("a paused node does not answer, a resumed one does", async () => {
   const kafka = await startCluster(smallBroker);
   try {
     const port = Number(kafka.bootstrap.split(":")[1]);
-    kafka.pause();
+    await kafka.pause();
     await until("it is held", async () => await brokersSeenFrom(port, 300) === 0);
     kafka.resume();
     await until("the broker answers again", async () => await brokersSeenFrom(port) === 1);
   } finally {
     await kafka.stop();
   }
+});
+
+Deno.test("Kafka ends with the program that started it, even if that is killed", async () => {
+  const start = new URL("../../../tools/kafka/start.ts", import.meta.url).href;
+  const dataDir = await Deno.makeTempDir();
+  const program = `
+    const { startKafka } = await import(${JSON.stringify(start)});
+    console.log((await startKafka({ dataDir: ${JSON.stringify(dataDir)} })).bootstrap);`;
+  const starter = new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const lines = starter.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const { value = "" } = await lines.read();
+  const port = Number(value.split(":")[1]);
+  assert.equal(await brokersSeenFrom(port), 1);
+  starter.kill("SIGKILL");
+  await starter.status;
+  await lines.cancel();
+  await until("Kafka has ended", () => !portInUse(port));
+  await Deno.remove(dataDir, { recursive: true });
 });
 
 Deno.test("a port in use is refused by name", async () => {

@@ -16,7 +16,7 @@ const FAULTS: Record<string, (trial: BrokerTrial) => Promise<void>> = {
     await kafka.nodes[0]!.start();
   },
   "Kafka held for 70 s": async ({ kafka }) => {
-    kafka.nodes[0]!.pause();
+    await kafka.nodes[0]!.pause();
     await during(AWAY_MS);
     kafka.nodes[0]!.resume();
   },

@@ -17,7 +17,7 @@ Deno.test("a runtime is frozen inside its transactions: it takes its partitions 
     for (let time = 0; time < FEWEST || !inside(); time++) {
       assert.ok(time < MOST, `never inside a transaction: ${runtime.output()}`);
       // Whatever is asked for now is answered when the client is gone.
-      kafka.pause();
+      await kafka.pause();
       await during(100);
       runtime.signal("SIGSTOP");
       kafka.resume();

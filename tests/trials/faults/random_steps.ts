@@ -10,7 +10,7 @@ const MOST_PARTITIONS = 8;
 
 /** Takes the log away from everybody, and gives it back. */
 export interface Cut {
-  cut(): void;
+  cut(): void | Promise<void>;
   heal(): void;
 }
 
@@ -47,7 +47,7 @@ export async function randomSteps(
     },
     "cut and heal": async () => {
       if (log === undefined) return;
-      log.cut();
+      await log.cut();
       await pause(3000);
       log.heal();
     },

@@ -7,9 +7,6 @@ import { rounded } from "../../rounded.ts";
 /** Most candidates that are compared with each other, the highest scores first. */
 const MOST_COMPARED = 30_000;
 
-/** Larger numbers are not those of classes. */
-const MOST_CLASSES = 100_000;
-
 /** Numbers of a candidate: box, score, class, row of the output. */
 const NUMBERS = 7, SCORE = 4, CLASS = 5, ROW = 6;
 
@@ -28,7 +25,7 @@ export class Candidates {
     kind: number,
     row: number,
   ): void {
-    if (!(kind >= 0 && kind < MOST_CLASSES && right >= left && bottom >= top)) return;
+    if (!(kind >= 0 && right >= left && bottom >= top)) return;
     const at = this.count * NUMBERS;
     if (at === this.#numbers.length) {
       const more = new Float32Array(4 * at);

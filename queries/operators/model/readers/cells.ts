@@ -4,7 +4,7 @@ import type { Candidates } from "./candidates.ts";
 import type { Decode, HeadTensors } from "./head_tensors.ts";
 import { activationOf, type Numbers, sigmoid, type Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
-import { knownColumns, type Table, tableOf } from "./table.ts";
+import { classTable, type Table, tableOf } from "./table.ts";
 
 /** A cell of a grid; counts start at the left and the top. */
 interface Cell {
@@ -93,18 +93,15 @@ type BoxOf = (at: number, row: number) => readonly [x: number, y: number, w: num
 
 /** Decodes rows of a box, an object score and class scores. */
 function addSure(
-  { name, labels, threshold, activation }: ObjectsOutput,
+  output: ObjectsOutput,
   { main }: HeadTensors,
   found: Candidates,
   boxesOf: (table: Table) => BoxOf,
-  activate = activationOf({ activation }),
+  activate = activationOf(output),
 ): void {
-  const table = tableOf(name, main, knownColumns(main, labels && 5 + labels.length));
-  const { data, rows, columns, rowStep, step } = table;
-  const classes = labels?.length ?? columns - 5;
-  if (classes < 1 || columns < 5 + classes) {
-    throw unreadable(name, main.shape, `rows of 5 numbers and ${labels?.length ?? 1} scores`);
-  }
+  const { threshold } = output;
+  const table = classTable(output, main, 5);
+  const { data, rows, rowStep, step, classes } = table;
   const boxOf = boxesOf(table);
   for (let row = 0; row < rows; row++) {
     const at = row * rowStep, there = activate(data[at + 4 * step]!);

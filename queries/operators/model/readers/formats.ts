@@ -6,23 +6,19 @@ import { addPeaks } from "./centernet.ts";
 import type { Decode, HeadTensors } from "./head_tensors.ts";
 import { activationOf, sigmoid } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
-import { bestClasses, knownColumns, type Table, tableOf } from "./table.ts";
+import { bestClasses, classTable, type Table, tableOf } from "./table.ts";
 
 /** Centre, width and height, then the class scores. */
 export const yolov8 = (
   output: Pick<ObjectsOutput, "name" | "labels" | "threshold" | "activation">,
   { main, unitX, unitY }: Pick<HeadTensors, "main" | "unitX" | "unitY">,
   found: Candidates,
-  known = knownColumns(main, output.labels && 4 + output.labels.length),
+  columns?: number,
 ): void => {
-  const { name, labels, threshold } = output;
-  const table = tableOf(name, main, known);
-  const { data, rows, columns, rowStep, step } = table;
-  const classes = labels?.length ?? columns - 4;
-  if (classes < 1 || columns < 4 + classes) {
-    throw unreadable(name, main.shape, `rows of 4 numbers and ${labels?.length ?? 1} scores`);
-  }
-  const { best, kinds } = bestClasses(table, 4, classes);
+  const { threshold } = output;
+  const table = classTable(output, main, 4, columns);
+  const { data, rows, rowStep, step } = table;
+  const { best, kinds } = bestClasses(table, 4, table.classes);
   const activate = activationOf(output);
   for (let row = 0; row < rows; row++) {
     const score = activate(best[row]!);

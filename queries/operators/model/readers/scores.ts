@@ -5,6 +5,9 @@ import { type OutputReader, type Reading, unreadable } from "./reader.ts";
 
 /** Most scores in a result: more do not come from a classifier, and would fill the log. */
 export const MOST_SCORES = 2000;
+export const FEW_SCORES =
+  `up to ${MOST_SCORES} scores; read it with kind objects, keypoints, map or vector, or keep the ` +
+  "highest with top";
 
 type Scores = Readonly<Record<string, number>>;
 
@@ -25,10 +28,7 @@ export function scoresReader(output: ScoresOutput): OutputReader {
         throw unreadable(name, shape, `${accepted} ${whose}`);
       }
       if (sets * Math.min(width, top ?? width) > MOST_SCORES) {
-        const accepted =
-          `up to ${MOST_SCORES} scores; read it with kind objects, map or vector, or ` +
-          "keep the highest with top";
-        throw unreadable(name, shape, accepted);
+        throw unreadable(name, shape, FEW_SCORES);
       }
       const invalid = new Set<string>();
       const found = Array.from({ length: sets }, (_, set) => {

@@ -1,4 +1,5 @@
 // A tensor of two dimensions as rows of numbers.
+import type { ObjectsOutput } from "../manifest_output.ts";
 import type { Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 
@@ -44,7 +45,24 @@ export function bestClasses({ data, rows, rowStep, step }: Table, first: number,
   return { best, kinds };
 }
 
-/** Columns after those of the labels hold masks or points. */
-export function knownColumns({ shape }: Values, least: number | undefined): number | undefined {
-  return least !== undefined && shape.includes(least) ? least : undefined;
+/**
+ * A tensor as rows of `before` numbers, a score for each class, and perhaps more, which are masks or points.
+ *
+ * @param columns numbers per row, if more than the labels define them
+ */
+export function classTable(
+  { name, labels }: Pick<ObjectsOutput, "name" | "labels">,
+  values: Values,
+  before: number,
+  columns?: number,
+): Table & { readonly classes: number } {
+  const usual = labels && values.shape.find((size) => size === before + labels.length);
+  const table = tableOf(name, values, columns ?? usual);
+  const classes = labels?.length ?? table.columns - before;
+  if (classes >= 1 && table.columns >= before + classes) return { ...table, classes };
+  throw unreadable(
+    name,
+    values.shape,
+    `rows of ${before} numbers and ${labels?.length ?? 1} scores`,
+  );
 }

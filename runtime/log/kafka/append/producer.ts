@@ -57,10 +57,14 @@ export class KafkaProducer implements LogProducer {
   }
 }
 
+/** Records of one call, or of several that go together. */
 interface Batch {
   readonly records: readonly LogRecord[];
-  readonly identity: ProducerIdentity | undefined;
-  readonly sequence: number;
+  identity?: ProducerIdentity | undefined;
+  /** −1 until it is sent. */
+  sequence: number;
+  /** Of the first record; undefined until it is stored. */
+  offset?: number;
 }
 
 interface Call {
@@ -76,13 +80,15 @@ class PartitionAppender {
   readonly #options: Required<ProducerOptions>;
   readonly #waiting: Call[] = [];
   #running: Promise<void> | undefined;
+  /** Undefined while the next sequence number is unknown. */
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   /**
-   * A failed batch that may have been stored. If the caller appends the same records again, it is sent with
-   * the same sequence numbers, so that it is not stored twice.
+   * Failed calls that may have been stored, by their first record, with their place in a batch. If the caller
+   * appends the same records again, the batch is sent with the same sequence numbers, so that nothing is stored
+   * twice.
    */
-  #uncertain: Batch | undefined;
+  readonly #uncertain = new WeakMap<LogRecord, readonly [Call["records"], Batch, start: number]>();
 
   constructor(
     cluster: Cluster,
@@ -109,7 +115,9 @@ class PartitionAppender {
   async #run(action: string): Promise<void> {
     while (this.#waiting.length > 0) {
       let left = TOGETHER_BYTES;
-      const last = this.#waiting.findIndex(({ size }) => (left -= size) < 0);
+      const last = this.#waiting.findIndex(({ records, size }) =>
+        (left -= size) < 0 || this.#uncertain.has(records[0]!)
+      );
       const count = last < 0 ? this.#waiting.length : Math.max(1, last);
       await this.#appendAll(action, this.#waiting.splice(0, count));
     }
@@ -117,42 +125,44 @@ class PartitionAppender {
   }
 
   async #appendAll(action: string, calls: readonly Call[]): Promise<void> {
+    const all = calls.flatMap(({ records }) => records);
+    const known = this.#uncertain.get(all[0]!);
+    let batch: Batch = { records: all, sequence: -1 };
+    let start = 0;
+    if (known !== undefined && sameRecords(known[0], all)) [, batch, start] = known;
+    this.#uncertain.delete(all[0]!);
     try {
-      let offset = await this.#append(action, calls.flatMap(({ records }) => records));
+      batch.offset ??= await this.#append(action, batch);
       for (const { records, resolve } of calls) {
-        resolve(offset);
-        if (offset >= 0) offset += records.length;
+        resolve(batch.offset < 0 ? batch.offset : batch.offset + start);
+        start += records.length;
       }
     } catch (error) {
-      if (calls.length > 1 && error instanceof LogError && !error.retryable) {
+      if (error instanceof LogError && error.retryable) {
+        for (const { records, reject } of calls) {
+          this.#uncertain.set(records[0]!, [records, batch, start]);
+          start += records.length;
+          reject(error);
+        }
+        // Those that wait have had their time too, and must not overtake these.
+        for (const { reject } of this.#waiting.splice(0)) reject(error);
+      } else if (calls.length > 1) {
         // One of them may be the cause.
         for (const call of calls) await this.#appendAll(action, [call]);
-      } else for (const { reject } of calls) reject(error);
+      } else calls[0]!.reject(error);
     }
   }
 
-  async #append(action: string, records: readonly LogRecord[]): Promise<number> {
+  async #append(action: string, batch: Batch): Promise<number> {
     try {
-      return await this.#send(action, await this.#batchOf(action, records));
+      return await this.#send(action, batch);
     } catch (error) {
       const lostId = brokerErrors(error)
         .some(({ kind }) => ["new-producer-id", "fenced"].includes(kind.outcome));
       if (!lostId) throw error;
-      this.#uncertain = this.#identity = undefined;
-      return await this.#send(action, await this.#batchOf(action, records));
+      batch.sequence = -1;
+      return await this.#send(action, batch);
     }
-  }
-
-  async #batchOf(action: string, records: readonly LogRecord[]): Promise<Batch> {
-    const uncertain = this.#uncertain;
-    if (uncertain !== undefined) {
-      this.#uncertain = undefined;
-      if (sameRecords(uncertain.records, records)) return uncertain;
-      // The next sequence number is unknown: continue with another producer id.
-      this.#identity = undefined;
-    }
-    const identity = await this.#producerId(action);
-    return { records, identity, sequence: this.#sequence };
   }
 
   /** Undefined if the batch cannot be idempotent. */
@@ -176,6 +186,10 @@ class PartitionAppender {
   }
 
   async #send(action: string, batch: Batch): Promise<number> {
+    if (batch.sequence < 0) {
+      batch.identity = await this.#producerId(action);
+      batch.sequence = this.#sequence;
+    }
     const { records, identity, sequence } = batch;
     const { acks, compression } = this.#options;
     const cluster = this.#cluster;
@@ -183,18 +197,14 @@ class PartitionAppender {
     const timeoutMs = cluster.replicationTimeoutMs;
     const request = { ...this.#place, bytes, acks: ACKS[acks], timeoutMs };
     const { topic, partition } = this.#place;
-    try {
-      const offset = await cluster.attempt(action, async (signal) => {
-        const leader = await cluster.toLeader(topic, partition, "produce", signal);
-        return await produce(leader, request, { signal });
-      });
-      this.#sequence = (sequence + records.length) % 2 ** 31;
-      return offset;
-    } catch (error) {
-      const mayBeStored = error instanceof LogError && error.retryable;
-      if (identity !== undefined && mayBeStored) this.#uncertain = batch;
-      throw error;
-    }
+    this.#identity = undefined;
+    const offset = await cluster.attempt(action, async (signal) => {
+      const leader = await cluster.toLeader(topic, partition, "produce", signal);
+      return await produce(leader, request, { signal });
+    });
+    this.#identity = identity;
+    this.#sequence = (sequence + records.length) % 2 ** 31;
+    return offset;
   }
 }
 

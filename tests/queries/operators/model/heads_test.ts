@@ -157,17 +157,3 @@ Deno.test("grids have equally many tensors each, and no others beside them", () 
     );
   }
 });
-
-Deno.test("a head of another shape costs the frame, and the message has both sides", () => {
-  const data = new Float32Array(12);
-  const output = { name: "out", kind: "objects", format: "yolov8", labels: ["a", "b", "c"] };
-  assert.throws(
-    () => read(output, { out: { dtype: "float32", shape: [1, 3, 4], data } }),
-    /Cannot read output out of shape \[3, 4\]: expected rows of 4 numbers and 3 scores/,
-  );
-  const yolox = { name: "out", kind: "objects", format: "yolox" };
-  assert.throws(
-    () => read(yolox, { out: { dtype: "float32", shape: [1, 7, 6], data: new Float32Array(42) } }),
-    /expected the cells of strides 8, 16, 32 in 96x64/,
-  );
-});

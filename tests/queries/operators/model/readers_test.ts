@@ -4,7 +4,7 @@ import { MOST_SCORES } from "../../../../queries/operators/model/readers/scores.
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
 import type { Samples } from "../../../../queries/operators/model/session.ts";
-import { decodeImage } from "../../../../runtime/mod.ts";
+import { type BadFrameError, decodeImage } from "../../../../runtime/mod.ts";
 import { placementOf } from "../../../../runtime/image/mod.ts";
 
 /** Reads one output of a model of 64x32 pixels, which is shown a frame of 128x128: letterboxed to 32x32. */
@@ -20,11 +20,12 @@ function read(output: object, shape: readonly number[], data: Samples, frames = 
   const placements = new Array(frames).fill(placementOf(spec, 128, 128));
   const dtype = data instanceof BigInt64Array ? "int64" : "float32";
   return new OutputReaders(manifest).read(
-    new Map([["o", { dtype, shape, data }]]),
+    new Map([["o", { dtype, shape, data }], ["s", SCORE]]),
     { frames, input: manifest.inputs[0]!, placements },
   );
 }
 
+const SCORE = { dtype: "float32", shape: [1, 1, 1], data: Float32Array.of(0.5) };
 const window = { kind: "window" };
 
 Deno.test("scores: softmax over as many values as there may be", () => {
@@ -90,7 +91,7 @@ Deno.test("objects: activation makes scores of logits in every format", () => {
   ];
   const logits = { kind: "objects", labels, activation: "sigmoid" };
   for (const [output, shape, numbers, score] of outputs) {
-    const scores = [0.38, 0.63].map((threshold) => {
+    const scores = [score - 0.001, score + 0.001].map((threshold) => {
       const { frames } = read(
         { ...logits, ...output, threshold },
         shape,
@@ -102,6 +103,82 @@ Deno.test("objects: activation makes scores of logits in every format", () => {
   }
   const softmax = { ...logits, format: "yolov8", activation: "softmax" };
   assert.throws(() => read(softmax, [1, 5, 1], new Float32Array(5)), /expected .*none.*sigmoid/);
+});
+
+Deno.test("objects: a score equal to the threshold counts, and boxes that overlap by iou stay", () => {
+  const labels = ["a"], heads = { boxes: "o", scores: "s" };
+  const columns = ["x", "y", "width", "height", "score"];
+  const row = [16, 16, 8, 8, 0.5];
+  const formats: [output: object, shape: number[], numbers: number[]][] = [
+    [{ format: "yolov8" }, [1, 1, 5], row],
+    [{ format: "yolov5" }, [1, 1, 6], [...row, 1]],
+    [{ format: "yolox" }, [1, 42, 6], [0, 0, 0, 0, 0.5, 1, ...new Array(246).fill(0)]],
+    [{ format: "nanodet" }, [1, 42, 9], [0.5, ...new Array(377).fill(0)]],
+    [{ format: "yolov10" }, [1, 1, 6], [8, 8, 16, 16, 0.5, 0]],
+    [{ format: "rows", columns }, [1, 5], row],
+    [{ format: "centernet", boxes: "o" }, [4, 1, 1], [0.5, 0.5, 0.5, 0.5]],
+    [{ format: "detr", ...heads, activation: "none" }, [1, 1, 4], [0.5, 0.5, 0.1, 0.1]],
+    [{ format: "ssd", ...heads }, [1, 1, 4], [0.5, 0.5, 0.6, 0.6]],
+  ];
+  for (const [output, shape, numbers] of formats) {
+    const found = [0.5, 0.501].map((threshold) =>
+      read({ kind: "objects", labels, threshold, ...output }, shape, Float32Array.from(numbers))
+        .frames[0]!.objects!.length > 0
+    );
+    assert.deepEqual(found, [true, false], JSON.stringify(output));
+  }
+  const twins = Float32Array.from([16, 8, 32, 8, 0.9, 0, 16, 12, 32, 8, 0.8, 0]);
+  const count = (iou: number) =>
+    read(
+      { kind: "objects", format: "rows", columns: [...columns, "class"], labels, iou },
+      [2, 6],
+      twins,
+    ).frames[0]!.objects!.length;
+  assert.deepEqual([count(1 / 3), count(0.333)], [2, 1]);
+});
+
+Deno.test("a tensor of another shape costs the frame, by the output's name, shape and what is read", () => {
+  const labels = ["a", "b"], columns = ["x", "y", "width", "height", "score"];
+  const anchors = new Array(3).fill([1, 2, 3, 4]), levels = ["o", "o", "o"];
+  const objects = { kind: "objects", labels };
+  const peaks = { ...objects, format: "centernet", boxes: "o" };
+  const heads = { ...objects, format: "ssd", boxes: "o", scores: "s" };
+  const odd: [output: object, shape: number[], expected: RegExp][] = [
+    [{ ...objects, format: "yolov8" }, [1, 5, 5], /rows of 4 numbers and 2 scores/],
+    [
+      { ...objects, format: "yolov8" },
+      [1, 2, 6, 6],
+      /rows of numbers, two dimensions for each fra/,
+    ],
+    [{ ...objects, format: "yolov5" }, [1, 6, 6], /rows of 5 numbers and 2 scores/],
+    [
+      { ...objects, format: "yolov5", anchors, levels },
+      [1, 5, 1, 1],
+      /numbers of 2 anchors in each/,
+    ],
+    [{ ...objects, format: "yolox" }, [1, 44, 7], /the cells of strides 8, 16, 32 in 64x32/],
+    [{ ...objects, format: "nanodet" }, [1, 42, 9], /rows of 2 scores and 4 times as many numbers/],
+    [{ ...objects, format: "rows", columns }, [4, 6], /rows of 5 numbers, as columns says/],
+    [peaks, [8], /channels of rows of cells/],
+    [peaks, [3, 2, 4], /2 or 4 channels of 2x4 cells/],
+    [heads, [1, 4, 4], /scores for each of 4 boxes/],
+    [{ kind: "keypoints", format: "yolov8", points: labels }, [1, 10, 8], /1 scores and 2 points/],
+    [{ kind: "keypoints", format: "points", points: labels }, [3, 3], /expected 2 points/],
+    [{ kind: "keypoints", format: "heatmaps", points: labels }, [3, 2, 2], /expected 2 maps/],
+    [{ kind: "map", labels: ["a", "b", "c"] }, [2, 4, 4], /expected 3 classes for each spot/],
+    [{ kind: "map" }, [257, 2, 258], /up to 256 classes for each spot/],
+  ];
+  for (const [output, shape, expected] of odd) {
+    const size = shape.reduce((all, one) => all * one, 1);
+    assert.throws(() => read(output, shape, new Float32Array(size)), (error) => {
+      assert.match(
+        (error as Error).message,
+        /^Cannot read output [os] of shape \[[\d, ]+\]: expected/,
+      );
+      assert.match((error as Error).message, expected);
+      return (error as BadFrameError).reason === "model-output";
+    }, JSON.stringify(output));
+  }
 });
 
 Deno.test("scores of each frame", () => {

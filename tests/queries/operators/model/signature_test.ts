@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ManifestError, parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { model } from "../../../../queries/operators/model/model.ts";
+import type { Dimension } from "../../../../queries/operators/model/onnx_file.ts";
 import { signatureFaults } from "../../../../queries/operators/model/signature.ts";
 import { orderModel } from "./order_kit.ts";
 
@@ -85,22 +86,73 @@ Deno.test("what does not fit the file is refused, with both sides", async () => 
   assert.match(error.message, /input: the file needs runs_in \(int64 \[1\]\)/);
 });
 
+/** Faults of a manifest for two pictures, and its outputs, beside a file of these inputs and outputs. */
+function faultsOf(
+  outputs: readonly object[],
+  shapes: Readonly<Record<string, Dimension[] | undefined>>,
+  more: { readonly constants?: object; readonly inputs?: typeof shapes } = {},
+): string {
+  const input = { name: "frames", layout: "NCHW", frames: 2, height: 8, width: 8 };
+  const { inputs = {}, constants = {} } = more;
+  const manifest = parseManifest({ name: "m", file: "m.onnx", input, constants, outputs }, "");
+  const values = (all: typeof shapes) =>
+    Object.entries(all).map(([name, shape]) => ({ name, dtype: "float32", shape }));
+  return signatureFaults(manifest, {
+    inputs: values({ frames: [2, 3, 8, 8], ...inputs }),
+    outputs: values(shapes),
+    ...{ producer: "", opset: 17, metadata: {}, external: [], sha256: "", bytes: 0 },
+  }).join("; ");
+}
+
 Deno.test("a constant may have numbers for each frame of a free dimension", () => {
-  const faultsOf = (numbers: number) => {
-    const input = { name: "frames", layout: "NCHW", frames: 2, height: 8, width: 8 };
-    const constants = { sizes: new Array(numbers).fill(7) };
-    const outputs = [{ name: "o", kind: "vector" }];
-    const manifest = parseManifest({ name: "m", file: "m.onnx", input, constants, outputs }, "");
-    const [dtype, shape] = ["float32", [2, 3, 8, 8]];
-    return signatureFaults(manifest, {
-      inputs: [{ name: "frames", dtype, shape }, { name: "sizes", dtype, shape: ["N", 2] }],
-      outputs: [{ name: "o", dtype, shape }],
-      ...{ producer: "", opset: 17, metadata: {}, external: [], sha256: "", bytes: 0 },
-    });
-  };
-  assert.deepEqual([faultsOf(2), faultsOf(4)], [[], []]);
+  const outputs = [{ name: "o", kind: "vector" }], inputs = { sizes: ["N", 2] };
+  const faults = (name: string, numbers: number) =>
+    faultsOf(outputs, { o: [2, 8] }, { inputs, constants: { [name]: new Array(numbers).fill(7) } });
+  assert.deepEqual([faults("sizes", 2), faults("sizes", 4)], ["", ""]);
   assert.match(
-    faultsOf(3).join(),
+    faults("sizes", 3),
     /constants.sizes: the manifest says \[7,7,7\], the file has floa/,
   );
+  assert.match(
+    faults("size", 2),
+    /constants.size: the manifest says size, the file's inputs are fra/,
+  );
+});
+
+Deno.test("labels of a detector are counted where its shape tells how many there are", () => {
+  const detector = (labels: number, format = "yolov8") => [{
+    ...{ name: "o", kind: "objects", format },
+    labels: Array.from({ length: labels }, (_, i) => `class ${i}`),
+  }];
+  for (
+    const shape of [[2, 84, 99], [2, 99, 84], ["b", "r", "c"], ["b", "r", 8400], ["c"], undefined]
+  ) {
+    assert.equal(faultsOf(detector(80), { o: shape }), "", `${shape}`);
+  }
+  for (const shape of [[2, 84, 99], [2, "c", 84]]) {
+    assert.match(faultsOf(detector(79), { o: shape }), /says 79 labels, the file has 80 classes/);
+  }
+  assert.match(faultsOf(detector(80, "yolov5"), { o: [2, 99, 84] }), /the file has 79 classes/);
+  // The columns behind those of the labels are masks.
+  assert.equal(faultsOf(detector(80), { o: [2, 116, 8400], masks: [2, 32, 160, 160] }), "");
+});
+
+Deno.test("scores are counted where the shape tells how many there are", () => {
+  const faults = (output: object, shape: Dimension[] | undefined) =>
+    faultsOf([{ name: "o", kind: "window", ...output }], { o: shape });
+  assert.match(
+    faults({}, [1, 2001]),
+    /the file has 2001 values .*, expected up to 2000 scores; read/,
+  );
+  assert.match(faults({ kind: "frame" }, [2, 1001]), /2002 values .*, expected up to 2000 scores/);
+  for (
+    const [output, shape] of [
+      [{}, [1, 2000]],
+      [{ top: 5 }, [1, 2001]],
+      [{ kind: "frame", top: 5 }, [2, 1001]],
+      [{}, ["b", "values"]],
+      [{ labels: ["a"] }, ["b", 1]],
+      [{}, undefined],
+    ] as const
+  ) assert.equal(faults(output, shape && [...shape]), "");
 });
