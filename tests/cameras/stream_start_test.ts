@@ -123,3 +123,19 @@ Deno.test("a process that stands still for a moment does not take that for the e
   setTimeout(() => start.arrived(true));
   assert.deepEqual((await first).value, [1, 2]);
 });
+
+Deno.test("a burst without end is held for 128 frames, and no longer", async () => {
+  const start = new StreamStart(systemClock);
+  async function* frames() {
+    for (let n = 0;; n++) {
+      start.arrived(true);
+      // They arrive before they are taken.
+      start.arrived(true);
+      yield await Promise.resolve(n);
+    }
+  }
+  for await (const held of start.hold(frames())) {
+    assert.equal(held.length, 128);
+    break;
+  }
+});
