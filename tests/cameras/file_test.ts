@@ -33,6 +33,12 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
     }
     assert.deepEqual(seen, [0, 1, 3, 4]);
     assert.match(reports[0]!, /^video file .*: damaged packets skipped: 1$/);
+    const laps = context();
+    let left = 9;
+    for await (const _ of (await makeSource(path, { loop: true })).open(laps)) {
+      if (--left === 0) break;
+    }
+    assert.deepEqual(laps.reports, reports, "once, not in each lap");
 
     const gaps = join(folder, "gaps.avi");
     await makeVideo(gaps, { frames: 6, codec: "mjpeg", times: (i) => i * i * 30 });
@@ -133,6 +139,17 @@ Deno.test("a file cannot make FFmpeg go to the network, or to other files", asyn
       await Deno.writeTextFile(join(folder, name), text);
       await fails(join(folder, name), "UNSUPPORTED", /it is a playlist/);
     }
+    // What a pipe holds is known once FFmpeg has opened it.
+    const writing = new Deno.Command("sh", {
+      args: ["-c", "mkfifo pipe.m3u8; echo; cat list.m3u8 > pipe.m3u8"],
+      cwd: folder,
+      stdout: "piped",
+    }).spawn();
+    const made = writing.stdout.getReader();
+    await made.read();
+    await fails(join(folder, "pipe.m3u8"), "UNSUPPORTED", /it is a playlist/);
+    await made.cancel();
+    await writing.status;
     assert.equal(requests, 0);
     await server.shutdown();
   });
