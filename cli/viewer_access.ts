@@ -72,6 +72,10 @@ export function viewerAccessFaults(
   for (const [opens, what] of [["all", "the whole viewer"], ["metrics", "/metrics"]] as const) {
     if (count(opens) > 1) faults.push(`Cannot use two tokens for ${what}: expected one`);
   }
+  const ofWall = tokens.flatMap(({ token, opens }) => opens === "metrics" ? [] : token);
+  if (new Set(ofWall).size < ofWall.length) {
+    faults.push("Cannot use a token twice: expected its cameras together, such as TOKEN=1,3");
+  }
   return faults;
 }
 

@@ -11,9 +11,7 @@ export interface LanePicture {
   readonly offset: number;
   /** Capture time, epoch milliseconds. */
   readonly timestamp: number;
-  /** `image/jpeg`, `image/png`, `image/webp`. */
-  readonly contentType: string;
-  /** The encoded image, on its own buffer; shared by all viewers: never write to it. */
+  /** The encoded image: JPEG, PNG or WebP, on its own buffer; shared by all viewers: never write to it. */
   readonly bytes: Uint8Array;
   readonly headers: Headers;
   readonly result?: Findings;

@@ -39,10 +39,9 @@ export class History extends LogReads {
   /** The first and the last frame. */
   async range(lane: Lane): Promise<RangeView> {
     const { earliest, latest } = await this.offsets(lane);
-    if (earliest >= latest) return { earliest, latest };
     const [first, last] = await Promise.all([this.source(lane, earliest), this.newest(lane)]);
-    if (first === undefined || last === undefined) return { earliest, latest };
-    return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
+    const times = given({ earliestTime: first?.timestamp, latestTime: last?.timestamp });
+    return { earliest, latest, ...times };
   }
 
   /** Gaps in [after, before), as far as sampled times reveal them. */
@@ -163,7 +162,6 @@ export class History extends LogReads {
       lane: lane.id,
       offset: frame.offset,
       timestamp: frame.timestamp,
-      contentType: shown.headers["content-type"] ?? "image/jpeg",
       bytes: shown.value,
       headers: shown.headers,
       ...given({ result, video }),

@@ -53,9 +53,6 @@ export class LogFeed implements LaneFeed {
   #problem: string | undefined;
 
   constructor({ log, topics, cameras, clock = systemClock, pollMs = 1_000 }: LogFeedOptions) {
-    if (topics.length === 0) {
-      throw new RangeError("Cannot show a log without topics: expected at least one");
-    }
     this.#reads = new LogReads(log, this.#stop.signal);
     this.#units = new UnitReader(this.#reads);
     this.#topics = topics;
@@ -230,7 +227,6 @@ export class LogFeed implements LaneFeed {
 
   /** Reads the camera's name, even without viewers. */
   async #findIdentity(partition: PartitionLane): Promise<void> {
-    if (partition.reading !== undefined && partition.picture !== undefined) return;
     try {
       const frame = await this.#reads.newest(partition.lane);
       if (frame !== undefined) partition.seen(frame, this.#clock, false);
@@ -263,7 +259,6 @@ export class LogFeed implements LaneFeed {
       await Promise.all([...this.#partitions.values()].map((each) => this.#check(each)));
       this.#problem = undefined;
     } catch (error) {
-      if (this.#stop.signal.aborted) return;
       const message = messageOf(error);
       const lasts = error instanceof LogError && !error.retryable;
       this.#problem = lasts ? message : `${message}. Retrying …`;

@@ -66,7 +66,6 @@ export class PartitionLane {
       lane: this.lane.id,
       offset: frame.offset,
       timestamp: frame.timestamp,
-      contentType: frame.headers["content-type"] ?? "image/jpeg",
       bytes: frame.value.slice(),
       headers: frame.headers,
       ...given({ result, video }),

@@ -7,6 +7,7 @@ import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 import { nextFrames } from "./log_reads.ts";
+import { isImage } from "./picture.ts";
 import { cameraText, type TimeCommand, type TimeMove, type TimeView } from "./protocol.ts";
 
 export interface PlaybackOptions {
@@ -96,9 +97,9 @@ export class Playback {
 
   /** A tile needs its picture again, in another size or decoded. */
   refresh(lane: Lane): void {
-    const { contentType = "" } = this.#current.get(lane.id) ?? {};
-    const unit = contentType.startsWith("video/") && !this.#options.units(lane.id);
-    if (unit) this.#current.delete(lane.id);
+    const picture = this.#current.get(lane.id);
+    const shown = picture !== undefined && (this.#options.units(lane.id) || isImage(picture.bytes));
+    if (!shown) this.#current.delete(lane.id);
     if (this.#view.mode === "paused" && !this.#current.has(lane.id)) this.#show(lane);
   }
 
@@ -106,7 +107,7 @@ export class Playback {
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
-    const { mode, speed } = this.#view;
+    const { mode } = this.#view;
     // The page's own idea is late by what is on its way.
     const due = mode === "playing" ? this.#due() : undefined;
     this.#stopAll();
@@ -126,11 +127,6 @@ export class Playback {
       case "jump":
       case "seek":
       case "step":
-        if (command.action === "jump" && mode === "playing") {
-          this.#forget();
-          this.#play(generation, speed, command.time);
-          return;
-        }
         void this.#execute((signal) => this.#goTo(generation, command, signal));
         return;
       case "play":
@@ -163,6 +159,12 @@ export class Playback {
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#forget();
     this.#current.set(lead.id, picture);
+    const { mode, speed } = this.#view;
+    if (command.action === "jump" && mode === "playing") {
+      // Lanes that the page has added meanwhile play elsewhere.
+      this.#stopAll();
+      return this.#play(generation, speed, command.time);
+    }
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
       mode: "paused",

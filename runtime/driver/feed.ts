@@ -63,7 +63,7 @@ export class DriverFeed implements LaneFeed {
 
   /** Receives a picture from an executor. */
   show({ run, ...shown }: Picture): void {
-    const { offset, timestamp, contentType, headers, result, bytes, video } = shown;
+    const { offset, timestamp, headers, result, bytes, video } = shown;
     const lane = laneId(shown);
     // A former run may still send one.
     if (run < (this.#runs.get(lane) ?? 0)) return;
@@ -74,7 +74,6 @@ export class DriverFeed implements LaneFeed {
       lane,
       offset,
       timestamp,
-      contentType: bytes.length > 0 ? contentType : before?.contentType ?? contentType,
       // A finding without a picture is shown on the one before it.
       bytes: bytes.length > 0 ? bytes : before?.bytes ?? bytes,
       headers,

@@ -132,7 +132,8 @@ export class StreamingExecution {
       await this.#rebuild();
       await this.#runBatches();
     } catch (error) {
-      if (!(error instanceof StoppedError)) throw error;
+      // What fails once it is aborted fails for that.
+      if (!(error instanceof StoppedError) && !this.#abort.signal.aborted) throw error;
     } finally {
       await this.#close();
     }

@@ -28,7 +28,6 @@ export interface Picture {
   readonly run: number;
   readonly offset: number;
   readonly timestamp: number;
-  readonly contentType: string;
   readonly headers: Headers;
   readonly result?: Result;
   /** Set for an access unit, which has no bytes if it was not decoded. */
@@ -143,7 +142,6 @@ export class LanePictures implements PicturePort {
       ...this.#lane,
       offset: isFinding(output) ? output.lastOffset : output.offset,
       timestamp: output.timestamp,
-      contentType: frame?.headers["content-type"] ?? "image/jpeg",
       headers: frame?.headers ?? {},
       ...(result !== undefined ? { result } : {}),
       ...(video !== undefined ? { video } : {}),

@@ -251,10 +251,11 @@ export class MemoryLog implements TopicLog {
     const changed = this.#changed;
     const failHere = () => this.fail("read");
     let position = offset;
+    const closed = new AbortController();
     return {
-      async read(max, signal, until) {
+      async read(max, signal = closed.signal, until = undefined) {
         for (;;) {
-          signal?.throwIfAborted();
+          signal.throwIfAborted();
           failHere();
           if (position < source.earliest || position > source.records.length) {
             throw new LogError("OFFSET_OUT_OF_RANGE", `Cannot read offset ${position}`, {
@@ -289,7 +290,8 @@ export class MemoryLog implements TopicLog {
       seek(to) {
         position = to;
       },
-      close: () => Promise.resolve(),
+      close: () =>
+        Promise.resolve(closed.abort(new LogError("CLOSED", "Cannot read: the reader is closed"))),
     };
   }
 }

@@ -63,6 +63,9 @@ Deno.test("tokens, cameras and origins are read as they are written", async () =
     assert.deepEqual((await access("--token", whole)).tokens, [{ token: whole, opens: "all" }]);
   }
   await assert.rejects(access("--token=t", "--token=other"), /two tokens/);
+  for (const more of ["t=1", "gate=1"]) {
+    await assert.rejects(access("--token=t", "--token=gate=3", `--token=${more}`), /token twice/);
+  }
   for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {
     await assert.rejects(access(`--embed-origin=${wrong}`), /expected an origin/, wrong);
   }

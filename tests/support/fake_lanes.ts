@@ -104,7 +104,6 @@ export class FakeLanes implements LaneFeed {
       lane,
       offset,
       timestamp: now,
-      contentType: "image/jpeg",
       bytes: change.bytes ?? this.#options.paint(partition, offset),
       headers: {},
       ...change,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
+import type { PictureMessage } from "../../viewer/protocol.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { recorded, TestPage, until, withViewer } from "./kit.ts";
 
@@ -29,6 +30,9 @@ async function withPast(
   });
 }
 
+const both = (page: TestPage, offset: number) =>
+  until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
+
 const said = (page: TestPage, slot: number) => {
   const image = page.newest(slot)?.image;
   return image === undefined ? undefined : new TextDecoder().decode(image);
@@ -36,11 +40,9 @@ const said = (page: TestPage, slot: number) => {
 
 Deno.test("seek and step land on the exact frame; the other lanes on what was there then", async () => {
   await withPast(async (page) => {
-    const view = await page.time({ action: "seek", lead: "greyscale-0", offset: 73 });
-    assert.deepEqual(
-      { mode: view.mode, position: view.position, problem: view.problem },
-      { mode: "paused", position: time(73), problem: undefined },
-    );
+    const seek = { action: "seek", lead: "greyscale-0", offset: 73 } as const;
+    const { mode, position, problem } = await page.time(seek);
+    assert.deepEqual([mode, position, problem], ["paused", time(73), undefined]);
     await until(() => said(page, 0) === "0:73" && said(page, 1) === "1:73");
     for (const [by, offset] of [[1, 74], [1, 75], [-1, 74], [-10, 64], [100, 164]] as const) {
       const from = page.newest(0)!.offset;
@@ -69,8 +71,7 @@ Deno.test("paused, nothing new is shown until the page is live again", async () 
     await page.time({ action: "jump", lead: "greyscale-0", time: time(10) + 5 });
     await until(() => said(page, 0) === "0:10" && said(page, 1) === "1:10");
     lanes.push("greyscale-0", { offset: 201 });
-    const view = await page.time({ action: "live" });
-    assert.equal(view.mode, "live");
+    assert.equal((await page.time({ action: "live" })).mode, "live");
     await until(() => page.newest(0)?.offset === 201);
     const { offset } = lanes.push("greyscale-0");
     await until(() => page.newest(0)?.offset === offset);
@@ -92,8 +93,7 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
       .map(({ offset }) => offset);
     assert.equal(played[0], 20);
     assert.deepEqual(played, played.toSorted((a, b) => a - b));
-    const paused = await page.time({ action: "pause", time: time(120) });
-    assert.equal(paused.mode, "paused");
+    assert.equal((await page.time({ action: "pause", time: time(120) })).mode, "paused");
   }, clock);
 });
 
@@ -118,7 +118,7 @@ Deno.test("a lane that could not be played in time is paused where the others ar
       };
     };
     await page.time({ action: "seek", lead: "greyscale-0", offset: 0 });
-    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    await both(page, 0);
     let come = () => {};
     held = new Promise((resolve) => come = resolve);
     await page.time({ action: "play", speed: 1, time: time(0) });
@@ -146,12 +146,14 @@ Deno.test("a lane that could not be played in time is paused where the others ar
 Deno.test("playing from before the first frames begins with them", async () => {
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page) => {
-    await page.time({ action: "jump", lead: "greyscale-0", time: time(0) - 86_400_000 });
-    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
-    await page.time({ action: "play", speed: 1, time: time(0) - 86_400_000 });
-    for (let offset = 1; offset < 10; offset++) {
-      await clock.advance(EVERY_MS);
-      await until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
+    const jump = { action: "jump", lead: "greyscale-0", time: time(0) - 86_400_000 } as const;
+    await page.time(jump);
+    await both(page, 0);
+    await page.time({ action: "play", speed: 1, time: jump.time });
+    for (const offset of [1, 2, 3, 0, 1, 2]) {
+      if (offset === 0) await page.time(jump);
+      else await clock.advance(EVERY_MS);
+      await both(page, offset);
     }
   }, clock);
 });
@@ -160,7 +162,7 @@ Deno.test("playing goes on behind frames that retention takes from one camera", 
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {
     await page.time({ action: "play", speed: 1, time: time(0) });
-    await until(() => page.newest(0)?.offset === 0 && page.newest(1)?.offset === 0);
+    await both(page, 0);
     log.expire(TOPIC, 0, 100);
     for (let offset = 1; offset < 102; offset++) {
       await clock.advance(EVERY_MS);
@@ -301,10 +303,8 @@ Deno.test("a picture that was being scaled when the page moved on is not shown",
       await page.time({ action: "seek", lead: "greyscale-0", offset: offset + 10 });
       await until(() => page.newest(0)?.offset === offset + 10);
     }
-    const wrong = page.pictures.filter(({ generation, offset }) =>
-      generation % 2 === 0 && offset < 10
-    );
-    assert.deepEqual(wrong.map(({ offset }) => offset), []);
+    const wrong = ({ generation, offset }: PictureMessage) => generation % 2 === 0 && offset < 10;
+    assert.deepEqual(page.pictures.filter(wrong).map(({ offset }) => offset), []);
     await page.close();
   });
 });

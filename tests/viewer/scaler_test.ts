@@ -8,7 +8,7 @@ const WIDTH = 640;
 const HEIGHT = 480;
 
 function pictureOf(bytes: Uint8Array, lane = "greyscale-0"): LanePicture {
-  return { lane, offset: 7, timestamp: 0, contentType: "image/jpeg", bytes, headers: {} };
+  return { lane, offset: 7, timestamp: 0, bytes, headers: {} };
 }
 
 async function withScaler(body: (scaler: Scaler) => Promise<void>): Promise<void> {

@@ -30,12 +30,13 @@ Deno.test("a camera's stream begins with its newest picture and continues with t
 
 Deno.test("a part says what its bytes are, whatever the record's headers claim", async () => {
   await withViewer({}, async (viewer, lanes) => {
-    lanes.push("greyscale-0", { contentType: "text/html" });
+    const headers = { "content-type": "text/html" };
+    lanes.push("greyscale-0", { headers });
     const jpeg = await fetch(`${viewer.url}cam/1.jpg`);
     assert.equal(jpeg.headers.get("content-type"), "image/jpeg");
     await jpeg.body!.cancel();
     const script = new TextEncoder().encode("<script>alert(1)</script>");
-    lanes.push("greyscale-0", { contentType: "text/html", bytes: script });
+    lanes.push("greyscale-0", { headers, bytes: script });
     const none = await fetch(`${viewer.url}cam/1.jpg`);
     assert.equal(none.headers.get("content-type"), "application/octet-stream");
     assert.equal(none.headers.get("x-content-type-options"), "nosniff");

@@ -1,17 +1,28 @@
 // The page's position in time: which pictures belong to it.
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
-import type { Connection } from "./connection.ts";
-import type { Wall } from "./wall.ts";
 
 /** A command that cannot be carried out for this long is given up, milliseconds. */
 const PATIENCE_MS = 60_000;
+
+/** A frame of a lane. */
+export interface Place {
+  readonly lane: string;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+/** The wall's leading lane, and the frame that it shows. */
+interface Leading {
+  readonly lead: { readonly laneId: string } | undefined;
+  readonly place: Place | undefined;
+}
 
 /** What the user wants: it waits for the previous command, the connection and its lane. */
 interface Wanted {
   readonly command: () => TimeCommand | undefined;
   /** The frame that it leads to, where that is known. */
   readonly frame?: { readonly lane: string; readonly offset: number };
-  /** Frames that it steps forward, or back. */
+  /** Frames to step forward, or back, from where the command before it leads. */
   readonly steps?: number;
   /** As `performance.now()`. */
   readonly until: number;
@@ -19,13 +30,13 @@ interface Wanted {
 
 /** Sends commands one at a time and follows the server's state. */
 export class TimeControl {
-  readonly #connection: Connection;
-  readonly #wall: Pick<Wall, "place" | "lead">;
+  readonly #send: (command: TimeCommand) => number;
+  readonly #wall: Leading;
   readonly #onChange: () => void;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
-  /** Only the last one counts. */
-  #next: Wanted | undefined;
+  /** The last command that does not depend on others, and the steps from there. */
+  #queue: readonly Wanted[] = [];
   /** What the server has not answered yet. */
   #asked: Wanted | undefined;
   /** Lanes that the server knows: after its start they come one by one. */
@@ -34,12 +45,9 @@ export class TimeControl {
   /** Whether there is a log to look back into. */
   hasPast = false;
 
-  constructor(
-    connection: Connection,
-    wall: Pick<Wall, "place" | "lead">,
-    onChange: () => void,
-  ) {
-    this.#connection = connection;
+  /** @param send returns the generation of the pictures that answer a command */
+  constructor(send: (command: TimeCommand) => number, wall: Leading, onChange: () => void) {
+    this.#send = send;
     this.#wall = wall;
     this.#onChange = onChange;
   }
@@ -58,7 +66,7 @@ export class TimeControl {
 
   /** The frame that the wall is paused at or goes to, of its leading lane. */
   get frame(): Wanted["frame"] {
-    const wanted = this.#next ?? this.#asked;
+    const wanted = this.#queue.find(({ steps }) => steps === undefined) ?? this.#asked;
     if (wanted?.frame !== undefined) return wanted.frame;
     const { mode, lead, offset } = this.#view;
     if (mode !== "paused") return undefined;
@@ -102,14 +110,14 @@ export class TimeControl {
 
   /** Steps some frames forward or back. */
   step(by: number): void {
-    const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, (this.#next?.steps ?? 0) + by));
+    const before = this.#queue.at(-1)?.steps ?? 0;
+    const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, before + by));
     this.#command(() => {
-      const place = this.#wall.place;
-      if (place === undefined || steps === 0) return undefined;
-      const { lead, offset } = this.#view;
+      const lead = this.#wall.lead?.laneId;
       // The last command's frame may not be on screen yet.
-      const from = lead === place.lane && offset !== undefined ? offset : place.offset;
-      return { action: "step", lead: place.lane, offset: from, by: steps };
+      const offset = lead === this.#view.lead ? this.#view.offset : this.#wall.place?.offset;
+      if (lead === undefined || offset === undefined || steps === 0) return undefined;
+      return { action: "step", lead, offset, by: steps };
     }, { steps });
   }
 
@@ -145,21 +153,25 @@ export class TimeControl {
     else this.pause();
   }
 
-  /** Restores the position, or does what the user has chosen meanwhile: a new connection starts live. */
+  /** Does what was not answered, from the position that was shown: a new connection starts live. */
   reconnected(): void {
     const { mode, frame } = this;
     const time = this.#time;
-    const wanted = this.#next ?? this.#asked;
+    const now = performance.now();
+    const wanted = [this.#asked, ...this.#queue]
+      .flatMap((each) => each !== undefined && now < each.until ? each : []);
+    const last = wanted.findLastIndex(({ steps }) => steps === undefined);
     this.#sent = 0;
     this.#view = { mode: "live", generation: 0, speed: 1 };
     this.#lanes = new Set();
     this.#asked = undefined;
-    this.#next = wanted !== undefined && performance.now() < wanted.until ? wanted : undefined;
-    if (this.#next === undefined && mode === "paused" && frame !== undefined) {
+    this.#queue = [];
+    if (last < 0 && mode === "paused" && frame !== undefined) {
       this.seek(frame.lane, frame.offset);
-    } else if (this.#next === undefined && mode === "playing" && time !== undefined) {
+    } else if (last < 0 && mode === "playing" && time !== undefined) {
       this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(time) }));
     }
+    this.#queue = [...this.#queue, ...wanted.slice(Math.max(0, last))];
     this.#onChange();
   }
 
@@ -170,20 +182,24 @@ export class TimeControl {
   }
 
   #command(command: Wanted["command"], leads: Pick<Wanted, "frame" | "steps"> = {}): void {
-    this.#next = { ...leads, command, until: performance.now() + PATIENCE_MS };
+    const before = leads.steps === undefined
+      ? []
+      : this.#queue.filter(({ steps }) => steps === undefined);
+    this.#queue = [...before, { ...leads, command, until: performance.now() + PATIENCE_MS }];
     this.#proceed();
   }
 
   #proceed(): void {
-    const next = this.#next;
+    const [next, ...rest] = this.#queue;
     if (next === undefined || this.#sent !== this.#view.generation) return;
     const command = next.command();
     const waits = command !== undefined && "lead" in command && !this.#lanes.has(command.lead);
     if (waits && performance.now() < next.until) return;
-    this.#next = undefined;
+    this.#queue = waits ? [] : rest;
     if (waits) return this.#onChange();
-    if (command === undefined) return;
-    this.#asked = { ...next, command: () => command };
-    this.#sent = this.#connection.time(command);
+    if (command === undefined) return this.#proceed();
+    const { steps: _, ...asked } = next;
+    this.#asked = { ...asked, command: () => command };
+    this.#sent = this.#send(command);
   }
 }

@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { find, set, text } from "./dom.ts";
 import { layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
+import type { Place } from "./time_control.ts";
 
 export interface WallEvents {
   /** A tile was chosen to fill the wall, or to return to it. */
@@ -18,13 +19,6 @@ export interface WallEvents {
   readonly onMove: (moved: string, target: string, after: boolean) => void;
   /** Another tile leads, or the one that does has displayed a picture. */
   readonly onLead: () => void;
-}
-
-/** A frame of a lane. */
-export interface Place {
-  readonly lane: string;
-  readonly offset: number;
-  readonly timestamp: number;
 }
 
 const GAP = 6;

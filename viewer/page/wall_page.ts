@@ -86,7 +86,11 @@ class WallPage {
       // While live, the next report of the server is soon enough.
       onLead: () => this.#time.live || this.#transport.update(),
     });
-    this.#time = new TimeControl(this.#connection, this.#wall, () => this.#timeChanged());
+    this.#time = new TimeControl(
+      (command) => this.#connection.time(command),
+      this.#wall,
+      () => this.#timeChanged(),
+    );
     this.#wall.accepts = (picture) => this.#time.accepts(picture);
     this.#transport = new Transport({
       time: this.#time,

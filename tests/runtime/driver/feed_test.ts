@@ -15,7 +15,7 @@ Deno.test("Beside what was found in later access units a picture keeps its own o
   const show = (offset: number, change: { bytes?: Uint8Array<ArrayBuffer>; video?: "h264" }) =>
     feed.show({
       ...{ query: "q", partition: 0, run: 1, offset, timestamp: offset * 40, headers: {} },
-      ...{ contentType: "image/jpeg", bytes: NO_BYTES, ...change },
+      ...{ bytes: NO_BYTES, ...change },
     });
   show(0, { bytes: new Uint8Array([1]), video: "h264" });
   show(25, { video: "h264" });
@@ -37,7 +37,7 @@ Deno.test("A picture decoded for a late viewer is no sign of life", async () => 
   const show = (timestamp: number) =>
     feed.show({
       ...{ query: "q", partition: 0, run: 1, offset: 0, timestamp },
-      ...{ contentType: "image/jpeg", headers: {}, bytes: new Uint8Array([1]) },
+      ...{ headers: {}, bytes: new Uint8Array([1]) },
     });
   const arrival = () => feed.lanes()[0]?.lastFrameArrival;
   const captured = clock.now();
