@@ -217,13 +217,14 @@ const WAYS: Readonly<Record<string, Script>> = {
   "packets of another type": { extra: { type: 100, payload: Uint8Array.of(1, 2, 3) } },
 };
 
-/** Numbers that are left out before a frame. */
+/** Numbers that are left out before a frame, from the same source or another one. */
 function gaps(at: number): Readonly<Record<string, Script>> {
   return Object.fromEntries(
-    [1, 2_999, 3_000, 3_001, 40_000, 65_000].map((numbers) => [
-      `a gap of ${numbers}`,
-      { jump: (index: number) => index === at ? numbers : 0 },
-    ]),
+    [0, 1, 2_999, 3_000, 3_001, 40_000, 65_000].flatMap((numbers) => {
+      const jump = (index: number) => index === at ? numbers : 0;
+      const source = (index: number) => index < at ? 7 : 8;
+      return [[`a gap of ${numbers}`, { jump }], [`a source after ${numbers}`, { jump, source }]];
+    }).slice(1),
   );
 }
 

@@ -75,9 +75,7 @@ async function transactionOf(cluster: Cluster, action: string, place: Transactio
   const id = transactionalId(place);
   return await cluster.attempt(action, async (signal) => {
     const connection = await cluster.toCoordinator("transaction", id, "main", signal);
-    return connection.versions.has(DESCRIBE_TRANSACTIONS)
-      ? await describeTransaction(connection, id, signal)
-      : "unsupported" as const;
+    return await describeTransaction(connection, id, signal);
   });
 }
 
@@ -98,13 +96,13 @@ async function membersOf(
   });
 }
 
-/** Undefined if the broker does not know the id, or does not support DescribeTransactions. */
+/** Undefined if the broker does not know the id. */
 export async function describeTransaction(
   connection: Connection,
   transactionalId: string,
   signal: AbortSignal,
 ) {
-  if (!connection.versions.has(DESCRIBE_TRANSACTIONS)) return undefined;
+  if (!connection.versions.has(DESCRIBE_TRANSACTIONS)) return "unsupported";
   try {
     const { transactions } = await connection.call(
       DESCRIBE_TRANSACTIONS,

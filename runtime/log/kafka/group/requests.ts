@@ -2,7 +2,7 @@
 import { messageOf } from "../../../base/errors.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
-import { type GroupOptions, type Membership, SESSION_TIMEOUT_MS } from "../../log.ts";
+import type { GroupOptions, Membership } from "../../log.ts";
 import { brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Api } from "../protocol/api.ts";
@@ -29,20 +29,18 @@ export interface Joined extends Membership {
   readonly claims?: readonly MemberClaim[];
 }
 
+type Place = Required<Pick<GroupOptions, "group" | "topic" | "sessionTimeoutMs">>;
+
 export class GroupRequests {
   readonly #cluster: Cluster;
-  readonly #place: Required<Pick<GroupOptions, "group" | "topic" | "sessionTimeoutMs">>;
+  readonly #place: Place;
   readonly #rebalanceTimeoutMs: number;
   readonly #channel: string;
 
-  constructor(
-    cluster: Cluster,
-    { group, topic, sessionTimeoutMs = SESSION_TIMEOUT_MS }: GroupOptions,
-    channel: string,
-  ) {
+  constructor(cluster: Cluster, place: Place, channel: string) {
     this.#cluster = cluster;
-    this.#place = { group, topic, sessionTimeoutMs };
-    this.#rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
+    this.#place = place;
+    this.#rebalanceTimeoutMs = Math.max(place.sessionTimeoutMs, REBALANCE_MS);
     this.#channel = channel;
   }
 

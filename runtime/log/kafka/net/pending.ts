@@ -45,10 +45,6 @@ export class PendingRequests {
     this.#onSilence = onSilence;
   }
 
-  get size(): number {
-    return this.#requests.length;
-  }
-
   get oldest(): Call | undefined {
     return this.#requests[0]?.call;
   }
