@@ -81,7 +81,6 @@ export class ChangeWatcher {
   }
 
   stop(): void {
-    this.#known.clear();
     clearInterval(this.#timer);
     this.#pollMs = 0;
     this.#watcher?.close();
