@@ -81,6 +81,7 @@ export class ChangeWatcher {
   }
 
   stop(): void {
+    this.#known.clear();
     clearInterval(this.#timer);
     this.#pollMs = 0;
     this.#watcher?.close();
