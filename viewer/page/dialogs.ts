@@ -1,20 +1,11 @@
 // Dialogs: groups of cameras, clips, and keyboard help.
-import { element, find, iconButton, text } from "./dom.ts";
+import { copyOf, element, find, set, text } from "./dom.ts";
 import { formatNumbers, moment } from "./format.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 import { parseWhen } from "./when.ts";
 
 /** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
-
-// Where browsers do not know `closedby`, such as Safari.
-for (const dialog of document.querySelectorAll("dialog")) {
-  dialog.addEventListener("pointerdown", ({ clientX, clientY }) => {
-    const { left, right, top, bottom } = dialog.getBoundingClientRect();
-    const inside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
-    if (!inside && !("closedBy" in HTMLDialogElement.prototype)) dialog.close();
-  });
-}
 
 const keyboard = find(document, "#keyboard", HTMLDialogElement);
 
@@ -85,19 +76,22 @@ export class GroupsDialog {
   #showList(): void {
     this.#list.replaceChildren(...this.#groups.map((group) => {
       const { name, cameras } = group;
-      const open = element("button", { type: "button", class: "link" }, name);
+      const item = copyOf("group");
+      const open = find(item, ".link", HTMLElement);
+      text(open, name);
       open.addEventListener("click", () => {
         this.#name.value = name;
         this.#numbers.value = formatNumbers(cameras);
         this.#check();
         this.#name.focus();
       });
-      const numbers = element("span", { class: "muted" }, formatNumbers(cameras));
-      const remove = iconButton("close", `Delete group ${name}`);
+      text(find(item, ".muted", HTMLElement), formatNumbers(cameras));
+      const remove = find(item, ".icon-button", HTMLElement);
+      set(remove, { title: `Delete group ${name}` });
       remove.addEventListener("click", () => {
         this.#change(this.#groups.filter((each) => each !== group));
       });
-      return element("li", {}, open, numbers, remove);
+      return item;
     }));
   }
 
@@ -145,7 +139,10 @@ export class ClipDialog {
   /** Downloads without asking; shows itself if there is something to say. */
   async download(lane: string, camera: string, after: number, before: number): Promise<void> {
     const problem = await downloadClip(lane, after, before);
-    if (problem !== "") this.#show(lane, camera, after, before, problem);
+    if (problem === "") return;
+    // The user may have opened it for another clip meanwhile.
+    if (this.#node.open) await new Promise((done) => this.#node.addEventListener("close", done));
+    this.#show(lane, camera, after, before, problem);
   }
 
   async #downloadChosen(): Promise<string> {
