@@ -7,6 +7,15 @@ import { parseWhen } from "./when.ts";
 /** A clip's default length before and after the current position, milliseconds. */
 const CLIP_MS = 10_000;
 
+// Where browsers do not know `closedby`, such as Safari.
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("pointerdown", ({ clientX, clientY }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    const inside = clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+    if (!inside && !("closedBy" in HTMLDialogElement.prototype)) dialog.close();
+  });
+}
+
 const keyboard = find(document, "#keyboard", HTMLDialogElement);
 
 export function showKeys(): void {
@@ -32,6 +41,10 @@ export class GroupsDialog {
   constructor(onChange: (groups: readonly Group[]) => void) {
     this.#onChange = onChange;
     this.#numbers.addEventListener("input", () => this.#check());
+    this.#checks.addEventListener("change", () => {
+      const chosen = this.#boxes.filter(({ checked }) => checked);
+      this.#numbers.value = formatNumbers(chosen.map(({ value }) => Number(value)));
+    });
     const form = find(this.#node, ".form", HTMLFormElement);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -49,14 +62,9 @@ export class GroupsDialog {
   }
 
   show(groups: readonly Group[], cameras: readonly Camera[]): void {
-    this.#boxes = cameras.map(({ number }) => {
-      const box = element("input", { type: "checkbox", value: number });
-      box.addEventListener("change", () => {
-        const chosen = this.#boxes.filter(({ checked }) => checked);
-        this.#numbers.value = formatNumbers(chosen.map(({ value }) => Number(value)));
-      });
-      return box;
-    });
+    this.#boxes = cameras.map(({ number }) =>
+      element("input", { type: "checkbox", value: number })
+    );
     this.#checks.replaceChildren(
       ...cameras.map(({ name }, index) => element("label", {}, this.#boxes[index]!, name)),
     );

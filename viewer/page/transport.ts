@@ -46,7 +46,6 @@ export class Transport {
     text(this.#moment, known(momentOfFrame, position));
     text(this.#offset, at === undefined ? "" : `offset ${at.offset}`);
     text(this.#problem, time.problem ?? "");
-    this.#problem.hidden = time.problem === undefined;
     this.#speed.value = String(time.speed);
     this.#track.update(position);
   }
