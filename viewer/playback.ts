@@ -298,9 +298,8 @@ export class Playback {
   liveWhenCaughtUp(): void {
     if (this.#runners.size === 0) return;
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
-    const newest = this.#options.lanes().map(
-      ({ lastFrameTimestamp = 0, lastFrameArrival = 0 }) =>
-        Math.min(lastFrameTimestamp, lastFrameArrival),
+    const newest = this.#options.lanes().map((lane) =>
+      Math.min(lane.lastFrameTimestamp ?? 0, lane.lastFrameArrival ?? 0)
     );
     if (Math.max(...newest) > this.#due() + PRESENT_MS) return;
     this.command(this.generation, { action: "live" });

@@ -14,7 +14,7 @@ export class Chart {
     this.#values = [...figure.querySelectorAll("b")];
   }
 
-  /** Draws the series' values at each moment; there is `room` for so many moments. */
+  /** Draws the values of each moment, the newest of `room` moments at the right. */
   update(
     moments: readonly (readonly number[])[],
     format: (value: number) => string,
