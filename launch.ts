@@ -10,6 +10,8 @@ import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 import { unfinishedOf } from "./runtime/base/folders.ts";
 
+/** Holds the faults that the launcher found, for the command to report with its own. */
+const FAULTS = "FRAMELANE_LAUNCH_FAULTS";
 /** Set for the second launcher of a run that writes files. */
 const FILES_MADE = "FRAMELANE_LAUNCH_FILES_MADE";
 
@@ -32,8 +34,9 @@ async function launch(): Promise<void> {
     await runTool(root, "compile", cache);
   }
   const library = CLibrary.open();
-  if (library === undefined) Deno.exit(await startChild(args, faults));
-  if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
+  const said = JSON.stringify(faults);
+  if (library === undefined) Deno.exit(await startChild(args, { [FAULTS]: said }));
+  if (faults.length > 0) library.setEnvironment(FAULTS, said);
   if (row.native !== undefined) {
     if (faults.length === 0) {
       for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
@@ -59,10 +62,9 @@ async function withNewFiles(library: CLibrary, access: Access, root: string): Pr
   if (library.version === 0 || Deno.env.has(FILES_MADE)) return;
   const made = library.makeFiles(access);
   if (made.length === 0) return;
-  library.setEnvironment(FILES_MADE, "1");
   const flags = ["-q", "--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch"];
   const launcher = [`--config=${root}/deno.json`, import.meta.filename!, ...Deno.args];
-  const code = await startChild(["run", ...flags, ...launcher]);
+  const code = await startChild(["run", ...flags, ...launcher], { [FILES_MADE]: "1" });
   for (const path of made) {
     library.finishFile(path, code === 0 && (statOf(unfinishedOf(path))?.size ?? 0) > 0);
   }
@@ -70,12 +72,8 @@ async function withNewFiles(library: CLibrary, access: Access, root: string): Pr
 }
 
 /** Runs Deno to its end, where it cannot take this process's place, and passes signals on; gives its exit code. */
-async function startChild(
-  args: readonly string[],
-  faults: readonly string[] = [],
-): Promise<number> {
-  const env = { FRAMELANE_LAUNCH_FAULTS: JSON.stringify(faults), NO_COLOR: "1" };
-  const child = new Deno.Command("deno", { args: [...args], env }).spawn();
+async function startChild(args: string[], env: Record<string, string>): Promise<number> {
+  const child = new Deno.Command("deno", { args, env: { ...env, NO_COLOR: "1" } }).spawn();
   // A terminal sends it to both.
   Deno.addSignalListener("SIGINT", () => {});
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));

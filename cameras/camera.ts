@@ -247,6 +247,7 @@ export class Camera {
       times: this.#times,
       signal: stop,
       report,
+      onOpening: () => patience.renew(Infinity),
       onActivity: () => patience.renew(),
       onPacket: this.#stream.note,
       target: this.#target,

@@ -28,6 +28,9 @@ export interface ProbeReport {
   readonly reports: readonly string[];
 }
 
+/** Frames that come closer to the first one were kept by the server. */
+const AT_ONCE_MS = 100;
+
 interface ProbeOptions {
   readonly settings?: CameraSettings;
   readonly clock: Clock;
@@ -87,23 +90,29 @@ export async function probeSource(
     clearTimeout(timer);
   }
   const measured = live ? arrivals : timestamps;
-  const span = ((measured.at(-1) ?? 0) - (measured[0] ?? 0)) / 1000;
+  // What a server kept comes at once: it shows neither the rate nor how fast the clock runs.
+  const first = live ? Math.max(0, arrivals.findIndex((at) => at - arrivals[0]! > AT_ONCE_MS)) : 0;
+  const secondsSince = (index: number) => ((measured.at(-1) ?? 0) - (measured[index] ?? 0)) / 1000;
+  const span = secondsSince(first);
   const isLong = span >= 0.1;
+  const framesPerSecond = (timestamps.length - 1 - first) / span;
   const steps = stepsOf(timestamps);
   const between = stepsOf(keyframes);
   return {
     frames: timestamps.length,
-    seconds: Number(span.toFixed(1)),
+    seconds: Number(secondsSince(0).toFixed(1)),
     timeJumps: times.timeJumps,
     reports,
     ...given({
       codec: packet?.codec ?? last?.contentType,
       width: last?.width,
       height: last?.height,
-      framesPerSecond: isLong ? Number(((timestamps.length - 1) / span).toFixed(1)) : undefined,
-      bitsPerSecond: isLong ? Math.round(bytes * 8 / span) : undefined,
+      framesPerSecond: isLong ? Number(framesPerSecond.toFixed(1)) : undefined,
+      bitsPerSecond: isLong
+        ? Math.round(bytes * 8 / timestamps.length * framesPerSecond)
+        : undefined,
       driftPpm: isLong && live
-        ? Math.round(((timestamps.at(-1)! - timestamps[0]!) / 1000 / span - 1) * 1e6)
+        ? Math.round(((timestamps.at(-1)! - timestamps[first]!) / 1000 / span - 1) * 1e6)
         : undefined,
       keyframeSeconds: between.length > 0 ? Number((median(between) / 1000).toFixed(2)) : undefined,
       steps: steps.length > 0

@@ -28,8 +28,6 @@ export interface CameraStatus {
 const PREFIX = ["cameras"];
 const STATUS_PREFIX = ["camera-status"];
 
-const LONGEST_SOURCE = 8_192;
-
 /**
  * Validates an entry of the registry, which another version or program may have written.
  *
@@ -44,7 +42,7 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
   const faults: string[] = [];
   const isNumber = typeof number === "number" && Number.isInteger(number) && number >= 1;
   if (!isNumber || key.at(-1) !== number) faults.push("its number differs from its key");
-  if (typeof source !== "string" || source === "" || source.length > LONGEST_SOURCE) {
+  if (typeof source !== "string" || source === "") {
     faults.push("its source is not text");
   }
   faults.push(...settingFaults(fields));

@@ -38,6 +38,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   /** Prints a message for the user. */
   readonly report: (message: string) => void;
+  /** Called by a source that limits its opening itself: silence counts from the next activity on. */
+  readonly onOpening?: () => void;
   /** Called when any data arrives, even part of an image. */
   readonly onActivity?: () => void;
   /** Called with the logins that a network camera offers: `Digest (MD5), Basic`. */

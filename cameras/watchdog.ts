@@ -1,7 +1,7 @@
 // Detects stalled live sources, and abandons sources that hang.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { pause, settled } from "../runtime/base/wait.ts";
-import { SourceError, type SourceImage } from "./source.ts";
+import { type SourceContext, SourceError, type SourceImage } from "./source.ts";
 
 /** A live source that sends nothing for this long has stalled, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
@@ -38,9 +38,9 @@ export class Patience implements Disposable {
     return this.#over.signal;
   }
 
-  /** The silence ends now. */
-  renew(): void {
-    this.#last = this.#clock.monotonic();
+  /** The silence ends now, or counts from the next call on: at Infinity. */
+  renew(at = this.#clock.monotonic()): void {
+    this.#last = at;
   }
 
   [Symbol.dispose](): void {
@@ -50,7 +50,7 @@ export class Patience implements Disposable {
   async #run(ms: number): Promise<void> {
     for (let due = Infinity;;) {
       const now = this.#clock.monotonic();
-      if (this.held || now > due + LOOK_EVERY_MS) this.#last = now;
+      if (this.held || now > due + LOOK_EVERY_MS) this.#last = Math.max(this.#last, now);
       const left = this.#last + ms - now;
       if (left <= 0) return this.#over.abort(this.#reason);
       const wait = Math.min(left, LOOK_EVERY_MS);
@@ -64,7 +64,9 @@ export class Patience implements Disposable {
 export function openingLimit(
   { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS }: { readonly openTimeoutMs?: number },
   nothing: string,
+  { onOpening }: Pick<SourceContext, "onOpening">,
 ): Patience {
+  onOpening?.();
   const message = `${nothing} within ${openTimeoutMs / 1000} s (--open-timeout)`;
   return new Patience(openTimeoutMs, systemClock, new SourceError("UNREACHABLE", message));
 }

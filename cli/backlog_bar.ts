@@ -27,8 +27,7 @@ export class BacklogBar {
   }
 
   progress({ id, sources: [source] }: StreamingQueryProgress): void {
-    if (source === undefined) return;
-    const [start, end, latest] = [source.startOffset, source.endOffset, source.latestOffset]
+    const [start, end, latest] = [source!.startOffset, source!.endOffset, source!.latestOffset]
       .map(offsetOf);
     const way = this.#queries.get(id);
     // Frames published meanwhile are not part of the goal.

@@ -25,7 +25,6 @@ export async function startTestBroker(say: (line: string) => void): Promise<Test
   const { bootstrap: address, stop } = await startKafka({
     say,
     properties: {
-      "auto.create.topics.enable": false,
       // The default is ten seconds, for which a test would have to wait.
       "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
     },

@@ -1,16 +1,15 @@
-// Splits a byte stream into pictures, recognised by their own bytes: boundaries, headers and
-// lengths between them are only hints.
+// Splits a byte stream into pictures, recognised by their own bytes, whatever stands between them.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 
 /** The most bytes between two pictures; a camera's headers take a few hundred. */
 const MOST_BETWEEN = 1024 * 1024;
-/** How far before a picture the length of its part is searched for. */
+/** How far before a picture the boundary is searched for that ends the picture before it. */
 const HEADER_BYTES = 4 * 1024;
 
 /**
- * Yields each picture of a stream as soon as its last byte arrives. A picture without an end
- * extends as far as its part's `content-length` or the next boundary says, and may be damaged.
+ * Yields each picture of a stream as soon as its last byte arrives. A JPEG without an end extends to the
+ * boundary before the next one, and may be damaged.
  *
  * @throws {SourceError} if a picture is larger than `maxBytes`, or none is found within a megabyte.
  */
@@ -21,9 +20,8 @@ export async function* pictures(
   const input = new ByteQueue(chunks);
   try {
     for (;;) {
-      const length = await findPicture(input);
-      if (length === undefined) return;
-      const size = await measure(input, length, maxBytes);
+      if (!await findPicture(input)) return;
+      const size = await measure(input, maxBytes);
       if (size === 0) return;
       yield input.take(size);
     }
@@ -32,33 +30,21 @@ export async function* pictures(
   }
 }
 
-/**
- * Skips the bytes before a picture.
- *
- * @returns the length that its part declares, NaN if none; undefined at the end
- */
-async function findPicture(input: ByteQueue): Promise<number | undefined> {
-  let before = "";
+/** Skips the bytes before a picture; false at the end. */
+async function findPicture(input: ByteQueue): Promise<boolean> {
   for (let skipped = 0;;) {
     const { bytes } = input;
     const at = startOfPicture(bytes);
     const end = at >= 0 ? at : Math.max(0, bytes.length - LONGEST_SIGN + 1);
-    before += new TextDecoder("latin1").decode(
-      bytes.subarray(Math.max(0, end - HEADER_BYTES), end),
-    );
-    before = before.slice(-HEADER_BYTES);
     skipped += end;
     input.skip(end);
-    if (at >= 0) {
-      const header = before.slice(before.lastIndexOf("--") + 1);
-      return Number(/content-length:[ \t]*(\d+)/i.exec(header)?.[1] ?? NaN);
-    }
+    if (at >= 0) return true;
     if (skipped > MOST_BETWEEN) {
       throw new SourceError("CORRUPT", `It sends no picture within ${MOST_BETWEEN} bytes`, {
         retryable: true,
       });
     }
-    if (!await input.more()) return undefined;
+    if (!await input.more()) return false;
   }
 }
 
@@ -81,15 +67,12 @@ function text(bytes: Uint8Array, at: number, length: number): string {
 }
 
 /** The length of the picture at the start of the input; 0 if the input ends first. */
-async function measure(input: ByteQueue, declared: number, maxBytes: number): Promise<number> {
+async function measure(input: ByteQueue, maxBytes: number): Promise<number> {
   const walk = startWalk(input.bytes);
   for (;;) {
     const { bytes } = input;
     const end = endOfPicture(bytes, walk);
     if (end <= bytes.length) return end;
-    // Only a picture without an end reaches the boundary after its part.
-    const part = endOfPart(bytes, declared);
-    if (part > 0) return part;
     const least = Number.isFinite(end) ? end : bytes.length;
     if (least > maxBytes) {
       throw new SourceError(
@@ -98,7 +81,7 @@ async function measure(input: ByteQueue, declared: number, maxBytes: number): Pr
         { retryable: true },
       );
     }
-    if (!await input.more()) return declared === bytes.length ? declared : 0;
+    if (!await input.more()) return 0;
   }
 }
 
@@ -137,13 +120,11 @@ function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
       walk.at++;
     } else if (marker === 0xd9) {
       return at + 2;
-    } else if (marker === 0xd8 && walk.scan) {
+    } else if (marker === 0xd8) {
       return beforeBoundary(bytes, at);
-    } else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
-      walk.at += 2;
     } else {
       if (at + 4 > bytes.length) return Infinity;
-      walk.at += 2 + Math.max(2, bytes[at + 2]! * 256 + bytes[at + 3]!);
+      walk.at += 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
       walk.scan = marker === 0xda;
     }
   }
@@ -157,12 +138,6 @@ function endOfPng(bytes: Uint8Array, walk: Walk): number {
     walk.at = end;
   }
   return Infinity;
-}
-
-/** The declared length if a boundary follows it; otherwise 0. */
-function endOfPart(bytes: Uint8Array, declared: number): number {
-  if (!(declared > 4) || bytes.length < declared + 4) return 0;
-  return /^(?:\r?\n)?--/.test(text(bytes, declared, 4)) ? declared : 0;
 }
 
 /** The end of a picture cut off by the next one at `next`: the boundary between them. */

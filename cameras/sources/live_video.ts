@@ -14,6 +14,7 @@ export async function* liveVideo(
   const { videoImages, VideoInput } = await loadVideo();
   try {
     await using input = await VideoInput.open(inputOptions, signal);
+    onActivity?.();
     const time = new LiveTime(times);
     const decimator = new Decimator(settings.fps);
     const images = videoImages(input, {

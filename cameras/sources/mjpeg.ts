@@ -145,16 +145,14 @@ class MjpegSource implements CameraSource {
   }
 
   /** Returns a successful response. Follows redirects on the camera's host only. */
-  async #request(
-    { onLogin }: SourceContext,
-    end: AbortSignal,
-  ): Promise<HttpResponse> {
-    using late = openingLimit(this.#options, "no answer");
+  async #request(context: SourceContext, end: AbortSignal): Promise<HttpResponse> {
+    using late = openingLimit(this.#options, "no answer", context);
     const signal = AbortSignal.any([end, late.signal]);
     let url = this.#url;
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-      const response = await this.#logIn(url, onLogin, signal);
+      const response = await this.#logIn(url, context.onLogin, signal);
       const { code } = response.head.status;
+      context.onActivity?.();
       if (code >= 200 && code <= 299) return response;
       response[Symbol.dispose]();
       const location = response.head.values("location")[0];

@@ -35,7 +35,7 @@ export class RtspSource implements CameraSource {
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     let { uri } = this.#stream;
     const name = `stream ${this.description}`;
-    using late = openingLimit(this.#options, `Cannot open ${name}: no video came`);
+    using late = openingLimit(this.#options, `Cannot open ${name}: no video came`, context);
     for (let redirects = 0;; redirects++) {
       const { peer, credentials } = this.#stream;
       using relay = new RtspRelay({

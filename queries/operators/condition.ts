@@ -127,12 +127,8 @@ function inView({ frames = [] }: Result, label: string): number {
 
 /** How long each object has been in a zone, milliseconds, according to `zones`. */
 function dwellsIn({ data }: Result, zone: string): number[] {
-  const dwell = data?.["dwellMs"];
-  if (typeof dwell !== "object" || dwell === null || !(zone in dwell)) return [];
-  const own = (dwell as Readonly<Record<string, unknown>>)[zone];
-  return typeof own === "object" && own !== null
-    ? Object.values(own).filter((value) => typeof value === "number")
-    : [];
+  const stays = data?.["dwellMs"] as Readonly<Record<string, Readonly<Record<string, number>>>>;
+  return Object.values(stays?.[zone] ?? {});
 }
 
 /** The required and optional fields of each kind of condition, besides its own. */

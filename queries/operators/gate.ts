@@ -34,8 +34,7 @@ function markOf(run: boolean, skipped: number): ResultData {
 
 /** Whether `gate` has marked the frame as one that need not be analysed. */
 export function isStill({ result }: Frame): boolean {
-  const mark = result?.data?.["gate"];
-  return typeof mark === "object" && mark !== null && "run" in mark && mark.run === false;
+  return (result?.data?.["gate"] as { readonly run?: boolean } | undefined)?.run === false;
 }
 
 /** The state of the gate after the frame `seen`, part of the checkpoint. */
@@ -95,8 +94,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
             return [withResult(frame, { data: markOf(offset === saved.ran, saved.skipped) })];
           }
           const movedAt = moves ? timestamp : state.movedAt;
-          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
-            timestamp < state.ranAt;
+          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs;
           state = {
             ran: run ? offset : state.ran,
             ranAt: run ? timestamp : state.ranAt,

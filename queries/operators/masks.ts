@@ -41,9 +41,7 @@ export function masks<T extends Output>(name: string): Operator<T, T> {
 }
 
 function maskIn({ result }: Output, name: string): string | undefined {
-  const all = result?.data?.["masks"];
-  if (typeof all !== "object" || all === null || !(name in all)) return undefined;
-  const own = (all as Readonly<Record<string, unknown>>)[name];
+  const own = (result?.data?.["masks"] as Readonly<Record<string, unknown>> | undefined)?.[name];
   const last: unknown = Array.isArray(own) ? own.at(-1) : undefined;
   return typeof last === "string" ? last : undefined;
 }

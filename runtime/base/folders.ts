@@ -2,7 +2,7 @@
  * Creates a folder and its parents if absent. Unlike `Deno.mkdir`, it needs no write permission if the folder
  * exists.
  */
-export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.stat(path);
     return;
@@ -11,7 +11,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     if (error instanceof Deno.errors.NotCapable) return;
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  await Deno.mkdir(path, { recursive: true, mode });
+  await Deno.mkdir(path, { recursive: true });
 }
 
 /** Whether anything exists at `path`, even a dangling link. */

@@ -7,23 +7,17 @@ interface BackoffOptions {
   readonly minDelayMs?: number;
   /** Longest delay, milliseconds. Default 5 000. */
   readonly maxDelayMs?: number;
-  /** Random number from 0 to 1. Half of each delay is fixed; the other half is multiplied by this. */
-  readonly jitter?: () => number;
 }
 
-/** Delays that double, with jitter, so that many clients do not reconnect at once. */
+/** Delays that double; half of each is random, so that many clients do not reconnect at once. */
 export class Backoff {
   readonly #min: number;
   readonly #max: number;
-  readonly #jitter: () => number;
   #failures = 0;
 
-  constructor(
-    { minDelayMs = 100, maxDelayMs = 5_000, jitter = Math.random }: BackoffOptions = {},
-  ) {
+  constructor({ minDelayMs = 100, maxDelayMs = 5_000 }: BackoffOptions = {}) {
     this.#min = minDelayMs;
     this.#max = maxDelayMs;
-    this.#jitter = jitter;
   }
 
   /** Failures since the start or the last `reset`. */
@@ -34,7 +28,7 @@ export class Backoff {
   /** Counts a failure and returns the delay before the next attempt, in milliseconds. */
   next(): number {
     const full = Math.min(this.#max, this.#min * 2 ** Math.min(this.#failures++, 30));
-    return full / 2 + (full / 2) * this.#jitter();
+    return full / 2 + (full / 2) * Math.random();
   }
 
   /** Call after a success: the next delay is the first one again. */

@@ -171,17 +171,12 @@ export function startInline(
     },
     sendPicture: (picture) => events.onPicture(picture),
   });
-  const fail = (reason: unknown) => {
-    const error = reason instanceof Error ? reason : new Error(String(reason));
-    answers.fail(error);
-    events.onDeath(link, error);
-  };
   const link: ExecutorLink = {
     name: "main thread",
     ready: answers.ready,
     lanes: new Set(),
     load: (plan, spec) => answers.load(link, plan, spec),
-    post: (message) => void host.handle(message).catch(fail),
+    post: (message) => void host.handle(message),
     watch: (watched) => host.watch(watched),
     yieldToOthers() {},
     pulse: () => undefined,

@@ -8,7 +8,7 @@ import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";
 import type { SourceProgress } from "../definition/progress.ts";
 import { startPoint } from "../definition/source_options.ts";
-import { LogError, type PartitionReader } from "../log/log.ts";
+import { LogError } from "../log/log.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 import { Intake, type IntakeOptions, type LaneReader } from "./intake.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
@@ -45,7 +45,7 @@ export interface AlignedStart {
 interface Parts {
   readonly options: ExecutionOptions;
   readonly start: AlignedStart;
-  readonly left: PartitionReader;
+  readonly left: LaneReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
   readonly partition: number;
@@ -122,10 +122,6 @@ export class AlignedReader implements LaneReader {
 
   get latest(): number {
     return this.#parts.left.latest;
-  }
-
-  get status(): PartitionReader["status"] {
-    return this.#parts.left.status;
   }
 
   /** Always 0: a frame only counts once it is decided. */
@@ -283,10 +279,6 @@ export class AlignedReader implements LaneReader {
       numInputRows,
       metrics: {},
     };
-  }
-
-  close(): Promise<void> {
-    return this.#parts.left.close();
   }
 }
 

@@ -176,7 +176,7 @@ export class Commits {
       const { topic: output, optional, retentionBytes } = record;
       if (this.#topics.has(output)) continue;
       let refused = this.#refused.get(output);
-      if (refused === undefined || clock.monotonic() >= refused.until) {
+      if (refused === undefined || optional === undefined || clock.monotonic() >= refused.until) {
         try {
           await log.createTopic(output, await log.partitionCount(topic), { retentionBytes });
           this.#topics.add(output);
@@ -190,7 +190,6 @@ export class Commits {
         }
       }
       lost.add(record);
-      if (optional === undefined) throw refused.error;
       if (refused.reported.has(optional)) continue;
       refused.reported.add(optional);
       report(`Cannot keep ${optional}: ${refused.error.message}`);

@@ -13,7 +13,7 @@ const MAX_READ_BYTES = 8 * 1024 * 1024;
 /** One shared reason saves an exception with a stack for each timer. */
 const ENDED = new Error("No longer needed");
 
-export interface LaneReader extends PartitionReader {
+export interface LaneReader extends Omit<PartitionReader, "status" | "close"> {
   /**
    * Where the last bounded read stopped early: the frame at this offset waits for one that is not
    * in the log yet. Absent where no frame waits for others.

@@ -56,7 +56,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     ...given({ membership: options.membership }),
   });
   onClose(() => committer.close());
-  const recreated = await committer.recreated?.();
+  const recreated = await committer.recreated?.() ? await log.offsets(topic, partition) : undefined;
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(options, committer);
   const steps = stepNames(plan.operators);
@@ -80,14 +80,16 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   onClose(() => intake.close());
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
-  const start = { ...resume, decided: checkpointing.planned?.end ?? next };
+  const start = recreated === undefined
+    ? { ...resume, decided: checkpointing.planned?.end ?? next }
+    : { aligned: undefined, readFrom: recreated.earliest, decided: recreated.earliest };
   // Frames of the other camera are not in the sequence of this one, nor are their offsets.
   const onDropped: IntakeOptions["onDropped"] = (count, reason) => reporter.drop(count, reason);
   const beside = { ...intakeOptions, onDropped };
   const aligned = await AlignedReader.open(options, beside, start, onClose);
   if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
   checkpointing.aligned = aligned;
-  if (recreated === true) intake.lost(await log.offsets(topic, partition));
+  if (recreated !== undefined) intake.lost(recreated);
   const pipeline = new Pipeline(plan.operators, {
     context: { query: plan.name, topic, partition, clock, signal: opener.abort },
     events: opener.events,

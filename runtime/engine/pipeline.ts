@@ -75,7 +75,6 @@ export class Pipeline {
       }
     } catch (error) {
       await closeAll(tasks).catch(() => {}); // Why one cannot open says more.
-      if (options.context.signal.aborted) throw error;
       throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
     const points = states.map((saved): RestorePoint => ({

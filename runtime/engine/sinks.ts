@@ -93,9 +93,7 @@ export class SinkSet {
       try {
         set.#sinks.push({ sink, task: taskOf(await call(() => sink.open(context))) });
       } catch (error) {
-        throw context.signal.aborted
-          ? error
-          : new SinkFailedError(sink.uri, context, undefined, error);
+        throw new SinkFailedError(sink.uri, context, undefined, error);
       }
     }
     return set;
@@ -184,7 +182,7 @@ export class SinkSet {
     return this.#options.call(work, SINK);
   }
 
-  /** @throws {SinkFailedError} unless the query is being aborted */
+  /** @throws {SinkFailedError} */
   #call(
     sink: Sink<unknown>,
     batch: BatchRange,
@@ -219,6 +217,6 @@ export class SinkSet {
   #failed(sink: Sink<unknown>, batch: BatchRange, error: unknown): never {
     const { context, onFunction } = this.#options;
     if (sink.exclusive === true) onFunction?.(false);
-    throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
+    throw new SinkFailedError(sink.uri, context, batch, error);
   }
 }

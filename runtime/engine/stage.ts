@@ -172,7 +172,6 @@ export class Stage {
     const { context: { clock, signal }, events, policy } = this.#options;
     let error = first;
     for (let tried = 1;; tried++) {
-      if (signal.aborted) throw error;
       if (isA(error, BadFrameError)) return events.onBadFrame(frameOf(item, cause), error);
       if (policy.kind !== "dead-letter" || !this.#stateless) {
         throw this.#errorOf(error, this.#inputOf(item, cause));
@@ -193,11 +192,10 @@ export class Stage {
 
   /** Calls the task between its inputs. */
   ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
-    const { events, context } = this.#options;
     try {
-      return events.call(() => question(this.task), { step: 0, offset: -1 });
+      return this.#options.events.call(() => question(this.task), { step: 0, offset: -1 });
     } catch (error) {
-      throw context.signal.aborted ? error : this.#errorOf(error, { operator: this.name });
+      throw this.#errorOf(error, { operator: this.name });
     }
   }
 
@@ -314,12 +312,11 @@ export class Stage {
 
   /** A call without a causing frame. */
   async #call(work: () => Outputs | Promise<Outputs>, cause: Frame, timer?: number) {
-    const { events, context } = this.#options;
+    const { events } = this.#options;
     const ended = this.#began();
     try {
       return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
-      if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, cause, timer));
       if (timer === undefined || !this.dead.holdsTimer(timer)) throw failure;
       events.onDeadInput(failure);

@@ -145,9 +145,7 @@ export abstract class BaseWindower implements Windower {
   restartPoint(): RestartPoint | undefined {
     const needed = this.open.map(({ frames }) => frames[0]!.offset);
     // A held frame may start the next window although no window contains it yet.
-    if (this.sampler.held !== undefined && this.options.fps !== undefined) {
-      needed.push(this.sampler.held.offset);
-    }
+    if (this.sampler.held !== undefined) needed.push(this.sampler.held.offset);
     if (this.#unconfirmed !== undefined) needed.push(this.#unconfirmed.offset);
     if (needed.length === 0) return undefined;
     const offset = Math.min(...needed);

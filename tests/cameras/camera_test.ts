@@ -3,6 +3,7 @@ import { type CameraSource, SourceError, type SourceImage } from "../../cameras/
 import { LogError } from "../../runtime/log/log.ts";
 import type { Camera } from "../../cameras/camera.ts";
 import { makeSource } from "../../cameras/open.ts";
+import { FakeClock } from "../../runtime/testing.ts";
 import type { CameraStatus } from "../../cameras/registry.ts";
 import { withFolder } from "../support/folder.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -209,6 +210,28 @@ Deno.test("a live source that falls silent is opened again", async () => {
   });
   assert.equal(summary.published, 2);
   assert.match(reports[0]!, /^Source script was silent for 0.04 s/);
+});
+
+Deno.test("a live source that limits its opening itself may be silent until it is open, and no longer", async () => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const left: boolean[] = [];
+  const source: CameraSource = {
+    description: "slow",
+    kind: "live",
+    // deno-lint-ignore require-yield
+    async *open({ onOpening, onActivity, signal }) {
+      onOpening?.();
+      await clock.advance(60_000);
+      left.push(signal.aborted);
+      onActivity?.();
+      await clock.advance(30_000);
+      left.push(signal.aborted);
+      stop.abort();
+    },
+  };
+  await runToMemory("", { source, clock, stop });
+  assert.deepEqual(left, [false, true]);
 });
 
 Deno.test("a live source that waits for the log is not silent", async () => {

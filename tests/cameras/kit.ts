@@ -73,6 +73,16 @@ export function context(
   };
 }
 
+/** Writes down what a source says of its opening and its activity. */
+export function listener() {
+  const heard: string[] = [];
+  return {
+    heard,
+    onOpening: () => void heard.push("opening"),
+    onActivity: () => void heard.push("activity"),
+  };
+}
+
 /** The first `limit` images of a source. */
 export async function take(
   source: CameraSource | Promise<CameraSource>,

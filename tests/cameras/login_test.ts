@@ -4,6 +4,7 @@ import {
   answerable,
   authorize,
   describeChallenges,
+  Login,
   parseChallenges,
   splitCredentials,
 } from "../../cameras/net/login.ts";
@@ -79,6 +80,21 @@ Deno.test("digest: the answers of RFC 7616, for each algorithm and method", () =
       assert.equal(field("response"), expected);
     }
   }
+});
+
+Deno.test("a request is tried once, and after the rare SHA-512-256 once with the digest after it", () => {
+  const digest = (algorithm: string) =>
+    `Digest realm="c", nonce="n", opaque="o7", algorithm=${algorithm}`;
+  const login = new Login(credentials);
+  for (const algorithm of ["SHA-512-256", "MD5"]) {
+    login.refused([digest("MD5"), digest("SHA-512-256")]);
+    assert.match(login.lines(request)[0]!, new RegExp(`algorithm=${algorithm}, opaque="o7"`));
+  }
+  assert.throws(() => login.refused([digest("MD5")]), /the password is wrong \(Digest \(MD5\)\)/);
+  assert.throws(
+    () => new Login(credentials).refused(["Negotiate"]),
+    /a login that is not supported \(Negotiate\): Digest and Basic are/,
+  );
 });
 
 Deno.test("challenges of hostile servers are read once, whatever they hold", () => {

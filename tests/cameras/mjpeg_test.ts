@@ -4,7 +4,7 @@ import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
-import { context, hurriedClock, runToMemory, sleptClock, take } from "./kit.ts";
+import { context, hurriedClock, listener, runToMemory, sleptClock, take } from "./kit.ts";
 
 function picture(shade: number): Promise<Uint8Array<ArrayBuffer>> {
   const data = new Uint8Array(48 * 32).fill(shade);
@@ -135,7 +135,9 @@ Deno.test("a server of single pictures is asked again and again", async () => {
   await serving(
     () => new Response(pictures[requests++ % 3], { headers: { "content-type": "image/jpeg" } }),
     async (host) => {
-      const images = await take(makeSource(`http://${host}/snap.jpg`, { fps: 100 }), 5);
+      const { heard, ...listening } = listener();
+      const images = await take(makeSource(`http://${host}/snap.jpg`, { fps: 100 }), 5, listening);
+      assert.deepEqual(heard.slice(0, 2), ["opening", "activity"]);
       assert.deepEqual(images.map(({ value }) => value), [0, 1, 2, 0, 1].map((i) => pictures[i]));
     },
   );

@@ -3,7 +3,9 @@ import { checkSource, makeSource } from "../../cameras/open.ts";
 import { parseSource } from "../../cli/camera_options.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
-import { burntIn, sleptClock, take } from "./kit.ts";
+import { ticks } from "../../cameras/ticker.ts";
+import { FakeClock } from "../../runtime/testing.ts";
+import { burntIn, context, sleptClock, take } from "./kit.ts";
 
 Deno.test("pattern: burns in the number of each frame, at any size", async () => {
   for (const size of ["640x480", "160x120", "333x251"]) {
@@ -29,6 +31,16 @@ Deno.test("pattern: beats at its rate on the clock, and moves", async () => {
   // The middle rows hold ball and beam, and no text.
   const rows = (data: Uint8Array) => data.subarray(640 * 400, 640 * 440);
   assert.notDeepEqual(rows(first!.data), rows(last!.data));
+});
+
+Deno.test("a reader that is late gets the present time, and the beat goes on from there", async () => {
+  const clock = new FakeClock(50_000);
+  const stamps: number[] = [];
+  for await (const stamp of ticks(10, context({ clock }))) {
+    if (stamps.push(stamp - 50_000) === 4) break;
+    await clock.advance(stamps.length === 2 ? 950 : 100);
+  }
+  assert.deepEqual(stamps, [0, 100, 1_050, 1_150]);
 });
 
 Deno.test("pattern: refuses what it does not know, all of it at once", () => {

@@ -127,6 +127,16 @@ Deno.test("a picture without an end is taken as far as its part goes", async () 
     }
   }
   assert.deepEqual(await found(open), []);
+  const headless = images[0]!.subarray(0, 30);
+  assert.deepEqual((await found(concat(headless, "\r\n--frame\r\n\r\n", ...images))).slice(-2), [
+    ...images.slice(-2),
+  ]);
+});
+
+Deno.test("fill bytes before a marker belong to the picture", async () => {
+  const [first] = images;
+  const filled = concat(first!.subarray(0, 2), Uint8Array.of(0xff, 0xff), first!.subarray(2));
+  assert.deepEqual(await found(concat(filled, images[1]!)), [filled, images[1]]);
 });
 
 Deno.test("what is too large, or no picture at all, is refused", async () => {

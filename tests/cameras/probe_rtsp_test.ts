@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
 import { settingWords } from "../../cameras/settings.ts";
 import { probeSource } from "../../cameras/probe.ts";
+import type { CameraSource } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
+import { FakeClock } from "../../runtime/testing.ts";
 import { withFolder } from "../support/folder.ts";
 import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
@@ -53,6 +55,28 @@ Deno.test("probe: a recording is described by its own times, however fast it is 
       keyframeSeconds: 0.4,
       driftPpm: undefined,
     });
+  });
+});
+
+Deno.test("probe: frames that a server kept and sends at once do not count for rate and clock", async () => {
+  const clock = new FakeClock(10_000);
+  const source: CameraSource = {
+    description: "kept",
+    kind: "live",
+    async *open() {
+      for (let n = -20; n < 10; n++) {
+        if (n > 0) await clock.advance(100);
+        yield { value: new Uint8Array(125), contentType: "image/jpeg", timestamp: n * 100 };
+      }
+    },
+  };
+  const found = await probeSource(source, { clock, signal, forMs: 20_000 });
+  const { frames, framesPerSecond, bitsPerSecond, driftPpm } = found;
+  assert.deepEqual({ frames, framesPerSecond, bitsPerSecond, driftPpm }, {
+    frames: 30,
+    framesPerSecond: 10,
+    bitsPerSecond: 10_000,
+    driftPpm: 0,
   });
 });
 

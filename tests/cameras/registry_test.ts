@@ -57,6 +57,28 @@ Deno.test("registry: keeps cameras by number, readable by its owner only", async
   });
 });
 
+Deno.test("registry: what another program wrote is reported once where it is invalid, and hinders no other camera", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const reports: string[] = [];
+  const registry = new CameraRegistry(kv, (message) => reports.push(message));
+  await registry.add({ number: 2, source: "pattern:" });
+  const entries = [
+    { number: 3, source: "pattern:", fps: "10" },
+    { number: 9, source: "" },
+    "pattern:",
+  ];
+  for (const [i, entry] of entries.entries()) await kv.set(["cameras", 3 + i], entry);
+  for (let reads = 0; reads < 2; reads++) {
+    assert.deepEqual((await registry.list()).map(({ camera }) => camera.number), [2]);
+  }
+  const again = "; register it again with cameras add, or remove it";
+  assert.deepEqual(reports.map((line) => line.replace(/^Cannot use the registry's entry /, "")), [
+    `["cameras","3"]: its fps is not valid for --fps${again}`,
+    `["cameras","4"]: its number differs from its key; its source is not text${again}`,
+    '["cameras","5"]: it is not an object',
+  ]);
+});
+
 Deno.test("supervisor: follows the registry: added, changed, removed", async () => {
   using kv = await openState(":memory:");
   const registry = new CameraRegistry(kv);

@@ -112,6 +112,18 @@ for (const codec of CODECS) {
   });
 }
 
+Deno.test("RTSP whose frames hold two fields each becomes JPEG unless it is to be copied", async () => {
+  const units = await accessUnits({ codec: "h264", frames: 16, gop: 8, parameters: "tff=1" });
+  await withScriptedRtsp({ units, before: () => systemClock.sleep(4) }, async (url) => {
+    const types = await Promise.all(
+      (["auto", "copy"] as const).map(async (codec) =>
+        (await take(makeSource(url, { codec }), 1))[0]!.contentType
+      ),
+    );
+    assert.deepEqual(types, ["image/jpeg", "video/h264"]);
+  });
+});
+
 Deno.test("RTSP that carries MPEG-TS is read as any stream; of one with losses whole frames are copied", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "film.ts");
@@ -217,13 +229,14 @@ const WAYS: Readonly<Record<string, Script>> = {
   "packets of another type": { extra: { type: 100, payload: Uint8Array.of(1, 2, 3) } },
 };
 
-/** Numbers that are left out before a frame. */
+/** Numbers that are left out before a frame, from the same source or another one. */
 function gaps(at: number): Readonly<Record<string, Script>> {
   return Object.fromEntries(
-    [1, 2_999, 3_000, 3_001, 40_000, 65_000].map((numbers) => [
-      `a gap of ${numbers}`,
-      { jump: (index: number) => index === at ? numbers : 0 },
-    ]),
+    [0, 1, 2_999, 3_000, 3_001, 40_000, 65_000].flatMap((numbers) => {
+      const jump = (index: number) => index === at ? numbers : 0;
+      const source = (index: number) => index < at ? 7 : 8;
+      return [[`a gap of ${numbers}`, { jump }], [`a source after ${numbers}`, { jump, source }]];
+    }).slice(1),
   );
 }
 

@@ -9,7 +9,7 @@ import { inspectImage } from "../../runtime/image/inspect.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
-import { burntIn, context, hasIpv6, isPast, runToMemory, take, TOPIC } from "./kit.ts";
+import { burntIn, context, hasIpv6, isPast, listener, runToMemory, take, TOPIC } from "./kit.ts";
 import { withFolder } from "../support/folder.ts";
 import { until } from "../support/until.ts";
 
@@ -20,7 +20,9 @@ Deno.test("RTSP: a real clip comes as it was filmed, and is dated as it was spac
   const server = await RtspServer.start(CLIP);
   try {
     const begin = Date.now();
-    const images = await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 50);
+    const { heard, ...listening } = listener();
+    const images = await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 50, listening);
+    assert.deepEqual(heard.slice(0, 2), ["opening", "activity"]);
     assert.ok(images.every(({ value }) => inspectImage(value).width === 640));
     const stamps = images.map(({ timestamp }) => timestamp);
     assert.ok(stamps[0]! >= begin - 2_000 && isPast(stamps.at(-1)!));

@@ -1,7 +1,7 @@
 // What a server kept and sends at once when it is asked: one frame after the other, up to the present.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { StreamStart } from "../../cameras/live_time.ts";
+import { Decimator, StreamStart } from "../../cameras/live_time.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
 import type { SourceContext } from "../../cameras/source.ts";
@@ -122,4 +122,30 @@ Deno.test("a process that stands still for a moment does not take that for the e
   for (const end = performance.now() + 200; performance.now() < end;);
   setTimeout(() => start.arrived(true));
   assert.deepEqual((await first).value, [1, 2]);
+});
+
+Deno.test("a burst without end is held for 128 frames, and no longer", async () => {
+  const start = new StreamStart(systemClock);
+  async function* frames() {
+    for (let n = 0;; n++) {
+      start.arrived(true);
+      // They arrive before they are taken.
+      start.arrived(true);
+      yield await Promise.resolve(n);
+    }
+  }
+  for await (const held of start.hold(frames())) {
+    assert.equal(held.length, 128);
+    break;
+  }
+});
+
+Deno.test("a frame rate is limited whatever the frames' times: rounded, after a pause, or set back", () => {
+  const taken = (times: readonly number[]) => {
+    const decimator = new Decimator(10);
+    return times.filter((time) => decimator.accepts(time));
+  };
+  assert.deepEqual(taken([0, 33, 66, 99.6, 133, 166, 199.8]), [0, 99.6, 199.8]);
+  assert.deepEqual(taken([0, 50, 1_000, 1_040, 1_100]), [0, 1_000, 1_100]);
+  assert.deepEqual(taken([9_000, 9_050, 100, 150, 200]), [9_000, 100, 200]);
 });

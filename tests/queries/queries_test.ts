@@ -99,6 +99,16 @@ Deno.test("queries use the manifest's alert and threshold, or say that they do n
   }
 });
 
+Deno.test("queries for detectors refuse a model of scores, and say which query takes it", () => {
+  for (const [name, made] of Object.entries({ objects, detect, count })) {
+    assert.throws(() => made({ model: orderModel("nthwc") }), {
+      name: "RangeError",
+      message: `Query ${name} cannot use model nthwc: its outputs are frame, window, expected ` +
+        "objects or keypoints; query action accepts scores",
+    });
+  }
+});
+
 Deno.test("query action runs the model that it is given, and writes what it says", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -19,6 +19,8 @@ export interface RtspScript {
   readonly lost?: (index: number, at: number, of: number) => boolean;
   /** Numbers that are left out before a frame; none unless given. */
   readonly jump?: (index: number) => number;
+  /** What names the source of a frame's packets; 7 unless given. */
+  readonly source?: (index: number) => number;
   /** What comes before a packet with a number of its own: a packet without video. */
   readonly extra?: { readonly type: number; readonly payload: Uint8Array };
   /** Each packet names a contributing source, and has an extension of its header. */
@@ -125,7 +127,7 @@ async function play(script: RtspScript, write: (bytes: Uint8Array) => Promise<vo
       head.setUint16(4, (script.extended ? 0x9100 : 0x8000) | type);
       head.setUint16(6, sequence++ & 0xffff);
       head.setUint32(8, time);
-      head.setUint32(12, 7);
+      head.setUint32(12, script.source?.(index) ?? 7);
       return new Uint8Array([...new Uint8Array(head.buffer), ...more, ...payload]);
     };
     const unit = units[index % units.length]!;

@@ -111,7 +111,6 @@ export class Tracker {
     });
 
     const known = this.#tracks.filter(({ state }) => state !== "fresh");
-    known.sort((a, b) => Number(a.state === "lost") - Number(b.state === "lost"));
     for (const { filter, state } of known) filter.predict(state === "seen");
     const first = match(known, strong, detections, COST.sure, true);
     for (const [track, at] of first.pairs) see(track, at);

@@ -207,7 +207,6 @@ export class Appender {
   ): Map<number, number> {
     const { records, topics } = this.#parts;
     const firsts = new Map<number, number>();
-    if (placed.size === 0) return firsts;
     const now = this.#parts.now();
     for (const [id, place] of placed) {
       const kept = topics.row(id).retention;

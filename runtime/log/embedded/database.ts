@@ -64,17 +64,13 @@ export class Database {
   #deleted: LogError | undefined;
   #closed = false;
 
-  private constructor(
-    db: DatabaseSync,
-    file: Omit<DatabaseFile, "db">,
-    waiting: Waiting,
-  ) {
-    this.path = file.path;
-    this.logId = file.logId;
-    this.#place = file.place;
+  private constructor({ db, path, logId, place }: DatabaseFile, waiting: Waiting) {
+    this.path = path;
+    this.logId = logId;
+    this.#place = place;
     this.#db = db;
     this.#waiting = waiting;
-    this.tails = new Tails(dirname(file.path), this);
+    this.tails = new Tails(dirname(path), this);
     this.#tails = placeOf(this.tails.file.path);
   }
 
@@ -89,8 +85,7 @@ export class Database {
     waiting: Waiting,
     tell: (message: string) => void = () => {},
   ): Promise<Database> {
-    const { db, ...file } = await openDatabase(dir, waiting, tell);
-    return new Database(db, file, waiting);
+    return new Database(await openDatabase(dir, waiting, tell), waiting);
   }
 
   all<Row extends readonly Cell[]>(sql: string, ...values: Cell[]): Row[] {

@@ -38,8 +38,9 @@ export async function openDatabase(
     await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
     const place = placeOf(path)!;
     const identity = await whileBusy(waiting, () => identify(opened, place));
-    if (left || identity.copied) await whileBusy(waiting, () => checkWhole(opened, path));
-    if (identity.copied) {
+    const copied = identity.before !== undefined;
+    if (left || copied) await whileBusy(waiting, () => checkWhole(opened, path));
+    if (copied) {
       tell(
         `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, to distinguish it from ` +
           "the original; deno task log check verifies it, deno task log backup makes complete copies",
@@ -157,20 +158,20 @@ function atomically(db: DatabaseSync, work: () => void): void {
   }
 }
 
-/** The log's identity; a copy gets its own. */
+/** The log's identity; a copy gets its own, and the one before is returned, too. */
 function identify(
   db: DatabaseSync,
   place: string,
-): { logId: string; before: string; copied: boolean } {
+): { logId: string; before?: string } {
   const row = db.prepare("SELECT log_id AS id, place FROM log").get()!;
   const before = String(row["id"]);
-  if (isSameFile(String(row["place"]), place)) return { logId: before, before, copied: false };
+  if (isSameFile(String(row["place"]), place)) return { logId: before };
   const logId = crypto.randomUUID();
   const { changes } = db.prepare("UPDATE log SET log_id = ?, place = ? WHERE place = ?")
     .run(logId, place, String(row["place"]));
   // Another process was faster.
   if (changes === 0) return identify(db, place);
-  return { logId, before, copied: true };
+  return { logId, before };
 }
 
 /** A copy has another inode, or was made at another time. The same disk has another device when it is mounted again. */

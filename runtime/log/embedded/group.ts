@@ -23,7 +23,7 @@ export class EmbeddedGroupMember implements GroupMember {
   readonly #sessionMs: number;
   readonly #tables: GroupTables;
   readonly #stop = new AbortController();
-  readonly #observed = new Map<string, { beat: number; silentMs: number }>();
+  #observed = new Map<string, { beat: number; silentMs: number }>();
   #lastBeat = -Infinity;
   #lastTick: number;
   /** The last announced list; undefined before the first. */
@@ -169,9 +169,11 @@ export class EmbeddedGroupMember implements GroupMember {
     elapsed: number,
   ): Promise<{ member: string; beat: number }[]> {
     const gone: { member: string; beat: number }[] = [];
+    const before = this.#observed;
+    this.#observed = new Map();
     for (const { member, beat, sessionMs } of view.members) {
       if (member === this.memberId) continue;
-      const seen = this.#observed.get(member);
+      const seen = before.get(member);
       // A member that was stopped must not take its own absence for the others' silence.
       const silentMs = seen?.beat === beat ? seen.silentMs + Math.min(elapsed, sessionMs / 3) : 0;
       this.#observed.set(member, { beat, silentMs });
@@ -179,9 +181,6 @@ export class EmbeddedGroupMember implements GroupMember {
       // Without its file, or if that cannot be opened, silence alone decides.
       const present = own && await isPresent(this.#parts.dir, process!).catch(() => undefined);
       if (present === false || silentMs > sessionMs) gone.push({ member, beat });
-    }
-    for (const member of this.#observed.keys()) {
-      if (!view.members.some((row) => row.member === member)) this.#observed.delete(member);
     }
     return gone;
   }

@@ -153,8 +153,7 @@ export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const key = isPadding(bytes, at) ? 0 : Math.max(0, uint32(bytes, at + 16) - 1);
   const size = headBytes + key + uint32(bytes, at + 20) + uint32(bytes, at + 24);
-  const whole = size <= maxRecordBytes &&
-    crc32(bytes.subarray(at + 4, at + headBytes)) === uint32(bytes, at);
+  const whole = crc32(bytes.subarray(at + 4, at + headBytes)) === uint32(bytes, at);
   return whole ? size : undefined;
 }
 
@@ -170,7 +169,7 @@ export function decodeRecord(
 ): Frame {
   const timestamp = frameTime(recordTime(bytes, at));
   const body = bytes.subarray(at + headBytes, at + size);
-  if (body.length < size - headBytes || crc32(body) !== uint32(bytes, at + 4)) {
+  if (crc32(body) !== uint32(bytes, at + 4)) {
     return badFrame(place, timestamp, "its content is damaged");
   }
   const keyLength = uint32(bytes, at + 16);

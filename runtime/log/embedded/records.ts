@@ -117,11 +117,10 @@ export class Records {
   /** Within a transaction: hides records below an offset. */
   hideBefore(id: number, offset: number): void {
     const { tails } = this.#db;
-    const floor = Math.min(offset, tails.read(id).latest);
     tails.settle(id);
     this.#db.run(
       "UPDATE partitions SET floor = ?, change = ? WHERE id = ? AND floor < ?",
-      ...[floor, tails.nextChange(), id, floor],
+      ...[offset, tails.nextChange(), id, offset],
     );
   }
 

@@ -37,7 +37,7 @@ export async function repairTails(db: Database): Promise<number[]> {
   return await db.write("repair the tails", () => {
     // While the lock is held the others wait.
     const ids = damaged(found);
-    for (const id of ids) db.tails.file.clear(id);
+    for (const id of ids) db.tails.file.put(id);
     return ids;
   });
 }

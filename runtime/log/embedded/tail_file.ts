@@ -80,26 +80,16 @@ export class TailFile {
     }
   }
 
-  clear(id: number): void {
-    this.#write(id, new Uint8Array(slotBytes));
-  }
-
-  restore(id: number, slot: Slot | undefined): void {
-    if (slot === undefined) this.clear(id);
-    else this.put(id, slot);
-  }
-
-  put(id: number, slot: Slot): void {
+  /** @param slot clears it if absent */
+  put(id: number, slot?: Slot): void {
     const bytes = new Uint8Array(slotBytes);
-    new Float64Array(bytes.buffer, 8, fields).set(slot);
-    new DataView(bytes.buffer).setUint32(0, crc32(bytes.subarray(4, copyBytes)));
-    bytes.copyWithin(copyBytes, 0, copyBytes);
-    this.#write(id, bytes);
-  }
-
-  #write(id: number, slot: Uint8Array): void {
+    if (slot !== undefined) {
+      new Float64Array(bytes.buffer, 8, fields).set(slot);
+      new DataView(bytes.buffer).setUint32(0, crc32(bytes.subarray(4, copyBytes)));
+      bytes.copyWithin(copyBytes, 0, copyBytes);
+    }
     this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
-    for (let at = 0; at < slot.length;) at += this.#file.writeSync(slot.subarray(at));
+    for (let at = 0; at < slotBytes;) at += this.#file.writeSync(bytes.subarray(at));
     this.#sync.written();
   }
 

@@ -207,7 +207,7 @@ export class Tails {
         done++;
       }
     } catch (error) {
-      for (const [id] of tails.slice(0, done + 1)) this.file.restore(id, this.#slots.get(id));
+      for (const [id] of tails.slice(0, done + 1)) this.file.put(id, this.#slots.get(id));
       throw error;
     }
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import sharp from "sharp";
 import { detect } from "../../../queries/operators/detect.ts";
 import { BadFrameError, decodeImage, type Frame } from "../../../runtime/mod.ts";
-import { frameOf, run } from "./kit.ts";
+import { frameOf, open, run } from "./kit.ts";
 import { orderModel } from "./model/order_kit.ts";
 import reference from "./objects_reference.json" with { type: "json" };
 
@@ -102,5 +102,11 @@ Deno.test("boxes are in pixels of the frame, whatever its size", async () => {
 });
 
 Deno.test("detect refuses a bad frame alone", async () => {
-  await assert.rejects(run(detect(), [frameOf(new Uint8Array(20))]), BadFrameError);
+  const task = await open(detect());
+  await assert.rejects(async () => await task.process(frameOf(new Uint8Array(20))), BadFrameError);
+  // Its findings are not there to be shown again.
+  const result = { data: { gate: { run: false } } };
+  const [output] = await task.process({ ...frameOf(await still("coffee.jpg"), 1), result });
+  assert.ok(output!.result!.inferMs! > 0);
+  await task.close!();
 });

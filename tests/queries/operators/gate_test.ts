@@ -4,7 +4,7 @@ import { gate } from "../../../queries/operators/gate.ts";
 import { collect, MemoryLog, runQuery } from "../../../runtime/testing.ts";
 import { type Frame, query } from "../../../runtime/mod.ts";
 import { fillBox } from "../../../runtime/image/mod.ts";
-import { framesOf, run, runWithRestarts, scene } from "./kit.ts";
+import { framesOf, open, run, runWithRestarts, scene } from "./kit.ts";
 
 const WHITE = [255, 255, 255] as const;
 
@@ -42,6 +42,12 @@ Deno.test("gate looks at the same frames after any restart", async () => {
     const { outputs } = await runWithRestarts(operator, frames, new Set(restarts));
     assert.deepEqual(outputs, straight, `restarts at ${restarts}`);
   }
+});
+
+Deno.test("a restart comes back to the frame that was analysed last", async () => {
+  const task = await open(gate({ everyMs: 20_000, holdMs: 0 }));
+  for (const frame of framesOf(await walk(60, 60, 60))) await task.process(frame);
+  assert.equal(task.restartOffset!(), 0);
 });
 
 Deno.test("still frames say again what was found last, also after a restart, at no cost", async () => {

@@ -55,6 +55,23 @@ function found(result: { readonly scores?: Readonly<Record<string, number>> } | 
   return { energy: result!.scores!["motion"]!, boxes: frames[0]!.objects.map(({ box }) => box) };
 }
 
+Deno.test("motion names the largest regions alone, inside the picture", async () => {
+  const size = { width: 333, height: 251 };
+  const spots = Array.from(
+    { length: 24 },
+    (_, i) => [50 * (i % 6) + 5, 60 * Math.floor(i / 6) + 5],
+  );
+  const still = await scene(size);
+  const moved = await scene(size, (image) => {
+    for (const [x, y] of spots) fillBox(image, [x!, y!, x! + 20, y! + 20], [255, 0, 0]);
+    fillBox(image, [290, 190, 333, 251], WHITE);
+  });
+  const outputs = await run(motion(), framesOf([...new Array(5).fill(still), moved]));
+  const { boxes } = found(outputs.at(-1)!.result);
+  assert.equal(boxes.length, 16);
+  assert.deepEqual(boxes[0]!.slice(2), [333, 251]);
+});
+
 Deno.test("motion leaves no trace of what has passed", async () => {
   const values = await walk(20);
   const still = await scene({ noise: 99 });

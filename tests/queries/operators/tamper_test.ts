@@ -44,6 +44,15 @@ Deno.test("tamper sees a covered lens, and takes it for nothing else", async () 
   assert.ok(Math.max(...scores(outputs, "turned").slice(10, 20)) < 0.1);
 });
 
+Deno.test("a picture of one colour is covered, and has no other scene", async () => {
+  const data = new Uint8Array(320 * 240);
+  const black = await encodeJpeg({ data, width: 320, height: 240, channels: 1 });
+  const values = [...await noisy(6, 1), black, ...new Array(9).fill(black), ...await noisy(1, 1)];
+  const outputs = await run(tamper({ referencePictures: 8 }), framesOf(values, FPS));
+  assert.deepEqual(outputs[6]!.result!.scores, { covered: 1, turned: 0, frozen: 0 });
+  assert.deepEqual(outputs.at(-1)!.result!.scores, { covered: 0, turned: 0, frozen: 0 });
+});
+
 Deno.test("tamper sees a turned camera at once, and gets used to the new scene", async () => {
   const values = [...await noisy(20, 1), ...await noisy(40, 2)];
   const turned = scores(await run(tamper(), framesOf(values, FPS)), "turned");

@@ -117,6 +117,15 @@ Deno.test("an object that still frames show is visible until the last of them", 
   assert.deepEqual((await follow(frames, { lostMs: 500 })).at(-1), [1]);
 });
 
+Deno.test("still frames that show a detection again do not confirm it", async () => {
+  const seen = [[], [STILL], [STILL], [STILL], [STILL], [STILL]];
+  const frames = framesOf(seen, 10).map((frame, i): Frame => {
+    const data = { gate: { run: i < 2 || i > 3, skipped: 0 } };
+    return { ...frame, result: { ...frame.result, data } };
+  });
+  assert.deepEqual(await follow(frames), [[], [0], [0], [0], [1], [1]]);
+});
+
 Deno.test("a new session begins new tracks and uses no number twice", async () => {
   const first = framesOf(new Array(3).fill([STILL]), 10);
   const second = framesOf(new Array(3).fill([STILL]), 10, "b")

@@ -112,6 +112,30 @@ Deno.test("zones say who is in, for how long, and who loiters", async () => {
   });
 });
 
+Deno.test("a stay ends where its object is seen outside, not where it is out of sight for a moment", async () => {
+  const inside = [35, 40] as const, outside = [80, 40] as const;
+  const dwell = async (between: Parameters<typeof frame>[1]) => {
+    const frames = [frame(0, { 1: inside }), frame(1, between), frame(2, { 1: inside })];
+    return (await results(DOOR, frames)).at(-1)!.data!["dwellMs"];
+  };
+  assert.deepEqual(await dwell({}), { door: { 1: 200 } });
+  assert.deepEqual(await dwell({ 1: outside }), { door: { 1: 0 } });
+});
+
+Deno.test("frames that windows repeat count once", async () => {
+  const [a, b, c] = walk([50, 30], [50, 70], [50, 75]);
+  const window = (...frames: Frame[]): Frame => ({
+    ...frames.at(-1)!,
+    result: { frames: frames.flatMap(({ result }) => result!.frames!) },
+  });
+  assert.deepEqual(await crossings([window(a!, b!), window(a!, b!, c!)]), { in: 1, out: 0 });
+});
+
+Deno.test("who stands on a line for long has come from where they were before", async () => {
+  const waiting = Array.from({ length: 900 }, () => [50, 50.2] as const);
+  assert.deepEqual(await crossings(walk([50, 30], ...waiting, [50, 70])), { in: 1, out: 0 });
+});
+
 Deno.test("counts and stays continue after a restart at any frame", async () => {
   const places = { zones: DOOR.zones, lines: LINE.lines } as const;
   const frames = Array.from(

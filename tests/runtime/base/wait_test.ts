@@ -26,9 +26,17 @@ function noting(): Clock & { readonly slept: number[] } {
   };
 }
 
+/** Until it is disposed of, all random numbers are this one. */
+function random(value: number): Disposable {
+  const { random } = Math;
+  Math.random = () => value;
+  return { [Symbol.dispose]: () => void (Math.random = random) };
+}
+
 const away = () => new LogError("UNREACHABLE", "Cannot reach it");
 
 Deno.test("retry: tries again until it works, with growing delays", async () => {
+  using _ = random(1);
   const clock = noting();
   const told: [number, number][] = [];
   let calls = 0;
@@ -39,7 +47,6 @@ Deno.test("retry: tries again until it works, with growing delays", async () => 
     clock,
     minDelayMs: 100,
     maxDelayMs: 1_000,
-    jitter: () => 1,
     onRetry: (error, tries, delayMs) => {
       assert.ok(error instanceof LogError);
       told.push([tries, delayMs]);
@@ -51,11 +58,11 @@ Deno.test("retry: tries again until it works, with growing delays", async () => 
 });
 
 Deno.test("retry: jitter takes up to half of the delay away", async () => {
+  using _ = random(0);
   const clock = noting();
   let calls = 0;
   await retry(() => ++calls < 3 ? Promise.reject(away()) : Promise.resolve(), {
     clock,
-    jitter: () => 0,
   });
   assert.deepEqual(clock.slept, [50, 100]);
 });
@@ -94,7 +101,8 @@ Deno.test("retry: an abort ends it with its reason", async () => {
 });
 
 Deno.test("Backoff: delays double up to the longest, half of each is jitter, reset begins again", () => {
-  const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 350, jitter: () => 0 });
+  using _ = random(0);
+  const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 350 });
   assert.deepEqual([1, 2, 3, 4].map(() => backoff.next()), [50, 100, 175, 175]);
   assert.equal(backoff.failures, 4);
   backoff.reset();

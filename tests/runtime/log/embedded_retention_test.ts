@@ -312,7 +312,7 @@ Deno.test("embedded log: records that were deleted are gone, their offsets are n
       await deleteRecords(log, "t", 0, 700);
       assert.deepEqual(await log.offsets("t", 0), { earliest: 700, latest: 1_000 });
       assert.equal((await readAll(log, "t", 0))[0]!.offset, 700);
-      await deleteRecords(log, "t", 0, 5_000);
+      await deleteRecords(log, "t", 0, 1_000);
       assert.deepEqual(await log.offsets("t", 0), { earliest: 1_000, latest: 1_000 });
       assert.equal(await append(log, "t", 0, records(1)), 1_000);
     });

@@ -9,7 +9,7 @@ import {
   padMark,
   recordPlaces,
 } from "../../../runtime/log/embedded/record.ts";
-import { TailFile } from "../../../runtime/log/embedded/tail_file.ts";
+import { type Slot, TailFile } from "../../../runtime/log/embedded/tail_file.ts";
 import { Tails } from "../../../runtime/log/embedded/tails.ts";
 import {
   append,
@@ -300,4 +300,18 @@ Deno.test("embedded log: whichever write fails as several partitions are appende
       );
     }
   }
+});
+
+Deno.test("tails: a file that another process has made longer holds what both write", async () => {
+  await inFolder((dir) => {
+    const [one, other] = [new TailFile(dir), new TailFile(dir)];
+    const slot: Slot = [1, 2, 3, 4, 5, 6];
+    assert.ok(one.reserve(1) && other.reserve(200));
+    other.put(200, slot);
+    assert.ok(one.reserve(40));
+    one.put(40, slot);
+    for (const file of [one, other]) assert.deepEqual([file.get(40), file.get(200)], [slot, slot]);
+    for (const file of [one, other]) file.close();
+    return Promise.resolve();
+  });
 });

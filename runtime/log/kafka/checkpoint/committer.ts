@@ -133,12 +133,8 @@ export class KafkaCommitter implements BatchCommitter {
       if (this.planned !== undefined && !saysFirst(this.planned)) return;
       if (required) {
         // Before the first commit the group's offset is the start of the first batch.
-        const first = this.#stored.batchId < 0 && !this.#known;
-        await this.#write(action, [], {
-          ...this.#stored,
-          ...(first ? { offset: batch.start, restart: batch.start } : {}),
-          planned: batch,
-        }, false);
+        const first = this.#known ? {} : { offset: batch.start, restart: batch.start };
+        await this.#write(action, [], { ...this.#stored, ...first, planned: batch }, false);
       }
       this.planned = batch;
     });
@@ -273,7 +269,6 @@ export class KafkaCommitter implements BatchCommitter {
   /** Aborts the transaction, so that it does not block readers; returns the error for the caller. */
   async #undo(action: string, error: LogError): Promise<LogError> {
     let reported = error;
-    if (error.code === "FENCED" && !isFencing(error)) return this.#broken = error;
     if (!isFencing(error)) {
       try {
         await this.#transactions.begin(action);

@@ -75,9 +75,7 @@ async function transactionOf(cluster: Cluster, action: string, place: Transactio
   const id = transactionalId(place);
   return await cluster.attempt(action, async (signal) => {
     const connection = await cluster.toCoordinator("transaction", id, "main", signal);
-    return connection.versions.has(DESCRIBE_TRANSACTIONS)
-      ? await describeTransaction(connection, id, signal)
-      : "unsupported" as const;
+    return await describeTransaction(connection, id, signal);
   });
 }
 
@@ -89,7 +87,8 @@ async function membersOf(
 ): Promise<{ readonly member?: string | undefined; readonly settled: boolean }> {
   const body = { groups: [group], includeAuthorizedOperations: false };
   return await cluster.attempt(action, async (signal) => {
-    const { groups: [described] } = await cluster.callGroup(group, DESCRIBE_GROUPS, body, signal);
+    const response = await cluster.callGroup(group, DESCRIBE_GROUPS, body, { signal });
+    const [described] = response.groups;
     if (described?.protocolType !== CONSUMERS) return { settled: true };
     const member = described.members.find(({ assignment }) =>
       decodeAssignment(assignment).get(topic)?.includes(partition)
@@ -98,13 +97,13 @@ async function membersOf(
   });
 }
 
-/** Undefined if the broker does not know the id, or does not support DescribeTransactions. */
+/** Undefined if the broker does not know the id. */
 export async function describeTransaction(
   connection: Connection,
   transactionalId: string,
   signal: AbortSignal,
 ) {
-  if (!connection.versions.has(DESCRIBE_TRANSACTIONS)) return undefined;
+  if (!connection.versions.has(DESCRIBE_TRANSACTIONS)) return "unsupported";
   try {
     const { transactions } = await connection.call(
       DESCRIBE_TRANSACTIONS,

@@ -145,8 +145,8 @@ export class Transactions {
         action,
         (signal) => this.#toCoordinator(signal, (to) => describeTransaction(to, this.#id, signal)),
       );
-      return known !== undefined && known.producerId === producerId && known.epoch === epoch + 1 &&
-        ABORTED.has(known.state);
+      return typeof known === "object" && known.producerId === producerId &&
+        known.epoch === epoch + 1 && ABORTED.has(known.state);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
       return false;
@@ -166,9 +166,10 @@ export class Transactions {
         for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
           await systemClock.sleep(delay, closing);
           const known = await describeTransaction(to, this.#id, closing);
+          if (typeof known === "object" && UNSETTLED.has(known.state)) continue;
           // Without DescribeTransactions, InitProducerId fails until the markers are written.
-          if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
-          if (known === undefined || !UNSETTLED.has(known.state)) break;
+          if (known === "unsupported") await this.#init("Cannot settle", this.#identity);
+          break;
         }
       });
     } catch (error) {

@@ -52,7 +52,7 @@ export class KafkaMember implements GroupMember {
     this.#cluster = cluster;
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;
-    this.#requests = new GroupRequests(cluster, options, this.#channel);
+    this.#requests = new GroupRequests(cluster, { ...options, sessionTimeoutMs }, this.#channel);
   }
 
   /** Resolves when the member has an id. */
@@ -107,10 +107,8 @@ export class KafkaMember implements GroupMember {
   /** Coordinators reject the first request with an id for the member. */
   async #requestId(signal: AbortSignal): Promise<string> {
     try {
-      const { memberId } = await this.#join(signal);
       // Before JoinGroup 4 this request joins the group already.
-      this.#reason = "rebalance";
-      return memberId;
+      return (await this.#join(signal)).memberId;
     } catch (error) {
       if (outcomeOf(error) !== "join-with-id") throw error;
       return memberIdIn(error);

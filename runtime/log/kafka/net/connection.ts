@@ -312,7 +312,8 @@ export class Connection {
   }
 
   #endIfRetired(): void {
-    if (this.#retired && this.#pending.size === 0) this.#end(new NetworkError("the session ended"));
+    const idle = this.#pending.oldest === undefined;
+    if (this.#retired && idle) this.#end(new NetworkError("the session ended"));
   }
 
   #lose(error: unknown): void {

@@ -27,10 +27,7 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
   readonly partition: number;
   /** `topic/partition` */
   readonly key: string;
-  /** Changes when the topic is deleted and created again. */
-  topicId: string;
-  /** Undefined while unknown. */
-  leader: Leader | undefined;
+  leader: Leader;
   inFlight = false;
   isClosed = false;
   /** Its leader is being looked up. */
@@ -83,7 +80,6 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     this.partition = of.partition;
     this.key = `${of.topic}/${of.partition}`;
     this.leader = of.leader;
-    this.topicId = of.leader.topicId;
     this.#position = this.#next = this.latest = of.offset;
     this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
   }
@@ -109,8 +105,13 @@ export class BufferedPartition implements PartitionReader, FetchPartition {
     return this.#next;
   }
 
+  /** Changes when the topic is deleted and created again. */
+  get topicId(): string {
+    return this.leader.topicId;
+  }
+
   get leaderEpoch(): number {
-    return this.leader?.epoch ?? -1;
+    return this.leader.epoch;
   }
 
   get maxBytes(): number {

@@ -134,7 +134,7 @@ export class KafkaReader implements LogReader {
   /** The nearer replica, or the leader. */
   #source({ leader, replica }: BufferedPartition): { brokerId: number; broker: Broker } {
     const broker = replica === undefined ? undefined : this.#cluster.broker(replica);
-    return broker === undefined ? leader! : { brokerId: replica!, broker };
+    return broker === undefined ? leader : { brokerId: replica!, broker };
   }
 
   #detach(one: BufferedPartition): void {
@@ -203,7 +203,7 @@ export class KafkaReader implements LogReader {
         one.status = "waiting-for-log";
         one.reportProblem(problemOf(reported));
       }
-      if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
+      if (this.#partitions.get(one) !== undefined) this.#lookUp(one);
     }
   }
 
@@ -249,7 +249,6 @@ export class KafkaReader implements LogReader {
         }
       }
       one.leader = leader;
-      one.topicId = leader.topicId;
       this.#attach(one);
     });
   }
@@ -261,13 +260,11 @@ export class KafkaReader implements LogReader {
   ): Promise<void> {
     one.searching = true;
     // After a first failure the leader has probably moved, so it is looked up at once.
-    for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      if (!await pause(delay, this.#ended.signal) || one.isClosed) return;
+    let delay = one.failures > 1 ? backoff(one.failures) : 0;
+    while (one.searching && await pause(delay, this.#ended.signal) && !one.isClosed) {
       try {
-        one.searching = true;
         await step(this.#cluster.closing);
         one.searching = false;
-        return;
       } catch (error) {
         if (this.#cluster.closing.aborted) return;
         const action = `Cannot read ${one.topic} partition ${one.partition}`;
@@ -278,7 +275,6 @@ export class KafkaReader implements LogReader {
         if (!reported.retryable && !MISSING.has(reported.code)) {
           one.searching = false;
           one.fail(reported);
-          return;
         }
       }
     }

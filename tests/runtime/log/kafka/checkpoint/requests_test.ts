@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import { OFFSET_COMMIT, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import {
   ADD_OFFSETS_TO_TXN,
   DESCRIBE_TRANSACTIONS,
@@ -9,6 +10,7 @@ import {
   TXN_OFFSET_COMMIT,
 } from "../../../../../runtime/log/kafka/protocol/transactions.ts";
 import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
+import type { Reply, Seen } from "../../../../support/scripted_broker.ts";
 import { record, withBroker } from "../net/lies_kit.ts";
 
 /** Commits batches of one frame each, with these outputs, under query `q`. */
@@ -79,4 +81,92 @@ Deno.test("a transaction is not aborted while one of its requests is under way",
     assert.equal(keys.filter((key) => key === PRODUCE.key).length, 6);
     assert.ok(keys.lastIndexOf(PRODUCE.key) < keys.indexOf(END_TXN.key), `${keys}`);
   });
+});
+
+Deno.test("a member that its group has expelled leaves no transaction open", async () => {
+  const UNKNOWN_MEMBER_ID = { errorCode: 25 };
+  const script = ({ key }: Seen) => key === TXN_OFFSET_COMMIT.key ? UNKNOWN_MEMBER_ID : "well";
+  await withBroker(script, async (log, broker) => {
+    const commit = await committing(log);
+    await assert.rejects(commit(0, [record]), { code: "FENCED" });
+    assert.ok(broker.seen.some(({ key }) => key === END_TXN.key));
+  });
+});
+
+/** The offset of the group, without a checkpoint of ours. */
+const offset = (offset: number): Reply => ({
+  fields({ topics: [topic] }) {
+    topic.name = "t";
+    topic.partitions[0].offset = offset;
+  },
+});
+
+Deno.test("an idle query takes over its transactional id that Kafka has forgotten, unless another one has", async () => {
+  const FORGOTTEN = { errorCode: 49 };
+  for (const [found, code] of [[-1, "committed"], [7, "FENCED"]] as const) {
+    await withBroker(({ key }, before) => {
+      if (key === OFFSET_FETCH.key) return offset(before < 2 ? -1 : found);
+      return key === ADD_OFFSETS_TO_TXN.key && before === 0 ? FORGOTTEN : "well";
+    }, async (log, broker) => {
+      const commit = await committing(log);
+      const end = commit(0, [record]).then(() => "committed", ({ code }: LogError) => code);
+      assert.equal(await end, code);
+      const again = broker.seen.filter(({ key }) => key === TXN_OFFSET_COMMIT.key).length;
+      assert.equal(again, code === "committed" ? 2 : 0);
+    });
+  }
+});
+
+Deno.test("of offsets that are committed together only the one that is refused fails", async () => {
+  const OFFSET_METADATA_TOO_LARGE = { errorCode: 12 };
+  // The first request holds both, the second one the first of them.
+  const script = ({ key }: Seen, before: number): Reply =>
+    key === OFFSET_COMMIT.key && before !== 1 ? OFFSET_METADATA_TOO_LARGE : "well";
+  await withBroker(script, async (log, broker) => {
+    const membership = { memberId: "m", generation: 1 };
+    const batch = { batchId: 0, start: 0, end: 1 };
+    const committers = await Promise.all(
+      [0, 1].map((partition) =>
+        log.committer({ group: "q", query: "q", topic: "t", partition, membership })
+      ),
+    );
+    const commits = await Promise.all(committers.map(async (committer) => {
+      await committer.plan(batch, false);
+      return committer.commit(batch, { end: 1, restart: 1 }, [], { repeatable: true })
+        .then(() => "committed", ({ code }: LogError) => code);
+    }));
+    assert.deepEqual(commits, ["committed", "TOO_LARGE"]);
+    assert.equal(broker.seen.filter(({ key }) => key === OFFSET_COMMIT.key).length, 3);
+  });
+});
+
+Deno.test("the offset of a query that has nothing to do is committed again, before Kafka deletes it", async () => {
+  const [every, now] = [globalThis.setInterval, performance.now];
+  const timers: (() => Promise<void>)[] = [];
+  globalThis.setInterval = ((run: () => Promise<void>, ms: number) => {
+    if (ms > 3_600_000) timers.push(run);
+    return every(run, ms);
+  }) as typeof setInterval;
+  try {
+    await withBroker(
+      ({ key }) => key === OFFSET_FETCH.key ? offset(-1) : "well",
+      async (log, broker) => {
+        const commit = await committing(log);
+        const commits = () => broker.seen.filter(({ key }) => key === TXN_OFFSET_COMMIT.key).length;
+        await timers[0]!();
+        assert.equal(commits(), 0);
+        await commit(0, []);
+        await timers[0]!();
+        assert.equal(commits(), 2);
+        performance.now = () => now.call(performance) + 13 * 3_600_000;
+        await timers[0]!();
+        await timers[0]!();
+        // The copy in group g is for tools alone.
+        assert.equal(commits(), 3);
+      },
+    );
+  } finally {
+    globalThis.setInterval = every;
+    performance.now = now;
+  }
 });
