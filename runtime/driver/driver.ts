@@ -157,7 +157,8 @@ export class Driver {
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
     const { name } = spec;
     const begun = this.#queries.get(name)?.begun === true;
-    const ended = begun && this.#handlesOf(name).every(({ isActive }) => !isActive);
+    const isOver = ({ isActive, moved }: StreamingQuery) => !isActive && !moved;
+    const ended = begun && this.#handlesOf(name).every(isOver);
     if (ended) await this.remove(name);
     return await this.#run(this.#admit(spec));
   }

@@ -89,9 +89,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   /** The group has a new generation, and the partition is still here. */
-  renew(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
+  renew(spec: QuerySpec, partition: number, membership: Membership): void {
     const lane = this.#find(spec, partition);
-    if (lane === undefined || membership === undefined) return;
+    if (lane === undefined) return;
     lane.membership = membership;
     this.#options.pool.post({ type: "renew", lane: lane.number, membership });
   }

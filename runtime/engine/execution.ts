@@ -104,15 +104,9 @@ export class StreamingExecution {
       if (this.#renewed !== undefined) opened.committer.renew(this.#renewed);
       this.#next = opened.next;
       this.#runner.resume(opened);
-      const { signal } = this.#drain;
-      const reports = new Reports(
-        opened,
-        this.#options,
-        signal,
-        (error) => this.#drain.abort(error),
-      );
+      const reports = new Reports(opened, this.#options, this.#drain);
       this.#opener.onClose(() => reports.send());
-      this.#commits = new Commits(opened, this.#options, signal, {
+      this.#commits = new Commits(opened, this.#options, this.#drain.signal, {
         onBegin: (end) => this.#runner.stateAt(end),
         onCommitted: (range) => {
           if (range.end >= this.#next) this.#options.onTrigger?.(false);

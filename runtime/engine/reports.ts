@@ -10,25 +10,15 @@ const INTERVAL_MS = 1000;
 export class Reports {
   readonly #opened: Opened;
   readonly #options: ExecutionOptions;
-  readonly #drain: AbortSignal;
-  readonly #onFailed: (error: unknown) => void;
+  readonly #drain: AbortController;
   #last: number;
   #due = false;
 
-  /**
-   * @param drain ends the wait for a later report
-   * @param onFailed receives an error of an operator, which a report asks for its state
-   */
-  constructor(
-    opened: Opened,
-    options: ExecutionOptions,
-    drain: AbortSignal,
-    onFailed: (error: unknown) => void,
-  ) {
+  /** @param drain ends the wait for a later report; an operator that fails to tell its state aborts it */
+  constructor(opened: Opened, options: ExecutionOptions, drain: AbortController) {
     this.#opened = opened;
     this.#options = options;
     this.#drain = drain;
-    this.#onFailed = onFailed;
     this.#last = options.clock.monotonic();
   }
 
@@ -39,7 +29,7 @@ export class Reports {
     reporter.batchDone(range, intake.latest);
     const early = progressIntervalMs - (clock.monotonic() - this.#last);
     if (early <= 0) this.send();
-    else this.#sendLater(early).catch(this.#onFailed);
+    else this.#sendLater(early).catch((error) => this.#drain.abort(error));
   }
 
   /** Reports now, if there is anything to report. */
@@ -63,7 +53,7 @@ export class Reports {
     if (this.#due) return;
     this.#due = true;
     // A query that ends reports then.
-    if (!await pause(ms, this.#drain, this.#options.clock)) return;
+    if (!await pause(ms, this.#drain.signal, this.#options.clock)) return;
     this.#due = false;
     this.send();
   }

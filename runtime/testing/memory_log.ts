@@ -6,7 +6,6 @@ import { byPlace, listed, saysFirst } from "../log/checkpoint.ts";
 import { checkCommit, checkPlan } from "../log/checkpoint_plan.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
-  type Assignment,
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
@@ -51,8 +50,6 @@ export class MemoryLog implements TopicLog {
   readonly #topics = new Map<string, Partition[]>();
   readonly #checkpoints = new Map<string, StoredCheckpoint>();
   readonly #changed = new Notifier();
-  readonly #members = new Map<string, { id: string; options: GroupOptions }[]>();
-  #generation = 0;
 
   topics(): Promise<string[]> {
     return Promise.resolve([...this.#topics.keys()].sort());
@@ -129,33 +126,12 @@ export class MemoryLog implements TopicLog {
     });
   }
 
-  async joinGroup(options: GroupOptions): Promise<GroupMember> {
-    const key = `${options.group}/${options.topic}`;
-    const members = this.#members.get(key) ?? [];
-    this.#members.set(key, members);
-    const member = { id: crypto.randomUUID(), options };
-    members.push(member);
-    await this.#assign(key);
-    return {
-      memberId: member.id,
-      checkOthers: () => Promise.resolve(),
-      leave: async () => {
-        members.splice(members.indexOf(member), 1);
-        await this.#assign(key);
-      },
-    };
-  }
-
-  async #assign(key: string): Promise<void> {
-    const members = this.#members.get(key)!;
-    const generation = ++this.#generation;
-    const assignments = members.map(({ id, options }, index): [GroupOptions, Assignment] => {
-      const count = this.#topics.get(options.topic)?.length ?? 0;
-      const partitions = Array.from({ length: count }, (_, partition) => partition)
-        .filter((partition) => partition % members.length === index);
-      return [options, { partitions, membership: { memberId: id, generation } }];
-    });
-    for (const [options, assignment] of assignments) await options.onAssignment(assignment);
+  /** Each member has all partitions: nothing else can read this log. */
+  async joinGroup({ topic, onAssignment }: GroupOptions): Promise<GroupMember> {
+    const memberId = crypto.randomUUID();
+    const partitions = [...this.#topics.get(topic)?.keys() ?? []];
+    await onAssignment({ partitions, membership: { memberId, generation: 1 } });
+    return { memberId, checkOthers: () => Promise.resolve(), leave: () => Promise.resolve() };
   }
 
   committer(options: CommitterOptions): Promise<BatchCommitter> {

@@ -121,6 +121,26 @@ const REFUSED: readonly [what: string, write: () => unknown, says: RegExp][] = [
     /hopMs: expected at least/,
   ],
   ["the same by count", windows({ frames: 1e6, hop: 1 }), /hop: expected at least frames \/ 10000/],
+  [
+    "options of windows by count, for windows of time",
+    windows({ durationMs: 1000, hop: 1, fps: 5, latenessMs: 1, gap: "pad" }),
+    /hop: goes with frames.*latenessMs, fps: expected at most one.*gap: pad goes with frames/,
+  ],
+  [
+    "options of windows of time, for windows by count",
+    windows({ frames: 4, hopMs: 1, maxStepMs: 9, silenceMs: 5, latenessMs: 5 }),
+    /hopMs: goes with.*maxStepMs: goes with.*silenceMs: with frames it needs.*latenessMs: goes with/,
+  ],
+  [
+    "more frames than a batch may have",
+    reads({ minFramesPerTrigger: 65 }),
+    /minFramesPerTrigger: expected at most maxFramesPerTrigger \(64\), given 65/,
+  ],
+  [
+    "a time that is none",
+    reads({ startingOffsets: "2026-13-31" }),
+    /offsets "2026-13-31": expected/,
+  ],
   ["sessions without an end", sessions({ maxMs: Infinity }), /maxMs: expected a number above 0/],
   ["sessions with a time in words", sessions({ afterMs: "5" }), /afterMs: expected .*given "5"/],
   ["options of other windows", sessions({ gap: 1 }), /gap: unknown; expected while, afterMs/],

@@ -59,3 +59,30 @@ Deno.test("a restart forgets neither the last number nor what was dropped since"
   assert.equal(next.gaps, 2);
   assert.deepEqual(restarted(next).seen, [["/s", 12]]);
 });
+
+Deno.test("numbers that are none count for nothing, and two cameras on a partition are told once", () => {
+  const told: (readonly string[])[] = [];
+  const tracker = new SequenceTracker((sessions) => void told.push(sessions));
+  const see = (offset: number, session: string, seq = String(offset)) =>
+    tracker.see({ ...frame(offset), headers: { session, seq } });
+  for (const [offset, seq] of ["0", "x", "-1", "1.5", "1e300", "1"].entries()) {
+    see(offset, "a", seq);
+  }
+  for (const offset of [2, 4, 6, 8]) {
+    see(offset, "b");
+    see(offset + 1, "a");
+  }
+  assert.deepEqual(told, [["/b", "/a"]]);
+  assert.deepEqual([tracker.duplicates, tracker.orderViolations], [0, 0]);
+  assert.equal(tracker.gaps, 7);
+});
+
+Deno.test("the checkpoint keeps few sessions, and none with a name without end", () => {
+  const tracker = trackerOf();
+  for (let i = 0; i < 20; i++) {
+    tracker.see({ ...frame(i), headers: { session: `s${i}`, seq: "0" } });
+  }
+  assert.deepEqual(tracker.seen, [["/s18", 0], ["/s19", 0]]);
+  tracker.see({ ...frame(20), headers: { session: "s".repeat(1000), seq: "0" } });
+  assert.deepEqual(tracker.seen, [["/s19", 0]]);
+});

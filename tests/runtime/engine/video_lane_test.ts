@@ -110,6 +110,12 @@ Deno.test("Units before the first keyframe are dropped and counted, also after a
 Deno.test("A read of nothing but units without a keyframe is not the end, whatever the trigger", async () => {
   const units = (await accessUnits({ frames: 20, gop: 8 })).slice(3);
   const ends = { [TOPIC]: { 0: units.length } };
+  const idle = await logOf(units.slice(0, 3));
+  const waiting = startQuery(definition(collect(), 1), { log: idle });
+  const committed = async () => (await idle.checkpoints())[0]?.committed?.end;
+  await until("what was dropped is committed", async () => await committed() === 3);
+  waiting.stop();
+  await waiting.ended;
   for (const kind of ["asap", "available-now", "interval"] as const) {
     const trigger = kind === "interval" ? { kind, ms: 1 } : { kind };
     const sink = collect();
@@ -191,8 +197,8 @@ Deno.test("A damaged unit and what hangs on it become dead letters; the lane con
 });
 
 Deno.test("What an overload policy drops is read all the same, so that what is kept can be decoded", async () => {
-  const units = await accessUnits({ frames: 40, gop: 20 });
-  const log = await logOf(units.slice(0, 30));
+  const units = await accessUnits({ frames: 30, gop: 30 });
+  const log = await logOf(units);
   const sink = collect();
   const running = startQuery(definition(sink, 4, { kind: "latest" }), { log });
   await until("outputs", () => sink.outputs.length > 0);
