@@ -213,6 +213,17 @@ Deno.test("H.264 in AVI, which names no times of showing, is copied as it was fi
   });
 });
 
+Deno.test("H.264 without times of its own is not copied where a B-frame comes", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.h264");
+    await makeVideo(path, { frames: 30, bFrames: 2 });
+    await assert.rejects(
+      take(makeSource(path, { codec: "copy" })),
+      /presentation order \(B-frames/,
+    );
+  });
+});
+
 Deno.test("MPEG-TS that lacks packets: a copy leaves out their frame and what depends on it", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "film.ts");
