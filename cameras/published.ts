@@ -100,19 +100,16 @@ export function logTarget(
     latest: async () => (await offsets()).latest,
     async *since(offset) {
       const { earliest, latest } = await offsets();
-      let position = Math.max(earliest, offset);
-      if (position >= latest) return;
+      const from = Math.max(earliest, offset);
+      if (from >= latest) return;
       const reader = await log.reader();
       try {
-        const records = await reader.open(topic, partition, position);
-        while (position < latest) {
+        const records = await reader.open(topic, partition, from);
+        while (records.position < latest) {
           // Only transaction markers may be left.
           const more = await records.read(READ_AT_ONCE, signal, latest);
           if (more.length === 0) return;
-          for (const { offset, headers } of more) {
-            if (offset < latest) yield { offset, headers };
-          }
-          position = records.position;
+          yield* more;
         }
       } finally {
         await reader.close();

@@ -20,7 +20,7 @@ export const RUNTIME_NEEDS = {
   native: ["jpeg", "sharp", "ffmpeg", "onnx"],
   // For sinks that a query names itself.
   writes: [".framelane"],
-  // For the free space of the log's disk.
+  // For the free space of the log's disk, by which segments are as small as they must be there.
   sys: ["statfs"],
   // Frames are outside V8's heap; with its default, four times as many would accumulate before a collection.
   v8: "--max-semi-space-size=4",

@@ -145,7 +145,7 @@ export interface LaneFeed {
   /** The newest picture of a lane, also of one that is not looked at. */
   refresh?(lane: string): Promise<LanePicture | undefined>;
   /** The newest progress of each streaming query, for `/api/queries`. */
-  progress(): readonly StreamingQueryProgress[];
+  progress?(): readonly StreamingQueryProgress[];
   /** The last progress reports of one lane, oldest first, and the plan of its query. */
-  history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string };
+  history?(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string };
 }

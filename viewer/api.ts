@@ -19,7 +19,7 @@ const NO_LOG = "This viewer has no log to look back into";
 
 export function apiRoutes(
   app: Hono<Env>,
-  { hub, alerts, history, report, signal }: Surroundings,
+  { hub, queries, alerts, history, report, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
   /** Adds a route about the past of one lane. */
@@ -40,13 +40,15 @@ export function apiRoutes(
 
   app.get("/api/queries", (c) => {
     const { visitor } = c.var;
-    return json(c, hub.feed.progress().filter(({ partition }) => maySee(visitor, partition)));
+    const all = queries.progress?.() ?? [];
+    return json(c, all.filter(({ partition }) => maySee(visitor, partition)));
   });
 
   app.get("/api/queries/:lane", (c) => {
     const lane = hub.lanes(c.var.visitor).find(({ id }) => id === c.req.param("lane"));
     if (lane === undefined) return problem(c, 404, NO_LANE);
-    return json(c, { lane, now: hub.clock.now(), ...hub.feed.history(lane.id) });
+    const reports = queries.history?.(lane.id) ?? { progress: [], plan: "" };
+    return json(c, { lane, now: hub.clock.now(), ...reports });
   });
 
   app.get("/api/alerts", (c) => json(c, alerts.since(0, c.var.visitor)));

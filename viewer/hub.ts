@@ -130,11 +130,9 @@ export class Hub {
     if (demand === "pictures") this.#watch(1);
     this.#demandChanged();
     return () => {
-      if (!listeners.delete(listener)) return;
+      listeners.delete(listener);
       if (demand === "pictures") this.#watch(-1);
-      if (listeners.size === 0 && this.#listeners.get(lane) === listeners) {
-        this.#listeners.delete(lane);
-      }
+      if (listeners.size === 0) this.#listeners.delete(lane);
       this.#demandChanged();
     };
   }

@@ -4,7 +4,6 @@ import type { Clock } from "../runtime/base/clock.ts";
 import { given } from "../runtime/base/options.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { waitAtMost } from "../runtime/base/wait.ts";
-import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";
 
 /** Longest wait for the log's first poll. */
@@ -77,14 +76,6 @@ export class JoinedFeed implements LaneFeed {
       }),
     ];
     return () => ends.forEach((end) => end());
-  }
-
-  progress(): readonly StreamingQueryProgress[] {
-    return this.#options.queries.progress();
-  }
-
-  history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string } {
-    return this.#options.queries.history(lane);
   }
 
   demand(lanes: ReadonlyMap<string, Demand>): void {

@@ -37,16 +37,14 @@ export class KnownCameras {
   }
 
   /** Reads the registry; on failure, no cameras are known. */
-  refresh(): Promise<void> {
-    if (this.#clock.monotonic() - this.#readAt < READ_MS) {
-      return this.#reading ?? Promise.resolve();
-    }
-    return this.#reading ??= this.#read()
+  async refresh(): Promise<void> {
+    if (this.#clock.monotonic() - this.#readAt < READ_MS) return;
+    await (this.#reading ??= this.#read()
       .then((cameras) => this.#update(cameras), () => this.#cameras = new Map())
       .then(() => {
         this.#reading = undefined;
         this.#readAt = this.#clock.monotonic();
-      });
+      }));
   }
 
   #update(cameras: readonly KnownCamera[]): void {

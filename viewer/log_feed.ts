@@ -5,7 +5,6 @@ import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
-import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
 import { LogReads } from "./log_reads.ts";
 import { isShown, PartitionLane } from "./partition_lane.ts";
@@ -97,14 +96,6 @@ export class LogFeed implements LaneFeed {
   subscribe(listener: (picture: LanePicture) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
-  }
-
-  progress(): readonly StreamingQueryProgress[] {
-    return [];
-  }
-
-  history(): { progress: readonly StreamingQueryProgress[]; plan: string } {
-    return { progress: [], plan: "" };
   }
 
   demand(lanes: ReadonlyMap<string, Demand>): void {

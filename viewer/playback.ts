@@ -14,7 +14,8 @@ export interface PlaybackOptions {
   /** Absent if there is no log: then only pausing works. */
   readonly history: History | undefined;
   readonly clock: Clock;
-  readonly lane: (id: string) => Lane | undefined;
+  /** All lanes that the page may show. */
+  readonly lanes: () => readonly Lane[];
   /** Called when a lane has a new picture: see `current`. */
   readonly onPicture: (lane: string) => void;
   readonly onTime: (time: TimeView) => void;
@@ -24,8 +25,6 @@ export interface PlaybackOptions {
   readonly sent: (lane: string) => number | undefined;
   /** Whether the page has stopped drawing, so that playing is pointless. */
   readonly stuck: () => boolean;
-  /** Capture time of the newest frame of all lanes, shown or not. */
-  readonly newest: () => number;
 }
 
 /** A lane that lags more than this skips frames rather than showing old ones. */
@@ -151,7 +150,7 @@ export class Playback {
   }
 
   async #goTo(generation: number, command: TimeMove, signal: AbortSignal): Promise<void> {
-    const lead = this.#options.lane(command.lead);
+    const lead = this.#options.lanes().find(({ id }) => id === command.lead);
     if (lead === undefined) throw new Error("No such lane");
     const units = this.#options.units(lead.id);
     const picture = await this.#lookUp(signal, () => this.#history().moved(lead, command, units));
@@ -299,7 +298,10 @@ export class Playback {
   liveWhenCaughtUp(): void {
     if (this.#runners.size === 0) return;
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
-    if (this.#options.newest() > this.#due() + PRESENT_MS) return;
+    const newest = this.#options.lanes().map((lane) =>
+      Math.min(lane.lastFrameTimestamp ?? 0, lane.lastFrameArrival ?? 0)
+    );
+    if (Math.max(...newest) > this.#due() + PRESENT_MS) return;
     this.command(this.generation, { action: "live" });
   }
 

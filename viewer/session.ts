@@ -63,7 +63,7 @@ export class Session {
     this.#playback = new Playback({
       history,
       clock: hub.clock,
-      lane: (id) => hub.lane(id, visitor),
+      lanes: () => hub.lanes(visitor),
       units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
       sent: (lane) =>
         [...this.#lanes.get(lane)?.tiles ?? []].find(({ sentOffset }) => sentOffset >= 0)
@@ -79,12 +79,6 @@ export class Session {
         this.#flushAll();
       },
       stuck: () => this.#inFlight.unreadFor > STUCK_MS,
-      newest: () =>
-        hub.lanes(visitor).reduce(
-          (newest, { lastFrameTimestamp = 0, lastFrameArrival = 0 }) =>
-            Math.max(newest, Math.min(lastFrameTimestamp, lastFrameArrival)),
-          0,
-        ),
     });
     const hasPast = history !== undefined;
     this.#sendMessage({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), hasPast });

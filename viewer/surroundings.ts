@@ -1,4 +1,5 @@
 // Dependencies of the viewer's routes and sessions.
+import type { LaneFeed } from "../runtime/lanes.ts";
 import type { Access, Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { Connections } from "./connections.ts";
@@ -7,6 +8,8 @@ import type { Hub } from "./hub.ts";
 
 export interface Surroundings {
   readonly hub: Hub;
+  /** Reports of the queries of this process. */
+  readonly queries: Pick<LaneFeed, "progress" | "history">;
   readonly access: Access;
   readonly alerts: AlertBook;
   /** Absent if there is no log to look back into. */

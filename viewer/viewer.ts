@@ -84,6 +84,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const stopping = new AbortController();
   const handler = createApp({
     hub,
+    queries: feed,
     access,
     assets: await loadAssets(),
     metrics,

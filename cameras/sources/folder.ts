@@ -147,11 +147,7 @@ export class FolderSource implements CameraSource {
         settled.set(file, version);
         yield {
           ...image,
-          delivered: async (offset) => {
-            await published.add(file, version, offset);
-            // Meanwhile a newer version may wait for the log.
-            if (settled.get(file) === version) settled.delete(file);
-          },
+          delivered: (offset) => published.add(file, version, offset),
         };
       }
       if (watch !== undefined) {
@@ -180,8 +176,7 @@ export class FolderSource implements CameraSource {
       this.#away = undefined;
       return found;
     } catch (error) {
-      // File system errors: an unplugged disk, an unavailable share.
-      if (typeof (error as { code?: unknown }).code !== "string") throw error;
+      // An unplugged disk, an unavailable share.
       const why = error instanceof Deno.errors.NotFound
         ? "it is gone"
         : error instanceof Deno.errors.PermissionDenied

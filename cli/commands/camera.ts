@@ -25,7 +25,7 @@ import {
   parsers,
   type Values,
 } from "../command.ts";
-import { openLogOrUsageError } from "../log_options.ts";
+import { openLogOrUsageError, RUNTIME_NEEDS } from "../log_options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -48,7 +48,7 @@ const cameraOptions = {
 export const camera = command({
   positionals: "N",
   options: cameraOptions,
-  needs: { native: ["jpeg", "sharp", "ffmpeg"] },
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], sys: RUNTIME_NEEDS.sys },
   check: ({ positionals: [number], options }) => [
     ...numberFaults(number),
     ...togetherFaults(options.source, options),

@@ -15,7 +15,7 @@ import {
   togetherFaults,
 } from "../camera_options.ts";
 import { command, type CommandContext, type Options, optionsOf, type Values } from "../command.ts";
-import { openLogOrUsageError, throwIfRefused } from "../log_options.ts";
+import { openLogOrUsageError, RUNTIME_NEEDS, throwIfRefused } from "../log_options.ts";
 
 /** Said where no camera is registered. */
 const NONE = "No camera is registered: add one with add N SOURCE";
@@ -39,6 +39,7 @@ export const cameras = command({
   needs: {
     positionals: { probe: "source" },
     native: ["jpeg", "sharp", "ffmpeg"],
+    sys: RUNTIME_NEEDS.sys,
     // Cameras that are added while it runs, and devices that answer, may be anywhere.
     wide: { run: ["read", "net", "relays"], discover: ["net"] },
   },

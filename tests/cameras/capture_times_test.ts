@@ -108,6 +108,18 @@ function dated(live: LiveTime, streamMs: number): number {
   return live.of(streamMs);
 }
 
+Deno.test("the first frame has no time: the second is dated from it, or from itself; a time-lapse does not jump", () => {
+  const of = (frameMs: number, stamps: readonly (number | undefined)[]) => {
+    const times = new CaptureTimes(new SettableClock());
+    const milliseconds = (index: bigint) => stamps[Number(index)];
+    const stream = new StreamTimes({ frameMs, milliseconds }, times);
+    return [stamps.map((_, i) => stream.of(BigInt(i))), times.timeJumps];
+  };
+  assert.deepEqual(of(40, [undefined, 66, 132]), [[0, 66, 132], 0]);
+  assert.deepEqual(of(40, [undefined, 0, 66]), [[0, 40, 106], 0]);
+  assert.deepEqual(of(60_000, [0, 60_000, 180_000]), [[0, 60_000, 180_000], 0]);
+});
+
 Deno.test("a live stream whose time jumps, stands still or goes back keeps its spacing", () => {
   const cases: Record<string, (i: number) => number> = {
     "60 s back once": (i) => i * 40 - (i >= 50 ? 60_000 : 0),

@@ -33,6 +33,12 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
     }
     assert.deepEqual(seen, [0, 1, 3, 4]);
     assert.match(reports[0]!, /^video file .*: damaged packets skipped: 1$/);
+    const laps = context();
+    let left = 9;
+    for await (const _ of (await makeSource(path, { loop: true })).open(laps)) {
+      if (--left === 0) break;
+    }
+    assert.deepEqual(laps.reports, reports, "once, not in each lap");
 
     const gaps = join(folder, "gaps.avi");
     await makeVideo(gaps, { frames: 6, codec: "mjpeg", times: (i) => i * i * 30 });
@@ -204,6 +210,17 @@ Deno.test("H.264 in AVI, which names no times of showing, is copied as it was fi
       ) => timestamp),
     );
     assert.equal(copied.at(-1)!.timestamp, 24 * 24 * 10);
+  });
+});
+
+Deno.test("H.264 without times of its own is not copied where a B-frame comes", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "film.h264");
+    await makeVideo(path, { frames: 30, bFrames: 2 });
+    await assert.rejects(
+      take(makeSource(path, { codec: "copy" })),
+      /presentation order \(B-frames/,
+    );
   });
 });
 

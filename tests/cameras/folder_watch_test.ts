@@ -137,6 +137,9 @@ Deno.test("folder: a half-written image waits until it is whole", async () => {
     const file = await Deno.open(join(folder, "slow.jpg"), { create: true, write: true });
     await file.write(bytes.subarray(0, 300));
     await file.sync();
+    // Names that begin with a dot are of what is still being written.
+    await put(folder, ".hidden.jpg", bytes);
+    await put(folder, ".tmp/hidden.jpg", bytes);
     // A later one overtakes it.
     await put(folder, "whole.jpg", await jpeg(8));
     await log.until(TOPIC, 0, 1);
@@ -146,6 +149,33 @@ Deno.test("folder: a half-written image waits until it is whole", async () => {
     await camera.end();
     assert.deepEqual(filesIn(log), ["whole.jpg", "slow.jpg"]);
     assert.deepEqual(log.records(TOPIC, 0)[1]!.value, bytes);
+  });
+});
+
+Deno.test("folder: an image that changes while it is read comes once, as it is then", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const path = join(folder, "a.jpg");
+    const [first, second] = [await jpeg(1), await jpeg(2, 200)];
+    await put(folder, "a.jpg", first);
+    const { readFile } = Deno;
+    let reads = 0;
+    Deno.readFile = async (name, options) => {
+      const bytes = await readFile(name, options);
+      if (name === path && reads++ === 0) await Deno.writeFile(path, second);
+      return bytes;
+    };
+    try {
+      const camera = watching(folder, kv, log);
+      await log.until(TOPIC, 0, 1);
+      await put(folder, "b.jpg", first);
+      await log.until(TOPIC, 0, 2);
+      await camera.end();
+    } finally {
+      Deno.readFile = readFile;
+    }
+    assert.deepEqual(log.records(TOPIC, 0).map(({ value }) => value), [second, first]);
   });
 });
 

@@ -112,6 +112,18 @@ for (const codec of CODECS) {
   });
 }
 
+Deno.test("RTSP whose frames hold two fields each becomes JPEG unless it is to be copied", async () => {
+  const units = await accessUnits({ codec: "h264", frames: 16, gop: 8, parameters: "tff=1" });
+  await withScriptedRtsp({ units, before: () => systemClock.sleep(4) }, async (url) => {
+    const types = await Promise.all(
+      (["auto", "copy"] as const).map(async (codec) =>
+        (await take(makeSource(url, { codec }), 1))[0]!.contentType
+      ),
+    );
+    assert.deepEqual(types, ["image/jpeg", "video/h264"]);
+  });
+});
+
 Deno.test("RTSP that carries MPEG-TS is read as any stream; of one with losses whole frames are copied", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "film.ts");

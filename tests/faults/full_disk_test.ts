@@ -12,9 +12,9 @@ const mounting = [
   ...["sh", "-c"],
 ];
 
-/** Runs a command on a disk of 24 MB at `folder`. */
+/** Runs a command on a disk at `folder` of 14 MB, less than a segment has elsewhere. */
 async function onSmallDisk(folder: string, ...command: string[]) {
-  const script = `mount -t tmpfs -o size=24m tmpfs "$0" && exec "$@"`;
+  const script = `mount -t tmpfs -o size=14m tmpfs "$0" && exec "$@"`;
   const [program, ...args] = [...mounting, script, folder, ...command];
   return await new Deno.Command(program!, { args, stdin: "null" }).output();
 }

@@ -243,6 +243,29 @@ Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async 
   });
 });
 
+Deno.test("frames by offset or time; what is not there, or not asked for rightly, is said", async () => {
+  const log = await filled(50);
+  log.expire(TOPIC, 0, 20);
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
+    const ask = async (path: string) => {
+      const response = await fetch(`${viewer.url}api/${path}`);
+      const { error } = response.ok ? await response.bytes() && {} : await response.json();
+      return [response.status, response.headers.get("x-framelane-offset") ?? error];
+    };
+    const frame = "frame?lane=greyscale-0";
+    const gone = "The log does not hold this frame";
+    assert.deepEqual(await ask(`${frame}&offset=30`), [200, "30"]);
+    assert.deepEqual(await ask(`${frame}&time=${BEGIN + 3_050}`), [200, "30"]);
+    assert.deepEqual(await ask(`${frame}&offset=10`), [404, gone], "20 is another frame");
+    assert.deepEqual(await ask(`${frame}&offset=50`), [404, gone]);
+    const expected = "Expected offset=N or time=EPOCH-MILLISECONDS";
+    assert.deepEqual(await ask(`${frame}&offset=-1`), [400, expected]);
+    assert.deepEqual(await ask("frame?lane=none&offset=30"), [404, "No such lane"]);
+    assert.deepEqual(await ask("queries/none"), [404, "No such lane"]);
+    assert.deepEqual(await ask("alerts/thumbnail?id=none"), [404, "No such alert"]);
+  });
+});
+
 Deno.test("frames that retention takes while a clip is downloaded are left out", async () => {
   const log = new MemoryLog();
   await log.createTopic(TOPIC, 1);

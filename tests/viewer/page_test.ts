@@ -172,7 +172,6 @@ Deno.test("a notice says what keeps frames away", () => {
   assert.equal(noticeOf(starting, 0).title, "Query is starting");
 });
 
-const SPACE = { gap: 6, caption: 32, border: 1, smallest: 200 };
 const wide = (count: number) => new Array<number>(count).fill(16 / 9);
 
 Deno.test("tiles are as large as their pictures, in rows without holes, in whatever space", () => {
@@ -182,8 +181,8 @@ Deno.test("tiles are as large as their pictures, in rows without holes, in whate
     fc.integer({ min: 200, max: 3_000 }),
     fc.integer({ min: 0, max: 8 }),
     (aspects, width, height, columns) => {
-      const layout = layOut({ ...SPACE, aspects, width, height, columns });
-      const { gap, caption } = layout.dense ? { gap: 2, caption: 0 } : SPACE;
+      const layout = layOut({ aspects, width, height, columns });
+      const { gap, caption } = layout.dense ? { gap: 2, caption: 0 } : { gap: 6, caption: 32 };
       assert.equal(layout.rows.reduce((sum, count) => sum + count, 0), aspects.length);
       let at = 0, bottom = 0;
       for (const [row, count] of layout.rows.entries()) {
@@ -208,7 +207,7 @@ Deno.test("tiles are as large as their pictures, in rows without holes, in whate
 
 Deno.test("three cameras fill the space, a phone has two columns, columns can be asked for", () => {
   const rows = (count: number, width: number, height: number, columns = 0) =>
-    layOut({ ...SPACE, aspects: wide(count), width, height, columns }).rows;
+    layOut({ aspects: wide(count), width, height, columns }).rows;
   assert.deepEqual(rows(1, 1600, 900), [1]);
   assert.deepEqual(rows(3, 1600, 900), [1, 2]);
   assert.deepEqual(rows(4, 1600, 900), [2, 2]);
@@ -216,9 +215,9 @@ Deno.test("three cameras fill the space, a phone has two columns, columns can be
   assert.deepEqual(rows(3, 400, 900), [1, 1, 1]);
   assert.deepEqual(rows(5, 1600, 900, 2), [2, 2, 1]);
   assert.deepEqual(new Set(rows(64, 390, 700)), new Set([2]));
-  const { dense, fits } = layOut({ ...SPACE, aspects: wide(64), width: 1440, height: 850 });
+  const { dense, fits } = layOut({ aspects: wide(64), width: 1440, height: 850 });
   assert.deepEqual([dense, fits], [true, true]);
-  const many = layOut({ ...SPACE, aspects: wide(300), width: 1440, height: 850 });
+  const many = layOut({ aspects: wide(300), width: 1440, height: 850 });
   assert.equal(many.fits, false);
   assert.ok(many.smallest >= 200);
 });

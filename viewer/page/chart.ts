@@ -1,11 +1,37 @@
 // Small charts on canvas.
+import { find, text } from "./dom.ts";
+import { known } from "./format.ts";
+
 const COLORS = ["--spark", "--spark-2"];
+
+/** A chart of one or two series, each with its newest value. */
+export class Chart {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #values: readonly Element[];
+
+  constructor(figure: HTMLElement) {
+    this.#canvas = find(figure, "canvas", HTMLCanvasElement);
+    this.#values = [...figure.querySelectorAll("b")];
+  }
+
+  /** Draws the values of each moment, the newest of `room` moments at the right. */
+  update(
+    moments: readonly (readonly number[])[],
+    format: (value: number) => string,
+    room: number,
+  ): void {
+    const newest = moments.at(-1) ?? [];
+    this.#values.forEach((value, index) => text(value, known(format, newest[index])));
+    const series = this.#values.map((_, index) => moments.map((values) => values[index]!));
+    drawLines(this.#canvas, series, room);
+  }
+}
 
 /**
  * Draws one or two lines across the canvas on the same scale, the newest of `room` values at the right. NaN
  * leaves a value out. The area below the first line is filled.
  */
-export function drawLines(
+function drawLines(
   canvas: HTMLCanvasElement,
   lines: readonly (readonly number[])[],
   room: number,

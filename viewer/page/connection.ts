@@ -27,6 +27,7 @@ const UNITS_CONFIRMED_MS = 200;
 const SILENT_MS = 2_000;
 /** After this silence the connection is abandoned. */
 const GONE_MS = 15_000;
+const LOST = "Connection lost. Retrying …";
 
 /** The server's WebSocket URL for this page. */
 export function socketUrl(): string {
@@ -41,7 +42,6 @@ export class Connection {
   #socket: WebSocket | undefined;
   #retry = FIRST_RETRY_MS;
   #timer = 0;
-  #nextTry = 0;
   /** When the last message arrived, or the connection attempt started. */
   #heardAt = 0;
   #problem = "";
@@ -146,8 +146,7 @@ export class Connection {
     // With jitter, so that many pages do not reconnect at once.
     const wait = this.#retry * (0.75 + Math.random() / 2);
     this.#retry = Math.min(this.#retry * 1.7, LONGEST_RETRY_MS);
-    this.#nextTry = performance.now() + wait;
-    this.#tellLost();
+    this.#tell(LOST);
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#open();
@@ -158,13 +157,8 @@ export class Connection {
     this.#events.onProblem(this.#problem = problem);
   }
 
-  #tellLost(): void {
-    const seconds = Math.max(1, Math.ceil((this.#nextTry - performance.now()) / 1_000));
-    this.#tell(`Connection lost. Retrying in ${seconds} s …`);
-  }
-
   #check(): void {
-    if (this.#timer !== 0) return this.#tellLost();
+    if (this.#timer !== 0) return this.#tell(LOST);
     const silence = performance.now() - this.#heardAt;
     if (silence < SILENT_MS) return;
     this.#tell("The server does not answer");

@@ -1,5 +1,5 @@
 // Dialogs: groups of cameras, clips, and keyboard help.
-import { element, find, iconButton, text } from "./dom.ts";
+import { copyOf, element, find, set, text } from "./dom.ts";
 import { formatNumbers, moment } from "./format.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 import { parseWhen } from "./when.ts";
@@ -41,6 +41,10 @@ export class GroupsDialog {
   constructor(onChange: (groups: readonly Group[]) => void) {
     this.#onChange = onChange;
     this.#numbers.addEventListener("input", () => this.#check());
+    this.#checks.addEventListener("change", () => {
+      const chosen = this.#boxes.filter(({ checked }) => checked);
+      this.#numbers.value = formatNumbers(chosen.map(({ value }) => Number(value)));
+    });
     const form = find(this.#node, ".form", HTMLFormElement);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -58,14 +62,9 @@ export class GroupsDialog {
   }
 
   show(groups: readonly Group[], cameras: readonly Camera[]): void {
-    this.#boxes = cameras.map(({ number }) => {
-      const box = element("input", { type: "checkbox", value: number });
-      box.addEventListener("change", () => {
-        const chosen = this.#boxes.filter(({ checked }) => checked);
-        this.#numbers.value = formatNumbers(chosen.map(({ value }) => Number(value)));
-      });
-      return box;
-    });
+    this.#boxes = cameras.map(({ number }) =>
+      element("input", { type: "checkbox", value: number })
+    );
     this.#checks.replaceChildren(
       ...cameras.map(({ name }, index) => element("label", {}, this.#boxes[index]!, name)),
     );
@@ -85,19 +84,22 @@ export class GroupsDialog {
   #showList(): void {
     this.#list.replaceChildren(...this.#groups.map((group) => {
       const { name, cameras } = group;
-      const open = element("button", { type: "button", class: "link" }, name);
+      const item = copyOf("group");
+      const open = find(item, ".link", HTMLElement);
+      text(open, name);
       open.addEventListener("click", () => {
         this.#name.value = name;
         this.#numbers.value = formatNumbers(cameras);
         this.#check();
         this.#name.focus();
       });
-      const numbers = element("span", { class: "muted" }, formatNumbers(cameras));
-      const remove = iconButton("close", `Delete group ${name}`);
+      text(find(item, ".muted", HTMLElement), formatNumbers(cameras));
+      const remove = find(item, ".icon-button", HTMLElement);
+      set(remove, { title: `Delete group ${name}` });
       remove.addEventListener("click", () => {
         this.#change(this.#groups.filter((each) => each !== group));
       });
-      return element("li", {}, open, numbers, remove);
+      return item;
     }));
   }
 
@@ -145,7 +147,10 @@ export class ClipDialog {
   /** Downloads without asking; shows itself if there is something to say. */
   async download(lane: string, camera: string, after: number, before: number): Promise<void> {
     const problem = await downloadClip(lane, after, before);
-    if (problem !== "") this.#show(lane, camera, after, before, problem);
+    if (problem === "") return;
+    // The user may have opened it for another clip meanwhile.
+    if (this.#node.open) await new Promise((done) => this.#node.addEventListener("close", done));
+    this.#show(lane, camera, after, before, problem);
   }
 
   async #downloadChosen(): Promise<string> {

@@ -29,6 +29,7 @@ export function find<T extends Element>(
   throw new Error(`The page has no ${type.name} ${selector}`);
 }
 
+/** A copy of the only element of a template. */
 export function copyOf(template: string): HTMLElement {
   const { content } = find(document, `#${template}`, HTMLTemplateElement);
   return find(document.importNode(content, true), "*", HTMLElement);
@@ -88,20 +89,4 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   set(node, attributes);
   node.append(...children);
   return node;
-}
-
-export type IconName = "close" | "pause" | "pencil" | "play";
-
-/** A line icon; its control has a title. */
-export function icon(name: IconName): SVGSVGElement {
-  return svg("svg", { class: "icon", viewBox: "0 0 24 24" }, svg("use", { href: `#${name}` }));
-}
-
-/** A button with an icon. */
-export function iconButton(name: IconName, title: string, className = ""): HTMLButtonElement {
-  return element(
-    "button",
-    { type: "button", class: `icon-button ${className}`, title },
-    icon(name),
-  );
 }

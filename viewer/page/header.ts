@@ -1,14 +1,14 @@
 // The bar at the top: groups, search, view options, and counts by condition.
 import type { LaneView } from "../protocol.ts";
 import { conditionOf, CONDITIONS } from "./condition.ts";
-import { element, fill, find, iconButton, set, text } from "./dom.ts";
+import { copyOf, element, fill, find, set, text } from "./dom.ts";
 import { showFullScreen, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
 export class Header {
   readonly #root = find(document, "#bar", HTMLElement);
   readonly search = find(this.#root, ".search input", HTMLInputElement);
-  readonly #tabs = find(this.#root, ".tabs", HTMLElement);
+  readonly #tabs = find(this.#root, ".tabs > span", HTMLElement);
   readonly #counts = find(this.#root, ".counts", HTMLElement);
   readonly #view = find(this.#root, ".view", HTMLSelectElement);
   readonly #columns = find(this.#root, ".columns-choice", HTMLSelectElement);
@@ -27,9 +27,9 @@ export class Header {
       onState({ columns: Number(this.#columns.value) });
     });
     this.#counts.append(...CONDITIONS.map((condition) => {
-      const attributes = { type: "button", class: "count", "data-condition": condition };
-      const [dot, word] = [element("i", { class: "state" }), element("span", {}, ` ${condition}`)];
-      const button = element("button", attributes, dot, element("b"), word);
+      const button = copyOf("count");
+      set(button, { "data-condition": condition });
+      text(find(button, "span", HTMLElement), ` ${condition}`);
       button.addEventListener("click", () => {
         onState({ condition: button.ariaPressed === "true" ? "" : condition });
       });
@@ -90,10 +90,8 @@ export class Header {
         count: cameras.filter((camera) => present.has(camera)).length,
       })),
     ];
-    fill(this.#tabs, [tabs, state.group], () => {
-      const edit = iconButton("pencil", "Edit groups (G)", "small");
-      set(edit, { "data-key": "g" });
-      return tabs.map(({ name, label, count }) => {
+    fill(this.#tabs, [tabs, state.group], () =>
+      tabs.map(({ name, label, count }) => {
         const tab = element(
           "button",
           { type: "button", class: "tab", title: label, "aria-pressed": `${name === state.group}` },
@@ -102,8 +100,7 @@ export class Header {
         );
         tab.addEventListener("click", () => this.#onState({ group: name }));
         return tab;
-      }).concat(edit);
-    });
+      }));
   }
 
   #updateCounts(state: WallState, lanes: readonly LaneView[]): void {

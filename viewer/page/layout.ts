@@ -6,12 +6,6 @@ export interface Space {
   readonly aspects: readonly number[];
   readonly width: number;
   readonly height: number;
-  readonly gap: number;
-  /** Height of the caption below each picture. */
-  readonly caption: number;
-  readonly border: number;
-  /** Minimum width of pictures; below it, the wall scrolls. */
-  readonly smallest: number;
   /** Pictures per row; 0 for the best fit. */
   readonly columns?: number;
 }
@@ -35,8 +29,13 @@ export interface Layout {
   readonly dense: boolean;
 }
 
-/** With many cameras, captions overlay the pictures. */
+/**
+ * Space between tiles, height of the caption below each picture, and the minimum width of pictures, below
+ * which the wall scrolls. With many cameras, captions overlay the pictures.
+ */
+const USUAL = { gap: 6, caption: 32, smallest: 200 };
 const DENSE = { gap: 2, caption: 0, smallest: 140 };
+export const BORDER = 1;
 /** Below this width, dense is preferred if pictures grow by this factor. */
 const SMALL = 240;
 const WORTH = 1.15;
@@ -52,9 +51,9 @@ const UNEVEN = 2.1;
  */
 export function layOut(space: Space): Layout {
   const phone = space.width < DENSE_FROM;
-  const column = Math.floor((space.width - space.gap) / COLUMNS_ON_PHONE) - 2 * space.border;
-  const smallest = phone ? Math.min(space.smallest, column) : space.smallest;
-  const best = bestRows({ ...space, smallest });
+  const column = Math.floor((space.width - USUAL.gap) / COLUMNS_ON_PHONE) - 2 * BORDER;
+  const smallest = phone ? Math.min(USUAL.smallest, column) : USUAL.smallest;
+  const best = bestRows({ ...space, ...USUAL, smallest });
   const asked = (space.columns ?? 0) > 0;
   if (!phone && !asked && (!best.fits || best.smallest < SMALL)) {
     const dense = bestRows({ ...space, ...DENSE });
@@ -65,7 +64,7 @@ export function layOut(space: Space): Layout {
 }
 
 /** The rows with the largest pictures. */
-function bestRows(space: Space): Layout {
+function bestRows(space: Space & typeof USUAL): Layout {
   const { aspects, columns = 0 } = space;
   if (columns > 0) return fill(space, chunks(aspects.length, columns), true);
   let best: Layout | undefined;
@@ -80,9 +79,9 @@ function bestRows(space: Space): Layout {
     );
     if (area > largest) [best, largest] = [layout, area];
   }
-  const { smallest, width, gap, border } = space;
-  if (best !== undefined && best.smallest >= Math.min(smallest, width - 2 * border)) return best;
-  const most = Math.floor((width + gap) / (smallest + gap + 2 * border));
+  const { smallest, width, gap } = space;
+  if (best !== undefined && best.smallest >= Math.min(smallest, width - 2 * BORDER)) return best;
+  const most = Math.floor((width + gap) / (smallest + gap + 2 * BORDER));
   return fill(space, chunks(aspects.length, Math.max(1, most)), true);
 }
 
@@ -90,15 +89,19 @@ function bestRows(space: Space): Layout {
  * Sizes the tiles of the given rows to the full width, or less if they would be too tall and must not scroll.
  * With scrolling, a shorter last row is no taller than the rows before it.
  */
-function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout {
-  const { aspects, gap, caption, border } = space;
+function fill(
+  space: Space & typeof USUAL,
+  rows: readonly number[],
+  scrolling: boolean,
+): Layout {
+  const { aspects, gap, caption } = space;
   let start = 0;
   const groups = rows.map((count) => aspects.slice(start, start += count));
   const sums = groups.map((group) => group.reduce((sum, aspect) => sum + aspect, 0));
-  const around = groups.map(({ length }) => gap * (length - 1) + 2 * border * length);
+  const around = groups.map(({ length }) => gap * (length - 1) + 2 * BORDER * length);
   // The total height is linear in the width.
   const slope = sums.reduce((total, sum) => total + 1 / sum, 0);
-  const fixed = rows.length * (caption + 2 * border) + gap * (rows.length - 1) -
+  const fixed = rows.length * (caption + 2 * BORDER) + gap * (rows.length - 1) -
     sums.reduce((total, sum, row) => total + around[row]! / sum, 0);
   const fitting = Math.floor((space.height - fixed) / slope);
   const scrolls = scrolling && fitting < space.width;
@@ -110,8 +113,8 @@ function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout
   }
   const cells = groups.flatMap((group, row) =>
     group.map((aspect) => ({
-      width: Math.floor(aspect * heights[row]!) + 2 * border,
-      height: Math.round(heights[row]!) + caption + 2 * border,
+      width: Math.floor(aspect * heights[row]!) + 2 * BORDER,
+      height: Math.round(heights[row]!) + caption + 2 * BORDER,
     }))
   );
   const smallest = Math.min(...heights) * (16 / 9);

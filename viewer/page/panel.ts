@@ -1,6 +1,6 @@
 // The panel with a lane's details, beside its picture.
 import { cameraTitle, type LaneView } from "../protocol.ts";
-import { drawLines } from "./chart.ts";
+import { Chart } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, fill, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, known, moment, rate, span } from "./format.ts";
@@ -8,24 +8,6 @@ import { type Sample, SAMPLES } from "./stats.ts";
 
 /** Facts shown in the operator's view. */
 const OPERATORS = new Set(["Captured", "Camera", "Place"]);
-
-/** A chart of one or two series, each with its newest value. */
-class Chart {
-  readonly #canvas: HTMLCanvasElement;
-  readonly #values: readonly Element[];
-
-  constructor(figure: HTMLElement) {
-    this.#canvas = find(figure, "canvas", HTMLCanvasElement);
-    this.#values = [...figure.querySelectorAll("b")];
-  }
-
-  update(moments: readonly (readonly number[])[], format: (value: number) => string): void {
-    const newest = moments.at(-1) ?? [];
-    this.#values.forEach((value, index) => text(value, known(format, newest[index])));
-    const series = this.#values.map((_, index) => moments.map((values) => values[index]!));
-    drawLines(this.#canvas, series, SAMPLES);
-  }
-}
 
 export class Panel {
   readonly #root = find(document, ".panel", HTMLElement);
@@ -63,12 +45,11 @@ export class Panel {
     const past = shown !== undefined && shown.ageMs === undefined && condition === "live";
     set(this.#condition, { "data-condition": past ? "past" : condition });
     text(this.#condition, past ? "looking back" : condition);
-    this.#exception.hidden = lane.exception === undefined;
     text(this.#exception, lane.exception ?? "");
     this.#updateViews(lane, others);
-    this.#rates.update(samples.map(({ rates }) => rates), rate);
-    this.#latency.update(samples.map(({ latencies }) => latencies), duration);
-    this.#lag.update(samples.map(({ lag }) => [lag]), count);
+    this.#rates.update(samples.map(({ rates }) => rates), rate, SAMPLES);
+    this.#latency.update(samples.map(({ latencies }) => latencies), duration, SAMPLES);
+    this.#lag.update(samples.map(({ lag }) => [lag]), count, SAMPLES);
     showFacts(this.#facts, [
       ["Picture", shown?.size ?? "–"],
       ["Captured", known(moment, shown?.timestamp)],

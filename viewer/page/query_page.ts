@@ -1,9 +1,9 @@
 // `/queries/LANE`: the details of one streaming query.
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { cameraText, type LaneView } from "../protocol.ts";
-import { drawLines } from "./chart.ts";
+import { Chart } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, find, set, showFacts, text } from "./dom.ts";
+import { copyOf, element, find, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, known, moment, rate, recent, span } from "./format.ts";
 
 interface Details {
@@ -60,6 +60,7 @@ class QueryPage {
   readonly #image = find(this.#root, ".still", HTMLImageElement);
   readonly #facts = find(this.#root, ".facts", HTMLElement);
   readonly #charts = find(this.#root, ".charts", HTMLElement);
+  readonly #drawn: Chart[] = [];
   readonly #plan = find(this.#root, "pre", HTMLElement);
   readonly #offsets = find(this.#root, ".offsets", HTMLElement);
   readonly #batches = find(this.#root, ".batches", HTMLElement);
@@ -69,16 +70,12 @@ class QueryPage {
   constructor() {
     const live = find(document, ".live-tab", HTMLElement);
     set(live, { href: `/?focus=${encodeURIComponent(this.#lane)}` });
-    this.#charts.append(...CHARTS.map(([title]) => {
-      const caption = [element("span", { class: "title" }, title), element("b")];
-      const canvas = element("canvas", { "aria-hidden": "true" });
-      return element(
-        "figure",
-        { class: "chart card" },
-        element("figcaption", {}, ...caption),
-        canvas,
-      );
-    }));
+    for (const [title] of CHARTS) {
+      const figure = copyOf("chart");
+      text(find(figure, ".title", HTMLElement), title);
+      this.#charts.append(figure);
+      this.#drawn.push(new Chart(figure));
+    }
   }
 
   async run(): Promise<void> {
@@ -155,10 +152,8 @@ class QueryPage {
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
     CHARTS.forEach(([, read], index) => {
-      const values = progress.map((each) => read(each) ?? NaN);
-      const figure = this.#charts.children[index]!;
-      text(find(figure, "b", HTMLElement), known(rate, values.at(-1)));
-      drawLines(find(figure, "canvas", HTMLCanvasElement), [values], Math.max(30, values.length));
+      const values = progress.map((each) => [read(each) ?? NaN]);
+      this.#drawn[index]!.update(values, rate, Math.max(30, values.length));
     });
   }
 }

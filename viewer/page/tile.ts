@@ -67,7 +67,6 @@ export class Tile {
     this.lane = lane;
     this.#events = events;
     this.root.dataset["lane"] = lane.id;
-    this.#expand.addEventListener("click", () => events.onFocus());
     this.#listen();
     this.update(lane, 0);
   }
@@ -259,9 +258,9 @@ export class Tile {
   #listen(): void {
     const { root } = this;
     const events = this.#events;
-    root.addEventListener("click", (event) => {
-      const button = event.target instanceof Element && event.target.closest("button") !== null;
-      if (!button && !root.classList.contains("alone")) events.onFocus();
+    root.addEventListener("click", ({ target }) => {
+      const onButton = this.#expand.contains(target as Node);
+      if (onButton || !root.classList.contains("alone")) events.onFocus();
     });
     root.addEventListener("focus", () => events.onSelect());
     root.addEventListener("pointerdown", () => events.onSelect());

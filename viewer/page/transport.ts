@@ -1,5 +1,5 @@
 // The bar at the bottom: the position in time, and controls to change it.
-import { find, icon, set, text } from "./dom.ts";
+import { find, set, text } from "./dom.ts";
 import { known, momentOfFrame } from "./format.ts";
 import { Track, type TrackOptions } from "./track.ts";
 import { parseWhen } from "./when.ts";
@@ -41,16 +41,11 @@ export class Transport {
     const at = wall.place;
     const position = this.#track.dragging ? time.position : at?.timestamp ?? time.position;
     const paused = time.mode === "paused";
-    if (this.#play.dataset["shows"] !== String(paused)) {
-      this.#play.dataset["shows"] = String(paused);
-      this.#play.replaceChildren(icon(paused ? "play" : "pause"));
-      set(this.#play, { title: paused ? "Play (Space)" : "Pause (Space)" });
-    }
+    set(this.#play, { title: paused ? "Play (Space)" : "Pause (Space)" });
     set(this.#live, { "aria-pressed": String(time.live) });
     text(this.#moment, known(momentOfFrame, position));
     text(this.#offset, at === undefined ? "" : `offset ${at.offset}`);
     text(this.#problem, time.problem ?? "");
-    this.#problem.hidden = time.problem === undefined;
     this.#speed.value = String(time.speed);
     this.#track.update(position);
   }

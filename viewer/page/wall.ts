@@ -9,7 +9,7 @@ import {
 } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 import { find, set, text } from "./dom.ts";
-import { layOut } from "./layout.ts";
+import { BORDER, layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
 import type { Place } from "./time_control.ts";
 
@@ -21,10 +21,6 @@ export interface WallEvents {
   readonly onLead: () => void;
 }
 
-const GAP = 6;
-const CAPTION = 32;
-const SMALLEST = 200;
-const BORDER = 1;
 /** Height of pictures in the strip, and the minimum width with room for a name. */
 const STRIP = 92;
 const NARROWEST_IN_STRIP = 96;
@@ -146,10 +142,6 @@ export class Wall {
       aspects: this.#order.map(({ aspect = usual }) => aspect),
       width: clientWidth,
       height: clientHeight,
-      gap: GAP,
-      caption: CAPTION,
-      border: BORDER,
-      smallest: SMALLEST,
       columns: this.#columns,
     });
     this.root.classList.toggle("dense", dense);
@@ -191,7 +183,6 @@ export class Wall {
 
   /** Shows why the wall is empty. */
   say(message: string): void {
-    this.#empty.hidden = message === "";
     text(this.#empty, message);
   }
 

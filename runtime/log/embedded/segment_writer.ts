@@ -6,14 +6,17 @@
 import { join } from "node:path";
 import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { createLocked, FileSync, keepReserve } from "./disk.ts";
+import { createLocked, FileSync, freeBytes, keepReserve } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
 import { offsetOfId, placeId } from "./schema.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
-/** Limits of a segment, whose size is a sixteenth of what its partition keeps: space is given back in such steps. */
+/**
+ * Limits of a segment, whose size is a sixteenth of what its partition keeps or of the free disk:
+ * space is given back in such steps.
+ */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 /** Segment ids: milliseconds since 2024, until 2093, and random bits. */
@@ -40,7 +43,10 @@ export class OpenSegment {
   lost = false;
   readonly sync: FileSync;
 
-  /** @param file relative to the log's folder */
+  /**
+   * @param file relative to the log's folder
+   * @param room free bytes of the disk
+   */
   constructor(
     readonly id: number,
     readonly partition: number,
@@ -48,6 +54,7 @@ export class OpenSegment {
     path: string,
     readonly handle: Deno.FsFile,
     readonly openedAt: number,
+    readonly room: number,
   ) {
     this.sync = new FileSync(handle, path);
   }
@@ -210,7 +217,8 @@ export class SegmentWriter {
   #segment(row: PartitionRow): OpenSegment {
     const active = this.#active.get(row.id);
     if (active !== undefined) {
-      const limit = clamp(row.retention.bytes / 16, minSegmentBytes, maxSegmentBytes);
+      const most = Math.min(row.retention.bytes, active.room) / 16;
+      const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
       if (active.position < limit) return active;
       this.#retire(active);
     }
@@ -232,7 +240,8 @@ export class SegmentWriter {
       const path = join(this.#dir, file);
       const handle = createLocked(path);
       if (handle === undefined) continue;
-      return new OpenSegment(id, partition, file, path, handle, this.#now());
+      const room = freeBytes(this.#dir) ?? Infinity;
+      return new OpenSegment(id, partition, file, path, handle, this.#now(), room);
     }
   }
 }

@@ -64,7 +64,7 @@ export class Fence {
     for (const generation of generationsOf(from, pattern)) {
       if (generation >= this.generation) continue;
       const to = `${this.directory}/previous-${generation}`;
-      await ifThere(this.guard(() => Deno.rename(`${from}/${prefix}${generation}`, to)));
+      await ifThere(Deno.rename(`${from}/${prefix}${generation}`, to));
     }
   }
 

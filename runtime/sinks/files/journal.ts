@@ -74,7 +74,6 @@ export class Journal<E> {
 
   /** Clears the entries once they are durable elsewhere. */
   async clear(): Promise<void> {
-    if (this.size === 0) return;
     await this.#file.truncate(0);
     this.size = 0;
   }

@@ -308,7 +308,6 @@ async function append(
     lanes[lane] = position;
     parts.push(bytes);
   }
-  if (parts.length === 0) return;
   if (meta.clean) {
     meta = { ...meta, clean: false };
     await slots.write(meta);

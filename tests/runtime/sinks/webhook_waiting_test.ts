@@ -84,3 +84,42 @@ Deno.test("webhook: large results that wait are bounded, too", async () => {
     assert.equal(letters.length, 3);
   });
 });
+
+Deno.test("webhook: what was delivered takes no space, and what waits is there still", async () => {
+  const [posted, back] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const answer = (index: number) => (index < 4 ? posted : back).promise.then(ok);
+  await withReceiver(answer, async (url, received, directory) => {
+    const ended = new AbortController();
+    const options = { url, directory, timeoutMs: PATIENCE_MS, only: "all" } as const;
+    const task = await open(options, { signal: ended.signal });
+    const large = { data: { text: "x".repeat(300_000) } };
+    try {
+      for (let batchId = 0; batchId < 6; batchId++) {
+        await post(task, batchId, [{ ...frame(0, batchId), result: large }]);
+      }
+      posted.resolve();
+      await until("the fifth is tried", () => received.length === 5);
+      let bytes = 0;
+      for await (const { path } of walk(directory)) bytes += (await Deno.stat(path)).size;
+      assert.ok(bytes < 700_000, `${bytes} bytes`);
+    } finally {
+      ended.abort();
+      await task.close!();
+      posted.resolve();
+      back.resolve();
+    }
+    // Of another group, whose checkpoint does not know these batches.
+    const next = await open(options, { committedBatch: -1, committedEnd: 6 });
+    await next.close!();
+    const ids = new Set(received.map(({ headers }) => headers["x-framelane-delivery"]));
+    assert.equal(ids.size, 6);
+  });
+});
+
+async function* walk(folder: string): AsyncGenerator<{ path: string }> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* walk(path);
+    else yield { path };
+  }
+}

@@ -87,7 +87,8 @@ async function membersOf(
 ): Promise<{ readonly member?: string | undefined; readonly settled: boolean }> {
   const body = { groups: [group], includeAuthorizedOperations: false };
   return await cluster.attempt(action, async (signal) => {
-    const { groups: [described] } = await cluster.callGroup(group, DESCRIBE_GROUPS, body, signal);
+    const response = await cluster.callGroup(group, DESCRIBE_GROUPS, body, { signal });
+    const [described] = response.groups;
     if (described?.protocolType !== CONSUMERS) return { settled: true };
     const member = described.members.find(({ assignment }) =>
       decodeAssignment(assignment).get(topic)?.includes(partition)

@@ -84,7 +84,7 @@ export async function committedOffsets(
   const body = { group, topics, requireStable: topics !== null };
   return await cluster.attempt(action, async (signal) => {
     try {
-      const found = await cluster.callGroup(group, OFFSET_FETCH, body, signal);
+      const found = await cluster.callGroup(group, OFFSET_FETCH, body, { signal });
       return found.topics.flatMap(({ name, partitions }) =>
         partitions.map((one) => ({ topic: name, ...one }))
       );

@@ -59,7 +59,8 @@ export class OffsetCommits {
       };
       await this.#cluster.attempt(
         action,
-        (signal) => this.#cluster.callGroup(member.group, OFFSET_COMMIT, body, signal, "commit"),
+        (signal) =>
+          this.#cluster.callGroup(member.group, OFFSET_COMMIT, body, { signal }, "commit"),
       );
       for (const { resolve } of waiting) resolve();
     } catch (error) {

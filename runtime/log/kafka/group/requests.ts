@@ -1,12 +1,8 @@
 // The requests of a group member.
 import { messageOf } from "../../../base/errors.ts";
-import { systemClock } from "../../../base/clock.ts";
-import { settled } from "../../../base/wait.ts";
 import type { GroupOptions, Membership } from "../../log.ts";
-import { brokerName } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
-import type { Api } from "../protocol/api.ts";
-import { NetworkError, type ResponseError } from "../protocol/errors.ts";
+import type { ResponseError } from "../protocol/errors.ts";
 import { HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP } from "../protocol/groups.ts";
 import { assign, type MemberClaim } from "./assignor.ts";
 import {
@@ -19,8 +15,6 @@ import {
 const PROTOCOL_TYPE = "consumer";
 /** Kafka rejects consumers with other assignors. */
 const PROTOCOL = "framelane";
-/** While a join waits for other members, the coordinator is checked at this interval. */
-const COORDINATOR_CHECK_MS = 2_000;
 /** How long the group waits for a member that is releasing its partitions. */
 const REBALANCE_MS = 30_000;
 
@@ -44,42 +38,6 @@ export class GroupRequests {
     this.#channel = channel;
   }
 
-  /**
-   * Sends a request that waits for other members. Since a silent coordinator looks the same, the cluster is
-   * asked regularly which broker is the coordinator.
-   */
-  async #callPatiently<Request, Response>(
-    api: Api<Request, Response>,
-    body: Request,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const { group } = this.#place;
-    const end = new AbortController();
-    const both = AbortSignal.any([signal, end.signal]);
-    const connection = await this.#cluster.toCoordinator("group", group, this.#channel, both);
-    const before = await this.#cluster.findCoordinator("group", group, both);
-    const watch = async (): Promise<never> => {
-      for (;;) {
-        await systemClock.sleep(COORDINATOR_CHECK_MS, both);
-        // If it is unknown now, the next check tries again.
-        const now = await this.#cluster.findCoordinator("group", group, both)
-          .catch(() => undefined);
-        if (now === undefined || brokerName(now) === brokerName(before)) continue;
-        await this.#cluster.connections.drop(this.#channel);
-        throw new NetworkError(`the group moved to the coordinator ${brokerName(now)}`);
-      }
-    };
-    const moved = watch();
-    moved.catch(() => {});
-    try {
-      const options = { signal: both, extraMs: this.#rebalanceTimeoutMs };
-      const called = connection.call(api, body, options);
-      return await settled(Promise.race([called, moved]), signal);
-    } finally {
-      end.abort(new NetworkError("the request is over"));
-    }
-  }
-
   /** Resolves when all members have joined, or have timed out. */
   async join(
     { memberId, generation }: Membership,
@@ -93,12 +51,15 @@ export class GroupRequests {
       owned: new Map([[topic, owned]]),
       generation,
     });
-    const response = await this.#callPatiently(JOIN_GROUP, {
+    const body = {
       ...{ group, memberId, sessionTimeoutMs, rebalanceTimeoutMs },
       instanceId: null,
       protocolType: PROTOCOL_TYPE,
       protocols: [{ name: PROTOCOL, metadata }],
-    }, signal);
+    };
+    const patient = { signal, extraMs: rebalanceTimeoutMs };
+    const call = this.#cluster.callGroup(group, JOIN_GROUP, body, patient, this.#channel);
+    const response = await call;
     const leads = response.leader === response.memberId;
     return {
       memberId: response.memberId,
@@ -122,12 +83,15 @@ export class GroupRequests {
       memberId,
       assignment: encodeAssignment(share),
     }));
-    const { assignment } = await this.#callPatiently(SYNC_GROUP, {
+    const body = {
       ...{ group, memberId, generation, assignments },
       instanceId: null,
       protocolType: PROTOCOL_TYPE,
       protocolName: PROTOCOL,
-    }, signal);
+    };
+    const patient = { signal, extraMs: this.#rebalanceTimeoutMs };
+    const call = this.#cluster.callGroup(group, SYNC_GROUP, body, patient, this.#channel);
+    const { assignment } = await call;
     try {
       return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
     } catch (error) {
@@ -138,14 +102,14 @@ export class GroupRequests {
   async heartbeat(memberId: string, generation: number, signal: AbortSignal): Promise<void> {
     const { group } = this.#place;
     const body = { group, memberId, generation, instanceId: null };
-    await this.#cluster.callGroup(group, HEARTBEAT, body, signal, this.#channel);
+    await this.#cluster.callGroup(group, HEARTBEAT, body, { signal }, this.#channel);
   }
 
   /** Uses another channel, since a join may be in flight. */
   async leave(memberId: string, signal: AbortSignal): Promise<void> {
     const { group } = this.#place;
     const body = { group, memberId, members: [{ memberId, instanceId: null }] };
-    await this.#cluster.callGroup(group, LEAVE_GROUP, body, signal);
+    await this.#cluster.callGroup(group, LEAVE_GROUP, body, { signal });
   }
 }
 

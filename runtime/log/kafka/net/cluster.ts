@@ -14,7 +14,7 @@ import {
 } from "../protocol/topics.ts";
 import type { Broker } from "./address.ts";
 import { Brokers } from "./brokers.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, RequestOptions } from "./connection.ts";
 import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 
 interface TopicMetadata {
@@ -259,8 +259,12 @@ export class Cluster extends Brokers {
     const name = `${kind} ${key}`;
     let broker = this.#coordinators.get(name);
     if (broker === undefined) {
-      broker = await this.findCoordinator(kind, key, signal);
-      this.#coordinators.set(name, broker);
+      const body = { key, keyType: COORDINATED[kind] };
+      const { host, port } = await this.any(
+        signal,
+        (connection, signal) => connection.call(FIND_COORDINATOR, body, { signal }),
+      );
+      this.#coordinators.set(name, broker = { host, port });
     }
     return await this.connections.get(broker, channel, signal);
   }
@@ -270,25 +274,11 @@ export class Cluster extends Brokers {
     group: string,
     api: Api<Request, Response>,
     body: Request,
-    signal: AbortSignal,
+    options: RequestOptions & { readonly signal: AbortSignal },
     channel = "main",
   ): Promise<Response> {
-    const connection = await this.toCoordinator("group", group, channel, signal);
-    return await connection.call(api, body, { signal });
-  }
-
-  /** The coordinator of a group or transactional id, from a fresh request. */
-  async findCoordinator(
-    kind: keyof typeof COORDINATED,
-    key: string,
-    signal: AbortSignal,
-  ): Promise<Broker> {
-    const body = { key, keyType: COORDINATED[kind] };
-    const { host, port } = await this.any(
-      signal,
-      (connection, signal) => connection.call(FIND_COORDINATOR, body, { signal }),
-    );
-    return { host, port };
+    const connection = await this.toCoordinator("group", group, channel, options.signal);
+    return await connection.call(api, body, options);
   }
 
   close(): Promise<void> {

@@ -4,7 +4,10 @@ import type { Call } from "../protocol/api.ts";
 import { NetworkError } from "../protocol/errors.ts";
 import type { ResponseReader } from "../protocol/wire.ts";
 
-/** After this long without a response the cluster is asked whether it still has the broker… */
+/**
+ * After this long without a response the cluster is asked whether it still has the broker (twice as long at most
+ * if the broker may wait before it responds)…
+ */
 export const SILENCE_MS = 700;
 /** … and then at this interval. */
 const RECHECK_MS = 300;
@@ -14,7 +17,7 @@ const LIVELY_BYTES = 1024;
 export interface PendingRequest {
   readonly correlation: number;
   readonly call: Call;
-  /** Added to the time-out. */
+  /** How much longer than others it may take. */
   readonly extraMs: number;
   /** When it became the oldest; before that, when it was added. */
   since: number;
@@ -91,9 +94,9 @@ export class PendingRequests {
   }
 
   #watch(reported = false): void {
-    const silentMs = this.#silentMs();
-    const reportMs = reported ? RECHECK_MS : SILENCE_MS - silentMs;
-    const waitMs = Math.max(1, Math.ceil(Math.min(reportMs, this.#timeoutMs - silentMs)));
+    const { silentMs, suspectMs, timeoutMs } = this.#silence(this.#requests[0]!);
+    const reportMs = reported ? RECHECK_MS : suspectMs - silentMs;
+    const waitMs = Math.max(1, Math.ceil(Math.min(reportMs, timeoutMs - silentMs)));
     const due = systemClock.monotonic() + waitMs;
     if (this.#timer !== undefined) {
       // An earlier timer checks again when it fires: most requests need none of their own.
@@ -105,20 +108,23 @@ export class PendingRequests {
       this.#timer = undefined;
       const [oldest] = this.#requests;
       if (oldest === undefined) return;
-      const silentMs = this.#silentMs();
-      if (silentMs >= this.#timeoutMs) {
-        const allowed = Math.round(this.#timeoutMs + oldest.extraMs);
-        return this.#onTimeout(new NetworkError(`no response within ${allowed} ms`));
+      const { silentMs, suspectMs, timeoutMs } = this.#silence(oldest);
+      if (silentMs >= timeoutMs) {
+        return this.#onTimeout(new NetworkError(`no response within ${Math.round(timeoutMs)} ms`));
       }
-      const silent = silentMs >= SILENCE_MS;
+      const silent = silentMs >= suspectMs;
       if (silent) this.#onSilence();
       this.#watch(silent);
     }, waitMs);
   }
 
-  /** Silence beyond the oldest request's `extraMs`. */
-  #silentMs(): number {
-    const { extraMs, since } = this.#requests[0]!;
-    return systemClock.monotonic() - Math.max(since, this.#alive) - extraMs;
+  /** Of the oldest request: how long it has waited, when that is suspicious, and when it is over. */
+  #silence({ extraMs, since }: PendingRequest) {
+    return {
+      silentMs: systemClock.monotonic() - Math.max(since, this.#alive),
+      // A member that waits half a minute for others looks the same as one of a broker that hangs.
+      suspectMs: SILENCE_MS + Math.min(extraMs, SILENCE_MS),
+      timeoutMs: this.#timeoutMs + extraMs,
+    };
   }
 }

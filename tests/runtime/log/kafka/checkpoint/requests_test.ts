@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { PRODUCE } from "../../../../../runtime/log/kafka/append/produce.ts";
 import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
-import { OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
+import { OFFSET_COMMIT, OFFSET_FETCH } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import {
   ADD_OFFSETS_TO_TXN,
   DESCRIBE_TRANSACTIONS,
@@ -115,6 +115,29 @@ Deno.test("an idle query takes over its transactional id that Kafka has forgotte
       assert.equal(again, code === "committed" ? 2 : 0);
     });
   }
+});
+
+Deno.test("of offsets that are committed together only the one that is refused fails", async () => {
+  const OFFSET_METADATA_TOO_LARGE = { errorCode: 12 };
+  // The first request holds both, the second one the first of them.
+  const script = ({ key }: Seen, before: number): Reply =>
+    key === OFFSET_COMMIT.key && before !== 1 ? OFFSET_METADATA_TOO_LARGE : "well";
+  await withBroker(script, async (log, broker) => {
+    const membership = { memberId: "m", generation: 1 };
+    const batch = { batchId: 0, start: 0, end: 1 };
+    const committers = await Promise.all(
+      [0, 1].map((partition) =>
+        log.committer({ group: "q", query: "q", topic: "t", partition, membership })
+      ),
+    );
+    const commits = await Promise.all(committers.map(async (committer) => {
+      await committer.plan(batch, false);
+      return committer.commit(batch, { end: 1, restart: 1 }, [], { repeatable: true })
+        .then(() => "committed", ({ code }: LogError) => code);
+    }));
+    assert.deepEqual(commits, ["committed", "TOO_LARGE"]);
+    assert.equal(broker.seen.filter(({ key }) => key === OFFSET_COMMIT.key).length, 3);
+  });
 });
 
 Deno.test("the offset of a query that has nothing to do is committed again, before Kafka deletes it", async () => {

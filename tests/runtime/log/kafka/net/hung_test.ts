@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { firstOf } from "../../../../../runtime/log/kafka/net/race.ts";
+import { JOIN_GROUP } from "../../../../../runtime/log/kafka/protocol/groups.ts";
 import { INIT_PRODUCER_ID } from "../../../../../runtime/log/kafka/protocol/transactions.ts";
 import { retry } from "../../../../support/retry.ts";
 import { ScriptedBroker } from "../../../../support/scripted_broker.ts";
+import { until } from "../../../../support/until.ts";
 
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
 
@@ -27,6 +29,26 @@ Deno.test("a broker that hangs does not keep another one from answering, and is 
     await log.close();
     await hung.close();
     await well.close();
+  }
+});
+
+Deno.test("a broker that failed is asked after all others", async () => {
+  const failing = new ScriptedBroker(() => "close");
+  const [first, second] = [new ScriptedBroker(), new ScriptedBroker()];
+  const hosts = [failing, first, second].map(({ port }) => `127.0.0.1:${port}`);
+  const log = await openLog(`kafka://${hosts.join(",")}`);
+  try {
+    await log.topics();
+    const asked = failing.seen.length;
+    assert.ok(asked > 0 && second.seen.length === 0);
+    await first.close();
+    await log.topics();
+    assert.ok(second.seen.length > 0);
+    assert.equal(failing.seen.length, asked);
+  } finally {
+    await log.close();
+    await failing.close();
+    await second.close();
   }
 });
 
@@ -85,6 +107,28 @@ Deno.test("what waits for a broker that the cluster has given up continues elsew
   } finally {
     await log.close();
     await leader.close();
+    await successor.close();
+  }
+});
+
+Deno.test("a member that waits goes to the next coordinator once the cluster has given up its own", async () => {
+  let held = false;
+  const isJoin = ({ key }: { readonly key: number }) => key === JOIN_GROUP.key;
+  const coordinator = new ScriptedBroker((seen) => held || isJoin(seen) ? "silent" : "well", 1);
+  const successor = new ScriptedBroker(() => "well", 2);
+  coordinator.peers.push({ nodeId: 2, port: successor.port });
+  const log = await openLog(`${coordinator.url},127.0.0.1:${successor.port}`);
+  try {
+    await log.partitionCount("t");
+    const onAssignment = () => Promise.resolve();
+    const joining = log.joinGroup({ group: "g", topic: "t", onAssignment });
+    await until("it joins", () => coordinator.seen.some(isJoin));
+    held = true;
+    await (await joining).leave();
+    assert.ok(successor.seen.some(isJoin));
+  } finally {
+    await log.close();
+    await coordinator.close();
     await successor.close();
   }
 });
