@@ -3,12 +3,18 @@ import { Buffer } from "node:buffer";
 import { MOST_SCORES } from "../../../../queries/operators/model/readers/scores.ts";
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
-import type { Samples } from "../../../../queries/operators/model/session.ts";
+import type { ModelTensor, Samples } from "../../../../queries/operators/model/session.ts";
 import { type BadFrameError, decodeImage } from "../../../../runtime/mod.ts";
 import { placementOf } from "../../../../runtime/image/mod.ts";
 
 /** Reads one output of a model of 64x32 pixels, which is shown a frame of 128x128: letterboxed to 32x32. */
-function read(output: object, shape: readonly number[], data: Samples, frames = 1) {
+function read(
+  output: object,
+  shape: readonly number[],
+  data: Samples,
+  frames = 1,
+  others: Readonly<Record<string, ModelTensor>> = { s: SCORE },
+) {
   const input = { name: "i", layout: "NTCHW", frames, width: 64, height: 32, resize: "letterbox" };
   const manifest = parseManifest({
     name: "m",
@@ -20,7 +26,7 @@ function read(output: object, shape: readonly number[], data: Samples, frames = 
   const placements = new Array(frames).fill(placementOf(spec, 128, 128));
   const dtype = data instanceof BigInt64Array ? "int64" : "float32";
   return new OutputReaders(manifest).read(
-    new Map([["o", { dtype, shape, data }], ["s", SCORE]]),
+    new Map(Object.entries({ o: { dtype, shape, data }, ...others })),
     { frames, input: manifest.inputs[0]!, placements },
   );
 }
@@ -76,6 +82,25 @@ Deno.test("peaks: of equal neighbours the first counts, and what is no number hi
   const { frames } = read(output, [1, 2, 2, 4], Float32Array.from([...plain, ...holed]));
   const found = frames[0]!.objects!.map(({ label, score }) => [label, score]);
   assert.deepEqual(found, [["a", 0.9], ["b", 0.9]]);
+});
+
+Deno.test("peaks: boxes are sides in pixels, or width and height in cells around an offset middle", () => {
+  const output = { kind: "objects", format: "centernet", labels: ["a"], boxes: "boxes" };
+  const plane = (value: number) => [0, 0, 0, 0, 0, 0, value, 0];
+  const tensor = (...values: number[]) => {
+    const data = Float32Array.from(values.flatMap(plane));
+    return { dtype: "float32", shape: [1, values.length, 2, 4], data };
+  };
+  const boxOf = (more: object, others: Readonly<Record<string, ModelTensor>>) => {
+    const heat = Float32Array.from(plane(0.9));
+    const { frames } = read({ ...output, ...more }, [1, 1, 2, 4], heat, 1, others);
+    return frames[0]!.objects!.map(({ box }) => box);
+  };
+  // The cell begins at 32, 16 of the input; a cell has 16 pixels, which are 64 of the frame.
+  assert.deepEqual(boxOf({}, { boxes: tensor(8, 4, 12, 8) }), [[32, 48, 112, 96]]);
+  assert.deepEqual(boxOf({}, { boxes: tensor(1, 0.5) }), [[32, 48, 96, 80]]);
+  const offset = { boxes: tensor(1, 0.5), middles: tensor(0.25, 0.5) };
+  assert.deepEqual(boxOf({ offsets: "middles" }, offset), [[48, 80, 112, 112]]);
 });
 
 Deno.test("objects: activation makes scores of logits in every format", () => {
