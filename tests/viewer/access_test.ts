@@ -224,7 +224,7 @@ Deno.test("who may see some cameras sees nothing of the others, on no route", as
     const { offset } = lanes.push("greyscale-1");
     await until(() => page.newest(1)?.offset === offset);
     await page.time({ action: "seek", lead: "greyscale-0", offset: 0 });
-    assert.ok(page.pictures.every(({ slot }) => slot === 1));
+    assert.ok(page.pictures.every(({ lane }) => lane === "greyscale-1"));
     for (const message of page.messages) {
       if (message.type === "lanes") {
         assert.ok(message.lanes.every(({ partition }) => partition === 1));
