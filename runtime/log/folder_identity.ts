@@ -1,5 +1,6 @@
 // The identity of a checkpoint folder: created once, shared by all users of the folder.
 import { join } from "node:path";
+import { read } from "../base/errors.ts";
 import { pathFault } from "../base/given_file.ts";
 import { shown } from "../base/options.ts";
 import { LogError } from "./log_error.ts";
@@ -39,16 +40,16 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
     await publish(path, { id: crypto.randomUUID(), ...(log === undefined ? {} : { log }) });
     text = await Deno.readTextFile(path);
   }
-  let content: { id?: unknown; log?: unknown };
+  const fault = `Cannot read the identity in ${path}: expected {"id":"…"} with a UUID`;
+  let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (error) {
-    throw new Error(`Cannot read the identity in ${path}: expected {"id":"…"}`, { cause: error });
+    throw new Error(fault, { cause: error });
   }
-  if (typeof content.id !== "string" || !/^[0-9a-f-]{36}$/.test(content.id)) {
-    throw new Error(`Cannot read the identity in ${path}: expected {"id":"…"} with a UUID`);
-  }
-  return { id: content.id, ...(typeof content.log === "string" ? { log: content.log } : {}) };
+  const [id, owner] = [read(content, "id"), read(content, "log")];
+  if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id)) throw new Error(fault);
+  return { id, ...(typeof owner === "string" ? { log: owner } : {}) };
 }
 
 /** Publishes the complete file atomically; an existing one is kept. */

@@ -6,19 +6,14 @@ import { deviceError, runError } from "./devices.ts";
 import type { ModelManifest } from "./manifest.ts";
 import { loadOnnx } from "./onnx.ts";
 
+const ARRAYS = {
+  ...{ float32: Float32Array, float64: Float64Array, float16: Float16Array },
+  ...{ int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array },
+  ...{ uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array },
+} as const;
+
 /** Samples of a tensor. */
-export type Samples =
-  | Float32Array
-  | Float16Array
-  | Float64Array
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+export type Samples = typeof ARRAYS[keyof typeof ARRAYS]["prototype"];
 
 export interface ModelTensor {
   readonly dtype: string;
@@ -195,25 +190,15 @@ export function restoredState(
   return state;
 }
 
-const ARRAYS: Readonly<Record<string, (numbers: readonly number[]) => Samples>> = {
-  float32: (numbers) => Float32Array.from(numbers),
-  float64: (numbers) => Float64Array.from(numbers),
-  float16: (numbers) => Float16Array.from(numbers),
-  int8: (numbers) => Int8Array.from(numbers),
-  int16: (numbers) => Int16Array.from(numbers),
-  int32: (numbers) => Int32Array.from(numbers),
-  int64: (numbers) => BigInt64Array.from(numbers, (value) => BigInt(value)),
-  uint8: (numbers) => Uint8Array.from(numbers),
-  uint16: (numbers) => Uint16Array.from(numbers),
-  uint32: (numbers) => Uint32Array.from(numbers),
-  uint64: (numbers) => BigUint64Array.from(numbers, (value) => BigInt(value)),
-};
-
 /** A tensor of any type; unknown types are bytes. */
 export function tensorOf(
   dtype: string,
   shape: readonly number[],
   numbers: readonly number[],
 ): ModelTensor {
-  return { dtype, shape, data: (ARRAYS[dtype] ?? ARRAYS["uint8"]!)(numbers) };
+  const array = ARRAYS[dtype as keyof typeof ARRAYS] ?? Uint8Array;
+  const data = array === BigInt64Array || array === BigUint64Array
+    ? (array as typeof BigInt64Array).from(numbers, BigInt)
+    : (array as typeof Float32Array).from(numbers);
+  return { dtype, shape, data };
 }

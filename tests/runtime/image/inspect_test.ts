@@ -76,6 +76,28 @@ Deno.test("inspectImage says why it refuses", () => {
   assert.throws(() => inspectImage(new Uint8Array([0x42, 0x4d, 1, 2, 3])), /begins with 42 4d 01/);
 });
 
+Deno.test("inspectImage refuses a picture without a side, and one that takes too much memory to decode", async () => {
+  const png = await encoded(16, 16, (i) => i.png());
+  const withSides = (bytes: Uint8Array, at: number, ...numbers: number[]) => {
+    const copy = bytes.slice();
+    copy.set(numbers, at);
+    return copy;
+  };
+  for (const sides of [[0, 0, 0, 0, 0, 0, 0, 9], [0, 0, 0, 9, 0, 0, 0, 0]]) {
+    assert.equal(reasonOf(withSides(png, 16, ...sides)), "corrupt", String(sides));
+  }
+  // The sides of a VP8X, less one, in 24 bits each. WebP is unpacked to 16 bytes for each pixel.
+  const webp = await encoded(70, 50, (i) => i.withMetadata().webp());
+  assert.equal(reasonOf(withSides(webp, 24, 0x87, 0x13, 0, 0x87, 0x13, 0)), undefined);
+  assert.equal(reasonOf(withSides(webp, 24, 0x6f, 0x17, 0, 0x6f, 0x17, 0)), "too-large");
+  assert.throws(
+    () => inspectImage(withSides(webp, 24, 0x6f, 0x17, 0, 0x6f, 0x17, 0)),
+    /webp image of 6000x6000 pixels: decoding it takes more than 536870912 bytes of memory/,
+  );
+  const other = withSides(jpeg, 2, 0xff, 0xcc, 0, 3, 0);
+  assert.throws(() => inspectImage(other), /Cannot accept a JPEG of arithmetic coding/);
+});
+
 Deno.test("inspectImage refuses a PNG of millions of rows or columns, however few its pixels", async () => {
   const png = await encoded(16, 16, (i) => i.png());
   const sized = (width: number, height: number) => {

@@ -36,7 +36,7 @@ Deno.test("runtimes that begin at the same time take the same identity", async (
 });
 
 Deno.test("an identity that is damaged is named, and left as it is", async () => {
-  for (const text of ["", "{", "{}", '{"id":7}']) {
+  for (const text of ["", "{", "{}", "null", '{"id":7}']) {
     await inFolder(async (folder) => {
       const path = join(folder, "metadata");
       await Deno.writeTextFile(path, text);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 // Loaded before the tests, which would take the library for a leak.
 import "../../../runtime/video/h264_encoding.ts";
+import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import { inspectImage } from "../../../runtime/image/inspect.ts";
 import { GroupTracker } from "../../../runtime/video/groups.ts";
 import { accessUnits } from "../../support/access_units.ts";
@@ -33,6 +34,26 @@ Deno.test("clip: damaged frames are left out and said, and one without any is em
   assert.equal(found.frames, 2);
   assert.match(said.join(), /^Not in the clip: offset 101: /);
   assert.equal((await clipOf([damaged])).length, 0);
+});
+
+Deno.test("clip: pictures of another size, or of one pixel, are left out and said", async () => {
+  const said: string[] = [];
+  const picture = async (width: number, height: number) => {
+    const data = new Uint8Array(width * height);
+    return await encodeJpeg({ data, width, height, channels: 1 });
+  };
+  const frames = await Promise.all(
+    [[64, 48], [32, 24], [1, 1], [64, 48]].map(async ([width, height], index) => ({
+      ...episode[index]!,
+      value: await picture(width!, height!),
+    })),
+  );
+  const found = await probeBytes(await clipOf(frames, { report: (line) => said.push(line) }));
+  assert.equal(found.frames, 2);
+  assert.deepEqual(said, [
+    "Not in the clip: offset 101 of 32x24 pixels, expected 64x48",
+    "Not in the clip: offset 102: Cannot put a picture of 1x1 pixels into a video: expected 2x2 at least",
+  ]);
 });
 
 Deno.test("clip: an aborted one ends at once", async () => {

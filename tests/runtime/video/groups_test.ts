@@ -3,6 +3,7 @@ import { AnnexBWriter } from "../../../runtime/video/annex_b.ts";
 import { joined, pictureSet, sequenceSet, slice } from "../../support/h264_writer.ts";
 import { BadFrameError, type Frame } from "../../../runtime/definition/frame.ts";
 import { pictureOf } from "../../../runtime/image/picture.ts";
+import { type Denominator, Tensorizer } from "../../../runtime/image/mod.ts";
 import { inspectAccessUnit, NAL_TYPES, nalUnits } from "../../../runtime/video/access_unit.ts";
 import { GroupTracker, unitOf } from "../../../runtime/video/groups.ts";
 import { configurationOf } from "../../../runtime/video/unit_copy.ts";
@@ -168,6 +169,29 @@ Deno.test("H.264's own numbers tell that a frame is missing, whichever it is, al
     const kinds = taken(kept);
     assert.deepEqual(kinds, kept.map((_, i) => i < missing ? "unit" : "no-keyframe"), `${missing}`);
   }
+});
+
+Deno.test("A model sees an access unit at the size that it takes, decoded once", async () => {
+  const units = await accessUnits({ frames: 2, gop: 2, width: 64, height: 48 });
+  const tracker = new GroupTracker(silent);
+  const [, frame] = units.map((unit, offset) => {
+    const frame = frameOf(unit, offset);
+    tracker.take(frame);
+    return frame;
+  });
+  const zero = { mean: [0, 0, 0], std: [1, 1, 1], scale: 1, resize: "fill", order: "HWC" } as const;
+  for (const [width, height, color] of [[32, 24, "RGB"], [64, 48, "GRAY"]] as const) {
+    const picture = await pictureOf(frame!);
+    const tensorizer = new Tensorizer({ ...zero, width, height, color, dtype: "uint8" });
+    const { data, placement } = await tensorizer.ofPicture(picture);
+    const by = 64 / width as Denominator;
+    assert.equal(placement.denominator, by);
+    const pixels = await picture.pixels(color === "RGB" ? 3 : 1, by);
+    picture.release();
+    assert.deepEqual(data, new Uint8Array(pixels.data));
+    pixels.release();
+  }
+  await tracker.close();
 });
 
 Deno.test("A group ends where another codec begins, and where it is longer than a reader can go back", async () => {

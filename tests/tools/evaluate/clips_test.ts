@@ -34,6 +34,8 @@ Deno.test("subfolders are labels, with videos and folders of images", async () =
       false,
     ]]);
     assert.throws(() => findClips(folder, "fire"), /expected clips with the label fire/);
+    Deno.removeSync(join(folder, "calm"), { recursive: true });
+    assert.throws(() => findClips(folder, "fight"), /expected clips without the label fight too/);
   });
 });
 

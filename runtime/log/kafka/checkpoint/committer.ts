@@ -16,6 +16,7 @@ import {
   saysFirst,
 } from "../../log.ts";
 import { checkCommit, checkPlan } from "../../checkpoint_plan.ts";
+import { partitionMissing } from "../../checks.ts";
 import type { OffsetCommits } from "../group/offset_commits.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { NO_ID } from "../protocol/topics.ts";
@@ -53,7 +54,6 @@ export class KafkaCommitter implements BatchCommitter {
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
-  #lastWrite = performance.now();
   readonly #refresh: ReturnType<typeof setInterval>;
 
   private constructor(
@@ -89,7 +89,7 @@ export class KafkaCommitter implements BatchCommitter {
     const channel = `commit-${options.partition % CHANNELS}`;
     const transactions = new Transactions(cluster, transactionalId(options), channel);
     // Fence the former owner before reading its last commit.
-    await Promise.all([createOutputs(cluster, action, options), transactions.begin(action)]);
+    await Promise.all([createOutputs(cluster, options), transactions.begin(action)]);
     const stored = await readStored(cluster, epochs, action, options);
     return new KafkaCommitter(context, options, transactions, stored);
   }
@@ -196,7 +196,6 @@ export class KafkaCommitter implements BatchCommitter {
   #written(stored: Stored): void {
     this.#stored = stored;
     this.#known = true;
-    this.#lastWrite = performance.now();
   }
 
   /** Commits in a transaction. */
@@ -294,8 +293,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #keepAlive(): Promise<void> {
     await this.#turns.run(async () => {
-      const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
-      if (!due || this.#closed || this.#broken !== undefined) return;
+      if (!this.#known || this.#closed || this.#broken !== undefined) return;
       try {
         await this.#write(
           `Cannot refresh the checkpoint of ${this.#place}`,
@@ -329,14 +327,10 @@ export class KafkaCommitter implements BatchCommitter {
 
 async function createOutputs(
   cluster: Cluster,
-  action: string,
   { topic, partition, outputTopics = [] }: CommitterOptions,
 ): Promise<void> {
   if (outputTopics.length === 0) return;
   const count = await countPartitions(cluster, topic);
-  if (count <= partition) {
-    // Reports whether topic or partition is missing.
-    await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
-  }
+  if (count <= partition) throw partitionMissing(topic, partition, count);
   await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));
 }

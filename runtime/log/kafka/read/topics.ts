@@ -3,6 +3,7 @@ import { checkTopic } from "../../checks.ts";
 import type { OffsetRange } from "../../log.ts";
 import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
+import { outcomeOf } from "../net/failures.ts";
 import { errorNames } from "../protocol/errors.ts";
 import {
   CREATE_PARTITIONS,
@@ -64,7 +65,12 @@ export async function ensureTopic(
     const leaders = (await cluster.topic(topic, signal, true))?.leaders ?? [];
     if (leaders.length < partitions) {
       const controller = await cluster.controller(signal);
-      await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
+      try {
+        await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
+      } catch (error) {
+        // Another client was faster.
+        if (outcomeOf(error) !== "done") throw error;
+      }
       changed = true;
     } else if (!changed || leaders.every(({ leaderId }) => leaderId >= 0)) {
       return leaders.length;
@@ -73,15 +79,12 @@ export async function ensureTopic(
     throw leaderNotAvailable(topic);
   });
 
-  function grow(controller: Connection, signal: AbortSignal): Promise<void> {
-    return unless(
-      ["INVALID_PARTITIONS"],
-      controller.call(CREATE_PARTITIONS, {
-        topics: [{ name: topic, count: partitions, assignments: null }],
-        timeoutMs: cluster.replicationTimeoutMs,
-        validateOnly: false,
-      }, { signal }),
-    );
+  function grow(controller: Connection, signal: AbortSignal): Promise<unknown> {
+    return controller.call(CREATE_PARTITIONS, {
+      topics: [{ name: topic, count: partitions, assignments: null }],
+      timeoutMs: cluster.replicationTimeoutMs,
+      validateOnly: false,
+    }, { signal });
   }
 
   async function create(controller: Connection, signal: AbortSignal): Promise<void> {
@@ -91,29 +94,17 @@ export async function ensureTopic(
       const configs = Object.entries({ ...ours, ...configuration })
         .map(([name, value]) => ({ name, value }));
       try {
-        await unless(
-          ["TOPIC_ALREADY_EXISTS"],
-          controller.call(CREATE_TOPICS, {
-            topics: [{ name: topic, partitions, replicationFactor, assignments: [], configs }],
-            timeoutMs: cluster.replicationTimeoutMs,
-            validateOnly: false,
-          }, { signal }),
-        );
+        await controller.call(CREATE_TOPICS, {
+          topics: [{ name: topic, partitions, replicationFactor, assignments: [], configs }],
+          timeoutMs: cluster.replicationTimeoutMs,
+          validateOnly: false,
+        }, { signal });
         return;
       } catch (error) {
         const refused = errorNames(error).some((name) => REFUSED.has(name));
         if (!refused || i === CONFIGURATIONS.length - 1) throw error;
       }
     }
-  }
-}
-
-async function unless(expected: readonly string[], request: Promise<unknown>): Promise<void> {
-  try {
-    await request;
-  } catch (error) {
-    const names = errorNames(error);
-    if (names.length === 0 || !names.every((name) => expected.includes(name))) throw error;
   }
 }
 

@@ -40,6 +40,36 @@ async function changed(
 const seen = (findings: readonly Finding[]) =>
   findings.map(({ result }) => result.frames!.map(({ scores }) => scores!["seen"]));
 
+Deno.test("a finding keeps what earlier operators found on its frames", async () => {
+  const objects = [{ label: "motion", score: 0.5, box: [0, 0, 8, 8] as const }];
+  const input = frames(8).map((frame, i): Frame =>
+    i === 2
+      ? {
+        ...frame,
+        result: {
+          scores: { motion: 0.25 },
+          frames: [{ offset: 2, timestamp: 80, objects }],
+          data: { gate: { run: true } },
+        },
+      }
+      : frame
+  );
+  const [finding] = await run(make("nthwc"), input);
+  const [plain] = await run(make("nthwc"), frames(8));
+  const expected = plain!.result.frames!.map((entry) =>
+    entry.offset === 2
+      ? {
+        ...entry,
+        objects,
+        scores: { motion: 0.25, ...entry.scores },
+        data: { gate: { run: true } },
+      }
+      : entry
+  );
+  assert.deepEqual(finding!.result.frames, expected);
+  assert.deepEqual(finding!.result.scores, plain!.result.scores);
+});
+
 Deno.test("a finding names its window, its model and its frames", async () => {
   const input = frames(8).map((frame) => ({ ...frame, key: "CAMERA-7" }));
   const [finding, ...more] = await run(make("nthwc"), input);

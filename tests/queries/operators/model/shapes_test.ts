@@ -6,9 +6,15 @@ import { model } from "../../../../queries/operators/model/mod.ts";
 import { readOnnx } from "../../../../queries/operators/model/onnx_file.ts";
 import { openSession } from "../../../../queries/operators/model/session.ts";
 import { tryModel } from "../../../../queries/operators/model/trial.ts";
-import { encodeJpeg, type Finding, type Frame, query } from "../../../../runtime/mod.ts";
+import {
+  encodeJpeg,
+  type Finding,
+  type Frame,
+  type Operator,
+  query,
+} from "../../../../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../../../../runtime/testing.ts";
-import { contextOf, frameOf, framesOf, run } from "../kit.ts";
+import { contextOf, frameOf, framesOf, open, run, runWithRestarts } from "../kit.ts";
 import { numberedJpeg, orderModel } from "./order_kit.ts";
 
 const file = (name: string) => `${import.meta.dirname}/shapes/${name}`;
@@ -98,8 +104,8 @@ Deno.test("an int8 input takes samples around zero", async () => {
     layout: "NHWC",
     width: 8,
     height: 8,
-    scale: 1,
-    mean: [128, 128, 128],
+    scale: 1.5,
+    mean: [150, 150, 150],
   };
   const outputs = [{ name: "score", kind: "window" }];
   await withManifest({ file: "bytes.onnx", input, outputs }, async (path) => {
@@ -107,7 +113,7 @@ Deno.test("an int8 input takes samples around zero", async () => {
     const found = await run<Finding>(model(path), framesOf(values));
     assert.deepEqual(found.map(({ result }) => result.scores), [
       { score: -128 },
-      { score: -28 },
+      { score: 0 },
       { score: 127 },
     ]);
   });
@@ -195,6 +201,55 @@ Deno.test("a small state is in the checkpoint: a restart changes no score", asyn
   const straight = await scores(-1);
   assert.deepEqual(straight.map((score) => score!["runs"]), frames.map((_, i) => i + 1));
   for (const { offset } of frames) assert.deepEqual(await scores(offset), straight);
+});
+
+const LATE = {
+  file: "late.onnx",
+  input: { name: "image", layout: "NCHW", width: 8, height: 8 },
+  outputs: [{ name: "score", kind: "window" }],
+  state: [{ input: "before", output: "now", dtype: "float32", shape: [1, 4096] }],
+};
+
+Deno.test("a large state is rebuilt from as many windows as warmup says, and is in no checkpoint", async () => {
+  const values = await Promise.all(Array.from({ length: 12 }, (_, i) => plain(20 * i, 8, 8)));
+  const frames = framesOf(values);
+  for (const [warmup, lost] of [[0, 1], [1, 0], [3, 0]] as const) {
+    await withManifest({ ...LATE, warmup }, async (path) => {
+      const operator = model(path) as Operator<Frame, Finding>;
+      const straight = await run(operator, frames);
+      assert.ok(straight.every(({ result }, i) => (result.scores!["score"]! > 0) === i > 1));
+      for (const restart of [2, 5, 11]) {
+        const { outputs, replayed } = await runWithRestarts(operator, frames, new Set([restart]));
+        const others = outputs.filter(({ result }, i) =>
+          result.scores!["score"] !== straight[i]!.result.scores!["score"]
+        );
+        assert.deepEqual(others.map(({ firstOffset }) => firstOffset), lost ? [restart] : []);
+        assert.equal(replayed, Math.min(warmup, restart), `warmup ${warmup}`);
+      }
+      const task = await open(operator);
+      for (const frame of frames) await task.process(frame);
+      assert.ok(task.snapshot!()!.length < 1_000);
+      await task.close!();
+    });
+  }
+});
+
+Deno.test("models check names what only a run of the model shows", async () => {
+  const labels = ["a", "b"];
+  await withManifest({ ...LATE, outputs: [{ ...LATE.outputs[0], labels }] }, async (path) => {
+    model(path);
+    await assert.rejects(
+      tryModel(path),
+      /Cannot read output score of shape \[1, 1\]: expected 2 values for the window/,
+    );
+  });
+  const columns = ["left", "score", "right", "bottom", "top", "class"];
+  const input = { name: "image", layout: "NCHW", width: 8, height: 8, scale: 1 };
+  const output = { name: "out", kind: "objects", format: "rows", columns, units: "pixels" };
+  await withManifest({ file: "nms.onnx", input, outputs: [output] }, async (path) => {
+    const { remarks, result } = await tryModel(path);
+    assert.match(remarks.join(), /Objects have scores of up to [2-9].*: expected 0 to 1/, result);
+  });
 });
 
 Deno.test("a state of another length than the manifest says is refused, not cut", async () => {

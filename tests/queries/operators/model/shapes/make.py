@@ -7,6 +7,7 @@ batch: a batch fixed at 2; answers a box for each frame, whose score is the fram
 nms: rows after NMS, as many as the picture is bright (0 or 2).
 bright: its numbers as they are, and those above a half.
 eight: fails unless the picture has 8x8 pixels, which its input does not say.
+late: answers the mean of the picture before, which a state of 16 KB holds; its output names no sizes.
 
 Run with onnx 1.23 and numpy from this folder: python3 make.py
 """
@@ -125,4 +126,15 @@ save(
     [("score", T.FLOAT, [])],
     [("Reshape", ["image", "shape"], ["row"], {}), ("ReduceMean", ["row"], ["score"], {"keepdims": 0})],
     {"shape": np.array([192])},
+)
+save(
+    "late",
+    [("image", T.FLOAT, [1, 3, 8, 8]), ("before", T.FLOAT, [1, 4096])],
+    [("score", T.FLOAT, ["b", "n"]), ("now", T.FLOAT, [1, 4096])],
+    [
+        ("ReduceMean", ["before"], ["score"], {"axes": [1], "keepdims": 1}),
+        ("ReduceMean", ["image"], ["mean"], {"axes": [1, 2, 3], "keepdims": 0}),
+        ("Expand", ["mean", "shape"], ["now"], {}),
+    ],
+    {"shape": np.array([1, 4096])},
 )
