@@ -167,8 +167,9 @@ export class EmbeddedLog implements TopicLog {
     const parts = await this.#find();
     if (parts === undefined) return [];
     const dir = this.#checkpointDir ?? filter.checkpointLocation;
-    // Listing creates no folder of checkpoints either.
-    if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
+    // Listing creates no folder of checkpoints either. Opening them says why it cannot be read.
+    const isThere = async (dir: string) => await isFile(join(dir, "metadata")).catch(() => true);
+    if (dir !== undefined && !await isThere(dir)) return [];
     const store = await this.#store(parts, dir);
     return await parts.db.read(
       "list the checkpoints",
