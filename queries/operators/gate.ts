@@ -94,7 +94,8 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
             return [withResult(frame, { data: markOf(offset === saved.ran, saved.skipped) })];
           }
           const movedAt = moves ? timestamp : state.movedAt;
-          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs;
+          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
+            timestamp < state.ranAt;
           state = {
             ran: run ? offset : state.ran,
             ranAt: run ? timestamp : state.ranAt,
