@@ -120,7 +120,7 @@ async function watch(pid: number, port: number, what: typeof PAGES[number]) {
   const video = what === "access units";
   page?.send({
     type: "watch",
-    tiles: [{ slot: 0, lane: "passthrough-0", width: 1_280, video }],
+    tiles: [{ lane: "passthrough-0", width: 1_280, video }],
   });
   await sleep(2_000);
   const taken = () => processStats(pid).cpuSeconds;

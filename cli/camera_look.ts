@@ -44,8 +44,10 @@ export const lookOptions = {
 type LookValues = Values<typeof lookOptions> & { readonly json?: boolean | undefined };
 
 function parseAddress(text: string): { hostname: string; port: number } {
-  const match = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text);
-  if (match === null || Number(match[2]) > 65_535) throw new Error("expected HOST:PORT");
+  const match = /^([\w.-]+):(\d{1,5})$/.exec(text);
+  if (match === null || Number(match[2]) > 65_535) {
+    throw new Error("expected HOST:PORT, a name or an IPv4 address and its port");
+  }
   return { hostname: match[1]!, port: Number(match[2]) };
 }
 

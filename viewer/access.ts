@@ -173,8 +173,7 @@ export class Access {
 
   /** The `Set-Cookie` value derived from a token; it survives restarts and does not reveal the token. */
   cookie(request: Request, token: string): string {
-    const secure = this.#proxyHosts.size > 0 &&
-      request.headers.get("x-forwarded-proto") === "https";
+    const secure = request.headers.get("x-forwarded-proto") === "https";
     return `${this.cookieName(request)}=${cookieValue(token)}; Path=/; HttpOnly; ` +
       `SameSite=Strict; Max-Age=2592000${secure ? "; Secure" : ""}`;
   }

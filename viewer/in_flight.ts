@@ -10,13 +10,13 @@ const FIRST_BYTES = 128 * 1024;
 /** Longest wait of a picture for those before it, milliseconds: more in flight would only be older. */
 const LATE_MS = 1_000;
 
-/** Counts pictures by the slots of their tiles. */
+/** Counts pictures by the lanes of their tiles. */
 export class InFlight {
   readonly #clock: Clock;
   readonly #pages: () => number;
-  /** Pictures by slot, each with the bytes in flight when it was sent: those before it and its own. */
-  readonly #slots = new Map<
-    number,
+  /** Pictures by lane, each with the bytes in flight when it was sent: those before it and its own. */
+  readonly #lanes = new Map<
+    string,
     { sequence: number; bytes: number; at: number; queued: number }[]
   >();
   #bytes = 0;
@@ -33,24 +33,24 @@ export class InFlight {
   }
 
   /** Whether a tile has fewer than `most` pictures in flight. */
-  room(slot: number, most: number): boolean {
-    const sent = this.#slots.get(slot);
+  room(lane: string, most: number): boolean {
+    const sent = this.#lanes.get(lane);
     const allowed = sent === undefined ? MAX_BYTES : this.#allowed;
     return (sent?.length ?? 0) < most &&
       this.#bytes < Math.min(allowed, MAX_BYTES_OF_ALL / this.#pages());
   }
 
-  sent(slot: number, sequence: number, bytes: number): void {
+  sent(lane: string, sequence: number, bytes: number): void {
     this.#bytes += bytes;
     const sent = { sequence, bytes, at: this.#clock.monotonic(), queued: this.#bytes };
-    const known = this.#slots.get(slot);
-    if (known === undefined) this.#slots.set(slot, [sent]);
+    const known = this.#lanes.get(lane);
+    if (known === undefined) this.#lanes.set(lane, [sent]);
     else known.push(sent);
   }
 
   /** The page has drawn or skipped a tile's pictures up to that sequence. */
-  drawn(slot: number, sequence: number): void {
-    const pictures = this.#slots.get(slot);
+  drawn(lane: string, sequence: number): void {
+    const pictures = this.#lanes.get(lane);
     while (pictures?.[0] !== undefined && pictures[0].sequence <= sequence) {
       const { bytes, at, queued } = pictures.shift()!;
       this.#bytes -= bytes;
@@ -65,9 +65,9 @@ export class InFlight {
   }
 
   /** The tile is gone. */
-  forget(slot: number): void {
-    for (const { bytes } of this.#slots.get(slot) ?? []) this.#bytes -= bytes;
-    this.#slots.delete(slot);
+  forget(lane: string): void {
+    for (const { bytes } of this.#lanes.get(lane) ?? []) this.#bytes -= bytes;
+    this.#lanes.delete(lane);
   }
 
   /** Smoothed time from sending a picture to its confirmation, milliseconds. */
@@ -78,7 +78,7 @@ export class InFlight {
   /** How long the page has drawn no sent picture, milliseconds. */
   get unreadFor(): number {
     let oldest = Infinity;
-    for (const [first] of this.#slots.values()) oldest = Math.min(oldest, first?.at ?? Infinity);
+    for (const [first] of this.#lanes.values()) oldest = Math.min(oldest, first?.at ?? Infinity);
     return oldest === Infinity ? 0 : this.#clock.monotonic() - oldest;
   }
 }

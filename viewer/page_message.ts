@@ -19,15 +19,12 @@ const isOneOf = (field: string, kinds: Readonly<Record<string, Check>>): Check =
   return typeof kind === "string" && Object.hasOwn(kinds, kind) && kinds[kind]!(value);
 };
 
-/** A number of 16 bits. */
-const isShort = whole(0, 0xffff).takes;
 const isCount = whole(0).takes;
 const isSpeed: Check = (speed) => SPEEDS.some((each) => each === speed);
 
 const isTile = hasFields({
-  slot: isShort,
   lane: isText,
-  width: isShort,
+  width: whole(0, 0xffff).takes,
   video: isAbsentOr(FLAG.takes),
 });
 
@@ -39,7 +36,7 @@ const isMessage = isOneOf("type", {
   }),
   drawn: hasFields({
     tiles: isList(
-      (pair) => Array.isArray(pair) && pair.length === 2 && isShort(pair[0]) && isCount(pair[1]),
+      (pair) => Array.isArray(pair) && pair.length === 2 && isText(pair[0]) && isCount(pair[1]),
       MAX_TILES,
     ),
   }),

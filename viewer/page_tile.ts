@@ -1,9 +1,9 @@
 // A tile of a page, in its session.
+import type { Demand } from "../runtime/lanes.ts";
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 
 export class Tile {
-  readonly slot: number;
   readonly lane: string;
   width: number;
   /** Whether the page decodes access units for it. */
@@ -14,11 +14,14 @@ export class Tile {
   behind = true;
   /** Since when a picture is being scaled for it, of the clock's `monotonic`. */
   preparing: number | undefined;
-  sentOffset = NaN;
+  sentOffset: number | undefined;
   /** Of the clock's `monotonic`. */
   sentAt = -Infinity;
+  /** What it listens to, and how to stop. */
+  demand: Demand | undefined;
+  stop = () => {};
 
-  constructor({ slot, lane, width, video = false }: TileRequest) {
-    [this.slot, this.lane, this.width, this.video] = [slot, lane, width, video];
+  constructor({ lane, width, video = false }: TileRequest) {
+    [this.lane, this.width, this.video] = [lane, width, video];
   }
 }

@@ -4,7 +4,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Increased when older pages become incompatible with the server. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** Maximum number of tiles per page. */
 export const MAX_TILES = 1_024;
@@ -107,7 +107,7 @@ export type ServerMessage =
   /** The results of a frame that is sent as an access unit. */
   | {
     readonly type: "result";
-    readonly slot: number;
+    readonly lane: string;
     readonly offset: number;
     readonly result: Findings;
   }
@@ -115,9 +115,7 @@ export type ServerMessage =
   | { readonly type: "time"; readonly time: TimeView };
 
 export interface TileRequest {
-  /** The page's number for the tile, returned with each picture. 0 to 65535. */
-  readonly slot: number;
-  /** `Lane.id`. */
+  /** `Lane.id`: a page has one tile of a lane. */
   readonly lane: string;
   /** Displayed width in device pixels; 0 for the original size. */
   readonly width: number;
@@ -151,8 +149,8 @@ export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 export type PageMessage =
   /** Replaces all tiles of this page. */
   | { readonly type: "watch"; readonly tiles: readonly TileRequest[] }
-  /** Pictures that were drawn or skipped: `[slot, sequence]`, all up to that sequence. */
-  | { readonly type: "drawn"; readonly tiles: readonly (readonly [number, number])[] }
+  /** Pictures that were drawn or skipped: `[lane, sequence]`, all up to that sequence. */
+  | { readonly type: "drawn"; readonly tiles: readonly (readonly [string, number])[] }
   | {
     readonly type: "time";
     /** Increases with each command of this page. */
@@ -169,7 +167,8 @@ export interface UnitInfo {
 }
 
 export interface PictureMessage {
-  readonly slot: number;
+  /** `Lane.id`. */
+  readonly lane: string;
   /** Counts the pictures sent to one page. */
   readonly sequence: number;
   /** Its `TimeView.generation`; 0 if live. */

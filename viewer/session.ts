@@ -2,7 +2,7 @@
 // lane's newest picture once the page has drawn the previous ones. A slow page sees fewer pictures, not older
 // ones, and one that never reads costs at most what is in flight.
 import { given } from "../runtime/base/options.ts";
-import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
+import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { History } from "./history.ts";
@@ -42,8 +42,8 @@ export class Session {
   readonly #hub: Hub;
   readonly #socket: SessionOptions["socket"];
   readonly #visitor: Visitor;
-  readonly #tiles = new Map<number, Tile>();
-  readonly #lanes = new Map<string, { tiles: Set<Tile>; demand?: Demand; stop: () => void }>();
+  /** By lane. */
+  readonly #tiles = new Map<string, Tile>();
   readonly #history: History | undefined;
   readonly #stopTicks: () => void;
   readonly #alerts: AlertBook;
@@ -64,17 +64,18 @@ export class Session {
       history,
       clock: hub.clock,
       lanes: () => hub.lanes(visitor),
-      units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
-      sent: (lane) =>
-        [...this.#lanes.get(lane)?.tiles ?? []].find(({ sentOffset }) => sentOffset >= 0)
-          ?.sentOffset,
-      onPicture: (lane) => this.#changed(lane),
+      units: (lane) => this.#tiles.get(lane)?.video !== false,
+      sent: (lane) => this.#tiles.get(lane)?.sentOffset,
+      onPicture: (lane) => {
+        const tile = this.#tiles.get(lane);
+        if (tile !== undefined) this.#changed(tile);
+      },
       onTime: (time) => {
         this.#sendMessage({ type: "time", time });
         for (const tile of this.#tiles.values()) {
           tile.units?.stop();
           tile.behind = true;
-          tile.sentOffset = NaN;
+          tile.sentOffset = undefined;
         }
         this.#flushAll();
       },
@@ -100,7 +101,7 @@ export class Session {
         this.#watch(message);
         break;
       case "drawn":
-        for (const [slot, sequence] of message.tiles) this.#inFlight.drawn(slot, sequence);
+        for (const [lane, sequence] of message.tiles) this.#inFlight.drawn(lane, sequence);
         for (const { units } of this.#tiles.values()) units?.drawn();
         this.#flushAll();
         break;
@@ -115,22 +116,16 @@ export class Session {
     this.#closed = true;
     this.#stopTicks();
     this.#playback.close();
-    for (const { stop } of this.#lanes.values()) stop();
-    for (const { units } of this.#tiles.values()) units?.stop();
-    this.#lanes.clear();
-    this.#tiles.clear();
+    for (const tile of this.#tiles.values()) this.#remove(tile);
   }
 
   #watch({ tiles }: Extract<PageMessage, { type: "watch" }>): void {
-    const wanted = new Map(tiles.map((tile) => [tile.slot, tile]));
-    for (const tile of [...this.#tiles.values()]) {
-      const request = wanted.get(tile.slot);
-      if (request?.lane !== tile.lane) this.#remove(tile);
-    }
+    const wanted = new Map(tiles.map((tile) => [tile.lane, tile]));
+    for (const tile of this.#tiles.values()) if (!wanted.has(tile.lane)) this.#remove(tile);
     const lanes = new Map(this.#hub.lanes(this.#visitor).map((lane) => [lane.id, lane]));
     const shown: Lane[] = [];
-    for (const { slot, lane: id, width, video = false } of wanted.values()) {
-      const known = this.#tiles.get(slot);
+    for (const { lane: id, width, video = false } of wanted.values()) {
+      const known = this.#tiles.get(id);
       const lane = lanes.get(id);
       if (lane === undefined) continue;
       shown.push(lane);
@@ -138,42 +133,30 @@ export class Session {
         if (known.width !== width || known.video !== video) {
           known.width = width;
           known.video = video;
-          known.sentOffset = NaN; // resend in the new size
+          known.sentOffset = undefined; // resend in the new size
           known.behind = true;
           this.#playback.refresh(lane);
         }
       } else {
-        this.#add(new Tile({ slot, lane: id, width, video }));
+        const tile = new Tile({ lane: id, width, video });
+        this.#tiles.set(id, tile);
+        this.#listen(tile);
       }
     }
     this.#playback.watch(shown);
     this.#flushAll();
   }
 
-  #add(tile: Tile): void {
-    this.#tiles.set(tile.slot, tile);
-    const lane = this.#lanes.get(tile.lane);
-    if (lane !== undefined) {
-      lane.tiles.add(tile);
-      return;
-    }
-    this.#lanes.set(tile.lane, { tiles: new Set([tile]), stop: () => {} });
-    this.#listen(tile.lane);
-  }
-
-  /** Subscribes to what the lane's tiles need. */
-  #listen(id: string): void {
-    const lane = this.#lanes.get(id);
-    if (lane === undefined) return;
-    const units = [...lane.tiles].every(({ units }) => units !== undefined);
-    const demand = units ? "results" : "pictures";
-    if (lane.demand === demand) return;
-    lane.demand = demand;
-    const stop = this.#hub.listen(id, (picture) => {
-      if (this.#playback.live) this.#changed(id, picture);
+  /** Subscribes to what the tile needs. */
+  #listen(tile: Tile): void {
+    const demand = tile.units === undefined ? "pictures" : "results";
+    if (tile.demand === demand) return;
+    tile.demand = demand;
+    const stop = this.#hub.listen(tile.lane, (picture) => {
+      if (this.#playback.live) this.#changed(tile, picture);
     }, demand);
-    lane.stop();
-    lane.stop = stop;
+    tile.stop();
+    tile.stop = stop;
   }
 
   /** The current picture of a lane, live or of the playback. */
@@ -181,27 +164,20 @@ export class Session {
     return this.#playback.live ? this.#hub.feed.latest(lane) : this.#playback.current(lane);
   }
 
-  #changed(lane: string, live?: LanePicture): void {
-    for (const tile of this.#lanes.get(lane)?.tiles ?? []) {
-      if (tile.units !== undefined && live?.result !== undefined) {
-        const { offset, result } = live;
-        this.#sendMessage({ type: "result", slot: tile.slot, offset, result });
-      }
-      tile.behind = true;
-      this.#flush(tile);
+  #changed(tile: Tile, live?: LanePicture): void {
+    if (tile.units !== undefined && live?.result !== undefined) {
+      const { offset, result } = live;
+      this.#sendMessage({ type: "result", lane: tile.lane, offset, result });
     }
+    tile.behind = true;
+    this.#flush(tile);
   }
 
   #remove(tile: Tile): void {
-    this.#tiles.delete(tile.slot);
+    this.#tiles.delete(tile.lane);
     tile.units?.stop();
-    this.#inFlight.forget(tile.slot);
-    const lane = this.#lanes.get(tile.lane);
-    lane?.tiles.delete(tile);
-    if (lane?.tiles.size === 0) {
-      lane.stop();
-      this.#lanes.delete(tile.lane);
-    }
+    tile.stop();
+    this.#inFlight.forget(tile.lane);
   }
 
   /** Sends what there is room for: first to the tile that has waited longest. */
@@ -216,7 +192,7 @@ export class Session {
     const { preparing = -Infinity } = tile;
     if (!tile.behind || now - preparing < OVERDUE_MS) return;
     if (this.#closed || this.#showUnits(tile)) return;
-    if (!this.#inFlight.room(tile.slot, IN_FLIGHT_PER_TILE)) return;
+    if (!this.#inFlight.room(tile.lane, IN_FLIGHT_PER_TILE)) return;
     const picture = this.#latest(tile.lane);
     if (picture === undefined || picture.offset === tile.sentOffset) {
       tile.behind = false;
@@ -236,7 +212,7 @@ export class Session {
     tile.preparing = now;
     const { generation } = this.#playback;
     void scaled.then((ready) => {
-      if (tile.preparing !== now || this.#tiles.get(tile.slot) !== tile) return;
+      if (tile.preparing !== now || this.#tiles.get(tile.lane) !== tile) return;
       tile.preparing = undefined;
       const fresh = generation === this.#playback.generation;
       if (fresh && ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
@@ -258,7 +234,7 @@ export class Session {
       }
       tile.units.stop();
       tile.units = undefined;
-      this.#listen(tile.lane);
+      this.#listen(tile);
       return false;
     }
     if (tile.units === undefined) {
@@ -266,7 +242,7 @@ export class Session {
         history,
         lane,
         send: (unit) => this.#put(tile, unit),
-        room: () => this.#inFlight.room(tile.slot, UNITS_IN_FLIGHT),
+        room: () => this.#inFlight.room(tile.lane, UNITS_IN_FLIGHT),
         onProblem: () => {
           tile.video = false; // its pictures continue
           tile.behind = true;
@@ -274,7 +250,7 @@ export class Session {
           this.#flush(tile);
         },
       });
-      this.#listen(tile.lane);
+      this.#listen(tile);
     }
     tile.behind = false;
     if (this.#playback.live) tile.units.follow();
@@ -296,14 +272,14 @@ export class Session {
     this.#put(tile, { ...rest, offset, timestamp, ...given({ result }), image });
   }
 
-  #put(tile: Tile, picture: Omit<PictureMessage, "slot" | "sequence" | "generation">): void {
+  #put(tile: Tile, picture: Omit<PictureMessage, "lane" | "sequence" | "generation">): void {
     const sequence = ++this.#sequence;
     const { generation } = this.#playback;
     const source = given({ source: this.#sourceOf(tile.lane) });
-    const message = encodePicture({ slot: tile.slot, sequence, generation, ...picture, ...source });
+    const message = encodePicture({ lane: tile.lane, sequence, generation, ...picture, ...source });
     tile.sentOffset = picture.offset;
     tile.sentAt = this.#hub.clock.monotonic();
-    this.#inFlight.sent(tile.slot, sequence, message.length);
+    this.#inFlight.sent(tile.lane, sequence, message.length);
     this.#socket.send(message);
   }
 

@@ -22,7 +22,7 @@ export interface UnitFeedOptions {
 }
 
 /** An access unit on its way to a tile. */
-export type UnitMessage = Omit<PictureMessage, "slot" | "sequence" | "generation">;
+export type UnitMessage = Omit<PictureMessage, "lane" | "sequence" | "generation">;
 
 /** A live page that is this many frames behind continues at the newest keyframe. */
 const MAX_BEHIND = 60;

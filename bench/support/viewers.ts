@@ -30,20 +30,16 @@ if (import.meta.main) {
         const message = JSON.parse(data) as ServerMessage;
         if (watching || message.type !== "lanes" || message.lanes.length === 0) return;
         watching = true;
-        const wanted = message.lanes.map(({ id }, slot) => ({
-          slot,
-          lane: id,
-          width: Number(width),
-        }));
+        const wanted = message.lanes.map(({ id }) => ({ lane: id, width: Number(width) }));
         socket.send(JSON.stringify({ type: "watch", tiles: wanted }));
         return;
       }
       const picture = decodePicture(data);
-      socket.send(JSON.stringify({ type: "drawn", tiles: [[picture.slot, picture.sequence]] }));
+      socket.send(JSON.stringify({ type: "drawn", tiles: [[picture.lane, picture.sequence]] }));
       if (!counting) return;
       ages.push(Date.now() - picture.timestamp);
       bytes += data.byteLength;
-      const tile = `${index} ${picture.slot}`;
+      const tile = `${index} ${picture.lane}`;
       tiles.set(tile, (tiles.get(tile) ?? 0) + 1);
     };
     return socket;

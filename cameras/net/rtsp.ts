@@ -54,7 +54,6 @@ export class RtspRelay implements Disposable {
   #upstream: Connection | undefined;
   #place: RelayPlace | undefined;
   #client: Deno.TcpConn | undefined;
-  #written = Promise.resolve();
   /** The request that waits for its answer, kept to send it again with a login. */
   #request: readonly string[] | undefined;
   #sent = 0;
@@ -107,7 +106,7 @@ export class RtspRelay implements Disposable {
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
       if (input.bytes[0] === DOLLAR) {
-        if (!await forward(input, (bytes) => this.#write(bytes, upstream))) return;
+        if (!await forward(input, (bytes) => upstream.write(bytes))) return;
         continue;
       }
       const head = await Head.read(input, "RTSP");
@@ -118,7 +117,7 @@ export class RtspRelay implements Disposable {
 
   /** Passes on what FFmpeg asks, or its answer to a request of the server. */
   async #ask(head: Head, upstream: Connection): Promise<void> {
-    if (head.status.code > 0) return await this.#write(encodeHead(head.lines), upstream);
+    if (head.status.code > 0) return await upstream.write(encodeHead(head.lines));
     const authority = /^rtsps?:\/\/[^/?#]+/.exec(this.#options.uri)![0];
     this.#options.login.begin();
     this.#request = head.lines.map((line) => line.replace(this.#place!.url, authority));
@@ -132,13 +131,7 @@ export class RtspRelay implements Disposable {
     const number = ++this.#sent;
     const numbered = lines.map((line) => line.replace(/^(CSeq:).*/i, `$1 ${number}`));
     const login = this.#options.login.lines({ method, uri });
-    await this.#write(encodeHead([...numbered, ...login]), upstream);
-  }
-
-  /** Writes one after another: the answers to a server's challenges come between FFmpeg's requests. */
-  async #write(bytes: Uint8Array, upstream: Connection): Promise<void> {
-    this.#written = this.#written.then(() => upstream.write(bytes));
-    await this.#written;
+    await upstream.write(encodeHead([...numbered, ...login]));
   }
 
   async #answers(client: Deno.TcpConn, upstream: Connection): Promise<void> {

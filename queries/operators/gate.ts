@@ -1,11 +1,5 @@
 // A motion gate before a model.
-import {
-  checkOptions,
-  type Frame,
-  type Operator,
-  range,
-  type ResultData,
-} from "../../runtime/mod.ts";
+import { checkOptions, type Frame, type Operator, range } from "../../runtime/mod.ts";
 import {
   MOTION_ROWS,
   MOTION_SAMPLES,
@@ -26,11 +20,6 @@ export interface GateOptions extends MotionOptions {
 }
 
 const LONG_AGO = -1e15;
-
-/** The mark of a frame: whether it is to be analysed, and how many were skipped so far. */
-function markOf(run: boolean, skipped: number): ResultData {
-  return { gate: { run, skipped } };
-}
 
 /** Whether `gate` has marked the frame as one that need not be analysed. */
 export function isStill({ result }: Frame): boolean {
@@ -91,7 +80,8 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
           if (due) history.add(frame, luma);
           // Frames before the restart were already decided.
           if (saved !== undefined && offset <= saved.seen) {
-            return [withResult(frame, { data: markOf(offset === saved.ran, saved.skipped) })];
+            const gate = { run: offset === saved.ran, skipped: saved.skipped };
+            return [withResult(frame, { data: { gate } })];
           }
           const movedAt = moves ? timestamp : state.movedAt;
           const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
@@ -103,7 +93,7 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
             skipped: state.skipped + (run ? 0 : 1),
             seen: offset,
           };
-          return [withResult(frame, { data: markOf(run, state.skipped) })];
+          return [withResult(frame, { data: { gate: { run, skipped: state.skipped } } })];
         },
         restartOffset() {
           if (state.ran < 0) return history.oldestOffset;

@@ -24,6 +24,14 @@ export async function isFile(path: string): Promise<boolean> {
   return (await ifThere(Deno.stat(path)))?.isFile === true;
 }
 
+/** Makes a file, or the names in a folder, survive a crash of the machine. */
+export async function syncPath(path: string): Promise<void> {
+  // Windows cannot open folders, and makes names durable itself.
+  if (Deno.build.os === "windows" && !await isFile(path)) return;
+  using opened = await Deno.open(path);
+  await opened.sync();
+}
+
 /** The name of a file while it is being written. */
 export function unfinishedOf(path: string): string {
   return `${path}.unfinished`;

@@ -68,7 +68,7 @@ class Answers {
     const answer = Promise.withResolvers<LoadedQuery>();
     this.#loads.set(plan, answer);
     if (this.#failure !== undefined) answer.reject(this.#failure);
-    answer.promise.catch(() => {});
+    answer.promise.finally(() => this.#loads.delete(plan)).catch(() => {});
     return answer.promise;
   }
 

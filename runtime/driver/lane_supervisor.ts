@@ -330,7 +330,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#lanes.set(next.number, next);
     // A driver that stops ends the lane itself.
     if (delay > 0 && !await pause(delay, signal, clock)) return;
-    if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
+    if (this.#lanes.has(next.number)) this.#startLane(next);
   }
 
   #find(spec: QuerySpec, partition: number): Lane | undefined {

@@ -94,21 +94,13 @@ export class AlignedReader implements LaneReader {
     const keyframe = known?.keyframe ?? at;
     const source = await reader.open(topic, partition, keyframe, onProblem);
     onClose(() => source.close());
-    const groups = options.groups?.();
-    if (groups !== undefined) onClose(() => groups.close());
-    const right = new Intake({ ...beside, source, partition, groups });
+    const rightGroups = options.groups?.();
+    if (rightGroups !== undefined) onClose(() => rightGroups.close());
+    const right = new Intake({ ...beside, source, partition, groups: rightGroups });
     if (keyframe < at) await right.readGroup(keyframe, at);
     const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
-    const parts = {
-      options,
-      start,
-      left: beside.source,
-      right,
-      rightGroups: groups,
-      partition,
-      pairing,
-    };
-    return new AlignedReader(parts);
+    const left = beside.source;
+    return new AlignedReader({ options, start, left, right, rightGroups, partition, pairing });
   }
 
   /** Whether the checkpoint does not contain the right partition's start yet. */

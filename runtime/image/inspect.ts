@@ -41,8 +41,6 @@ const MAX_DECODING_BYTES = 512 * 1024 * 1024;
 /** Pixels times scans: each scan is a pass over all pixels, at 5 ns each. */
 const MAX_WORK = 4 * DEFAULT_MAX_PIXELS;
 
-const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" } as const;
-
 /**
  * Checks that an image is not too large for Framelane.
  *
@@ -138,7 +136,13 @@ function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
       Math.floor(MAX_WORK / (width * height)),
     );
     const { scans, end } = countScans(bytes, start, most);
-    checkScans(width * height, scans, most);
+    if (scans > most) {
+      throw refusal(
+        "work",
+        `Cannot accept a JPEG of ${scans} scans or more of ${width * height} pixels each: ` +
+          `at most ${most} are accepted`,
+      );
+    }
     if (end === undefined) flaws.push("end-missing");
     else if (end < bytes.length) flaws.push("trailer");
   } else if (codes && (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9)) {
@@ -148,7 +152,7 @@ function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
   }
   return {
     type: "jpeg",
-    contentType: CONTENT_TYPES.jpeg,
+    contentType: "image/jpeg",
     width,
     height,
     components: components.length,
@@ -156,15 +160,6 @@ function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
     progressive,
     ...(flaws.length === 0 ? {} : { flaws: [...new Set(flaws)] }),
   };
-}
-
-function checkScans(pixels: number, scans: number, most: number): void {
-  if (scans <= most) return;
-  throw refusal(
-    "work",
-    `Cannot accept a JPEG of ${scans} scans or more of ${pixels} pixels each: ` +
-      `at most ${most} are accepted`,
-  );
 }
 
 /** The orientation from a TIFF directory; undefined if missing or invalid. */
@@ -198,7 +193,7 @@ function readPng(bytes: Uint8Array): ImageInfo {
   if (components === undefined) throw corrupt("png", `its colour type is ${bytes[25]}`);
   return {
     type: "png",
-    contentType: CONTENT_TYPES.png,
+    contentType: "image/png",
     width: u16(bytes, 16) * 65_536 + u16(bytes, 18),
     height: u16(bytes, 20) * 65_536 + u16(bytes, 22),
     components,
@@ -208,7 +203,7 @@ function readPng(bytes: Uint8Array): ImageInfo {
 function readWebp(bytes: Uint8Array): ImageInfo {
   const size = webpSize(bytes);
   if (size === undefined) throw corrupt("webp", "its header cannot be read");
-  return { type: "webp", contentType: CONTENT_TYPES.webp, width: size[0], height: size[1] };
+  return { type: "webp", contentType: "image/webp", width: size[0], height: size[1] };
 }
 
 function webpSize(bytes: Uint8Array): [number, number] | undefined {

@@ -182,11 +182,17 @@ export interface EncodeJpegOptions {
  * until the promise settles and is not released.
  *
  * @returns the JPEG in a buffer of exactly its size
+ * @throws {RangeError} unless the quality is a whole number from 1 to 100
  */
 export async function encodeJpeg(
   { data, width, height, channels }: Omit<RawImage, "release">,
   { quality = 80, stride = width }: EncodeJpegOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
+    throw new RangeError(
+      `Cannot encode with quality ${quality}: expected a whole number from 1 to 100`,
+    );
+  }
   const addon = await loadAddon();
   const settings = {
     format: addon[FORMATS[channels]],
@@ -194,7 +200,7 @@ export async function encodeJpeg(
     height,
     stride,
     subsampling: channels === 1 ? addon.SAMP_GRAY : addon.SAMP_420,
-    quality: checkQuality(quality),
+    quality,
   };
   const out = pool.acquire(addon.bufferSize(settings));
   try {
@@ -202,20 +208,6 @@ export async function encodeJpeg(
   } finally {
     pool.release(out);
   }
-}
-
-/**
- * Validates a JPEG quality.
- *
- * @throws {RangeError} unless it is a whole number from 1 to 100
- */
-function checkQuality(quality: number): number {
-  if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
-    throw new RangeError(
-      `Cannot encode with quality ${quality}: expected a whole number from 1 to 100`,
-    );
-  }
-  return quality;
 }
 
 /** The same memory as a Buffer, as the codec requires. */

@@ -3,7 +3,7 @@ import { checkOptions } from "../base/fields.ts";
 import { ABOVE_ZERO, FOLDER, oneOf } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { checkH264Options, type H264Options } from "../video/h264_options.ts";
+import { H264_ROWS, type H264Options } from "../video/h264_options.ts";
 import { openFolder } from "./files/failure.ts";
 
 /** Options of `video`. */
@@ -49,15 +49,14 @@ export function video(options: VideoOptions = {}): Sink {
     crf = 23,
     groupMs = 2000,
   } = options;
-  const { preset: _preset, crf: _crf, ...files } = options;
-  checkOptions("write video", files, {
+  checkOptions("write video", options, {
     directory: FOLDER,
     format: oneOf("mp4", "avi"),
     rollMs: ABOVE_ZERO,
     rollBytes: ABOVE_ZERO,
     groupMs: ABOVE_ZERO,
+    ...H264_ROWS,
   });
-  checkH264Options({ preset, crf });
   return {
     uri: `video:${directory}`,
     delivery: "exactly-once",

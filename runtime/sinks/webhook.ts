@@ -8,7 +8,6 @@ import { checkOptions } from "../base/fields.ts";
 import { FOLDER, given, oneOf, type OptionRows, range, TEXT, whole } from "../base/options.ts";
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
-import { withFileErrors } from "./files/failure.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {
@@ -85,18 +84,18 @@ export function webhook(options: WebhookOptions): Sink {
       reaches: hostsOf(url.href),
     },
     check: checkOutput,
-    open: (context) =>
-      withFileErrors(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
-        const { openWebhook } = await import("./files/webhook_task.ts");
-        return openWebhook({
-          delivery: { url, retries, timeoutMs, ...given({ secret }) },
-          directory,
-          name,
-          only,
-          shown,
-          deadLetters,
-        }, context);
-      }),
+    open: async (context) => {
+      const { openWebhook } = await import("./files/webhook_task.ts");
+      return openWebhook({
+        action: `keep what waits for ${shown} in ${JSON.stringify(directory)}`,
+        delivery: { url, retries, timeoutMs, ...given({ secret }) },
+        directory,
+        name,
+        only,
+        shown,
+        deadLetters,
+      }, context);
+    },
   };
 }
 

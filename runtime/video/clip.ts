@@ -2,14 +2,13 @@
 import { loadPart } from "../base/part.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
-import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
 import { concatenated } from "../base/bytes.ts";
 import type { Prepared } from "./encoding.ts";
 import { type Piece, Recorder } from "./recorder.ts";
 
 /** How to make a clip. */
-export interface ClipOptions extends H264Options {
+export interface ClipOptions {
   /** Ends the work and discards its output. */
   readonly signal?: AbortSignal;
   /** Frames that are skipped (damaged, of another size than the first), and where video ends, are reported here. */
@@ -40,10 +39,9 @@ export async function* streamClip(
   frames: Frames,
   options: ClipOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  checkH264Options(options);
   // FFmpeg is loaded when the first clip is made.
   const { H264Encoding } = await loadPart("video", () => import("./h264_encoding.ts"));
-  const encoding = new H264Encoding(options);
+  const encoding = new H264Encoding();
   const recorder = new Recorder({ container: mp4, encoding, nameOf: () => "clip" });
   try {
     for await (const piece of record(frames, recorder, encoding, options)) yield* bytesOf(piece);

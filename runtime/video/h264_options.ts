@@ -1,10 +1,8 @@
 // Options of the H.264 encoder.
-import { shown } from "../base/options.ts";
+import { oneOf, range } from "../base/options.ts";
 
 /** x264's presets that are fast enough for live video, fastest first. */
 export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
-
-const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
 
 /** How to encode H.264. */
 export interface H264Options {
@@ -14,14 +12,8 @@ export interface H264Options {
   readonly crf?: number;
 }
 
-/** @throws {RangeError} saying which option was given and what is accepted. */
-export function checkH264Options({ preset, crf }: H264Options): void {
-  if (preset !== undefined && !PRESETS.includes(preset)) {
-    throw new RangeError(
-      `Cannot use preset ${shown(preset)}: expected ${PRESETS.join(", ")}`,
-    );
-  }
-  if (crf !== undefined && !(crf >= 0 && crf <= 51)) {
-    throw new RangeError(`Cannot use crf ${crf}: expected a number from 0 to 51`);
-  }
-}
+/** What each option accepts. */
+export const H264_ROWS = {
+  preset: oneOf("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
+  crf: range({ min: 0, max: 51 }),
+};

@@ -88,10 +88,7 @@ export abstract class BaseWindower implements Windower {
       this.#unconfirmed = undefined;
       if (frame.timestamp >= unconfirmed.timestamp - this.options.maxStepMs!) {
         this.#take(unconfirmed, done);
-      } else {
-        this.ahead++;
-        this.#before.delete(unconfirmed.offset);
-      }
+      } else this.ahead++;
     }
     if (this.#newest?.offset !== frame.offset) {
       this.#newest = { offset: frame.offset, state: this.state() };
@@ -106,7 +103,6 @@ export abstract class BaseWindower implements Windower {
   flush(): Window[] {
     const done: Window[] = [];
     this.closeAll(done);
-    this.#previous = undefined;
     this.#forgetStates();
     return done;
   }
@@ -168,7 +164,6 @@ export abstract class BaseWindower implements Windower {
 
   protected restartGrid(): void {
     this.open = [];
-    this.#previous = undefined;
     this.sampler.restart();
   }
 

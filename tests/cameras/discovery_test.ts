@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { discover } from "../../cameras/discovery.ts";
+import { lookOptions } from "../../cli/camera_look.ts";
 
 const PASSWORD = "canary-9f3";
 /** Answers are at once, on a machine that has nothing else to do. */
@@ -130,4 +131,12 @@ Deno.test("discovery: hostile answers are read once, whatever they hold", async 
   await withDevice({ profiles }, async (port) => {
     assert.deepEqual((await ask(port))[0]!.streams, []);
   });
+});
+
+Deno.test("discovery: an address that cannot be asked is refused", () => {
+  const { parse } = lookOptions.address;
+  assert.deepEqual(parse("cam-1.example:80"), { hostname: "cam-1.example", port: 80 });
+  for (const text of ["[::1]:3702", "10.0.0.4", "10.0.0.4:65536", ":80"]) {
+    assert.throws(() => parse(text), /expected HOST:PORT, a name or an IPv4 address/, text);
+  }
 });

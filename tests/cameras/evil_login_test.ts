@@ -85,13 +85,20 @@ Deno.test("RTSP: Digest in every form, also where nonces end in the middle", asy
   await withUnits(async (units) => {
     const wrong: string[] = [];
     for (const [name, digest] of Object.entries(DIGESTS)) {
-      await withScriptedRtsp({ units, before, answer: guarded(digest)! }, async (url) => {
+      const numbers: string[] = [];
+      const guard = guarded(digest)!;
+      const answer: RtspScript["answer"] = (method, cseq, request) => {
+        numbers.push(cseq);
+        return guard(method, cseq, request);
+      };
+      await withScriptedRtsp({ units, before, answer }, async (url) => {
         const images = take(makeSource(login(url, PASSWORD)), 3);
         const { length } = await images.catch((error) => {
           wrong.push(`${name}: ${error}`);
           return [1, 2, 3];
         });
         assert.equal(length, 3, name);
+        assert.equal(new Set(numbers).size, numbers.length, "no number is used twice");
       });
     }
     assert.deepEqual(wrong, []);

@@ -56,6 +56,29 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
   });
 });
 
+Deno.test("MJPEG without Huffman tables, as webcams send it, gets those that it lacks", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "bare.mjpeg");
+    const source = await makeSource("pattern:?size=160x120&fps=1000");
+    const pictures = (await take(source, 3)).map(({ value }) => {
+      const pieces: Uint8Array[] = [value.subarray(0, 2)];
+      let at = 2;
+      for (; value[at + 1] !== 0xda;) {
+        const end = at + 2 + value[at + 2]! * 256 + value[at + 3]!;
+        if (value[at + 1] !== 0xc4) pieces.push(value.subarray(at, end));
+        at = end;
+      }
+      return concatenated([...pieces, value.subarray(at)]);
+    });
+    await Deno.writeFile(path, concatenated(pictures));
+    const shown = await images(path);
+    const tables = Uint8Array.of(0xff, 0xc4);
+    assert.ok(!pictures.some((picture) => indexOf(picture, tables) > 0));
+    assert.ok(shown.every(({ value }) => indexOf(value, tables) > 0));
+    assert.deepEqual(await Promise.all(shown.map(({ value }) => burntIn(value))), [0, 1, 2]);
+  });
+});
+
 Deno.test("what is no video says so", async () => {
   await withFolder(async (folder) => {
     const write = async (name: string, bytes: Uint8Array) => {

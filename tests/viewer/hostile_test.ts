@@ -76,7 +76,7 @@ Deno.test("a viewer that never reads costs little memory, and others nothing", a
     const before = Deno.memoryUsage().rss;
     for (let i = 0; i < 4; i++) {
       const socket = await rawSocket(viewer.port);
-      const tiles = ids.map((lane, slot) => ({ slot, lane, width: 0 }));
+      const tiles = ids.map((lane) => ({ lane, width: 0 }));
       await writeAll(socket, textFrame(JSON.stringify({ type: "watch", tiles })));
       const stream = await Deno.connect({ port: viewer.port });
       await writeAll(stream, encoder.encode(`GET /cam/1 HTTP/1.1\r\nHost: localhost\r\n\r\n`));

@@ -66,6 +66,7 @@ export class TestPage {
   draws = true;
   readonly closed: Promise<CloseEvent>;
   readonly #socket: WebSocket;
+  #watched: readonly string[] = [];
   #generation = 0;
 
   private constructor(socket: WebSocket) {
@@ -104,6 +105,7 @@ export class TestPage {
   }
 
   send(message: PageMessage): void {
+    if (message.type === "watch") this.#watched = message.tiles.map(({ lane }) => lane);
     this.#socket.send(JSON.stringify(message));
   }
 
@@ -111,14 +113,13 @@ export class TestPage {
     this.#socket.send(data);
   }
 
-  /** Watches lanes in slots 0, 1, … */
   watch(...lanes: string[]): void {
-    this.send({ type: "watch", tiles: lanes.map((lane, slot) => ({ slot, lane, width: 0 })) });
+    this.send({ type: "watch", tiles: lanes.map((lane) => ({ lane, width: 0 })) });
   }
 
-  draw({ slot, sequence }: PictureMessage): void {
+  draw({ lane, sequence }: PictureMessage): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.send({ type: "drawn", tiles: [[slot, sequence]] });
+    this.send({ type: "drawn", tiles: [[lane, sequence]] });
   }
 
   /** Gives a command about time and waits for the answer. */
@@ -137,10 +138,10 @@ export class TestPage {
     return answer!.time;
   }
 
-  /** The newest picture of a slot, of the newest command. */
-  newest(slot: number): PictureMessage | undefined {
+  /** The newest picture of a lane, of those watched: by its place among them, of the newest command. */
+  newest(at: number): PictureMessage | undefined {
     return this.pictures.findLast((picture) =>
-      picture.slot === slot && picture.generation === this.#generation
+      picture.lane === this.#watched[at] && picture.generation === this.#generation
     );
   }
 

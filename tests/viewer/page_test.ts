@@ -33,7 +33,7 @@ const INITIAL_STATE = parseState("");
 Deno.test("a picture comes out of its message as it went in", () => {
   fc.assert(fc.property(
     fc.record({
-      slot: fc.nat(0xffff),
+      lane: fc.string(),
       sequence: fc.nat(0xffffffff),
       generation: fc.nat(0xffffffff),
       contentType: fc.constantFrom("image/jpeg", "image/png", "image/webp"),

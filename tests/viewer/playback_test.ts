@@ -30,6 +30,10 @@ async function withPast(
   });
 }
 
+/** Waits until the page was told that it is in this mode. */
+const was = (page: TestPage, mode: string) =>
+  until(() => page.messages.some((each) => each.type === "time" && each.time.mode === mode), mode);
+
 const both = (page: TestPage, offset: number) =>
   until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
 
@@ -89,8 +93,9 @@ Deno.test("playing shows the frames in order, at the speed asked for", async () 
       await clock.advance(50);
       await until(() => page.newest(0)?.offset === offset);
     }
-    const played = page.pictures.filter(({ slot, generation }) => slot === 0 && generation === 1)
-      .map(({ offset }) => offset);
+    const played = page.pictures.flatMap(({ lane, generation, offset }) =>
+      lane === "greyscale-0" && generation === 1 ? offset : []
+    );
     assert.equal(played[0], 20);
     assert.deepEqual(played, played.toSorted((a, b) => a - b));
     assert.equal((await page.time({ action: "pause", time: time(120) })).mode, "paused");
@@ -175,9 +180,7 @@ Deno.test("playing goes on behind frames that retention takes from one camera", 
 Deno.test("playing on to the end of the log is live again", async () => {
   await withPast(async (page, _log, lanes) => {
     await page.time({ action: "play", speed: 8, time: time(180) });
-    await until(() =>
-      page.messages.some((message) => message.type === "time" && message.time.mode === "live")
-    );
+    await was(page, "live");
     const { offset } = lanes.push("greyscale-0");
     await until(() => page.newest(0)?.offset === offset);
   });
@@ -205,11 +208,7 @@ Deno.test("a page that does not draw is not played to", async () => {
   await withPast(async (page) => {
     page.draws = false;
     await page.time({ action: "play", speed: 1, time: time(0) });
-    await until(
-      () =>
-        page.messages.some((message) => message.type === "time" && message.time.mode === "paused"),
-      "playing was given up",
-    );
+    await was(page, "paused");
     assert.ok(page.pictures.length < 10, `${page.pictures.length} pictures were sent`);
   });
 });
@@ -296,7 +295,7 @@ Deno.test("a picture that was being scaled when the page moved on is not shown",
   log.append(TOPIC, 0, records);
   await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
     const page = await TestPage.open(viewer);
-    page.send({ type: "watch", tiles: [{ slot: 0, lane: "greyscale-0", width: 150 }] });
+    page.send({ type: "watch", tiles: [{ lane: "greyscale-0", width: 150 }] });
     for (let offset = 0; offset < 10; offset++) {
       await page.time({ action: "seek", lead: "greyscale-0", offset });
       // By now its picture is being scaled; here the page moves on.

@@ -86,7 +86,7 @@ Deno.test("what retention left of a group gives way to the next keyframe, in cli
     const page = await TestPage.open(viewer);
     const lead = "greyscale-0";
     for (const video of [true, false]) {
-      page.send({ type: "watch", tiles: [{ slot: 0, lane: lead, width: 0, video }] });
+      page.send({ type: "watch", tiles: [{ lane: lead, width: 0, video }] });
       for (
         const command of [
           { action: "jump", lead, time: BEGIN },

@@ -47,11 +47,11 @@ export class Connection {
   #problem = "";
   #tiles: readonly TileRequest[] = [];
   #generation = 0;
-  /** Newest sequence to confirm by slot, and how many pictures that confirms. */
-  readonly #drawn = new Map<number, number>();
+  /** Newest sequence to confirm by lane, and how many pictures that confirms. */
+  readonly #drawn = new Map<string, number>();
   #pending = 0;
-  /** Slots that get access units. */
-  readonly #units = new Set<number>();
+  /** Lanes that send access units. */
+  readonly #units = new Set<string>();
   #confirming = 0;
 
   constructor(url: string, events: ConnectionEvents) {
@@ -72,15 +72,15 @@ export class Connection {
   }
 
   /** Confirms a picture that was drawn or skipped; sent by `flush`. */
-  drawn(slot: number, sequence: number): void {
-    this.#drawn.set(slot, Math.max(sequence, this.#drawn.get(slot) ?? 0));
+  drawn(lane: string, sequence: number): void {
+    this.#drawn.set(lane, Math.max(sequence, this.#drawn.get(lane) ?? 0));
     this.#pending++;
   }
 
   /** Confirms what was drawn: pictures at once, access units several together. */
   flush(): void {
     const wait = this.#pending < UNITS_TOGETHER &&
-      [...this.#drawn.keys()].every((slot) => this.#units.has(slot));
+      [...this.#drawn.keys()].every((lane) => this.#units.has(lane));
     if (!wait) this.#confirm();
     else if (this.#confirming === 0) {
       this.#confirming = setTimeout(() => this.#confirm(), UNITS_CONFIRMED_MS);
@@ -127,8 +127,8 @@ export class Connection {
   }
 
   #take(picture: PictureMessage): void {
-    if (picture.unit === undefined) this.#units.delete(picture.slot);
-    else this.#units.add(picture.slot);
+    if (picture.unit === undefined) this.#units.delete(picture.lane);
+    else this.#units.add(picture.lane);
     this.#events.onPicture(picture);
   }
 

@@ -10,7 +10,7 @@ import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
 export interface TileEvents {
   /** A picture was drawn or discarded. */
-  readonly onDone: (slot: number, sequence: number) => void;
+  readonly onDone: (sequence: number) => void;
   /** A decoded picture is ready for the next animation frame. */
   readonly onReady: (tile: Tile) => void;
   /** The tile was chosen to fill the wall, or to return to it. */
@@ -32,7 +32,6 @@ const HIGH_LATENCY_MS = 2_000;
 const OLD_MS = 5_000;
 
 export class Tile {
-  readonly slot: number;
   readonly laneId: string;
   readonly root = copyOf("tile");
   lane: LaneView;
@@ -61,8 +60,7 @@ export class Tile {
   #next: PictureMessage | undefined;
   #ready: { bitmap: ImageBitmap; picture: PictureMessage } | undefined;
 
-  constructor(slot: number, lane: LaneView, events: TileEvents) {
-    this.slot = slot;
+  constructor(lane: LaneView, events: TileEvents) {
     this.laneId = lane.id;
     this.lane = lane;
     this.#events = events;
@@ -79,7 +77,7 @@ export class Tile {
   /** Sets the next picture to decode; skips the one that was waiting. */
   take(picture: PictureMessage): void {
     if (picture.unit !== undefined) return this.#takeUnit(picture);
-    if (this.#next !== undefined) this.#events.onDone(this.slot, this.#next.sequence);
+    if (this.#next !== undefined) this.#events.onDone(this.#next.sequence);
     this.#next = picture;
     if (!this.#decoding) void this.#decode();
   }
@@ -96,7 +94,7 @@ export class Tile {
     const { bitmap } = ready;
     if (!accepts(ready.picture)) {
       bitmap.close();
-      this.#events.onDone(this.slot, ready.picture.sequence);
+      this.#events.onDone(ready.picture.sequence);
       return false;
     }
     const picture = ready.picture.unit === undefined ? ready.picture : this.#ofUnit(ready);
@@ -118,7 +116,7 @@ export class Tile {
     this.#text(".clock", recent(picture.timestamp));
     const alerting = this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places);
     this.root.classList.toggle("alerting", alerting);
-    this.#events.onDone(this.slot, picture.sequence);
+    this.#events.onDone(picture.sequence);
     return true;
   }
 
@@ -200,7 +198,7 @@ export class Tile {
         bitmap = await createImageBitmap(new Blob([image], { type: picture.contentType }));
       } catch {
         this.#unreadable = true; // the next one may be readable
-        this.#events.onDone(this.slot, picture.sequence);
+        this.#events.onDone(picture.sequence);
         continue;
       }
       if (this.#closed) {
@@ -215,7 +213,7 @@ export class Tile {
   #offer(picture: PictureMessage, bitmap: ImageBitmap): void {
     if (this.#ready !== undefined) {
       this.#ready.bitmap.close();
-      this.#events.onDone(this.slot, this.#ready.picture.sequence);
+      this.#events.onDone(this.#ready.picture.sequence);
     }
     this.#ready = { bitmap, picture };
     this.#events.onReady(this);
@@ -234,10 +232,10 @@ export class Tile {
   }
 
   #takeUnit(picture: PictureMessage): void {
-    if (!this.video) return this.#events.onDone(this.slot, picture.sequence);
+    if (!this.video) return this.#events.onDone(picture.sequence);
     this.#units ??= new UnitDecoder({
       onPicture: (shown, bitmap) => this.#offer(shown, bitmap),
-      onHidden: ({ sequence }) => this.#events.onDone(this.slot, sequence),
+      onHidden: ({ sequence }) => this.#events.onDone(sequence),
       onProblem: () => {
         this.#endUnits();
         this.video = false;
@@ -250,7 +248,7 @@ export class Tile {
   #endUnits(): void {
     const last = this.#units?.close();
     // The server waits for confirmations.
-    if (last !== undefined) this.#events.onDone(this.slot, last);
+    if (last !== undefined) this.#events.onDone(last);
     this.#units = undefined;
     this.#results.clear();
   }

@@ -34,7 +34,6 @@ export class Wall {
   readonly #grid = find(this.root, ".grid", HTMLElement);
   readonly #stage = find(this.root, ".stage", HTMLElement);
   readonly #empty = find(this.root, ".empty", HTMLElement);
-  readonly #bySlot = new Map<number, Tile>();
   readonly #visible = new Set<string>();
   readonly #ready = new Set<Tile>();
   readonly #observer: IntersectionObserver;
@@ -43,7 +42,6 @@ export class Wall {
   #selected = "";
   #columns = 0;
   #rows: readonly number[] = [];
-  #nextSlot = 0;
   #frame = 0;
   #watched = "";
   overlay = true;
@@ -111,10 +109,10 @@ export class Wall {
   }
 
   take(picture: PictureMessage): void {
-    const tile = this.#bySlot.get(picture.slot);
+    const tile = this.tiles.get(picture.lane);
     // A unit outside the current position is decoded anyway: others depend on it.
     if (tile === undefined || (picture.unit === undefined && !this.accepts(picture))) {
-      this.#connection.drawn(picture.slot, picture.sequence);
+      this.#connection.drawn(picture.lane, picture.sequence);
       this.#schedule();
     } else {
       tile.take(picture);
@@ -122,8 +120,8 @@ export class Wall {
   }
 
   /** Passes the results of an access unit to its tile. */
-  found(slot: number, offset: number, result: Findings): void {
-    this.#bySlot.get(slot)?.found(offset, result);
+  found(lane: string, offset: number, result: Findings): void {
+    this.tiles.get(lane)?.found(offset, result);
   }
 
   layout(): void {
@@ -172,7 +170,7 @@ export class Wall {
         const width = tile.width;
         if (!this.#visible.has(lane) || width === 0 || tiles.length === MAX_TILES) continue;
         const video = tile.video && lane === this.#focus;
-        tiles.push({ slot: tile.slot, lane, width, ...(video ? { video } : {}) });
+        tiles.push({ lane, width, ...(video ? { video } : {}) });
       }
     }
     const watched = JSON.stringify(tiles);
@@ -223,9 +221,9 @@ export class Wall {
   }
 
   #add(lane: LaneView): Tile {
-    const tile = new Tile(this.#freeSlot(), lane, {
-      onDone: (slot, sequence) => {
-        this.#connection.drawn(slot, sequence);
+    const tile = new Tile(lane, {
+      onDone: (sequence) => {
+        this.#connection.drawn(lane.id, sequence);
         this.#schedule();
       },
       onReady: (ready) => {
@@ -241,7 +239,6 @@ export class Wall {
       },
     });
     this.tiles.set(lane.id, tile);
-    this.#bySlot.set(tile.slot, tile);
     this.#observer.observe(tile.root);
     return tile;
   }
@@ -251,7 +248,6 @@ export class Wall {
     tile.root.remove();
     tile.close();
     this.tiles.delete(id);
-    this.#bySlot.delete(tile.slot);
     this.#visible.delete(id);
   }
 
@@ -273,11 +269,6 @@ export class Wall {
       }
       at++;
     }
-  }
-
-  #freeSlot(): number {
-    do this.#nextSlot = (this.#nextSlot + 1) & 0xffff; while (this.#bySlot.has(this.#nextSlot));
-    return this.#nextSlot;
   }
 
   #schedule(): void {

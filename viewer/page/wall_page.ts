@@ -139,7 +139,7 @@ class WallPage {
         this.#header.setAlerts(this.#alerts.active);
         break;
       case "result":
-        this.#wall.found(message.slot, message.offset, message.result);
+        this.#wall.found(message.lane, message.offset, message.result);
         break;
       case "time":
         this.#time.apply(message.time);

@@ -130,14 +130,12 @@ function labelsOf({ classes }: Head, file: OnnxFile): { labels?: readonly string
   return { labels: Array.from({ length: classes }, (_, i) => `class ${i}`) };
 }
 
-const PICTURE_DTYPES: readonly string[] = INPUT_DTYPES;
-
 function guessInput(
   { name, dtype, shape }: OnnxValue,
   file: OnnxFile,
   notes: string[],
 ): Record<string, unknown> | undefined {
-  if (shape === undefined || !PICTURE_DTYPES.includes(dtype)) return undefined;
+  if (shape === undefined || !INPUT_DTYPES.some((one) => one === dtype)) return undefined;
   const layout = guessLayout(shape);
   if (layout === undefined) return undefined;
   const size = (letter: string, free: number) => {

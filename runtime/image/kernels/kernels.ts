@@ -58,7 +58,7 @@ interface Functions {
 
 /** Bytes by which memory grows. */
 const PAGE = 65_536;
-/** Most memory of a call: the codes of the largest JPEG that is repaired, twice. */
+/** Most memory: nothing takes more than the largest JPEG that is repaired, whose codes lie there twice. */
 const MAX_BYTES = 40 * 1024 * 1024;
 /** Memory that is kept from one call to the next. */
 const KEPT_BYTES = 32 * 1024 * 1024;

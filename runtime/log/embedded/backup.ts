@@ -1,12 +1,12 @@
 // Copies a log that is in use: the database at one moment, then the segments that it lists.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, resolve } from "node:path";
-import { isWithin } from "../../base/folders.ts";
+import { isWithin, syncPath } from "../../base/folders.ts";
 import { shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { placeOf, unfinishedName } from "./database_file.ts";
-import { ignoreMissing, readAround, syncPath } from "./disk.ts";
+import { ignoreMissing, readAround } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { sealRow } from "./segment_writer.ts";

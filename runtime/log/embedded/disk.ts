@@ -1,6 +1,7 @@
 // Disk space, and when what was written is on the disk.
 import { existsSync, statfsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { syncPath } from "../../base/folders.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 
@@ -98,11 +99,6 @@ export function releaseReserve(dir: string): boolean {
   if (sizeOf(path) === 0) return false;
   Deno.truncateSync(path, 0);
   return true;
-}
-
-export async function syncPath(path: string): Promise<void> {
-  using file = await Deno.open(path);
-  await file.sync();
 }
 
 /**

@@ -186,11 +186,12 @@ export class EmbeddedLog implements TopicLog {
    */
   async retention(topic: string, change: Partial<Retention> = {}): Promise<Retention> {
     const parts = await this.#open();
-    const kept = await parts.db.write(`set the retention of ${topic}`, () => {
-      parts.topics.setRetention(topic, change);
-      const kept = parts.topics.retention(topic);
-      if (kept === undefined) parts.topics.id(topic, 0);
-      return kept!;
+    const { db, topics } = parts;
+    const kept = await db.write(`set the retention of ${topic}`, () => {
+      const id = topics.id(topic, 0);
+      topics.setRetention(topic, change);
+      topics.refresh();
+      return topics.row(id).retention;
     });
     if (Object.keys(change).length > 0) await expire(parts);
     return kept;

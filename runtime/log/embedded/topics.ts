@@ -88,14 +88,6 @@ export class Topics {
     return partitions;
   }
 
-  retention(topic: string): Retention | undefined {
-    const row = this.#db.get<[number, number]>(
-      "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",
-      topic,
-    );
-    return row === undefined ? undefined : { bytes: row[0], ms: row[1] };
-  }
-
   /**
    * Within a transaction: stores a retention; missing limits stay.
    *

@@ -28,14 +28,6 @@ export async function writeAt(
   await writeAll(file, bytes);
 }
 
-/** Makes names in a folder survive a crash of the machine. */
-export async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open folders, and makes names durable itself.
-  if (Deno.build.os === "windows") return;
-  using folder = await Deno.open(path);
-  await folder.sync();
-}
-
 const CHUNK = 1 << 18;
 
 /** The lines, without line breaks, of the first `size` bytes of a file, which end with one. */

@@ -5,8 +5,9 @@
 // checksums, and files that entries name (pictures). A new owner reads the journals of its
 // predecessors and publishes what was committed in the meantime; the rest disappears with their
 // generations, which are kept until the owner's first commit.
+import { syncPath } from "../../base/folders.ts";
 import { Fence } from "./fence.ts";
-import { readEntries, syncDirectory, writeEntries } from "./io.ts";
+import { readEntries, writeEntries } from "./io.ts";
 
 interface Form {
   /** The journal's name in its generation. */
@@ -47,8 +48,8 @@ export class Journal<E> {
       }
       const file = await openEmpty(`${fence.directory}/${form.name}`);
       try {
-        await syncDirectory(fence.directory);
-        await syncDirectory(root);
+        await syncPath(fence.directory);
+        await syncPath(root);
         return new Journal(fence, form, left, file);
       } catch (error) {
         file.close();
@@ -88,7 +89,7 @@ export class Journal<E> {
       await file.sync();
     }
     await Deno.rename(`${path}.new`, path);
-    await syncDirectory(folder);
+    await syncPath(folder);
     if (folder !== this.fence.directory) return;
     this.#file.close();
     this.#file = await Deno.open(path, { write: true });

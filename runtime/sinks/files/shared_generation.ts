@@ -2,8 +2,8 @@
 import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists, splitPath } from "../../base/folders.ts";
-import { readAt, syncDirectory, writeAt } from "./io.ts";
+import { exists, splitPath, syncPath } from "../../base/folders.ts";
+import { readAt, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 
@@ -105,10 +105,10 @@ export async function advance(
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);
     await fence.publish("visible", path);
-    await syncDirectory(splitPath(path).folder);
+    await syncPath(splitPath(path).folder);
     await writeMeta(`${own}/meta.new`, meta);
     await fence.publish("meta.new", `${own}/meta`);
-    await syncDirectory(own);
+    await syncPath(own);
     await fence.confirm();
     return true;
   } catch (error) {

@@ -2,8 +2,8 @@
 // published after it, and finished by the next owner after a crash in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { exists } from "../../base/folders.ts";
-import { syncDirectory, writeDurably } from "./io.ts";
+import { exists, syncPath } from "../../base/folders.ts";
+import { writeDurably } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { Journal } from "./journal.ts";
@@ -86,7 +86,7 @@ export class StagedLines {
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#parts.stage;
     fence.check();
-    if (files.length > 0) await fence.guard(() => syncDirectory(fence.directory));
+    if (files.length > 0) await fence.guard(() => syncPath(fence.directory));
     const position = { batch: batch.batchId, end: batch.end };
     const entry = { position, start: batch.start, lines, files };
     await this.#parts.stage.add(entry);
@@ -178,7 +178,7 @@ export class StagedLines {
   ): Promise<void> {
     const { lane, shared, options: { folder } } = this.#parts;
     for (const name of files) await move(name, `${folder}/${name}`);
-    if (files.length > 0) await syncDirectory(folder!);
+    if (files.length > 0) await syncPath(folder!);
     await shared.publish(lane, position, new TextEncoder().encode(lines));
   }
 }

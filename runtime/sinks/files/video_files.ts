@@ -9,8 +9,8 @@ import { mp4 } from "../../video/mp4.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import { SinkError } from "./failure.ts";
 import type { Fence } from "./fence.ts";
-import { exists, ifThere } from "../../base/folders.ts";
-import { readAt, syncDirectory, writeAt } from "./io.ts";
+import { exists, ifThere, syncPath } from "../../base/folders.ts";
+import { readAt, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 
@@ -168,7 +168,7 @@ export class VideoFiles {
     const other = await this.#renameForeign(name);
     this.#path = `${this.#directory}/${name}`;
     await this.#fence.publish("video.new", this.#path);
-    await syncDirectory(this.#directory);
+    await syncPath(this.#directory);
     this.#number = (await Deno.stat(this.#path)).ino;
     this.#length = header.length;
     await this.#openIndex(name);

@@ -9,9 +9,8 @@
 import type { BatchRange } from "../../log/log.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { exists, ifThere } from "../../base/folders.ts";
+import { exists, ifThere, syncPath } from "../../base/folders.ts";
 import { Fence } from "./fence.ts";
-import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 import { VideoFiles } from "./video_files.ts";
@@ -105,7 +104,7 @@ export class VideoLane {
         await files.inherit(old.folder);
         await state.write(old.state);
         await stateFile.sync();
-        await syncDirectory(fence.directory);
+        await syncPath(fence.directory);
       }
       await fence.trim();
       const newest = old?.state.progress.mark;

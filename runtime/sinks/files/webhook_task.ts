@@ -22,6 +22,8 @@ const MAX_CLOSE_MS = 3000;
 
 /** Options of `webhook` with defaults. */
 export interface WebhookTaskOptions {
+  /** What an error of its files says that it could not do. */
+  readonly action: string;
   readonly only: "findings" | "alerts" | "all";
   readonly shown: string;
   readonly deadLetters: string;
@@ -35,8 +37,9 @@ export async function openWebhook(
   options: WebhookTaskOptions,
   context: SinkContext,
 ): Promise<SinkTask> {
-  const { directory, name } = options;
-  const box = await Outbox.open(`${directory}/${laneKey(context, `-${name}`)}`, context);
+  const { action, directory, name } = options;
+  const folder = `${directory}/${laneKey(context, `-${name}`)}`;
+  const box = await withFileErrors(action, () => Outbox.open(folder, context));
   return new WebhookTask(context, box, options);
 }
 
@@ -106,7 +109,7 @@ class WebhookTask implements SinkTask {
     if (things.length === 0) return;
     const taken = things.slice(0, await this.#roomFor(things));
     const position = { batch: batchId, end };
-    await this.#withFileErrors(async () => {
+    await withFileErrors(this.#options.action, async () => {
       this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
       for (const thing of things.slice(taken.length)) {
         const reason = `${this.#box.items.length} deliveries are waiting`;
@@ -118,7 +121,7 @@ class WebhookTask implements SinkTask {
   async committed(): Promise<void> {
     const added = this.#added;
     this.#added = [];
-    await this.#withFileErrors(() => this.#box.release(added));
+    await withFileErrors(this.#options.action, () => this.#box.release(added));
     this.#send();
   }
 
@@ -172,7 +175,7 @@ class WebhookTask implements SinkTask {
         const refusal = await deliver(options, item.id, item.body, this.#signal);
         if (refusal === undefined) this.#failing = false;
         else await this.#deadLetter(item, refusal);
-        await this.#withFileErrors(() => this.#box.removeOldest());
+        await withFileErrors(this.#options.action, () => this.#box.removeOldest());
         this.#delivered.notify();
       }
     } catch (error) {
@@ -203,9 +206,5 @@ class WebhookTask implements SinkTask {
     );
     if (!this.#failing) report(`Cannot deliver to ${shown}: ${reason}; see ${deadLetters}`);
     this.#failing = true;
-  }
-
-  #withFileErrors<T>(work: () => Promise<T>): Promise<T> {
-    return withFileErrors(`store deliveries to ${this.#options.shown}`, work);
   }
 }

@@ -56,3 +56,16 @@ Deno.test("A picture decoded for a late viewer is no sign of life", async () => 
   show(captured + 40);
   assert.equal(arrival(), clock.now(), "a newer frame");
 });
+
+Deno.test("A lane shows no picture of a run before the newest, nor a finding without any picture", () => {
+  const streams = { all: [] } as unknown as StreamingQueryManager;
+  const feed = new DriverFeed(streams, new FakeClock(), LAG, () => undefined, () => {});
+  const delivered: number[] = [];
+  feed.subscribe(({ offset }) => delivered.push(offset));
+  const show = (run: number, offset: number, bytes = new Uint8Array([1])) =>
+    feed.show({ query: "q", partition: 0, run, offset, timestamp: 0, headers: {}, bytes });
+  show(1, 0, NO_BYTES);
+  show(2, 7);
+  show(1, 6);
+  assert.deepEqual(delivered, [7]);
+});

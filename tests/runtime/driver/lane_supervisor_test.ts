@@ -283,6 +283,34 @@ Deno.test("an input that fails although it is a dead letter does not restart in 
   await lanes.end(SPEC, 3, "drain");
 });
 
+Deno.test("a query that ends while it waits for its restart does not start again", async () => {
+  const { clock, lanes, running, stopped } = supervised();
+  lanes.begin(SPEC, 3, undefined);
+  stopped(FAILED);
+  await lanes.end(SPEC, 3, "drain");
+  await clock.advance(60_000);
+  assert.deepEqual(running, [1]);
+});
+
+Deno.test("a lane whose executor died starts elsewhere, each time later; one that ends is gone with it", async () => {
+  const { clock, lanes, running, streams, started } = supervised({ deaf: true });
+  lanes.begin(SPEC, 3, undefined);
+  for (const [run, delay] of [100, 200, 400].entries()) {
+    started();
+    lanes.onStranded([running.at(-1)!], "it died", "death");
+    await clock.advance(delay - 1);
+    // Nor may the run before commit any more.
+    assert.deepEqual([running.length, streams.all[0]!.cells[CELL.run]], [run + 1, 0n]);
+    await clock.advance(1);
+    assert.equal(running.length, run + 2);
+  }
+  started();
+  const ending = lanes.end(SPEC, 3, "drain");
+  lanes.onStranded([running.at(-1)!], "it died", "death");
+  await ending;
+  assert.equal(streams.all[0]!.state, "stopped");
+});
+
 Deno.test("a query does not start beside its own run that was given up", async () => {
   const reports: string[] = [];
   const { clock, lanes, running, started, stopped } = supervised({

@@ -5,6 +5,7 @@ import { display, query, type QueryDefinition, start } from "../../../runtime/mo
 import "../../../runtime/image/mod.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import { withFolder } from "../../support/folder.ts";
+import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
@@ -32,6 +33,28 @@ Deno.test("a program stops its queries though their log was deleted", () =>
     await Deno.remove(`${dir}/log`, { recursive: true });
     await assert.rejects(streams.awaitAnyTermination(), { code: "DELETED" });
     await streams.stop();
+  }));
+
+Deno.test("a query keeps its checkpoint in the folder that it names, and continues there", () =>
+  withLog(async (url, log, directory) => {
+    await log.createTopic("VideoStreaming", 1);
+    const checkpointLocation = `${directory}/checkpoints`;
+    const there = query("there").readStream({ startingOffsets: "earliest", checkpointLocation })
+      .writeStream(display());
+    const producer = await log.producer();
+    for (const seen of [2, 4]) {
+      await producer.append("VideoStreaming", 0, records(1, 2));
+      const streams = await start(there, { log: url, report: () => {} });
+      await streams.processAllAvailable();
+      await streams.stop();
+      const [stream] = streams.all;
+      assert.deepEqual([stream!.position, stream!.totals.frames], [seen, 2]);
+    }
+    await producer.close();
+    assert.deepEqual(await log.checkpoints(), []);
+    const kept = await openLog(url, { checkpointDir: checkpointLocation });
+    assert.equal((await kept.checkpoints())[0]?.committed?.end, 4);
+    await kept.close();
   }));
 
 Deno.test("a query that has ended is added again, also after resetTerminated", () =>

@@ -270,3 +270,12 @@ Deno.test("a batch that was planned for another sink is committed alone, also by
   const { frames } = await running.ended;
   assert.equal(frames, 5);
 });
+
+Deno.test("a step without state that is gone is no change to speak of", async () => {
+  const { scores, reports } = await inTwoVersions(
+    (stream) => stream.map((frame) => frame).transformWithState(counter("a")),
+    (stream) => stream.transformWithState(counter("a")),
+  );
+  assert.deepEqual(scores.at(-1), { a: 8 });
+  assert.deepEqual(reports, []);
+});

@@ -6,8 +6,9 @@ import type { Sink } from "../../../runtime/definition/sink.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { findingsRecord, findingsTopic } from "../../../runtime/sinks/findings.ts";
-import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
-import { logOf, offsets, upTo } from "./kit.ts";
+import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { until } from "../../support/until.ts";
+import { append, logOf, offsets, upTo } from "./kit.ts";
 
 const FOUND = findingsTopic("VideoStreaming");
 
@@ -76,6 +77,39 @@ Deno.test("where the topic of findings cannot be made the query continues, and s
   assert.deepEqual(offsets(sink.outputs as Frame[]), upTo(60));
   assert.deepEqual(running.reports, ["Cannot keep what queries find: Not allowed to create it"]);
   assert.equal(asked, 1);
+});
+
+Deno.test("a topic of findings that cannot be made is tried again after a minute", async () => {
+  const log = logOf(7);
+  const clock = new FakeClock(1_000_000);
+  let asked = 0;
+  log.createTopic = () => {
+    asked++;
+    return Promise.reject(new LogError("REFUSED", "Not allowed to create it"));
+  };
+  const sink = collect<Output>();
+  const running = startQuery(finder(sink).trigger("asap"), { log, clock });
+  for (const [seen, tries, ms] of [[7, 1, 59_999], [14, 1, 1], [21, 2, 0]] as const) {
+    await until("the commit", () => sink.outputs.length === seen);
+    assert.equal(asked, tries);
+    await clock.advance(ms);
+    append(log, 7, seen);
+  }
+  running.stop();
+  await running.ended;
+});
+
+Deno.test("a sink whose records have no topic ends its query: nothing is dropped in silence", async () => {
+  const log = logOf(3);
+  log.createTopic = () => Promise.reject(new LogError("REFUSED", "Not allowed to create it"));
+  const record = { partition: 0, key: null, timestamp: 0, headers: {}, value: new Uint8Array() };
+  const sink: Sink<Output> = {
+    uri: "elsewhere",
+    delivery: "exactly-once",
+    open: () => ({ records: () => [{ ...record, topic: "elsewhere" }] }),
+  };
+  await assert.rejects(runQuery(finder(sink, {}), { log }), /Not allowed to create it/);
+  assert.equal((await log.checkpoints())[0]?.committed, undefined);
 });
 
 Deno.test("findings say what their query watches, and have a stand-in where they are too large", () => {

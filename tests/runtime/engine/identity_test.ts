@@ -7,6 +7,7 @@ import {
   type Window,
 } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
+import { frameOf, numbered, offsetOf } from "../../../runtime/engine/identity.ts";
 import { images } from "../../../runtime/sinks/images.ts";
 // Opens its library here, and not in the first test that writes a picture.
 import "../../../runtime/image/turbojpeg.ts";
@@ -112,4 +113,31 @@ Deno.test("outputs that a timer adds to a frame are numbered after those it had,
   const once = await names(4);
   assert.deepEqual(once, ["0", "0.2", "1", "1.2", "2", "2.2", "3"]);
   assert.deepEqual(await names(1), once);
+});
+
+Deno.test("what an operator of one's own makes of a window has the window's number only where it is of it", () => {
+  const window = { firstOffset: 3, number: 2 };
+  const given = [{ firstOffset: 3 }, { firstOffset: 3, number: 1 }, { firstOffset: 4 }, {
+    offset: 3,
+  }, 5];
+  const numbers = numbered(given, window).map((output) => Object(output).number);
+  assert.deepEqual(numbers, [2, 1, undefined, undefined, undefined]);
+  assert.equal(numbered(given, { firstOffset: 3 }), given);
+});
+
+Deno.test("an input that is no frame fails as the frame that caused it", () => {
+  const [cause, next] = [7, 8].map((offset): Frame => ({
+    ...{ topic: "T", partition: 0, offset, timestamp: 0, key: null, headers: {} },
+    value: new Uint8Array(),
+  })) as [Frame, Frame];
+  assert.equal(frameOf(next, cause), next);
+  const others = [
+    ...[5, "text", null, { offset: 8 }, { ...next, value: undefined }, { ...next, partition: 1 }],
+    ...[{ ...next, topic: "U" }, { ...cause, headers: { x: 1 } }],
+  ];
+  for (const other of others) assert.equal(frameOf(other, cause), cause);
+  for (const offset of [1.5, -0.5, NaN, "8", undefined]) {
+    assert.equal(offsetOf({ offset }, cause), 7);
+  }
+  assert.equal(offsetOf({ ...next, partition: 1 }, cause), 7);
 });

@@ -5,6 +5,7 @@ import { query } from "../../../runtime/definition/query.ts";
 import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { windowOperator } from "../../../runtime/windows/window_operator.ts";
+import { until } from "../../support/until.ts";
 import { append, clock, deadLetters, logOf, offsets, upTo } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
@@ -134,10 +135,12 @@ Deno.test("an interval notices a topic created again that is shorter", async () 
         .writeStream(sink).trigger(`interval:${ms}ms`),
       { log, clock: fake },
     );
-    while (sink.outputs.length < 10) await fake.advance(ms);
+    const outputs = (count: number) =>
+      until(`${count} outputs`, () => fake.advance(ms).then(() => sink.outputs.length === count));
+    await outputs(10);
     log.makeAnew(TOPIC);
     append(log, 4, 14);
-    while (sink.outputs.length < 14) await fake.advance(ms);
+    await outputs(14);
     running.stop();
     await fake.advance(ms);
     assert.equal((await running.ended).dropped, 4);

@@ -118,6 +118,21 @@ Deno.test("events: what is kept beside the file stays small, however long a quer
   });
 });
 
+Deno.test("events: starts that end before a commit leave few folders behind", async () => {
+  await withFile(async (file) => {
+    for (let start = 0; start < 12; start++) {
+      await (await events({ file }).open(sinkContext())).close!();
+    }
+    const lane = `${
+      file.replace("events.jsonl", ".events.jsonl.framelane")
+    }/lanes/test-VideoStreaming-0`;
+    const owners = await Array.fromAsync(Deno.readDir(lane));
+    assert.deepEqual(owners.map(({ name }) => name), ["g12"]);
+    const former = await Array.fromAsync(Deno.readDir(`${lane}/g12`));
+    assert.equal(former.filter(({ isDirectory }) => isDirectory).length, 8);
+  });
+});
+
 Deno.test("events: a file moved away by log rotation is begun anew", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0, 1]);

@@ -74,6 +74,19 @@ Deno.test("a late frame that holds does not shorten a session", async () => {
   );
 });
 
+Deno.test("a clock that is set back ends a session", async () => {
+  const frames = [1000, 1100, 200, 300].map((timestamp) => ({
+    timestamp,
+    headers: { holds: "1" },
+  }));
+  await testStream<Window>(
+    (sink) =>
+      query("s").readStream({ startingOffsets: "earliest" })
+        .process(sessionWindow({ while: HOLDS, afterMs: 500 })).writeStream(sink),
+    [startStream(), addFrames(...frames, 900), checkAnswer([[0, 1], [2, 3]], offsets)],
+  );
+});
+
 Deno.test("sessions are the same whatever the batches and restarts", async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -289,3 +289,26 @@ Deno.test("gap drop: a pause wants no frame that the grid leaves out", () => {
     assert.equal(wants, windower.state().samples > samples, `at ${one.timestamp}`);
   }
 });
+
+Deno.test("gaps are those of one session of the camera", () => {
+  const numbered = (session: string, seq: number) => ({ session, seq: String(seq) });
+  const [same] = cut({ frames: 2 }, [
+    frame(0, 0, numbered("a", 0)),
+    frame(1, 40, numbered("a", 5)),
+  ]);
+  const [other] = cut({ frames: 2 }, [
+    frame(0, 0, numbered("a", 0)),
+    frame(1, 40, numbered("b", 5)),
+  ]);
+  assert.deepEqual([same!.gaps, other!.gaps], [1, 0]);
+});
+
+Deno.test("the state of time windows names those begun before it, until they are over", () => {
+  const options = { durationMs: 1000, hopMs: 250 };
+  let windower = createWindower(options);
+  for (let i = 0; i < 100; i++) {
+    windower.push(frame(i, i * 250));
+    windower = createWindower(options, windower.state());
+    assert.ok((windower.state().begun ?? []).length <= 4);
+  }
+});

@@ -1,5 +1,4 @@
 // Objects as peaks of a heat map.
-import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./head_tensors.ts";
 import { activationOf } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
@@ -22,15 +21,17 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
   if (sizes !== 4 && sizes !== 2) {
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
-  const stride = inputWidth / width;
+  const stride = inputWidth / width, unit = sizes === 4 ? 1 : stride / 2;
   const activate = activationOf(output), { threshold, activation } = output;
   const least = activation === "sigmoid" ? Math.log(threshold / (1 - threshold)) : threshold;
   for (const at of indexesFrom(data, least)) {
-    const cell = at % plane;
+    const cell = at % plane, column = cell % width, row = Math.floor(cell / width);
     if (!isPeak(data, at, cell, width, plane)) continue;
-    const kind = Math.floor(at / plane);
-    const peak = { cell, score: activate(data[at]!), kind, at, width, plane, stride };
-    add(found, peak, sides, sizes, offsets?.data);
+    const x = (column + (offsets?.data[cell] ?? 0)) * stride;
+    const y = (row + (offsets?.data[cell + plane] ?? 0)) * stride;
+    const side = (channel: number) => sides[(channel % sizes) * plane + cell]! * unit;
+    const score = activate(data[at]!), kind = Math.floor(at / plane);
+    found.add(x - side(0), y - side(1), x + side(2), y + side(3), score, kind, at);
   }
 };
 
@@ -40,34 +41,6 @@ function indexesFrom(data: ArrayLike<number>, least: number): number[] {
   const { length } = data;
   for (let at = 0; at < length; at++) if (data[at]! >= least) found.push(at);
   return found;
-}
-
-interface Peak {
-  readonly cell: number;
-  readonly score: number;
-  readonly kind: number;
-  readonly at: number;
-  readonly width: number;
-  readonly plane: number;
-  readonly stride: number;
-}
-
-function add(
-  found: Candidates,
-  { cell, score, kind, at, width, plane, stride }: Peak,
-  sides: ArrayLike<number>,
-  sizes: number,
-  offsets: ArrayLike<number> | undefined,
-): void {
-  const x = (cell % width + (offsets?.[cell] ?? 0)) * stride;
-  const y = (Math.floor(cell / width) + (offsets?.[cell + plane] ?? 0)) * stride;
-  const side = (channel: number) => sides[channel * plane + cell]!;
-  if (sizes === 4) {
-    found.add(x - side(0), y - side(1), x + side(2), y + side(3), score, kind, at);
-    return;
-  }
-  const w = side(0) * stride / 2, h = side(1) * stride / 2;
-  found.add(x - w, y - h, x + w, y + h, score, kind, at);
 }
 
 function isPeak(

@@ -102,7 +102,7 @@ function contentOf(
 }
 
 function areasOf({ name, labels }: MapOutput, { data }: ClassMap, kinds: number) {
-  const counts = new Uint32Array(Math.max(256, kinds));
+  const counts = new Uint32Array(kinds);
   for (let i = 0; i < data.length; i++) counts[data[i]!]!++;
   // A single channel shows one class.
   const first = kinds === 2 && labels?.length !== 2 ? 1 : 0;

@@ -54,7 +54,6 @@ export class KafkaCommitter implements BatchCommitter {
   #broken: LogError | undefined;
   #closed = false;
   #stateTopicReady = false;
-  #lastWrite = performance.now();
   readonly #refresh: ReturnType<typeof setInterval>;
 
   private constructor(
@@ -197,7 +196,6 @@ export class KafkaCommitter implements BatchCommitter {
   #written(stored: Stored): void {
     this.#stored = stored;
     this.#known = true;
-    this.#lastWrite = performance.now();
   }
 
   /** Commits in a transaction. */
@@ -295,8 +293,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   async #keepAlive(): Promise<void> {
     await this.#turns.run(async () => {
-      const due = performance.now() - this.#lastWrite >= REFRESH_MS && this.#known;
-      if (!due || this.#closed || this.#broken !== undefined) return;
+      if (!this.#known || this.#closed || this.#broken !== undefined) return;
       try {
         await this.#write(
           `Cannot refresh the checkpoint of ${this.#place}`,

@@ -74,10 +74,6 @@ export class Fetcher {
     this.#timer = undefined;
   }
 
-  get size(): number {
-    return this.#readers.size;
-  }
-
   /** Sends a request if a partition has room. */
   wake(): void {
     if (this.#scheduled) return;

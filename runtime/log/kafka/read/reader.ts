@@ -140,9 +140,6 @@ export class KafkaReader implements LogReader {
   #detach(one: BufferedPartition): void {
     this.#partitions.get(one)?.delete(one);
     this.#partitions.set(one, undefined);
-    for (const [key, fetcher] of this.#fetchers) {
-      if (fetcher.size === 0) this.#fetchers.delete(key);
-    }
   }
 
   #fetched(

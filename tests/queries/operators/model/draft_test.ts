@@ -70,6 +70,13 @@ Deno.test("a draft leaves out what no reader reads, and gives no two outputs the
     notes.join("\n"),
     /outputs skipped, .*: label \(string \[1\]\), all \(sequence any shape\)/,
   );
+  const asking = fileOf([float("x", 1, 3, 8, 8), float("mystery", 3)], [float("y", 1, 2)]);
+  const asked = draftManifest(asking, "m", "m.onnx");
+  assert.match(
+    asked.notes.join(),
+    /input mystery \(float32 \[3\]\) takes no pictures .*: set its val/,
+  );
+  assert.equal(asked.manifest["constants"], undefined);
   const several = fileOf([float("x", 1, 3, 8, 8)], [float("y", 1, 2), float("z", 1, 2)]);
   const drafted = draftManifest(several, "m", "m.onnx").manifest, { outputs } = drafted;
   const alike = ["y", "z"].map((name) => ({ name, kind: "window", labels: ["a"] }));
@@ -96,7 +103,8 @@ Deno.test("states are paired by name, also those that look like pictures", () =>
     [float("image", 1, 1, 172, 172, 3), ...state.map((each) => value(each.input, each))],
     [...state.map((each) => value(each.output, each)).reverse(), float("logits", 1, 600)],
   );
-  const { manifest } = draftManifest(file, "m", "m.onnx");
+  const { manifest, notes } = draftManifest(file, "m", "m.onnx");
+  assert.doesNotMatch(notes.join(), /takes no pictures|outputs skipped/);
   const draft = parseManifest(manifest, "model.json");
   assert.deepEqual(draft.state, state);
   assert.deepEqual(draft.inputs.map(({ name, layout }) => [name, layout]), [["image", "NTHWC"]]);

@@ -189,6 +189,14 @@ Deno.test("a bit that flipped costs its batch, a length that is none its offset,
   }
 });
 
+Deno.test("a damaged batch that says it has a billion records costs one offset", () => {
+  const bytes = encodeBatch([record("a"), record("b")]);
+  bytes[23] = 0x40;
+  const limit = { frames: 9, bytes: Infinity };
+  const { frames, next } = decodeBatches(bytes, { ...place, limit });
+  assert.deepEqual([next, frames.length, frames[0]!.fault?.reason], [1, 1, "corrupt"]);
+});
+
 Deno.test("what is not wanted yet is decoded later, without another fetch", () => {
   const batch = stored(encodeBatch(Array.from({ length: 100 }, (_, i) => record(`${i}`))), 0);
   for (const compression of ["none", "gzip"] as const) {

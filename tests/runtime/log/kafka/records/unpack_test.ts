@@ -160,8 +160,17 @@ Deno.test("zstd: all frames are unpacked, and measured together", () => {
   assert.equal(unpack(Buffer.concat([half, half]), number).length, FREE_BYTES);
   const more = Buffer.concat([half, half, compress(Buffer.alloc(1))]);
   assert.throws(() => unpack(more, number), { reason: "too-large" });
+  // The noise keeps them apart: small frames are unpacked by one call.
+  const spread = Buffer.concat([half, compress(noise), half, compress(noise), half]);
+  assert.throws(() => unpack(spread, number), { reason: "too-large" });
   const nothing = Buffer.concat(new Array(5_000).fill(compress(Buffer.alloc(0))));
   assert.throws(() => unpack(nothing, number), /more than 1000 zstd frames/);
+});
+
+Deno.test("lz4: blocks with checksums are unpacked", () => {
+  const block = (letter: string) => [4, 0, 0, 0x80, ...Buffer.from(letter.repeat(4)), 1, 2, 3, 4];
+  const frame = [4, 0x22, 0x4d, 0x18, 0x70, 0x40, 0, ...block("a"), ...block("b"), 0, 0, 0, 0];
+  assert.equal(Buffer.from(unpack(Uint8Array.from(frame), 3)).toString(), "aaaabbbb");
 });
 
 Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
@@ -176,6 +185,9 @@ Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
   const two = unpack(Buffer.concat([head, piece(1000), piece(24)]), number);
   assert.deepEqual([...new Set(two)], [7]);
   assert.equal(two.length, 1024);
+  assert.throws(() => unpack(Buffer.concat([head, piece(9).subarray(0, -1)]), number), {
+    reason: "corrupt",
+  });
   const many = Buffer.concat([head, ...Array(20).fill(piece(2 ** 20))]);
   assert.throws(() => unpack(many, number), { reason: "too-large" });
 });
