@@ -60,7 +60,8 @@ Deno.test("A command line opens what it names", () => {
   const camera = (...args: string[]) =>
     allowed("camera", "1", "--log", "embedded:/data/log", ...args);
   const local = camera();
-  assert.deepEqual(Object.keys(local).sort(), ["ffi", "read", "write"]);
+  assert.deepEqual(Object.keys(local).sort(), ["ffi", "read", "sys", "write"]);
+  assert.deepEqual(local["sys"], ["statfs"]);
   const state = ["", "-journal", "-shm", "-wal"].map((end) => `ROOT/.framelane/cameras.kv${end}`);
   assert.deepEqual(local["write"]!.filter((path) => path !== "ROOT/.framelane"), [
     "/data/log",

@@ -8,7 +8,7 @@ import { clipOf } from "../../viewer/clips.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { probeBytes } from "../runtime/video/probe.ts";
-import { TestPage, until, withViewer } from "./kit.ts";
+import { recorded, TestPage, until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const BEGIN = 1_700_000_000_000;
@@ -229,5 +229,42 @@ Deno.test("what is no video says why it cannot be streamed as MP4", async () => 
     append(log, 0, [paintCode(0, 0, 64, 48)], `image/${"x".repeat(10_000)}`);
     await until(async () => /sends "image\/x{9}/.test(String((await said("cam/1.mp4"))[1])));
     assert.ok(String((await said("cam/1.mp4"))[1]).length < 500);
+  });
+});
+
+Deno.test("two clips are made at a time: who asks for a third shall come back", async () => {
+  const log = await recorded(
+    50,
+    (offset) => BEGIN + offset * 40,
+    (...of) => paintCode(...of, 64, 48),
+  );
+  const made = Promise.withResolvers<void>();
+  const reader = log.reader.bind(log);
+  log.reader = async (...options) => {
+    const { open, close } = await reader(...options);
+    return {
+      close,
+      open: async (...of) => {
+        const opened = await open(...of);
+        const read = opened.read.bind(opened);
+        opened.read = async (count, ...rest) => {
+          // A look-up of the first frame reads that one alone.
+          if (count > 1) await made.promise;
+          return await read(count, ...rest);
+        };
+        return opened;
+      },
+    };
+  };
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
+    const clip = () => fetch(`${viewer.url}api/clip.mp4?lane=greyscale-0&from=0&to=9`);
+    const clips = [clip(), clip(), clip()];
+    const third = await Promise.race(clips);
+    assert.deepEqual([third.status, third.headers.get("retry-after")], [503, "5"]);
+    made.resolve();
+    const all = await Promise.all(clips);
+    assert.deepEqual(all.map(({ status }) => status).sort(), [200, 200, 503]);
+    await Promise.all(all.map((each) => each.bytes()));
+    assert.equal((await (await clip()).bytes()).length > 0, true, "their places are free again");
   });
 });

@@ -234,6 +234,9 @@ export class EmbeddedProducer implements LogProducer {
 
   async append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number> {
     if (this.#closed) throw new LogError("CLOSED", "Cannot append: the producer is closed");
+    if (records.length === 0) {
+      throw new LogError("INVALID", `Cannot append no records to ${topic}: expected at least one`);
+    }
     const appended = this.#appender.append(topic, partition, records);
     const before = this.#done;
     // With acks none the caller does not hear how it went.

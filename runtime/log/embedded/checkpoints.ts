@@ -3,6 +3,7 @@
 //
 // An owner is known by its epoch: each of its transactions checks that it is still the newest one.
 // The outputs of a batch and `commits/N` are one transaction, so a crash leaves nothing to repair.
+import { crc32 } from "node:zlib";
 import { given } from "../../base/options.ts";
 import { byPlace, listed } from "../checkpoint.ts";
 import { corrupt, gap } from "../checkpoint_plan.ts";
@@ -107,18 +108,20 @@ export class Checkpoints {
 
   /** Within a transaction: sets a new owner, which fences all earlier epochs. */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
+    const sum = crc32(JSON.stringify(cells(key)));
     this.#db.run(
       `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
-       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, 0) ON CONFLICT DO UPDATE
-       SET epoch = epoch + 1, member = excluded.member, process = excluded.process`,
-      ...[...cells(key), crypto.randomUUID(), member, process],
+       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
+       SET epoch = epoch + 1, member = excluded.member, process = excluded.process, sum = excluded.sum`,
+      ...[...cells(key), crypto.randomUUID(), member, process, sum],
     );
     return this.find(key)!;
   }
 
   /**
    * Call before the first take-over: SQLite trusts what it finds, and an entry in a damaged page would just be missing,
-   * and a checkpoint whose name is damaged look like a first start. It reads all entries, so not within a transaction, for which others wait.
+   * and a checkpoint whose name is damaged look like a first start. It reads all entries, so not within a transaction,
+   * for which others wait.
    *
    * @throws {LogError} `CHECKPOINT_CORRUPT`
    */

@@ -37,7 +37,8 @@ export const pageSize = 512;
  * - `segments`: `next` is one past the last offset; `next`, `bytes` and `max_time` are set on sealing.
  * - `chunks`: contiguous records in a segment; `total` is the partition's `bytes` before them, `arrived` the
  *   arrival of the first one.
- * - `checkpoints`: `process` is the presence id of the owner's log, `sum` is not used.
+ * - `checkpoints`: `process` is the presence id of the owner's log, `sum` the CRC-32 of its key,
+ *   which an older Framelane checks.
  * - `entries`: `offsets/N` and `commits/N` of a checkpoint; see docs/checkpoint-format.md.
  * - `claims`: `target` is the assigned owner of a partition, `holder` the current one.
  */

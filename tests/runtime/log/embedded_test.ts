@@ -274,6 +274,7 @@ Deno.test("embedded log: options of readers and groups are checked", async () =>
         () => log.joinGroup({ group: "g", topic: "t", sessionTimeoutMs: 10, onAssignment }),
       );
       const producer = await log.producer();
+      await rejectsWith("INVALID", () => producer.append("t", 0, []));
       await rejectsWith(
         "INVALID",
         () => producer.append("t", 0, [record("x", { timestamp: NaN })]),

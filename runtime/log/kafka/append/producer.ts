@@ -70,6 +70,8 @@ interface Batch {
 interface Call {
   readonly records: readonly LogRecord[];
   readonly size: number;
+  /** It was refused together with others, of which one may be the cause. */
+  readonly alone?: boolean;
   readonly resolve: (offset: number) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -115,8 +117,8 @@ class PartitionAppender {
   async #run(action: string): Promise<void> {
     while (this.#waiting.length > 0) {
       let left = TOGETHER_BYTES;
-      const last = this.#waiting.findIndex(({ records, size }) =>
-        (left -= size) < 0 || this.#uncertain.has(records[0]!)
+      const last = this.#waiting.findIndex(({ records, size, alone }) =>
+        (left -= size) < 0 || alone || this.#uncertain.has(records[0]!)
       );
       const count = last < 0 ? this.#waiting.length : Math.max(1, last);
       await this.#appendAll(action, this.#waiting.splice(0, count));
@@ -147,8 +149,7 @@ class PartitionAppender {
         // Those that wait have had their time too, and must not overtake these.
         for (const { reject } of this.#waiting.splice(0)) reject(error);
       } else if (calls.length > 1) {
-        // One of them may be the cause.
-        for (const call of calls) await this.#appendAll(action, [call]);
+        this.#waiting.unshift(...calls.map((call) => ({ ...call, alone: true })));
       } else calls[0]!.reject(error);
     }
   }
@@ -186,7 +187,8 @@ class PartitionAppender {
   }
 
   async #send(action: string, batch: Batch): Promise<number> {
-    if (batch.sequence < 0) {
+    const isNew = batch.sequence < 0;
+    if (isNew) {
       batch.identity = await this.#producerId(action);
       batch.sequence = this.#sequence;
     }
@@ -198,13 +200,22 @@ class PartitionAppender {
     const request = { ...this.#place, bytes, acks: ACKS[acks], timeoutMs };
     const { topic, partition } = this.#place;
     this.#identity = undefined;
-    const offset = await cluster.attempt(action, async (signal) => {
-      const leader = await cluster.toLeader(topic, partition, "produce", signal);
-      return await produce(leader, request, { signal });
-    });
-    this.#identity = identity;
-    this.#sequence = (sequence + records.length) % 2 ** 31;
-    return offset;
+    let tries = 0;
+    try {
+      const offset = await cluster.attempt(action, async (signal) => {
+        const leader = await cluster.toLeader(topic, partition, "produce", signal);
+        tries++;
+        return await produce(leader, request, { signal });
+      });
+      this.#identity = identity;
+      this.#sequence = (sequence + records.length) % 2 ** 31;
+      return offset;
+    } catch (error) {
+      // Certainly not stored. A producer id for each refused record would fill the broker's memory.
+      const refused = brokerErrors(error).some(({ kind }) => kind.outcome === "reject-record");
+      if (refused && isNew && tries === 1) this.#identity = identity;
+      throw error;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ Deno.test("appends that wait go together; one that the topic refuses fails alone
   // The second request holds three calls, and the fourth the culprit.
   const script = ({ key }: Seen): Reply =>
     key === PRODUCE.key && [2, 4].includes(++produced) ? { errorCode: INVALID_RECORD } : "well";
-  await withBroker(script, async (log) => {
+  await withBroker(script, async (log, { seen }) => {
     const producer = await log.producer();
     const [first, second, third, fourth] = [1, 2, 1, 1].map((count) =>
       producer.append("t", 0, Array(count).fill(record))
@@ -23,6 +23,25 @@ Deno.test("appends that wait go together; one that the topic refuses fails alone
     const more = [1, 2, 1, 1].map((count) => producer.append("t", 0, Array(count).fill(record)));
     assert.deepEqual(await Promise.all(more), [3, 4, 6, 7]);
     assert.equal(produced, 7);
+    assert.equal(seen.filter(({ key }) => key === INIT_PRODUCER_ID.key).length, 1);
+  });
+});
+
+Deno.test("appends that were refused together do not overtake one that fails when it is sent alone", async () => {
+  let produced = 0;
+  const script = ({ key }: Seen): Reply => {
+    if (key !== PRODUCE.key || ++produced === 1) return "well";
+    return produced === 2 ? { errorCode: INVALID_RECORD } : "close";
+  };
+  await withBroker(script, async (log) => {
+    const producer = await log.producer();
+    const [first, ...others] = [1, 2, 1].map((count) =>
+      producer.append("t", 0, Array.from({ length: count }, () => ({ ...record })))
+    );
+    assert.equal(await first, 0);
+    for (const other of others) await assert.rejects(other, { code: "UNREACHABLE" });
+    // The last two requests hold the second call alone; the third call was not sent.
+    assert.equal(produced, 4);
   });
 });
 
