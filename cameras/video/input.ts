@@ -134,6 +134,8 @@ export class VideoInput implements AsyncDisposable {
       check(code);
       // An RTSP stream that carries MPEG-TS says what it holds in its packets.
       if (probe || context.streams.length === 0) check(await context.findStreamInfo(null));
+      // Probing that was interrupted gives what it has.
+      limit.throwIfAborted();
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
