@@ -69,7 +69,6 @@ Deno.test("embedded log: flipped bits and cut files cost their frames, and are r
       for (let i = 0; i < 60; i++) await append(log, "t", 0, records(1, `v${i} `));
     });
     const [uncut] = await segmentsOf(dir);
-    // A segment of its own: behind a damaged head in one that is cut, no record is found.
     await withLog(url, (log) => append(log, "t", 0, records(40, "w")));
     const cut = (await segmentsOf(dir)).find((file) => file !== uncut);
     const damage = async (file: string, flips: readonly [string, number][], end?: string) => {
@@ -80,7 +79,7 @@ Deno.test("embedded log: flipped bits and cut files cost their frames, and are r
       for (const [value, before] of flips) bytes[at(value) - before]! ^= 4;
       await Deno.writeFile(file, end === undefined ? bytes : bytes.subarray(0, at(end)));
     };
-    // In values, and in the head before one.
+    // In values, and in the head before one: in a file that is not cut, or nothing behind it is found.
     await damage(uncut!, [["v7 0", 0], ["v30 0", 0], ["v40 0", 30]]);
     await damage(cut!, [["w11", 0]], "w38");
     await withLog(url, async (log) => {
