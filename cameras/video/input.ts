@@ -273,7 +273,9 @@ function describeAvError(action: string, name: string, code: number, local: bool
       ? fault("MISSING", "there is no such file")
       : fault("UNREACHABLE", "there is no such device");
   }
-  if (error?.isEACCES) return fault("UNREADABLE", NOT_PERMITTED);
+  if (error?.isEACCES) {
+    return fault("UNREADABLE", local ? NOT_PERMITTED : "reading it is not permitted");
+  }
   if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
   if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
   if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");

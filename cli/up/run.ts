@@ -141,11 +141,11 @@ export class UpRun {
 
   async #follow(before: Plan, after: Plan): Promise<void> {
     const byTopic = Map.groupBy(after.cameras, ({ topic }) => topic);
-    for (const topic of byTopic.keys()) if (!this.#fleets.has(topic)) this.#startFleet(topic);
-    // Before the queries: one that ends with what is there fails without its topic.
     const made = [...byTopic].map(([topic, cameras]) =>
       this.#log.createTopic(topic, Math.max(...cameras.map(({ camera }) => camera.number)))
     );
+    for (const topic of byTopic.keys()) if (!this.#fleets.has(topic)) this.#startFleet(topic);
+    // Before the queries: one that ends with what is there fails without its topic.
     // A camera tries it again, and reports what fails.
     await Promise.race([Promise.allSettled(made), aborted(this.#context.signal)]);
     const wanted = new Set(after.queries.map(({ name }) => name));
