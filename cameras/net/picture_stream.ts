@@ -1,15 +1,16 @@
-// Splits a byte stream into pictures, recognised by their own bytes, whatever stands between them.
+// Splits a byte stream into pictures, recognised by their own bytes: boundaries, headers and
+// lengths between them are only hints.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 
 /** The most bytes between two pictures; a camera's headers take a few hundred. */
 const MOST_BETWEEN = 1024 * 1024;
-/** How far before a picture the boundary is searched for that ends the picture before it. */
+/** How far before a picture the length of its part is searched for. */
 const HEADER_BYTES = 4 * 1024;
 
 /**
- * Yields each picture of a stream as soon as its last byte arrives. A JPEG without an end extends to the
- * boundary before the next one, and may be damaged.
+ * Yields each picture of a stream as soon as its last byte arrives. A picture without an end
+ * extends as far as its part's `content-length` or the next boundary says, and may be damaged.
  *
  * @throws {SourceError} if a picture is larger than `maxBytes`, or none is found within a megabyte.
  */
@@ -20,8 +21,9 @@ export async function* pictures(
   const input = new ByteQueue(chunks);
   try {
     for (;;) {
-      if (!await findPicture(input)) return;
-      const size = await measure(input, maxBytes);
+      const length = await findPicture(input);
+      if (length === undefined) return;
+      const size = await measure(input, length, maxBytes);
       if (size === 0) return;
       yield input.take(size);
     }
@@ -30,21 +32,33 @@ export async function* pictures(
   }
 }
 
-/** Skips the bytes before a picture; false at the end. */
-async function findPicture(input: ByteQueue): Promise<boolean> {
+/**
+ * Skips the bytes before a picture.
+ *
+ * @returns the length that its part declares, NaN if none; undefined at the end
+ */
+async function findPicture(input: ByteQueue): Promise<number | undefined> {
+  let before = "";
   for (let skipped = 0;;) {
     const { bytes } = input;
     const at = startOfPicture(bytes);
     const end = at >= 0 ? at : Math.max(0, bytes.length - LONGEST_SIGN + 1);
+    before += new TextDecoder("latin1").decode(
+      bytes.subarray(Math.max(0, end - HEADER_BYTES), end),
+    );
+    before = before.slice(-HEADER_BYTES);
     skipped += end;
     input.skip(end);
-    if (at >= 0) return true;
+    if (at >= 0) {
+      const header = before.slice(before.lastIndexOf("--") + 1);
+      return Number(/content-length:[ \t]*(\d+)/i.exec(header)?.[1] ?? NaN);
+    }
     if (skipped > MOST_BETWEEN) {
       throw new SourceError("CORRUPT", `It sends no picture within ${MOST_BETWEEN} bytes`, {
         retryable: true,
       });
     }
-    if (!await input.more()) return false;
+    if (!await input.more()) return undefined;
   }
 }
 
@@ -67,12 +81,15 @@ function text(bytes: Uint8Array, at: number, length: number): string {
 }
 
 /** The length of the picture at the start of the input; 0 if the input ends first. */
-async function measure(input: ByteQueue, maxBytes: number): Promise<number> {
+async function measure(input: ByteQueue, declared: number, maxBytes: number): Promise<number> {
   const walk = startWalk(input.bytes);
   for (;;) {
     const { bytes } = input;
     const end = endOfPicture(bytes, walk);
     if (end <= bytes.length) return end;
+    // Only a picture without an end reaches the boundary after its part.
+    const part = endOfPart(bytes, declared);
+    if (part > 0) return part;
     const least = Number.isFinite(end) ? end : bytes.length;
     if (least > maxBytes) {
       throw new SourceError(
@@ -81,7 +98,7 @@ async function measure(input: ByteQueue, maxBytes: number): Promise<number> {
         { retryable: true },
       );
     }
-    if (!await input.more()) return 0;
+    if (!await input.more()) return declared === bytes.length ? declared : 0;
   }
 }
 
@@ -138,6 +155,12 @@ function endOfPng(bytes: Uint8Array, walk: Walk): number {
     walk.at = end;
   }
   return Infinity;
+}
+
+/** The declared length if a boundary follows it; otherwise 0. */
+function endOfPart(bytes: Uint8Array, declared: number): number {
+  if (!(declared > 4) || bytes.length < declared + 4) return 0;
+  return /^(?:\r?\n)?--/.test(text(bytes, declared, 4)) ? declared : 0;
 }
 
 /** The end of a picture cut off by the next one at `next`: the boundary between them. */

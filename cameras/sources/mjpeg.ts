@@ -152,8 +152,10 @@ class MjpegSource implements CameraSource {
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
       const response = await this.#logIn(url, context.onLogin, signal);
       const { code } = response.head.status;
-      context.onActivity?.();
-      if (code >= 200 && code <= 299) return response;
+      if (code >= 200 && code <= 299) {
+        context.onActivity?.();
+        return response;
+      }
       response[Symbol.dispose]();
       const location = response.head.values("location")[0];
       if (code < 300 || code > 399 || location === undefined) {

@@ -134,6 +134,8 @@ export class VideoInput implements AsyncDisposable {
       check(code);
       // An RTSP stream that carries MPEG-TS says what it holds in its packets.
       if (probe || context.streams.length === 0) check(await context.findStreamInfo(null));
+      // Probing that was interrupted gives what it has.
+      limit.throwIfAborted();
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
@@ -271,7 +273,9 @@ function describeAvError(action: string, name: string, code: number, local: bool
       ? fault("MISSING", "there is no such file")
       : fault("UNREACHABLE", "there is no such device");
   }
-  if (error?.isEACCES) return fault("UNREADABLE", NOT_PERMITTED);
+  if (error?.isEACCES) {
+    return fault("UNREADABLE", local ? NOT_PERMITTED : "reading it is not permitted");
+  }
   if (error?.isEOF) return fault("CORRUPT", "it ends before its first frame");
   if (error?.isExit) return fault("UNREACHABLE", "it was interrupted");
   if (error?.isEIO && !local) return fault("UNREACHABLE", "the connection broke");

@@ -5,6 +5,7 @@ import { CameraMetrics } from "../../cameras/metrics.ts";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { joinedMetrics } from "../../runtime/base/metric_set.ts";
+import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
@@ -139,14 +140,14 @@ export class UpRun {
   }
 
   async #follow(before: Plan, after: Plan): Promise<void> {
-    // Before the queries: one that ends with what is there fails without its topic.
     const byTopic = Map.groupBy(after.cameras, ({ topic }) => topic);
-    await Promise.all([...byTopic].map(async ([topic, cameras]) => {
-      const count = Math.max(...cameras.map(({ camera }) => camera.number));
-      // A camera tries it again, and reports what fails.
-      await this.#log.createTopic(topic, count).catch(() => {});
-      if (!this.#fleets.has(topic)) this.#startFleet(topic);
-    }));
+    const made = [...byTopic].map(([topic, cameras]) =>
+      this.#log.createTopic(topic, Math.max(...cameras.map(({ camera }) => camera.number)))
+    );
+    for (const topic of byTopic.keys()) if (!this.#fleets.has(topic)) this.#startFleet(topic);
+    // Before the queries: one that ends with what is there fails without its topic.
+    // A camera tries it again, and reports what fails.
+    await Promise.race([Promise.allSettled(made), aborted(this.#context.signal)]);
     const wanted = new Set(after.queries.map(({ name }) => name));
     const gone = before.queries.filter(({ name }) => !wanted.has(name));
     await Promise.all([

@@ -84,7 +84,8 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
             return [withResult(frame, { data: { gate } })];
           }
           const movedAt = moves ? timestamp : state.movedAt;
-          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs;
+          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
+            timestamp < state.ranAt;
           state = {
             ran: run ? offset : state.ran,
             ranAt: run ? timestamp : state.ranAt,

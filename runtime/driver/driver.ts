@@ -156,8 +156,10 @@ export class Driver {
    */
   async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
     const { name } = spec;
-    const begun = this.#queries.get(name)?.begun === true;
-    const isOver = ({ isActive, moved }: StreamingQuery) => !isActive && !moved;
+    const { begun = false, loaded } = this.#queries.get(name) ?? {};
+    // One without an end may get partitions back that have moved to other members.
+    const isOver = ({ isActive, moved }: StreamingQuery) =>
+      !isActive && (!moved || loaded?.finite === true);
     const ended = begun && this.#handlesOf(name).every(isOver);
     if (ended) await this.remove(name);
     return await this.#run(this.#admit(spec));

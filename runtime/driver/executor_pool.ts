@@ -218,7 +218,7 @@ export class ExecutorPool {
 
   /** Lowers the priority of a lane that blocks its thread often or for long. */
   #lowerPriority(link: ExecutorLink, lane: number): void {
-    if (this.#yielding.has(link)) return;
+    if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);
   }

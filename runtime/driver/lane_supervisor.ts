@@ -305,6 +305,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       executor,
     });
     this.#events.failed(lane, error, next.delayMs === undefined ? "stop" : "restart");
+    if (!this.#lanes.has(lane.number)) return; // A listener ended it.
     handle.failed(error, next.delayMs);
     if (next.delayMs === undefined) {
       this.#options.report(`${titleOf(lane)} failed: ${next.why}`);
@@ -323,8 +324,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   async #restart(lane: Lane, delay: number, error?: PlainError): Promise<void> {
     const { clock, signal, metrics } = this.#options;
     this.#events.ended(lane, error);
+    if (!this.#lanes.delete(lane.number)) return; // A listener ended it.
     metrics.restarts.inc(metrics.labels(lane.handle));
-    this.#lanes.delete(lane.number);
     letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);

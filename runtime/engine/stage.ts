@@ -172,6 +172,7 @@ export class Stage {
     const { context: { clock, signal }, events, policy } = this.#options;
     let error = first;
     for (let tried = 1;; tried++) {
+      if (signal.aborted) throw error;
       if (isA(error, BadFrameError)) return events.onBadFrame(frameOf(item, cause), error);
       if (policy.kind !== "dead-letter" || !this.#stateless) {
         throw this.#errorOf(error, this.#inputOf(item, cause));
@@ -312,11 +313,12 @@ export class Stage {
 
   /** A call without a causing frame. */
   async #call(work: () => Outputs | Promise<Outputs>, cause: Frame, timer?: number) {
-    const { events } = this.#options;
+    const { events, context } = this.#options;
     const ended = this.#began();
     try {
       return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
+      if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, cause, timer));
       if (timer === undefined || !this.dead.holdsTimer(timer)) throw failure;
       events.onDeadInput(failure);

@@ -133,6 +133,23 @@ Deno.test("a picture without an end is taken as far as its part goes", async () 
   ]);
 });
 
+Deno.test("the length of a part ends a picture without an end before the next one begins", async () => {
+  const open = images[0]!.subarray(0, -2), headless = images[0]!.subarray(0, 30);
+  for (const one of [open, headless]) {
+    const part = concat(`--frame\r\nContent-Length: ${one.length}\r\n\r\n`, one);
+    assert.deepEqual(await found(part), [one]);
+    const chunks = async function* () {
+      yield concat(part, "\r\n--frame\r\n");
+      await new Promise<never>(() => {});
+    };
+    assert.deepEqual((await pictures(chunks(), MOST).next()).value, one);
+    assert.deepEqual(await found(concat(part, "\r\n--frame\r\n\r\n", images[1]!)), [
+      one,
+      images[1],
+    ]);
+  }
+});
+
 Deno.test("fill bytes before a marker belong to the picture", async () => {
   const [first] = images;
   const filled = concat(first!.subarray(0, 2), Uint8Array.of(0xff, 0xff), first!.subarray(2));

@@ -146,6 +146,12 @@ Deno.test("RTSP that carries MPEG-TS is read as any stream; of one with losses w
       const damaged = left.filter(({ value }) => !places.has(nalsOf(value).join()));
       assert.equal(damaged.length, 0, `part ${part}`);
     }
+    const over = Promise.withResolvers<false>();
+    const before = (index: number) => index < 3 ? Promise.resolve() : over.promise;
+    await withScriptedRtsp({ units, mpegTs: true, before }, async (url) => {
+      const images = take(makeSource(url, { openTimeoutMs: 500 }), 1);
+      await assert.rejects(images, /no video came within 0.5 s/).finally(() => over.resolve(false));
+    });
   });
 });
 

@@ -31,8 +31,8 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
 
 /** What succeeds all the same, and stands in docs/security.md. */
 const LET_THROUGH: Readonly<Record<string, readonly string[]>> = {
-  // Only root may install Java.
-  kafka: ["learn who it is"],
+  // Only root may install Java; a shell ends Java with what started it.
+  kafka: ["learn who it is", "run a shell"],
 };
 
 async function attack(

@@ -43,6 +43,9 @@ function jvm(parts: NodeParts, dir: string): string[] {
 
 /** Becomes Java, which is killed at the end of what starts it: that closes the pipe, whatever ends it. */
 const JAVA = `exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec java "$@" 3<&- </dev/null`;
+const [program, ...first] = Deno.build.os === "windows"
+  ? ["java"] as const
+  : ["sh", "-c", JAVA, "java"] as const;
 
 /** Starts the node that `dir` describes (`server.properties`, `log4j2.properties`). */
 export function runNode(
@@ -51,9 +54,8 @@ export function runNode(
   flags: readonly string[],
   main = "kafka.Kafka",
 ): NodeProcess {
-  const args = [...flags, ...jvm(parts, dir), main, join(dir, "server.properties")];
-  const child = new Deno.Command("sh", {
-    args: ["-c", JAVA, "java", ...args],
+  const child = new Deno.Command(program, {
+    args: [...first, ...flags, ...jvm(parts, dir), main, join(dir, "server.properties")],
     env: UTF8_PATHS,
     stdin: "piped",
     stdout: "piped",

@@ -66,6 +66,8 @@ export class Outbox {
       uncommitted.push({ folder, entries: rest });
     }
     await this.#release(await this.add([...waiting.values()]));
+    // The note that they are committed is on the disk before the old folders lose it.
+    await this.add([]);
     // Remove what was copied from the old folders. A later owner may find the rest committed: see
     // `release`.
     for (const { folder, entries } of uncommitted) await this.#journal.replace(entries, folder);

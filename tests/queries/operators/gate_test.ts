@@ -50,6 +50,15 @@ Deno.test("a restart comes back to the frame that was analysed last", async () =
   assert.equal(task.restartOffset!(), 0);
 });
 
+Deno.test("a clock that goes back does not delay the next frame that is analysed", async () => {
+  const values = await walk(5, 5, 5);
+  const frames = framesOf(values).map((frame, i): Frame => (
+    { ...frame, timestamp: [0, 6000, 12_000, 4000, 4100][i]! }
+  ));
+  const outputs = await run(gate({ everyMs: 10_000, holdMs: 0 }), frames);
+  assert.deepEqual(marks(outputs), [true, false, true, true, false]);
+});
+
 Deno.test("still frames say again what was found last, also after a restart, at no cost", async () => {
   const still = await Deno.readFile(new URL("./stills/astronaut.jpg", import.meta.url));
   const log = new MemoryLog();

@@ -179,29 +179,31 @@ Deno.test("a query that has read all ends well, though its log is away when othe
   });
 });
 
-Deno.test("a query whose partitions have all moved away is still in its group: it is not added again", async () => {
-  await withLog(async (url, log) => {
-    await log.createTopic("VideoStreaming", 1);
-    const { joinGroup } = log;
-    let moveAway = () => Promise.resolve();
-    log.joinGroup = (options) =>
-      joinGroup.call(log, {
-        ...options,
-        onAssignment: (assignment) => {
-          moveAway = () => options.onAssignment({ ...assignment, partitions: [] });
-          return options.onAssignment(assignment);
-        },
-      });
-    const one = driver(url, log);
-    await one.start();
-    await moveAway();
-    assert.deepEqual(one.streams.active, []);
-    const add = () => one.streams.add(new URL(PASSTHROUGH));
-    await assert.rejects(add, /Cannot run two queries named "passthrough"/);
-    await one.streams.remove("passthrough");
-    assert.equal((await add()).length, 1);
-    await one.stop();
-  });
+Deno.test("a query whose partitions have all moved away is still in its group: it is not added again if it has no end", async () => {
+  for (const trigger of [undefined, "available-now"]) {
+    await withLog(async (url, log) => {
+      await log.createTopic("VideoStreaming", 1);
+      const { joinGroup } = log;
+      log.joinGroup = (options) =>
+        joinGroup.call(log, {
+          ...options,
+          onAssignment: async (assignment) => {
+            await options.onAssignment(assignment);
+            await options.onAssignment({ ...assignment, partitions: [] });
+          },
+        });
+      const one = driver(url, log, [], trigger);
+      await one.start();
+      assert.deepEqual(one.streams.all.map(({ moved }) => moved), [true]);
+      const add = () => one.streams.add(new URL(PASSTHROUGH));
+      if (trigger === undefined) {
+        await assert.rejects(add, /Cannot run two queries named "passthrough"/);
+        await one.streams.remove("passthrough");
+      }
+      assert.equal((await add()).length, 1);
+      await one.stop();
+    });
+  }
 });
 
 Deno.test("listeners hear starts, progress and ends; one that throws is reported", async () => {

@@ -117,6 +117,20 @@ Deno.test("a large picture that Framelane decodes makes others move, and is no f
   await made.close();
 });
 
+Deno.test("a thread whose large picture ends in a long call, alone but open to others, keeps its priority", async () => {
+  const { made, executors, start, yielding } = pool(2);
+  for (const lane of [1, 2]) start(lane);
+  const [mixed, called] = executors;
+  mixed!.turn = { input: { step: 1, offset: 7 }, own: true };
+  mixed!.holder = 1;
+  await until("the thread is held", () => !made.responsive(1));
+  mixed!.turn = { input: { step: 1, offset: 7 }, own: false };
+  called!.holder = 2;
+  await until("the other one is held for long", () => yielding.includes(2));
+  assert.deepEqual([mixed!.yields, yielding], [false, [2]]);
+  await made.close();
+});
+
 Deno.test("a call of a lane that has moved away does not hold those that stayed", async () => {
   const { made, executors, next, start, ended, stranded } = pool(1);
   for (const lane of [1, 2]) start(lane);

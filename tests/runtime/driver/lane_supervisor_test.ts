@@ -1,129 +1,10 @@
 /** What becomes of lanes, with executors that do nothing by themselves. */
 import assert from "node:assert/strict";
-import { LaneSupervisor } from "../../../runtime/driver/lane_supervisor.ts";
-import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts";
-import { LagMeter } from "../../../runtime/driver/lag.ts";
-import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
-import type { QueryErrorEvent } from "../../../runtime/driver/manager.ts";
-import {
-  checkOperatorErrors,
-  type OperatorErrorOption,
-} from "../../../runtime/definition/operator_error.ts";
-import {
-  addTotals,
-  CELL,
-  type LoadedQuery,
-  type PlainError,
-  type QuerySpec,
-  type ToExecutor,
-} from "../../../runtime/executor/protocol.ts";
-import {
-  NO_TOTALS,
-  type QueryTotals,
-  type StreamingQueryProgress,
-} from "../../../runtime/definition/progress.ts";
-import { managerOf } from "../../support/manager.ts";
-import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
-
-const SPEC: QuerySpec = {
-  name: "q",
-  topic: "VideoStreaming",
-  module: "",
-  group: "g",
-  sinks: [],
-};
-const MEMBERSHIP = { memberId: "m", generation: 1 };
-const TOTALS = { ...NO_TOTALS, frames: 7, outputs: 7, dropped: 6, lost: 3, noKeyframe: 2 };
-
-/** A supervisor whose lanes run when the test says so. */
-function supervised(
-  { deaf = false, report = () => {}, onOperatorError = "dead-letter" }: {
-    deaf?: boolean;
-    report?: (line: string) => void;
-    onOperatorError?: OperatorErrorOption;
-  } = {},
-) {
-  const loaded: LoadedQuery = {
-    plan: "",
-    finite: false,
-    steps: ["first", "second"],
-    onOperatorError: checkOperatorErrors(onOperatorError),
-    access: { read: [], write: [], net: [], libraries: [], open: false },
-    remarks: [],
-    topics: [],
-  };
-  const clock = new FakeClock();
-  const streams = managerOf();
-  const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
-  const reader = () => Promise.reject(new Error("There is nothing to read"));
-  const metrics = new QueryMetrics(streams, new LagMeter({ offsets, reader }, clock));
-  const running: number[] = [];
-  /** How each run counts. */
-  const counting: ((totals: QueryTotals) => void)[] = [];
-  let deadInputs: unknown;
-  const stopping = new AbortController();
-  const lanes: LaneSupervisor = new LaneSupervisor({
-    pool: {
-      start(_spec, message) {
-        running.push(message.lane);
-        counting.push(addTotals(message.cells));
-        deadInputs = message.deadInputs;
-      },
-      post: (message: ToExecutor) => {
-        if (message.type === "stop" && !deaf) stopped();
-      },
-      ended: () => {},
-      responsive: () => true,
-    },
-    log: new MemoryLog(),
-    streams,
-    metrics,
-    clock,
-    signal: stopping.signal,
-    loaded: () => loaded,
-    report,
-  });
-  /** The lane that was started last. */
-  const lane = () => running.at(-1)!;
-  const started = () => lanes.onMessage({ type: "started", lane: lane(), id: "id" });
-  const progressed = (cameraName?: string) => {
-    counting.at(-1)!(TOTALS);
-    lanes.onMessage({
-      type: "progress",
-      lane: lane(),
-      progress: {
-        id: "id",
-        ...(cameraName === undefined ? {} : { cameraName }),
-        numInputRows: 7,
-        eventTime: { max: "2026-01-01T00:00:00.000Z" },
-        sources: [{
-          endOffset: { VideoStreaming: { "3": 7 } },
-          latestOffset: { VideoStreaming: { "3": 9 } },
-        }],
-        totals: TOTALS,
-      } as unknown as StreamingQueryProgress,
-      measurements: { endToEnd: [], processing: [], sinkWrites: {} },
-    });
-  };
-  const stopped = (error?: PlainError) =>
-    lanes.onMessage({
-      type: "stopped",
-      lane: lane(),
-      ...(error === undefined ? {} : { error }),
-    });
-  return {
-    clock,
-    streams,
-    metrics,
-    lanes,
-    running,
-    counting,
-    started,
-    progressed,
-    stopped,
-    deadInputs: () => deadInputs,
-  };
-}
+import type { QueryErrorEvent, StreamingQueryListener } from "../../../runtime/driver/manager.ts";
+import { CELL, type PlainError } from "../../../runtime/executor/protocol.ts";
+import { NO_TOTALS } from "../../../runtime/definition/progress.ts";
+import { settle } from "../../../runtime/testing.ts";
+import { MEMBERSHIP, SPEC, supervised, TOTALS } from "./supervised.ts";
 
 Deno.test("listeners hear of the error of each run that failed, and of the last end without one", async () => {
   const { clock, streams, lanes, running, started, stopped } = supervised();
@@ -290,6 +171,21 @@ Deno.test("a query that ends while it waits for its restart does not start again
   await lanes.end(SPEC, 3, "drain");
   await clock.advance(60_000);
   assert.deepEqual(running, [1]);
+});
+
+Deno.test("a query that a listener ends when it hears of a failure does not start again", async () => {
+  for (const method of ["onQueryError", "onQueryTerminated"] as const) {
+    for (const delayed of [true, false]) {
+      const { clock, lanes, running, streams, started, stopped } = supervised();
+      streams.addListener({ [method]: () => void streams.all[0]!.stop() });
+      lanes.begin(SPEC, 3, undefined);
+      started();
+      stopped(delayed ? { name: "Error", message: "away", retryable: true } : FAILED);
+      await clock.advance(60_000);
+      assert.deepEqual([running, streams.all[0]!.state], [[1], "stopped"]);
+      assert.equal(await lanes.allEnded(), false);
+    }
+  }
 });
 
 Deno.test("a lane whose executor died starts elsewhere, each time later; one that ends is gone with it", async () => {

@@ -257,3 +257,27 @@ Deno.test("an operator with state is opened again, and not given its dead letter
   assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
   assert.equal(sums.at(-1), 45 - 5);
 });
+
+Deno.test("an operator that fails because its run is aborted makes no dead letter", async () => {
+  const log = logOf(1);
+  const called = Promise.withResolvers<void>();
+  const running = startQuery(
+    query("asks").readStream({ startingOffsets: "earliest" })
+      .process<Frame>({
+        name: "asks",
+        open: ({ signal }) => ({
+          process: () =>
+            new Promise((_, reject) => {
+              signal.addEventListener("abort", () => reject(new Error("Cannot ask: aborted")));
+              called.resolve();
+            }),
+        }),
+      })
+      .writeStream(collect<Frame>()).onOperatorError({ kind: "dead-letter", tries: 1 }),
+    { log, clock },
+  );
+  await called.promise;
+  running.stop("abort");
+  assert.equal((await running.ended).deadLettered, 0);
+  assert.deepEqual(running.reports, []);
+});

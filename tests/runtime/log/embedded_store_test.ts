@@ -67,17 +67,21 @@ Deno.test("embedded log: flipped bits and cut files cost their frames, and are r
     await withLog(url, async (log) => {
       await log.createTopic("t", 1);
       for (let i = 0; i < 60; i++) await append(log, "t", 0, records(1, `v${i} `));
-      await append(log, "t", 0, records(40, "w"));
     });
-    const [file] = await segmentsOf(dir);
-    const bytes = await Deno.readFile(file!);
-    // In a value, and in the head before it.
-    const content = new TextDecoder("latin1").decode(bytes);
-    // Behind its key: the bytes of a checksum may look like a value.
-    const at = (value: string) => content.indexOf(`CAMERA-1${value}`) + "CAMERA-1".length;
-    for (const value of ["v7 0", "v30 0", "w11"]) bytes[at(value)]! ^= 4;
-    bytes[at("v40 0") - 30]! ^= 1;
-    await Deno.writeFile(file!, bytes.subarray(0, at("w38")));
+    const [uncut] = await segmentsOf(dir);
+    await withLog(url, (log) => append(log, "t", 0, records(40, "w")));
+    const cut = (await segmentsOf(dir)).find((file) => file !== uncut);
+    const damage = async (file: string, flips: readonly [string, number][], end?: string) => {
+      const bytes = await Deno.readFile(file);
+      const content = new TextDecoder("latin1").decode(bytes);
+      // Behind its key: the bytes of a checksum may look like a value.
+      const at = (value: string) => content.indexOf(`CAMERA-1${value}`) + "CAMERA-1".length;
+      for (const [value, before] of flips) bytes[at(value) - before]! ^= 4;
+      await Deno.writeFile(file, end === undefined ? bytes : bytes.subarray(0, at(end)));
+    };
+    // In values, and in the head before one: in a file that is not cut, or nothing behind it is found.
+    await damage(uncut!, [["v7 0", 0], ["v30 0", 0], ["v40 0", 30]]);
+    await damage(cut!, [["w11", 0]], "w38");
     await withLog(url, async (log) => {
       const frames = await readAll(log, "t", 0);
       assert.deepEqual(
@@ -88,7 +92,7 @@ Deno.test("embedded log: flipped bits and cut files cost their frames, and are r
       assert.equal(text(frames[97]!.value), "w37");
       assert.equal(await append(log, "t", 0, records(1)), 100);
     });
-    await Deno.remove(file!);
+    for (const file of [uncut!, cut!]) await Deno.remove(file);
     await withLog(url, async (log) => {
       const frames = await readAll(log, "t", 0);
       assert.equal(faults(frames).length, 100);

@@ -73,7 +73,7 @@ const ROWS: Readonly<Record<number, Row>> = {
   34: ["ILLEGAL_SASL_STATE", "fatal", "AUTHENTICATION_FAILED"],
   35: ["UNSUPPORTED_VERSION", "fatal", "UNSUPPORTED"],
   36: ["TOPIC_ALREADY_EXISTS", "done", "INVALID"],
-  37: ["INVALID_PARTITIONS", "done", "INVALID"],
+  37: ["INVALID_PARTITIONS", "fatal", "INVALID"],
   // Fewer brokers live than the topic needs, as while one restarts.
   38: ["INVALID_REPLICATION_FACTOR", "look-up"],
   40: ["INVALID_CONFIG", "fatal", "INVALID"],

@@ -3,7 +3,6 @@ import { checkTopic } from "../../checks.ts";
 import type { OffsetRange } from "../../log.ts";
 import { type Cluster, leaderNotAvailable } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
-import { outcomeOf } from "../net/failures.ts";
 import { errorNames } from "../protocol/errors.ts";
 import {
   CREATE_PARTITIONS,
@@ -68,8 +67,9 @@ export async function ensureTopic(
       try {
         await (leaders.length === 0 ? create(controller, signal) : grow(controller, signal));
       } catch (error) {
+        const faster = leaders.length === 0 ? "TOPIC_ALREADY_EXISTS" : "INVALID_PARTITIONS";
+        if (!errorNames(error).includes(faster)) throw error;
         // Another client was faster.
-        if (outcomeOf(error) !== "done") throw error;
       }
       changed = true;
     } else if (!changed || leaders.every(({ leaderId }) => leaderId >= 0)) {

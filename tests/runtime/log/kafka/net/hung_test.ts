@@ -6,9 +6,24 @@ import { JOIN_GROUP } from "../../../../../runtime/log/kafka/protocol/groups.ts"
 import { INIT_PRODUCER_ID } from "../../../../../runtime/log/kafka/protocol/transactions.ts";
 import { retry } from "../../../../support/retry.ts";
 import { ScriptedBroker } from "../../../../support/scripted_broker.ts";
-import { until } from "../../../../support/until.ts";
+import { PATIENCE_MS, until } from "../../../../support/until.ts";
 
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
+/** After this time without a response another broker is asked, too. */
+const NEXT_BROKER_MS = 400;
+
+/** Asks no other broker because one is slow, as all are on a busy machine. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  const real = globalThis.setTimeout;
+  globalThis.setTimeout =
+    ((run: () => void, ms?: number) =>
+      real(run, ms === NEXT_BROKER_MS ? PATIENCE_MS : ms)) as typeof setTimeout;
+  try {
+    await work();
+  } finally {
+    globalThis.setTimeout = real;
+  }
+}
 
 Deno.test("a broker that hangs does not keep another one from answering, and is not asked first again", async () => {
   const hung = new ScriptedBroker(() => "silent");
@@ -22,7 +37,9 @@ Deno.test("a broker that hangs does not keep another one from answering, and is 
   try {
     await log.topics();
     const asked = hung.seen.length;
-    for (let i = 0; i < 3; i++) await log.topics();
+    await patiently(async () => {
+      for (let i = 0; i < 3; i++) await log.topics();
+    });
     assert.equal(hung.seen.length, asked);
     assert.equal(well.seen.length, 1 + 4);
   } finally {
@@ -38,13 +55,15 @@ Deno.test("a broker that failed is asked after all others", async () => {
   const hosts = [failing, first, second].map(({ port }) => `127.0.0.1:${port}`);
   const log = await openLog(`kafka://${hosts.join(",")}`);
   try {
-    await log.topics();
-    const asked = failing.seen.length;
-    assert.ok(asked > 0 && second.seen.length === 0);
-    await first.close();
-    await log.topics();
-    assert.ok(second.seen.length > 0);
-    assert.equal(failing.seen.length, asked);
+    await patiently(async () => {
+      await log.topics();
+      const asked = failing.seen.length;
+      assert.ok(asked > 0 && second.seen.length === 0);
+      await first.close();
+      await log.topics();
+      assert.ok(second.seen.length > 0);
+      assert.equal(failing.seen.length, asked);
+    });
   } finally {
     await log.close();
     await failing.close();

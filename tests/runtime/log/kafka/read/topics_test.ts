@@ -5,6 +5,8 @@ import type { Reply, Seen } from "../../../../support/scripted_broker.ts";
 import { metadata, withBroker } from "../net/lies_kit.ts";
 
 const [INVALID_CONFIG, POLICY_VIOLATION, TOPIC_AUTHORIZATION_FAILED] = [40, 44, 29];
+/** As of a broker that has no room for so many. */
+const INVALID_PARTITIONS = 37;
 
 /** A cluster without a controller that refuses so many configurations of a topic. */
 function refusing(codes: readonly number[]): (seen: Seen, before: number) => Reply {
@@ -36,6 +38,7 @@ Deno.test("a topic that may not be created is refused in the broker's words", as
     const [code, tries, said] of [
       [POLICY_VIOLATION, 4, "INVALID"],
       [TOPIC_AUTHORIZATION_FAILED, 1, "AUTHENTICATION_FAILED"],
+      [INVALID_PARTITIONS, 1, "INVALID"],
     ] as const
   ) {
     await withBroker(refusing(Array(4).fill(code)), async (log, broker) => {
