@@ -156,12 +156,12 @@ export class Playback {
     const picture = await this.#lookUp(signal, () => this.#history().moved(lead, command, units));
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
+    // Lanes that the page has added meanwhile are elsewhere.
+    this.#stopAll();
     this.#forget();
     this.#current.set(lead.id, picture);
     const { mode, speed } = this.#view;
     if (command.action === "jump" && mode === "playing") {
-      // Lanes that the page has added meanwhile play elsewhere.
-      this.#stopAll();
       return this.#play(generation, speed, command.time);
     }
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
@@ -172,9 +172,8 @@ export class Playback {
       position: command.action === "jump" ? command.time : picture.timestamp,
       lead: lead.id,
       offset: picture.offset,
-      ...(elsewhere
-        ? { problem: `The log does not hold offset ${command.offset}: showing ${picture.offset}` }
-        : {}),
+      ...(elsewhere &&
+        { problem: `The log does not hold offset ${command.offset}: showing ${picture.offset}` }),
     });
     this.#options.onPicture(lead.id);
     for (const lane of this.#lanes.values()) if (lane.id !== lead.id) this.#show(lane);
@@ -296,7 +295,8 @@ export class Playback {
 
   /** Goes live if every lane has reached the end of its frames, and none that is not shown has later ones. */
   liveWhenCaughtUp(): void {
-    if (this.#runners.size === 0) return;
+    // A command that is being carried out leads elsewhere.
+    if (this.#runners.size === 0 || this.#commanded !== this.generation) return;
     for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
     const newest = this.#options.lanes().map((lane) =>
       Math.min(lane.lastFrameTimestamp ?? 0, lane.lastFrameArrival ?? 0)
