@@ -106,9 +106,8 @@ export class Playback {
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
-    const { mode } = this.#view;
     // The page's own idea is late by what is on its way.
-    const due = mode === "playing" ? this.#due() : undefined;
+    const due = this.#view.mode === "playing" ? this.#due() : undefined;
     this.#stopAll();
     switch (command.action) {
       case "live":
@@ -145,8 +144,6 @@ export class Playback {
   close(): void {
     this.#closed = true;
     this.#stopAll();
-    this.#forget();
-    this.#lanes.clear();
   }
 
   async #goTo(generation: number, command: TimeMove, signal: AbortSignal): Promise<void> {
@@ -158,11 +155,16 @@ export class Playback {
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#forget();
     this.#current.set(lead.id, picture);
-    const { mode, speed } = this.#view;
-    if (command.action === "jump" && mode === "playing") {
+    if (command.action === "jump" && this.#view.mode === "playing") {
+      // Before its first frame other lanes may have some.
+      for (const lane of picture.timestamp > command.time ? this.#lanes.values() : []) {
+        const first = await this.#pictureAt(lane, () => command.time, signal);
+        if (signal.aborted) return;
+        if (first !== undefined) this.#current.set(lane.id, first);
+      }
       // Lanes that the page has added meanwhile play elsewhere.
       this.#stopAll();
-      return this.#play(generation, speed, command.time);
+      return this.#play(generation, this.#view.speed, command.time);
     }
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
@@ -181,10 +183,7 @@ export class Playback {
   }
 
   /** Looks a picture up, unless the page has moved on when its turn comes. */
-  async #lookUp(
-    signal: AbortSignal,
-    find: () => Promise<LanePicture | undefined>,
-  ): Promise<LanePicture | undefined> {
+  async #lookUp(signal: AbortSignal, find: () => Promise<LanePicture | undefined>) {
     return await this.#turn.run(async () => signal.aborted ? undefined : await find());
   }
 
