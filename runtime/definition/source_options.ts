@@ -52,7 +52,7 @@ export interface ReadStreamOptions {
    * lost ones.
    */
   readonly failOnDataLoss?: boolean;
-  /** Directory of the checkpoints for the embedded log. */
+  /** Directory of the checkpoints for the embedded log. That of the run (`--checkpoint`) replaces it. */
   readonly checkpointLocation?: string;
   /** Overrides the definition's name. */
   readonly queryName?: string;

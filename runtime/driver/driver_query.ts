@@ -145,7 +145,7 @@ export class DriverQuery {
     const { finite, aligns } = await this.load();
     // Two cameras have no single end offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
-    const known = await this.#checkpoints();
+    const known = await this.#checkpointsBefore();
     const isLater = foundLater(known, this.#named, this.#count ?? 0);
     signal.throwIfAborted();
     this.#noteContinued(known);
@@ -160,12 +160,22 @@ export class DriverQuery {
   }
 
   /** Its checkpoints, before it has left one here; none where nothing depends on them. */
+  async #checkpointsBefore(): Promise<readonly CheckpointInfo[]> {
+    if (this.#named !== undefined && this.#begins === undefined) return [];
+    const { clock } = this.#parts;
+    return await retry(() => this.#checkpoints(), { clock, signal: this.#ending.signal });
+  }
+
+  /** Its checkpoints now, from where its executors keep them. */
   async #checkpoints(): Promise<readonly CheckpointInfo[]> {
     const { group, topic, name: query } = this.spec;
-    if (this.#named !== undefined && this.#begins === undefined) return [];
-    const { log, clock } = this.#parts;
-    const ask = () => log.checkpoints({ group, query, topic });
-    return await retry(ask, { clock, signal: this.#ending.signal });
+    const { checkpointLocation } = await this.load();
+    return await this.#parts.log.checkpoints({
+      group,
+      query,
+      topic,
+      ...given({ checkpointLocation }),
+    });
   }
 
   /** Where its options say that it begins; a start in its definition stays there for every run. */
@@ -247,11 +257,11 @@ export class DriverQuery {
     done: (query: string, partition: number) => boolean,
     mostMs: number,
   ): Promise<boolean> {
-    const { group, name: query, topic } = this.spec;
+    const { name: query } = this.spec;
     const others = [...this.#ends.keys()]
       .filter((partition) => this.#ends[partition] !== 0 && !done(query, partition));
     if (others.length === 0) return false;
-    const known = await this.#parts.log.checkpoints({ group, query, topic });
+    const known = await this.#checkpoints();
     const isBehind = (partition: number) =>
       (known.find((one) => one.partition === partition)?.committed?.end ?? 0) <
         this.#ends[partition]!;

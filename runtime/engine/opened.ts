@@ -53,7 +53,10 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     topic,
     partition,
     outputTopics: outputTopics(options),
-    ...given({ membership: options.membership }),
+    ...given({
+      membership: options.membership,
+      checkpointLocation: plan.source.checkpointLocation,
+    }),
   });
   onClose(() => committer.close());
   const recreated = await committer.recreated?.() ? await log.offsets(topic, partition) : undefined;

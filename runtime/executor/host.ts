@@ -89,7 +89,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     access: accessOf({ plan: { ...plan, name: spec.name } }),
     remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-    ...given({ places }),
+    ...given({ places, checkpointLocation: plan.source.checkpointLocation }),
     aligns: alignmentOf(plan),
   };
   return { spec, plan: { ...plan, name: spec.name }, loaded };
@@ -121,8 +121,6 @@ export class ExecutorHost {
   #config: ExecutorConfig | undefined;
   readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
-  /** Logs of queries with their own checkpoint folder, by folder. */
-  readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
   #watched: Watched | undefined;
@@ -195,7 +193,12 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
-      const log = await this.#openLog(config.checkpointDir);
+      // The driver's own log warns of what every thread meets.
+      const log = await openLog(config.log, {
+        secondary: true,
+        onWarning: (message) => this.#send({ type: "report", lane: 0, message }),
+        ...given({ checkpointDir: config.checkpointDir }),
+      });
       this.#reader = await log.reader();
       this.#log = log;
       this.#send({ type: "ready" });
@@ -215,24 +218,6 @@ export class ExecutorHost {
     }
   }
 
-  /** The log for a query, which may have its own checkpoint folder. */
-  #logOf(plan: QueryPlan): TopicLog | Promise<TopicLog> {
-    const checkpointDir = plan.source.checkpointLocation;
-    if (checkpointDir === undefined || this.#config!.checkpointDir !== undefined) return this.#log!;
-    let log = this.#otherLogs.get(checkpointDir);
-    if (log === undefined) {
-      log = this.#openLog(checkpointDir);
-      this.#otherLogs.set(checkpointDir, log);
-    }
-    return log;
-  }
-
-  /** The driver's own log warns of what every thread meets. */
-  #openLog(checkpointDir: string | undefined): Promise<TopicLog> {
-    const onWarning = (message: string) => this.#send({ type: "report", lane: 0, message });
-    return openLog(this.#config!.log, { secondary: true, onWarning, ...given({ checkpointDir }) });
-  }
-
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, partition, runId, cells } = message;
     const found = await this.#plans.get(message.plan);
@@ -244,11 +229,10 @@ export class ExecutorHost {
     const identity = { query, partition, run: lane };
     const pictures = new LanePictures(identity, this.#sendPicture, this.#watched);
     const report = (message: string) => this.#send({ type: "report", lane, message });
-    const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
     const execution = new StreamingExecution({
       plan,
-      log,
+      log: this.#log!,
       reader: this.#reader!,
       topic,
       partition,
@@ -318,7 +302,6 @@ export class ExecutorHost {
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));
     await this.#reader?.close();
-    for (const log of this.#otherLogs.values()) await (await log).close();
     await this.#log?.close();
     this.#send({ type: "closed" });
   }

@@ -73,6 +73,8 @@ export interface LoadedQuery {
   readonly remarks: readonly string[];
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
+  /** Checkpoint folder that it names. */
+  readonly checkpointLocation?: string;
   /** Zones and lines that it watches. */
   readonly places?: Places;
   /** Set if its lanes read a second partition (`align`). */

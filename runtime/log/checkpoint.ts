@@ -22,6 +22,8 @@ export interface CommitterOptions {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
+  /** As in `CheckpointFilter`. */
+  readonly checkpointLocation?: string;
   /** Topics that the query's sinks write to: created on demand with the source's partition count. */
   readonly outputTopics?: readonly string[];
   /** Membership that owns this partition; absent for explicitly named partitions. */
@@ -60,6 +62,11 @@ export interface CheckpointFilter {
   readonly group?: string;
   readonly query?: string;
   readonly topic?: string;
+  /**
+   * Checkpoint folder that the query names, for the embedded log; that of `openLog` replaces it. Default: the log's
+   * own.
+   */
+  readonly checkpointLocation?: string;
 }
 
 /** The version and definition that wrote a checkpoint. */

@@ -63,7 +63,8 @@ export class EmbeddedLog implements TopicLog {
   #opening: Promise<OpenLog> | undefined;
   /** Those that were deleted while they were open. What was opened through them says so. */
   readonly #deleted: OpenLog[] = [];
-  #openingStore: Promise<CheckpointStore> | undefined;
+  /** The checkpoints of folders, by folder. */
+  readonly #stores = new Map<string, Promise<CheckpointStore>>();
   #closing: Promise<void> | undefined;
 
   /** @throws {LogError} `INVALID` if the URL is invalid */
@@ -150,7 +151,7 @@ export class EmbeddedLog implements TopicLog {
 
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
     const parts = await this.#open();
-    const store = await this.#store(parts);
+    const store = await this.#store(parts, this.#checkpointDir ?? options.checkpointLocation);
     this.#checkOpen();
     return await this.#kept(await EmbeddedCommitter.open({ ...parts, store }, options));
   }
@@ -165,10 +166,11 @@ export class EmbeddedLog implements TopicLog {
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
     const parts = await this.#find();
     if (parts === undefined) return [];
-    const dir = this.#checkpointDir;
-    // Listing creates no folder of checkpoints either.
-    if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
-    const store = await this.#store(parts);
+    const dir = this.#checkpointDir ?? filter.checkpointLocation;
+    // Listing creates no folder of checkpoints either. Opening them says why it cannot be read.
+    const isThere = async (dir: string) => await isFile(join(dir, "metadata")).catch(() => true);
+    if (dir !== undefined && !await isThere(dir)) return [];
+    const store = await this.#store(parts, dir);
     return await parts.db.read(
       "list the checkpoints",
       () => parts.checkpoints.list(store, filter),
@@ -238,7 +240,8 @@ export class EmbeddedLog implements TopicLog {
     const open = await opening?.catch(() => undefined);
     if (open?.db.deleted === true && this.#opening === opening) {
       this.#deleted.push(open);
-      this.#opening = this.#openingStore = undefined;
+      this.#opening = undefined;
+      this.#stores.clear();
     }
     if (this.#opening === undefined && await isAbsent(this.#place.dir)) {
       this.#checkOpen();
@@ -266,13 +269,13 @@ export class EmbeddedLog implements TopicLog {
     }
   }
 
-  #store({ db, checkpoints }: OpenLog): Promise<CheckpointStore> {
-    const dir = this.#checkpointDir;
+  #store({ db, checkpoints }: OpenLog, dir: string | undefined): Promise<CheckpointStore> {
     if (dir === undefined) return Promise.resolve({ id: "", name: db.path });
     const holds = (id: string) => db.read("find the checkpoints", () => checkpoints.holds(id));
-    const opening = this.#openingStore ??= storeOf(dir, db.logId, holds);
+    const opening = this.#stores.get(dir) ?? storeOf(dir, db.logId, holds);
+    this.#stores.set(dir, opening);
     // The next call tries again.
-    opening.catch(() => this.#openingStore = undefined);
+    opening.catch(() => this.#stores.delete(dir));
     return opening;
   }
 }

@@ -6,6 +6,7 @@ import {
   LogError,
   type Pair,
   query,
+  type ReadStreamOptions,
   start,
   type StartOptions,
 } from "../../../runtime/mod.ts";
@@ -185,5 +186,52 @@ export async function changesOneQuery(url: string, log: TopicLog, topic: string)
     const batches = progress.filter((line) => line.startsWith(name));
     const from = lastProgress!.batchId + 1 - batches.length;
     assert.deepEqual(batches, batches.map((_, i) => `${name} ${from + i}`), "no batch is missing");
+  }
+}
+
+/**
+ * A camera that was added while its query was down loses no frame, wherever the query keeps its checkpoints:
+ * in the log, in the folder that its definition names, or in the folder of the run.
+ */
+export async function readsACameraAddedMeanwhile(
+  url: string,
+  log: TopicLog,
+  topic: string,
+  directory: string,
+): Promise<void> {
+  const checkpointLocation = `${directory}/own`;
+  const places: [string, ReadStreamOptions, StartOptions][] = [
+    ["log", {}, {}],
+    ["own", { checkpointLocation }, {}],
+    ["run", {}, { checkpoint: `${directory}/run` }],
+    ["both", { checkpointLocation }, { checkpoint: `${directory}/run` }],
+  ];
+  for (const [name, source, options] of places) {
+    const on = `${topic}-${name}`;
+    await log.createTopic(on, 1);
+    const seen: string[] = [];
+    const definition = query(`${name}-${topic}`).readStream(source).writeStream(
+      foreachBatch<Frame>((outputs) => {
+        for (const { partition, offset } of outputs) seen.push(`${partition}:${offset}`);
+      }),
+    );
+    const said: string[] = [];
+    const run = async (then?: () => Promise<void>) => {
+      await using streams = await start(definition, {
+        ...{ log: url, topic: on, startingOffsets: "latest", progressIntervalMs: 0 },
+        report: (line) => said.push(line),
+        ...options,
+      });
+      await then?.();
+      await streams.processAllAvailable();
+    };
+    await run(() => append(log, on, 0, 2));
+    assert.ok(!said.some((line) => line.includes("continues from its checkpoint")));
+    await log.createTopic(on, 2);
+    await append(log, on, 1, 3);
+    await run();
+    assert.deepEqual(seen, ["0:0", "0:1", "1:0", "1:1", "1:2"], name);
+    const remark = `${name}-${topic} continues from its checkpoint on partition 0: `;
+    assert.ok(said.some((line) => line.startsWith(remark)), `${name}: ${said.join("\n")}`);
   }
 }

@@ -1,8 +1,15 @@
 /** `start`, on Kafka. */
 import "../../../runtime/driver/driver.ts";
 import "../../../runtime/image/mod.ts";
+import { withFolder } from "../../support/folder.ts";
 import { uniqueName, withKafkaLog } from "../../support/kafka.ts";
-import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
+import {
+  alignsTwoCameras,
+  changesOneQuery,
+  readsACameraAddedMeanwhile,
+  startsAModule,
+  startsAValue,
+} from "./start_cases.ts";
 
 Deno.test("a program starts a definition that is a value, and stops it", () =>
   withKafkaLog((url, log) => startsAValue(url, log, uniqueName("start"))));
@@ -15,3 +22,8 @@ Deno.test("one query comes, changes and goes while another continues in the same
 
 Deno.test("a program aligns two cameras, again and again", () =>
   withKafkaLog((url, log) => alignsTwoCameras(url, log, uniqueName("align"))));
+
+Deno.test("a camera added while its query was down is read from its start", () =>
+  withFolder((directory) =>
+    withKafkaLog((url, log) => readsACameraAddedMeanwhile(url, log, uniqueName("added"), directory))
+  ));

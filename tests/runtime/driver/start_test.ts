@@ -7,7 +7,13 @@ import { openLog } from "../../../runtime/log/open.ts";
 import { withFolder } from "../../support/folder.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
-import { alignsTwoCameras, changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
+import {
+  alignsTwoCameras,
+  changesOneQuery,
+  readsACameraAddedMeanwhile,
+  startsAModule,
+  startsAValue,
+} from "./start_cases.ts";
 
 const definition = query("mine").readStream().writeStream(display());
 
@@ -22,6 +28,11 @@ Deno.test("one query comes, changes and goes while another continues in the same
 
 Deno.test("a program aligns two cameras, again and again", () =>
   withLog((url, log) => alignsTwoCameras(url, log, "VideoStreaming")));
+
+Deno.test("a camera added while its query was down is read from its start", () =>
+  withLog((url, log, directory) =>
+    readsACameraAddedMeanwhile(url, log, "VideoStreaming", directory)
+  ));
 
 Deno.test("a program stops its queries though their log was deleted", () =>
   withFolder(async (dir) => {

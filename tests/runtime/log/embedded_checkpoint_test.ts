@@ -142,6 +142,25 @@ Deno.test("checkpoint: a folder of its own", async () => {
     assert.equal(await next("a", (c) => run(c, 1, ["a1"])), 1);
     assert.equal(await next("b"), 1);
     await withLog(log, async (log) => assert.deepEqual(await log.checkpoints(), []));
+    // A folder that a query names counts where the log was opened without one.
+    const inA = async (opened?: { checkpointDir: string }) =>
+      await withLog(log, async (log) => {
+        const [info] = await log.checkpoints({ checkpointLocation: join(dir, "a") });
+        return info?.committed?.batchId;
+      }, opened);
+    assert.deepEqual([await inA(), await inA(at("b"))], [1, 0]);
+    await withLog(log, async (log) => {
+      await log.topics();
+      const { stat, mkdir } = Deno;
+      const denied = () => Promise.reject(new Deno.errors.NotCapable("Requires read access"));
+      Object.assign(Deno, { stat: denied, mkdir: denied });
+      try {
+        const { message } = await rejectsWith("INVALID", () => log.checkpoints());
+        assert.match(message, /^Cannot open the checkpoints in .*a: access to .* is denied/);
+      } finally {
+        Object.assign(Deno, { stat, mkdir });
+      }
+    }, at("a"));
     // Removed on purpose: a first start.
     await Deno.remove(join(dir, "a"), { recursive: true });
     assert.equal(await next("a"), 0);
