@@ -148,8 +148,10 @@ export class ClipDialog {
   async download(lane: string, camera: string, after: number, before: number): Promise<void> {
     const problem = await downloadClip(lane, after, before);
     if (problem === "") return;
-    // The user may have opened it for another clip meanwhile.
-    if (this.#node.open) await new Promise((done) => this.#node.addEventListener("close", done));
+    // It may be open for another clip meanwhile.
+    while (this.#node.open) {
+      await new Promise((done) => this.#node.addEventListener("close", done, { once: true }));
+    }
     this.#show(lane, camera, after, before, problem);
   }
 
