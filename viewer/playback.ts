@@ -106,9 +106,8 @@ export class Playback {
   command(generation: number, command: TimeCommand): void {
     if (this.#closed) return;
     this.#commanded = generation;
-    const { mode } = this.#view;
     // The page's own idea is late by what is on its way.
-    const due = mode === "playing" ? this.#due() : undefined;
+    const due = this.#view.mode === "playing" ? this.#due() : undefined;
     this.#stopAll();
     switch (command.action) {
       case "live":
@@ -145,8 +144,6 @@ export class Playback {
   close(): void {
     this.#closed = true;
     this.#stopAll();
-    this.#forget();
-    this.#lanes.clear();
   }
 
   async #goTo(generation: number, command: TimeMove, signal: AbortSignal): Promise<void> {
@@ -156,14 +153,20 @@ export class Playback {
     const picture = await this.#lookUp(signal, () => this.#history().moved(lead, command, units));
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
+    const { mode, speed } = this.#view;
+    const playFrom = command.action === "jump" && mode === "playing" ? command.time : Infinity;
+    const found = new Map([[lead.id, picture]]);
+    // Before its first frame other lanes may have some.
+    for (const lane of picture.timestamp > playFrom ? this.#lanes.values() : []) {
+      const first = await this.#pictureAt(lane, () => playFrom, signal);
+      if (signal.aborted) return;
+      if (first !== undefined) found.set(lane.id, first);
+    }
     // Lanes that the page has added meanwhile are elsewhere.
     this.#stopAll();
     this.#forget();
-    this.#current.set(lead.id, picture);
-    const { mode, speed } = this.#view;
-    if (command.action === "jump" && mode === "playing") {
-      return this.#play(generation, speed, command.time);
-    }
+    for (const [id, each] of found) this.#current.set(id, each);
+    if (playFrom < Infinity) return this.#play(generation, speed, playFrom);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
       mode: "paused",
@@ -180,10 +183,7 @@ export class Playback {
   }
 
   /** Looks a picture up, unless the page has moved on when its turn comes. */
-  async #lookUp(
-    signal: AbortSignal,
-    find: () => Promise<LanePicture | undefined>,
-  ): Promise<LanePicture | undefined> {
+  async #lookUp(signal: AbortSignal, find: () => Promise<LanePicture | undefined>) {
     return await this.#turn.run(async () => signal.aborted ? undefined : await find());
   }
 

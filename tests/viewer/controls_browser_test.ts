@@ -143,36 +143,44 @@ Deno.test("columns, groups and time are chosen by keys and controls", async () =
   });
 });
 
-Deno.test("what is wrong with an alert's clip waits for the dialog that is open for another clip", async () => {
+Deno.test("what is wrong with clips of alerts waits for the dialog that is open for another clip", async () => {
   const time = (offset: number) => Date.now() - 60_000 + offset * 100;
   const log = await recorded(100, time, (...ids) => paintCode(...ids, 160, 90));
   await withViewer({ log, lanes: { count: 2 } }, async (viewer, lanes) => {
-    lanes.push("greyscale-0");
-    for (const state of ["start", "end"] as const) {
-      lanes.push("greyscale-1", { result: { alert: { id: "a", state, label: "car", peak: 1 } } });
+    for (const id of ["greyscale-0", "greyscale-1"]) {
+      for (const state of ["start", "end"] as const) {
+        lanes.push(id, { result: { alert: { id, state, label: "car", peak: 1 } } });
+      }
     }
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
       const asked = Promise.withResolvers<void>();
-      const answer = Promise.withResolvers<void>();
+      const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       await page.route("**/api/clip.mp4?*", async (route) => {
         asked.resolve();
-        await answer.promise;
+        await answers[route.request().url().includes("greyscale-0") ? 0 : 1]!.promise;
         await route.fulfill({ status: 404, json: { error: "Its frames are gone" } });
       });
       await page.locator('[data-lane="greyscale-0"][data-offset]').waitFor();
       await page.keyboard.press("a");
-      await page.locator(".alerts .clip").click();
+      for (const at of [0, 1]) await page.locator(".alerts .clip").nth(at).click();
       await asked.promise;
+      await page.locator('[data-lane="greyscale-0"]').focus();
       await page.keyboard.press("c");
       const title = (camera: string) => page.getByRole("heading", { name: `Clip of ${camera}` });
       await title("CAMERA-1").waitFor();
-      const reason = page.waitForResponse((response) => response.request().method() === "GET");
-      answer.resolve();
-      await reason;
-      await page.keyboard.press("Escape");
-      await title("CAMERA-2").waitFor();
-      await page.getByText("Its frames are gone").waitFor();
+      for (const lane of [1, 0]) {
+        const reason = page.waitForResponse((response) =>
+          response.request().method() === "GET" && response.url().includes(`greyscale-${lane}`)
+        );
+        answers[lane]!.resolve();
+        await reason;
+      }
+      for (const camera of ["CAMERA-2", "CAMERA-1"]) {
+        await page.keyboard.press("Escape");
+        await title(camera).waitFor();
+        await page.getByText("Its frames are gone").waitFor();
+      }
     });
   });
 });

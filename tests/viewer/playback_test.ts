@@ -37,10 +37,7 @@ const was = (page: TestPage, mode: string) =>
 const both = (page: TestPage, offset: number) =>
   until(() => page.newest(0)?.offset === offset && page.newest(1)?.offset === offset);
 
-const said = (page: TestPage, slot: number) => {
-  const image = page.newest(slot)?.image;
-  return image === undefined ? undefined : new TextDecoder().decode(image);
-};
+const said = (page: TestPage, slot: number) => new TextDecoder().decode(page.newest(slot)?.image);
 
 Deno.test("seek and step land on the exact frame; the other lanes on what was there then", async () => {
   await withPast(async (page) => {
@@ -163,7 +160,7 @@ Deno.test("playing from before the first frames begins with them", async () => {
   }, clock);
 });
 
-Deno.test("playing goes on behind frames that retention takes from one camera", async () => {
+Deno.test("playing goes on behind frames that retention takes from one camera, or with the other one", async () => {
   const clock = new FakeClock(BEGIN + 600_000);
   await withPast(async (page, log) => {
     await page.time({ action: "play", speed: 1, time: time(0) });
@@ -174,6 +171,8 @@ Deno.test("playing goes on behind frames that retention takes from one camera", 
       await until(() => page.newest(1)?.offset === offset);
     }
     await until(() => said(page, 0) === "0:101");
+    await page.time({ action: "jump", lead: "greyscale-0", time: time(20) });
+    await until(() => said(page, 1) === "1:20");
   }, clock);
 });
 

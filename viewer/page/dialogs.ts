@@ -148,8 +148,10 @@ export class ClipDialog {
   async download(lane: string, camera: string, after: number, before: number): Promise<void> {
     const problem = await downloadClip(lane, after, before);
     if (problem === "") return;
-    // It may be open meanwhile: the user chooses another clip, or reads of one that failed before.
-    while (this.#node.open) await new Promise((done) => this.#node.addEventListener("close", done));
+    // It may be open for another clip meanwhile.
+    while (this.#node.open) {
+      await new Promise((done) => this.#node.addEventListener("close", done, { once: true }));
+    }
     this.#show(lane, camera, after, before, problem);
   }
 
