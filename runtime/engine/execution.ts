@@ -126,7 +126,7 @@ export class StreamingExecution {
       await this.#rebuild();
       await this.#runBatches();
     } catch (error) {
-      // What fails once it is aborted fails for that.
+      // An error after an abort is a consequence of it.
       if (!(error instanceof StoppedError) && !this.#abort.signal.aborted) throw error;
     } finally {
       await this.#close();

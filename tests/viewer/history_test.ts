@@ -243,7 +243,7 @@ Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async 
   });
 });
 
-Deno.test("frames by offset or time; what is not there, or not asked for rightly, is said", async () => {
+Deno.test("frames by offset or time: missing ones and wrong requests are reported", async () => {
   const log = await filled(50);
   log.expire(TOPIC, 0, 20);
   await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {

@@ -232,7 +232,7 @@ Deno.test("what is no video says why it cannot be streamed as MP4", async () => 
   });
 });
 
-Deno.test("two clips are made at a time: who asks for a third shall come back", async () => {
+Deno.test("two clips are made at a time: a third is refused for now", async () => {
   const log = await recorded(
     50,
     (offset) => BEGIN + offset * 40,

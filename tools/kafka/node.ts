@@ -41,7 +41,7 @@ function jvm(parts: NodeParts, dir: string): string[] {
   ];
 }
 
-/** Becomes Java, which is killed at the end of what starts it: that closes the pipe, whatever ends it. */
+/** A shell that becomes Java, and kills it once its starter has ended, which closes the pipe. */
 const JAVA = `exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec java "$@" 3<&- </dev/null`;
 const [program, ...first] = Deno.build.os === "windows"
   ? ["java"] as const

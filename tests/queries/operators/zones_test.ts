@@ -131,7 +131,7 @@ Deno.test("frames that windows repeat count once", async () => {
   assert.deepEqual(await crossings([window(a!, b!), window(a!, b!, c!)]), { in: 1, out: 0 });
 });
 
-Deno.test("who stands on a line for long has come from where they were before", async () => {
+Deno.test("an object that stays on a line keeps the side that it came from", async () => {
   const waiting = Array.from({ length: 900 }, () => [50, 50.2] as const);
   assert.deepEqual(await crossings(walk([50, 30], ...waiting, [50, 70])), { in: 1, out: 0 });
 });

@@ -271,7 +271,7 @@ Deno.test("a batch that was planned for another sink is committed alone, also by
   assert.equal(frames, 5);
 });
 
-Deno.test("a step without state that is gone is no change to speak of", async () => {
+Deno.test("a removed step without state is no change to report", async () => {
   const { scores, reports } = await inTwoVersions(
     (stream) => stream.map((frame) => frame).transformWithState(counter("a")),
     (stream) => stream.transformWithState(counter("a")),

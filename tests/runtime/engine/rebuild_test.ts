@@ -148,7 +148,7 @@ Deno.test("an interval notices a topic created again that is shorter", async () 
   }
 });
 
-Deno.test("a start so long ago begins at the first frame since then", async () => {
+Deno.test("a start by age begins at the first frame since then", async () => {
   const log = logOf(10);
   // Captured at 1000 to 1900.
   const clock = new FakeClock(61_450);

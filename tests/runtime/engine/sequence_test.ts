@@ -60,7 +60,7 @@ Deno.test("a restart forgets neither the last number nor what was dropped since"
   assert.deepEqual(restarted(next).seen, [["/s", 12]]);
 });
 
-Deno.test("numbers that are none count for nothing, and two cameras on a partition are told once", () => {
+Deno.test("invalid numbers are ignored, and two cameras on a partition are reported once", () => {
   const told: (readonly string[])[] = [];
   const tracker = new SequenceTracker((sessions) => void told.push(sessions));
   const see = (offset: number, session: string, seq = String(offset)) =>
@@ -77,7 +77,7 @@ Deno.test("numbers that are none count for nothing, and two cameras on a partiti
   assert.equal(tracker.gaps, 7);
 });
 
-Deno.test("the checkpoint keeps few sessions, and none with a name without end", () => {
+Deno.test("the checkpoint keeps few sessions, and none with an overlong name", () => {
   const tracker = trackerOf();
   for (let i = 0; i < 20; i++) {
     tracker.see({ ...frame(i), headers: { session: `s${i}`, seq: "0" } });

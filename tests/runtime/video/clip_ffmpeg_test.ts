@@ -36,7 +36,7 @@ Deno.test("clip: damaged frames are left out and said, and one without any is em
   assert.equal((await clipOf([damaged])).length, 0);
 });
 
-Deno.test("clip: pictures of another size, or of one pixel, are left out and said", async () => {
+Deno.test("clip: pictures of another size, or of one pixel, are left out and reported", async () => {
   const said: string[] = [];
   const picture = async (width: number, height: number) => {
     const data = new Uint8Array(width * height);
