@@ -147,7 +147,11 @@ export class FolderSource implements CameraSource {
         settled.set(file, version);
         yield {
           ...image,
-          delivered: (offset) => published.add(file, version, offset),
+          delivered: async (offset) => {
+            await published.add(file, version, offset);
+            // Meanwhile a newer version may wait for the log.
+            if (settled.get(file) === version) settled.delete(file);
+          },
         };
       }
       if (watch !== undefined) {

@@ -302,7 +302,7 @@ export class Database {
     }
   }
 
-  /** Failures (a lock, a full disk) are left to the next checkpoint; commits are safe in the WAL. */
+  /** Commits are safe in the WAL until it succeeds. */
   checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;
@@ -310,7 +310,7 @@ export class Database {
       this.#db.exec(`PRAGMA busy_timeout = ${10 * busyTimeoutMs}`);
       this.get("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch {
-      // See above.
+      // A lock or a full disk may be gone at the next one; damage is found by what reads it.
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }
