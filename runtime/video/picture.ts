@@ -22,6 +22,8 @@ import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 
 const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
+/** x264 takes no more. */
+const LONGEST_SIDE = 16_384;
 
 /** A picture, valid until it is released. */
 export interface Picture {
@@ -54,15 +56,16 @@ export class PictureDecoder implements Disposable {
    * Decodes an image. Of an odd width or height the last column or row is dropped, because H.264
    * halves colours.
    *
-   * @throws {BadFrameError} when the image is damaged, of an unknown type or too small.
+   * @throws {BadFrameError} when the image is damaged, of an unknown type, too small or too large for H.264.
    */
   async decode(image: Uint8Array): Promise<Picture> {
     const info = inspectImage(image);
-    if (info.width < 2 || info.height < 2) {
+    const small = info.width < 2 || info.height < 2;
+    if (small || info.width > LONGEST_SIDE || info.height > LONGEST_SIDE) {
       throw new BadFrameError(
-        "too-small",
+        small ? "too-small" : "too-large",
         `Cannot put a picture of ${info.width}x${info.height} pixels into a video: ` +
-          "expected 2x2 at least",
+          `expected 2x2 to ${LONGEST_SIDE}x${LONGEST_SIDE}`,
       );
     }
     const decoded = newFrame();

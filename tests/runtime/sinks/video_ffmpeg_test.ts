@@ -86,6 +86,26 @@ Deno.test("video: files roll by duration and by size, and with the size of the p
   });
 });
 
+Deno.test("video: a picture that is too small or too large for H.264 is left out and said", async () => {
+  await withDirectory(async (directory) => {
+    const said: string[] = [];
+    const sides = [[16_384, 2], [16_386, 2], [1, 8], [2, 16_385], [2, 16_384]] as const;
+    const pictures = await Promise.all(sides.map(async ([width, height]) => {
+      const data = new Uint8Array(width * height);
+      return await encodeJpeg({ data, width, height, channels: 1 });
+    }));
+    const frames = range(5).map((each, index) => ({ ...each, value: pictures[index]! }));
+    const task = await written({ directory }, frames, { report: (line) => said.push(line) });
+    await task.close!();
+    assert.equal((await probe(`${directory}/CAMERA-1.mp4`)).size, "16384x2");
+    assert.equal((await probe(`${directory}/CAMERA-1.000000000004.mp4`)).size, "2x16384");
+    assert.deepEqual(
+      said.map((line) => line.match(/offset (\d).* of (\d+x\d+)/)?.slice(1)),
+      [["1", "16386x2"], ["2", "1x8"], ["3", "2x16385"]],
+    );
+  });
+});
+
 Deno.test("video: what cannot be decoded is left out and said", async () => {
   await withDirectory(async (directory) => {
     const said: string[] = [];
