@@ -18,6 +18,7 @@ import {
 import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
+import type { RawImage } from "../image/raw.ts";
 import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
 
@@ -69,10 +70,12 @@ export class PictureDecoder implements Disposable {
       );
     }
     const decoded = newFrame();
+    let raw: RawImage | undefined;
     try {
       const plain = info.type === "jpeg" && info.components !== 4 && endsWell(image) &&
         await this.#decodeJpeg(image, decoded);
-      if (!plain) await this.#decodeOther(image, decoded);
+      // PNG, WebP, and JPEGs that FFmpeg does not like.
+      if (!plain) showPixels(decoded, raw = await decodeImage(image, 3));
       decoded.width &= ~1;
       decoded.height &= ~1;
       if (decoded.format === FORMAT) return this.#picture(decoded);
@@ -82,6 +85,8 @@ export class PictureDecoder implements Disposable {
     } catch (error) {
       decoded.free();
       throw error;
+    } finally {
+      raw?.release();
     }
   }
 
@@ -105,21 +110,6 @@ export class PictureDecoder implements Disposable {
       return this.#context.receiveFrameSync(target) >= 0;
     } finally {
       this.#packet.unref();
-    }
-  }
-
-  /** PNG, WebP, and JPEGs that FFmpeg does not like. */
-  async #decodeOther(image: Uint8Array, target: Frame): Promise<void> {
-    const raw = await decodeImage(image, 3);
-    try {
-      const { width, height } = raw;
-      const pixels = Buffer.from(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength);
-      const frame = Frame.fromVideoBuffer(pixels, { width, height, format: AV_PIX_FMT_RGB24 });
-      target.unref();
-      target.ref(frame);
-      frame.free();
-    } finally {
-      raw.release();
     }
   }
 
@@ -149,6 +139,15 @@ export class PictureDecoder implements Disposable {
     this.#scaler.freeContext();
     this.#context.freeContext();
   }
+}
+
+/** FFmpeg's binding copies nothing: the frame shows these pixels until they are released. */
+function showPixels(target: Frame, { data, width, height }: RawImage): void {
+  const pixels = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const frame = Frame.fromVideoBuffer(pixels, { width, height, format: AV_PIX_FMT_RGB24 });
+  target.unref();
+  target.ref(frame);
+  frame.free();
 }
 
 /** Whether a JPEG has its end marker, and is complete. */
