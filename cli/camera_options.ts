@@ -115,7 +115,7 @@ export function parseSource(text: string): string {
     checkSource(text);
   } catch (error) {
     // Remove the source from the message, since the caller names it.
-    throw new Error(messageOf(error).replace(/^.*?: (?=expected|unknown|it |\w+=)/, ""));
+    throw new Error(messageOf(error).replace(/^.*?: (?=expected|unknown|it |\w+=|\w+ was )/, ""));
   }
   return text;
 }
