@@ -239,7 +239,7 @@ Deno.test("A full disk below standard output is a failure", async () => {
   }).output();
   const said = new TextDecoder().decode(stderr).trim();
   assert.equal(code, 1);
-  assert.match(said, /^Cannot write to standard output\n  because: No space left on device/);
+  assert.match(said, /^Cannot write to standard output\n +because: No space left on device/);
 });
 
 Deno.test("A reader that goes away, as head does, stops a command without a word", async () => {
