@@ -6,6 +6,7 @@ import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts"
 import "../../../runtime/image/mod.ts";
 import { LogError, type TopicLog } from "../../../runtime/log/log.ts";
 import { records } from "../../support/frames.ts";
+import { until } from "../../support/until.ts";
 import { withLog } from "../../support/log.ts";
 
 const ALL_THERE_IS = new URL("../../support/queries/all_there_is.ts", import.meta.url).href;
@@ -194,6 +195,8 @@ Deno.test("a query whose partitions have all moved away is still in its group: i
         });
       const one = driver(url, log, [], trigger);
       await one.start();
+      // The first assignment is enough for the start; the second one ends the lane.
+      await until("the lane has ended", () => one.streams.all.every(({ isActive }) => !isActive));
       assert.deepEqual(one.streams.all.map(({ moved }) => moved), [true]);
       const add = () => one.streams.add(new URL(PASSTHROUGH));
       if (trigger === undefined) {
