@@ -1,7 +1,7 @@
 // The registered cameras of a process, and their reports.
 import type { CameraHost } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
-import { makeSource } from "../cameras/open.ts";
+import { makeSource, settingRemarks } from "../cameras/open.ts";
 import type { CameraRegistry, CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import { settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
@@ -85,7 +85,10 @@ export class CameraFleet {
       source: async () => {
         const source = await makeSource(text, settings, signal);
         const to = `partition ${number - 1} of ${host.topic}`;
-        if (!announced) this.#report(`${source.description} to ${to}`, number, "info");
+        if (!announced) {
+          this.#report(`${source.description} to ${to}`, number, "info");
+          for (const remark of settingRemarks(text, settings)) this.#report(remark, number);
+        }
         announced = true;
         return source;
       },

@@ -1,4 +1,4 @@
-// A camera of a command, and what is told of it: texts, JSON lines and metrics.
+// A camera that a command runs, as text, JSON lines and metrics.
 import { given } from "../runtime/base/options.ts";
 import { Camera, type CameraHost, type CameraOptions } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";

@@ -1,5 +1,5 @@
 // `deno task camera N`: publishes one camera.
-import { acceptedSources, makeSource } from "../../cameras/open.ts";
+import { acceptedSources, makeSource, settingRemarks } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -80,6 +80,7 @@ async function publish(
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
+  for (const remark of settingRemarks(values.source, settings)) report(remark);
   const over = new AbortController();
   const running = new RunningCamera({ ...host, kv }, {
     number,
