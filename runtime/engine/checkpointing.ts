@@ -71,6 +71,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
+  readonly resume: ResumePoint;
   /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
@@ -93,41 +94,16 @@ export class Checkpointing {
     this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
-    const { base, pipeline } = this.resumePoint(start);
-    const restart = committer.committed?.restart;
-    this.#history = [{
-      end: base,
-      snapshot: {
-        restart: restart !== undefined && restart < base ? restart : undefined,
-        state: pipeline,
-      },
-    }];
+    this.resume = resumePoint(committer.committed, start);
+    const { base, readFrom, pipeline } = this.resume;
+    const restart = readFrom < base ? readFrom : undefined;
+    this.#history = [{ end: base, snapshot: { restart, state: pipeline } }];
   }
 
   /** The batch that was planned before a crash and not committed. */
   get planned(): BatchRange | undefined {
     const { planned } = this.#committer;
     return planned === undefined || saysFirst(planned) ? undefined : planned;
-  }
-
-  resumePoint(start: number): ResumePoint {
-    const committed: Checkpoint | undefined = this.#committer.committed;
-    const end = committed?.end ?? start;
-    const saved = committed?.state === undefined
-      ? undefined
-      : JSON.parse(decoder.decode(committed.state)) as SavedState;
-    const base = saved?.base ?? end;
-    const readFrom = Math.min(committed?.restart ?? end, base);
-    return {
-      keyframe: saved?.keyframe ?? readFrom,
-      readFrom,
-      base,
-      pipeline: saved?.pipeline ?? undefined,
-      sinksOnly: saved?.sinksOnly === true,
-      seen: saved?.seen ?? [],
-      last: saved?.last,
-      aligned: saved?.aligned,
-    };
   }
 
   /**
@@ -200,6 +176,25 @@ export class Checkpointing {
       { cause: stale, retryable: true },
     );
   }
+}
+
+function resumePoint(committed: Checkpoint | undefined, start: number): ResumePoint {
+  const end = committed?.end ?? start;
+  const saved = committed?.state === undefined
+    ? undefined
+    : JSON.parse(decoder.decode(committed.state)) as SavedState;
+  const base = saved?.base ?? end;
+  const readFrom = Math.min(committed?.restart ?? end, base);
+  return {
+    keyframe: saved?.keyframe ?? readFrom,
+    readFrom,
+    base,
+    pipeline: saved?.pipeline ?? undefined,
+    sinksOnly: saved?.sinksOnly === true,
+    seen: saved?.seen ?? [],
+    last: saved?.last,
+    aligned: saved?.aligned,
+  };
 }
 
 /** Too large outputs are replaced by smaller ones: what does not fit by itself is the state. */

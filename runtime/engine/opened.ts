@@ -64,7 +64,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     await beginning(options, committer);
   const steps = stepNames(plan.operators);
   const checkpointing = new Checkpointing(committer, next, clock, steps, groups);
-  const resume = checkpointing.resumePoint(next);
+  const { resume } = checkpointing;
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter({ ...options, id: committer.queryId }, sequence);
   const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);
