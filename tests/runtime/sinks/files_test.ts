@@ -50,6 +50,44 @@ Deno.test("fence: only one of many gets a generation, and a successor stops all 
   });
 });
 
+Deno.test("fence: a former owner's file that is kept open elsewhere, as on NFS, is left for the next owner", async () => {
+  await withDirectory(async (root) => {
+    await Fence.claim(root);
+    const { remove } = Deno;
+    Deno.remove = () =>
+      Promise.reject(Object.assign(new Error("Directory not empty"), { code: "ENOTEMPTY" }));
+    try {
+      const second = await Fence.claim(root);
+      assert.equal((await second.adopt()).length, 1);
+      await second.confirm();
+    } finally {
+      Deno.remove = remove;
+    }
+    const third = await Fence.claim(root);
+    assert.equal((await third.adopt()).length, 2);
+    await third.confirm();
+    assert.deepEqual([...Deno.readDirSync(third.directory)], []);
+  });
+});
+
+Deno.test("shared file: a file system that shows hard links as other files is refused, not tried for ever", async () => {
+  await withDirectory(async (folder) => {
+    const { stat } = Deno;
+    Deno.stat = async (path) => {
+      const info = await stat(path);
+      return `${path}`.endsWith("/visible") ? { ...info, ino: -1 } : info;
+    };
+    try {
+      await assert.rejects(advance(`${folder}/file`, `${folder}/root`, new Uint8Array()), {
+        code: "NOT_WRITABLE",
+        message: /Cannot write .*file: the file system shows a hard link as another file/,
+      });
+    } finally {
+      Deno.stat = stat;
+    }
+  });
+});
+
 Deno.test("slots: the newest whole state counts", async () => {
   await withDirectory(async (directory) => {
     using file = await Deno.open(`${directory}/state`, { read: true, write: true, create: true });
