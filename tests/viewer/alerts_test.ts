@@ -174,5 +174,29 @@ Deno.test("an alert is sent again when its own lane comes or goes, not when anot
   assert.equal(await change(feed.lanes().toReversed()), false);
   assert.equal(await change(feed.lanes().slice(1)), false);
   assert.equal(await change(feed.lanes().slice(0, 1)), true);
-  book.close();
+  await book.close();
+});
+
+Deno.test("alerts of before the start count as old, even if the log fails while they are read", async () => {
+  const log = await recorded();
+  await remember(log, 0, 10, { state: "start" });
+  const clock = new FakeClock(Date.now());
+  const feed = new FakeLanes({ count: 1, clock });
+  const book = new AlertBook({ feed, lanes: () => feed.lanes(), clock });
+  const reader = log.reader.bind(log);
+  let failures = 1;
+  log.reader = async () => {
+    const opened = await reader();
+    const open = opened.open.bind(opened);
+    opened.open = (...of) => failures-- > 0 ? Promise.reject(new Error("Away")) : open(...of);
+    return opened;
+  };
+  book.follow(log, [TOPIC]);
+  const seen = () => book.since(0, { partitions: "all" }).map(({ active }) => active);
+  await until(() => failures === 0 && clock.sleeping > 0);
+  await clock.advance(2_000);
+  await until(() => seen().length === 1);
+  assert.deepEqual(seen(), [false]);
+  await book.close();
+  feed.stop();
 });
