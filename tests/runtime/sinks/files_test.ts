@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
-import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
+import { advance, type Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { laneKey } from "../../../runtime/sinks/files/lane.ts";
@@ -47,6 +47,44 @@ Deno.test("fence: only one of many gets a generation, and a successor stops all 
     assert.equal((await next.adopt()).length, 4);
     await next.confirm();
     assert.deepEqual(await next.adopt(), []);
+  });
+});
+
+Deno.test("fence: a former owner's file that is kept open elsewhere, as on NFS, is left for the next owner", async () => {
+  await withDirectory(async (root) => {
+    await Fence.claim(root);
+    const { remove } = Deno;
+    Deno.remove = () =>
+      Promise.reject(Object.assign(new Error("Directory not empty"), { code: "ENOTEMPTY" }));
+    try {
+      const second = await Fence.claim(root);
+      assert.equal((await second.adopt()).length, 1);
+      await second.confirm();
+    } finally {
+      Deno.remove = remove;
+    }
+    const third = await Fence.claim(root);
+    assert.equal((await third.adopt()).length, 2);
+    await third.confirm();
+    assert.deepEqual([...Deno.readDirSync(third.directory)], []);
+  });
+});
+
+Deno.test("shared file: a file system that shows hard links as other files is refused, not tried for ever", async () => {
+  await withDirectory(async (folder) => {
+    const { stat } = Deno;
+    Deno.stat = async (path) => {
+      const info = await stat(path);
+      return `${path}`.endsWith("/visible") ? { ...info, ino: -1 } : info;
+    };
+    try {
+      await assert.rejects(advance(`${folder}/file`, `${folder}/root`, new Uint8Array()), {
+        code: "NOT_WRITABLE",
+        message: /Cannot write .*file: the file system shows a hard link as another file/,
+      });
+    } finally {
+      Deno.stat = stat;
+    }
   });
 });
 
@@ -109,6 +147,44 @@ Deno.test("shared file: a process that dies while it replaces the file hinders n
     await second.publish("a", at(1), encode("a1\n"));
     await second.close();
     assert.equal(await Deno.readTextFile(path), "head\na0\na1\n");
+  });
+});
+
+Deno.test("shared file: of two that make it at once, neither takes it for a user's", async () => {
+  await withDirectory(async (directory) => {
+    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
+    const { mkdir, rename, remove } = Deno;
+    const [halfway, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let other: Promise<boolean> | undefined;
+    try {
+      Deno.mkdir = async (folder, options) => {
+        if (folder === root) {
+          Deno.mkdir = mkdir;
+          other = advance(path, root, new Uint8Array());
+          await halfway.promise;
+        }
+        await mkdir(folder, options);
+      };
+      Deno.rename = async (from, to) => {
+        if (to === `${root}/g1/meta`) {
+          halfway.resolve();
+          await goOn.promise;
+        }
+        await rename(from, to);
+      };
+      Deno.remove = async (folder, options) => {
+        await remove(folder, options);
+        goOn.resolve();
+      };
+      const file = await SharedFile.open(path, { root });
+      assert.deepEqual(await file.position("lane"), { foreign: false });
+      assert.equal(await other, true);
+      await file.close();
+    } finally {
+      Object.assign(Deno, { mkdir, rename, remove });
+      goOn.resolve();
+      await other;
+    }
   });
 });
 
