@@ -92,4 +92,9 @@ async function runTool(root: string, name: string, ...args: string[]): Promise<b
 
 // Not called from here: at its first error V8 parses the callers again, and this module with all its parts
 // would take 2 ms.
-await Promise.resolve().then(launch);
+await Promise.resolve().then(launch).catch((error) => {
+  // Faults of the launcher's own code are other errors: they are shown with their places.
+  if (error.constructor !== Error) throw error;
+  Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
+  Deno.exit(1);
+});

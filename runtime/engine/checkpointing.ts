@@ -5,11 +5,11 @@
 // for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
-  type Checkpoint,
   type CheckpointWriter,
   type CommitOptions,
   LogError,
@@ -38,6 +38,8 @@ interface SavedState {
   /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
   readonly writer: CheckpointWriter;
+  /** How many partitions the topic had at the first start: those that come later are read from their beginning. */
+  readonly partitions?: number;
 }
 
 /** State of a streaming query after a batch. */
@@ -71,54 +73,43 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
+  readonly resume: ResumePoint;
   /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
+  readonly #partitions: number | undefined;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   readonly #renewed = new Notifier();
   #renewals = 0;
 
-  /** @param start where a query without a checkpoint begins. */
+  /**
+   * @param start where a query without a checkpoint begins.
+   * @param partitions how many the topic has, at a first start.
+   */
   constructor(
     committer: BatchCommitter,
     start: number,
     clock: Clock,
     steps: readonly string[],
     groups?: FrameGroups,
+    partitions?: number,
   ) {
     this.#committer = committer;
     this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
-    const { base, pipeline } = this.resumePoint(start);
-    const restart = committer.committed?.restart;
-    this.#history = [{
-      end: base,
-      snapshot: {
-        restart: restart !== undefined && restart < base ? restart : undefined,
-        state: pipeline,
-      },
-    }];
-  }
-
-  /** The batch that was planned before a crash and not committed. */
-  get planned(): BatchRange | undefined {
-    const { planned } = this.#committer;
-    return planned === undefined || saysFirst(planned) ? undefined : planned;
-  }
-
-  resumePoint(start: number): ResumePoint {
-    const committed: Checkpoint | undefined = this.#committer.committed;
-    const end = committed?.end ?? start;
+    const { committed } = committer;
     const saved = committed?.state === undefined
       ? undefined
       : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    this.#partitions = saved?.partitions ?? partitions;
+    const end = committed?.end ?? start;
     const base = saved?.base ?? end;
     const readFrom = Math.min(committed?.restart ?? end, base);
-    return {
+    this.resume = {
       keyframe: saved?.keyframe ?? readFrom,
       readFrom,
       base,
@@ -128,6 +119,14 @@ export class Checkpointing {
       last: saved?.last,
       aligned: saved?.aligned,
     };
+    const restart = readFrom < base ? readFrom : undefined;
+    this.#history = [{ end: base, snapshot: { restart, state: this.resume.pipeline } }];
+  }
+
+  /** The batch that was planned before a crash and not committed. */
+  get planned(): BatchRange | undefined {
+    const { planned } = this.#committer;
+    return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
   /**
@@ -156,6 +155,7 @@ export class Checkpointing {
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
       writer: this.#writer,
+      ...given({ partitions: this.#partitions }),
     };
     const checkpoint = {
       end,

@@ -63,8 +63,9 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(options, committer);
   const steps = stepNames(plan.operators);
-  const checkpointing = new Checkpointing(committer, next, clock, steps, groups);
-  const resume = checkpointing.resumePoint(next);
+  const known = committer.committed === undefined ? await log.partitionCount(topic) : undefined;
+  const checkpointing = new Checkpointing(committer, next, clock, steps, groups, known);
+  const { resume } = checkpointing;
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter({ ...options, id: committer.queryId }, sequence);
   const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);

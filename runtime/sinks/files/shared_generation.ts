@@ -104,6 +104,16 @@ export async function advance(
     const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);
+    const [data, visible] = await Promise.all(
+      ["data", "visible"].map((name) => Deno.stat(`${own}/${name}`)),
+    );
+    if (data!.ino !== visible!.ino) {
+      // As sshfs does: the file would be taken for one that its user put there, again and again.
+      throw new SinkError(
+        "NOT_WRITABLE",
+        `Cannot write ${path}: the file system shows a hard link as another file. Expected a path on another one`,
+      );
+    }
     await fence.publish("visible", path);
     await syncPath(splitPath(path).folder);
     await writeMeta(`${own}/meta.new`, meta);
