@@ -146,14 +146,15 @@ export class SharedFile {
     owner: Fence,
   ): Promise<void> {
     const headerLines = this.#header.length === 0 ? 0 : 1;
-    const keeps = (line: string, index: number) => index < headerLines || keep(line);
+    const keeps = (line: Uint8Array, index: number) =>
+      index < headerLines || keep(new TextDecoder().decode(line));
     await this.#exclusively(async ({ number, data, slots }, meta) => {
       owner.check();
       const lanes = { ...meta.lanes, [lane]: position };
       let index = 0;
       let clean = true;
-      for await (const line of readLines(data, meta.size)) {
-        clean &&= keeps(line, index++);
+      for await (const lines of readLines(data, meta.size)) {
+        clean = lines.every((line) => keeps(line, index++));
         if (!clean) break;
       }
       if (clean) return await slots.write({ ...meta, lanes });
