@@ -16,6 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -123,14 +124,12 @@ const [program, args] = isNewEnough()
 // A shell would split words at blanks. Before a quote, a backslash that means itself is doubled.
 const quoted = shell ? args.map((word) => `"${word.replace(/(\\*)("|$)/g, double)}"`) : args;
 const child = spawn(program, quoted, { stdio: "inherit", shell });
-// A terminal sends these to both; the command counts them.
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, () => signal === "SIGTERM" && child.kill(signal));
-}
+// A terminal sends these to both: the command counts what comes twice as one.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", ({ message }) => {
   process.stderr.write(
     `Cannot start Framelane: neither Deno nor npx was found (${message}); install Deno ${DENO} from npm: npm install -g deno\n`,
   );
   process.exitCode = 1;
 });
-child.on("exit", (code, signal) => process.exitCode = code ?? (signal === "SIGINT" ? 130 : 143));
+child.on("exit", (code, signal) => process.exitCode = code ?? 128 + constants.signals[signal]);
