@@ -32,6 +32,8 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' sequence numbers. */
   readonly seen?: SeenSequences;
+  /** The operators' state at the commit, where timers changed it since `base`: frames do not do that again. */
+  readonly after?: string;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
   /** The position in the second partition of a lane with two cameras. */
@@ -48,6 +50,8 @@ export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
+  /** How often timers or the end of the run have changed the operators, in this run. */
+  readonly timers: number;
 }
 
 export interface ResumePoint {
@@ -60,6 +64,8 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state, for `Pipeline`'s `open`. */
   readonly pipeline: string | undefined;
+  /** For `Pipeline`'s `restoreStates`, once frames were read again. */
+  readonly after: string | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
@@ -69,6 +75,8 @@ export interface ResumePoint {
 
 /** How long a commit waits for the newer generation of its group, milliseconds. */
 const RENEWED_WITHIN_MS = 60_000;
+
+const NO_STATES = JSON.stringify({ stages: [] });
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -81,7 +89,7 @@ export class Checkpointing {
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
   readonly #partitions: number | undefined;
-  #history: { end: number; snapshot: PipelineSnapshot }[];
+  #history: { end: number; snapshot: PipelineSnapshot; timers: number }[];
   readonly #renewed = new Notifier();
   #renewals = 0;
 
@@ -110,6 +118,7 @@ export class Checkpointing {
         restart: restart !== undefined && restart < base ? restart : undefined,
         state: pipeline,
       },
+      timers: this.#saved?.after === undefined ? 0 : -1,
     }];
   }
 
@@ -135,6 +144,7 @@ export class Checkpointing {
       readFrom,
       base,
       pipeline: saved?.pipeline ?? undefined,
+      after: saved?.after,
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
       last: saved?.last,
@@ -148,14 +158,15 @@ export class Checkpointing {
    */
   async commit(
     batch: BatchRange,
-    { snapshot, seen, last }: AfterBatch,
+    { snapshot, seen, last, timers }: AfterBatch,
     needed: number | undefined,
     records: readonly OutputRecord[],
     options: CommitOptions,
     signal: AbortSignal,
   ): Promise<void> {
     const { end } = batch;
-    const point = restorePoint(this.#history, { end, snapshot }, Math.min(end, needed ?? end));
+    const own = { end, snapshot, timers };
+    const point = restorePoint(this.#history, own, Math.min(end, needed ?? end));
     const { end: base, snapshot: { restart, state } } = point;
     const readFrom = Math.min(base, restart ?? base);
     const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
@@ -163,6 +174,7 @@ export class Checkpointing {
       base,
       pipeline: state ?? null,
       ...(base < end && snapshot.state === undefined ? { sinksOnly: true } : {}),
+      ...(point.timers < timers ? { after: snapshot.state ?? NO_STATES } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
@@ -193,7 +205,8 @@ export class Checkpointing {
 
   /** Resets the operators' state to start at `offset`. */
   beginAt(offset: number): void {
-    this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
+    const snapshot = { restart: undefined, state: undefined };
+    this.#history = [{ end: offset, snapshot, timers: 0 }];
   }
 
   /** The group has a new generation, and the partition is still ours. */
