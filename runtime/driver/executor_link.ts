@@ -11,6 +11,7 @@ import {
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
+import type { PooledLane } from "./executor_pool.ts";
 import type { WorkerPermissions } from "./permissions.ts";
 import type { Pulse } from "./thread_watch.ts";
 import { within } from "./streaming_query.ts";
@@ -20,7 +21,8 @@ export interface ExecutorLink {
   readonly name: string;
   /** Rejects if the executor cannot run at all. */
   readonly ready: Promise<void>;
-  readonly lanes: Set<number>;
+  /** Its lanes, by the numbers of their runs. */
+  readonly lanes: Map<number, PooledLane>;
   /**
    * Loads a query, whose lanes start by the plan's number. Rejects when it cannot be loaded here.
    */
@@ -115,7 +117,7 @@ export function startWorker(
   const link: ExecutorLink = {
     name,
     ready: answers.ready,
-    lanes: new Set(),
+    lanes: new Map(),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
@@ -174,7 +176,7 @@ export function startInline(
   const link: ExecutorLink = {
     name: "main thread",
     ready: answers.ready,
-    lanes: new Set(),
+    lanes: new Map(),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => void host.handle(message),
     watch: (watched) => host.watch(watched),

@@ -1,7 +1,14 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
-import type { ExecutorConfig, QuerySpec, ToExecutor } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
+import type {
+  ExecutorConfig,
+  FromExecutor,
+  LaneMessage,
+  QuerySpec,
+  ToExecutor,
+} from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import type { ExecutorLink, LinkEvents } from "./executor_link.ts";
+import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
@@ -24,22 +31,31 @@ export interface Placement {
   readonly yields?: boolean;
 }
 
-export interface PoolEvents extends Omit<LinkEvents, "onDeath"> {
-  /** These lanes lost their executor and must start elsewhere. */
-  onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
-  /** A lane blocks its thread, or no longer does (undefined). */
-  onBlocked(lane: number, by: BlockedBy | undefined): void;
-  /** A lane has held its thread so often that it has low priority from now on. */
-  onYields(lane: number): void;
+/** A lane, as the pool knows it by the number of its run. */
+export interface PooledLane {
+  readonly spec: QuerySpec;
+  /** Whether it may start elsewhere while its thread is held: no function of it waits there. */
+  readonly mayMove: boolean;
+  /** Whether it has opened its operators and sinks. */
+  readonly runs: boolean;
+  onMessage(message: LaneMessage): void;
+  /** It has lost its executor and must start elsewhere. */
+  onStranded(why: string, by: StrandedBy): void;
+  /** It blocks its thread, or no longer does (undefined). */
+  onBlocked(by: BlockedBy | undefined): void;
+  /** It has held its thread so often that it has low priority from now on. */
+  onYields(): void;
   /**
-   * A lane has ended its executor, or was ended with it; in this turn, if known.
+   * It has ended its executor, or was ended with it; in this turn of the thread.
    *
    * @param cut its thread was blocked and may never end
    */
-  onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
-  /** Whether a lane may start elsewhere while its thread is held: no function of it waits there. */
-  mayMove(lane: number): boolean;
-  runs(lane: number): boolean;
+  onEnded(why: string, turn: Turn, cut: boolean): void;
+}
+
+export interface PoolEvents {
+  readonly onPicture: (picture: Picture) => void;
+  readonly report: (message: string) => void;
 }
 
 /** The start of a lane; its plan follows from its query. */
@@ -47,7 +63,7 @@ export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
 export class ExecutorPool {
   readonly executors: ExecutorSet;
-  readonly #events: PoolEvents;
+  readonly #report: PoolEvents["report"];
   readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors dedicated to one lane that blocks its thread or has blocked one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
@@ -56,22 +72,29 @@ export class ExecutorPool {
   /** Executors of low priority. */
   readonly #yielding = new Set<ExecutorLink>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #runs = 0;
 
   constructor(config: ExecutorConfig, events: PoolEvents, options: SetOptions = {}) {
-    this.#events = events;
+    this.#report = events.report;
     this.executors = new ExecutorSet(config, {
-      onMessage: (message) => this.#events.onMessage(message),
-      onPicture: (picture) => this.#events.onPicture(picture),
+      onMessage: (message) => this.#deliver(message),
+      onPicture: events.onPicture,
       onDeath: (link, error, turn) => this.#end(link, error.message, turn),
       responds: (link) => !this.#threads.isHeld(link),
     }, options);
   }
 
-  /** Starts a lane on the executor with the fewest lanes. */
-  start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
+  /** A number for a run, which increases. */
+  newRun(): number {
+    return ++this.#runs;
+  }
+
+  /** Starts a run of a lane on the executor with the fewest lanes. */
+  start(lane: PooledLane, start: LaneStart, { alone, yields }: Placement = {}): void {
+    const { spec } = lane;
     const set = this.executors;
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
-    if (set.inThisThread(spec)) return place(set.main(), message);
+    if (set.inThisThread(spec)) return place(lane, set.main(), message);
     this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
     const own = alone === true && this.#closedToOthers.size < MOST_ALONE;
     const usable = set.workers(spec).filter((link) => !this.#closedToOthers.has(link));
@@ -80,29 +103,28 @@ export class ExecutorPool {
     const more = own || set.hasRoom(usable.length, spec);
     if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
-      // After the call, so that the lane is registered.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
-      queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
+      queueMicrotask(() => lane.onStranded(why, "death"));
       return;
     }
     if (own && link.lanes.size === 0) {
       this.#closedToOthers.add(link);
       if (yields === true) this.#yield(link);
     }
-    place(link, message);
+    place(lane, link, message);
     set.spareSoon();
   }
 
-  /** Forwards a message to the executor of the lane. */
+  /** Forwards a message to the executor of a run. */
   post(message: ToExecutor & { lane: number }): void {
     this.executors.of(message.lane)?.post(message);
   }
 
-  /** Forgets a lane that has ended or was abandoned. */
-  ended(lane: number): void {
-    const link = this.executors.of(lane);
+  /** Forgets a run that has ended or was abandoned. */
+  ended(run: number): void {
+    const link = this.executors.of(run);
     if (link === undefined) return;
-    link.lanes.delete(lane);
+    link.lanes.delete(run);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
     // be used.
@@ -111,14 +133,22 @@ export class ExecutorPool {
     this.#threads.forget(link);
   }
 
-  responsive(lane: number): boolean {
-    const link = this.executors.of(lane);
+  responsive(run: number): boolean {
+    const link = this.executors.of(run);
     return link !== undefined && !this.#threads.isHeld(link);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.executors.close();
+  }
+
+  /** Passes a message to its lane, unless that has left the executor. */
+  #deliver(message: FromExecutor): void {
+    if (!("lane" in message)) return;
+    const { lane: run } = message;
+    if (run === 0 && message.type === "report") this.#report(message.message);
+    else this.executors.of(run)?.lanes.get(run)?.onMessage(message);
   }
 
   /** Ends an unused executor. */
@@ -132,14 +162,19 @@ export class ExecutorPool {
 
   /** Terminates an executor at once and moves its lanes. */
   #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
-    const guilty = turn !== undefined && link.lanes.delete(turn.lane);
-    const others = [...link.lanes];
+    const guilty = turn && link.lanes.get(turn.lane);
+    if (turn !== undefined) link.lanes.delete(turn.lane);
+    const by = guilty !== undefined || cut ? "other" : "death";
+    this.#strand(link, why, by);
+    if (turn !== undefined) guilty?.onEnded(why, turn, cut);
+  }
+
+  /** Ends an executor; its lanes start elsewhere. */
+  #strand(link: ExecutorLink, why: string, by: StrandedBy): void {
+    const lanes = [...link.lanes.values()];
     link.lanes.clear();
     this.#dismiss(link, 0);
-    if (others.length > 0) {
-      this.#events.onStranded(others, why, guilty || cut ? "other" : "death");
-    }
-    if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
+    for (const lane of lanes) lane.onStranded(why, by);
   }
 
   #yield(link: ExecutorLink): void {
@@ -181,15 +216,15 @@ export class ExecutorPool {
    * @param long blocked for so long that even those move
    */
   #isolate(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
-    const { lane: culprit, own, input } = turn;
+    const { lane: run, own, input } = turn;
     const by = own ? "picture" : input === undefined ? "opening" : "call";
-    const others = [...link.lanes].filter((lane) => lane !== culprit);
-    const innocent = others.filter((lane) =>
-      this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
+    const others = [...link.lanes].filter(([other]) => other !== run);
+    const innocent = others.filter(([, { mayMove, runs }]) =>
+      mayMove && (by !== "opening" || long || runs)
     );
     // These end by themselves, and delay only lanes that could move.
     if (by !== "call" && innocent.length === 0) return;
-    if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
+    if (!this.#blocked.has(link)) link.lanes.get(run)?.onBlocked(by);
     this.#blocked.set(link, by);
     if (by === "call" && innocent.length < others.length) {
       const why =
@@ -197,45 +232,47 @@ export class ExecutorPool {
       return this.#end(link, why, turn);
     }
     this.#closedToOthers.add(link);
-    for (const lane of innocent) {
+    for (const [lane] of innocent) {
       // It takes effect once the thread responds; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
-    if (innocent.length > 0) {
-      this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
+    for (const [, lane] of innocent) {
+      lane.onStranded(`${link.name} is held by another query`, "other");
     }
-    if (often) this.#lowerPriority(link, culprit);
+    if (often) this.#lowerPriority(link, run);
   }
 
   /** The thread responds again; if it was opening something, it returns to normal use. */
-  #resumed(link: ExecutorLink, lane: number): void {
+  #resumed(link: ExecutorLink, run: number): void {
     const by = this.#blocked.get(link);
     this.#blocked.delete(link);
     if (by === "opening") this.#closedToOthers.delete(link);
-    if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
+    if (by !== undefined && by !== "picture") link.lanes.get(run)?.onBlocked(undefined);
   }
 
   /** Lowers the priority of a lane that blocks its thread often or for long. */
-  #lowerPriority(link: ExecutorLink, lane: number): void {
+  #lowerPriority(link: ExecutorLink, run: number): void {
     if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
-    this.#events.onYields(lane);
+    link.lanes.get(run)?.onYields();
   }
 
   /**
    * The executor ends before the process runs out of memory. Each of several lanes gets its own.
    */
   #grown(link: ExecutorLink, why: string): void {
-    const lanes = [...link.lanes];
-    if (lanes.length === 1) return this.#end(link, why, { lane: lanes[0]!, own: false });
-    link.lanes.clear();
-    this.#dismiss(link, 0);
-    if (lanes.length > 0) this.#events.onStranded(lanes, why, "memory");
+    const [run, ...more] = link.lanes.keys();
+    if (run !== undefined && more.length === 0) this.#end(link, why, { lane: run, own: false });
+    else this.#strand(link, why, "memory");
   }
 }
 
-function place(link: ExecutorLink, message: ToExecutor & { type: "start" }): void {
-  link.lanes.add(message.lane);
+function place(
+  lane: PooledLane,
+  link: ExecutorLink,
+  message: ToExecutor & { type: "start" },
+): void {
+  link.lanes.set(message.lane, lane);
   link.post(message);
 }

@@ -237,8 +237,8 @@ export class ExecutorSet {
     }, SPARE_DELAY_MS);
   }
 
-  of(lane: number): ExecutorLink | undefined {
-    return this.#all().find(({ lanes }) => lanes.has(lane));
+  of(run: number): ExecutorLink | undefined {
+    return this.#all().find(({ lanes }) => lanes.has(run));
   }
 
   watch(watched: Watched): void {

@@ -29,7 +29,7 @@ export interface Pulse extends Turn {
 
 export interface WatchedThread {
   readonly name: string;
-  readonly lanes: ReadonlySet<number>;
+  readonly lanes: Pick<ReadonlyMap<number, unknown>, "has" | "size">;
   pulse(): Pulse | undefined;
 }
 
