@@ -4,6 +4,7 @@ import {
   errorOf,
   type ExecutorConfig,
   type FromExecutor,
+  type LaneMessage,
   type LoadedQuery,
   type QuerySpec,
   type ToExecutor,
@@ -11,10 +12,40 @@ import {
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
-import type { PooledLane } from "./executor_pool.ts";
 import type { WorkerPermissions } from "./permissions.ts";
 import type { Pulse } from "./thread_watch.ts";
 import { within } from "./streaming_query.ts";
+
+/**
+ * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
+ * much memory, and each of them may be the reason.
+ */
+export type StrandedBy = "other" | "death" | "memory";
+
+/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
+export type BlockedBy = "call" | "picture" | "opening";
+
+/** A lane, as the pool knows it by the number of its run. */
+export interface PooledLane {
+  readonly spec: QuerySpec;
+  /** Whether it may start elsewhere while its thread is held: no function of it waits there. */
+  readonly mayMove: boolean;
+  /** Whether it has opened its operators and sinks. */
+  readonly runs: boolean;
+  onMessage(message: LaneMessage): void;
+  /** It has lost its executor and must start elsewhere. */
+  onStranded(why: string, by: StrandedBy): void;
+  /** It blocks its thread, or no longer does (undefined). */
+  onBlocked(by: BlockedBy | undefined): void;
+  /** It has held its thread so often that it has low priority from now on. */
+  onYields(): void;
+  /**
+   * It has ended its executor, or was ended with it; in this turn of the thread.
+   *
+   * @param cut its thread was blocked and may never end
+   */
+  onEnded(why: string, turn: Turn, cut: boolean): void;
+}
 
 export interface ExecutorLink {
   /** Display name, e.g. `executor-1`. */

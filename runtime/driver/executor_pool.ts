@@ -1,56 +1,19 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
 import type { Picture } from "../executor/pictures.ts";
-import type {
-  ExecutorConfig,
-  FromExecutor,
-  LaneMessage,
-  QuerySpec,
-  ToExecutor,
-} from "../executor/protocol.ts";
+import type { ExecutorConfig, FromExecutor, QuerySpec, ToExecutor } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import type { ExecutorLink } from "./executor_link.ts";
+import type { BlockedBy, ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
 /** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
 
-/**
- * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
- * much memory, and each of them may be the reason.
- */
-export type StrandedBy = "other" | "death" | "memory";
-
-/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
-export type BlockedBy = "call" | "picture" | "opening";
-
 export interface Placement {
   /** On a dedicated executor, if another can be started. */
   readonly alone?: boolean;
   /** That executor has low priority. */
   readonly yields?: boolean;
-}
-
-/** A lane, as the pool knows it by the number of its run. */
-export interface PooledLane {
-  readonly spec: QuerySpec;
-  /** Whether it may start elsewhere while its thread is held: no function of it waits there. */
-  readonly mayMove: boolean;
-  /** Whether it has opened its operators and sinks. */
-  readonly runs: boolean;
-  onMessage(message: LaneMessage): void;
-  /** It has lost its executor and must start elsewhere. */
-  onStranded(why: string, by: StrandedBy): void;
-  /** It blocks its thread, or no longer does (undefined). */
-  onBlocked(by: BlockedBy | undefined): void;
-  /** It has held its thread so often that it has low priority from now on. */
-  onYields(): void;
-  /**
-   * It has ended its executor, or was ended with it; in this turn of the thread.
-   *
-   * @param cut its thread was blocked and may never end
-   */
-  onEnded(why: string, turn: Turn, cut: boolean): void;
 }
 
 export interface PoolEvents {

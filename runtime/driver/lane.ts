@@ -17,7 +17,8 @@ import {
 import type { Turn } from "../executor/pulse.ts";
 import { laneId } from "../lanes.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
-import type { BlockedBy, ExecutorPool, PooledLane, StrandedBy } from "./executor_pool.ts";
+import type { BlockedBy, PooledLane, StrandedBy } from "./executor_link.ts";
+import type { ExecutorPool } from "./executor_pool.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun, LaneFailures } from "./lane_failures.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -101,7 +102,7 @@ export class Lane implements PooledLane {
     this.#events = new LaneEvents(this.handle, parts);
   }
 
-  /** It ended, failed for good or moved away. */
+  /** It ended, failed permanently or moved away. */
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -10,7 +10,7 @@ import {
   type StreamingQueryProgress,
 } from "../../../runtime/definition/progress.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
-import type { PooledLane } from "../../../runtime/driver/executor_pool.ts";
+import type { PooledLane } from "../../../runtime/driver/executor_link.ts";
 import { Lane, type LaneParts } from "../../../runtime/driver/lane.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import {
@@ -62,11 +62,14 @@ export function fakeLanes(
   let deadInputs: unknown;
   const stopping = new AbortController();
   const begun: PooledLane[] = [];
+  /** Runs in executors. */
+  const seated = new Set<number>();
   const parts: LaneParts = {
     pool: {
       newRun: () => running.length + 1,
       start(lane, message) {
         begun.push(lane);
+        seated.add(message.lane);
         running.push(message.lane);
         counting.push(addTotals(message.cells));
         deadInputs = message.deadInputs;
@@ -74,7 +77,7 @@ export function fakeLanes(
       post: (message: ToExecutor) => {
         if (message.type === "stop" && !deaf) stopped();
       },
-      ended: () => {},
+      ended: (run) => void seated.delete(run),
       responsive: () => true,
     },
     log: new MemoryLog(),
@@ -123,6 +126,7 @@ export function fakeLanes(
     metrics,
     begin,
     running,
+    seated,
     counting,
     started,
     progressed,

@@ -1,5 +1,9 @@
 // A pool of executors that are none: the test says when their threads turn.
-import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
+import type {
+  ExecutorLink,
+  LinkEvents,
+  PooledLane,
+} from "../../../runtime/driver/executor_link.ts";
 import {
   ExecutorPool,
   type Placement,

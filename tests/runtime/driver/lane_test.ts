@@ -165,9 +165,11 @@ Deno.test("an input that fails although it is a dead letter does not restart in 
 });
 
 Deno.test("a query that ends while it waits for its restart does not start again", async () => {
-  const { clock, begin, running, stopped } = fakeLanes();
+  const { clock, begin, running, seated, stopped } = fakeLanes();
   const lane = begin();
+  assert.deepEqual([...seated], [1]);
   stopped(FAILED);
+  assert.deepEqual([...seated], []);
   await lane.end("drain");
   await clock.advance(60_000);
   assert.deepEqual(running, [1]);
@@ -176,7 +178,7 @@ Deno.test("a query that ends while it waits for its restart does not start again
 Deno.test("a query that a listener ends when it hears of a failure does not start again", async () => {
   for (const method of ["onQueryError", "onQueryTerminated"] as const) {
     for (const delayed of [true, false]) {
-      const { clock, begin, running, streams, started, stopped } = fakeLanes();
+      const { clock, begin, running, streams, metrics, started, stopped } = fakeLanes();
       streams.addListener({ [method]: () => void streams.all[0]!.stop() });
       const lane = begin();
       started();
@@ -184,6 +186,7 @@ Deno.test("a query that a listener ends when it hears of a failure does not star
       await clock.advance(60_000);
       assert.deepEqual([running, streams.all[0]!.state], [[1], "stopped"]);
       assert.equal(lane.isOver, true);
+      assert.doesNotMatch(await metrics.text(), /framelane_query_restarts_total\{.*\} [1-9]/);
     }
   }
 });
@@ -229,7 +232,7 @@ Deno.test("a query does not start beside its own run that was given up", async (
 
 Deno.test("a query waits 30 s for a run that was given up, and for a function of its sink until it ends", async () => {
   for (const inFunction of [false, true]) {
-    const { clock, begin, running, streams, started, stopped } = fakeLanes({ deaf: true });
+    const { clock, begin, running, seated, streams, started, stopped } = fakeLanes({ deaf: true });
     const lane = begin();
     started();
     Atomics.store(streams.all[0]!.cells, CELL.sink, inFunction ? 1n : 0n);
@@ -241,6 +244,7 @@ Deno.test("a query waits 30 s for a run that was given up, and for a function of
     begin();
     await clock.advance(30_000);
     assert.deepEqual(running, inFunction ? [1] : [1, 2]);
+    assert.deepEqual([...seated], inFunction ? [1] : [2]);
     stopped();
     await settle();
     assert.deepEqual(running, [1, 2]);
