@@ -1,6 +1,6 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
 import type { Picture } from "../executor/pictures.ts";
-import type { ExecutorConfig, FromExecutor, QuerySpec, ToExecutor } from "../executor/protocol.ts";
+import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
 import type { BlockedBy, ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";

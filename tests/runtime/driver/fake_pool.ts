@@ -4,11 +4,7 @@ import type {
   LinkEvents,
   PooledLane,
 } from "../../../runtime/driver/executor_link.ts";
-import {
-  ExecutorPool,
-  type Placement,
-  type PooledLane,
-} from "../../../runtime/driver/executor_pool.ts";
+import { ExecutorPool, type Placement } from "../../../runtime/driver/executor_pool.ts";
 import type {
   ExecutorPermissions,
   WorkerPermissions,
