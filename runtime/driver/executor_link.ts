@@ -13,7 +13,7 @@ import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { WorkerPermissions } from "./permissions.ts";
-import type { Pulse } from "./thread_watch.ts";
+import { type BlockedBy, type Pulse, ThreadState } from "./thread_state.ts";
 import { within } from "./streaming_query.ts";
 
 /**
@@ -21,9 +21,6 @@ import { within } from "./streaming_query.ts";
  * much memory, and each of them may be the reason.
  */
 export type StrandedBy = "other" | "death" | "memory";
-
-/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
-export type BlockedBy = "call" | "picture" | "opening";
 
 /** A lane, as the pool knows it by the number of its run. */
 export interface PooledLane {
@@ -63,6 +60,7 @@ export interface ExecutorLink {
   watch(watched: Watched): void;
   /** Lowers the priority of its thread, also while it is held; see `yieldToOthers`. */
   yieldToOthers(idle?: boolean): void;
+  readonly thread: ThreadState;
   /** The pulse of its thread; undefined where it is this one. */
   pulse(): Pulse | undefined;
   /** Closes it, and ends its thread if that takes longer than `graceMs`. */
@@ -149,6 +147,7 @@ export function startWorker(
     name,
     ready: answers.ready,
     lanes: new Map(),
+    thread: new ThreadState(name),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
@@ -159,6 +158,7 @@ export function startWorker(
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     yieldToOthers(idle = false) {
+      link.thread.yields = true;
       Atomics.store(cells, SHARED.yields, 1);
       const thread = Atomics.load(cells, SHARED.thread);
       if (thread !== 0) yieldToOthers({ thread, idle });
@@ -208,6 +208,7 @@ export function startInline(
     name: "main thread",
     ready: answers.ready,
     lanes: new Map(),
+    thread: new ThreadState("main thread"),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => void host.handle(message),
     watch: (watched) => host.watch(watched),

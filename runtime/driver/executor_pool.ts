@@ -2,9 +2,9 @@
 import type { Picture } from "../executor/pictures.ts";
 import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import type { BlockedBy, ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
+import type { ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
-import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
+import { type BlockedBy, LOOK_INTERVAL_MS } from "./thread_state.ts";
 
 /** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
@@ -27,13 +27,7 @@ export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 export class ExecutorPool {
   readonly executors: ExecutorSet;
   readonly #report: PoolEvents["report"];
-  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors dedicated to one lane that blocks its thread or has blocked one. */
-  readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What blocks an executor, if reported. */
-  readonly #blocked = new Map<ExecutorLink, BlockedBy>();
-  /** Executors of low priority. */
-  readonly #yielding = new Set<ExecutorLink>();
+  #lookedAt = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #runs = 0;
 
@@ -43,7 +37,6 @@ export class ExecutorPool {
       onMessage: (message) => this.#deliver(message),
       onPicture: events.onPicture,
       onDeath: (link, error, turn) => this.#end(link, error.message, turn),
-      responds: (link) => !this.#threads.isHeld(link),
     }, options);
   }
 
@@ -59,8 +52,9 @@ export class ExecutorPool {
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
     if (set.inThisThread(spec)) return place(lane, set.main(), message);
     this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
-    const own = alone === true && this.#closedToOthers.size < MOST_ALONE;
-    const usable = set.workers(spec).filter((link) => !this.#closedToOthers.has(link));
+    const dedicated = set.workers().filter(({ thread }) => thread.dedicated);
+    const own = alone === true && dedicated.length < MOST_ALONE;
+    const usable = set.workers(spec).filter(({ thread }) => !thread.dedicated);
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
     const more = own || set.hasRoom(usable.length, spec);
@@ -71,8 +65,8 @@ export class ExecutorPool {
       return;
     }
     if (own && link.lanes.size === 0) {
-      this.#closedToOthers.add(link);
-      if (yields === true) this.#yield(link);
+      link.thread.dedicated = true;
+      if (yields === true) link.yieldToOthers();
     }
     place(lane, link, message);
     set.spareSoon();
@@ -88,17 +82,17 @@ export class ExecutorPool {
     const link = this.executors.of(run);
     if (link === undefined) return;
     link.lanes.delete(run);
-    if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
+    const { thread } = link;
+    if (!thread.dedicated || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
     // be used.
-    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
-    this.#closedToOthers.delete(link);
-    this.#threads.forget(link);
+    if (thread.isHeld || thread.yields) this.executors.dismiss(link);
+    else thread.open();
   }
 
   responsive(run: number): boolean {
     const link = this.executors.of(run);
-    return link !== undefined && !this.#threads.isHeld(link);
+    return link !== undefined && !link.thread.isHeld;
   }
 
   async close(): Promise<void> {
@@ -114,15 +108,6 @@ export class ExecutorPool {
     else this.executors.of(run)?.lanes.get(run)?.onMessage(message);
   }
 
-  /** Ends an unused executor. */
-  #dismiss(link: ExecutorLink, graceMs?: number): void {
-    this.#threads.forget(link);
-    this.#closedToOthers.delete(link);
-    this.#blocked.delete(link);
-    this.#yielding.delete(link);
-    this.executors.dismiss(link, graceMs);
-  }
-
   /** Terminates an executor at once and moves its lanes. */
   #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
     const guilty = turn && link.lanes.get(turn.lane);
@@ -136,21 +121,21 @@ export class ExecutorPool {
   #strand(link: ExecutorLink, why: string, by: StrandedBy): void {
     const lanes = [...link.lanes.values()];
     link.lanes.clear();
-    this.#dismiss(link, 0);
+    this.executors.dismiss(link, 0);
     for (const lane of lanes) lane.onStranded(why, by);
-  }
-
-  #yield(link: ExecutorLink): void {
-    this.#yielding.add(link);
-    link.yieldToOthers();
   }
 
   /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const resident = () => Deno.memoryUsage().rss;
-    const found = this.#threads.look(this.executors.workers(), performance.now(), resident);
-    for (const [link, finding] of found) {
-      switch (finding.kind) {
+    const now = performance.now();
+    const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
+    this.#lookedAt = now;
+    for (const link of this.executors.workers()) {
+      const { lanes } = link;
+      const pulse = link.pulse();
+      const finding = pulse && link.thread.look({ pulse, lanes, now, late, resident });
+      switch (finding?.kind) {
         case "held":
           this.#isolate(link, finding.turn, finding.often);
           break;
@@ -187,14 +172,15 @@ export class ExecutorPool {
     );
     // These end by themselves, and delay only lanes that could move.
     if (by !== "call" && innocent.length === 0) return;
-    if (!this.#blocked.has(link)) link.lanes.get(run)?.onBlocked(by);
-    this.#blocked.set(link, by);
+    const { thread } = link;
+    if (thread.blockedBy === undefined) link.lanes.get(run)?.onBlocked(by);
+    thread.blockedBy = by;
     if (by === "call" && innocent.length < others.length) {
       const why =
         `${link.name} was ended: it held its thread while functions of other queries waited in it`;
       return this.#end(link, why, turn);
     }
-    this.#closedToOthers.add(link);
+    thread.dedicated = true;
     for (const [lane] of innocent) {
       // It takes effect once the thread responds; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
@@ -208,16 +194,17 @@ export class ExecutorPool {
 
   /** The thread responds again; if it was opening something, it returns to normal use. */
   #resumed(link: ExecutorLink, run: number): void {
-    const by = this.#blocked.get(link);
-    this.#blocked.delete(link);
-    if (by === "opening") this.#closedToOthers.delete(link);
+    const { thread, thread: { blockedBy: by } } = link;
+    thread.blockedBy = undefined;
+    if (by === "opening") thread.dedicated = false;
     if (by !== undefined && by !== "picture") link.lanes.get(run)?.onBlocked(undefined);
   }
 
   /** Lowers the priority of a lane that blocks its thread often or for long. */
   #lowerPriority(link: ExecutorLink, run: number): void {
-    if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
-    this.#yield(link);
+    const { dedicated, yields } = link.thread;
+    if (!dedicated || yields) return;
+    link.yieldToOthers();
     link.lanes.get(run)?.onYields();
   }
 

@@ -17,13 +17,14 @@ import {
 import type { Turn } from "../executor/pulse.ts";
 import { laneId } from "../lanes.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
-import type { BlockedBy, PooledLane, StrandedBy } from "./executor_link.ts";
+import type { PooledLane, StrandedBy } from "./executor_link.ts";
 import type { ExecutorPool } from "./executor_pool.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun, LaneFailures } from "./lane_failures.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { StreamingQuery } from "./streaming_query.ts";
+import type { BlockedBy } from "./thread_state.ts";
 
 /** Time for a query to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
@@ -89,7 +90,7 @@ export class Lane implements PooledLane {
     this.#query = query;
     this.#membership = membership;
     this.#foundLater = foundLater;
-    const { streams, log } = parts;
+    const { streams, log, clock } = parts;
     const { aligns } = query;
     this.handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end("drain"),
@@ -99,7 +100,7 @@ export class Lane implements PooledLane {
       // Counts of an earlier time here continue.
       cells: streams.lane(spec.name, partition)?.cells ?? newCells(),
     });
-    this.#events = new LaneEvents(this.handle, parts);
+    this.#events = new LaneEvents(this.handle, streams, clock);
   }
 
   /** It ended, failed permanently or moved away. */
@@ -118,11 +119,6 @@ export class Lane implements PooledLane {
 
   get runs(): boolean {
     return this.handle.state === "running";
-  }
-
-  /** `greyscale QUERY-PARTITION-0`. */
-  get #title(): string {
-    return `${this.spec.name} ${this.handle.name}`;
   }
 
   begin(): void {
@@ -345,6 +341,6 @@ export class Lane implements PooledLane {
   }
 
   #report(what: string, separator = " "): void {
-    this.#parts.report(`${this.#title}${separator}${what}`);
+    this.#parts.report(`${this.spec.name} ${this.handle.name}${separator}${what}`);
   }
 }

@@ -7,36 +7,30 @@ import type { QueryErrorEvent, StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 export class LaneEvents {
-  readonly #handle: StreamingQuery;
-  readonly #streams: Pick<StreamingQueryManager, "notify">;
-  readonly #clock: Clock;
   /** A run has begun whose end was not reported. */
   #begun = false;
 
   constructor(
-    handle: StreamingQuery,
-    { streams, clock }: { streams: Pick<StreamingQueryManager, "notify">; clock: Clock },
-  ) {
-    this.#handle = handle;
-    this.#streams = streams;
-    this.#clock = clock;
-  }
+    readonly handle: StreamingQuery,
+    readonly streams: Pick<StreamingQueryManager, "notify">,
+    readonly clock: Clock,
+  ) {}
 
   begins(): void {
     this.#begun = true;
   }
 
   started(): void {
-    const { id, runId, name } = this.#handle;
-    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp: this.#timestamp() });
+    const { id, runId, name } = this.handle;
+    this.streams.notify("onQueryStarted", { id, runId, name, timestamp: this.#timestamp() });
   }
 
   /** A run ended, with its error if it failed; reported once. */
   ended(error?: PlainError): void {
     if (!this.#begun) return;
     this.#begun = false;
-    const { id, runId, exception } = this.#handle;
-    this.#streams.notify("onQueryTerminated", {
+    const { id, runId, exception } = this.handle;
+    this.streams.notify("onQueryTerminated", {
       id,
       runId,
       ...(error !== undefined && exception !== undefined ? { exception: exception.message } : {}),
@@ -45,10 +39,10 @@ export class LaneEvents {
 
   /** A run failed, or an input was dead-lettered. */
   failed(error: PlainError, action: QueryErrorEvent["action"]): void {
-    const { query, name, id, runId, topic, partition } = this.#handle;
+    const { query, name, id, runId, topic, partition } = this.handle;
     const { name: type, message, stack, code, failed, operator, sink, place } = error;
     const { tries: _tries, why: _why, ...input } = failed ?? {};
-    this.#streams.notify("onQueryError", {
+    this.streams.notify("onQueryError", {
       query,
       name,
       id,
@@ -68,6 +62,6 @@ export class LaneEvents {
   }
 
   #timestamp(): string {
-    return new Date(this.#clock.now()).toISOString();
+    return new Date(this.clock.now()).toISOString();
   }
 }

@@ -102,11 +102,11 @@ Deno.test("a lane that holds its thread three times in a minute works behind all
   }
   await settle();
   assert.deepEqual(yielding, [1]);
-  assert.equal(executors[0]!.yields, true);
+  assert.equal(executors[0]!.thread.yields, true);
   made.ended(1);
   assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
   start(2, { alone: true, yields: true });
-  assert.equal(executors[1]!.yields, true);
+  assert.equal(executors[1]!.thread.yields, true);
   await made.close();
 });
 
@@ -139,7 +139,7 @@ Deno.test("a thread whose large picture ends in a long call, alone but open to o
   mixed!.turn = { input: { step: 1, offset: 7 }, own: false };
   called!.holder = 2;
   await until("the other one is held for long", () => yielding.includes(2));
-  assert.deepEqual([mixed!.yields, yielding], [false, [2]]);
+  assert.deepEqual([mixed!.thread.yields, yielding], [false, [2]]);
   await made.close();
 });
 

@@ -9,7 +9,7 @@ import type {
   ExecutorPermissions,
   WorkerPermissions,
 } from "../../../runtime/driver/permissions.ts";
-import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
+import { type Pulse, ThreadState } from "../../../runtime/driver/thread_state.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
@@ -43,6 +43,7 @@ export class FakeExecutor implements ExecutorLink {
   readonly ready = this.opened.promise;
   readonly loaded: string[] = [];
   readonly lanes = new Map<number, PooledLane>();
+  readonly thread = new ThreadState("fake");
   readonly closing = Promise.withResolvers<void>();
   closed = false;
   /** A lane in it ends it while the next query is loaded. */
@@ -51,7 +52,6 @@ export class FakeExecutor implements ExecutorLink {
   /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
   turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
   memory = 0;
-  yields = false;
   readonly permissions: WorkerPermissions | undefined;
   readonly #events: LinkEvents;
   #turns = 0;
@@ -76,7 +76,7 @@ export class FakeExecutor implements ExecutorLink {
   post(): void {}
 
   yieldToOthers(): void {
-    this.yields = true;
+    this.thread.yields = true;
   }
 
   load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {
