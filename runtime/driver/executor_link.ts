@@ -158,7 +158,6 @@ export function startWorker(
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     yieldToOthers(idle = false) {
-      link.thread.yields = true;
       Atomics.store(cells, SHARED.yields, 1);
       const thread = Atomics.load(cells, SHARED.thread);
       if (thread !== 0) yieldToOthers({ thread, idle });

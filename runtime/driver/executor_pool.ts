@@ -66,7 +66,7 @@ export class ExecutorPool {
     }
     if (own && link.lanes.size === 0) {
       link.thread.dedicated = true;
-      if (yields === true) link.yieldToOthers();
+      if (yields === true) yieldToOthers(link);
     }
     place(lane, link, message);
     set.spareSoon();
@@ -204,7 +204,7 @@ export class ExecutorPool {
   #lowerPriority(link: ExecutorLink, run: number): void {
     const { dedicated, yields } = link.thread;
     if (!dedicated || yields) return;
-    link.yieldToOthers();
+    yieldToOthers(link);
     link.lanes.get(run)?.onYields();
   }
 
@@ -216,6 +216,11 @@ export class ExecutorPool {
     if (run !== undefined && more.length === 0) this.#end(link, why, { lane: run, own: false });
     else this.#strand(link, why, "memory");
   }
+}
+
+function yieldToOthers(link: ExecutorLink): void {
+  link.thread.yields = true;
+  link.yieldToOthers();
 }
 
 function place(

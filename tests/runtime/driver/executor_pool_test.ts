@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { executorsFor } from "../../../runtime/driver/executor_set.ts";
 import { settle } from "../../../runtime/testing.ts";
-import { pool } from "./fake_pool.ts";
+import { pool, SPEC } from "./fake_pool.ts";
 import { until } from "../../support/until.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
@@ -36,6 +36,16 @@ Deno.test("an executor that a lane still holds when it is given up is ended", as
   assert.equal(executors[0]!.closed, true);
   start(2);
   assert.equal(executors.length, 2);
+  await made.close();
+});
+
+Deno.test("a query is not loaded by an executor that is held: another one is started", async () => {
+  const { made, executors, next, start } = pool(1);
+  start(1);
+  executors[0]!.holder = 1;
+  await next();
+  await made.executors.load(SPEC);
+  assert.deepEqual(executors.map(({ loaded }) => loaded), [[], ["1 q"]]);
   await made.close();
 });
 
@@ -102,11 +112,13 @@ Deno.test("a lane that holds its thread three times in a minute works behind all
   }
   await settle();
   assert.deepEqual(yielding, [1]);
-  assert.equal(executors[0]!.thread.yields, true);
+  assert.equal(executors[0]!.yields, true);
+  executors[0]!.holder = 0;
+  await next();
   made.ended(1);
   assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
   start(2, { alone: true, yields: true });
-  assert.equal(executors[1]!.thread.yields, true);
+  assert.equal(executors[1]!.yields, true);
   await made.close();
 });
 
@@ -139,7 +151,7 @@ Deno.test("a thread whose large picture ends in a long call, alone but open to o
   mixed!.turn = { input: { step: 1, offset: 7 }, own: false };
   called!.holder = 2;
   await until("the other one is held for long", () => yielding.includes(2));
-  assert.deepEqual([mixed!.thread.yields, yielding], [false, [2]]);
+  assert.deepEqual([mixed!.yields, yielding], [false, [2]]);
   await made.close();
 });
 

@@ -52,6 +52,7 @@ export class FakeExecutor implements ExecutorLink {
   /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
   turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
   memory = 0;
+  yields = false;
   readonly permissions: WorkerPermissions | undefined;
   readonly #events: LinkEvents;
   #turns = 0;
@@ -76,7 +77,7 @@ export class FakeExecutor implements ExecutorLink {
   post(): void {}
 
   yieldToOthers(): void {
-    this.thread.yields = true;
+    this.yields = true;
   }
 
   load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {

@@ -30,7 +30,7 @@ function stuck(
       break;
     }
   }
-  return { thread, look, found, why };
+  return { thread, found, why };
 }
 
 Deno.test("a thread is cut after 10 s in a call, and after 60 s in what it opens or what belongs to no query", () => {
@@ -48,6 +48,18 @@ Deno.test("a thread is cut after 10 s in a call, and after 60 s in what it opens
     assert.deepEqual([found, why.endsWith(end)], [expected, true], why);
   }
   assert.deepEqual(stuck({ ...CALL, lane: 0 }, { lanes: [] }).found, []);
+});
+
+Deno.test("a thread that is held again counts anew", () => {
+  const { thread, found } = stuck(CALL, { times: [450, 2_100] });
+  const again = { lanes: new Map([[1, undefined]]), late: 0, resident: () => 0 };
+  const pulse = { ...CALL, alive: 2, memory: 0 };
+  const kinds = [3_000, 3_450, 5_100].map((now) => thread.look({ ...again, pulse, now })?.kind);
+  assert.deepEqual([found.map(([, kind]) => kind), kinds], [["held", "long"], [
+    "turns",
+    "held",
+    "long",
+  ]]);
 });
 
 Deno.test("a thread whose call fills the memory of the process is cut", () => {
