@@ -4,7 +4,7 @@ import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/proto
 import type { Turn } from "../executor/pulse.ts";
 import type { ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
-import { type BlockedBy, LOOK_INTERVAL_MS } from "./thread_state.ts";
+import { LOOK_INTERVAL_MS } from "./thread_state.ts";
 
 /** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
