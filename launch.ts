@@ -5,7 +5,7 @@ import type { Access } from "./cli/launch/access.ts";
 import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
 import { codeIsStale, packagesNeedWork } from "./cli/launch/packages.ts";
-import { isThere, realPath, statOf } from "./cli/launch/paths.ts";
+import { isThere, realPath, slashed, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 import { unfinishedOf } from "./runtime/base/folders.ts";
@@ -16,12 +16,12 @@ const FAULTS = "FRAMELANE_LAUNCH_FAULTS";
 const FILES_MADE = "FRAMELANE_LAUNCH_FILES_MADE";
 
 async function launch(): Promise<void> {
-  const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
+  const root = realPath(slashed(import.meta.dirname!));
   // In the npm package all is JavaScript, which is not compiled.
   const compiled = !isThere(`${root}/main.ts`);
   if (!compiled && packagesNeedWork(root) && !await runTool(root, "install")) Deno.exit(1);
   const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
-    base: Deno.cwd().replaceAll("\\", "/"),
+    base: slashed(Deno.cwd()),
     root,
     environment: (name) => Deno.env.get(name),
   });
@@ -92,4 +92,9 @@ async function runTool(root: string, name: string, ...args: string[]): Promise<b
 
 // Not called from here: at its first error V8 parses the callers again, and this module with all its parts
 // would take 2 ms.
-await Promise.resolve().then(launch);
+await Promise.resolve().then(launch).catch((error) => {
+  // Faults of the launcher's own code are other errors: they are shown with their places.
+  if (error.constructor !== Error) throw error;
+  Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
+  Deno.exit(1);
+});

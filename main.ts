@@ -13,7 +13,7 @@ logToStandardError();
 const output = new Output((error) => {
   if (Deno.exitCode === 0 && !(error instanceof Deno.errors.BrokenPipe)) {
     Deno.exitCode = 1;
-    output.say(describeFailure(error));
+    output.say(describeFailure(new Error("Cannot write to standard output", { cause: error })));
   }
   stop.abort(new Error("The output was closed"));
 });

@@ -130,12 +130,7 @@ export class Camera {
   }
 
   async #run(): Promise<void> {
-    const { settings, signal, report } = this.#options;
-    if (settings?.tlsInsecure) {
-      report(
-        "WARNING: certificates are not checked (--tls-insecure): another machine may pose as the camera",
-      );
-    }
+    const { signal } = this.#options;
     this.#enter("running");
     try {
       let over = false;

@@ -2,11 +2,17 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { maskUrl } from "../runtime/base/mask.ts";
 import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
 import { settled } from "../runtime/base/wait.ts";
-import type { CameraSettings } from "./settings.ts";
+import { type CameraSettings, SETTINGS } from "./settings.ts";
 import { type CameraSource, SourceError, type SourceKind } from "./source.ts";
-import { type SourceKindRow, type SourceType, withoutAuto } from "./source_kind.ts";
+import {
+  type SourceKindRow,
+  type SourceType,
+  SPECIAL_SETTINGS,
+  withoutAuto,
+} from "./source_kind.ts";
 import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource, isFolder } from "./sources/folder.ts";
@@ -20,6 +26,7 @@ const pathRow: SourceKindRow = {
   help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
   // No character ends a path.
   access: { target: "read", mark: "\0" },
+  uses: () => ["loop"],
   video: true,
   check: (text, rest) => void pathOf(text, rest),
   async make(text, rest, settings) {
@@ -88,6 +95,25 @@ export async function makeSource(
   const source = await settled(Promise.resolve(row.make(text, rest, settings)), signal);
   refuseCopy(text, row, settings, source);
   return source;
+}
+
+/** What a user should know of a camera's settings: those without effect on its source, and what is unsafe. */
+export function settingRemarks(text: string, settings: CameraSettings): string[] {
+  // A module may use any.
+  const uses = moduleOf(text, true) === undefined ? rowOf(text).row.uses(text) : SPECIAL_SETTINGS;
+  const given = SPECIAL_SETTINGS.filter((name) => (settings[name] ?? false) !== false);
+  const unused = given.filter((name) => !uses.includes(name));
+  return [
+    ...(unused.length === 0 ? [] : [
+      `${unused.map((name) => `--${SETTINGS[name].flag}`).join(", ")}: ` +
+      `no effect on source ${maskUrl(text)}`,
+    ]),
+    ...(settings.tlsInsecure && uses.includes("tlsInsecure")
+      ? [
+        "WARNING: certificates are not checked (--tls-insecure): another machine may pose as the camera",
+      ]
+      : []),
+  ];
 }
 
 /** @throws {SourceError} `INVALID` if `--codec copy` cannot work, whatever the source sends. */

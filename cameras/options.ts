@@ -1,6 +1,6 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { messageOf } from "../runtime/base/errors.ts";
-import { number, range, shown } from "../runtime/base/options.ts";
+import { number, range, repeated, shown } from "../runtime/base/options.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { type Size, SourceError } from "./source.ts";
 
@@ -45,8 +45,9 @@ export function readOptions<T extends object>(
   const mark = text.indexOf("?");
   if (mark < 0) return { rest: text, options: {} };
   const options: Partial<T> = {};
-  const faults: string[] = [];
-  for (const [name, value] of new URLSearchParams(text.slice(mark + 1))) {
+  const parameters = new URLSearchParams(text.slice(mark + 1));
+  const faults = repeated(parameters, Object.keys(readers));
+  for (const [name, value] of parameters) {
     if (!Object.hasOwn(readers, name)) {
       faults.push(
         `unknown option ${shown(name)}: expected ${Object.keys(readers).join(", ")}`,

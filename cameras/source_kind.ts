@@ -48,11 +48,23 @@ export interface SourceType {
   ) => CameraSource | Promise<CameraSource>;
 }
 
+/** The settings that some kinds of sources have no use for. */
+export const SPECIAL_SETTINGS = [
+  "loop",
+  "stallMs",
+  "openTimeoutMs",
+  "tlsCa",
+  "tlsInsecure",
+] as const satisfies readonly (keyof CameraSettings)[];
+export type SpecialSetting = (typeof SPECIAL_SETTINGS)[number];
+
 export interface SourceKindRow extends SourceType {
   /** Its schemes, in lower case, without the colon. */
   readonly schemes: readonly string[];
   /** What it opens: the launcher permits nothing else. */
   readonly access: UriAccess;
+  /** Which of the settings it uses that some kinds have no use for. */
+  readonly uses: (text: string) => readonly SpecialSetting[];
   /**
    * Checks the text alone, if `make` looks at files; by default `make` does it.
    *

@@ -2,7 +2,7 @@
 import { given } from "../runtime/base/options.ts";
 import { Camera, type CameraHost } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
-import { makeSource } from "../cameras/open.ts";
+import { makeSource, settingRemarks } from "../cameras/open.ts";
 import type { CameraRegistry, CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
@@ -98,7 +98,10 @@ export class CameraFleet {
       source: async () => {
         const source = await makeSource(text, settings, signal);
         const to = `partition ${number - 1} of ${host.topic}`;
-        if (!announced) this.#report(`${source.description} to ${to}`, number, "info");
+        if (!announced) {
+          this.#report(`${source.description} to ${to}`, number, "info");
+          for (const remark of settingRemarks(text, settings)) this.#report(remark, number);
+        }
         announced = true;
         return source;
       },

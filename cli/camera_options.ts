@@ -115,7 +115,7 @@ export function parseSource(text: string): string {
     checkSource(text);
   } catch (error) {
     // Remove the source from the message, since the caller names it.
-    throw new Error(messageOf(error).replace(/^.*?: (?=expected|unknown|it |\w+=)/, ""));
+    throw new Error(messageOf(error).replace(/^.*?: (?=expected|unknown|it |\w+=|\w+ was )/, ""));
   }
   return text;
 }
@@ -124,12 +124,16 @@ export function togetherFaults(
   text: string | undefined,
   options: Readonly<Record<string, unknown>>,
 ): string[] {
+  const { tlsCa, tlsInsecure, ...settings } = settingsFromFlags(options);
+  const faults = tlsCa !== undefined && tlsInsecure
+    ? ["Cannot use --tls-ca with --tls-insecure, which accepts any certificate"]
+    : [];
   try {
-    if (text !== undefined) checkSource(text, settingsFromFlags(options));
-    return [];
+    if (text !== undefined) checkSource(text, settings);
   } catch (error) {
-    return [messageOf(error)];
+    faults.push(messageOf(error));
   }
+  return faults;
 }
 
 export function numberFaults(text: string | undefined): string[] {

@@ -95,10 +95,12 @@ export interface CommandRow<O extends Options = Options> {
    * if options are invalid or positionals are missing, but not without a known action, so that all faults are reported together.
    *
    * @param given options that were given, even with an invalid value
+   * @param flags those on the command line: variables of the environment hold for many commands
    */
   check?(
     args: Arguments<O>,
     given: { has(option: string): boolean },
+    flags: readonly string[],
   ): readonly string[] | Promise<readonly string[]>;
   /**
    * Runs the command.
@@ -232,7 +234,7 @@ export async function parseCommand<O extends Options>(
       command,
       words,
       flags,
-      () => command.check?.({ ...args, positionals: words }, given) ?? [],
+      () => command.check?.({ ...args, positionals: words }, given, flags) ?? [],
     );
   const own = await faultsWith(positionals);
   const fewer = certain.length === positionals.length ? own : await faultsWith(certain);

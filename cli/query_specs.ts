@@ -1,7 +1,7 @@
 // The queries of a command line, in the form that executors load.
 import { fileURLToPath } from "node:url";
 import { isFile } from "../runtime/base/folders.ts";
-import { given, shown } from "../runtime/base/options.ts";
+import { brief, given, shown } from "../runtime/base/options.ts";
 import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
@@ -23,7 +23,7 @@ import {
   refusal,
 } from "../runtime/definition/query_options.ts";
 import { groupNames } from "../runtime/log/group_names.ts";
-import { type Options, parsers, UsageError, type Values } from "./command.ts";
+import { type Options, orUsageError, parsers, UsageError, type Values } from "./command.ts";
 import { expectedNeeds } from "./expected_needs.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
@@ -117,6 +117,8 @@ interface QueryPlace {
   readonly log: string;
   readonly topic: string;
   readonly partitions: "all" | readonly number[];
+  /** Its name in lanes and checkpoints; by default the query's own. */
+  readonly name?: string | undefined;
   /** Sinks for alerts, in addition to each query's own. */
   readonly alertSinks?: readonly string[];
 }
@@ -181,22 +183,23 @@ export async function checkedQueries(
 export async function querySpecs(
   names: readonly string[],
   options: Values<typeof querySpecOptions>,
-  { log, topic, partitions, alertSinks = [] }: QueryPlace,
+  { log, topic, partitions, name: alias, alertSinks = [] }: QueryPlace,
 ): Promise<QuerySpec[]> {
   const { found, own, faults } = await checkedQueries(names, options, topic);
   const { group, sink = [], trigger } = options;
   if (faults.length > 0) throw new UsageError(faults);
-  const all = found.map(({ name }) => name);
-  const groups = await groupNames(all, group, log, options.checkpoint);
+  const all = found.map(({ name }) => alias ?? name);
+  const groups = await orUsageError(groupNames(all, group, log, options.checkpoint));
   const {
     "starting-offsets": startingOffsets,
     "max-frames-per-trigger": maxFramesPerTrigger,
     "fail-on-data-loss": failOnDataLoss,
   } = options;
   const source: ReadStreamOptions = given({ startingOffsets, maxFramesPerTrigger, failOnDataLoss });
-  return found.map((query) => {
-    const { name, module } = query;
-    const { values, definition } = own.get(name) ?? {};
+  return found.map((query, index) => {
+    const { module } = query;
+    const name = all[index]!;
+    const { values, definition } = own.get(query.name) ?? {};
     const needs = expectedNeeds(query, { sinks: sink, alertSinks }, definition);
     return {
       name,
@@ -225,13 +228,18 @@ async function ownOptions(
   options: Partial<Values<typeof querySpecOptions>>,
   faults: string[],
 ): Promise<Map<string, OwnOptions>> {
-  const all: GivenOptions = Object.fromEntries([
+  const entries = [
     ...FLAG_PARAMETERS.flatMap((option) => {
       const value = options[option];
       return value === undefined ? [] : [[option, value] as const];
     }),
     ...options.set ?? [],
-  ]);
+  ];
+  const all: GivenOptions = Object.fromEntries(entries);
+  for (const name of Object.keys(all)) {
+    if (entries.filter(([other]) => other === name).length < 2) continue;
+    faults.push(`Parameter ${brief(name)} was given more than once`);
+  }
   const given = Object.keys(all);
   const own = new Map<string, OwnOptions>();
   if (given.length === 0) return own;

@@ -184,6 +184,6 @@ function listen(
 }
 
 function urlHost(hostname: string): string {
-  if (isLoopback(hostname) || hostname === "0.0.0.0" || hostname === "::") return "127.0.0.1";
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
+  if (hostname === "0.0.0.0" || hostname === "::") return "127.0.0.1";
+  return /^[^[].*:/.test(hostname) ? `[${hostname}]` : hostname;
 }

@@ -47,6 +47,7 @@ export const deviceRow: SourceKindRow = {
   form: "device:0",
   help: "A webcam: its number, or its path below /dev",
   access: { target: "device" },
+  uses: () => ["stallMs"],
   video: true,
   make(text, rest, settings) {
     const { rest: device, options } = readOptions(text, rest, {

@@ -216,6 +216,8 @@ export const mjpegRow: SourceKindRow = {
   form: "http://… (MJPEG)",
   help: "MJPEG, or one picture per request, over HTTP",
   access: { target: "host" },
+  // It may redirect to https.
+  uses: () => ["stallMs", "openTimeoutMs", "tlsCa", "tlsInsecure"],
   make(text, _rest, settings) {
     checkUrl(text);
     return new MjpegSource(text, settings);

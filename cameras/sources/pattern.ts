@@ -42,6 +42,7 @@ export const patternRow: SourceKindRow = {
   form: "pattern:",
   help: "A generated picture: name, number, time and motion",
   access: {},
+  uses: () => ["stallMs"],
   make(text, rest, settings) {
     const { options } = readOptions(text, rest, { size: parseSize, fps: parseFps });
     const fps = typeof settings.fps === "number" ? settings.fps : options.fps ?? DEFAULT_FPS;

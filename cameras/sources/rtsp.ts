@@ -117,6 +117,11 @@ export const rtspRow: SourceKindRow = {
   form: "rtsp://…",
   help: "A network camera",
   access: { target: "stream" },
+  uses: (text) => [
+    "stallMs",
+    "openTimeoutMs",
+    ...(/^rtsps:/i.test(text) ? ["tlsCa", "tlsInsecure"] as const : []),
+  ],
   video: true,
   make(text, _rest, settings) {
     checkUrl(text);

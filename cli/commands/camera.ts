@@ -1,6 +1,6 @@
 // `deno task camera N`: publishes one camera.
 import { Camera } from "../../cameras/camera.ts";
-import { acceptedSources, makeSource } from "../../cameras/open.ts";
+import { acceptedSources, makeSource, settingRemarks } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -81,6 +81,7 @@ async function publish(
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
+  for (const remark of settingRemarks(values.source, settings)) report(remark);
   const meter = new Meter(clock.monotonic());
   const over = new AbortController();
   const launched = new Camera({ ...host, kv }, {

@@ -46,6 +46,9 @@ export const cameras = command({
   check: ({ positionals: [action, ...words], options }) => [
     ...numberFaults(action === "add" || action === "remove" ? words[0] : undefined),
     ...togetherFaults({ add: words[1], probe: words[0] }[action ?? ""], options),
+    ...(action === "discover" && options.password !== undefined && options.user === undefined
+      ? ["Cannot use --password: expected --user as well"]
+      : []),
   ],
   async run({ positionals: [action, ...rest], options: values }, context) {
     const settings = settingsFromFlags(values);

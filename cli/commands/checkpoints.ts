@@ -26,7 +26,8 @@ const checkpointOptions = {
   query: { value: "Q", help: "Only checkpoints of this query (default: all)" },
   checkpoint: {
     value: "DIR",
-    help: "Only checkpoints found by this folder's identity (embedded log; default: the log's own)",
+    help:
+      "Only checkpoints found by this folder's identity (default: all on Kafka, else the log's own)",
     opens: "folder",
   },
   partitions: {

@@ -104,7 +104,7 @@ function planOf(directory: string, port: number, access: ReturnType<typeof viewe
     state: ":memory:",
     cameras: CAMERAS.map(({ source }, index) => ({
       topic: DEFAULT_TOPIC,
-      camera: { number: index + 1, source, loop: true },
+      camera: { number: index + 1, source, ...(/^pattern:/.test(source) ? {} : { loop: true }) },
     })),
     queries: CAMERAS.map(({ query }, partition) => ({
       ...findQuery(query),

@@ -72,9 +72,12 @@ function portOf(options: Pick<Values<typeof queryOptions>, "port" | "trigger">):
 export const queries = command({
   positionals: "[NAME…]",
   options: queryOptions,
-  check: async ({ positionals, options }) => [
+  check: async ({ positionals, options }, _, flags) => [
     ...(await checkedQueries(positionals, options, options.topic)).faults,
-    ...(portOf(options) === "off" ? [] : viewerAccessFaults(options)),
+    ...(portOf(options) === "off"
+      ? flags.filter((flag) => flag in viewerAccessOptions || flag in knownCamerasOption)
+        .map((flag) => `Cannot use --${flag}: there is no viewer; expected its --port`)
+      : viewerAccessFaults(options)),
   ],
   needs: { ...RUNTIME_NEEDS, positionals: "query", listens: DEFAULT_PORT },
   async run({ positionals, options }, context) {

@@ -179,7 +179,9 @@ export class CLibrary {
     }
     linux.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n);
     if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
-      throw new Error("Cannot put Landlock's rules into force");
+      throw new Error(
+        "Cannot put Landlock's rules into force: expected a system that permits it, in at most 16 layers",
+      );
     }
     const filter = systemCallFilter();
     const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
@@ -204,7 +206,10 @@ export class CLibrary {
       at += word.length;
     }
     this.#common.execv(memory, pointers);
-    throw new Error(`Cannot start ${program}`);
+    throw new Error(
+      `Cannot start ${program}: it may not be executed, or the options name more paths and hosts than ` +
+        "the system takes for one program (128 KiB); name fewer, or start several runs",
+    );
   }
 
   /** The rights that this version knows. */

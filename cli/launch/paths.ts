@@ -2,9 +2,14 @@
 
 const WINDOWS = Deno.build.os === "windows";
 
+/** The path with `/` between its parts; elsewhere than on Windows a backslash is a letter of a name. */
+export function slashed(path: string): string {
+  return WINDOWS ? path.replaceAll("\\", "/") : path;
+}
+
 /** The path from the root, without `.`, `..` and double slashes. */
 export function absolute(path: string, base: string): string {
-  const text = WINDOWS ? path.replaceAll("\\", "/") : path;
+  const text = slashed(path);
   const whole = text.startsWith("/") || /^[a-z]:\//i.test(text) ? text : `${base}/${text}`;
   const drive = /^[a-z]:/i.exec(whole)?.[0] ?? "";
   const parts: string[] = [];
@@ -35,7 +40,7 @@ export function realPath(path: string): string {
   let rest = "";
   for (let place = path;; place = parentOf(place)) {
     try {
-      const real = Deno.realPathSync(place).replaceAll("\\", "/");
+      const real = slashed(Deno.realPathSync(place));
       return rest === "" ? real : real.replace(/\/$/, "") + rest;
     } catch (error) {
       // Deno describes /proc, /sys and /dev only to programs with all permissions.

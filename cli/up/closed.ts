@@ -2,6 +2,7 @@
 // start.
 import { resolve } from "node:path";
 import { AccessPlan, fileRow, type LaunchTable } from "../launch/access.ts";
+import { slashed } from "../launch/paths.ts";
 import table from "../launch/table.json" with { type: "json" };
 import { optionsOf } from "./opens.ts";
 
@@ -11,7 +12,7 @@ export function closedPlaces(
   environment: (name: string) => string | undefined,
 ): string[] {
   // Log, state, checkpoints and the viewer's address cannot change.
-  const plan = new AccessPlan(table as LaunchTable, resolve(".").replaceAll("\\", "/"), [
+  const plan = new AccessPlan(table as LaunchTable, slashed(resolve(".")), [
     ...["listen", "log", "database", "folder"] as const,
   ]);
   const options = optionsOf(content, environment);

@@ -142,22 +142,21 @@ async function specOf(
   const alerts = (config.alerts ?? []).map(toAlerts);
   const module = config.zones !== undefined || load ? await loadModule(found.module) : undefined;
   const takesZones = module !== undefined && Object.hasOwn(parametersOf(module), "zones");
-  const zones = entry.zones ?? (takesZones ? config.zones : undefined);
+  const hasOwn = entry.set.some(([parameter]) => parameter === "zones");
+  const zones = entry.zones ?? (takesZones && !hasOwn ? config.zones : undefined);
   for (const sink of [...entry.sink ?? [], ...alerts]) learnSecrets(sink);
   const [spec] = await querySpecs([entry.query], {
     ...entry,
     checkpoint: config.checkpoint,
-    group: (entry.group ?? (entry.name === undefined ? undefined : "framelane-{query}"))
-      ?.replaceAll("{query}", name),
     zones: typeof zones === "object" ? JSON.stringify(zones) : zones,
-  }, { log, topic, partitions, alertSinks: alerts });
+  }, { log, topic, partitions, name: entry.name, alertSinks: alerts });
   if (load && module !== undefined) {
     const { plan } = await loadDefinition(name, module, spec!.options);
     const sinks = await Promise.all(spec!.sinks.map(loadSink));
     const alertSinks = await Promise.all(alerts.map(loadSink));
     checkSinks({ ...overridePlan(plan, { sinks, alertSinks }), name });
   }
-  return { ...spec!, name, ...given({ overload }) };
+  return { ...spec!, ...given({ overload }) };
 }
 
 /** A webhook says so itself: a query may post other outputs to the same address. */

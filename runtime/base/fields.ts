@@ -162,10 +162,11 @@ export class Fields {
 
   /** Adds a fault for values that occur twice. */
   unique(name: string, values: readonly string[]): void {
-    const doubled = values.filter((value, i) => value !== "" && values.indexOf(value) < i);
-    if (doubled.length === 0) return;
-    const again = [...new Set(doubled)].join(", ");
-    this.fault(name, `expected different names, given "${again}" twice`);
+    const [seen, again] = [new Set<string>(), new Set<string>()];
+    for (const value of values) (seen.has(value) ? again : seen).add(value);
+    again.delete("");
+    if (again.size === 0) return;
+    this.fault(name, `expected different names, given "${[...again].join(", ")}" twice`);
   }
 }
 

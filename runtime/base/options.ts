@@ -99,6 +99,12 @@ export interface NumberRange {
   readonly above?: boolean;
 }
 
+/** A fault for each of these parameters of a URL that occurs twice: one value would be ignored. */
+export function repeated(parameters: URLSearchParams, names: readonly string[]): string[] {
+  return names.filter((name) => parameters.getAll(name).length > 1)
+    .map((name) => `${name} was given more than once`);
+}
+
 /** The fields that are not undefined. */
 export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);

@@ -41,13 +41,16 @@ export function endsByItself({ trigger, source }: QueryPlan): boolean {
 
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
-  const { sinks = [], alertSinks = [] } = overrides;
+  const { sinks = [], alertSinks = [], source = {} } = overrides;
+  // The query's own time would overrule the offsets.
+  const { startingTimestamp: _, ...others } = plan.source;
+  const own = source.startingOffsets === undefined ? plan.source : others;
   return {
     ...plan,
     sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...alertSinks],
     overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
-    source: checkReadOptions({ ...plan.source, ...overrides.source }),
+    source: checkReadOptions({ ...own, ...source }),
   };
 }
 

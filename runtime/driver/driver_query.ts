@@ -301,7 +301,8 @@ export class DriverQuery {
  * @param all checkpoints of the query, before it has left one in this run
  * @param named partitions that were named: they begin where the query says
  * @param count partitions that its topic has
- * @returns whether a partition was created after the query had begun, here or in an earlier run.
+ * @returns whether a partition was created after the query had begun, here or in an earlier run: one that
+ * was there begins where the query says, even if an earlier run ended before it began there.
  */
 export function foundLater(
   all: readonly CheckpointInfo[],
@@ -309,7 +310,10 @@ export function foundLater(
   count: number,
 ): (partition: number) => boolean {
   if (named !== undefined) return () => false;
-  const begun = all.some(({ committed }) => committed !== undefined);
   const known = new Set(all.map(({ partition }) => partition));
-  return (partition) => partition >= count || begun && !known.has(partition);
+  // Older versions did not note how many there were.
+  const atFirst = Math.min(
+    ...all.map(({ committed }) => committed === undefined ? Infinity : committed.partitions ?? 0),
+  );
+  return (partition) => partition >= count || partition >= atFirst && !known.has(partition);
 }

@@ -5,6 +5,7 @@
 // for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
@@ -38,6 +39,8 @@ interface SavedState {
   /** The last output, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
   readonly writer: CheckpointWriter;
+  /** How many partitions the topic had at the first start: those that come later are read from their beginning. */
+  readonly partitions?: number;
 }
 
 /** State of a streaming query after a batch. */
@@ -77,23 +80,29 @@ export class Checkpointing {
   readonly #clock: Clock;
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
+  readonly #partitions: number | undefined;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   readonly #renewed = new Notifier();
   #renewals = 0;
 
-  /** @param start where a query without a checkpoint begins. */
+  /**
+   * @param start where a query without a checkpoint begins.
+   * @param partitions how many the topic has, at a first start.
+   */
   constructor(
     committer: BatchCommitter,
     start: number,
     clock: Clock,
     steps: readonly string[],
     groups?: FrameGroups,
+    partitions?: number,
   ) {
     this.#committer = committer;
     this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
     const { base, pipeline } = this.resumePoint(start);
+    this.#partitions = this.#saved?.partitions ?? partitions;
     const restart = committer.committed?.restart;
     this.#history = [{
       end: base,
@@ -110,12 +119,15 @@ export class Checkpointing {
     return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
+  get #saved(): SavedState | undefined {
+    const state = this.#committer.committed?.state;
+    return state === undefined ? undefined : JSON.parse(decoder.decode(state)) as SavedState;
+  }
+
   resumePoint(start: number): ResumePoint {
     const committed: Checkpoint | undefined = this.#committer.committed;
     const end = committed?.end ?? start;
-    const saved = committed?.state === undefined
-      ? undefined
-      : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    const saved = this.#saved;
     const base = saved?.base ?? end;
     const readFrom = Math.min(committed?.restart ?? end, base);
     return {
@@ -156,6 +168,7 @@ export class Checkpointing {
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
       writer: this.#writer,
+      ...given({ partitions: this.#partitions }),
     };
     const checkpoint = {
       end,

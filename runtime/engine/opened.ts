@@ -63,7 +63,8 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(options, committer);
   const steps = stepNames(plan.operators);
-  const checkpointing = new Checkpointing(committer, next, clock, steps, groups);
+  const known = committer.committed === undefined ? await log.partitionCount(topic) : undefined;
+  const checkpointing = new Checkpointing(committer, next, clock, steps, groups, known);
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter({ ...options, id: committer.queryId }, sequence);

@@ -11,6 +11,7 @@ import {
   type StreamingQueryProgress,
 } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/plan.ts";
+import { frameTime } from "../log/checks.ts";
 import type { BatchRange, TopicLog } from "../log/log.ts";
 import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.ts";
 import { Samples } from "./samples.ts";
@@ -275,7 +276,8 @@ export class ProgressReporter {
     });
     const { id, runId, plan, log, topic, partition } = this.#options;
     const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });
-    const iso = (time: number) => new Date(time).toISOString();
+    // A watermark may be before all time, as with an endless lateness.
+    const iso = (time: number) => new Date(frameTime(time)).toISOString();
     const since = monotonic - LATENCY_SPAN_MS;
     const queueing = this.#queueing.percentiles(since);
     const processing = this.#processing.percentiles(since);

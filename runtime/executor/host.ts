@@ -9,7 +9,13 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
+import {
+  alignmentOf,
+  endsByItself,
+  overridePlan,
+  type PlanOverrides,
+  type QueryPlan,
+} from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition, QueryOptionsError } from "../definition/query_options.ts";
@@ -60,9 +66,10 @@ interface LoadedPlan {
 }
 
 /** @throws {QueryOptionsError} if the overrides do not fit the query. */
-function explain(plan: QueryPlan): string {
+function overridden(own: QueryPlan, overrides: PlanOverrides) {
   try {
-    return new QueryDefinition(plan).explain();
+    const plan = overridePlan(own, overrides);
+    return { plan, explained: new QueryDefinition(plan).explain() };
   } catch (error) {
     throw new QueryOptionsError(messageOf(error), { cause: error });
   }
@@ -71,7 +78,7 @@ function explain(plan: QueryPlan): string {
 /** Loads a query's module and applies the overrides of its spec. */
 async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
-  const plan = overridePlan(definition.plan, {
+  const { plan, explained } = overridden(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
     alertSinks: (await Promise.all((spec.alertSinks ?? []).map(loadSink))).map(onlyAlerts),
     ...given({
@@ -82,7 +89,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   });
   const places = plan.operators.find((operator) => operator.places !== undefined)?.places;
   const loaded: LoadedQuery = {
-    plan: explain(plan),
+    plan: explained,
     finite: endsByItself(plan),
     steps: stepNames(plan.operators),
     onOperatorError: plan.onOperatorError,

@@ -90,6 +90,8 @@ export interface CheckpointInfo {
     readonly stateBytes: number;
     /** Absent if unknown: written by an older version, or with its state stored elsewhere. */
     readonly writer?: CheckpointWriter;
+    /** How many partitions the topic had when the query first began on this one; absent if unknown. */
+    readonly partitions?: number;
   };
   /** A planned batch that is not committed. */
   readonly planned?: BatchRange;
@@ -168,19 +170,24 @@ export function listed(
       committed: {
         ...rest as Omit<Checkpoint, "state">,
         stateBytes: state?.length ?? 0,
-        ...writtenBy(state),
+        ...notesIn(state),
       },
     }),
     ...(planned && { planned }),
   };
 }
 
-/** The writer named in a state, for its listing; empty if there is none. */
-function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
+/** What a state says for its listing. */
+function notesIn(
+  state: Uint8Array | undefined,
+): Pick<NonNullable<CheckpointInfo["committed"]>, "writer" | "partitions"> {
   if (state === undefined) return {};
   try {
-    const { writer } = JSON.parse(new TextDecoder().decode(state)) as { writer?: unknown };
-    return isWriter(writer) ? { writer } : {};
+    const { writer, partitions } = JSON.parse(new TextDecoder().decode(state));
+    return {
+      ...(isWriter(writer) ? { writer } : {}),
+      ...(Number.isSafeInteger(partitions) ? { partitions } : {}),
+    };
   } catch {
     return {}; // Not the engine's state: a test's, or another program's.
   }

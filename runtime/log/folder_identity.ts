@@ -1,6 +1,7 @@
 // The identity of a checkpoint folder: created once, shared by all users of the folder.
 import { join } from "node:path";
 import { read } from "../base/errors.ts";
+import { isFile } from "../base/folders.ts";
 import { pathFault } from "../base/given_file.ts";
 import { shown } from "../base/options.ts";
 import { LogError } from "./log_error.ts";
@@ -50,6 +51,11 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
   const [id, owner] = [read(content, "id"), read(content, "log")];
   if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id)) throw new Error(fault);
   return { id, ...(typeof owner === "string" ? { log: owner } : {}) };
+}
+
+/** Whether a folder may have an identity: reading it says why it cannot be read. Creates nothing. */
+export async function hasIdentity(directory: string): Promise<boolean> {
+  return await isFile(join(directory, "metadata")).catch(() => true);
 }
 
 /** Publishes the complete file atomically; an existing one is kept. */

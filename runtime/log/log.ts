@@ -70,7 +70,9 @@ export interface TopicLog {
 export interface OpenLogOptions {
   /** How long a request may take before the log counts as unreachable, milliseconds. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Checkpoint folder of the embedded log; default: its own. Kafka stores checkpoints in Kafka. */
+  /**
+   * Checkpoint folder; default: the embedded log's own, or none. Checkpoints are listed by its identity.
+   */
   readonly checkpointDir?: string;
   /**
    * Receives warnings of the embedded log: a clock that was set, a copied folder, a long reader. Default: standard

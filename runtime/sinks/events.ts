@@ -8,7 +8,10 @@ import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {
-  /** The file; its folders are created. Default `.framelane/events.jsonl`. */
+  /**
+   * The file; its folders are created, `{query}` stands for the query's name. Default
+   * `.framelane/events.jsonl`.
+   */
   readonly file?: string;
 }
 
@@ -40,9 +43,10 @@ export function events(options: EventsOptions = {}): Sink {
     open: (context) =>
       openNamed(action, async () => {
         const { StagedLines } = await import("./files/staged_lines.ts");
-        const { folder, name } = splitPath(file);
+        const path = file.replaceAll("{query}", context.query);
+        const { folder, name } = splitPath(path);
         const lines = await StagedLines.open({
-          path: file,
+          path,
           root: `${folder}/.${name}.framelane`,
           lastOffsetOf: (line) => lastOffsetOfLine(line, context),
         }, context);

@@ -20,6 +20,10 @@ export interface VideoOptions extends H264Options {
   readonly groupMs?: number;
 }
 
+/** Options of the encoder, which AVI has no use for. */
+const MP4_ALONE = { accepted: "it with format mp4 alone", takes: () => false };
+const NOT_ENCODED: typeof H264_ROWS = { preset: MP4_ALONE, crf: MP4_ALONE };
+
 /**
  * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, are named
  * by their first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A
@@ -55,7 +59,7 @@ export function video(options: VideoOptions = {}): Sink {
     rollMs: ABOVE_ZERO,
     rollBytes: ABOVE_ZERO,
     groupMs: ABOVE_ZERO,
-    ...H264_ROWS,
+    ...format === "avi" ? NOT_ENCODED : H264_ROWS,
   });
   return {
     uri: `video:${directory}`,

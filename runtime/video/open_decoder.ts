@@ -10,19 +10,17 @@ Log.setLevel(AV_LOG_QUIET);
  * them.
  *
  * @param prepare sets what must be set before
- * @param settings more options of FFmpeg's decoder
  * @throws when FFmpeg cannot open it.
  */
 export async function openDecoder(
   codec: Codec,
   prepare: (context: CodecContext) => void = () => {},
-  settings: Readonly<Record<string, string>> = {},
 ): Promise<CodecContext> {
   const context = new CodecContext();
   context.allocContext3(codec);
   context.threadCount = 1;
   prepare(context);
-  using options = Dictionary.fromObject({ max_pixels: DEFAULT_MAX_PIXELS, ...settings });
+  using options = Dictionary.fromObject({ max_pixels: DEFAULT_MAX_PIXELS });
   const code = await context.open2(codec, options);
   if (code >= 0) return context;
   context.freeContext();

@@ -1,6 +1,6 @@
 // Windows by capture time.
 import type { Frame, Window } from "../definition/frame.ts";
-import { BaseWindower, FRESH, type OpenWindow } from "./base.ts";
+import { BaseWindower, FRESH } from "./base.ts";
 import type { Sample } from "./sampler.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import type { WindowerState } from "./windower.ts";
@@ -14,13 +14,13 @@ export class TimeWindower extends BaseWindower {
   #closed: number | null;
   #highest: number | null;
   /** Windows that started before the frame at which reading restarted: they are already emitted. */
-  #begun: readonly number[];
+  readonly #begun: Set<number>;
 
   constructor(options: WindowOptions, state: WindowerState = FRESH) {
     super(options, state);
     this.#closed = state.closed;
     this.#highest = state.highest;
-    this.#begun = state.begun ?? [];
+    this.#begun = new Set(state.begun);
   }
 
   override get watermark(): number | undefined {
@@ -45,7 +45,7 @@ export class TimeWindower extends BaseWindower {
       this.#advance(time, done);
       if (sample !== undefined) this.#join({ frame: sample, time });
       // The held frame precedes the one at which reading restarted, and so do these windows.
-      else this.#begun = [...this.#begun, ...this.#startsAround(time)];
+      else for (const start of this.#startsAround(time)) this.#begun.add(start);
     }
     this.#advance(frame.timestamp, done);
   }
@@ -57,7 +57,7 @@ export class TimeWindower extends BaseWindower {
       this.#close(window.start);
       done.push(this.finish(window));
     }
-    if (this.#begun.length > 0) this.#begun = this.#begun.filter((start) => !this.#isOver(start));
+    for (const start of this.#begun) if (this.#isOver(start)) this.#begun.delete(start);
   }
 
   #isOver(start: number): boolean {
@@ -73,7 +73,12 @@ export class TimeWindower extends BaseWindower {
     const newest = this.#newestAt(time);
     // With gaps between windows, a sample may have no window to be late for.
     if (newest > time - this.#duration && this.#isOver(newest)) this.lateFrames++;
-    for (const start of this.#startsAround(time)) this.#windowAt(start, frame).frames.push(frame);
+    let at = 0;
+    for (const start of this.#startsAround(time)) {
+      while (at < this.open.length && this.open[at]!.start < start) at++;
+      if (this.open[at]?.start !== start) this.open.splice(at, 0, this.begin(start, frame));
+      this.open[at]!.frames.push(frame);
+    }
   }
 
   #newestAt(time: number): number {
@@ -85,19 +90,10 @@ export class TimeWindower extends BaseWindower {
     const starts: number[] = [];
     let start = this.#newestAt(time);
     for (; start > time - this.#duration && !this.#isOver(start); start -= this.#hop) {
-      if (start < (this.#closed ?? -Infinity) || this.#begun.includes(start)) continue;
+      if (start < (this.#closed ?? -Infinity) || this.#begun.has(start)) continue;
       starts.push(start);
     }
     return starts.reverse();
-  }
-
-  #windowAt(start: number, first: Frame): OpenWindow {
-    const found = this.open.find((window) => window.start === start);
-    if (found !== undefined) return found;
-    const window = this.begin(start, first);
-    this.open.push(window);
-    this.open.sort((a, b) => a.start - b.start);
-    return window;
   }
 
   protected override onGap(policy: GapPolicy, _next: Frame, _done: Window[], back: boolean): void {
@@ -105,7 +101,7 @@ export class TimeWindower extends BaseWindower {
     // Close the windows that contain the gap; the grid of window starts continues.
     for (const { start } of this.open) this.#close(start);
     for (const start of this.#begun) this.#close(start);
-    this.#begun = [];
+    this.#begun.clear();
     this.open = [];
     if (this.options.fps !== undefined) this.sampler.restart();
   }
@@ -120,6 +116,6 @@ export class TimeWindower extends BaseWindower {
     super.restartGrid();
     this.#closed = null;
     this.#highest = null;
-    this.#begun = [];
+    this.#begun.clear();
   }
 }

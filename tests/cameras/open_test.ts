@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { checkSource, makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource, settingRemarks } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { launchOf } from "../security/task.ts";
 import { withFolder } from "../support/folder.ts";
@@ -96,4 +96,25 @@ Deno.test("a source that hangs when it should end is left behind", async () => {
     },
   });
   assert.equal(records.length, 1);
+});
+
+Deno.test("settings without effect on their source are named, and no warning of certificates with them", () => {
+  const settings = {
+    ...{ loop: true, stallMs: 1, openTimeoutMs: 1, tlsCa: "a.pem" },
+    ...{ tlsInsecure: true, fps: 5, name: "Door" },
+  };
+  const named = (text: string) => settingRemarks(text, settings).join("\n");
+  assert.equal(
+    named("films/a.mp4"),
+    "--stall, --open-timeout, --tls-ca, --tls-insecure: no effect on source films/a.mp4",
+  );
+  assert.equal(
+    named("rtsp://anna:canary@cam/1"),
+    "--loop, --tls-ca, --tls-insecure: no effect on source rtsp://anna:***@cam/1",
+  );
+  assert.match(named("rtsps://cam/1"), /^--loop: no effect on .*\nWARNING: certificates are not/);
+  assert.match(named("http://cam/1"), /^--loop: no effect on .*\nWARNING: certificates are not/);
+  assert.match(named("device:0"), /^--loop, --open-timeout, --tls-ca, --tls-insecure: no effect/);
+  assert.deepEqual(settingRemarks("pattern:", { loop: false, tlsInsecure: false, stallMs: 1 }), []);
+  assert.match(named("./mine.ts:7"), /^WARNING/);
 });

@@ -23,6 +23,14 @@ for (
     ["queries objects --set lable=x --port of", /--port "of": expected off or/],
     ["camera --sourse y", /^Unknown option --sourse: did you mean --source\?$/],
     ["queries --log embedded: --sink images:", /--log "embedded:": expected embedded:DIR/],
+    ["queries objects --set enter=1 --set enter=1", /^Parameter enter was given more than once$/],
+    ["queries --port off --token abc", /^Cannot use --token: there is no viewer; expected its --p/],
+    ["queries --trigger once --cameras x", /^Cannot use --cameras: there is no viewer; expected/],
+    ["cameras discover --password x", /^Cannot use --password: expected --user as well$/],
+    ["camera 1 --tls-ca a.pem --tls-insecure", /^Cannot use --tls-ca with --tls-insecure/],
+    ["camera 1 --source pattern:?fps=1&fps=2", /fps=2": fps was given more than once$/],
+    ["camera 1 --log embedded:l?sync=always&sync=always", /: sync was given more than once$/],
+    ["viewer --log kafka://h?rack=a&rack=b", /: rack was given more than once$/],
   ] as const
 ) {
   Deno.test(`${line}: says what is accepted`, async () => {
@@ -186,4 +194,19 @@ Deno.test("queries: two sinks of one place are wrong use", () =>
       process.output(),
       /"events:out\/x" and "events:.\/out\/x": they write to the same place/,
     );
+  }));
+
+Deno.test("queries: options that do not fit the query's own are wrong use", () =>
+  withLog(async (url, log, folder) => {
+    await log.createTopic("VideoStreaming", 1);
+    const path = `${folder}/ten.ts`;
+    await Deno.writeTextFile(
+      path,
+      `import { display, query } from "${ROOT}runtime/mod.ts";
+export default query("ten").readStream({ minFramesPerTrigger: 10 }).writeStream(display());`,
+    );
+    const args = ["queries", path, "--log", url, "--max-frames-per-trigger", "5"];
+    const { code, process } = await framelane([...args, "--trigger", "available-now"]);
+    assert.equal(code, 2, process.output());
+    assert.match(process.output(), /expected at most maxFramesPerTrigger \(5\), given 10/);
   }));

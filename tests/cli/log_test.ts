@@ -56,6 +56,21 @@ Deno.test("log retention shows and sets what is kept of a topic", async () => {
   }
 });
 
+Deno.test("a log that this user may not look at is named with what is expected", async () => {
+  await withFolder(async (folder) => {
+    const dir = `${folder}/log`;
+    await Deno.mkdir(dir);
+    const permissions = [`--deny-read=${dir}/log.db,${dir}/converting`];
+    const commands = ["log check", "log retention", "log convert", "checkpoints list"];
+    for (const words of [...commands, `log backup ${folder}/copy`]) {
+      const args = [...words.split(" "), "--log", `embedded:${dir}`];
+      const { code, process } = await framelane(args, { permissions });
+      assert.equal(code, 1, process.output());
+      assert.match(process.output(), /Cannot .*: access to .* is denied; expected a folder that/);
+    }
+  });
+});
+
 Deno.test("log check names the records that are damaged", async () => {
   await withFolder(async (folder) => {
     const url = `embedded:${folder}/log`;

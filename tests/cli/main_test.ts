@@ -238,7 +238,8 @@ Deno.test("A full disk below standard output is a failure", async () => {
     env: { NO_COLOR: "1" },
   }).output();
   const said = new TextDecoder().decode(stderr).trim();
-  assert.deepEqual([code, said], [1, "No space left on device (os error 28)"]);
+  assert.equal(code, 1);
+  assert.match(said, /^Cannot write to standard output\n +because: No space left on device/);
 });
 
 Deno.test("A reader that goes away, as head does, stops a command without a word", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { querySpecOptions, querySpecs } from "../../cli/query_specs.ts";
+import { withFolder } from "../support/folder.ts";
 // Opens its library here, and not in the first test that makes a query.
 import "../../runtime/image/turbojpeg.ts";
 
@@ -29,6 +30,16 @@ Deno.test("what no flag says is left to the query itself", async () => {
   assert.equal("trigger" in spec!, false);
   assert.deepEqual(spec!.sinks, []);
 });
+
+Deno.test("on Kafka the folder of checkpoints counts for a query with another name, too", () =>
+  withFolder(async (folder) => {
+    const argv = ["motion", "--checkpoint", folder];
+    const { positionals, options } = await parseCommand(command, argv, () => undefined);
+    const place = { log: "kafka://h", topic: "T", partitions: "all", name: "door" } as const;
+    const [spec] = await querySpecs(positionals, options, place);
+    assert.equal(spec!.name, "door");
+    assert.match(spec!.group, /^framelane-door-[0-9a-f]{8}$/);
+  }));
 
 Deno.test("flags of the source go to each query", async () => {
   const flags = ["--no-fail-on-data-loss", "--starting-offsets", "-10 frames"];

@@ -29,6 +29,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "More paths than the system takes for a program end the launcher with one line that says so",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await withFolder(async (folder) => {
+      const films = Array.from({ length: 1_000 }, (_, i) => `
+  - number: ${i + 1}
+    source: ${folder}/${"long".repeat(60)}/${i}.mp4`);
+      const file = join(folder, "many.yaml");
+      await Deno.writeTextFile(file, `cameras: ${films.join("")}`);
+      const args = ["run", ...LAUNCHER, "up", "--check", file];
+      const { code, stderr } = await new Deno.Command("deno", { args, cwd: ROOT }).output();
+      assert.equal(code, 1);
+      const said = new TextDecoder().decode(stderr).trim();
+      assert.match(said, /^Cannot start .*\(128 KiB\); name fewer, or start several runs$/);
+    });
+  },
+});
+
 Deno.test("A host that is open without a port, as a cluster's, may be reached at any", async () => {
   await withFolder(async (cwd) => {
     const log = `kafka://127.0.0.1:${freePort()}`;

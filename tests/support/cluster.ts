@@ -5,13 +5,8 @@ import { ifThere } from "../../runtime/base/folders.ts";
 import { kafkaKit, type KitOptions } from "../../tools/kafka/kit.ts";
 import { KafkaNode, KitError, type NodeParts } from "../../tools/kafka/node.ts";
 import { brokersSeenFrom, freePort } from "../../tools/kafka/probe.ts";
-import {
-  KEEP_ALL,
-  type Properties,
-  replication,
-  serverProperties,
-} from "../../tools/kafka/properties.ts";
-import { clusterIdOf, formatStorage, writeConfiguration } from "../../tools/kafka/start.ts";
+import { KEEP_ALL, type Properties, replication } from "../../tools/kafka/properties.ts";
+import { clusterIdOf } from "../../tools/kafka/start.ts";
 import { freeze } from "./freeze.ts";
 import { PATIENCE_MS } from "./until.ts";
 
@@ -127,8 +122,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
       ...(inner ? [`INTERNAL://127.0.0.1:${internal}`] : []),
     ];
     const protocols = `CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:${security.protocol}`;
-    await writeConfiguration(node, dir, {
-      ...serverProperties({ port, controller, dataDir: join(dir, "data") }),
+    await node.configure(controller, {
       ...replication(Math.min(3, count)),
       "node.id": id,
       "controller.quorum.voters": voters.join(","),
@@ -148,9 +142,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
       ...KEEP_ALL,
       ...properties,
     });
-    if (zooKeeper === undefined) {
-      await formatStorage(parts, dir, clusterId, id, credentials(security));
-    }
+    if (zooKeeper === undefined) await node.format(clusterId, credentials(security));
     return node;
   }));
   const all = (action: (node: HeldNode) => Promise<void>) => Promise.all(nodes.map(action));

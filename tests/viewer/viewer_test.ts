@@ -4,7 +4,16 @@ import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
+import { hasIpv6 } from "../cameras/kit.ts";
 import { readParts, TestPage, until, withViewer } from "./kit.ts";
+
+Deno.test("the address that the viewer tells leads to it", async () => {
+  for (const hostname of ["127.0.0.1", "localhost", ...(hasIpv6() ? ["::1", "[::1]"] : [])]) {
+    await withViewer({ hostname }, async ({ url }) => {
+      assert.match(await (await fetch(`${url}readyz`)).text(), /./, url);
+    });
+  }
+});
 
 Deno.test("a camera's stream begins with its newest picture and continues with the next", async () => {
   await withViewer({}, async (viewer, lanes) => {

@@ -4,11 +4,10 @@
 import { exists, ifThere } from "../../runtime/base/folders.ts";
 import { ensure, type NeedName } from "../debian.ts";
 import { run } from "../run.ts";
-import { KitError, type NodeParts, runFormat, runNode } from "./node.ts";
+import { KafkaNode, KitError, type NodeParts } from "./node.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brokersSeenFrom, freePort } from "./probe.ts";
-import { log4jProperties, render, serverProperties } from "./properties.ts";
+import { freePort } from "./probe.ts";
 
 /** Default version of Apache Kafka. */
 export const KAFKA_VERSION = "4.1.1";
@@ -106,29 +105,18 @@ export async function copyJars(to: string, version: string, flags: readonly stri
 async function train(cacheDir: string, classpath: string): Promise<void> {
   const dir = await Deno.makeTempDir({ dir: cacheDir, prefix: "train-" });
   try {
-    const port = freePort();
-    const dataDir = join(dir, "data");
-    await Deno.writeTextFile(
-      join(dir, "server.properties"),
-      render(serverProperties({ port, controller: freePort(), dataDir })),
-    );
-    await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
-    await runFormat({ classpath }, dir, "AAAAAAAAAAAAAAAAAAAAAA");
     const archive = join(dir, "classes.jsa");
-    const node = runNode({ classpath }, dir, ["-Xmx512m", `-XX:ArchiveClassesAtExit=${archive}`]);
-    const deadline = performance.now() + 60_000;
-    while (await brokersSeenFrom(port) === 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    node.kill("SIGTERM");
-    await node.ended;
+    const flags = ["-Xmx512m", `-XX:ArchiveClassesAtExit=${archive}`];
+    const node = new KafkaNode({ classpath }, { id: 1, port: freePort(), dir, flags });
+    await node.configure(freePort());
+    await node.format("AAAAAAAAAAAAAAAAAAAAAA");
+    await node.start();
+    await node.stop();
     // Without the archive Kafka starts too, only later: some versions of Java make none.
     if (!await exists(archive)) await Deno.writeFile(archive, new Uint8Array());
     await Deno.rename(archive, join(cacheDir, "classes.jsa"));
-    await Deno.rename(
-      join(dataDir, "bootstrap.checkpoint"),
-      join(cacheDir, "bootstrap.checkpoint"),
-    );
+    const bootstrap = "bootstrap.checkpoint";
+    await Deno.rename(join(dir, "data", bootstrap), join(cacheDir, bootstrap));
   } finally {
     await ifThere(Deno.remove(dir, { recursive: true }));
   }

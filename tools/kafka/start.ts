@@ -2,17 +2,11 @@
 // this machine.
 import { join, resolve } from "node:path";
 import { messageOf } from "../../runtime/base/errors.ts";
-import { exists, ifThere } from "../../runtime/base/folders.ts";
+import { ifThere } from "../../runtime/base/folders.ts";
 import { kafkaKit, type KitOptions } from "./kit.ts";
-import { KafkaNode, KitError, type NodeParts, runFormat } from "./node.ts";
+import { KafkaNode, KitError, randomId } from "./node.ts";
 import { freePort, portInUse } from "./probe.ts";
-import {
-  KEEP_ALL,
-  log4jProperties,
-  type Properties,
-  render,
-  serverProperties,
-} from "./properties.ts";
+import { KEEP_ALL, type Properties } from "./properties.ts";
 
 export interface StartOptions extends KitOptions {
   /** Port for clients. A free one by default. */
@@ -60,12 +54,8 @@ export async function startKafka(options: StartOptions = {}): Promise<LocalKafka
     if (temporary) await ifThere(Deno.remove(root, { recursive: true }));
   };
   try {
-    await writeConfiguration(node, dir, {
-      ...serverProperties({ port, controller: freePort(), dataDir: join(dir, "data") }),
-      ...(temporary ? KEEP_ALL : {}),
-      ...properties,
-    });
-    await formatStorage(parts, dir, await clusterIdOf(root), 1);
+    await node.configure(freePort(), { ...(temporary ? KEEP_ALL : {}), ...properties });
+    await node.format(await clusterIdOf(root));
     await node.start();
   } catch (error) {
     await node.kill();
@@ -97,17 +87,6 @@ async function lockFolder(root: string): Promise<Deno.FsFile> {
   throw new KitError(`${action}: another one uses this folder; choose another with --data`);
 }
 
-/** Writes a node's configuration into its folder. */
-export async function writeConfiguration(
-  { logFile }: KafkaNode,
-  dir: string,
-  properties: Properties,
-): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true });
-  await Deno.writeTextFile(join(dir, "server.properties"), render(properties));
-  await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(logFile));
-}
-
 /** A data folder belongs to one cluster forever. */
 export async function clusterIdOf(root: string): Promise<string> {
   const file = join(root, "cluster-id");
@@ -117,42 +96,4 @@ export async function clusterIdOf(root: string): Promise<string> {
   await Deno.mkdir(root, { recursive: true });
   await Deno.writeTextFile(file, `${id}\n`);
   return id;
-}
-
-/**
- * Prepares an empty data folder as Kafka's storage tool does; leaves a used one alone.
- *
- * @param flags more flags for the tool; without any, its output is written directly
- */
-export async function formatStorage(
-  parts: NodeParts,
-  dir: string,
-  clusterId: string,
-  nodeId: number,
-  flags: readonly string[] = [],
-): Promise<void> {
-  const data = join(dir, "data");
-  const marker = join(data, "meta.properties");
-  if (await exists(marker)) return;
-  await Deno.mkdir(data, { recursive: true });
-  if (parts.bootstrap === undefined || flags.length > 0) {
-    return await runFormat(parts, dir, clusterId, flags);
-  }
-  await Deno.copyFile(parts.bootstrap, join(data, "bootstrap.checkpoint"));
-  await Deno.writeTextFile(
-    marker,
-    render({
-      "version": 1,
-      "cluster.id": clusterId,
-      "node.id": nodeId,
-      "directory.id": randomId(),
-    }),
-  );
-}
-
-/** 16 random bytes as Kafka writes its ids; none of them begins like a command line flag. */
-function randomId(): string {
-  const id = crypto.getRandomValues(new Uint8Array(16))
-    .toBase64({ alphabet: "base64url", omitPadding: true });
-  return id.startsWith("-") ? randomId() : id;
 }

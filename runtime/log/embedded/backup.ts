@@ -8,7 +8,7 @@ import type { Database } from "./database.ts";
 import { placeOf, unfinishedName } from "./database_file.ts";
 import { ignoreMissing, readAround } from "./disk.ts";
 import { storageError, storageFault } from "./errors.ts";
-import { modes } from "./private_files.ts";
+import { modes, restrict } from "./private_files.ts";
 import { sealRow } from "./segment_writer.ts";
 import { Tails } from "./tails.ts";
 
@@ -39,7 +39,7 @@ export async function backup(
   const [unfinished, path] = [join(to, unfinishedName), join(to, "log.db")];
   try {
     await database.copyTo(unfinished);
-    await Deno.chmod(unfinished, modes.file);
+    await restrict(unfinished, modes.file);
     const copy = new DatabaseSync(unfinished);
     let report: BackupReport;
     try {
@@ -113,7 +113,7 @@ async function copySegments(
     // What its writer has appended since is not in the copied database.
     if ((await opened.stat()).size > Number(size)) await opened.truncate(Number(size));
     await opened.sync();
-    await Deno.chmod(target, modes.file);
+    await restrict(target, modes.file);
     copied++;
     bytes += Number(size);
   }

@@ -40,14 +40,15 @@ export async function convertLog(
   const move = (file: string, from: string, to: string) =>
     Deno.rename(join(from, file), join(to, file)).catch(ignoreMissing);
   const remove = (path: string) => Deno.remove(path, { recursive: true }).catch(ignoreMissing);
-  if (await exists(made) && !await exists(join(dir, "log.db"))) {
-    // A conversion was broken off while it moved the files.
-    for (const file of files) await move(file, join(dir, oldFolder), dir);
-    await remove(join(dir, "segments"));
-  }
-  await remove(made);
-  const old = openOld(dir);
+  let old: DatabaseSync | undefined;
   try {
+    if (await exists(made) && !await exists(join(dir, "log.db"))) {
+      // A conversion was broken off while it moved the files.
+      for (const file of files) await move(file, join(dir, oldFolder), dir);
+      await remove(join(dir, "segments"));
+    }
+    await remove(made);
+    old = openOld(dir);
     const report = await copyInto(made, old, [dir, ...checkpointDirs]);
     old.close();
     await Deno.mkdir(join(dir, oldFolder), { recursive: true, mode: modes.folder });
@@ -56,7 +57,7 @@ export async function convertLog(
     await remove(made);
     return report;
   } catch (error) {
-    if (old.isOpen) old.close();
+    if (old?.isOpen) old.close();
     throw storageError(error, `convert the log in ${dir}`, dir);
   }
 }

@@ -86,7 +86,11 @@ const advice: Readonly<
     "access to PATH is denied; expected a folder that this user may read and write, " +
     "and Deno's permissions --allow-read and --allow-write for it",
   ],
-  cannotOpen: ["INVALID", "PATH cannot be opened; expected a folder that this user may write"],
+  cannotOpen: [
+    "INVALID",
+    "PATH cannot be opened; expected a folder that this user may write, of at most 490 bytes in its path, " +
+    "and free file handles (ulimit -n)",
+  ],
   other: ["INTERNAL"],
 };
 

@@ -1,7 +1,6 @@
 // The embedded log: topics in a local folder, shared by any number of processes, without a server.
-import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { isFile } from "../../base/folders.ts";
+import { hasIdentity } from "../folder_identity.ts";
 import { checkTopic, partitionMissing } from "../checks.ts";
 import {
   type BatchCommitter,
@@ -167,9 +166,8 @@ export class EmbeddedLog implements TopicLog {
     const parts = await this.#find();
     if (parts === undefined) return [];
     const dir = this.#checkpointDir ?? filter.checkpointLocation;
-    // Listing creates no folder of checkpoints either. Opening them says why it cannot be read.
-    const isThere = async (dir: string) => await isFile(join(dir, "metadata")).catch(() => true);
-    if (dir !== undefined && !await isThere(dir)) return [];
+    // Listing creates no folder of checkpoints either.
+    if (dir !== undefined && !await hasIdentity(dir)) return [];
     const store = await this.#store(parts, dir);
     return await parts.db.read(
       "list the checkpoints",

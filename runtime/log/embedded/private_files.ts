@@ -25,8 +25,8 @@ export async function preparePrivate(dir: string, database: string): Promise<voi
   }
 }
 
-/** Removes others' rights; files of other users stay as they are. */
-async function restrict(path: string, mode: number): Promise<void> {
+/** Removes others' rights; files of other users, and of file systems without rights, stay as they are. */
+export async function restrict(path: string, mode: number): Promise<void> {
   if (Deno.build.os === "windows") return;
   try {
     const { mode: now } = await Deno.stat(path);

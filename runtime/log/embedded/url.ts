@@ -1,4 +1,4 @@
-import { shown } from "../../base/options.ts";
+import { repeated, shown } from "../../base/options.ts";
 import { LogError } from "../log.ts";
 
 /** `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…`. */
@@ -32,12 +32,13 @@ const names = [...Object.keys(numbers), "sync"];
 /** @throws {LogError} `INVALID`, naming every fault. */
 export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   const match = /^embedded:([^?]*)(?:\?(.*))?$/s.exec(url);
-  const faults: string[] = [];
+  const parameters = new URLSearchParams(match?.[2] ?? "");
+  const faults = repeated(parameters, names);
   const dir = match?.[1] ?? "";
   if (dir === "" || dir.includes("\0")) faults.push("expected embedded:DIR");
   const retention: { -readonly [Name in keyof Retention]?: number } = {};
   let sync: Sync = "interval";
-  for (const [name, value] of new URLSearchParams(match?.[2] ?? "")) {
+  for (const [name, value] of parameters) {
     if (name === "sync") {
       if (value === "always" || value === "interval") sync = value;
       else faults.push(`sync is ${shown(value)}, expected always or interval`);

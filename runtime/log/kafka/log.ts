@@ -15,6 +15,8 @@ import type {
   TopicLog,
 } from "../log.ts";
 import { checkTopic } from "../checks.ts";
+import { hasIdentity } from "../folder_identity.ts";
+import { folderEnd } from "../group_names.ts";
 import { KafkaProducer } from "./append/producer.ts";
 import { KafkaCommitter } from "./checkpoint/committer.ts";
 import { listCheckpoints } from "./checkpoint/list.ts";
@@ -36,20 +38,22 @@ const [MIN_SEGMENT, MAX_SEGMENT] = [2 ** 20, 2 ** 30];
  */
 export async function openKafkaLog(
   url: string,
-  options: { readonly timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly checkpointDir?: string } = {},
 ): Promise<TopicLog> {
-  const { timeoutMs = 10_000 } = options;
-  return new KafkaLog(await parseAddress(url), timeoutMs);
+  const { timeoutMs = 10_000, checkpointDir } = options;
+  return new KafkaLog(await parseAddress(url), timeoutMs, checkpointDir);
 }
 
 class KafkaLog implements TopicLog {
   readonly url: string;
   readonly #cluster: Cluster;
+  readonly #checkpointDir: string | undefined;
   readonly #epochs = new Epochs();
   readonly #offsetCommits: OffsetCommits;
 
-  constructor(address: KafkaAddress, timeoutMs: number) {
+  constructor(address: KafkaAddress, timeoutMs: number, checkpointDir: string | undefined) {
     this.url = address.url;
+    this.#checkpointDir = checkpointDir;
     this.#cluster = new Cluster(address, timeoutMs);
     this.#offsetCommits = new OffsetCommits(this.#cluster);
   }
@@ -112,8 +116,13 @@ class KafkaLog implements TopicLog {
     return await KafkaCommitter.open({ cluster, epochs, offsetCommits }, options);
   }
 
-  checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
-    return listCheckpoints(this.#cluster, filter);
+  async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
+    const dir = this.#checkpointDir;
+    if (dir === undefined) return await listCheckpoints(this.#cluster, filter);
+    if (!await hasIdentity(dir)) return [];
+    const end = await folderEnd(dir);
+    const infos = await listCheckpoints(this.#cluster, filter);
+    return infos.filter(({ group, query }) => group.replace(`/${query}`, "").endsWith(end));
   }
 
   close(): Promise<void> {

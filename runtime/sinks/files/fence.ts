@@ -9,6 +9,7 @@
 // Obligation of the caller: claim first, and change nothing lasting before the checkpoint has
 // confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
 // a later owner also claims later.
+import { read } from "../../base/errors.ts";
 import { ifThere } from "../../base/folders.ts";
 import { SinkError } from "./failure.ts";
 
@@ -86,7 +87,14 @@ export class Fence {
   }
 
   async #remove(folders: readonly string[]): Promise<void> {
-    for (const folder of folders) await Deno.remove(folder, { recursive: true });
+    for (const folder of folders) {
+      try {
+        await Deno.remove(folder, { recursive: true });
+      } catch (error) {
+        // NFS and FUSE keep a file that is open under another name: the next owner removes it.
+        if (read(error, "code") !== "ENOTEMPTY") throw error;
+      }
+    }
   }
 
   get held(): boolean {

@@ -214,7 +214,9 @@ export class SharedFile {
       if (newest !== last) waitedMs = 0;
       last = newest;
       if (newest === undefined || waitedMs >= this.#lockTimeoutMs) {
-        await advance(this.path, this.#root, this.#header);
+        // Of several that find none, one makes the first: another could take its file for a user's.
+        const first = newest === undefined ? { after: 0 } : undefined;
+        await advance(this.path, this.#root, this.#header, first);
         continue;
       }
       const generation = await this.#openNewest(newest);

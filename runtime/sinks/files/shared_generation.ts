@@ -2,7 +2,7 @@
 import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists, splitPath, syncPath } from "../../base/folders.ts";
+import { exists, ifThere, splitPath, syncPath } from "../../base/folders.ts";
 import { readAt, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
@@ -84,19 +84,19 @@ export async function openGeneration(
  * Creates the next generation, with the given content or else that of the newest complete one, and
  * gives its file the lasting name.
  *
- * @param change.after the generation from which `content` was made; does nothing if there is a
- * newer one
+ * @param change.after the generation from which `content` was made, or 0 for the first of all; does
+ * nothing if there is a newer one
  * @returns false if another process created one meanwhile: look again.
  */
 export async function advance(
   path: string,
   root: string,
   header: Uint8Array,
-  change?: { after: number; content: Content },
+  change?: { after: number; content?: Content },
 ): Promise<boolean> {
   const fence = await Fence.claim(root);
   if (change !== undefined && fence.generation !== change.after + 1) {
-    await Deno.remove(fence.directory, { recursive: true });
+    await ifThere(Deno.remove(fence.directory, { recursive: true }));
     return false;
   }
   try {
@@ -104,6 +104,16 @@ export async function advance(
     const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);
+    const [data, visible] = await Promise.all(
+      ["data", "visible"].map((name) => Deno.stat(`${own}/${name}`)),
+    );
+    if (data!.ino !== visible!.ino) {
+      // As sshfs does: the file would be taken for one that its user put there, again and again.
+      throw new SinkError(
+        "NOT_WRITABLE",
+        `Cannot write ${path}: the file system shows a hard link as another file. Expected a path on another one`,
+      );
+    }
     await fence.publish("visible", path);
     await syncPath(splitPath(path).folder);
     await writeMeta(`${own}/meta.new`, meta);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Access } from "../../../cli/launch/access.ts";
 import { writableCode } from "../../../cli/launch/guard.ts";
 import { planLaunch, writtenFolders } from "../../../cli/launch/plan.ts";
+import { realPath } from "../../../cli/launch/paths.ts";
 import { join, ROOT } from "../../../tools/paths.ts";
 import { withFolder } from "../../support/folder.ts";
 
@@ -21,6 +22,18 @@ Deno.test("code behind a symbolic link is code, and a database writes to its who
     assert.equal(faults(join(base, "out")).length, 0);
     assert.equal(faults(join(root, "cameras.kv")).length, 0);
     assert.equal(faults(join(root, "cameras.kv"), "database").length, 1);
+  });
+});
+
+Deno.test("a backslash in the name of a folder is a letter of it", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await withFolder(async (folder) => {
+    const named = join(await Deno.realPath(folder), "back\\slash");
+    await Deno.mkdir(named);
+    await Deno.symlink(named, join(folder, "link"));
+    assert.equal(realPath(join(folder, "link")), named);
+    assert.equal(realPath(join(folder, "link/new")), `${named}/new`);
   });
 });
 

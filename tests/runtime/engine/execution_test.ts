@@ -127,6 +127,16 @@ Deno.test("starting offsets: earliest, latest, JSON, last frames, timestamp", as
   }
 });
 
+Deno.test("the run's starting offsets replace the time at which the query would start", async () => {
+  const sink = collect<Frame>();
+  await runQuery(
+    query("start").readStream({ startingTimestamp: 1500 }).writeStream(sink)
+      .trigger("available-now"),
+    { log: logOf(6), overrides: { source: { startingOffsets: "earliest" } } },
+  );
+  assert.deepEqual(offsets(sink.outputs), upTo(6));
+});
+
 Deno.test("the overload policies leave out what they say and count it", async () => {
   for (
     const [policy, expected, dropped] of [

@@ -61,6 +61,13 @@ Deno.test("late frames are counted and told, and the watermark shows how late th
   assert.equal(Date.parse(eventTime.watermark!), 3000);
 });
 
+Deno.test("frames may be late without end: the watermark is then before all time, which a date can be", async () => {
+  const latenessMs = Number.MAX_SAFE_INTEGER;
+  const { totals, progress } = await windowsOf([9000, 1000], { durationMs: 1000, latenessMs });
+  assert.equal(totals.late, undefined);
+  assert.equal(Date.parse(progress.at(-1)!.eventTime.watermark!), 0);
+});
+
 Deno.test("frames that are read again after a restart are not counted again", async () => {
   const { log } = await windowsOf([1000, 5000, 1500, 5100], { durationMs: 1000 });
   const totals = await runQuery(

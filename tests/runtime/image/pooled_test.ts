@@ -11,7 +11,6 @@ import {
 import { canReduce, reduceJpeg } from "../../../runtime/image/reduce_jpeg.ts";
 import { PooledImage } from "../../../runtime/image/raw.ts";
 import { decompress, keepLuma } from "../../../runtime/image/turbojpeg.ts";
-import { PictureDecoder } from "../../../runtime/video/picture.ts";
 import { encoded, jpegOf, picture } from "./fixtures.ts";
 
 type Samples = ArrayLike<number> | undefined;
@@ -37,7 +36,7 @@ async function pixels(decoded: ReturnType<typeof decodeImage>): Promise<Samples>
 }
 
 /** Everything that decodes with memory or codecs that the frame before used. */
-function decoders(video: PictureDecoder): Record<string, Decode> {
+function decoders(): Record<string, Decode> {
   return {
     decodeImage: (bytes) => pixels(decodeImage(bytes, 3)),
     decodeReduced: (bytes) => pixels(decodeReduced(bytes, 3, 1)),
@@ -60,19 +59,12 @@ function decoders(video: PictureDecoder): Record<string, Decode> {
       tensor.release();
       return samples;
     },
-    video: async (bytes) => {
-      const { frame, release } = await video.decode(bytes);
-      const samples = Uint8Array.from(frame.toBuffer());
-      release();
-      return samples;
-    },
     encodeJpeg: () => encodeJpeg(picture(70, 50, 3)),
   };
 }
 
 Deno.test("any frame before, the same samples after, of every decoder", async () => {
-  using video = await PictureDecoder.open();
-  const all = decoders(video);
+  const all = decoders();
   const good = jpegOf(70, 50) as Uint8Array<ArrayBuffer>;
   const expected = new Map<string, Samples>();
   for (const [name, decode] of Object.entries(all)) expected.set(name, await decode(good));

@@ -45,6 +45,25 @@ Deno.test("embedded log: a backup into the log itself, or one that did not end, 
   });
 });
 
+Deno.test("embedded log: a disk without rights takes a backup", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}/log`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(5));
+      const { chmod } = Deno;
+      Deno.chmod = () => Promise.reject(new Deno.errors.PermissionDenied("Not permitted"));
+      try {
+        await log.backup(join(dir, "copy"));
+      } finally {
+        Deno.chmod = chmod;
+      }
+    });
+    await withLog(`embedded:${dir}/copy`, async (log) => {
+      assert.equal((await readAll(log, "t", 0)).length, 5);
+    });
+  });
+});
+
 Deno.test("embedded log: a copy gets an identity of its own, and says so", async () => {
   await inFolder(async (dir) => {
     await withLog(`embedded:${dir}/a`, async (log) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
-import { FileSync } from "../../../runtime/log/embedded/disk.ts";
+import { FileSync, freeBytes } from "../../../runtime/log/embedded/disk.ts";
 import { closeParts, openParts } from "../../../runtime/log/embedded/open_log.ts";
 import { encodeRecord } from "../../../runtime/log/embedded/record.ts";
 import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
@@ -10,6 +10,11 @@ import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 import { append, readAll, records, rejectsWith } from "../../contracts/log_contract_kit.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
+
+Deno.test("embedded log: how much is free is not known where the file system does not tell", () => {
+  assert.ok(freeBytes(".")! > 0);
+  assert.equal(freeBytes("/nowhere/at/all"), undefined);
+});
 
 Deno.test("sync: who comes while one is under way waits for it; one that failed is made again", async () => {
   const runs: PromiseWithResolvers<void>[] = [];

@@ -68,6 +68,14 @@ Deno.test("events: a line is a complete result", async () => {
   });
 });
 
+Deno.test("events: {query} in the path stands for the query's name, as in folders", async () => {
+  await withFile(async (file) => {
+    const named = file.replace("events", "{query}/{query}");
+    await writeBatch(named, 0, 0, [7]);
+    assert.equal((await linesOf(named.replaceAll("{query}", "test"))).length, 1);
+  });
+});
+
 Deno.test("events: nothing is visible before the commit", async () => {
   await withFile(async (file) => {
     const task = await events({ file }).open(sinkContext());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
-import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
+import { advance, type Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { laneKey } from "../../../runtime/sinks/files/lane.ts";
@@ -20,35 +20,6 @@ async function withDirectory(work: (directory: string) => Promise<void>): Promis
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const at = (batch: number) => ({ batch, end: batch + 1 });
-
-Deno.test("fence: only one of many gets a generation, and a successor stops all before it", async () => {
-  await withDirectory(async (directory) => {
-    const root = `${directory}/root`;
-    const fences = await Promise.all([1, 2, 3, 4].map(() => Fence.claim(root)));
-    assert.deepEqual(fences.map(({ generation }) => generation).sort(), [1, 2, 3, 4]);
-    fences.sort((a, b) => a.generation - b.generation);
-    const [first, , , last] = fences as [Fence, Fence, Fence, Fence];
-    await Deno.writeTextFile(`${first.directory}/file`, "old");
-    await Deno.writeTextFile(`${last.directory}/file`, "new");
-    await last.publish("file", `${directory}/visible`);
-    const previous = await last.adopt();
-    assert.deepEqual(previous.map((path) => path.split("/").at(-1)), [
-      "previous-3",
-      "previous-2",
-      "previous-1",
-    ]);
-    await assert.rejects(() => first.publish("file", `${directory}/visible`), {
-      code: "TAKEN_OVER",
-    });
-    assert.equal(first.held, false);
-    assert.equal(await Deno.readTextFile(`${directory}/visible`), "new");
-    // A successor finds what an earlier one had adopted and not forgotten.
-    const next = await Fence.claim(root);
-    assert.equal((await next.adopt()).length, 4);
-    await next.confirm();
-    assert.deepEqual(await next.adopt(), []);
-  });
-});
 
 Deno.test("slots: the newest whole state counts", async () => {
   await withDirectory(async (directory) => {
@@ -109,6 +80,44 @@ Deno.test("shared file: a process that dies while it replaces the file hinders n
     await second.publish("a", at(1), encode("a1\n"));
     await second.close();
     assert.equal(await Deno.readTextFile(path), "head\na0\na1\n");
+  });
+});
+
+Deno.test("shared file: of two that make it at once, neither takes it for a user's", async () => {
+  await withDirectory(async (directory) => {
+    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
+    const { mkdir, rename, remove } = Deno;
+    const [halfway, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let other: Promise<boolean> | undefined;
+    try {
+      Deno.mkdir = async (folder, options) => {
+        if (folder === root) {
+          Deno.mkdir = mkdir;
+          other = advance(path, root, new Uint8Array());
+          await halfway.promise;
+        }
+        await mkdir(folder, options);
+      };
+      Deno.rename = async (from, to) => {
+        if (to === `${root}/g1/meta`) {
+          halfway.resolve();
+          await goOn.promise;
+        }
+        await rename(from, to);
+      };
+      Deno.remove = async (folder, options) => {
+        await remove(folder, options);
+        goOn.resolve();
+      };
+      const file = await SharedFile.open(path, { root });
+      assert.deepEqual(await file.position("lane"), { foreign: false });
+      assert.equal(await other, true);
+      await file.close();
+    } finally {
+      Object.assign(Deno, { mkdir, rename, remove });
+      goOn.resolve();
+      await other;
+    }
   });
 });
 

@@ -24,6 +24,7 @@ Deno.test("openSink: each fault says what was given and what is accepted", () =>
     ["console?rate=fast", /Cannot use "fast" as a number/],
     ["video:", /expected video:DIR/],
     ["video:out?format=mkv", /Cannot write video: format: expected mp4 or avi, given "mkv"/],
+    ["video:out?format=avi&crf=9", /Cannot write video: crf: expected it with format mp4 alone/],
     ["video:out?roll=often", /Cannot roll videos at "often": expected a duration such as 10m or a/],
     ["video:out?crf=x", /Cannot use "x" as a number/],
     ["topic:a b", /Cannot write to topic "a b"/],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Frame, Window } from "../../../runtime/definition/frame.ts";
+import { coreMsOf } from "../../support/core_ms.ts";
 import { createWindower } from "../../../runtime/windows/window.ts";
 import { checkWindowOptions, type WindowOptions } from "../../../runtime/windows/window_options.ts";
 
@@ -119,6 +120,21 @@ Deno.test("a late frame joins while its window is open, and is counted after", (
   );
   assert.deepEqual(offsets(windows), [[0, 1, 3]]);
   assert.equal(windower.late, 1);
+});
+
+Deno.test("a frame may be in 10,000 time windows, after a restart too: the work does not grow with their square", () => {
+  const options = { durationMs: 10_000, hopMs: 1, maxStepMs: 1e9 };
+  const frames = at(Array.from({ length: 600 }, (_, i) => i * 100));
+  const windows: Window[] = [];
+  const ms = coreMsOf(() => {
+    const windower = createWindower(options);
+    for (const frame of frames.slice(0, 300)) windower.push(frame);
+    const again = createWindower(options, windower.state());
+    for (const frame of frames.slice(300)) windows.push(...again.push(frame));
+  });
+  // Those from 29,901 on, which the first run had not begun, to 49,900, which the last frame ends.
+  assert.equal(windows.length, 20_000);
+  assert.ok(ms < 5_000, `${ms} ms of a core`);
 });
 
 Deno.test("missing sequence numbers inside a window are counted as gaps", () => {

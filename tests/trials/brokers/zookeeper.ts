@@ -1,5 +1,5 @@
 // The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
-import { type NodeParts, runNode } from "../../../tools/kafka/node.ts";
+import { type NodeParts, runJava } from "../../../tools/kafka/node.ts";
 import { join } from "node:path";
 import { freePort } from "../../../tools/kafka/probe.ts";
 import { log4jProperties, render } from "../../../tools/kafka/properties.ts";
@@ -29,13 +29,6 @@ export async function startZooKeeper(
     join(dir, "log4j2.properties"),
     log4jProperties(join(dir, "zookeeper.log")),
   );
-  const process = runNode(parts, dir, ["-Xmx128m", "-XX:TieredStopAtLevel=1"], MAIN);
-  return {
-    port,
-    async kill() {
-      process.kill("SIGKILL");
-      await process.ended;
-      await process.output;
-    },
-  };
+  const process = runJava(parts, dir, ["-Xmx128m", "-XX:TieredStopAtLevel=1"], MAIN);
+  return { port, kill: () => process.end("SIGKILL") };
 }

@@ -9,7 +9,7 @@ import { isHost } from "../../../base/access.ts";
 import { messageOf } from "../../../base/errors.ts";
 import { readGiven } from "../../../base/given_file.ts";
 import { maskUrl } from "../../../base/mask.ts";
-import { given, shown } from "../../../base/options.ts";
+import { given, repeated, shown } from "../../../base/options.ts";
 import { LogError } from "../../log.ts";
 
 export interface Broker {
@@ -112,6 +112,7 @@ export function parseKafkaUrl(url: string): KafkaUrl {
   const { login, hosts, query } = match.groups as Record<string, string | undefined>;
   const brokers = hosts!.split(",").map((text) => parseBroker(text, faults));
   const parameters = new URLSearchParams(query ?? "");
+  faults.push(...repeated(parameters, PARAMETERS));
   for (const [name, value] of parameters) {
     if (PARAMETERS.includes(name)) continue;
     // A name without a value may be the end of a password.
@@ -200,7 +201,8 @@ function parseTls(parameters: URLSearchParams, faults: string[]): KafkaUrl["tls"
   if (tls !== "false") {
     return { files, ...given({ serverName: parameters.get("servername") ?? undefined }) };
   }
-  if (files.length > 0) faults.push(`${files.join(", ")} with tls=false, expected tls=true`);
+  const without = parameters.has("servername") ? [...files, "servername"] : files;
+  if (without.length > 0) faults.push(`${without.join(", ")} with tls=false, expected tls=true`);
 }
 
 /** The URL without its secrets: what an unknown parameter holds may be one, whatever its name. */

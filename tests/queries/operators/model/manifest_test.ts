@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { coreMsOf } from "../../../support/core_ms.ts";
 import {
   ManifestError,
   parseManifest,
@@ -298,4 +299,10 @@ Deno.test("a manifest that is missing or no JSON is refused", async () => {
   await Deno.writeTextFile(path, "{ name");
   assert.throws(() => readManifest(path), /expected JSON: /);
   await Deno.remove(path);
+});
+
+Deno.test("an output may have 100,000 labels: the work does not grow with their square", () => {
+  const labels = ["violence", ...Array.from({ length: 99_999 }, (_, i) => `label ${i}`)];
+  const ms = coreMsOf(() => assert.deepEqual(faultsOf(withField("outputs.0.labels", labels)), []));
+  assert.ok(ms < 1_500, `${ms} ms of a core`);
 });

@@ -52,6 +52,7 @@ Deno.test("what is wrong is said, what is secret is not", async () => {
       ["kafka://u:canary@a?tsl=true", /unknown parameter "tsl", expected tls, sasl/],
       ["kafka://a?tls=yes", /tls is "yes", expected true or false/],
       ["kafka://a?tls=false&ca=/x", /ca with tls=false, expected tls=true/],
+      ["kafka://a?servername=b", /servername with tls=false, expected tls=true/],
       ["kafka://a?cert=/x", /expected both cert and key/],
       [
         "kafka://u:canary@a:0,b,c/d?e=1",
