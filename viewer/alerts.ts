@@ -1,10 +1,14 @@
 // Alerts as episodes, from live results and from the log.
 import { given } from "../runtime/base/options.ts";
-import type { Clock } from "../runtime/base/clock.ts";
-import type { Result } from "../runtime/definition/frame.ts";
+import { type Clock, monotonicOf } from "../runtime/base/clock.ts";
+import { pause } from "../runtime/base/wait.ts";
+import { cameraOfPartition, type Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
-import { cameraOfPartition } from "../runtime/definition/frame.ts";
+import type { TopicLog } from "../runtime/log/log.ts";
+import { alertTopic } from "../runtime/sinks/findings.ts";
 import { maySee, type Visitor } from "./access.ts";
+import { parseResult } from "./findings.ts";
+import { LogReads, type Partition } from "./log_reads.ts";
 import type { AlertView } from "./protocol.ts";
 
 /** Maximum number of episodes; the oldest are dropped. */
@@ -12,6 +16,13 @@ const MAX_EPISODES = 500;
 /** An episode without updates for this long is over: its runtime has gone. */
 const LOST_MS = 60_000;
 const CHECK_MS = 1_000;
+/** Number of existing records read per partition. */
+const LOOK_BACK = 1_000;
+/**
+ * Poll interval. A waiting reader would be notified at once, but would check every frame appended to the log;
+ * results of this runtime's own queries arrive at once anyway.
+ */
+const POLL_MS = 2_000;
 /** `Lane.query` of an unprocessed partition. */
 const RAW = "raw";
 
@@ -42,6 +53,8 @@ export class AlertBook {
   readonly #options: AlertBookOptions;
   readonly #episodes = new Map<string, Episode>();
   readonly #unsubscribe: () => void;
+  readonly #stop = new AbortController();
+  #following: Promise<void> | undefined;
   #version = 0;
   #checkedAt = -Infinity;
 
@@ -72,8 +85,21 @@ export class AlertBook {
     return episode && viewOf(episode, this.#options.lanes(), visitor);
   }
 
-  close(): void {
+  /**
+   * Follows the alerts recorded for these topics, including those of other runtimes and from before the start.
+   * Retries while the log is unreachable.
+   */
+  follow(log: TopicLog, topics: readonly string[]): void {
+    const reads = new LogReads(log, this.#stop.signal);
+    this.#following = Promise.all(topics.map((topic) => this.#follow(reads, alertTopic(topic))))
+      .then(() => reads.close());
+  }
+
+  /** Stops listening and reading. Does not close the log. */
+  async close(): Promise<void> {
     this.#unsubscribe();
+    this.#stop.abort(new Error("The alerts are closed"));
+    await this.#following;
   }
 
   #hear(picture: LanePicture): void {
@@ -87,11 +113,51 @@ export class AlertBook {
       ...{ firstTimestamp: timestamp, lastTimestamp: timestamp },
     };
     const whole = { query, topic, partition, camera, alert: result.alert, window };
-    this.take(whole, this.#options.clock.monotonic());
+    this.#take(whole, this.#options.clock.monotonic());
+  }
+
+  async #follow(reads: LogReads, topic: string): Promise<void> {
+    /** The next offset of each partition. */
+    const next: (number | undefined)[] = [];
+    let fresh = false;
+    do {
+      try {
+        const count = await reads.log.partitionCount(topic);
+        // The topic is created with the first alert: then all records are new.
+        fresh ||= count === 0;
+        await Promise.all(Array.from({ length: count }, async (_, partition) => {
+          next[partition] = await this.#read(reads, { topic, partition }, next[partition], fresh);
+        }));
+      } catch {
+        // The lanes report problems with the log; alerts are read once it is back.
+      }
+    } while (await pause(POLL_MS, this.#stop.signal, this.#options.clock));
+  }
+
+  /** Takes what was recorded from `next` on. Returns the next offset; undefined for a recreated topic. */
+  async #read(
+    reads: LogReads,
+    of: Partition,
+    next: number | undefined,
+    fresh: boolean,
+  ): Promise<number | undefined> {
+    const { clock } = this.#options;
+    const { earliest, latest } = await reads.offsets(of);
+    const from = Math.max(earliest, next ?? (fresh ? 0 : latest - LOOK_BACK));
+    if (from >= latest) return from === latest ? latest : undefined;
+    for (const { value, timestamp } of await reads.read(of, from, latest)) {
+      const result = parseResult(value);
+      if (!result || !isAlert(result)) continue;
+      const now = clock.monotonic();
+      // Existing records are as old as their capture times.
+      const isNew = fresh || next !== undefined;
+      this.#take(result, isNew ? now : Math.min(now, monotonicOf(clock, timestamp)));
+    }
+    return latest;
   }
 
   /** Adds a result, which came at `heard` (monotonic). Repetitions have no effect. */
-  take(result: Result, heard: number): void {
+  #take(result: Result, heard: number): void {
     const { query, topic, partition, camera, window, alert } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;
     if (window === undefined || alert === undefined) return;
@@ -179,4 +245,13 @@ function laneOf(
   const candidates = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
   return candidates.find((lane) => lane.query === query) ??
     candidates.find((lane) => lane.query === RAW) ?? candidates[0];
+}
+
+/** Validates a record, which may be foreign. */
+function isAlert({ alert, window, topic, query, partition }: Result): boolean {
+  return typeof alert?.id === "string" && typeof alert.label === "string" &&
+    typeof alert.peak === "number" && ["start", "update", "end"].includes(alert.state) &&
+    typeof topic === "string" && typeof query === "string" && Number.isInteger(partition) &&
+    typeof window?.firstOffset === "number" && typeof window.lastOffset === "number" &&
+    typeof window.firstTimestamp === "number" && typeof window.lastTimestamp === "number";
 }

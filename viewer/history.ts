@@ -6,7 +6,7 @@ import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { LogReads } from "./log_reads.ts";
-import { parseResult, PastFindings } from "./past_findings.ts";
+import { parseResult, PastFindings } from "./findings.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView, TimeMove } from "./protocol.ts";

@@ -10,7 +10,7 @@ import {
   NO_NUMBERS,
 } from "../runtime/lanes.ts";
 import { type VideoCodec, videoCodecOf } from "../runtime/video/access_unit.ts";
-import { LiveFindings } from "./live_findings.ts";
+import { LiveFindings } from "./findings.ts";
 import { isImage } from "./picture.ts";
 
 /** Number of frames for latency and rate. */

@@ -1,13 +1,11 @@
 // The viewer: an HTTP server for the wall, pictures and metrics.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
-import type { Result } from "../runtime/definition/frame.ts";
 import type { LaneFeed, LaneState } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { isLoopback, listenError } from "../runtime/base/host.ts";
 import { Access, type AccessOptions } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
-import { AlertLog } from "./alert_log.ts";
 import { createApp, type Readiness } from "./app.ts";
 import { loadAssets } from "./assets.ts";
 import { Gate, type GateOptions } from "./gate.ts";
@@ -76,11 +74,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     : new JoinedFeed({ queries: feed, log: raw, outputTopics, topics, clock });
   const hub = new Hub(joined, clock);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
-  const alerts = new AlertBook({
-    feed,
-    lanes: () => joined.lanes(),
-    clock,
-  });
+  const alerts = new AlertBook({ feed, lanes: () => joined.lanes(), clock });
   const stopping = new AbortController();
   const handler = createApp({
     hub,
@@ -95,11 +89,9 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     signal: stopping.signal,
   });
   let server: ReturnType<typeof listen> | undefined;
-  let alertLog: AlertLog | undefined;
   const stop = async () => {
     stopping.abort(new Error("The viewer stops"));
-    await alertLog?.close();
-    alerts.close();
+    await alerts.close();
     hub.close();
     await server?.close();
     await raw?.close();
@@ -119,10 +111,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     throw error;
   }
   // Only now: reading that has begun can only be stopped once the log answers.
-  if (log !== undefined && topics.length > 0) {
-    const onAlert = (result: Result, heard: number) => alerts.take(result, heard);
-    alertLog = new AlertLog({ log, topics, clock, onAlert });
-  }
+  if (log !== undefined) alerts.follow(log, topics);
   return { url: `http://${urlHost(hostname)}:${server.port}/`, port: server.port, stop };
 }
 

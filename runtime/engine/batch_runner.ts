@@ -137,7 +137,7 @@ export class BatchRunner {
     this.#abort.throwIfAborted();
     running.byTimer = true;
     if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
-    for (const { value } of frames) reporter.repaired(repairs?.(value));
+    for (const { value } of frames) if (repairs?.(value) !== undefined) reporter.repaired++;
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);

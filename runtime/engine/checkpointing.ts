@@ -10,7 +10,6 @@ import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
-  type Checkpoint,
   type CheckpointWriter,
   type CommitOptions,
   LogError,
@@ -74,6 +73,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
+  readonly resume: ResumePoint;
   /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
@@ -101,36 +101,15 @@ export class Checkpointing {
     this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
-    const { base, pipeline } = this.resumePoint(start);
-    this.#partitions = this.#saved?.partitions ?? partitions;
-    const restart = committer.committed?.restart;
-    this.#history = [{
-      end: base,
-      snapshot: {
-        restart: restart !== undefined && restart < base ? restart : undefined,
-        state: pipeline,
-      },
-    }];
-  }
-
-  /** The batch that was planned before a crash and not committed. */
-  get planned(): BatchRange | undefined {
-    const { planned } = this.#committer;
-    return planned === undefined || saysFirst(planned) ? undefined : planned;
-  }
-
-  get #saved(): SavedState | undefined {
-    const state = this.#committer.committed?.state;
-    return state === undefined ? undefined : JSON.parse(decoder.decode(state)) as SavedState;
-  }
-
-  resumePoint(start: number): ResumePoint {
-    const committed: Checkpoint | undefined = this.#committer.committed;
+    const { committed } = committer;
+    const saved = committed?.state === undefined
+      ? undefined
+      : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    this.#partitions = saved?.partitions ?? partitions;
     const end = committed?.end ?? start;
-    const saved = this.#saved;
     const base = saved?.base ?? end;
     const readFrom = Math.min(committed?.restart ?? end, base);
-    return {
+    this.resume = {
       keyframe: saved?.keyframe ?? readFrom,
       readFrom,
       base,
@@ -140,6 +119,14 @@ export class Checkpointing {
       last: saved?.last,
       aligned: saved?.aligned,
     };
+    const restart = readFrom < base ? readFrom : undefined;
+    this.#history = [{ end: base, snapshot: { restart, state: this.resume.pipeline } }];
+  }
+
+  /** The batch that was planned before a crash and not committed. */
+  get planned(): BatchRange | undefined {
+    const { planned } = this.#committer;
+    return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
   /**

@@ -174,5 +174,50 @@ Deno.test("an alert is sent again when its own lane comes or goes, not when anot
   assert.equal(await change(feed.lanes().toReversed()), false);
   assert.equal(await change(feed.lanes().slice(1)), false);
   assert.equal(await change(feed.lanes().slice(0, 1)), true);
-  book.close();
+  await book.close();
+});
+
+/** An `AlertBook` that has looked into the log once, and one more look. */
+async function reading(log: MemoryLog) {
+  const clock = new FakeClock(Date.now());
+  const feed = new FakeLanes({ count: 1, clock });
+  const book = new AlertBook({ feed, lanes: () => feed.lanes(), clock });
+  book.follow(log, [TOPIC]);
+  await until(() => clock.sleeping > 0);
+  return {
+    /** Whether the alert of the next look is active. */
+    async next(): Promise<boolean> {
+      await clock.advance(2_000);
+      await until(() => clock.sleeping > 0 && book.version > 0);
+      return book.since(0, { partitions: "all" })[0]!.active;
+    },
+    close: () => book.close(),
+  };
+}
+
+Deno.test("alerts of before the start count as old, even if the log fails while they are read", async () => {
+  const log = await recorded();
+  await remember(log, 0, 10, { state: "start" });
+  const reader = log.reader.bind(log);
+  log.reader = async () => {
+    log.reader = reader;
+    const failing = await reader();
+    const open = failing.open.bind(failing);
+    failing.open = () => {
+      failing.open = open;
+      return Promise.reject(new Error("Away"));
+    };
+    return failing;
+  };
+  const book = await reading(log);
+  assert.equal(await book.next(), false);
+  await book.close();
+});
+
+Deno.test("alerts in a topic that is created after the start are new", async () => {
+  const log = await recorded();
+  const book = await reading(log);
+  await remember(log, 0, 10, { state: "start" });
+  assert.equal(await book.next(), true);
+  await book.close();
 });

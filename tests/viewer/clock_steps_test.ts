@@ -52,7 +52,7 @@ for (const step of [HOUR, -HOUR]) {
     assert.deepEqual(active(), [true]);
     await clock.advance(60_000);
     assert.deepEqual(active(), [false]);
-    book.close();
+    await book.close();
     lanes.stop();
   });
 

@@ -272,7 +272,7 @@ Deno.test("a page on a slow link gets few pictures, none of them old, and forget
   }
   assert.ok(together >= count, `${together} pictures in a drawing`);
   session.close();
-  alerts.close();
+  await alerts.close();
   hub.close();
 });
 
@@ -336,6 +336,6 @@ Deno.test("a tile gets its picture whole where there is no time to make it small
   const { bytes } = lanes.latest("greyscale-0")!;
   assert.deepEqual(sent.map(({ image }) => image), [bytes]);
   session.close();
-  alerts.close();
+  await alerts.close();
   hub.close();
 });

@@ -1,16 +1,62 @@
-// Results of past frames, from the results topics.
+// What queries find, from the results topics: live for a wall that sees only the log, and for past frames.
+import type { Clock } from "../runtime/base/clock.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError } from "../runtime/log/log.ts";
 import { findingsTopic } from "../runtime/sinks/findings.ts";
 import { type Check, hasFields, isAbsentOr, isList, isMap } from "./checks.ts";
-import type { LogReads } from "./log_reads.ts";
+import type { LogReads, Partition } from "./log_reads.ts";
 
 /** Records per read: some seconds of a playing lane. */
 const CHUNK = 128;
 /** How long a missing result is cached, milliseconds: it may be written later. */
 const FRESH_MS = 500;
+/** Interval of checks for a missing topic, milliseconds. */
+const LOOK_MS = 2_000;
+/** Queries commit once a second: older results belong to another scene, milliseconds. */
+const RECENT_MS = 3_000;
+
+/** The newest results of one partition, as other processes' queries commit them. */
+export class LiveFindings {
+  readonly #byQuery = new Map<string, Findings>();
+
+  /** The most recent results for a picture's capture time, if recent enough: objects first. */
+  before(timestamp: number): Findings | undefined {
+    return objectsFirst(
+      [...this.#byQuery.values()].filter(({ window }) =>
+        window !== undefined && Math.abs(timestamp - window.lastTimestamp) <= RECENT_MS
+      ),
+    );
+  }
+
+  /** Follows results until the signal aborts; calls `onRead` whenever the log has answered. */
+  async follow(
+    reads: LogReads,
+    { topic, partition }: Partition,
+    clock: Clock,
+    signal: AbortSignal,
+    onRead: () => void,
+  ): Promise<void> {
+    const found = { topic: findingsTopic(topic), partition };
+    while (await reads.log.partitionCount(found.topic) <= partition) {
+      await clock.sleep(LOOK_MS, signal);
+    }
+    const reader = await reads.open(found, (await reads.offsets(found)).latest);
+    try {
+      while (!signal.aborted) {
+        const records = await reader.read(CHUNK, signal);
+        onRead();
+        for (const { value } of records) {
+          const result = parseResult(value);
+          if (result?.query !== undefined) this.#byQuery.set(result.query, result);
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}
 
 interface Chunk {
   /** Capture times that it has all records of. */
