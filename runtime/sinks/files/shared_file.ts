@@ -14,28 +14,24 @@
 // no longer the newest checks whether the newer one contains its batch, and otherwise writes it
 // again.
 import { crc32 } from "node:zlib";
-import { concatenated } from "../../base/bytes.ts";
-import { given } from "../../base/options.ts";
 import { Semaphore } from "../../base/wait.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { ifThere, splitPath } from "../../base/folders.ts";
-import { copyLines, readAt, readLines, writeAt } from "./io.ts";
+import { copyLines, readAt, readLines } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,
-  advanced,
+  append,
   type Content,
   type Generation,
+  type Lines,
   type Meta,
   openGeneration,
   settled,
 } from "./shared_generation.ts";
 
-interface Request {
-  readonly lane: string;
-  readonly position: Position;
-  readonly bytes: Uint8Array;
+interface Request extends Lines {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -63,6 +59,9 @@ export class SharedFile {
   #queue: Request[] = [];
   readonly #turns = new Semaphore(1);
   #draining = false;
+  /** The sync that waits for its turn, and whether one of its requests is clean. */
+  #synced: Promise<void> | undefined;
+  #clean = false;
   /** True after checking the bytes that may not be durable. */
   #verified = false;
 
@@ -110,9 +109,23 @@ export class SharedFile {
     });
   }
 
-  /** @param clean the last lines for now */
-  async sync(clean = false): Promise<void> {
+  /**
+   * Makes the lines durable that were added; requests that wait are done together.
+   *
+   * @param clean the last lines for now
+   */
+  sync(clean = false): Promise<void> {
+    this.#clean ||= clean;
+    this.#synced ??= this.#sync().finally(() => this.#synced = undefined);
+    return this.#synced;
+  }
+
+  async #sync(): Promise<void> {
+    let clean = false;
     await this.#exclusively(async ({ data, meta: file, slots }, meta) => {
+      this.#synced = undefined;
+      clean ||= this.#clean;
+      this.#clean = false;
       await data.syncData();
       const { size, lanes } = meta;
       await slots.write({ from: meta.durable.size, ...meta, clean, durable: { size, lanes } });
@@ -295,44 +308,4 @@ class Replaced extends Error {
     super("Replaced");
     this.isDone = isDone;
   }
-}
-
-async function append(
-  generation: Generation,
-  meta: Meta,
-  requests: readonly Request[],
-): Promise<void> {
-  const { data, slots } = generation;
-  const lanes: Record<string, Position> = {};
-  const parts: Uint8Array[] = [];
-  for (const { lane, position, bytes } of requests) {
-    const existing = lanes[lane] ?? meta.lanes[lane];
-    if (existing !== undefined && existing.batch >= position.batch) continue;
-    lanes[lane] = position;
-    parts.push(bytes);
-  }
-  if (meta.clean) {
-    meta = { ...meta, clean: false };
-    await slots.write(meta);
-    await generation.meta.syncData();
-  }
-  const bytes = concatenated(parts), size = meta.size + bytes.length;
-  const begins = meta.size === meta.durable.size && bytes.length > 0;
-  const next = {
-    size,
-    lanes,
-    crc: crc32(bytes),
-    tail: crc32(bytes, begins ? 0 : meta.tail),
-    ...given({ from: begins ? meta.size : meta.from }),
-  };
-  await slots.write({ ...meta, next });
-  try {
-    await writeAt(data, meta.size, bytes);
-  } catch (error) {
-    // A full disk may have accepted a part: leave nothing half visible.
-    await data.truncate(meta.size);
-    await slots.write(meta);
-    throw error;
-  }
-  await slots.write(advanced(meta, next));
 }

@@ -1,5 +1,7 @@
 // Generations of a shared file, and how a new one replaces an old one.
 import { crc32 } from "node:zlib";
+import { concatenated } from "../../base/bytes.ts";
+import { given } from "../../base/options.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists, ifThere, splitPath, syncPath } from "../../base/folders.ts";
@@ -59,6 +61,13 @@ export interface Generation {
   readonly meta: Deno.FsFile;
   readonly data: Deno.FsFile;
   readonly slots: Slots<Meta>;
+}
+
+/** The lines of a lane's batch. */
+export interface Lines {
+  readonly lane: string;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
 }
 
 /** Opens a generation; undefined if it is incomplete or no longer exists. */
@@ -125,6 +134,47 @@ export async function advance(
     if (!fence.held) return false;
     throw error;
   }
+}
+
+/** Adds the lines of batches that are not in the file yet. */
+export async function append(
+  generation: Generation,
+  meta: Meta,
+  requests: readonly Lines[],
+): Promise<void> {
+  const { data, slots } = generation;
+  const lanes: Record<string, Position> = {};
+  const parts: Uint8Array[] = [];
+  for (const { lane, position, bytes } of requests) {
+    const existing = lanes[lane] ?? meta.lanes[lane];
+    if (existing !== undefined && existing.batch >= position.batch) continue;
+    lanes[lane] = position;
+    parts.push(bytes);
+  }
+  if (meta.clean) {
+    meta = { ...meta, clean: false };
+    await slots.write(meta);
+    await generation.meta.syncData();
+  }
+  const bytes = concatenated(parts), size = meta.size + bytes.length;
+  const begins = meta.size === meta.durable.size && bytes.length > 0;
+  const next = {
+    size,
+    lanes,
+    crc: crc32(bytes),
+    tail: crc32(bytes, begins ? 0 : meta.tail),
+    ...given({ from: begins ? meta.size : meta.from }),
+  };
+  await slots.write({ ...meta, next });
+  try {
+    await writeAt(data, meta.size, bytes);
+  } catch (error) {
+    // A full disk may have accepted a part: leave nothing half visible.
+    await data.truncate(meta.size);
+    await slots.write(meta);
+    throw error;
+  }
+  await slots.write(advanced(meta, next));
 }
 
 async function writeData(

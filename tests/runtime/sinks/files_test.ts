@@ -82,44 +82,6 @@ Deno.test("shared file: a process that dies while it replaces the file hinders n
   });
 });
 
-Deno.test("shared file: of two that make it at once, neither takes it for a user's", async () => {
-  await withDirectory(async (directory) => {
-    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
-    const { mkdir, rename, remove } = Deno;
-    const [halfway, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let other: Promise<boolean> | undefined;
-    try {
-      Deno.mkdir = async (folder, options) => {
-        if (folder === root) {
-          Deno.mkdir = mkdir;
-          other = advance(path, root, new Uint8Array());
-          await halfway.promise;
-        }
-        await mkdir(folder, options);
-      };
-      Deno.rename = async (from, to) => {
-        if (to === `${root}/g1/meta`) {
-          halfway.resolve();
-          await goOn.promise;
-        }
-        await rename(from, to);
-      };
-      Deno.remove = async (folder, options) => {
-        await remove(folder, options);
-        goOn.resolve();
-      };
-      const file = await SharedFile.open(path, { root });
-      assert.deepEqual(await file.position("lane"), { foreign: false });
-      assert.equal(await other, true);
-      await file.close();
-    } finally {
-      Object.assign(Deno, { mkdir, rename, remove });
-      goOn.resolve();
-      await other;
-    }
-  });
-});
-
 Deno.test("shared file: what a crash of the machine took is known to be missing", async () => {
   await withDirectory(async (directory) => {
     const path = `${directory}/lines`;
