@@ -10,7 +10,7 @@ const decoder = new TextDecoder();
 
 export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
   const checked = checkWindowOptions(options);
-  const settings = Object.entries(given(options)).map(([key, value]) => `${key}=${value}`).join(" ");
+  const settings = Object.entries(given(options)).map((option) => option.join("=")).join(" ");
   return {
     name: `window(${settings})`,
     kind: "window",
