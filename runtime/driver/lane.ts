@@ -238,6 +238,8 @@ export class Lane implements PooledLane {
     this.#startedAt = clock.monotonic();
     handle.starting(runId);
     this.#events.begins();
+    // A run whose thread was ended may have left them set.
+    for (const cell of [CELL.active, CELL.sink]) Atomics.store(handle.cells, cell, 0n);
     this.#letCommit(this.#run);
     const { deadInputs } = this.#failures;
     pool.start(this, {

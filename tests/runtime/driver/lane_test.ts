@@ -210,6 +210,19 @@ Deno.test("a lane whose executor died starts elsewhere, each time later; one tha
   assert.equal(streams.all[0]!.state, "stopped");
 });
 
+Deno.test("a run whose thread ended in a function of a sink leaves no mark of it to the next run", async () => {
+  const { clock, begin, streams, started } = fakeLanes();
+  const lane = begin();
+  started();
+  const { cells } = streams.all[0]!;
+  for (const cell of [CELL.active, CELL.sink]) Atomics.store(cells, cell, 1n);
+  lane.onStranded("it died", "death");
+  await clock.advance(1_000);
+  started();
+  assert.deepEqual([lane.mayMove, streams.all[0]!.status.isTriggerActive], [true, false]);
+  await lane.end("drain");
+});
+
 Deno.test("a query does not start beside its own run that was given up", async () => {
   const reports: string[] = [];
   const { clock, begin, running, started, stopped } = fakeLanes({
