@@ -1,15 +1,14 @@
 // The registered cameras of a process, and their reports.
-import { given } from "../runtime/base/options.ts";
-import { Camera, type CameraHost } from "../cameras/camera.ts";
+import type { CameraHost } from "../cameras/camera.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource, settingRemarks } from "../cameras/open.ts";
 import type { CameraRegistry, CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
-import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
+import { settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
-import { cameraTitle, Meter, summaryOf } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { counted } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
+import { cameraTitle, RunningCamera } from "./running_camera.ts";
 
 interface FleetOptions {
   readonly host: CameraHost;
@@ -23,18 +22,11 @@ interface FleetOptions {
 const PROGRESS_EVERY_MS = 5_000;
 const BAR_EVERY_MS = 200;
 
-/** A camera as registered; a changed one is another. */
-interface Member {
-  readonly camera: Camera;
-  readonly settings: CameraSettings;
-  readonly meter: Meter;
-}
-
 export class CameraFleet {
   readonly #options: FleetOptions;
   readonly #context: CommandContext;
-  /** The latest of each number, removed ones too. */
-  readonly #members = new Map<number, Member>();
+  /** The latest of each number, removed ones too; a changed camera is another. */
+  readonly #members = new Map<number, RunningCamera>();
   readonly #bar = new ProgressBar({ title: "Cameras" });
   readonly #supervisor: CameraSupervisor;
   readonly #writes = new Set<Promise<unknown>>();
@@ -64,26 +56,21 @@ export class CameraFleet {
       clearInterval(bar);
       this.#bar.clear();
     }
-    for (const [number, member] of this.#inOrder()) this.#summarise(number, member);
+    for (const member of this.#inOrder()) this.#summarise(member);
   }
 
-  #summarise(number: number, { camera, settings, meter }: Member): void {
-    const { json, host } = this.#options;
-    const seconds = meter.seconds(host.clock.monotonic());
-    this.#context.print(summaryOf(number, settings, camera.stats, seconds, json));
+  #summarise(member: RunningCamera): void {
+    this.#context.print(member.summary(this.#options.json));
   }
 
   /** All cameras that have run here and were not removed, by number. */
   measured(): MeasuredCamera[] {
-    const { topic } = this.#options.host;
-    return this.#inOrder().filter(([, { camera }]) => camera.status.state !== "stopped")
-      .map(([number, { camera, settings: { name } }]) => (
-        { topic, number, name, stats: camera.stats }
-      ));
+    return this.#inOrder().filter(({ camera }) => camera.status.state !== "stopped")
+      .map(({ measured }) => measured);
   }
 
-  #inOrder(): [number, Member][] {
-    return [...this.#members].sort(([a], [b]) => a - b);
+  #inOrder(): RunningCamera[] {
+    return [...this.#members].sort(([a], [b]) => a - b).map(([, member]) => member);
   }
 
   async #run(registered: RegisteredCamera, signal: AbortSignal): Promise<void> {
@@ -91,9 +78,9 @@ export class CameraFleet {
     const settings = settingsOf(registered);
     const { host } = this.#options;
     const before = this.#members.get(number);
-    if (before !== undefined) this.#summarise(number, before);
+    if (before !== undefined) this.#summarise(before);
     let announced = false;
-    const camera = new Camera(host, {
+    const member = new RunningCamera(host, {
       number,
       source: async () => {
         const source = await makeSource(text, settings, signal);
@@ -111,11 +98,9 @@ export class CameraFleet {
       keepTrying: true,
       onStatus: (status) => this.#write(number, status),
     });
-    const meter = new Meter(host.clock.monotonic());
-    this.#members.set(number, { camera, settings, meter });
-    await camera.ended;
-    meter.end(host.clock.monotonic());
-    const frames = counted(camera.stats.published, "frame");
+    this.#members.set(number, member);
+    await member.camera.ended;
+    const frames = counted(member.camera.stats.published, "frame");
     if (!signal.aborted) this.#report(`ended after ${frames}`, number);
   }
 
@@ -128,22 +113,15 @@ export class CameraFleet {
 
   #report(message: string, number?: number, level: LogLevel = "warn"): void {
     this.#bar.clear();
-    const { settings } = this.#members.get(number ?? 0) ?? {};
-    this.#context.say(
-      number === undefined ? message : `${cameraTitle(number, settings)}: ${message}`,
-      level,
-    );
+    const title = number === undefined
+      ? undefined
+      : this.#members.get(number)?.title ?? cameraTitle(number);
+    this.#context.say(title === undefined ? message : `${title}: ${message}`, level);
   }
 
   #progress(): void {
     if (!this.#options.json) return;
-    const now = this.#options.host.clock.monotonic();
-    for (const [number, { camera: { status, stats }, settings, meter }] of this.#inOrder()) {
-      const { state, restarts, error } = status;
-      const counts = meter.progress(number, settings, stats, now);
-      const progress = { ...counts, state, restarts, ...given({ error }) };
-      this.#context.print(JSON.stringify({ type: "progress", progress }));
-    }
+    for (const member of this.#inOrder()) this.#context.print(member.progress());
   }
 
   #draw(): void {

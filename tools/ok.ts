@@ -11,7 +11,7 @@ import { documentationFaults } from "./public_docs.ts";
 import { AT_ONCE, inParallel, run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { checkUsage } from "./usage.ts";
-import { hastyTests, longFiles, missingNames, readPages } from "./structure.ts";
+import { longFiles, missingNames, readPages } from "./structure.ts";
 import { importFaults } from "./versions.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
@@ -74,7 +74,6 @@ async function checkStructure(): Promise<Outcome> {
   const pages = await readPages(files.filter((file) => file.endsWith(".md")));
   return ofFindings([
     ...longFiles(sources),
-    ...hastyTests(sources),
     ...pages.flatMap((page) =>
       missingNames(page, { ...known, names: page.file === "docs/architecture.md" })
     ),

@@ -16,25 +16,6 @@ export function longFiles(pages: readonly Page[]): string[] {
     .map(({ file, lines }) => `${file} has ${lines} lines: expected at most ${MAX_LINES}`);
 }
 
-/** What makes a test fail on a machine that is slow, whose clocks drift, or in a folder `my clips`; and what to do instead. */
-const HASTY: readonly (readonly [RegExp, string])[] = [
-  [/\bnow\(\) - [\w.!]+\)? *</, "until, coreMsOf or a clock of its own"],
-  [/<=? Date\.now\(\)(?! \+)|(?<!\+ )Date\.now\(\) >/, "isPast: clocks drift apart"],
-  [/AbortSignal\.timeout\(\d|\btimeout: \d/, "PATIENCE_MS"],
-  [/import\.meta\.url\)\.pathname/, "import.meta.dirname: a URL encodes the spaces of a path"],
-];
-
-/** Finds tests that pass on some machines only. */
-export function hastyTests(pages: readonly Page[]): string[] {
-  return pages.filter(({ file }) => /^tests\/(?!trials\/|support\/)/.test(file))
-    .flatMap(({ file, text }) =>
-      text.split("\n").flatMap((line, i) =>
-        HASTY.filter(([hasty]) => hasty.test(line))
-          .map(([, instead]) => `${file}:${i + 1} fails on another machine: expected ${instead}`)
-      )
-    );
-}
-
 /** Paths below these folders must exist if a page names them. */
 const FOLDERS = /^(runtime|cameras|queries|viewer|cli|tools|tests|bench|docs|clips|deploy)\//;
 

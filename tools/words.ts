@@ -1,5 +1,5 @@
 // Words that must not appear in the repository: deferred work, paths of one machine, broad
-// permissions, unreachable registries, odd English.
+// permissions, unreachable registries, odd English, tests that depend on the machine.
 import { isFile } from "../runtime/base/folders.ts";
 import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
@@ -111,8 +111,24 @@ const ENGLISH = Object.entries(ODD_ENGLISH).map(([words, instead]): Forbidden =>
   except: /^(tests|bench)\/|^tools\/words\.ts$/,
 }));
 
+/** What makes a test fail on a machine that is slow, whose clocks drift, or in a folder `my clips`; and what to do instead. */
+const HASTY: readonly (readonly [RegExp, string])[] = [
+  [/\bnow\(\) - [\w.!]+\)? *</, "until, coreMsOf or a clock of its own"],
+  [/<=? Date\.now\(\)(?! \+)|(?<!\+ )Date\.now\(\) >/, "isPast: clocks drift apart"],
+  [/AbortSignal\.timeout\(\d|\btimeout: \d/, "PATIENCE_MS"],
+  [/import\.meta\.url\)\.pathname/, "import.meta.dirname: a URL encodes the spaces of a path"],
+];
+
+const ON_OTHERS = HASTY.map(([pattern, instead]): Forbidden => ({
+  says: `what fails on another machine; write instead: ${instead}`,
+  pattern,
+  except: /^(?!tests\/)|^tests\/(trials|support)\//,
+}));
+
 export function findWords(file: string, text: string): Finding[] {
-  const rules = [...FORBIDDEN, ...ENGLISH].filter(({ except }) => !except?.test(file));
+  const rules = [...FORBIDDEN, ...ENGLISH, ...ON_OTHERS].filter(({ except }) =>
+    !except?.test(file)
+  );
   return text.split("\n").flatMap((content, index) =>
     rules.filter(({ pattern }) => pattern.test(content))
       .map(({ says }) => ({ file, line: index + 1, says }))

@@ -1,16 +1,24 @@
 // Turns an open video stream into encoded images with times.
 import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
-import { inspectImage } from "../../runtime/image/inspect.ts";
+import { checkSize, inspectImage } from "../../runtime/image/inspect.ts";
+import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
+import { type FilterStep, FrameFilter, newFrame } from "../../runtime/video/filter.ts";
+import { PictureConverter } from "../../runtime/video/picture_converter.ts";
 import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
-import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
+import {
+  DEFAULT_QUALITY,
+  type ImageSettings,
+  SourceError,
+  type SourceImage,
+  type VideoPacket,
+} from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
-import { type FilterStep, FrameFilter } from "../../runtime/video/filter.ts";
 import { timeOf, type VideoInput } from "./input.ts";
-import { PictureMaker } from "./picture.ts";
-import { turningSteps } from "./rotation.ts";
+import { turningSteps, uprightSize } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
 import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
@@ -87,14 +95,13 @@ type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
 
 // FFmpeg's `yadif` turns both fields of an interlaced frame into one frame; other frames pass
 // unchanged.
-const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
+const DEINTERLACE: readonly FilterStep[] = [["yadif", "mode=send_frame:deint=interlaced"]];
 
 /** Passes access units and JPEGs unchanged, or decodes and encodes. */
 class Converter {
   readonly #input: VideoInput;
   readonly #options: VideoImagesOptions;
   readonly #times: StreamTimes;
-  readonly #turning: readonly FilterStep[];
   /** JPEGs pass unchanged. */
   readonly #passes: boolean;
   /** Copies access units; undefined if they are converted to JPEG. */
@@ -102,10 +109,13 @@ class Converter {
   /** True while conversion to JPEG waits for a keyframe. */
   #awaitsKeyframe = false;
   #decoder: VideoDecoder | undefined;
-  readonly #idle: PictureMaker[] = [];
+  readonly #turning: readonly FilterStep[];
+  /** Every frame goes through it from the first interlaced one on. */
+  readonly #deinterlacer = new FrameFilter();
+  #deinterlacing: readonly FilterStep[] = [];
+  readonly #converter = new PictureConverter();
+  readonly #idle: Frame[] = [];
   readonly #busy = new Set<Promise<unknown>>();
-  /** Created at the first interlaced frame; every later frame goes through it. */
-  #deinterlacer: FrameFilter | undefined;
   /** Timestamps of the frames inside the deinterlacer. */
   readonly #held: (number | undefined)[] = [];
   #damaged = 0;
@@ -143,10 +153,7 @@ class Converter {
     await this.#decoder.decode(packet, async (frame) => {
       if (stop.aborted) return;
       const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
-      if (this.#deinterlacer === undefined && frame.hasFlags(AV_FRAME_FLAG_INTERLACED)) {
-        this.#deinterlacer = new FrameFilter();
-      }
-      if (this.#deinterlacer === undefined) return await this.#encode(frame, timestamp, push);
+      if (frame.hasFlags(AV_FRAME_FLAG_INTERLACED)) this.#deinterlacing = DEINTERLACE;
       this.#held.push(timestamp);
       await this.#deinterlace(frame, push);
     });
@@ -180,30 +187,29 @@ class Converter {
     );
   }
 
-  /** Emits one frame for each that goes in, in order, one frame later. */
+  /** Emits one frame for each that goes in, in order; deinterlaced ones one frame later. */
   async #deinterlace(frame: Frame | null, push: Push): Promise<void> {
     try {
-      await this.#deinterlacer?.run(frame, [DEINTERLACE], async (whole) => {
+      await this.#deinterlacer.run(frame, this.#deinterlacing, async (whole) => {
         await this.#encode(whole, this.#held.shift(), push);
       });
     } catch (error) {
       this.#skip(error);
       this.#held.length = 0;
-      this.#deinterlacer?.[Symbol.dispose]();
-      this.#deinterlacer = undefined;
     }
   }
 
-  async #encode(frame: Frame, timestamp: number | undefined, push: Push): Promise<void> {
+  async #encode(source: Frame, timestamp: number | undefined, push: Push): Promise<void> {
     if (timestamp === undefined) return;
-    // As many as `push` lets wait, and one.
-    const maker = this.#idle.pop() ??
-      new PictureMaker(this.#options.settings, this.#turning);
-    maker.take(frame);
-    const work = maker.encode().catch((error) => this.#skip(error)).finally(() => {
-      this.#busy.delete(work);
-      this.#idle.push(maker);
-    });
+    // As many as `push` lets wait, and one. Their decoder may continue at once.
+    const frame = this.#idle.pop() ?? newFrame();
+    frame.ref(source);
+    const work = toJpeg(frame, this.#turning, this.#converter, this.#options.settings)
+      .catch((error) => this.#skip(error)).finally(() => {
+        this.#busy.delete(work);
+        frame.unref();
+        this.#idle.push(frame);
+      });
     this.#busy.add(work);
     await push(
       work.then((picture) => picture && { ...picture, contentType: "image/jpeg", timestamp }),
@@ -255,9 +261,35 @@ class Converter {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#busy);
-    for (const maker of this.#idle) maker[Symbol.dispose]();
-    this.#deinterlacer?.[Symbol.dispose]();
+    for (const frame of this.#idle) frame.free();
+    this.#converter.close();
+    this.#deinterlacer[Symbol.dispose]();
     this.#decoder?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Encodes a decoded frame, whose colours become plain.
+ *
+ * @param turning filters that turn it upright
+ * @throws {BadFrameError} if the frame cannot be converted, or is larger than a query accepts.
+ */
+export async function toJpeg(
+  frame: Frame,
+  turning: readonly FilterStep[],
+  converter: PictureConverter,
+  { size, quality = DEFAULT_QUALITY }: ImageSettings,
+): Promise<Pick<SourceImage, "value" | "width" | "height">> {
+  const steps = [...turning, ...colourSteps(frame, size)];
+  plainColours(frame);
+  const { width, height } = size ?? uprightSize(frame, turning);
+  checkSize({ width, height });
+  // FFmpeg makes four channels faster than three.
+  const pixels = await converter.convert(frame, steps, width, height, 4);
+  try {
+    return { value: await encodeJpeg(pixels, { quality }), width, height };
+  } finally {
+    pixels.release();
   }
 }
 

@@ -1,6 +1,7 @@
 // The filters that turn a video's frames upright.
 import { AV_PKT_DATA_DISPLAYMATRIX, type Stream } from "node-av";
 import type { FilterStep } from "../../runtime/video/filter.ts";
+import type { Size } from "../source.ts";
 
 /** By quarter turns, clockwise. */
 const TURNS: readonly (readonly FilterStep[])[] = [
@@ -22,4 +23,10 @@ export function turningSteps(stream: Stream): readonly FilterStep[] {
   const [x, y] = mirrored ? [-a, -b] : [a, b];
   const turns = TURNS[(Math.round(Math.atan2(y, x) / (Math.PI / 2)) + 4) % 4]!;
   return mirrored ? [["hflip"], ...turns] : turns;
+}
+
+/** The size that a frame has after it was turned. */
+export function uprightSize({ width, height }: Size, turning: readonly FilterStep[]): Size {
+  const isSideways = turning.some(([name]) => name === "transpose");
+  return isSideways ? { width: height, height: width } : { width, height };
 }

@@ -1,5 +1,4 @@
 // `deno task camera N`: publishes one camera.
-import { Camera } from "../../cameras/camera.ts";
 import { acceptedSources, makeSource, settingRemarks } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { settingsFromFlags } from "../../cameras/settings.ts";
@@ -9,13 +8,13 @@ import {
   cameraHost,
   numberFaults,
   parseSource,
+  publishFaults,
   publishOptions,
   serveMetrics,
   settingOptions,
   stateOption,
   togetherFaults,
 } from "../camera_options.ts";
-import { cameraTitle, Meter, summaryOf } from "../camera_text.ts";
 import {
   command,
   type CommandContext,
@@ -27,6 +26,7 @@ import {
 } from "../command.ts";
 import { openLogOrUsageError, RUNTIME_NEEDS } from "../log_options.ts";
 import { ProgressBar } from "../progress_bar.ts";
+import { cameraTitle, RunningCamera } from "../running_camera.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
 
@@ -49,8 +49,9 @@ export const camera = command({
   positionals: "N",
   options: cameraOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], sys: RUNTIME_NEEDS.sys },
-  check: ({ positionals: [number], options }) => [
+  check: ({ positionals: [number], options }, _, flags) => [
     ...numberFaults(number),
+    ...publishFaults(options, flags),
     ...togetherFaults(options.source, options),
   ],
   async run({ positionals, options }, context) {
@@ -72,19 +73,18 @@ async function publish(
   const { topic, limit, json = false } = values;
   const settings = settingsFromFlags(values);
   const host = await cameraHost(log, values);
-  const { clock } = host;
   const source = await orUsageError(makeSource(values.source, settings, signal));
-  const bar = new ProgressBar({ title: cameraTitle(number, settings) });
+  const title = cameraTitle(number, settings);
+  const bar = new ProgressBar({ title });
   const report = (message: string, level: LogLevel = "warn") => {
     bar.clear();
-    say(`${cameraTitle(number, settings)}: ${message}`, level);
+    say(`${title}: ${message}`, level);
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
   for (const remark of settingRemarks(values.source, settings)) report(remark);
-  const meter = new Meter(clock.monotonic());
   const over = new AbortController();
-  const launched = new Camera({ ...host, kv }, {
+  const running = new RunningCamera({ ...host, kv }, {
     number,
     source: () => Promise.resolve(source),
     signal,
@@ -95,20 +95,16 @@ async function publish(
       if (json) return;
       const expected = Math.min(limit ?? Infinity, source.expectedImages?.() ?? Infinity);
       const total = expected === Infinity ? undefined : expected;
-      const { stats } = launched;
-      bar.update(stats.published, total, meter.note(stats, clock.monotonic()));
+      bar.update(running.camera.stats.published, total, running.note());
     },
   });
-  const measured =
-    () => [{ topic: host.topic, number, name: settings.name, stats: launched.stats }];
-  serveMetrics(values, measured, over.signal, say);
+  serveMetrics(values, () => [running.measured], over.signal, say);
   const tick = setInterval(() => {
-    const progress = meter.progress(number, settings, launched.stats, clock.monotonic());
-    if (json) print(JSON.stringify({ type: "progress", progress }));
+    if (json) print(running.progress());
   }, PROGRESS_EVERY_MS);
   let failed = false;
   try {
-    await launched.ended;
+    await running.camera.ended;
   } catch (error) {
     if (!(error instanceof SourceError) && !(error instanceof LogError)) throw error;
     report(error.message, "error");
@@ -118,8 +114,6 @@ async function publish(
     over.abort();
   }
   bar.clear();
-  const { stats } = launched;
-  const seconds = meter.seconds(clock.monotonic());
-  print(summaryOf(number, settings, stats, seconds, json));
-  return failed || stats.droppedBy.stopped > 0 ? 1 : 0;
+  print(running.summary(json));
+  return failed || running.camera.stats.droppedBy.stopped > 0 ? 1 : 0;
 }

@@ -6,9 +6,8 @@ import { pause } from "../../runtime/base/wait.ts";
 import { Presence } from "../../runtime/log/embedded/presence.ts";
 import { isLoopback } from "../../runtime/base/host.ts";
 import { command, type LogLevel, type Options, parsers, type Values } from "../command.ts";
-import { DEFAULT_TOPIC, RUNTIME_NEEDS } from "../log_options.ts";
-import { findQuery } from "../queries_folder.ts";
-import type { Plan } from "../up/resolve.ts";
+import { RUNTIME_NEEDS } from "../log_options.ts";
+import { resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
 import {
   portOption,
@@ -55,8 +54,12 @@ export const demo = command({
       const quiet = (line: string, level: LogLevel = "info") => {
         if (level !== "info") say(line, level);
       };
-      const plan = planOf(directory, options.port, access);
-      const running = await UpRun.start(plan, { signal, print, say: quiet }, false);
+      const plan = await resolvePlan(fileOf(directory), {
+        file: "demo",
+        environment: () => undefined,
+      });
+      const viewer = { port: options.port, ...access };
+      const running = await UpRun.start({ ...plan, viewer }, { signal, print, say: quiet }, false);
       try {
         // A token created by this run is shown, since the user cannot know it otherwise.
         const token = access.tokens?.find(({ opens }) => opens === "all")?.token;
@@ -97,25 +100,18 @@ async function removeIfKilled(folder: string): Promise<void> {
   if (systemClock.now() - Number(mtime) > 60_000) await Deno.remove(folder, { recursive: true });
 }
 
-function planOf(directory: string, port: number, access: ReturnType<typeof viewerAccess>): Plan {
-  return {
+/** The demo's `framelane.yaml`, but for its viewer. */
+function fileOf(directory: string): string {
+  return JSON.stringify({
     log: `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`,
-    topics: [DEFAULT_TOPIC],
     state: ":memory:",
-    cameras: CAMERAS.map(({ source }, index) => ({
-      topic: DEFAULT_TOPIC,
-      camera: { number: index + 1, source, ...(/^pattern:/.test(source) ? {} : { loop: true }) },
-    })),
+    cameras: CAMERAS.map(({ source }, index) => ({ number: index + 1, source, loop: true })),
     queries: CAMERAS.map(({ query }, partition) => ({
-      ...findQuery(query),
-      topic: DEFAULT_TOPIC,
-      group: `framelane-${query}`,
-      sinks: [],
+      query,
       partitions: [partition],
-      source: { startingOffsets: "earliest" },
+      startingOffsets: "earliest",
     })),
-    viewer: { port, ...access },
-  };
+  });
 }
 
 /** Adds a token if others could reach the viewer. */

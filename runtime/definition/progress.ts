@@ -77,7 +77,7 @@ export interface StreamingQueryProgress {
   readonly stateOperators: readonly StateOperatorProgress[];
   readonly sources: readonly SourceProgress[];
   readonly sink: SinkProgress;
-  /** Custom metrics, and in `repaired` the number of repaired frames per kind of flaw. */
+  /** What the query's steps observe, by their names. */
   readonly observedMetrics: Readonly<Record<string, unknown>>;
   /** Latencies of the last seconds. */
   readonly latencies?: {

@@ -10,7 +10,6 @@ import { Notifier, waitAtMost } from "../base/wait.ts";
 import {
   type BatchCommitter,
   type BatchRange,
-  type Checkpoint,
   type CheckpointWriter,
   type CommitOptions,
   LogError,
@@ -32,6 +31,8 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' sequence numbers. */
   readonly seen?: SeenSequences;
+  /** The operators' state at the commit, where timers changed it since `base`: frames do not do that again. */
+  readonly after?: string;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
   /** The position in the second partition of a lane with two cameras. */
@@ -48,6 +49,8 @@ export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
+  /** How often timers or the end of the run have changed the operators, in this run. */
+  readonly timers: number;
 }
 
 export interface ResumePoint {
@@ -60,6 +63,8 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state, for `Pipeline`'s `open`. */
   readonly pipeline: string | undefined;
+  /** For `Pipeline`'s `restoreStates`, once frames were read again. */
+  readonly after: string | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
@@ -70,10 +75,13 @@ export interface ResumePoint {
 /** How long a commit waits for the newer generation of its group, milliseconds. */
 const RENEWED_WITHIN_MS = 60_000;
 
+const NO_STATES = JSON.stringify({ stages: [] });
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Checkpointing {
+  readonly resume: ResumePoint;
   /** Reads the second partition of a lane with two cameras. */
   aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
@@ -81,7 +89,7 @@ export class Checkpointing {
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
   readonly #partitions: number | undefined;
-  #history: { end: number; snapshot: PipelineSnapshot }[];
+  #history: { end: number; snapshot: PipelineSnapshot; timers: number }[];
   readonly #renewed = new Notifier();
   #renewals = 0;
 
@@ -101,16 +109,28 @@ export class Checkpointing {
     this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
-    const { base, pipeline } = this.resumePoint(start);
-    this.#partitions = this.#saved?.partitions ?? partitions;
-    const restart = committer.committed?.restart;
-    this.#history = [{
-      end: base,
-      snapshot: {
-        restart: restart !== undefined && restart < base ? restart : undefined,
-        state: pipeline,
-      },
-    }];
+    const { committed } = committer;
+    const saved = committed?.state === undefined
+      ? undefined
+      : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    this.#partitions = saved?.partitions ?? partitions;
+    const end = committed?.end ?? start;
+    const base = saved?.base ?? end;
+    const readFrom = Math.min(committed?.restart ?? end, base);
+    this.resume = {
+      keyframe: saved?.keyframe ?? readFrom,
+      readFrom,
+      base,
+      pipeline: saved?.pipeline ?? undefined,
+      after: saved?.after,
+      sinksOnly: saved?.sinksOnly === true,
+      seen: saved?.seen ?? [],
+      last: saved?.last,
+      aligned: saved?.aligned,
+    };
+    const restart = readFrom < base ? readFrom : undefined;
+    const snapshot = { restart, state: this.resume.pipeline };
+    this.#history = [{ end: base, snapshot, timers: saved?.after === undefined ? 0 : -1 }];
   }
 
   /** The batch that was planned before a crash and not committed. */
@@ -119,43 +139,21 @@ export class Checkpointing {
     return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
-  get #saved(): SavedState | undefined {
-    const state = this.#committer.committed?.state;
-    return state === undefined ? undefined : JSON.parse(decoder.decode(state)) as SavedState;
-  }
-
-  resumePoint(start: number): ResumePoint {
-    const committed: Checkpoint | undefined = this.#committer.committed;
-    const end = committed?.end ?? start;
-    const saved = this.#saved;
-    const base = saved?.base ?? end;
-    const readFrom = Math.min(committed?.restart ?? end, base);
-    return {
-      keyframe: saved?.keyframe ?? readFrom,
-      readFrom,
-      base,
-      pipeline: saved?.pipeline ?? undefined,
-      sinksOnly: saved?.sinksOnly === true,
-      seen: saved?.seen ?? [],
-      last: saved?.last,
-      aligned: saved?.aligned,
-    };
-  }
-
   /**
    * @param needed oldest offset whose outputs a sink must see again.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
     batch: BatchRange,
-    { snapshot, seen, last }: AfterBatch,
+    { snapshot, seen, last, timers }: AfterBatch,
     needed: number | undefined,
     records: readonly OutputRecord[],
     options: CommitOptions,
     signal: AbortSignal,
   ): Promise<void> {
     const { end } = batch;
-    const point = restorePoint(this.#history, { end, snapshot }, Math.min(end, needed ?? end));
+    const own = { end, snapshot, timers };
+    const point = restorePoint(this.#history, own, Math.min(end, needed ?? end));
     const { end: base, snapshot: { restart, state } } = point;
     const readFrom = Math.min(base, restart ?? base);
     const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
@@ -163,6 +161,7 @@ export class Checkpointing {
       base,
       pipeline: state ?? null,
       ...(base < end && snapshot.state === undefined ? { sinksOnly: true } : {}),
+      ...(point.timers < timers ? { after: snapshot.state ?? NO_STATES } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
@@ -193,7 +192,8 @@ export class Checkpointing {
 
   /** Resets the operators' state to start at `offset`. */
   beginAt(offset: number): void {
-    this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
+    const snapshot = { restart: undefined, state: undefined };
+    this.#history = [{ end: offset, snapshot, timers: 0 }];
   }
 
   /** The group has a new generation, and the partition is still ours. */

@@ -65,7 +65,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const steps = stepNames(plan.operators);
   const known = committer.committed === undefined ? await log.partitionCount(topic) : undefined;
   const checkpointing = new Checkpointing(committer, next, clock, steps, groups, known);
-  const resume = checkpointing.resumePoint(next);
+  const { resume } = checkpointing;
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter({ ...options, id: committer.queryId }, sequence);
   const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);

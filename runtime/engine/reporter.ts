@@ -99,8 +99,6 @@ class Period {
   newest: Committed | undefined;
   /** Offsets that each batch left in the log. */
   readonly behind = { sum: 0, max: 0, min: Infinity };
-  /** Frames by the flaw that was repaired. */
-  readonly repairs: Record<string, number> = {};
 
   /** Its start, monotonic and epoch milliseconds. */
   constructor(readonly start: number, readonly startWall: number) {}
@@ -110,6 +108,7 @@ export class ProgressReporter {
   frames = 0;
   outputs = 0;
   deadLettered = 0;
+  repaired = 0;
   /** Outputs that the log took in a smaller form. */
   replaced = 0;
   totals: QueryTotals = NO_TOTALS;
@@ -131,7 +130,6 @@ export class ProgressReporter {
   #period: Period;
   /** The running batch; the previous one may not be committed yet. */
   #running = new Rows();
-  #repairedFrames = 0;
   #watermark: number | undefined;
   /** Of the newest frame. */
   #key: Frame["key"] = null;
@@ -171,7 +169,7 @@ export class ProgressReporter {
       ...(noKeyframe > 0 ? { noKeyframe } : {}),
       ...(this.late > 0 ? { late: this.late } : {}),
       ...(this.ahead > 0 ? { ahead: this.ahead } : {}),
-      ...(this.#repairedFrames > 0 ? { repaired: this.#repairedFrames } : {}),
+      ...(this.repaired > 0 ? { repaired: this.repaired } : {}),
     };
   }
 
@@ -183,18 +181,6 @@ export class ProgressReporter {
     this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
     this.#queueing.add(Math.max(0, arrival - timestamp), at);
-  }
-
-  /** The flaws that were repaired when a frame was decoded. */
-  repaired(flaws: Iterable<string> | undefined): void {
-    if (flaws === undefined) return;
-    let any = false;
-    const { repairs } = this.#period;
-    for (const flaw of flaws) {
-      repairs[flaw] = (repairs[flaw] ?? 0) + 1;
-      any = true;
-    }
-    if (any) this.#repairedFrames++;
   }
 
   /**
@@ -264,7 +250,7 @@ export class ProgressReporter {
     const period = this.#period;
     const monotonic = this.#clock.monotonic();
     this.#period = new Period(monotonic, this.#clock.now());
-    const { start, startWall, durations, rows, batches, behind, repairs } = period;
+    const { start, startWall, durations, rows, batches, behind } = period;
     const observed = this.observed.take();
     const busyMs = durations.triggerExecution;
     const rate = (count: number, ms: number) =>
@@ -315,10 +301,7 @@ export class ProgressReporter {
         description: plan.sinks.map(({ uri }) => uri).join(", "),
         numOutputRows: outputs,
       },
-      observedMetrics: {
-        ...observedJson(observed),
-        ...(Object.keys(repairs).length > 0 ? { repaired: repairs } : {}),
-      },
+      observedMetrics: observedJson(observed),
       ...(queueing && processing && endToEnd && {
         latencies: {
           processingLatencyMs: processing,

@@ -20,8 +20,9 @@ import { DEFAULT_MAX_PIXELS } from "../image/inspect.ts";
 import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
 import { newFrame } from "./filter.ts";
 import { openDecoder } from "./open_decoder.ts";
+import { PictureConverter } from "./picture_converter.ts";
 import { shownAtOnce } from "./sequence.ts";
-import { PictureConverter, VideoPicture } from "./video_picture.ts";
+import { VideoPicture } from "./video_picture.ts";
 
 /** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
 const KEPT_PICTURES = 2;

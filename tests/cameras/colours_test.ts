@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import * as av from "node-av";
 import "../../cameras/video/input.ts";
-import { PictureMaker } from "../../cameras/video/picture.ts";
+import { toJpeg } from "../../cameras/video/images.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
+import { PictureConverter } from "../../runtime/video/picture_converter.ts";
 
 /** The first one with every tag, the others with some. */
 const FORMATS = [
@@ -48,7 +49,7 @@ Deno.test("every pixel format and every tag of colours gives a picture", async (
   const faults: string[] = [];
   for (const size of [undefined, { width: 24, height: 20 }]) {
     const turning = [["transpose", "dir=clock"]] as const;
-    using maker = new PictureMaker(size === undefined ? {} : { size }, turning);
+    const converter = new PictureConverter();
     for (const name of size === undefined ? FORMATS.slice(0, 1) : FORMATS) {
       for (const tags of size === undefined ? EVERY : SOME) {
         const frame = new av.Frame();
@@ -61,16 +62,18 @@ Deno.test("every pixel format and every tag of colours gives a picture", async (
         frame.colorTrc = transfer as av.AVColorTransferCharacteristic;
         frame.colorPrimaries = primaries as av.AVColorPrimaries;
         frame.setFlags(av.AV_FRAME_FLAG_INTERLACED);
-        maker.take(frame);
-        frame.free();
         try {
-          const { width, height } = inspectImage((await maker.encode()).value);
+          const settings = size === undefined ? {} : { size };
+          const { value } = await toJpeg(frame, turning, converter, settings);
+          const { width, height } = inspectImage(value);
           assert.deepEqual({ width, height }, size ?? { width: 32, height: 48 });
         } catch (error) {
           faults.push(`${name} ${tags}: ${error}`);
         }
+        frame.free();
       }
     }
+    converter.close();
   }
   assert.deepEqual(faults, []);
 });

@@ -58,3 +58,28 @@ Deno.test("Ordinary texts are left alone", () => {
 Deno.test("The repository holds none", async () => {
   assert.deepEqual(await findAllWords(), []);
 });
+
+Deno.test("A test may not bound how long work takes, compare two clocks exactly, or take a URL for a path", () => {
+  // Written so that this file breaks no rule.
+  const found = (line: string, file = "tests/a_test.ts") =>
+    findWords(file, `\n${line.replaceAll("[", "(")}`);
+  const hasty = [
+    "assert.ok(performance.now[) - begun < 2_000);",
+    "if (clock.now[) - begun <= 5) return;",
+    "assert.ok(stamp <= Date.now[));",
+    "await reader.read(1, AbortSignal.timeout[5_000));",
+    "await page.waitForURL[/order/, { timeout" + ": 5_000 });",
+    "const child = new URL(`child.ts`, import.meta.url)" + ".pathname;",
+  ];
+  for (const line of hasty) {
+    assert.match(found(line)[0]?.says ?? "", /^what fails on another machine; write instead: /);
+  }
+  const calm = [
+    "while (performance.now() < end);",
+    "assert.ok(performance.now() - begin >= 11 * 25);",
+    "return timestamp <= Date.now() + DRIFT_MS;",
+    "await reader.read(1, AbortSignal.timeout(PATIENCE_MS));",
+  ];
+  for (const line of calm) assert.deepEqual(found(line), [], line);
+  assert.deepEqual(found(hasty[0]!, "tests/trials/a_test.ts"), []);
+});

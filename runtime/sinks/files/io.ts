@@ -30,38 +30,39 @@ export async function writeAt(
 
 const CHUNK = 1 << 18;
 
-/** The lines, without line breaks, of the first `size` bytes of a file, which end with one. */
-export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
+/**
+ * The lines, with their line breaks, of the first `size` bytes of a file, which end with one: those of a
+ * part of it at a time.
+ */
+export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<Uint8Array[]> {
+  let rest = new Uint8Array();
   for (let position = 0; position < size; position += CHUNK) {
-    const bytes = await readAt(file, position, Math.min(CHUNK, size - position));
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
+    const read = await readAt(file, position, Math.min(CHUNK, size - position));
+    const bytes = concatenated([rest, read]);
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, start)) {
+      lines.push(bytes.subarray(start, start = end + 1));
+    }
+    rest = bytes.subarray(start);
+    yield lines;
   }
 }
 
+/** Copies lines byte by byte: those of others may be in any encoding. */
 export async function copyLines(
   source: Deno.FsFile,
   size: number,
   target: Deno.FsFile,
-  keep: (line: string, index: number) => boolean,
+  keep: (line: Uint8Array, index: number) => boolean,
 ): Promise<void> {
   let index = 0;
   let position = 0;
-  let kept = "";
-  const put = async () => {
-    const bytes = new TextEncoder().encode(kept);
-    await writeAt(target, position, bytes);
-    position += bytes.length;
-    kept = "";
-  };
-  for await (const line of readLines(source, size)) {
-    if (keep(line, index++)) kept += `${line}\n`;
-    if (kept.length >= CHUNK) await put();
+  for await (const lines of readLines(source, size)) {
+    const kept = concatenated(lines.filter((line) => keep(line, index++)));
+    await writeAt(target, position, kept);
+    position += kept.length;
   }
-  await put();
 }
 
 /** Writes a new file that survives a crash of the machine. */

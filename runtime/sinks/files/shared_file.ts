@@ -9,33 +9,31 @@
 //   which ones. Its lock is held meanwhile. If a process died, the next writer finds all these lines and counts
 //   them, or cuts a part of them off. More than these lines were added by the user, and stay.
 //
-// A writer that holds the lock for too long (it was paused) is abandoned: a new generation with a
+// A writer that holds the lock without a sign of life (it was paused) is abandoned: a new generation with a
 // copy of the file replaces the old one. A writer that finds, after writing, that its generation is
 // no longer the newest checks whether the newer one contains its batch, and otherwise writes it
 // again.
 import { crc32 } from "node:zlib";
-import { concatenated } from "../../base/bytes.ts";
-import { given } from "../../base/options.ts";
 import { Semaphore } from "../../base/wait.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { ifThere, splitPath } from "../../base/folders.ts";
-import { copyLines, readAt, readLines, writeAt } from "./io.ts";
+import { copyLines, readAt, readLines } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,
-  advanced,
+  append,
   type Content,
   type Generation,
+  type Lines,
   type Meta,
   openGeneration,
   settled,
+  showingLife,
+  signOfLife,
 } from "./shared_generation.ts";
 
-interface Request {
-  readonly lane: string;
-  readonly position: Position;
-  readonly bytes: Uint8Array;
+interface Request extends Lines {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -45,7 +43,7 @@ export interface SharedFileOptions {
   readonly root: string;
   /** First line of a new file, with its line break. */
   readonly header?: string;
-  /** How long another writer may hold the lock before it counts as paused. Default 5 000. */
+  /** How long another writer may hold the lock without a sign of life: then it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
 }
 
@@ -57,12 +55,16 @@ export class SharedFile {
   readonly #root: string;
   readonly #header: Uint8Array;
   readonly #lockTimeoutMs: number;
+  readonly #lifeMs: number;
   readonly #key: string;
   #users = 0;
   #generation: Generation | undefined;
   #queue: Request[] = [];
   readonly #turns = new Semaphore(1);
   #draining = false;
+  /** The sync that waits for its turn, and whether one of its requests is clean. */
+  #synced: Promise<void> | undefined;
+  #clean = false;
   /** True after checking the bytes that may not be durable. */
   #verified = false;
 
@@ -73,6 +75,7 @@ export class SharedFile {
     this.#root = root;
     this.#header = new TextEncoder().encode(header);
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#lifeMs = lockTimeoutMs / 10;
   }
 
   static async open(path: string, options: SharedFileOptions): Promise<SharedFile> {
@@ -110,9 +113,23 @@ export class SharedFile {
     });
   }
 
-  /** @param clean the last lines for now */
-  async sync(clean = false): Promise<void> {
+  /**
+   * Makes the lines durable that were added; requests that wait are done together.
+   *
+   * @param clean the last lines for now
+   */
+  sync(clean = false): Promise<void> {
+    this.#clean ||= clean;
+    this.#synced ??= this.#sync().finally(() => this.#synced = undefined);
+    return this.#synced;
+  }
+
+  async #sync(): Promise<void> {
+    let clean = false;
     await this.#exclusively(async ({ data, meta: file, slots }, meta) => {
+      this.#synced = undefined;
+      clean ||= this.#clean;
+      this.#clean = false;
       await data.syncData();
       const { size, lanes } = meta;
       await slots.write({ from: meta.durable.size, ...meta, clean, durable: { size, lanes } });
@@ -133,14 +150,15 @@ export class SharedFile {
     owner: Fence,
   ): Promise<void> {
     const headerLines = this.#header.length === 0 ? 0 : 1;
-    const keeps = (line: string, index: number) => index < headerLines || keep(line);
+    const keeps = (line: Uint8Array, index: number) =>
+      index < headerLines || keep(new TextDecoder().decode(line));
     await this.#exclusively(async ({ number, data, slots }, meta) => {
       owner.check();
       const lanes = { ...meta.lanes, [lane]: position };
       let index = 0;
       let clean = true;
-      for await (const line of readLines(data, meta.size)) {
-        clean &&= keeps(line, index++);
+      for await (const lines of readLines(data, meta.size)) {
+        clean = lines.every((line) => keeps(line, index++));
         if (!clean) break;
       }
       if (clean) return await slots.write({ ...meta, lanes });
@@ -179,8 +197,12 @@ export class SharedFile {
       for (;;) {
         const generation = await this.#lock();
         try {
-          const meta = await this.#repair(generation);
-          const value = await work(generation, meta);
+          const folder = `${this.#root}/g${generation.number}`;
+          const value = await showingLife(
+            folder,
+            this.#lifeMs,
+            async () => await work(generation, await this.#repair(generation)),
+          );
           if (this.#newest() === generation.number) return value;
         } catch (error) {
           if (error instanceof Replaced) {
@@ -197,7 +219,8 @@ export class SharedFile {
 
   /** Replaces the generation with one of other content. Always throws `Replaced`. */
   async #replace(after: number, content: Content, isDone = true): Promise<never> {
-    const done = await advance(this.path, this.#root, this.#header, { after, content });
+    const change = { after, content };
+    const done = await advance(this.path, this.#root, this.#header, change, this.#lifeMs);
     throw new Replaced(done && isDone);
   }
 
@@ -208,15 +231,16 @@ export class SharedFile {
   async #lock(): Promise<Generation> {
     let waitedMs = 0;
     let pauseMs = 1;
-    let last: number | undefined;
+    let last = "";
     for (;;) {
       const newest = this.#newest();
-      if (newest !== last) waitedMs = 0;
-      last = newest;
+      const sign = `${newest} ${signOfLife(`${this.#root}/g${newest}`)}`;
+      if (sign !== last) waitedMs = 0;
+      last = sign;
       if (newest === undefined || waitedMs >= this.#lockTimeoutMs) {
         // Of several that find none, one makes the first: another could take its file for a user's.
         const first = newest === undefined ? { after: 0 } : undefined;
-        await advance(this.path, this.#root, this.#header, first);
+        await advance(this.path, this.#root, this.#header, first, this.#lifeMs);
         continue;
       }
       const generation = await this.#openNewest(newest);
@@ -294,44 +318,4 @@ class Replaced extends Error {
     super("Replaced");
     this.isDone = isDone;
   }
-}
-
-async function append(
-  generation: Generation,
-  meta: Meta,
-  requests: readonly Request[],
-): Promise<void> {
-  const { data, slots } = generation;
-  const lanes: Record<string, Position> = {};
-  const parts: Uint8Array[] = [];
-  for (const { lane, position, bytes } of requests) {
-    const existing = lanes[lane] ?? meta.lanes[lane];
-    if (existing !== undefined && existing.batch >= position.batch) continue;
-    lanes[lane] = position;
-    parts.push(bytes);
-  }
-  if (meta.clean) {
-    meta = { ...meta, clean: false };
-    await slots.write(meta);
-    await generation.meta.syncData();
-  }
-  const bytes = concatenated(parts), size = meta.size + bytes.length;
-  const begins = meta.size === meta.durable.size && bytes.length > 0;
-  const next = {
-    size,
-    lanes,
-    crc: crc32(bytes),
-    tail: crc32(bytes, begins ? 0 : meta.tail),
-    ...given({ from: begins ? meta.size : meta.from }),
-  };
-  await slots.write({ ...meta, next });
-  try {
-    await writeAt(data, meta.size, bytes);
-  } catch (error) {
-    // A full disk may have accepted a part: leave nothing half visible.
-    await data.truncate(meta.size);
-    await slots.write(meta);
-    throw error;
-  }
-  await slots.write(advanced(meta, next));
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { Result } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { events } from "../../../runtime/sinks/events.ts";
@@ -227,6 +228,21 @@ Deno.test("events: lines of others stay, also when a lane starts anew", async ()
       lines.slice(2, -1).map((line) => (JSON.parse(line) as Result).partition),
       [1, 0, 0],
     );
+  });
+});
+
+Deno.test("events: a long file that is ahead keeps every byte of the lines of others", async () => {
+  await withFile(async (file) => {
+    // With a byte order mark, of no encoding, and longer than what is copied at once.
+    const others = new Uint8Array(700_000).map((_, i) => i % 97 === 96 ? 0x0a : 0xbf + i % 7);
+    others.set([0xef, 0xbb, 0xbf]);
+    others[others.length - 1] = 0x0a;
+    await Deno.writeFile(file, others);
+    for (const _ of [0, 1]) await writeBatch(file, 0, 0, [0, 1]);
+    const bytes = await Deno.readFile(file);
+    assert.ok(Buffer.from(others).equals(bytes.subarray(0, others.length)));
+    const own = new TextDecoder().decode(bytes.subarray(others.length)).trimEnd().split("\n");
+    assert.deepEqual(own.map((line) => (JSON.parse(line) as Result).window!.firstOffset), [0, 1]);
   });
 });
 

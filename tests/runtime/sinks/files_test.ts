@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
-import { advance, type Meta } from "../../../runtime/sinks/files/shared_generation.ts";
+import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { laneKey } from "../../../runtime/sinks/files/lane.ts";
-import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
 import { SharedFile } from "../../../runtime/sinks/files/shared_file.ts";
 import { Slots } from "../../../runtime/sinks/files/slots.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
@@ -80,44 +79,6 @@ Deno.test("shared file: a process that dies while it replaces the file hinders n
     await second.publish("a", at(1), encode("a1\n"));
     await second.close();
     assert.equal(await Deno.readTextFile(path), "head\na0\na1\n");
-  });
-});
-
-Deno.test("shared file: of two that make it at once, neither takes it for a user's", async () => {
-  await withDirectory(async (directory) => {
-    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
-    const { mkdir, rename, remove } = Deno;
-    const [halfway, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let other: Promise<boolean> | undefined;
-    try {
-      Deno.mkdir = async (folder, options) => {
-        if (folder === root) {
-          Deno.mkdir = mkdir;
-          other = advance(path, root, new Uint8Array());
-          await halfway.promise;
-        }
-        await mkdir(folder, options);
-      };
-      Deno.rename = async (from, to) => {
-        if (to === `${root}/g1/meta`) {
-          halfway.resolve();
-          await goOn.promise;
-        }
-        await rename(from, to);
-      };
-      Deno.remove = async (folder, options) => {
-        await remove(folder, options);
-        goOn.resolve();
-      };
-      const file = await SharedFile.open(path, { root });
-      assert.deepEqual(await file.position("lane"), { foreign: false });
-      assert.equal(await other, true);
-      await file.close();
-    } finally {
-      Object.assign(Deno, { mkdir, rename, remove });
-      goOn.resolve();
-      await other;
-    }
   });
 });
 
@@ -211,58 +172,6 @@ Deno.test("shared file: a damaged description is an error that says what to do",
       () => SharedFile.open(`${directory}/lines`, options),
       /g1\/meta is damaged. Move the file and that folder away to start a new one/,
     );
-  });
-});
-
-/** An outbox with 30 items of 100 kB that wait. */
-async function filledBox(directory: string): Promise<{ root: string; box: Outbox }> {
-  const root = `${directory}/box`;
-  const box = await Outbox.open(root, sinkContext());
-  const body = JSON.stringify("x".repeat(100_000));
-  const items = Array.from(
-    { length: 30 },
-    (_, index) => ({ position: at(0), id: `${index}`, body }),
-  );
-  await box.release(await box.add(items));
-  return { root, box };
-}
-
-Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
-  await withDirectory(async (directory) => {
-    const { root, box } = await filledBox(directory);
-    for (let i = 0; i < 25; i++) await box.removeOldest();
-    box.close();
-    assert.ok((await Deno.stat(`${root}/g1/outbox`)).size < 1_700_000);
-    const next = await Outbox.open(root, sinkContext({ committedBatch: 0, committedEnd: 1 }));
-    assert.deepEqual(next.items.map(({ id }) => id), ["25", "26", "27", "28", "29"]);
-    next.close();
-  });
-});
-
-Deno.test("outbox: what has the same id in two batches is kept twice", async () => {
-  await withDirectory(async (directory) => {
-    const root = `${directory}/box`;
-    const box = await Outbox.open(root, sinkContext());
-    for (const batch of [0, 1]) {
-      await box.release(await box.add([{ position: at(batch), id: "a", body: `${batch}` }]));
-    }
-    box.close();
-    const next = await Outbox.open(root, sinkContext({ committedBatch: 1, committedEnd: 2 }));
-    assert.deepEqual(next.items.map(({ body }) => body), ["0", "1"]);
-    next.close();
-  });
-});
-
-Deno.test("outbox: much that waits is not written again with each delivery", async () => {
-  await withDirectory(async (directory) => {
-    const { root, box } = await filledBox(directory);
-    const files = new Set<number | null>();
-    for (let i = 0; i < 12; i++) {
-      await box.removeOldest();
-      files.add((await Deno.stat(`${root}/g1/outbox`)).ino);
-    }
-    box.close();
-    assert.ok(files.size <= 2, `${files.size} files`);
   });
 });
 
