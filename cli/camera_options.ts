@@ -79,6 +79,18 @@ export const publishOptions = {
 
 type PublishValues = Values<typeof publishOptions>;
 
+/** Faults of publishing options that another one leaves without effect. */
+export function publishFaults(
+  { log, compression }: Pick<PublishValues, "log" | "compression">,
+  flags: readonly string[],
+): string[] {
+  const silenced = flags.includes("compression") && ![undefined, "none"].includes(compression) &&
+    log?.startsWith("embedded:");
+  return silenced
+    ? ["Cannot use --compression with an embedded log, which compresses nothing"]
+    : [];
+}
+
 /** Resources shared by the cameras of a process. */
 export async function cameraHost(log: TopicLog, values: PublishValues): Promise<CameraHost> {
   const { topic, buffer, overflow, acks, compression } = values;

@@ -8,6 +8,7 @@ import {
   cameraHost,
   numberFaults,
   parseSource,
+  publishFaults,
   publishOptions,
   serveMetrics,
   settingOptions,
@@ -48,8 +49,9 @@ export const camera = command({
   positionals: "N",
   options: cameraOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], sys: RUNTIME_NEEDS.sys },
-  check: ({ positionals: [number], options }) => [
+  check: ({ positionals: [number], options }, _, flags) => [
     ...numberFaults(number),
+    ...publishFaults(options, flags),
     ...togetherFaults(options.source, options),
   ],
   async run({ positionals, options }, context) {

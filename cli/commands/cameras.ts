@@ -8,6 +8,7 @@ import { discoverCameras, lookOptions, probe, quoted } from "../camera_look.ts";
 import {
   cameraHost,
   numberFaults,
+  publishFaults,
   publishOptions,
   serveMetrics,
   settingOptions,
@@ -43,7 +44,8 @@ export const cameras = command({
     // Cameras that are added while it runs, and devices that answer, may be anywhere.
     wide: { run: ["read", "net", "relays"], discover: ["net"] },
   },
-  check: ({ positionals: [action, ...words], options }) => [
+  check: ({ positionals: [action, ...words], options }, _, flags) => [
+    ...publishFaults(options, flags),
     ...numberFaults(action === "add" || action === "remove" ? words[0] : undefined),
     ...togetherFaults({ add: words[1], probe: words[0] }[action ?? ""], options),
     ...(action === "discover" && options.password !== undefined && options.user === undefined

@@ -51,9 +51,10 @@ export const evaluate = command({
       signal.throwIfAborted();
       const result = await scoreClip(clip, values.model, label, values.fps, signal, say);
       scored.push(result);
+      const highest = result.points.reduce((most, { score }) => Math.max(most, score), -Infinity);
       const found = result.points.length === 0
         ? result.badFrames > 0 ? "no score" : "no window: the clip is too short"
-        : `highest score ${Math.max(...result.points.map(({ score }) => score)).toFixed(2)}`;
+        : `highest score ${highest.toFixed(2)}`;
       say(`${i + 1}/${clips.length} ${clip.path} ${clip.positive ? label : "quiet"}: ${found}`);
     }
     const total = (of: (clip: ScoredClip) => number) =>

@@ -1,7 +1,7 @@
 // The driver: owns membership, supervision and what is shown of the streaming queries. Frames are
 // for executors alone. Queries come and go while it runs.
 import { messageOf } from "../base/errors.ts";
-import { shown } from "../base/options.ts";
+import { given, shown } from "../base/options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { isRetryable, pause, settled } from "../base/wait.ts";
 import type { StopMode } from "../engine/options.ts";
@@ -13,7 +13,7 @@ import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { reportIdle } from "./idle.ts";
 import { LagMeter } from "./lag.ts";
-import { LaneSupervisor } from "./lane_supervisor.ts";
+import { Lane, type LaneParts } from "./lane.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
 import type { ExecutorPermissions } from "./permissions.ts";
@@ -59,7 +59,7 @@ export class Driver {
   readonly #lag: LagMeter;
   #feed: DriverFeed | undefined;
   readonly #pool: ExecutorPool;
-  readonly #lanes: LaneSupervisor;
+  readonly #lanes: LaneParts;
   readonly #stopping = new AbortController();
   readonly #queries = new Map<string, DriverQuery>();
   /** Those that `remove` ended: a replacement that was under way must not start. */
@@ -90,26 +90,20 @@ export class Driver {
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
     this.#pool = new ExecutorPool(config, {
-      onMessage: (message) => this.#lanes.onMessage(message),
       onPicture: (picture) => this.#feed?.show(picture),
-      onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
-      onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
-      onYields: (lane) => this.#lanes.onYields(lane),
-      onEnded: (...ended) => this.#lanes.onEnded(...ended),
-      mayMove: (lane) => this.#lanes.mayMove(lane),
-      runs: (lane) => this.#lanes.runs(lane),
+      report,
     }, { size, permissions: options.executorPermissions });
-    this.#lanes = new LaneSupervisor({
+    this.#lanes = {
       pool: this.#pool,
       log,
       streams: this.streams,
       metrics: this.metrics,
       clock,
       signal: this.#stopping.signal,
-      loaded: (query) => this.#queries.get(query)?.loaded,
       report,
-      ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
-    });
+      ...given({ onMeasurements: options.onMeasurements }),
+      lingering: new Map(),
+    };
     for (const spec of options.queries ?? []) this.#admit(spec);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -222,7 +216,7 @@ export class Driver {
     await this.#assigned.promise;
     let deadline: number | undefined;
     for (;;) {
-      if (await this.#lanes.allEnded()) deadline = undefined;
+      if (await this.#lanesEnded()) deadline = undefined;
       const failed = this.streams.all.some(({ state }) => state === "failed");
       if (failed || this.#stopping.signal.aborted) return !failed;
       const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
@@ -231,6 +225,14 @@ export class Driver {
       if (isOver || !await this.#othersBehind(deadline)) return true;
       await pause(POLL_MS, this.#stopping.signal, this.#clock);
     }
+  }
+
+  /** Waits until no lane is left; returns whether there was one. */
+  async #lanesEnded(): Promise<boolean> {
+    const left = () => [...this.#queries.values()].flatMap(({ lanes }) => lanes);
+    if (left().length === 0) return false;
+    while (left().length > 0) await Promise.all(left().map(({ ended }) => ended));
+    return true;
   }
 
   /** @param deadline until when to wait for the other members */
@@ -284,7 +286,7 @@ export class Driver {
     return new DriverQuery(spec, {
       log,
       executors: this.#pool.executors,
-      lanes: this.#lanes,
+      newLane: (lane) => new Lane(lane, this.#lanes),
       metrics: this.metrics,
       clock: this.#clock,
       report,
@@ -319,7 +321,9 @@ export class Driver {
   #prepare(): void {
     const queries = [...this.#queries.values()];
     const inWorkers = queries.filter(({ spec }) => typeof spec.module === "string");
-    this.#pool.executors.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
+    this.#pool.executors.prepare(
+      new Map(inWorkers.map(({ spec, mostLanes }) => [spec, mostLanes])),
+    );
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {

@@ -15,18 +15,20 @@ import {
   type TopicLog,
 } from "../log/log.ts";
 import type { ExecutorSet } from "./executor_set.ts";
-import type { LaneSupervisor } from "./lane_supervisor.ts";
+import type { Lane, LaneOptions } from "./lane.ts";
 import { LOAD_MS } from "./query_spec.ts";
 import type { QueryMetrics } from "./metrics.ts";
 
 /** Interval between looks for a topic that does not exist yet, milliseconds. */
 const TOPIC_POLL_MS = 250;
 
+export type QueryLane = Pick<Lane, "begin" | "renew" | "end" | "isOver" | "ended">;
+
 /** Parts shared by the queries of a driver. */
 export interface DriverParts {
   readonly log: TopicLog;
   readonly executors: Pick<ExecutorSet, "load" | "unload">;
-  readonly lanes: LaneSupervisor;
+  readonly newLane: (options: LaneOptions) => QueryLane;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
   readonly report: (message: string) => void;
@@ -49,6 +51,8 @@ export class DriverQuery {
   #ends: readonly number[] = [];
   /** Partitions that it has from its group. */
   readonly #assigned = new Set<number>();
+  /** The newest lane of each partition that it has or had here. */
+  readonly #lanes = new Map<number, QueryLane>();
 
   constructor(spec: QuerySpec, parts: DriverParts) {
     this.spec = spec;
@@ -56,8 +60,13 @@ export class DriverQuery {
   }
 
   /** Lanes that it may have here; 1 until its topic is known. */
-  get lanes(): number {
+  get mostLanes(): number {
     return this.#named?.length ?? this.#count ?? 1;
+  }
+
+  /** Its lanes that have not ended. */
+  get lanes(): QueryLane[] {
+    return [...this.#lanes.values()].filter(({ isOver }) => !isOver);
   }
 
   /** Partitions named in its options; undefined where all are shared with the group. */
@@ -140,9 +149,9 @@ export class DriverQuery {
   /** Takes over the partitions; resolves once the first ones are assigned. */
   async begin(): Promise<void> {
     const { spec } = this;
-    const { lanes } = this.#parts;
     const { signal } = this.#ending;
-    const { finite, aligns } = await this.load();
+    const query = await this.load();
+    const { finite, aligns } = query;
     // Two cameras have no single end offset.
     if (finite && this.#named === undefined && aligns === undefined) await this.#noteEnds();
     const known = await this.#checkpointsBefore();
@@ -153,7 +162,10 @@ export class DriverQuery {
       // A lane reads this partition besides its own.
       if (aligns !== undefined && besideOf(aligns, partition) === undefined) return;
       this.begun = true;
-      lanes.begin(spec, partition, membership, isLater(partition));
+      const foundLater = isLater(partition);
+      const lane = this.#parts.newLane({ spec, query, partition, membership, foundLater });
+      this.#lanes.set(partition, lane);
+      lane.begin();
     };
     if (this.#named === undefined) return await this.#join(begin);
     for (const partition of this.#named) begin(partition);
@@ -197,8 +209,8 @@ export class DriverQuery {
 
   /** Shares the partitions with the group; resolves with the first assignment, or at the end. */
   async #join(begin: (partition: number, membership?: Membership) => void): Promise<void> {
-    const { spec, spec: { topic, group, name } } = this;
-    const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
+    const { topic, group, name } = this.spec;
+    const { log, metrics, clock, report, sessionTimeoutMs } = this.#parts;
     const { signal } = this.#ending;
     const first = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => first.resolve(), { once: true });
@@ -208,12 +220,14 @@ export class DriverQuery {
       metrics.rebalances.inc({ query: name });
       const revoked = assigned.difference(new Set(partitions));
       for (const partition of partitions) {
-        if (assigned.has(partition)) lanes.renew(spec, partition, membership);
+        if (assigned.has(partition)) this.#lanes.get(partition)?.renew(membership);
         else begin(partition, membership);
         assigned.add(partition);
       }
       for (const partition of revoked) assigned.delete(partition);
-      await Promise.all(Array.from(revoked, (partition) => lanes.end(spec, partition, "move")));
+      await Promise.all(
+        Array.from(revoked, (partition) => this.#lanes.get(partition)?.end("move")),
+      );
       first.resolve();
     };
     const onError = (error: unknown) => report(`Group ${group}: ${messageOf(error)}`);
@@ -240,7 +254,7 @@ export class DriverQuery {
 
   async #endAll(mode: StopMode): Promise<void> {
     this.#ending.abort(new Error(`Query ${this.spec.name} stops`));
-    await this.#parts.lanes.endAll(mode, this.spec);
+    await Promise.all(this.lanes.map((lane) => lane.end(mode)));
     await this.#member?.leave();
     this.#parts.executors.unload(this.spec);
   }

@@ -4,6 +4,7 @@ import {
   errorOf,
   type ExecutorConfig,
   type FromExecutor,
+  type LaneMessage,
   type LoadedQuery,
   type QuerySpec,
   type ToExecutor,
@@ -12,15 +13,44 @@ import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { WorkerPermissions } from "./permissions.ts";
-import type { Pulse } from "./thread_watch.ts";
+import { type BlockedBy, type Pulse, ThreadState } from "./thread_state.ts";
 import { within } from "./streaming_query.ts";
+
+/**
+ * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
+ * much memory, and each of them may be the reason.
+ */
+export type StrandedBy = "other" | "death" | "memory";
+
+/** A lane, as the pool knows it by the number of its run. */
+export interface PooledLane {
+  readonly spec: QuerySpec;
+  /** Whether it may start elsewhere while its thread is held: no function of it waits there. */
+  readonly mayMove: boolean;
+  /** Whether it has opened its operators and sinks. */
+  readonly runs: boolean;
+  onMessage(message: LaneMessage): void;
+  /** It has lost its executor and must start elsewhere. */
+  onStranded(why: string, by: StrandedBy): void;
+  /** It blocks its thread, or no longer does (undefined). */
+  onBlocked(by: BlockedBy | undefined): void;
+  /** It has held its thread so often that it has low priority from now on. */
+  onYields(): void;
+  /**
+   * It has ended its executor, or was ended with it; in this turn of the thread.
+   *
+   * @param cut its thread was blocked and may never end
+   */
+  onEnded(why: string, turn: Turn, cut: boolean): void;
+}
 
 export interface ExecutorLink {
   /** Display name, e.g. `executor-1`. */
   readonly name: string;
   /** Rejects if the executor cannot run at all. */
   readonly ready: Promise<void>;
-  readonly lanes: Set<number>;
+  /** Its lanes, by the numbers of their runs. */
+  readonly lanes: Map<number, PooledLane>;
   /**
    * Loads a query, whose lanes start by the plan's number. Rejects when it cannot be loaded here.
    */
@@ -30,6 +60,7 @@ export interface ExecutorLink {
   watch(watched: Watched): void;
   /** Lowers the priority of its thread, also while it is held; see `yieldToOthers`. */
   yieldToOthers(idle?: boolean): void;
+  readonly thread: ThreadState;
   /** The pulse of its thread; undefined where it is this one. */
   pulse(): Pulse | undefined;
   /** Closes it, and ends its thread if that takes longer than `graceMs`. */
@@ -115,7 +146,8 @@ export function startWorker(
   const link: ExecutorLink = {
     name,
     ready: answers.ready,
-    lanes: new Set(),
+    lanes: new Map(),
+    thread: new ThreadState(name),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
@@ -174,7 +206,8 @@ export function startInline(
   const link: ExecutorLink = {
     name: "main thread",
     ready: answers.ready,
-    lanes: new Set(),
+    lanes: new Map(),
+    thread: new ThreadState("main thread"),
     load: (plan, spec) => answers.load(link, plan, spec),
     post: (message) => void host.handle(message),
     watch: (watched) => host.watch(watched),

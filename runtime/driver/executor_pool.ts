@@ -1,21 +1,13 @@
 // Places lanes on executors, and moves them when a lane blocks its thread.
-import type { ExecutorConfig, QuerySpec, ToExecutor } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
+import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import type { ExecutorLink, LinkEvents } from "./executor_link.ts";
+import type { ExecutorLink, PooledLane, StrandedBy } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
-import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
+import { LOOK_INTERVAL_MS } from "./thread_state.ts";
 
 /** How many lanes that held or ended an executor get one of their own. */
 const MOST_ALONE = 16;
-
-/**
- * Why lanes lost their executor: another lane holds or ended it (`other`), it died, or it kept too
- * much memory, and each of them may be the reason.
- */
-export type StrandedBy = "other" | "death" | "memory";
-
-/** What blocks a thread: a call, a large picture, or opening something, such as a model. */
-export type BlockedBy = "call" | "picture" | "opening";
 
 export interface Placement {
   /** On a dedicated executor, if another can be started. */
@@ -24,22 +16,9 @@ export interface Placement {
   readonly yields?: boolean;
 }
 
-export interface PoolEvents extends Omit<LinkEvents, "onDeath"> {
-  /** These lanes lost their executor and must start elsewhere. */
-  onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
-  /** A lane blocks its thread, or no longer does (undefined). */
-  onBlocked(lane: number, by: BlockedBy | undefined): void;
-  /** A lane has held its thread so often that it has low priority from now on. */
-  onYields(lane: number): void;
-  /**
-   * A lane has ended its executor, or was ended with it; in this turn, if known.
-   *
-   * @param cut its thread was blocked and may never end
-   */
-  onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
-  /** Whether a lane may start elsewhere while its thread is held: no function of it waits there. */
-  mayMove(lane: number): boolean;
-  runs(lane: number): boolean;
+export interface PoolEvents {
+  readonly onPicture: (picture: Picture) => void;
+  readonly report: (message: string) => void;
 }
 
 /** The start of a lane; its plan follows from its query. */
@@ -47,73 +26,73 @@ export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
 export class ExecutorPool {
   readonly executors: ExecutorSet;
-  readonly #events: PoolEvents;
-  readonly #threads = new ThreadWatch<ExecutorLink>(performance.now());
-  /** Executors dedicated to one lane that blocks its thread or has blocked one. */
-  readonly #closedToOthers = new Set<ExecutorLink>();
-  /** What blocks an executor, if reported. */
-  readonly #blocked = new Map<ExecutorLink, BlockedBy>();
-  /** Executors of low priority. */
-  readonly #yielding = new Set<ExecutorLink>();
+  readonly #report: PoolEvents["report"];
+  #lookedAt = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #runs = 0;
 
   constructor(config: ExecutorConfig, events: PoolEvents, options: SetOptions = {}) {
-    this.#events = events;
+    this.#report = events.report;
     this.executors = new ExecutorSet(config, {
-      onMessage: (message) => this.#events.onMessage(message),
-      onPicture: (picture) => this.#events.onPicture(picture),
+      onMessage: (message) => this.#deliver(message),
+      onPicture: events.onPicture,
       onDeath: (link, error, turn) => this.#end(link, error.message, turn),
-      responds: (link) => !this.#threads.isHeld(link),
     }, options);
   }
 
-  /** Starts a lane on the executor with the fewest lanes. */
-  start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
+  /** A number for a run, which increases. */
+  newRun(): number {
+    return ++this.#runs;
+  }
+
+  /** Starts a run of a lane on the executor with the fewest lanes. */
+  start(lane: PooledLane, start: LaneStart, { alone, yields }: Placement = {}): void {
+    const { spec } = lane;
     const set = this.executors;
     const message = { type: "start", plan: set.planOf(spec), ...start } as const;
-    if (set.inThisThread(spec)) return place(set.main(), message);
+    if (set.inThisThread(spec)) return place(lane, set.main(), message);
     this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
-    const own = alone === true && this.#closedToOthers.size < MOST_ALONE;
-    const usable = set.workers(spec).filter((link) => !this.#closedToOthers.has(link));
+    const dedicated = set.workers().filter(({ thread }) => thread.dedicated);
+    const own = alone === true && dedicated.length < MOST_ALONE;
+    const usable = set.workers(spec).filter(({ thread }) => !thread.dedicated);
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
     const more = own || set.hasRoom(usable.length, spec);
     if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
-      // After the call, so that the lane is registered.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
-      queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
+      queueMicrotask(() => lane.onStranded(why, "death"));
       return;
     }
     if (own && link.lanes.size === 0) {
-      this.#closedToOthers.add(link);
-      if (yields === true) this.#yield(link);
+      link.thread.dedicated = true;
+      if (yields === true) yieldToOthers(link);
     }
-    place(link, message);
+    place(lane, link, message);
     set.spareSoon();
   }
 
-  /** Forwards a message to the executor of the lane. */
+  /** Forwards a message to the executor of a run. */
   post(message: ToExecutor & { lane: number }): void {
     this.executors.of(message.lane)?.post(message);
   }
 
-  /** Forgets a lane that has ended or was abandoned. */
-  ended(lane: number): void {
-    const link = this.executors.of(lane);
+  /** Forgets a run that has ended or was abandoned. */
+  ended(run: number): void {
+    const link = this.executors.of(run);
     if (link === undefined) return;
-    link.lanes.delete(lane);
-    if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
+    link.lanes.delete(run);
+    const { thread } = link;
+    if (!thread.dedicated || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread still held, or of low priority, cannot
     // be used.
-    if (this.#threads.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
-    this.#closedToOthers.delete(link);
-    this.#threads.forget(link);
+    if (thread.isHeld || thread.yields) this.executors.dismiss(link);
+    else thread.open();
   }
 
-  responsive(lane: number): boolean {
-    const link = this.executors.of(lane);
-    return link !== undefined && !this.#threads.isHeld(link);
+  responsive(run: number): boolean {
+    const link = this.executors.of(run);
+    return link !== undefined && !link.thread.isHeld;
   }
 
   async close(): Promise<void> {
@@ -121,38 +100,42 @@ export class ExecutorPool {
     await this.executors.close();
   }
 
-  /** Ends an unused executor. */
-  #dismiss(link: ExecutorLink, graceMs?: number): void {
-    this.#threads.forget(link);
-    this.#closedToOthers.delete(link);
-    this.#blocked.delete(link);
-    this.#yielding.delete(link);
-    this.executors.dismiss(link, graceMs);
+  /** Passes a message to its lane, unless that has left the executor. */
+  #deliver(message: FromExecutor): void {
+    if (!("lane" in message)) return;
+    const { lane: run } = message;
+    if (run === 0 && message.type === "report") this.#report(message.message);
+    else this.executors.of(run)?.lanes.get(run)?.onMessage(message);
   }
 
   /** Terminates an executor at once and moves its lanes. */
   #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
-    const guilty = turn !== undefined && link.lanes.delete(turn.lane);
-    const others = [...link.lanes];
-    link.lanes.clear();
-    this.#dismiss(link, 0);
-    if (others.length > 0) {
-      this.#events.onStranded(others, why, guilty || cut ? "other" : "death");
-    }
-    if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
+    const guilty = turn && link.lanes.get(turn.lane);
+    if (turn !== undefined) link.lanes.delete(turn.lane);
+    const by = guilty !== undefined || cut ? "other" : "death";
+    this.#strand(link, why, by);
+    if (turn !== undefined) guilty?.onEnded(why, turn, cut);
   }
 
-  #yield(link: ExecutorLink): void {
-    this.#yielding.add(link);
-    link.yieldToOthers();
+  /** Ends an executor; its lanes start elsewhere. */
+  #strand(link: ExecutorLink, why: string, by: StrandedBy): void {
+    const lanes = [...link.lanes.values()];
+    link.lanes.clear();
+    this.executors.dismiss(link, 0);
+    for (const lane of lanes) lane.onStranded(why, by);
   }
 
   /** Finds held threads, and moves the other lanes. */
   #check(): void {
     const resident = () => Deno.memoryUsage().rss;
-    const found = this.#threads.look(this.executors.workers(), performance.now(), resident);
-    for (const [link, finding] of found) {
-      switch (finding.kind) {
+    const now = performance.now();
+    const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
+    this.#lookedAt = now;
+    for (const link of this.executors.workers()) {
+      const { lanes } = link;
+      const pulse = link.pulse();
+      const finding = pulse && link.thread.look({ pulse, lanes, now, late, resident });
+      switch (finding?.kind) {
         case "held":
           this.#isolate(link, finding.turn, finding.often);
           break;
@@ -181,61 +164,70 @@ export class ExecutorPool {
    * @param long blocked for so long that even those move
    */
   #isolate(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
-    const { lane: culprit, own, input } = turn;
+    const { lane: run, own, input } = turn;
     const by = own ? "picture" : input === undefined ? "opening" : "call";
-    const others = [...link.lanes].filter((lane) => lane !== culprit);
-    const innocent = others.filter((lane) =>
-      this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
+    const others = [...link.lanes].filter(([other]) => other !== run);
+    const innocent = others.filter(([, { mayMove, runs }]) =>
+      mayMove && (by !== "opening" || long || runs)
     );
     // These end by themselves, and delay only lanes that could move.
     if (by !== "call" && innocent.length === 0) return;
-    if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
-    this.#blocked.set(link, by);
+    const { thread } = link;
+    if (thread.blockedBy === undefined) link.lanes.get(run)?.onBlocked(by);
+    thread.blockedBy = by;
     if (by === "call" && innocent.length < others.length) {
       const why =
         `${link.name} was ended: it held its thread while functions of other queries waited in it`;
       return this.#end(link, why, turn);
     }
-    this.#closedToOthers.add(link);
-    for (const lane of innocent) {
+    thread.dedicated = true;
+    for (const [lane] of innocent) {
       // It takes effect once the thread responds; by then the lane is fenced.
       link.post({ type: "stop", lane, mode: "abort" });
       link.lanes.delete(lane);
     }
-    if (innocent.length > 0) {
-      this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
+    for (const [, lane] of innocent) {
+      lane.onStranded(`${link.name} is held by another query`, "other");
     }
-    if (often) this.#lowerPriority(link, culprit);
+    if (often) this.#lowerPriority(link, run);
   }
 
   /** The thread responds again; if it was opening something, it returns to normal use. */
-  #resumed(link: ExecutorLink, lane: number): void {
-    const by = this.#blocked.get(link);
-    this.#blocked.delete(link);
-    if (by === "opening") this.#closedToOthers.delete(link);
-    if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
+  #resumed(link: ExecutorLink, run: number): void {
+    const { thread, thread: { blockedBy: by } } = link;
+    thread.blockedBy = undefined;
+    if (by === "opening") thread.dedicated = false;
+    if (by !== undefined && by !== "picture") link.lanes.get(run)?.onBlocked(undefined);
   }
 
   /** Lowers the priority of a lane that blocks its thread often or for long. */
-  #lowerPriority(link: ExecutorLink, lane: number): void {
-    if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
-    this.#yield(link);
-    this.#events.onYields(lane);
+  #lowerPriority(link: ExecutorLink, run: number): void {
+    const { dedicated, yields } = link.thread;
+    if (!dedicated || yields) return;
+    yieldToOthers(link);
+    link.lanes.get(run)?.onYields();
   }
 
   /**
    * The executor ends before the process runs out of memory. Each of several lanes gets its own.
    */
   #grown(link: ExecutorLink, why: string): void {
-    const lanes = [...link.lanes];
-    if (lanes.length === 1) return this.#end(link, why, { lane: lanes[0]!, own: false });
-    link.lanes.clear();
-    this.#dismiss(link, 0);
-    if (lanes.length > 0) this.#events.onStranded(lanes, why, "memory");
+    const [run, ...more] = link.lanes.keys();
+    if (run !== undefined && more.length === 0) this.#end(link, why, { lane: run, own: false });
+    else this.#strand(link, why, "memory");
   }
 }
 
-function place(link: ExecutorLink, message: ToExecutor & { type: "start" }): void {
-  link.lanes.add(message.lane);
+function yieldToOthers(link: ExecutorLink): void {
+  link.thread.yields = true;
+  link.yieldToOthers();
+}
+
+function place(
+  lane: PooledLane,
+  link: ExecutorLink,
+  message: ToExecutor & { type: "start" },
+): void {
+  link.lanes.set(message.lane, lane);
   link.post(message);
 }

@@ -24,11 +24,6 @@ export function executorsFor(lanes: number, cores = navigator.hardwareConcurrenc
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
-export interface SetEvents extends LinkEvents {
-  /** Whether an executor's thread responds. */
-  responds(link: ExecutorLink): boolean;
-}
-
 export interface SetOptions {
   /** Number of workers; 0 runs everything in this thread; undefined adapts to the lanes. */
   readonly size?: number | undefined;
@@ -62,7 +57,7 @@ const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
 export class ExecutorSet {
   readonly #config: ExecutorConfig;
-  readonly #events: SetEvents;
+  readonly #events: LinkEvents;
   readonly #startLink: StartLink;
   readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
@@ -83,7 +78,7 @@ export class ExecutorSet {
   #watched: Watched | undefined;
   #closed = false;
 
-  constructor(config: ExecutorConfig, events: SetEvents, options: SetOptions = {}) {
+  constructor(config: ExecutorConfig, events: LinkEvents, options: SetOptions = {}) {
     const { size, permissions, startLink = startWorker } = options;
     this.#config = config;
     this.#events = events;
@@ -237,8 +232,8 @@ export class ExecutorSet {
     }, SPARE_DELAY_MS);
   }
 
-  of(lane: number): ExecutorLink | undefined {
-    return this.#all().find(({ lanes }) => lanes.has(lane));
+  of(run: number): ExecutorLink | undefined {
+    return this.#all().find(({ lanes }) => lanes.has(run));
   }
 
   watch(watched: Watched): void {
@@ -267,7 +262,7 @@ export class ExecutorSet {
   }
 
   #responding({ links }: Group): ExecutorLink[] {
-    return links.filter((link) => this.#events.responds(link));
+    return links.filter(({ thread }) => !thread.isHeld);
   }
 
   #all(): ExecutorLink[] {

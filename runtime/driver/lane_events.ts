@@ -1,30 +1,36 @@
-// Reports events of lanes to the listeners of a driver.
+// Reports events of a lane to the listeners of a driver.
 import type { Clock } from "../base/clock.ts";
 import { given } from "../base/options.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { PlainError } from "../executor/protocol.ts";
-import type { Lane } from "./lane.ts";
 import type { QueryErrorEvent, StreamingQueryManager } from "./manager.ts";
+import type { StreamingQuery } from "./streaming_query.ts";
 
 export class LaneEvents {
-  readonly #streams: StreamingQueryManager;
-  readonly #clock: Clock;
+  /** A run has begun whose end was not reported. */
+  #begun = false;
 
-  constructor(streams: StreamingQueryManager, clock: Clock) {
-    this.#streams = streams;
-    this.#clock = clock;
+  constructor(
+    readonly handle: StreamingQuery,
+    readonly streams: Pick<StreamingQueryManager, "notify">,
+    readonly clock: Clock,
+  ) {}
+
+  begins(): void {
+    this.#begun = true;
   }
 
-  started({ handle: { id, runId, name } }: Lane): void {
-    this.#streams.notify("onQueryStarted", { id, runId, name, timestamp: this.#timestamp() });
+  started(): void {
+    const { id, runId, name } = this.handle;
+    this.streams.notify("onQueryStarted", { id, runId, name, timestamp: this.#timestamp() });
   }
 
   /** A run ended, with its error if it failed; reported once. */
-  ended(lane: Lane, error?: PlainError): void {
-    if (lane.reported) return;
-    lane.reported = true;
-    const { id, runId, exception } = lane.handle;
-    this.#streams.notify("onQueryTerminated", {
+  ended(error?: PlainError): void {
+    if (!this.#begun) return;
+    this.#begun = false;
+    const { id, runId, exception } = this.handle;
+    this.streams.notify("onQueryTerminated", {
       id,
       runId,
       ...(error !== undefined && exception !== undefined ? { exception: exception.message } : {}),
@@ -32,11 +38,11 @@ export class LaneEvents {
   }
 
   /** A run failed, or an input was dead-lettered. */
-  failed({ handle }: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
-    const { query, name, id, runId, topic, partition } = handle;
+  failed(error: PlainError, action: QueryErrorEvent["action"]): void {
+    const { query, name, id, runId, topic, partition } = this.handle;
     const { name: type, message, stack, code, failed, operator, sink, place } = error;
     const { tries: _tries, why: _why, ...input } = failed ?? {};
-    this.#streams.notify("onQueryError", {
+    this.streams.notify("onQueryError", {
       query,
       name,
       id,
@@ -56,6 +62,6 @@ export class LaneEvents {
   }
 
   #timestamp(): string {
-    return new Date(this.#clock.now()).toISOString();
+    return new Date(this.clock.now()).toISOString();
   }
 }

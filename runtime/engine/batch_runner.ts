@@ -48,6 +48,8 @@ export class BatchRunner {
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
+  /** See `AfterBatch`. */
+  #timers = 0;
   readonly #skipped: SkippedReport;
   /** The next frame is the first of a topic that was created again. */
   #recreated = false;
@@ -112,7 +114,10 @@ export class BatchRunner {
     const running: Running = { batch, range, started, arrivals, byTimer: true };
     this.#running = running;
     const now = clock.now();
-    if (pipeline.nextTimer() <= now) await pipeline.runTimers(now, this.#cause(range));
+    if (pipeline.nextTimer() <= now) {
+      this.#timers++;
+      await pipeline.runTimers(now, this.#cause(range));
+    }
     running.byTimer = false;
     for (const frame of frames) {
       this.#abort.throwIfAborted();
@@ -136,7 +141,10 @@ export class BatchRunner {
     if (settled !== undefined) await settled;
     this.#abort.throwIfAborted();
     running.byTimer = true;
-    if (last !== undefined) await pipeline.finish(this.#cause(range), last === "ended");
+    if (last !== undefined) {
+      this.#timers++;
+      await pipeline.finish(this.#cause(range), last === "ended");
+    }
     for (const { value } of frames) if (repairs?.(value) !== undefined) reporter.repaired++;
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
@@ -151,6 +159,7 @@ export class BatchRunner {
       snapshot: this.#opened.pipeline.snapshot(end),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
+      timers: this.#timers,
     };
   }
 

@@ -31,6 +31,8 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' sequence numbers. */
   readonly seen?: SeenSequences;
+  /** The operators' state at the commit, where timers changed it since `base`: frames do not do that again. */
+  readonly after?: string;
   /** The keyframe that the first frame to read depends on. */
   readonly keyframe?: number;
   /** The position in the second partition of a lane with two cameras. */
@@ -47,6 +49,8 @@ export interface AfterBatch {
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
+  /** How often timers or the end of the run have changed the operators, in this run. */
+  readonly timers: number;
 }
 
 export interface ResumePoint {
@@ -59,6 +63,8 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state, for `Pipeline`'s `open`. */
   readonly pipeline: string | undefined;
+  /** For `Pipeline`'s `restoreStates`, once frames were read again. */
+  readonly after: string | undefined;
   /** Frames are read again for sinks alone: the query can do without. */
   readonly sinksOnly: boolean;
   readonly seen: SeenSequences;
@@ -68,6 +74,8 @@ export interface ResumePoint {
 
 /** How long a commit waits for the newer generation of its group, milliseconds. */
 const RENEWED_WITHIN_MS = 60_000;
+
+const NO_STATES = JSON.stringify({ stages: [] });
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -81,7 +89,7 @@ export class Checkpointing {
   readonly #groups: FrameGroups | undefined;
   readonly #writer: CheckpointWriter;
   readonly #partitions: number | undefined;
-  #history: { end: number; snapshot: PipelineSnapshot }[];
+  #history: { end: number; snapshot: PipelineSnapshot; timers: number }[];
   readonly #renewed = new Notifier();
   #renewals = 0;
 
@@ -114,13 +122,15 @@ export class Checkpointing {
       readFrom,
       base,
       pipeline: saved?.pipeline ?? undefined,
+      after: saved?.after,
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
       last: saved?.last,
       aligned: saved?.aligned,
     };
     const restart = readFrom < base ? readFrom : undefined;
-    this.#history = [{ end: base, snapshot: { restart, state: this.resume.pipeline } }];
+    const snapshot = { restart, state: this.resume.pipeline };
+    this.#history = [{ end: base, snapshot, timers: saved?.after === undefined ? 0 : -1 }];
   }
 
   /** The batch that was planned before a crash and not committed. */
@@ -135,14 +145,15 @@ export class Checkpointing {
    */
   async commit(
     batch: BatchRange,
-    { snapshot, seen, last }: AfterBatch,
+    { snapshot, seen, last, timers }: AfterBatch,
     needed: number | undefined,
     records: readonly OutputRecord[],
     options: CommitOptions,
     signal: AbortSignal,
   ): Promise<void> {
     const { end } = batch;
-    const point = restorePoint(this.#history, { end, snapshot }, Math.min(end, needed ?? end));
+    const own = { end, snapshot, timers };
+    const point = restorePoint(this.#history, own, Math.min(end, needed ?? end));
     const { end: base, snapshot: { restart, state } } = point;
     const readFrom = Math.min(base, restart ?? base);
     const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
@@ -150,6 +161,7 @@ export class Checkpointing {
       base,
       pipeline: state ?? null,
       ...(base < end && snapshot.state === undefined ? { sinksOnly: true } : {}),
+      ...(point.timers < timers ? { after: snapshot.state ?? NO_STATES } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
       ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
@@ -180,7 +192,8 @@ export class Checkpointing {
 
   /** Resets the operators' state to start at `offset`. */
   beginAt(offset: number): void {
-    this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
+    const snapshot = { restart: undefined, state: undefined };
+    this.#history = [{ end: offset, snapshot, timers: 0 }];
   }
 
   /** The group has a new generation, and the partition is still ours. */

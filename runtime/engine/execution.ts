@@ -160,7 +160,7 @@ export class StreamingExecution {
 
   /** Reads again the frames that open windows and unfinished files need. */
   async #rebuild(): Promise<void> {
-    const { intake, resume: { sinksOnly } } = this.#opened;
+    const { intake, pipeline, resume: { after, sinksOnly } } = this.#opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
     await intake.reread({
@@ -179,6 +179,7 @@ export class StreamingExecution {
     }, (frames) => this.#runner.replay(frames));
     if (await this.#continueRecreated()) return;
     if (lacking) await this.#beginAt(this.#next);
+    else if (after !== undefined) await pipeline.restoreStates(after, plan.droppedState);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 

@@ -65,17 +65,11 @@ export class Pipeline {
     const tasks: OperatorTask<unknown, unknown>[] = [];
     try {
       for (const [index, operator] of this.#operators.entries()) {
-        const state = states[index]?.state;
-        const open = () =>
-          operator.open({
-            ...options.context,
-            ...(typeof state === "string" ? { state: Uint8Array.fromBase64(state) } : {}),
-          });
-        tasks.push(taskOf(await options.events.call(open), "process"));
+        tasks.push(await this.#openTask(operator, names[index]!, states[index]?.state));
       }
     } catch (error) {
       await closeAll(tasks).catch(() => {}); // Why one cannot open says more.
-      throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
+      throw error;
     }
     const points = states.map((saved): RestorePoint => ({
       end: saved?.end ?? end,
@@ -87,6 +81,38 @@ export class Pipeline {
       const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
       return [new Stage(step, later[0], points[index]!, states[index] ?? {}, options), ...later];
     }, []);
+  }
+
+  async #openTask(
+    operator: Operator<unknown, unknown>,
+    name: string,
+    state: string | null | undefined,
+  ): Promise<OperatorTask<unknown, unknown>> {
+    const { context, events } = this.#options;
+    const kept = typeof state === "string" ? { state: Uint8Array.fromBase64(state) } : {};
+    try {
+      return taskOf(await events.call(() => operator.open({ ...context, ...kept })), "process");
+    } catch (error) {
+      throw new OperatorError({ operator: name }, context, error);
+    }
+  }
+
+  /**
+   * Gives `state` operators what they kept at the commit: frames that are read again do not make
+   * again what timers and the end of a run changed.
+   *
+   * @param saved and `dropped` as for `open`
+   */
+  async restoreStates(saved: string, dropped?: readonly string[]): Promise<void> {
+    const { stages } = JSON.parse(saved) as { stages: StageState[] };
+    const { query } = this.#options.context;
+    const { states } = matchStates(query, this.#operators, stages, dropped);
+    for (const [index, stage] of this.#stages.entries()) {
+      const operator = this.#operators[index]!;
+      if (operator.kind !== "state") continue;
+      await stage.close();
+      stage.task = await this.#openTask(operator, stage.name, states[index]?.state);
+    }
   }
 
   /** Resolves when there is room for another frame. */

@@ -60,7 +60,7 @@ interface UnderWay {
 
 export class Stage {
   readonly name: string;
-  readonly task: OperatorTask<unknown, unknown>;
+  task: OperatorTask<unknown, unknown>;
   readonly dead: DeadInputs;
   readonly #number: number;
   readonly #next: Stage | undefined;

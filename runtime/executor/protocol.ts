@@ -197,6 +197,8 @@ export type FromExecutor =
   | { readonly type: "exited" }
   | { readonly type: "closed" };
 
+export type LaneMessage = Extract<FromExecutor, { readonly lane: number }>;
+
 /** Converts any thrown value to plain data, with its causes in the message. */
 export function plainError(error: unknown): PlainError {
   let message = messageOf(error);

@@ -139,13 +139,13 @@ export abstract class BaseWindower implements Windower {
   }
 
   restartPoint(): RestartPoint | undefined {
-    const needed = this.open.map(({ frames }) => frames[0]!.offset);
     // A held frame may start the next window although no window contains it yet.
-    if (this.sampler.held !== undefined) needed.push(this.sampler.held.offset);
-    if (this.#unconfirmed !== undefined) needed.push(this.#unconfirmed.offset);
-    if (needed.length === 0) return undefined;
-    const offset = Math.min(...needed);
-    return { offset, state: this.#before.get(offset)! };
+    let offset = Math.min(
+      this.sampler.held?.offset ?? Infinity,
+      this.#unconfirmed?.offset ?? Infinity,
+    );
+    for (const { frames } of this.open) offset = Math.min(offset, frames[0]!.offset);
+    return offset === Infinity ? undefined : { offset, state: this.#before.get(offset)! };
   }
 
   #forgetStates(): void {

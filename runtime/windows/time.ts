@@ -52,11 +52,12 @@ export class TimeWindower extends BaseWindower {
 
   #advance(time: number, done: Window[]): void {
     this.#highest = Math.max(this.#highest ?? time, time);
-    while (this.open[0] !== undefined && this.#isOver(this.open[0].start)) {
-      const window = this.open.shift()!;
-      this.#close(window.start);
-      done.push(this.finish(window));
+    let over = 0;
+    for (; over < this.open.length && this.#isOver(this.open[over]!.start); over++) {
+      this.#close(this.open[over]!.start);
+      done.push(this.finish(this.open[over]!));
     }
+    if (over > 0) this.open.splice(0, over);
     for (const start of this.#begun) if (this.#isOver(start)) this.#begun.delete(start);
   }
 

@@ -1,4 +1,5 @@
 import { epochOf } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 import { createWindower, type WindowerState } from "./window.ts";
@@ -9,7 +10,7 @@ const decoder = new TextDecoder();
 
 export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
   const checked = checkWindowOptions(options);
-  const settings = Object.entries(options).map(([key, value]) => `${key}=${value}`).join(" ");
+  const settings = Object.entries(given(options)).map((option) => option.join("=")).join(" ");
   return {
     name: `window(${settings})`,
     kind: "window",

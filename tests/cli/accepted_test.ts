@@ -27,6 +27,7 @@ for (
     ["queries --port off --token abc", /^Cannot use --token: there is no viewer; expected its --p/],
     ["queries --trigger once --cameras x", /^Cannot use --cameras: there is no viewer; expected/],
     ["cameras discover --password x", /^Cannot use --password: expected --user as well$/],
+    ["camera 1 --compression gzip", /^Cannot use --compression with an embedded log/],
     ["camera 1 --tls-ca a.pem --tls-insecure", /^Cannot use --tls-ca with --tls-insecure/],
     ["camera 1 --source pattern:?fps=1&fps=2", /fps=2": fps was given more than once$/],
     ["camera 1 --log embedded:l?sync=always&sync=always", /: sync was given more than once$/],

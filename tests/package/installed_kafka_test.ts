@@ -166,7 +166,7 @@ Deno.test("the package in an empty folder", async (t) => {
               (_, index) => `  - { number: ${index + 1}, source: "pattern:?size=64x48", fps: 10 }`,
             ),
             "queries:",
-            ...queries.map((query) => `  - { query: ${query}, group: "${query}-${RUN}" }`),
+            ...queries.map((query) => `  - { query: ${query} }`),
           ].join("\n"),
         );
       await write(1, ["./mine.ts"]);

@@ -1,6 +1,7 @@
 /** Alerts that the log remembers: of before this viewer, and of runtimes elsewhere. */
 import assert from "node:assert/strict";
 import type { Alert, Frame } from "../../runtime/definition/frame.ts";
+import type { LogReader } from "../../runtime/log/log.ts";
 import { alertRecord, alertTopic } from "../../runtime/sinks/findings.ts";
 import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
@@ -191,6 +192,7 @@ async function reading(log: MemoryLog) {
       await until(() => clock.sleeping > 0 && book.version > 0);
       return book.since(0, { partitions: "all" })[0]!.active;
     },
+    seen: () => book.since(0, { partitions: "all" }).map(({ id }) => id.at(-1)).sort().join(""),
     close: () => book.close(),
   };
 }
@@ -219,5 +221,30 @@ Deno.test("alerts in a topic that is created after the start are new", async () 
   const book = await reading(log);
   await remember(log, 0, 10, { state: "start" });
   assert.equal(await book.next(), true);
+  await book.close();
+});
+
+Deno.test("a topic of alerts that was deleted and created again is read from its start", async () => {
+  const before = await recorded();
+  for (const id of ["a", "b"]) await remember(before, 0, 10, { id });
+  const after = await recorded();
+  await remember(after, 0, 12, { id: "c" });
+  let current = before;
+  const log: MemoryLog = Object.assign(Object.create(before), {
+    partitionCount: (topic: string) => current.partitionCount(topic),
+    offsets: (...of: Parameters<MemoryLog["offsets"]>) => current.offsets(...of),
+    reader: () =>
+      Promise.resolve({
+        open: async (...of: Parameters<LogReader["open"]>) =>
+          await (await current.reader()).open(...of),
+        close: () => Promise.resolve(),
+      }),
+  });
+  const book = await reading(log);
+  assert.equal(book.seen(), "ab");
+  current = after;
+  await book.next();
+  await book.next();
+  assert.equal(book.seen(), "abc");
   await book.close();
 });

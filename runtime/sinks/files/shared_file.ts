@@ -9,7 +9,7 @@
 //   which ones. Its lock is held meanwhile. If a process died, the next writer finds all these lines and counts
 //   them, or cuts a part of them off. More than these lines were added by the user, and stay.
 //
-// A writer that holds the lock for too long (it was paused) is abandoned: a new generation with a
+// A writer that holds the lock without a sign of life (it was paused) is abandoned: a new generation with a
 // copy of the file replaces the old one. A writer that finds, after writing, that its generation is
 // no longer the newest checks whether the newer one contains its batch, and otherwise writes it
 // again.
@@ -29,6 +29,8 @@ import {
   type Meta,
   openGeneration,
   settled,
+  showingLife,
+  signOfLife,
 } from "./shared_generation.ts";
 
 interface Request extends Lines {
@@ -41,7 +43,7 @@ export interface SharedFileOptions {
   readonly root: string;
   /** First line of a new file, with its line break. */
   readonly header?: string;
-  /** How long another writer may hold the lock before it counts as paused. Default 5 000. */
+  /** How long another writer may hold the lock without a sign of life: then it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
 }
 
@@ -53,6 +55,7 @@ export class SharedFile {
   readonly #root: string;
   readonly #header: Uint8Array;
   readonly #lockTimeoutMs: number;
+  readonly #lifeMs: number;
   readonly #key: string;
   #users = 0;
   #generation: Generation | undefined;
@@ -72,6 +75,7 @@ export class SharedFile {
     this.#root = root;
     this.#header = new TextEncoder().encode(header);
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#lifeMs = lockTimeoutMs / 10;
   }
 
   static async open(path: string, options: SharedFileOptions): Promise<SharedFile> {
@@ -193,8 +197,12 @@ export class SharedFile {
       for (;;) {
         const generation = await this.#lock();
         try {
-          const meta = await this.#repair(generation);
-          const value = await work(generation, meta);
+          const folder = `${this.#root}/g${generation.number}`;
+          const value = await showingLife(
+            folder,
+            this.#lifeMs,
+            async () => await work(generation, await this.#repair(generation)),
+          );
           if (this.#newest() === generation.number) return value;
         } catch (error) {
           if (error instanceof Replaced) {
@@ -211,7 +219,8 @@ export class SharedFile {
 
   /** Replaces the generation with one of other content. Always throws `Replaced`. */
   async #replace(after: number, content: Content, isDone = true): Promise<never> {
-    const done = await advance(this.path, this.#root, this.#header, { after, content });
+    const change = { after, content };
+    const done = await advance(this.path, this.#root, this.#header, change, this.#lifeMs);
     throw new Replaced(done && isDone);
   }
 
@@ -222,15 +231,16 @@ export class SharedFile {
   async #lock(): Promise<Generation> {
     let waitedMs = 0;
     let pauseMs = 1;
-    let last: number | undefined;
+    let last = "";
     for (;;) {
       const newest = this.#newest();
-      if (newest !== last) waitedMs = 0;
-      last = newest;
+      const sign = `${newest} ${signOfLife(`${this.#root}/g${newest}`)}`;
+      if (sign !== last) waitedMs = 0;
+      last = sign;
       if (newest === undefined || waitedMs >= this.#lockTimeoutMs) {
         // Of several that find none, one makes the first: another could take its file for a user's.
         const first = newest === undefined ? { after: 0 } : undefined;
-        await advance(this.path, this.#root, this.#header, first);
+        await advance(this.path, this.#root, this.#header, first, this.#lifeMs);
         continue;
       }
       const generation = await this.#openNewest(newest);

@@ -70,6 +70,39 @@ export interface Lines {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * Gives the folder of a generation a new time, again and again while the work lasts: a large file takes long
+ * to read and to copy, and others take over where nothing moves.
+ */
+export async function showingLife<T>(
+  folder: string,
+  everyMs: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const timer = setInterval(() => {
+    try {
+      Deno.utimeSync(folder, new Date(), new Date());
+    } catch {
+      // Another one has taken over, which the work finds out.
+    }
+  }, everyMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The last sign of life in the folder of a generation. */
+export function signOfLife(folder: string): number | undefined {
+  try {
+    return Deno.statSync(folder).mtime?.getTime();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** Opens a generation; undefined if it is incomplete or no longer exists. */
 export async function openGeneration(
   root: string,
@@ -95,6 +128,7 @@ export async function openGeneration(
  *
  * @param change.after the generation from which `content` was made, or 0 for the first of all; does
  * nothing if there is a newer one
+ * @param lifeMs how often it shows others that it lives
  * @returns false if another process created one meanwhile: look again.
  */
 export async function advance(
@@ -102,6 +136,7 @@ export async function advance(
   root: string,
   header: Uint8Array,
   change?: { after: number; content?: Content },
+  lifeMs = 500,
 ): Promise<boolean> {
   const fence = await Fence.claim(root);
   if (change !== undefined && fence.generation !== change.after + 1) {
@@ -110,8 +145,13 @@ export async function advance(
   }
   try {
     // Other processes that make a generation now are fenced first.
-    const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
+    const previous = await fence.adopt();
+    const meta = await showingLife(
+      own,
+      lifeMs,
+      () => writeData(path, header, fence, previous, change?.content),
+    );
     await Deno.link(`${own}/data`, `${own}/visible`);
     const [data, visible] = await Promise.all(
       ["data", "visible"].map((name) => Deno.stat(`${own}/${name}`)),
@@ -207,7 +247,8 @@ async function writeData(
   else if (copied !== undefined) {
     const known = await settled(data, copied.state);
     lanes = known.lanes;
-    await data.truncate(known.size);
+    // Where the last writer ended in good order, more lines are a user's.
+    if (copied.state.clean !== true) await data.truncate(known.size);
   }
   if (content?.write === undefined) await endLine(data, header);
   await data.sync();

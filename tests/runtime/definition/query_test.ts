@@ -45,7 +45,8 @@ Deno.test("all faults of the source options are named together", () => {
 
 Deno.test("explain prints the plan, one line a step", () => {
   const plan = query("plan").readStream({ startingOffsets: "earliest" })
-    .window({ frames: 16, hop: 8, fps: 8 })
+    // Plain JavaScript passes what is not set, too.
+    .window({ frames: 16, hop: 8, fps: 8, every: undefined } as object)
     .process(silent<Window, Frame>())
     .writeStream(display())
     .trigger("interval:500ms")

@@ -5,12 +5,19 @@ import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
 import type { QuerySpec } from "../../../runtime/executor/protocol.ts";
 import { LOADED, SPEC } from "./fake_pool.ts";
 
-/** Lanes of a query that is assigned nothing. */
-const IDLE = { begin: () => assert.fail("Nothing was assigned"), endAll: () => Promise.resolve() };
+/** A lane that tells what is done with it. */
+const fakeLane =
+  (calls: [what: string, partition: number][]): DriverParts["newLane"] => ({ partition }) => ({
+    begin: () => void calls.push(["begin", partition]),
+    renew: () => void calls.push(["renew", partition]),
+    end: () => Promise.resolve(void calls.push(["end", partition])),
+    isOver: false,
+    ended: Promise.resolve(),
+  });
 
 function queryOn(
   log: MemoryLog,
-  lanes: object = IDLE,
+  newLane: DriverParts["newLane"] = () => assert.fail("Nothing was assigned"),
   { report = () => {}, ...changes }: Partial<QuerySpec> & Partial<Pick<DriverParts, "report">> = {},
   loaded = LOADED,
 ): DriverQuery {
@@ -20,7 +27,7 @@ function queryOn(
     executors: { load: () => Promise.resolve(loaded), unload: () => {} },
     report,
     metrics: { rebalances: { inc: () => {} } },
-    lanes,
+    newLane,
   };
   return new DriverQuery({ ...SPEC, ...changes }, parts as unknown as DriverParts);
 }
@@ -37,8 +44,7 @@ Deno.test("a query that has a checkpoint says that starting offsets are for the 
   const said = async (changes: Partial<QuerySpec>) => {
     const lines: string[] = [];
     const report = (line: string) => void lines.push(line);
-    const lanes = { begin: () => {}, endAll: () => Promise.resolve() };
-    const query = queryOn(log, lanes, { report, ...changes });
+    const query = queryOn(log, fakeLane([]), { report, ...changes });
     await query.find();
     await query.begin();
     await query.end("drain");
@@ -73,8 +79,7 @@ Deno.test("a module that is never loaded is named after a minute", async () => {
   );
   await clock.advance(60_000);
   await loading;
-  const lanes: Partial<DriverParts["lanes"]> = { endAll: async () => {} };
-  const ended = new DriverQuery(spec, { ...parts, lanes } as DriverParts);
+  const ended = new DriverQuery(spec, parts as DriverParts);
   const stopped = assert.rejects(ended.load(), /Query q stops/);
   await ended.end("drain");
   await stopped;
@@ -152,14 +157,11 @@ Deno.test("a finite query asks its group who died after the last commit, and get
       leave: () => Promise.resolve(),
     };
   };
-  const begun: number[] = [];
+  const calls: [what: string, partition: number][] = [];
+  const begun = () => calls.filter(([what]) => what === "begin").map(([, partition]) => partition);
   const query = queryOn(
     log,
-    {
-      begin: (_: unknown, partition: number) => begun.push(partition),
-      renew: () => {},
-      endAll: () => Promise.resolve(),
-    },
+    fakeLane(calls),
     {},
     { ...LOADED, finite: true, checkpointLocation: "own" },
   );
@@ -169,9 +171,9 @@ Deno.test("a finite query asks its group who died after the last commit, and get
     filter?.checkpointLocation === "own" ? await list(filter) : [];
   await query.find();
   await query.begin();
-  const done = (_: string, partition: number) => begun.includes(partition);
+  const done = (_: string, partition: number) => begun().includes(partition);
   assert.equal(await query.othersBehind(done, 1_000), true);
-  assert.deepEqual([begun, checks], [[0, 1], 1]);
+  assert.deepEqual([begun(), checks], [[0, 1], 1]);
   assert.equal(await query.othersBehind(done, 1_000), false);
   assert.equal(checks, 1, "Nothing is left to ask for");
   await query.end("drain");
@@ -190,16 +192,10 @@ Deno.test("a partition that could not begin does so with the next assignment", a
   };
   const calls: [what: string, partition: number][] = [];
   let fails = true;
-  const lanes = {
-    begin(_: unknown, partition: number) {
-      if (partition === 1 && fails) throw new Error("No room");
-      calls.push(["begin", partition]);
-    },
-    renew: (_: unknown, partition: number) => calls.push(["renew", partition]),
-    end: (_: unknown, partition: number) => Promise.resolve(calls.push(["end", partition])),
-    endAll: () => Promise.resolve(),
-  };
-  const query = queryOn(log, lanes);
+  const query = queryOn(log, (options) => {
+    if (options.partition === 1 && fails) throw new Error("No room");
+    return fakeLane(calls)(options);
+  });
   const beginning = query.begin();
   const { onAssignment } = await asked.promise;
   const assign = async (...partitions: number[]) =>

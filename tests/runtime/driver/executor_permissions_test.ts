@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ExecutorPermissions } from "../../../runtime/driver/permissions.ts";
-import { newCells, type QuerySpec } from "../../../runtime/executor/protocol.ts";
+import type { QuerySpec } from "../../../runtime/executor/protocol.ts";
 import { LOADED, pool, SPEC } from "./fake_pool.ts";
 
 Deno.test("a query that comes later is loaded by each executor, by those that start after it too", async () => {
@@ -64,7 +64,7 @@ Deno.test("a query is loaded though a lane of another one ends the executor mean
 });
 
 Deno.test("an executor is started with what its queries need, and runs no others", async () => {
-  const { made, executors } = pool(4, PERMISSIONS);
+  const { made, executors, start } = pool(4, PERMISSIONS);
   const [plain, a, b, all] = [
     spec("plain"),
     spec("a", "/out/a"),
@@ -87,11 +87,8 @@ Deno.test("an executor is started with what its queries need, and runs no others
   ]);
   made.executors.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
   assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
-  const start = { partition: 0, runId: "r", cells: newCells() };
-  for (const [lane, one] of [plain, a, b, all].entries()) {
-    made.start(one, { lane: lane + 1, ...start });
-  }
-  assert.deepEqual(executors.map(({ lanes }) => [...lanes]), [[], [2], [1], [3], [4], []]);
+  for (const [lane, one] of [plain, a, b, all].entries()) start(lane + 1, {}, one);
+  assert.deepEqual(executors.map(({ lanes }) => [...lanes.keys()]), [[], [2], [1], [3], [4], []]);
   made.ended(2);
   made.executors.unload(a);
   assert.deepEqual(executors.map(({ closed }) => closed), [true, true, false, false, false, true]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { executorsFor } from "../../../runtime/driver/executor_set.ts";
 import { settle } from "../../../runtime/testing.ts";
-import { pool } from "./fake_pool.ts";
+import { pool, SPEC } from "./fake_pool.ts";
 import { until } from "../../support/until.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
@@ -39,6 +39,16 @@ Deno.test("an executor that a lane still holds when it is given up is ended", as
   await made.close();
 });
 
+Deno.test("a query is not loaded by an executor that is held: another one is started", async () => {
+  const { made, executors, next, start } = pool(1);
+  start(1);
+  executors[0]!.holder = 1;
+  await next();
+  await made.executors.load(SPEC);
+  assert.deepEqual(executors.map(({ loaded }) => loaded), [[], ["1 q"]]);
+  await made.close();
+});
+
 Deno.test("a spare that cannot run is ended", async () => {
   const { made, executors, start } = pool(1);
   start(1);
@@ -60,8 +70,20 @@ Deno.test("a lane that ends its executor is named, and gets another of its own",
   start(5, { alone: true });
   start(6);
   const shared = executors.find(({ lanes }) => lanes.has(4))!;
-  assert.deepEqual([...shared.lanes], [4, 6]);
-  assert.deepEqual([...executors.find(({ lanes }) => lanes.has(5))!.lanes], [5]);
+  assert.deepEqual([...shared.lanes.keys()], [4, 6]);
+  assert.deepEqual([...executors.find(({ lanes }) => lanes.has(5))!.lanes.keys()], [5]);
+  await made.close();
+});
+
+Deno.test("what an executor still says of a run that has left it reaches nobody", async () => {
+  const { made, executors, next, start, messages, reports } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  const [held] = executors;
+  held!.holder = 1;
+  await next();
+  for (const lane of [0, 1, 2]) held!.say({ type: "report", lane, message: `of ${lane}` });
+  for (const lane of [1, 2]) held!.say({ type: "stopped", lane });
+  assert.deepEqual([messages, reports], [[[1, "report"], [1, "stopped"]], ["of 0"]]);
   await made.close();
 });
 
@@ -91,6 +113,8 @@ Deno.test("a lane that holds its thread three times in a minute works behind all
   await settle();
   assert.deepEqual(yielding, [1]);
   assert.equal(executors[0]!.yields, true);
+  executors[0]!.holder = 0;
+  await next();
   made.ended(1);
   assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
   start(2, { alone: true, yields: true });
@@ -113,7 +137,7 @@ Deno.test("a large picture that Framelane decodes makes others move, and is no f
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   assert.deepEqual([stranded, yielding, ended], [[2], [], []]);
-  assert.deepEqual([...executors[0]!.lanes], [1, 3]);
+  assert.deepEqual([...executors[0]!.lanes.keys()], [1, 3]);
   await made.close();
 });
 
@@ -136,7 +160,7 @@ Deno.test("a call of a lane that has moved away does not hold those that stayed"
   for (const lane of [1, 2]) start(lane);
   executors[0]!.holder = 1;
   await next();
-  assert.deepEqual([stranded, [...executors[0]!.lanes]], [[2], [1]]);
+  assert.deepEqual([stranded, [...executors[0]!.lanes.keys()]], [[2], [1]]);
   executors[0]!.holder = 0;
   await next();
   // What lane 2 had begun there gets its turn.
@@ -153,12 +177,12 @@ Deno.test("a lane that opens a model is no fault: lanes that run move, those tha
   executors[0]!.turn = { own: false };
   executors[0]!.holder = 1;
   assert.deepEqual(await next(), [1, false]);
-  assert.deepEqual([stranded, [...executors[0]!.lanes]], [[2], [1, 3]]);
+  assert.deepEqual([stranded, [...executors[0]!.lanes.keys()]], [[2], [1, 3]]);
   executors[0]!.holder = 0;
   // It continues, and its executor serves others again.
   await next();
   start(4);
-  assert.deepEqual([...executors[0]!.lanes], [1, 3, 4]);
+  assert.deepEqual([...executors[0]!.lanes.keys()], [1, 3, 4]);
   made.ended(4);
   // Where none runs, nothing is said; after two seconds all others go.
   executors[0]!.holder = 3;

@@ -1,13 +1,18 @@
 // A pool of executors that are none: the test says when their threads turn.
-import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
+import type {
+  ExecutorLink,
+  LinkEvents,
+  PooledLane,
+} from "../../../runtime/driver/executor_link.ts";
 import { ExecutorPool, type Placement } from "../../../runtime/driver/executor_pool.ts";
 import type {
   ExecutorPermissions,
   WorkerPermissions,
 } from "../../../runtime/driver/permissions.ts";
-import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
+import { type Pulse, ThreadState } from "../../../runtime/driver/thread_state.ts";
 import {
   type ExecutorConfig,
+  type FromExecutor,
   type LoadedQuery,
   newCells,
   type QuerySpec,
@@ -37,7 +42,8 @@ export class FakeExecutor implements ExecutorLink {
   readonly opened = Promise.withResolvers<void>();
   readonly ready = this.opened.promise;
   readonly loaded: string[] = [];
-  readonly lanes = new Set<number>();
+  readonly lanes = new Map<number, PooledLane>();
+  readonly thread = new ThreadState("fake");
   readonly closing = Promise.withResolvers<void>();
   closed = false;
   /** A lane in it ends it while the next query is loaded. */
@@ -54,6 +60,10 @@ export class FakeExecutor implements ExecutorLink {
   constructor(events: LinkEvents, permissions?: WorkerPermissions) {
     this.#events = events;
     this.permissions = permissions;
+  }
+
+  say(message: FromExecutor): void {
+    this.#events.onMessage(message);
   }
 
   /** The worker ends while this lane has its thread. */
@@ -105,16 +115,12 @@ export function pool(size: number, permissions?: ExecutorPermissions) {
   const inFunction = new Set<number>();
   const opening = new Set<number>();
   const yielding: number[] = [];
+  const messages: [lane: number, type: string][] = [];
+  const reports: string[] = [];
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, {
-    onMessage: () => {},
     onPicture: () => {},
-    onStranded: (lanes) => stranded.push(...lanes),
-    onBlocked: (lane, by) => heard.resolve([lane, by === "call"]),
-    onYields: (lane) => yielding.push(lane),
-    onEnded: (lane, why) => ended.push([lane, why]),
-    mayMove: (lane) => !inFunction.has(lane),
-    runs: (lane) => !opening.has(lane),
+    report: (line) => reports.push(line),
   }, {
     size,
     permissions,
@@ -129,12 +135,36 @@ export function pool(size: number, permissions?: ExecutorPermissions) {
     heard = Promise.withResolvers();
     return event;
   };
-  const start = (lane: number, placement: Placement = {}) =>
-    made.start(SPEC, {
-      lane,
-      partition: 0,
-      runId: "r",
-      cells: newCells(),
-    }, placement);
-  return { made, executors, next, start, ended, stranded, inFunction, opening, yielding };
+  const start = (lane: number, placement: Placement = {}, spec = SPEC) =>
+    made.start(
+      {
+        spec,
+        get mayMove() {
+          return !inFunction.has(lane);
+        },
+        get runs() {
+          return !opening.has(lane);
+        },
+        onMessage: ({ type }) => messages.push([lane, type]),
+        onStranded: () => stranded.push(lane),
+        onBlocked: (by) => heard.resolve([lane, by === "call"]),
+        onYields: () => yielding.push(lane),
+        onEnded: (why) => ended.push([lane, why]),
+      },
+      { lane, partition: 0, runId: "r", cells: newCells() },
+      placement,
+    );
+  return {
+    made,
+    executors,
+    next,
+    start,
+    ended,
+    stranded,
+    inFunction,
+    opening,
+    yielding,
+    messages,
+    reports,
+  };
 }

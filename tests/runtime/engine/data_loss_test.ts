@@ -115,6 +115,26 @@ Deno.test("a query that starts on a topic created again counts its losses too, w
   }
 });
 
+Deno.test("a topic created again while available-now reads it is read to its own end", async () => {
+  for (const count of [0, 1, 3]) {
+    const source = logOf(10);
+    const sink = collect<Frame>();
+    const makeAnew = (frame: Frame) => {
+      if (frame.offset === 3) {
+        source.makeAnew("VideoStreaming");
+        append(source, count, 100);
+      }
+      return frame;
+    };
+    const definition = query("anew")
+      .readStream({ startingOffsets: "earliest", failOnDataLoss: false, maxFramesPerTrigger: 2 })
+      .map(makeAnew).writeStream(sink).trigger("available-now");
+    const { lost = 0 } = await runQuery(definition, { log: source });
+    assert.deepEqual(offsets(sink.outputs), [...upTo(4), ...upTo(count)]);
+    assert.equal(lost, count === 0 ? 0 : 96);
+  }
+});
+
 Deno.test("a batch that was planned when its topic was created again is given up, whatever the new one holds", async () => {
   // The batch was planned from offset 10 to 20.
   for (const count of [3, 15, 40]) {

@@ -1,6 +1,14 @@
 /** What a restart rebuilds: bad frames are read again, state and frames of older commits stay known. */
 import assert from "node:assert/strict";
-import { BadFrameError, type Frame, type Window } from "../../../runtime/definition/frame.ts";
+import {
+  BadFrameError,
+  firstOffsetOf,
+  type Frame,
+  isFinding,
+  type Output,
+  type Window,
+} from "../../../runtime/definition/frame.ts";
+import type { Operator } from "../../../runtime/definition/operator.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
@@ -160,3 +168,58 @@ Deno.test("a start by age begins at the first frame since then", async () => {
     assert.equal(sink.outputs[0]!.offset, first);
   }
 });
+
+/** Keeps an episode open from a frame on, until the run ends or a timer is due. */
+function episodes(ends: "finish" | "onTimer"): Operator<Frame, Output> {
+  return {
+    name: "episodes",
+    kind: "state",
+    open({ state, topic, partition }) {
+      let open = state?.[0] === 1;
+      let last = Number(state?.[1] ?? 0);
+      const end = () => {
+        if (!open) return [];
+        open = false;
+        const at = { firstOffset: last, lastOffset: last, timestamp: last };
+        return [{ topic, partition, key: null, ...at, result: { scores: { end: 1 } } }];
+      };
+      return {
+        process(frame) {
+          [open, last] = [true, frame.offset];
+          return [frame];
+        },
+        snapshot: () => new Uint8Array([Number(open), last]),
+        ...(ends === "onTimer" ? { nextTimer: () => open ? 0 : undefined } : {}),
+        [ends]: end,
+      };
+    },
+  };
+}
+
+for (const ends of ["finish", "onTimer"] as const) {
+  Deno.test(`what ${ends} ended stays ended, though a sink needs older outputs again`, async () => {
+    const log = logOf(3);
+    const written: string[] = [];
+    const sink: Sink = {
+      uri: "remembering",
+      delivery: "exactly-once",
+      open: () => ({
+        write(outputs) {
+          for (const output of outputs) {
+            written.push(`${isFinding(output) ? "end " : ""}${firstOffsetOf(output)}`);
+          }
+        },
+        restartOffset: () => 1,
+        refeed: () => {},
+      }),
+    };
+    const definition = query("ended").readStream({ startingOffsets: "earliest" })
+      .process(episodes(ends)).writeStream(sink).trigger("available-now");
+    for (let run = 0; run < 6; run++) {
+      if (run === 3) append(log, 1, 3);
+      await runQuery(definition, { log });
+    }
+    assert.deepEqual(written.filter((one) => one.startsWith("end")), ["end 2", "end 3"]);
+    assert.deepEqual(written.filter((one) => !one.startsWith("end")), ["0", "1", "2", "3"]);
+  });
+}

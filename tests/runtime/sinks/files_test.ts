@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
-import { advance, type Meta } from "../../../runtime/sinks/files/shared_generation.ts";
+import type { Meta } from "../../../runtime/sinks/files/shared_generation.ts";
 import { failure } from "../../../runtime/sinks/files/failure.ts";
 import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { laneKey } from "../../../runtime/sinks/files/lane.ts";

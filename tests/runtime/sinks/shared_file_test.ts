@@ -1,5 +1,6 @@
 // A file of lines that several lanes use at the same moment.
 import assert from "node:assert/strict";
+import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { advance } from "../../../runtime/sinks/files/shared_generation.ts";
 import { SharedFile } from "../../../runtime/sinks/files/shared_file.ts";
 import { withFolder } from "../../support/folder.ts";
@@ -68,5 +69,54 @@ Deno.test("shared file: a thousand lanes that end together make it durable toget
     }
     await file.close();
     assert.equal((await Deno.readTextFile(path)).trimEnd().split("\n").length, 1000);
+  });
+});
+
+Deno.test("shared file: one that copies a large file for long is waited for", async () => {
+  await withFolder(async (directory) => {
+    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
+    await Deno.writeTextFile(path, "a user's\n");
+    const { copyFile, statSync } = Deno;
+    const [copying, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let looks = 0;
+    try {
+      Deno.copyFile = async (from, to) => {
+        Deno.copyFile = copyFile;
+        copying.resolve();
+        await goOn.promise;
+        await copyFile(from, to);
+      };
+      const other = advance(path, root, new Uint8Array(), { after: 0 }, 5);
+      await copying.promise;
+      Deno.statSync = (folder) => {
+        // By then it has waited for longer than its time limit.
+        if (++looks === 40) goOn.resolve();
+        return statSync(folder);
+      };
+      const file = await SharedFile.open(path, { root, lockTimeoutMs: 500 });
+      goOn.resolve();
+      assert.equal(await other, true);
+      await file.close();
+      assert.equal(await Deno.readTextFile(path), "a user's\n");
+    } finally {
+      Object.assign(Deno, { copyFile, statSync });
+      goOn.resolve();
+    }
+  });
+});
+
+Deno.test("shared file: one that dies while it takes a user's lines over costs none of them", async () => {
+  await withFolder(async (directory) => {
+    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
+    const first = await SharedFile.open(path, { root });
+    await first.publish("lane", at(0), encode("its own\n"));
+    await first.sync(true);
+    await first.close();
+    await Deno.writeTextFile(path, "a user's\n", { append: true });
+    await (await Fence.claim(root)).adopt();
+    const second = await SharedFile.open(path, { root, lockTimeoutMs: 30 });
+    await second.publish("lane", at(1), encode("its next\n"));
+    await second.close();
+    assert.equal(await Deno.readTextFile(path), "its own\na user's\nits next\n");
   });
 });

@@ -137,6 +137,14 @@ Deno.test("a frame may be in 10,000 time windows, after a restart too: the work 
   assert.ok(ms < 5_000, `${ms} ms of a core`);
 });
 
+Deno.test("more windows may be open than a call can have arguments", () => {
+  const options = { durationMs: 10_000, hopMs: 1, latenessMs: 1e6 };
+  const windower = createWindower(options);
+  for (const frame of every(20, 10_000)) assert.deepEqual(windower.push(frame), []);
+  assert.equal(windower.restartPoint()?.offset, 0);
+  assert.equal(windower.flush().length, 200_000);
+});
+
 Deno.test("missing sequence numbers inside a window are counted as gaps", () => {
   const frames = [0, 1, 4, 5].map((seq, offset) =>
     frame(offset, offset * 100, { session: "s", seq: String(seq) })

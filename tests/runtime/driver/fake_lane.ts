@@ -1,4 +1,5 @@
-// A supervisor of lanes whose executors do nothing by themselves.
+// Lanes whose executors do nothing by themselves.
+import { given } from "../../../runtime/base/options.ts";
 import {
   checkOperatorErrors,
   type OperatorErrorOption,
@@ -9,7 +10,8 @@ import {
   type StreamingQueryProgress,
 } from "../../../runtime/definition/progress.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
-import { LaneSupervisor } from "../../../runtime/driver/lane_supervisor.ts";
+import type { PooledLane } from "../../../runtime/driver/executor_link.ts";
+import { Lane, type LaneParts } from "../../../runtime/driver/lane.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import {
   addTotals,
@@ -18,6 +20,7 @@ import {
   type QuerySpec,
   type ToExecutor,
 } from "../../../runtime/executor/protocol.ts";
+import type { Membership } from "../../../runtime/log/log.ts";
 import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
 import { managerOf } from "../../support/manager.ts";
 
@@ -31,15 +34,15 @@ export const SPEC: QuerySpec = {
 export const MEMBERSHIP = { memberId: "m", generation: 1 };
 export const TOTALS = { ...NO_TOTALS, frames: 7, outputs: 7, dropped: 6, lost: 3, noKeyframe: 2 };
 
-/** A supervisor whose lanes run when the test says so. */
-export function supervised(
+/** A driver of lanes that run when the test says so. */
+export function fakeLanes(
   { deaf = false, report = () => {}, onOperatorError = "dead-letter" }: {
     deaf?: boolean;
     report?: (line: string) => void;
     onOperatorError?: OperatorErrorOption;
   } = {},
 ) {
-  const loaded: LoadedQuery = {
+  const query: LoadedQuery = {
     plan: "",
     finite: false,
     steps: ["first", "second"],
@@ -58,9 +61,15 @@ export function supervised(
   const counting: ((totals: QueryTotals) => void)[] = [];
   let deadInputs: unknown;
   const stopping = new AbortController();
-  const lanes: LaneSupervisor = new LaneSupervisor({
+  const begun: PooledLane[] = [];
+  /** Runs in executors. */
+  const seated = new Set<number>();
+  const parts: LaneParts = {
     pool: {
-      start(_spec, message) {
+      newRun: () => running.length + 1,
+      start(lane, message) {
+        begun.push(lane);
+        seated.add(message.lane);
         running.push(message.lane);
         counting.push(addTotals(message.cells));
         deadInputs = message.deadInputs;
@@ -68,7 +77,7 @@ export function supervised(
       post: (message: ToExecutor) => {
         if (message.type === "stop" && !deaf) stopped();
       },
-      ended: () => {},
+      ended: (run) => void seated.delete(run),
       responsive: () => true,
     },
     log: new MemoryLog(),
@@ -76,17 +85,25 @@ export function supervised(
     metrics,
     clock,
     signal: stopping.signal,
-    loaded: () => loaded,
     report,
-  });
-  /** The lane that was started last. */
-  const lane = () => running.at(-1)!;
-  const started = () => lanes.onMessage({ type: "started", lane: lane(), id: "id" });
+    lingering: new Map(),
+  };
+  const begin = (membership?: Membership) => {
+    const lane = new Lane(
+      { spec: SPEC, query, partition: 3, membership, foundLater: false },
+      parts,
+    );
+    lane.begin();
+    return lane;
+  };
+  /** The run that began last. */
+  const run = () => running.at(-1)!;
+  const started = () => begun.at(-1)!.onMessage({ type: "started", lane: run(), id: "id" });
   const progressed = (cameraName?: string) => {
     counting.at(-1)!(TOTALS);
-    lanes.onMessage({
+    begun.at(-1)!.onMessage({
       type: "progress",
-      lane: lane(),
+      lane: run(),
       progress: {
         id: "id",
         ...(cameraName === undefined ? {} : { cameraName }),
@@ -102,17 +119,14 @@ export function supervised(
     });
   };
   const stopped = (error?: PlainError) =>
-    lanes.onMessage({
-      type: "stopped",
-      lane: lane(),
-      ...(error === undefined ? {} : { error }),
-    });
+    begun.at(-1)!.onMessage({ type: "stopped", lane: run(), ...given({ error }) });
   return {
     clock,
     streams,
     metrics,
-    lanes,
+    begin,
     running,
+    seated,
     counting,
     started,
     progressed,

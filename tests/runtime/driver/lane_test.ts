@@ -4,13 +4,13 @@ import type { QueryErrorEvent, StreamingQueryListener } from "../../../runtime/d
 import { CELL, type PlainError } from "../../../runtime/executor/protocol.ts";
 import { NO_TOTALS } from "../../../runtime/definition/progress.ts";
 import { settle } from "../../../runtime/testing.ts";
-import { MEMBERSHIP, SPEC, supervised, TOTALS } from "./supervised.ts";
+import { fakeLanes, MEMBERSHIP, TOTALS } from "./fake_lane.ts";
 
 Deno.test("listeners hear of the error of each run that failed, and of the last end without one", async () => {
-  const { clock, streams, lanes, running, started, stopped } = supervised();
+  const { clock, streams, begin, running, started, stopped } = fakeLanes();
   const ends: Parameters<NonNullable<StreamingQueryListener["onQueryTerminated"]>>[0][] = [];
   streams.addListener({ onQueryTerminated: (event) => void ends.push(event) });
-  lanes.begin(SPEC, 3, undefined);
+  const lane = begin();
   started();
   stopped({ name: "Error", message: "away", retryable: true });
   const [handle] = streams.all;
@@ -18,7 +18,7 @@ Deno.test("listeners hear of the error of each run that failed, and of the last 
   await clock.advance(5_000);
   assert.equal(running.length, 2);
   started();
-  await lanes.end(SPEC, 3, "drain");
+  await lane.end("drain");
   assert.equal(handle!.state, "stopped");
   assert.match(handle!.exception!.message, /away/);
   assert.deepEqual(ends.map(({ exception }) => exception), [
@@ -29,18 +29,18 @@ Deno.test("listeners hear of the error of each run that failed, and of the last 
 });
 
 Deno.test("a partition that moved away leaves no gauge behind, but its counts", async () => {
-  const { streams, metrics, lanes, started, progressed } = supervised();
-  lanes.begin(SPEC, 3, MEMBERSHIP);
+  const { streams, metrics, begin, started, progressed } = fakeLanes();
+  const lane = begin(MEMBERSHIP);
   started();
   progressed();
   const gauge =
     /framelane_(source_lag_frames|query_state|checkpoint_age_seconds|camera_last_frame\w+)\{/g;
   assert.equal((await metrics.text()).match(gauge)?.length, 4);
-  await lanes.end(SPEC, 3, "move");
+  await lane.end("move");
   assert.equal(streams.all[0]!.moved, true);
   assert.equal((await metrics.text()).match(gauge), null);
   assert.match(await metrics.text(), /framelane_frames_consumed_total\{[^}]*\} 7/);
-  lanes.begin(SPEC, 3, MEMBERSHIP);
+  begin(MEMBERSHIP);
   started();
   progressed();
   assert.equal(streams.all[0]!.moved, false);
@@ -56,11 +56,11 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
 });
 
 Deno.test("what a run commits after its last report is counted, also when its executor is given up", async () => {
-  const { streams, lanes, running, counting, started, progressed } = supervised();
-  lanes.begin(SPEC, 3, undefined);
+  const { streams, begin, running, counting, started, progressed } = fakeLanes();
+  const lane = begin();
   started();
   progressed();
-  lanes.onStranded([running[0]!], "its executor is held", "other");
+  lane.onStranded("its executor is held", "other");
   // It had been committing just then.
   counting[0]!({ ...TOTALS, frames: 9, outputs: 8 });
   await settle();
@@ -71,8 +71,8 @@ Deno.test("what a run commits after its last report is counted, also when its ex
 });
 
 Deno.test("a camera that changes its name with each frame adds no series without end", async () => {
-  const { metrics, lanes, started, progressed } = supervised();
-  lanes.begin(SPEC, 3, MEMBERSHIP);
+  const { metrics, begin, started, progressed } = fakeLanes();
+  begin(MEMBERSHIP);
   started();
   for (let i = 0; i < 100; i++) progressed(`camera ${i} ${"x".repeat(10_000)}`);
   const text = await metrics.text();
@@ -83,31 +83,31 @@ Deno.test("a camera that changes its name with each frame adds no series without
 
 Deno.test("what keeps a lane from reading is counted each time, told once, and forgotten when it has passed", async () => {
   const told: string[] = [];
-  const { streams, metrics, lanes, running, started } = supervised({
+  const { streams, metrics, begin, started } = fakeLanes({
     report: (line) => told.push(line),
   });
-  lanes.begin(SPEC, 3, undefined);
+  const lane = begin();
   started();
   const [handle] = streams.all;
   const problem = { reason: "KAFKA_STORAGE_ERROR", message: "The disk is broken" };
-  const lane = running[0]!;
-  for (let i = 0; i < 3; i++) lanes.onMessage({ type: "problem", lane, problem });
+  for (let i = 0; i < 3; i++) lane.onMessage({ type: "problem", lane: 1, problem });
   assert.equal(handle!.trouble, problem.message);
   assert.equal(told.filter((line) => line.includes(problem.message)).length, 1);
   const text = await metrics.text();
   assert.match(text, /framelane_log_problems_total\{[^}]*reason="KAFKA_STORAGE_ERROR"\} 3/);
-  lanes.onMessage({ type: "problem", lane });
+  lane.onMessage({ type: "problem", lane: 1 });
   assert.equal(handle!.trouble, undefined);
 });
 
-Deno.test("everybody who waits for the end of all lanes hears of it", async () => {
-  const { lanes, started, stopped } = supervised();
-  assert.equal(await lanes.allEnded(), false);
-  lanes.begin(SPEC, 3, undefined);
+Deno.test("everybody who waits for the end of a lane hears of it", async () => {
+  const { begin, started, stopped } = fakeLanes();
+  const lane = begin();
   started();
-  const waiting = [lanes.allEnded(), lanes.allEnded()];
+  const waiting = [lane.ended, lane.ended];
+  assert.equal(lane.isOver, false);
   stopped();
-  assert.deepEqual(await Promise.all(waiting), [true, true]);
+  await Promise.all(waiting);
+  assert.equal(lane.isOver, true);
 });
 
 const FAILED: PlainError = {
@@ -119,10 +119,10 @@ const FAILED: PlainError = {
 };
 
 Deno.test("an input that three runs failed on is a dead letter for the fourth", async () => {
-  const { clock, streams, lanes, running, started, stopped, deadInputs } = supervised();
+  const { clock, streams, begin, running, started, stopped, deadInputs } = fakeLanes();
   const errors: QueryErrorEvent[] = [];
   streams.addListener({ onQueryError: (event) => void errors.push(event) });
-  lanes.begin(SPEC, 3, undefined);
+  const lane = begin();
   for (let run = 1; run <= 3; run++) {
     started();
     stopped(FAILED);
@@ -148,12 +148,12 @@ Deno.test("an input that three runs failed on is a dead letter for the fourth", 
     line: 4,
     column: 2,
   });
-  await lanes.end(SPEC, 3, "drain");
+  await lane.end("drain");
 });
 
 Deno.test("an input that fails although it is a dead letter does not restart in a tight loop", async () => {
-  const { clock, lanes, running, started, stopped } = supervised();
-  lanes.begin(SPEC, 3, undefined);
+  const { clock, begin, running, started, stopped } = fakeLanes();
+  const lane = begin();
   for (let run = 1; run <= 6; run++) {
     started();
     stopped(FAILED);
@@ -161,14 +161,16 @@ Deno.test("an input that fails although it is a dead letter does not restart in 
   }
   // After the fourth failure it waits.
   assert.equal(running.length, 4);
-  await lanes.end(SPEC, 3, "drain");
+  await lane.end("drain");
 });
 
 Deno.test("a query that ends while it waits for its restart does not start again", async () => {
-  const { clock, lanes, running, stopped } = supervised();
-  lanes.begin(SPEC, 3, undefined);
+  const { clock, begin, running, seated, stopped } = fakeLanes();
+  const lane = begin();
+  assert.deepEqual([...seated], [1]);
   stopped(FAILED);
-  await lanes.end(SPEC, 3, "drain");
+  assert.deepEqual([...seated], []);
+  await lane.end("drain");
   await clock.advance(60_000);
   assert.deepEqual(running, [1]);
 });
@@ -176,24 +178,25 @@ Deno.test("a query that ends while it waits for its restart does not start again
 Deno.test("a query that a listener ends when it hears of a failure does not start again", async () => {
   for (const method of ["onQueryError", "onQueryTerminated"] as const) {
     for (const delayed of [true, false]) {
-      const { clock, lanes, running, streams, started, stopped } = supervised();
+      const { clock, begin, running, streams, metrics, started, stopped } = fakeLanes();
       streams.addListener({ [method]: () => void streams.all[0]!.stop() });
-      lanes.begin(SPEC, 3, undefined);
+      const lane = begin();
       started();
       stopped(delayed ? { name: "Error", message: "away", retryable: true } : FAILED);
       await clock.advance(60_000);
       assert.deepEqual([running, streams.all[0]!.state], [[1], "stopped"]);
-      assert.equal(await lanes.allEnded(), false);
+      assert.equal(lane.isOver, true);
+      assert.doesNotMatch(await metrics.text(), /framelane_query_restarts_total\{.*\} [1-9]/);
     }
   }
 });
 
 Deno.test("a lane whose executor died starts elsewhere, each time later; one that ends is gone with it", async () => {
-  const { clock, lanes, running, streams, started } = supervised({ deaf: true });
-  lanes.begin(SPEC, 3, undefined);
+  const { clock, begin, running, streams, started } = fakeLanes({ deaf: true });
+  const lane = begin();
   for (const [run, delay] of [100, 200, 400].entries()) {
     started();
-    lanes.onStranded([running.at(-1)!], "it died", "death");
+    lane.onStranded("it died", "death");
     await clock.advance(delay - 1);
     // Nor may the run before commit any more.
     assert.deepEqual([running.length, streams.all[0]!.cells[CELL.run]], [run + 1, 0n]);
@@ -201,25 +204,38 @@ Deno.test("a lane whose executor died starts elsewhere, each time later; one tha
     assert.equal(running.length, run + 2);
   }
   started();
-  const ending = lanes.end(SPEC, 3, "drain");
-  lanes.onStranded([running.at(-1)!], "it died", "death");
+  const ending = lane.end("drain");
+  lane.onStranded("it died", "death");
   await ending;
   assert.equal(streams.all[0]!.state, "stopped");
 });
 
+Deno.test("a run whose thread ended in a function of a sink leaves no mark of it to the next run", async () => {
+  const { clock, begin, streams, started } = fakeLanes();
+  const lane = begin();
+  started();
+  const { cells } = streams.all[0]!;
+  for (const cell of [CELL.active, CELL.sink]) Atomics.store(cells, cell, 1n);
+  lane.onStranded("it died", "death");
+  await clock.advance(1_000);
+  started();
+  assert.deepEqual([lane.mayMove, streams.all[0]!.status.isTriggerActive], [true, false]);
+  await lane.end("drain");
+});
+
 Deno.test("a query does not start beside its own run that was given up", async () => {
   const reports: string[] = [];
-  const { clock, lanes, running, started, stopped } = supervised({
+  const { clock, begin, running, started, stopped } = fakeLanes({
     deaf: true,
     report: (line) => reports.push(line),
   });
-  lanes.begin(SPEC, 3, undefined);
+  const lane = begin();
   started();
-  const ending = lanes.end(SPEC, 3, "drain");
+  const ending = lane.end("drain");
   await clock.advance(5_000);
   await ending;
   assert.match(reports.join(), /abandoned after 5 s: its run is still running/);
-  lanes.begin(SPEC, 3, undefined);
+  begin();
   await settle();
   assert.deepEqual(running, [1]);
   stopped();
@@ -229,16 +245,19 @@ Deno.test("a query does not start beside its own run that was given up", async (
 
 Deno.test("a query waits 30 s for a run that was given up, and for a function of its sink until it ends", async () => {
   for (const inFunction of [false, true]) {
-    const { clock, lanes, running, streams, started, stopped } = supervised({ deaf: true });
-    lanes.begin(SPEC, 3, undefined);
+    const { clock, begin, running, seated, streams, started, stopped } = fakeLanes({ deaf: true });
+    const lane = begin();
     started();
     Atomics.store(streams.all[0]!.cells, CELL.sink, inFunction ? 1n : 0n);
-    const ending = lanes.end(SPEC, 3, "drain");
+    const ending = lane.end("drain");
     await clock.advance(5_000);
     await ending;
-    lanes.begin(SPEC, 3, undefined);
+    // Else the pool would take it out of a held executor, and the next run would begin beside it.
+    assert.equal(lane.mayMove, !inFunction);
+    begin();
     await clock.advance(30_000);
     assert.deepEqual(running, inFunction ? [1] : [1, 2]);
+    assert.deepEqual([...seated], inFunction ? [1] : [2]);
     stopped();
     await settle();
     assert.deepEqual(running, [1, 2]);
