@@ -23,7 +23,7 @@ import {
   refusal,
 } from "../runtime/definition/query_options.ts";
 import { groupNames } from "../runtime/log/group_names.ts";
-import { type Options, orUsageError, parsers, UsageError, type Values } from "./command.ts";
+import { type Options, parsers, UsageError, type Values } from "./command.ts";
 import { expectedNeeds } from "./expected_needs.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
@@ -189,7 +189,7 @@ export async function querySpecs(
   const { group, sink = [], trigger } = options;
   if (faults.length > 0) throw new UsageError(faults);
   const all = found.map(({ name }) => alias ?? name);
-  const groups = await orUsageError(groupNames(all, group, log, options.checkpoint));
+  const groups = await groupNames(all, group, log, options.checkpoint);
   const {
     "starting-offsets": startingOffsets,
     "max-frames-per-trigger": maxFramesPerTrigger,

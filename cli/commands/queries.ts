@@ -91,6 +91,11 @@ export const queries = command({
       context.say(line, level);
     };
     const report = (line: string) => say(line, "warn");
+    if (options.group !== undefined && checkpointDir !== undefined && logUrl.startsWith("kafka:")) {
+      report(
+        `Checkpoints are kept in group ${options.group}: --checkpoint has no effect beside it`,
+      );
+    }
     const log = await openLogOrUsageError(logUrl, { say }, checkpointDir);
     const registry = new KnownRegistry(options.cameras);
     const started = performance.now();

@@ -1,14 +1,10 @@
 // The group that stores a query's offsets.
-import { shown } from "../base/options.ts";
 import { folderIdentity } from "./folder_identity.ts";
-import { LogError } from "./log_error.ts";
 
 /**
  * The group of each query: as given, with `{query}` replaced by its name, or `framelane-{query}`. On Kafka, a
  * checkpoint folder holds no offsets but an identity that becomes part of the group name, so that another
- * folder means other offsets.
- *
- * @throws {LogError} `INVALID` if a group and a folder are given on Kafka: one of them would be ignored
+ * folder means other offsets. A group that is given holds them without the folder.
  */
 export async function groupNames(
   queries: readonly string[],
@@ -17,14 +13,7 @@ export async function groupNames(
   checkpointDir: string | undefined,
 ): Promise<Map<string, string>> {
   let pattern = group ?? "framelane-{query}";
-  if (checkpointDir !== undefined && logUrl.startsWith("kafka:")) {
-    if (group !== undefined) {
-      throw new LogError(
-        "INVALID",
-        `Cannot use group ${shown(group)} with the checkpoint folder ${shown(checkpointDir)} ` +
-          "on Kafka, where the folder names the group: expected one of them",
-      );
-    }
+  if (group === undefined && checkpointDir !== undefined && logUrl.startsWith("kafka:")) {
     pattern += await folderEnd(checkpointDir);
   }
   return new Map(queries.map((query) => [query, pattern.replaceAll("{query}", query)]));

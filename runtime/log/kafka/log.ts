@@ -118,7 +118,10 @@ class KafkaLog implements TopicLog {
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
     const dir = this.#checkpointDir;
-    if (dir === undefined) return await listCheckpoints(this.#cluster, filter);
+    // A group that was given keeps its checkpoints without the folder.
+    if (dir === undefined || filter.group !== undefined) {
+      return await listCheckpoints(this.#cluster, filter);
+    }
     if (!await hasIdentity(dir)) return [];
     const end = await folderEnd(dir);
     const infos = await listCheckpoints(this.#cluster, filter);

@@ -62,8 +62,9 @@ export class SharedFile {
   #queue: Request[] = [];
   readonly #turns = new Semaphore(1);
   #draining = false;
-  /** The sync that waits for its turn, and whether one of its requests is clean. */
+  /** The sync that waits for its turn. */
   #synced: Promise<void> | undefined;
+  /** Whether the last request to sync was for the last lines for now. */
   #clean = false;
   /** True after checking the bytes that may not be durable. */
   #verified = false;
@@ -119,20 +120,22 @@ export class SharedFile {
    * @param clean the last lines for now
    */
   sync(clean = false): Promise<void> {
-    this.#clean ||= clean;
+    this.#clean = clean;
     this.#synced ??= this.#sync().finally(() => this.#synced = undefined);
     return this.#synced;
   }
 
   async #sync(): Promise<void> {
-    let clean = false;
     await this.#exclusively(async ({ data, meta: file, slots }, meta) => {
       this.#synced = undefined;
-      clean ||= this.#clean;
-      this.#clean = false;
       await data.syncData();
       const { size, lanes } = meta;
-      await slots.write({ from: meta.durable.size, ...meta, clean, durable: { size, lanes } });
+      await slots.write({
+        from: meta.durable.size,
+        ...meta,
+        clean: this.#clean,
+        durable: { size, lanes },
+      });
       await file.syncData();
     });
   }

@@ -46,18 +46,10 @@ Deno.test("an identity that is damaged is named, and left as it is", async () =>
   }
 });
 
-Deno.test("a group beside a checkpoint folder is refused on Kafka: one of them would be ignored", async () => {
-  await assert.rejects(groupNames(["a"], "wall", KAFKA, "/nowhere"), {
-    code: "INVALID",
-    message:
-      /^Cannot use group "wall" with the checkpoint folder "\/nowhere" on Kafka, .* expected/,
-  });
-});
-
 Deno.test("groups that are given, and embedded logs, need no identity", async () => {
   const names = async (group: string | undefined, url: string, folder?: string) =>
     Object.fromEntries(await groupNames(["a", "b"], group, url, folder));
-  assert.deepEqual(await names("wall-{query}", KAFKA), { a: "wall-a", b: "wall-b" });
+  assert.deepEqual(await names("wall-{query}", KAFKA, "/nowhere"), { a: "wall-a", b: "wall-b" });
   assert.deepEqual(await names(undefined, "embedded:x", "/nowhere"), {
     a: "framelane-a",
     b: "framelane-b",
