@@ -120,3 +120,31 @@ Deno.test("shared file: one that dies while it takes a user's lines over costs n
     assert.equal(await Deno.readTextFile(path), "its own\na user's\nits next\n");
   });
 });
+
+Deno.test("shared file: of lanes that end one after the other, the last one leaves it clean", async () => {
+  await withFolder(async (directory) => {
+    const [path, root] = [`${directory}/lines`, `${directory}/.root`];
+    const first = await SharedFile.open(path, { root });
+    await first.publish("lane", at(0), encode("its own\n"));
+    const { syncData } = Deno.FsFile.prototype;
+    let second: Promise<void> | undefined;
+    Deno.FsFile.prototype.syncData = function () {
+      second ??= first.sync(true);
+      return syncData.call(this);
+    };
+    try {
+      await first.sync(true);
+      // The second one waits for its turn, and is not to take this one's word from it.
+      await Promise.all([second, first.sync(true)]);
+    } finally {
+      Deno.FsFile.prototype.syncData = syncData;
+    }
+    await first.close();
+    await Deno.writeTextFile(path, "a user's\n", { append: true });
+    await (await Fence.claim(root)).adopt();
+    const next = await SharedFile.open(path, { root, lockTimeoutMs: 30 });
+    await next.publish("lane", at(1), encode("its next\n"));
+    await next.close();
+    assert.equal(await Deno.readTextFile(path), "its own\na user's\nits next\n");
+  });
+});
