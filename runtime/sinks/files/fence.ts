@@ -91,8 +91,9 @@ export class Fence {
       try {
         await Deno.remove(folder, { recursive: true });
       } catch (error) {
-        // NFS and FUSE keep a file that is open under another name: the next owner removes it.
-        if (read(error, "code") !== "ENOTEMPTY") throw error;
+        // NFS and FUSE keep a file that is open under another name, which NFS refuses to remove: the next owner
+        // does it.
+        if (!["ENOTEMPTY", "EBUSY"].includes(String(read(error, "code")))) throw error;
       }
     }
   }
