@@ -290,14 +290,13 @@ export class AccessPlan {
     const { opens, target, url, ports, options } = openedBy(table, uri);
     const hosts = URL.canParse(url) ? hostsOf(url, ports) : [];
     for (const [word, value] of options) this.#open(word, value, why);
+    // The name of a query is not known yet.
+    const named = target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "");
     switch (opens) {
       case "folder":
-        return this.#open(
-          "folder",
-          target && (target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || "."),
-          why,
-        );
+        return this.#open("folder", target && (named || "."), why);
       case "file":
+        if (named !== target) return this.#open("folder", named || ".", why);
         return this.#open("file-folder", target, why);
       case "read":
         return this.#open("read", pathInUrl(uri) ?? target, why);

@@ -248,8 +248,10 @@ queries: [{ query: greyscale, sinks: ["events:${folder}/out/a.jsonl", "webhook:h
     assert.doesNotMatch(texts(all.read) + texts(all.write), /films|state\.kv/);
     assert.match(texts(all.env), /SECRET/);
   });
-  const named = launchOf("queries", ["--sink", "images:/a/{query}/b"]);
-  assert.ok(named.access.write.some(({ path }) => path === "/a"), "a folder for each query");
+  for (const sink of ["images:/a/{query}/b", "events:/a/{query}/b.jsonl"]) {
+    const named = launchOf("queries", ["--sink", sink]);
+    assert.ok(named.access.write.some(({ path }) => path === "/a"), "a folder for each query");
+  }
 });
 
 Deno.test("A sink that does not say what it opens gets what --allow-… names, and nothing of other sinks", () => {
